@@ -1,0 +1,99 @@
+"""Which Ray a command runs on: the one that is there, a cluster by address, or a local one started for it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_OBJECT_STORE_BYTES = 2 * 2**30  # plenty for a streaming graph, and no surprise on a laptop; Ray's own default is 30 %
+
+_REACH_S = 10.0  # for a port to answer; Ray itself tries for minutes, printing lines of C++
+
+
+@contextmanager
+def connected(
+    address: str | None = None, *, num_cpus: int | None = None, object_store_bytes: int | None = None
+) -> Iterator[None]:
+    """Be connected to Ray inside the block; a Ray that was started here is stopped at its end.
+
+    A process that is connected already (a notebook, a test) keeps its Ray, whatever `address` says.
+
+    Args:
+        address: as for `ray.init`; None uses RAY_ADDRESS (which `ray job submit` sets), else starts a local Ray.
+        num_cpus: logical CPUs of a local Ray; None: all cores.
+        object_store_bytes: object store of a local Ray; None: 2 GiB or 30 % of the memory, whichever is less.
+
+    Raises:
+        ConnectionError: no Ray answers at `address`.
+    """
+    import psutil
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")  # they count blocks; we count videos
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # C++ lines of Ray's in the middle of the progress
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the behaviour to come; silences a warning
+    for name in ("ray.data", "ray._private.authentication", "ray.dashboard"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    where = address or os.environ.get("RAY_ADDRESS")
+    if where is not None:
+        _check_reachable(where)
+        try:
+            ray.init(address=where, log_to_driver=False, logging_level=logging.WARNING)
+        except (OSError, RuntimeError, ValueError, AssertionError) as error:  # all of them mean one thing here
+            raise ConnectionError(_nobody(where, error)) from error
+    else:
+        cores = psutil.cpu_count() or 1
+        # a graph starts eight workers or so at once; Ray takes one a core to be normal and warns of more than four
+        os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(max(4, cores)))
+        store = object_store_bytes or min(_OBJECT_STORE_BYTES, int(psutil.virtual_memory().total * 0.3))
+        with _quiet():
+            ray.init(
+                num_cpus=num_cpus,
+                object_store_memory=store,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+            )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No stderr while Ray starts here: its C++ part announces its log level there. What goes wrong is raised."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _check_reachable(address: str) -> None:
+    """Raise `ConnectionError` at once where nothing listens at `host:port`; other forms are left to Ray."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if "://" in host or not (host and port.isdecimal() and int(port) < 2**16):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
+    except OSError as error:
+        raise ConnectionError(_nobody(address, error)) from error
+
+
+def _nobody(address: str, error: Exception) -> str:
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    return (
+        f"no Ray answers at {address} ({why}): give host:port of a cluster's head, or no address for a Ray of its own"
+    )

@@ -1,0 +1,61 @@
+"""The engine `measure`: its spec and the running thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from operators.base import ItemError
+from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
+from operators.engines.measure.frame import tell_frame
+from operators.engines.measure.overview import tell_video
+from operators.engines.measure.story import tell_section, tell_window
+from operators.engines.measure.words import Voice
+
+_TELL = {"frame": tell_frame, "window": tell_window, "section": tell_section, "video": tell_video}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureEngine(EngineSpec):
+    """Captions from measurements alone (`operators.measure.facts`). Every clause is a measured fact.
+
+    Wording varies with `Request.seed` and with nothing else: equal requests give equal text. `Request.words` chooses
+    how many facts are told; nothing is padded to reach it. The prompt is not read.
+    """
+
+    version: ClassVar[int] = 1
+
+    kind: Literal["measure"] = "measure"
+
+    @property
+    def model(self) -> str:
+        return "longcap-measure"
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        yield _Running()
+
+
+class _Running:
+    def submit(self, request: Request) -> Future[Generation]:
+        future: Future[Generation] = Future()
+        try:
+            future.set_result(_answer(request))
+        except ItemError as problem:
+            future.set_exception(problem)
+        except Exception as problem:  # the contract: submit never raises
+            future.set_exception(ItemError("engine", f"measure could not tell a {request.kind}: {problem!r}"))
+        return future
+
+
+def _answer(request: Request) -> Generation:
+    text = _TELL[request.kind](request, Voice(request.seed, request.kind, request.start_s))
+    if not text:
+        raise ItemError(
+            "engine",
+            f"nothing was measured between {request.start_s:g} s and {request.end_s:g} s; there is nothing to tell",
+        )
+    return Generation(text=text, output_tokens=len(text.split()))

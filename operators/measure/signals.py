@@ -1,0 +1,61 @@
+"""The dense small luma pictures of a segment, as an array."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from operators.base import ItemError
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Thumbs:
+    """Thumbnails in order of time.
+
+    Attributes:
+        times_s: float64, shape (n,), rising.
+        luma: uint8, shape (n, height_px, width_px).
+    """
+
+    times_s: npt.NDArray[np.float64]
+    luma: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    @property
+    def interval_s(self) -> float:
+        """Median distance of two thumbnails; 0 where there is only one."""
+        return float(np.median(np.diff(self.times_s))) if len(self) > 1 else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """When the last thumbnail's picture is taken to end."""
+        return float(self.times_s[-1]) + self.interval_s
+
+
+def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
+    """The `signals` column of a row (`operators.rows.SIGNALS`) as arrays; None where it is null or empty.
+
+    Raises:
+        ItemError: class `internal`, the bytes do not fit the shape that stands beside them.
+    """
+    if signals is None or not len(signals["times_s"]):
+        return None
+    times = np.asarray(signals["times_s"], np.float64)
+    shape = (len(times), int(signals["height_px"]), int(signals["width_px"]))
+    raw = np.frombuffer(signals["luma"], np.uint8)
+    if raw.size != shape[0] * shape[1] * shape[2]:
+        raise ItemError(
+            "internal",
+            f"signals hold {raw.size} bytes of luma; {shape[0]} thumbnails of {shape[2]}x{shape[1]} need "
+            f"{shape[0] * shape[1] * shape[2]}",
+        )
+    order = np.argsort(times, kind="stable")
+    return Thumbs(times[order], raw.reshape(shape)[order])

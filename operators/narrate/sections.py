@@ -1,0 +1,39 @@
+"""Which stretch of the video each paragraph tells: sections of about a minute that begin where something changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from operators.grid import Grid, Span
+
+
+def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list[Span]:
+    """Cut a video into sections.
+
+    Sections are whole stride cells, about `section_s` long, and tile the video. Each inner boundary moves by up to a
+    quarter of a section to the cell edge that is nearest to a cut, if there is one: a paragraph should begin with a
+    new shot rather than in the middle of one.
+
+    Args:
+        grid: the video's windows.
+        cuts_s: times of cuts, in any order, seconds.
+        section_s: wanted length in seconds, above 0.
+    """
+    cells = grid.window_count
+    count = max(1, min(cells, round(grid.duration_s / section_s)))
+    reach = max(0, int(cells / count / 4))
+    edges = [0]
+    for i in range(1, count):
+        wanted = round(i * cells / count)
+        near = [c for c in range(wanted - reach, wanted + reach + 1) if edges[-1] < c < cells]
+        if not near:
+            continue
+        edges.append(min(near, key=lambda c: (_distance(c * grid.stride_s, cuts_s, grid.stride_s), abs(c - wanted), c)))
+    starts = [e * grid.stride_s for e in edges]
+    return [Span(a, b) for a, b in zip(starts, [*starts[1:], grid.duration_s], strict=True)]
+
+
+def _distance(time_s: float, cuts_s: Sequence[float], cell_s: float) -> float:
+    """Seconds to the nearest cut, in steps of half a cell (nearer makes no difference); all far cuts are alike."""
+    nearest = min((abs(time_s - cut) for cut in cuts_s), default=cell_s)
+    return min(cell_s, round(2 * nearest / cell_s) * cell_s / 2)

@@ -1,0 +1,83 @@
+"""Prompts are files: Jinja2 templates with a name and a version, hashed into every fingerprint.
+
+The first line of a prompt file is a comment that carries its version: `{# version: 1 #}`. The packaged ones lie beside
+this module and are named without suffix (`window`); a path to a `.j2` file works wherever a name does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from operators.fingerprint import digest
+
+_VERSION = re.compile(r"\A\{#-?\s*version:\s*(\S+)\s*-?#\}\s*")
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt template.
+
+    Attributes:
+        name: as it was asked for.
+        version: from the file's first line.
+        text: the template.
+    """
+
+    name: str
+    version: str
+    text: str
+
+    @cached_property
+    def hash(self) -> str:
+        return digest(self.text)
+
+    @cached_property
+    def _template(self) -> jinja2.Template:
+        environment = jinja2.Environment(
+            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+        )
+        return environment.from_string(self.text)
+
+    def render(self, **values: Any) -> str:
+        """The prompt with its blanks filled in; a blank that nobody fills is a `ValueError`."""
+        try:
+            return self._template.render(**values).strip()
+        except jinja2.TemplateError as error:
+            raise ValueError(f"prompt {self.name!r}: {error}") from error
+
+
+def load_prompt(name: str) -> Prompt:
+    """Load a packaged prompt by name or a prompt file by path.
+
+    Raises:
+        ValueError: no such prompt, a file without a version line, or a template that does not parse.
+    """
+    packaged = sorted(p.stem for p in _FOLDER.glob("*.j2"))
+    path = _FOLDER / f"{name}.j2" if name in packaged else Path(name).expanduser()
+    if not path.is_file():
+        raise ValueError(f"no prompt {name!r}: neither a file nor one of {', '.join(packaged)}")
+    state = path.stat()
+    return _parse(name, path, (state.st_mtime_ns, state.st_size))
+
+
+@lru_cache(maxsize=64)
+def _parse(name: str, path: Path, _state: tuple[int, int]) -> Prompt:
+    """Once for each state of the file: an edit must count, and a plan asks for the same prompt once a video."""
+    source = path.read_text(encoding="utf-8")
+    found = _VERSION.match(source)
+    if found is None:
+        raise ValueError(f"prompt file {path} must begin with a line such as {{# version: 1 #}}")
+    prompt = Prompt(name, found.group(1), source[found.end() :])
+    try:
+        _ = prompt._template
+    except jinja2.TemplateSyntaxError as error:
+        line = error.lineno + source[: found.end()].count("\n")
+        raise ValueError(f"prompt file {path}, line {line}: {error.message}") from error
+    return prompt

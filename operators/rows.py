@@ -1,0 +1,227 @@
+"""Every row that passes between stages or lies in the store, as an Arrow schema. Imports nothing of ours.
+
+Conventions: `_s` is seconds from the first presented picture, `pts_s` the container's presentation time in seconds,
+`first_pts_s` joins the two (`pts_s = time_s + first_pts_s`). `failure` is null where all went well: a failure is a row,
+never a missing row. Columns marked (outside content) never enter a `content_hash`.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+# -- small parts ---------------------------------------------------------------------------------------------------
+
+FAILURE = pa.struct(
+    [
+        pa.field("stage", pa.string()),  # list, probe, or an operator's name
+        pa.field("class", pa.string()),  # one of operators.base.FAILURE_CLASSES
+        pa.field("message", pa.string()),  # one plain line
+        pa.field("attempts", pa.int32()),  # tries inside the stage
+    ]
+)
+
+PICTURE = pa.struct(
+    [
+        pa.field("time_s", pa.float64()),  # the grid time that was asked for
+        pa.field("pts_s", pa.float64()),  # of the picture that is shown then
+        pa.field("jpeg", pa.binary()),  # quality 90, RGB, upright
+    ]
+)
+
+SIGNALS = pa.struct(
+    [
+        pa.field("times_s", pa.list_(pa.float64())),  # of each thumbnail, n of them
+        pa.field("height_px", pa.int32()),
+        pa.field("width_px", pa.int32()),
+        pa.field("luma", pa.binary()),  # n x height x width uint8, row major
+    ]
+)
+
+SPAN = pa.struct([pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())])
+
+DECODE_FACTS = pa.struct(
+    [
+        pa.field("backend", pa.string()),
+        pa.field("attempts", pa.int32()),  # (outside content)
+        pa.field("decoded_s", pa.float64()),  # seconds of the segment's own span that decoded
+        pa.field("missing", pa.list_(SPAN)),  # stretches of its own span that did not
+        pa.field("damaged_packets", pa.int64()),
+        pa.field("pictures_decoded", pa.int64()),
+    ]
+)
+
+FRAME_CAPTION = pa.struct(
+    [
+        pa.field("time_s", pa.float64()),
+        pa.field("pts_s", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("valid", pa.bool_()),
+        pa.field("prompt_hash", pa.string()),
+        pa.field("attempts", pa.int32()),  # (outside content)
+        pa.field("problem", pa.string()),  # why it is not valid; null where it is
+    ]
+)
+
+WINDOW_CAPTION = pa.struct(
+    [
+        pa.field("window_index", pa.int32()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("pts_s", pa.list_(pa.float64())),  # of the frames it was told from
+        pa.field("valid", pa.bool_()),
+        pa.field("prompt_hash", pa.string()),
+        pa.field("attempts", pa.int32()),  # (outside content)
+        pa.field("problem", pa.string()),
+    ]
+)
+
+SECTION = pa.struct(
+    [
+        pa.field("section_index", pa.int32()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("text", pa.string()),
+        pa.field("windows", pa.list_(pa.int32())),  # window_index of each window it rests on
+    ]
+)
+
+PROVENANCE = pa.struct(
+    [
+        pa.field("engine", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("revision", pa.string()),
+        pa.field("prompts", pa.string()),  # JSON: prompt name -> version and hash of its text
+        pa.field("sampling", pa.string()),  # JSON
+    ]
+)
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+VIDEO_FACTS: list[pa.Field] = [
+    pa.field("container", pa.string()),
+    pa.field("codec", pa.string()),
+    pa.field("duration_s", pa.float64()),  # first presented picture to the end of the last
+    pa.field("fps", pa.float64()),  # average
+    pa.field("width_px", pa.int32()),  # as shown: after rotation
+    pa.field("height_px", pa.int32()),
+    pa.field("rotation_deg", pa.int32()),  # 0, 90, 180, 270, clockwise
+    pa.field("first_pts_s", pa.float64()),
+    pa.field("has_audio", pa.bool_()),
+    pa.field("keyframe_interval_s", pa.float64()),  # median; null where not known without reading the whole file
+]
+
+VIDEO = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("source_version", pa.string()),  # changes whenever the bytes may have
+        pa.field("size_bytes", pa.int64()),
+        pa.field("subtitles_uri", pa.string()),
+        pa.field("metadata", pa.string()),  # JSON object: the user's own columns
+        *VIDEO_FACTS,
+        pa.field("failure", FAILURE),
+        pa.field("run_id", pa.string()),
+    ]
+)
+
+SEGMENT = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("subtitles_uri", pa.string()),
+        pa.field("segment_index", pa.int32()),
+        pa.field("segment_count", pa.int32()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("decode_start_s", pa.float64()),  # its own span, the warm-up before it and its last window's end
+        pa.field("decode_end_s", pa.float64()),
+        pa.field("duration_s", pa.float64()),  # of the video
+        pa.field("first_pts_s", pa.float64()),
+        pa.field("key", pa.string()),  # fingerprint: source version, segmentation, every operator up to the captions
+        pa.field("attempts", pa.int32()),  # tries in the passes before this one
+        pa.field("passes", pa.int32()),  # how many those were
+    ]
+)
+
+CAPTIONED_SEGMENT = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("segment_index", pa.int32()),
+        pa.field("segment_count", pa.int32()),
+        pa.field("key", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("frames", pa.list_(FRAME_CAPTION)),
+        pa.field("windows", pa.list_(WINDOW_CAPTION)),
+        pa.field("facts", pa.string()),  # JSON: operators.measure.facts.Facts of the segment's own span
+        pa.field("decode", DECODE_FACTS),
+        pa.field("provenance", PROVENANCE),
+        pa.field("content_hash", pa.string()),
+        pa.field("run_id", pa.string()),  # (outside content)
+        pa.field("host", pa.string()),  # (outside content)
+        pa.field("timings", pa.string()),  # (outside content) JSON: operator -> seconds it took
+    ]
+)
+
+LONG_CAPTION = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("duration_s", pa.float64()),
+        pa.field("caption", pa.string()),
+        pa.field("words", pa.int32()),
+        pa.field("coverage", pa.float64()),  # 0 to 1
+        pa.field("integrity", pa.bool_()),  # false on any damaged packet, missing span or failed window
+        pa.field("sections", pa.list_(SECTION)),
+        pa.field("decoded_s", pa.float64()),
+        pa.field("damaged_packets", pa.int64()),
+        pa.field("segments", pa.int32()),
+        pa.field("segments_captioned", pa.int32()),
+        pa.field("windows", pa.int32()),
+        pa.field("windows_captioned", pa.int32()),
+        *[f for f in VIDEO_FACTS if f.name != "duration_s"],
+        pa.field("source_version", pa.string()),
+        pa.field("metadata", pa.string()),
+        pa.field("provenance", PROVENANCE),
+        pa.field("key", pa.string()),  # fingerprint: the segments' keys and the narrator
+        pa.field("content_hash", pa.string()),
+        pa.field("run_id", pa.string()),  # (outside content)
+        pa.field("host", pa.string()),  # (outside content)
+        pa.field("timings", pa.string()),  # (outside content)
+    ]
+)
+
+FAILED = pa.schema(
+    [
+        pa.field("stage", pa.string()),
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("segment_index", pa.int32()),  # null: the whole video
+        pa.field("class", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("attempts", pa.int32()),  # tries inside the stage, over all passes
+        pa.field("passes", pa.int32()),  # times a run has given it to the stage
+        pa.field("replay", pa.string()),  # the command that tries this item again
+        pa.field("key", pa.string()),  # fingerprint of what failed: a changed config makes it worth another try
+        pa.field("run_id", pa.string()),
+        pa.field("host", pa.string()),
+    ]
+)
+
+COLUMNS: dict[str, pa.Field] = {
+    f.name: f
+    for f in [
+        *VIDEO,
+        *SEGMENT,
+        *CAPTIONED_SEGMENT,
+        pa.field("pictures", pa.list_(PICTURE)),
+        pa.field("signals", SIGNALS),
+        pa.field("failure", FAILURE),
+        pa.field("captioned_indices", pa.list_(pa.int32())),
+    ]
+}
+"""Every column that may travel on the way to a captioned segment, those that never reach the store included."""
+
+MAX_ROW_BYTES = 16 * 2**20  # no row between stages may be larger: Ray's blocks and actors' memory are sized by it

@@ -1,0 +1,231 @@
+"""The aggregators: they alone write to the store, and answer only when what they were given is durable.
+
+Each takes its tables over when it opens, derives its state from them, and so can be killed and started anywhere. What
+was already committed is a no-op. Answers are receipts, one for each row; gather adds a hint for each video that a row
+made whole. A hint that gets lost costs nothing but time: the driver finds such videos when it compares plan and store.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import TRANSIENT, Row
+from operators.keys import video_key
+from operators.store.content import content_hash
+from operators.store.store import MAX_PASSES, Store, narration_failure_key
+
+RECEIPT = pa.schema(
+    [
+        pa.field("kind", pa.string()),  # probe, segment, video, or whole: a hint that a video can be narrated
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("segment_index", pa.int32()),
+        pa.field("key", pa.string()),  # of the video's captions
+        pa.field("segment_count", pa.int32()),
+        pa.field("seconds", pa.float64()),  # of video that this receipt accounts for
+        pa.field("frames", pa.int32()),  # captions made
+        pa.field("windows", pa.int32()),
+        pa.field("words", pa.int32()),
+        pa.field("failure", rows.FAILURE),
+        pa.field("final", pa.bool_()),  # a failure that this run will not try again
+    ]
+)
+
+STOPPED = "stopped"  # class of a row that was let pass because the run is being stopped: neither done nor failed
+
+
+class _Committer:
+    """What the three have in common: the store, the run, and writing failures as events.
+
+    `commit` takes rows and gives for each the rows it is answered with.
+    """
+
+    stage: str
+
+    def __init__(self, store_uri: str, run_id: str, host: str) -> None:
+        self.store = Store(store_uri)
+        self.run_id = run_id
+        self.host = host
+        self._failures = self.store.failures_by(self.stage)
+        self._failures.fence()
+        self._known: set[tuple[str, int | None, int]] = set()
+        for row in self._failures.read(["key", "segment_index", "passes"]).to_pylist():
+            self._known.add((row["key"], row["segment_index"], row["passes"]))
+
+    def _record(self, failed: Iterable[Row]) -> None:
+        """Write failures that are not known yet."""
+        fresh = {}
+        for row in failed:
+            at = (row["key"], row.get("segment_index"), (row.get("passes") or 0) + 1)
+            if at not in self._known:
+                fresh[at] = self._event(row, at[2])
+        self._failures.append(pa.Table.from_pylist(list(fresh.values()), schema=rows.FAILED))
+        self._known.update(fresh)
+
+    def _event(self, row: Row, passes: int) -> Row:
+        failure, index = row["failure"], row.get("segment_index")
+        replay = f"longcap retry {shlex.quote(self.store.uri)} --only {shlex.quote(row['video_id'])}"
+        return {
+            **failure,
+            "video_id": row["video_id"],
+            "uri": row["uri"],
+            "segment_index": index,
+            "attempts": (row.get("attempts") or 0) + (failure["attempts"] or 1),
+            "passes": passes,
+            "replay": replay if index is None else f"{replay} --segment {index}",
+            "key": row["key"],
+            "run_id": self.run_id,
+            "host": row.get("host") or self.host,
+        }
+
+
+class CommitVideos(_Committer):
+    """Commits what was found and probed."""
+
+    stage = "probe"
+
+    def __init__(self, store_uri: str, run_id: str, host: str) -> None:
+        super().__init__(store_uri, run_id, host)
+        self.store.videos.fence()
+
+    def commit(self, items: list[Row]) -> list[list[Row]]:
+        probed = [r for r in items if not _stopped(r)]
+        for row in probed:
+            row["run_id"] = self.run_id
+        self.store.videos.upsert(pa.Table.from_pylist(_last(probed, "video_id"), schema=rows.VIDEO), ["video_id"])
+        self._record([r for r in probed if r["failure"]])
+        return [[_receipt("probe", row, seconds=row.get("duration_s") or 0.0)] for row in items]
+
+
+class CommitSegments(_Committer):
+    """Gather: commits captioned segments, and hands on the key of each video that has become whole."""
+
+    stage = "gather"
+
+    def __init__(self, store_uri: str, run_id: str, host: str) -> None:
+        super().__init__(store_uri, run_id, host)
+        self.store.segments.fence()
+        self._done = self.store.done_segments()
+        self._unsure = False
+        self._final: dict[str, set[int]] = {}
+        for (key, index), failed in self.store.failed().items():
+            if failed.final and index is not None:
+                self._final.setdefault(key, set()).add(index)
+        self._handed_on: set[str] = set()
+
+    def commit(self, items: list[Row]) -> list[list[Row]]:
+        if self._unsure:
+            self._done, self._unsure = self.store.done_segments(), False
+        failed = [row for row in items if row["failure"]]
+        captioned = {  # by key: a second delivery inside this very batch must not be written either
+            (row["key"], row["segment_index"]): row
+            for row in items
+            if not row["failure"] and row["segment_index"] not in self._done.get(row["key"], ())
+        }
+        fresh = [self._finished(row) for row in captioned.values()]
+        try:
+            self.store.segments.append(pa.Table.from_pylist(fresh, schema=rows.CAPTIONED_SEGMENT))
+        except BaseException:
+            self._unsure = True  # it may have landed and only its answer been lost
+            raise
+        for key, index in captioned:
+            self._done.setdefault(key, set()).add(index)
+        self._record([r for r in failed if not _stopped(r)])
+        for row in failed:
+            if _final(row) and not _stopped(row):
+                self._final.setdefault(row["key"], set()).add(row["segment_index"])
+        return [self._answers(row) for row in items]
+
+    def _answers(self, row: Row) -> list[Row]:
+        receipt = _receipt(
+            "segment",
+            row,
+            seconds=row["end_s"] - row["start_s"],
+            frames=sum(f["valid"] for f in row.get("frames") or ()),
+            windows=sum(w["valid"] for w in row.get("windows") or ()),
+        )
+        if not self._whole(row):
+            return [receipt]
+        return [receipt, _receipt("whole", {**row, "segment_index": None, "failure": None, "passes": None})]
+
+    def _finished(self, row: Row) -> Row:
+        return {**row, "run_id": self.run_id, "content_hash": content_hash(row, rows.CAPTIONED_SEGMENT)}
+
+    def _whole(self, row: Row) -> bool:
+        """True once a life, for the row after which nothing of its video is outstanding and something can be told."""
+        key = row["key"]
+        done = self._done.get(key, set())
+        settled = done | self._final.get(key, set())
+        if not done or len(settled) < row["segment_count"] or key in self._handed_on:
+            return False
+        self._handed_on.add(key)
+        return True
+
+
+class CommitDataset(_Committer):
+    """Commits long captions; a video stands in the dataset once, the newest in place of the older."""
+
+    stage = "narrate"
+
+    def __init__(self, store_uri: str, run_id: str, host: str, narrator: str) -> None:
+        super().__init__(store_uri, run_id, host)
+        self._narrator = narrator
+        self.store.dataset.fence()
+        self._done = self.store.done_videos()
+
+    def commit(self, items: list[Row]) -> list[list[Row]]:
+        told = [r for r in items if r["kind"] == "whole"]
+        fresh = []
+        for row in told:
+            if not row["failure"]:
+                key = video_key(row["key"], row["captioned_indices"], self._narrator)
+                if self._done.get(row["video_id"]) != key:
+                    fresh.append(self._finished({**row, "key": key}))
+        self.store.dataset.upsert(
+            pa.Table.from_pylist(_last(fresh, "video_id"), schema=rows.LONG_CAPTION), ["video_id"]
+        )
+        self._done.update({row["video_id"]: row["key"] for row in fresh})
+        self._record(
+            {**r, "key": narration_failure_key(r["key"], self._narrator)}
+            for r in told
+            if r["failure"] and not _stopped(r)
+        )
+        return [
+            [
+                _receipt("video", row, seconds=row["duration_s"] or 0.0, words=row["words"] or 0)
+                if row["kind"] == "whole"
+                else {name: row[name] for name in RECEIPT.names}
+            ]
+            for row in items
+        ]
+
+    def _finished(self, row: Row) -> Row:
+        return {**row, "run_id": self.run_id, "content_hash": content_hash(row, rows.LONG_CAPTION)}
+
+
+def _receipt(kind: str, row: Row, **values: Any) -> Row:
+    return {
+        **{f.name: None for f in RECEIPT},
+        "kind": kind,
+        **{name: row.get(name) for name in ("video_id", "uri", "segment_index", "key", "segment_count", "failure")},
+        "final": bool(row["failure"]) and not _stopped(row) and _final(row),
+        **values,
+    }
+
+
+def _stopped(row: Row) -> bool:
+    return bool(row["failure"]) and row["failure"]["class"] == STOPPED
+
+
+def _final(row: Row) -> bool:
+    return row["failure"]["class"] not in TRANSIENT or (row.get("passes") or 0) + 1 >= MAX_PASSES
+
+
+def _last(items: Sequence[Row], key: str) -> list[Row]:
+    """One row a key, the last: Delta's replace does not look for doubles inside the new rows."""
+    return list({row[key]: row for row in items}.values())

@@ -1,0 +1,59 @@
+"""Reads what a narrator tells from: the durable captions and the facts of one video. Keys travel, texts do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from operators import rows
+from operators.base import Apply, ItemError, Operator, Row
+from operators.store.store import Store
+from operators.store.table import one_line
+
+_FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n != "run_id"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load(Operator):
+    """Adds the captioned segments and the probed facts of the video whose captions have the row's `key`."""
+
+    name: ClassVar[str] = "load"
+    version: ClassVar[int] = 1
+    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id", "key", "segment_count"})
+    writes: ClassVar[frozenset[str]] = frozenset(
+        {"captioned", "captioned_indices", "segments", "window_s", "stride_s", *_FROM_VIDEO}
+    )
+
+    store: str
+    window_s: float
+    stride_s: float
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        store = Store(self.store)
+        yield lambda row: self._apply(row, store)
+
+    def _apply(self, row: Row, store: Store) -> Row:
+        try:
+            found = store.videos.lookup("video_id", row["video_id"]).to_pylist()
+            captioned = store.captioned(row["key"])
+        except OSError as error:  # a later pass may find storage well again
+            raise ItemError(
+                "storage", f"the captions of video {row['video_id']} cannot be read: {one_line(error)}"
+            ) from error
+        if not found or not captioned:
+            raise ItemError(
+                "internal", f"video {row['video_id']} was to be narrated, but the store has no captions of it"
+            )
+        return {
+            **row,
+            **{name: found[0][name] for name in _FROM_VIDEO},
+            "captioned": captioned,
+            "captioned_indices": [s["segment_index"] for s in captioned],
+            "segments": row["segment_count"],
+            "window_s": self.window_s,
+            "stride_s": self.stride_s,
+        }

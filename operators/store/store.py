@@ -1,0 +1,121 @@
+"""The output location: four tables, their keys, and a folder for each run.
+
+    OUT/videos     what was found and probed           OUT/dataset    the long captions
+    OUT/segments   frame and window captions           OUT/failures   what failed, as events
+    OUT/runs/<run_id>/  config.yaml, plan, report.json
+
+Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from operators import rows
+from operators.base import TRANSIENT
+from operators.fingerprint import digest
+from operators.store.table import Table
+
+MAX_PASSES = 2  # a transient failure is tried twice; what is left then waits for `longcap retry`
+
+
+def narration_failure_key(captions: str, narrator: str) -> str:
+    """Key under which a failed narration is recorded: another narrator may try again."""
+    return digest([captions, narrator])
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The newest failure of one item under one key."""
+
+    stage: str
+    failure_class: str
+    message: str
+    attempts: int
+    passes: int
+
+    @property
+    def final(self) -> bool:
+        """Whether a run leaves it alone."""
+        return self.failure_class not in TRANSIENT or self.passes >= MAX_PASSES
+
+
+class Store:
+    """Everything under one output location `uri`. Opening it writes nothing."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri.rstrip("/")
+        self.videos = Table(f"{self.uri}/videos", rows.VIDEO)
+        self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT)
+        self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION)
+        self.failures = self.failures_by("longcap")
+
+    def failures_by(self, writer: str) -> Table:
+        """The failures table under a writer's own name: several writers append to it at once."""
+        return Table(f"{self.uri}/failures", rows.FAILED, writer=writer)
+
+    def exists(self) -> bool:
+        return any(t.exists() for t in (self.videos, self.segments, self.dataset, self.failures))
+
+    # -- what is done ----------------------------------------------------------------------------------------------
+
+    def done_segments(self) -> dict[str, set[int]]:
+        """Key of a video's captions → the indices of its durable segments."""
+        table = self.segments.read(["key", "segment_index"])
+        done: dict[str, set[int]] = {}
+        for key, index in zip(table["key"].to_pylist(), table["segment_index"].to_pylist(), strict=True):
+            done.setdefault(key, set()).add(index)
+        return done
+
+    def done_videos(self) -> dict[str, str]:
+        """video_id → key of its long caption."""
+        table = self.dataset.read(["video_id", "key"])
+        return dict(zip(table["video_id"].to_pylist(), table["key"].to_pylist(), strict=True))
+
+    def failed(self) -> dict[tuple[str, int | None], Failed]:
+        """(key, segment index or None for the whole video) → its newest failure. Success elsewhere is not looked at."""
+        found: dict[tuple[str, int | None], Failed] = {}
+        for row in self.failures.read(
+            ["key", "segment_index", "stage", "class", "message", "attempts", "passes"]
+        ).to_pylist():
+            at = (row["key"], row["segment_index"])
+            if at not in found or row["passes"] >= found[at].passes:
+                found[at] = Failed(row["stage"], row["class"], row["message"], row["attempts"], row["passes"])
+        return found
+
+    def captioned(self, key: str) -> list[dict[str, Any]]:
+        """The durable segments under `key`, texts and all, in order."""
+        return sorted(self.segments.lookup("key", key).to_pylist(), key=lambda row: int(row["segment_index"]))
+
+    # -- files beside the tables -----------------------------------------------------------------------------------
+
+    def write_file(self, path: str, data: bytes) -> str:
+        """Write OUT/`path` whole; returns its uri."""
+        uri = f"{self.uri}/{path}"
+        with fsspec.open(uri, "wb", auto_mkdir=True) as file:
+            file.write(data)
+        return uri
+
+    def read_file(self, path: str) -> bytes | None:
+        """Content of OUT/`path`; None where there is none."""
+        try:
+            with fsspec.open(f"{self.uri}/{path}", "rb") as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            return None
+
+    def run_files(self, name: str) -> list[bytes]:
+        """Content of `name` of every run that has it, oldest run first: run ids begin with the time."""
+        found, path = fsspec.core.url_to_fs(f"{self.uri}/runs")
+        return [bytes(found.cat_file(file)) for file in sorted(found.glob(f"{path}/*/{name}"))]
+
+    def write_table(self, path: str, table: pa.Table) -> str:
+        """Write OUT/`path` as one parquet file; returns its uri."""
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        return self.write_file(path, sink.getvalue().to_pybytes())

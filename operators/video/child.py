@@ -1,0 +1,90 @@
+"""The decoding process: `python -m operators.video.child FD PARENT_PID`.
+
+It takes jobs from its parent over the socket FD, one at a time: `("package.module:function", keyword arguments)`. While
+a job runs, a thread of its own reports every quarter of a second how far it is, so that the parent can tell a decoder
+that hangs from one that waits for storage. It is lean on purpose (no Ray, no model): it may be killed at any moment.
+
+To the parent: `("beat", steps, waited_s or None)`, then `("done", result)` or `("failed", ItemError)`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from operators.base import ItemError
+from operators.video.progress import PROGRESS
+
+BEAT_S = 0.25
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def main(fd: int, parent_pid: int) -> None:
+    """Serve jobs until the parent closes the socket or dies."""
+    _die_with(parent_pid)
+    faulthandler.enable()  # a crash in native code leaves its Python stack in the worker's log
+    connection = Connection(fd)
+    sending = threading.Lock()
+    while True:
+        try:
+            job, arguments = connection.recv()
+        except (EOFError, OSError):
+            return
+        finished = threading.Event()
+        beat = threading.Thread(target=_report, args=(connection, sending, finished), daemon=True)
+        beat.start()
+        answer = _run(job, arguments)
+        finished.set()
+        beat.join()
+        try:
+            with sending:
+                connection.send(answer)
+        except OSError:
+            return
+
+
+def _run(job: str, arguments: dict[str, Any]) -> tuple[str, Any]:
+    module, _, function = job.partition(":")
+    try:
+        return "done", getattr(importlib.import_module(module), function)(**arguments)
+    except ItemError as error:
+        return "failed", error
+    except MemoryError:
+        return "failed", ItemError("out_of_memory", "the decoder ran out of memory")
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        return "failed", ItemError("internal", f"{type(error).__name__}: {error} (in {where})")
+
+
+def _report(connection: Connection[Any, Any], sending: threading.Lock, finished: threading.Event) -> None:
+    while not finished.wait(BEAT_S):
+        try:
+            with sending:
+                connection.send(("beat", PROGRESS.steps, PROGRESS.waited_s()))
+        except OSError:
+            os._exit(1)  # the parent is gone, and native code may never return
+
+
+def _die_with(parent_pid: int) -> None:
+    """Ask the kernel (Linux) to kill this process with its parent; elsewhere the closed socket ends it."""
+    if sys.platform == "linux":
+        import ctypes
+
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(0)  # it died before the request reached the kernel
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))

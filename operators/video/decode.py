@@ -1,0 +1,144 @@
+"""The operator `decode`: one pass over a segment gives its pictures, its signals and the truth about both.
+
+One decode serves everything that looks at the segment: frame captions, overlapping windows, shots, motion, duplicates.
+Only JPEG bytes and luma thumbnails leave the decoding process.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from operators.base import Apply, ItemError, Row
+from operators.grid import Span, frame_times
+from operators.rows import MAX_ROW_BYTES
+from operators.video.isolation import Try
+from operators.video.limits import Isolated
+
+_JOB = "operators.video.segment:decode_segment"
+_ROOM_BYTES = MAX_ROW_BYTES - 256 * 1024  # for the other columns of the row
+_SLIVER_S = 1e-3  # shorter stretches come from rounding, not from damage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decode(Isolated):
+    """Adds `pictures`, `signals` and `decode` (shapes in `operators.rows`) to a segment row.
+
+    Pictures lie on the grid k / `fps` of the whole video, over `[decode_start_s, decode_end_s)`. `decode` tells of the
+    segment's own span only, so that segments can be summed.
+    """
+
+    name: ClassVar[str] = "decode"
+    version: ClassVar[int] = 1
+    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
+    )
+    writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode"})
+
+    backend: Annotated[
+        Literal["pyav", "decord"],
+        Field(description="pyav: exact everywhere; decord: wrong pictures on AVI, MPEG-TS and edit lists, no AV1"),
+    ] = "pyav"
+    fps: Annotated[
+        float, Field(gt=0, le=60, description="pictures a second for the captioner; 1 is LongCaption-Agent's")
+    ] = 1.0
+    short_side_px: Annotated[
+        int,
+        Field(ge=16, le=4320, description="short side of a picture in pixels, never enlarged; 336 suits most models"),
+    ] = 336
+    signals_fps: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=60,
+            description="thumbnails a second for shots and motion; 0 turns them off, and decoding is cheaper",
+        ),
+    ] = 8.0
+    jpeg_quality: Annotated[
+        int, Field(ge=30, le=100, description="JPEG quality of a picture; 90 is where captions stop changing")
+    ] = 90
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        """Yields the function that decodes a segment row.
+
+        It raises `ItemError`: unreadable, undecodable (no picture of the segment's own span), storage, timeout, crash
+        or out_of_memory.
+        """
+        with self.child() as child:
+
+            def apply(row: Row) -> Row:
+                result, backend, attempts = child.run_first(self._tries(row))
+                decode = self._facts(row, result["pictures"], result["ended_s"]) | {
+                    "backend": backend,
+                    "attempts": attempts,
+                    "damaged_packets": result["damaged_packets"],
+                    "pictures_decoded": result["pictures_decoded"],
+                }
+                if decode["decoded_s"] <= 0:
+                    raise ItemError(
+                        "undecodable",
+                        f"{row['uri']}: no picture of {row['start_s']:.3f} s to {row['end_s']:.3f} s decodes "
+                        f"({decode['damaged_packets']} damaged packets)",
+                        attempts=attempts,
+                    )
+                asked = Span(row["decode_start_s"] - _SLIVER_S, row["decode_end_s"])
+                pictures = [p for p in result["pictures"] if asked.start_s <= p["time_s"]]
+                return {**row, "pictures": pictures, "signals": result["signals"], "decode": decode}
+
+            yield apply
+
+    def _tries(self, row: Row) -> list[Try]:
+        """Twice the wanted back end, each time in a fresh process, then down the chain."""
+        span = Span(row["decode_start_s"], row["decode_end_s"])
+        job = {
+            "uri": row["uri"],
+            "times_s": self._times(row),
+            "step_s": 1 / self.fps,
+            "start_s": span.start_s,
+            "end_s": span.end_s,
+            "own_start_s": row["start_s"],
+            "own_end_s": row["end_s"],
+            "first_pts_s": row["first_pts_s"],
+            "short_side_px": self.short_side_px,
+            "jpeg_quality": self.jpeg_quality,
+            "signals_fps": self.signals_fps,
+            "max_bytes": _ROOM_BYTES,
+        }
+        chain = ["decord", "decord"] if self.backend == "decord" else []
+        return [(backend, _JOB, job | {"backend": backend}) for backend in [*chain, "pyav", "pyav", "pyav-sequential"]]
+
+    def _times(self, row: Row) -> list[float]:
+        """The grid times of the decode span, and the one before it where the span does not start on the grid."""
+        times = frame_times(Span(row["decode_start_s"], row["decode_end_s"]), self.fps)
+        before = math.floor(row["decode_start_s"] * self.fps + 1e-6) / self.fps
+        return times if times and times[0] <= before else [before, *times]
+
+    def _facts(self, row: Row, pictures: list[dict[str, Any]], ended_s: float | None) -> dict[str, Any]:
+        """How much of the own span decoded: the cells `[t, t + 1/fps)` whose picture was had, and the rest.
+
+        Where the input ended too early, the last cell counts up to there.
+        """
+        own = Span(row["start_s"], row["end_s"])
+        had = {p["time_s"] for p in pictures}
+        missing: list[dict[str, float]] = []
+        for time_s in self._times(row):
+            cell = Span(max(time_s, own.start_s), min(time_s + 1 / self.fps, own.end_s))
+            if time_s in had and ended_s is not None:
+                cell = Span(min(max(ended_s, cell.start_s), cell.end_s), cell.end_s)
+            elif time_s in had:
+                continue
+            if cell.seconds < _SLIVER_S:
+                continue
+            if missing and cell.start_s - missing[-1]["end_s"] < _SLIVER_S:
+                missing[-1]["end_s"] = cell.end_s
+            else:
+                missing.append({"start_s": cell.start_s, "end_s": cell.end_s})
+        lost_s = sum(span["end_s"] - span["start_s"] for span in missing)
+        return {"decoded_s": max(0.0, own.seconds - lost_s), "missing": missing}

@@ -1,0 +1,236 @@
+"""Reads one video stream with PyAV: packets past whatever is damaged, pictures, and seeks that land where they should.
+
+Times are ticks of the stream's time base. What was measured to be right and what is wrong in each format stands where
+it is dealt with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import chain
+from typing import Any
+
+from operators.base import ItemError
+from operators.video.progress import PROGRESS
+from operators.video.source import Source
+
+_DEMUX_RETRIES = 32  # demuxer errors in a row after which the rest of the file counts as gone
+_INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; elsewhere it holds what was read so far
+_BACK_S = (10.0, 60.0)  # how far before a target to look for a keyframe where the container has no index
+
+
+class Reader:
+    """One input, opened at its beginning.
+
+    Args:
+        source: the input.
+        first_pts_s: the container's pts of the first presented picture, in seconds.
+        may_seek: False keeps to one pass from the beginning.
+
+    Attributes:
+        pictures_decoded: pictures that came out of the decoder.
+        faults: pts of the packets that the decoder refused or the demuxer marked as corrupt.
+        left_out: whether anything was passed over, by a seek or by dropping.
+
+    Raises:
+        ItemError: the input cannot be opened or has no video stream.
+    """
+
+    def __init__(self, source: Source, *, first_pts_s: float, may_seek: bool) -> None:
+        self.may_seek = may_seek
+        self.pictures_decoded = 0
+        self.faults: set[int] = set()
+        self.left_out = False
+        self._source = source
+        self._fresh = True  # the container stands at its beginning and nothing was read
+        self._delay = 0  # largest pts - dts of a keyframe: index times are dts
+        self._open()
+        self.base = self._stream.time_base
+        self.first = round(first_pts_s / self.base)
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the decoder."""
+        return str(self._stream.codec_context.name)
+
+    @property
+    def aspect(self) -> Fraction:
+        """Width of a stored pixel over its height."""
+        return pixel_aspect(self._stream)
+
+    @property
+    def interval(self) -> int:
+        """The average distance of pictures in ticks, at least 1."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return max(1, round(1 / rate / self.base)) if rate else 1
+
+    def ticks(self, time_s: float) -> float:
+        """Seconds from the first presented picture as ticks of the container's pts, not rounded."""
+        return float(self.first + time_s * self.base.denominator / self.base.numerator)
+
+    # -- decoding ----------------------------------------------------------------------------------------------------
+
+    def decode(self, packet: Any, *, drop: bool = False) -> list[Any]:
+        """The pictures that `packet` brings out (None: those still inside); damage is noted, never raised.
+
+        Args:
+            drop: leave out pictures that no other refers to.
+        """
+        import av
+
+        context = self._stream.codec_context
+        self.left_out = self.left_out or drop
+        context.skip_frame = "NONREF" if drop else "DEFAULT"
+        try:
+            frames = list(context.decode(packet))
+        except av.FFmpegError:
+            if packet is not None:
+                self._note_fault(packet)
+            return []
+        if packet is not None and packet.is_corrupt:
+            self._note_fault(packet)
+        self.pictures_decoded += len(frames)
+        return frames
+
+    def _note_fault(self, packet: Any) -> None:
+        pts = packet.pts if packet.pts is not None else packet.dts
+        if pts is not None:
+            self.faults.add(pts)
+
+    def _packets(self) -> Iterator[Any]:
+        """Packets from where the container stands to its end, past whatever the demuxer stumbles over."""
+        import av
+
+        failures, last = 0, self.first
+        demux = self._container.demux(self._stream)
+        while failures < _DEMUX_RETRIES:
+            try:
+                packet = next(demux)
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                self._source.check()
+                failures += 1
+                self.faults.add(last + 1)
+                demux = self._container.demux(self._stream)
+                continue
+            PROGRESS.step()
+            if packet.size == 0 and packet.dts is None and packet.pts is None:
+                return  # PyAV's mark of the end
+            failures = 0
+            last = packet.pts if packet.pts is not None else last
+            yield packet
+
+    # -- going somewhere ---------------------------------------------------------------------------------------------
+
+    def land(self, pts: float, *, rewind: int = 0) -> tuple[Iterator[Any], int | None]:
+        """Go to a keyframe at or before `pts`, `rewind` keyframes earlier still.
+
+        Returns:
+            The packets from there, and the keyframe's pts; None for the beginning of the file. Pictures before that pts
+            are leading pictures of an open GOP: their references lie before the seek.
+        """
+        import av
+
+        if not self.may_seek or (self._fresh and pts <= self.first + 0.5):
+            return self._from_start()
+        self.left_out, self._fresh = True, False
+        # the target's own pts, not the index time: index times are dts, which lands a GOP too early
+        where = math.floor(pts + 0.5)
+        backs = list(_BACK_S)
+        for _ in range(4 + rewind):
+            try:
+                self._container.seek(where, stream=self._stream)
+            except av.FFmpegError:
+                self._source.check()
+                break
+            packets = self._packets()
+            key: Any = next((p for p in packets if p.is_keyframe and _time(p) is not None), None)
+            if key is None and self._indexed:
+                return iter(()), None  # the index names it and the file ends before it
+            at = _time(key)
+            if at is not None and at <= pts + 0.5:
+                if rewind == 0:
+                    if key.pts is not None and key.dts is not None:
+                        self._delay = max(self._delay, key.pts - key.dts)
+                    return chain([key], packets), at
+                rewind -= 1
+            if at is not None and self._indexed:
+                before = (key.dts if key.dts is not None else at) - 1
+            elif backs:
+                before = math.floor(pts - backs.pop(0) / self.base)
+            else:
+                break
+            if before >= where or before <= self.first:
+                break
+            where = before
+        return self._from_start()
+
+    def keyframe_ahead(self, packet: Any, pts: float) -> bool:
+        """Whether a keyframe lies after `packet` and at or before `pts`, so that a seek saves decoding."""
+        index = self._stream.index_entries
+        if not len(index) or packet.dts is None:
+            return False
+        at = index.search_timestamp(math.floor(pts - self._delay), backward=True)
+        return bool(at >= 0 and index[at].timestamp > packet.dts)
+
+    def load_index(self) -> None:
+        """Matroska and WebM read their index on the first seek; elsewhere it is there or never will be."""
+        import av
+
+        if self.may_seek and len(self._stream.index_entries) <= 1:
+            self._fresh = False
+            try:
+                self._container.seek(2**40, stream=self._stream)
+            except av.FFmpegError:
+                self._source.check()
+
+    def _from_start(self) -> tuple[Iterator[Any], None]:
+        if not self._fresh:
+            self._open()  # a fresh container: seeking to the beginning is not exact in every format
+        self._fresh = False
+        return self._packets(), None
+
+    def _open(self) -> None:
+        self._container = self._source.open()
+        self._stream = video_stream(self._container, self._source.uri)
+        self._indexed = self._container.format.name.startswith(_INDEXED)
+        self._stream.codec_context.thread_count = 1  # two cost the same CPU, and lose pictures after damage
+        self._fresh = True
+
+
+def pixel_aspect(stream: Any) -> Fraction:
+    """Width of a stored pixel over its height: 1 for all but anamorphic video, and where nothing is said.
+
+    Ratios within 1 % of 1 come from encoders that rounded a size (800x332 as 399:400), absurd ones from damage.
+    """
+    ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+    return ratio if abs(ratio - 1) > 0.01 and 0.25 <= ratio <= 4 else Fraction(1)
+
+
+def _time(packet: Any) -> int | None:
+    if packet is None:
+        return None
+    pts = packet.pts if packet.pts is not None else packet.dts
+    return None if pts is None else int(pts)
+
+
+def video_stream(container: Any, uri: str) -> Any:
+    """The video stream to read: the best one (not the first) that is no cover picture.
+
+    Raises:
+        ItemError: undecodable: the input has none, or no decoder for it.
+    """
+    from av.stream import Disposition
+
+    real = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    best = container.streams.best("video")
+    stream = best if best in real else next(iter(real), None)
+    if stream is None:
+        has = "sound only" if container.streams.audio else "no pictures"
+        raise ItemError("undecodable", f"{uri} has no video stream ({has})")
+    if stream.codec_context is None:
+        raise ItemError("undecodable", f"{uri}: no decoder for its video codec")
+    return stream

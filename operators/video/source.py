@@ -1,0 +1,225 @@
+"""Opens a URI for PyAV: local files by path, everything else as a file object of fsspec.
+
+Every failure to get at the bytes becomes an `ItemError` that says whose fault it is: `unreadable` (no such file, no
+permission), `undecodable` (the bytes are there and are no video), `storage` (it did not answer).
+"""
+
+from __future__ import annotations
+
+import io
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from operators.base import ItemError
+from operators.video.progress import PROGRESS
+
+_BUFFER_BYTES = 256 * 1024  # PyAV's default of 32 KiB makes a call into Python for every second packet of HD video
+_OPTIONS = {"protocol_whitelist": "file"}  # a playlist that poses as a video must not make FFmpeg fetch URLs
+_PLAYLISTS = frozenset({"hls", "dash", "concat", "imf"})  # they name other files: not one item, and not to be followed
+
+
+class Source:
+    """One input. `open()` gives a fresh PyAV container at its beginning; a context manager that closes what it opened.
+
+    Args:
+        uri: a local path, a `file://` URI, or anything that fsspec opens (`s3://`, `https://`, `memory://`, …).
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._path = local_path(uri)
+        self._remote: WatchedFile | None = None
+        self._container: Any = None
+
+    def open(self) -> Any:
+        """A new `av.container.InputContainer`; the one from before is closed.
+
+        Raises:
+            ItemError: unreadable, undecodable or storage.
+        """
+        import av
+
+        self.close()
+        target: Any
+        if self._path is not None:
+            _check_local(self.uri, self._path)
+            target = f"file:{self._path}"
+        else:
+            target = self._remote = WatchedFile(self.uri)
+        try:
+            # metadata_errors: damaged tags are no reason to refuse the pictures (a UnicodeDecodeError otherwise)
+            self._container = av.open(
+                target, metadata_errors="replace", buffer_size=_BUFFER_BYTES, container_options=_OPTIONS
+            )
+        except MemoryError:
+            raise
+        except Exception as error:
+            self.check()
+            reason = self._why_not() or f"not a video that FFmpeg can read ({_plain(error)})"
+            raise ItemError("undecodable", f"{self.uri} is {reason}") from error
+        if self._container.format.name in _PLAYLISTS:
+            name = self._container.format.name
+            self.close()
+            raise ItemError(
+                "undecodable", f"{self.uri} is a playlist ({name}), not a video; list its media files instead"
+            )
+        return self._container
+
+    def check(self) -> None:
+        """Raise what storage said, if the reading rather than the decoding failed."""
+        if self._remote is not None and self._remote.error is not None:
+            raise self._remote.error
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the input in bytes."""
+        if self._path is not None:
+            return Path(self._path).stat().st_size
+        return self._remote.size_bytes if self._remote is not None else 0
+
+    def close(self) -> None:
+        """Close the container and the file object; safe to call twice."""
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _why_not(self) -> str | None:
+        """For an MP4 or MOV that does not open: whether it lacks its index, the usual mark of a cut upload."""
+        try:
+            if self._path is not None:
+                with Path(self._path).open("rb") as file:
+                    return _missing_index(file)
+            return _missing_index(self._remote)
+        except (OSError, ItemError):
+            return None
+
+
+class WatchedFile(io.RawIOBase):
+    """A remote file object that tells the watchdog when it waits, and keeps the error that reading met.
+
+    Attributes:
+        error: the `ItemError` of the first read that failed; FFmpeg itself would only say "Invalid data".
+    """
+
+    def __init__(self, uri: str) -> None:
+        import fsspec
+
+        super().__init__()
+        self.uri = uri
+        self.error: ItemError | None = None
+        try:
+            with PROGRESS.waiting():
+                self._file = fsspec.open(uri, "rb").open()
+                self.size_bytes = int(self._file.seek(0, io.SEEK_END))
+                self._file.seek(0)
+        except Exception as error:
+            raise _storage_error(uri, error) from error
+        if self.size_bytes == 0:
+            raise _empty(uri)
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes; the watchdog knows that this waits for storage."""
+        try:
+            with PROGRESS.waiting():
+                return bytes(self._file.read(size))
+        except Exception as error:
+            self.error = self.error or _storage_error(self.uri, error)
+            raise
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return int(self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+def local_path(uri: str) -> str | None:
+    """The path of a local URI (`file://` taken literally, as fsspec does), None for a remote one."""
+    if uri.startswith("file://"):
+        return uri.removeprefix("file://")
+    return None if "://" in uri else uri
+
+
+def _check_local(uri: str, path: str) -> None:
+    try:
+        status = Path(path).stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ItemError("unreadable", f"{uri} is a folder, not a video")
+        with Path(path).open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise ItemError("unreadable", f"{uri} does not exist") from error
+    except PermissionError as error:
+        raise ItemError("unreadable", f"{uri} may not be read: permission denied") from error
+    except OSError as error:
+        raise ItemError("storage", f"{uri}: {error.strerror or error}") from error
+    if status.st_size == 0 and stat.S_ISREG(status.st_mode):
+        raise _empty(uri)
+
+
+def _storage_error(uri: str, error: Exception) -> ItemError:
+    if isinstance(error, ItemError):
+        return error
+    if isinstance(error, FileNotFoundError):
+        return ItemError("unreadable", f"{uri} does not exist")
+    if isinstance(error, PermissionError):
+        return ItemError("unreadable", f"{uri} may not be read: permission denied")
+    if isinstance(error, ImportError | ValueError):  # fsspec: no such protocol, or its package is not installed
+        return ItemError("unreadable", f"{uri} cannot be opened: {error}")
+    return ItemError("storage", f"{uri}: reading failed: {_plain(error)}")
+
+
+def _empty(uri: str) -> ItemError:
+    return ItemError("undecodable", f"{uri} is empty (0 bytes)")
+
+
+def _missing_index(file: Any) -> str | None:
+    """Walk the top boxes of an ISO media file (ISO/IEC 14496-12, 4.2): a `ftyp` without a `moov` was cut short."""
+    position = 0
+    names: list[bytes] = []
+    while len(names) < 1000:
+        file.seek(position)
+        head = file.read(16)
+        if len(head) < 8:
+            break
+        size, name = int.from_bytes(head[:4], "big"), head[4:8]
+        if not names and name not in (b"ftyp", b"mdat", b"wide", b"moov", b"free", b"skip"):
+            return None
+        names.append(name)
+        if size == 1:
+            size = int.from_bytes(head[8:16], "big")
+        if size < 8:
+            break
+        position += size
+    if names and b"moov" not in names:
+        return "an MP4 without its index (no moov box): cut short, or still being written"
+    return None
+
+
+def _plain(error: Exception) -> str:
+    text = str(getattr(error, "strerror", None) or error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__

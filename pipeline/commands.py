@@ -1,0 +1,188 @@
+"""What the command line calls: `run`, `plan` and `retry`, each returning an exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from operators.base import Row
+from operators.store.store import Store
+from pipeline.config import Config
+from pipeline.config_file import load_config
+from pipeline.errors import RunFailed, UsageError
+from pipeline.files import normalise
+from pipeline.finish import forget_failures
+from pipeline.job import Job
+from pipeline.planning import Plan, Remaining
+from pipeline.progress import clock
+from pipeline.report import Report
+from pipeline.selection import Selection
+
+Mode = Literal["streaming", "phased"]
+
+
+def run_command(
+    *,
+    inputs: Sequence[str],
+    out: str,
+    config: str | None = None,
+    overrides: Sequence[str] = (),
+    limit: int | None = None,
+    sample: int | None = None,
+    only: Sequence[str] = (),
+    recaption: Sequence[str] = (),
+    max_hours: float | None = None,
+    max_failed: float | None = None,
+    mode: Mode | None = None,
+    address: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Run the job; print what came of it."""
+    settings = _with(load_config(config, overrides), max_failed=max_failed, mode=mode)
+    selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, recaption=tuple(recaption))
+    report = Job(inputs, out, settings, selection, quiet=as_json).run(address)
+    _print_report(report, as_json=as_json)
+    return report.exit_code
+
+
+def plan_command(
+    *,
+    inputs: Sequence[str],
+    out: str | None = None,
+    config: str | None = None,
+    overrides: Sequence[str] = (),
+    limit: int | None = None,
+    sample: int | None = None,
+    only: Sequence[str] = (),
+    max_hours: float | None = None,
+    as_json: bool = False,
+) -> int:
+    """Probe and plan; print what a run would do."""
+    settings = load_config(config, overrides)
+    selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours)
+    with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
+        plan, left = Job(inputs, where, settings, selection, quiet=as_json).plan()
+    told = _plan_numbers(plan, left)
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _plan_text(told))
+    return 0
+
+
+def retry_command(
+    *,
+    out: str,
+    only: Sequence[str] = (),
+    segment: int | None = None,
+    classes: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+) -> int:
+    """Forget the failures that are meant and run the last run's inputs again for just their videos."""
+    store = Store(normalise(out))
+    last = store.run_files("report.json")
+    settings = store.run_files("config.yaml")
+    if not last or not settings:
+        raise UsageError(f"no run has ended in {out}, so there is nothing to retry: use longcap run")
+    report = json.loads(last[-1])
+
+    def meant(event: Row) -> bool:
+        return (
+            (not only or event["video_id"] in only)
+            and (segment is None or event["segment_index"] == segment)
+            and (not classes or event["class"] in classes)
+        )
+
+    gone = forget_failures(store, meant)
+    if not gone:
+        click.echo("nothing that is meant has failed")
+        return 0
+    unprobed = {event["video_id"] for event in gone if event["stage"] == "probe"}
+    if unprobed:
+        store.videos.fence()
+        store.videos.delete("video_id", unprobed)
+    with tempfile.NamedTemporaryFile("wb", suffix=".yaml", prefix="longcap-retry-") as file:
+        file.write(settings[-1])
+        file.flush()
+        config = load_config(Path(file.name), overrides)
+    videos = tuple(sorted({event["video_id"] for event in gone}))
+    result = Job(report["inputs"], out, config, Selection(only=videos)).run()
+    _print_report(result, as_json=False)
+    return result.exit_code
+
+
+def _with(config: Config, *, max_failed: float | None, mode: Mode | None) -> Config:
+    given: dict[str, Any] = {k: v for k, v in {"max_failed": max_failed, "mode": mode}.items() if v is not None}
+    return replace(config, run=replace(config.run, **given))
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(report.json())
+        return
+    lines = [
+        f"{report.videos_told} of {report.videos_planned} videos have a long caption"
+        f" ({report.video_hours:.2f} h; {report.frame_captions} frame and {report.window_captions} window captions"
+        f" made in {clock(report.elapsed_s)})",
+    ]
+    for video_id, why in list(report.failed.items())[:10]:
+        lines.append(f"  failed: {video_id}  {why}")
+    if len(report.failed) > 10:
+        lines.append(f"  … and {len(report.failed) - 10} more")
+    if report.unaccounted:
+        lines.append(f"{len(report.unaccounted)} videos are not done yet; the same command goes on with them")
+    lines += [
+        f"dataset: {report.out}/dataset/*.parquet   report: {report.out}/runs/{report.run_id}/report.json",
+        f"next:    longcap show {report.out}"
+        + (f"   ·   longcap retry {report.out}" if report.failed else "   ·   longcap status " + report.out),
+    ]
+    click.echo("\n".join(lines))
+    if report.exit_code and report.status == "done" and not report.unaccounted:
+        share = report.videos_failed / max(1, report.videos_planned)
+        raise RunFailed(f"{share:.0%} of the videos failed; run.max_failed allows {report.max_failed:.0%}")
+    sys.stdout.flush()
+
+
+def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
+    todo = {row["video_id"] for row in left.segments} | {video.video_id for video in left.whole}
+    planned = {video.video_id for video in plan.videos}
+    return {
+        "videos": len(plan.videos),
+        "video_hours": round(plan.seconds / 3600, 4),
+        "segments": plan.segments,
+        "frame_captions": plan.frames,
+        "window_captions": plan.windows,
+        "to_do": {
+            "videos": len(todo),
+            "segments": len(left.segments),
+            "video_hours": round(sum(r["end_s"] - r["start_s"] for r in left.segments) / 3600, 4),
+            "narrations": len(todo),
+        },
+        "done_before": len(planned - todo - set(left.given_up)),
+        "cannot_be_captioned": dict(sorted(left.given_up.items())),
+        "reasons": dict(Counter(v["failure"]["class"] for v in plan.unusable)),
+        "ignored_files": plan.ignored,
+    }
+
+
+def _plan_text(told: dict[str, Any]) -> str:
+    todo = told["to_do"]
+    lines = [
+        f"{told['videos']} videos, {told['video_hours']:.2f} hours, {told['segments']} segments",
+        f"captions to make in all: {told['frame_captions']} of frames, {told['window_captions']} of windows",
+        f"done before: {told['done_before']} videos",
+        f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
+    ]
+    if told["cannot_be_captioned"]:
+        lines.append(f"cannot be captioned: {len(told['cannot_be_captioned'])}")
+        lines += [f"  {video_id}  {why}" for video_id, why in told["cannot_be_captioned"].items()]
+    if told["ignored_files"]:
+        counted = ", ".join(f"{n} {suffix}" for suffix, n in told["ignored_files"].items())
+        lines.append(f"ignored files: {counted}")
+    return "\n".join(lines)

@@ -1,0 +1,156 @@
+"""The end of a run: what no longer counts goes, small files are joined, and the output can be read as plain parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import jinja2
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Row
+from operators.keys import narrator_key, source_key
+from operators.store.store import Store, narration_failure_key
+from pipeline.config import Config, video_operators
+from pipeline.planning import Plan
+from pipeline.report import Report
+
+
+def clean(store: Store, plan: Plan) -> None:
+    """Remove what this run superseded or cured, then compact and vacuum every table. Other videos are not touched."""
+    current = {v.video_id: v.key for v in plan.videos}
+    captions = store.segments.read(["video_id", "key"]).to_pylist()
+    stale = {r["key"] for r in captions if r["video_id"] in current and r["key"] != current[r["video_id"]]}
+    lost = set(plan.remaining(store).given_up) & set(store.done_videos())
+    if stale:
+        store.segments.fence()
+        store.segments.delete("key", stale)
+    if lost:  # their source is a new version that cannot be captioned: the old caption tells something that is gone
+        store.dataset.fence()
+        store.dataset.delete("video_id", lost)
+    events = store.failures.read().to_pylist()
+    kept = _current(store, plan, events)
+    if len(kept) != len(events):
+        store.failures.fence()
+        store.failures.replace(pa.Table.from_pylist(kept, schema=rows.FAILED))
+    for table in (store.videos, store.segments, store.dataset, store.failures):
+        table.tidy()
+
+
+def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
+    """Forget captions, long captions and failures of some planned videos, so that they are made anew."""
+    wanted = set(names)
+    keys = {v.key for v in plan.videos if v.video_id in wanted}
+    if not wanted:
+        return
+    if store.segments.exists():
+        store.segments.fence()
+        store.segments.delete("key", keys)
+    if store.dataset.exists():
+        store.dataset.fence()
+        store.dataset.delete("video_id", wanted)
+    forget_failures(store, lambda event: event["video_id"] in wanted)
+
+
+def forget_failures(store: Store, chosen: Callable[[Row], bool]) -> list[Row]:
+    """Forget the failures that `chosen` says yes to, so that they are tried again; returns them."""
+    events = store.failures.read().to_pylist()
+    gone = [e for e in events if chosen(e)]
+    if gone:
+        store.failures.fence()
+        store.failures.replace(pa.Table.from_pylist([e for e in events if not chosen(e)], schema=rows.FAILED))
+    return gone
+
+
+def _current(store: Store, plan: Plan, events: list[Row]) -> list[Row]:
+    """The failures that still stand: of other videos all, of this plan's the newest of each item that is not cured."""
+    narrator = narrator_key(video_operators(plan.config))
+    done, told = store.done_segments(), store.done_videos()
+    standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
+    for video in plan.videos:
+        standing[video.video_id] = {video.key}
+        if video.video_id not in told:
+            standing[video.video_id].add(narration_failure_key(video.key, narrator))
+    newest: dict[object, Row] = {}
+    for event in events:
+        if event["video_id"] not in standing:
+            newest[id(event)] = event
+        elif event["key"] in standing[event["video_id"]] and event["segment_index"] not in done.get(
+            event["key"], set()
+        ):
+            at = (event["key"], event["segment_index"])
+            if at not in newest or newest[at]["passes"] <= event["passes"]:
+                newest[at] = event
+    return list(newest.values())
+
+
+def _source(video: Row) -> str:
+    return source_key(video["video_id"], video["source_version"])
+
+
+_CARD = jinja2.Template(
+    """---
+configs:
+- config_name: default
+  data_files: dataset/*.parquet
+tags:
+- video
+- long-caption
+---
+# Long captions of {{ report.videos_told }} videos
+
+Made by longcap {{ version }}, run `{{ report.run_id }}`, {{ report.ended }}.
+
+| | |
+|---|---|
+| videos planned | {{ report.videos_planned }} |
+| with a long caption | {{ report.videos_told }} |
+| that could not be captioned | {{ report.videos_failed }} (see `failures/`) |
+| hours of video | {{ "%.2f"|format(report.video_hours) }} |
+| words a caption, median | {{ words }} |
+| coverage, mean | {{ coverage }} |
+| captions with full integrity | {{ integrity }} |
+| captioner | {{ captioner }} |
+| narrator | {{ narrator }} |
+
+`dataset/*.parquet` holds one row a video: `video_id`, `uri`, `duration_s`, `caption`, `words`, `coverage`, `integrity`,
+`sections` (`start_s`, `end_s`, `text`, `windows`) and provenance. `segments/*.parquet` holds the frame and window
+captions they were told from, `failures/*.parquet` what could not be captioned, and why.
+Times are seconds from the first presented picture.
+
+## Licence
+
+The captions carry no licence of their own; that of each video stands where its manifest said it, in `metadata`
+{% if licences %}({{ licences }}){% else %}(no video of this run has a `license` or `licence` column){% endif %}.
+
+## Configuration
+
+The configuration of this run lies in `runs/{{ report.run_id }}/config.yaml`.
+""",
+    trim_blocks=True,
+)
+
+
+def write_card(store: Store, config: Config, report: Report) -> None:
+    """OUT/README.md: what the dataset is, for people and for hubs that read its front matter."""
+    import json
+    from collections import Counter
+    from importlib.metadata import version
+    from statistics import mean, median
+
+    made = store.dataset.read(["words", "coverage", "integrity", "metadata"]).to_pylist()
+    licences: Counter[str] = Counter()
+    for row in made:
+        columns = json.loads(row["metadata"] or "{}")
+        licences.update(str(columns[c]) for c in ("license", "licence") if columns.get(c))
+    text = _CARD.render(
+        report=report,
+        version=version("longcap"),
+        words=round(median(r["words"] for r in made)) if made else 0,
+        coverage=f"{mean(r['coverage'] for r in made):.3f}" if made else "none",
+        integrity=sum(r["integrity"] for r in made),
+        captioner=f"{config.caption.engine.model} {config.caption.engine.revision}",
+        narrator=f"{config.narrate.engine.model} {config.narrate.engine.revision}",
+        licences=", ".join(f"{name}: {n}" for name, n in licences.most_common(10)),
+    )
+    store.write_file("README.md", text.encode())

@@ -1,0 +1,151 @@
+"""The one place where Ray Data is assembled; the picture in the design can be read off it.
+
+    sources ─► probe ─► commit videos
+    plan ─► decode ─► caption ─► gather (commit segments) ─┬─► receipts                      phased
+                                                           └─► narrate ─► commit dataset     streaming
+    whole videos ─► narrate ─► commit dataset
+
+Each graph ends in receipts that the driver counts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, cast
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, Dataset
+
+from operators import rows
+from operators.base import Operator, Row
+from operators.keys import narrator_key
+from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, CommitVideos
+from operators.store.load import Load
+from pipeline.config import Config, segment_operators, video_operators
+from pipeline.pools import Pool, Pools
+from pipeline.stage import CommitStage, Stage, StageSpec
+
+_BLOCK_BYTES = rows.MAX_ROW_BYTES  # what a decoder hands on at a time; Ray's default of 128 MiB holds ten segments
+_STORE_SHARE = 0.5  # of the object store that the graph may fill before its sources are held back
+_COMMIT_THREADS = 32  # blocks that may wait for one commit together
+
+PROBED = pa.schema([*rows.VIDEO, *(rows.COLUMNS[name] for name in ("key", "attempts", "passes"))])
+"""Rows on the way to the videos table: what it keeps, and what a failure event needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Graph:
+    """Builds the graphs of one run."""
+
+    config: Config
+    pools: Pools
+    store: str
+    run_id: str
+    stop: Any
+    object_store_bytes: int
+
+    def probe(self, sources: str, count: int) -> Dataset:
+        """The `count` sources in parquet file `sources` → videos in the store."""
+        videos = self._read(sources, rows_per_block=max(1, min(16, count // (4 * self.pools.decode.actors))))
+        probed = self._stage(videos, [self.config.probe], PROBED, self.pools.decode)
+        return self._commit(probed, CommitVideos)
+
+    def segments(self, plan: str, count: int, *, narrate: bool) -> Dataset:
+        """The segments in parquet file `plan` → captions in the store; with `narrate`, whole videos → long captions."""
+        data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
+        operators = segment_operators(self.config)
+        carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
+        for pool, group in _pools_in_order(operators):
+            later = operators[operators.index(group[-1]) + 1 :]
+            made = [*carried, *(c for op in operators[: operators.index(group[-1]) + 1] for c in op.writes)]
+            needed = {*carried, *rows.CAPTIONED_SEGMENT.names, *(c for op in later for c in op.reads)}
+            output = _schema(c for c in made if c in needed)
+            data = self._stage(data, group, output, getattr(self.pools, pool))
+        receipts = self._commit(data, CommitSegments)
+        return self._narrated(receipts) if narrate else receipts
+
+    def narrate(self, whole: str) -> Dataset:
+        """The videos in parquet file `whole` (rows of kind `whole`) → long captions in the store."""
+        return self._narrated(self._read(whole, rows_per_block=2))
+
+    def _narrated(self, hints: Dataset) -> Dataset:
+        load = Load(store=self.store, window_s=self.config.caption.window_s, stride_s=self.config.caption.stride_s)
+        video = video_operators(self.config)
+        work = _schema(["captioned_indices", "passes", "attempts"])
+        output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
+        told = self._stage(hints, [load, *video], output, self.pools.narrate, only="whole")
+        return self._commit(told, CommitDataset, narrator=narrator_key(video))
+
+    # -- how a stage is put on Ray ---------------------------------------------------------------------------------
+
+    def _read(self, path: str, *, rows_per_block: int) -> Dataset:
+        data = ray.data.read_parquet(path)
+        context = data.context  # this graph's own: a notebook's other datasets keep theirs
+        context.target_max_block_size = _BLOCK_BYTES
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = False
+        context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
+            object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
+        )
+        # a small parquet file is one block, and one block is one actor's work
+        return data.repartition(target_num_rows_per_block=rows_per_block)
+
+    def _stage(
+        self, data: Dataset, operators: Sequence[Operator], output: pa.Schema, pool: Pool, only: str | None = None
+    ) -> Dataset:
+        spec = StageSpec(operators=tuple(operators), output=output, only=only, stop=self.stop)
+        threads = max((getattr(op, "concurrency", 1) for op in operators), default=1)
+        return data.map_batches(
+            Stage,
+            fn_constructor_args=(spec,),
+            batch_size=1 if only is None else None,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(
+                size=pool.actors,
+                # twice the calls that run at once, or the pool idles between two blocks
+                max_tasks_in_flight_per_actor=2 * threads,
+                max_concurrent_calls_per_actor=threads,
+                enable_true_multi_threading=threads > 1,
+            ),
+            num_cpus=pool.num_cpus,
+            num_gpus=pool.num_gpus or None,
+            memory=pool.memory_bytes,
+        )
+
+    def _commit(self, data: Dataset, committer: type, **arguments: Any) -> Dataset:
+        arguments = {"store_uri": self.store, "run_id": self.run_id, **arguments}
+        return data.map_batches(
+            CommitStage,
+            fn_constructor_args=(committer, RECEIPT, arguments),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(
+                size=1,
+                max_tasks_in_flight_per_actor=2 * _COMMIT_THREADS,
+                max_concurrent_calls_per_actor=_COMMIT_THREADS,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=0,  # waits for storage
+        )
+
+
+def receipts(graph: Dataset) -> Iterator[Row]:
+    """Run a graph; yield its receipts as they come."""
+    # Ray Data counts the blocks of the plan's one file, not those it is about to be cut into
+    warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", category=UserWarning)
+    for batch in graph.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+        yield from cast(pa.Table, batch).to_pylist()
+
+
+def _pools_in_order(operators: Sequence[Operator]) -> Iterator[tuple[str, list[Operator]]]:
+    """Neighbouring operators of one pool together: they share an actor."""
+    for pool, group in groupby(operators, key=lambda op: op.pool):
+        yield pool, list(group)
+
+
+def _schema(columns: Iterable[str]) -> pa.Schema:
+    return pa.schema([rows.COLUMNS[name] for name in dict.fromkeys(columns)])

@@ -1,0 +1,270 @@
+"""The driver: list, probe, plan, run graphs until nothing is left, tidy up, report.
+
+It keeps no state that matters. What is done is read from the store before each pass, so a driver that is killed at any
+moment is resumed by the same command, and a hint that got lost is found by the next comparison.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from cluster.connect import connected
+from cluster.machines import machines
+from operators.base import Row
+from operators.keys import source_key
+from operators.store.commit import RECEIPT, CommitVideos
+from operators.store.store import Store
+from operators.store.table import one_line
+from pipeline import finish
+from pipeline.config import Config
+from pipeline.config_file import checked, dump_config
+from pipeline.errors import RunFailed, UsageError
+from pipeline.files import normalise
+from pipeline.graph import PROBED, Graph, receipts
+from pipeline.interrupt import Interrupt, Interrupted, interruptible
+from pipeline.planning import Plan, Remaining, make_plan, segment_table
+from pipeline.pools import plan_pools
+from pipeline.progress import Progress
+from pipeline.report import Report, make_report
+from pipeline.selection import Selection
+from pipeline.sources import Listing, list_sources
+from pipeline.stage import CommitStage, Stage, StageSpec, to_table
+from pipeline.stop import Stop
+
+_PROBED_HERE = 64  # videos; more are worth the start of a pool
+
+
+class Job:
+    """One run on one output.
+
+    Args:
+        inputs: files, folders, globs, prefixes, manifests; see `pipeline.sources`.
+        out: the output location.
+        config: a checked configuration.
+        selection: which of the listed videos.
+        quiet: show no progress.
+    """
+
+    def __init__(
+        self, inputs: Sequence[str], out: str, config: Config, selection: Selection, *, quiet: bool = False
+    ) -> None:
+        self.config = config = checked(config)
+        self.inputs = [normalise(text) for text in inputs]
+        self.selection = selection
+        self.listing: Listing = list_sources(self.inputs, config.sources)
+        self.chosen: list[Row] = selection.of(self.listing.rows)
+        self._anew = selection.anew(self.chosen)
+        self.store = Store(normalise(out))
+        self.run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+        self.progress = Progress(every_s=config.run.log_every_s, quiet=quiet)
+        self._stop: Any = None
+        self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s)
+
+    # -- what the commands call ------------------------------------------------------------------------------------
+
+    def plan(self, address: str | None = None) -> tuple[Plan, Remaining]:
+        """Probe what is not known yet, and compare the plan with the store."""
+        with ExitStack() as stack:
+            plan = self._plan(lambda: stack.enter_context(self._connected(address)))
+            return plan, plan.remaining(self.store)
+
+    def run(self, address: str | None = None) -> Report:
+        """Do all that is left to do.
+
+        Raises:
+            UsageError: the output cannot be written to.
+            RunFailed: the graph broke; what was committed stays, and the same command goes on from there.
+        """
+        began = time.time()
+        try:
+            self.store.write_file(f"runs/{self.run_id}/config.yaml", dump_config(self.config).encode())
+        except Exception as error:  # each file system has errors of its own, and here all mean one thing
+            why = f"{type(error).__name__}: {one_line(error)}"
+            raise UsageError(
+                f"cannot write to {self.store.uri} ({why}); give -o a folder or prefix to write to"
+            ) from error
+        status = "done"
+        with ExitStack() as stack:
+            stack.callback(self.progress.close)
+            plan = self._plan(lambda: stack.enter_context(self._connected(address)))
+            finish.forget(self.store, plan, self._anew)
+            first = plan.remaining(self.store)
+            self._announce(plan, first)
+            left = first
+            if not first.nothing:
+                stack.enter_context(self._connected(address))
+                try:
+                    with interruptible(self._interrupt):
+                        left = self._passes(plan, first)
+                except Interrupted:
+                    left = plan.remaining(self.store)
+                if self._interrupt.requested:
+                    status = "interrupted"
+        if status == "done":
+            finish.clean(self.store, plan)
+        report = make_report(self, plan, first, left, status=status, began=began)
+        self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
+        if status == "done":
+            finish.write_card(self.store, self.config, report)
+        return report
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _connected(self, address: str | None) -> Iterator[None]:
+        resources = self.config.resources
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(
+                    connected(address, num_cpus=resources.num_cpus, object_store_bytes=resources.object_store_bytes)
+                )
+            except ConnectionError as error:
+                raise RunFailed(str(error)) from error
+            stack.callback(self._drop_stop)
+            yield
+
+    def _graph(self, tasks: int) -> Graph:
+        import ray
+
+        have = machines()
+        if self._stop is None:
+            self._stop = ray.remote(num_cpus=0)(Stop).remote()
+        return Graph(
+            config=self.config,
+            pools=plan_pools(self.config.resources, have, tasks),
+            store=self.store.uri,
+            run_id=self.run_id,
+            stop=self._stop,
+            object_store_bytes=have.object_store_bytes,
+        )
+
+    def _drop_stop(self) -> None:
+        """End the flag's actor: a notebook's Ray lives on, and finished graphs keep handles to it."""
+        import ray
+
+        if self._stop is not None:
+            ray.kill(self._stop)
+            self._stop = None
+
+    def _plan(self, connect: Callable[[], None]) -> Plan:
+        known = self._known()
+        failed = self.store.failed()
+        todo = []
+        for row in self.chosen:
+            key = source_key(row["video_id"], row["source_version"])
+            before = known.get(row["video_id"])
+            tried = failed.get((key, None))
+            again = before is not None and before["failure"] is not None and tried is not None and not tried.final
+            if before is None or again or any(before[c] != row[c] for c in row):
+                passes, attempts = (tried.passes, tried.attempts) if again and tried else (0, 0)
+                todo.append({**row, "key": key, "passes": passes, "attempts": attempts})
+        if todo:
+            self.progress.say(f"probing {len(todo)} of {len(self.chosen)} videos")
+            if len(todo) <= _PROBED_HERE:
+                self._probe_here(todo)
+            else:
+                connect()
+                path = self.store.write_table(f"runs/{self.run_id}/sources.parquet", to_table(todo, PROBED))
+                self._drain(self._graph(len(todo)).probe(path, len(todo)), count=False)
+            known = self._known()
+        lost = [row["uri"] for row in self.chosen if row["video_id"] not in known]
+        if lost:
+            raise RunFailed(
+                f"{len(lost)} videos came back from probing without an answer, such as {lost[0]}; run again"
+            )
+        probed = [known[row["video_id"]] for row in self.chosen]
+        return make_plan(self.config, probed, self.selection, self.listing.ignored)
+
+    def _probe_here(self, todo: list[Row]) -> None:
+        """What the probe graph does, in this process: a few files are read before Ray has started."""
+        stage = Stage(StageSpec(operators=(self.config.probe,), output=PROBED))
+        commit = CommitStage(CommitVideos, RECEIPT, {"store_uri": self.store.uri, "run_id": self.run_id})
+        commit(stage(to_table(todo, PROBED)))
+        stage.close()
+
+    def _known(self) -> dict[str, Row]:
+        wanted = {row["video_id"] for row in self.chosen}
+        return {v["video_id"]: v for v in self.store.videos.read().to_pylist() if v["video_id"] in wanted}
+
+    def _passes(self, plan: Plan, left: Remaining) -> Remaining:
+        """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
+        number, before = 0, None
+        while not left.nothing and not self._interrupt.requested and left != before:
+            number, before = number + 1, left
+            if left.segments:
+                path = self.store.write_table(f"runs/{self.run_id}/plan-{number}.parquet", segment_table(left.segments))
+                graph = self._graph(len(left.segments)).segments(
+                    path, len(left.segments), narrate=self.config.run.mode == "streaming"
+                )
+            else:
+                hints = [
+                    {
+                        "kind": "whole",
+                        "video_id": v.video_id,
+                        "uri": v.facts["uri"],
+                        "key": v.key,
+                        "segment_count": v.segment_count,
+                    }
+                    for v in left.whole
+                ]
+                path = self.store.write_table(
+                    f"runs/{self.run_id}/plan-{number}.parquet", pa.Table.from_pylist(hints, schema=RECEIPT)
+                )
+                graph = self._graph(len(hints)).narrate(path)
+            self._drain(graph)
+            left = plan.remaining(self.store)
+        return left
+
+    def _drain(self, graph: Any, *, count: bool = True) -> None:
+        import ray
+
+        try:
+            for receipt in receipts(graph):
+                if count:
+                    self.progress.add(receipt)
+        except (ray.exceptions.RayError, RuntimeError) as error:
+            if isinstance(error, Interrupted):
+                raise
+            raise RunFailed(
+                f"the graph stopped: {_root(error)}; what is committed stays, and the same command goes on from there"
+            ) from error
+
+    def _announce(self, plan: Plan, left: Remaining) -> None:
+        counts = self.progress.counts
+        videos = {row["video_id"] for row in left.segments} | {v.video_id for v in left.whole}
+        counts.videos, counts.seconds = len(videos), sum(r["end_s"] - r["start_s"] for r in left.segments)
+        self.progress.say(
+            f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
+            f"to do: {len(left.segments)} segments of {counts.videos} videos; cannot be captioned: {len(left.given_up)}"
+        )
+        if not left.nothing:
+            self.progress.start()
+
+    def _asked_to_stop(self, name: str) -> None:
+        self.progress.say(
+            f"{name}: finishing what is under way (at most {self.config.run.drain_s:g} s; again to stop at once). "
+            "The same command goes on from here."
+        )
+        if self._stop is not None:
+            self._stop.stop.remote()
+
+
+def _root(error: BaseException) -> str:
+    """What a chain of wrapped errors began with, on one line: Ray wraps an actor's error three times.
+
+    The innermost may be empty, or a text only, with the traceback of another process in it; its last line is the error.
+    """
+    chain = [error]
+    while (inner := getattr(chain[-1], "cause", None) or chain[-1].__cause__) is not None:
+        chain.append(inner)
+    for found in reversed(chain):
+        lines = [line.strip() for line in str(found).splitlines() if line.strip()]
+        if lines:
+            return f"{type(found).__name__}: {lines[0]}"[:400] if len(lines) == 1 else lines[-1][:400]
+    return type(error).__name__

@@ -1,0 +1,190 @@
+"""What a person sees while a run works: videos, video-hours, captions a second, failures, and when it will end.
+
+A terminal gets one live line, a log one line every half minute, a notebook one output that is written anew. The end is
+estimated in seconds of video, not in rows: segments differ in length, and videos in how many they have.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from operators.base import Row
+
+
+@dataclass
+class Counts:
+    """What the receipts of a run add up to.
+
+    Attributes:
+        videos, seconds: how many videos and seconds of video the plan has left to do.
+    """
+
+    videos: int = 0
+    seconds: float = 0.0
+    videos_done: int = 0
+    seconds_done: float = 0.0
+    segments_done: int = 0
+    frames: int = 0
+    windows: int = 0
+    words: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+    began: float = field(default_factory=time.monotonic)
+
+    def add(self, receipt: Row) -> None:
+        failure = receipt["failure"]
+        if failure is not None:
+            if receipt["final"]:
+                self.failures[failure["class"]] += 1
+                self.seconds_done += (receipt["seconds"] or 0.0) if receipt["kind"] == "segment" else 0.0
+            return
+        if receipt["kind"] == "segment":
+            self.segments_done += 1
+            self.seconds_done += receipt["seconds"]
+            self.frames += receipt["frames"]
+            self.windows += receipt["windows"]
+        elif receipt["kind"] == "video":
+            self.videos_done += 1
+            self.words += receipt["words"]
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.began
+
+    def line(self) -> str:
+        elapsed = self.elapsed_s
+        rate = self.seconds_done / elapsed if elapsed > 0 else 0.0
+        left = (self.seconds - self.seconds_done) / rate if rate > 0 else None
+        captions = (self.frames + self.windows) / elapsed if elapsed > 0 else 0.0
+        failures = ", ".join(f"{n} {cls}" for cls, n in sorted(self.failures.items())) or "none"
+        return (
+            f"videos {self.videos_done}/{self.videos} · video-hours {self.seconds_done / 3600:.2f}/"
+            f"{self.seconds / 3600:.2f} · {captions:.1f} captions/s · {rate:.1f}x real time · failures: {failures} · "
+            f"{clock(elapsed)} gone" + (f", about {clock(left)} left" if left is not None else "")
+        )
+
+
+class _Display(Protocol):
+    def show(self, line: str, *, last: bool) -> None: ...
+
+
+class Progress:
+    """Shows `Counts` at the pace that suits where it is shown.
+
+    Args:
+        every_s: seconds between two lines in a log.
+        quiet: shows nothing.
+    """
+
+    def __init__(self, *, every_s: float, quiet: bool = False) -> None:
+        self.counts = Counts()
+        self._every_s = every_s
+        self._display: _Display | None = None
+        if not quiet:
+            self._display = _Notebook() if _in_notebook() else _Terminal() if sys.stderr.isatty() else _Log()
+            if not isinstance(self._display, _Log):
+                self._every_s = min(every_s, 0.5)
+        self._shown = time.monotonic()
+        self._lock = threading.RLock()  # a signal's handler speaks, too, in the middle of whatever it met
+        self._closed = threading.Event()
+        self._clock = threading.Thread(target=self._run, name="progress", daemon=True)
+
+    def start(self) -> None:
+        """Begin to count time, and to show a line at every pace, also while nothing comes: a stall must be seen."""
+        self.counts.began = time.monotonic()
+        if self._display is not None and not self._clock.is_alive():
+            self._clock.start()
+
+    def _run(self) -> None:
+        while not self._closed.wait(min(1.0, self._every_s)):
+            self.tick()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        if self._display is not None:
+            with self._lock:
+                self._display.show(text, last=True)
+
+    def add(self, receipt: Row) -> None:
+        """Count a receipt."""
+        self.counts.add(receipt)
+
+    def tick(self) -> None:
+        """Show the counts if it is time to."""
+        with self._lock:
+            now = time.monotonic()
+            if self._display is not None and not self._closed.is_set() and now - self._shown >= self._every_s:
+                self._shown = now
+                self._display.show(self.counts.line(), last=False)
+
+    def close(self) -> None:
+        """Show the counts a last time."""
+        self._closed.set()
+        if self._display is not None and self._clock.is_alive():
+            self.say(self.counts.line())
+
+
+class _Log:
+    def show(self, line: str, *, last: bool) -> None:  # noqa: ARG002  # every line of a log stays
+        stamp = time.strftime("%H:%M:%S")
+        sys.stderr.write(f"{stamp} {line}\n")
+        sys.stderr.flush()
+
+
+class _Terminal:
+    """One line at the bottom that is written over, with lines that stay above it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True)
+        self._status: Any = None
+
+    def show(self, line: str, *, last: bool) -> None:
+        from rich.text import Text
+
+        if last:
+            if self._status is not None:
+                self._status.stop()
+                self._status = None
+            self._console.print(Text(line), soft_wrap=True)
+        elif self._status is None:
+            self._status = self._console.status(Text(line))
+            self._status.start()
+        else:
+            self._status.update(Text(line))
+
+
+class _Notebook:
+    """One output cell area that is written anew instead of growing."""
+
+    def __init__(self) -> None:
+        import IPython.display
+
+        display: Any = IPython.display.display  # untyped
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+        self._kept: list[str] = []
+
+    def show(self, line: str, *, last: bool) -> None:
+        self._handle.update({"text/plain": "\n".join([*self._kept, line])}, raw=True)
+        if last:
+            self._kept.append(line)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    if shell is None:
+        return False
+    running = shell.get_ipython()
+    return running is not None and getattr(running, "kernel", None) is not None
+
+
+def clock(seconds: float) -> str:
+    """`m:ss`, or `h:mm:ss` past an hour."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

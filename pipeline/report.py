@@ -1,0 +1,98 @@
+"""The run report: what was asked, what was done before, what came of it, how fast, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.planning import Plan, Remaining
+
+if TYPE_CHECKING:
+    from pipeline.job import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One run, in numbers. Written to OUT/runs/<run_id>/report.json.
+
+    Attributes:
+        status: done, or interrupted.
+        exit_code: 0 if all is accounted for and no more than the allowed share of videos failed, else 1.
+        videos_told: planned videos that have their long caption now, those of earlier runs included.
+        videos_failed: planned videos that will not get one: video_id -> why is `failed`.
+        unaccounted: ids of planned videos that have neither; empty after a run that was done.
+        times_s: seconds of wall time spent.
+    """
+
+    run_id: str
+    status: str
+    exit_code: int
+    inputs: list[str]
+    only: list[str]
+    out: str
+    began: str
+    ended: str
+    elapsed_s: float
+    videos_listed: int
+    videos_planned: int
+    videos_told: int
+    videos_failed: int
+    video_hours: float
+    segments_planned: int
+    segments_done_before: int
+    segments_captioned: int
+    frame_captions: int
+    window_captions: int
+    captions_per_s: float
+    times_real_time: float
+    failures: dict[str, int]
+    failed: dict[str, str]
+    unaccounted: list[str]
+    max_failed: float
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    def json(self) -> str:
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False)
+
+
+def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, status: str, began: float) -> Report:
+    """Compare what was to do with what is left."""
+    counts = job.progress.counts
+    planned = len(plan.videos) + len(plan.unusable)
+    undone = {row["video_id"] for row in left.segments} | {v.video_id for v in left.whole}
+    failed = len(left.given_up)
+    elapsed = max(1e-6, counts.elapsed_s)
+    accounted = not undone
+    good = status == "done" and accounted and failed <= job.config.run.max_failed * planned
+    stamp = "%Y-%m-%dT%H:%M:%SZ"
+    return Report(
+        run_id=job.run_id,
+        status=status,
+        exit_code=0 if good else 1,
+        inputs=job.inputs,
+        only=list(job.selection.only),
+        out=job.store.uri,
+        began=time.strftime(stamp, time.gmtime(began)),
+        ended=time.strftime(stamp, time.gmtime()),
+        elapsed_s=round(time.time() - began, 1),
+        videos_listed=len(job.listing.rows),
+        videos_planned=planned,
+        videos_told=planned - failed - len(undone),
+        videos_failed=failed,
+        video_hours=round(plan.seconds / 3600, 4),
+        segments_planned=plan.segments,
+        segments_done_before=first.captioned,
+        segments_captioned=counts.segments_done,
+        frame_captions=counts.frames,
+        window_captions=counts.windows,
+        captions_per_s=round((counts.frames + counts.windows) / elapsed, 2),
+        times_real_time=round(counts.seconds_done / elapsed, 2),
+        failures=dict(Counter(counts.failures)),
+        failed=dict(sorted(left.given_up.items())),
+        unaccounted=sorted(undone),
+        max_failed=job.config.run.max_failed,
+        ignored=plan.ignored,
+    )

@@ -1,0 +1,75 @@
+"""`longcap show`: a long caption as a person reads it, or the list of what there is."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from typing import Any
+
+import click
+
+from pipeline.errors import RunFailed
+from pipeline.output import Output
+from pipeline.progress import clock
+
+_WIDTH = 100
+
+
+def show_command(*, out: str, video: str | None = None, as_json: bool = False) -> int:
+    """Print one video's long caption, or a table of all videos."""
+    output = Output(out)
+    if video is None:
+        rows = output.to_arrow().drop_columns(["sections"]).to_pylist()
+        click.echo(
+            json.dumps([_plain(r) for r in rows], indent=2, ensure_ascii=False) if as_json else _table(rows, output)
+        )
+        return 0
+    found = output.find(video)
+    row = next((r for r in output.to_arrow().to_pylist() if r["video_id"] == found["video_id"]), None)
+    if row is None:
+        why = [f["message"] for f in output.failures() if f["video_id"] == found["video_id"]]
+        raise RunFailed(f"{found['uri']} has no long caption: {why[0] if why else 'it is not done yet; run again'}")
+    click.echo(json.dumps(_plain(row), indent=2, ensure_ascii=False) if as_json else caption_text(row))
+    return 0
+
+
+def caption_text(row: dict[str, Any]) -> str:
+    """A row of `rows.LONG_CAPTION` for people: facts, opening, sections with their times."""
+    opening = row["caption"].split("\n\n", 1)[0]
+    lines = [
+        row["uri"],
+        f"id {row['video_id']} · {clock(row['duration_s'])} · {row['width_px']}x{row['height_px']} {row['codec']} · "
+        f"{row['words']} words · coverage {row['coverage']:.2f} · integrity {'yes' if row['integrity'] else 'no'}"
+        + (f" · {row['damaged_packets']} damaged packets" if row["damaged_packets"] else ""),
+        "",
+        textwrap.fill(opening, _WIDTH),
+    ]
+    for section in row["sections"]:
+        windows = section["windows"]
+        lines += [
+            "",
+            f"[{clock(section['start_s'])} to {clock(section['end_s'])} · windows {windows[0]} to {windows[-1]}]",
+            textwrap.fill(section["text"], _WIDTH),
+        ]
+    return "\n".join(lines)
+
+
+def _table(rows: list[dict[str, Any]], output: Output) -> str:
+    lines = [f"{'id':16}  {'length':>8}  {'words':>5}  {'coverage':>8}  file"]
+    for row in rows:
+        lines.append(
+            f"{row['video_id'][:16]:16}  {clock(row['duration_s']):>8}  {row['words']:>5}  {row['coverage']:>8.2f}  "
+            f"{row['uri'].rsplit('/', 1)[-1]}"
+        )
+    failures = output.failures()
+    for failure in failures:
+        part = "" if failure["segment_index"] is None else f" segment {failure['segment_index']}"
+        lines.append(
+            f"{failure['video_id'][:16]:16}  failed ({failure['class']}){part}: {failure['message']}  "
+            f"{failure['uri'].rsplit('/', 1)[-1]}"
+        )
+    return "\n".join(lines)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "metadata": json.loads(row["metadata"] or "{}")}

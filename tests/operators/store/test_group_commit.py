@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.store.group_commit import GroupCommit
+
+
+class Recorder:
+    """A commit that takes a while, and answers each item with itself, itself twice, or nothing."""
+
+    def __init__(self, *, takes_s: float = 0.0) -> None:
+        self.commits: list[list[int]] = []
+        self.durable: set[int] = set()
+        self._takes_s = takes_s
+        self._inside = threading.Lock()
+
+    def __call__(self, items: list[int]) -> list[list[str]]:
+        assert self._inside.acquire(blocking=False), "two commits at once"
+        time.sleep(self._takes_s)
+        self.commits.append(list(items))
+        if any(item < 0 for item in items):
+            self._inside.release()
+            raise OSError(f"no room for {items}")
+        self.durable.update(items)
+        self._inside.release()
+        return [[str(item)] * (item % 3) for item in items]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 10**6), max_size=5), min_size=1, max_size=24), st.integers(0, 2**16))
+def test_every_caller_gets_his_own_answers_once_his_items_are_durable(calls: list[list[int]], seed: int) -> None:
+    commit = Recorder(takes_s=0.001)
+    group = GroupCommit(commit)
+    pauses = random.Random(seed)
+
+    def call(items: list[int], pause_s: float) -> None:
+        time.sleep(pause_s)
+        answers = group(items)
+        assert commit.durable >= set(items)
+        assert answers == [str(i) for i in items for _ in range(i % 3)]
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for done in [pool.submit(call, items, pauses.random() / 200) for items in calls]:
+            done.result(10)
+    assert sorted(i for c in commit.commits for i in c) == sorted(i for c in calls for i in c)
+
+
+def test_many_callers_make_few_commits() -> None:
+    commit = Recorder(takes_s=0.05)
+    group = GroupCommit(commit)
+    with ThreadPoolExecutor(32) as pool:
+        list(pool.map(lambda i: group([i]), range(32)))
+    assert len(commit.commits) <= 4
+    assert sorted(i for c in commit.commits for i in c) == list(range(32))
+
+
+def test_one_caller_alone_is_committed_at_once() -> None:
+    commit = Recorder()
+    assert GroupCommit(commit)([1, 2]) == ["1", "2", "2"]
+    assert commit.commits == [[1, 2]]
+
+
+def _together(group: GroupCommit[int, str], blocked: threading.Event, calls: list[int]) -> list[BaseException | None]:
+    """Make `calls` wait behind a commit that goes on until `blocked` is set; what each of them got."""
+    found: list[BaseException | None] = [None] * len(calls)
+
+    def call(k: int) -> None:
+        try:
+            group([calls[k]])
+        except BaseException as error:
+            found[k] = error
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(len(calls))]
+    threads[0].start()
+    time.sleep(0.05)
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.1)
+    blocked.set()
+    for thread in threads:
+        thread.join(10)
+    return found
+
+
+def test_an_exception_reaches_all_callers_of_that_commit_and_only_them() -> None:
+    blocked, recorder = threading.Event(), Recorder()
+
+    def commit(items: list[int]) -> list[list[str]]:
+        blocked.wait(10)
+        return recorder(items)
+
+    group = GroupCommit(commit)
+    first, *rest = _together(group, blocked, [1, 2, -3, 4])
+    assert first is None
+    assert recorder.commits[0] == [1]
+    assert [type(e) for e in rest] == [OSError] * 3
+    assert "no room for" in str(rest[0])
+    assert group([5]) == ["5", "5"]  # and it goes on
+
+
+def test_nobody_returns_as_if_done_when_the_leader_is_interrupted() -> None:
+    blocked = threading.Event()
+    commits: list[list[int]] = []
+
+    def commit(items: list[int]) -> list[list[str]]:
+        commits.append(items)
+        blocked.wait(10)
+        if len(commits) == 2:
+            raise KeyboardInterrupt
+        return [[str(i)] for i in items]
+
+    group = GroupCommit(commit)
+    found = _together(group, blocked, [1, 2, 3])
+    assert [type(e) for e in found] == [type(None), KeyboardInterrupt, KeyboardInterrupt]
+    assert group([4]) == ["4"]
+
+
+def test_no_items_are_no_trouble() -> None:
+    assert GroupCommit(Recorder())([]) == []
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_answers_follow_the_order_of_the_items(size: int) -> None:
+    group = GroupCommit(Recorder())
+    assert group([4] * size + [2]) == ["4"] * size + ["2", "2"]

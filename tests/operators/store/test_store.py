@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
+from operators.store.store import MAX_PASSES, Store
+from tests.support import rows as sample
+
+
+def test_opening_and_reading_writes_nothing(place: str) -> None:
+    store = Store(place + "/")
+    assert store.uri == place
+    assert not store.exists()
+    assert store.done_segments() == {}
+    assert store.done_videos() == {}
+    assert store.failed() == {}
+    assert store.captioned("k") == []
+    assert store.read_file("README.md") is None
+    assert store.run_files("report.json") == []
+    assert not store.exists()
+
+
+def test_what_is_done_and_what_failed(place: str) -> None:
+    CommitVideos(place, "run", "here").commit([sample.video("v")])
+    gather = CommitSegments(place, "run", "here")
+    gather.commit([sample.captioned("v", 1), sample.captioned("v", 0), sample.captioned("w", 0)])
+    gather.commit([sample.failed_segment("w", 1, "engine")])
+    gather.commit([sample.failed_segment("w", 1, "timeout", passes=MAX_PASSES - 1)])
+    gather.commit([sample.failed_segment("x", 0, "undecodable")])
+    CommitDataset(place, "run", "here", "n").commit([sample.told("v")])
+    store = Store(place)
+    assert store.exists()
+    assert store.done_segments() == {"captions-v": {0, 1}, "captions-w": {0}}
+    assert list(store.done_videos()) == ["v"]
+    failed = store.failed()
+    assert {at: (f.failure_class, f.passes, f.final) for at, f in failed.items()} == {
+        ("captions-w", 1): ("timeout", MAX_PASSES, True),
+        ("captions-x", 0): ("undecodable", 1, True),
+    }
+    captioned = store.captioned("captions-v")
+    assert [row["segment_index"] for row in captioned] == [0, 1]
+    assert captioned[0]["windows"] == sample.captioned("v", 0)["windows"]
+
+
+def test_files_beside_the_tables(place: str) -> None:
+    store = Store(place)
+    uri = store.write_file("runs/2026-b/report.json", b"two")
+    store.write_file("runs/2026-a/report.json", b"one")
+    assert uri.endswith("/runs/2026-b/report.json")
+    assert store.read_file("runs/2026-b/report.json") == b"two"
+    assert store.run_files("report.json") == [b"one", b"two"]
+    store.write_file("runs/2026-c/report.json", b"three")
+    assert store.run_files("report.json") == [b"one", b"two", b"three"]
+    table = pa.table({"a": [1, 2]})
+    store.write_table("runs/2026-a/plan.parquet", table)
+    assert pq.read_table(pa.BufferReader(store.read_file("runs/2026-a/plan.parquet"))) == table

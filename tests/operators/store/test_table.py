@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from deltalake.exceptions import CommitFailedError
+
+from operators.base import ItemError
+from operators.store import table as module
+from operators.store.table import Fenced, Table
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("n", pa.int32()),
+        pa.field("parts", pa.list_(pa.struct([pa.field("text", pa.string())]))),
+    ]
+)
+ODD = ["it's", 'say "hi"', "a,b", "日本", "ünïcode", "x') OR ('1'='1", "100%", "a\\b", "", "new\nline", "''", ";--"]
+
+
+def rows(*ids: str, n: int = 0) -> pa.Table:
+    return pa.Table.from_pylist([{"id": i, "n": n, "parts": [{"text": f"of {i}"}]} for i in ids], schema=SCHEMA)
+
+
+def held(table: Table) -> list[tuple[str, int]]:
+    return sorted((r["id"], r["n"]) for r in table.read(["id", "n"]).to_pylist())
+
+
+def files(uri: str) -> list[str]:
+    """The parquet files that a plain glob finds."""
+    system, path = fsspec.core.url_to_fs(uri)
+    system.invalidate_cache()
+    return sorted(system.glob(f"{path}/*.parquet"))
+
+
+@pytest.fixture
+def table(place: str) -> Table:
+    made = Table(f"{place}/t", SCHEMA)
+    made.fence()
+    return made
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Table:
+    made = Table(str(tmp_path / "t"), SCHEMA)
+    made.fence()
+    return made
+
+
+# -- the core, in a folder and on S3 -----------------------------------------------------------------------------------
+
+
+def test_an_absent_table_is_empty_and_reading_does_not_make_it(place: str) -> None:
+    table = Table(f"{place}/t", SCHEMA)
+    assert not table.exists()
+    assert table.read().schema == SCHEMA
+    assert table.read(["n"]).schema == pa.schema([SCHEMA.field("n")])
+    assert table.lookup("id", "a").num_rows == 0
+    assert table.file_uris() == []
+    table.tidy()
+    assert not table.exists()
+
+
+def test_what_is_appended_is_read_by_everybody_at_once(table: Table) -> None:
+    other = Table(table.uri, SCHEMA)
+    assert other.read().num_rows == 0
+    table.append(rows("a", "b"))
+    assert other.read() == table.read() == rows("a", "b")
+    table.append(rows("c"))
+    assert held(other) == [("a", 0), ("b", 0), ("c", 0)]
+    assert other.read(["id"], pc.field("id") == "c").to_pylist() == [{"id": "c"}]
+
+
+def test_upsert_puts_new_rows_in_place_of_old_ones(table: Table) -> None:
+    table.upsert(rows("a", "b", "c"), ["id"])
+    table.upsert(rows("b", "d", n=1), ["id"])
+    assert held(table) == [("a", 0), ("b", 1), ("c", 0), ("d", 1)]
+
+
+def test_upsert_by_two_columns(table: Table) -> None:
+    table.append(pa.concat_tables([rows("a", n=1), rows("a", n=2), rows("b", n=1)]))
+    table.upsert(rows("a", n=2), ["id", "n"])
+    assert held(table) == [("a", 1), ("a", 2), ("b", 1)]
+
+
+def test_many_commits_leave_few_live_files_and_every_row(local: Table) -> None:
+    for n in range(200):
+        local.append(rows(f"r{n}", n=n))
+    assert held(local) == sorted((f"r{n}", n) for n in range(200))
+    assert len(local.file_uris()) < 80, "small files were not joined on the way: each commit looks at all of them"
+
+
+def test_delete_replace_and_tidy(table: Table) -> None:
+    table.append(rows("a", "b"))
+    table.append(rows("c", "d"))
+    table.delete("id", ["a", "c", "not there"])
+    table.delete("id", ["not there either"])
+    assert held(table) == [("b", 0), ("d", 0)]
+    table.append(rows("e"))
+    table.replace(rows("f", "g", n=5))
+    assert held(table) == [("f", 5), ("g", 5)]
+    table.replace(rows())
+    assert held(table) == []
+    table.append(rows("h"))
+    table.append(rows("i"))
+    table.tidy()
+    assert held(Table(table.uri, SCHEMA)) == [("h", 0), ("i", 0)]
+    assert len(files(table.uri)) == len(table.file_uris()) == 1
+
+
+def test_odd_ids_are_just_ids(table: Table) -> None:
+    table.append(rows(*ODD))
+    table.upsert(rows(*ODD, n=1), ["id"])
+    assert held(table) == sorted((i, 1) for i in ODD)
+    for odd in ODD:
+        assert table.lookup("id", odd).to_pylist() == rows(odd, n=1).to_pylist()
+    table.delete("id", ODD[:6])
+    assert held(table) == sorted((i, 1) for i in ODD[6:])
+
+
+def test_an_older_writer_is_fenced_and_leaves_nothing(place: str) -> None:
+    old, new = Table(f"{place}/t", SCHEMA), Table(f"{place}/t", SCHEMA)
+    old.fence()
+    old.append(rows("a"))
+    new.fence()
+    for write in (
+        lambda: old.append(rows("lost")),
+        lambda: old.upsert(rows("a", n=9), ["id"]),
+        lambda: old.delete("id", ["a"]),
+        lambda: old.replace(rows("lost")),
+    ):
+        with pytest.raises(Fenced, match="another writer has taken over"):
+            write()
+    new.append(rows("b"))
+    assert held(new) == held(old) == [("a", 0), ("b", 0)]
+    new.tidy()
+    plain = [r for f in files(new.uri) for r in _read_plain(new.uri, f)]
+    assert sorted(r["id"] for r in plain) == ["a", "b"]
+
+
+def _read_plain(uri: str, path: str) -> list[dict[str, Any]]:
+    system, _ = fsspec.core.url_to_fs(uri)
+    with system.open(path, "rb") as file:
+        return list(pq.read_table(file).to_pylist())
+
+
+def test_writers_of_different_names_append_to_one_table_at_once(place: str) -> None:
+    def work(name: str) -> None:
+        table = Table(f"{place}/failures", SCHEMA, writer=name)
+        table.fence()
+        for n in range(5):
+            table.append(rows(name, n=n))
+
+    names = ["probe", "gather", "narrate", "longcap"]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(work, names))
+    assert held(Table(f"{place}/failures", SCHEMA)) == sorted((name, n) for name in names for n in range(5))
+
+
+# -- fencing -----------------------------------------------------------------------------------------------------------
+
+
+def test_writing_before_fencing_is_a_mistake(local: Table) -> None:
+    other = Table(local.uri, SCHEMA)
+    with pytest.raises(RuntimeError, match=r"fence\(\) comes before"):
+        other.append(rows("a"))
+
+
+def test_a_writer_may_take_a_table_over_again(local: Table) -> None:
+    other = Table(local.uri, SCHEMA)
+    other.fence()
+    other.append(rows("a"))
+    local.fence()
+    local.append(rows("b"))
+    with pytest.raises(Fenced):
+        other.append(rows("c"))
+    assert held(local) == [("a", 0), ("b", 0)]
+
+
+def test_of_two_that_take_over_at_once_one_is_left(local: Table) -> None:
+    ready = threading.Barrier(4)
+    writers = [Table(local.uri, SCHEMA) for _ in range(4)]
+
+    def work(k: int) -> str:
+        ready.wait()
+        writers[k].fence()
+        try:
+            writers[k].append(rows(str(k)))
+            writers[k].append(rows(str(k)))
+        except Fenced:
+            return "fenced"
+        return "won"
+
+    with ThreadPoolExecutor(4) as pool:
+        ends = list(pool.map(work, range(4)))
+    winner = max(range(4), key=lambda k: writers[k]._version or 0)
+    assert ends[winner] == "won"
+    for k in range(4):
+        if k != winner:
+            with pytest.raises(Fenced):
+                writers[k].append(rows("late"))
+    writers[winner].append(rows(str(winner)))
+    assert held(local).count((str(winner), 0)) == 3
+    assert all(held(local).count((str(k), 0)) == 2 for k in range(4) if ends[k] == "won" and k != winner)
+
+
+def test_an_overtaken_commit_leaves_no_file_once_the_table_is_tidy(
+    local: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = Table(local.uri, SCHEMA)
+    real = module.write_deltalake
+
+    def overtaken(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(module, "write_deltalake", real)
+        new.fence()  # after the old writer looked, before it commits
+        real(*args, **kwargs)
+
+    local.append(rows("a"))
+    monkeypatch.setattr(module, "write_deltalake", overtaken)
+    with pytest.raises(Fenced):
+        local.append(rows("zombie"))
+    assert held(new) == [("a", 0)]
+    assert len(files(local.uri)) == 2  # the zombie's file lies there, and no reader of the table sees it
+    new.tidy()
+    assert [r["id"] for f in files(local.uri) for r in _read_plain(local.uri, f)] == ["a"]
+
+
+def test_fences_hold_past_a_checkpoint_of_the_log(local: Table) -> None:
+    for n in range(103):  # delta-rs writes one every hundred commits
+        local.append(rows("a", n=n))
+    assert list(Path(local.uri, "_delta_log").glob("*.checkpoint.parquet"))
+    new = Table(local.uri, SCHEMA)
+    new.fence()
+    new.append(rows("b"))
+    with pytest.raises(Fenced):
+        local.append(rows("zombie"))
+    assert new.read(["n"]).num_rows == 104
+
+
+# -- lost answers ------------------------------------------------------------------------------------------------------
+
+
+class Unlucky:
+    """`write_deltalake`, with answers that get lost after, or requests that get lost before, the commit."""
+
+    def __init__(self, error: Exception, *, times: int, lands: bool) -> None:
+        self._real = module.write_deltalake
+        self.error, self.times, self.lands = error, times, lands
+
+    def __call__(self, *args: Any, **kwargs: Any) -> None:
+        if self.times and not self.lands:
+            self.times -= 1
+            raise self.error
+        self._real(*args, **kwargs)
+        if self.times:
+            self.times -= 1
+            raise self.error
+
+
+ERRORS = [CommitFailedError("conflict"), OSError("connection\nreset")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["conflict", "storage"])
+@pytest.mark.parametrize("lands", [True, False], ids=["answer lost", "request lost"])
+@pytest.mark.parametrize("how", ["append", "upsert", "replace"])
+def test_a_commit_whose_answer_is_lost_is_there_once(
+    local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception, lands: bool, how: str
+) -> None:
+    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "write_deltalake", Unlucky(error, times=1, lands=lands))
+    if how == "append":
+        local.append(rows("a"))
+    elif how == "upsert":
+        local.upsert(rows("a"), ["id"])
+    else:
+        local.replace(rows("a"))
+    local.append(rows("b"))
+    assert held(local) == [("a", 0), ("b", 0)]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["conflict", "storage"])
+def test_taking_over_survives_a_lost_answer(local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "write_deltalake", Unlucky(error, times=1, lands=True))
+    local.fence()
+    local.append(rows("a"))
+    assert held(local) == [("a", 0)]
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_after_storage_gave_up_the_next_commit_is_not_taken_for_the_lost_one(
+    local: Table, monkeypatch: pytest.MonkeyPatch, lands: bool
+) -> None:
+    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "_STORAGE_TRIES", 1)
+    monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError("time\n\x1b[31mout\x1b[0m"), times=1, lands=lands))
+    with pytest.raises(ItemError, match=r"^storage: .*: time out$") as failed:
+        local.append(rows("a"))
+    assert failed.value.failure_class == "storage"
+    local.append(rows("b"))
+    assert held(local) == ([("a", 0), ("b", 0)] if lands else [("b", 0)])
+    local.delete("id", ["b"])
+    assert held(local) == ([("a", 0)] if lands else [])
+
+
+def test_storage_that_stays_away_is_storages_error(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError("gone"), times=10**6, lands=False))
+    with pytest.raises(ItemError, match="storage: "):
+        local.append(rows("a"))
+
+
+def test_conflicts_without_end_are_storages_error(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(module, "write_deltalake", Unlucky(CommitFailedError("taken"), times=10**6, lands=False))
+    with pytest.raises(ItemError, match="20 commits in a row met another one: taken"):
+        local.append(rows("a"))
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def test_lookup_reads_the_row_groups_that_hold_the_value_and_no_others(
+    local: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_ROW_GROUP", 10)
+    ids = [f"v{k // 10}" for k in range(200)]
+    local.append(rows(*ids))
+    local.append(rows("v3", n=1))
+    local.tidy()
+    assert len(files(local.uri)) == 1
+    assert sorted(r["n"] for r in local.lookup("id", "v3").to_pylist()) == [0] * 10 + [1]
+    assert local.lookup("id", "v19").num_rows == 10
+    assert local.lookup("id", "v1").num_rows == 10
+    assert local.lookup("id", "v").num_rows == 0
+    assert len(local._held) >= 20
+    local.append(rows("v3", n=2))
+    assert local.lookup("id", "v3").num_rows == 12
+    local.delete("id", ["v3"])
+    assert local.lookup("id", "v3").num_rows == 0
+
+
+def test_thousands_of_keys_at_once(local: Table) -> None:
+    many = [f"video number {k}" for k in range(1500)]
+    local.upsert(rows(*many), ["id"])
+    local.upsert(rows(*many, n=1), ["id"])
+    assert local.read(["n"])["n"].to_pylist() == [1] * 1500
+    local.delete("id", many[:-1])
+    assert held(local) == [(many[-1], 1)]

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from operators.base import ItemError
+from operators.video.isolation import DecodeChild
+
+JOBS = "tests.operators.video.jobs"
+
+
+@pytest.fixture
+def child() -> Iterator[DecodeChild]:
+    with DecodeChild(
+        no_progress_s=1.5, cpu_limit_s=2.0, memory_limit_bytes=400 * 2**20, storage_timeout_s=3.0, recycle_after=3
+    ) as found:
+        yield found
+
+
+def _gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def _eventually(check: Callable[[], bool], seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if check():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_returns_what_the_job_returns_from_another_process(child: DecodeChild) -> None:
+    assert child.run(f"{JOBS}:add", a=2, b=3) == 5
+    assert child.run(f"{JOBS}:pid") == child.pid != os.getpid()
+
+
+def test_a_row_of_the_largest_size_comes_through(child: DecodeChild) -> None:
+    assert len(child.run(f"{JOBS}:large", size=16 * 2**20)) == 16 * 2**20
+
+
+def test_what_the_job_refuses_keeps_its_class_and_the_child(child: DecodeChild) -> None:
+    before = child.run(f"{JOBS}:pid")
+    with pytest.raises(ItemError, match="no such picture") as caught:
+        child.run(f"{JOBS}:refuse")
+    assert caught.value.failure_class == "undecodable"
+    assert child.pid == before
+
+
+def test_a_bug_is_internal_and_names_its_place(child: DecodeChild) -> None:
+    with pytest.raises(ItemError, match=r"KeyError: 'oops' \(in jobs.py:\d+\)") as caught:
+        child.run(f"{JOBS}:bug")
+    assert caught.value.failure_class == "internal"
+
+
+@pytest.mark.parametrize(
+    ("job", "failure_class", "says"),
+    [
+        ("hang", "timeout", "no progress for 1.5 s"),
+        ("hang_with_the_interpreter_lock_held", "timeout", "no progress for 1.5 s"),
+        ("burn", "timeout", "CPU limit of 2 s"),
+        ("eat_memory", "out_of_memory", "memory limit of 400 MiB"),
+        ("crash", "crash", "SIGSEGV"),
+        ("leave", "crash", "exit code 3"),
+    ],
+)
+def test_a_job_that_goes_wrong_costs_itself_only(child: DecodeChild, job: str, failure_class: str, says: str) -> None:
+    pid = child.run(f"{JOBS}:pid")
+    with pytest.raises(ItemError, match=says) as caught:
+        child.run(f"{JOBS}:{job}")
+    assert caught.value.failure_class == failure_class
+    assert _gone(pid)
+    assert child.run(f"{JOBS}:add", a=1, b=1) == 2
+
+
+def test_waiting_for_storage_is_no_hang_but_has_its_own_limit(child: DecodeChild) -> None:
+    assert child.run(f"{JOBS}:wait_for_storage", seconds=2.2) == "read"  # longer than no_progress_s
+    with pytest.raises(ItemError, match="did not answer") as caught:
+        child.run(f"{JOBS}:wait_for_storage", seconds=60)
+    assert caught.value.failure_class == "storage"
+
+
+def test_is_recycled_after_so_many_jobs(child: DecodeChild) -> None:
+    pids = [child.run(f"{JOBS}:pid") for _ in range(6)]
+    assert pids[0] == pids[1] == pids[2] != pids[3] == pids[4] == pids[5]
+
+
+def test_closing_leaves_no_process_behind() -> None:
+    child = DecodeChild()
+    pid = child.run(f"{JOBS}:pid")
+    child.close()
+    assert _gone(pid)
+    assert child.pid is None
+
+
+def test_outlives_the_thread_that_first_used_it(child: DecodeChild) -> None:
+    pids: list[int] = []
+    thread = threading.Thread(target=lambda: pids.append(child.run(f"{JOBS}:pid")))
+    thread.start()
+    thread.join()
+    time.sleep(0.3)
+    assert child.run(f"{JOBS}:pid") == pids[0]
+
+
+@pytest.mark.parametrize("job", ["add", "hang_with_the_interpreter_lock_held"])
+def test_dies_with_its_parent(job: str) -> None:
+    arguments = ", a=1, b=1" if job == "add" else ""
+    script = (
+        "import threading, time\n"
+        "from operators.video.isolation import DecodeChild\n"
+        "child = DecodeChild()\n"
+        f"threading.Thread(target=lambda: child.run('{JOBS}:{job}'{arguments}), daemon=True).start()\n"
+        "time.sleep(1.0)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p or str(Path.cwd()) for p in sys.path)}
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert psutil.pid_exists(pid)
+        os.kill(parent.pid, signal.SIGKILL)
+        assert _eventually(lambda: _gone(pid)), "the child outlived its parent"
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+def test_the_first_crash_is_tried_again_on_the_same_back_end(child: DecodeChild, tmp_path: Path) -> None:
+    once = ("pyav", f"{JOBS}:die_once", {"marker": str(tmp_path / "marker")})
+    never = ("pyav-sequential", f"{JOBS}:add", {"a": 1, "b": 1})
+    assert child.run_first([once, once, never]) == ("second time", "pyav", 2)
+
+
+def test_the_second_crash_moves_down_the_chain(child: DecodeChild) -> None:
+    crash = ("pyav", f"{JOBS}:crash", {})
+    works = ("pyav-sequential", f"{JOBS}:add", {"a": 1, "b": 1})
+    assert child.run_first([crash, crash, works]) == (2, "pyav-sequential", 3)
+
+
+def test_the_last_failure_says_how_often_it_was_tried(child: DecodeChild) -> None:
+    crash = ("pyav", f"{JOBS}:crash", {})
+    with pytest.raises(ItemError, match="SIGSEGV") as caught:
+        child.run_first([crash, crash, crash])
+    assert caught.value.attempts == 3
+
+
+def test_a_plain_answer_is_not_tried_again_except_after_decord(child: DecodeChild) -> None:
+    refuse, works = f"{JOBS}:refuse", ("pyav", f"{JOBS}:add", {"a": 1, "b": 1})
+    with pytest.raises(ItemError) as caught:
+        child.run_first([("pyav", refuse, {}), works])
+    assert caught.value.attempts == 1
+    assert child.run_first([("decord", refuse, {}), ("decord", refuse, {}), works]) == (2, "pyav", 2)

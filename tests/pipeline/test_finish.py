@@ -1,0 +1,97 @@
+"""The end of a run, on real tables: what goes, what stays, and that videos of other runs are left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from operators.keys import narrator_key, source_key
+from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
+from operators.store.store import Store
+from pipeline import finish
+from pipeline.config import Config, PlanOptions, video_operators
+from pipeline.planning import Plan, make_plan
+from pipeline.selection import Selection
+from tests.support import rows
+
+CONFIG = replace(Config(), plan=PlanOptions(segment_s=rows.SEGMENT_S))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "out"))
+
+
+def plan_of(*videos: dict[str, object]) -> Plan:
+    return make_plan(CONFIG, list(videos), Selection(), {})
+
+
+def caption(store: Store, plan: Plan, *, narrate: bool = True) -> None:
+    """All of a plan's segments and long captions, as the actors commit them."""
+    segments = CommitSegments(store.uri, "run", "here")
+    dataset = CommitDataset(store.uri, "run", "here", narrator_key(video_operators(CONFIG)))
+    for video in plan.videos:
+        made = [rows.captioned(video.video_id, i, key=video.key) for i in range(video.segment_count)]
+        segments.commit(made)
+        if narrate:
+            dataset.commit([rows.told(video.video_id, key=video.key)])
+
+
+def test_superseded_captions_go_and_those_of_other_videos_stay(store: Store) -> None:
+    other = plan_of(rows.video("other"))
+    old, new = plan_of(rows.video("a")), plan_of(rows.video("a", source_version="2"))
+    for plan in (other, old, new):
+        caption(store, plan)
+    assert len(store.done_segments()) == 3
+    finish.clean(store, new)
+    assert set(store.done_segments()) == {other.videos[0].key, new.videos[0].key}
+    assert set(store.done_videos()) == {"a", "other"}
+
+
+def test_a_long_caption_of_a_source_that_broke_goes(store: Store) -> None:
+    caption(store, plan_of(rows.video("a")))
+    broken = rows.video("a", source_version="2", failure=rows.failure())
+    broken["key"] = source_key("a", "2")
+    CommitVideos(store.uri, "run", "here").commit([broken])
+    finish.clean(store, plan_of(broken))
+    assert store.done_videos() == {}
+    assert [f["video_id"] for f in store.failures.read().to_pylist()] == ["a"]
+
+
+def test_cured_and_outdated_failures_go_and_standing_ones_stay_once(store: Store) -> None:
+    plan = plan_of(rows.video("a"), rows.video("b"))
+    a, b = plan.videos
+    gather = CommitSegments(store.uri, "run", "here")
+    gather.commit(
+        [rows.failed_segment("a", 0, "timeout", key=a.key), rows.failed_segment("b", 0, "timeout", key=b.key)]
+    )
+    gather.commit([rows.failed_segment("b", 0, "timeout", key=b.key, passes=1)])
+    gather.commit([rows.failed_segment("a", 1, "crash", key="of an older config")])
+    gather.commit([rows.failed_segment("elsewhere", 0, "crash", key="of another run")])
+    gather.commit([rows.captioned("a", 0, key=a.key)])
+    finish.clean(store, plan)
+    left = {(f["video_id"], f["segment_index"], f["passes"]) for f in store.failures.read().to_pylist()}
+    assert left == {("b", 0, 2), ("elsewhere", 0, 1)}
+
+
+def test_plain_files_are_the_tables(store: Store) -> None:
+    plan = plan_of(*(rows.video(f"v{k}") for k in range(5)))
+    caption(store, plan)
+    caption(store, plan)
+    finish.clean(store, plan)
+    for table in (store.segments, store.dataset):
+        files = list(Path(table.uri).glob("*.parquet"))
+        assert len(files) == 1 and pq.read_table(files[0]).num_rows == table.read().num_rows
+
+
+def test_forgetting_a_video_makes_just_that_one_anew(store: Store) -> None:
+    plan = plan_of(rows.video("a"), rows.video("b"))
+    caption(store, plan)
+    finish.forget(store, plan, ["a"])
+    left = plan.remaining(store)
+    assert {r["video_id"] for r in left.segments} == {"a"} and not left.whole
+    assert set(store.done_videos()) == {"b"}
+    finish.forget(Store(store.uri + "/nowhere"), plan, ["a"])  # nothing there is nothing to forget

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators import rows
+from operators.fingerprint import digest
+from pipeline.config import SourceOptions
+from pipeline.errors import UsageError
+from pipeline.sources import list_sources
+
+OPTIONS = SourceOptions()
+
+
+def _touch(folder: Path, *names: str, content: bytes = b"x") -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _names(inputs: list[str], options: SourceOptions = OPTIONS) -> list[str]:
+    return [Path(row["uri"]).name for row in list_sources(inputs, options).rows]
+
+
+@pytest.fixture
+def remote() -> str:
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    fs.pseudo_dirs[:] = [""]
+    for name in ("a.mp4", "deep/b.MKV", "deep/b.en.srt", "note.txt"):
+        fs.pipe_file(f"/bucket/{name}", b"12345")
+    return "memory://bucket"
+
+
+def test_a_folder_gives_its_videos_at_any_depth_and_counts_the_rest(tmp_path: Path) -> None:
+    _touch(tmp_path, "b.mp4", "sub/deep/a.MOV", "c.txt", "d.txt", "README", ".hidden.mp4", ".git/e.mp4")
+    listing = list_sources([str(tmp_path)], OPTIONS)
+    assert [row["uri"] for row in listing.rows] == [f"{tmp_path}/b.mp4", f"{tmp_path}/sub/deep/a.MOV"]
+    assert listing.ignored == {".txt": 2, "no suffix": 1, "hidden": 1}
+    assert _names([str(tmp_path)], SourceOptions(recursive=False)) == ["b.mp4"]
+    assert _names([str(tmp_path)], SourceOptions(suffixes=("",))) == ["README"]
+
+
+def test_rows_have_exactly_the_columns_of_a_source(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4", content=b"12345")
+    (row,) = list_sources([str(tmp_path)], OPTIONS).rows
+    assert set(row) == set(rows.VIDEO.names[:6])
+    assert row["size_bytes"] == 5
+    assert row["metadata"] == "{}"
+    assert row["subtitles_uri"] is None
+    assert row["video_id"] == digest(f"{tmp_path}/a.mp4")
+
+
+def test_one_file_has_one_id_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _touch(tmp_path, "sub/a.mp4")
+    monkeypatch.chdir(tmp_path)
+    ways = ["sub/a.mp4", "./sub/../sub/a.mp4", f"file://{tmp_path}/sub/a.mp4", "sub", "s*/*.mp4", str(tmp_path)]
+    listings = [list_sources([way], OPTIONS).rows for way in ways]
+    assert all(listing == listings[0] for listing in listings)
+    assert list_sources(ways, OPTIONS).rows == listings[0]
+
+
+def test_a_version_changes_with_size_and_time_and_with_nothing_else(tmp_path: Path) -> None:
+    def version() -> str:
+        (row,) = list_sources([str(tmp_path)], OPTIONS).rows
+        return str(row["source_version"])
+
+    _touch(tmp_path, "a.mp4")
+    os.utime(tmp_path / "a.mp4", ns=(0, 1_700_000_000_000_000_000))
+    first = version()
+    assert version() == first
+    os.utime(tmp_path / "a.mp4", ns=(0, 1_700_000_000_000_000_001))
+    second = version()
+    _touch(tmp_path, "a.mp4", content=b"xy")
+    os.utime(tmp_path / "a.mp4", ns=(0, 1_700_000_000_000_000_001))
+    third = version()
+    _touch(tmp_path, "a.srt")
+    with_subtitles = version()
+    assert len({first, second, third, with_subtitles}) == 4
+
+
+@pytest.mark.parametrize(
+    ("beside", "chosen"),
+    [
+        (["a.srt", "a.en.srt", "a.vtt"], "a.srt"),
+        (["a.ass", "a.vtt", "a.de.srt"], "a.vtt"),
+        (["a.pt-BR.srt", "a.en.vtt"], "a.en.vtt"),
+        (["a.zh-Hans.ass"], "a.zh-Hans.ass"),
+        (["a.part2.srt", "ab.srt", "b.srt", "a.en.txt"], None),
+    ],
+)
+def test_subtitles_lie_beside_the_video(tmp_path: Path, beside: list[str], chosen: str | None) -> None:
+    _touch(tmp_path, "a.mp4", *beside)
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("uri\na.mp4\n")
+    expected = None if chosen is None else str(tmp_path / chosen)
+    for named in (str(tmp_path), f"{tmp_path}/a.mp4", f"{tmp_path}/*.mp4", str(manifest)):
+        (row,) = list_sources([named], OPTIONS).rows
+        assert row["subtitles_uri"] == expected, named
+
+
+def test_subtitles_that_are_used_are_not_counted_as_ignored(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4", "a.srt", "other.srt")
+    assert list_sources([str(tmp_path)], OPTIONS).ignored == {".srt": 1}
+
+
+def test_links_are_followed_and_a_circle_of_them_ends(tmp_path: Path) -> None:
+    _touch(tmp_path, "elsewhere/a.mp4", "root/b.mp4")
+    root = tmp_path / "root"
+    (root / "up").symlink_to(root)
+    (root / "other").symlink_to(tmp_path / "elsewhere")
+    (root / "c.mp4").symlink_to(tmp_path / "elsewhere" / "a.mp4")
+    (root / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    listing = list_sources([str(root)], OPTIONS)
+    sizes = {Path(row["uri"]).name: row["size_bytes"] for row in listing.rows}
+    assert sizes == {"a.mp4": 1, "b.mp4": 1, "c.mp4": 1, "gone.mp4": None}
+
+
+def test_a_name_that_is_not_utf8_is_a_row_that_will_fail_not_a_crash(tmp_path: Path) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.mp4")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    _touch(tmp_path, "a.mp4")
+    listing = list_sources([str(tmp_path)], OPTIONS)
+    assert [row["uri"] for row in listing.rows] == [f"{tmp_path}/a.mp4", f"{tmp_path}/caf\\xe9.mp4"]
+
+
+def test_a_glob_names_files_and_a_literal_name_wins_over_its_pattern(tmp_path: Path) -> None:
+    _touch(tmp_path, "a1.mp4", "a2.mp4", "a[1].mp4", "x.txt", "sub/b.mp4")
+    assert _names([f"{tmp_path}/a?.mp4"]) == ["a1.mp4", "a2.mp4"]
+    assert _names([f"{tmp_path}/**/*.mp4"]) == ["a1.mp4", "a2.mp4", "a[1].mp4", "b.mp4"]
+    assert _names([f"{tmp_path}/a[1].mp4"]) == ["a[1].mp4"]
+    assert list_sources([f"{tmp_path}/*"], OPTIONS).ignored == {".txt": 1}
+
+
+def test_a_remote_prefix_lists_as_a_folder_does(remote: str) -> None:
+    listing = list_sources([remote], OPTIONS)
+    assert [row["uri"] for row in listing.rows] == [f"{remote}/a.mp4", f"{remote}/deep/b.MKV"]
+    assert [row["subtitles_uri"] for row in listing.rows] == [None, f"{remote}/deep/b.en.srt"]
+    assert listing.rows[0]["size_bytes"] == 5
+    assert listing.ignored == {".txt": 1}
+
+
+def test_a_remote_file_glob_and_manifest_give_the_rows_of_the_prefix(remote: str) -> None:
+    of_prefix = list_sources([remote], OPTIONS).rows
+    assert list_sources([f"{remote}/a.mp4"], OPTIONS).rows == of_prefix[:1]
+    assert list_sources([f"{remote}/*.mp4"], OPTIONS).rows == of_prefix[:1]
+    fs = fsspec.filesystem("memory")
+    fs.pipe_file("/bucket/lists/m.jsonl", b'{"uri": "../a.mp4"}\n{"uri": "memory://bucket/deep/b.MKV"}\n')
+    assert list_sources([f"{remote}/lists/m.jsonl"], OPTIONS).rows == of_prefix
+
+
+def test_a_remote_version_changes_when_the_object_is_written_again(remote: str) -> None:
+    before = list_sources([remote], OPTIONS).rows[0]["source_version"]
+    assert list_sources([remote], OPTIONS).rows[0]["source_version"] == before
+    fsspec.filesystem("memory").pipe_file("/bucket/a.mp4", b"54321")
+    assert list_sources([remote], OPTIONS).rows[0]["source_version"] != before
+
+
+def test_a_manifest_brings_ids_and_metadata_and_its_uris_are_relative_to_it(tmp_path: Path) -> None:
+    _touch(tmp_path, "clips/a.mp4")
+    (tmp_path / "lists").mkdir()
+    manifest = tmp_path / "lists" / "m.jsonl"
+    manifest.write_text('{"uri": "../clips/a.mp4", "video_id": 7, "z": 1, "a": "é"}\n')
+    (row,) = list_sources([str(manifest)], OPTIONS).rows
+    assert row["uri"] == str(tmp_path / "clips" / "a.mp4")
+    assert row["video_id"] == "7"
+    assert row["metadata"] == '{"a": "é", "z": 1}'
+    assert row["size_bytes"] == 1
+
+
+def test_what_a_manifest_names_and_is_not_there_is_a_row(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4")
+    (tmp_path / "m.csv").write_text("uri\na.mp4\ngone.mp4\nno/such/folder/b.mp4\n")
+    sizes = {Path(r["uri"]).name: r["size_bytes"] for r in list_sources([str(tmp_path / "m.csv")], OPTIONS).rows}
+    assert sizes == {"a.mp4": 1, "gone.mp4": None, "b.mp4": None}
+
+
+def test_a_manifest_and_the_folder_it_is_about_are_one_listing(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "m.csv").write_text("uri,video_id,title\na.mp4,mine,A\n")
+    for inputs in ([str(tmp_path), str(tmp_path / "m.csv")], [str(tmp_path / "m.csv"), str(tmp_path)]):
+        listed = list_sources(inputs, OPTIONS).rows
+        assert [(Path(r["uri"]).name, json.loads(r["metadata"])) for r in listed] == [
+            ("a.mp4", {"title": "A"}),
+            ("b.mp4", {}),
+        ]
+        assert listed[0]["video_id"] == "mine"
+
+
+@given(st.permutations(["z.mp4", "a.mp4", "m/b.mp4", "m/a.mp4", "m.mp4"]))
+def test_the_order_of_the_inputs_does_not_matter(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
+    folder = tmp_path_factory.mktemp("order")
+    _touch(folder, *names)
+    uris = [r["uri"] for r in list_sources([f"{folder}/{name}" for name in names], OPTIONS).rows]
+    assert uris == sorted(f"{folder}/{name}" for name in names)
+
+
+def _error(inputs: list[str], options: SourceOptions = OPTIONS) -> str:
+    with pytest.raises(UsageError) as caught:
+        list_sources(inputs, options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_two_sources_with_one_id_are_both_named(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4", "b.mp4")
+    (tmp_path / "m.csv").write_text("uri,video_id\na.mp4,same\nb.mp4,same\n")
+    message = _error([str(tmp_path / "m.csv")])
+    assert "'same'" in message
+    assert f"{tmp_path}/a.mp4 and {tmp_path}/b.mp4" in message
+    (tmp_path / "m.csv").write_text("uri,video_id,t\na.mp4,same,1\na.mp4,same,2\n")
+    assert "with other metadata" in _error([str(tmp_path / "m.csv")])
+
+
+@pytest.mark.parametrize(
+    ("video_id", "says"), [("", "empty"), ("  ", "empty"), ("a\nb", "control character"), ("x" * 201, "201 characters")]
+)
+def test_an_id_that_is_no_id_is_an_error_with_its_row(tmp_path: Path, video_id: str, says: str) -> None:
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text(
+        f"{json.dumps({'uri': 'a.mp4', 'video_id': 'ok'})}\n{json.dumps({'uri': 'b', 'video_id': video_id})}"
+    )
+    message = _error([str(manifest)])
+    assert says in message
+    assert "row 2" in message
+
+
+def test_an_empty_listing_says_what_was_there(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.txt", "b.txt", "c.jpg")
+    message = _error([str(tmp_path)])
+    assert "3 other files" in message
+    assert "2 .txt, 1 .jpg" in message
+    assert ".mp4" in message
+    (tmp_path / "empty").mkdir()
+    assert "0 other files" in _error([f"{tmp_path}/empty"])
+    assert _error([f"{tmp_path}/*.mkv"]) == f"no file matches {tmp_path}/*.mkv"
+
+
+def test_a_path_that_is_not_there_names_what_is(tmp_path: Path, remote: str) -> None:
+    _touch(tmp_path, "videos/a.mp4")
+    assert f"did you mean {tmp_path}/videos?" in _error([f"{tmp_path}/vidoes/a.mp4"])
+    assert f"did you mean {tmp_path}/videos?" in _error([f"{tmp_path}/vidoes"])
+    assert f"did you mean {tmp_path}/videos/a.mp4?" in _error([f"{tmp_path}/videos/a.mp3"])
+    assert f"there is no {remote}/b.mp4" in _error([f"{remote}/b.mp4"])
+    assert _error(["memory://nothing"]) == "there is no memory://nothing"
+    assert _error([f"{remote}/*.avi"]) == f"no file matches {remote}/*.avi"
+
+
+def test_a_file_that_is_neither_video_nor_manifest_is_refused(tmp_path: Path) -> None:
+    _touch(tmp_path, "list.txt")
+    message = _error([f"{tmp_path}/list.txt"])
+    assert "neither a video" in message
+    assert ".parquet .csv .jsonl" in message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4", "closed/b.mp4")
+    (tmp_path / "closed").chmod(0)
+    try:
+        assert f"cannot list {tmp_path}/closed: Permission denied" in _error([str(tmp_path)])
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+
+
+def test_a_file_system_that_is_not_known_is_an_error() -> None:
+    assert "cannot list nosuch://bucket" in _error(["nosuch://bucket"])

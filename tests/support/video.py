@@ -1,0 +1,175 @@
+"""Renders small clips whose every picture carries its own index as a bar code, so that a test can read back which
+picture it was given. Also breaks clips in the ways in which they break in the field.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BITS = 12
+BLOCK_PX = 16
+SIZE = (BITS * BLOCK_PX, 64)
+"""Width and height of a rendered picture as shown."""
+
+_TICK = Fraction(1, 90_000)
+
+
+def picture(index: int, size: tuple[int, int] = SIZE) -> np.ndarray[Any, Any]:
+    """The upright picture `index`: 12 bars, white for a set bit, over a grey that tells top from bottom."""
+    width, height = size
+    bits = [(index >> bit) & 1 for bit in range(BITS)]
+    bars = np.repeat(np.array(bits, dtype=np.uint8) * 215 + 20, width // BITS)
+    art = np.full((height, width, 3), 128, np.uint8)
+    art[: height * 3 // 4, : bars.size] = bars[None, :, None]
+    return art
+
+
+def read_index(pixels: np.ndarray[Any, Any]) -> int:
+    """The index that an upright picture (height x width x 3, or luma alone) carries."""
+    luma = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
+    height, width = luma.shape
+    row = luma[height // 8 : height // 2].mean(axis=0)
+    block = width / BITS
+    return sum(1 << bit for bit in range(BITS) if row[int((bit + 0.5) * block)] > 128)
+
+
+def read_jpeg(jpeg: bytes) -> int:
+    """The index that a JPEG carries."""
+    import io
+
+    from PIL import Image
+
+    return read_index(np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB")))
+
+
+def render(
+    path: Path,
+    *,
+    count: int = 60,
+    fps: float = 10.0,
+    times_s: Sequence[float] | None = None,
+    first_pts_s: float = 0.0,
+    codec: str = "libx264",
+    gop: int = 12,
+    b_frames: int = 2,
+    open_gop: bool = False,
+    pix_fmt: str = "yuv420p",
+    turn_deg: int = 0,
+    size: tuple[int, int] = SIZE,
+    sound_s: float = 0.0,
+    aspect: Fraction | None = None,
+    options: dict[str, str] | None = None,
+) -> list[float]:
+    """Write a clip and return the pts in seconds that each picture was given.
+
+    Args:
+        times_s: the time of each picture, for a variable frame rate; else `count` pictures at `fps`.
+        turn_deg: clockwise degrees by which a player must turn the stored picture.
+        sound_s: seconds of silence as a sound track.
+        options: of the container, such as movflags.
+    """
+    import av
+
+    times = list(times_s) if times_s is not None else [k / fps for k in range(count)]
+    rate = Fraction(fps).limit_denominator(1001)
+    tick = 1 / rate if codec in ("mpeg4", "mpeg2video") else _TICK  # their time base holds 16 bits
+    pts_s = [float(round((t + first_pts_s) / tick) * tick) for t in times]
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream: Any = container.add_stream(codec, rate=rate)
+        stored = picture(0, size) if turn_deg % 180 == 0 else np.rot90(picture(0, size))
+        stream.height, stream.width = stored.shape[:2]
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.time_base = tick
+        stream.codec_context.thread_count = 1
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        stream.options = _codec_options(codec, gop, b_frames, open_gop)
+        stream.codec_context.gop_size = gop
+        if codec in ("mpeg4", "mpeg2video"):
+            stream.codec_context.max_b_frames = b_frames
+            stream.codec_context.bit_rate = 4_000_000
+        if turn_deg:
+            stream.set_display_rotation(-turn_deg)
+        sound: Any = container.add_stream(_sound_codec(path), rate=48_000) if sound_s else None
+        for index, time_s in enumerate(pts_s):
+            upright = picture(index, size)
+            pixels = np.ascontiguousarray(np.rot90(upright, turn_deg // 90))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pix_fmt)
+            frame.pts, frame.time_base = round(time_s / tick), tick
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if sound is not None:
+            _silence(container, sound, sound_s)
+    return pts_s
+
+
+def render_sound(path: Path, seconds: float = 1.0) -> None:
+    """A file with a sound track and no video stream."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        _silence(container, container.add_stream(_sound_codec(path), rate=48_000), seconds)
+
+
+def cut_short(path: Path, target: Path, fraction: float) -> None:
+    """The first `fraction` of a file's bytes, as a broken upload leaves them."""
+    data = path.read_bytes()
+    target.write_bytes(data[: int(len(data) * fraction)])
+
+
+def flip_bytes(path: Path, target: Path, *, count: int, seed: int = 0, after: float = 0.3, before: float = 0.9) -> None:
+    """`count` bytes of a file replaced at random between two fractions of its length."""
+    data = bytearray(path.read_bytes())
+    draw = random.Random(seed)
+    for _ in range(count):
+        data[draw.randrange(int(len(data) * after), int(len(data) * before))] = draw.randrange(256)
+    target.write_bytes(bytes(data))
+
+
+def decode_all(path: Path) -> list[tuple[int, int, int]]:
+    """Every picture in order, decoded one after the other: (pts in ticks, index, duration in ticks)."""
+    import av
+
+    found = []
+    with av.open(str(path)) as container:
+        stream: Any = container.streams.best("video")
+        stream.codec_context.thread_count = 1
+        for frame in container.decode(stream):
+            pixels = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            assert frame.pts is not None
+            found.append((frame.pts, read_index(pixels), frame.duration or 0))
+    return found
+
+
+def _codec_options(codec: str, gop: int, b_frames: int, open_gop: bool) -> dict[str, str]:
+    if codec == "libx264":
+        flags = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:b-adapt=0:open-gop={int(open_gop)}"
+        return {"preset": "ultrafast", "crf": "18", "x264-params": flags}
+    if codec == "libx265":
+        flags = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:open-gop={int(open_gop)}:log-level=none"
+        return {"preset": "ultrafast", "x265-params": f"{flags}:pools=1:frame-threads=1"}
+    if codec in ("libvpx", "libvpx-vp9"):
+        return {"deadline": "realtime", "cpu-used": "8", "g": str(gop), "crf": "20", "b": "1M"}
+    return {"g": str(gop)}
+
+
+def _sound_codec(path: Path) -> str:
+    return "libopus" if path.suffix == ".webm" else "aac"
+
+
+def _silence(container: Any, stream: Any, seconds: float) -> None:
+    import av
+
+    samples = 1024 if stream.codec_context.name == "aac" else 960
+    for at in range(0, int(seconds * 48_000), samples):
+        block = np.zeros((2, samples), dtype=np.float32)
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, at, Fraction(1, 48_000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
