@@ -16,8 +16,7 @@ from functools import partial
 from posixpath import basename, normpath, splitext
 from typing import Any, TypeAlias
 
-import fsspec
-
+from operators.storage import file_system, open_binary
 from pipeline.errors import UsageError
 
 WEB = frozenset({"http", "https"})
@@ -138,7 +137,7 @@ def open_bytes(uri: str) -> Any:
         UsageError: it is not there, or may not be read.
     """
     try:
-        return fsspec.open(uri, "rb").open()
+        return open_binary(uri)
     except FileNotFoundError as error:
         raise UsageError(f"there is no {uri}") from error
     except Exception as error:  # as in `_asking`
@@ -222,7 +221,7 @@ def _asking(uri: str, question: Callable[[Any], Iterable[Mapping[str, Any]]]) ->
         UsageError: it refuses, cannot be reached, or its client is not installed.
     """
     try:
-        fs, _ = fsspec.core.url_to_fs(uri)
+        fs, _ = file_system(uri)
         fs.invalidate_cache()  # a second listing in one process must see what is new
         return list(question(fs))
     except FileNotFoundError:

@@ -6,6 +6,7 @@ import re
 
 from operators.base import ItemError
 from operators.measure.facts import Line
+from operators.storage import open_binary
 
 
 def read_lines(uri: str, start_s: float, end_s: float) -> tuple[Line, ...]:
@@ -17,11 +18,10 @@ def read_lines(uri: str, start_s: float, end_s: float) -> tuple[Line, ...]:
     Raises:
         ItemError: class `storage` where it cannot be read just now, `unreadable` where there is none or it is not one.
     """
-    import fsspec
     import pysubs2
 
     try:
-        with fsspec.open(uri, "rb") as file:
+        with open_binary(uri) as file:
             raw: bytes = file.read()
     except (FileNotFoundError, PermissionError, IsADirectoryError) as problem:
         raise ItemError("unreadable", f"subtitles {uri} cannot be read: {problem}") from problem

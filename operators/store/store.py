@@ -12,13 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators import rows
 from operators.base import TRANSIENT
 from operators.fingerprint import digest
+from operators.storage import file_system, open_binary
 from operators.store.table import Table
 
 MAX_PASSES = 2  # a transient failure is tried twice; what is left then waits for `longcap retry`
@@ -97,21 +97,21 @@ class Store:
     def write_file(self, path: str, data: bytes) -> str:
         """Write OUT/`path` whole; returns its uri."""
         uri = f"{self.uri}/{path}"
-        with fsspec.open(uri, "wb", auto_mkdir=True) as file:
+        with open_binary(uri, "wb") as file:
             file.write(data)
         return uri
 
     def read_file(self, path: str) -> bytes | None:
         """Content of OUT/`path`; None where there is none."""
         try:
-            with fsspec.open(f"{self.uri}/{path}", "rb") as file:
+            with open_binary(f"{self.uri}/{path}") as file:
                 return bytes(file.read())
         except FileNotFoundError:
             return None
 
     def run_files(self, name: str) -> list[bytes]:
         """Content of `name` of every run that has it, oldest run first: run ids begin with the time."""
-        found, path = fsspec.core.url_to_fs(f"{self.uri}/runs")
+        found, path = file_system(f"{self.uri}/runs")
         return [bytes(found.cat_file(file)) for file in sorted(found.glob(f"{path}/*/{name}"))]
 
     def write_table(self, path: str, table: pa.Table) -> str:

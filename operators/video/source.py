@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from operators.base import ItemError
+from operators.storage import open_binary
 from operators.video.progress import PROGRESS
 
 _BUFFER_BYTES = 256 * 1024  # PyAV's default of 32 KiB makes a call into Python for every second packet of HD video
@@ -115,14 +116,12 @@ class WatchedFile(io.RawIOBase):
     """
 
     def __init__(self, uri: str) -> None:
-        import fsspec
-
         super().__init__()
         self.uri = uri
         self.error: ItemError | None = None
         try:
             with PROGRESS.waiting():
-                self._file = fsspec.open(uri, "rb").open()
+                self._file = open_binary(uri)
                 self.size_bytes = int(self._file.seek(0, io.SEEK_END))
                 self._file.seek(0)
         except Exception as error:
