@@ -50,15 +50,31 @@ DECODE_FACTS = pa.struct(
     ]
 )
 
+USAGE = pa.struct(  # (outside content) what a caption cost, all its attempts together
+    [
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("cached_tokens", pa.int64()),  # of these, not computed again
+        pa.field("output_tokens", pa.int64()),
+        pa.field("engine_s", pa.float64()),  # from submission to answer; requests overlap
+        pa.field("rejected", pa.list_(pa.string())),  # names of the gates that sent an answer back
+    ]
+)
+
+_ANSWER = [
+    pa.field("valid", pa.bool_()),
+    pa.field("prompt_hash", pa.string()),
+    pa.field("sampling", pa.string()),  # JSON: the settings of the attempt that was kept; null where nothing is drawn
+    pa.field("attempts", pa.int32()),  # (outside content)
+    pa.field("problem", pa.string()),  # why it is not valid; null where it is
+    pa.field("usage", USAGE),  # (outside content)
+]
+
 FRAME_CAPTION = pa.struct(
     [
         pa.field("time_s", pa.float64()),
         pa.field("pts_s", pa.float64()),
         pa.field("text", pa.string()),
-        pa.field("valid", pa.bool_()),
-        pa.field("prompt_hash", pa.string()),
-        pa.field("attempts", pa.int32()),  # (outside content)
-        pa.field("problem", pa.string()),  # why it is not valid; null where it is
+        *_ANSWER,
     ]
 )
 
@@ -68,13 +84,14 @@ WINDOW_CAPTION = pa.struct(
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
         pa.field("text", pa.string()),
+        pa.field("fields", pa.string()),  # JSON: operators.caption.structure.WindowFields; null where not asked for
         pa.field("pts_s", pa.list_(pa.float64())),  # of the frames it was told from
-        pa.field("valid", pa.bool_()),
-        pa.field("prompt_hash", pa.string()),
-        pa.field("attempts", pa.int32()),  # (outside content)
-        pa.field("problem", pa.string()),
+        pa.field("previous_window", pa.int32()),  # whose caption its prompt held; null for none
+        *_ANSWER,
     ]
 )
+
+SENTENCE = pa.struct([pa.field("text", pa.string()), pa.field("windows", pa.list_(pa.int32()))])
 
 SECTION = pa.struct(
     [
@@ -83,6 +100,18 @@ SECTION = pa.struct(
         pa.field("end_s", pa.float64()),
         pa.field("text", pa.string()),
         pa.field("windows", pa.list_(pa.int32())),  # window_index of each window it rests on
+        pa.field("sentences", pa.list_(SENTENCE)),  # its text again, each sentence with the windows that say it
+        pa.field("topic", pa.string()),  # from the outline; null without one
+        *(f for f in _ANSWER if f.name not in ("valid", "problem")),
+    ]
+)
+
+NAME = pa.struct(
+    [
+        pa.field("name_id", pa.string()),  # person or thing, the same all through the video: n0, n1, …
+        pa.field("name", pa.string()),
+        pa.field("aliases", pa.list_(pa.string())),  # what the captions had called it
+        pa.field("windows", pa.list_(pa.int32())),  # in which it is seen
     ]
 )
 
@@ -158,6 +187,7 @@ CAPTIONED_SEGMENT = pa.schema(
         pa.field("facts", pa.string()),  # JSON: operators.measure.facts.Facts of the segment's own span
         pa.field("decode", DECODE_FACTS),
         pa.field("provenance", PROVENANCE),
+        pa.field("usage", USAGE),  # (outside content) of all its captions, those that only warmed up included
         pa.field("content_hash", pa.string()),
         pa.field("run_id", pa.string()),  # (outside content)
         pa.field("host", pa.string()),  # (outside content)
@@ -175,6 +205,7 @@ LONG_CAPTION = pa.schema(
         pa.field("coverage", pa.float64()),  # 0 to 1
         pa.field("integrity", pa.bool_()),  # false on any damaged packet, missing span or failed window
         pa.field("sections", pa.list_(SECTION)),
+        pa.field("names", pa.list_(NAME)),  # null where no operator looked for them
         pa.field("decoded_s", pa.float64()),
         pa.field("damaged_packets", pa.int64()),
         pa.field("segments", pa.int32()),
@@ -185,6 +216,7 @@ LONG_CAPTION = pa.schema(
         pa.field("source_version", pa.string()),
         pa.field("metadata", pa.string()),
         pa.field("provenance", PROVENANCE),
+        pa.field("usage", USAGE),  # (outside content) of the narration
         pa.field("key", pa.string()),  # fingerprint: the segments' keys and the narrator
         pa.field("content_hash", pa.string()),
         pa.field("run_id", pa.string()),  # (outside content)
@@ -218,6 +250,7 @@ COLUMNS: dict[str, pa.Field] = {
         *CAPTIONED_SEGMENT,
         pa.field("pictures", pa.list_(PICTURE)),
         pa.field("signals", SIGNALS),
+        pa.field("usage", USAGE),
         pa.field("failure", FAILURE),
         pa.field("captioned_indices", pa.list_(pa.int32())),
     ]

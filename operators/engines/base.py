@@ -11,11 +11,12 @@ import abc
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
+from operators.base import ItemError
 from operators.measure.facts import Facts
 
-Kind = Literal["frame", "window", "section", "video"]
+Kind = Literal["frame", "window", "digest", "names", "outline", "section", "video"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +39,19 @@ class Request:
     """One thing to be told.
 
     Attributes:
-        kind: frame (one picture), window (a few seconds), section (a paragraph), video (the whole).
+        kind: frame (one picture), window (a few seconds), digest (several captions as one), names (who is who), outline
+            (what each section is to tell), section (a paragraph), video (the whole).
         start_s, end_s: the span to describe; for a frame its time and the end of its grid cell.
         prompt: the rendered prompt.
         pictures: frames in order of time; empty where texts alone are aggregated.
+        pictures_at: index into `prompt` at which the pictures stand; None: behind it. What is the same in many requests
+            stands before them, so that an engine computes it once.
         facts: what was measured in the span; None where nothing was.
         texts: the captions that a section or a video is told from, in order of time.
         words: about how many words are wanted; None leaves it to the engine.
+        schema: JSON Schema that the answer has to follow, as text; None: free text.
         seed: seeds whatever draws numbers, so that equal input gives equal text.
+        attempt: counts from 1 how often a gate has sent the answer back: a later one may draw more boldly.
     """
 
     kind: Kind
@@ -53,35 +59,87 @@ class Request:
     end_s: float
     prompt: str
     pictures: tuple[Picture, ...] = ()
+    pictures_at: int | None = None
     facts: Facts | None = None
     texts: tuple[str, ...] = ()
     words: int | None = None
+    schema: str | None = None
     seed: int = 0
+    attempt: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """What came back. `finish_reason` is "stop" for a whole answer and "length" for a cut one."""
+    """What came back.
+
+    Attributes:
+        finish_reason: "stop" for a whole answer, "length" for one that was cut at its token limit, "loop" for one
+            that the engine stopped because it repeated itself.
+        prompt_tokens, output_tokens: as the model counts; pictures count as the model's own tokens.
+        cached_tokens: of the prompt's, those that the engine did not have to compute again.
+        seconds: from submission to the last token, waiting included.
+        sampling: JSON of the sampling settings that made it; None where nothing was drawn.
+    """
 
     text: str
-    finish_reason: Literal["stop", "length"] = "stop"
+    finish_reason: Literal["stop", "length", "loop"] = "stop"
     prompt_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
+    seconds: float = 0.0
+    sampling: str | None = None
 
 
-class RunningEngine(Protocol):
+class PromptTooLong(ItemError):
+    """The request does not fit the model's context: it must be made smaller, not asked again.
+
+    Args:
+        tokens: what the prompt takes; None where the engine does not say.
+        limit: what there is room for.
+    """
+
+    def __init__(self, tokens: int | None, limit: int) -> None:
+        self.tokens, self.limit = tokens, limit
+        takes = "more tokens" if tokens is None else f"{tokens} tokens"
+        super().__init__("gate", f"the prompt takes {takes} and the model has room for {limit}")
+
+    def __reduce__(self) -> Any:
+        return (PromptTooLong, (self.tokens, self.limit))
+
+
+class RunningEngine(abc.ABC):
     """A booted engine. Thread-safe: many segments submit at once."""
 
+    context_tokens: int | None = None
+    """Tokens that prompt and answer may take together; None: no limit."""
+
+    @abc.abstractmethod
     def submit(self, request: Request) -> Future[Generation]:
-        """Never raises; the future carries `operators.base.ItemError` of class `engine` when the request failed."""
-        ...
+        """Never raises; the future carries `operators.base.ItemError` when the request failed.
+
+        That is `PromptTooLong` where it does not fit, class `engine` otherwise.
+        """
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens that `text` takes in a prompt; words here, for an engine without a tokenizer."""
+        return len(text.split())
+
+    def answer_tokens(self, request: Request) -> int:  # noqa: ARG002  # an engine without a limit needs none
+        """Tokens that the engine keeps free for the answer to `request`."""
+        return 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec(abc.ABC):
-    """Base of engine specs. `model` and `revision` stand in every caption's provenance."""
+    """Base of engine specs. `model` and `revision` stand in every caption's provenance.
+
+    Class variables:
+        version: raised whenever equal requests would get other answers; part of every fingerprint.
+        generative: its text is a model's, so that it must pass the gates that catch what models do wrong.
+    """
 
     version: ClassVar[int]
+    generative: ClassVar[bool] = True
 
     def identity_extra(self) -> dict[str, Any]:
         """Which engine it is and its version: two engines with equal fields are not the same captioner."""
@@ -94,6 +152,13 @@ class EngineSpec(abc.ABC):
     @property
     def revision(self) -> str:
         return str(self.version)
+
+    def check(self, *, pictures: bool) -> None:  # noqa: B027  # nothing to check is a good answer
+        """Look, without booting, for what would make every request fail; `pictures`: whether it will be shown any.
+
+        Raises:
+            ValueError: in one line: what does not fit and what to do.
+        """
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningEngine]:

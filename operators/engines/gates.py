@@ -1,98 +1,177 @@
-"""Quality gates: small named functions that say why an answer is no caption, and the bounded retry around them.
+"""Quality gates: small named functions that say why an answer is no caption.
 
-A gate returns None for a good answer or one plain reason. What fails is asked again with another seed, up to
-`tries` times; then it is recorded. Nothing that failed is merged into a caption.
+A gate takes an answer and what it is about, and returns None or one plain reason. `operators.engines.ask` asks again
+what fails a gate, and records what keeps failing. Nothing that failed is merged into a caption.
+
+The first three hold for every engine; the others catch what language models do, and are left out for an engine that
+only measures. What they look for is written down here, not learned: a gate must be predictable.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
-from operators.base import FailureClass, ItemError
-from operators.engines.base import Generation, Request, RunningEngine
+from operators.engines.base import EngineSpec, Generation
+from operators.engines.language import language_code, likely_language
 
 _LOOP_TIMES = 4  # the same words four times without a break are a loop, in any language with spaces
 _LOOP_WORDS = 32  # so many together at least: "no, no, no, no" is none
 _LOOP_PERIOD = 200  # words at most; longer answers of a model end at their token limit first
+_LOOP_CHARS = 96  # for a text without spaces, or one whose words never end
+_END_CHARS = 6000  # of a text that is being written, in which a loop is looked for
+_TIME_SLACK_S = 1.0  # models round
 
 
-def empty(generation: Generation) -> str | None:
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What an answer is about.
+
+    Attributes:
+        language: as the config names it; None: any.
+        duration_s: of the video; None: times are not looked at.
+        parse: turns the answer into the value that was asked for; raises `ValueError` where it cannot.
+        covers: says why an answer does not cover what it is to tell, or None.
+    """
+
+    language: str | None = None
+    duration_s: float | None = None
+    parse: Callable[[str], Any] | None = None
+    covers: Callable[[str], str | None] | None = None
+
+
+ANYTHING = About()
+Gate = Callable[[Generation, About], str | None]
+
+
+def empty(generation: Generation, about: About = ANYTHING) -> str | None:
     return None if generation.text.strip() else "the answer is empty"
 
 
-def truncated(generation: Generation) -> str | None:
+def truncated(generation: Generation, about: About = ANYTHING) -> str | None:
     return "the answer was cut at its token limit" if generation.finish_reason == "length" else None
 
 
-def looping(generation: Generation) -> str | None:
+def looping(generation: Generation, about: About = ANYTHING) -> str | None:
     """Only what repeats word for word, back to back: an interview does show the same two pictures many times."""
-    words = generation.text.split()
-    for period in range(1, min(_LOOP_PERIOD, len(words) // _LOOP_TIMES) + 1):
-        enough, run = max(period * _LOOP_TIMES, _LOOP_WORDS) - period, 0
-        for word, later in zip(words, words[period:], strict=False):
-            run = run + 1 if word == later else 0
-            if run >= enough:
-                return "the answer repeats itself in a loop"
+    if generation.finish_reason == "loop" or loops(generation.text):
+        return "the answer repeats itself in a loop"
     return None
 
 
-GATES: tuple[Callable[[Generation], str | None], ...] = (empty, truncated, looping)
+def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
+    """The model speaks of itself, its task or its input in place of the video."""
+    found = _META.search(generation.text)
+    return f"the answer is about the model or its task ({found.group(0).strip()[:40]!r})" if found else None
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What became of one request.
-
-    Attributes:
-        text: the caption; empty when there is none.
-        attempts: times it was asked.
-        failure_class, problem: None when the answer is good.
-    """
-
-    text: str
-    attempts: int
-    failure_class: FailureClass | None = None
-    problem: str | None = None
-
-    @property
-    def valid(self) -> bool:
-        return self.problem is None
+def wrong_language(generation: Generation, about: About = ANYTHING) -> str | None:
+    """A language other than the one asked for, where the text is long enough to tell."""
+    wanted = language_code(about.language) if about.language else None
+    found = likely_language(generation.text) if wanted else None
+    if wanted is None or found is None or found == wanted:
+        return None
+    return f"the answer is in another language ({found}) than {about.language}"
 
 
-def ask(engine: RunningEngine, request: Request, *, tries: int) -> Future[Answer]:
-    """Ask until an answer passes all gates, at most `tries` times. The future never carries an exception of the item.
+def outside_video(generation: Generation, about: About = ANYTHING) -> str | None:
+    """A time of the text lies behind the end of the video."""
+    if about.duration_s is None:
+        return None
+    latest = max(times_in(generation.text), default=0.0)
+    if latest <= about.duration_s + _TIME_SLACK_S:
+        return None
+    return f"the answer names {latest:g} s, and the video ends at {about.duration_s:g} s"
 
-    Args:
-        tries: at least 1.
-    """
-    outcome: Future[Answer] = Future()
 
-    def settle(done: Future[Generation], attempt: int) -> None:
-        try:
-            generation = done.result()
-            reason = next((r for gate in GATES if (r := gate(generation))), None)
-            answer = Answer(generation.text.strip(), attempt)
-            if reason is not None:
-                answer = Answer("", attempt, "gate", reason)
-        except ItemError as error:
-            answer = Answer("", attempt, error.failure_class, error.message)
-        except BaseException as error:  # raised in a callback it would vanish, and whoever waits would wait for ever
-            answer = Answer("", attempt, "internal", f"{type(error).__name__}: {error}")
-        if answer.valid or attempt >= tries:
-            outcome.set_result(answer)
-        else:
-            submit(attempt + 1)
+def malformed(generation: Generation, about: About = ANYTHING) -> str | None:
+    """The answer is not the structure that was asked for."""
+    if about.parse is None:
+        return None
+    try:
+        about.parse(generation.text)
+    except ValueError as error:
+        return f"the answer does not parse: {' '.join(str(error).split())[:160]}"
+    return None
 
-    def submit(attempt: int) -> None:
-        again = replace(request, seed=request.seed + attempt - 1)
-        try:
-            asked = engine.submit(again)
-        except Exception as error:  # breaks the contract; an answer that never comes would be worse
-            asked = Future()
-            asked.set_exception(error)
-        asked.add_done_callback(lambda done: settle(done, attempt))
 
-    submit(1)
-    return outcome
+def covers_nothing(generation: Generation, about: About = ANYTHING) -> str | None:
+    return about.covers(generation.text) if about.covers else None
+
+
+ALWAYS: tuple[Gate, ...] = (empty, truncated, looping)
+GENERATIVE: tuple[Gate, ...] = (malformed, refusal, wrong_language, outside_video, covers_nothing)
+
+
+def gates_of(spec: EngineSpec) -> tuple[Gate, ...]:
+    """The gates that answers of this engine must pass, in order."""
+    return (*ALWAYS, *GENERATIVE) if spec.generative else ALWAYS
+
+
+def first_failed(gates: tuple[Gate, ...], generation: Generation, about: About) -> tuple[str, str] | None:
+    """Name and reason of the first gate that says no; None where all let it pass."""
+    for gate in gates:
+        reason = gate(generation, about)
+        if reason is not None:
+            return gate.__name__, reason
+    return None
+
+
+# -- what the gates look for -------------------------------------------------------------------------------------------
+
+_META = re.compile(
+    "|".join(
+        (
+            r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|multimodal model)\b",
+            # at the beginning only: people in videos say that they are sorry, too
+            r"\A\W*(?:i apologi[sz]e|(?:i(?:'m| am) )?sorry\b|i(?:'m| am) (?:unable|not able|just an? ai))",
+            r"\A\W*i (?:cannot|can't|can not|do not have|don't have) (?:see|view|watch|access|provide|assist|help)",
+            r"\bthe (?:image|picture|frame|video) (?:shows|depicts|contains) an? (?:image|picture|frame|video)\b",
+            r"\A\W*(?:sure|certainly|of course)\b[^.\n]{0,80}[:!\n]",
+            r"\A\W*here(?:'s| is| are)\b[^.\n]{0,60}\b(?:caption|description|summary|paragraph|rewrite)s?\b",
+            r"\b(?:based on|according to) the (?:provided|given) (?:caption|frame|image|picture|description|note)s?\b",
+            r"\bno (?:captions?|images?|frames?|pictures?) (?:was|were|has been|have been) provided\b",
+            r"作为(?:一个|一名)?(?:人工智能|AI|语言模型)|\A很抱歉|\A我无法",
+            r"en tant qu'(?:ia|intelligence artificielle)\b",
+            r"als (?:ki|sprachmodell)\b|como (?:modelo de lenguaje|una? ia)\b",
+        )
+    ),
+    re.IGNORECASE,
+)
+
+_CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d(?:\.\d+)?)(?![\d:]| ?[ap]\.?m\b)", re.IGNORECASE)
+_SECONDS = re.compile(
+    r"\b(?:at|from|until|till|to|after|by)\s+(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE
+)
+
+
+def times_in(text: str) -> list[float]:
+    """Points in time that a text names, in seconds: clock times such as 1:02:03 and 4:05, and "at 75 s"."""
+    clocks = [int(h or 0) * 3600 + int(m) * 60 + float(s) for h, m, s in _CLOCK.findall(text)]
+    return clocks + [float(s) for s in _SECONDS.findall(text)]
+
+
+def loops(text: str) -> bool:
+    """Whether the same words, or in a text without spaces the same characters, come four times without a break."""
+    words = text.split()
+    if _run(words, _LOOP_PERIOD, _LOOP_WORDS):
+        return True
+    longest = max(words, key=len, default="")
+    return len(longest) >= _LOOP_CHARS and _run(list(longest), _LOOP_PERIOD, _LOOP_CHARS)
+
+
+def ends_in_loop(text: str) -> bool:
+    """`loops` for the end of a text that is still being written; cheap enough to be asked every few tokens."""
+    return loops(" ".join(text[-_END_CHARS:].split()[-_LOOP_TIMES * 50 :]))
+
+
+def _run(items: list[str], longest: int, least: int) -> bool:
+    for period in range(1, min(longest, len(items) // _LOOP_TIMES) + 1):
+        enough, run = max(period * _LOOP_TIMES, least) - period, 0
+        for item, later in zip(items, items[period:], strict=False):
+            run = run + 1 if item == later else 0
+            if run >= enough:
+                return True
+    return False

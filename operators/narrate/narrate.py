@@ -9,14 +9,17 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.base import Apply, ItemError, Operator, Row
-from operators.engines.base import Request, RunningEngine
-from operators.engines.gates import Answer, ask
+from operators.base import SIZING, Apply, ItemError, Operator, Row
+from operators.engines.ask import Usage
+from operators.engines.base import RunningEngine
+from operators.engines.gates import gates_of
 from operators.engines.measure import MeasureEngine
 from operators.engines.registry import AnyEngine
+from operators.engines.shared import shared
 from operators.fingerprint import digest
-from operators.grid import Grid, Span
+from operators.grid import Grid
 from operators.measure.facts import Facts
+from operators.narrate.narrator import Narrator
 from operators.narrate.sections import plan_sections
 from operators.narrate.whole import coverage_of, integrity_of, owned_windows
 from operators.prompts import Prompt, load_prompt
@@ -29,10 +32,14 @@ class Narrate(Operator):
 
     Reads `captioned`: the rows of `rows.CAPTIONED_SEGMENT` of one video, in order, those that could not be captioned
     left out. The texts in the long caption come from the engine alone; coverage and integrity are counted, not told.
+
+    An engine with a model plans first (an outline with words for each section), then writes section by section with the
+    text so far in view; what does not fit its context is reduced to digests before. Every sentence names the windows it
+    rests on, and one that rests on nothing is left out.
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "duration_s", "window_s", "stride_s", "captioned", "segments"}
@@ -50,6 +57,7 @@ class Narrate(Operator):
             "windows",
             "windows_captioned",
             "provenance",
+            "usage",
         }
     )
 
@@ -59,27 +67,63 @@ class Narrate(Operator):
     section_s: Annotated[
         float, Field(gt=0, description="wanted length of a section in s; its edges move to cuts and windows")
     ] = 60.0
-    section_words: Annotated[
-        int | None, Field(ge=10, description="wanted words a section; null leaves it to what there is to tell")
+    words_per_minute: Annotated[
+        float | None,
+        Field(
+            gt=0, description="wanted words of all sections a minute of video; null leaves it to what there is to tell"
+        ),
     ] = None
+    target_words: Annotated[
+        int | None, Field(ge=50, description="wanted words of all sections together, whatever the video's length")
+    ] = None
+    opening_words: Annotated[
+        int, Field(ge=10, description="wanted words of the opening, for an engine with a model")
+    ] = 80
+    outline: Annotated[
+        bool, Field(description="let a model plan topics and words of the sections before it writes; else even shares")
+    ] = True
+    continuations: Annotated[
+        int, Field(ge=0, le=10, description="times a section that stays short of its words is gone on with")
+    ] = 2
     section_prompt: Annotated[str, Field(description="prompt of a section: a name or a path to a .j2 file")] = "section"
     video_prompt: Annotated[str, Field(description="prompt of the opening: a name or a path to a .j2 file")] = "video"
+    digest_prompt: Annotated[
+        str, Field(description="prompt that shortens what does not fit: a name or a path to a .j2 file")
+    ] = "digest"
+    outline_prompt: Annotated[str, Field(description="prompt of the outline: a name or a path to a .j2 file")] = (
+        "outline"
+    )
     language: Annotated[str, Field(min_length=1, description="language of the caption, as the prompts name it")] = (
         "English"
     )
     tries: Annotated[int, Field(ge=1, le=10, description="times a request is asked before the video fails")] = 3
+    concurrency: Annotated[
+        int, Field(ge=1, description="videos in one narrator actor at once, so that their requests meet"), SIZING
+    ] = 4
 
     def identity_extra(self) -> dict[str, Any]:
         """The prompts' texts: a changed prompt never reuses a stale narration."""
         return {"prompts": [p.hash for p in self._prompts().values()]}
 
     def _prompts(self) -> dict[str, Prompt]:
-        return {"section": load_prompt(self.section_prompt), "video": load_prompt(self.video_prompt)}
+        names = {
+            "section": self.section_prompt,
+            "video": self.video_prompt,
+            "digest": self.digest_prompt,
+            "outline": self.outline_prompt,
+        }
+        return {name: load_prompt(file) for name, file in names.items()}
+
+    def wanted_words(self, seconds: float) -> int | None:
+        """Words of all sections of so many seconds of video; None where it is left to the engine."""
+        if self.target_words is not None:
+            return self.target_words
+        return None if self.words_per_minute is None else max(50, round(self.words_per_minute * seconds / 60))
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
         prompts = self._prompts()
-        with self.engine.open() as engine:
+        with shared(self.engine) as engine:
             yield lambda row: self._apply(row, engine, prompts)
 
     def _apply(self, row: Row, engine: RunningEngine, prompts: dict[str, Prompt]) -> Row:
@@ -90,40 +134,29 @@ class Narrate(Operator):
         facts = Facts.merge(measured) if measured else Facts(start_s=0.0, end_s=grid.duration_s, cell_s=grid.stride_s)
         frames = [f for segment in captioned for f in segment["frames"] if f["valid"]]
         seed = int(digest(row["video_id"], hex_digits=8), 16)
-
-        sections: list[dict[str, Any]] = []
-        for span in plan_sections(grid, facts.boundaries_s(), self.section_s):
-            told = [w for w in owned_windows(grid, windows, span) if w["valid"]]
-            if not told:  # nothing of it could be seen: no sentence may stand for it
-                continue
-            told_span = Span(grid.owned(told[0]["window_index"]).start_s, grid.owned(told[-1]["window_index"]).end_s)
-            request = self._request(
-                "section",
-                told_span,
-                prompts["section"],
-                texts=[w["text"] for w in told],
-                facts=facts,
-                seed=seed + len(sections),
-                details=[f["text"] for f in frames if told_span.start_s <= f["time_s"] < told_span.end_s],
-            )
-            answer = _must(ask(engine, request, tries=self.tries).result(), "section", told_span)
-            sections.append(
-                {
-                    "section_index": len(sections),
-                    "start_s": told_span.start_s,
-                    "end_s": told_span.end_s,
-                    "text": answer.text,
-                    "windows": [w["window_index"] for w in told],
-                }
-            )
-        if not sections:
+        narrator = Narrator(
+            narrate=self,
+            engine=engine,
+            gates=gates_of(self.engine),
+            prompts=prompts,
+            grid=grid,
+            facts=facts,
+            seed=seed,
+            usage=Usage.of(row.get("usage")),
+        )
+        spans = plan_sections(grid, facts.boundaries_s(), self.section_s)
+        told = ([w for w in owned_windows(grid, windows, span) if w["valid"]] for span in spans)
+        # of a span of which nothing could be seen no sentence may tell
+        parts = [narrator.part(some, frames) for some in told if some]
+        if not parts:
             raise ItemError("gate", "no window of the video has a valid caption, so there is nothing to tell")
-
-        whole = Span(0.0, row["duration_s"])
-        paragraphs = [s["text"] for s in sections]
-        request = self._request("video", whole, prompts["video"], texts=paragraphs, facts=facts, seed=seed)
-        opening = _must(ask(engine, request, tries=self.tries).result(), "video", whole)
-        caption = "\n\n".join([opening.text, *(s["text"] for s in sections)])
+        topics, words = narrator.plan(parts)
+        sections = [
+            narrator.section(part, topic, wanted, number)
+            for number, (part, topic, wanted) in enumerate(zip(parts, topics, words, strict=True))
+        ]
+        opening = narrator.opening(sections)
+        caption = "\n\n".join([opening, *(s["text"] for s in sections)])
         return {
             **row,
             "caption": caption,
@@ -137,46 +170,5 @@ class Narrate(Operator):
             "windows": grid.window_count,
             "windows_captioned": sum(1 for w in windows if w["valid"]),
             "provenance": provenance(self.engine, list(prompts.values()), {"tries": self.tries, "seed": seed}),
+            "usage": narrator.usage.row(),
         }
-
-    def _request(
-        self,
-        kind: Literal["section", "video"],
-        span: Span,
-        prompt: Prompt,
-        *,
-        texts: list[str],
-        facts: Facts,
-        seed: int,
-        details: list[str] | None = None,
-    ) -> Request:
-        words = self.section_words
-        text = prompt.render(
-            language=self.language,
-            start_s=span.start_s,
-            end_s=span.end_s,
-            duration_s=span.end_s,
-            words=words,
-            texts=texts,
-            details=details or [],
-        )
-        return Request(
-            kind=kind,
-            start_s=span.start_s,
-            end_s=span.end_s,
-            prompt=text,
-            facts=facts.slice(span.start_s, span.end_s),
-            texts=tuple(texts),
-            words=words,
-            seed=seed,
-        )
-
-
-def _must(answer: Answer, what: str, span: Span) -> Answer:
-    if answer.failure_class is None:
-        return answer
-    raise ItemError(
-        answer.failure_class,
-        f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be told: {answer.problem}",
-        attempts=answer.attempts,
-    )

@@ -2,6 +2,10 @@
 
 The first line of a prompt file is a comment that carries its version: `{# version: 1 #}`. The packaged ones lie beside
 this module and are named without suffix (`window`); a path to a `.j2` file works wherever a name does.
+
+`{{ pictures }}` in a prompt marks where the pictures stand. What is the same in every request (the instruction) goes
+before it, what changes (the caption before, subtitles, measurements) behind it: engines compute a common beginning
+once.
 """
 
 from __future__ import annotations
@@ -18,6 +22,20 @@ from operators.fingerprint import digest
 
 _VERSION = re.compile(r"\A\{#-?\s*version:\s*(\S+)\s*-?#\}\s*")
 _FOLDER = Path(__file__).parent
+_PICTURES = "\x00pictures\x00"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A prompt with its blanks filled in.
+
+    Attributes:
+        text: all of it.
+        pictures_at: index into `text` at which the pictures stand; None where the template does not say.
+    """
+
+    text: str
+    pictures_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,12 +63,17 @@ class Prompt:
         )
         return environment.from_string(self.text)
 
-    def render(self, **values: Any) -> str:
+    def render(self, **values: Any) -> Rendered:
         """The prompt with its blanks filled in; a blank that nobody fills is a `ValueError`."""
         try:
-            return self._template.render(**values).strip()
+            text = self._template.render(pictures=_PICTURES, **values).strip()
         except jinja2.TemplateError as error:
             raise ValueError(f"prompt {self.name!r}: {error}") from error
+        before, marker, behind = text.partition(_PICTURES)
+        if not marker:
+            return Rendered(text)
+        before, behind = before.rstrip(), behind.replace(_PICTURES, "").strip()
+        return Rendered(f"{before}\n{behind}".strip(), len(before) if behind else None)
 
 
 def load_prompt(name: str) -> Prompt:

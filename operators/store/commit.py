@@ -31,6 +31,7 @@ RECEIPT = pa.schema(
         pa.field("frames", pa.int32()),  # captions made
         pa.field("windows", pa.int32()),
         pa.field("words", pa.int32()),
+        pa.field("usage", rows.USAGE),  # tokens and seconds of the engine, and which gates sent answers back
         pa.field("failure", rows.FAILURE),
         pa.field("final", pa.bool_()),  # a failure that this run will not try again
     ]
@@ -151,7 +152,10 @@ class CommitSegments(_Committer):
         )
         if not self._whole(row):
             return [receipt]
-        return [receipt, _receipt("whole", {**row, "segment_index": None, "failure": None, "passes": None})]
+        return [
+            receipt,
+            _receipt("whole", {**row, "segment_index": None, "failure": None, "passes": None, "usage": None}),
+        ]
 
     def _finished(self, row: Row) -> Row:
         return {**row, "run_id": self.run_id, "content_hash": content_hash(row, rows.CAPTIONED_SEGMENT)}
@@ -212,7 +216,10 @@ def _receipt(kind: str, row: Row, **values: Any) -> Row:
     return {
         **{f.name: None for f in RECEIPT},
         "kind": kind,
-        **{name: row.get(name) for name in ("video_id", "uri", "segment_index", "key", "segment_count", "failure")},
+        **{
+            name: row.get(name)
+            for name in ("video_id", "uri", "segment_index", "key", "segment_count", "failure", "usage")
+        },
         "final": bool(row["failure"]) and not _stopped(row) and _final(row),
         **values,
     }

@@ -7,6 +7,7 @@ from operators import rows
 from operators.base import Row
 from operators.caption.caption import Caption
 from operators.measure.measure import Measure
+from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from operators.store.commit import RECEIPT
 from operators.store.load import Load
@@ -43,7 +44,9 @@ def test_what_video_operators_read_is_written_before_them() -> None:
 
 
 def test_every_kept_column_has_a_writer() -> None:
-    made = Narrate.writes | Load.writes | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings"}
+    made = (
+        Narrate.writes | Names.writes | Load.writes | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings"}
+    )
     assert set(rows.LONG_CAPTION.names) <= made
 
 

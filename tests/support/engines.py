@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from operators.base import SIZING, ItemError
-from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
+from operators.engines.base import EngineSpec, Generation, PromptTooLong, Request, RunningEngine
 from operators.fingerprint import digest
+from operators.narrate.sentences import split_sentences
 
 LOOP = " ".join(["the red car turns left at the corner again"] * 6)
 ACTIONS = ("empty", "truncate", "loop", "engine", "out_of_memory", "internal", "cancel", "raise", "sleep", "say")
@@ -54,6 +55,7 @@ class Scripted(EngineSpec):
     """
 
     version: ClassVar[int] = 1
+    generative: ClassVar[bool] = False  # its answers tell of the request: no gate for models' texts would let them pass
 
     script: str = "[]"
     stride_s: float = 5.0
@@ -70,8 +72,12 @@ class Scripted(EngineSpec):
         with ThreadPoolExecutor(max(1, self.threads)) as pool:
             yield _Running(self, pool)
 
+    def good(self, request: Request) -> str:
+        """The good answer to `request`."""
+        return say(request, self.seeded)
 
-class _Running:
+
+class _Running(RunningEngine):
     def __init__(self, spec: Scripted, pool: ThreadPoolExecutor) -> None:
         self._spec = spec
         self._rules: list[dict[str, Any]] = json.loads(spec.script)
@@ -129,7 +135,7 @@ class _Running:
             case "empty":
                 return Generation(text=" \n ")
             case "truncate":
-                return Generation(text=say(request, self._spec.seeded), finish_reason="length")
+                return Generation(text=self._spec.good(request), finish_reason="length")
             case "loop":
                 return Generation(text=LOOP)
             case "say":
@@ -140,7 +146,7 @@ class _Running:
                 raise RuntimeError("the engine has a bug")
             case "cancel":
                 raise Cancelled
-        return Generation(text=say(request, self._spec.seeded))
+        return Generation(text=self._spec.good(request), output_tokens=1)
 
 
 class Cancelled(Exception):
@@ -154,3 +160,73 @@ def say(request: Request, seeded: bool = True) -> str:
     seen = f"{len(request.pictures)} pictures"
     span = f"{request.start_s:g} s to {request.end_s:g} s"
     return f"This {request.kind} lasts from {span}; {seen}, prompt {prompt}, texts {told}{seed}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Scripted):
+    """As `Scripted`, with the answers of a language model that does its work well: it tells what it is shown, no more.
+
+    A frame or window is told by its `start_s` and what `world` (a JSON list of [start_s, end_s, name, looks]) says is
+    seen; digests, sections and openings repeat the sentences that they get, as many as the wanted words allow.
+    `context` is the size of its context in words.
+    """
+
+    generative: ClassVar[bool] = True
+
+    world: str = "[]"
+    context: int | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        with ThreadPoolExecutor(max(1, self.threads)) as pool:
+            yield _Limited(self, pool)
+
+    def good(self, request: Request) -> str:
+        if request.kind in ("frame", "window"):
+            return self._seen(request)
+        if request.kind == "outline":
+            return json.dumps({"sections": [{"topic": t.split(".")[0][:100], "words": len(t)} for t in request.texts]})
+        if request.kind == "names":
+            first, second = (t.split(", ", 1)[1] for t in request.texts)
+            return json.dumps({"same": first == second, "name": request.texts[0].split(", ")[0]})
+        sentences = [s for text in request.texts for s in split_sentences(text)]
+        if "go on from there" in request.prompt:
+            sentences = [s for s in sentences if s not in request.prompt.split("go on from there")[1]]
+        told: list[str] = []
+        for sentence in dict.fromkeys(sentences):
+            if told and sum(len(s.split()) for s in told) >= (request.words or 10**6):
+                break
+            told.append(sentence)
+        return " ".join(told) or "There is nothing more."
+
+    def _seen(self, request: Request) -> str:
+        here = [w for w in json.loads(self.world) if w[0] < request.end_s and w[1] > request.start_s]
+        if request.kind == "frame":
+            here = here[:1]
+        names = " and ".join(f"{name} {looks}" for _, _, name, looks in here) or "an empty street"
+        at = f"{int(request.start_s) // 60}:{int(request.start_s) % 60:02}"
+        text = f"At {at} the camera shows {names}."
+        if request.schema is None:
+            return text
+        subjects = [{"name": name, "looks": looks} for _, _, name, looks in here]
+        rest = {"actions": ["walks"], "camera": "still", "scene": "a street", "on_screen_text": []}
+        return json.dumps({"caption": text, "subjects": subjects, **rest})
+
+
+class _Limited(_Running):
+    """Counts words as tokens and refuses prompts that its context does not hold."""
+
+    def __init__(self, spec: Model, pool: ThreadPoolExecutor) -> None:
+        super().__init__(spec, pool)
+        self.context_tokens = spec.context
+
+    def answer_tokens(self, request: Request) -> int:
+        return 2 * (request.words or 50)
+
+    def submit(self, request: Request) -> Future[Generation]:
+        takes, room = len(request.prompt.split()), (self.context_tokens or 10**9) - self.answer_tokens(request)
+        if takes <= room:
+            return super().submit(request)
+        future: Future[Generation] = Future()
+        future.set_exception(PromptTooLong(takes, room))
+        return future

@@ -107,6 +107,7 @@ def captioned(
         "facts": None,
         "decode": decode_facts(spans[index].seconds, missing=missing, damaged=damaged),
         "provenance": {"engine": "e", "model": "m", "revision": "1", "prompts": "{}", "sampling": "{}"},
+        "usage": usage(),
         "content_hash": None,
         "run_id": None,
         "host": "here",
@@ -135,7 +136,9 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
         "words": 5,
         "coverage": 1.0,
         "integrity": True,
-        "sections": [{"section_index": 0, "start_s": 0.0, "end_s": 100.0, "text": "It goes on.", "windows": [0, 1]}],
+        "sections": [section()],
+        "names": None,
+        "usage": usage(),
         "decoded_s": 100.0,
         "damaged_packets": 0,
         "segments": 2,
@@ -154,6 +157,36 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
     }
     assert set(rows.LONG_CAPTION.names) <= set(row)
     return row
+
+
+def usage(**changes: Any) -> Row:
+    """A value of `rows.USAGE`."""
+    return {
+        "prompt_tokens": 10,
+        "cached_tokens": 4,
+        "output_tokens": 5,
+        "engine_s": 0.5,
+        "rejected": [],
+        **changes,
+    }
+
+
+def section(**changes: Any) -> Row:
+    """A value of `rows.SECTION`."""
+    return {
+        "section_index": 0,
+        "start_s": 0.0,
+        "end_s": 100.0,
+        "text": "It goes on.",
+        "windows": [0, 1],
+        "sentences": [{"text": "It goes on.", "windows": [0, 1]}],
+        "topic": None,
+        "prompt_hash": "s",
+        "sampling": None,
+        "attempts": 1,
+        "usage": usage(),
+        **changes,
+    }
 
 
 def _segment(video_id: str, index: int, spans: list[Span]) -> Row:
@@ -178,8 +211,10 @@ def _frame(time_s: float) -> Row:
         "text": f"A frame at {time_s:g} s.",
         "valid": True,
         "prompt_hash": "f",
+        "sampling": None,
         "attempts": 1,
         "problem": None,
+        "usage": usage(),
     }
 
 
@@ -190,9 +225,13 @@ def _window(grid: Grid, k: int, valid: bool) -> Row:
         "start_s": span.start_s,
         "end_s": span.end_s,
         "text": f"Window {k} is told." if valid else "",
+        "fields": None,
         "pts_s": frame_times(span, 1.0),
+        "previous_window": k - 1 if k else None,
         "valid": valid,
         "prompt_hash": "w",
+        "sampling": None,
         "attempts": 1,
         "problem": None if valid else "the answer is empty",
+        "usage": usage(),
     }

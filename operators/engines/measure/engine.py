@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +15,12 @@ from operators.engines.measure.overview import tell_video
 from operators.engines.measure.story import tell_section, tell_window
 from operators.engines.measure.words import Voice
 
-_TELL = {"frame": tell_frame, "window": tell_window, "section": tell_section, "video": tell_video}
+_TELL: dict[str, Callable[[Request, Voice], str]] = {
+    "frame": tell_frame,
+    "window": tell_window,
+    "section": tell_section,
+    "video": tell_video,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +32,7 @@ class MeasureEngine(EngineSpec):
     """
 
     version: ClassVar[int] = 1
+    generative: ClassVar[bool] = False
 
     kind: Literal["measure"] = "measure"
 
@@ -39,7 +45,7 @@ class MeasureEngine(EngineSpec):
         yield _Running()
 
 
-class _Running:
+class _Running(RunningEngine):
     def submit(self, request: Request) -> Future[Generation]:
         future: Future[Generation] = Future()
         try:
@@ -52,6 +58,8 @@ class _Running:
 
 
 def _answer(request: Request) -> Generation:
+    if request.kind not in _TELL:
+        raise ItemError("engine", f"measure has no model and cannot make a {request.kind}")
     text = _TELL[request.kind](request, Voice(request.seed, request.kind, request.start_s))
     if not text:
         raise ItemError(

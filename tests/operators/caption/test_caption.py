@@ -90,7 +90,7 @@ def test_frames_are_those_of_the_segment_each_asked_for_its_own_cell() -> None:
     assert [f.start_s for f in frames] == [float(t) for t in range(60, 100)]
     assert [f.end_s for f in frames] == [float(t) for t in range(61, 101)]
     assert all(len(f.pictures) == 1 and f.pictures[0].time_s == f.start_s for f in frames)
-    assert {f.prompt for f in frames} == {load_prompt("frame").render(language="English")}
+    assert {f.prompt for f in frames} == {load_prompt("frame").render(language="English").text}
     assert [(f["time_s"], f["pts_s"], f["text"]) for f in made["frames"]] == [
         (f.start_s, f.pictures[0].pts_s, say(f)) for f in frames
     ]

@@ -1,19 +1,32 @@
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.engines.base import Generation, Request, RunningEngine
-from operators.engines.gates import Answer, ask, empty, looping, truncated
+from operators.engines.ask import ask
+from operators.engines.base import Generation, Request
+from operators.engines.gates import (
+    ALWAYS,
+    GENERATIVE,
+    About,
+    empty,
+    ends_in_loop,
+    first_failed,
+    gates_of,
+    looping,
+    outside_video,
+    refusal,
+    times_in,
+    truncated,
+    wrong_language,
+)
 from operators.engines.measure import MeasureEngine
 from operators.measure.facts import Camera, Colour, Facts, Light, Piece, Transition
-from tests.support.engines import LOOP, Scripted, asked, say
+from tests.support.engines import LOOP, Model
 
-REQUEST = Request(kind="window", start_s=5.0, end_s=15.0, prompt="Tell.", seed=40)
 WAIT_S = 10.0
 
 ORDINARY = """
@@ -85,62 +98,122 @@ def test_a_long_text_without_repeats_is_no_loop(words: list[int]) -> None:
     assert looping(Generation(text=" ".join(map(str, words)))) is None
 
 
+# -- what language models do -------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    ("do", "failure_class", "problem"),
+    "text",
     [
-        ("empty", "gate", "the answer is empty"),
-        ("truncate", "gate", "the answer was cut at its token limit"),
-        ("loop", "gate", "the answer repeats itself in a loop"),
-        ("engine", "engine", "the script says so"),
-        ("out_of_memory", "out_of_memory", "the script says so"),
-        ("internal", "internal", "RuntimeError: the engine has a bug"),
-        ("cancel", "internal", "CancelledError: "),
-        ("raise", "internal", "RuntimeError: submit itself is broken"),
+        "As an AI, I do not watch videos.",
+        "As a language model I see a street.",
+        "I'm sorry, but the frames are too dark.",
+        "I cannot see any pictures.",
+        "The image shows an image of a street.",
+        "Sure! The video is about a dog.",
+        "Here is a caption of the video: a dog runs.",
+        "A dog runs. Based on the provided captions, it is happy.",
+        "作为一个人工智能，我无法观看视频。",
     ],
 )
-@pytest.mark.parametrize("threads", [0, 2])
-def test_what_fails_is_asked_again_and_then_recorded(do: str, failure_class: str, problem: str, threads: int) -> None:
-    if do == "cancel" and threads:
-        pytest.skip("a pool's future that runs cannot be cancelled")
-    log = f"gates-{do}-{threads}"
-    with Scripted(script=f'[{{"do": "{do}"}}]', threads=threads, log=log).open() as engine:
-        answer = ask(engine, REQUEST, tries=3).result(WAIT_S)
-    assert answer == Answer("", 3, failure_class, problem)  # type: ignore[arg-type]  # the table holds plain strings
-    assert not answer.valid
-    assert [r.seed for r in asked(log)] == [40, 41, 42]  # another seed each time, or greedy engines fail alike
+def test_a_model_that_speaks_of_itself_is_sent_back(text: str) -> None:
+    assert "about the model" in (refusal(Generation(text=text)) or "")
 
 
-@pytest.mark.parametrize("do", ["empty", "engine", "raise", "internal"])
-@pytest.mark.parametrize("threads", [0, 2])
-def test_a_later_try_may_be_good(do: str, threads: int) -> None:
-    with Scripted(script=f'[{{"do": "{do}", "times": 2}}]', threads=threads).open() as engine:
-        answer = ask(engine, REQUEST, tries=3).result(WAIT_S)
-    assert answer.valid
-    assert answer.attempts == 3
-    assert "seed 42" in answer.text
+@pytest.mark.parametrize(
+    "text",
+    [
+        ORDINARY,
+        "Here a man stops and looks into a window: it is dark.",
+        'A woman says "I\'m sorry" and leaves; the subtitle reads: "I cannot see you any more."',
+        "A sign shows an image of a dog. Sure of his step, he walks on.",
+        "Of course the camera follows him.",
+    ],
+)
+def test_people_may_be_sorry(text: str) -> None:
+    assert refusal(Generation(text=text)) is None
 
 
-def test_a_good_answer_is_asked_for_once_and_stripped() -> None:
-    with Scripted(script='[{"do": "say", "text": "  A dog. \\n"}]', log="gates-once").open() as engine:
-        assert ask(engine, REQUEST, tries=5).result(WAIT_S) == Answer("A dog.", 1)
-    assert len(asked("gates-once")) == 1
+@pytest.mark.parametrize(
+    ("language", "text", "good"),
+    [
+        ("English", ORDINARY, True),
+        ("French", ORDINARY, False),
+        (
+            "German",
+            "Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält an.",
+            True,
+        ),
+        (
+            "English",
+            "Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält an.",
+            False,
+        ),
+        (
+            "Brazilian Portuguese",
+            "Um homem de jaqueta vermelha caminha por uma rua estreita e para.",
+            True,
+        ),
+        ("English", "Hotel Sacher, Wien.", True),  # too short to tell
+        ("Klingon as sung at sea", ORDINARY, True),  # nobody can tell
+    ],
+)
+def test_another_language_is_sent_back(language: str, text: str, good: bool) -> None:
+    found = wrong_language(Generation(text=text), About(language=language))
+    assert (found is None) is good
+    assert good or "is in another language" in (found or "")
 
 
-def test_an_answer_that_breaks_off_with_an_interrupt_is_still_an_answer() -> None:
-    class Dying(RunningEngine):
-        def submit(self, request: Request) -> Future[Generation]:
-            future: Future[Generation] = Future()
-            future.set_exception(SystemExit(3))
-            return future
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("At 1:07 the shot changes; from 12:30 to 1:02:03.5 it rains.", [67.0, 750.0, 3723.5]),
+        ("From 3 s to 7.5 seconds the camera pans, until 9 sec.", [3.0, 7.5, 9.0]),
+        ("The clock shows 10:45 pm; the score is 3:2, for 7 seconds.", []),
+        ("A ratio of 16:9 and the year 1999.", []),
+    ],
+)
+def test_times_in_a_text(text: str, times: list[float]) -> None:
+    assert times_in(text) == times
 
-    answer = ask(Dying(), REQUEST, tries=2).result(WAIT_S)
-    assert (answer.failure_class, answer.attempts) == ("internal", 2)
+
+def test_a_time_behind_the_end_is_sent_back() -> None:
+    assert outside_video(Generation(text="At 2:05 it ends."), About(duration_s=120.0)) == (
+        "the answer names 125 s, and the video ends at 120 s"
+    )
+    assert outside_video(Generation(text="At 2:00 it ends."), About(duration_s=119.4)) is None
+    assert outside_video(Generation(text="At 2:05 it ends.")) is None
 
 
-def test_many_requests_at_once_each_get_their_own_answer() -> None:
-    script = '[{"kind": "window", "do": "empty", "times": 1, "sleep_s": 0.002}]'
-    requests = [Request(kind="window", start_s=5.0 * k, end_s=5.0 * k + 10, prompt="Tell.", seed=k) for k in range(60)]
-    with Scripted(script=script, threads=8, seeded=False).open() as engine:
-        answers = [f.result(WAIT_S) for f in [ask(engine, r, tries=2) for r in requests]]
-    assert [a.text for a in answers] == [say(r, seeded=False) for r in requests]
-    assert {a.attempts for a in answers} == {2}
+@settings(deadline=None)
+@given(st.floats(0, 5000), st.floats(1, 5000))
+def test_only_times_behind_the_end_are_outside(at_s: float, duration_s: float) -> None:
+    clock = f"{int(at_s) // 60}:{int(at_s) % 60:02}"
+    found = outside_video(Generation(text=f"At {clock} a dog barks."), About(duration_s=duration_s))
+    assert (found is not None) is (int(at_s) > duration_s + 1 and int(at_s) // 60 < 1000)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(4, 12))
+def test_a_loop_is_seen_while_it_is_being_written(period: int, times: int) -> None:
+    times = max(times, -(-32 // period))
+    once = " ".join(f"w{k}" for k in range(period)) + " "
+    assert ends_in_loop(ORDINARY + once * times)
+    assert not ends_in_loop(ORDINARY + once)
+
+
+def test_a_loop_without_spaces_is_seen() -> None:
+    assert ends_in_loop("ab" * 80) and looping(Generation(text="的一" * 60))
+    assert looping(Generation(text="A dog.", finish_reason="loop")) is not None
+
+
+def test_the_first_gate_that_says_no_is_named() -> None:
+    assert first_failed(ALWAYS, Generation(text=""), About()) == ("empty", "the answer is empty")
+    assert first_failed(GENERATIVE, Generation(text="As an AI I see."), About())[0] == "refusal"  # type: ignore[index]
+    assert first_failed((*ALWAYS, *GENERATIVE), Generation(text=ORDINARY), About(language="English")) is None
+    nothing = About(covers=lambda text: "nothing is said")
+    assert first_failed(GENERATIVE, Generation(text=ORDINARY), nothing) == ("covers_nothing", "nothing is said")
+
+
+def test_what_measures_is_not_suspected_of_being_a_model() -> None:
+    assert gates_of(MeasureEngine()) == ALWAYS
+    assert gates_of(Model()) == (*ALWAYS, *GENERATIVE)

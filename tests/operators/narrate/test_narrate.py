@@ -159,9 +159,11 @@ def test_a_video_without_any_caption_has_nothing_to_tell() -> None:
 
 
 def test_wanted_words_and_language_reach_the_prompts() -> None:
-    _, requests = run("words", loaded(), section_words=77, language="French")
-    assert all("About 77 words." in r.prompt and "in French" in r.prompt for r in requests)
-    assert {r.words for r in requests} == {77}
+    _, requests = run("words", loaded(), target_words=154, language="French")
+    sections, opening = requests[:-1], requests[-1]
+    assert all("About 77 words." in r.prompt and "in French" in r.prompt for r in sections)
+    assert [r.words for r in requests] == [77, 77, None]
+    assert "in French" in opening.prompt
 
 
 def test_equal_input_gives_an_equal_row_that_fits_its_schema() -> None:
@@ -177,7 +179,7 @@ def test_the_provenance_says_by_what_and_how() -> None:
     made, _ = run("provenance", loaded())
     about = made["provenance"]
     assert (about["engine"], about["model"]) == ("Scripted", "scripted")
-    prompts = {name: load_prompt(name) for name in ("section", "video")}
+    prompts = {name: load_prompt(name) for name in ("section", "video", "digest", "outline")}
     assert json.loads(about["prompts"]) == {n: {"version": p.version, "hash": p.hash} for n, p in prompts.items()}
     assert json.loads(about["sampling"]) == {"seed": video_seed("v"), "tries": 3}
 

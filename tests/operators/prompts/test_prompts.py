@@ -9,17 +9,42 @@ from operators.prompts import load_prompt
 
 BLANKS = {
     "frame": {"language": "English"},
-    "window": {"language": "English", "start_s": 5.0, "end_s": 15.0, "previous": "", "evidence": ""},
-    "section": {"language": "English", "start_s": 0.0, "end_s": 60.0, "words": None, "texts": ["a"], "details": []},
+    "window": {
+        "language": "English",
+        "start_s": 5.0,
+        "end_s": 15.0,
+        "fields": False,
+        "previous": "",
+        "subtitles": [],
+        "evidence": "",
+    },
+    "section": {
+        "language": "English",
+        "start_s": 0.0,
+        "end_s": 60.0,
+        "words": None,
+        "topic": None,
+        "told": "",
+        "texts": ["a"],
+        "details": [],
+        "more": "",
+    },
     "video": {"language": "English", "duration_s": 60.0, "words": None, "texts": ["a"]},
+    "digest": {"language": "English", "start_s": 0.0, "end_s": 60.0, "words": None, "texts": ["a"]},
+    "outline": {"language": "English", "duration_s": 60.0, "words": 100, "texts": ["a"]},
+    "names": {
+        "language": "English",
+        "first": {"start_s": 0.0, "name": "a dog", "looks": ""},
+        "second": {"start_s": 9.0, "name": "a brown dog", "looks": "with a collar"},
+    },
 }
 
 
 @pytest.mark.parametrize("name", sorted(BLANKS))
 def test_packaged_prompts_have_a_version_and_name_the_language(name: str) -> None:
     prompt = load_prompt(name)
-    assert prompt.version == "1"
-    text = prompt.render(**{**BLANKS[name], "language": "Klingon"})
+    assert prompt.version.isdecimal()
+    text = prompt.render(**{**BLANKS[name], "language": "Klingon"}).text
     assert "Klingon" in text
     assert "version" not in text
     assert "{" not in text
@@ -27,19 +52,37 @@ def test_packaged_prompts_have_a_version_and_name_the_language(name: str) -> Non
 
 def test_optional_parts_stand_only_where_there_is_something_to_say() -> None:
     window = load_prompt("window")
-    assert window.render(**BLANKS["window"]).count("\n") == 0
-    full = window.render(**{**BLANKS["window"], "previous": "A dog barks.", "evidence": "The camera pans."})
+    assert window.render(**BLANKS["window"]).text.count("\n") == 1
+    full = window.render(
+        **{**BLANKS["window"], "previous": "A dog barks.", "subtitles": ["Sit!"], "evidence": "The camera pans."}
+    ).text
+    assert "- Sit!" in full.splitlines()
+    assert "JSON" not in full and "JSON" in window.render(**{**BLANKS["window"], "fields": True}).text
     assert full.splitlines()[-1] == "Measured in this stretch: The camera pans."
     assert "A dog barks." in full.splitlines()
-    section = load_prompt("section").render(**{**BLANKS["section"], "texts": ["one", "two"], "words": 80})
+    section = load_prompt("section").render(**{**BLANKS["section"], "texts": ["one", "two"], "words": 80}).text
     assert section.splitlines()[-2:] == ["- one", "- two"]
     assert "About 80 words." in section
     assert "Details" not in section
-    assert "- seen" in load_prompt("section").render(**{**BLANKS["section"], "details": ["seen"]})
+    assert "- seen" in load_prompt("section").render(**{**BLANKS["section"], "details": ["seen"]}).text
+    more = load_prompt("section").render(**{**BLANKS["section"], "told": "T.", "topic": "Dogs", "more": "So far."}).text
+    assert "T." in more.splitlines() and "This part is about: Dogs" in more and more.splitlines()[-1] == "So far."
+
+
+def test_the_pictures_stand_behind_what_is_always_the_same() -> None:
+    window = load_prompt("window")
+    first = window.render(**BLANKS["window"])
+    other = window.render(**{**BLANKS["window"], "start_s": 40.0, "end_s": 50.0, "previous": "A dog barks."})
+    at = first.pictures_at
+    assert at is not None and at == other.pictures_at
+    assert first.text[:at] == other.text[:at]
+    assert "A dog barks." in other.text[at:] and "40.0 s" in other.text[at:]
+    # with nothing behind them they stand behind everything
+    assert load_prompt("frame").render(**BLANKS["frame"]).pictures_at is None
 
 
 def test_a_caption_is_never_read_as_a_template() -> None:
-    text = load_prompt("section").render(**{**BLANKS["section"], "texts": ["{{ language }} <b> & 'x'"]})
+    text = load_prompt("section").render(**{**BLANKS["section"], "texts": ["{{ language }} <b> & 'x'"]}).text
     assert "- {{ language }} <b> & 'x'" in text
 
 
@@ -52,7 +95,7 @@ def test_a_prompt_file_works_like_a_packaged_one_and_an_edit_counts(tmp_path: Pa
     path = tmp_path / "mine.j2"
     path.write_text("{#- version: 2024-b -#}\nTell it in {{ language }}.")
     first = load_prompt(str(path))
-    assert (first.version, first.render(language="French")) == ("2024-b", "Tell it in French.")
+    assert (first.version, first.render(language="French").text) == ("2024-b", "Tell it in French.")
     before = path.stat()
     path.write_text("{#- version: 2024-b -#}\nSay it in {{ language }}!!")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
@@ -76,5 +119,7 @@ def test_a_broken_prompt_file_says_where(tmp_path: Path, text: str, says: str) -
 
 
 def test_an_unknown_prompt_lists_the_packaged_ones() -> None:
-    with pytest.raises(ValueError, match="no prompt 'widow': neither a file nor one of frame, section, video, window"):
+    with pytest.raises(
+        ValueError, match="no prompt 'widow': neither a file nor one of digest, frame, names, outline, section, "
+    ):
         load_prompt("widow")

@@ -1,0 +1,186 @@
+"""One segment being captioned: frames all at once, windows one after the other in the light of the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from operators.base import Row
+from operators.caption.structure import parse_window, window_schema
+from operators.engines.ask import Answer, Smaller, ask
+from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.gates import About, Gate
+from operators.engines.measure import MeasureEngine
+from operators.engines.measure.evidence import evidence
+from operators.fingerprint import digest
+from operators.grid import Grid, Span
+from operators.measure.facts import Facts
+from operators.prompts import Prompt
+
+if TYPE_CHECKING:
+    from operators.caption.caption import Caption
+
+_SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
+
+
+@dataclass(frozen=True)
+class Seed:
+    """The caption that starts a chain: `window_index` of the window it tells; an empty text starts anew."""
+
+    text: str = ""
+    window_index: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentWork:
+    """Asks for the captions of one segment.
+
+    Attributes:
+        caption: the operator, for its settings.
+        pictures: of the segment and what stands around it, in order of time.
+        facts: what was measured there; None where nothing was.
+        seed: the segment's first number to draw from.
+        before: the last caption of the segment before, where the chain runs through the video.
+    """
+
+    caption: Caption
+    engine: RunningEngine
+    gates: tuple[Gate, ...]
+    prompts: dict[str, Prompt]
+    segment: Span
+    grid: Grid
+    pictures: list[Picture]
+    facts: Facts | None
+    seed: int
+    before: Seed = field(default_factory=Seed)
+
+    def frames(self) -> list[tuple[Row, Future[Answer]]]:
+        """Every frame that the segment owns, all asked for at once; one that stays on screen is described once."""
+        prompt = self.prompts["frame"].render(language=self.caption.language)
+        own = [p for p in self.pictures if self.segment.start_s <= p.time_s < self.segment.end_s]
+        cell_s = self._frame_cell_s()
+        asked: list[tuple[Row, Future[Answer]]] = []
+        for k, picture in enumerate(own):
+            if k and picture.pts_s == own[k - 1].pts_s:
+                continue
+            span = Span(picture.time_s, min(picture.time_s + cell_s, self.segment.end_s))
+            request = Request(
+                kind="frame",
+                start_s=span.start_s,
+                end_s=span.end_s,
+                prompt=prompt.text,
+                pictures_at=prompt.pictures_at,
+                pictures=(picture,),
+                facts=self._facts(span),
+                seed=self.seed + k,
+            )
+            about = {"time_s": picture.time_s, "pts_s": picture.pts_s}
+            asked.append((about, self._ask(request)))
+        return asked
+
+    @property
+    def own(self) -> range:
+        """The windows that the segment owns."""
+        return self.grid.windows_of(self.segment)
+
+    def windows(self) -> list[tuple[Row, Answer]]:
+        """Every window that the segment owns, in order, and before them those that only seed the chain."""
+        own = self.own
+        before = self.before
+        asked: list[tuple[Row, Future[Answer]]] = []
+        for k in range(max(0, own.start - self.caption.warm_up()), own.stop):
+            smaller = self._window(k, before.text)
+            request = smaller(0)
+            assert request is not None
+            if request.pictures:
+                answer = self._ask(request, smaller)
+            else:
+                answer = Future()
+                answer.set_result(Answer("", 0, "undecodable", "no picture of it decoded", request))
+            about = {
+                "window_index": k,
+                "start_s": request.start_s,
+                "end_s": request.end_s,
+                "previous_window": before.window_index if before.text else None,
+            }
+            asked.append((about, answer))
+            if self.caption.chained and request.pictures and answer.result().valid:
+                before = Seed(self.text(answer.result()), k)
+        return [(about, answer.result()) for about, answer in asked]
+
+    def text(self, answer: Answer) -> str:
+        """The caption in an answer, which may be one field of it."""
+        return parse_window(answer.text).caption.strip() if self.caption.fields and answer.valid else answer.text
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, request: Request, smaller: Callable[[int], Request | None] | None = None) -> Future[Answer]:
+        about = About(
+            language=self.caption.language,
+            duration_s=self.grid.duration_s,
+            parse=parse_window if request.schema else None,
+        )
+        tries = self.caption.tries
+        return ask(self.engine, request, tries=tries, gates=self.gates, about=about, smaller=smaller)
+
+    def _facts(self, span: Span) -> Facts | None:
+        return self.facts.slice(span.start_s, span.end_s) if self.facts else None
+
+    def _frame_cell_s(self) -> float:
+        """Step of the pictures' grid, in s: the decoder chooses it, and where pictures are missing gaps are wider."""
+        gaps = (b.time_s - a.time_s for a, b in pairwise(self.pictures))
+        return min([self.caption.stride_s, *gaps])
+
+    def _window(self, k: int, previous: str) -> Smaller:
+        """How to ask for window `k`: first with all there is, then with less and less, down to one picture."""
+        span = self.grid.window(k)
+        facts = self._facts(span)
+        pictures = tuple(p for p in self.pictures if span.start_s <= p.time_s < span.end_s)
+        lines = [line.text for line in facts.subtitles or ()] if facts else []
+        measured = (
+            evidence(replace(facts, subtitles=None), span)
+            if facts and not isinstance(self.caption.engine, MeasureEngine)
+            else ""
+        )
+
+        def request(times: int) -> Request | None:
+            every = 2 ** max(0, times - 1)
+            if every > 1 and every >= 2 * len(pictures):
+                return None
+            prompt = self.prompts["window"].render(
+                language=self.caption.language,
+                start_s=span.start_s,
+                end_s=span.end_s,
+                fields=self.caption.fields,
+                previous=previous if times == 0 else " ".join(previous.split()[-_SHORT_WORDS:]),
+                subtitles=lines,
+                evidence=measured if times == 0 else "",
+            )
+            return Request(
+                kind="window",
+                start_s=span.start_s,
+                end_s=span.end_s,
+                prompt=prompt.text,
+                pictures_at=prompt.pictures_at,
+                pictures=pictures[::every],
+                facts=facts,
+                schema=window_schema() if self.caption.fields else None,
+                seed=self.seed + k,
+            )
+
+        return request
+
+
+def columns(answer: Answer) -> Row:
+    """What `rows.FRAME_CAPTION`, `rows.WINDOW_CAPTION` and `rows.SECTION` say of how an answer came about."""
+    return {
+        "valid": answer.valid,
+        "prompt_hash": digest(answer.request.prompt) if answer.request else None,
+        "sampling": answer.sampling,
+        "attempts": answer.attempts,
+        "problem": answer.problem,
+        "usage": answer.usage.row(),
+    }

@@ -1,0 +1,51 @@
+"""What a window caption consists of where fields are asked for: the schema for an engine, the parser for its answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
+
+
+class Subject(BaseModel):
+    """A person, an animal or an object that matters."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1, max_length=60, description="a short name, such as: a man in a red jacket")]
+    looks: Annotated[str, Field(max_length=200, description="what tells it from others")]
+
+
+class WindowFields(BaseModel):
+    """The parts of a window caption; the six-part captions of Koala-36M and SkyCaptioner's, less what cannot be seen.
+
+    The bounds are there for the engine: within a grammar a model that loops would otherwise never come to an end.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    caption: Annotated[str, Field(min_length=1, max_length=2000, description="what happens, in whole sentences")]
+    subjects: Annotated[list[Subject], Field(max_length=8)]
+    actions: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=12, description="in order")]
+    camera: Annotated[str, Field(max_length=200)]
+    scene: Annotated[str, Field(max_length=300)]
+    on_screen_text: Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=12)]
+
+
+@lru_cache(maxsize=1)
+def window_schema() -> str:
+    """JSON Schema of `WindowFields`, as text."""
+    return json.dumps(WindowFields.model_json_schema(), sort_keys=True)
+
+
+def parse_window(text: str) -> WindowFields:
+    """The fields that an answer holds; a code fence around them is let pass.
+
+    Raises:
+        ValueError: in one line, what is wrong with it.
+    """
+    fenced = _FENCE.match(text)
+    return WindowFields.model_validate_json(fenced.group(1) if fenced else text)

@@ -1,0 +1,166 @@
+"""Asking an engine: the bounded retry around a request, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from operators.base import FailureClass, ItemError
+from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
+from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed
+
+Smaller = Callable[[int], Request | None]
+"""n -> the request made smaller n times, or None where it cannot be made smaller."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a request cost, all its attempts together.
+
+    Attributes:
+        prompt_tokens, cached_tokens, output_tokens: sums.
+        engine_s: seconds from submission to answer, summed.
+        rejected: names of the gates that sent an answer back, in order.
+    """
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    engine_s: float = 0.0
+    rejected: tuple[str, ...] = ()
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.output_tokens + other.output_tokens,
+            round(self.engine_s + other.engine_s, 4),
+            (*self.rejected, *other.rejected),
+        )
+
+    @staticmethod
+    def of(row: dict[str, Any] | None) -> Usage:
+        """From a value of `operators.rows.USAGE`; None is nothing."""
+        return Usage(**{**row, "rejected": tuple(row["rejected"] or ())}) if row else Usage()
+
+    def row(self) -> dict[str, Any]:
+        """As `operators.rows.USAGE`."""
+        return {**vars(self), "rejected": list(self.rejected)}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one request.
+
+    Attributes:
+        text: the caption; empty when there is none.
+        attempts: times it was asked.
+        failure_class, problem: None when the answer is good.
+        request: as it was answered, or asked last: it may have been made smaller.
+        sampling: JSON of the settings that made the answer; None where nothing was drawn.
+    """
+
+    text: str
+    attempts: int
+    failure_class: FailureClass | None = None
+    problem: str | None = None
+    request: Request | None = None
+    sampling: str | None = None
+    usage: Usage = Usage()
+    too_long: bool = False  # the model has no room for it, however often it is asked
+
+    @property
+    def valid(self) -> bool:
+        return self.problem is None
+
+
+def ask(
+    engine: RunningEngine,
+    request: Request,
+    *,
+    tries: int,
+    gates: tuple[Gate, ...] = ALWAYS,
+    about: About = ANYTHING,
+    smaller: Smaller | None = None,
+) -> Future[Answer]:
+    """Ask until an answer passes all gates, at most `tries` times. The future never carries an exception of the item.
+
+    After a gate's no the next attempt draws with another seed. After a failure of the engine it is the same request
+    again: what an engine's death cost must not show in the captions. A request that is too long is made smaller, which
+    counts as no attempt.
+
+    Args:
+        tries: at least 1.
+        smaller: how to make the request smaller; None: a request that is too long fails.
+    """
+    return _Asking(engine, request, tries=tries, gates=gates, about=about, smaller=smaller).begin()
+
+
+class _Asking:
+    def __init__(
+        self,
+        engine: RunningEngine,
+        request: Request,
+        *,
+        tries: int,
+        gates: tuple[Gate, ...],
+        about: About,
+        smaller: Smaller | None,
+    ) -> None:
+        self._engine, self._tries, self._gates, self._about = engine, tries, gates, about
+        self._request, self._smaller = request, smaller
+        self._shrunk = 0
+        self._sent_back = 0
+        self._usage = Usage()
+        self._outcome: Future[Answer] = Future()
+
+    def begin(self) -> Future[Answer]:
+        self._submit(1)
+        return self._outcome
+
+    def _submit(self, attempt: int) -> None:
+        again = replace(self._request, seed=self._request.seed + self._sent_back, attempt=self._sent_back + 1)
+        try:
+            asked = self._engine.submit(again)
+        except Exception as error:  # breaks the contract; an answer that never comes would be worse
+            asked = Future()
+            asked.set_exception(error)
+        asked.add_done_callback(lambda done: self._settle(done, again, attempt))
+
+    def _settle(self, done: Future[Generation], request: Request, attempt: int) -> None:
+        failure: tuple[FailureClass, str] | None = None
+        text, sampling, too_long = "", None, False
+        try:
+            generation = done.result()
+            text, sampling = generation.text.strip(), generation.sampling
+            no = first_failed(self._gates, generation, self._about)
+            self._usage += Usage(
+                generation.prompt_tokens,
+                generation.cached_tokens,
+                generation.output_tokens,
+                generation.seconds,
+                (no[0],) if no else (),
+            )
+            if no is not None:
+                failure = ("gate", no[1])
+                self._sent_back += 1
+        except PromptTooLong as error:
+            less = self._smaller(self._shrunk + 1) if self._smaller else None
+            if less is not None:
+                self._shrunk += 1
+                self._request = less
+                self._submit(attempt)
+                return
+            failure, too_long = (error.failure_class, error.message), True
+        except ItemError as error:
+            failure = (error.failure_class, error.message)
+        except BaseException as error:  # raised in a callback it would vanish, and whoever waits would wait for ever
+            failure = ("internal", f"{type(error).__name__}: {error}")
+        if failure is None:
+            self._outcome.set_result(Answer(text, attempt, request=request, sampling=sampling, usage=self._usage))
+        elif attempt >= self._tries or too_long:
+            self._outcome.set_result(Answer("", attempt, *failure, request, sampling, self._usage, too_long))
+        else:
+            self._submit(attempt + 1)

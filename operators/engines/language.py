@@ -1,0 +1,45 @@
+"""Which language a text is in, as far as it can be told: py3langid's 97 languages, from letters alone."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any
+
+_LEAST_LETTERS = 40  # shorter texts, lists of names for one, are guessed wrong too often
+_SURE = 0.95  # of 1: what a caption of ten words in its own language reaches
+
+
+@lru_cache(maxsize=64)
+def language_code(name: str) -> str | None:
+    """ISO 639-1 code of a language by name or code ("English", "Brazilian Portuguese", "zh"); None where unknown."""
+    from iso639 import Lang
+    from iso639.exceptions import InvalidLanguageValue
+
+    for word in (name, name.rsplit(maxsplit=1)[-1] if name.split() else ""):
+        for spelling in (word, word.title(), word.lower()):
+            with suppress(InvalidLanguageValue):
+                code = Lang(spelling).pt1
+                if code:
+                    return str(code)
+    return None
+
+
+def likely_language(text: str) -> str | None:
+    """ISO 639-1 code of the language that `text` is in; None where it is too short or not clear."""
+    if sum(ch.isalpha() for ch in text) < _LEAST_LETTERS * (0.25 if _dense(text) else 1.0):
+        return None
+    code, probability = _identifier().classify(text)
+    return str(code) if probability >= _SURE else None
+
+
+def _dense(text: str) -> bool:
+    """Scripts in which a character says as much as a short word."""
+    return any("\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7af" for ch in text)
+
+
+@lru_cache(maxsize=1)
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

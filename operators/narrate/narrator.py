@@ -1,0 +1,314 @@
+"""Tells one video: sections from their windows and frames, planned first, then written one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from operators.base import ItemError, Row
+from operators.engines.ask import Answer, Usage, ask
+from operators.engines.base import Request, RunningEngine
+from operators.engines.gates import About, Gate
+from operators.fingerprint import digest
+from operators.grid import Grid, Span
+from operators.measure.facts import Facts
+from operators.narrate.notes import Note, fit, merge_alike, tail
+from operators.narrate.outline import outline_schema, parse_outline, share_words
+from operators.narrate.sentences import Ground, Sentence, fresh, split_sentences
+from operators.prompts import Prompt
+
+if TYPE_CHECKING:
+    from operators.narrate.narrate import Narrate
+
+_MARGIN = 48  # tokens: what a chat template adds, and what counting parts apart misses
+_TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
+_SHRINK = 0.7  # of its budget that a prompt gets which was too long in spite of counting
+_SHRINKS = 6
+_SHORT = 0.6  # of the wanted words: below, the section is gone on with
+_LITTLE = 8  # words: a continuation that adds less is the end
+_BRIEF_WORDS = 40  # of what a section has to tell, for the outline
+_DETAIL_SHARE = 0.4  # of the budget for captions that frames may take
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What one section is told from.
+
+    Attributes:
+        span: of the windows it tells.
+        windows: their rows, in order, all valid.
+        notes: their captions; details: captions of the frames there.
+    """
+
+    span: Span
+    windows: list[Row]
+    notes: list[Note]
+    details: list[Note]
+
+
+@dataclass(kw_only=True)
+class Narrator:
+    """One video being told.
+
+    Attributes:
+        told: the sentences of each section so far; usage: of all requests.
+    """
+
+    narrate: Narrate
+    engine: RunningEngine
+    gates: tuple[Gate, ...]
+    prompts: dict[str, Prompt]
+    grid: Grid
+    facts: Facts
+    seed: int
+    told: list[list[str]] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def _generative(self) -> bool:
+        return self.narrate.engine.generative
+
+    # -- the steps -------------------------------------------------------------------------------------------------
+
+    def part(self, told: list[Row], frames: Sequence[Row]) -> Part:
+        """The part that valid windows `told` make, with the frame captions that stand in their cells."""
+        cells = [self.grid.owned(w["window_index"]) for w in told]
+        span = Span(cells[0].start_s, cells[-1].end_s)
+        notes = [
+            Note(text=w["text"], start_s=w["start_s"], end_s=w["end_s"], windows=(w["window_index"],)) for w in told
+        ]
+        details = [
+            Note(text=f["text"], start_s=f["time_s"], end_s=f["time_s"], windows=(w["window_index"],))
+            for w, cell in zip(told, cells, strict=True)
+            for f in frames
+            if cell.start_s <= f["time_s"] < cell.end_s
+        ]
+        if self._generative:
+            notes, details = merge_alike(notes), merge_alike(details)
+        return Part(span=span, windows=told, notes=notes, details=details)
+
+    def plan(self, parts: Sequence[Part]) -> tuple[list[str | None], list[int | None]]:
+        """Topic and words of each section. Without an outline, or a good one, time shares the words out."""
+        total = self.narrate.wanted_words(sum(p.span.seconds for p in parts))
+        if total is None:
+            return [None] * len(parts), [None] * len(parts)
+        even = share_words(total, [p.span.seconds for p in parts])
+        if not (self.narrate.outline and self._generative and len(parts) > 1):
+            return [None] * len(parts), list(even)
+        briefs = [_brief(p.notes) for p in parts]
+        whole = Span(0.0, self.grid.duration_s)
+        parse = partial(parse_outline, sections=len(parts))
+
+        def build(share: float) -> Request:
+            texts = [" ".join(b.split()[: max(3, int(_BRIEF_WORDS * share))]) for b in briefs]
+            prompt = self._render("outline", whole, texts=texts, words=total)
+            schema = outline_schema(len(parts))
+            return self._request("outline", whole, prompt, texts=texts, words=total, schema=schema)
+
+        answer = self._ask_fitting(build, About(language=self.narrate.language, parse=parse))
+        if not answer.valid:
+            return [None] * len(parts), list(even)
+        planned = parse(answer.text).sections
+        return [s.topic for s in planned], list(share_words(total, [s.words for s in planned]))
+
+    def section(self, part: Part, topic: str | None, words: int | None, number: int) -> Row:
+        """The section as `rows.SECTION`; raises `ItemError` where it cannot be told."""
+        ground = Ground(_captions(part))
+        answer = self._write(part, ground, topic=topic, words=words, number=number, have=[])
+        if not answer.valid:
+            raise _untold(answer, "section", part.span)
+        sentences = self._kept(ground, answer.text, [])
+        for _ in range(self.narrate.continuations if self._generative and words else 0):
+            have = _words(sentences)
+            if have >= _SHORT * (words or 0):
+                break
+            more = self._write(part, ground, topic=topic, words=(words or 0) - have, number=number, have=sentences)
+            added = self._kept(ground, more.text, [s.text for s in sentences]) if more.valid else []
+            if _words(added) < _LITTLE:
+                break
+            sentences += added
+        if not self._generative:  # what measures itself needs no proof word by word: it rests on all it measured
+            all_windows = tuple(w["window_index"] for w in part.windows)
+            sentences = [Sentence(s.text, s.windows or all_windows) for s in sentences]
+        self.told.append([s.text for s in sentences])
+        return {
+            "section_index": number,
+            "start_s": part.span.start_s,
+            "end_s": part.span.end_s,
+            "text": " ".join(s.text for s in sentences) if self._generative else answer.text,
+            "windows": [w["window_index"] for w in part.windows],
+            "sentences": [{"text": s.text, "windows": list(s.windows)} for s in sentences],
+            "topic": topic,
+            "prompt_hash": digest(answer.request.prompt) if answer.request else None,
+            "sampling": answer.sampling,
+            "attempts": answer.attempts,
+            "usage": answer.usage.row(),
+        }
+
+    def opening(self, sections: Sequence[Row]) -> str:
+        """The first paragraph of the caption, told from the sections."""
+        whole = Span(0.0, self.grid.duration_s)
+        notes = [
+            Note(text=s["text"], start_s=s["start_s"], end_s=s["end_s"], windows=tuple(s["windows"])) for s in sections
+        ]
+        words = self.narrate.opening_words if self._generative else None
+
+        def build(share: float) -> Request:
+            empty = self._render("video", whole, texts=[], words=words)
+            texts = [n.text for n in self._fit(notes, self._room("video", empty, words, share))]
+            return self._request("video", whole, self._render("video", whole, texts=texts, words=words), texts, words)
+
+        answer = self._ask_fitting(build, self._about())
+        if not answer.valid:
+            raise _untold(answer, "video", whole)
+        return answer.text
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def _write(
+        self, part: Part, ground: Ground, *, topic: str | None, words: int | None, number: int, have: list[Sentence]
+    ) -> Answer:
+        more = " ".join(s.text for s in have)
+
+        def build(share: float) -> Request:
+            so_far = " ".join(text for section in self.told[-2:] for text in section)
+            told = tail(so_far, int(_TOLD_TOKENS * share), self.engine.count_tokens)
+            render = partial(
+                self._render,
+                "section",
+                part.span,
+                topic=topic,
+                told=told if self._generative else "",
+                more=more,
+                words=words,
+            )
+            room = self._room("section", render(texts=[], details=[]), words, share)
+            takes = sum(self.engine.count_tokens(n.text) for n in part.details)
+            of_details = None if room is None else min(takes + 4 * len(part.details), int(room * _DETAIL_SHARE))
+            notes = self._fit(part.notes, None if room is None or of_details is None else room - of_details)
+            details = self._fit(part.details, of_details)
+            prompt = render(texts=[n.text for n in notes], details=[n.text for n in details])
+            return self._request(
+                "section", part.span, prompt, [n.text for n in notes], words, seed=number + 1000 * bool(have)
+            )
+
+        def covers(text: str) -> str | None:
+            if self._kept(ground, text, [s.text for s in have]):
+                return None
+            return "no sentence of the section rests on its captions and is new"
+
+        return self._ask_fitting(build, self._about(covers))
+
+    def _kept(self, ground: Ground, text: str, have: list[str]) -> list[Sentence]:
+        """The sentences of an answer that may stand: of a model's those that rest on something and are new."""
+        sentences = ground.sentences(text)
+        if not self._generative:
+            return sentences
+        return fresh((s for s in sentences if s.windows), have, self.told[-1] if self.told else [])
+
+    def _about(self, covers: Callable[[str], str | None] | None = None) -> About:
+        return About(language=self.narrate.language, duration_s=self.grid.duration_s, covers=covers)
+
+    def _ask_fitting(self, build: Callable[[float], Request], about: About) -> Answer:
+        """Ask; where the prompt is too long in spite of counting, with ever less in it."""
+        share = 1.0
+        for _ in range(_SHRINKS):
+            answer = self._ask(build(share), about)
+            if not answer.too_long:
+                break
+            share *= _SHRINK
+        return answer
+
+    def _ask(self, request: Request, about: About) -> Answer:
+        answer = ask(self.engine, request, tries=self.narrate.tries, gates=self.gates, about=about).result()
+        self.usage += answer.usage
+        return answer
+
+    def _room(
+        self, kind: Literal["section", "video", "digest"], prompt: str, words: int | None, share: float
+    ) -> int | None:
+        """Tokens that texts may take in a prompt beside `prompt`; None: as many as there are."""
+        if self.engine.context_tokens is None:
+            return None
+        request = self._request(kind, Span(0.0, 0.0), prompt, words=words)
+        left = self.engine.context_tokens - self.engine.answer_tokens(request) - self.engine.count_tokens(prompt)
+        return max(16, int((left - _MARGIN) * share))
+
+    def _fit(self, notes: list[Note], budget: int | None) -> list[Note]:
+        if budget is None or not notes:
+            return notes
+        empty = self._render("digest", Span(0.0, 0.0), texts=[], words=100)
+        room = self._room("digest", empty, 100, 1.0) or budget
+        return fit(notes, budget, room=room, count=self.engine.count_tokens, digest=self._digest)
+
+    def _digest(self, notes: Sequence[Note], words: int) -> str | None:
+        span = Span(notes[0].start_s, notes[-1].end_s)
+        texts = [n.text for n in notes]
+        prompt = self._render("digest", span, texts=texts, words=words)
+        answer = self._ask(self._request("digest", span, prompt, texts, words), self._about())
+        return answer.text if answer.valid and len(answer.text.split()) < sum(len(t.split()) for t in texts) else None
+
+    def _render(self, name: str, span: Span, **values: Any) -> str:
+        defaults: dict[str, Any] = {"topic": None, "told": "", "details": [], "more": ""}
+        return (
+            self.prompts[name]
+            .render(
+                language=self.narrate.language,
+                start_s=span.start_s,
+                end_s=span.end_s,
+                duration_s=self.grid.duration_s,
+                **{**defaults, **values},
+            )
+            .text
+        )
+
+    def _request(
+        self,
+        kind: Literal["digest", "outline", "section", "video"],
+        span: Span,
+        prompt: str,
+        texts: Sequence[str] = (),
+        words: int | None = None,
+        *,
+        schema: str | None = None,
+        seed: int = 0,
+    ) -> Request:
+        return Request(
+            kind=kind,
+            start_s=span.start_s,
+            end_s=span.end_s,
+            prompt=prompt,
+            facts=self.facts.slice(span.start_s, span.end_s),
+            texts=tuple(texts),
+            words=words,
+            schema=schema,
+            seed=self.seed + seed,
+        )
+
+
+def _captions(part: Part) -> dict[int, str]:
+    """window_index -> all that was captioned of it."""
+    told: dict[int, list[str]] = {w["window_index"]: [w["text"]] for w in part.windows}
+    for detail in part.details:
+        for window in detail.windows:
+            told[window].append(detail.text)
+    return {window: " ".join(texts) for window, texts in told.items()}
+
+
+def _brief(notes: Sequence[Note]) -> str:
+    """The first sentence of each note: enough to see what a section is about."""
+    return " ".join(sentences[0] for n in notes if (sentences := split_sentences(n.text)))
+
+
+def _words(sentences: Sequence[Sentence]) -> int:
+    return sum(len(s.text.split()) for s in sentences)
+
+
+def _untold(answer: Answer, what: str, span: Span) -> ItemError:
+    return ItemError(
+        answer.failure_class or "internal",
+        f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be told: {answer.problem}",
+        attempts=answer.attempts,
+    )

@@ -1,0 +1,60 @@
+"""Plan, then write: what each section is about and how many of the wanted words it gets.
+
+LongWriter's AgentWrite asks for the plan first, each part with its own number of words, and then writes part by part:
+a model that is asked for two thousand words at once stops after three hundred.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_LEAST_WORDS = 25  # of a section: below, a sentence has no room
+_MOST_TIMES = 2.0  # a section's fair share: one that is planned larger is padded
+
+
+class PlannedSection(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    topic: Annotated[str, Field(min_length=1, max_length=160)]
+    words: Annotated[int, Field(ge=0, le=5000)]
+
+
+class Outline(BaseModel):
+    """One entry for each section, in order."""
+
+    model_config = ConfigDict(extra="forbid")
+    sections: list[PlannedSection]
+
+
+def outline_schema(sections: int) -> str:
+    """JSON Schema of an outline of exactly so many sections, as text."""
+    schema = Outline.model_json_schema()
+    schema["properties"]["sections"] |= {"minItems": sections, "maxItems": sections}
+    return json.dumps(schema, sort_keys=True)
+
+
+def parse_outline(text: str, sections: int) -> Outline:
+    """Raises `ValueError` for anything but an outline of so many sections."""
+    outline = Outline.model_validate_json(text)
+    if len(outline.sections) != sections:
+        raise ValueError(f"the outline has {len(outline.sections)} sections and {sections} are to be written")
+    return outline
+
+
+def share_words(total: int, weights: Sequence[float]) -> list[int]:
+    """`total` words over sections by `weights`, none below 25 or over twice its even share.
+
+    Args:
+        total: wanted words of all sections together.
+        weights: of each section, at least 0; what matters is their ratio.
+    """
+    if not weights:
+        return []
+    even = total / len(weights)
+    weighed = [w / sum(weights) * total if sum(weights) > 0 else even for w in weights]
+    bounded = [min(max(w, even / _MOST_TIMES), even * _MOST_TIMES) for w in weighed]
+    scale = total / sum(bounded) if sum(bounded) else 1.0
+    return [max(_LEAST_WORDS, round(w * scale)) for w in bounded]

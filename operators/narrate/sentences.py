@@ -1,0 +1,109 @@
+"""Sentences of a told text, and which windows say each of them.
+
+Every sentence of the long caption must be able to name the windows that it rests on. A model may mark them itself
+("[12]" or "[12-14]" at the end of a sentence); where it does not, they are found by the words that a sentence shares
+with the captions, rare words counting most. A sentence that shares next to nothing with any caption rests on nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|(?<=[。！？])|\n+")
+_MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
+_WORD = re.compile(r"[^\W_]+")
+_STEM = 5  # letters: enough to join walks, walked, walking, in many languages
+_LEAST_SHARE = 0.25  # of a sentence's weight that a window must say to count at all
+_NEAR_BEST = 0.7  # of the best window's share: windows overlap, and two may say the same
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence and the `window_index` of each window that says it; none: it rests on nothing."""
+
+    text: str
+    windows: tuple[int, ...]
+
+
+def split_sentences(text: str) -> list[str]:
+    return [part.strip() for part in _END.split(text) if part.strip()]
+
+
+class Ground:
+    """Finds the windows that a sentence rests on.
+
+    Args:
+        captions: window_index -> all that was captioned of that window, its frames included.
+    """
+
+    def __init__(self, captions: dict[int, str]) -> None:
+        self._words = {k: frozenset(stems(text)) for k, text in captions.items()}
+        held = Counter(word for words in self._words.values() for word in words)
+        # as BM25's: what every window says tells them apart no more, but still says that the sentence is about them
+        self._weight = {w: math.log(1 + len(self._words) / n) for w, n in held.items()}
+        self._unknown = math.log(1 + max(1, len(self._words)))
+
+    def sentences(self, text: str) -> list[Sentence]:
+        """The sentences of `text`, marks taken out, each with its windows."""
+        return [self._sentence(part) for part in split_sentences(text)]
+
+    def _sentence(self, text: str) -> Sentence:
+        marked = {k for mark in _MARK.findall(text) for k in _numbers(mark)} & self._words.keys()
+        plain = _MARK.sub("", text).strip()
+        return Sentence(plain, tuple(sorted(marked or self._found(plain))))
+
+    def _found(self, text: str) -> set[int]:
+        words = set(stems(text))
+        whole = sum(self._weight.get(w, self._unknown) for w in words)
+        if not whole:
+            return set()
+        shares = {k: sum(self._weight[w] for w in words & held) / whole for k, held in self._words.items()}
+        best = max(shares.values(), default=0.0)
+        return {k for k, share in shares.items() if share >= max(_LEAST_SHARE, best * _NEAR_BEST)}
+
+
+def fresh(sentences: Iterable[Sentence], section: Sequence[str], before: Sequence[str]) -> list[Sentence]:
+    """Those that add something: no part of one in this `section`, not the same as one in the section `before`.
+
+    What happens again later may be told again: then it rests on other windows.
+    """
+    told, same = [words_of(text) for text in section], {text.casefold() for text in before}
+    kept = []
+    for sentence in sentences:
+        words = words_of(sentence.text)
+        if sentence.text.casefold() in same or any(words <= one for one in told):
+            continue
+        kept.append(sentence)
+        told.append(words)
+    return kept
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Its different words and numbers, in lower case."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+def stems(text: str) -> list[str]:
+    """Words of at least three letters by their beginnings; where there are no spaces, pairs of characters."""
+    stems = []
+    for word in _WORD.findall(text.lower()):
+        if any(ch >= "\u3040" for ch in word):
+            stems += [word[i : i + 2] for i in range(len(word) - 1)] or [word]
+        elif len(word) >= 3 or word.isdigit():
+            stems.append(word[:_STEM])
+    return stems
+
+
+def _numbers(mark: str) -> set[int]:
+    numbers: set[int] = set()
+    for part in mark.split(","):
+        ends = [int(n) for n in re.findall(r"\d+", part)]
+        if len(ends) == 2 and ends[0] <= ends[1] <= ends[0] + 100:
+            numbers.update(range(ends[0], ends[1] + 1))
+        else:
+            numbers.update(ends)
+    return numbers
