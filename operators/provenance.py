@@ -13,7 +13,7 @@ def provenance(engine: EngineSpec, prompts: list[Prompt], sampling: dict[str, An
     """Engine, model, revision, each prompt's version and hash, and the sampling settings, as one row value."""
     return {
         "engine": str(getattr(engine, "kind", type(engine).__name__)),
-        "model": engine.model,
+        "model": engine.model_id,
         "revision": engine.revision,
         "prompts": json.dumps({p.name: {"version": p.version, "hash": p.hash} for p in prompts}, sort_keys=True),
         "sampling": json.dumps(sampling, sort_keys=True),

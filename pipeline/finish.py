@@ -149,8 +149,8 @@ def write_card(store: Store, config: Config, report: Report) -> None:
         words=round(median(r["words"] for r in made)) if made else 0,
         coverage=f"{mean(r['coverage'] for r in made):.3f}" if made else "none",
         integrity=sum(r["integrity"] for r in made),
-        captioner=f"{config.caption.engine.model} {config.caption.engine.revision}",
-        narrator=f"{config.narrate.engine.model} {config.narrate.engine.revision}",
+        captioner=f"{config.caption.engine.model_id} {config.caption.engine.revision}",
+        narrator=f"{config.narrate.engine.model_id} {config.narrate.engine.revision}",
         licences=", ".join(f"{name}: {n}" for name, n in licences.most_common(10)),
     )
     store.write_file("README.md", text.encode())

@@ -131,7 +131,7 @@ class RunningEngine(abc.ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec(abc.ABC):
-    """Base of engine specs. `model` and `revision` stand in every caption's provenance.
+    """Base of engine specs. `model_id` and `revision` stand in every caption's provenance.
 
     Class variables:
         version: raised whenever equal requests would get other answers; part of every fingerprint.
@@ -147,7 +147,7 @@ class EngineSpec(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def model(self) -> str: ...
+    def model_id(self) -> str: ...
 
     @property
     def revision(self) -> str:

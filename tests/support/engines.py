@@ -64,7 +64,7 @@ class Scripted(EngineSpec):
     log: Annotated[str, SIZING] = ""  # under which name requests are remembered; "": not at all
 
     @property
-    def model(self) -> str:
+    def model_id(self) -> str:
         return "scripted"
 
     @contextmanager

@@ -37,7 +37,7 @@ class MeasureEngine(EngineSpec):
     kind: Literal["measure"] = "measure"
 
     @property
-    def model(self) -> str:
+    def model_id(self) -> str:
         return "longcap-measure"
 
     @contextmanager

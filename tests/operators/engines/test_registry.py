@@ -27,7 +27,7 @@ class Loud(EngineSpec):
     tags: tuple[str, ...] = ()
 
     @property
-    def model(self) -> str:
+    def model_id(self) -> str:
         return "loud"
 
     def open(self) -> AbstractContextManager[RunningEngine]:

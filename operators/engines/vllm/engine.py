@@ -1,0 +1,313 @@
+"""A booted vLLM engine: AsyncLLM on an event loop of its own in a thread of its own.
+
+The actor's own loop and threads block on storage and back-pressure; the engine must not. An engine that dies is booted
+again, and what it was asked is asked again, so that its callers see nothing but a longer wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from operators.base import ItemError
+from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
+from operators.engines.gates import ends_in_loop
+from operators.engines.vllm import installed
+from operators.engines.vllm.admission import PRIORITY, Admission
+from operators.engines.vllm.inputs import Shown, content, media, render
+from operators.engines.vllm.processes import Processes
+from operators.engines.vllm.spec import dump_sampling
+
+if TYPE_CHECKING:
+    from operators.engines.vllm.spec import VllmEngine
+
+_LOOP_EVERY = 24  # tokens between two looks for a loop
+_WATCH_S = 2.0
+_CLOSE_S = 30.0
+_ROOM = 1.25  # of the sequences that run at once: the next ones are prepared while these run
+_TOO_LONG = re.compile(r"maximum (?:context|model) length")
+
+_log = logging.getLogger(__name__)
+
+
+class Engine(RunningEngine):
+    """See `VllmEngine`. `boot()` comes first, `close()` last; both from one thread, `submit` from any."""
+
+    def __init__(self, spec: VllmEngine) -> None:
+        self._spec = spec
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
+        self._thread.start()
+        self._engine: Any = None
+        self._boots = 0
+        self._given_up: str | None = None
+        self._processes = Processes()
+        self._progress = time.monotonic()
+        self._counting = threading.Lock()  # a fast tokenizer is not for two threads at once
+        self._tokenizer: Any = None
+        self._model_type = ""
+        self._sees = False
+        self._shown: Shown = "images"
+        self._number = 0
+
+    # -- what callers use ------------------------------------------------------------------------------------------
+
+    def boot(self) -> None:
+        """Load the model and answer one short request.
+
+        Raises:
+            ItemError: class `engine`: vLLM refused the arguments or the model; the message is vLLM's own last line.
+        """
+        asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
+
+    def submit(self, request: Request) -> Future[Generation]:
+        try:
+            return asyncio.run_coroutine_threadsafe(self._answer(request), self._loop)
+        except RuntimeError as error:  # the loop is closed
+            future: Future[Generation] = Future()
+            future.set_exception(ItemError("engine", f"the engine is closed: {error}"))
+            return future
+
+    def count_tokens(self, text: str) -> int:
+        with self._counting:
+            return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def answer_tokens(self, request: Request) -> int:
+        return self._spec.answer_tokens(request)
+
+    def close(self) -> None:
+        """End the engine and all processes that it started; safe to call twice."""
+        if self._loop.is_closed():
+            return
+        self._given_up = "it is being closed"
+        try:
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(_CLOSE_S)
+        except Exception as error:  # whatever it says, its processes go
+            _log.debug("vllm did not end by itself: %r", error)
+        self._processes.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CLOSE_S)
+        if not self._thread.is_alive():
+            self._loop.close()
+
+    # -- life and death, on the loop -------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        self._reviving = asyncio.Lock()
+        self._admission = Admission(max(1, int(self._spec.max_num_seqs * _ROOM)))
+        await self._start()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _start(self) -> None:
+        """Boot the engine once."""
+        _prepare_environment(self._spec)
+        try:
+            from vllm.engine.arg_utils import AsyncEngineArgs
+            from vllm.v1.engine.async_llm import AsyncLLM
+
+            with self._processes.recording():
+                self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._spec.arguments()))
+            self._boots += 1
+            model = self._engine.model_config
+            self.context_tokens = int(model.max_model_len)
+            self._tokenizer = await _maybe(self._engine.get_tokenizer())
+            self._model_type = str(getattr(model.hf_config, "model_type", ""))
+            self._sees = bool(model.is_multimodal_model)
+            self._shown = self._how_shown()
+            await self._warm_up()
+        except Exception as error:
+            self._processes.kill()
+            raise ItemError(
+                "engine", f"vLLM does not boot with the model {self._spec.model}: {_last_line(error)}"
+            ) from error
+
+    def _how_shown(self) -> Shown:
+        if self._spec.pictures_as != "auto":
+            return self._spec.pictures_as
+        config = self._engine.model_config.hf_config
+        takes_video = any(getattr(config, name, None) is not None for name in ("video_token_id", "video_token_index"))
+        return "video" if takes_video else "images"
+
+    async def _warm_up(self) -> None:
+        """What compiles or allocates at the first request does it now, and a model that cannot answer says so now."""
+        from vllm import SamplingParams
+
+        prompt = render(self._tokenizer, [{"type": "text", "text": "Say yes."}], None, self._spec.chat_template_kwargs)
+        params = SamplingParams(max_tokens=2, temperature=0.0)
+        async for _ in self._engine.generate({"prompt": prompt}, params, f"warm-up-{self._boots}"):
+            pass
+
+    async def _watch(self) -> None:
+        """Health check: an engine that died in silence, or makes no progress while requests wait, is booted again."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            engine = self._engine
+            if engine is None or self._reviving.locked():
+                continue
+            stalled = self._admission.inside > 0 and time.monotonic() - self._progress > self._spec.stall_s
+            if stalled:
+                _log.warning("vllm made no token for %.0f s: its processes are ended", self._spec.stall_s)
+                self._processes.kill()  # every request that waits is told, and asks again
+                self._progress = time.monotonic()
+            elif engine.errored:
+                await self._revive(engine)
+
+    async def _revive(self, dead: Any) -> None:
+        """Boot again in place of `dead`, unless somebody else has; after too many times give up for good."""
+        async with self._reviving:
+            if self._engine is not dead or self._given_up:
+                return
+            if self._boots > self._spec.restarts:
+                self._given_up = f"it died {self._boots} times (restarts: {self._spec.restarts})"
+                return
+            _log.warning("vllm died; it is booted again (%d of %d)", self._boots, self._spec.restarts)
+            _shut_down(dead)
+            self._processes.kill()
+            try:
+                await self._start()
+            except ItemError as error:
+                self._given_up = f"it died and does not boot again: {error.message}"
+
+    async def _end(self) -> None:
+        tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._engine is not None:
+            _shut_down(self._engine)
+            self._engine = None
+
+    # -- one request -----------------------------------------------------------------------------------------------
+
+    async def _answer(self, request: Request) -> Generation:
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        began = time.perf_counter()
+        if request.pictures and not self._sees:
+            raise ItemError("engine", f"the model {self._spec.model} has no eyes and was shown a picture")
+        try:
+            async with self._admission.enter(PRIORITY[request.kind]):
+                prompt = await asyncio.to_thread(self._prompt, request)
+                for _ in range(self._spec.restarts + 2):
+                    async with self._reviving:
+                        engine, given_up = self._engine, self._given_up
+                    if given_up:
+                        break
+                    try:
+                        return await self._generate(engine, prompt, request, began)
+                    except EngineDeadError:
+                        await self._revive(engine)
+        except asyncio.CancelledError:
+            raise ItemError("engine", "the engine was closed before it answered") from None
+        raise ItemError("engine", f"the engine is gone: {self._given_up or 'it died again and again'}")
+
+    def _prompt(self, request: Request) -> dict[str, Any]:
+        shown: Shown = "images" if request.kind == "frame" else self._shown
+        parts = content(request, shown)
+        with self._counting:
+            text = render(self._tokenizer, parts, self._spec.system, self._spec.chat_template_kwargs)
+        return {"prompt": text, **media(request.pictures, shown, self._model_type)}
+
+    async def _generate(self, engine: Any, prompt: dict[str, Any], request: Request, began: float) -> Generation:
+        from vllm.exceptions import VLLMValidationError
+        from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
+
+        settings = self._spec.sampling(request.attempt)
+        room = self._spec.answer_tokens(request)
+        text, finish, tokens, looked, asked, cached = "", "length", 0, 0, 0, 0
+        self._number += 1
+        stream = engine.generate(prompt, _parameters(settings, room, request), f"{request.kind}-{self._number}")
+        try:
+            async for output in stream:
+                self._progress = time.monotonic()
+                if not asked:
+                    asked = len(output.prompt_token_ids or ())
+                    cached = output.num_cached_tokens or 0
+                    self._check_room(asked, room)
+                part = output.outputs[0]
+                text += part.text
+                tokens += len(part.token_ids)
+                finish = part.finish_reason or finish
+                if tokens - looked >= _LOOP_EVERY and not part.finish_reason:
+                    looked = tokens
+                    if ends_in_loop(text):
+                        finish = "loop"
+                        break
+        except (EngineDeadError, ItemError):
+            raise
+        except (VLLMValidationError, ValueError) as error:
+            raise _refused(error, (self.context_tokens or 0) - room) from error
+        except EngineGenerateError as error:
+            raise ItemError("engine", f"vLLM failed on a {request.kind}: {_last_line(error)}") from error
+        finally:
+            await stream.aclose()  # aborts what is not finished
+        return Generation(
+            text=text,
+            finish_reason="loop" if finish == "loop" else "stop" if finish == "stop" else "length",
+            prompt_tokens=asked,
+            output_tokens=tokens,
+            cached_tokens=cached,
+            seconds=time.perf_counter() - began,
+            sampling=dump_sampling(settings, request.seed),
+        )
+
+    def _check_room(self, asked: int, room: int) -> None:
+        """vLLM takes a prompt that leaves too little room for the answer, and cuts the answer; we make it smaller."""
+        limit = (self.context_tokens or 0) - room
+        if asked > limit:
+            raise PromptTooLong(asked, limit)
+
+
+def _parameters(settings: dict[str, Any], room: int, request: Request) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+
+    return SamplingParams(
+        **settings,
+        seed=request.seed % 2**63,
+        max_tokens=room,
+        output_kind=RequestOutputKind.DELTA,
+        structured_outputs=StructuredOutputsParams(json=request.schema) if request.schema else None,
+    )
+
+
+def _prepare_environment(spec: VllmEngine) -> None:
+    """What vLLM reads from its environment and has no argument for; what the user set stays."""
+    defaults = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1"}
+    if installed.folder(spec.model) is not None:
+        defaults |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    if installed.on_cpu():
+        defaults |= {"VLLM_CPU_KVCACHE_SPACE": str(spec.cpu_kv_cache_gib), "OMP_NUM_THREADS": str(spec.cpu_threads)}
+        if spec.tensor_parallel * spec.pipeline_parallel == 1:
+            defaults["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the worker lives in the engine's process: half the boot
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def _refused(error: Exception, limit: int) -> ItemError:
+    said = " ".join(str(error).split())
+    if _TOO_LONG.search(said):
+        return PromptTooLong(None, limit)  # vLLM stops counting at the limit
+    return ItemError("engine", f"vLLM refuses the request: {said[:300]}")
+
+
+def _shut_down(engine: Any) -> None:
+    try:
+        engine.shutdown()
+    except Exception as error:  # it is dead or dying; its processes are ended after it
+        _log.debug("vllm did not shut down cleanly: %r", error)
+
+
+async def _maybe(value: Any) -> Any:
+    return await value if asyncio.iscoroutine(value) else value
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__

