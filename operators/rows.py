@@ -237,6 +237,7 @@ FAILED = pa.schema(
         pa.field("passes", pa.int32()),  # times a run has given it to the stage
         pa.field("replay", pa.string()),  # the command that tries this item again
         pa.field("key", pa.string()),  # fingerprint of what failed: a changed config makes it worth another try
+        pa.field("time", pa.timestamp("us", tz="UTC")),  # when it was recorded
         pa.field("run_id", pa.string()),
         pa.field("host", pa.string()),
     ]

@@ -62,6 +62,17 @@ _config = click.option(
 _set = click.option(
     "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set caption.window_s=8."
 )
+
+
+def _shard(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    i, slash, n = value.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 1/4", param=parameter)
+    return int(i), int(n)
+
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs in place of text for people.")
 _only = click.option("--only", metavar="ID", multiple=True, help="Only the video with this id.")
 _limit = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N videos.")
@@ -113,6 +124,12 @@ def cli() -> None:
         "--mode",
         type=click.Choice(["streaming", "phased"]),
         help="Narrate each video as it becomes whole, or all at the end.  [default: run.mode]",
+    ),
+    click.option(
+        "--shard",
+        metavar="I/N",
+        callback=_shard,
+        help="Only the I-th of N shares of the videos; N such jobs work on one OUT side by side.",
     ),
     click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
     _json,
@@ -215,6 +232,44 @@ def config(config: str | None, overrides: tuple[str, ...], schema: bool, default
 
     click.echo(dump_config(load_config(config, overrides)).rstrip())
     return 0
+
+
+@cli.command()
+@_out
+@_options(
+    click.option(
+        "--class", "classes", metavar="C", multiple=True, callback=_failure_classes, help="Only failures of this class."
+    ),
+    _json,
+)
+def failures(out: str, classes: list[str], as_json: bool) -> int:
+    """Say what has failed in OUT and still stands, grouped by what happened, with the commands that try it again."""
+    from pipeline.failures import failures_command
+
+    return int(failures_command(out=out, classes=classes, as_json=as_json))
+
+
+@cli.command()
+@_out
+@_options(
+    click.option("--clean", is_flag=True, help="Remove what does not belong: stray files, uploads that never ended."),
+    _json,
+)
+def verify(out: str, clean: bool, as_json: bool) -> int:
+    """Prove that OUT is complete and sound: every planned video once, every segment accounted for, every hash right."""
+    from pipeline.verify import verify_command
+
+    return int(verify_command(out=out, clean=clean, as_json=as_json))
+
+
+@cli.command()
+@_out
+@_options()
+def compact(out: str) -> int:
+    """Make few files of many in OUT's tables, and remove what crashes left, so that plain parquet readers are exact."""
+    from pipeline.compact import compact_command
+
+    return int(compact_command(out=out))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise
 from pipeline.finish import forget_failures
 from pipeline.job import Job
+from pipeline.output import Output
 from pipeline.planning import Plan, Remaining
 from pipeline.progress import clock
 from pipeline.report import Report
@@ -43,12 +44,15 @@ def run_command(
     max_hours: float | None = None,
     max_failed: float | None = None,
     mode: Mode | None = None,
+    shard: tuple[int, int] | None = None,
     address: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Run the job; print what came of it."""
     settings = _with(load_config(config, overrides), max_failed=max_failed, mode=mode)
-    selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, recaption=tuple(recaption))
+    selection = Selection(
+        only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, shard=shard, recaption=tuple(recaption)
+    )
     report = Job(inputs, out, settings, selection, quiet=as_json).run(address)
     _print_report(report, as_json=as_json)
     return report.exit_code
@@ -84,37 +88,46 @@ def retry_command(
     classes: Sequence[str] = (),
     overrides: Sequence[str] = (),
 ) -> int:
-    """Forget the failures that are meant and run the last run's inputs again for just their videos."""
-    store = Store(normalise(out))
-    last = store.run_files("report.json")
-    settings = store.run_files("config.yaml")
-    if not last or not settings:
-        raise UsageError(f"no run has ended in {out}, so there is nothing to retry: use longcap run")
-    report = json.loads(last[-1])
-
-    def meant(event: Row) -> bool:
-        return (
-            (not only or event["video_id"] in only)
-            and (segment is None or event["segment_index"] == segment)
-            and (not classes or event["class"] in classes)
-        )
-
-    gone = forget_failures(store, meant)
-    if not gone:
+    """Forget the failures that are meant, and run what they failed in again for just their videos."""
+    events = [
+        event
+        for event in Output(out).failures()
+        if (not only or event["video_id"] in only)
+        and (segment is None or event["segment_index"] == segment)
+        and (not classes or event["class"] in classes)
+    ]
+    if not events:
         click.echo("nothing that is meant has failed")
         return 0
-    unprobed = {event["video_id"] for event in gone if event["stage"] == "probe"}
-    if unprobed:
-        store.videos.fence()
-        store.videos.delete("video_id", unprobed)
+    by_run: dict[str, list[Row]] = {}
+    for event in events:
+        by_run.setdefault(event["run_id"], []).append(event)
+    return max([_replay(out, run_id, some, overrides) for run_id, some in sorted(by_run.items())])
+
+
+def _replay(out: str, run_id: str, events: Sequence[Row], overrides: Sequence[str]) -> int:
+    """Run the inputs of run `run_id` again for the videos of `events`, and with its config, but for `overrides`."""
+    store = Store(normalise(out))
+    asked, settings = store.read_file(f"runs/{run_id}/asked.json"), store.read_file(f"runs/{run_id}/config.yaml")
+    if asked is None or settings is None:
+        raise UsageError(f"{out}/runs/{run_id} is not there, so its failures cannot be replayed: use longcap run")
     with tempfile.NamedTemporaryFile("wb", suffix=".yaml", prefix="longcap-retry-") as file:
-        file.write(settings[-1])
+        file.write(settings)
         file.flush()
         config = load_config(Path(file.name), overrides)
-    videos = tuple(sorted({event["video_id"] for event in gone}))
-    result = Job(report["inputs"], out, config, Selection(only=videos)).run()
-    _print_report(result, as_json=False)
-    return result.exit_code
+    meant = {(e["key"], e["segment_index"]) for e in events}
+    unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
+
+    def prepare(held: Store) -> None:
+        forget_failures(held, lambda event: (event["key"], event["segment_index"]) in meant)
+        if unprobed:
+            held.videos.fence()
+            held.videos.delete("video_id", unprobed)
+
+    videos = tuple(sorted({event["video_id"] for event in events}))
+    report = Job(json.loads(asked)["inputs"], out, config, Selection(only=videos)).run(prepare=prepare)
+    _print_report(report, as_json=False)
+    return report.exit_code
 
 
 def _with(config: Config, *, max_failed: float | None, mode: Mode | None) -> Config:

@@ -76,7 +76,7 @@ class PlanOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a run goes about its work; nothing here changes what comes out."""
+    """How a run goes about its work; nothing here changes what a caption says."""
 
     mode: Annotated[
         Literal["streaming", "phased"],
@@ -85,6 +85,14 @@ class RunOptions:
     max_failed: Annotated[
         float, Field(ge=0, le=1, description="share of the videos that may fail before the run counts as failed")
     ] = 0.2
+    on_incomplete: Annotated[
+        Literal["partial", "fail"],
+        Field(description="a video with failed segments: partial tells the others and states the coverage, fail none"),
+    ] = "partial"
+    flush_s: Annotated[
+        float,
+        Field(ge=0, description="time in s that a finished row waits for others to share its commit, at most; 0: none"),
+    ] = 30.0
     log_every_s: Annotated[float, Field(gt=0, description="time between progress lines in s")] = 30.0
     drain_s: Annotated[
         float,
@@ -111,6 +119,9 @@ class Resources:
     decode: PoolResources = field(default_factory=PoolResources)
     caption: PoolResources = field(default_factory=PoolResources)
     narrate: PoolResources = field(default_factory=PoolResources)
+    gather_actors: Annotated[
+        int, Field(ge=1, le=64, description="actors that commit captions, each for its share of the videos")
+    ] = 1
     num_cpus: Annotated[
         int | None, Field(ge=1, description="CPUs of a Ray that is started here; null: all. A cluster has its own")
     ] = None

@@ -16,8 +16,13 @@ from pipeline.planning import Plan
 from pipeline.report import Report
 
 
-def clean(store: Store, plan: Plan) -> None:
-    """Remove what this run superseded or cured, then compact and vacuum every table. Other videos are not touched."""
+def clean(store: Store, plan: Plan, *, tidy: bool = True) -> None:
+    """Remove what this run superseded or cured, then compact every table. Other videos are not touched.
+
+    Args:
+        tidy: also remove files that no table needs; not while other runs work on the same output: their reads would
+            miss them.
+    """
     current = {v.video_id: v.key for v in plan.videos}
     captions = store.segments.read(["video_id", "key"]).to_pylist()
     stale = {r["key"] for r in captions if r["video_id"] in current and r["key"] != current[r["video_id"]]}
@@ -28,13 +33,14 @@ def clean(store: Store, plan: Plan) -> None:
     if lost:  # their source is a new version that cannot be captioned: the old caption tells something that is gone
         store.dataset.fence()
         store.dataset.delete("video_id", lost)
-    events = store.failures.read().to_pylist()
-    kept = _current(store, plan, events)
-    if len(kept) != len(events):
+    if store.failures.exists():
         store.failures.fence()
-        store.failures.replace(pa.Table.from_pylist(kept, schema=rows.FAILED))
-    for table in (store.videos, store.segments, store.dataset, store.failures):
-        table.tidy()
+        store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist())))
+    for table in store.tables:
+        if tidy:
+            table.tidy()
+        else:
+            table.compact()
 
 
 def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
@@ -54,12 +60,20 @@ def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
 
 def forget_failures(store: Store, chosen: Callable[[Row], bool]) -> list[Row]:
     """Forget the failures that `chosen` says yes to, so that they are tried again; returns them."""
-    events = store.failures.read().to_pylist()
-    gone = [e for e in events if chosen(e)]
-    if gone:
+    gone: list[Row] = []
+
+    def change(events: pa.Table) -> pa.Table:
+        gone[:] = [e for e in events.to_pylist() if chosen(e)]
+        return _failed(e for e in events.to_pylist() if not chosen(e))
+
+    if store.failures.exists():
         store.failures.fence()
-        store.failures.replace(pa.Table.from_pylist([e for e in events if not chosen(e)], schema=rows.FAILED))
+        store.failures.rewrite(change)
     return gone
+
+
+def _failed(events: Iterable[Row]) -> pa.Table:
+    return pa.Table.from_pylist(list(events), schema=rows.FAILED)
 
 
 def _current(store: Store, plan: Plan, events: list[Row]) -> list[Row]:

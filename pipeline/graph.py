@@ -23,15 +23,20 @@ from ray.data import ActorPoolStrategy, Dataset
 from operators import rows
 from operators.base import Operator, Row
 from operators.keys import narrator_key
+from operators.storage import environment
 from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, CommitVideos
+from operators.store.group_commit import Grouping
 from operators.store.load import Load
+from operators.store.table import Claim
 from pipeline.config import Config, segment_operators, video_operators
 from pipeline.pools import Pool, Pools
+from pipeline.shards import AggregatorSpec
 from pipeline.stage import CommitStage, Stage, StageSpec
 
 _BLOCK_BYTES = rows.MAX_ROW_BYTES  # what a decoder hands on at a time; Ray's default of 128 MiB holds ten segments
 _STORE_SHARE = 0.5  # of the object store that the graph may fill before its sources are held back
-_COMMIT_THREADS = 32  # blocks that may wait for one commit together
+_COMMIT_THREADS = 64  # blocks that may wait for one commit together
+_COMMIT_ROWS = 256  # that are enough for one: some 15 MB of captions
 
 PROBED = pa.schema([*rows.VIDEO, *(rows.COLUMNS[name] for name in ("key", "attempts", "passes"))])
 """Rows on the way to the videos table: what it keeps, and what a failure event needs."""
@@ -47,15 +52,21 @@ class Graph:
     run_id: str
     stop: Any
     object_store_bytes: int
+    claim: Claim | None
+    share: str
 
     def probe(self, sources: str, count: int) -> Dataset:
         """The `count` sources in parquet file `sources` → videos in the store."""
         videos = self._read(sources, rows_per_block=max(1, min(16, count // (4 * self.pools.decode.actors))))
         probed = self._stage(videos, [self.config.probe], PROBED, self.pools.decode)
-        return self._commit(probed, CommitVideos)
+        return self._commit(probed, CommitVideos, "probe")
 
-    def segments(self, plan: str, count: int, *, narrate: bool) -> Dataset:
-        """The segments in parquet file `plan` → captions in the store; with `narrate`, whole videos → long captions."""
+    def segments(self, plan: str, count: int, expected: Sequence[int], *, narrate: bool) -> Dataset:
+        """The segments in parquet file `plan` → captions in the store; with `narrate`, whole videos → long captions.
+
+        Args:
+            expected: how many of them fall to each gather actor.
+        """
         data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
         operators = segment_operators(self.config)
         carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
@@ -65,7 +76,8 @@ class Graph:
             needed = {*carried, *rows.CAPTIONED_SEGMENT.names, *(c for op in later for c in op.reads)}
             output = _schema(c for c in made if c in needed)
             data = self._stage(data, group, output, getattr(self.pools, pool))
-        receipts = self._commit(data, CommitSegments)
+        partial = self.config.run.on_incomplete == "partial"
+        receipts = self._commit(data, CommitSegments, "gather", expected=tuple(expected), partial=partial)
         return self._narrated(receipts) if narrate else receipts
 
     def narrate(self, whole: str) -> Dataset:
@@ -78,7 +90,7 @@ class Graph:
         work = _schema(["captioned_indices", "passes", "attempts"])
         output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
         told = self._stage(hints, [load, *video], output, self.pools.narrate, only="whole")
-        return self._commit(told, CommitDataset, narrator=narrator_key(video))
+        return self._commit(told, CommitDataset, "narrate", narrator=narrator_key(video))
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------
 
@@ -97,7 +109,9 @@ class Graph:
     def _stage(
         self, data: Dataset, operators: Sequence[Operator], output: pa.Schema, pool: Pool, only: str | None = None
     ) -> Dataset:
-        spec = StageSpec(operators=tuple(operators), output=output, only=only, stop=self.stop)
+        spec = StageSpec(
+            operators=tuple(operators), output=output, only=only, stop=self.stop, environment=environment()
+        )
         threads = max((getattr(op, "concurrency", 1) for op in operators), default=1)
         return data.map_batches(
             Stage,
@@ -116,11 +130,26 @@ class Graph:
             memory=pool.memory_bytes,
         )
 
-    def _commit(self, data: Dataset, committer: type, **arguments: Any) -> Dataset:
-        arguments = {"store_uri": self.store, "run_id": self.run_id, **arguments}
+    def _commit(
+        self, data: Dataset, committer: type, writer: str, expected: tuple[int, ...] | None = None, **arguments: Any
+    ) -> Dataset:
+        spec = AggregatorSpec(
+            committer=committer,
+            arguments={
+                "store_uri": self.store,
+                "run_id": self.run_id,
+                "writer": f"{writer} {self.share}",
+                "claim": self.claim,
+                **arguments,
+            },
+            grouping=Grouping(size=_COMMIT_ROWS, callers=_COMMIT_THREADS, flush_s=self.config.run.flush_s),
+            shards=len(expected) if expected else 1,
+            expected=expected,
+            environment=environment(),
+        )
         return data.map_batches(
             CommitStage,
-            fn_constructor_args=(committer, RECEIPT, arguments),
+            fn_constructor_args=(spec, RECEIPT),
             batch_size=None,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(

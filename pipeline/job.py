@@ -6,8 +6,10 @@ moment is resumed by the same command, and a hint that got lost is found by the 
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -16,11 +18,12 @@ import pyarrow as pa
 
 from cluster.connect import connected
 from cluster.machines import machines
-from operators.base import Row
+from operators.base import ItemError, Row
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
+from operators.store.done import share_of
 from operators.store.store import Store
-from operators.store.table import one_line
+from operators.store.table import Claim, Fenced, one_line
 from pipeline import finish
 from pipeline.config import Config
 from pipeline.config_file import checked, dump_config
@@ -28,11 +31,13 @@ from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise
 from pipeline.graph import PROBED, Graph, receipts
 from pipeline.interrupt import Interrupt, Interrupted, interruptible
+from pipeline.lease import Lease
 from pipeline.planning import Plan, Remaining, make_plan, segment_table
 from pipeline.pools import plan_pools
 from pipeline.progress import Progress
 from pipeline.report import Report, make_report
 from pipeline.selection import Selection
+from pipeline.shards import AggregatorSpec
 from pipeline.sources import Listing, list_sources
 from pipeline.stage import CommitStage, Stage, StageSpec, to_table
 from pipeline.stop import Stop
@@ -61,6 +66,7 @@ class Job:
         self.chosen: list[Row] = selection.of(self.listing.rows)
         self._anew = selection.anew(self.chosen)
         self.store = Store(normalise(out))
+        self.claim: Claim | None = None
         self.run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
         self.progress = Progress(every_s=config.run.log_every_s, quiet=quiet)
         self._stop: Any = None
@@ -74,40 +80,67 @@ class Job:
             plan = self._plan(lambda: stack.enter_context(self._connected(address)))
             return plan, plan.remaining(self.store)
 
-    def run(self, address: str | None = None) -> Report:
+    def run(self, address: str | None = None, prepare: Callable[[Store], None] = lambda _: None) -> Report:
         """Do all that is left to do.
+
+        Args:
+            address: as for `cluster.connect.connected`.
+            prepare: what to do with the store once it is this run's own, before the plan is made.
 
         Raises:
             UsageError: the output cannot be written to.
-            RunFailed: the graph broke; what was committed stays, and the same command goes on from there.
+            RunFailed: another run is at work on it, or the graph broke; what was committed stays, and the same command
+                goes on from there.
         """
-        began = time.time()
         try:
+            with ExitStack() as stack:
+                stack.callback(self.progress.close)
+                lease = self._begin(stack)
+                return self._run(address, prepare, stack, lease)
+        except Fenced as error:
+            raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
+        except ItemError as error:  # storage, asked many times: nothing is wrong with the items
+            raise RunFailed(f"{error}; what is committed stays, and the same command goes on from there") from error
+
+    def _begin(self, stack: ExitStack) -> Lease:
+        """Hold the lease, claim the store, and leave a note of what this run is asked to do."""
+        share = self.selection.share_name
+        asked = {"run_id": self.run_id, "inputs": self.inputs, "share": share}
+        try:
+            lease = stack.enter_context(Lease(self.store.uri, share, self.run_id, self.progress.say).held())
             self.store.write_file(f"runs/{self.run_id}/config.yaml", dump_config(self.config).encode())
+            self.store.write_file(f"runs/{self.run_id}/asked.json", json.dumps(asked, ensure_ascii=False).encode())
+            self.claim = self.store.claim(share)
+        except (RunFailed, Fenced):
+            raise
         except Exception as error:  # each file system has errors of its own, and here all mean one thing
             why = f"{type(error).__name__}: {one_line(error)}"
             raise UsageError(
                 f"cannot write to {self.store.uri} ({why}); give -o a folder or prefix to write to"
             ) from error
-        status = "done"
-        with ExitStack() as stack:
-            stack.callback(self.progress.close)
-            plan = self._plan(lambda: stack.enter_context(self._connected(address)))
-            finish.forget(self.store, plan, self._anew)
-            first = plan.remaining(self.store)
-            self._announce(plan, first)
-            left = first
-            if not first.nothing:
-                stack.enter_context(self._connected(address))
-                try:
-                    with interruptible(self._interrupt):
-                        left = self._passes(plan, first)
-                except Interrupted:
-                    left = plan.remaining(self.store)
-                if self._interrupt.requested:
-                    status = "interrupted"
+        self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim)
+        return lease
+
+    def _run(self, address: str | None, prepare: Callable[[Store], None], stack: ExitStack, lease: Lease) -> Report:
+        began = time.time()
+        prepare(self.store)
+        plan = self._plan(lambda: stack.enter_context(self._connected(address)))
+        self.store.write_table(f"runs/{self.run_id}/videos.parquet", plan.table())
+        finish.forget(self.store, plan, self._anew)
+        first = plan.remaining(self.store)
+        self._announce(plan, first)
+        left, status = first, "done"
+        if not first.nothing:
+            stack.enter_context(self._connected(address))
+            try:
+                with interruptible(self._interrupt):
+                    left = self._passes(plan, first)
+            except Interrupted:
+                left = plan.remaining(self.store)
+            if self._interrupt.requested:
+                status = "interrupted"
         if status == "done":
-            finish.clean(self.store, plan)
+            finish.clean(self.store, plan, tidy=not lease.others())
         report = make_report(self, plan, first, left, status=status, began=began)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
@@ -142,6 +175,8 @@ class Job:
             run_id=self.run_id,
             stop=self._stop,
             object_store_bytes=have.object_store_bytes,
+            claim=self.claim,
+            share=self.selection.share_name if self.claim else f"plan {self.run_id}",
         )
 
     def _drop_stop(self) -> None:
@@ -184,7 +219,9 @@ class Job:
     def _probe_here(self, todo: list[Row]) -> None:
         """What the probe graph does, in this process: a few files are read before Ray has started."""
         stage = Stage(StageSpec(operators=(self.config.probe,), output=PROBED))
-        commit = CommitStage(CommitVideos, RECEIPT, {"store_uri": self.store.uri, "run_id": self.run_id})
+        writer = f"probe {self.selection.share_name if self.claim else f'plan {self.run_id}'}"
+        arguments = {"store_uri": self.store.uri, "run_id": self.run_id, "writer": writer, "claim": self.claim}
+        commit = CommitStage(AggregatorSpec(committer=CommitVideos, arguments=arguments), RECEIPT)
         commit(stage(to_table(todo, PROBED)))
         stage.close()
 
@@ -199,8 +236,13 @@ class Job:
             number, before = number + 1, left
             if left.segments:
                 path = self.store.write_table(f"runs/{self.run_id}/plan-{number}.parquet", segment_table(left.segments))
+                shards = self.config.resources.gather_actors
+                shares = Counter(share_of(row["video_id"], shards) for row in left.segments)
                 graph = self._graph(len(left.segments)).segments(
-                    path, len(left.segments), narrate=self.config.run.mode == "streaming"
+                    path,
+                    len(left.segments),
+                    [shares[shard] for shard in range(shards)],
+                    narrate=self.config.run.mode == "streaming",
                 )
             else:
                 hints = [

@@ -19,6 +19,21 @@ from operators.store.store import Store, narration_failure_key
 from pipeline.config import Config, segment_operators, video_operators
 from pipeline.selection import Selection
 
+PLANNED = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("key", pa.string()),  # of its captions; null, as all after it, where it cannot be captioned
+        pa.field("segment_count", pa.int32()),
+        pa.field("duration_s", pa.float64()),
+        pa.field("window_s", pa.float64()),
+        pa.field("stride_s", pa.float64()),
+        pa.field("segment_s", pa.float64()),
+        pa.field("narrator", pa.string()),  # key of the video level
+        pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
+    ]
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVideo:
@@ -33,6 +48,11 @@ class PlannedVideo:
     @property
     def video_id(self) -> str:
         return str(self.facts["video_id"])
+
+    def share(self, indices: Iterable[int]) -> float:
+        """Share of the video's length that some of its segments are."""
+        spans = self.grid.segments(self.segment_s)
+        return sum(spans[i].seconds for i in indices) / self.grid.duration_s
 
     def segments(self, indices: Iterable[int], warm_up: int) -> Iterator[Row]:
         """Rows of `rows.SEGMENT` for some of its segments."""
@@ -102,6 +122,27 @@ class Plan:
         fps = self.config.decode.fps
         return sum(len(frame_times(Span(0.0, v.grid.duration_s), fps)) for v in self.videos)
 
+    def table(self) -> pa.Table:
+        """What `longcap verify` compares an output with: one row of `PLANNED` a video."""
+        caption, narrator = self.config.caption, narrator_key(video_operators(self.config))
+        usable = [
+            {
+                "video_id": v.video_id,
+                "uri": v.facts["uri"],
+                "key": v.key,
+                "segment_count": v.segment_count,
+                "duration_s": v.grid.duration_s,
+                "window_s": caption.window_s,
+                "stride_s": caption.stride_s,
+                "segment_s": v.segment_s,
+                "narrator": narrator,
+                "strict": self.config.run.on_incomplete == "fail",
+            }
+            for v in self.videos
+        ]
+        unusable = [{"video_id": v["video_id"], "uri": v["uri"]} for v in self.unusable]
+        return pa.Table.from_pylist([*usable, *unusable], schema=PLANNED)
+
     def remaining(self, store: Store) -> Remaining:
         """Compare plan and store."""
         narrator, warm_up = narrator_key(video_operators(self.config)), self.config.caption.warm_up()
@@ -110,7 +151,7 @@ class Plan:
         whole: list[PlannedVideo] = []
         given_up = {v["video_id"]: v["failure"]["message"] for v in self.unusable}
         for video in self.videos:
-            have = done.get(video.key, set())
+            have = done.get(video.key, frozenset())
             tries = {i: f for i in range(video.segment_count) if (f := failed.get((video.key, i))) and i not in have}
             todo = [i for i in range(video.segment_count) if i not in have and not (i in tries and tries[i].final)]
             for row in video.segments(todo, warm_up):
@@ -118,11 +159,17 @@ class Plan:
                 segments.append(
                     {**row, "passes": before.passes if before else 0, "attempts": before.attempts if before else 0}
                 )
-            if todo or told.get(video.video_id) == video_key(video.key, have, narrator):
+            strict = bool(tries) and self.config.run.on_incomplete == "fail"
+            if todo or (told.get(video.video_id) == video_key(video.key, have, narrator) and not strict):
                 continue
             narration = failed.get((narration_failure_key(video.key, narrator), None))
             if not have:
                 given_up[video.video_id] = tries[min(tries)].message
+            elif strict:
+                given_up[video.video_id] = (
+                    f"{len(tries)} of {video.segment_count} segments failed (coverage at most {video.share(have):.2f}, "
+                    f"run.on_incomplete is fail): {tries[min(tries)].message}"
+                )
             elif narration is not None and narration.final:
                 given_up[video.video_id] = narration.message
             else:

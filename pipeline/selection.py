@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from operators.base import Row
 from operators.fingerprint import digest
+from operators.store.done import share_of
 from pipeline.errors import UsageError, nearest
 
 
@@ -19,6 +20,8 @@ class Selection:
         sample: so many, drawn by a hash of the id: the same ones each time.
         limit: the first so many.
         max_hours: no further video once those taken make so many hours; counted once the lengths are known.
+        shard: (i, n): only the i-th of n shares, from 1, by a hash of the id; applied first, so that n jobs with the
+            same other options meet at no video. None: all.
         recaption: ids, or file names, whose captions are made anew although they are there.
     """
 
@@ -26,6 +29,7 @@ class Selection:
     sample: int | None = None
     limit: int | None = None
     max_hours: float | None = None
+    shard: tuple[int, int] | None = None
     recaption: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -33,6 +37,14 @@ class Selection:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} is {value}; it must be above 0")
+        if self.shard is not None and not 1 <= self.shard[0] <= self.shard[1]:
+            i, n = self.shard
+            raise UsageError(f"--shard is {i}/{n}; it must be I/N with I from 1 to N, such as 1/4")
+
+    @property
+    def share_name(self) -> str:
+        """The share of the output that a run on this selection is about: `all`, or such as `1-of-4`."""
+        return "all" if self.shard is None else "{}-of-{}".format(*self.shard)
 
     def of(self, listed: Sequence[Row]) -> list[Row]:
         """The selected rows, in the listing's order (all but `max_hours`, which needs lengths).
@@ -41,6 +53,9 @@ class Selection:
             UsageError: `only` or `recaption` names something that is not listed, or several things.
         """
         chosen = list(listed)
+        if self.shard is not None:
+            i, n = self.shard
+            chosen = [row for row in chosen if share_of(row["video_id"], n, "job") == i - 1]
         if self.only:
             ids = {_one_of(listed, name) for name in self.only}
             chosen = [row for row in chosen if row["video_id"] in ids]

@@ -11,7 +11,7 @@ import json
 import socket
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +20,9 @@ import pyarrow as pa
 
 from operators.base import ItemError, Operator, Row
 from operators.rows import MAX_ROW_BYTES
+from operators.storage import adopt
 from operators.store.commit import STOPPED
-from operators.store.group_commit import GroupCommit
+from pipeline.shards import AggregatorSpec, aggregator
 from pipeline.stop import StopFlag
 
 
@@ -34,18 +35,22 @@ class StageSpec:
         output: schema of the rows that leave; columns that it does not name are dropped.
         only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
         stop: handle of the run's `Stop` actor, or None.
+        environment: variables that storage clients look at, as the driver has them; None: those that are there.
     """
 
     operators: tuple[Operator, ...]
     output: pa.Schema
     only: str | None = None
     stop: Any = None
+    environment: Mapping[str, str] | None = None
 
 
 class Stage:
     """A pool's actor: opens its operators once, then maps rows to rows, one out for each one in."""
 
     def __init__(self, spec: StageSpec) -> None:
+        if spec.environment is not None:
+            adopt(spec.environment)
         self._spec = spec
         self._stack = ExitStack()
         self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
@@ -91,8 +96,8 @@ class Stage:
 class CommitStage:
     """A committing actor: calls of many threads share one commit and return when their rows are durable."""
 
-    def __init__(self, committer: Callable[..., Any], output: pa.Schema, arguments: dict[str, Any]) -> None:
-        self._commit: GroupCommit[Row, Row] = GroupCommit(committer(**arguments, host=socket.gethostname()).commit)
+    def __init__(self, spec: AggregatorSpec, output: pa.Schema) -> None:
+        self._commit = aggregator(spec)
         self._output = output
 
     def __call__(self, batch: pa.Table) -> pa.Table:

@@ -1,7 +1,8 @@
 """The aggregators: they alone write to the store, and answer only when what they were given is durable.
 
 Each takes its tables over when it opens, derives its state from them, and so can be killed and started anywhere. What
-was already committed is a no-op. Answers are receipts, one for each row; gather adds a hint for each video that a row
+was already committed is a no-op, whoever committed it: before each commit a writer looks at what others have added.
+Answers are receipts, one for each row; gather adds a hint for each video that a row
 made whole. A hint that gets lost costs nothing but time: the driver finds such videos when it compares plan and store.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +19,9 @@ from operators import rows
 from operators.base import TRANSIENT, Row
 from operators.keys import video_key
 from operators.store.content import content_hash
+from operators.store.done import Done, Share
 from operators.store.store import MAX_PASSES, Store, narration_failure_key
+from operators.store.table import Claim
 
 RECEIPT = pa.schema(
     [
@@ -44,15 +48,28 @@ class _Committer:
     """What the three have in common: the store, the run, and writing failures as events.
 
     `commit` takes rows and gives for each the rows it is answered with.
+
+    Args:
+        store_uri, run_id, host: where to, by which run, on which machine.
+        writer: name that is taken over. Of one name one life may write; writers of different names do so side by side.
+        claim: the run's hold on the store; None: only the writer's own name counts.
     """
 
-    stage: str
+    @staticmethod
+    def waits(row: Row) -> bool:  # noqa: ARG004
+        """Whether the answer to a row has to wait for a commit."""
+        return True
 
-    def __init__(self, store_uri: str, run_id: str, host: str) -> None:
-        self.store = Store(store_uri)
+    @staticmethod
+    def urgent(row: Row) -> bool:
+        """Whether the commit must not wait for more rows: the run is being stopped."""
+        return _stopped(row)
+
+    def __init__(self, store_uri: str, run_id: str, host: str, *, writer: str, claim: Claim | None = None) -> None:
+        self.store = Store(store_uri, writer=writer, claim=claim)
         self.run_id = run_id
         self.host = host
-        self._failures = self.store.failures_by(self.stage)
+        self._failures = self.store.failures
         self._failures.fence()
         self._known: set[tuple[str, int | None, int]] = set()
         for row in self._failures.read(["key", "segment_index", "passes"]).to_pylist():
@@ -80,6 +97,7 @@ class _Committer:
             "passes": passes,
             "replay": replay if index is None else f"{replay} --segment {index}",
             "key": row["key"],
+            "time": datetime.now(UTC),
             "run_id": self.run_id,
             "host": row.get("host") or self.host,
         }
@@ -88,10 +106,10 @@ class _Committer:
 class CommitVideos(_Committer):
     """Commits what was found and probed."""
 
-    stage = "probe"
-
-    def __init__(self, store_uri: str, run_id: str, host: str) -> None:
-        super().__init__(store_uri, run_id, host)
+    def __init__(
+        self, store_uri: str, run_id: str, host: str, *, writer: str = "probe", claim: Claim | None = None
+    ) -> None:
+        super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
         self.store.videos.fence()
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
@@ -106,13 +124,21 @@ class CommitVideos(_Committer):
 class CommitSegments(_Committer):
     """Gather: commits captioned segments, and hands on the key of each video that has become whole."""
 
-    stage = "gather"
-
-    def __init__(self, store_uri: str, run_id: str, host: str) -> None:
-        super().__init__(store_uri, run_id, host)
+    def __init__(
+        self,
+        store_uri: str,
+        run_id: str,
+        host: str,
+        *,
+        writer: str = "gather",
+        claim: Claim | None = None,
+        share: Share | None = None,
+        partial: bool = True,
+    ) -> None:
+        super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
         self.store.segments.fence()
-        self._done = self.store.done_segments()
-        self._unsure = False
+        self._done = Done(share)
+        self._partial = partial  # whether a video is told although segments of it failed
         self._final: dict[str, set[int]] = {}
         for (key, index), failed in self.store.failed().items():
             if failed.final and index is not None:
@@ -120,25 +146,23 @@ class CommitSegments(_Committer):
         self._handed_on: set[str] = set()
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
-        if self._unsure:
-            self._done, self._unsure = self.store.done_segments(), False
-        failed = [row for row in items if row["failure"]]
-        captioned = {  # by key: a second delivery inside this very batch must not be written either
-            (row["key"], row["segment_index"]): row
-            for row in items
-            if not row["failure"] and row["segment_index"] not in self._done.get(row["key"], ())
-        }
-        fresh = [self._finished(row) for row in captioned.values()]
-        try:
-            self.store.segments.append(pa.Table.from_pylist(fresh, schema=rows.CAPTIONED_SEGMENT))
-        except BaseException:
-            self._unsure = True  # it may have landed and only its answer been lost
-            raise
-        for key, index in captioned:
-            self._done.setdefault(key, set()).add(index)
-        self._record([r for r in failed if not _stopped(r)])
+        captioned = {(row["key"], row["segment_index"]): row for row in items if not row["failure"]}
+        for row in captioned.values():
+            row.update(run_id=self.run_id, content_hash=content_hash(row, rows.CAPTIONED_SEGMENT))
+
+        def fresh() -> pa.Table:
+            self._done.add(self.store.segments.news(self._done.columns))
+            todo = [row for at, row in captioned.items() if not self._done.has(*at)]
+            return pa.Table.from_pylist(todo, schema=rows.CAPTIONED_SEGMENT)
+
+        if captioned:
+            self.store.segments.append(fresh)
+        for at in captioned:
+            self._done.note(*at)
+        failed = [row for row in items if row["failure"] and not _stopped(row)]
+        self._record(failed)
         for row in failed:
-            if _final(row) and not _stopped(row):
+            if _final(row):
                 self._final.setdefault(row["key"], set()).add(row["segment_index"])
         return [self._answers(row) for row in items]
 
@@ -157,15 +181,14 @@ class CommitSegments(_Committer):
             _receipt("whole", {**row, "segment_index": None, "failure": None, "passes": None, "usage": None}),
         ]
 
-    def _finished(self, row: Row) -> Row:
-        return {**row, "run_id": self.run_id, "content_hash": content_hash(row, rows.CAPTIONED_SEGMENT)}
-
     def _whole(self, row: Row) -> bool:
         """True once a life, for the row after which nothing of its video is outstanding and something can be told."""
         key = row["key"]
-        done = self._done.get(key, set())
-        settled = done | self._final.get(key, set())
-        if not done or len(settled) < row["segment_count"] or key in self._handed_on:
+        given_up = sum(not self._done.has(key, index) for index in self._final.get(key, ()))
+        done = self._done.count(key)
+        if not done or done + given_up < row["segment_count"] or key in self._handed_on:
+            return False
+        if given_up and not self._partial:
             return False
         self._handed_on.add(key)
         return True
@@ -174,13 +197,24 @@ class CommitSegments(_Committer):
 class CommitDataset(_Committer):
     """Commits long captions; a video stands in the dataset once, the newest in place of the older."""
 
-    stage = "narrate"
-
-    def __init__(self, store_uri: str, run_id: str, host: str, narrator: str) -> None:
-        super().__init__(store_uri, run_id, host)
+    def __init__(
+        self,
+        store_uri: str,
+        run_id: str,
+        host: str,
+        narrator: str,
+        *,
+        writer: str = "narrate",
+        claim: Claim | None = None,
+    ) -> None:
+        super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
         self._narrator = narrator
         self.store.dataset.fence()
         self._done = self.store.done_videos()
+
+    @staticmethod
+    def waits(row: Row) -> bool:
+        return bool(row["kind"] == "whole")  # receipts of segments pass by
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
         told = [r for r in items if r["kind"] == "whole"]

@@ -10,7 +10,6 @@ from typing import ClassVar, Literal
 from operators import rows
 from operators.base import Apply, ItemError, Operator, Row
 from operators.store.store import Store
-from operators.store.table import one_line
 
 _FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n != "run_id"]
 
@@ -37,13 +36,8 @@ class Load(Operator):
         yield lambda row: self._apply(row, store)
 
     def _apply(self, row: Row, store: Store) -> Row:
-        try:
-            found = store.videos.lookup("video_id", row["video_id"]).to_pylist()
-            captioned = store.captioned(row["key"])
-        except OSError as error:  # a later pass may find storage well again
-            raise ItemError(
-                "storage", f"the captions of video {row['video_id']} cannot be read: {one_line(error)}"
-            ) from error
+        found = store.videos.lookup("video_id", row["video_id"]).to_pylist()
+        captioned = store.captioned(row["key"])
         if not found or not captioned:
             raise ItemError(
                 "internal", f"video {row['video_id']} was to be narrated, but the store has no captions of it"

@@ -19,7 +19,8 @@ from operators import rows
 from operators.base import TRANSIENT
 from operators.fingerprint import digest
 from operators.storage import file_system, open_binary
-from operators.store.table import Table
+from operators.store.done import Done
+from operators.store.table import Claim, Table
 
 MAX_PASSES = 2  # a transient failure is tried twice; what is left then waits for `longcap retry`
 
@@ -46,30 +47,47 @@ class Failed:
 
 
 class Store:
-    """Everything under one output location `uri`. Opening it writes nothing."""
+    """Everything under one output location `uri`. Opening it writes nothing.
 
-    def __init__(self, uri: str) -> None:
+    Args:
+        uri: a folder, or a prefix on object storage.
+        writer: name under which its tables are written to; writers of different names may commit side by side.
+        claim: of the run that writes; see `claim`.
+    """
+
+    def __init__(self, uri: str, *, writer: str = "longcap", claim: Claim | None = None) -> None:
         self.uri = uri.rstrip("/")
-        self.videos = Table(f"{self.uri}/videos", rows.VIDEO)
-        self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT)
-        self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION)
-        self.failures = self.failures_by("longcap")
+        self.videos = Table(f"{self.uri}/videos", rows.VIDEO, writer=writer, claim=claim)
+        self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT, writer=writer, claim=claim)
+        self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
+        self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
 
-    def failures_by(self, writer: str) -> Table:
-        """The failures table under a writer's own name: several writers append to it at once."""
-        return Table(f"{self.uri}/failures", rows.FAILED, writer=writer)
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (self.videos, self.segments, self.dataset, self.failures)
 
     def exists(self) -> bool:
-        return any(t.exists() for t in (self.videos, self.segments, self.dataset, self.failures))
+        return any(t.exists() for t in self.tables)
+
+    def claim(self, share: str = "all") -> Claim:
+        """Begin a run on a share of the store: writers that hold an older claim on it cannot commit any more.
+
+        Raises:
+            Fenced: another run that began at the same time was later.
+        """
+        name = f"run {share}"
+        claim = Claim(name, self.videos.claim(name))
+        for table in self.tables[1:]:
+            table.claim(name, claim.version)
+        return claim
 
     # -- what is done ----------------------------------------------------------------------------------------------
 
-    def done_segments(self) -> dict[str, set[int]]:
-        """Key of a video's captions → the indices of its durable segments."""
-        table = self.segments.read(["key", "segment_index"])
-        done: dict[str, set[int]] = {}
-        for key, index in zip(table["key"].to_pylist(), table["segment_index"].to_pylist(), strict=True):
-            done.setdefault(key, set()).add(index)
+    def done_segments(self) -> Done:
+        """Which segments are durable."""
+        done = Done()
+        for batch in self.segments.batches(done.columns):
+            done.add(pa.Table.from_batches([batch]))
         return done
 
     def done_videos(self) -> dict[str, str]:

@@ -1,18 +1,25 @@
 """One Delta Lake table: read what you need, append once, replace atomically, keep tidy.
 
-Readers are exact at every moment. A writer takes a table over with `fence()`: from then on every older writer's commit
-fails, because both commit under one application transaction whose version only grows (Delta protocol, action `txn`).
+Readers are exact at every moment. Every commit is a compare-and-swap: it lands on exactly the version of the table that
+it looked at (no rebasing), so whatever is checked on that version holds where it lands. Three things are:
+
+- the writer's epoch. A writer takes its name over with `fence()`; from then on an older writer of that name fails
+  (application transactions, whose version only grows: Delta protocol, action `txn`);
+- the claim. A run claims the store for its share of it; writers of an older run of it fail, whatever their name;
+- the rows. `append` may be given a function that leaves out what others have added meanwhile.
+
+So correctness needs no lock, no lease and no clock.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,13 +27,20 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from operators.base import ItemError
+from operators.storage import file_system, storage_options
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
 _TRIES = 20  # a commit that met a concurrent one of another table's writer is tried again with the new state
-_STORAGE_TRIES = 3  # of a commit that storage failed; delta-rs has asked storage several times by then
-_STORAGE_PAUSE_S = 0.5
+_STORAGE_TRIES = 5  # of a commit that storage failed; delta-rs has asked storage several times by then
+_STORAGE_PAUSE_S = 0.5  # before the second try, doubled before each one after it
 _ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
-_COMPACT_EVERY = 64  # commits; each costs a look at all live files, so that without it a long run slows down with time
+_LOOK_EVERY = 16  # commits between two looks at how many small files there are
+_SMALL_FILES = 64  # from so many on they are joined; each commit looks at all files, so that they would slow a long run
+_SMALL_BYTES = 64 * 2**20
+_LASTING = (  # what storage says where asking again is of no use
+    *("no space left", "read-only file system", "permission denied", "nosuchbucket", "expiredtoken"),
+    *("invalidaccesskeyid", "signaturedoesnotmatch", "accessdenied", "access denied", "403 forbidden"),
+)
 _PREDICATE_VALUES = 400  # values in one SQL predicate: thousands make the planner slow
 
 
@@ -34,12 +48,15 @@ class Fenced(RuntimeError):
     """Another writer has taken the table over; this one must stop."""
 
 
-def storage_options() -> dict[str, str]:
-    """What delta-rs needs beside the usual AWS_* variables, which it reads by itself."""
-    options = {"aws_conditional_put": "etag"}
-    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-        options["AWS_ALLOW_HTTP"] = "true"
-    return options
+@dataclass(frozen=True)
+class Claim:
+    """A run's hold on its share of a store: its writers may commit while the transaction `name` stands at `version`."""
+
+    name: str
+    version: int
+
+
+Fresh: TypeAlias = Callable[[], pa.Table]
 
 
 class Table:
@@ -49,12 +66,15 @@ class Table:
         uri: folder, local or on object storage.
         schema: columns and types; a table that exists must have them.
         writer: name of the application transaction that fences its writers.
+        claim: what a commit of this writer needs beside its own epoch; None: nothing.
     """
 
-    def __init__(self, uri: str, schema: pa.Schema, *, writer: str = "longcap") -> None:
+    def __init__(self, uri: str, schema: pa.Schema, *, writer: str = "longcap", claim: Claim | None = None) -> None:
         self.uri = uri
         self.schema = schema
         self._writer = writer
+        self._claim = claim
+        self._seen: tuple[int, frozenset[str]] = (-1, frozenset())  # version and files that `news` has told of
         self._delta: DeltaTable | None = None
         self._held: dict[tuple[str, str, int], frozenset[str]] = {}  # column, file, row group -> values
         self._version: int | None = None  # of the application transaction; None: not fenced, may not write
@@ -62,7 +82,7 @@ class Table:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        return self._snapshot(create=False) is not None
+        return _patiently(lambda: self._snapshot(create=False), self.uri) is not None
 
     def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
         """Rows of the newest snapshot; an absent table has none.
@@ -71,12 +91,30 @@ class Table:
             columns: which to read; the others' bytes are not touched.
             where: a `pyarrow.dataset` expression.
         """
-        wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
+        return _patiently(lambda: self._read(columns, where), self.uri)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of the newest snapshot, piece by piece: of millions of rows, a few at a time."""
         delta = self._snapshot(create=False)
-        if delta is None:
+        if delta is not None:
+            wanted = pa.schema([self.schema.field(c) for c in columns])
+            scanner = delta.to_pyarrow_dataset().scanner(columns=wanted.names, batch_size=2**18, batch_readahead=2)
+            for batch in scanner.to_batches():
+                yield batch.cast(wanted)
+
+    def news(self, columns: Sequence[str]) -> pa.Table:
+        """Rows of the files that have joined the table since the last call; at the first call all rows.
+
+        A row may be told of again, when its file was joined with others; none that stands in the table is left out.
+        """
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+        delta = self._snapshot(create=False)
+        if delta is None or delta.version() == self._seen[0]:
             return wanted.empty_table()
-        found = delta.to_pyarrow_dataset().to_table(columns=wanted.names, filter=where)
-        return pa.Table.from_arrays([_cast(found.column(f.name), f.type) for f in wanted], schema=wanted)
+        fragments = {f.path: f for f in delta.to_pyarrow_dataset().get_fragments()}
+        fresh = [f.to_table(columns=wanted.names) for path, f in fragments.items() if path not in self._seen[1]]
+        self._seen = (delta.version(), frozenset(fragments))
+        return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
 
     def lookup(self, column: str, value: str) -> pa.Table:
         """The rows whose `column` equals `value`, reading only the row groups that hold it.
@@ -84,6 +122,16 @@ class Table:
         Files never change, so which values a row group holds is read once and remembered: looking up every video of a
         table one after the other reads each byte of it about once.
         """
+        return _patiently(lambda: self._lookup(column, value), self.uri)
+
+    def _read(self, columns: Sequence[str] | None, where: Any) -> pa.Table:
+        wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
+        delta = self._snapshot(create=False)
+        if delta is None:
+            return wanted.empty_table()
+        return _shaped(delta.to_pyarrow_dataset().to_table(columns=wanted.names, filter=where), wanted)
+
+    def _lookup(self, column: str, value: str) -> pa.Table:
         delta = self._snapshot(create=False)
         pieces = []
         groups = delta.to_pyarrow_dataset().get_fragments() if delta is not None else ()
@@ -96,10 +144,12 @@ class Table:
                     pieces.append(group.to_table(columns=self.schema.names, filter=pc.field(column) == value))
         if not pieces:
             return self.schema.empty_table()
-        return pa.concat_tables(
-            pa.Table.from_arrays([_cast(p.column(f.name), f.type) for f in self.schema], schema=self.schema)
-            for p in pieces
-        )
+        return pa.concat_tables(_shaped(p, self.schema) for p in pieces)
+
+    def fragments(self) -> list[Any]:
+        """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""
+        delta = self._snapshot(create=False)
+        return list(delta.to_pyarrow_dataset().get_fragments()) if delta is not None else []
 
     def file_uris(self) -> list[str]:
         """The parquet files that make up the newest snapshot."""
@@ -114,34 +164,67 @@ class Table:
         def take() -> None:
             delta = self._existing()
             version = (self._newest(delta) // _EPOCH + 1) * _EPOCH
-            self._write(delta, self.schema.empty_table(), version, None)
+            self._write(delta, self.schema.empty_table(), None, self._mine(version))
             self._version = version
 
         self._retry(take)
 
-    def append(self, rows: pa.Table) -> None:
+    def claim(self, name: str, version: int | None = None) -> int:
+        """Set the claim `name` to `version` (None: one more than it is), making the table if need be; returns it.
+
+        Raises:
+            Fenced: it stands at a later version already: another run has begun.
+        """
+        taken = 0
+
+        def take() -> None:
+            nonlocal taken
+            delta = self._existing()
+            newest = delta.transaction_version(name) or 0
+            taken = newest + 1 if version is None else version
+            if newest > taken:
+                raise Fenced(f"another run has taken over {self.uri}")
+            if newest < taken:
+                self._write(delta, self.schema.empty_table(), None, _properties(Transaction(name, taken)))
+
+        self._retry(take)
+        return taken
+
+    def append(self, rows: pa.Table | Fresh) -> None:
         """Commit `rows` in one atomic step; durable on return.
+
+        Args:
+            rows: what to add; a function is asked for it on every version of the table that the commit is tried on, so
+                that it can leave out what others have added; nothing is committed where it gives no row.
 
         Raises:
             Fenced: another writer has taken over; nothing was written.
             ItemError: class `storage`, the store did not take the commit.
         """
-        if rows.num_rows:
-            version = self._next()
-            self._retry(lambda: self._commit(rows, version, None))
-            self._join_files(version)
+        if isinstance(rows, pa.Table):
+            if not rows.num_rows:
+                return
+            fresh: Fresh = partial(_same, rows)
+        else:
+            fresh = rows
+        version = self._next()
+        self._retry(lambda: self._commit(fresh, version, None))
+        self._join_files(version)
 
     def upsert(self, rows: pa.Table, key: Sequence[str]) -> None:
         """Commit `rows` in place of those with the same `key`, in one atomic step. Raises as `append`."""
         if rows.num_rows:
             predicate, version = _match(rows.select(list(key)).to_pylist()), self._next()
-            self._retry(lambda: self._commit(rows, version, predicate))
+            self._retry(lambda: self._commit(partial(_same, rows), version, predicate))
             self._join_files(version)
 
-    def replace(self, rows: pa.Table) -> None:
-        """Commit `rows` in place of all there are. Raises as `append`."""
+    def rewrite(self, change: Callable[[pa.Table], pa.Table]) -> None:
+        """Commit what `change` makes of all the rows there are, in one atomic step. Raises as `append`.
+
+        `change` is asked again when another writer was quicker, so that nothing that was added meanwhile is lost.
+        """
         version = self._next()
-        self._retry(lambda: self._commit(rows, version, "true"))
+        self._retry(lambda: self._commit(lambda: change(self._read(None, None)), version, "true"))
 
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Delete the rows whose `column` is one of `values`."""
@@ -150,20 +233,55 @@ class Table:
             some = ", ".join(_literal(v) for v in todo[i : i + _PREDICATE_VALUES])
             self._retry(partial(self._delete, f"{column} IN ({some})", self._next()))
 
-    def tidy(self) -> None:
-        """Compact small files and remove all that no snapshot needs, so that a plain glob of parquet files is exact.
-
-        Only for the end of a run, with no other writer at work: files of a commit in flight would go too.
-        """
+    def compact(self) -> None:
+        """Make few large files of many small ones; other writers may go on meanwhile."""
         if self.exists():
             self._retry(self._compact)
-            self._existing().vacuum(retention_hours=0, enforce_retention_duration=False, dry_run=False, full=True)
+
+    def tidy(self) -> int:
+        """Compact, and remove all files that the table does not need (returns how many), so that a plain glob is exact.
+
+        Safe beside writers, the sleeping and the superseded included. What lies in the folder is listed first; then a
+        change of the table's description is committed, with which every commit conflicts that was begun before it.
+        So a listed file that the table does not name by then never will be part of it.
+        """
+        if not self.exists():
+            return 0
+        self._retry(self._compact)
+        gone = self.strays()
+        for path in gone:
+            with suppress(FileNotFoundError):
+                file_system(self.uri)[0].rm_file(path)
+        return len(gone)
+
+    def strays(self) -> list[str]:
+        """Paths of files that no writer of this table will ever need: what crashes and compactions have left.
+
+        Readers that still work on an older version of the table lose its files when these are removed.
+        """
+        files, folder = file_system(self.uri)
+        files.invalidate_cache()
+        lying = [p for p in files.find(folder) if "/_delta_log/" not in p]
+        number = 0
+
+        def mark() -> None:
+            nonlocal number
+            delta = self._existing()
+            number = delta.version() + 1
+            delta.alter.set_table_description(f"tidied at {number}", commit_properties=_properties())
+
+        if {_name(p) for p in lying} - {_name(u) for u in self.file_uris()}:
+            self._retry(mark)
+        needed = {_name(u) for u in self.file_uris()}
+        return [p for p in lying if _name(p) not in needed]
 
     def _join_files(self, version: int) -> None:
         """Now and then make few files of many. It is housekeeping: where it fails, the rows are durable anyway."""
-        if version % _COMPACT_EVERY == 0:
+        if version % _LOOK_EVERY == 0:
             with suppress(CommitFailedError, OSError):
-                self._compact()
+                sizes = pa.table(self._existing().get_add_actions(flatten=True))["size_bytes"]
+                if pc.sum(pc.less(sizes, _SMALL_BYTES)).as_py() >= _SMALL_FILES:
+                    self._compact()
 
     def _compact(self) -> None:
         self._existing().optimize.compact(
@@ -187,30 +305,33 @@ class Table:
         newest = self._newest(delta)
         if newest // _EPOCH != version // _EPOCH:
             raise Fenced(f"another writer has taken over {self.uri}")
+        if self._claim is not None and delta.transaction_version(self._claim.name) != self._claim.version:
+            raise Fenced(f"another run has taken over {self.uri}")
         return newest == version
 
-    def _commit(self, rows: pa.Table, version: int, predicate: str | None) -> None:
+    def _commit(self, fresh: Fresh, version: int, predicate: str | None) -> None:
         delta = self._existing()
-        if not self._landed(delta, version):
-            self._write(delta, rows, version, predicate)
+        rows = fresh()  # before the look at who may write: it may have brought `delta` to a newer version
+        if not self._landed(delta, version) and (rows.num_rows or predicate):
+            self._write(delta, rows, predicate, self._mine(version))
 
-    def _write(self, delta: DeltaTable, rows: pa.Table, version: int, predicate: str | None) -> None:
+    def _write(self, delta: DeltaTable, rows: pa.Table, predicate: str | None, properties: CommitProperties) -> None:
         how: dict[str, Any] = {"mode": "overwrite", "predicate": predicate} if predicate else {"mode": "append"}
         write_deltalake(
             delta,
             rows,
             writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=_ROW_GROUP),
-            commit_properties=self._properties(version),
+            commit_properties=properties,
             **how,
         )
 
     def _delete(self, predicate: str, version: int) -> None:
         delta = self._existing()
         if not self._landed(delta, version):
-            delta.delete(predicate, commit_properties=self._properties(version))
+            delta.delete(predicate, commit_properties=self._mine(version))
 
-    def _properties(self, version: int) -> CommitProperties:
-        return CommitProperties(app_transactions=[Transaction(self._writer, version)], max_commit_retries=0)
+    def _mine(self, version: int) -> CommitProperties:
+        return _properties(Transaction(self._writer, version))
 
     def _existing(self) -> DeltaTable:
         """The newest state, of a table that is made if it is not there."""
@@ -222,14 +343,14 @@ class Table:
         """The newest state of the table."""
         try:
             if self._delta is None:
-                self._delta = DeltaTable(self.uri, storage_options=storage_options())
+                self._delta = DeltaTable(self.uri, storage_options=storage_options(self.uri))
             else:
                 self._delta.update_incremental()
         except TableNotFoundError:
             if not create:
                 return None
             self._delta = DeltaTable.create(
-                self.uri, schema=self.schema, mode="ignore", storage_options=storage_options()
+                self.uri, schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
             )
         return self._delta
 
@@ -249,9 +370,7 @@ class Table:
                 time.sleep(min(1.0, 0.01 * 2**attempt))
             except OSError as failed:
                 failures += 1
-                if failures == _STORAGE_TRIES:
-                    raise ItemError("storage", f"{self.uri}: {one_line(failed)}") from failed
-                time.sleep(_STORAGE_PAUSE_S)
+                _pause_or_give_up(failed, failures, self.uri)
         raise ItemError("storage", f"{self.uri}: {_TRIES} commits in a row met another one: {one_line(error)}")
 
 
@@ -271,8 +390,40 @@ def _literal(value: Any) -> str:
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 
-def _cast(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    return column if column.type == wanted else column.cast(wanted)
+def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = (table.column(f.name) for f in schema)
+    typed = [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(typed, schema=schema)
+
+
+def _same(rows: pa.Table) -> pa.Table:
+    return rows
+
+
+def _properties(*transactions: Transaction) -> CommitProperties:
+    return CommitProperties(app_transactions=list(transactions), max_commit_retries=0)
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
+
+
+def _patiently(action: Callable[[], Any], uri: str) -> Any:
+    """What `action` gives; storage that does not answer is asked again. It reads, so that it may be done twice."""
+    failures = 0
+    while True:
+        try:
+            return action()
+        except OSError as failed:  # a file that compaction and tidying have just replaced reads as one, too
+            failures += 1
+            _pause_or_give_up(failed, failures, uri)
+
+
+def _pause_or_give_up(error: OSError, failures: int, uri: str) -> None:
+    said = one_line(error)
+    if failures >= _STORAGE_TRIES or any(word in said.lower() for word in _LASTING):
+        raise ItemError("storage", f"{uri}: {said}") from error
+    time.sleep(_STORAGE_PAUSE_S * 2 ** (failures - 1))
 
 
 def one_line(error: Exception | None) -> str:

@@ -14,6 +14,7 @@ import pytest
 from operators import rows
 from operators.base import Apply, ItemError, Operator, Row
 from operators.store.commit import STOPPED
+from pipeline.shards import AggregatorSpec
 from pipeline.stage import CommitStage, Stage, StageSpec, to_table
 
 SCHEMA = pa.schema(
@@ -104,11 +105,14 @@ def test_a_row_that_is_too_large_is_refused() -> None:
 
 def test_a_commit_stage_answers_each_row_with_all_its_answers() -> None:
     class Committer:
+        waits = staticmethod(lambda row: True)
+        urgent = staticmethod(lambda row: False)
+
         def __init__(self, step: int, host: str) -> None:
             self.step = step
 
         def commit(self, items: list[Row]) -> list[list[Row]]:
             return [[{"n": i["n"]}] * (self.step if i["n"] else 1) for i in items]
 
-    stage = CommitStage(Committer, SCHEMA, {"step": 2})
+    stage = CommitStage(AggregatorSpec(committer=Committer, arguments={"step": 2}), SCHEMA)
     assert [r["n"] for r in stage(to_table([{"n": 1}, {"n": 0}, {"n": 2}], SCHEMA)).to_pylist()] == [1, 1, 0, 2, 2]

@@ -105,9 +105,9 @@ def test_delete_replace_and_tidy(table: Table) -> None:
     table.delete("id", ["not there either"])
     assert held(table) == [("b", 0), ("d", 0)]
     table.append(rows("e"))
-    table.replace(rows("f", "g", n=5))
+    table.rewrite(lambda _: rows("f", "g", n=5))
     assert held(table) == [("f", 5), ("g", 5)]
-    table.replace(rows())
+    table.rewrite(lambda _: rows())
     assert held(table) == []
     table.append(rows("h"))
     table.append(rows("i"))
@@ -135,7 +135,7 @@ def test_an_older_writer_is_fenced_and_leaves_nothing(place: str) -> None:
         lambda: old.append(rows("lost")),
         lambda: old.upsert(rows("a", n=9), ["id"]),
         lambda: old.delete("id", ["a"]),
-        lambda: old.replace(rows("lost")),
+        lambda: old.rewrite(lambda _: rows("lost")),
     ):
         with pytest.raises(Fenced, match="another writer has taken over"):
             write()
@@ -270,7 +270,7 @@ ERRORS = [CommitFailedError("conflict"), OSError("connection\nreset")]
 
 @pytest.mark.parametrize("error", ERRORS, ids=["conflict", "storage"])
 @pytest.mark.parametrize("lands", [True, False], ids=["answer lost", "request lost"])
-@pytest.mark.parametrize("how", ["append", "upsert", "replace"])
+@pytest.mark.parametrize("how", ["append", "upsert", "rewrite"])
 def test_a_commit_whose_answer_is_lost_is_there_once(
     local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception, lands: bool, how: str
 ) -> None:
@@ -281,7 +281,7 @@ def test_a_commit_whose_answer_is_lost_is_there_once(
     elif how == "upsert":
         local.upsert(rows("a"), ["id"])
     else:
-        local.replace(rows("a"))
+        local.rewrite(lambda _: rows("a"))
     local.append(rows("b"))
     assert held(local) == [("a", 0), ("b", 0)]
 
