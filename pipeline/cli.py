@@ -121,9 +121,9 @@ def cli() -> None:
         help="Share of the videos that may fail before the run counts as failed.  [default: run.max_failed]",
     ),
     click.option(
-        "--mode",
-        type=click.Choice(["streaming", "phased"]),
-        help="Narrate each video as it becomes whole, or all at the end.  [default: run.mode]",
+        "--schedule",
+        type=click.Choice(["auto", "streaming", "phased"]),
+        help="Narrate each video as it becomes whole, or all at the end.  [default: run.schedule]",
     ),
     click.option(
         "--shard",

@@ -28,7 +28,7 @@ from pipeline.progress import clock
 from pipeline.report import Report
 from pipeline.selection import Selection
 
-Mode = Literal["streaming", "phased"]
+ScheduleKind = Literal["auto", "streaming", "phased"]
 
 
 def run_command(
@@ -43,13 +43,13 @@ def run_command(
     recaption: Sequence[str] = (),
     max_hours: float | None = None,
     max_failed: float | None = None,
-    mode: Mode | None = None,
+    schedule: ScheduleKind | None = None,
     shard: tuple[int, int] | None = None,
     address: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Run the job; print what came of it."""
-    settings = _with(load_config(config, overrides), max_failed=max_failed, mode=mode)
+    settings = _with(load_config(config, overrides), max_failed=max_failed, schedule=schedule)
     selection = Selection(
         only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, shard=shard, recaption=tuple(recaption)
     )
@@ -130,8 +130,8 @@ def _replay(out: str, run_id: str, events: Sequence[Row], overrides: Sequence[st
     return report.exit_code
 
 
-def _with(config: Config, *, max_failed: float | None, mode: Mode | None) -> Config:
-    given: dict[str, Any] = {k: v for k, v in {"max_failed": max_failed, "mode": mode}.items() if v is not None}
+def _with(config: Config, *, max_failed: float | None, schedule: ScheduleKind | None) -> Config:
+    given: dict[str, Any] = {k: v for k, v in {"max_failed": max_failed, "schedule": schedule}.items() if v is not None}
     return replace(config, run=replace(config.run, **given))
 
 

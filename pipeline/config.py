@@ -18,6 +18,7 @@ from operators.caption.caption import Caption
 from operators.fingerprint import identity
 from operators.grid import check_grid
 from operators.measure.measure import Measure
+from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from operators.rows import CAPTIONED_SEGMENT, SEGMENT
 from operators.video.decode import Decode
@@ -78,10 +79,13 @@ class PlanOptions:
 class RunOptions:
     """How a run goes about its work; nothing here changes what a caption says."""
 
-    mode: Annotated[
-        Literal["streaming", "phased"],
-        Field(description="streaming: narrate each video as it becomes whole; phased: caption all, then narrate all"),
-    ] = "streaming"
+    schedule: Annotated[
+        Literal["auto", "streaming", "phased"],
+        Field(
+            description="streaming: narrate each video as it becomes whole; phased: caption all, then narrate all; "
+            "auto: streaming where both engines fit side by side"
+        ),
+    ] = "auto"
     max_failed: Annotated[
         float, Field(ge=0, le=1, description="share of the videos that may fail before the run counts as failed")
     ] = 0.2
@@ -142,6 +146,7 @@ class Config:
     decode: Decode = field(default_factory=Decode)
     measure: Measure = field(default_factory=Measure)
     caption: Caption = field(default_factory=Caption)
+    names: Names = field(default_factory=Names)
     narrate: Narrate = field(default_factory=Narrate)
     run: RunOptions = field(default_factory=RunOptions)
     resources: Resources = field(default_factory=Resources)
@@ -183,11 +188,44 @@ def check(config: Config) -> None:
     _check_columns(config, segment)
     if not any("caption" in op.writes for op in video):
         raise UsageError("recipe.video names no operator that writes the caption; put narrate into it")
+    _check_engines(config, (*segment, *video))
     for op in (*segment, *video):
         try:
             identity(op)  # reads what the fields only point at, such as the text of a prompt
         except (ValueError, OSError) as error:
             raise UsageError(f"{op.name}: {error}") from error
+
+
+def check_engines(config: Config, *, elsewhere: bool) -> None:
+    """Look, without booting, for what would make every request of an engine fail.
+
+    Args:
+        elsewhere: the engines may run on other machines: what is not installed here may be there.
+
+    Raises:
+        UsageError: in one line.
+    """
+    for op in (*segment_operators(config), *video_operators(config)):
+        engine = getattr(op, "engine", None)
+        if engine is not None:
+            try:
+                engine.check(pictures="pictures" in op.reads, elsewhere=elsewhere)
+            except ValueError as error:
+                raise UsageError(f"{op.name}.engine: {error}") from error
+
+
+def _check_engines(config: Config, operators: Iterable[Operator]) -> None:
+    named = {op.name for op in operators}
+    if config.caption.fields and not config.caption.engine.generative:
+        raise UsageError(
+            "caption.fields is true and caption.engine has no model to fill them: name one, or take it out"
+        )
+    if "names" in named and not config.names.engine.generative:
+        raise UsageError(
+            "recipe.video names names, which needs a model: name one as narrate.engine, or leave names out"
+        )
+    if "names" in named and not config.caption.fields:
+        raise UsageError("recipe.video names names, which reads the windows' fields: set caption.fields to true")
 
 
 def _named(config: Config, where: str, name: str) -> Operator:

@@ -4,6 +4,7 @@
     plan ─► decode ─► caption ─► gather (commit segments) ─┬─► receipts                      phased
                                                            └─► narrate ─► commit dataset     streaming
     whole videos ─► narrate ─► commit dataset
+    plan, a row a video ─► decode and caption its segments in order ─► receipts           caption.chain: video
 
 Each graph ends in receipts that the driver counts.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, cast
 
@@ -28,9 +29,10 @@ from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, Commi
 from operators.store.group_commit import Grouping
 from operators.store.load import Load
 from operators.store.table import Claim
+from pipeline.chain import ChainSpec, ChainStage, stages
 from pipeline.config import Config, segment_operators, video_operators
 from pipeline.pools import Pool, Pools
-from pipeline.shards import AggregatorSpec
+from pipeline.shards import AggregatorSpec, start
 from pipeline.stage import CommitStage, Stage, StageSpec
 
 _BLOCK_BYTES = rows.MAX_ROW_BYTES  # what a decoder hands on at a time; Ray's default of 128 MiB holds ten segments
@@ -59,7 +61,7 @@ class Graph:
         """The `count` sources in parquet file `sources` → videos in the store."""
         videos = self._read(sources, rows_per_block=max(1, min(16, count // (4 * self.pools.decode.actors))))
         probed = self._stage(videos, [self.config.probe], PROBED, self.pools.decode)
-        return self._commit(probed, CommitVideos, "probe")
+        return self._commit(probed, self._aggregator(CommitVideos, "probe"))
 
     def segments(self, plan: str, count: int, expected: Sequence[int], *, narrate: bool) -> Dataset:
         """The segments in parquet file `plan` → captions in the store; with `narrate`, whole videos → long captions.
@@ -67,8 +69,11 @@ class Graph:
         Args:
             expected: how many of them fall to each gather actor.
         """
-        data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
         operators = segment_operators(self.config)
+        if self.config.caption.chain == "video":
+            receipts = self._chained(self._read(plan, rows_per_block=1), operators, expected)
+            return self._narrated(receipts) if narrate else receipts
+        data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
         carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
         for pool, group in _pools_in_order(operators):
             later = operators[operators.index(group[-1]) + 1 :]
@@ -76,9 +81,33 @@ class Graph:
             needed = {*carried, *rows.CAPTIONED_SEGMENT.names, *(c for op in later for c in op.reads)}
             output = _schema(c for c in made if c in needed)
             data = self._stage(data, group, output, getattr(self.pools, pool))
-        partial = self.config.run.on_incomplete == "partial"
-        receipts = self._commit(data, CommitSegments, "gather", expected=tuple(expected), partial=partial)
+        receipts = self._commit(data, self._gather(expected))
         return self._narrated(receipts) if narrate else receipts
+
+    def _chained(self, videos: Dataset, operators: Sequence[Operator], expected: Sequence[int]) -> Dataset:
+        """Videos → receipts of their segments: each video's are captioned in order, in one actor."""
+        threads, pool, decoding = self.config.caption.concurrency, self.pools.caption, self.pools.decode
+        gather = self._gather(expected)
+        # a chain stands still until its segment is durable: nothing is gained by waiting for company
+        at_once = replace(gather, grouping=replace(gather.grouping, flush_s=0.0))
+        spec = StageSpec(operators=(), output=RECEIPT, stop=self.stop, environment=environment())
+        decode, caption = stages(spec, operators)
+        return videos.map_batches(
+            ChainStage,
+            fn_constructor_args=(
+                ChainSpec(decode=decode, caption=caption, videos=threads, store=self.store, gather=start(at_once)),
+            ),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=_actors(pool, threads),
+            num_cpus=pool.num_cpus + decoding.num_cpus * min(1.0, decoding.actors / pool.actors),
+            num_gpus=pool.num_gpus or None,
+            memory=pool.memory_bytes,
+        )
+
+    def _gather(self, expected: Sequence[int]) -> AggregatorSpec:
+        partial = self.config.run.on_incomplete == "partial"
+        return self._aggregator(CommitSegments, "gather", expected=tuple(expected), partial=partial)
 
     def narrate(self, whole: str) -> Dataset:
         """The videos in parquet file `whole` (rows of kind `whole`) → long captions in the store."""
@@ -90,7 +119,7 @@ class Graph:
         work = _schema(["captioned_indices", "passes", "attempts"])
         output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
         told = self._stage(hints, [load, *video], output, self.pools.narrate, only="whole")
-        return self._commit(told, CommitDataset, "narrate", narrator=narrator_key(video))
+        return self._commit(told, self._aggregator(CommitDataset, "narrate", narrator=narrator_key(video)))
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------
 
@@ -118,22 +147,16 @@ class Graph:
             fn_constructor_args=(spec,),
             batch_size=1 if only is None else None,
             batch_format="pyarrow",
-            compute=ActorPoolStrategy(
-                size=pool.actors,
-                # twice the calls that run at once, or the pool idles between two blocks
-                max_tasks_in_flight_per_actor=2 * threads,
-                max_concurrent_calls_per_actor=threads,
-                enable_true_multi_threading=threads > 1,
-            ),
+            compute=_actors(pool, threads),
             num_cpus=pool.num_cpus,
             num_gpus=pool.num_gpus or None,
             memory=pool.memory_bytes,
         )
 
-    def _commit(
-        self, data: Dataset, committer: type, writer: str, expected: tuple[int, ...] | None = None, **arguments: Any
-    ) -> Dataset:
-        spec = AggregatorSpec(
+    def _aggregator(
+        self, committer: type, writer: str, expected: tuple[int, ...] | None = None, **arguments: Any
+    ) -> AggregatorSpec:
+        return AggregatorSpec(
             committer=committer,
             arguments={
                 "store_uri": self.store,
@@ -147,6 +170,8 @@ class Graph:
             expected=expected,
             environment=environment(),
         )
+
+    def _commit(self, data: Dataset, spec: AggregatorSpec) -> Dataset:
         return data.map_batches(
             CommitStage,
             fn_constructor_args=(spec, RECEIPT),
@@ -160,6 +185,16 @@ class Graph:
             ),
             num_cpus=0,  # waits for storage
         )
+
+
+def _actors(pool: Pool, threads: int) -> ActorPoolStrategy:
+    return ActorPoolStrategy(
+        size=pool.actors,
+        # twice the calls that run at once, or the pool idles between two blocks
+        max_tasks_in_flight_per_actor=2 * threads,
+        max_concurrent_calls_per_actor=threads,
+        enable_true_multi_threading=threads > 1,
+    )
 
 
 def receipts(graph: Dataset) -> Iterator[Row]:

@@ -7,6 +7,7 @@ moment is resumed by the same command, and a hint that got lost is found by the 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
 from collections import Counter
@@ -25,7 +26,8 @@ from operators.store.done import share_of
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced, one_line
 from pipeline import finish
-from pipeline.config import Config
+from pipeline.chain import chain_table
+from pipeline.config import Config, check_engines
 from pipeline.config_file import checked, dump_config
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise
@@ -36,6 +38,7 @@ from pipeline.planning import Plan, Remaining, make_plan, segment_table
 from pipeline.pools import plan_pools
 from pipeline.progress import Progress
 from pipeline.report import Report, make_report
+from pipeline.schedule import Schedule, choose
 from pipeline.selection import Selection
 from pipeline.shards import AggregatorSpec
 from pipeline.sources import Listing, list_sources
@@ -70,6 +73,8 @@ class Job:
         self.run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
         self.progress = Progress(every_s=config.run.log_every_s, quiet=quiet)
         self._stop: Any = None
+        self._chosen: Schedule | None = None
+        self.gpu_s_held = 0.0
         self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s)
 
     # -- what the commands call ------------------------------------------------------------------------------------
@@ -131,6 +136,7 @@ class Job:
         self._announce(plan, first)
         left, status = first, "done"
         if not first.nothing:
+            check_engines(self.config, elsewhere=bool(address or os.environ.get("RAY_ADDRESS")))
             stack.enter_context(self._connected(address))
             try:
                 with interruptible(self._interrupt):
@@ -235,15 +241,16 @@ class Job:
         while not left.nothing and not self._interrupt.requested and left != before:
             number, before = number + 1, left
             if left.segments:
-                path = self.store.write_table(f"runs/{self.run_id}/plan-{number}.parquet", segment_table(left.segments))
+                chained = self.config.caption.chain == "video"
+                table = chain_table(left.segments) if chained else segment_table(left.segments)
+                path = self.store.write_table(f"runs/{self.run_id}/plan-{number}.parquet", table)
                 shards = self.config.resources.gather_actors
                 shares = Counter(share_of(row["video_id"], shards) for row in left.segments)
-                graph = self._graph(len(left.segments)).segments(
-                    path,
-                    len(left.segments),
-                    [shares[shard] for shard in range(shards)],
-                    narrate=self.config.run.mode == "streaming",
-                )
+                streaming = self._schedule().kind == "streaming"
+                builder = self._graph(table.num_rows)
+                gpus = builder.pools.caption.gpus + (builder.pools.narrate.gpus if streaming else 0.0)
+                expected = [shares[shard] for shard in range(shards)]
+                graph = builder.segments(path, len(left.segments), expected, narrate=streaming)
             else:
                 hints = [
                     {
@@ -258,10 +265,24 @@ class Job:
                 path = self.store.write_table(
                     f"runs/{self.run_id}/plan-{number}.parquet", pa.Table.from_pylist(hints, schema=RECEIPT)
                 )
-                graph = self._graph(len(hints)).narrate(path)
-            self._drain(graph)
+                builder = self._graph(len(hints))
+                gpus = builder.pools.narrate.gpus
+                graph = builder.narrate(path)
+            began = time.monotonic()
+            try:
+                self._drain(graph)
+            finally:
+                self.gpu_s_held += gpus * (time.monotonic() - began)
             left = plan.remaining(self.store)
         return left
+
+    def _schedule(self) -> Schedule:
+        """Streaming or phased; said once, with the reason."""
+        if self._chosen is None:
+            self._chosen = choose(self.config, machines())
+            if self.config.run.schedule == "auto":
+                self.progress.say(f"schedule: {self._chosen.kind}, because {self._chosen.why}")
+        return self._chosen
 
     def _drain(self, graph: Any, *, count: bool = True) -> None:
         import ray

@@ -26,6 +26,11 @@ class Pool:
     num_gpus: float
     memory_bytes: int | None
 
+    @property
+    def gpus(self) -> float:
+        """GPUs that all its actors hold."""
+        return self.actors * self.num_gpus
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pools:

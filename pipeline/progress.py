@@ -10,10 +10,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from operators.base import Row
+from operators.engines.ask import Usage
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Counts:
 
     Attributes:
         videos, seconds: how many videos and seconds of video the plan has left to do.
+        usage: what the engines did; rejected: gate -> answers that it sent back.
     """
 
     videos: int = 0
@@ -32,11 +34,16 @@ class Counts:
     frames: int = 0
     windows: int = 0
     words: int = 0
+    usage: Usage = field(default_factory=Usage)
+    rejected: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
 
     def add(self, receipt: Row) -> None:
         failure = receipt["failure"]
+        usage = Usage.of(receipt["usage"])
+        self.rejected.update(usage.rejected)
+        self.usage += replace(usage, rejected=())
         if failure is not None:
             if receipt["final"]:
                 self.failures[failure["class"]] += 1

@@ -24,7 +24,11 @@ class Report:
         videos_told: planned videos that have their long caption now, those of earlier runs included.
         videos_failed: planned videos that will not get one: video_id -> why is `failed`.
         unaccounted: ids of planned videos that have neither; empty after a run that was done.
-        times_s: seconds of wall time spent.
+        tokens: that the engines read (`prompt`, of which `cached` were not computed again) and wrote (`output`).
+        engine_s: seconds that requests spent in engines, all together; requests overlap.
+        rejected: gate -> how many answers it sent back.
+        gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
+        times_real_time: seconds of video done in a second.
     """
 
     run_id: str
@@ -47,6 +51,12 @@ class Report:
     frame_captions: int
     window_captions: int
     captions_per_s: float
+    tokens: dict[str, int]
+    engine_s: float
+    rejected: dict[str, int]
+    gpu_s_held: float
+    captions_per_gpu_hour: float | None
+    video_hours_per_gpu_hour: float | None
     times_real_time: float
     failures: dict[str, int]
     failed: dict[str, str]
@@ -88,6 +98,16 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
         segments_captioned=counts.segments_done,
         frame_captions=counts.frames,
         window_captions=counts.windows,
+        tokens={
+            "prompt": counts.usage.prompt_tokens,
+            "cached": counts.usage.cached_tokens,
+            "output": counts.usage.output_tokens,
+        },
+        engine_s=round(counts.usage.engine_s, 1),
+        rejected=dict(counts.rejected),
+        gpu_s_held=round(job.gpu_s_held, 1),
+        captions_per_gpu_hour=_per_hour(counts.frames + counts.windows, job.gpu_s_held),
+        video_hours_per_gpu_hour=_per_hour(counts.seconds_done / 3600, job.gpu_s_held),
         captions_per_s=round((counts.frames + counts.windows) / elapsed, 2),
         times_real_time=round(counts.seconds_done / elapsed, 2),
         failures=dict(Counter(counts.failures)),
@@ -96,3 +116,7 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
         max_failed=job.config.run.max_failed,
         ignored=plan.ignored,
     )
+
+
+def _per_hour(count: float, seconds: float) -> float | None:
+    return round(count / (seconds / 3600), 2) if seconds > 0 else None

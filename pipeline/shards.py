@@ -43,7 +43,7 @@ class AggregatorSpec:
 
 def aggregator(spec: AggregatorSpec) -> Aggregate:
     """A function from rows to their answers, that returns when they are durable; many threads may call it at once."""
-    return (_Sharded(spec) if spec.shards > 1 else Aggregator(spec)).commit
+    return (Shards(start(spec)) if spec.shards > 1 else Aggregator(spec)).commit
 
 
 class Aggregator:
@@ -69,20 +69,30 @@ class Aggregator:
         return answers
 
 
-class _Sharded:
-    """Hands rows to actors by video id."""
+def start(spec: AggregatorSpec) -> list[Any]:
+    """Aggregators as actors that belong to this process, one a shard; their handles."""
+    import ray
 
-    def __init__(self, spec: AggregatorSpec) -> None:
-        import ray
+    remote = ray.remote(
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=-1,
+        scheduling_strategy="SPREAD",  # as much network as work: not all on one machine
+    )(Aggregator)
+    started: Any = remote.options(max_concurrency=max(2, spec.grouping.callers))  # Ray's types do not know it
+    specs = [_shard(spec, index) for index in range(spec.shards)] if spec.shards > 1 else [spec]
+    return [started.remote(one) for one in specs]
 
-        remote = ray.remote(
-            num_cpus=0,
-            max_restarts=-1,
-            max_task_retries=-1,
-            scheduling_strategy="SPREAD",  # as much network as work: not all on one machine
-        )(Aggregator)
-        started: Any = remote.options(max_concurrency=max(2, spec.grouping.callers))  # Ray's types do not know it
-        self._actors = [started.remote(_shard(spec, index)) for index in range(spec.shards)]
+
+class Shards:
+    """Hands rows to aggregators by video id.
+
+    Args:
+        actors: handles, as `start` gives them.
+    """
+
+    def __init__(self, actors: Sequence[Any]) -> None:
+        self._actors = list(actors)
 
     def commit(self, items: list[Row]) -> list[Row]:
         import ray

@@ -58,9 +58,10 @@ class Stage:
         self._host = socket.gethostname()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        return to_table([self._map(row) for row in batch.to_pylist()], self._spec.output)
+        return to_table([self.map(row) for row in batch.to_pylist()], self._spec.output)
 
-    def _map(self, row: Row) -> Row:
+    def map(self, row: Row) -> Row:
+        """One row through all operators; what fails comes back with its `failure` set."""
         if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
             return row
         if self._stopped():

@@ -136,10 +136,12 @@ class EngineSpec(abc.ABC):
     Class variables:
         version: raised whenever equal requests would get other answers; part of every fingerprint.
         generative: its text is a model's, so that it must pass the gates that catch what models do wrong.
+        local_model: it loads a model on the machine it runs on.
     """
 
     version: ClassVar[int]
     generative: ClassVar[bool] = True
+    local_model: ClassVar[bool] = False
 
     def identity_extra(self) -> dict[str, Any]:
         """Which engine it is and its version: two engines with equal fields are not the same captioner."""
@@ -153,8 +155,12 @@ class EngineSpec(abc.ABC):
     def revision(self) -> str:
         return str(self.version)
 
-    def check(self, *, pictures: bool) -> None:  # noqa: B027  # nothing to check is a good answer
-        """Look, without booting, for what would make every request fail; `pictures`: whether it will be shown any.
+    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:  # noqa: B027  # nothing to check is fine
+        """Look, without booting, for what would make every request fail.
+
+        Args:
+            pictures: whether it will be shown any.
+            elsewhere: it may boot on another machine: what is missing here may be there.
 
         Raises:
             ValueError: in one line: what does not fit and what to do.

@@ -167,13 +167,7 @@ class CommitSegments(_Committer):
         return [self._answers(row) for row in items]
 
     def _answers(self, row: Row) -> list[Row]:
-        receipt = _receipt(
-            "segment",
-            row,
-            seconds=row["end_s"] - row["start_s"],
-            frames=sum(f["valid"] for f in row.get("frames") or ()),
-            windows=sum(w["valid"] for w in row.get("windows") or ()),
-        )
+        receipt = segment_receipt(row)
         if not self._whole(row):
             return [receipt]
         return [
@@ -244,6 +238,17 @@ class CommitDataset(_Committer):
 
     def _finished(self, row: Row) -> Row:
         return {**row, "run_id": self.run_id, "content_hash": content_hash(row, rows.LONG_CAPTION)}
+
+
+def segment_receipt(row: Row) -> Row:
+    """The receipt of a captioned segment, or of one that failed."""
+    return _receipt(
+        "segment",
+        {"failure": None, **row},
+        seconds=row["end_s"] - row["start_s"],
+        frames=sum(f["valid"] for f in row.get("frames") or ()),
+        windows=sum(w["valid"] for w in row.get("windows") or ()),
+    )
 
 
 def _receipt(kind: str, row: Row, **values: Any) -> Row:

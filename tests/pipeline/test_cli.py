@@ -73,13 +73,13 @@ def test_config_prints_schema_and_defaults(capsys: pytest.CaptureFixture[str]) -
         (["run", "a.mp4", "-o", "out", "--sample", "-1"], "--sample"),
         (["run", "a.mp4", "-o", "out", "--max-failed", "20"], "--max-failed"),
         (["run", "a.mp4", "-o", "out", "--max-hours", "0"], "--max-hours"),
-        (["run", "a.mp4", "-o", "out", "--mode", "fast"], "'streaming', 'phased'"),
+        (["run", "a.mp4", "-o", "out", "--schedule", "fast"], "'auto', 'streaming', 'phased'"),
         (["run", "a.mp4", "-o", "out", "--sett", "x=1"], "Did you mean '--set'"),
         (["retry", "out", "--class", "timout"], "'timout' is not one of unreadable, undecodable, timeout"),
         (["retry", "out", "--segment", "3"], "--segment needs exactly one --only"),
         (["config", "--schema", "--defaults"], "exclude each other"),
         (["config", "--set", "caption.windw_s=8"], "did you mean window_s?"),
-        (["config", "--set", "run.mode=fast"], "one of streaming, phased"),
+        (["config", "--set", "run.schedule=fast"], "one of auto, streaming, phased"),
         (["config", "-c", "measur"], "did you mean measure?"),
         (["config", "-c", "./gone.yaml"], "no config file ./gone.yaml"),
         (["run", "gone.mp4", "-o", "out", "--set", "plan.segment_s=7"], "make no grid"),
@@ -103,7 +103,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "pipeline.commands",
         "run_command",
         {"inputs": ["a", "b"], "out": "out", "config": None, "overrides": [], "only": [], "recaption": []}
-        | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "mode", "address"))
+        | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "address"))
         | {"as_json": False},
     ),
     (
@@ -132,7 +132,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "1.5",
             "--max-failed",
             "0.5",
-            "--mode",
+            "--schedule",
             "phased",
             "--address",
             "auto",
@@ -143,7 +143,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         {
             **{"inputs": ["a"], "out": "s3://b/out", "config": "demo", "overrides": ["a.b=1", "c.d=2"], "limit": 3},
             **{"sample": 4, "only": ["x", "y"], "recaption": ["z"], "max_hours": 1.5, "max_failed": 0.5},
-            **{"mode": "phased", "address": "auto", "as_json": True},
+            **{"schedule": "phased", "address": "auto", "as_json": True},
         },
     ),
     (

