@@ -71,7 +71,7 @@ class Graph:
         """
         operators = segment_operators(self.config)
         if self.config.caption.chain == "video":
-            receipts = self._chained(self._read(plan, rows_per_block=1), operators, expected)
+            receipts = self._chained(self._read(plan, rows_per_block=1, block_bytes=1), operators, expected)
             return self._narrated(receipts) if narrate else receipts
         data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
         carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
@@ -123,10 +123,11 @@ class Graph:
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------
 
-    def _read(self, path: str, *, rows_per_block: int) -> Dataset:
+    def _read(self, path: str, *, rows_per_block: int, block_bytes: int = _BLOCK_BYTES) -> Dataset:
+        """The plan's rows. What a task yields bit by bit goes on once it makes `block_bytes`, or at the task's end."""
         data = ray.data.read_parquet(path)
         context = data.context  # this graph's own: a notebook's other datasets keep theirs
-        context.target_max_block_size = _BLOCK_BYTES
+        context.target_max_block_size = block_bytes
         context.enable_progress_bars = False
         context.execution_options.preserve_order = False
         context.execution_options.resource_limits = context.execution_options.resource_limits.copy(

@@ -40,7 +40,7 @@ def test_every_key_says_what_it_means() -> None:
 def test_limits_and_units_stand_in_the_comments() -> None:
     text = " ".join(defaults_yaml().replace("#", " ").split())
     assert "length of a window in s; 10 in LongCaption-Agent [a number above 0]" in text
-    assert "[one of streaming, phased]" in text
+    assert "[one of auto, streaming, phased]" in text
     assert "(changes no output)" in text
 
 
@@ -63,7 +63,7 @@ def test_a_validator_agrees_with_the_schema() -> None:
     wrongs: list[dict[str, Any]] = [
         {"capton": {}},
         {"caption": {"windw_s": 1}},
-        {"run": {"mode": "fast"}},
+        {"run": {"schedule": "fast"}},
         {"plan": {"segment_s": 0}},
     ]
     for wrong in wrongs:
