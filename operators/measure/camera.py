@@ -69,7 +69,8 @@ def _looked_back(values: FloatArray, pairs: Pairs, index: BoolArray) -> FloatArr
     inside = index.copy()
     for k in range(1, pairs.back):
         inside[k:] &= index[:-k]
-    return values[inside & np.isfinite(values)]
+    kept: FloatArray = values[inside & np.isfinite(values)]
+    return kept
 
 
 def _goes(values: FloatArray, least: float, total: float, seconds: float) -> bool:

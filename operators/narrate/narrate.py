@@ -85,6 +85,13 @@ class Narrate(Operator):
     continuations: Annotated[
         int, Field(ge=0, le=10, description="times a section that stays short of its words is gone on with")
     ] = 2
+    untold: Annotated[
+        Literal["captions", "fail"],
+        Field(
+            description="where a model gives no good answer for a section: the captions' own sentences "
+            "stand for it and integrity is false, or the video fails"
+        ),
+    ] = "captions"
     section_prompt: Annotated[str, Field(description="prompt of a section: a name or a path to a .j2 file")] = "section"
     video_prompt: Annotated[str, Field(description="prompt of the opening: a name or a path to a .j2 file")] = "video"
     digest_prompt: Annotated[
@@ -162,7 +169,7 @@ class Narrate(Operator):
             "caption": caption,
             "words": len(caption.split()),
             "coverage": coverage_of(grid, captioned),
-            "integrity": integrity_of(grid, captioned, row["segments"]),
+            "integrity": not narrator.problems and integrity_of(grid, captioned, row["segments"]),
             "sections": sections,
             "decoded_s": sum(s["decode"]["decoded_s"] for s in captioned),
             "damaged_packets": sum(s["decode"]["damaged_packets"] for s in captioned),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
 from operators.base import ItemError, Row
@@ -53,7 +54,8 @@ class Narrator:
     """One video being told.
 
     Attributes:
-        told: the sentences of each section so far; usage: of all requests.
+        told: the sentences of each section so far; usage: of all requests;
+            problems: what the model could not tell, and the captions' own sentences stand for.
     """
 
     narrate: Narrate
@@ -65,6 +67,7 @@ class Narrator:
     seed: int
     told: list[list[str]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def _generative(self) -> bool:
@@ -117,10 +120,12 @@ class Narrator:
         """The section as `rows.SECTION`; raises `ItemError` where it cannot be told."""
         ground = Ground(_captions(part))
         answer = self._write(part, ground, topic=topic, words=words, number=number, have=[])
-        if not answer.valid:
-            raise _untold(answer, "section", part.span)
-        sentences = self._kept(ground, answer.text, [])
-        for _ in range(self.narrate.continuations if self._generative and words else 0):
+        if answer.valid:
+            sentences = self._kept(ground, answer.text, [])
+        else:
+            self._may_stand_in(answer, "section", part.span)
+            sentences = self._kept(ground, " ".join(n.text for n in part.notes), [])
+        for _ in range(self.narrate.continuations if answer.valid and self._generative and words else 0):
             have = _words(sentences)
             if have >= _SHORT * (words or 0):
                 break
@@ -137,13 +142,14 @@ class Narrator:
             "section_index": number,
             "start_s": part.span.start_s,
             "end_s": part.span.end_s,
-            "text": " ".join(s.text for s in sentences) if self._generative else answer.text,
+            "text": answer.text if answer.valid and not self._generative else " ".join(s.text for s in sentences),
             "windows": [w["window_index"] for w in part.windows],
             "sentences": [{"text": s.text, "windows": list(s.windows)} for s in sentences],
             "topic": topic,
             "prompt_hash": digest(answer.request.prompt) if answer.request else None,
             "sampling": answer.sampling,
             "attempts": answer.attempts,
+            "problem": answer.problem,
             "usage": answer.usage.row(),
         }
 
@@ -153,17 +159,33 @@ class Narrator:
         notes = [
             Note(text=s["text"], start_s=s["start_s"], end_s=s["end_s"], windows=tuple(s["windows"])) for s in sections
         ]
-        words = self.narrate.opening_words if self._generative else None
+        wanted = self.narrate.opening_words if self._generative else None
 
         def build(share: float) -> Request:
-            empty = self._render("video", whole, texts=[], words=words)
-            texts = [n.text for n in self._fit(notes, self._room("video", empty, words, share))]
-            return self._request("video", whole, self._render("video", whole, texts=texts, words=words), texts, words)
+            empty = self._render("video", whole, texts=[], words=wanted)
+            texts = [n.text for n in self._fit(notes, self._room("video", empty, wanted, share))]
+            return self._request("video", whole, self._render("video", whole, texts=texts, words=wanted), texts, wanted)
 
         answer = self._ask_fitting(build, self._about())
-        if not answer.valid:
-            raise _untold(answer, "video", whole)
-        return answer.text
+        if answer.valid:
+            return answer.text
+        self._may_stand_in(answer, "video", whole)
+        brief = [sentences[0] for n in notes if (sentences := split_sentences(n.text))]
+        fits = accumulate(len(s.split()) for s in brief)
+        return " ".join(
+            s for k, (s, words) in enumerate(zip(brief, fits, strict=True)) if not k or words <= (wanted or 80)
+        )
+
+    def _may_stand_in(self, answer: Answer, what: str, span: Span) -> None:
+        """Raise where no good answer came and the captions' own sentences must not stand in for it."""
+        if answer.failure_class == "gate" and self.narrate.untold == "captions":
+            self.problems.append(f"{what} {span.start_s:.0f} s to {span.end_s:.0f} s: {answer.problem}")
+            return
+        raise ItemError(
+            answer.failure_class or "internal",
+            f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be told: {answer.problem}",
+            attempts=answer.attempts,
+        )
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
@@ -197,7 +219,7 @@ class Narrator:
         def covers(text: str) -> str | None:
             if self._kept(ground, text, [s.text for s in have]):
                 return None
-            return "no sentence of the section rests on its captions and is new"
+            return "no sentence of the section rests on its captions"
 
         return self._ask_fitting(build, self._about(covers))
 
@@ -206,7 +228,9 @@ class Narrator:
         sentences = ground.sentences(text)
         if not self._generative:
             return sentences
-        return fresh((s for s in sentences if s.windows), have, self.told[-1] if self.told else [])
+        grounded = [s for s in sentences if s.windows]
+        # where nothing changes from one section to the next, the same again is all there is to tell
+        return fresh(grounded, have, self.told[-1] if self.told else []) or fresh(grounded, have, [])
 
     def _about(self, covers: Callable[[str], str | None] | None = None) -> About:
         return About(language=self.narrate.language, duration_s=self.grid.duration_s, covers=covers)
@@ -304,11 +328,3 @@ def _brief(notes: Sequence[Note]) -> str:
 
 def _words(sentences: Sequence[Sentence]) -> int:
     return sum(len(s.text.split()) for s in sentences)
-
-
-def _untold(answer: Answer, what: str, span: Span) -> ItemError:
-    return ItemError(
-        answer.failure_class or "internal",
-        f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be told: {answer.problem}",
-        attempts=answer.attempts,
-    )

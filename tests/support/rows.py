@@ -184,6 +184,7 @@ def section(**changes: Any) -> Row:
         "prompt_hash": "s",
         "sampling": None,
         "attempts": 1,
+        "problem": None,
         "usage": usage(),
         **changes,
     }

@@ -268,15 +268,22 @@ class Engine(RunningEngine):
 
 def _parameters(settings: dict[str, Any], room: int, request: Request) -> Any:
     from vllm import SamplingParams
-    from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
+    from vllm.sampling_params import RequestOutputKind
 
     return SamplingParams(
         **settings,
         seed=request.seed % 2**63,
         max_tokens=room,
         output_kind=RequestOutputKind.DELTA,
-        structured_outputs=StructuredOutputsParams(json=request.schema) if request.schema else None,
+        structured_outputs=_structured(request.schema) if request.schema else None,
     )
+
+
+def _structured(schema: str) -> Any:
+    from vllm.sampling_params import StructuredOutputsParams
+
+    # without it a small model falls into endless line breaks between two tokens of JSON
+    return StructuredOutputsParams(json=schema, disable_any_whitespace=True)
 
 
 def _prepare_environment(spec: VllmEngine) -> None:
