@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 
-.PHONY: demo test check pytest setup setup-dev clean
+.PHONY: demo test check pytest fuzz setup setup-dev clean
 
 demo: $(DEMO)/videos/.done
 	$(BIN)/longcap run $(DEMO)/videos -o $(DEMO)/captions -c configs/demo.yaml
@@ -28,6 +28,10 @@ check: setup-dev
 
 pytest: setup-dev
 	$(BIN)/python -m pytest
+
+# Two thousand broken files through the decoder; `make pytest` takes two hundred
+fuzz: setup-dev
+	$(BIN)/python -m tests.support.fuzz --count 2000
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev

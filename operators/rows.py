@@ -24,7 +24,19 @@ PICTURE = pa.struct(
     [
         pa.field("time_s", pa.float64()),  # the grid time that was asked for
         pa.field("pts_s", pa.float64()),  # of the picture that is shown then
+        pa.field("until_s", pa.float64()),  # it stands for [time_s, until_s); null: for its grid cell
         pa.field("jpeg", pa.binary()),  # quality 90, RGB, upright
+    ]
+)
+
+JUMP = pa.struct(
+    [
+        pa.field("time_s", pa.float64()),  # of the first picture after it, exactly
+        pa.field("step", pa.float64()),  # mean absolute difference of luma, grey levels
+        pa.field("colour_step", pa.float64()),  # the same of the two colour planes, summed
+        pa.field("beside", pa.float64()),  # the next largest step between the same two thumbnails
+        pa.field("before", pa.binary()),  # luma of the pictures before and after, as `luma`
+        pa.field("after", pa.binary()),
     ]
 )
 
@@ -34,6 +46,7 @@ SIGNALS = pa.struct(
         pa.field("height_px", pa.int32()),
         pa.field("width_px", pa.int32()),
         pa.field("luma", pa.binary()),  # n x height x width uint8, row major
+        pa.field("jumps", pa.list_(JUMP)),  # the largest step between thumbnails that differ much
     ]
 )
 

@@ -139,7 +139,7 @@ class _Work:
         for k, picture in enumerate(own):
             if k and picture.pts_s == own[k - 1].pts_s:
                 continue
-            span = Span(picture.time_s, min(picture.time_s + cell_s, self.segment.end_s))
+            span = Span(picture.time_s, min(picture.until_s or picture.time_s + cell_s, self.segment.end_s))
             request = Request(
                 kind="frame",
                 start_s=span.start_s,
@@ -183,6 +183,12 @@ class _Work:
             asked.append((about, answer))
         return [(about, answer.result()) for about, answer in asked if about["window_index"] in own]
 
+    def _stands_in(self, picture: Picture, span: Span) -> bool:
+        """Whether a picture is of `span`: taken in it, or the last new one before it and still on screen."""
+        return span.start_s <= picture.time_s < span.end_s or (
+            picture.time_s < span.start_s < (picture.until_s or picture.time_s) - 1e-6
+        )
+
     def _window(self, k: int, previous: str) -> Request:
         span = self.grid.window(k)
         facts = self._facts(span)
@@ -198,7 +204,7 @@ class _Work:
             start_s=span.start_s,
             end_s=span.end_s,
             prompt=prompt,
-            pictures=tuple(p for p in self.pictures if span.start_s <= p.time_s < span.end_s),
+            pictures=tuple(p for p in self.pictures if self._stands_in(p, span)),
             facts=facts,
             seed=self.seed + k,
         )

@@ -15,16 +15,46 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Jump:
+    """The largest step between two thumbnails that differ much; see `operators.rows.JUMP`.
+
+    Attributes:
+        time_s: of the first picture after it.
+        step, colour_step, beside: grey levels.
+        before, after: luma of the pictures on both sides, uint8, shape (height_px, width_px).
+    """
+
+    time_s: float
+    step: float
+    colour_step: float
+    beside: float
+    before: npt.NDArray[np.uint8]
+    after: npt.NDArray[np.uint8]
+
+    @property
+    def sides(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        return self.before, self.after
+
+
+@dataclass(frozen=True)
 class Thumbs:
     """Thumbnails in order of time.
 
     Attributes:
         times_s: float64, shape (n,), rising.
         luma: uint8, shape (n, height_px, width_px).
+        jumps: in order of time.
     """
 
     times_s: npt.NDArray[np.float64]
     luma: npt.NDArray[np.uint8]
+    jumps: tuple[Jump, ...] = ()
+
+    def between(self, start_s: float, end_s: float) -> Thumbs:
+        """Those of `[start_s, end_s)`, and the jumps between them."""
+        keep = (self.times_s >= start_s) & (self.times_s < end_s)
+        first = self.times_s[keep][0] if keep.any() else end_s
+        return Thumbs(self.times_s[keep], self.luma[keep], tuple(j for j in self.jumps if first < j.time_s < end_s))
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -58,4 +88,12 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
             f"{shape[0] * shape[1] * shape[2]}",
         )
     order = np.argsort(times, kind="stable")
-    return Thumbs(times[order], raw.reshape(shape)[order])
+    jumps = [
+        Jump(
+            **{name: float(j[name]) for name in ("time_s", "step", "colour_step", "beside")},
+            before=np.frombuffer(j["before"], np.uint8).reshape(shape[1:]),
+            after=np.frombuffer(j["after"], np.uint8).reshape(shape[1:]),
+        )
+        for j in signals["jumps"] or ()
+    ]
+    return Thumbs(times[order], raw.reshape(shape)[order], tuple(sorted(jumps, key=lambda j: j.time_s)))

@@ -6,19 +6,41 @@ permission), `undecodable` (the bytes are there and are no video), `storage` (it
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from operators.base import ItemError
 from operators.storage import open_binary
 from operators.video.progress import PROGRESS
 
 _BUFFER_BYTES = 256 * 1024  # PyAV's default of 32 KiB makes a call into Python for every second packet of HD video
+_COPY_BYTES = 8 * 2**20
 _OPTIONS = {"protocol_whitelist": "file"}  # a playlist that poses as a video must not make FFmpeg fetch URLs
 _PLAYLISTS = frozenset({"hls", "dash", "concat", "imf"})  # they name other files: not one item, and not to be followed
+
+
+class Containers(Protocol):
+    """What a reader needs of an input: `Source` is a file, `ffmpeg_backend.FfmpegSource` what a program decodes."""
+
+    uri: str
+
+    @property
+    def unplaced_damage(self) -> int:
+        """Damage that is known without its place in time."""
+
+    def open(self) -> Any:
+        """A new container at the beginning; the one from before is closed."""
+
+    def check(self) -> None:
+        """Raise what storage said, if the reading rather than the decoding failed."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class Source:
@@ -33,6 +55,7 @@ class Source:
         self._path = local_path(uri)
         self._remote: WatchedFile | None = None
         self._container: Any = None
+        self._copy: Any = None
 
     def open(self) -> Any:
         """A new `av.container.InputContainer`; the one from before is closed.
@@ -74,6 +97,29 @@ class Source:
             raise self._remote.error
 
     @property
+    def unplaced_damage(self) -> int:
+        """0: the reader places all the damage that it meets."""
+        return 0
+
+    def local_file(self) -> tuple[str, tuple[int, ...]]:
+        """A path that other decoders can open, and the descriptors that a program which does so must inherit.
+
+        A remote input is copied to the disk once, into a file without a name: nothing of it is left over, however this
+        process ends.
+        """
+        if self._path is not None:
+            return self._path, ()
+        if self._copy is None:
+            remote = WatchedFile(self.uri)
+            copy = tempfile.TemporaryFile(prefix="longcap-")  # noqa: SIM115 lives as long as this source
+            with contextlib.closing(remote):
+                while piece := remote.read(_COPY_BYTES):
+                    copy.write(piece)
+            copy.flush()
+            self._copy = copy
+        return f"/dev/fd/{self._copy.fileno()}", (self._copy.fileno(),)
+
+    @property
     def size_bytes(self) -> int:
         """Size of the input in bytes."""
         if self._path is not None:
@@ -96,6 +142,8 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def _why_not(self) -> str | None:
         """For an MP4 or MOV that does not open: whether it lacks its index, the usual mark of a cut upload."""

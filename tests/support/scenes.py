@@ -21,6 +21,8 @@ import av
 import cv2
 import numpy as np
 
+from operators.video.thumbnails import Thumbnails
+
 Array = np.ndarray
 
 RGB: dict[str, tuple[int, int, int]] = {
@@ -272,7 +274,6 @@ def measured_row(
     fps: float = 1.0,
     signals_fps: float = 8.0,
     side_px: int = 336,
-    thumb_px: int = 64,
     signals: bool = True,
 ) -> dict[str, Any]:
     """The decoded segment row of a whole file, by a plain sequential decode: pictures and signals on their grids.
@@ -280,8 +281,7 @@ def measured_row(
     The picture on the grid time t is the last one whose time is not after t.
     """
     frames: list[dict[str, Any]] = []
-    times: list[float] = []
-    thumbs: list[Array] = []
+    thumbnails = Thumbnails(signals_fps, Fraction(1))
     with av.open(str(path)) as file:
         stream = file.streams.best("video")
         step_s = float(1 / stream.average_rate)
@@ -293,23 +293,12 @@ def measured_row(
         time_s = pts_s - first_s
         while last is not None and _due(len(frames) / fps, time_s, last_s, frame is None):
             frames.append(_jpeg(last, len(frames) / fps, last_s + first_s, side_px))
-        while signals and last is not None and _due(len(times) / signals_fps, time_s, last_s, frame is None):
-            times.append(len(times) / signals_fps)
-            height = max(2, round(thumb_px * last.height / last.width))
-            thumbs.append(last.reformat(thumb_px, height, format="gray8", interpolation="AREA").to_ndarray())
+        if signals and frame is not None:
+            thumbnails.see(time_s, frame)
         if frame is not None:
             last, last_s = frame, time_s
     end_s = round(last_s + step_s, 6)
-    dense = (
-        {
-            "times_s": times,
-            "height_px": thumbs[0].shape[0],
-            "width_px": thumbs[0].shape[1],
-            "luma": np.stack(thumbs).tobytes(),
-        }
-        if signals
-        else None
-    )
+    dense = thumbnails.result() if signals else None
     spans = {"start_s": 0.0, "end_s": end_s, "decode_start_s": 0.0, "decode_end_s": end_s, "duration_s": end_s}
     return {"pictures": frames, "signals": dense, "subtitles_uri": None, **spans}
 

@@ -147,6 +147,41 @@ def decode_all(path: Path) -> list[tuple[int, int, int]]:
     return found
 
 
+def expected_pictures(
+    pictures: Sequence[tuple[int, int, int]],
+    base: Fraction,
+    interval: int,
+    first_pts_s: float,
+    times_s: Sequence[float],
+    step_s: float,
+    faults: Sequence[int] = (),
+) -> dict[float, tuple[float, int]]:
+    """The rule of `operators.video.backends.Decoder` by brute force: time -> (pts in seconds, what tells the picture).
+
+    Args:
+        pictures: every picture in order: pts and duration in ticks around what tells it.
+        interval: usual distance of pictures in ticks.
+        faults: pts of packets that did not decode.
+    """
+    expected = {}
+    first = round(first_pts_s / base)
+    for time_s in times_s:
+        target = float(first + time_s / base)
+        after = next((p for p in pictures if p[0] >= target - 0.5), None)
+        before = next((p for p in reversed(pictures) if p[0] < target - 0.5), None)
+        chosen = None
+        if after and after[0] < target + float(step_s / base) - 0.5:
+            chosen = after
+        elif before:
+            end = before[0] + (before[2] or interval)
+            lost = after is not None and any(before[0] < fault <= after[0] for fault in faults)
+            if target < end - 0.5 or (after and not lost):
+                chosen = before
+        if chosen is not None:
+            expected[time_s] = (float(chosen[0] * base), chosen[1])
+    return expected
+
+
 def _codec_options(codec: str, gop: int, b_frames: int, open_gop: bool) -> dict[str, str]:
     if codec == "libx264":
         flags = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:b-adapt=0:open-gop={int(open_gop)}"

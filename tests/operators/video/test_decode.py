@@ -193,7 +193,14 @@ def test_limits_are_no_part_of_the_fingerprint() -> None:
     assert identity(Decode()) == {
         "backend": "pyav",
         "fps": 1.0,
+        "sampling": "fps",
+        "window_pictures": 8,
+        "window_s": 10.0,
+        "keyframe_tolerance_s": 0.5,
+        "similarity": 0.95,
         "short_side_px": 336,
+        "max_pixels": None,
+        "multiple_px": 1,
         "signals_fps": 8.0,
         "jpeg_quality": 90,
     }
@@ -205,7 +212,7 @@ def test_a_hanging_decoder_moves_down_the_chain_and_says_so(tmp_path: Path, monk
     render(path, count=20)
     operator = Decode(no_progress_s=1.0)
     tries = operator._tries(_row(path))
-    assert [backend for backend, _, _ in tries] == ["pyav", "pyav", "pyav-sequential"]
+    assert [backend for backend, _, _ in tries] == ["pyav", "pyav", "pyav-sequential", "ffmpeg"]
     hang = ("pyav", "tests.operators.video.jobs:hang", {})
     monkeypatch.setattr(Decode, "_tries", lambda self, row: [hang, hang, tries[2]])
     found = _decode(path, operator)

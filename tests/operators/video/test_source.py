@@ -10,7 +10,8 @@ import pytest
 
 from operators.base import ItemError
 from operators.video.facts import probe
-from operators.video.segment import decode_segment
+from operators.video.segment import SegmentRequest, decode_segment
+from operators.video.size import Size
 from operators.video.source import Source, WatchedFile, local_path
 from tests.support.video import render
 
@@ -132,19 +133,21 @@ def test_storage_that_fails_on_the_way_fails_the_whole_segment(tmp_path: Path, m
     monkeypatch.setattr(WatchedFile, "__init__", fails_later)
     with pytest.raises(ItemError, match="connection reset") as caught:
         decode_segment(
-            uri=uri,
-            backend="pyav",
-            times_s=[0.0, 1.0, 2.0, 5.0],
-            step_s=1.0,
-            start_s=0.0,
-            end_s=6.0,
-            own_start_s=0.0,
-            own_end_s=6.0,
-            first_pts_s=facts["first_pts_s"],
-            short_side_px=336,
-            jpeg_quality=90,
-            signals_fps=8.0,
-            max_bytes=2**24,
+            request=SegmentRequest(
+                uri=uri,
+                backend="pyav",
+                times_s=[0.0, 1.0, 2.0, 5.0],
+                step_s=1.0,
+                start_s=0.0,
+                end_s=6.0,
+                own_start_s=0.0,
+                own_end_s=6.0,
+                first_pts_s=facts["first_pts_s"],
+                size=Size(short_side_px=336),
+                jpeg_quality=90,
+                signals_fps=8.0,
+                max_bytes=2**24,
+            )
         )
     assert caught.value.failure_class == "storage"
 
