@@ -116,7 +116,25 @@ def slide(draw: random.Random, template: np.ndarray[Any, Any]) -> Scene:
 def scene(draw: random.Random, seed: int) -> Scene:
     """Any other shot: still, moving, shaking, with something that crosses it, flashing, dark, plain."""
     colours = draw.sample(COLOURS, draw.randint(2, 3))
-    kind = draw.choice(["still", "pan", "fast pan", "zoom", "shake", "thing", "big", "flash", "dark", "plain", "light"])
+    kind = draw.choice(
+        [
+            "still",
+            "pan",
+            "fast pan",
+            "zoom",
+            "shake",
+            "thing",
+            "big",
+            "flash",
+            "dark",
+            "plain",
+            "light",
+            "lamp",
+            "chaos",
+            "chaos",
+            "bump",
+        ]
+    )
     canvas = texture(*colours, seed=seed, width=5 * WIDTH, grain=draw.uniform(0.2, 0.6))
     enter = draw.choices(["cut", "fade", "dissolve"], [7, 1, 2])[0]
     seconds = draw.choice([1.2, 1.6, 2.0, 2.8]) + (1.0 if enter != "cut" else 0.0)
@@ -148,6 +166,30 @@ def scene(draw: random.Random, seed: int) -> Scene:
         how["light"] = (0.25, 0.25)
     elif kind == "plain":
         how["canvas"] = plain(draw.choice(COLOURS))
+    elif kind == "lamp":
+        how["lamps"] = ((draw.uniform(0.3, seconds - 0.4), draw.choice([0.45, 0.6, 1.5])),)
+    elif kind == "chaos":  # a fight: nothing stays in place for two pictures
+        how["shake"] = draw.uniform(0.06, 0.15)
+        how["things"] = tuple(
+            Thing(
+                colour=draw.choice(COLOURS),
+                shape=draw.choice(["disc", "box"]),
+                size=draw.uniform(0.2, 0.5),
+                at=(draw.uniform(-0.3, 1.0), draw.uniform(0.1, 0.5)),
+                speed=(draw.uniform(-2, 2), draw.uniform(-1, 1)),
+            )
+            for _ in range(3)
+        )
+    elif kind == "bump":  # something passes close to the lens
+        how["things"] = (
+            Thing(
+                colour=draw.choice(COLOURS),
+                shape="box",
+                size=draw.uniform(0.8, 1.3),
+                at=(-1.5, 0.28),
+                speed=(draw.uniform(2.0, 5.0), 0.0),
+            ),
+        )
     elif kind == "light":
         how["light"] = (draw.uniform(0.4, 1.0), draw.uniform(0.6, 1.2))
     return Scene(**how)
@@ -196,7 +238,7 @@ def real(media: Path) -> Iterator[tuple[str, Score, Facts, list[Any]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--media", type=Path, help="folder of clips with a manifest.json that tells their cuts")
-    parser.add_argument("--reels", type=int, default=12, help="rendered reels")
+    parser.add_argument("--reels", type=int, default=15, help="rendered reels")
     parser.add_argument("--shots", type=int, default=45, help="shots a reel")
     options = parser.parse_args()
     total, events = Score(), 0

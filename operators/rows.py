@@ -35,8 +35,10 @@ JUMP = pa.struct(
         pa.field("step", pa.float64()),  # mean absolute difference of luma, grey levels
         pa.field("colour_step", pa.float64()),  # the same of the two colour planes, summed
         pa.field("beside", pa.float64()),  # the next largest step between the same two thumbnails
-        pa.field("before", pa.binary()),  # luma of the pictures before and after, as `luma`
-        pa.field("after", pa.binary()),
+        pa.field("earlier", pa.binary()),  # luma of the two pictures before it, as `luma`; null: there is none
+        pa.field("before", pa.binary()),
+        pa.field("after", pa.binary()),  # and of the two after it
+        pa.field("later", pa.binary()),
     ]
 )
 

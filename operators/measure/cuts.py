@@ -19,17 +19,25 @@ _CUT = 8.0  # what no movement explains of a new picture
 _RELATIVE = 0.5  # the same as a share of the picture's deviation
 _ALIKE = 0.62  # correlation with the best that movement can make of the old picture
 _LEAP = 1.8  # times the steps beside it
-_CALM_LEAP = 6.0  # so far above them, shots that resemble each other are told apart as well
+_CALM_LEAP = 5.0  # so far above them, shots that resemble each other are told apart as well
 _LEAP_RELATIVE = 0.3
 _LEAP_ALIKE = 0.85
 _REST = 2.5  # a change of slides: small in luma, but out of complete rest
 _REST_LEAP = 8.0
-_REST_AREA = 0.08
-_REPLACED = 0.35  # of the old picture's structure is gone and of the new one's is new: a line that is added leaves all
+_SEEN = 6  # grey levels that a pixel changes by, at least
+_REST_AREA = 0.06
+_BOTH_WAYS = (
+    0.006  # of the picture at least grows lighter, and as much darker: a line that is added to a slide does one
+)
+_REPLACED = 0.35  # or so much of the old picture's structure is gone and of the new one's is new
 _FINE_POWER = 9.0  # grey levels squared: weaker structure is a coder's
 _COLOUR = 12.0  # a change that luma alone does not show
 _COLOUR_LEAP = 6.0
 _FLASH_S = 0.4  # how long a flash or a hand before the lens may last
+_LIKE = 0.75  # correlation from which a picture counts as seen again
+_RETURNED = 0.3  # or so much of the jump is taken back: a flash leaves the edges where they are
+_PLAIN = 4.0  # deviation below which nothing is alike but in luma
+_BLACK = 20.0  # 98th percentile of luma: compression lifts black, and some files have it at 16
 _AROUND = 6  # thumbnails to each side
 
 
@@ -44,28 +52,35 @@ def find_cuts(thumbs: Thumbs) -> list[float]:
     dis = opencv.DISOpticalFlow_create(opencv.DISOPTICAL_FLOW_PRESET_FAST)
     cuts: list[float] = []
     for number, jump in enumerate(thumbs.jumps):
+        if is_black(jump.before) or is_black(jump.after):
+            continue  # a fade's end, or a black stretch's: told as such
         after = int(np.searchsorted(thumbs.times_s, jump.time_s - 1e-6))
         beside = max(jump.beside, _usual(changes, after))
-        new = _is_new_shot(jump, beside, _explained(jump, dis)) or _out_of_rest(jump, changes, after)
-        if not new or _comes_back(thumbs, jump, after):
-            continue
-        if jump.colour_step > jump.step and _colour_returns(thumbs.jumps, number):
-            continue
-        cuts.append(jump.time_s)
+        explained = _explained(jump.before, jump.after, dis)
+        moving = max(_left(jump.earlier, jump.before, dis), _left(jump.after, jump.later, dis))
+        new = _is_new_shot(explained, moving) or _out_of_rest(jump, changes, after)
+        new = new or (_is_new_colour(jump, beside) and not _colour_returns(thumbs.jumps, number))
+        if new and not _comes_back(thumbs, jump, after):
+            cuts.append(jump.time_s)
     return cuts
 
 
-def _is_new_shot(jump: Jump, beside: float, explained: tuple[float, float, float]) -> bool:
-    unexplained, relative, alike = explained
-    torn = unexplained >= _CUT and relative >= _RELATIVE and alike <= _ALIKE and jump.step >= _LEAP * beside
-    leapt = (
-        unexplained >= _CUT
-        and relative >= _LEAP_RELATIVE
-        and alike <= _LEAP_ALIKE
-        and jump.step >= _CALM_LEAP * max(beside, 0.5)
-    )
-    coloured = jump.colour_step >= _COLOUR and jump.colour_step >= _COLOUR_LEAP * max(beside, 0.5)
-    return torn or leapt or coloured
+def _is_new_shot(explained: tuple[float, float, float], moving: float) -> bool:
+    """Whether movement explains a jump badly, and far worse than the steps beside it.
+
+    Args:
+        explained: what `_explained` says of the jump.
+        moving: what movement leaves of the steps on both sides of it, the larger one.
+    """
+    left, relative, alike = explained
+    torn = left >= _CUT and relative >= _RELATIVE and alike <= _ALIKE and left >= _LEAP * moving
+    leapt = left >= _CUT and relative >= _LEAP_RELATIVE and alike <= _LEAP_ALIKE and left >= _CALM_LEAP * moving
+    return torn or leapt
+
+
+def _is_new_colour(jump: Jump, beside: float) -> bool:
+    """A new shot of the old one's luma."""
+    return jump.colour_step >= _COLOUR and jump.colour_step >= _COLOUR_LEAP * max(beside, 0.5)
 
 
 def _usual(changes: FloatArray, after: int) -> float:
@@ -79,21 +94,26 @@ def _usual(changes: FloatArray, after: int) -> float:
     return float(np.median(real)) / 2 if len(real) >= 3 else 0.0
 
 
-def _explained(jump: Jump, dis: Any) -> tuple[float, float, float]:
-    """What optical flow leaves of a jump: mean luma difference, its share of the deviation, and the correlation."""
+def _explained(before: Any, after: Any, dis: Any) -> tuple[float, float, float]:
+    """What optical flow leaves of a step: mean luma difference, its share of the deviation, and the correlation."""
     import cv2
 
-    before, after = (cv2.resize(x, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_CUBIC) for x in jump.sides)
-    height, width = before.shape
-    flow = dis.calc(after, before, None)[::_SCALE, ::_SCALE]
+    old, new = (cv2.resize(x, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_CUBIC) for x in (before, after))
+    height, width = old.shape
+    flow = dis.calc(new, old, None)[::_SCALE, ::_SCALE]
     grid_y, grid_x = np.mgrid[0:height:_SCALE, 0:width:_SCALE].astype(np.float32)
     warped = cv2.remap(
-        before, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        old, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    a, b = warped.astype(np.float32), jump.after.astype(np.float32)
+    a, b = warped.astype(np.float32), after.astype(np.float32)
     left = float(np.abs(b - a).mean())
-    deviation = max(float(jump.before.std()), float(b.std()), 4.0)
+    deviation = max(float(before.std()), float(b.std()), 4.0)
     return left, left / deviation, alike(a, b)
+
+
+def _left(before: Any, after: Any, dis: Any) -> float:
+    """The first of `_explained`; 0 where a picture is not there."""
+    return 0.0 if before is None or after is None else _explained(before, after, dis)[0]
 
 
 def _out_of_rest(jump: Jump, changes: FloatArray, after: int) -> bool:
@@ -103,8 +123,9 @@ def _out_of_rest(jump: Jump, changes: FloatArray, after: int) -> bool:
     near = np.concatenate([changes[max(0, after - 1 - _AROUND) : max(0, after - 1)], changes[after : after + _AROUND]])
     if len(near) < 3 or float(np.percentile(near, 90)) > jump.step / _REST_LEAP:
         return False
-    step = np.abs(jump.after.astype(np.float32) - jump.before.astype(np.float32))
-    return float((step > 6).mean()) > _REST_AREA and _replaced(jump) >= _REPLACED
+    step = jump.after.astype(np.int16) - jump.before
+    lighter, darker = float((step > _SEEN).mean()), float((step < -_SEEN).mean())
+    return lighter + darker > _REST_AREA and (min(lighter, darker) >= _BOTH_WAYS or _replaced(jump) >= _REPLACED)
 
 
 def _replaced(jump: Jump) -> float:
@@ -131,25 +152,37 @@ def _fine(side: Any) -> Any:
 
 def _comes_back(thumbs: Thumbs, jump: Jump, after: int) -> bool:
     """Whether the picture before a jump is seen again right after: a flash, a passing object, a damaged picture."""
-    step = alike(*jump.sides)
     times = thumbs.times_s
     later = [thumbs.luma[k] for k in range(after, len(thumbs)) if times[k] <= jump.time_s + _FLASH_S]
-    if _best(jump.before, later) > max(0.75, step + 0.2):
+    if _seen_again(jump.before, later, jump):
         return True
     # the end of the flash: what follows the jump is what stood before the flash
     earlier = [thumbs.luma[k] for k in range(after) if times[k] >= jump.time_s - _FLASH_S]
-    return _best(jump.after, earlier) > max(0.75, step + 0.2)
+    return _seen_again(jump.after, earlier, jump)
 
 
-def _best(picture: Any, others: list[Any]) -> float:
-    return max((alike_moved(picture, other) for other in others), default=-1.0)
+def _seen_again(picture: Any, others: list[Any], jump: Jump) -> bool:
+    """Whether one of `others` is far more like `picture` than the two sides of the jump are like each other."""
+    step = alike(*jump.sides)
+    plain = float(picture.std()) < _PLAIN
+    for other in others:
+        like = alike_moved(picture, other)
+        near = float(np.abs(picture.astype(np.float32) - other).mean()) <= jump.step * _RETURNED
+        if like > _LIKE and (near or (like > step + 0.2 and not plain)):
+            return True
+    return False
 
 
 def _colour_returns(jumps: tuple[Jump, ...], number: int) -> bool:
-    """A jump of colour alone that is followed, or was preceded, by another one at once: coloured light that flashes."""
-    time_s = jumps[number].time_s
-    near = [*jumps[max(0, number - 1) : number], *jumps[number + 1 : number + 2]]
-    return any(abs(other.time_s - time_s) <= _FLASH_S and other.colour_step > other.step for other in near)
+    """A jump of colour that is followed, or was preceded, by a like one at once: coloured light that flashes."""
+    this = jumps[number]
+    near = [*jumps[max(0, number - 2) : number], *jumps[number + 1 : number + 3]]
+    return any(abs(j.time_s - this.time_s) <= _FLASH_S and j.colour_step >= this.colour_step / 2 for j in near)
+
+
+def is_black(picture: Any) -> bool:
+    """Whether a thumbnail is black throughout."""
+    return float(np.percentile(picture, 98)) < _BLACK
 
 
 def alike(a: Any, b: Any) -> float:

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operators.measure.cuts import alike, find_cuts
+from operators.measure.cuts import alike, find_cuts, is_black
 from operators.measure.facts import Transition
 from operators.measure.flow import Pairs
 from operators.measure.signals import FloatArray, Thumbs
 
-_BLACK = 20.0  # 98th percentile of luma, 0 to 255: compression lifts black, and some files have it at 16
 _DISSOLVE_MIX = 0.3  # largest part of a dissolve's middle that is no mixture of its two ends
 _DISSOLVE_CHANGE = 18.0
 _DISSOLVE_AREA = 0.6  # of the picture: a title that fades in over a shot mixes as well
@@ -25,8 +24,7 @@ _DISSOLVE_AREA = 0.6  # of the picture: a title that fades in over a shot mixes 
 
 def black_runs(thumbs: Thumbs) -> list[tuple[int, int]]:
     """Runs `[first, end)` of black thumbnails."""
-    high = np.percentile(thumbs.luma.reshape(len(thumbs), -1), 98, axis=1)
-    return runs(high < _BLACK)
+    return runs([is_black(picture) for picture in thumbs.luma])
 
 
 def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transition]:
@@ -39,13 +37,9 @@ def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transit
     ]
     fades = [*_fades(thumbs, black, pairs)]
     found += fades
-    dark = np.zeros(len(thumbs), bool)
-    for a, b in black:
-        dark[a:b] = True
     fading = [(f.start_s, f.end_s) for f in fades]
     for moment in find_cuts(thumbs):
-        after = int(np.searchsorted(times, moment - 1e-6))
-        if not (dark[after - 1] or dark[after]) and not any(a < moment <= b for a, b in fading):
+        if not any(a < moment <= b for a, b in fading):
             found.append(Transition(kind="cut", start_s=moment, end_s=moment))
     taken = [(t.start_s, t.end_s) for t in found]
     for a, b in _dissolves(thumbs):

@@ -22,6 +22,7 @@ class Jump:
         time_s: of the first picture after it.
         step, colour_step, beside: grey levels.
         before, after: luma of the pictures on both sides, uint8, shape (height_px, width_px).
+        earlier, later: of those beside them, outwards; None where there is none.
     """
 
     time_s: float
@@ -30,6 +31,8 @@ class Jump:
     beside: float
     before: npt.NDArray[np.uint8]
     after: npt.NDArray[np.uint8]
+    earlier: npt.NDArray[np.uint8] | None
+    later: npt.NDArray[np.uint8] | None
 
     @property
     def sides(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
@@ -88,11 +91,20 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
             f"{shape[0] * shape[1] * shape[2]}",
         )
     order = np.argsort(times, kind="stable")
+
+    def picture(data: Any) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(data, np.uint8).reshape(shape[1:])
+
     jumps = [
         Jump(
-            **{name: float(j[name]) for name in ("time_s", "step", "colour_step", "beside")},
-            before=np.frombuffer(j["before"], np.uint8).reshape(shape[1:]),
-            after=np.frombuffer(j["after"], np.uint8).reshape(shape[1:]),
+            time_s=float(j["time_s"]),
+            step=float(j["step"]),
+            colour_step=float(j["colour_step"]),
+            beside=float(j["beside"]),
+            before=picture(j["before"]),
+            after=picture(j["after"]),
+            earlier=picture(j["earlier"]) if j["earlier"] is not None else None,
+            later=picture(j["later"]) if j["later"] is not None else None,
         )
         for j in signals["jumps"] or ()
     ]

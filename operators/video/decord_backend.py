@@ -81,6 +81,7 @@ class DecordDecoder:
                 watch.see(self._starts[at], frame)
 
     def _picture_at(self, time_s: float, step_s: float) -> int | None:
+        step_s = max(step_s, 2 * _HALF_TICK_S)
         at = bisect_left(self._starts, time_s - _HALF_TICK_S)
         if at < len(self._starts) and self._starts[at] < time_s + step_s - _HALF_TICK_S:
             return at

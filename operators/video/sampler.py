@@ -148,7 +148,7 @@ class _Pending:
         self._reader = reader
         self._times_s = wanted
         self._targets = [reader.ticks(t) for t in wanted]
-        self._step = float(step_s / reader.base)
+        self._step = max(1.0, float(step_s / reader.base))  # a picture at the very time always counts
         self._next = 0
         self._shown: Any = None  # the picture before
         self.dropped: list[int] = []

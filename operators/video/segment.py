@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from operators.base import ItemError
-from operators.video.backends import Backend, Watch, open_decoder
+from operators.video.backends import Backend, Decoder, Watch, open_decoder
 from operators.video.duplicates import Novelty
 from operators.video.keyframes import keyframe_times, snap
 from operators.video.pictures import fit, to_jpeg, to_rgb
@@ -126,7 +126,7 @@ class _Pass:
             "ended_s": ended_s,
         }
 
-    def _open(self) -> Any:
+    def _open(self) -> Decoder:
         request = self._request
         return open_decoder(
             request.backend,
@@ -152,7 +152,9 @@ class _Pass:
             targets.setdefault(target, []).append(time_s)
         return targets
 
-    def _take(self, decoder: Any, targets: dict[float, list[float]], step_s: float, watch: Watch | None = None) -> None:
+    def _take(
+        self, decoder: Decoder, targets: dict[float, list[float]], step_s: float, watch: Watch | None = None
+    ) -> None:
         """Decode the targets and keep their pictures."""
         for target, pts_s, _, frame in decoder.sample(list(targets), step_s=step_s, watch=watch):
             self._had += targets[target]
@@ -193,11 +195,12 @@ class _Pass:
         with closing(self._open()) as decoder:
             # no step: the picture that is on screen, not the next one, which may lie behind the cut
             self._take(decoder, {time_s: [time_s] for time_s in sorted([*behind, *alone])}, 0.0)
-            return int(decoder.pictures_decoded)
+            decoded: int = decoder.pictures_decoded
+        return decoded
 
 
 def _signals_bytes(signals: dict[str, Any] | None) -> int:
     if not signals:
         return 0
-    jumps = sum(len(j["before"]) + len(j["after"]) + 40 for j in signals["jumps"])
+    jumps = len(signals["jumps"]) * (4 * signals["height_px"] * signals["width_px"] + 40)
     return len(signals["luma"]) + 8 * len(signals["times_s"]) + jumps

@@ -2,7 +2,7 @@
 
 Few pictures are looked at (8 a second do) and yet a cut is placed exactly: where two thumbnails differ by more than
 those before them did, the pictures between them are looked at as well, and the largest step from one picture to the
-next is kept as a *jump*, with both of its sides.
+next is kept as a *jump*, with two pictures of each side: from them can be told how much moves anyway.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from operators.video.pictures import square_size, turn_deg
 THUMBNAIL_LONG_PX = 64  # enough for cuts, fades, camera moves and duplicates, at 2 KB a picture
 THUMBNAIL_SHORT_PX = 16  # at least, so that a banner still has rows to compare
 
+_MUCH = 20.0  # a change that is looked at in any case: in a fight every step is large, and so is a cut
 _JUMP = 3.0  # grey levels, mean over the picture: a change of slides makes 5, a coder's key picture less than 1
 _LEAP = 1.4  # times what the last second did: in steady motion there is nothing to look for
 _RECENT = 8
@@ -51,9 +52,14 @@ class Thumbnails:
         self._times_s: list[float] = []
         self._luma: list[bytes] = []
         self._jumps: list[dict[str, Any]] = []
+        self._before_last: tuple[float, Any] | None = None  # the picture before the last thumbnail's
+        self._unfinished: dict[str, Any] | None = None  # a jump whose next picture has not come
 
     def see(self, time_s: float, frame: Any) -> None:
         """Called with every picture in order; keeps those that are due."""
+        if self._unfinished is not None:
+            self._unfinished["later"] = self._look(time_s, frame).planes[0].tobytes()
+            self._unfinished = None
         if time_s < self._due_s - _SLACK_S:
             self._between.append((time_s, frame))
             return
@@ -61,9 +67,11 @@ class Thumbnails:
         now = self._look(time_s, frame)
         if self._last is not None:
             change = _difference(self._last, now)
-            if change > _JUMP and change > _LEAP * (float(np.median(self._recent)) if self._recent else 0.0):
+            usual = float(np.median(self._recent)) if self._recent else 0.0
+            if change > _JUMP and (change > _LEAP * usual or change > _MUCH):
                 self._note_jump(self._last, now)
             self._recent.append(change)
+        self._before_last = self._between[-1] if self._between else None
         self._between.clear()
         self._last = now
         self._times_s.append(time_s)
@@ -86,16 +94,21 @@ class Thumbnails:
         steps = [_difference(a, b) for a, b in pairwise(looks)]
         at = int(np.argmax(steps))
         before, after = looks[at].planes, looks[at + 1].planes
+        earlier = looks[at - 1] if at else self._look(*self._before_last) if self._before_last else None
+        later = looks[at + 2] if at + 2 < len(looks) else None
         self._jumps.append(
             {
                 "time_s": looks[at + 1].time_s,
                 "step": float(np.abs(_apart(before[0], after[0])).mean()),
                 "colour_step": float(np.abs(_apart(before[1:], after[1:])).sum(axis=0).mean()),
                 "beside": max((step for k, step in enumerate(steps) if k != at), default=0.0),
+                "earlier": earlier.planes[0].tobytes() if earlier else None,
                 "before": before[0].tobytes(),
                 "after": after[0].tobytes(),
+                "later": later.planes[0].tobytes() if later else None,
             }
         )
+        self._unfinished = self._jumps[-1] if later is None else None
 
     def _look(self, time_s: float, frame: Any) -> _Look:
         if self._size is None:

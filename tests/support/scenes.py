@@ -110,6 +110,7 @@ class Scene:
     things: tuple[Thing, ...] = ()
     words: tuple[Words, ...] = ()
     light: tuple[float, float] = (1.0, 1.0)  # gain at its start and end
+    lamps: tuple[tuple[float, float], ...] = ()  # from a time on, another gain: a lamp that is switched
     flashes_s: tuple[float, ...] = ()  # from the start of the scene; each two pictures of white
     enter: Literal["cut", "fade", "dissolve"] = "cut"
     leave: Literal["cut", "fade"] = "cut"
@@ -226,6 +227,7 @@ def _picture(scene: Scene, time_s: float, k: int, count: int) -> Array:
     for thing in scene.things:
         _draw(picture, thing, time_s)
     gain = scene.light[0] + (scene.light[1] - scene.light[0]) * k / max(1, count - 1)
+    gain *= next((g for at_s, g in reversed(scene.lamps) if time_s >= at_s), 1.0)
     if gain != 1.0:
         picture = np.clip(picture * gain, 0, 255).astype(np.uint8)
     for words in scene.words:
