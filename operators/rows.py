@@ -58,10 +58,12 @@ DECODE_FACTS = pa.struct(
     [
         pa.field("backend", pa.string()),
         pa.field("attempts", pa.int32()),  # (outside content)
-        pa.field("decoded_s", pa.float64()),  # seconds of the segment's own span that decoded
+        pa.field("expected_s", pa.float64()),  # seconds of the segment's own span
+        pa.field("decoded_s", pa.float64()),  # seconds of it that decoded
         pa.field("missing", pa.list_(SPAN)),  # stretches of its own span that did not
         pa.field("damaged_packets", pa.int64()),
         pa.field("pictures_decoded", pa.int64()),
+        pa.field("bytes_fetched", pa.int64()),  # (outside content) over the network; 0 for a local file
     ]
 )
 

@@ -121,6 +121,7 @@ class Decode(Isolated):
                     "attempts": attempts,
                     "damaged_packets": result["damaged_packets"],
                     "pictures_decoded": result["pictures_decoded"],
+                    "bytes_fetched": result["bytes_fetched"],
                 }
                 if decode["decoded_s"] <= 0:
                     raise ItemError(
@@ -185,4 +186,4 @@ class Decode(Isolated):
             else:
                 missing.append({"start_s": cell.start_s, "end_s": cell.end_s})
         lost_s = sum(span["end_s"] - span["start_s"] for span in missing)
-        return {"decoded_s": max(0.0, own.seconds - lost_s), "missing": missing}
+        return {"expected_s": own.seconds, "decoded_s": max(0.0, own.seconds - lost_s), "missing": missing}

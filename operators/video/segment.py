@@ -66,6 +66,7 @@ def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
         damaged_packets: of the own span alone, so that segments can be summed.
         pictures_decoded: how many the decoder produced.
         ended_s: where the last picture ended, if the input ended too early; else None.
+        bytes_fetched: what crossed the network for it; 0 for a local file.
 
     Raises:
         ItemError: the input cannot be read, or its pictures do not fit `max_bytes`.
@@ -79,6 +80,7 @@ def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
             source.check()  # a read that failed is storage's error, whatever the decoder made of it
             raise
         source.check()
+    found["bytes_fetched"] = source.bytes_fetched
     pictures, signals = found["pictures"], found["signals"]
     room = request.max_bytes - _signals_bytes(signals)
     jpegs = fit([picture["jpeg"] for picture in pictures], room, request.jpeg_quality)
@@ -195,12 +197,11 @@ class _Pass:
         with closing(self._open()) as decoder:
             # no step: the picture that is on screen, not the next one, which may lie behind the cut
             self._take(decoder, {time_s: [time_s] for time_s in sorted([*behind, *alone])}, 0.0)
-            decoded: int = decoder.pictures_decoded
-        return decoded
+            return decoder.pictures_decoded
 
 
 def _signals_bytes(signals: dict[str, Any] | None) -> int:
     if not signals:
         return 0
-    jumps = len(signals["jumps"]) * (4 * signals["height_px"] * signals["width_px"] + 40)
-    return len(signals["luma"]) + 8 * len(signals["times_s"]) + jumps
+    jumps: int = len(signals["jumps"]) * (4 * signals["height_px"] * signals["width_px"] + 40)
+    return jumps + len(signals["luma"]) + 8 * len(signals["times_s"])

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from operators.base import ItemError
-from operators.storage import open_binary
 from operators.video.progress import PROGRESS
+from operators.video.ranged import RangedFile
 
 _BUFFER_BYTES = 256 * 1024  # PyAV's default of 32 KiB makes a call into Python for every second packet of HD video
 _COPY_BYTES = 8 * 2**20
@@ -48,6 +48,9 @@ class Source:
 
     Args:
         uri: a local path, a `file://` URI, or anything that fsspec opens (`s3://`, `https://`, `memory://`, …).
+
+    Attributes:
+        bytes_fetched: what crossed the network, complete once it is closed.
     """
 
     def __init__(self, uri: str) -> None:
@@ -56,6 +59,8 @@ class Source:
         self._remote: WatchedFile | None = None
         self._container: Any = None
         self._copy: Any = None
+        self.bytes_fetched = 0
+        self._error: ItemError | None = None
 
     def open(self) -> Any:
         """A new `av.container.InputContainer`; the one from before is closed.
@@ -83,6 +88,8 @@ class Source:
             self.check()
             reason = self._why_not() or f"not a video that FFmpeg can read ({_plain(error)})"
             raise ItemError("undecodable", f"{self.uri} is {reason}") from error
+        if self._remote is not None:
+            self._remote.opened()
         if self._container.format.name in _PLAYLISTS:
             name = self._container.format.name
             self.close()
@@ -93,8 +100,9 @@ class Source:
 
     def check(self) -> None:
         """Raise what storage said, if the reading rather than the decoding failed."""
-        if self._remote is not None and self._remote.error is not None:
-            raise self._remote.error
+        error = self._error or (self._remote.error if self._remote is not None else None)
+        if error is not None:
+            raise error
 
     @property
     def unplaced_damage(self) -> int:
@@ -115,6 +123,7 @@ class Source:
             with contextlib.closing(remote):
                 while piece := remote.read(_COPY_BYTES):
                     copy.write(piece)
+            self.bytes_fetched += remote.bytes_fetched
             copy.flush()
             self._copy = copy
         return f"/dev/fd/{self._copy.fileno()}", (self._copy.fileno(),)
@@ -132,6 +141,8 @@ class Source:
             self._container.close()
             self._container = None
         if self._remote is not None:
+            self.bytes_fetched += self._remote.bytes_fetched
+            self._error = self._error or self._remote.error
             self._remote.close()
             self._remote = None
 
@@ -169,13 +180,21 @@ class WatchedFile(io.RawIOBase):
         self.error: ItemError | None = None
         try:
             with PROGRESS.waiting():
-                self._file = open_binary(uri)
-                self.size_bytes = int(self._file.seek(0, io.SEEK_END))
-                self._file.seek(0)
+                self._file = RangedFile(uri)
+                self.size_bytes = self._file.size_bytes
         except Exception as error:
             raise _storage_error(uri, error) from error
         if self.size_bytes == 0:
             raise _empty(uri)
+
+    @property
+    def bytes_fetched(self) -> int:
+        """What crossed the network so far."""
+        return self._file.bytes_fetched
+
+    def opened(self) -> None:
+        """The container is open."""
+        self._file.opened()
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; the watchdog knows that this waits for storage."""
@@ -233,7 +252,7 @@ def _storage_error(uri: str, error: Exception) -> ItemError:
         return error
     if isinstance(error, FileNotFoundError):
         return ItemError("unreadable", f"{uri} does not exist")
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):  # as Arrow puts it
         return ItemError("unreadable", f"{uri} may not be read: permission denied")
     if isinstance(error, ImportError | ValueError):  # fsspec: no such protocol, or its package is not installed
         return ItemError("unreadable", f"{uri} cannot be opened: {error}")

@@ -64,6 +64,7 @@ def render(
     size: tuple[int, int] = SIZE,
     sound_s: float = 0.0,
     aspect: Fraction | None = None,
+    noise: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> list[float]:
     """Write a clip and return the pts in seconds that each picture was given.
@@ -72,6 +73,7 @@ def render(
         times_s: the time of each picture, for a variable frame rate; else `count` pictures at `fps`.
         turn_deg: clockwise degrees by which a player must turn the stored picture.
         sound_s: seconds of silence as a sound track.
+        noise: deviation of grain in grey levels, the same on every clip: it makes a file as large as film is.
         options: of the container, such as movflags.
     """
     import av
@@ -99,6 +101,9 @@ def render(
         sound: Any = container.add_stream(_sound_codec(path), rate=48_000) if sound_s else None
         for index, time_s in enumerate(pts_s):
             upright = picture(index, size)
+            if noise:
+                grain = np.random.default_rng(index).normal(0, noise, (*upright.shape[:2], 1))
+                upright = np.clip(upright + grain, 0, 255).astype(np.uint8)
             pixels = np.ascontiguousarray(np.rot90(upright, turn_deg // 90))
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = round(time_s / tick), tick
@@ -115,6 +120,25 @@ def render_sound(path: Path, seconds: float = 1.0) -> None:
 
     with av.open(str(path), "w") as container:
         _silence(container, container.add_stream(_sound_codec(path), rate=48_000), seconds)
+
+
+def join(part: Path, whole: Path, times: int) -> None:
+    """One clip `times` times in a row, its packets as they are, the index in front."""
+    import av
+
+    with av.open(str(part)) as source, av.open(str(whole), "w", options={"movflags": "faststart"}) as target:
+        stream: Any = source.streams.video[0]
+        copy: Any = target.add_stream_from_template(stream)
+        packets = [p for p in source.demux(stream) if p.size]
+        length = round(len(packets) / stream.average_rate / stream.time_base)
+        for k in range(times):
+            for packet in packets:
+                again = av.Packet(bytes(packet))
+                again.pts, again.dts = packet.pts + k * length, packet.dts + k * length
+                again.time_base, again.duration = packet.time_base, packet.duration
+                again.is_keyframe = packet.is_keyframe
+                again.stream = copy
+                target.mux(again)
 
 
 def cut_short(path: Path, target: Path, fraction: float) -> None:

@@ -38,10 +38,12 @@ def test_a_segment_row_gains_pictures_signals_and_the_truth_about_them(tmp_path:
     assert found["decode"] == {
         "backend": "pyav",
         "attempts": 1,
-        "decoded_s": 5.0,  # of the own span alone
+        "expected_s": 5.0,  # of the own span alone
+        "decoded_s": 5.0,
         "missing": [],
         "damaged_packets": 0,
         "pictures_decoded": found["decode"]["pictures_decoded"],
+        "bytes_fetched": 0,
     }
     for column, shape in (("pictures", pa.list_(PICTURE)), ("signals", SIGNALS), ("decode", DECODE_FACTS)):
         assert pa.array([found[column]], type=shape).to_pylist() == [found[column]]

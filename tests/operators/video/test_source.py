@@ -109,7 +109,7 @@ def test_a_read_that_fails_is_storages_error(tmp_path: Path, monkeypatch: pytest
         file.write(path.read_bytes())
     with Source(uri) as source:
         container = source.open()
-        monkeypatch.setattr(source._remote, "_file", _Broken())
+        monkeypatch.setattr(source._remote._file, "_file", _Broken())
         with pytest.raises(OSError, match="connection reset"):
             list(container.decode(video=0))
         with pytest.raises(ItemError, match="connection reset") as caught:
@@ -128,7 +128,7 @@ def test_storage_that_fails_on_the_way_fails_the_whole_segment(tmp_path: Path, m
 
     def fails_later(self: WatchedFile, uri: str) -> None:
         opened(self, uri)
-        self._file = _FailsAfter(self._file, 600_000)
+        self._file._file = _FailsAfter(self._file._file, 600_000)
 
     monkeypatch.setattr(WatchedFile, "__init__", fails_later)
     with pytest.raises(ItemError, match="connection reset") as caught:
