@@ -14,7 +14,7 @@ else
 VLLM := no-vllm
 endif
 
-.PHONY: demo test check pytest setup setup-dev vllm-cpu no-vllm clean
+.PHONY: demo test check pytest fuzz setup setup-dev vllm-cpu no-vllm clean
 .NOTPARALLEL:  # two pips at once in one environment break it
 
 demo: $(DEMO)/videos/.done
@@ -38,6 +38,10 @@ check: setup-dev
 
 pytest: setup-dev
 	$(BIN)/python -m pytest
+
+# Two thousand broken files through the decoder; `make pytest` takes two hundred
+fuzz: setup-dev
+	$(BIN)/python -m tests.support.fuzz --count 2000
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev

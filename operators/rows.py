@@ -24,7 +24,21 @@ PICTURE = pa.struct(
     [
         pa.field("time_s", pa.float64()),  # the grid time that was asked for
         pa.field("pts_s", pa.float64()),  # of the picture that is shown then
+        pa.field("until_s", pa.float64()),  # it stands for [time_s, until_s); null: for its grid cell
         pa.field("jpeg", pa.binary()),  # quality 90, RGB, upright
+    ]
+)
+
+JUMP = pa.struct(
+    [
+        pa.field("time_s", pa.float64()),  # of the first picture after it, exactly
+        pa.field("step", pa.float64()),  # mean absolute difference of luma, grey levels
+        pa.field("colour_step", pa.float64()),  # the same of the two colour planes, summed
+        pa.field("beside", pa.float64()),  # the next largest step between the same two thumbnails
+        pa.field("earlier", pa.binary()),  # luma of the two pictures before it, as `luma`; null: there is none
+        pa.field("before", pa.binary()),
+        pa.field("after", pa.binary()),  # and of the two after it
+        pa.field("later", pa.binary()),
     ]
 )
 
@@ -34,6 +48,7 @@ SIGNALS = pa.struct(
         pa.field("height_px", pa.int32()),
         pa.field("width_px", pa.int32()),
         pa.field("luma", pa.binary()),  # n x height x width uint8, row major
+        pa.field("jumps", pa.list_(JUMP)),  # the largest step between thumbnails that differ much
     ]
 )
 
@@ -43,10 +58,12 @@ DECODE_FACTS = pa.struct(
     [
         pa.field("backend", pa.string()),
         pa.field("attempts", pa.int32()),  # (outside content)
-        pa.field("decoded_s", pa.float64()),  # seconds of the segment's own span that decoded
+        pa.field("expected_s", pa.float64()),  # seconds of the segment's own span
+        pa.field("decoded_s", pa.float64()),  # seconds of it that decoded
         pa.field("missing", pa.list_(SPAN)),  # stretches of its own span that did not
         pa.field("damaged_packets", pa.int64()),
         pa.field("pictures_decoded", pa.int64()),
+        pa.field("bytes_fetched", pa.int64()),  # (outside content) over the network; 0 for a local file
     ]
 )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.config_file import load_config
     from pipeline.errors import RunFailed, UsageError
+    from pipeline.look import Frame, Look, frames, probe
     from pipeline.output import Output
     from pipeline.selection import Selection
 
@@ -26,11 +27,27 @@ _WHERE = {
     "Config": "pipeline.config",
     "load_config": "pipeline.config_file",
     **dict.fromkeys(("RunFailed", "UsageError"), "pipeline.errors"),
+    **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.look"),
     "Output": "pipeline.output",
     "Selection": "pipeline.selection",
 }
 
-__all__ = ["Config", "Output", "Result", "RunFailed", "Selection", "UsageError", "load_config", "open", "plan", "run"]
+__all__ = [
+    "Config",
+    "Frame",
+    "Look",
+    "Output",
+    "Result",
+    "RunFailed",
+    "Selection",
+    "UsageError",
+    "frames",
+    "load_config",
+    "open",
+    "plan",
+    "probe",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -272,6 +272,37 @@ def compact(out: str) -> int:
     return int(compact_command(out=out))
 
 
+@cli.command()
+@click.argument("video", metavar="VIDEO")
+@_options(
+    click.option("--at", metavar="S,S,…", help="Times in seconds from the first picture, as in --at 0.5,3,7.25."),
+    click.option("--every", metavar="S", type=click.FloatRange(min=0, min_open=True), help="One every S seconds."),
+    click.option("--count", metavar="N", type=click.IntRange(min=1), help="N, evenly spaced."),
+    click.option("--size", metavar="PX", type=click.IntRange(min=1), help="Short side in pixels.  [default: as it is]"),
+    click.option("-o", "--out", metavar="DIR", required=True, help="Folder for the PNG files."),
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a frame."),
+)
+def frames(video: str, **options: Any) -> int:
+    """Write the pictures that are on screen at some times of VIDEO, exact in every format."""
+    from pipeline.look import frames_command
+
+    return int(frames_command(video=video, **options))
+
+
+@cli.command()
+@click.argument("video", metavar="VIDEO")
+@_options(
+    _json,
+    click.option("--quick", is_flag=True, help="Leave out the cuts, for which all of VIDEO is decoded."),
+    click.option("--strip", metavar="FILE", help="Write a strip of thumbnails to this PNG file."),
+)
+def probe(video: str, **options: Any) -> int:
+    """Say what VIDEO is: its facts, its keyframes, its cuts."""
+    from pipeline.look import probe_command
+
+    return int(probe_command(video=video, **options))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors go to stderr, one line each."""
     state: dict[str, bool] = {}

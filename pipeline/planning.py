@@ -119,7 +119,7 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        fps = self.config.decode.fps
+        fps = self.config.decode.grid_fps
         return sum(len(frame_times(Span(0.0, v.grid.duration_s), fps)) for v in self.videos)
 
     def table(self) -> pa.Table:

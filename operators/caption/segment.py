@@ -66,7 +66,7 @@ class SegmentWork:
         for k, picture in enumerate(own):
             if k and picture.pts_s == own[k - 1].pts_s:
                 continue
-            span = Span(picture.time_s, min(picture.time_s + cell_s, self.segment.end_s))
+            span = Span(picture.time_s, min(picture.until_s or picture.time_s + cell_s, self.segment.end_s))
             request = Request(
                 kind="frame",
                 start_s=span.start_s,
@@ -138,7 +138,7 @@ class SegmentWork:
         """How to ask for window `k`: first with all there is, then with less and less, down to one picture."""
         span = self.grid.window(k)
         facts = self._facts(span)
-        pictures = tuple(p for p in self.pictures if span.start_s <= p.time_s < span.end_s)
+        pictures = tuple(p for p in self.pictures if _stands_in(p, span))
         lines = [line.text for line in facts.subtitles or ()] if facts else []
         measured = (
             evidence(replace(facts, subtitles=None), span)
@@ -172,6 +172,13 @@ class SegmentWork:
             )
 
         return request
+
+
+def _stands_in(picture: Picture, span: Span) -> bool:
+    """Whether a picture is of `span`: taken in it, or the last new one before it and still on screen."""
+    return span.start_s <= picture.time_s < span.end_s or (
+        picture.time_s < span.start_s < (picture.until_s or picture.time_s) - 1e-6
+    )
 
 
 def columns(answer: Answer) -> Row:

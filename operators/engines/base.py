@@ -27,11 +27,13 @@ class Picture:
         time_s: seconds from the first presented picture at which it is seen.
         pts_s: the container's presentation time in seconds.
         jpeg: JPEG bytes at the size that was asked for.
+        until_s: up to when it stands for what is on screen; None where it stands for its grid cell.
     """
 
     time_s: float
     pts_s: float
     jpeg: bytes
+    until_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ class Measure(Operator):
     """
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"pictures", "signals", "subtitles_uri", "decode_start_s", "decode_end_s"}
@@ -115,8 +115,8 @@ class _Segment:
         thumbs = read_signals(self.row["signals"])
         if thumbs is None or min(thumbs.luma.shape[1:]) < _SMALLEST_PX:
             return None
-        keep = (thumbs.times_s >= self.start_s) & (thumbs.times_s < self.end_s)
-        return Thumbs(thumbs.times_s[keep], thumbs.luma[keep]) if keep.sum() >= 2 else None
+        thumbs = thumbs.between(self.start_s, self.end_s)
+        return thumbs if len(thumbs) >= 2 else None
 
     def _spans(self, facts: Facts) -> list[tuple[float, float]]:
         cell = self.config.cell_s

@@ -1,4 +1,4 @@
-"""Where shots change: hard cuts, dissolves, fades to and from black.
+"""Where shots change: hard cuts (`operators.measure.cuts`), dissolves, fades to and from black.
 
 Precision first: a caption that speaks of a cut that is not there is worse than one that is silent. All thresholds are
 in grey levels (0 to 255) of thumbnails about 64 px wide, in which an area of the picture has become one pixel, so that
@@ -12,21 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from operators.measure.cuts import alike, find_cuts, is_black
 from operators.measure.facts import Transition
 from operators.measure.flow import Pairs
 from operators.measure.signals import FloatArray, Thumbs
 
-_BLACK = 20.0  # 98th percentile of luma, 0 to 255: compression lifts black, and some files have it at 16
-_RELATIVE = 0.5  # a cut leaves half the picture's deviation unexplained by any movement
-_ALIKE = 0.62  # and the best that movement can make of the old picture hardly resembles the new one
-_CUT = 8.0
-_LEAP = 1.8  # times the usual change of the second and a half around: fast or chaotic motion is its own norm
-_CALM_LEAP = 12.0  # so far above the usual, shots that resemble each other are told apart as well
-_LEAP_RELATIVE = 0.3
-_LEAP_ALIKE = 0.85
-_QUIET_CUT = 4.0  # a change of slides: small in luma, but out of complete rest
-_QUIET_LEAP = 10.0
-_FLASH = 3  # thumbnails that a flash or a hand before the lens may last: about 0.4 s at 8 fps
 _DISSOLVE_MIX = 0.3  # largest part of a dissolve's middle that is no mixture of its two ends
 _DISSOLVE_CHANGE = 18.0
 _DISSOLVE_AREA = 0.6  # of the picture: a title that fades in over a shot mixes as well
@@ -34,8 +24,7 @@ _DISSOLVE_AREA = 0.6  # of the picture: a title that fades in over a shot mixes 
 
 def black_runs(thumbs: Thumbs) -> list[tuple[int, int]]:
     """Runs `[first, end)` of black thumbnails."""
-    high = np.percentile(thumbs.luma.reshape(len(thumbs), -1), 98, axis=1)
-    return runs(high < _BLACK)
+    return runs([is_black(picture) for picture in thumbs.luma])
 
 
 def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transition]:
@@ -48,13 +37,9 @@ def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transit
     ]
     fades = [*_fades(thumbs, black, pairs)]
     found += fades
-    dark = np.zeros(len(thumbs), bool)
-    for a, b in black:
-        dark[a:b] = True
     fading = [(f.start_s, f.end_s) for f in fades]
-    for i in _cuts(thumbs, pairs):
-        moment = float(times[i + 1])
-        if not (dark[i] or dark[i + 1]) and not any(a < moment <= b for a, b in fading):
+    for moment in find_cuts(thumbs):
+        if not any(a < moment <= b for a, b in fading):
             found.append(Transition(kind="cut", start_s=moment, end_s=moment))
     taken = [(t.start_s, t.end_s) for t in found]
     for a, b in _dissolves(thumbs):
@@ -62,94 +47,6 @@ def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transit
         if not any(low <= end and high >= start for low, high in taken):
             found.append(Transition(kind="dissolve", start_s=start, end_s=end))
     return sorted(found, key=lambda t: (t.start_s, t.end_s, t.kind))
-
-
-def _cuts(thumbs: Thumbs, pairs: Pairs) -> list[int]:
-    change = pairs.warped
-    cuts: list[int] = []
-    for i in range(len(change)):
-        usual = _usual(np.concatenate([change[max(0, i - 6) : i], change[i + 1 : i + 7]]))
-        torn = (
-            change[i] >= _CUT
-            and pairs.relative[i] >= _RELATIVE
-            and pairs.alike[i] <= _ALIKE
-            and change[i] >= _LEAP * usual
-            and _single(change, i)
-        )
-        leapt = (
-            change[i] >= _CUT
-            and pairs.relative[i] >= _LEAP_RELATIVE
-            and pairs.alike[i] <= _LEAP_ALIKE
-            and change[i] >= _CALM_LEAP * max(usual, 0.5)
-            and _single(change, i)
-        )
-        if (torn or leapt or _out_of_rest(thumbs, pairs, i, usual)) and not _comes_back(thumbs, i):
-            cuts.append(i)
-    return [i for k, i in enumerate(cuts) if k == 0 or i - cuts[k - 1] > 1]
-
-
-def _single(change: FloatArray, i: int) -> bool:
-    """A cut is one step between two calmer ones; what passes close by makes two or more in a row.
-
-    A cut into or out of fast movement has one such neighbour, and then the other side must be at rest.
-    """
-    beside = [float(change[k]) for k in (i - 1, i + 1) if 0 <= k < len(change)]
-    if not beside:
-        return True
-    restless = 0.45 if max(beside) <= 0.8 * change[i] else 0.2
-    return bool(min(beside) <= restless * change[i])
-
-
-def _usual(around: FloatArray) -> float:
-    """Median change, repeated pictures left out: a slow source under faster thumbnails moves in jumps."""
-    real = around[around > 0.05]
-    return float(np.median(real)) if len(real) >= 3 else 0.0
-
-
-def _out_of_rest(thumbs: Thumbs, pairs: Pairs, i: int, usual: float) -> bool:
-    """A still picture gives way to another still picture in one step, over much of its area."""
-    change = pairs.plain
-    if change[i] < _QUIET_CUT or min(change[i], pairs.warped[i]) < _QUIET_LEAP * max(usual, 0.25):
-        return False
-    beside = np.concatenate([change[max(0, i - 8) : i], change[i + 1 : i + 9]])
-    if len(beside) < 4 or beside.max() > change[i] / 8:
-        return False
-    step = thumbs.luma[i + 1].astype(np.float32) - thumbs.luma[i].astype(np.float32)
-    # a lamp that is switched on changes all by one gain and bends no edge
-    return float((np.abs(step) > 6).mean()) > 0.2 and _alike(thumbs.luma[i], thumbs.luma[i + 1]) < 0.96
-
-
-def _comes_back(thumbs: Thumbs, i: int) -> bool:
-    """Whether the picture before pair `i` is seen again right after: a flash, a passing object, a damaged picture."""
-    before = [thumbs.luma[k] for k in range(max(0, i - 1), i + 1)]
-    after = [thumbs.luma[k] for k in range(i + 2, min(len(thumbs), i + 2 + _FLASH))]
-    step = _alike(thumbs.luma[i], thumbs.luma[i + 1])
-    best = max((_alike_moved(a, b) for a in before[-1:] for b in after), default=-1.0)
-    if best > 0.75 and best > step + 0.2:
-        return True
-    # the flash itself: what follows pair i is what stood before the picture in front of it
-    earlier = [thumbs.luma[k] for k in range(max(0, i - _FLASH), i)]
-    best = max((_alike_moved(a, thumbs.luma[i + 1]) for a in earlier), default=-1.0)
-    return best > 0.75 and best > step + 0.2
-
-
-def _alike(a: Any, b: Any) -> float:
-    """Correlation of two thumbnails, -1 to 1; 1 for two plain ones of like luma."""
-    x, y = a.astype(np.float32), b.astype(np.float32)
-    x, y = x - x.mean(), y - y.mean()
-    power = float((x * x).sum() * (y * y).sum())
-    if power < 1e4:
-        return 1.0 if abs(float(a.mean()) - float(b.mean())) < 8 else 0.0
-    return float((x * y).sum()) / float(np.sqrt(power))
-
-
-def _alike_moved(a: Any, b: Any) -> float:
-    """As `_alike`, the best over small shifts of one against the other."""
-    height, width = a.shape
-    my, mx = height // 8, width // 8
-    core = a[my : height - my, mx : width - mx]
-    shifts = [(dy, dx) for dy in (-my, -my // 2, 0, my // 2, my) for dx in (-mx, -mx // 2, 0, mx // 2, mx)]
-    return max(_alike(core, b[my + dy : height - my + dy, mx + dx : width - mx + dx]) for dy, dx in shifts)
 
 
 def _fades(thumbs: Thumbs, black: list[tuple[int, int]], pairs: Pairs) -> list[Transition]:
@@ -199,7 +96,7 @@ def _dissolves(thumbs: Thumbs) -> list[tuple[int, int]]:
         # nearly all spans end in the picture that they began with: one look at all of them spares the fits
         for a in np.flatnonzero((x[length:] - x[:-length]).std(axis=1) >= _DISSOLVE_CHANGE).tolist():
             score = _mixture(x[a : a + length + 1])
-            if score is not None and _alike(thumbs.luma[a], thumbs.luma[a + length]) < 0.6:
+            if score is not None and alike(thumbs.luma[a], thumbs.luma[a + length]) < 0.6:
                 found.append((score, a, a + length))
     chosen: list[tuple[int, int]] = []
     for _, a, b in sorted(found, key=lambda f: (f[0] - 0.02 * (f[2] - f[1]), f[1])):

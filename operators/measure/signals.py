@@ -15,16 +15,49 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Jump:
+    """The largest step between two thumbnails that differ much; see `operators.rows.JUMP`.
+
+    Attributes:
+        time_s: of the first picture after it.
+        step, colour_step, beside: grey levels.
+        before, after: luma of the pictures on both sides, uint8, shape (height_px, width_px).
+        earlier, later: of those beside them, outwards; None where there is none.
+    """
+
+    time_s: float
+    step: float
+    colour_step: float
+    beside: float
+    before: npt.NDArray[np.uint8]
+    after: npt.NDArray[np.uint8]
+    earlier: npt.NDArray[np.uint8] | None
+    later: npt.NDArray[np.uint8] | None
+
+    @property
+    def sides(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        return self.before, self.after
+
+
+@dataclass(frozen=True)
 class Thumbs:
     """Thumbnails in order of time.
 
     Attributes:
         times_s: float64, shape (n,), rising.
         luma: uint8, shape (n, height_px, width_px).
+        jumps: in order of time.
     """
 
     times_s: npt.NDArray[np.float64]
     luma: npt.NDArray[np.uint8]
+    jumps: tuple[Jump, ...] = ()
+
+    def between(self, start_s: float, end_s: float) -> Thumbs:
+        """Those of `[start_s, end_s)`, and the jumps between them."""
+        keep = (self.times_s >= start_s) & (self.times_s < end_s)
+        first = self.times_s[keep][0] if keep.any() else end_s
+        return Thumbs(self.times_s[keep], self.luma[keep], tuple(j for j in self.jumps if first < j.time_s < end_s))
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -58,4 +91,21 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
             f"{shape[0] * shape[1] * shape[2]}",
         )
     order = np.argsort(times, kind="stable")
-    return Thumbs(times[order], raw.reshape(shape)[order])
+
+    def picture(data: Any) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(data, np.uint8).reshape(shape[1:])
+
+    jumps = [
+        Jump(
+            time_s=float(j["time_s"]),
+            step=float(j["step"]),
+            colour_step=float(j["colour_step"]),
+            beside=float(j["beside"]),
+            before=picture(j["before"]),
+            after=picture(j["after"]),
+            earlier=picture(j["earlier"]) if j["earlier"] is not None else None,
+            later=picture(j["later"]) if j["later"] is not None else None,
+        )
+        for j in signals["jumps"] or ()
+    ]
+    return Thumbs(times[order], raw.reshape(shape)[order], tuple(sorted(jumps, key=lambda j: j.time_s)))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from operators.base import Row
 from operators.fingerprint import digest
 
-OUTSIDE = frozenset({"content_hash", "run_id", "host", "timings", "attempts", "usage"})
+OUTSIDE = frozenset({"content_hash", "run_id", "host", "timings", "attempts", "usage", "bytes_fetched"})
 """Columns and struct fields, at any depth, that say how an output came about rather than what it is."""
 
 

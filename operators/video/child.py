@@ -4,7 +4,8 @@ It takes jobs from its parent over the socket FD, one at a time: `("package.modu
 a job runs, a thread of its own reports every quarter of a second how far it is, so that the parent can tell a decoder
 that hangs from one that waits for storage. It is lean on purpose (no Ray, no model): it may be killed at any moment.
 
-To the parent: `("beat", steps, waited_s or None)`, then `("done", result)` or `("failed", ItemError)`.
+To the parent: `("beat", steps, waited_s or None, pid of a helping program or None)`, then `("done", parcel)` or
+`("failed", ItemError)`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from operators.base import ItemError
+from operators.video.parcels import pack, send_descriptor
 from operators.video.progress import PROGRESS
 
 BEAT_S = 0.25
@@ -31,6 +33,7 @@ _PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 def main(fd: int, parent_pid: int) -> None:
     """Serve jobs until the parent closes the socket or dies."""
     _die_with(parent_pid)
+    _die_first()
     faulthandler.enable()  # a crash in native code leaves its Python stack in the worker's log
     connection = Connection(fd)
     sending = threading.Lock()
@@ -45,9 +48,15 @@ def main(fd: int, parent_pid: int) -> None:
         answer = _run(job, arguments)
         finished.set()
         beat.join()
+        file: int | None = None
+        if answer[0] == "done":
+            parcel, file = pack(answer[1])
+            answer = ("done", parcel)
         try:
             with sending:
                 connection.send(answer)
+                if file is not None:
+                    send_descriptor(connection, file)
         except OSError:
             return
 
@@ -70,7 +79,7 @@ def _report(connection: Connection[Any, Any], sending: threading.Lock, finished:
     while not finished.wait(BEAT_S):
         try:
             with sending:
-                connection.send(("beat", PROGRESS.steps, PROGRESS.waited_s()))
+                connection.send(("beat", PROGRESS.steps, PROGRESS.waited_s(), PROGRESS.helper_pid))
         except OSError:
             os._exit(1)  # the parent is gone, and native code may never return
 
@@ -84,6 +93,15 @@ def _die_with(parent_pid: int) -> None:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(0)  # it died before the request reached the kernel
+
+
+def _die_first() -> None:
+    """Short of memory, the kernel takes this process and not its parent; and a crash writes no core of gigabytes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -17,8 +17,11 @@ from pydantic import Field
 from operators.base import Apply, ItemError, Row
 from operators.grid import Span, frame_times
 from operators.rows import MAX_ROW_BYTES
+from operators.video.backends import LAST_RESORTS, Backend
 from operators.video.isolation import Try
 from operators.video.limits import Isolated
+from operators.video.segment import Policy, SegmentRequest
+from operators.video.size import Size
 
 _JOB = "operators.video.segment:decode_segment"
 _ROOM_BYTES = MAX_ROW_BYTES - 256 * 1024  # for the other columns of the row
@@ -29,12 +32,12 @@ _SLIVER_S = 1e-3  # shorter stretches come from rounding, not from damage
 class Decode(Isolated):
     """Adds `pictures`, `signals` and `decode` (shapes in `operators.rows`) to a segment row.
 
-    Pictures lie on the grid k / `fps` of the whole video, over `[decode_start_s, decode_end_s)`. `decode` tells of the
-    segment's own span only, so that segments can be summed.
+    Pictures lie on one grid of the whole video, over `[decode_start_s, decode_end_s)`; what `sampling` makes of it is
+    said there. `decode` tells of the segment's own span only, so that segments can be summed.
     """
 
     name: ClassVar[str] = "decode"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
@@ -42,16 +45,43 @@ class Decode(Isolated):
     writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode"})
 
     backend: Annotated[
-        Literal["pyav", "decord"],
-        Field(description="pyav: exact everywhere; decord: wrong pictures on AVI, MPEG-TS and edit lists, no AV1"),
+        Literal["pyav", "decord", "torchcodec", "ffmpeg"],
+        Field(description="what decodes: pyav is exact everywhere; docs/decode.md tells where the others are not"),
     ] = "pyav"
     fps: Annotated[
         float, Field(gt=0, le=60, description="pictures a second for the captioner; 1 is LongCaption-Agent's")
     ] = 1.0
+    sampling: Annotated[
+        Policy,
+        Field(
+            description="which pictures: fps, on the grid of fps; count, so many a window; keyframes, each time moved "
+            "to a keyframe near it; shots, the grid and at least one a shot; changes, the grid less near-duplicates"
+        ),
+    ] = "fps"
+    window_pictures: Annotated[
+        int, Field(ge=1, le=600, description="pictures a window, evenly spaced, with sampling: count")
+    ] = 8
+    window_s: Annotated[
+        float, Field(gt=0, description="length of a window in s, with sampling: count; equal to caption.window_s")
+    ] = 10.0
+    keyframe_tolerance_s: Annotated[
+        float, Field(ge=0, description="how far a grid time may move to a keyframe in s, with sampling: keyframes")
+    ] = 0.5
+    similarity: Annotated[
+        float,
+        Field(gt=0, le=1, description="SSIM of thumbnails from which a picture is left out, with sampling: changes"),
+    ] = 0.95
     short_side_px: Annotated[
         int,
         Field(ge=16, le=4320, description="short side of a picture in pixels, never enlarged; 336 suits most models"),
     ] = 336
+    max_pixels: Annotated[
+        int | None, Field(ge=256, description="most pixels of a picture, the model's budget; null: no limit")
+    ] = None
+    multiple_px: Annotated[
+        int,
+        Field(ge=1, le=256, description="sides of a picture are multiples of this, the model's patch: 14, 28 or 32"),
+    ] = 1
     signals_fps: Annotated[
         float,
         Field(
@@ -64,9 +94,20 @@ class Decode(Isolated):
         int, Field(ge=30, le=100, description="JPEG quality of a picture; 90 is where captions stop changing")
     ] = 90
 
+    def __post_init__(self) -> None:
+        if self.sampling == "shots" and not self.signals_fps:
+            raise ValueError("sampling is shots and signals_fps is 0; shots are found in signals: set it to 8")
+
+    @property
+    def grid_fps(self) -> float:
+        """Pictures a second of the grid that all segments of all videos share."""
+        return self.window_pictures / self.window_s if self.sampling == "count" else self.fps
+
     @contextmanager
     def open(self) -> Iterator[Apply]:
         """Yields the function that decodes a segment row.
+
+        The bytes in `pictures` and `signals` are views of memory that the decoding process shared.
 
         It raises `ItemError`: unreadable, undecodable (no picture of the segment's own span), storage, timeout, crash
         or out_of_memory.
@@ -75,11 +116,12 @@ class Decode(Isolated):
 
             def apply(row: Row) -> Row:
                 result, backend, attempts = child.run_first(self._tries(row))
-                decode = self._facts(row, result["pictures"], result["ended_s"]) | {
+                decode = self._facts(row, set(result["had"]), result["ended_s"]) | {
                     "backend": backend,
                     "attempts": attempts,
                     "damaged_packets": result["damaged_packets"],
                     "pictures_decoded": result["pictures_decoded"],
+                    "bytes_fetched": result["bytes_fetched"],
                 }
                 if decode["decoded_s"] <= 0:
                     raise ItemError(
@@ -96,40 +138,43 @@ class Decode(Isolated):
 
     def _tries(self, row: Row) -> list[Try]:
         """Twice the wanted back end, each time in a fresh process, then down the chain."""
-        span = Span(row["decode_start_s"], row["decode_end_s"])
-        job = {
-            "uri": row["uri"],
-            "times_s": self._times(row),
-            "step_s": 1 / self.fps,
-            "start_s": span.start_s,
-            "end_s": span.end_s,
-            "own_start_s": row["start_s"],
-            "own_end_s": row["end_s"],
-            "first_pts_s": row["first_pts_s"],
-            "short_side_px": self.short_side_px,
-            "jpeg_quality": self.jpeg_quality,
-            "signals_fps": self.signals_fps,
-            "max_bytes": _ROOM_BYTES,
-        }
-        chain = ["decord", "decord"] if self.backend == "decord" else []
-        return [(backend, _JOB, job | {"backend": backend}) for backend in [*chain, "pyav", "pyav", "pyav-sequential"]]
+        request = SegmentRequest(
+            uri=row["uri"],
+            backend=self.backend,
+            first_pts_s=row["first_pts_s"],
+            start_s=row["decode_start_s"],
+            end_s=row["decode_end_s"],
+            own_start_s=row["start_s"],
+            own_end_s=row["end_s"],
+            times_s=self._times(row),
+            step_s=1 / self.grid_fps,
+            policy=self.sampling,
+            tolerance_s=self.keyframe_tolerance_s,
+            similarity=self.similarity,
+            size=Size(short_side_px=self.short_side_px, max_pixels=self.max_pixels, multiple_px=self.multiple_px),
+            jpeg_quality=self.jpeg_quality,
+            signals_fps=self.signals_fps,
+            max_bytes=_ROOM_BYTES,
+        )
+        first: list[Backend] = ["pyav"] if self.backend == "pyav" else [self.backend, self.backend, "pyav"]
+        chain: list[Backend] = [*first, "pyav", *LAST_RESORTS]
+        return [(backend, _JOB, {"request": replace(request, backend=backend)}) for backend in chain]
 
     def _times(self, row: Row) -> list[float]:
         """The grid times of the decode span, and the one before it where the span does not start on the grid."""
-        times = frame_times(Span(row["decode_start_s"], row["decode_end_s"]), self.fps)
-        before = math.floor(row["decode_start_s"] * self.fps + 1e-6) / self.fps
+        times = frame_times(Span(row["decode_start_s"], row["decode_end_s"]), self.grid_fps)
+        before = math.floor(row["decode_start_s"] * self.grid_fps + 1e-6) / self.grid_fps
         return times if times and times[0] <= before else [before, *times]
 
-    def _facts(self, row: Row, pictures: list[dict[str, Any]], ended_s: float | None) -> dict[str, Any]:
-        """How much of the own span decoded: the cells `[t, t + 1/fps)` whose picture was had, and the rest.
+    def _facts(self, row: Row, had: set[float], ended_s: float | None) -> dict[str, Any]:
+        """How much of the own span decoded: the cells `[t, t + 1/fps)` of the grid whose picture was had, and the rest.
 
         Where the input ended too early, the last cell counts up to there.
         """
         own = Span(row["start_s"], row["end_s"])
-        had = {p["time_s"] for p in pictures}
         missing: list[dict[str, float]] = []
         for time_s in self._times(row):
-            cell = Span(max(time_s, own.start_s), min(time_s + 1 / self.fps, own.end_s))
+            cell = Span(max(time_s, own.start_s), min(time_s + 1 / self.grid_fps, own.end_s))
             if time_s in had and ended_s is not None:
                 cell = Span(min(max(ended_s, cell.start_s), cell.end_s), cell.end_s)
             elif time_s in had:
@@ -141,4 +186,4 @@ class Decode(Isolated):
             else:
                 missing.append({"start_s": cell.start_s, "end_s": cell.end_s})
         lost_s = sum(span["end_s"] - span["start_s"] for span in missing)
-        return {"decoded_s": max(0.0, own.seconds - lost_s), "missing": missing}
+        return {"expected_s": own.seconds, "decoded_s": max(0.0, own.seconds - lost_s), "missing": missing}

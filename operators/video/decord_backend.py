@@ -7,20 +7,21 @@ signals ask for at full size, so it costs more than the default; it cannot count
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from operators.base import ItemError
+from operators.video.backends import Sample, Watch
 from operators.video.progress import PROGRESS
 from operators.video.reader import pixel_aspect, video_stream
-from operators.video.sampler import Sample, Watch
-from operators.video.source import Source, local_path
+from operators.video.source import Source
 
 _HALF_TICK_S = 1e-4  # decord's times are 32-bit floats: off by up to 60 µs an hour into a video
 
 
-class DecordSampler:
-    """`Sampler`'s interface over `decord.VideoReader`.
+class DecordDecoder:
+    """`Decoder` over `decord.VideoReader`.
 
     Args:
         source: the input; must be one that PyAV can open too, so that what is unreadable is said in the same words.
@@ -39,15 +40,10 @@ class DecordSampler:
             ) from error
         self.aspect = pixel_aspect(video_stream(source.open(), source.uri))
         source.close()
-        path = local_path(source.uri)
+        path, _ = source.local_file()  # given a file object, decord reads all of it into memory
         decord.logging.set_level(decord.logging.QUIET)
         try:
-            if path is None:
-                from operators.video.source import WatchedFile
-
-                self._reader = decord.VideoReader(WatchedFile(source.uri), num_threads=1)
-            else:
-                self._reader = decord.VideoReader(path, num_threads=1)
+            self._reader = decord.VideoReader(path, num_threads=1)
             spans = self._reader.get_frame_timestamp(range(len(self._reader)))
         except (decord.DECORDError, RuntimeError) as error:
             raise _refused(source.uri, error) from error
@@ -60,12 +56,15 @@ class DecordSampler:
         self.missing: list[float] = []
         self.ended_s: float | None = None
 
-    def damaged_packets(self, start_s: float, end_s: float) -> int:  # noqa: ARG002 the sampler's interface
+    def close(self) -> None:
+        """Nothing is left open: the reader goes with this object."""
+
+    def damaged_packets(self, start_s: float, end_s: float) -> int:  # noqa: ARG002 the protocol's
         """0: decord refuses a request with damage instead of counting it."""
         return 0
 
     def sample(self, times_s: Sequence[float], *, step_s: float, watch: Watch | None = None) -> Iterator[Sample]:
-        """As `Sampler.sample`."""
+        """As `Decoder.sample`."""
         wanted: dict[int, list[float]] = {}
         for time_s in sorted(set(times_s)):
             at = self._picture_at(time_s, step_s)
@@ -77,13 +76,12 @@ class DecordSampler:
         for at in sorted({*wanted, *seen}):
             frame = self._frame(at)
             for time_s in wanted.get(at, []):
-                yield Sample(time_s, self._starts[at] + self._first_pts_s, frame)
+                yield Sample(time_s, self._starts[at] + self._first_pts_s, self._ends[at] - self._starts[at], frame)
             if watch is not None and at in seen:
                 watch.see(self._starts[at], frame)
 
     def _picture_at(self, time_s: float, step_s: float) -> int | None:
-        from bisect import bisect_left
-
+        step_s = max(step_s, 2 * _HALF_TICK_S)
         at = bisect_left(self._starts, time_s - _HALF_TICK_S)
         if at < len(self._starts) and self._starts[at] < time_s + step_s - _HALF_TICK_S:
             return at

@@ -22,10 +22,11 @@ from types import TracebackType
 from typing import Any
 
 from operators.base import FailureClass, ItemError
+from operators.video.parcels import unpack
 
 _POLL_S = 0.1
-_RETRIED: frozenset[FailureClass] = frozenset({"timeout", "crash", "out_of_memory"})
-_REFUSES = frozenset({"decord"})  # back ends that give up whole files of which another saves most
+_RETRIED: frozenset[FailureClass] = frozenset({"timeout", "crash", "out_of_memory", "internal"})
+_REFUSES = frozenset({"decord", "torchcodec"})  # back ends that give up whole files of which another saves most
 
 Try = tuple[str, str, dict[str, Any]]
 """A back end's name, the job as "package.module:function", and the job's keyword arguments."""
@@ -39,6 +40,7 @@ class DecodeChild:
         cpu_limit_s: CPU seconds (user and system) that one job may take.
         memory_limit_bytes: resident memory that the child may take.
         storage_timeout_s: how long one storage read may take.
+        time_limit_s: wall-clock seconds that one job may take, whatever it waits for.
         recycle_after: jobs after which the child is replaced, against slow leaks of native code.
     """
 
@@ -49,12 +51,14 @@ class DecodeChild:
         cpu_limit_s: float = 600.0,
         memory_limit_bytes: int = 2**30,
         storage_timeout_s: float = 120.0,
+        time_limit_s: float = 3600.0,
         recycle_after: int = 200,
     ) -> None:
         self._no_progress_s = no_progress_s
         self._cpu_limit_s = cpu_limit_s
         self._memory_limit_bytes = memory_limit_bytes
         self._storage_timeout_s = storage_timeout_s
+        self._time_limit_s = time_limit_s
         self._recycle_after = recycle_after
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -71,6 +75,9 @@ class DecodeChild:
     def run(self, job: str, **arguments: Any) -> Any:
         """Run `job` ("package.module:function") with `arguments` in the child and return what it returns.
 
+        Large buffers in the result (arrays, `pickle.PickleBuffer`) are views of memory that the child shared:
+        they are not copied, and the memory goes when the last view does.
+
         Raises:
             ItemError: what the job raised, or timeout, crash, out_of_memory, storage when the child had to be ended.
         """
@@ -79,18 +86,19 @@ class DecodeChild:
             try:
                 connection.send((job, arguments))
                 kind, value = self._watch(connection)
+                if kind == "done":
+                    return unpack(connection, value)
             except (EOFError, OSError) as error:
                 raise self._death() from error
             except BaseException:
                 self._end()  # killed by the watch, or interrupted: either way the child is in the middle of a job
                 raise
-        if kind == "failed":
-            raise value
-        return value
+        raise value
 
     def run_first(self, tries: Sequence[Try]) -> tuple[Any, str, int]:
-        """Run `tries` in turn until one does not time out, crash or outgrow its memory; each of these ends the child,
-        so that the next try has a fresh one.
+        """Run `tries` in turn until one does not time out, crash, outgrow its memory or meet a bug; each of the first
+        three ends the child, so that the next try has a fresh one. What a back end refuses, or lacks, is not tried on
+        it again.
 
         Returns:
             Its result, the name of its back end, and how many tries it took.
@@ -109,7 +117,7 @@ class DecodeChild:
                 return self.run(job, **arguments), backend, attempts
             except ItemError as error:
                 failure = error
-            if failure.failure_class == "undecodable" and backend in _REFUSES:
+            if failure.failure_class in ("undecodable", "internal") and backend in _REFUSES:
                 refused.add(backend)
             elif failure.failure_class not in _RETRIED:
                 break
@@ -139,24 +147,29 @@ class DecodeChild:
         assert self._process is not None
         try:
             child = psutil.Process(self._process.pid)
-            spent_before_s = _cpu_s(child)
+            _, spent_before_s = _usage(child)
         except psutil.NoSuchProcess as error:
             raise EOFError from error
-        steps, moved_s = -1, time.monotonic()
+        steps, began_s = -1, time.monotonic()
+        moved_s = began_s
+        helper: int | None = None
         while True:
             if connection.poll(_POLL_S):
                 kind, *rest = connection.recv()
                 if kind != "beat":
                     return kind, rest[0]
-                now_steps, waited_s = rest
+                now_steps, waited_s, helper = rest
                 if waited_s is not None and waited_s > self._storage_timeout_s:
                     raise ItemError("storage", f"storage did not answer a read within {self._storage_timeout_s:g} s")
                 if now_steps != steps or waited_s is not None:
                     steps, moved_s = now_steps, time.monotonic()
             if time.monotonic() - moved_s > self._no_progress_s:
                 raise ItemError("timeout", f"the decoder made no progress for {self._no_progress_s:g} s and was ended")
+            if time.monotonic() - began_s > self._time_limit_s:
+                raise ItemError("timeout", f"the decoder passed its limit of {self._time_limit_s:g} s and was ended")
             try:
-                memory_bytes, spent_s = child.memory_info().rss, _cpu_s(child) - spent_before_s
+                memory_bytes, spent_s = (a + b for a, b in zip(_usage(child), _usage_of_helper(helper), strict=True))
+                spent_s -= spent_before_s
             except psutil.Error:
                 continue  # it is gone: the socket says how
             if memory_bytes > self._memory_limit_bytes:
@@ -209,7 +222,8 @@ class DecodeChild:
 
     def _end(self) -> None:
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # what it started (ffmpeg) goes with it
             self._process.wait()
             self._process = None
         if self._connection is not None:
@@ -217,6 +231,17 @@ class DecodeChild:
             self._connection = None
 
 
-def _cpu_s(child: Any) -> float:
-    times = child.cpu_times()
-    return float(times.user + times.system)
+def _usage(process: Any) -> tuple[int, float]:
+    """Resident bytes, and CPU seconds so far with those of what it started and has waited for."""
+    times = process.cpu_times()
+    return int(process.memory_info().rss), float(sum(times[:4]))  # user, system, and those of its ended children
+
+
+def _usage_of_helper(pid: int | None) -> tuple[int, float]:
+    """The same of a program that the child runs, as long as it runs: once ended, it counts as the child's."""
+    import psutil
+
+    try:
+        return _usage(psutil.Process(pid)) if pid is not None else (0, 0.0)
+    except psutil.Error:
+        return 0, 0.0

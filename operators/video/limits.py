@@ -35,6 +35,11 @@ class Isolated(Operator):
         SIZING,
         Field(gt=0, description="seconds that one read from storage may take before storage is blamed"),
     ] = 120.0
+    time_limit_s: Annotated[
+        float,
+        SIZING,
+        Field(gt=0, description="wall-clock seconds for one item, whatever it waits for: storage that drips ends here"),
+    ] = 3600.0
     recycle_after: Annotated[
         int,
         SIZING,
@@ -48,5 +53,6 @@ class Isolated(Operator):
             cpu_limit_s=self.cpu_limit_s,
             memory_limit_bytes=self.memory_limit_bytes,
             storage_timeout_s=self.storage_timeout_s,
+            time_limit_s=self.time_limit_s,
             recycle_after=self.recycle_after,
         )

@@ -12,10 +12,12 @@ class Progress:
 
     Attributes:
         steps: packets, pictures and storage reads done so far; only its change means anything.
+        helper_pid: a program that works for this process; its memory and CPU count as this one's.
     """
 
     def __init__(self) -> None:
         self.steps = 0
+        self.helper_pid: int | None = None
         self._waiting_since: float | None = None
 
     def step(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from operators.base import ItemError
 from operators.video.progress import PROGRESS
-from operators.video.source import Source
+from operators.video.source import Containers
 
 _DEMUX_RETRIES = 32  # demuxer errors in a row after which the rest of the file counts as gone
 _INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; elsewhere it holds what was read so far
@@ -38,7 +38,7 @@ class Reader:
         ItemError: the input cannot be opened or has no video stream.
     """
 
-    def __init__(self, source: Source, *, first_pts_s: float, may_seek: bool) -> None:
+    def __init__(self, source: Containers, *, first_pts_s: float, may_seek: bool) -> None:
         self.may_seek = may_seek
         self.pictures_decoded = 0
         self.faults: set[int] = set()

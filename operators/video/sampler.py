@@ -1,9 +1,7 @@
 """Exact frames by time with PyAV, at the least decoding that exactness allows.
 
-A target is a time in seconds from the first presented picture. Its picture is the first one at or after it (minus half
-a tick of the time base), if that comes before the next grid time; else, in a gap of a variable frame rate, the picture
-that is on screen at the target. The true pts is recorded with every picture. What damage took away is missing: the
-picture before it is not stretched over the hole.
+What a target's picture is stands in `operators.video.backends.Decoder`; this is its implementation for PyAV, and for
+whatever gives a container to read, the ffmpeg subprocess included.
 
 Where the saving comes from (CPU of a full decode: slides 9.9 s, film 28 s; with this: 2.8 s and 20 to 24 s):
 - seek only when a keyframe lies between here and the target; otherwise go on decoding;
@@ -14,35 +12,18 @@ Where the saving comes from (CPU of a full decode: slides 9.9 s, film 28 s; with
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any
 
+from operators.video.backends import Sample, Watch
 from operators.video.reader import Reader
-from operators.video.source import Source
+from operators.video.source import Containers
 
 _DROPPING_CODECS = frozenset({"h264", "hevc", "mpeg4"})
 """dav1d hands out wrong pictures when told to drop (3 of 12), VP8 and VP9 have next to nothing to drop."""
 
 _LOAD_INDEX_ABOVE_S = 2.0  # Matroska loads its index on the first seek; worth it when targets lie further apart
-
-
-class Sample(NamedTuple):
-    """One picture: the target, the picture's own time in the container, and the decoded `av.VideoFrame`."""
-
-    time_s: float
-    pts_s: float
-    frame: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """Wants every picture of `[start_s, end_s)` in order, in the same pass: `see(time_s, frame)`."""
-
-    start_s: float
-    end_s: float
-    see: Callable[[float, Any], None]
 
 
 class Sampler:
@@ -61,7 +42,8 @@ class Sampler:
         ItemError: the input cannot be opened or has no video stream.
     """
 
-    def __init__(self, source: Source, *, first_pts_s: float, seek: bool = True) -> None:
+    def __init__(self, source: Containers, *, first_pts_s: float, seek: bool = True) -> None:
+        self._source = source
         self._reader = Reader(source, first_pts_s=first_pts_s, may_seek=seek)
         self.missing: list[float] = []
         self.ended_s: float | None = None
@@ -79,16 +61,14 @@ class Sampler:
     def damaged_packets(self, start_s: float, end_s: float) -> int:
         """How many packets of `[start_s, end_s)` the decoder refused or the demuxer marked as corrupt."""
         start, end = self._reader.ticks(start_s) - 0.5, self._reader.ticks(end_s) - 0.5
-        return sum(start <= pts < end for pts in self._reader.faults)
+        return sum(start <= pts < end for pts in self._reader.faults) + self._source.unplaced_damage
+
+    def close(self) -> None:
+        """Close the input."""
+        self._source.close()
 
     def sample(self, times_s: Sequence[float], *, step_s: float, watch: Watch | None = None) -> Iterator[Sample]:
-        """The pictures of `times_s`, in order of time except for the few that a second pass finds.
-
-        Args:
-            times_s: targets, seconds from the first presented picture, any order.
-            step_s: distance of the grid that they lie on; how late a picture may come before the one before it counts.
-            watch: sees every picture of its span; then nothing is dropped or skipped inside it.
-        """
+        """As `Decoder.sample`."""
         wanted = sorted(set(times_s))
         if not wanted and watch is None:
             return
@@ -168,7 +148,7 @@ class _Pending:
         self._reader = reader
         self._times_s = wanted
         self._targets = [reader.ticks(t) for t in wanted]
-        self._step = float(step_s / reader.base)
+        self._step = max(1.0, float(step_s / reader.base))  # a picture at the very time always counts
         self._next = 0
         self._shown: Any = None  # the picture before
         self.dropped: list[int] = []
@@ -232,7 +212,9 @@ class _Pending:
 
     def _answer(self, frame: Any) -> Sample:
         self._next += 1
-        return Sample(self._times_s[self._next - 1], float(frame.pts * self._reader.base), frame)
+        base = self._reader.base
+        length = frame.duration or self._reader.interval
+        return Sample(self._times_s[self._next - 1], float(frame.pts * base), float(length * base), frame)
 
     def _miss(self) -> None:
         self.missing.append(self._times_s[self._next])

@@ -6,19 +6,41 @@ permission), `undecodable` (the bytes are there and are no video), `storage` (it
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
+import tempfile
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from operators.base import ItemError
-from operators.storage import open_binary
 from operators.video.progress import PROGRESS
+from operators.video.ranged import RangedFile
 
 _BUFFER_BYTES = 256 * 1024  # PyAV's default of 32 KiB makes a call into Python for every second packet of HD video
+_COPY_BYTES = 8 * 2**20
 _OPTIONS = {"protocol_whitelist": "file"}  # a playlist that poses as a video must not make FFmpeg fetch URLs
 _PLAYLISTS = frozenset({"hls", "dash", "concat", "imf"})  # they name other files: not one item, and not to be followed
+
+
+class Containers(Protocol):
+    """What a reader needs of an input: `Source` is a file, `ffmpeg_backend.FfmpegSource` what a program decodes."""
+
+    uri: str
+
+    @property
+    def unplaced_damage(self) -> int:
+        """Damage that is known without its place in time."""
+
+    def open(self) -> Any:
+        """A new container at the beginning; the one from before is closed."""
+
+    def check(self) -> None:
+        """Raise what storage said, if the reading rather than the decoding failed."""
+
+    def close(self) -> None:
+        """Let go of everything."""
 
 
 class Source:
@@ -26,6 +48,9 @@ class Source:
 
     Args:
         uri: a local path, a `file://` URI, or anything that fsspec opens (`s3://`, `https://`, `memory://`, …).
+
+    Attributes:
+        bytes_fetched: what crossed the network, complete once it is closed.
     """
 
     def __init__(self, uri: str) -> None:
@@ -33,6 +58,9 @@ class Source:
         self._path = local_path(uri)
         self._remote: WatchedFile | None = None
         self._container: Any = None
+        self._copy: Any = None
+        self.bytes_fetched = 0
+        self._error: ItemError | None = None
 
     def open(self) -> Any:
         """A new `av.container.InputContainer`; the one from before is closed.
@@ -60,6 +88,8 @@ class Source:
             self.check()
             reason = self._why_not() or f"not a video that FFmpeg can read ({_plain(error)})"
             raise ItemError("undecodable", f"{self.uri} is {reason}") from error
+        if self._remote is not None:
+            self._remote.opened()
         if self._container.format.name in _PLAYLISTS:
             name = self._container.format.name
             self.close()
@@ -70,8 +100,33 @@ class Source:
 
     def check(self) -> None:
         """Raise what storage said, if the reading rather than the decoding failed."""
-        if self._remote is not None and self._remote.error is not None:
-            raise self._remote.error
+        error = self._error or (self._remote.error if self._remote is not None else None)
+        if error is not None:
+            raise error
+
+    @property
+    def unplaced_damage(self) -> int:
+        """0: the reader places all the damage that it meets."""
+        return 0
+
+    def local_file(self) -> tuple[str, tuple[int, ...]]:
+        """A path that other decoders can open, and the descriptors that a program which does so must inherit.
+
+        A remote input is copied to the disk once, into a file without a name: nothing of it is left over, however this
+        process ends.
+        """
+        if self._path is not None:
+            return self._path, ()
+        if self._copy is None:
+            remote = WatchedFile(self.uri)
+            copy = tempfile.TemporaryFile(prefix="longcap-")  # noqa: SIM115 lives as long as this source
+            with contextlib.closing(remote):
+                while piece := remote.read(_COPY_BYTES):
+                    copy.write(piece)
+            self.bytes_fetched += remote.bytes_fetched
+            copy.flush()
+            self._copy = copy
+        return f"/dev/fd/{self._copy.fileno()}", (self._copy.fileno(),)
 
     @property
     def size_bytes(self) -> int:
@@ -86,6 +141,8 @@ class Source:
             self._container.close()
             self._container = None
         if self._remote is not None:
+            self.bytes_fetched += self._remote.bytes_fetched
+            self._error = self._error or self._remote.error
             self._remote.close()
             self._remote = None
 
@@ -96,6 +153,8 @@ class Source:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+        if self._copy is not None:
+            self._copy.close()
 
     def _why_not(self) -> str | None:
         """For an MP4 or MOV that does not open: whether it lacks its index, the usual mark of a cut upload."""
@@ -121,13 +180,21 @@ class WatchedFile(io.RawIOBase):
         self.error: ItemError | None = None
         try:
             with PROGRESS.waiting():
-                self._file = open_binary(uri)
-                self.size_bytes = int(self._file.seek(0, io.SEEK_END))
-                self._file.seek(0)
+                self._file = RangedFile(uri)
+                self.size_bytes = self._file.size_bytes
         except Exception as error:
             raise _storage_error(uri, error) from error
         if self.size_bytes == 0:
             raise _empty(uri)
+
+    @property
+    def bytes_fetched(self) -> int:
+        """What crossed the network so far."""
+        return self._file.bytes_fetched
+
+    def opened(self) -> None:
+        """The container is open."""
+        self._file.opened()
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; the watchdog knows that this waits for storage."""
@@ -185,7 +252,7 @@ def _storage_error(uri: str, error: Exception) -> ItemError:
         return error
     if isinstance(error, FileNotFoundError):
         return ItemError("unreadable", f"{uri} does not exist")
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):  # as Arrow puts it
         return ItemError("unreadable", f"{uri} may not be read: permission denied")
     if isinstance(error, ImportError | ValueError):  # fsspec: no such protocol, or its package is not installed
         return ItemError("unreadable", f"{uri} cannot be opened: {error}")

@@ -79,10 +79,12 @@ def decode_facts(seconds: float, *, missing: list[Span] | None = None, damaged: 
     return {
         "backend": "pyav",
         "attempts": 1,
+        "expected_s": seconds,
         "decoded_s": seconds - sum(h.seconds for h in holes),
         "missing": [{"start_s": h.start_s, "end_s": h.end_s} for h in holes],
         "damaged_packets": damaged,
         "pictures_decoded": round(seconds * 25),
+        "bytes_fetched": 0,
     }
 
 

@@ -21,6 +21,8 @@ import av
 import cv2
 import numpy as np
 
+from operators.video.thumbnails import Thumbnails
+
 Array = np.ndarray
 
 RGB: dict[str, tuple[int, int, int]] = {
@@ -108,6 +110,7 @@ class Scene:
     things: tuple[Thing, ...] = ()
     words: tuple[Words, ...] = ()
     light: tuple[float, float] = (1.0, 1.0)  # gain at its start and end
+    lamps: tuple[tuple[float, float], ...] = ()  # from a time on, another gain: a lamp that is switched
     flashes_s: tuple[float, ...] = ()  # from the start of the scene; each two pictures of white
     enter: Literal["cut", "fade", "dissolve"] = "cut"
     leave: Literal["cut", "fade"] = "cut"
@@ -224,6 +227,7 @@ def _picture(scene: Scene, time_s: float, k: int, count: int) -> Array:
     for thing in scene.things:
         _draw(picture, thing, time_s)
     gain = scene.light[0] + (scene.light[1] - scene.light[0]) * k / max(1, count - 1)
+    gain *= next((g for at_s, g in reversed(scene.lamps) if time_s >= at_s), 1.0)
     if gain != 1.0:
         picture = np.clip(picture * gain, 0, 255).astype(np.uint8)
     for words in scene.words:
@@ -272,7 +276,6 @@ def measured_row(
     fps: float = 1.0,
     signals_fps: float = 8.0,
     side_px: int = 336,
-    thumb_px: int = 64,
     signals: bool = True,
 ) -> dict[str, Any]:
     """The decoded segment row of a whole file, by a plain sequential decode: pictures and signals on their grids.
@@ -280,8 +283,7 @@ def measured_row(
     The picture on the grid time t is the last one whose time is not after t.
     """
     frames: list[dict[str, Any]] = []
-    times: list[float] = []
-    thumbs: list[Array] = []
+    thumbnails = Thumbnails(signals_fps, Fraction(1))
     with av.open(str(path)) as file:
         stream = file.streams.best("video")
         step_s = float(1 / stream.average_rate)
@@ -293,23 +295,12 @@ def measured_row(
         time_s = pts_s - first_s
         while last is not None and _due(len(frames) / fps, time_s, last_s, frame is None):
             frames.append(_jpeg(last, len(frames) / fps, last_s + first_s, side_px))
-        while signals and last is not None and _due(len(times) / signals_fps, time_s, last_s, frame is None):
-            times.append(len(times) / signals_fps)
-            height = max(2, round(thumb_px * last.height / last.width))
-            thumbs.append(last.reformat(thumb_px, height, format="gray8", interpolation="AREA").to_ndarray())
+        if signals and frame is not None:
+            thumbnails.see(time_s, frame)
         if frame is not None:
             last, last_s = frame, time_s
     end_s = round(last_s + step_s, 6)
-    dense = (
-        {
-            "times_s": times,
-            "height_px": thumbs[0].shape[0],
-            "width_px": thumbs[0].shape[1],
-            "luma": np.stack(thumbs).tobytes(),
-        }
-        if signals
-        else None
-    )
+    dense = thumbnails.result() if signals else None
     spans = {"start_s": 0.0, "end_s": end_s, "decode_start_s": 0.0, "decode_end_s": end_s, "duration_s": end_s}
     return {"pictures": frames, "signals": dense, "subtitles_uri": None, **spans}
 

@@ -64,6 +64,7 @@ def render(
     size: tuple[int, int] = SIZE,
     sound_s: float = 0.0,
     aspect: Fraction | None = None,
+    noise: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> list[float]:
     """Write a clip and return the pts in seconds that each picture was given.
@@ -72,6 +73,7 @@ def render(
         times_s: the time of each picture, for a variable frame rate; else `count` pictures at `fps`.
         turn_deg: clockwise degrees by which a player must turn the stored picture.
         sound_s: seconds of silence as a sound track.
+        noise: deviation of grain in grey levels, the same on every clip: it makes a file as large as film is.
         options: of the container, such as movflags.
     """
     import av
@@ -99,6 +101,9 @@ def render(
         sound: Any = container.add_stream(_sound_codec(path), rate=48_000) if sound_s else None
         for index, time_s in enumerate(pts_s):
             upright = picture(index, size)
+            if noise:
+                grain = np.random.default_rng(index).normal(0, noise, (*upright.shape[:2], 1))
+                upright = np.clip(upright + grain, 0, 255).astype(np.uint8)
             pixels = np.ascontiguousarray(np.rot90(upright, turn_deg // 90))
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = round(time_s / tick), tick
@@ -115,6 +120,25 @@ def render_sound(path: Path, seconds: float = 1.0) -> None:
 
     with av.open(str(path), "w") as container:
         _silence(container, container.add_stream(_sound_codec(path), rate=48_000), seconds)
+
+
+def join(part: Path, whole: Path, times: int) -> None:
+    """One clip `times` times in a row, its packets as they are, the index in front."""
+    import av
+
+    with av.open(str(part)) as source, av.open(str(whole), "w", options={"movflags": "faststart"}) as target:
+        stream: Any = source.streams.video[0]
+        copy: Any = target.add_stream_from_template(stream)
+        packets = [p for p in source.demux(stream) if p.size]
+        length = round(len(packets) / stream.average_rate / stream.time_base)
+        for k in range(times):
+            for packet in packets:
+                again = av.Packet(bytes(packet))
+                again.pts, again.dts = packet.pts + k * length, packet.dts + k * length
+                again.time_base, again.duration = packet.time_base, packet.duration
+                again.is_keyframe = packet.is_keyframe
+                again.stream = copy
+                target.mux(again)
 
 
 def cut_short(path: Path, target: Path, fraction: float) -> None:
@@ -145,6 +169,41 @@ def decode_all(path: Path) -> list[tuple[int, int, int]]:
             assert frame.pts is not None
             found.append((frame.pts, read_index(pixels), frame.duration or 0))
     return found
+
+
+def expected_pictures(
+    pictures: Sequence[tuple[int, int, int]],
+    base: Fraction,
+    interval: int,
+    first_pts_s: float,
+    times_s: Sequence[float],
+    step_s: float,
+    faults: Sequence[int] = (),
+) -> dict[float, tuple[float, int]]:
+    """The rule of `operators.video.backends.Decoder` by brute force: time -> (pts in seconds, what tells the picture).
+
+    Args:
+        pictures: every picture in order: pts and duration in ticks around what tells it.
+        interval: usual distance of pictures in ticks.
+        faults: pts of packets that did not decode.
+    """
+    expected = {}
+    first = round(first_pts_s / base)
+    for time_s in times_s:
+        target = float(first + time_s / base)
+        after = next((p for p in pictures if p[0] >= target - 0.5), None)
+        before = next((p for p in reversed(pictures) if p[0] < target - 0.5), None)
+        chosen = None
+        if after and after[0] < target + float(step_s / base) - 0.5:
+            chosen = after
+        elif before:
+            end = before[0] + (before[2] or interval)
+            lost = after is not None and any(before[0] < fault <= after[0] for fault in faults)
+            if target < end - 0.5 or (after and not lost):
+                chosen = before
+        if chosen is not None:
+            expected[time_s] = (float(chosen[0] * base), chosen[1])
+    return expected
 
 
 def _codec_options(codec: str, gop: int, b_frames: int, open_gop: bool) -> dict[str, str]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pickle
+import subprocess
+import sys
 import time
+from typing import Any
+
+import numpy as np
 
 from operators.base import ItemError
 from operators.video.progress import PROGRESS
@@ -71,3 +77,28 @@ def die_once(marker: str) -> str:
             pass
         crash()
     return "second time"
+
+
+def arrays(count: int) -> dict[str, Any]:
+    filled = [np.full((1000, 1000), k, np.uint8) for k in range(count)]
+    return {"arrays": filled, "bytes": pickle.PickleBuffer(b"jpeg" * 100_000)}
+
+
+def drip() -> None:
+    while True:
+        time.sleep(0.05)
+        PROGRESS.step()
+
+
+def start_a_program_and_hang() -> None:
+    subprocess.Popen(["sleep", "987.5"])
+    hang()
+
+
+def let_a_program_eat_memory() -> None:
+    eater = "import time; x = bytearray(600 * 2**20)\nfor k in range(0, len(x), 4096): x[k] = 1\ntime.sleep(600)"
+    program = subprocess.Popen([sys.executable, "-c", eater])
+    PROGRESS.helper_pid = program.pid
+    while True:
+        time.sleep(0.05)
+        PROGRESS.step()

@@ -38,10 +38,12 @@ def test_a_segment_row_gains_pictures_signals_and_the_truth_about_them(tmp_path:
     assert found["decode"] == {
         "backend": "pyav",
         "attempts": 1,
-        "decoded_s": 5.0,  # of the own span alone
+        "expected_s": 5.0,  # of the own span alone
+        "decoded_s": 5.0,
         "missing": [],
         "damaged_packets": 0,
         "pictures_decoded": found["decode"]["pictures_decoded"],
+        "bytes_fetched": 0,
     }
     for column, shape in (("pictures", pa.list_(PICTURE)), ("signals", SIGNALS), ("decode", DECODE_FACTS)):
         assert pa.array([found[column]], type=shape).to_pylist() == [found[column]]
@@ -193,7 +195,14 @@ def test_limits_are_no_part_of_the_fingerprint() -> None:
     assert identity(Decode()) == {
         "backend": "pyav",
         "fps": 1.0,
+        "sampling": "fps",
+        "window_pictures": 8,
+        "window_s": 10.0,
+        "keyframe_tolerance_s": 0.5,
+        "similarity": 0.95,
         "short_side_px": 336,
+        "max_pixels": None,
+        "multiple_px": 1,
         "signals_fps": 8.0,
         "jpeg_quality": 90,
     }
@@ -205,7 +214,7 @@ def test_a_hanging_decoder_moves_down_the_chain_and_says_so(tmp_path: Path, monk
     render(path, count=20)
     operator = Decode(no_progress_s=1.0)
     tries = operator._tries(_row(path))
-    assert [backend for backend, _, _ in tries] == ["pyav", "pyav", "pyav-sequential"]
+    assert [backend for backend, _, _ in tries] == ["pyav", "pyav", "pyav-sequential", "ffmpeg"]
     hang = ("pyav", "tests.operators.video.jobs:hang", {})
     monkeypatch.setattr(Decode, "_tries", lambda self, row: [hang, hang, tries[2]])
     found = _decode(path, operator)

@@ -8,7 +8,7 @@ import pytest
 
 from operators.base import ItemError
 from operators.video.decode import Decode
-from operators.video.decord_backend import DecordSampler
+from operators.video.decord_backend import DecordDecoder
 from operators.video.facts import probe
 from operators.video.source import Source
 from tests.support.video import read_jpeg, render
@@ -50,4 +50,4 @@ def test_without_decord_the_default_is_named(tmp_path: Path, monkeypatch: pytest
         Source(str(tmp_path / "clip.mp4")) as source,
         pytest.raises(ItemError, match="set backend to pyav, the default"),
     ):
-        DecordSampler(source, first_pts_s=0.0)
+        DecordDecoder(source, first_pts_s=0.0)

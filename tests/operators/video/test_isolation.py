@@ -161,3 +161,43 @@ def test_a_plain_answer_is_not_tried_again_except_after_decord(child: DecodeChil
         child.run_first([("pyav", refuse, {}), works])
     assert caught.value.attempts == 1
     assert child.run_first([("decord", refuse, {}), ("decord", refuse, {}), works]) == (2, "pyav", 2)
+
+
+def test_large_results_come_through_shared_memory(child: DecodeChild) -> None:
+    found = child.run(f"{JOBS}:arrays", count=5)
+    assert [int(array[0, 0]) for array in found["arrays"]] == list(range(5))
+    assert bytes(found["bytes"][:4]) == b"jpeg"
+    assert not found["arrays"][0].flags.owndata  # a view, no copy
+    child.close()
+    assert int(found["arrays"][4].sum()) == 4 * 1000 * 1000  # the memory outlives the child
+
+
+def test_a_job_that_drips_ends_at_its_time_limit() -> None:
+    with DecodeChild(no_progress_s=30, time_limit_s=1.5) as child:
+        with pytest.raises(ItemError, match=r"limit of 1\.5 s") as caught:
+            child.run(f"{JOBS}:drip")
+        assert caught.value.failure_class == "timeout"
+
+
+def test_a_program_that_the_child_started_goes_with_it(child: DecodeChild) -> None:
+    with pytest.raises(ItemError, match="no progress"):
+        child.run(f"{JOBS}:start_a_program_and_hang")
+
+    def running() -> bool:
+        return any(p.info["cmdline"] == ["sleep", "987.5"] for p in psutil.process_iter(["cmdline"]))
+
+    assert _eventually(lambda: not running())
+
+
+def test_a_program_counts_against_the_memory_limit(child: DecodeChild) -> None:
+    with pytest.raises(ItemError) as caught:
+        child.run(f"{JOBS}:let_a_program_eat_memory")
+    assert caught.value.failure_class == "out_of_memory"
+
+
+def test_descriptors_do_not_pile_up(child: DecodeChild) -> None:
+    child.run(f"{JOBS}:arrays", count=1)
+    before = psutil.Process().num_fds()
+    for _ in range(2):
+        child.run(f"{JOBS}:arrays", count=1)
+    assert psutil.Process().num_fds() == before

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from operators.video.facts import probe
 from operators.video.sampler import Sampler, Watch
 from operators.video.source import Source
-from tests.support.video import cut_short, decode_all, flip_bytes, read_index, render
+from tests.support.video import cut_short, decode_all, expected_pictures, flip_bytes, read_index, render
 
 
 def _index(frame: Any) -> int:
@@ -29,33 +29,19 @@ def _sample(
         sampler = Sampler(source, first_pts_s=probe(str(path))["first_pts_s"], seek=seek)
         found = {
             time_s: (pts_s, _index(frame))
-            for time_s, pts_s, frame in sampler.sample(times_s, step_s=step_s, watch=watch)
+            for time_s, pts_s, _, frame in sampler.sample(times_s, step_s=step_s, watch=watch)
         }
     return found, sampler
 
 
 def _expected(path: Path, times_s: list[float], step_s: float) -> dict[float, tuple[float, int]]:
-    """The rule, by brute force: first picture at or after the time, or the one on screen if that is a step away."""
     import av
 
     with av.open(str(path)) as container:
         stream: Any = container.streams.best("video")
         base, interval = stream.time_base, round(1 / stream.average_rate / stream.time_base)
     pictures = decode_all(path)
-    first = pictures[0][0]
-    expected = {}
-    for time_s in times_s:
-        target = float(first + time_s / base)
-        after = [p for p in pictures if p[0] >= target - 0.5]
-        before = [p for p in pictures if p[0] < target - 0.5]
-        chosen = None
-        if after and after[0][0] < target + float(step_s / base) - 0.5:
-            chosen = after[0]
-        elif before and (after or target < before[-1][0] + (before[-1][2] or interval) - 0.5):
-            chosen = before[-1]
-        if chosen is not None:
-            expected[time_s] = (float(chosen[0] * base), chosen[1])
-    return expected
+    return expected_pictures(pictures, base, interval, float(pictures[0][0] * base), times_s, step_s)
 
 
 FORMATS: dict[str, dict[str, Any]] = {

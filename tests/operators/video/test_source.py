@@ -10,7 +10,8 @@ import pytest
 
 from operators.base import ItemError
 from operators.video.facts import probe
-from operators.video.segment import decode_segment
+from operators.video.segment import SegmentRequest, decode_segment
+from operators.video.size import Size
 from operators.video.source import Source, WatchedFile, local_path
 from tests.support.video import render
 
@@ -108,7 +109,7 @@ def test_a_read_that_fails_is_storages_error(tmp_path: Path, monkeypatch: pytest
         file.write(path.read_bytes())
     with Source(uri) as source:
         container = source.open()
-        monkeypatch.setattr(source._remote, "_file", _Broken())
+        monkeypatch.setattr(source._remote._file, "_file", _Broken())
         with pytest.raises(OSError, match="connection reset"):
             list(container.decode(video=0))
         with pytest.raises(ItemError, match="connection reset") as caught:
@@ -127,24 +128,26 @@ def test_storage_that_fails_on_the_way_fails_the_whole_segment(tmp_path: Path, m
 
     def fails_later(self: WatchedFile, uri: str) -> None:
         opened(self, uri)
-        self._file = _FailsAfter(self._file, 600_000)
+        self._file._file = _FailsAfter(self._file._file, 600_000)
 
     monkeypatch.setattr(WatchedFile, "__init__", fails_later)
     with pytest.raises(ItemError, match="connection reset") as caught:
         decode_segment(
-            uri=uri,
-            backend="pyav",
-            times_s=[0.0, 1.0, 2.0, 5.0],
-            step_s=1.0,
-            start_s=0.0,
-            end_s=6.0,
-            own_start_s=0.0,
-            own_end_s=6.0,
-            first_pts_s=facts["first_pts_s"],
-            short_side_px=336,
-            jpeg_quality=90,
-            signals_fps=8.0,
-            max_bytes=2**24,
+            request=SegmentRequest(
+                uri=uri,
+                backend="pyav",
+                times_s=[0.0, 1.0, 2.0, 5.0],
+                step_s=1.0,
+                start_s=0.0,
+                end_s=6.0,
+                own_start_s=0.0,
+                own_end_s=6.0,
+                first_pts_s=facts["first_pts_s"],
+                size=Size(short_side_px=336),
+                jpeg_quality=90,
+                signals_fps=8.0,
+                max_bytes=2**24,
+            )
         )
     assert caught.value.failure_class == "storage"
 

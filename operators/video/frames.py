@@ -1,0 +1,91 @@
+"""Single pictures of a video by time, and a look at the whole of it: jobs of the decoding process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from operators.video.backends import Backend, open_decoder
+from operators.video.facts import probe
+from operators.video.keyframes import keyframe_times
+from operators.video.pictures import to_rgb
+from operators.video.segment import SegmentRequest, decode_segment
+from operators.video.size import Size
+from operators.video.source import Source
+
+SAMPLE_JOB = "operators.video.frames:sample_frames"
+LOOK_JOB = "operators.video.frames:look"
+SIGNALS_JOB = "operators.video.frames:signals"
+
+
+def sample_frames(
+    *, uri: str, backend: Backend, first_pts_s: float, times_s: Sequence[float], size: Size | None
+) -> list[dict[str, Any]]:
+    """The pictures that are on screen at `times_s`.
+
+    Args:
+        times_s: seconds from the first presented picture.
+        size: None leaves pictures as large as they are.
+
+    Returns:
+        One a time that could be had, in order of time: `requested_s`, `pts_s`, `time_s` (both of the picture itself, in
+        the container's seconds and from the first picture), `duration_s`, `pixels` (RGB uint8, height x width x 3).
+
+    Raises:
+        ItemError: the input cannot be read.
+    """
+    found = []
+    with Source(uri) as source:
+        try:
+            decoder = open_decoder(backend, source, first_pts_s=first_pts_s, from_s=min(times_s))
+            with closing(decoder):
+                for requested_s, pts_s, duration_s, frame in decoder.sample(times_s, step_s=0.0):
+                    rule = size or Size(short_side_px=min(frame.width, frame.height))
+                    found.append(
+                        {
+                            "requested_s": requested_s,
+                            "pts_s": pts_s,
+                            "time_s": pts_s - first_pts_s,
+                            "duration_s": duration_s,
+                            "pixels": to_rgb(frame, aspect=decoder.aspect, size=rule),
+                        }
+                    )
+        except Exception:
+            source.check()
+            raise
+        source.check()
+    return sorted(found, key=lambda f: f["requested_s"])
+
+
+def look(*, uri: str) -> dict[str, Any]:
+    """What the file says of itself, and the times of its keyframes in seconds from the first picture.
+
+    Raises:
+        ItemError: as `operators.video.facts.probe`.
+    """
+    facts = probe(uri)
+    with Source(uri) as source:
+        keyframes = keyframe_times(source, first_pts_s=facts["first_pts_s"], start_s=0.0, end_s=facts["duration_s"])
+    return {"facts": facts, "keyframes_s": keyframes}
+
+
+def signals(*, uri: str, backend: Backend, first_pts_s: float, start_s: float, end_s: float) -> dict[str, Any]:
+    """The column `signals` of a stretch, for its cuts."""
+    request = SegmentRequest(
+        uri=uri,
+        backend=backend,
+        first_pts_s=first_pts_s,
+        start_s=start_s,
+        end_s=end_s,
+        own_start_s=start_s,
+        own_end_s=end_s,
+        times_s=(),
+        step_s=1.0,
+        size=Size(short_side_px=16),
+        jpeg_quality=30,
+        signals_fps=8.0,
+        max_bytes=2**40,
+    )
+    found: dict[str, Any] = decode_segment(request=request)["signals"]
+    return found

@@ -1,0 +1,54 @@
+"""Where the keyframes of a stretch are: read from its packets, without decoding one of them."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from operators.video.progress import PROGRESS
+from operators.video.reader import video_stream
+from operators.video.source import Source
+
+
+def keyframe_times(source: Source, *, first_pts_s: float, start_s: float, end_s: float) -> list[float]:
+    """Times of the keyframes in `[start_s, end_s]`, seconds from the first presented picture, in order.
+
+    The index of the container is not enough: it holds dts, and in half of all formats it is not there.
+
+    Raises:
+        ItemError: the input cannot be opened or has no video stream, or storage.
+    """
+    import av
+
+    container = source.open()
+    stream = video_stream(container, source.uri)
+    found: set[float] = set()
+    try:
+        if start_s > 0:
+            container.seek(math.floor((start_s + first_pts_s) / stream.time_base), stream=stream)
+        for packet in container.demux(stream):
+            PROGRESS.step()
+            pts = packet.pts if packet.pts is not None else packet.dts
+            if pts is None:
+                continue
+            time_s = float(pts * stream.time_base) - first_pts_s
+            if packet.is_keyframe and start_s - 1e-6 <= time_s <= end_s + 1e-6 and not packet.is_discard:
+                found.add(max(0.0, time_s))
+            if packet.dts is not None and float(packet.dts * stream.time_base) - first_pts_s > end_s:
+                break
+    except av.FFmpegError:
+        source.check()  # damage: what was found so far is true
+    finally:
+        source.close()
+    return sorted(found)
+
+
+def snap(times_s: Sequence[float], keyframes_s: Sequence[float], tolerance_s: float) -> dict[float, float]:
+    """For each time the nearest keyframe, if it lies within `tolerance_s`; else the time itself."""
+    snapped = {}
+    for time_s in times_s:
+        at = bisect_left(keyframes_s, time_s)
+        near = min(keyframes_s[max(0, at - 1) : at + 1], key=lambda k: abs(k - time_s), default=math.inf)
+        snapped[time_s] = near if abs(near - time_s) <= tolerance_s + 1e-6 else time_s
+    return snapped

@@ -1,0 +1,162 @@
+"""Reads stretches of remote files: as few requests as a decoder's habits allow, as few bytes as its work needs.
+
+A decoder reads the index, jumps to its segment and goes on in order. So the buffer begins small after a jump and grows
+as long as reading goes on in order; what is fetched past the end of a segment is at most the last, largest request.
+Measured over a real S3 server (docs/decode.md): whole objects, fixed read-ahead and this.
+
+What opening a container took (header and index: megabytes for a long MP4) is kept on this node's disk, so that the
+segments of one video fetch it once a node and not once each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from operators.storage import file_system
+
+FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
+LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p
+_KEPT_BYTES = 64 * 2**20  # of one file's opening
+_KEPT_ALL_BYTES = 2**30  # of all files'
+
+
+class RangedFile:
+    """A remote file, read by ranges through a growing buffer.
+
+    Args:
+        uri: anything that fsspec or, for `s3://`, Arrow opens.
+
+    Attributes:
+        size_bytes: of the file.
+        bytes_fetched: what crossed the network so far.
+
+    Raises:
+        OSError: whatever the storage says.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._file, self.size_bytes, version = _open(uri)
+        self.bytes_fetched = 0
+        self._position = 0
+        self._start, self._buffer = 0, b""
+        self._request = FIRST_BYTES
+        self._kept_at = _node_folder() / hashlib.sha256(f"{uri}\n{self.size_bytes}\n{version}".encode()).hexdigest()
+        self._kept = _load(self._kept_at)
+        self._opening: list[tuple[int, bytes]] | None = None if self._kept else []
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes from here; all of them unless the file ends."""
+        end = self.size_bytes if size < 0 else min(self.size_bytes, self._position + size)
+        pieces = []
+        while self._position < end:
+            piece = self._here()[: end - self._position]
+            pieces.append(piece)
+            self._position += len(piece)
+        return b"".join(pieces)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size_bytes}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def opened(self) -> None:
+        """The container is open: what was fetched up to here is kept for its other segments on this node."""
+        if self._opening:
+            _save(self._kept_at, self._opening)
+        self._opening = None
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _here(self) -> bytes:
+        """What is at hand from the present position on, at least one byte."""
+        at = self._position - self._start
+        if 0 <= at < len(self._buffer):
+            return self._buffer[at:]
+        for start, data in self._kept:
+            if start <= self._position < start + len(data):
+                return data[self._position - start :]
+        in_order = self._buffer and at == len(self._buffer)
+        self._request = min(2 * self._request, LARGEST_BYTES) if in_order else FIRST_BYTES
+        length = min(self._request, self.size_bytes - self._position)
+        self._file.seek(self._position)
+        self._buffer, self._start = bytes(self._file.read(length)), self._position
+        if not self._buffer:
+            raise OSError(f"the file ended at byte {self._position} of {self.size_bytes}")
+        self.bytes_fetched += len(self._buffer)
+        if self._opening is not None:
+            self._opening.append((self._start, self._buffer))
+            if sum(len(data) for _, data in self._opening) > _KEPT_BYTES:
+                self._opening = None
+        return self._buffer
+
+
+def _open(uri: str) -> tuple[Any, int, str]:
+    """An unbuffered file object, its size, and something that changes with its content."""
+    if uri.startswith("s3://"):
+        from pyarrow import fs
+
+        # Arrow finds keys and profiles as all AWS clients do, but not another endpoint
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+        scheme, _, host = (endpoint or "").rpartition("://")
+        where = {"endpoint_override": host, "scheme": scheme or "https"} if endpoint else {}
+        files, path = fs.S3FileSystem(**where), uri.removeprefix("s3://")
+        info = files.get_file_info(path)
+        if info.type == fs.FileType.NotFound:
+            raise FileNotFoundError(uri)
+        return files.open_input_file(path), int(info.size), str(info.mtime_ns)
+    found, path = file_system(uri)
+    details = found.info(path)
+    version = next(
+        (str(details[k]) for k in ("ETag", "etag", "mtime", "created", "LastModified") if details.get(k)), ""
+    )
+    file = found.open(path, "rb", cache_type="none")
+    return file, int(details["size"] if details.get("size") is not None else file.seek(0, os.SEEK_END)), version
+
+
+def _node_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"longcap-index-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _load(path: Path) -> list[tuple[int, bytes]]:
+    """What another opening of the same file kept, as (offset, bytes); empty where none did, or it is damaged."""
+    try:
+        data = path.read_bytes()
+        os.utime(path)
+        (count,) = struct.unpack_from("<Q", data)
+        spans = struct.unpack_from(f"<{2 * count}Q", data, 8)
+        at, found = 8 + 16 * count, []
+        for start, length in zip(spans[::2], spans[1::2], strict=True):
+            found.append((start, data[at : at + length]))
+            at += length
+        return found if at == len(data) else []
+    except (OSError, struct.error):
+        return []
+
+
+def _save(path: Path, pieces: list[tuple[int, bytes]]) -> None:
+    """Keep an opening, whole or not at all; the oldest ones make room. A full disk only costs the saving."""
+    head = struct.pack(f"<{1 + 2 * len(pieces)}Q", len(pieces), *(n for start, d in pieces for n in (start, len(d))))
+    with contextlib.suppress(OSError):
+        others = sorted((p for p in path.parent.iterdir() if p.suffix != ".part"), key=lambda p: p.stat().st_mtime)
+        room = _KEPT_ALL_BYTES - sum(p.stat().st_size for p in others) - sum(len(d) for _, d in pieces)
+        for other in others:
+            if room >= 0:
+                break
+            room += other.stat().st_size
+            other.unlink()
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            file.write(head)
+            file.writelines(d for _, d in pieces)
+        Path(file.name).replace(path)

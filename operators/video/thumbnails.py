@@ -1,0 +1,141 @@
+"""Small pictures of everything that passes, for shots, motion, duplicates and stills: the column `signals`.
+
+Few pictures are looked at (8 a second do) and yet a cut is placed exactly: where two thumbnails differ by more than
+those before them did, the pictures between them are looked at as well, and the largest step from one picture to the
+next is kept as a *jump*, with two pictures of each side: from them can be told how much moves anyway.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from operators.video.pictures import square_size, turn_deg
+
+THUMBNAIL_LONG_PX = 64  # enough for cuts, fades, camera moves and duplicates, at 2 KB a picture
+THUMBNAIL_SHORT_PX = 16  # at least, so that a banner still has rows to compare
+
+_MUCH = 20.0  # a change that is looked at in any case: in a fight every step is large, and so is a cut
+_JUMP = 3.0  # grey levels, mean over the picture: a change of slides makes 5, a coder's key picture less than 1
+_LEAP = 1.4  # times what the last second did: in steady motion there is nothing to look for
+_RECENT = 8
+_HELD = 16  # pictures between two thumbnails that are kept for a closer look; a decoder has about so many buffers
+_SLACK_S = 1e-6
+
+Array = np.ndarray[Any, Any]
+
+
+class _Look(NamedTuple):
+    time_s: float
+    planes: Array  # (3, height, width) uint8: full-range luma and two of colour
+
+
+class Thumbnails:
+    """Gathers thumbnails on the grid j / `fps`: the first picture at or after each grid time, none twice.
+
+    Luma is full range (0 black, 255 white) whatever the format of the input; each pixel is the mean of its area.
+    """
+
+    def __init__(self, fps: float, aspect: Fraction) -> None:
+        self._fps = fps
+        self._aspect = aspect
+        self._due_s = -np.inf
+        self._size: tuple[int, int] | None = None
+        self._turn = 0
+        self._last: _Look | None = None
+        self._between: deque[tuple[float, Any]] = deque(maxlen=_HELD)
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._times_s: list[float] = []
+        self._luma: list[bytes] = []
+        self._jumps: list[dict[str, Any]] = []
+        self._before_last: tuple[float, Any] | None = None  # the picture before the last thumbnail's
+        self._unfinished: dict[str, Any] | None = None  # a jump whose next picture has not come
+
+    def see(self, time_s: float, frame: Any) -> None:
+        """Called with every picture in order; keeps those that are due."""
+        if self._unfinished is not None:
+            self._unfinished["later"] = self._look(time_s, frame).planes[0].tobytes()
+            self._unfinished = None
+        if time_s < self._due_s - _SLACK_S:
+            self._between.append((time_s, frame))
+            return
+        self._due_s = (np.floor((time_s + _SLACK_S) * self._fps) + 1) / self._fps
+        now = self._look(time_s, frame)
+        if self._last is not None:
+            change = _difference(self._last, now)
+            usual = float(np.median(self._recent)) if self._recent else 0.0
+            if change > _JUMP and (change > _LEAP * usual or change > _MUCH):
+                self._note_jump(self._last, now)
+            self._recent.append(change)
+        self._before_last = self._between[-1] if self._between else None
+        self._between.clear()
+        self._last = now
+        self._times_s.append(time_s)
+        self._luma.append(now.planes[0].tobytes())
+
+    def result(self) -> dict[str, Any]:
+        """The column `signals`, in the shape `operators.rows.SIGNALS`."""
+        height, width = self._last.planes.shape[1:] if self._last is not None else (0, 0)
+        luma = b"".join(self._luma)
+        return {
+            "times_s": self._times_s,
+            "height_px": height,
+            "width_px": width,
+            "luma": luma,
+            "jumps": self._jumps,
+        }
+
+    def _note_jump(self, last: _Look, now: _Look) -> None:
+        looks = [last, *(self._look(time_s, frame) for time_s, frame in self._between), now]
+        steps = [_difference(a, b) for a, b in pairwise(looks)]
+        at = int(np.argmax(steps))
+        before, after = looks[at].planes, looks[at + 1].planes
+        earlier = looks[at - 1] if at else self._look(*self._before_last) if self._before_last else None
+        later = looks[at + 2] if at + 2 < len(looks) else None
+        self._jumps.append(
+            {
+                "time_s": looks[at + 1].time_s,
+                "step": float(np.abs(_apart(before[0], after[0])).mean()),
+                "colour_step": float(np.abs(_apart(before[1:], after[1:])).sum(axis=0).mean()),
+                "beside": max((step for k, step in enumerate(steps) if k != at), default=0.0),
+                "earlier": earlier.planes[0].tobytes() if earlier else None,
+                "before": before[0].tobytes(),
+                "after": after[0].tobytes(),
+                "later": later.planes[0].tobytes() if later else None,
+            }
+        )
+        self._unfinished = self._jumps[-1] if later is None else None
+
+    def _look(self, time_s: float, frame: Any) -> _Look:
+        if self._size is None:
+            self._size, self._turn = _thumbnail_size(frame, self._aspect), turn_deg(frame)
+        # one conversion for both: luma alone costs no less
+        planes = frame.reformat(*self._size, "yuvj444p", interpolation="AREA", threads=1).to_ndarray()
+        return _Look(time_s, np.rot90(planes, -self._turn // 90, axes=(1, 2)))
+
+
+def _difference(a: _Look, b: _Look) -> float:
+    """Mean absolute difference in grey levels: of luma, or of colour where luma stays."""
+    apart = np.abs(_apart(a.planes, b.planes))
+    return float(max(apart[0].mean(), apart[1:].sum(axis=0).mean()))
+
+
+def _apart(a: Array, b: Array) -> Array:
+    return b.astype(np.int16) - a.astype(np.int16)
+
+
+def luma_thumbnail(frame: Any, aspect: Fraction) -> Array:
+    """One thumbnail as it is stored, (height, width) uint8, not turned."""
+    size = _thumbnail_size(frame, aspect)
+    return np.asarray(frame.reformat(*size, "gray8", interpolation="AREA", threads=1).to_ndarray())
+
+
+def _thumbnail_size(frame: Any, aspect: Fraction) -> tuple[int, int]:
+    width, height = square_size(frame, aspect)
+    scale = min(1.0, THUMBNAIL_LONG_PX / max(width, height))
+    least = min(THUMBNAIL_SHORT_PX, width, height)
+    return max(least, round(width * scale)), max(least, round(height * scale))

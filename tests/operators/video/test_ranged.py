@@ -1,0 +1,142 @@
+"""Ranged reads: the right bytes, few of them, against a real S3 server."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from operators.base import ItemError
+from operators.video.decode import Decode
+from operators.video.facts import probe
+from operators.video.ranged import FIRST_BYTES, LARGEST_BYTES, RangedFile
+from operators.video.source import WatchedFile
+from tests.support import s3
+from tests.support.video import join, read_jpeg, render
+
+
+@pytest.fixture(autouse=True)
+def _own_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept on this node's disk is kept here for the test."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
+@pytest.fixture
+def on_s3(s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{s3_server.uri}/{uuid.uuid4().hex}"
+
+
+def _put(uri: str, data: bytes) -> None:
+    fs, path = fsspec.core.url_to_fs(uri, skip_instance_cache=True)
+    fs.pipe(path, data)
+
+
+@pytest.mark.parametrize("scheme", ["memory", "s3"])
+def test_any_reads_give_the_bytes_of_the_file(scheme: str, request: pytest.FixtureRequest) -> None:
+    draw = random.Random(4)
+    data = draw.randbytes(3_000_000)
+    place = request.getfixturevalue("on_s3") if scheme == "s3" else "memory://ranged"
+    _put(f"{place}/any.bin", data)
+    file = RangedFile(f"{place}/any.bin")
+    assert file.size_bytes == len(data)
+    for _ in range(60):
+        at, size = draw.randrange(len(data) + 10), draw.choice([1, 100, 40_000, 300_000, 2_500_000])
+        assert file.seek(at) == at
+        assert file.read(size) == data[at : at + size]
+        assert file.tell() == max(at, min(len(data), at + size))
+    assert file.seek(-5, 2) == len(data) - 5
+    assert file.read() == data[-5:]
+    file.close()
+
+
+def test_reading_on_grows_the_requests_and_a_jump_starts_small() -> None:
+    _put("memory://ranged/order.bin", bytes(20 * LARGEST_BYTES))
+    file = RangedFile("memory://ranged/order.bin")
+    file.read(1000)
+    assert file.bytes_fetched == FIRST_BYTES
+    file.read(8 * LARGEST_BYTES)
+    assert file.bytes_fetched < 8 * LARGEST_BYTES + 1000 + LARGEST_BYTES
+    before = file.bytes_fetched
+    file.seek(15 * LARGEST_BYTES)
+    file.read(1000)
+    assert file.bytes_fetched == before + FIRST_BYTES
+
+
+def test_an_opening_is_fetched_once_a_node_and_again_when_the_file_changes() -> None:
+    _put("memory://ranged/kept.bin", bytes(range(256)) * 4000)
+    first = RangedFile("memory://ranged/kept.bin")
+    first.read(500_000)
+    first.opened()
+    assert first.bytes_fetched >= 500_000
+    second = RangedFile("memory://ranged/kept.bin")
+    assert second.read(500_000) == (bytes(range(256)) * 4000)[:500_000]
+    assert second.bytes_fetched == 0
+    _put("memory://ranged/kept.bin", bytes(1_000_000))
+    third = RangedFile("memory://ranged/kept.bin")
+    assert third.read(500_000) == bytes(500_000)
+
+
+def test_a_damaged_keeping_is_fetched_anew(tmp_path: Path) -> None:
+    _put("memory://ranged/kept.bin", b"x" * 200_000)
+    file = RangedFile("memory://ranged/kept.bin")
+    file.read(100)
+    file.opened()
+    (kept,) = (p for folder in tmp_path.glob("longcap-index-*") for p in folder.iterdir())
+    for damage in (b"", b"\xff" * 40, kept.read_bytes()[:-7]):
+        kept.write_bytes(damage)
+        assert RangedFile("memory://ranged/kept.bin").read(100) == b"x" * 100
+
+
+def test_what_is_not_there_or_not_ours_is_unreadable(on_s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ItemError, match="does not exist") as caught:
+        WatchedFile(f"{on_s3}/none.mp4")
+    assert caught.value.failure_class == "unreadable"
+    _put(f"{on_s3}/ours.bin", b"x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(ItemError, match="permission denied") as caught:
+        WatchedFile(f"{on_s3}/ours.bin")
+    assert caught.value.failure_class == "unreadable"
+
+
+def test_the_segments_of_a_long_video_fetch_it_about_once(on_s3: str, tmp_path: Path) -> None:
+    """Ten minutes in segments of two, with the warm-up of five seconds and the last window's five."""
+    part, whole = tmp_path / "part.mp4", tmp_path / "long.mp4"
+    render(part, count=600, fps=10.0, gop=50, size=(384, 216), noise=12)
+    join(part, whole, 10)
+    uri = f"{on_s3}/long.mp4"
+    _put(uri, whole.read_bytes())
+    facts = probe(uri)
+    assert facts["duration_s"] == pytest.approx(600.0)
+    fetched = 0
+    with Decode().open() as decode:
+        for k in range(5):
+            span = {"start_s": 120.0 * k, "end_s": 120.0 * (k + 1)}
+            wide = {"decode_start_s": max(0.0, span["start_s"] - 5), "decode_end_s": min(600.0, span["end_s"] + 5)}
+            found = decode({"uri": uri, **facts, **span, **wide})
+            fetched += found["decode"]["bytes_fetched"]
+            own = [p for p in found["pictures"] if span["start_s"] <= p["time_s"] < span["end_s"]]
+            assert [read_jpeg(p["jpeg"]) for p in own] == [int(p["time_s"] * 10) % 600 for p in own]
+            assert len(own) == 120
+    assert fetched <= 1.3 * whole.stat().st_size
+
+
+@pytest.mark.parametrize("backend", ["decord", "ffmpeg"])
+def test_back_ends_that_need_a_file_get_a_copy(on_s3: str, tmp_path: Path, backend: str) -> None:
+    if backend == "decord":
+        pytest.importorskip("decord", reason="decord has no wheel for this platform")
+    clip = tmp_path / "clip.mp4"
+    render(clip, count=30)
+    _put(f"{on_s3}/clip.mp4", clip.read_bytes())
+    facts = probe(f"{on_s3}/clip.mp4")
+    span = {"start_s": 0.0, "end_s": 3.0, "decode_start_s": 0.0, "decode_end_s": 3.0}
+    with Decode(backend=backend).open() as decode:  # type: ignore[arg-type]
+        found = decode({"uri": f"{on_s3}/clip.mp4", **facts, **span})
+    assert found["decode"]["backend"] == backend
+    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [0, 10, 20]
+    assert not list(tmp_path.glob("longcap-*.mp4"))
