@@ -143,6 +143,7 @@ _META = re.compile(
             r"\A\W*(?:sure|certainly|of course)\b[^.\n]{0,80}[:!\n]",
             r"\A\W*here(?:'s| is| are)\b[^.\n]{0,60}\b(?:caption|description|summary|paragraph|rewrite)s?\b",
             r"\b(?:based on|according to) the (?:provided|given) (?:caption|frame|image|picture|description|note)s?\b",
+            r"\bthe (?:original|above|given|provided) (?:text|answer|sentence|note|caption|description|prompt)s?\b",
             r"\bno (?:captions?|images?|frames?|pictures?) (?:was|were|has been|have been) provided\b",
             r"作为(?:一个|一名)?(?:人工智能|AI|语言模型)|\A很抱歉|\A我无法",
             r"en tant qu'(?:ia|intelligence artificielle)\b",

@@ -18,6 +18,7 @@ _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
 _WORD = re.compile(r"[^\W_]+")
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
 _LEAST_SHARE = 0.25  # of a sentence's weight that a window must say to count at all
+_MARKED_SHARE = 0.1  # the same for one that the model marks
 _NEAR_BEST = 0.7  # of the best window's share: windows overlap, and two may say the same
 
 
@@ -52,18 +53,23 @@ class Ground:
         return [self._sentence(part) for part in split_sentences(text)]
 
     def _sentence(self, text: str) -> Sentence:
-        marked = {k for mark in _MARK.findall(text) for k in _numbers(mark)} & self._words.keys()
         plain = _MARK.sub("", text).strip()
-        return Sentence(plain, tuple(sorted(marked or self._found(plain))))
+        shares = self._shares(plain)
+        marked = {k for mark in _MARK.findall(text) for k in _numbers(mark)}
+        # a mark is a claim, and a model that invents a sentence invents its mark
+        windows = {k for k in marked if shares.get(k, 0.0) >= _MARKED_SHARE}
+        if not windows:
+            least = max(_LEAST_SHARE, max(shares.values(), default=0.0) * _NEAR_BEST)
+            windows = {k for k, share in shares.items() if share >= least}
+        return Sentence(plain, tuple(sorted(windows)))
 
-    def _found(self, text: str) -> set[int]:
+    def _shares(self, text: str) -> dict[int, float]:
+        """window_index -> how much of the sentence its captions say, 0 to 1."""
         words = set(stems(text))
         whole = sum(self._weight.get(w, self._unknown) for w in words)
         if not whole:
-            return set()
-        shares = {k: sum(self._weight[w] for w in words & held) / whole for k, held in self._words.items()}
-        best = max(shares.values(), default=0.0)
-        return {k for k, share in shares.items() if share >= max(_LEAST_SHARE, best * _NEAR_BEST)}
+            return {}
+        return {k: sum(self._weight[w] for w in words & held) / whole for k, held in self._words.items()}
 
 
 def fresh(sentences: Iterable[Sentence], section: Sequence[str], before: Sequence[str]) -> list[Sentence]:

