@@ -101,7 +101,15 @@ class Engine(RunningEngine):
     async def _begin(self) -> None:
         self._reviving = asyncio.Lock()
         self._admission = Admission(max(1, int(self._spec.max_num_seqs * _ROOM)))
-        await self._start()
+        while True:
+            try:
+                await self._start()
+                break
+            except ItemError as error:
+                # a model or arguments that vLLM refuses it refuses again; a process that was killed may boot
+                if "initialization failed" not in error.message or self._boots >= self._spec.restarts:
+                    raise
+                _log.warning("%s; once more", error.message)
         self._watching = asyncio.create_task(self._watch())
 
     async def _start(self) -> None:
@@ -111,9 +119,10 @@ class Engine(RunningEngine):
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.v1.engine.async_llm import AsyncLLM
 
-            with self._processes.recording():
-                self._engine = AsyncLLM.from_engine_args(AsyncEngineArgs(**self._spec.arguments()))
+            arguments = AsyncEngineArgs(**self._spec.arguments())
             self._boots += 1
+            with self._processes.recording():
+                self._engine = AsyncLLM.from_engine_args(arguments)
             model = self._engine.model_config
             self.context_tokens = int(model.max_model_len)
             self._tokenizer = await _maybe(self._engine.get_tokenizer())
