@@ -62,7 +62,9 @@ def looping(generation: Generation, about: About = ANYTHING) -> str | None:
 
 
 def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
-    """The model speaks of itself, its task or its input in place of the video."""
+    """The model will not answer, or speaks of itself, its task or its input in place of the video."""
+    if generation.finish_reason == "refusal":
+        return f"the model or its server refused to answer ({' '.join(generation.text.split())[:80]!r})"
     found = _META.search(generation.text)
     return f"the answer is about the model or its task ({found.group(0).strip()[:40]!r})" if found else None
 
@@ -102,7 +104,7 @@ def covers_nothing(generation: Generation, about: About = ANYTHING) -> str | Non
 
 
 ALWAYS: tuple[Gate, ...] = (empty, truncated, looping)
-GENERATIVE: tuple[Gate, ...] = (malformed, refusal, wrong_language, outside_video, covers_nothing)
+GENERATIVE: tuple[Gate, ...] = (refusal, malformed, wrong_language, outside_video, covers_nothing)
 
 
 def gates_of(spec: EngineSpec) -> tuple[Gate, ...]:

@@ -17,7 +17,10 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchem
 
 from operators.engines.base import EngineSpec
 
-ENGINES: dict[str, str] = {"measure": "operators.engines.measure:MeasureEngine"}
+ENGINES: dict[str, str] = {
+    "measure": "operators.engines.measure:MeasureEngine",
+    "openai": "operators.engines.openai:OpenAIEngine",
+}
 """kind -> "module:Class" of its spec."""
 
 
