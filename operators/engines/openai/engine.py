@@ -18,13 +18,8 @@ from operators.engines.base import EngineSpec, RunningEngine
 
 SchemaAs = Literal["json_schema", "json_schema_plain", "structured_outputs", "guided_json", "prompt"]
 
-_OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "response_format"}) | {
-    "temperature",
-    "top_p",
-    "seed",
-    "max_tokens",
-    "max_completion_tokens",
-}
+_OURS = {"model", "messages", "stream", "stream_options", "n", "response_format"}
+_OURS |= {"temperature", "top_p", "seed", "max_tokens", "max_completion_tokens"}
 """Of a request's body what has a field here, or what the engine depends on."""
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")

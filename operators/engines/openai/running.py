@@ -70,12 +70,11 @@ class _Running(RunningEngine):
         self._draw = random.Random()
         self._slots = asyncio.Semaphore(spec.max_concurrency)
         self._limiter = Limiter(requests=spec.requests_per_minute, tokens=spec.tokens_per_minute, clock=clock)
-        no_key: Any = {"Authorization": openai.Omit()}
+        self._headers = {} if key else {"Authorization": openai.Omit()}
         # retries are ours: the client's know neither our limits nor how long a server asks to wait
         self._client = openai.AsyncOpenAI(
             base_url=spec.base_url,
             api_key=key or "none",
-            default_headers=None if key else no_key,
             max_retries=0,
             timeout=spec.timeout_s,
         )
@@ -183,7 +182,7 @@ class _Running(RunningEngine):
 
     async def _once(self, body: dict[str, Any]) -> Reply:
         async with asyncio.timeout(self._spec.timeout_s):
-            got = await self._client.chat.completions.create(**body)
+            got = await self._client.chat.completions.create(**body, extra_headers=self._headers)
             if not self._spec.stream:
                 return read_whole(got)
             if not hasattr(got, "__aiter__"):

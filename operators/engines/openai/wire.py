@@ -10,9 +10,16 @@ from operators.engines.base import Picture, Request
 from operators.engines.openai.engine import OpenAIEngine
 
 _HOTTEST = 2.0  # what the API allows
-_BOUNDS = frozenset(
-    {"minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "default"}
-) | {*("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minProperties", "maxProperties")}
+_BOUNDS = {"minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "default"}
+_BOUNDS |= {
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minProperties",
+    "maxProperties",
+}
 
 
 def arguments(spec: OpenAIEngine, request: Request) -> dict[str, Any]:
