@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -182,6 +183,13 @@ def test_a_time_behind_the_end_is_sent_back() -> None:
     )
     assert outside_video(Generation(text="At 2:00 it ends."), About(duration_s=119.4)) is None
     assert outside_video(Generation(text="At 2:05 it ends.")) is None
+
+
+def test_what_the_server_calls_a_refusal_is_one_whatever_its_words() -> None:
+    generation = Generation(text="A man walks\nin the park.", finish_reason="refusal")
+    assert refusal(generation) == "the model or its server refused to answer ('A man walks in the park.')"
+    # said before anything else of a model's answer: that it is no JSON then matters no more
+    assert first_failed(GENERATIVE, generation, About(parse=json.loads))[0] == "refusal"  # type: ignore[index]
 
 
 @settings(deadline=None)
