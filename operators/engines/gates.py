@@ -165,7 +165,12 @@ def loops(text: str) -> bool:
 
 
 def ends_in_loop(text: str) -> bool:
-    """`loops` for the end of a text that is still being written; cheap enough to be asked every few tokens."""
+    """`loops` for the end of a text that is still being written; cheap enough to be asked every few tokens.
+
+    White space without end is a loop, too: a JSON grammar allows it, and some models do not find out of it.
+    """
+    if len(text) - len(text.rstrip()) >= _LOOP_CHARS:
+        return True
     return loops(" ".join(text[-_END_CHARS:].split()[-_LOOP_TIMES * 50 :]))
 
 

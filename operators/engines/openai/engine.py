@@ -111,7 +111,7 @@ class OpenAIEngine(EngineSpec):
 
     # -- what it costs -------------------------------------------------------------------------------------------------
     picture_tokens: Annotated[
-        int, Field(ge=0, description="tokens of a picture, for limits and prices where the server counts none"), SIZING
+        int, Field(ge=0, description="tokens of a picture, for limits and prices until the server has counted"), SIZING
     ] = 800
     price_input_per_mtok: Annotated[
         float, Field(ge=0, description="US dollars for a million prompt tokens"), SIZING

@@ -78,6 +78,7 @@ class _Running(RunningEngine):
             max_retries=0,
             timeout=spec.timeout_s,
         )
+        self._picture_tokens = float(spec.picture_tokens)
         self._guessed = False
         self._tasks: set[asyncio.Task[Generation]] = set()
         self._closed = False
@@ -143,9 +144,11 @@ class _Running(RunningEngine):
         room = None if self.context_tokens is None else self.context_tokens - self._spec.max_tokens
         if room is not None and text_tokens > room:  # some servers cut what is too long, and say nothing
             raise PromptTooLong(text_tokens, room)
-        guess = text_tokens + self._spec.picture_tokens * len(request.pictures)
         async with self._slots:
+            guess = text_tokens + round(self._picture_tokens * len(request.pictures))
             reply, taken = await self._ask(request, guess)
+        if reply.prompt_tokens is not None and request.pictures:  # what the server counted is the next one's guess
+            self._picture_tokens = max(0, reply.prompt_tokens - text_tokens) / len(request.pictures)
         return Generation(
             text=reply.text,
             finish_reason=reply.finish,

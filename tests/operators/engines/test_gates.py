@@ -209,6 +209,12 @@ def test_a_loop_is_seen_while_it_is_being_written(period: int, times: int) -> No
     assert not ends_in_loop(ORDINARY + once)
 
 
+def test_white_space_without_end_is_a_loop_and_a_gap_is_none() -> None:
+    assert ends_in_loop('{"caption": ' + " \n" * 50)
+    assert not ends_in_loop('{"caption": ' + " \n" * 50 + '"A dog')
+    assert not ends_in_loop("A dog.\n\n" + " " * 40)
+
+
 def test_a_loop_without_spaces_is_seen() -> None:
     assert ends_in_loop("ab" * 80) and looping(Generation(text="的一" * 60))
     assert looping(Generation(text="A dog.", finish_reason="loop")) is not None

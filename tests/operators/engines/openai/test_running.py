@@ -408,3 +408,13 @@ def test_operators_of_one_actor_share_it() -> None:
         spec = OpenAIEngine(model="m", base_url=server.url, api_key_env=None)
         with shared(spec) as one, shared(spec) as two:
             assert one is two
+
+
+def test_what_a_picture_takes_is_learned_from_the_server() -> None:
+    pictures = tuple(Picture(time_s=float(k), pts_s=float(k), jpeg=b"x") for k in range(4))
+    shown = Request(kind="window", start_s=0.0, end_s=4.0, prompt="x" * 35, pictures=pictures)
+    endless = Play(text=LOOP + " ", endless=True)  # stopped by the engine, so that the server's count never comes
+    counted = Play(usage={"prompt_tokens": 210, "completion_tokens": 5})
+    with engine(lambda body, number: counted if number == 1 else endless, picture_tokens=700) as (made, _):
+        guessed = [made.submit(shown).result(WAIT_S).prompt_tokens for _ in range(3)]
+    assert guessed == [2810, 210, 210]
