@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from operators.engines.openai.limiter import Clock
 
@@ -21,3 +22,17 @@ class Virtual(Clock):
         self.slept.append(seconds)
         self.time_s += seconds
         await asyncio.sleep(0)
+
+
+class Held(Virtual):
+    """Who sleeps, sleeps on until `go` is set; `asleep` is released for each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go, self.asleep = threading.Event(), threading.Semaphore(0)
+
+    async def sleep(self, seconds: float) -> None:
+        self.asleep.release()
+        while not self.go.is_set():
+            await asyncio.sleep(0.005)
+        await super().sleep(seconds)

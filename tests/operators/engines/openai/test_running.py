@@ -7,6 +7,7 @@ import json
 import logging
 import random
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from operators.engines.openai import OpenAIEngine
 from operators.engines.openai.limiter import Clock
 from operators.engines.openai.running import backoff_s, running
 from operators.engines.shared import shared
-from tests.operators.engines.openai.clock import Virtual
+from tests.operators.engines.openai.clock import Held, Virtual
 from tests.support.chat import GOOD, ChatServer, Play, Script, dead_url, serve
 from tests.support.engines import LOOP
 
@@ -214,19 +215,28 @@ def test_waits_grow_and_what_the_server_asks_for_is_kept() -> None:
     for n, slept in enumerate(clock.slept):
         assert 2.0**n / 2 <= slept <= 2.0**n
 
-    clock = Virtual()
-    with engine(first(Play(status=429, headers={"Retry-After": "33"})), clock=clock) as (made, _):
-        got = made.submit(REQUEST).result(WAIT_S)
-    assert got.seconds >= 33.0
-    assert sum(clock.slept) < 36.0
+    for status in (429, 503):
+        clock = Virtual()
+        with engine(first(Play(status=status, headers={"Retry-After": "33"})), clock=clock) as (made, _):
+            got = made.submit(REQUEST).result(WAIT_S)
+        assert 33.0 <= got.seconds < 36.0
+        assert clock.slept[0] == 33.0
 
 
-def test_a_busy_server_is_left_alone_by_all_requests() -> None:
-    clock = Virtual()
-    with engine(first(Play(status=429, headers={"Retry-After": "50"})), clock=clock, max_concurrency=1) as (made, _):
-        futures = [made.submit(REQUEST) for _ in range(3)]
-        done = [f.result(WAIT_S).seconds for f in futures]
-    assert all(seconds >= 50.0 for seconds in done)
+@pytest.mark.parametrize(("status", "left_alone"), [(429, True), (503, False)])
+def test_a_busy_server_is_left_alone_by_all_requests(status: int, left_alone: bool) -> None:
+    clock = Held()
+    with engine(first(Play(status=status, headers={"Retry-After": "50"})), clock=clock) as (made, server):
+        refused = made.submit(REQUEST)
+        assert clock.asleep.acquire(timeout=WAIT_S)
+        other = made.submit(REQUEST)
+        if left_alone:
+            assert clock.asleep.acquire(timeout=WAIT_S)
+            assert len(server.asked) == 1
+        else:
+            assert other.result(WAIT_S).text == GOOD
+        clock.go.set()
+        assert refused.result(WAIT_S).text == other.result(WAIT_S).text == GOOD
 
 
 def test_who_asks_to_wait_too_long_is_not_waited_for() -> None:
@@ -344,6 +354,8 @@ def test_no_more_requests_are_on_their_way_than_allowed() -> None:
     with engine(script, max_concurrency=3) as (made, server):
         futures = [made.submit(REQUEST) for _ in range(12)]
         many.wait()
+        time.sleep(0.5)  # for a fourth, which must not come
+        assert len(server.asked) == 3
         gate.set()
         assert all(f.result(WAIT_S).text == GOOD for f in futures)
     assert (server.most, len(server.asked)) == (3, 12)
@@ -385,6 +397,15 @@ def test_nothing_is_left_behind_and_who_waits_is_told() -> None:
         ours = [c for c in psutil.Process().net_connections() if c.raddr and c.raddr.port == port]
         assert [c.status for c in ours if c.status == psutil.CONN_ESTABLISHED] == []
         never.set()
+
+
+def test_a_connection_that_waits_for_the_next_request_is_closed() -> None:
+    with serve() as server:
+        spec = OpenAIEngine(model="m", base_url=server.url, api_key_env=None)
+        with spec.open() as made:
+            assert [made.submit(REQUEST).result(WAIT_S).text for _ in range(2)] == [GOOD, GOOD]
+            assert server.connections == 1
+        assert server.idle.wait(WAIT_S)
 
 
 def test_answers_that_come_while_it_closes_do_not_hang_who_asks_again() -> None:
