@@ -73,6 +73,7 @@ USAGE = pa.struct(  # (outside content) what a caption cost, all its attempts to
         pa.field("cached_tokens", pa.int64()),  # of these, not computed again
         pa.field("output_tokens", pa.int64()),
         pa.field("engine_s", pa.float64()),  # from submission to answer; requests overlap
+        pa.field("cost_usd", pa.float64()),  # what a vendor charges; 0 for an engine of one's own
         pa.field("rejected", pa.list_(pa.string())),  # names of the gates that sent an answer back
     ]
 )

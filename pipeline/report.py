@@ -26,6 +26,7 @@ class Report:
         unaccounted: ids of planned videos that have neither; empty after a run that was done.
         tokens: that the engines read (`prompt`, of which `cached` were not computed again) and wrote (`output`).
         engine_s: seconds that requests spent in engines, all together; requests overlap.
+        cost_usd: by the engines' configured prices; answers that never came are not in it.
         rejected: gate -> how many answers it sent back.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
@@ -53,6 +54,7 @@ class Report:
     captions_per_s: float
     tokens: dict[str, int]
     engine_s: float
+    cost_usd: float
     rejected: dict[str, int]
     gpu_s_held: float
     captions_per_gpu_hour: float | None
@@ -104,6 +106,7 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
             "output": counts.usage.output_tokens,
         },
         engine_s=round(counts.usage.engine_s, 1),
+        cost_usd=round(counts.usage.cost_usd, 6),
         rejected=dict(counts.rejected),
         gpu_s_held=round(job.gpu_s_held, 1),
         captions_per_gpu_hour=_per_hour(counts.frames + counts.windows, job.gpu_s_held),

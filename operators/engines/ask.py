@@ -22,6 +22,7 @@ class Usage:
     Attributes:
         prompt_tokens, cached_tokens, output_tokens: sums.
         engine_s: seconds from submission to answer, summed.
+        cost_usd: what a vendor charges, in US dollars, summed.
         rejected: names of the gates that sent an answer back, in order.
     """
 
@@ -29,6 +30,7 @@ class Usage:
     cached_tokens: int = 0
     output_tokens: int = 0
     engine_s: float = 0.0
+    cost_usd: float = 0.0
     rejected: tuple[str, ...] = ()
 
     def __add__(self, other: Usage) -> Usage:
@@ -37,6 +39,7 @@ class Usage:
             self.cached_tokens + other.cached_tokens,
             self.output_tokens + other.output_tokens,
             round(self.engine_s + other.engine_s, 4),
+            round(self.cost_usd + other.cost_usd, 9),
             (*self.rejected, *other.rejected),
         )
 
@@ -141,6 +144,7 @@ class _Asking:
                 generation.cached_tokens,
                 generation.output_tokens,
                 generation.seconds,
+                generation.cost_usd,
                 (no[0],) if no else (),
             )
             if no is not None:

@@ -76,19 +76,22 @@ class Generation:
 
     Attributes:
         finish_reason: "stop" for a whole answer, "length" for one that was cut at its token limit, "loop" for one
-            that the engine stopped because it repeated itself.
+            that the engine stopped because it repeated itself, "refusal" where the model or its server says that it
+            will not answer.
         prompt_tokens, output_tokens: as the model counts; pictures count as the model's own tokens.
         cached_tokens: of the prompt's, those that the engine did not have to compute again.
         seconds: from submission to the last token, waiting included.
+        cost_usd: what a vendor charges for it, in US dollars; 0 for an engine of one's own.
         sampling: JSON of the sampling settings that made it; None where nothing was drawn.
     """
 
     text: str
-    finish_reason: Literal["stop", "length", "loop"] = "stop"
+    finish_reason: Literal["stop", "length", "loop", "refusal"] = "stop"
     prompt_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
     seconds: float = 0.0
+    cost_usd: float = 0.0
     sampling: str | None = None
 
 

@@ -73,7 +73,9 @@ def repetitive(generation: Generation, about: About = ANYTHING) -> str | None:
 
 
 def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
-    """The model speaks of itself, its task or its input in place of the video."""
+    """The model will not answer, or speaks of itself, its task or its input in place of the video."""
+    if generation.finish_reason == "refusal":
+        return f"the model or its server refused to answer ({' '.join(generation.text.split())[:80]!r})"
     found = _META.search(generation.text)
     return f"the answer is about the model or its task ({found.group(0).strip()[:40]!r})" if found else None
 
@@ -113,7 +115,7 @@ def covers_nothing(generation: Generation, about: About = ANYTHING) -> str | Non
 
 
 ALWAYS: tuple[Gate, ...] = (empty, truncated, looping)
-GENERATIVE: tuple[Gate, ...] = (malformed, repetitive, refusal, wrong_language, outside_video, covers_nothing)
+GENERATIVE: tuple[Gate, ...] = (refusal, malformed, repetitive, wrong_language, outside_video, covers_nothing)
 
 
 def gates_of(spec: EngineSpec) -> tuple[Gate, ...]:
@@ -175,7 +177,12 @@ def loops(text: str) -> bool:
 
 
 def ends_in_loop(text: str) -> bool:
-    """`loops` for the end of a text that is still being written; cheap enough to be asked every few tokens."""
+    """`loops` for the end of a text that is still being written; cheap enough to be asked every few tokens.
+
+    White space without end is a loop, too: a JSON grammar allows it, and some models do not find out of it.
+    """
+    if len(text) - len(text.rstrip()) >= _LOOP_CHARS:
+        return True
     return loops(" ".join(text[-_END_CHARS:].split()[-_LOOP_TIMES * 50 :]))
 
 

@@ -19,6 +19,7 @@ from operators.engines.base import EngineSpec
 
 ENGINES: dict[str, str] = {
     "measure": "operators.engines.measure:MeasureEngine",
+    "openai": "operators.engines.openai:OpenAIEngine",
     "vllm": "operators.engines.vllm:VllmEngine",
 }
 """kind -> "module:Class" of its spec."""

@@ -168,6 +168,7 @@ def usage(**changes: Any) -> Row:
         "cached_tokens": 4,
         "output_tokens": 5,
         "engine_s": 0.5,
+        "cost_usd": 0.25,
         "rejected": [],
         **changes,
     }

@@ -92,7 +92,9 @@ class _Small(RunningEngine):
         if len(request.prompt) > self.room:
             future.set_exception(PromptTooLong(len(request.prompt), self.room))
         else:
-            future.set_result(Generation(text=request.prompt, prompt_tokens=7, output_tokens=2, seconds=0.5))
+            future.set_result(
+                Generation(text=request.prompt, prompt_tokens=7, output_tokens=2, seconds=0.5, cost_usd=0.25)
+            )
         return future
 
 
@@ -131,5 +133,6 @@ def test_usage_counts_every_attempt_and_who_sent_it_back() -> None:
         "cached_tokens": 0,
         "output_tokens": 6,
         "engine_s": 1.5,
+        "cost_usd": 0.75,
         "rejected": ["malformed"] * 3,
     }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -184,6 +185,13 @@ def test_a_time_behind_the_end_is_sent_back() -> None:
     assert outside_video(Generation(text="At 2:05 it ends.")) is None
 
 
+def test_what_the_server_calls_a_refusal_is_one_whatever_its_words() -> None:
+    generation = Generation(text="A man walks\nin the park.", finish_reason="refusal")
+    assert refusal(generation) == "the model or its server refused to answer ('A man walks in the park.')"
+    # said before anything else of a model's answer: that it is no JSON then matters no more
+    assert first_failed(GENERATIVE, generation, About(parse=json.loads))[0] == "refusal"  # type: ignore[index]
+
+
 @settings(deadline=None)
 @given(st.floats(0, 5000), st.floats(1, 5000))
 def test_only_times_behind_the_end_are_outside(at_s: float, duration_s: float) -> None:
@@ -199,6 +207,12 @@ def test_a_loop_is_seen_while_it_is_being_written(period: int, times: int) -> No
     once = " ".join(f"w{k}" for k in range(period)) + " "
     assert ends_in_loop(ORDINARY + once * times)
     assert not ends_in_loop(ORDINARY + once)
+
+
+def test_white_space_without_end_is_a_loop_and_a_gap_is_none() -> None:
+    assert ends_in_loop('{"caption": ' + " \n" * 50)
+    assert not ends_in_loop('{"caption": ' + " \n" * 50 + '"A dog')
+    assert not ends_in_loop("A dog.\n\n" + " " * 40)
 
 
 def test_a_loop_without_spaces_is_seen() -> None:

@@ -1,0 +1,158 @@
+"""What went wrong with a request, and what to do: ask again, give up, or say that it is too long."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from operators.engines.openai.reply import BrokenReply
+
+_CUT = 240  # characters of a server's words that are handed on
+_AGAIN = frozenset({408, 409, 425, 429})  # and all from 500 on
+_NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+
+# OpenAI, vLLM, llama.cpp, Gemini and Anthropic, as they word it
+_TOO_LONG = re.compile(
+    r"context[ _](?:length|window|size)|maximum model length|prompt is too long|input token count .*exceeds",
+    re.I | re.S,
+)
+_CONTEXT = re.compile(
+    r"(?:context length|context window|context size|maximum model length)(?: is| of)?(?: only)? \(?(\d+)"
+    r"|number of tokens allowed \((\d+)\)|> (\d+) maximum",
+    re.I,
+)
+_PROMPT = re.compile(
+    r"\((\d+) in the messages|resulted in (\d+) tokens|(?:contains|passed|has)(?: at least)? (\d+) input tokens"
+    r"|prompt \(length (\d+)\)|prompt is too long: (\d+)|token count \((\d+)\)|request \((\d+) tokens\)",
+    re.I,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Why a try failed.
+
+    Attributes:
+        message: one plain line, without a key in it.
+        again: whether another try may help.
+        wait_s: how long the server asks to wait; None where it does not say.
+        busy: it is the server's limit, which all requests share.
+        too_long: the prompt does not fit the model's context.
+        prompt_tokens, context_tokens: what the server says of that.
+    """
+
+    message: str
+    again: bool = False
+    wait_s: float | None = None
+    busy: bool = False
+    too_long: bool = False
+    prompt_tokens: int | None = None
+    context_tokens: int | None = None
+
+
+def fault_of(error: Exception, *, where: str, key_env: str | None, key: str | None, model: str) -> Fault | None:
+    """None for an error that is neither the server's nor the network's.
+
+    Args:
+        where: the server, as messages name it.
+        key_env: variable that holds the key, for messages; `key` itself is cut out of whatever the server says.
+    """
+    import openai
+
+    if isinstance(error, TimeoutError | openai.APITimeoutError):
+        return Fault(message=f"{where} did not answer in time", again=True)
+    if isinstance(error, openai.APIConnectionError):
+        return Fault(message=f"{where} cannot be reached ({_scrub(_cause(error), key)})", again=True)
+    if isinstance(error, BrokenReply):
+        return Fault(message=f"{where}: {error}", again=True)
+    if isinstance(error, openai.APIError):
+        return _told(error, where=where, key_env=key_env, key=key, model=model)
+    sender = type(error).__module__.split(".")[0]  # httpx or, since openai 3, httpx2
+    if isinstance(error, json.JSONDecodeError | UnicodeError) or sender.startswith("http"):
+        # the client hands these on as they are
+        return Fault(message=f"{where} sent what is no answer ({type(error).__name__})", again=True)
+    return None
+
+
+def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> float | None:
+    """What `retry-after-ms` or `Retry-After` (RFC 9110: seconds, or a date) asks for; None for neither or nonsense.
+
+    Args:
+        now_s: seconds since the epoch, for a date.
+    """
+    for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        told = headers.get(name)
+        if told is None:
+            continue
+        try:
+            seconds = float(told) / unit
+        except ValueError:
+            try:
+                seconds = parsedate_to_datetime(told).timestamp() - (time.time() if now_s is None else now_s)
+            except ValueError:
+                continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    return None
+
+
+def _told(error: Any, *, where: str, key_env: str | None, key: str | None, model: str) -> Fault:
+    """From an error that the server words itself, as its whole answer or in the middle of a stream."""
+    body = error.body if isinstance(error.body, dict) else {}
+    code, said = body.get("code"), _scrub(str(body.get("message") or _page(error)), key)
+    status = getattr(error, "status_code", None) or (code if isinstance(code, int) else None)
+    if status in (401, 403):  # the server's own words hold parts of the key
+        which = f"the key in {key_env}" if key_env else "requests without a key; name its variable with api_key_env"
+        return Fault(message=f"{where} refuses {which} (HTTP {status})")
+    if status == 404:
+        return Fault(message=f"{where} knows no model {model!r}, or base_url lacks its /v1 (HTTP 404: {said})")
+    if code == "context_length_exceeded" or (status in (400, 413, 422, None) and _TOO_LONG.search(said)):
+        takes, room = _PROMPT.search(said), _CONTEXT.search(said)
+        return Fault(
+            message=f"{where}: {said}",
+            too_long=True,
+            prompt_tokens=_number(takes) or _whole(body.get("n_prompt_tokens")),
+            context_tokens=_number(room) or _whole(body.get("n_ctx")),
+        )
+    if code in _NO_MONEY or body.get("type") in _NO_MONEY:
+        return Fault(message=f"{where}: the account's quota is used up ({said})")
+    busy = status == 429
+    response = getattr(error, "response", None)
+    return Fault(
+        message=f"{where}: {'HTTP ' + str(status) if status else 'an error in the middle of the answer'}: {said}",
+        again=status is None or status in _AGAIN or status >= 500,
+        wait_s=retry_after_s(response.headers) if response is not None else None,
+        busy=busy,
+    )
+
+
+def _page(error: Any) -> str:
+    """Words of an error that is no JSON, such as a proxy's page."""
+    text = error.body if isinstance(error.body, str) else str(getattr(error, "message", ""))
+    return re.sub(r"<[^>]*>", " ", text)
+
+
+def _cause(error: BaseException) -> str:
+    cause: BaseException | None = error.__cause__
+    return (str(cause) or type(cause).__name__) if cause is not None else str(error)
+
+
+def _scrub(text: str, key: str | None) -> str:
+    """One line, of bounded length, without the key."""
+    if key:
+        text = text.replace(key, "***")
+    return " ".join(text.split())[:_CUT]
+
+
+def _number(match: re.Match[str] | None) -> int | None:
+    return next((int(group) for group in match.groups() if group), None) if match else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
