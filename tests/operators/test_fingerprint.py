@@ -21,6 +21,7 @@ from tests.support.engines import Scripted
 
 OPERATORS: list[Operator] = [Probe(), Decode(), Measure(), Caption(), Narrate()]
 PROMPTS = {"frame_prompt": "video", "window_prompt": "video", "section_prompt": "frame", "video_prompt": "frame"}
+PROMPTS |= {"digest_prompt": "frame", "outline_prompt": "frame"}
 
 _FIELDS = [(op, f.name) for op in OPERATORS for f in fields(op)]
 
