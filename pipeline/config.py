@@ -110,7 +110,10 @@ class PoolResources:
 
     actors: Annotated[int | None, Field(ge=1, description="actors in the pool; null: what the cluster holds")] = None
     num_cpus: Annotated[float | None, Field(ge=0, description="CPUs an actor; null: what its work needs")] = None
-    num_gpus: Annotated[float, Field(ge=0, description="GPUs an actor")] = 0.0
+    num_gpus: Annotated[
+        float | None,
+        Field(ge=0, description="GPUs an actor; null: what its engine's model needs, where the cluster has GPUs"),
+    ] = None
     memory_bytes: Annotated[
         int | None, Field(ge=2**20, description="memory that Ray sets aside for an actor; null: none is set aside")
     ] = None

@@ -35,7 +35,7 @@ from pipeline.graph import PROBED, Graph, receipts
 from pipeline.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.lease import Lease
 from pipeline.planning import Plan, Remaining, make_plan, segment_table
-from pipeline.pools import plan_pools
+from pipeline.pools import plan_pools, wishes
 from pipeline.progress import Progress
 from pipeline.report import Report, make_report
 from pipeline.schedule import Schedule, choose
@@ -168,7 +168,8 @@ class Job:
             stack.callback(self._drop_stop)
             yield
 
-    def _graph(self, tasks: int) -> Graph:
+    def _graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
+        """A builder of graphs for so many rows, that use these pools."""
         import ray
 
         have = machines()
@@ -176,7 +177,7 @@ class Job:
             self._stop = ray.remote(num_cpus=0)(Stop).remote()
         return Graph(
             config=self.config,
-            pools=plan_pools(self.config.resources, have, tasks),
+            pools=plan_pools(wishes(self.config, have, caption=caption, narrate=narrate), have, tasks),
             store=self.store.uri,
             run_id=self.run_id,
             stop=self._stop,
@@ -212,7 +213,7 @@ class Job:
             else:
                 connect()
                 path = self.store.write_table(f"runs/{self.run_id}/sources.parquet", to_table(todo, PROBED))
-                self._drain(self._graph(len(todo)).probe(path, len(todo)), count=False)
+                self._drain(self._graph(len(todo), caption=False, narrate=False).probe(path, len(todo)), count=False)
             known = self._known()
         lost = [row["uri"] for row in self.chosen if row["video_id"] not in known]
         if lost:
@@ -247,8 +248,7 @@ class Job:
                 shards = self.config.resources.gather_actors
                 shares = Counter(share_of(row["video_id"], shards) for row in left.segments)
                 streaming = self._schedule().kind == "streaming"
-                builder = self._graph(table.num_rows)
-                gpus = builder.pools.caption.gpus + (builder.pools.narrate.gpus if streaming else 0.0)
+                builder = self._graph(table.num_rows, narrate=streaming)
                 expected = [shares[shard] for shard in range(shards)]
                 graph = builder.segments(path, len(left.segments), expected, narrate=streaming)
             else:
@@ -265,14 +265,13 @@ class Job:
                 path = self.store.write_table(
                     f"runs/{self.run_id}/plan-{number}.parquet", pa.Table.from_pylist(hints, schema=RECEIPT)
                 )
-                builder = self._graph(len(hints))
-                gpus = builder.pools.narrate.gpus
+                builder = self._graph(len(hints), caption=False)
                 graph = builder.narrate(path)
             began = time.monotonic()
             try:
                 self._drain(graph)
             finally:
-                self.gpu_s_held += gpus * (time.monotonic() - began)
+                self.gpu_s_held += builder.pools.gpus * (time.monotonic() - began)
             left = plan.remaining(self.store)
         return left
 

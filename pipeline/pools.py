@@ -7,10 +7,11 @@ other pools mostly wait for an engine or for storage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cluster.machines import Machines
-from pipeline.config import PoolResources, Resources
+from operators.engines.base import EngineSpec
+from pipeline.config import Config, PoolResources, Resources
 from pipeline.errors import UsageError
 
 _LIGHT_CPUS = 0.1  # an actor that waits more than it works
@@ -38,6 +39,11 @@ class Pools:
     caption: Pool
     narrate: Pool
 
+    @property
+    def gpus(self) -> float:
+        """GPUs that all pools hold."""
+        return self.caption.gpus + self.narrate.gpus
+
 
 def plan_pools(resources: Resources, have: Machines, tasks: int) -> Pools:
     """Sizes of the pools.
@@ -52,7 +58,7 @@ def plan_pools(resources: Resources, have: Machines, tasks: int) -> Pools:
     """
     free = have.cpus - (1.0 if have.cpus >= 2 else have.cpus / 2)
     takers = sum(bool(wish.num_gpus and wish.actors is None) for wish in (resources.caption, resources.narrate))
-    fixed = sum((wish.actors or 0) * wish.num_gpus for wish in (resources.caption, resources.narrate))
+    fixed = sum((wish.actors or 0) * (wish.num_gpus or 0.0) for wish in (resources.caption, resources.narrate))
     gpus = (have.gpus - fixed) / max(1, takers)
     caption = _pool(resources.caption, _engine_actors(resources.caption, have.cpus, gpus), _LIGHT_CPUS, tasks)
     narrate = _pool(resources.narrate, _engine_actors(resources.narrate, have.cpus, gpus), _LIGHT_CPUS, tasks)
@@ -76,6 +82,27 @@ def plan_pools(resources: Resources, have: Machines, tasks: int) -> Pools:
     return Pools(decode=decode, caption=caption, narrate=narrate)
 
 
+def wishes(config: Config, have: Machines, *, caption: bool = True, narrate: bool = True) -> Resources:
+    """The config's wishes with the engines' GPUs in them; of a pool that a graph does not use nothing is wished.
+
+    Args:
+        caption, narrate: whether the graph uses that pool.
+    """
+
+    def of(used: bool, wish: PoolResources, engine: EngineSpec) -> PoolResources:
+        if not used:
+            return PoolResources(actors=1, num_cpus=0.0, num_gpus=0.0)
+        if wish.num_gpus is not None:
+            return wish
+        return replace(wish, num_gpus=float(engine.gpus) if have.gpus else 0.0)
+
+    return replace(
+        config.resources,
+        caption=of(caption, config.resources.caption, config.caption.engine),
+        narrate=of(narrate, config.resources.narrate, config.narrate.engine),
+    )
+
+
 def _engine_actors(wish: PoolResources, cpus: float, gpus: float) -> int:
     """As many engines as the pool's share of the GPUs holds; without GPUs one to four cores: `measure` is quick."""
     if wish.actors is not None:
@@ -89,6 +116,6 @@ def _pool(wish: PoolResources, actors: int, cpus: float, tasks: int) -> Pool:
     return Pool(
         actors=max(1, min(actors, tasks)),
         num_cpus=cpus if wish.num_cpus is None else wish.num_cpus,
-        num_gpus=wish.num_gpus,
+        num_gpus=wish.num_gpus or 0.0,
         memory_bytes=wish.memory_bytes,
     )

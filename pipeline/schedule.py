@@ -7,6 +7,7 @@ from typing import Literal
 
 from cluster.machines import Machines
 from pipeline.config import Config
+from pipeline.pools import wishes
 
 _ENGINE_CPUS = 2.0  # that a model on the CPU wants beside the decoders
 
@@ -31,9 +32,9 @@ def choose(config: Config, have: Machines) -> Schedule:
     captioner, narrator = config.caption.engine, config.narrate.engine
     if not (captioner.local_model and narrator.local_model):
         return Schedule("streaming", "no more than one engine has a model on these machines")
-    caption, narrate = config.resources.caption, config.resources.narrate
-    wants = max(1, caption.actors or 1) * caption.num_gpus + max(1, narrate.actors or 1) * narrate.num_gpus
-    if caption.num_gpus or narrate.num_gpus:
+    wished = wishes(config, have)
+    wants = sum((pool.actors or 1) * (pool.num_gpus or 0.0) for pool in (wished.caption, wished.narrate))
+    if wants:
         if wants > have.gpus:
             return Schedule(
                 "phased", f"captioner and narrator take {wants:g} GPUs together and there are {have.gpus:g}"

@@ -160,6 +160,11 @@ class EngineSpec(abc.ABC):
     def revision(self) -> str:
         return str(self.version)
 
+    @property
+    def gpus(self) -> int:
+        """GPUs that one engine takes on a machine that has some."""
+        return 0
+
     def check(self, *, pictures: bool, elsewhere: bool = False) -> None:  # noqa: B027  # nothing to check is fine
         """Look, without booting, for what would make every request fail.
 

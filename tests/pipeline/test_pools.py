@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.machines import Machines
-from pipeline.config import PoolResources, Resources
+from pipeline.config import Config, PoolResources, Resources
 from pipeline.errors import UsageError
-from pipeline.pools import Pools, plan_pools
+from pipeline.pools import Pools, plan_pools, wishes
+from tests.support.engines import Scripted
 
 
 def cluster(cpus: float, gpus: float = 0.0) -> Machines:
@@ -96,3 +100,43 @@ def test_no_pool_is_larger_than_the_work() -> None:
 def test_wishes_that_do_not_fit_name_the_line_to_change(wish: Resources, have: Machines, names: str) -> None:
     with pytest.raises(UsageError, match=names):
         plan_pools(wish, have, 100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Big(Scripted):
+    """An engine that takes two GPUs."""
+
+    local_model: ClassVar[bool] = True
+
+    @property
+    def gpus(self) -> int:
+        return 2
+
+
+def big(**resources: PoolResources) -> Config:
+    config = Config()
+    engine = Big()
+    return replace(
+        config,
+        caption=replace(config.caption, engine=engine),
+        narrate=replace(config.narrate, engine=engine),
+        resources=Resources(**resources),
+    )
+
+
+def test_an_engine_gets_its_gpus_where_there_are_some() -> None:
+    pools = plan_pools(wishes(big(), cluster(64, gpus=8)), cluster(64, gpus=8), 1000)
+    assert (pools.caption.num_gpus, pools.caption.actors, pools.narrate.actors, pools.gpus) == (2.0, 2, 2, 8.0)
+    pools = plan_pools(wishes(big(), cluster(8)), cluster(8), 1000)
+    assert pools.gpus == 0
+    wished = wishes(big(caption=PoolResources(num_gpus=1.0)), cluster(64, gpus=8))
+    assert (wished.caption.num_gpus, wished.narrate.num_gpus) == (1.0, 2.0)
+
+
+def test_a_pool_that_is_not_used_holds_nothing() -> None:
+    have = cluster(16, gpus=2)
+    with pytest.raises(UsageError, match="ask for 4 GPUs and the cluster has 2"):
+        plan_pools(wishes(big(), have), have, 100)
+    for used in ({"narrate": False}, {"caption": False}):
+        pools = plan_pools(wishes(big(), have, **used), have, 100)
+        assert pools.gpus == 2

@@ -124,6 +124,10 @@ class VllmEngine(EngineSpec):
         """The hub's revision, or a fingerprint of a folder's config and the sizes of its weights."""
         return self.hub_revision or installed.folder_revision(self.model) or "main"
 
+    @property
+    def gpus(self) -> int:
+        return self.tensor_parallel * self.pipeline_parallel
+
     def identity_extra(self) -> dict[str, Any]:
         """A folder whose weights were exchanged is another model."""
         return {**super().identity_extra(), "revision": self.revision}
