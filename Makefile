@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := .demo
 
-.PHONY: demo test check pytest setup setup-dev clean
+.PHONY: demo test check pytest chaos setup setup-dev clean
 
 demo: $(DEMO)/videos/.done
 	$(BIN)/longcap run $(DEMO)/videos -o $(DEMO)/captions -c configs/demo.yaml
@@ -28,6 +28,10 @@ check: setup-dev
 
 pytest: setup-dev
 	$(BIN)/python -m pytest
+
+# Kills processes of small jobs at random moments and compares what comes out; hours. A seed replays with --seed N
+chaos: setup-dev
+	$(BIN)/python -m tests.support.chaos --seeds 200 --report docs/chaos.md
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev

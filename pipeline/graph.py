@@ -55,19 +55,19 @@ class Graph:
     claim: Claim | None
     share: str
 
-    def probe(self, sources: str, count: int) -> Dataset:
-        """The `count` sources in parquet file `sources` → videos in the store."""
-        videos = self._read(sources, rows_per_block=max(1, min(16, count // (4 * self.pools.decode.actors))))
+    def probe(self, sources: pa.Table) -> Dataset:
+        """The `sources`, rows of `PROBED` → videos in the store."""
+        videos = self._read(sources, rows_per_block=max(1, min(16, sources.num_rows // (4 * self.pools.decode.actors))))
         probed = self._stage(videos, [self.config.probe], PROBED, self.pools.decode)
         return self._commit(probed, CommitVideos, "probe")
 
-    def segments(self, plan: str, count: int, expected: Sequence[int], *, narrate: bool) -> Dataset:
-        """The segments in parquet file `plan` → captions in the store; with `narrate`, whole videos → long captions.
+    def segments(self, plan: pa.Table, expected: Sequence[int], *, narrate: bool) -> Dataset:
+        """The segments in `plan` → captions in the store; with `narrate`, whole videos → long captions.
 
         Args:
             expected: how many of them fall to each gather actor.
         """
-        data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
+        data = self._read(plan, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
         operators = segment_operators(self.config)
         carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
         for pool, group in _pools_in_order(operators):
@@ -80,8 +80,8 @@ class Graph:
         receipts = self._commit(data, CommitSegments, "gather", expected=tuple(expected), partial=partial)
         return self._narrated(receipts) if narrate else receipts
 
-    def narrate(self, whole: str) -> Dataset:
-        """The videos in parquet file `whole` (rows of kind `whole`) → long captions in the store."""
+    def narrate(self, whole: pa.Table) -> Dataset:
+        """The videos in `whole` (rows of kind `whole`) → long captions in the store."""
         return self._narrated(self._read(whole, rows_per_block=2))
 
     def _narrated(self, hints: Dataset) -> Dataset:
@@ -94,8 +94,9 @@ class Graph:
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------
 
-    def _read(self, path: str, *, rows_per_block: int) -> Dataset:
-        data = ray.data.read_parquet(path)
+    def _read(self, work: pa.Table, *, rows_per_block: int) -> Dataset:
+        # not from a file of the output: only our own actors are given the driver's credentials
+        data = ray.data.from_arrow(work)
         context = data.context  # this graph's own: a notebook's other datasets keep theirs
         context.target_max_block_size = _BLOCK_BYTES
         context.enable_progress_bars = False
@@ -103,7 +104,7 @@ class Graph:
         context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
             object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
         )
-        # a small parquet file is one block, and one block is one actor's work
+        # one table is one block, and one block is one actor's work
         return data.repartition(target_num_rows_per_block=rows_per_block)
 
     def _stage(

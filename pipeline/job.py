@@ -43,6 +43,7 @@ from pipeline.stage import CommitStage, Stage, StageSpec, to_table
 from pipeline.stop import Stop
 
 _PROBED_HERE = 64  # videos; more are worth the start of a pool
+_PASS = 2**18  # rows that one graph is given: they lie in the object store until they are worked on
 
 
 class Job:
@@ -205,8 +206,9 @@ class Job:
                 self._probe_here(todo)
             else:
                 connect()
-                path = self.store.write_table(f"runs/{self.run_id}/sources.parquet", to_table(todo, PROBED))
-                self._drain(self._graph(len(todo)).probe(path, len(todo)), count=False)
+                for start in range(0, len(todo), _PASS):
+                    some = to_table(todo[start : start + _PASS], PROBED)
+                    self._drain(self._graph(some.num_rows).probe(some), count=False)
             known = self._known()
         lost = [row["uri"] for row in self.chosen if row["video_id"] not in known]
         if lost:
@@ -231,19 +233,15 @@ class Job:
 
     def _passes(self, plan: Plan, left: Remaining) -> Remaining:
         """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
-        number, before = 0, None
+        before = None
         while not left.nothing and not self._interrupt.requested and left != before:
-            number, before = number + 1, left
+            before = left
             if left.segments:
-                path = self.store.write_table(f"runs/{self.run_id}/plan-{number}.parquet", segment_table(left.segments))
+                some = segment_table(left.segments[:_PASS])
                 shards = self.config.resources.gather_actors
-                shares = Counter(share_of(row["video_id"], shards) for row in left.segments)
-                graph = self._graph(len(left.segments)).segments(
-                    path,
-                    len(left.segments),
-                    [shares[shard] for shard in range(shards)],
-                    narrate=self.config.run.mode == "streaming",
-                )
+                shares = Counter(share_of(video, shards) for video in some["video_id"].to_pylist())
+                expected = [shares[shard] for shard in range(shards)]
+                graph = self._graph(some.num_rows).segments(some, expected, narrate=self.config.run.mode == "streaming")
             else:
                 hints = [
                     {
@@ -253,12 +251,9 @@ class Job:
                         "key": v.key,
                         "segment_count": v.segment_count,
                     }
-                    for v in left.whole
+                    for v in left.whole[:_PASS]
                 ]
-                path = self.store.write_table(
-                    f"runs/{self.run_id}/plan-{number}.parquet", pa.Table.from_pylist(hints, schema=RECEIPT)
-                )
-                graph = self._graph(len(hints)).narrate(path)
+                graph = self._graph(len(hints)).narrate(pa.Table.from_pylist(hints, schema=RECEIPT))
             self._drain(graph)
             left = plan.remaining(self.store)
         return left
