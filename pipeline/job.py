@@ -7,6 +7,7 @@ moment is resumed by the same command, and a hint that got lost is found by the 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -311,16 +312,24 @@ def _hints(whole: Videos) -> pa.Table:
     return pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)
 
 
+_RAISED = re.compile(r"^(?!ray\.)(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): (?P<said>.+)$")
+
+
 def _root(error: BaseException) -> str:
     """What a chain of wrapped errors began with, on one line: Ray wraps an actor's error three times.
 
-    The innermost may be empty, or a text only, with the traceback of another process in it; its last line is the error.
+    The innermost may be empty, or a text only, with the traceback of another process in it and advice of Ray's after
+    that; then the last line that names an error is it.
     """
     chain = [error]
     while (inner := getattr(chain[-1], "cause", None) or chain[-1].__cause__) is not None:
         chain.append(inner)
+    said = [type(error).__name__]
     for found in reversed(chain):
         lines = [line.strip() for line in str(found).splitlines() if line.strip()]
-        if lines:
-            return f"{type(found).__name__}: {lines[0]}"[:400] if len(lines) == 1 else lines[-1][:400]
-    return type(error).__name__
+        if len(lines) == 1:
+            return f"{type(found).__name__}: {lines[0]}"[:400]
+        if raised := [match for line in lines if (match := _RAISED.match(line))]:
+            return f"{raised[-1]['name']}: {raised[-1]['said']}"[:400]
+        said += lines[-1:]
+    return said[-1][:400]
