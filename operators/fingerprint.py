@@ -19,7 +19,16 @@ FINGERPRINT_HEX = 16  # 64 bits: a collision among ten million videos of one run
 
 def digest(value: Any, *, hex_digits: int = FINGERPRINT_HEX) -> str:
     """SHA-256 over the canonical JSON of `value` (sorted keys, no spaces), cut to `hex_digits`."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hash_of(canonical(value), hex_digits)
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of `value`."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def hash_of(text: str, hex_digits: int = FINGERPRINT_HEX) -> str:
+    """SHA-256 over a text that is canonical already."""
     return hashlib.sha256(text.encode()).hexdigest()[:hex_digits]
 
 
@@ -49,3 +58,8 @@ def identity(spec: Any) -> Any:
 def chain(parent: str, operator: Operator) -> str:
     """The fingerprint of `operator`'s output, given that of its input."""
     return digest([parent, operator.name, operator.version, identity(operator)])
+
+
+def link(operator: Operator) -> str:
+    """The end of the canonical text that `chain` hashes: all of it but `["parent",`."""
+    return canonical([operator.name, operator.version, identity(operator)])[1:]

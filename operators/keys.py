@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 from operators.base import Operator
-from operators.fingerprint import chain, digest
+from operators.fingerprint import chain, digest, hash_of, link
 
 
 def source_key(video_id: str, source_version: str) -> str:
@@ -15,10 +16,17 @@ def source_key(video_id: str, source_version: str) -> str:
 
 def caption_key(video_id: str, source_version: str, segment_s: float, operators: Sequence[Operator]) -> str:
     """Key of all captioned segments of one video under one config."""
-    key = digest([video_id, source_version, segment_s])
-    for operator in operators:
-        key = chain(key, operator)
-    return key
+    return next(caption_keys([(video_id, source_version)], segment_s, operators))
+
+
+def caption_keys(videos: Iterable[tuple[str, str]], segment_s: float, operators: Sequence[Operator]) -> Iterator[str]:
+    """`caption_key` of many (video_id, source_version): what does not depend on them is spelled out once."""
+    links = [link(operator) for operator in operators]
+    for video_id, source_version in videos:
+        key = digest([video_id, source_version, segment_s])
+        for end in links:
+            key = hash_of(f'["{key}",{end}')
+        yield key
 
 
 def narrator_key(operators: Sequence[Operator]) -> str:
@@ -32,3 +40,14 @@ def narrator_key(operators: Sequence[Operator]) -> str:
 def video_key(captions: str, captioned: Iterable[int], narrator: str) -> str:
     """Key of a long caption: which segments of which captions it tells, and who tells it."""
     return digest([captions, sorted(captioned), narrator])
+
+
+def video_keys(complete: Iterable[tuple[str, int]], narrator: str) -> Iterator[str]:
+    """`video_key` of many videos of which every segment is captioned: (key of the captions, how many there are)."""
+    for captions, count in complete:
+        yield hash_of(f'["{captions}",[{_counted(count)}],"{narrator}"]')
+
+
+@cache
+def _counted(count: int) -> str:
+    return ",".join(map(str, range(count)))

@@ -57,6 +57,18 @@ def open_binary(uri: str, mode: str = "rb") -> Any:
     return fs.open(path, mode)
 
 
+def files_below(uri: str) -> list[str]:
+    """Paths of all files below a folder or prefix, as they are now; none where there is no such folder."""
+    fs, folder = file_system(uri)
+    fs.invalidate_cache()
+    try:
+        found = fs.find(folder)
+    except FileNotFoundError:
+        return []
+    # some servers name the prefix itself, or folders
+    return sorted(p for p in found if p.startswith(f"{folder.rstrip('/')}/") and not p.endswith("/"))
+
+
 def is_local(fs: Any) -> bool:
     """Whether an fsspec file system is this machine's own."""
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)

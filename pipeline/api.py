@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pipeline.config import Config
 from pipeline.job import Job
 from pipeline.output import Output
-from pipeline.planning import Plan, Remaining
+from pipeline.planning import Plan
+from pipeline.remaining import Remaining
 from pipeline.report import Report
 from pipeline.selection import Selection
 

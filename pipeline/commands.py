@@ -23,8 +23,9 @@ from pipeline.files import normalise
 from pipeline.finish import forget_failures
 from pipeline.job import Job
 from pipeline.output import Output
-from pipeline.planning import Plan, Remaining
+from pipeline.planning import Plan
 from pipeline.progress import clock
+from pipeline.remaining import Remaining
 from pipeline.report import Report
 from pipeline.selection import Selection
 
@@ -163,8 +164,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
-    todo = {row["video_id"] for row in left.segments} | {video.video_id for video in left.whole}
-    planned = {video.video_id for video in plan.videos}
+    todo, planned = left.undone, set(plan.videos.ids)
     return {
         "videos": len(plan.videos),
         "video_hours": round(plan.seconds / 3600, 4),
@@ -174,7 +174,7 @@ def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
         "to_do": {
             "videos": len(todo),
             "segments": len(left.segments),
-            "video_hours": round(sum(r["end_s"] - r["start_s"] for r in left.segments) / 3600, 4),
+            "video_hours": round(left.segments.seconds / 3600, 4),
             "narrations": len(todo),
         },
         "done_before": len(planned - todo - set(left.given_up)),

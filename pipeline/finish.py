@@ -23,9 +23,7 @@ def clean(store: Store, plan: Plan, *, tidy: bool = True) -> None:
         tidy: also remove files that no table needs; not while other runs work on the same output: their reads would
             miss them.
     """
-    current = {v.video_id: v.key for v in plan.videos}
-    captions = store.segments.read(["video_id", "key"]).to_pylist()
-    stale = {r["key"] for r in captions if r["video_id"] in current and r["key"] != current[r["video_id"]]}
+    stale = _stale(store, plan)
     lost = set(plan.remaining(store).given_up) & set(store.done_videos())
     if stale:
         store.segments.fence()
@@ -43,10 +41,22 @@ def clean(store: Store, plan: Plan, *, tidy: bool = True) -> None:
             table.compact()
 
 
+def _stale(store: Store, plan: Plan) -> set[str]:
+    """Keys of captions of planned videos that the plan does not have: another source, another config."""
+    current = dict(zip(plan.videos.ids, plan.videos.keys, strict=True))
+    stale = set()
+    for batch in store.segments.batches(["video_id", "key"]):
+        pairs = pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([])
+        for video_id, key in zip(pairs["video_id"].to_pylist(), pairs["key"].to_pylist(), strict=True):
+            if current.get(video_id, key) != key:
+                stale.add(key)
+    return stale
+
+
 def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
     """Forget captions, long captions and failures of some planned videos, so that they are made anew."""
     wanted = set(names)
-    keys = {v.key for v in plan.videos if v.video_id in wanted}
+    keys = {key for video_id, key in zip(plan.videos.ids, plan.videos.keys, strict=True) if video_id in wanted}
     if not wanted:
         return
     if store.segments.exists():
@@ -81,10 +91,10 @@ def _current(store: Store, plan: Plan, events: list[Row]) -> list[Row]:
     narrator = narrator_key(video_operators(plan.config))
     done, told = store.done_segments(), store.done_videos()
     standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
-    for video in plan.videos:
-        standing[video.video_id] = {video.key}
-        if video.video_id not in told:
-            standing[video.video_id].add(narration_failure_key(video.key, narrator))
+    for video_id, key in zip(plan.videos.ids, plan.videos.keys, strict=True):
+        standing[video_id] = {key}
+        if video_id not in told:
+            standing[video_id].add(narration_failure_key(key, narrator))
     newest: dict[object, Row] = {}
     for event in events:
         if event["video_id"] not in standing:

@@ -57,14 +57,14 @@ class Graph:
     claim: Claim | None
     share: str
 
-    def probe(self, sources: str, count: int) -> Dataset:
-        """The `count` sources in parquet file `sources` → videos in the store."""
-        videos = self._read(sources, rows_per_block=max(1, min(16, count // (4 * self.pools.decode.actors))))
+    def probe(self, sources: pa.Table) -> Dataset:
+        """The `sources`, rows of `PROBED` → videos in the store."""
+        videos = self._read(sources, rows_per_block=max(1, min(16, sources.num_rows // (4 * self.pools.decode.actors))))
         probed = self._stage(videos, [self.config.probe], PROBED, self.pools.decode)
         return self._commit(probed, self._aggregator(CommitVideos, "probe"))
 
-    def segments(self, plan: str, count: int, expected: Sequence[int], *, narrate: bool) -> Dataset:
-        """The segments in parquet file `plan` → captions in the store; with `narrate`, whole videos → long captions.
+    def segments(self, plan: pa.Table, expected: Sequence[int], *, narrate: bool) -> Dataset:
+        """The segments in `plan` → captions in the store; with `narrate`, whole videos → long captions.
 
         Args:
             expected: how many of them fall to each gather actor.
@@ -73,7 +73,7 @@ class Graph:
         if self.config.caption.chain == "video":
             receipts = self._chained(self._read(plan, rows_per_block=1, block_bytes=1), operators, expected)
             return self._narrated(receipts) if narrate else receipts
-        data = self._read(plan, rows_per_block=max(1, min(4, count // 2000)))
+        data = self._read(plan, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
         carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
         for pool, group in _pools_in_order(operators):
             later = operators[operators.index(group[-1]) + 1 :]
@@ -109,8 +109,8 @@ class Graph:
         partial = self.config.run.on_incomplete == "partial"
         return self._aggregator(CommitSegments, "gather", expected=tuple(expected), partial=partial)
 
-    def narrate(self, whole: str) -> Dataset:
-        """The videos in parquet file `whole` (rows of kind `whole`) → long captions in the store."""
+    def narrate(self, whole: pa.Table) -> Dataset:
+        """The videos in `whole` (rows of kind `whole`) → long captions in the store."""
         return self._narrated(self._read(whole, rows_per_block=2))
 
     def _narrated(self, hints: Dataset) -> Dataset:
@@ -123,9 +123,10 @@ class Graph:
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------
 
-    def _read(self, path: str, *, rows_per_block: int, block_bytes: int = _BLOCK_BYTES) -> Dataset:
+    def _read(self, work: pa.Table, *, rows_per_block: int, block_bytes: int = _BLOCK_BYTES) -> Dataset:
         """The plan's rows. What a task yields bit by bit goes on once it makes `block_bytes`, or at the task's end."""
-        data = ray.data.read_parquet(path)
+        # not from a file of the output: only our own actors are given the driver's credentials
+        data = ray.data.from_arrow(work)
         context = data.context  # this graph's own: a notebook's other datasets keep theirs
         context.target_max_block_size = block_bytes
         context.enable_progress_bars = False
@@ -133,7 +134,7 @@ class Graph:
         context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
             object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
         )
-        # a small parquet file is one block, and one block is one actor's work
+        # one table is one block, and one block is one actor's work
         return data.repartition(target_num_rows_per_block=rows_per_block)
 
     def _stage(

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cluster.connect import connected
 from cluster.machines import machines
+from operators import rows
 from operators.base import ItemError, Row
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
-from operators.store.done import share_of
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced, one_line
 from pipeline import finish
@@ -34,9 +35,10 @@ from pipeline.files import normalise
 from pipeline.graph import PROBED, Graph, receipts
 from pipeline.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.lease import Lease
-from pipeline.planning import Plan, Remaining, make_plan, segment_table
+from pipeline.planning import Plan, make_plan
 from pipeline.pools import plan_pools, wishes
 from pipeline.progress import Progress
+from pipeline.remaining import Remaining
 from pipeline.report import Report, make_report
 from pipeline.schedule import Schedule, choose
 from pipeline.selection import Selection
@@ -44,8 +46,11 @@ from pipeline.shards import AggregatorSpec
 from pipeline.sources import Listing, list_sources
 from pipeline.stage import CommitStage, Stage, StageSpec, to_table
 from pipeline.stop import Stop
+from pipeline.videos import Videos
 
+_FRESH = object()  # in place of a failure: the video has to be probed
 _PROBED_HERE = 64  # videos; more are worth the start of a pool
+_PASS = 2**18  # rows that one graph is given: they lie in the object store until they are worked on
 
 
 class Job:
@@ -195,15 +200,13 @@ class Job:
             self._stop = None
 
     def _plan(self, connect: Callable[[], None]) -> Plan:
-        known = self._known()
         failed = self.store.failed()
         todo = []
-        for row in self.chosen:
+        for row, before in zip(self.chosen, self._before(self.chosen), strict=True):
             key = source_key(row["video_id"], row["source_version"])
-            before = known.get(row["video_id"])
             tried = failed.get((key, None))
-            again = before is not None and before["failure"] is not None and tried is not None and not tried.final
-            if before is None or again or any(before[c] != row[c] for c in row):
+            again = before is not _FRESH and before is not None and tried is not None and not tried.final
+            if before is _FRESH or again:
                 passes, attempts = (tried.passes, tried.attempts) if again and tried else (0, 0)
                 todo.append({**row, "key": key, "passes": passes, "attempts": attempts})
         if todo:
@@ -212,16 +215,17 @@ class Job:
                 self._probe_here(todo)
             else:
                 connect()
-                path = self.store.write_table(f"runs/{self.run_id}/sources.parquet", to_table(todo, PROBED))
-                self._drain(self._graph(len(todo), caption=False, narrate=False).probe(path, len(todo)), count=False)
-            known = self._known()
-        lost = [row["uri"] for row in self.chosen if row["video_id"] not in known]
-        if lost:
+                for start in range(0, len(todo), _PASS):
+                    some = to_table(todo[start : start + _PASS], PROBED)
+                    self._drain(self._graph(some.num_rows, caption=False, narrate=False).probe(some), count=False)
+        known = self._known()
+        at = pc.index_in(pa.array([row["video_id"] for row in self.chosen], pa.string()), known["video_id"])
+        if at.null_count:
+            lost = [row["uri"] for row, found in zip(self.chosen, at.is_valid().to_pylist(), strict=True) if not found]
             raise RunFailed(
                 f"{len(lost)} videos came back from probing without an answer, such as {lost[0]}; run again"
             )
-        probed = [known[row["video_id"]] for row in self.chosen]
-        return make_plan(self.config, probed, self.selection, self.listing.ignored)
+        return make_plan(self.config, known.take(at), self.selection, self.listing.ignored)
 
     def _probe_here(self, todo: list[Row]) -> None:
         """What the probe graph does, in this process: a few files are read before Ray has started."""
@@ -232,41 +236,44 @@ class Job:
         commit(stage(to_table(todo, PROBED)))
         stage.close()
 
-    def _known(self) -> dict[str, Row]:
-        wanted = {row["video_id"] for row in self.chosen}
-        return {v["video_id"]: v for v in self.store.videos.read().to_pylist() if v["video_id"] in wanted}
+    def _known(self) -> pa.Table:
+        """What probing found of the chosen videos, in this run or before."""
+        known = self.store.videos.read()
+        return known.filter(pc.is_in(known["video_id"], pa.array([r["video_id"] for r in self.chosen], pa.string())))
+
+    def _before(self, chosen: Sequence[Row]) -> list[Any]:
+        """For each row the failure that probing it ended with, None where it went well, `_FRESH` where it is to be
+        probed: it never was, or the source is another by now."""
+        if not chosen:
+            return []
+        known = self._known()
+        wanted = pa.Table.from_pylist(list(chosen), schema=pa.schema([rows.VIDEO.field(n) for n in chosen[0]]))
+        at = pc.index_in(wanted["video_id"], known["video_id"])
+        same = at.is_valid()
+        for name in wanted.column_names:
+            was, is_ = known[name].take(at), wanted[name]
+            both_null = pc.and_(pc.is_null(was), pc.is_null(is_))
+            same = pc.and_(same, pc.or_(pc.fill_null(pc.equal(was, is_), False), both_null))
+        failures = known["failure"].take(at)
+        found = zip(same.to_pylist(), pc.is_valid(failures).to_pylist(), failures.to_pylist(), strict=True)
+        return [(failure if bad else None) if equal else _FRESH for equal, bad, failure in found]
 
     def _passes(self, plan: Plan, left: Remaining) -> Remaining:
         """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
-        number, before = 0, None
+        before = None
         while not left.nothing and not self._interrupt.requested and left != before:
-            number, before = number + 1, left
+            before = left
             if left.segments:
-                chained = self.config.caption.chain == "video"
-                table = chain_table(left.segments) if chained else segment_table(left.segments)
-                path = self.store.write_table(f"runs/{self.run_id}/plan-{number}.parquet", table)
-                shards = self.config.resources.gather_actors
-                shares = Counter(share_of(row["video_id"], shards) for row in left.segments)
+                some = left.segments.table(0, _PASS)
+                expected = left.segments.shares(self.config.resources.gather_actors, _PASS)
+                work = chain_table(some.to_pylist()) if self.config.caption.chain == "video" else some
                 streaming = self._schedule().kind == "streaming"
-                builder = self._graph(table.num_rows, narrate=streaming)
-                expected = [shares[shard] for shard in range(shards)]
-                graph = builder.segments(path, len(left.segments), expected, narrate=streaming)
+                builder = self._graph(work.num_rows, narrate=streaming)
+                graph = builder.segments(work, expected, narrate=streaming)
             else:
-                hints = [
-                    {
-                        "kind": "whole",
-                        "video_id": v.video_id,
-                        "uri": v.facts["uri"],
-                        "key": v.key,
-                        "segment_count": v.segment_count,
-                    }
-                    for v in left.whole
-                ]
-                path = self.store.write_table(
-                    f"runs/{self.run_id}/plan-{number}.parquet", pa.Table.from_pylist(hints, schema=RECEIPT)
-                )
-                builder = self._graph(len(hints), caption=False)
-                graph = builder.narrate(path)
+                hints = _hints(left.whole[:_PASS])
+                builder = self._graph(hints.num_rows, caption=False)
+                graph = builder.narrate(hints)
             began = time.monotonic()
             try:
                 self._drain(graph)
@@ -299,8 +306,7 @@ class Job:
 
     def _announce(self, plan: Plan, left: Remaining) -> None:
         counts = self.progress.counts
-        videos = {row["video_id"] for row in left.segments} | {v.video_id for v in left.whole}
-        counts.videos, counts.seconds = len(videos), sum(r["end_s"] - r["start_s"] for r in left.segments)
+        counts.videos, counts.seconds = len(left.undone), left.segments.seconds
         self.progress.say(
             f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
             f"to do: {len(left.segments)} segments of {counts.videos} videos; cannot be captioned: {len(left.given_up)}"
@@ -317,16 +323,36 @@ class Job:
             self._stop.stop.remote()
 
 
+def _hints(whole: Videos) -> pa.Table:
+    """Rows of kind `whole`, as gather gives them."""
+    known = {
+        "kind": pa.repeat(pa.scalar("whole"), len(whole)),
+        "video_id": whole.facts["video_id"],
+        "uri": whole.facts["uri"],
+        "key": pa.array(whole.keys, pa.string()),
+        "segment_count": pa.array(whole.counts, pa.int32()),
+    }
+    return pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)
+
+
+_RAISED = re.compile(r"^(?!ray\.)(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): (?P<said>.+)$")
+
+
 def _root(error: BaseException) -> str:
     """What a chain of wrapped errors began with, on one line: Ray wraps an actor's error three times.
 
-    The innermost may be empty, or a text only, with the traceback of another process in it; its last line is the error.
+    The innermost may be empty, or a text only, with the traceback of another process in it and advice of Ray's after
+    that; then the last line that names an error is it.
     """
     chain = [error]
     while (inner := getattr(chain[-1], "cause", None) or chain[-1].__cause__) is not None:
         chain.append(inner)
+    said = [type(error).__name__]
     for found in reversed(chain):
         lines = [line.strip() for line in str(found).splitlines() if line.strip()]
-        if lines:
-            return f"{type(found).__name__}: {lines[0]}"[:400] if len(lines) == 1 else lines[-1][:400]
-    return type(error).__name__
+        if len(lines) == 1:
+            return f"{type(found).__name__}: {lines[0]}"[:400]
+        if raised := [match for line in lines if (match := _RAISED.match(line))]:
+            return f"{raised[-1]['name']}: {raised[-1]['said']}"[:400]
+        said += lines[-1:]
+    return said[-1][:400]

@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from operators.storage import file_system, is_local
+from operators.storage import file_system, files_below, is_local
 from pipeline.errors import RunFailed
 
 TTL_S = 15.0
@@ -156,18 +156,12 @@ class Lease:
         return f"{who} {why} on {what}; wait for it or stop it, then run the same command again"
 
     def _shares(self) -> list[str]:
-        self._files.invalidate_cache()
-        with suppress(FileNotFoundError):
-            return sorted({p.rsplit("/", 2)[-2] for p in self._files.find(self._root) if p.endswith(".json")})
-        return []
+        return sorted({p.rsplit("/", 2)[-2] for p in files_below(f"{self._uri}/runs/lease") if p.endswith(".json")})
 
     def _newest(self, share: str) -> tuple[int, Holder | None]:
         """The highest number that was made, 0 for none, and who made it: None while it is being written."""
-        self._files.invalidate_cache()
-        numbers = []
-        with suppress(FileNotFoundError):
-            names = [p.rsplit("/", 1)[-1] for p in self._files.find(f"{self._root}/{share}")]
-            numbers = [int(n.removesuffix(".json")) for n in names if n.removesuffix(".json").isdecimal()]
+        names = [p.rsplit("/", 1)[-1].removesuffix(".json") for p in files_below(f"{self._uri}/runs/lease/{share}")]
+        numbers = [int(name) for name in names if name.isdecimal()]
         if not numbers:
             return 0, None
         try:

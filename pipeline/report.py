@@ -8,7 +8,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.planning import Plan, Remaining
+from pipeline.planning import Plan
+from pipeline.remaining import Remaining
 
 if TYPE_CHECKING:
     from pipeline.job import Job
@@ -74,7 +75,7 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
     """Compare what was to do with what is left."""
     counts = job.progress.counts
     planned = len(plan.videos) + len(plan.unusable)
-    undone = {row["video_id"] for row in left.segments} | {v.video_id for v in left.whole}
+    undone = left.undone
     failed = len(left.given_up)
     elapsed = max(1e-6, counts.elapsed_s)
     accounted = not undone

@@ -25,7 +25,7 @@ from operators.grid import Grid
 from operators.keys import video_key
 from operators.storage import file_system
 from operators.store.content import content_hash
-from operators.store.store import Store
+from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
 from pipeline.errors import UsageError
 from pipeline.lease import ALL, Lease
@@ -99,9 +99,9 @@ def verify(output: Output) -> Verdict:
     planned = _planned(store, found)
     captioned = _segments(store, planned, found)
     told = _dataset(store, planned, captioned, found)
-    failed: dict[str, set[int | None]] = {}
-    for event in output.failures():
-        failed.setdefault(event["video_id"], set()).add(event["segment_index"])
+    failed = _failures(store, planned, captioned, found)
+    for _ in _rows(store.videos, found):
+        pass  # read, to see that they can be
     for video_id, plan in planned.items():
         have = captioned.get(plan["key"], set())
         _account(plan, have, video_id in told, failed.get(video_id, set()), found)
@@ -246,13 +246,31 @@ def _dataset(store: Store, planned: dict[str, Row], captioned: dict[str, set[int
     return told
 
 
+def _failures(
+    store: Store, planned: dict[str, Row], captioned: dict[str, set[int]], found: Verdict
+) -> dict[str, set[int | None]]:
+    """video_id -> which of its segments have failed and still stand, None for the video as a whole."""
+    failed: dict[str, set[int | None]] = {}
+    for event in _rows(store.failures, found):
+        plan, index = planned.get(event["video_id"]), event["segment_index"]
+        if plan is None:
+            continue
+        if index is not None:
+            stands = event["key"] == plan["key"] and index not in captioned.get(plan["key"], ())
+        else:
+            stands = plan["key"] is None or event["key"] == narration_failure_key(plan["key"], plan["narrator"])
+        if stands:
+            failed.setdefault(event["video_id"], set()).add(index)
+    return failed
+
+
 def _account(plan: Row, have: set[int], is_told: bool, failed: set[int | None], found: Verdict) -> None:
     """The video in the dataset or in failures, each of its segments captioned or failed."""
     video_id = plan["video_id"]
     found.videos += 1
     found.captioned += is_told
     lost = sorted(i for i in failed if i is not None)
-    if plan["key"] is not None and None not in failed:
+    if plan["key"] is not None:
         for index in range(plan["segment_count"]):
             if index not in have and index not in failed:
                 found.findings.append(
@@ -293,13 +311,8 @@ def _check_hash(row: Row, schema: pa.Schema, what: str, found: Verdict) -> None:
 
 def _lying(table: Table) -> list[str]:
     """Files in a table's folder that its newest version does not name."""
-    files, folder = file_system(table.uri)
-    files.invalidate_cache()
     needed = {uri.rsplit("/", 1)[-1] for uri in table.file_uris()}
-    try:
-        return [p for p in files.find(folder) if "/_delta_log/" not in p and p.rsplit("/", 1)[-1] not in needed]
-    except FileNotFoundError:
-        return []
+    return [p for p in table.lying() if p.rsplit("/", 1)[-1] not in needed]
 
 
 def _around(store: Store) -> list[str]:

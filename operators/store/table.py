@@ -24,10 +24,10 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from operators.base import ItemError
-from operators.storage import file_system, storage_options
+from operators.storage import file_system, files_below, storage_options
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
 _TRIES = 20  # a commit that met a concurrent one of another table's writer is tried again with the new state
@@ -254,14 +254,16 @@ class Table:
                 file_system(self.uri)[0].rm_file(path)
         return len(gone)
 
+    def lying(self) -> list[str]:
+        """Paths of all files in the table's folder, its log's aside."""
+        return [p for p in files_below(self.uri) if "/_delta_log/" not in p]
+
     def strays(self) -> list[str]:
         """Paths of files that no writer of this table will ever need: what crashes and compactions have left.
 
         Readers that still work on an older version of the table lose its files when these are removed.
         """
-        files, folder = file_system(self.uri)
-        files.invalidate_cache()
-        lying = [p for p in files.find(folder) if "/_delta_log/" not in p]
+        lying = self.lying()
         number = 0
 
         def mark() -> None:
@@ -278,7 +280,7 @@ class Table:
     def _join_files(self, version: int) -> None:
         """Now and then make few files of many. It is housekeeping: where it fails, the rows are durable anyway."""
         if version % _LOOK_EVERY == 0:
-            with suppress(CommitFailedError, OSError):
+            with suppress(DeltaError, OSError):
                 sizes = pa.table(self._existing().get_add_actions(flatten=True))["size_bytes"]
                 if pc.sum(pc.less(sizes, _SMALL_BYTES)).as_py() >= _SMALL_FILES:
                     self._compact()
@@ -368,7 +370,7 @@ class Table:
             except CommitFailedError as conflict:
                 error = conflict
                 time.sleep(min(1.0, 0.01 * 2**attempt))
-            except OSError as failed:
+            except (OSError, DeltaError) as failed:  # what scans the table's files says so with a DeltaError
                 failures += 1
                 _pause_or_give_up(failed, failures, self.uri)
         raise ItemError("storage", f"{self.uri}: {_TRIES} commits in a row met another one: {one_line(error)}")
@@ -414,12 +416,15 @@ def _patiently(action: Callable[[], Any], uri: str) -> Any:
     while True:
         try:
             return action()
-        except OSError as failed:  # a file that compaction and tidying have just replaced reads as one, too
+        except (
+            OSError,
+            DeltaError,
+        ) as failed:  # a file that compaction and tidying have just replaced reads as one, too
             failures += 1
             _pause_or_give_up(failed, failures, uri)
 
 
-def _pause_or_give_up(error: OSError, failures: int, uri: str) -> None:
+def _pause_or_give_up(error: Exception, failures: int, uri: str) -> None:
     said = one_line(error)
     if failures >= _STORAGE_TRIES or any(word in said.lower() for word in _LASTING):
         raise ItemError("storage", f"{uri}: {said}") from error

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from operators.caption.caption import Caption
-from operators.keys import caption_key, narrator_key, source_key, video_key
+from operators.fingerprint import chain, digest
+from operators.keys import caption_key, caption_keys, narrator_key, source_key, video_key, video_keys
 from operators.narrate.narrate import Narrate
 from operators.video.decode import Decode
 
@@ -33,3 +34,15 @@ def test_a_long_caption_is_keyed_by_what_it_tells_and_who_tells_it() -> None:
         video_key("c", [0, 1], other),
     }
     assert len(keys) == 4
+
+
+def test_keys_of_many_are_the_keys_of_each() -> None:
+    operators = [Decode(fps=2.0), Narrate()]
+    videos = [('it\'s "é"', "1"), ("b", "é\n2"), ("c", "")]
+    for (video_id, version), key in zip(videos, caption_keys(videos, 120.0, operators), strict=True):
+        plain = digest([video_id, version, 120.0])
+        for operator in operators:
+            plain = chain(plain, operator)
+        assert key == plain == caption_key(video_id, version, 120.0, operators)
+    for count in (1, 2, 61):
+        assert list(video_keys([("abc", count)], "n")) == [video_key("abc", range(count), "n")]

@@ -103,7 +103,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "pipeline.commands",
         "run_command",
         {"inputs": ["a", "b"], "out": "out", "config": None, "overrides": [], "only": [], "recaption": []}
-        | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "address"))
+        | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "shard", "address"))
         | {"as_json": False},
     ),
     (
@@ -134,6 +134,8 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "0.5",
             "--schedule",
             "phased",
+            "--shard",
+            "2/3",
             "--address",
             "auto",
             "--json",
@@ -143,7 +145,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         {
             **{"inputs": ["a"], "out": "s3://b/out", "config": "demo", "overrides": ["a.b=1", "c.d=2"], "limit": 3},
             **{"sample": 4, "only": ["x", "y"], "recaption": ["z"], "max_hours": 1.5, "max_failed": 0.5},
-            **{"schedule": "phased", "address": "auto", "as_json": True},
+            **{"schedule": "phased", "shard": (2, 3), "address": "auto", "as_json": True},
         },
     ),
     (
@@ -182,6 +184,20 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "retry_command",
         {"out": "out", "only": ["x"], "segment": 0, "classes": ["timeout", "crash"], "overrides": ["a.b=1"]},
     ),
+    (
+        ["failures", "out", "--class", "crash", "--json"],
+        "pipeline.failures",
+        "failures_command",
+        {"out": "out", "classes": ["crash"], "as_json": True},
+    ),
+    (["verify", "out"], "pipeline.verify", "verify_command", {"out": "out", "clean": False, "as_json": False}),
+    (
+        ["verify", "out", "--clean"],
+        "pipeline.verify",
+        "verify_command",
+        {"out": "out", "clean": True, "as_json": False},
+    ),
+    (["compact", "out"], "pipeline.compact", "compact_command", {"out": "out"}),
 ]
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
+import ray
 
 import pipeline as longcap
 from operators.store.store import Store
+from pipeline.cli import main
+from pipeline.verify import verify
+from tests.support import s3
 from tests.support.command import decode_children, run, started, wait_until
 
 SETTINGS = ["--set", "plan.segment_s=10", "--set", "run.log_every_s=2", "--max-failed", "0.5"]
@@ -90,3 +95,75 @@ def test_an_interrupted_run_drains_and_goes_on(
     report = longcap.open(str(out)).runs()[-1]
     assert report["segments_done_before"] == done
     assert _hashes(store) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_of_two_drivers_that_start_at_once_one_works_and_one_says_why_not(
+    clips: Path, ray_session: None, tmp_path: Path
+) -> None:
+    out, logs = tmp_path / "out", [tmp_path / "one", tmp_path / "two"]
+    arguments = ["run", str(clips), "-o", str(out), *SETTINGS, "--address", ray.get_runtime_context().gcs_address]
+    with started(*arguments, log=logs[0]) as one, started(*arguments, log=logs[1]) as two:
+        codes = [one.wait(timeout=280), two.wait(timeout=280)]
+    assert sorted(codes) == [0, 1], [log.read_text()[-2000:] for log in logs]
+    told = logs[codes.index(1)].read_text()
+    assert "the same command again" in told and ("at the same moment" in told or "is at work" in told)
+    assert "Traceback" not in told
+    assert verify(longcap.open(str(out))).findings == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_n_jobs_share_one_output(clips: Path, done: longcap.Result, tmp_path: Path) -> None:
+    """Two shards at once, then a plain run that finds nothing left: the rows of one run over all."""
+    out = tmp_path / "out"
+    logs = [tmp_path / "one", tmp_path / "two"]
+    arguments = ["run", str(clips), "-o", str(out), *SETTINGS, "--address", ray.get_runtime_context().gcs_address]
+    with (
+        started(*arguments, "--shard", "1/2", "--max-failed", "1", log=logs[0]) as one,
+        started(*arguments, "--shard", "2/2", "--max-failed", "1", log=logs[1]) as two,
+    ):
+        codes = [one.wait(timeout=280), two.wait(timeout=280)]
+    assert codes == [0, 0], [log.read_text()[-2000:] for log in logs]
+    assert verify(longcap.open(str(out))).findings == []
+    assert _hashes(Store(str(out))) == _hashes(done.store)
+    again = longcap.run(str(clips), str(out), longcap.load_config(None, ["plan.segment_s=10"]), quiet=True)
+    assert again.report.segments_captioned == 0 and again.report.videos_told == 5
+    assert _hashes(again.store) == _hashes(done.store)
+
+
+def test_a_full_disk_is_a_clean_stop(
+    clips: Path, ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("only who may mount can make a small disk")
+    try:
+        (small / "ballast").write_bytes(bytes(180_000))
+        assert main(["run", str(clips / "short.mp4"), "-o", str(small / "out")]) in (1, 2)
+        told = capsys.readouterr().err
+        assert "No space left on device" in told.splitlines()[-1] and "Traceback" not in told
+        (small / "ballast").unlink()
+        subprocess.run(["mount", "-o", "remount,size=50m", str(small)], check=True)
+        assert main(["run", str(clips / "short.mp4"), "-o", str(small / "out")]) == 0
+        assert verify(longcap.open(str(small / "out"))).findings == []
+        subprocess.run(["mount", "-o", "remount,ro", str(small)], check=True)
+        assert main(["run", str(clips / "short.mp4"), "-o", str(small / "out")]) == 2
+        assert "Read-only file system" in capsys.readouterr().err
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_keys_that_are_refused_are_said_in_one_line(
+    clips: Path, s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "expired")
+    assert main(["run", str(clips / "short.mp4"), "-o", f"{s3_server.uri}/refused"]) == 2
+    told = capsys.readouterr().err
+    assert f"longcap: error: cannot write to {s3_server.uri}/refused (PermissionError" in told.splitlines()[-1]
+    assert s3.SECRET not in told and "Traceback" not in told

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
 
+import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.grid import Span
+from operators.fingerprint import chain
+from operators.grid import Grid, Span
 from operators.keys import narrator_key, video_key
 from operators.store.store import Failed, Store, narration_failure_key
-from pipeline.config import Config, PlanOptions, video_operators
-from pipeline.planning import Plan, make_plan, segment_table
+from pipeline.config import Config, PlanOptions, RunOptions, video_operators
+from pipeline.planning import Plan, make_plan
 from pipeline.selection import Selection
+from pipeline.videos import Cut
 from tests.support import rows
+from tests.support.engines import Scripted
 
 CONFIG = replace(Config(), plan=PlanOptions(segment_s=20.0))
 STATES = ["missing", "done", "final", "transient once", "transient twice"]
@@ -31,8 +37,12 @@ class Known:
         self.failures: dict[tuple[str, int | None], Failed] = {}
         self.told: dict[str, str] = {}
 
-    def done_segments(self) -> dict[str, set[int]]:
-        return self.done
+    def segment_keys(self) -> Iterator[pa.RecordBatch]:
+        at = [(key, index) for key, indices in self.done.items() for index in indices]
+        for start in range(0, len(at), 2):
+            some = [{"key": key, "segment_index": index} for key, index in at[start : start + 2]]
+            schema = pa.schema([("key", pa.string()), ("segment_index", pa.int32())])
+            yield pa.RecordBatch.from_pylist(some, schema=schema)
 
     def failed(self) -> dict[tuple[str, int | None], Failed]:
         return self.failures
@@ -41,8 +51,8 @@ class Known:
         return self.told
 
 
-def plan_of(*videos: dict[str, Any], selection: Selection | None = None) -> Plan:
-    return make_plan(CONFIG, list(videos), selection or Selection(), {})
+def plan_of(*videos: dict[str, Any], selection: Selection | None = None, config: Config = CONFIG) -> Plan:
+    return make_plan(config, list(videos), selection or Selection(), {})
 
 
 def left(plan: Plan, known: Known) -> Any:
@@ -59,7 +69,7 @@ def test_an_empty_store_leaves_everything_to_do() -> None:
     found = left(plan, Known())
     assert [(r["start_s"], r["end_s"]) for r in found.segments] == [(0.0, 20.0), (20.0, 47.0)]
     assert [(r["decode_start_s"], r["decode_end_s"]) for r in found.segments] == [(0.0, 25.0), (15.0, 47.0)]
-    assert segment_table(found.segments).num_rows == 2
+    assert found.segments.table().num_rows == 2
     assert found.given_up == {"b": "no picture"} and not found.whole and not found.nothing
 
 
@@ -79,6 +89,7 @@ def test_hours_take_no_further_video_once_they_are_full() -> None:
     assert [v.video_id for v in taken] == ["a", "b"]
 
 
+@settings(deadline=None)
 @given(
     states=st.lists(
         st.sampled_from(["missing", "done", "final", "transient once", "transient twice"]), min_size=1, max_size=6
@@ -120,10 +131,118 @@ def test_left_is_what_is_neither_done_nor_given_up(states: list[str], narrated: 
 
 def test_segments_of_a_video_tile_it_and_carry_what_decoding_needs() -> None:
     (video,) = plan_of(rows.video("a", duration_s=123.4, first_pts_s=5.0)).videos
-    found = list(video.segments(range(video.segment_count), 1))
+    found = list(left(plan_of(video.facts), Known()).segments)
     spans = [Span(r["start_s"], r["end_s"]) for r in found]
     assert spans[0].start_s == 0.0 and spans[-1].end_s == 123.4
     assert all(a.end_s == b.start_s for a, b in pairwise(spans))
     assert {r["first_pts_s"] for r in found} == {5.0} and {r["segment_count"] for r in found} == {len(found)}
-    with pytest.raises(IndexError):
-        list(video.segments([99], 1))
+
+
+def test_a_strict_run_gives_up_what_a_partial_one_tells_and_says_what_share_it_had() -> None:
+    strict = replace(CONFIG, run=RunOptions(on_incomplete="fail"))
+    for config in (CONFIG, strict):
+        plan = plan_of(rows.video("a", duration_s=80.0), config=config)
+        (video,) = plan.videos
+        known = Known()
+        known.done[video.key] = {0, 2, 3}
+        known.failures[video.key, 1] = failed("crash", 1)
+        found = left(plan, known)
+        if config is CONFIG:
+            assert [v.video_id for v in found.whole] == ["a"] and not found.given_up
+        else:
+            assert not found.whole and found.nothing
+            assert found.given_up["a"].startswith("1 of 4 segments failed (coverage at most 0.75, run.on_incomplete")
+        known.told["a"] = video_key(video.key, {0, 2, 3}, NARRATOR)
+        assert set(left(plan, known).given_up) == ({"a"} if config is strict else set())
+
+
+CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "nothing": ({}, set()),
+    "narrator": ({"narrate.section_s": 30.0}, {"narrate"}),
+    "prompt of the narrator": ({"narrate.section_prompt": "video"}, {"narrate"}),
+    "model of the narrator": ({"narrate.engine": "scripted"}, {"narrate"}),
+    "prompt of windows": ({"caption.window_prompt": "frame"}, {"caption", "narrate"}),
+    "prompt of frames": ({"caption.frame_prompt": "window"}, {"caption", "narrate"}),
+    "model": ({"caption.engine": "scripted"}, {"caption", "narrate"}),
+    "window": ({"caption.window_s": 8.0}, {"caption", "narrate"}),
+    "stride": ({"caption.stride_s": 4.0, "measure.cell_s": 4.0}, {"caption", "narrate"}),
+    "chain": ({"caption.chain": "none"}, {"caption", "narrate"}),
+    "frames a second": ({"decode.fps": 2.0}, {"decode", "caption", "narrate"}),
+    "length of segments": ({"plan.segment_s": 40.0}, {"decode", "caption", "narrate"}),
+    "source file": ({"source_version": "2"}, {"decode", "caption", "narrate"}),
+    "how many and how fast": ({"decode.no_progress_s": 5.0, "caption.concurrency": 2, "run.flush_s": 1.0}, set()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_change_runs_again_just_the_stages_that_depend_on_it(change: str) -> None:
+    settings_, again = CHANGES[change]
+    config, source = CONFIG, {}
+    for name, value in settings_.items():
+        if name == "source_version":
+            source = {name: value}
+            continue
+        section, key = name.split(".")
+        new = Scripted() if value == "scripted" else value
+        config = replace(config, **{section: replace(getattr(config, section), **{key: new})})
+    known, before = Known(), plan_of(rows.video("a", duration_s=80.0))
+    (video,) = before.videos
+    known.done[video.key] = set(range(video.segment_count))
+    known.told["a"] = video_key(video.key, known.done[video.key], NARRATOR)
+    assert left(before, known).nothing
+
+    plan = plan_of(rows.video("a", duration_s=80.0, **source), config=config)
+    found = left(plan, known)
+    done = set()
+    if found.segments:
+        assert len(found.segments) == plan.segments and found.captioned == 0
+        done |= {"caption", "narrate"}
+    elif found.whole:
+        done |= {"narrate"}
+    assert done == again - {"decode"}
+    # decoding runs wherever captions are made; its own fingerprint says whether it is what changed
+    decoded = [chain(p.videos[0].facts["source_version"], p.config.decode) for p in (before, plan)]
+    assert (decoded[0] != decoded[1] or "segment_s" in str(settings_)) == ("decode" in again)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(0.1, 5000.0), min_size=1, max_size=5),
+    st.sampled_from([(10.0, 5.0, 20.0), (8.0, 5.0, 120.0), (10.0, 10.0, 30.0), (0.7, 0.1, 1.1)]),
+    st.integers(0, 2),
+)
+def test_cutting_many_videos_at_once_is_cutting_each(
+    lengths: list[float], grid: tuple[float, float, float], warm_up: int
+) -> None:
+    window_s, stride_s, segment_s = grid
+    cut, durations_s = Cut(window_s=window_s, stride_s=stride_s, segment_s=segment_s), np.array(lengths)
+    counts, windows = cut.counts(durations_s), cut.windows(durations_s)
+    for k, length in enumerate(lengths):
+        one = Grid(length, window_s, stride_s)
+        spans = one.segments(segment_s)
+        assert (counts[k], windows[k]) == (len(spans), one.window_count)
+        index, same = np.arange(len(spans)), np.full(len(spans), length)
+        start_s, end_s = cut.spans(index, np.full(len(spans), len(spans)), same)
+        assert [Span(a, b) for a, b in zip(start_s.tolist(), end_s.tolist(), strict=True)] == spans
+        decoded = cut.decode_spans(start_s, end_s, same, warm_up)
+        expected = [one.decode_span(span, warm_up) for span in spans]
+        assert [Span(a, b) for a, b in zip(*(d.tolist() for d in decoded), strict=True)] == expected
+
+
+def test_rows_are_made_when_looked_at_and_equal_what_is_left() -> None:
+    plan = plan_of(rows.video("a", duration_s=100.0), rows.video("b", duration_s=47.0), rows.video("c"))
+    a, b, _ = plan.videos
+    known = Known()
+    known.done = {a.key: {0, 3}, b.key: {0, 1}, "of another plan": {0}, plan.videos[2].key: {99}}
+    known.failures[a.key, 1] = failed("timeout", 1)
+    segments = left(plan, known).segments
+    assert [(r["video_id"], r["segment_index"]) for r in segments] == [
+        *(("a", i) for i in (1, 2, 4)),
+        *(("c", i) for i in range(5)),
+    ]
+    assert [(r["passes"], r["attempts"]) for r in segments][:2] == [(1, 2), (0, 0)]
+    assert segments[0] == next(iter(segments)) and segments[-1]["segment_index"] == 4
+    assert segments.seconds == 3 * 20.0 + 100.0 and segments.videos.ids == ["a", "c"]
+    assert sum(segments.shares(3)) == len(segments) == 8 and segments.shares(1, 2) == [2]
+    assert segments == left(plan, known).segments and segments != segments[:2]
+    assert [r["segment_index"] for r in segments[1:3]] == [2, 4]

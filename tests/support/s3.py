@@ -31,7 +31,19 @@ class S3Server:
 
     endpoint: str
     uri: str
+    command: list[str]
+    folder: Path
     process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        """Start it again where it was, with the data that it had; returns before it answers."""
+        with (self.folder / "weed.log").open("ab") as out:
+            self.process = subprocess.Popen(self.command, stdout=out, stderr=subprocess.STDOUT, cwd=self.folder)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -77,13 +89,12 @@ def serve(folder: Path) -> Iterator[S3Server]:
     log = folder / "weed.log"
     with log.open("wb") as out:
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=folder)
+    server = S3Server(f"http://127.0.0.1:{s3}", f"s3://{BUCKET}", command, folder, process)
     try:
-        server = S3Server(f"http://127.0.0.1:{s3}", f"s3://{BUCKET}", process)
         _wait(server, log)
         yield server
     finally:
-        process.kill()  # nobody needs its data; asked politely it takes ten seconds
-        process.wait()
+        server.kill()  # nobody needs its data; asked politely it takes ten seconds
 
 
 def _wait(server: S3Server, log: Path) -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.store.group_commit import GroupCommit
+from operators.store.group_commit import GroupCommit, Grouping
 
 
 class Recorder:
@@ -130,3 +131,76 @@ def test_no_items_are_no_trouble() -> None:
 def test_answers_follow_the_order_of_the_items(size: int) -> None:
     group = GroupCommit(Recorder())
     assert group([4] * size + [2]) == ["4"] * size + ["2", "2"]
+
+
+# -- when a commit is made ---------------------------------------------------------------------------------------------
+
+
+def _grown(grouping: Grouping, recorder: Recorder) -> GroupCommit[int, str]:
+    """A group commit that has lived for so long that rows may wait for as long as `flush_s` says."""
+    group = GroupCommit(recorder, grouping, urgent=lambda item: item == 0)
+    group._born -= 10**6
+    return group
+
+
+def _in_threads(group: GroupCommit[int, str], calls: list[list[int]]) -> list[threading.Thread]:
+    threads = [threading.Thread(target=group, args=(items,), daemon=True) for items in calls]
+    for k, thread in enumerate(threads):
+        thread.start()
+        _until(lambda k=k: group._came >= sum(len(c) for c in calls[: k + 1]))  # type: ignore[misc]
+    return threads
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    ("grouping", "first", "last"),
+    [
+        (Grouping(size=6, flush_s=1e6), [[1, 2], [3, 4]], [5, 6]),
+        (Grouping(callers=3, flush_s=1e6), [[1], [2]], [3]),
+        (Grouping(expected=5, flush_s=1e6), [[1], [2, 3]], [4, 5]),
+        (Grouping(flush_s=1e6), [[1], [2]], [0]),
+    ],
+    ids=["enough rows", "all callers wait", "no more will come", "one may not wait"],
+)
+def test_calls_wait_for_others_until_a_commit_is_worth_it(
+    grouping: Grouping, first: list[list[int]], last: list[int]
+) -> None:
+    recorder = Recorder()
+    group = _grown(grouping, recorder)
+    threads = _in_threads(group, first)
+    assert recorder.commits == []
+    group(last)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert [sorted(c) for c in recorder.commits] == [sorted([i for c in first for i in c] + last)]
+
+
+def test_nobody_waits_longer_than_flush_s() -> None:
+    recorder = Recorder()
+    group = _grown(Grouping(size=100, callers=100, flush_s=0.2), recorder)
+    for thread in _in_threads(group, [[1], [2], [3]]):
+        thread.join(30)
+    assert sorted(i for c in recorder.commits for i in c) == [1, 2, 3]
+
+
+def test_a_young_writer_answers_soon_whatever_flush_s_says() -> None:
+    recorder = Recorder()
+    group = GroupCommit(recorder, Grouping(size=100, flush_s=1e6))
+    (thread,) = _in_threads(group, [[1]])
+    thread.join(30)
+    assert recorder.commits == [[1]]
+
+
+def test_after_the_last_expected_row_repeated_ones_are_not_waited_with() -> None:
+    recorder = Recorder()
+    group = _grown(Grouping(expected=1, flush_s=1e6), recorder)
+    group([1])
+    group([1])
+    assert recorder.commits == [[1], [1]]

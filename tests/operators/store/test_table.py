@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from operators.base import ItemError
 from operators.store import table as module
-from operators.store.table import Fenced, Table
+from operators.store.table import Claim, Fenced, Table
 
 SCHEMA = pa.schema(
     [
@@ -355,3 +355,145 @@ def test_thousands_of_keys_at_once(local: Table) -> None:
     assert local.read(["n"])["n"].to_pylist() == [1] * 1500
     local.delete("id", many[:-1])
     assert held(local) == [(many[-1], 1)]
+
+
+# -- commits as compare-and-swap ---------------------------------------------------------------------------------------
+
+
+def test_rows_that_are_asked_for_see_what_others_have_added(place: str) -> None:
+    """Two writers of different names that append the same keys: each key stands once, whoever comes first."""
+    writers = [Table(f"{place}/t", SCHEMA, writer=name) for name in ("one", "two")]
+
+    def add(table: Table, wanted: list[str], known: set[str]) -> None:
+        def fresh() -> pa.Table:
+            known.update(table.news(["id"])["id"].to_pylist())
+            return rows(*(i for i in wanted if i not in known))
+
+        table.append(fresh)
+
+    def work(k: int) -> None:
+        known: set[str] = set()
+        writers[k].fence()
+        for n in range(0, 12, 2):
+            add(writers[k], [f"{m}" for m in range(n, n + 4)], known)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, range(2)))
+    assert held(Table(f"{place}/t", SCHEMA)) == sorted((f"{m}", 0) for m in range(14))
+
+
+def test_news_are_told_once_and_after_joining_files_again(local: Table) -> None:
+    reader = Table(local.uri, SCHEMA)
+    assert reader.news(["id"]).num_rows == 0
+    local.append(rows("a", "b"))
+    assert reader.news(["id"])["id"].to_pylist() == ["a", "b"]
+    assert reader.news(["id"]).num_rows == 0
+    local.append(rows("c"))
+    assert reader.news(["id"])["id"].to_pylist() == ["c"]
+    local.append(rows("d"))
+    local.compact()
+    assert "d" in reader.news(["id"])["id"].to_pylist()
+    assert Table(local.uri, SCHEMA).news(["n"]).num_rows == 4
+
+
+def test_batches_are_the_rows(local: Table) -> None:
+    assert list(Table(local.uri + "/none", SCHEMA).batches(["id"])) == []
+    local.append(rows("a", "b"))
+    local.append(rows("c"))
+    assert sorted(i for b in local.batches(["id"]) for i in b["id"].to_pylist()) == ["a", "b", "c"]
+
+
+def test_a_later_claim_stops_writers_of_every_name(place: str) -> None:
+    table = Table(f"{place}/t", SCHEMA)
+    first = Claim("run all", table.claim("run all"))
+    writers = [Table(table.uri, SCHEMA, writer=name, claim=first) for name in ("a", "b")]
+    for writer in writers:
+        writer.fence()
+        writer.append(rows("x"))
+    other = Claim("run 1-of-2", table.claim("run 1-of-2"))
+    beside = Table(table.uri, SCHEMA, writer="c", claim=other)
+    beside.fence()
+    second = Claim("run all", table.claim("run all"))
+    assert second.version == first.version + 1
+    for writer in writers:
+        with pytest.raises(Fenced, match="another run has taken over"):
+            writer.append(rows("late"))
+    beside.append(rows("y"))
+    writers[0]._claim = second
+    writers[0].fence()
+    writers[0].append(rows("z"))
+    assert held(table) == [("x", 0), ("x", 0), ("y", 0), ("z", 0)]
+    with pytest.raises(Fenced):
+        table.claim("run all", first.version)
+
+
+def test_a_rewrite_loses_nothing_that_comes_meanwhile(local: Table) -> None:
+    local.append(rows("a", "b"))
+    other = Table(local.uri, SCHEMA, writer="other")
+    other.fence()
+    late = iter(["c", "d"])
+
+    def change(found: pa.Table) -> pa.Table:
+        for i in late:
+            other.append(rows(i))  # between the look and the commit
+            break
+        return found.filter(pc.field("id") != "a")
+
+    local.rewrite(change)
+    assert held(local) == [("b", 0), ("c", 0), ("d", 0)]
+
+
+def test_tidying_beside_a_writer_that_sleeps_between_its_files_and_its_commit(
+    local: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files are swept away as strays; so its commit must fail, and be made again with new files."""
+    other = Table(local.uri, SCHEMA, writer="other")
+    other.fence()
+    other.append(rows("before"))
+    real, slept = module.write_deltalake, []
+
+    def sleepy(delta: Any, data: pa.Table, **how: Any) -> None:
+        if data.num_rows and not slept:
+            slept.append(True)
+            Path(local.uri, "part-of-a-sleeping-writer.parquet").write_bytes(b"written, not committed")
+            Table(local.uri, SCHEMA).tidy()
+        real(delta, data, **how)
+
+    monkeypatch.setattr(module, "write_deltalake", sleepy)
+    other.append(rows("after"))
+    assert slept and held(local) == [("after", 0), ("before", 0)]
+    assert local.tidy() >= 0 and len(files(local.uri)) == len(local.file_uris())
+
+
+def test_a_compaction_that_sleeps_through_a_tidying_is_void(local: Table) -> None:
+    for k in range(3):
+        local.append(rows(f"{k}"))
+    sleeping = Table(local.uri, SCHEMA)
+    sleeping._existing()
+    Path(local.uri, "stray.parquet").write_bytes(b"")
+    assert local.tidy() >= 1
+    with pytest.raises(DeltaError):  # what it would join is not there any more, nor may its commit land
+        sleeping._delta.optimize.compact()  # type: ignore[union-attr]  # on the version it has looked at
+    assert held(local) == [("0", 0), ("1", 0), ("2", 0)]
+
+
+def test_strays_are_what_no_version_to_come_will_name(place: str) -> None:
+    table = Table(f"{place}/t", SCHEMA)
+    assert table.tidy() == 0 and not table.exists()
+    table.fence()
+    table.append(rows("a"))
+    assert table.strays() == []
+    files_, folder = fsspec.core.url_to_fs(table.uri)
+    files_.pipe_file(f"{folder}/left-by-a-crash.parquet", b"half a file")
+    assert [p.rsplit("/", 1)[-1] for p in table.strays()] == ["left-by-a-crash.parquet"]
+    assert table.tidy() == 1 and held(table) == [("a", 0)]
+
+
+def test_what_will_not_change_is_not_asked_for_again(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    for said in ("No space left on device (os error 28)", "status: 403 Forbidden, AccessDenied"):
+        monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError(said), times=10**6, lands=False))
+        with pytest.raises(ItemError, match="storage: "):
+            local.append(rows("a"))
+    assert pauses == []

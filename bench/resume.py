@@ -1,0 +1,131 @@
+"""How long resuming takes, and how much memory: a store of keys as a run leaves it half done, compared with its plan.
+
+    python -m bench.resume --videos 1000000
+
+For each size the store is made first (not timed): `videos`, and the keys of `segments` and `dataset`; their texts,
+which resuming does not read, are left empty. Half of the videos are done. Then a process of its own does what
+`longcap run` does before its first graph: reads what probing found, plans, compares with the store, and makes the rows
+of its first pass. Listing the sources is not part of it. Prints seconds and the peak of memory of that process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from deltalake import WriterProperties, write_deltalake
+
+from operators import rows
+from operators.keys import caption_keys, narrator_key, video_keys
+from operators.store.store import Store
+from pipeline.config import Config, segment_operators, video_operators
+from pipeline.planning import make_plan
+from pipeline.selection import Selection
+
+_SEGMENTS = 60  # a video of two hours
+_AT_ONCE = 20_000  # videos in one file of the store
+
+
+def make(out: str, videos: int) -> None:
+    """A store of `videos` two-hour videos, every other one done."""
+    config = Config()
+    narrator = narrator_key(video_operators(config))
+    for start in range(0, videos, _AT_ONCE):
+        count = min(_AT_ONCE, videos - start)
+        ids = [f"{n * 2654435761 % 2**64:016x}" for n in range(start, start + count)]
+        uris = [f"s3://bucket/some/prefix/{i}.mp4" for i in ids]
+        known = {
+            "video_id": pa.array(ids),
+            "uri": pa.array(uris),
+            "source_version": pa.array([f'1000000-"{i}"' for i in ids]),
+            "metadata": pa.repeat(pa.scalar("{}"), count),
+            "container": pa.repeat(pa.scalar("mp4"), count),
+            "codec": pa.repeat(pa.scalar("h264"), count),
+            "duration_s": pa.array(np.full(count, _SEGMENTS * 120.0)),
+            "first_pts_s": pa.array(np.zeros(count)),
+            "run_id": pa.repeat(pa.scalar("20260101-000000-abcd"), count),
+        }
+        _append(f"{out}/videos", known, rows.VIDEO, count)
+        sources = zip(ids, known["source_version"].to_pylist(), strict=True)
+        keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config)))
+        done = [k for k in range(count) if k % 2 == 0]
+        captions = {
+            "video_id": pa.array(np.repeat([ids[k] for k in done], _SEGMENTS)),
+            "key": pa.array(np.repeat([keys[k] for k in done], _SEGMENTS)),
+            "segment_index": pa.array(np.tile(np.arange(_SEGMENTS, dtype=np.int32), len(done))),
+            "segment_count": pa.array(np.full(len(done) * _SEGMENTS, _SEGMENTS, np.int32)),
+        }
+        _append(f"{out}/segments", captions, rows.CAPTIONED_SEGMENT, len(done) * _SEGMENTS)
+        told = {
+            "video_id": pa.array([ids[k] for k in done]),
+            "key": pa.array(list(video_keys(((keys[k], _SEGMENTS) for k in done), narrator))),
+        }
+        _append(f"{out}/dataset", told, rows.LONG_CAPTION, len(done))
+
+
+def _append(uri: str, known: dict[str, pa.Array], schema: pa.Schema, count: int) -> None:
+    table = pa.table([known.get(f.name, pa.nulls(count, f.type)) for f in schema], schema=schema)
+    properties = WriterProperties(compression="ZSTD", max_row_group_size=2**18)
+    write_deltalake(uri, table, mode="append", writer_properties=properties)
+
+
+def resume(out: str) -> dict[str, float]:
+    """What a driver does before its first graph."""
+    began = time.perf_counter()
+    store = Store(out)
+    plan = make_plan(Config(), store.videos.read(), Selection(), {})
+    planned = time.perf_counter()
+    left = plan.remaining(store)
+    compared = time.perf_counter()
+    first = left.segments.table(0, 2**18)
+    return {
+        "videos": len(plan.videos),
+        "segments": plan.segments,
+        "left": len(left.segments),
+        "first_pass": first.num_rows,
+        "plan_s": planned - began,
+        "compare_s": compared - planned,
+        "all_s": time.perf_counter() - began,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time resuming at several sizes.")
+    parser.add_argument("--videos", type=int, default=1_000_000, help="the largest size")
+    parser.add_argument("--of", help="resume from this store only (used for the timed process)")
+    asked = parser.parse_args()
+    if asked.of:
+        print(json.dumps(resume(asked.of)))
+        return
+    print("   videos     segments         left   plan s  compare s   all s   µs a segment   peak GiB")
+    for videos in (asked.videos // 16, asked.videos // 4, asked.videos):
+        folder = Path(tempfile.mkdtemp(prefix="longcap-resume-"))
+        try:
+            make(str(folder), videos)
+            done = subprocess.run(
+                [sys.executable, "-m", "bench.resume", "--of", str(folder)], capture_output=True, text=True, check=True
+            )
+            found = json.loads(done.stdout)
+        finally:
+            shutil.rmtree(folder)
+        assert found["left"] * 2 == found["segments"] == videos * _SEGMENTS, found
+        print(
+            f"{found['videos']:9,} {found['segments']:12,} {found['left']:12,} {found['plan_s']:8.1f} "
+            f"{found['compare_s']:10.1f} {found['all_s']:7.1f} {found['all_s'] / found['segments'] * 1e6:14.2f} "
+            f"{found['peak_bytes'] / 2**30:10.2f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

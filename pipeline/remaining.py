@@ -1,0 +1,228 @@
+"""Plan against store: what is left to do, for millions of segments, by columns and from keys alone.
+
+All segments of the plan lie end to end in one array of bytes; what the store holds is marked in it piece by piece.
+Sixty million segments take 60 MB, however many are done.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Row
+from operators.keys import narrator_key, video_key, video_keys
+from operators.store.done import share_of
+from operators.store.store import Failed, Store, narration_failure_key
+from pipeline.config import video_operators
+from pipeline.videos import Ints, Videos
+
+if TYPE_CHECKING:
+    from pipeline.planning import Plan
+
+_TODO, _DONE, _FAILED = 0, 1, 2
+_CHUNK = 2**16  # rows made into objects at a time
+
+
+class SegmentRows(Sequence[Row]):
+    """Segments to caption as rows of `rows.SEGMENT`, a video's together; made when they are looked at.
+
+    Args:
+        videos: all planned ones.
+        places: where in the end-to-end order of all segments these stand, ascending.
+        tries: place -> its failure so far, for those that were tried.
+        warm_up: windows that are decoded before a segment.
+    """
+
+    def __init__(self, videos: Videos, places: Ints, tries: Mapping[int, Failed], warm_up: int) -> None:
+        self._videos = videos
+        self._places = places
+        self._tries = tries
+        self._warm_up = warm_up
+        self._ends = np.cumsum(videos.counts)
+
+    def table(self, start: int = 0, stop: int | None = None) -> pa.Table:
+        """Rows `start` to `stop` of `rows.SEGMENT`."""
+        places = self._places[start:stop]
+        of, index = self._where(places)
+        videos, cut = self._videos, self._videos.cut
+        counts, durations_s = videos.counts[of], videos.durations_s[of]
+        start_s, end_s = cut.spans(index, counts, durations_s)
+        decode_start_s, decode_end_s = cut.decode_spans(start_s, end_s, durations_s, self._warm_up)
+        facts = videos.facts.select(["video_id", "uri", "subtitles_uri", "first_pts_s"]).take(pa.array(of))
+        tries = [self._tries.get(p) for p in places.tolist()] if self._tries else [None] * len(places)
+        columns: dict[str, Any] = {
+            **{name: facts[name] for name in facts.column_names},
+            "key": pa.array([videos.keys[i] for i in of.tolist()], pa.string()),
+            "segment_index": index.astype(np.int32),
+            "segment_count": counts.astype(np.int32),
+            "start_s": start_s,
+            "end_s": end_s,
+            "decode_start_s": decode_start_s,
+            "decode_end_s": decode_end_s,
+            "duration_s": durations_s,
+            "attempts": pa.array([t.attempts if t else 0 for t in tries], pa.int32()),
+            "passes": pa.array([t.passes if t else 0 for t in tries], pa.int32()),
+        }
+        return pa.table([columns[name] for name in rows.SEGMENT.names], schema=rows.SEGMENT)
+
+    @property
+    def seconds(self) -> float:
+        """Of video that they are."""
+        of, index = self._where(self._places)
+        start_s, end_s = self._videos.cut.spans(index, self._videos.counts[of], self._videos.durations_s[of])
+        return float((end_s - start_s).sum())
+
+    @property
+    def videos(self) -> Videos:
+        """That they are of."""
+        return self._videos.take(np.unique(self._where(self._places)[0]))
+
+    def shares(self, count: int, stop: int | None = None) -> list[int]:
+        """How many of the first `stop` fall to each of `count` gather actors."""
+        of, many = np.unique(self._where(self._places[:stop])[0], return_counts=True)
+        ids = self._videos.facts["video_id"].take(pa.array(of)).to_pylist()
+        found: Counter[int] = Counter()
+        for video_id, n in zip(ids, many.tolist(), strict=True):
+            found[share_of(video_id, count)] += n
+        return [found[index] for index in range(count)]
+
+    def _where(self, places: Ints) -> tuple[Ints, Ints]:
+        """Position of each place's video, and the segment's index in it."""
+        of = np.searchsorted(self._ends, places, side="right")
+        return of, places - (self._ends[of] - self._videos.counts[of])
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> SegmentRows: ...
+    def __getitem__(self, index: int | slice) -> Row | SegmentRows:
+        if isinstance(index, slice):
+            return SegmentRows(self._videos, self._places[index], self._tries, self._warm_up)
+        index = range(len(self))[index]
+        row: Row = self.table(index, index + 1).to_pylist()[0]
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        for start in range(0, len(self), _CHUNK):
+            yield from self.table(start, start + _CHUNK).to_pylist()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __eq__(self, other: Any) -> bool:
+        return (
+            isinstance(other, SegmentRows)
+            and np.array_equal(self._places, other._places)
+            and {p: t.passes for p, t in self._tries.items()} == {p: t.passes for p, t in other._tries.items()}
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # as of any list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remaining:
+    """What is left to do, and what has been given up.
+
+    Attributes:
+        segments: to caption.
+        whole: videos whose captions are all there and that are not narrated yet.
+        given_up: video_id -> why a video will not get a row in this run.
+        captioned: how many segments of the plan have their captions.
+    """
+
+    segments: SegmentRows
+    whole: Videos
+    given_up: dict[str, str]
+    captioned: int
+
+    @property
+    def nothing(self) -> bool:
+        return not self.segments and not self.whole
+
+    @property
+    def undone(self) -> set[str]:
+        """Ids of the videos that have something left to do."""
+        return {*self.segments.videos.ids, *self.whole.ids}
+
+
+def compare(plan: Plan, store: Store) -> Remaining:
+    """Compare plan and store; reads keys, never texts."""
+    videos = plan.videos
+    begins = np.cumsum(videos.counts) - videos.counts
+    state = np.zeros(int(videos.counts.sum()), np.uint8)
+    at = {key: i for i, key in enumerate(videos.keys)}
+    _mark_done(store, at, begins, videos.counts, state)
+    tries: dict[int, Failed] = {}
+    failures = store.failed()
+    for (key, index), failed in failures.items():
+        of = at.get(key)
+        if of is not None and index is not None and index < videos.counts[of] and state[begins[of] + index] != _DONE:
+            tries[int(begins[of]) + index] = failed
+            if failed.final:
+                state[begins[of] + index] = _FAILED
+    whole, given_up = _whole(plan, store.done_videos(), failures, state)
+    return Remaining(
+        segments=SegmentRows(videos, np.flatnonzero(state == _TODO), tries, plan.config.caption.warm_up()),
+        whole=videos.take(np.array(whole, np.int64)),
+        given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **given_up},
+        captioned=int(np.count_nonzero(state == _DONE)),
+    )
+
+
+def _mark_done(store: Store, at: Mapping[str, int], begins: Ints, counts: Ints, state: Any) -> None:
+    for batch in store.segment_keys():
+        keys = batch["key"].dictionary_encode()
+        places = np.array([at.get(key, -1) for key in keys.dictionary.to_pylist()], np.int64)
+        if not (places >= 0).any():
+            continue
+        of = places[keys.indices.to_numpy(zero_copy_only=False)]
+        index = batch["segment_index"].to_numpy(zero_copy_only=False).astype(np.int64)
+        planned = (of >= 0) & (index < counts[of])
+        state[begins[of[planned]] + index[planned]] = _DONE
+
+
+def _whole(
+    plan: Plan,
+    told: Mapping[str, str],
+    failures: Mapping[tuple[str, int | None], Failed],
+    state: Any,
+) -> tuple[list[int], dict[str, str]]:
+    """Of the videos of which no segment is left to do: positions of those to narrate, and those given up, with why."""
+    videos, narrator = plan.videos, narrator_key(video_operators(plan.config))
+    strict = plan.config.run.on_incomplete == "fail"
+    if not len(videos):
+        return [], {}
+    counts, begins = videos.counts, np.cumsum(videos.counts) - videos.counts
+    settled = np.flatnonzero(np.add.reduceat(state == _TODO, begins, dtype=np.int64) == 0)
+    ids = videos.facts["video_id"].take(pa.array(settled)).to_pylist()
+    complete = (np.add.reduceat(state == _DONE, begins, dtype=np.int64) == counts)[settled]
+    up_to_date = video_keys(((videos.keys[i], int(counts[i])) for i in settled.tolist()), narrator)
+    whole: list[int] = []
+    given_up: dict[str, str] = {}
+    for i, video_id, is_complete, key in zip(settled.tolist(), ids, complete.tolist(), up_to_date, strict=True):
+        if is_complete and told.get(video_id) == key:
+            continue
+        captions = videos.keys[i]
+        marks = state[begins[i] : begins[i] + counts[i]]
+        have, lost = np.flatnonzero(marks == _DONE).tolist(), np.flatnonzero(marks == _FAILED).tolist()
+        if not is_complete and not strict and told.get(video_id) == video_key(captions, have, narrator):
+            continue
+        narration = failures.get((narration_failure_key(captions, narrator), None))
+        if not have:
+            given_up[video_id] = failures[captions, lost[0]].message
+        elif lost and strict:
+            given_up[video_id] = (
+                f"{len(lost)} of {counts[i]} segments failed (coverage at most {videos[i].share(have):.2f}, "
+                f"run.on_incomplete is fail): {failures[captions, lost[0]].message}"
+            )
+        elif narration is not None and narration.final:
+            given_up[video_id] = narration.message
+        else:
+            whole.append(i)
+    return whole, given_up

