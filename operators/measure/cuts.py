@@ -17,11 +17,11 @@ from operators.measure.signals import FloatArray, Jump, Thumbs
 _SCALE = 2  # as in `operators.measure.flow`
 _CUT = 8.0  # what no movement explains of a new picture
 _RELATIVE = 0.5  # the same as a share of the picture's deviation
-_ALIKE = 0.62  # correlation with the best that movement can make of the old picture
+_ALIKE = 0.55  # correlation with the best that movement can make of the old picture
 _LEAP = 1.8  # times the steps beside it
 _CALM_LEAP = 5.0  # so far above them, shots that resemble each other are told apart as well
 _LEAP_RELATIVE = 0.3
-_LEAP_ALIKE = 0.85
+_LEAP_ALIKE = 0.55
 _REST = 2.5  # a change of slides: small in luma, but out of complete rest
 _REST_LEAP = 8.0
 _SEEN = 6  # grey levels that a pixel changes by, at least
@@ -80,7 +80,7 @@ def _is_new_shot(explained: tuple[float, float, float], moving: float) -> bool:
 
 def _is_new_colour(jump: Jump, beside: float) -> bool:
     """A new shot of the old one's luma."""
-    return jump.colour_step >= _COLOUR and jump.colour_step >= _COLOUR_LEAP * max(beside, 0.5)
+    return jump.step < _CUT and jump.colour_step >= _COLOUR and jump.colour_step >= _COLOUR_LEAP * max(beside, 0.5)
 
 
 def _usual(changes: FloatArray, after: int) -> float:
@@ -121,7 +121,7 @@ def _out_of_rest(jump: Jump, changes: FloatArray, after: int) -> bool:
     if jump.step < _REST or jump.step < _REST_LEAP * max(jump.beside, 0.25):
         return False
     near = np.concatenate([changes[max(0, after - 1 - _AROUND) : max(0, after - 1)], changes[after : after + _AROUND]])
-    if len(near) < 3 or float(np.percentile(near, 90)) > jump.step / _REST_LEAP:
+    if len(near) < 3 or float(np.percentile(near, 80)) > jump.step / _REST_LEAP:
         return False
     step = jump.after.astype(np.int16) - jump.before
     lighter, darker = float((step > _SEEN).mean()), float((step < -_SEEN).mean())

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 from typing import Any
 
 from operators.base import ItemError
@@ -44,11 +45,17 @@ class FfmpegSource:
         self._source = source
         self._from_s = from_s - _MARGIN_S
         self._program = ffmpeg_program()
-        self._stream_index = int(video_stream(source.open(), source.uri).index)
+        stream = video_stream(source.open(), source.uri)
+        self._stream_index, self._tick = int(stream.index), Fraction(stream.time_base)
         source.close()
         self._process: subprocess.Popen[bytes] | None = None
         self._container: Any = None
         self._errors = _Errors()
+
+    @property
+    def tick(self) -> Fraction:
+        """The time base of the input: NUT's own is finer."""
+        return self._tick
 
     def open(self) -> Any:
         """Start ffmpeg from the beginning of the input; the one from before is ended."""

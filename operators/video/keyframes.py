@@ -23,15 +23,17 @@ def keyframe_times(source: Source, *, first_pts_s: float, start_s: float, end_s:
 
     container = source.open()
     stream = video_stream(container, source.uri)
+    # where packets have no pts (AVI) their dts run ahead of what is shown by what the first picture was late
+    late = round(first_pts_s / stream.time_base) - (stream.start_time or 0)
     found: set[float] = set()
     try:
         if start_s > 0:
             container.seek(math.floor((start_s + first_pts_s) / stream.time_base), stream=stream)
         for packet in container.demux(stream):
             PROGRESS.step()
-            pts = packet.pts if packet.pts is not None else packet.dts
-            if pts is None:
+            if packet.pts is None and packet.dts is None:
                 continue
+            pts = packet.pts if packet.pts is not None else packet.dts + late
             time_s = float(pts * stream.time_base) - first_pts_s
             if packet.is_keyframe and start_s - 1e-6 <= time_s <= end_s + 1e-6 and not packet.is_discard:
                 found.add(max(0.0, time_s))

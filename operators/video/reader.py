@@ -31,6 +31,7 @@ class Reader:
 
     Attributes:
         pictures_decoded: pictures that came out of the decoder.
+        half_tick: half a tick of the video's own time base, in ticks of the container's: what times are rounded by.
         faults: pts of the packets that the decoder refused or the demuxer marked as corrupt.
         left_out: whether anything was passed over, by a seek or by dropping.
 
@@ -48,6 +49,7 @@ class Reader:
         self._delay = 0  # largest pts - dts of a keyframe: index times are dts
         self._open()
         self.base = self._stream.time_base
+        self.half_tick = 0.5 if source.tick is None else float(source.tick / self.base / 2)
         self.first = round(first_pts_s / self.base)
 
     @property

@@ -148,7 +148,8 @@ class _Pending:
         self._reader = reader
         self._times_s = wanted
         self._targets = [reader.ticks(t) for t in wanted]
-        self._step = max(1.0, float(step_s / reader.base))  # a picture at the very time always counts
+        self._half = reader.half_tick
+        self._step = max(2 * self._half, float(step_s / reader.base))  # a picture at the very time always counts
         self._next = 0
         self._shown: Any = None  # the picture before
         self.dropped: list[int] = []
@@ -173,8 +174,8 @@ class _Pending:
 
     def give(self, frame: Any) -> Iterator[Sample]:
         """The next picture in order of time: the targets that it, or the one before it, answers."""
-        while frame.pts >= self.target - 0.5:
-            if frame.pts < self.target + self._step - 0.5:
+        while frame.pts >= self.target - self._half:
+            if frame.pts < self.target + self._step - self._half:
                 yield self._answer(frame)
             elif self._stays(before=frame.pts):
                 yield self._answer(self._shown)
@@ -191,7 +192,7 @@ class _Pending:
     def finish(self) -> Iterator[Sample]:
         """No more pictures: the last one counts as shown to its own end and no longer."""
         while not self.done:
-            if self._shown is not None and self.target < self._end() - 0.5 and not self._dropped_one():
+            if self._shown is not None and self.target < self._end() - self._half and not self._dropped_one():
                 yield self._answer(self._shown)
             else:
                 self._miss()

@@ -10,6 +10,7 @@ import contextlib
 import io
 import stat
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -32,6 +33,10 @@ class Containers(Protocol):
     @property
     def unplaced_damage(self) -> int:
         """Damage that is known without its place in time."""
+
+    @property
+    def tick(self) -> Fraction | None:
+        """The video's own time base in seconds, where the container that is opened has a finer one."""
 
     def open(self) -> Any:
         """A new container at the beginning; the one from before is closed."""
@@ -108,6 +113,11 @@ class Source:
     def unplaced_damage(self) -> int:
         """0: the reader places all the damage that it meets."""
         return 0
+
+    @property
+    def tick(self) -> Fraction | None:
+        """None: the container is the video's own."""
+        return None
 
     def local_file(self) -> tuple[str, tuple[int, ...]]:
         """A path that other decoders can open, and the descriptors that a program which does so must inherit.

@@ -52,7 +52,7 @@ class Thumbnails:
         self._times_s: list[float] = []
         self._luma: list[bytes] = []
         self._jumps: list[dict[str, Any]] = []
-        self._before_last: tuple[float, Any] | None = None  # the picture before the last thumbnail's
+        self._before_last: _Look | tuple[float, Any] | None = None  # the picture before the last thumbnail's
         self._unfinished: dict[str, Any] | None = None  # a jump whose next picture has not come
 
     def see(self, time_s: float, frame: Any) -> None:
@@ -71,7 +71,7 @@ class Thumbnails:
             if change > _JUMP and (change > _LEAP * usual or change > _MUCH):
                 self._note_jump(self._last, now)
             self._recent.append(change)
-        self._before_last = self._between[-1] if self._between else None
+        self._before_last = self._between[-1] if self._between else self._last
         self._between.clear()
         self._last = now
         self._times_s.append(time_s)
@@ -94,7 +94,7 @@ class Thumbnails:
         steps = [_difference(a, b) for a, b in pairwise(looks)]
         at = int(np.argmax(steps))
         before, after = looks[at].planes, looks[at + 1].planes
-        earlier = looks[at - 1] if at else self._look(*self._before_last) if self._before_last else None
+        earlier = looks[at - 1] if at else self._earlier()
         later = looks[at + 2] if at + 2 < len(looks) else None
         self._jumps.append(
             {
@@ -109,6 +109,10 @@ class Thumbnails:
             }
         )
         self._unfinished = self._jumps[-1] if later is None else None
+
+    def _earlier(self) -> _Look | None:
+        before = self._before_last
+        return before if before is None or isinstance(before, _Look) else self._look(*before)
 
     def _look(self, time_s: float, frame: Any) -> _Look:
         if self._size is None:

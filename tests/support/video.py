@@ -141,6 +141,22 @@ def join(part: Path, whole: Path, times: int) -> None:
                 target.mux(again)
 
 
+def with_edit_list(whole: Path, target: Path, from_s: float) -> None:
+    """An MP4 whose edit list hides what comes before `from_s`: its packets are there, its pictures are not shown."""
+    import av
+
+    options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
+    with av.open(str(whole)) as source, av.open(str(target), "w", options=options) as out:
+        stream: Any = source.streams.video[0]
+        copy: Any = out.add_stream_from_template(stream)
+        shift = round(from_s / stream.time_base)
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copy
+                out.mux(packet)
+
+
 def cut_short(path: Path, target: Path, fraction: float) -> None:
     """The first `fraction` of a file's bytes, as a broken upload leaves them."""
     data = path.read_bytes()
@@ -194,7 +210,7 @@ def expected_pictures(
         after = next((p for p in pictures if p[0] >= target - 0.5), None)
         before = next((p for p in reversed(pictures) if p[0] < target - 0.5), None)
         chosen = None
-        if after and after[0] < target + float(step_s / base) - 0.5:
+        if after and after[0] < target + max(1.0, float(step_s / base)) - 0.5:
             chosen = after
         elif before:
             end = before[0] + (before[2] or interval)
