@@ -26,7 +26,7 @@ def _checksum(frame: Any) -> int:
 
 
 def _clips() -> list[str]:
-    manifest = Path(__file__).parents[3] / "shared" / "media" / "manifest.json"
+    manifest = Path(__file__).parents[4] / "shared" / "media" / "manifest.json"
     if not manifest.is_file():
         return ["no clips"]
     return [clip["file"] for clip in json.loads(manifest.read_text())["clips"]]
