@@ -16,7 +16,7 @@ from operators.fingerprint import digest
 from operators.grid import Grid, Span
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, tail
-from operators.narrate.outline import outline_schema, parse_outline, share_words
+from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.sentences import Ground, Sentence, fresh, split_sentences
 from operators.prompts import Prompt
 
@@ -110,7 +110,8 @@ class Narrator:
             schema = outline_schema(len(parts))
             return self._request("outline", whole, prompt, texts=texts, words=total, schema=schema)
 
-        answer = self._ask_fitting(build, About(language=self.narrate.language, parse=parse))
+        about = About(language=self.narrate.language, parse=parse, prose=topics_of)
+        answer = self._ask_fitting(build, about)
         if not answer.valid:
             return [None] * len(parts), list(even)
         planned = parse(answer.text).sections
