@@ -125,7 +125,8 @@ class Narrator:
             sentences = self._kept(ground, answer.text, [])
         else:
             self._may_stand_in(answer, "section", part.span)
-            sentences = self._kept(ground, " ".join(n.text for n in part.notes), [])
+            own = [Sentence(text, n.windows) for n in part.notes for text in split_sentences(n.text)]
+            sentences = self._new(own, [])
         for _ in range(self.narrate.continuations if answer.valid and self._generative and words else 0):
             have = _words(sentences)
             if have >= _SHORT * (words or 0):
@@ -229,9 +230,11 @@ class Narrator:
         sentences = ground.sentences(text)
         if not self._generative:
             return sentences
-        grounded = [s for s in sentences if s.windows]
+        return self._new([s for s in sentences if s.windows], have)
+
+    def _new(self, sentences: list[Sentence], have: list[str]) -> list[Sentence]:
         # where nothing changes from one section to the next, the same again is all there is to tell
-        return fresh(grounded, have, self.told[-1] if self.told else []) or fresh(grounded, have, [])
+        return fresh(sentences, have, self.told[-1] if self.told else []) or fresh(sentences, have, [])
 
     def _about(self, covers: Callable[[str], str | None] | None = None) -> About:
         return About(language=self.narrate.language, duration_s=self.grid.duration_s, covers=covers)
