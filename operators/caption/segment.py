@@ -122,6 +122,7 @@ class SegmentWork:
             language=self.caption.language,
             duration_s=self.grid.duration_s,
             parse=parse_window if request.schema else None,
+            prose=(lambda fields: fields.caption) if request.schema else None,
         )
         tries = self.caption.tries
         return ask(self.engine, request, tries=tries, gates=self.gates, about=about, smaller=smaller)
@@ -147,7 +148,7 @@ class SegmentWork:
         )
 
         def request(times: int) -> Request | None:
-            every = 2 ** max(0, times - 1)
+            every = 2 ** max(0, times - 2)
             if every > 1 and every >= 2 * len(pictures):
                 return None
             prompt = self.prompts["window"].render(
@@ -155,7 +156,7 @@ class SegmentWork:
                 start_s=span.start_s,
                 end_s=span.end_s,
                 fields=self.caption.fields,
-                previous=previous if times == 0 else " ".join(previous.split()[-_SHORT_WORDS:]),
+                previous=previous if times < 2 else " ".join(previous.split()[-_SHORT_WORDS:]),
                 subtitles=lines,
                 evidence=measured if times == 0 else "",
             )

@@ -35,12 +35,15 @@ class About:
         language: as the config names it; None: any.
         duration_s: of the video; None: times are not looked at.
         parse: turns the answer into the value that was asked for; raises `ValueError` where it cannot.
+        prose: the part of an answer that parses which is a text in that language; None: all of it. The names of
+            fields, or what a sign in the picture says, are in whatever language they are.
         covers: says why an answer does not cover what it is to tell, or None.
     """
 
     language: str | None = None
     duration_s: float | None = None
     parse: Callable[[str], Any] | None = None
+    prose: Callable[[Any], str] | None = None
     covers: Callable[[str], str | None] | None = None
 
 
@@ -49,7 +52,7 @@ Gate = Callable[[Generation, About], str | None]
 
 
 def empty(generation: Generation, about: About = ANYTHING) -> str | None:
-    return None if generation.text.strip() else "the answer is empty"
+    return None if _prose(generation, about).strip() else "the answer is empty"
 
 
 def truncated(generation: Generation, about: About = ANYTHING) -> str | None:
@@ -65,7 +68,7 @@ def looping(generation: Generation, about: About = ANYTHING) -> str | None:
 
 def repetitive(generation: Generation, about: About = ANYTHING) -> str | None:
     """Not quite a loop: one word ten times running, or a long text of very few different words."""
-    words = generation.text.lower().split()
+    words = _prose(generation, about).lower().split()
     stuck = _run(words, 1, _STUCK_WORDS)
     if stuck or (len(words) >= _FEW_FROM and len(set(words)) < _FEW_SHARE * len(words)):
         return "the answer says the same few words again and again"
@@ -76,14 +79,14 @@ def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
     """The model will not answer, or speaks of itself, its task or its input in place of the video."""
     if generation.finish_reason == "refusal":
         return f"the model or its server refused to answer ({' '.join(generation.text.split())[:80]!r})"
-    found = _META.search(generation.text)
+    found = _META.search(_prose(generation, about))
     return f"the answer is about the model or its task ({found.group(0).strip()[:40]!r})" if found else None
 
 
 def wrong_language(generation: Generation, about: About = ANYTHING) -> str | None:
     """A language other than the one asked for, where the text is long enough to tell."""
     wanted = language_code(about.language) if about.language else None
-    found = likely_language(generation.text) if wanted else None
+    found = likely_language(_prose(generation, about)) if wanted else None
     if wanted is None or found is None or found == wanted:
         return None
     return f"the answer is in another language ({found}) than {about.language}"
@@ -93,7 +96,7 @@ def outside_video(generation: Generation, about: About = ANYTHING) -> str | None
     """A time of the text lies behind the end of the video."""
     if about.duration_s is None:
         return None
-    latest = max(times_in(generation.text), default=0.0)
+    latest = max(times_in(_prose(generation, about)), default=0.0)
     if latest <= about.duration_s + _TIME_SLACK_S:
         return None
     return f"the answer names {latest:g} s, and the video ends at {about.duration_s:g} s"
@@ -130,6 +133,15 @@ def first_failed(gates: tuple[Gate, ...], generation: Generation, about: About) 
         if reason is not None:
             return gate.__name__, reason
     return None
+
+
+def _prose(generation: Generation, about: About) -> str:
+    if about.parse is None or about.prose is None:
+        return generation.text
+    try:
+        return about.prose(about.parse(generation.text))
+    except ValueError:
+        return generation.text  # `malformed` says what is wrong with it
 
 
 # -- what the gates look for -------------------------------------------------------------------------------------------

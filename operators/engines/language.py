@@ -29,6 +29,9 @@ def likely_language(text: str) -> str | None:
     """ISO 639-1 code of the language that `text` is in; None where it is too short or not clear."""
     if sum(ch.isalpha() for ch in text) < _LEAST_LETTERS * (0.25 if _dense(text) else 1.0):
         return None
+    by_script = _by_script(text)
+    if by_script:
+        return by_script
     code, probability = _identifier().classify(text)
     return str(code) if probability >= _SURE else None
 
@@ -36,6 +39,19 @@ def likely_language(text: str) -> str | None:
 def _dense(text: str) -> bool:
     """Scripts in which a character says as much as a short word."""
     return any("\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7af" for ch in text)
+
+
+def _by_script(text: str) -> str | None:
+    """Chinese, Japanese or Korean where most letters are theirs: the identifier shares its word out among these."""
+    letters = [ch for ch in text if ch.isalpha()]
+    kana = sum("\u3040" <= ch <= "\u30ff" for ch in letters)
+    han = sum("\u3400" <= ch <= "\u9fff" for ch in letters)
+    hangul = sum("\uac00" <= ch <= "\ud7af" for ch in letters)
+    if kana + han + hangul <= len(letters) / 2:
+        return None
+    if hangul > kana + han:
+        return "ko"
+    return "ja" if kana > 0.1 * han else "zh"
 
 
 @lru_cache(maxsize=1)

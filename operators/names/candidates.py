@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import islice
+
+import numpy as np
 
 from operators.base import Row
 from operators.narrate.sentences import stems
@@ -38,7 +39,9 @@ def candidates(windows: Sequence[Row]) -> list[Candidate]:
         if not window["valid"] or not window["fields"]:
             continue
         for subject in json.loads(window["fields"])["subjects"]:
-            name, looks = subject["name"].strip().strip("."), subject["looks"].strip().strip(".")
+            name, looks = subject["name"].strip(" ."), subject["looks"].strip(" .")
+            if not name:
+                continue
             at = (name.casefold(), looks.casefold())
             one = found.setdefault(at, Candidate(name=name, looks=looks, start_s=window["start_s"]))
             if window["window_index"] not in one.windows:
@@ -49,26 +52,29 @@ def candidates(windows: Sequence[Row]) -> list[Candidate]:
 def likely_pairs(found: Sequence[Candidate], nearest: int) -> list[tuple[float, int, int]]:
     """(likeness, i, j) of pairs that may be the same, the likeliest first.
 
-    Likeness is the cosine of the two descriptions' words weighed by how rare they are (TF-IDF). Asking a model about
+    Likeness is the cosine of the two descriptions' words, each weighed by how rare it is (the square root of its IDF:
+    with the whole of it one word that nobody else uses would outweigh ten that two share). Asking a model about
     every pair grows with the square of a film's length; asking about the `nearest` few of each does not. Two that one
     window names side by side are two.
     """
-    bags = [frozenset(stems(f"{c.name} {c.looks}")) for c in found]
-    holders: dict[str, list[int]] = {}
+    # in one order: what floats add up to must not depend on how a process hashes its strings
+    bags = [sorted(set(stems(f"{c.name} {c.looks}"))) for c in found]
+    held: dict[str, list[int]] = {}
     for k, bag in enumerate(bags):
         for word in bag:
-            holders.setdefault(word, []).append(k)
-    weight = {w: math.log(1 + len(found) / len(held)) for w, held in holders.items()}
-    norms = [math.sqrt(sum(weight[w] ** 2 for w in bag)) for bag in bags]
-    shared: Counter[tuple[int, int]] = Counter()
-    for word, held in holders.items():
-        for pair in combinations(held, 2):
-            shared[pair] += weight[word] ** 2  # type: ignore[assignment]  # a Counter of floats
-    near: list[list[tuple[float, int, int]]] = [[] for _ in found]
-    for (i, j), product in shared.items():
-        likeness = product / (norms[i] * norms[j])
-        if likeness >= _LEAST_LIKE and not set(found[i].windows) & set(found[j].windows):
-            near[i].append((likeness, i, j))
-            near[j].append((likeness, i, j))
-    chosen = {pair for pairs in near for pair in sorted(pairs, key=lambda p: (-p[0], p[1:]))[:nearest]}
+            held.setdefault(word, []).append(k)
+    weight = {w: math.log(1 + len(found) / len(ks)) for w, ks in held.items()}
+    holders = {w: np.array(ks) for w, ks in held.items()}
+    norms = np.array([max(1e-9, math.sqrt(sum(weight[w] for w in bag))) for bag in bags])
+    seen = [set(c.windows) for c in found]
+    chosen: set[tuple[float, int, int]] = set()
+    for i, bag in enumerate(bags):  # one against all others at a time: all pairs of a film would not fit the memory
+        products = np.zeros(len(found))
+        for word in bag:
+            products[holders[word]] += weight[word]
+        likeness = (products / (norms * norms[i])).round(6)
+        likely = np.flatnonzero(likeness >= _LEAST_LIKE)
+        others = (int(j) for j in likely[np.argsort(-likeness[likely], kind="stable")] if j != i)
+        apart = (j for j in others if not seen[i] & seen[j])
+        chosen |= {(float(likeness[j]), min(i, j), max(i, j)) for j in islice(apart, nearest)}
     return sorted(chosen, key=lambda p: (-p[0], p[1:]))

@@ -143,7 +143,7 @@ def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -
         if a != b and not windows[a] & windows[b]:
             group[b] = a
             windows[a] |= windows[b]
-            proposed.setdefault(a, name.strip().strip("."))
+            proposed.setdefault(a, name.strip(" ."))
     members: dict[int, list[Candidate]] = {}
     for k, one in enumerate(found):
         members.setdefault(root(k), []).append(one)
@@ -171,22 +171,48 @@ def rewritten(segment: Row, names: Sequence[Row]) -> Row:
 
 def _renamed(text: str, names: Sequence[Row]) -> str:
     """Aliases become names in one pass, the longest first, so that no name is taken for an alias of another."""
-    meant: dict[str, str] = {}
+    meant: dict[str, set[str]] = {}
+    proper: set[str] = set()
     for one in names:
-        for alias in one["aliases"]:
+        # a name stands for itself: what is called right already is not called so twice
+        for alias in (*one["aliases"], one["name"]):
             bare = _bare(alias)
-            # one alias of two who are both here names neither
-            meant[bare.casefold()] = "" if bare.casefold() in meant else one["name"]
-    meant = {alias: name for alias, name in meant.items() if name and alias != _bare(name).casefold()}
+            meant.setdefault(bare.lower(), set()).add(one["name"])
+            if bare == alias and bare[:1].isupper():
+                proper.add(bare.lower())
     if not meant:
         return text
-    words = "|".join(re.escape(a) for a in sorted(meant, key=len, reverse=True))
+    words = "|".join(re.escape(a) for a in sorted(meant, key=lambda a: (-len(a), a)))
 
     def replaced(found: re.Match[str]) -> str:
-        name = meant[found.group("alias").casefold()]
-        return name[:1].upper() + name[1:] if found.group(0)[:1].isupper() else name
+        alias = found.group("alias").lower()
+        named = meant.get(alias, set())
+        # one alias of two who are both here names neither
+        if len(named) != 1 or alias in {_bare(n).lower() for n in named}:
+            return found.group(0)
+        return _in_place(found, min(named), proper=alias in proper)
 
-    return re.sub(rf"(?<!\w){_ARTICLE}(?P<alias>{words})(?!\w)", replaced, text, flags=re.IGNORECASE)
+    return re.sub(rf"(?<!\w)(?P<article>{_ARTICLE})(?P<alias>{words})(?!\w)", replaced, text, flags=re.IGNORECASE)
+
+
+def _in_place(found: re.Match[str], name: str, *, proper: bool) -> str:
+    """`name` as it reads where an alias was found: with the article and the capital letter that stood there.
+
+    Args:
+        proper: the alias is a proper name, which has no article of its own.
+    """
+    article, bare = found.group("article"), _bare(name)
+    if proper:
+        told = article + name
+    elif bare[:1].isupper():
+        told = name
+    elif article.strip().lower() in ("a", "an"):
+        told = article[0] + ("n " if bare[:1].lower() in "aeiou" else " ") + bare
+    else:
+        told = article + bare
+    before = found.string[: found.start()].rstrip(" \"'“”‘’(")
+    begins = not before or before[-1] in ".!?…\n"
+    return told[:1].upper() + told[1:] if begins and found.group(0)[:1].isupper() else told
 
 
 def _bare(name: str) -> str:

@@ -16,7 +16,7 @@ from operators.fingerprint import digest
 from operators.grid import Grid, Span
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, tail
-from operators.narrate.outline import outline_schema, parse_outline, share_words
+from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.sentences import Ground, Sentence, fresh, split_sentences
 from operators.prompts import Prompt
 
@@ -110,7 +110,8 @@ class Narrator:
             schema = outline_schema(len(parts))
             return self._request("outline", whole, prompt, texts=texts, words=total, schema=schema)
 
-        answer = self._ask_fitting(build, About(language=self.narrate.language, parse=parse))
+        about = About(language=self.narrate.language, parse=parse, prose=topics_of)
+        answer = self._ask_fitting(build, about)
         if not answer.valid:
             return [None] * len(parts), list(even)
         planned = parse(answer.text).sections
@@ -124,7 +125,8 @@ class Narrator:
             sentences = self._kept(ground, answer.text, [])
         else:
             self._may_stand_in(answer, "section", part.span)
-            sentences = self._kept(ground, " ".join(n.text for n in part.notes), [])
+            own = [Sentence(text, n.windows) for n in part.notes for text in split_sentences(n.text)]
+            sentences = self._new(own, [])
         for _ in range(self.narrate.continuations if answer.valid and self._generative and words else 0):
             have = _words(sentences)
             if have >= _SHORT * (words or 0):
@@ -228,9 +230,11 @@ class Narrator:
         sentences = ground.sentences(text)
         if not self._generative:
             return sentences
-        grounded = [s for s in sentences if s.windows]
+        return self._new([s for s in sentences if s.windows], have)
+
+    def _new(self, sentences: list[Sentence], have: list[str]) -> list[Sentence]:
         # where nothing changes from one section to the next, the same again is all there is to tell
-        return fresh(grounded, have, self.told[-1] if self.told else []) or fresh(grounded, have, [])
+        return fresh(sentences, have, self.told[-1] if self.told else []) or fresh(sentences, have, [])
 
     def _about(self, covers: Callable[[str], str | None] | None = None) -> About:
         return About(language=self.narrate.language, duration_s=self.grid.duration_s, covers=covers)

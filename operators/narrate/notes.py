@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from operators.narrate.sentences import split_sentences, words_of
 
 _SHRINK = 0.5  # of its words a digest may keep: each level halves at least
+_LONGEST_WORD = 24  # characters: what is longer has no spaces between its words
 _LINE_TOKENS = 4  # that a note takes beside its words: a dash and a line break
 
 
@@ -78,7 +79,7 @@ def tail(text: str, tokens: int, count: Count) -> str:
 
 
 def _groups(notes: Sequence[Note], room: int, count: Count) -> list[list[Note]]:
-    """Runs of neighbours that fit one prompt, at least two each where two fit."""
+    """Runs of neighbours that fit one prompt, at least two each, so that every level leaves fewer."""
     groups: list[list[Note]] = []
     taken = 0
     for note in notes:
@@ -109,15 +110,21 @@ def _joined(group: Sequence[Note], text: str) -> Note:
 
 def _cut(notes: list[Note], budget: int, count: Count) -> list[Note]:
     """What rewriting could not bring down: each note's text, less from its end."""
-    while (takes := _tokens(notes, count)) > budget and any(len(n.text.split()) > 1 for n in notes):
+    while (takes := _tokens(notes, count)) > budget:
         share = budget / takes * 0.9
-        notes = [replace(n, text=_first_words(n.text, share)) for n in notes]
+        shorter = [replace(n, text=_beginning(n.text, share)) for n in notes]
+        if shorter == notes:
+            break
+        notes = shorter
     return notes
 
 
-def _first_words(text: str, share: float) -> str:
+def _beginning(text: str, share: float) -> str:
+    """So much of a text from its beginning: whole words, at least one; characters where there are no spaces."""
     words = text.split()
-    return " ".join(words[: max(1, int(len(words) * share))])
+    if len(words) > 1:
+        return " ".join(words[: max(1, int(len(words) * share))])
+    return text if len(text) <= _LONGEST_WORD else text[: max(_LONGEST_WORD, int(len(text) * share))]
 
 
 def _tokens(notes: Sequence[Note], count: Count) -> int:

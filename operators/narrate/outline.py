@@ -44,6 +44,11 @@ def parse_outline(text: str, sections: int) -> Outline:
     return outline
 
 
+def topics_of(outline: Outline) -> str:
+    """All topics as one text: sections may share one, so each counts once."""
+    return ". ".join(dict.fromkeys(s.topic for s in outline.sections))
+
+
 def share_words(total: int, weights: Sequence[float]) -> list[int]:
     """`total` words over sections by `weights`, none below 25 or over twice its even share.
 

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[^\sa-z])|(?<=[。！？])|\n+")
+_CLOSED = r"[\"'”’»」』）)\]]*(?:\s*\[\d[\d\s,–-]*\])*"  # quotes and marks belong to the sentence before them
+_END = re.compile(rf"[.!?…।؟۔]{_CLOSED}(?=\s+(?!\[\d)[^\sa-z])|[。！？]{_CLOSED}|\n+")
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
-_WORD = re.compile(r"[^\W_]+")
+_SIGNS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
+_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
 _LEAST_SHARE = 0.25  # of a sentence's weight that a window must say to count at all
 _MARKED_SHARE = 0.1  # the same for one that the model marks
@@ -31,7 +36,8 @@ class Sentence:
 
 
 def split_sentences(text: str) -> list[str]:
-    return [part.strip() for part in _END.split(text) if part.strip()]
+    ends = [0, *(found.end() for found in _END.finditer(text)), len(text)]
+    return [part for a, b in pairwise(ends) if (part := text[a:b].strip())]
 
 
 class Ground:
@@ -97,7 +103,7 @@ def stems(text: str) -> list[str]:
     """Words of at least three letters by their beginnings; where there are no spaces, pairs of characters."""
     stems = []
     for word in _WORD.findall(text.lower()):
-        if any(ch >= "\u3040" for ch in word):
+        if _DENSE.search(word):
             stems += [word[i : i + 2] for i in range(len(word) - 1)] or [word]
         elif len(word) >= 3 or word.isdigit():
             stems.append(word[:_STEM])

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import subprocess
+import sys
+from dataclasses import dataclass, fields, replace
 
 import pytest
+import yaml
 
 from operators.base import Operator
-from pipeline.config import Config, PlanOptions, Recipe, check, segment_operators, video_operators
+from operators.engines.base import EngineSpec
+from pipeline.config import Config, PlanOptions, Recipe, check, check_engines, segment_operators, video_operators
+from pipeline.config_file import config_to_dict, load_config
 from pipeline.errors import UsageError
+from tests.support.engines import Model
 
 
 def test_the_defaults_pass() -> None:
@@ -67,3 +73,106 @@ def test_what_does_not_fit_together_is_one_line(config: Config, says: list[str])
     assert "\n" not in str(caught.value)
     for part in says:
         assert part in str(caught.value)
+
+
+# -- engines with models -----------------------------------------------------------------------------------------------
+
+
+def _engines(
+    *, caption: EngineSpec | None = None, narrate: EngineSpec | None = None, names: bool = False, fields: bool = False
+) -> Config:
+    base = Config()
+    return replace(
+        base,
+        recipe=Recipe(video=("names", "narrate") if names else ("narrate",)),
+        caption=replace(base.caption, engine=caption or base.caption.engine, fields=fields),
+        names=replace(base.names, engine=narrate or base.names.engine),
+        narrate=replace(base.narrate, engine=narrate or base.narrate.engine),
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (_engines(fields=True), ["caption.fields is true", "no model to fill them"]),
+        (_engines(caption=Model(), fields=True, names=True), ["names names, which needs a model", "narrate.engine"]),
+        (_engines(caption=Model(), narrate=Model(), names=True), ["reads the windows' fields", "caption.fields"]),
+        (_engines(names=True), ["names names, which needs a model"]),
+    ],
+)
+def test_names_and_fields_need_models(config: Config, says: list[str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        check(config)
+    assert "\n" not in str(caught.value)
+    for part in says:
+        assert part in str(caught.value)
+
+
+def test_names_and_fields_with_models_pass() -> None:
+    check(_engines(caption=Model(), narrate=Model(), fields=True, names=True))
+    check(_engines(caption=Model(), fields=True))
+
+
+def test_the_recipe_longcaption_loads_wherever_vllm_is() -> None:
+    config = load_config("longcaption")
+    assert [op.name for op in segment_operators(config)] == ["decode", "measure", "caption"]
+    assert [op.name for op in video_operators(config)] == ["names", "narrate"]
+    assert config.names.engine == config.narrate.engine
+    assert (config.caption.fields, config.narrate.outline, config.caption.chain) == (True, True, "segment")
+    assert (config.caption.window_s, config.caption.stride_s) == (10.0, 5.0)
+    assert (config.narrate.wanted_words(600.0) or 0) > 1000
+    assert config.caption.engine.local_model and config.caption.engine.generative
+
+
+def test_names_may_be_left_out_of_the_recipe() -> None:
+    off = load_config("longcaption", ["recipe.video=[narrate]", "caption.fields=false"])
+    assert [op.name for op in video_operators(off)] == ["narrate"]
+
+
+def test_the_recipe_loads_without_vllm() -> None:
+    program = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("vllm", "torch", "transformers"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Missing())
+from pipeline.config_file import dump_config, load_config
+print(dump_config(load_config("longcaption")))
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load(done.stdout) == config_to_dict(load_config("longcaption"))
+
+
+def test_who_tells_the_video_decides_who_is_who() -> None:
+    model = "tests.support.engines:Model"
+    followed = load_config("measure", [f"narrate.engine={{kind: '{model}', context: 900}}"])
+    assert followed.names.engine == followed.narrate.engine == Model(context=900)
+    own = load_config("measure", [f"narrate.engine={model}", f"names.engine={{kind: '{model}', context: 7}}"])
+    assert (own.names.engine, own.narrate.engine) == (Model(context=7), Model())
+    assert load_config("measure", ["names.nearest=2", f"narrate.engine={model}"]).names.engine == Model()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blind(Model):
+    """A model that cannot see, and is not installed here."""
+
+    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:
+        if pictures:
+            raise ValueError("the model has no eyes: name one that sees")
+        if not elsewhere:
+            raise ValueError("it is not installed: install it")
+
+
+def test_engines_are_looked_at_before_a_run() -> None:
+    check_engines(Config(), elsewhere=False)
+    with pytest.raises(UsageError, match=r"^caption\.engine: the model has no eyes: name one that sees$"):
+        check_engines(_engines(caption=Blind()), elsewhere=True)
+    with pytest.raises(UsageError, match=r"^narrate\.engine: it is not installed: install it$"):
+        check_engines(_engines(narrate=Blind()), elsewhere=False)
+    with pytest.raises(UsageError, match=r"^names\.engine: it is not installed"):
+        check_engines(_engines(caption=Model(), narrate=Blind(), names=True), elsewhere=False)
+    check_engines(_engines(caption=Model(), narrate=Blind(), names=True), elsewhere=True)
+    # an engine that no operator of the recipe uses is nobody's concern
+    check_engines(replace(Config(), names=replace(Config().names, engine=Blind())), elsewhere=False)

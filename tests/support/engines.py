@@ -221,7 +221,7 @@ class _Limited(_Running):
         self.context_tokens = spec.context
 
     def answer_tokens(self, request: Request) -> int:
-        return 2 * (request.words or 50)
+        return 12 * len(request.texts) if request.kind == "outline" else 2 * (request.words or 50)
 
     def submit(self, request: Request) -> Future[Generation]:
         takes, room = len(request.prompt.split()), (self.context_tokens or 10**9) - self.answer_tokens(request)

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -10,11 +13,12 @@ import pytest
 from operators import rows
 from operators.base import ItemError, Row
 from operators.caption.caption import Caption
-from operators.engines.base import Request
+from operators.caption.structure import parse_window, window_schema
+from operators.engines.base import PromptTooLong, Request, RunningEngine
 from operators.fingerprint import digest
-from operators.measure.facts import Facts, Light, Piece
+from operators.measure.facts import Facts, Light, Line, Piece
 from operators.prompts import load_prompt
-from tests.support.engines import Scripted, asked, say, segment_seed
+from tests.support.engines import Model, Scripted, asked, say, segment_seed
 from tests.support.rows import decoded, picture
 
 # a video of 100 s in segments of 60 and 40 s: windows 0 to 11 start in the first, 12 to 18 in the second
@@ -225,3 +229,272 @@ def test_the_row_keeps_what_it_had_and_fits_its_schema() -> None:
 def test_the_language_reaches_every_prompt() -> None:
     _, requests = run("french", decoded("v", 0), language="French")
     assert all("in French" in r.prompt for r in requests)
+
+
+# -- with a model ------------------------------------------------------------------------------------------------------
+
+WORLD = [[0, 100, "a man", "red jacket"], [70, 100, "a dog", "brown"]]
+
+
+def model(
+    log: str,
+    row: Row,
+    *,
+    script: list[dict[str, Any]] | None = None,
+    context: int | None = None,
+    **options: Any,
+) -> tuple[Row, list[Request]]:
+    engine = Model(script=json.dumps(script or []), world=json.dumps(WORLD), log=log, context=context)
+    made = apply(Caption(engine=engine, **{"fields": True, **options}), row)
+    return made, asked(log)
+
+
+def previous_in(request: Request) -> str:
+    """The caption before, as a window's prompt holds it."""
+    _, marker, behind = request.prompt.partition("keep its names for the same people and things:\n")
+    return behind.split("\n\n")[0].split("\nSaid or shown")[0].split("\nMeasured in")[0].strip() if marker else ""
+
+
+def test_fields_are_asked_for_by_a_schema_and_kept_as_json() -> None:
+    made, requests = model("fields", decoded("v", 1))
+    windows = [r for r in requests if r.kind == "window"]
+    assert {r.schema for r in windows} == {window_schema()}
+    assert {r.schema for r in requests if r.kind == "frame"} == {None}
+    assert all("Answer in JSON" in r.prompt for r in windows)
+    for row, request in zip(made["windows"], windows[1:], strict=True):
+        fields = parse_window(row["fields"])
+        assert row["text"] == fields.caption
+        assert row["text"].startswith("At 1:") and "{" not in row["text"]
+        assert [s.name for s in fields.subjects] == (["a man", "a dog"] if request.end_s > 70 else ["a man"])
+    for before, after in itertools.pairwise(made["windows"]):
+        request = next(r for r in windows if r.start_s == after["start_s"])
+        assert previous_in(request) == before["text"]  # the caption alone, no JSON
+
+
+def test_without_fields_nothing_is_structured() -> None:
+    made, requests = model("plain", decoded("v", 1), fields=False)
+    assert {r.schema for r in requests} == {None}
+    assert not any("JSON" in r.prompt for r in requests)
+    assert [w["fields"] for w in made["windows"]] == [None] * 7
+
+
+def test_a_code_fence_around_the_fields_is_no_failure() -> None:
+    fields = {"caption": "A fenced man walks.", "subjects": [], "actions": [], "camera": "", "scene": ""}
+    text = f"```json\n{json.dumps({**fields, 'on_screen_text': []})}\n```"
+    made, _ = model("fence", decoded("v", 1), script=[{"kind": "window", "window": 13, "do": "say", "text": text}])
+    row = made["windows"][1]
+    assert (row["text"], row["attempts"]) == ("A fenced man walks.", 1)
+    assert json.loads(row["fields"])["caption"] == "A fenced man walks."
+
+
+def test_a_malformed_answer_is_counted_and_asked_again() -> None:
+    script = [{"kind": "window", "window": 13, "do": "say", "text": '{"caption": "A man', "times": 2}]
+    made, requests = model("malformed", decoded("v", 1), script=script)
+    row = made["windows"][1]
+    assert (row["valid"], row["attempts"], row["usage"]["rejected"]) == (True, 3, ["malformed", "malformed"])
+    assert row["fields"] is not None
+    assert made["usage"]["rejected"] == ["malformed", "malformed"]
+    asked_for = [r for r in requests if r.kind == "window" and r.start_s == 65.0]
+    assert [r.attempt for r in asked_for] == [1, 2, 3]
+    assert len({r.seed for r in asked_for}) == 3
+
+
+def test_what_stays_malformed_is_a_row_and_never_dropped() -> None:
+    script = [{"kind": "window", "window": 13, "do": "say", "text": "A man walks."}]
+    made, requests = model("stays malformed", decoded("v", 1), script=script, tries=2)
+    row = made["windows"][1]
+    assert [w["window_index"] for w in made["windows"]] == list(range(12, 19))
+    assert (row["valid"], row["text"], row["fields"], row["attempts"]) == (False, "", None, 2)
+    assert row["problem"].startswith("the answer does not parse: ") and "\n" not in row["problem"]
+    assert row["usage"]["rejected"] == ["malformed", "malformed"]
+    after = next(r for r in requests if r.kind == "window" and r.start_s == 70.0)
+    assert previous_in(after) == made["windows"][0]["text"]
+
+
+def in_json(caption: str, **changes: Any) -> str:
+    fields: dict[str, Any] = {"caption": caption, "subjects": [], "actions": [], "camera": "still", "scene": ""}
+    return json.dumps({**fields, "on_screen_text": [], **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "gate"),
+    [
+        (in_json("   "), "empty"),
+        (in_json("I'm sorry, but I cannot see the frames."), "refusal"),
+        (in_json("Sure! Here is what happens: a man walks."), "refusal"),
+        (in_json("At 59:00 a man walks."), "outside_video"),
+        (in_json("Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält dort an."), "wrong_language"),
+        (in_json("walks " * 12), "repetitive"),
+    ],
+)
+def test_gates_look_at_the_caption_in_the_fields(text: str, gate: str) -> None:
+    script = [{"kind": "window", "window": 13, "do": "say", "text": text, "times": 1}]
+    made, _ = model(f"gate {gate} {text}", decoded("v", 1), script=script)
+    assert made["windows"][1]["usage"]["rejected"] == [gate]
+    assert made["windows"][1]["valid"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        in_json("Ein Hund rennt über die nasse Straße zum Haus.", scene="street", actions=["runs to the house"]),
+        in_json("Ein Hund rennt.", on_screen_text=["We are the champions of the whole wide world, my friends"]),
+    ],
+)
+def test_signs_and_keys_in_another_language_are_no_reason_to_ask_again(text: str) -> None:
+    script = [{"kind": "window", "do": "say", "text": text}]
+    made, _ = model(f"german {text}", decoded("v", 1), script=script, language="German", frames=False)
+    assert all(w["valid"] and w["attempts"] == 1 for w in made["windows"])
+
+
+def test_a_clock_on_screen_is_no_time_of_the_video() -> None:
+    script = [{"kind": "window", "do": "say", "text": in_json("A clock is seen.", on_screen_text=["18:30:00"])}]
+    made, _ = model("clock", decoded("v", 1), script=script)
+    assert all(w["valid"] for w in made["windows"])
+
+
+def test_frames_may_be_left_out() -> None:
+    made, requests = model("no frames", decoded("v", 1), frames=False)
+    assert made["frames"] == []
+    assert {r.kind for r in requests} == {"window"}
+    kept = {n: made.get(n) for n in rows.CAPTIONED_SEGMENT.names}
+    assert pa.Table.from_pylist([kept], schema=rows.CAPTIONED_SEGMENT).to_pylist() == [kept]
+
+
+# -- one chain through the video ---------------------------------------------------------------------------------------
+
+
+def test_a_chain_through_the_video_goes_on_from_the_segment_before() -> None:
+    before = {"text": "A man in a red jacket stops.", "window_index": 11}
+    made, requests = run("video chain", decoded("v", 1, previous=before), chain="video")
+    assert windows_of(requests) == list(range(12, 19))  # nothing is captioned twice
+    first = next(r for r in requests if r.kind == "window")
+    assert previous_in(first) == "A man in a red jacket stops."
+    assert [w["previous_window"] for w in made["windows"]] == list(range(11, 18))
+
+
+def test_in_one_chain_segments_tell_what_one_long_segment_tells() -> None:
+    first, one = model("chained 0", decoded("v", 0), chain="video")
+    last = first["windows"][-1]
+    second, two = model(
+        "chained 1",
+        decoded("v", 1, previous={"text": last["text"], "window_index": last["window_index"]}),
+        chain="video",
+    )
+    told = [w for made in (first, second) for w in made["windows"]]
+    asked_for = [r for r in (*one, *two) if r.kind == "window"]
+    assert [w["previous_window"] for w in told] == [None, *range(18)]
+    for before, request in zip(told, asked_for[1:], strict=False):
+        assert previous_in(request) == before["text"]
+
+
+@pytest.mark.parametrize("previous", [None, {"text": "", "window_index": None}])
+def test_a_chain_may_begin_in_the_middle(previous: Row | None) -> None:
+    made, requests = run(f"begins {previous}", decoded("v", 1, previous=previous), chain="video")
+    assert windows_of(requests) == list(range(12, 19))
+    assert "was described so" not in next(r for r in requests if r.kind == "window").prompt
+    assert made["windows"][0]["previous_window"] is None
+
+
+# -- prompts that are too long -----------------------------------------------------------------------------------------
+
+LONG = " ".join(f"detail{k}" for k in range(300)) + "."
+
+
+def measured(*lines: str) -> str:
+    """Facts of the second segment, with subtitle lines from 60 s to 62 s."""
+    cells = tuple(
+        Piece(start_s=5.0 * k, end_s=5.0 * k + 5, light=Light(level="bright", mean=0.7, contrast=0.1))
+        for k in range(11, 20)
+    )
+    subtitles = tuple(Line(text=text, start_s=60.0, end_s=62.0) for text in lines)
+    return Facts(start_s=55.0, end_s=100.0, pieces=cells, subtitles=subtitles or None).dump()
+
+
+def sizes(row: Row, log: str, **options: Any) -> list[Request]:
+    """Requests for window 12, in order, by an engine that has no room for any."""
+    seen: list[Request] = []
+
+    class Full(Scripted):
+        @contextmanager
+        def open(self) -> Iterator[RunningEngine]:
+            with Scripted.open(self) as running:
+                answer = running.submit
+
+                def submit(request: Request) -> Any:
+                    if request.kind == "frame" or request.start_s != 60.0:
+                        return answer(request)
+                    seen.append(request)
+                    future: Future[Any] = Future()
+                    future.set_exception(PromptTooLong(None, 10))
+                    return future
+
+                running.submit = submit  # type: ignore[method-assign]
+                yield running
+
+    made = apply(Caption(engine=Full(log=log), chain="video", **options), row)
+    window = made["windows"][0]
+    assert (window["window_index"], window["valid"]) == (12, False)
+    assert window["problem"] == "the prompt takes more tokens and the model has room for 10"
+    assert window["attempts"] == 1
+    assert all(w["valid"] for w in made["windows"][1:])
+    return seen
+
+
+def test_a_prompt_that_is_too_long_loses_evidence_then_context_then_pictures() -> None:
+    row = decoded("v", 1, facts=measured("Good morning."), previous={"text": LONG, "window_index": 11})
+    whole, bare, short, *thinned = sizes(row, "sizes")
+    assert "Measured in this stretch" in whole.prompt and previous_in(whole) == LONG
+    assert "Measured in this stretch" not in bare.prompt and previous_in(bare) == LONG
+    assert previous_in(short) == " ".join(LONG.split()[-60:])
+    assert [len(r.pictures) for r in (whole, bare, short)] == [10, 10, 10]
+    assert [len(r.pictures) for r in thinned] == [5, 3, 2, 1]
+    assert all(r.pictures[0].time_s == 60.0 for r in thinned)
+    assert all("Good morning." in r.prompt for r in (whole, bare, short, *thinned))
+
+
+def test_what_was_shown_is_what_the_row_says() -> None:
+    class Few(Scripted):
+        """Has room for three pictures."""
+
+        @contextmanager
+        def open(self) -> Iterator[RunningEngine]:
+            with Scripted.open(self) as running:
+                answer = running.submit
+
+                def submit(request: Request) -> Any:
+                    if len(request.pictures) <= 3:
+                        return answer(request)
+                    future: Future[Any] = Future()
+                    future.set_exception(PromptTooLong(99, 10))
+                    return future
+
+                running.submit = submit  # type: ignore[method-assign]
+                yield running
+
+    made = apply(Caption(engine=Few(log="few")), decoded("v", 1))
+    assert all(w["valid"] and w["attempts"] == 1 for w in made["windows"])
+    assert made["windows"][0]["pts_s"] == [60.0, 64.0, 68.0]
+    shown = {r.start_s: [p.pts_s for p in r.pictures] for r in asked("few") if r.kind == "window"}
+    assert all(w["pts_s"] == shown[w["start_s"]] for w in made["windows"])
+    prompts = {r.start_s: digest(r.prompt) for r in asked("few") if r.kind == "window"}
+    assert all(w["prompt_hash"] == prompts[w["start_s"]] for w in made["windows"])
+
+
+@pytest.mark.parametrize("context", [260, 320, 500])
+def test_a_small_context_is_no_exception(context: int) -> None:
+    row = decoded("v", 1, facts=measured("Good morning."), previous={"text": LONG, "window_index": 11})
+    made, requests = model(f"context {context}", row, context=context, chain="video", fields=False)
+    assert all(w["valid"] for w in made["windows"])
+    assert all(len(r.prompt.split()) <= context for r in requests)
+
+
+def test_subtitles_stand_in_a_windows_prompt_once() -> None:
+    row = decoded("v", 1, facts=measured("Good morning, everybody.", "Sit down."))
+    _, requests = run("subtitles", row)
+    windows = {r.start_s: r.prompt for r in requests if r.kind == "window"}
+    for start_s, prompt in windows.items():
+        times = 1 if start_s in (55.0, 60.0) else 0  # windows that overlap 60 s to 62 s
+        assert prompt.count("Good morning, everybody.") == prompt.count("- Sit down.") == times
+        assert prompt.count("Said or shown as subtitles") == times
+    assert not any("Good morning" in r.prompt for r in requests if r.kind == "frame")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from operators.engines.gates import (
     looping,
     outside_video,
     refusal,
+    repetitive,
     times_in,
     truncated,
     wrong_language,
@@ -154,6 +156,8 @@ def test_people_may_be_sorry(text: str) -> None:
             "Um homem de jaqueta vermelha caminha por uma rua estreita e para.",
             True,
         ),
+        ("English", "一个穿红夹克的男人沿着狭窄的街道走着，停在一扇门前。", False),
+        ("Chinese", "一個穿紅夾克的男人沿著狹窄的街道走著，停在一扇門前。", True),
         ("English", "Hotel Sacher, Wien.", True),  # too short to tell
         ("Klingon as sung at sea", ORDINARY, True),  # nobody can tell
     ],
@@ -231,3 +235,101 @@ def test_the_first_gate_that_says_no_is_named() -> None:
 def test_what_measures_is_not_suspected_of_being_a_model() -> None:
     assert gates_of(MeasureEngine()) == ALWAYS
     assert gates_of(Model()) == (*ALWAYS, *GENERATIVE)
+
+
+# -- the same few words ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He walks and " + "walks " * 10,
+        "Up Up up UP up up up up up up and away.",
+        " ".join(("a red car", "a blue car", "a red bus")[(k * k + k // 5) % 3] for k in range(60)),
+    ],
+)
+def test_a_text_of_the_same_few_words_is_sent_back(text: str) -> None:
+    assert repetitive(Generation(text=text)) == "the answer says the same few words again and again"
+
+
+@pytest.mark.parametrize("text", ["", "no " * 9, "Left, right, left, right, left, right.", ORDINARY, ORDINARY * 2])
+def test_a_refrain_or_a_long_text_is_not(text: str) -> None:
+    assert repetitive(Generation(text=text)) is None
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 14))
+def test_any_part_of_an_ordinary_text_in_any_order_passes(seed: int, count: int) -> None:
+    sentences = [s for s in ORDINARY.replace("\n", " ").split(". ") if s.strip()]
+    told = random.Random(seed).sample(sentences, min(count, len(sentences)))
+    assert repetitive(Generation(text=". ".join(told))) is None
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["bright", "dark"]), st.sampled_from(["grey", "blue", "red"]), st.booleans()),
+        min_size=1,
+        max_size=36,
+    ),
+    st.integers(0, 1000),
+)
+def test_what_is_told_by_measurements_would_pass(cells: list[tuple[str, str, bool]], seed: int) -> None:
+    pieces = tuple(
+        Piece(
+            start_s=5.0 * k,
+            end_s=5.0 * k + 5,
+            camera=Camera(state="still"),
+            light=Light(level=level, mean=0.5, contrast=0.1),  # type: ignore[arg-type]
+            colours=(Colour(name=colour, share=0.7),),
+        )
+        for k, (level, colour, _) in enumerate(cells)
+    )
+    cuts = tuple(
+        Transition(kind="cut", start_s=5.0 * k, end_s=5.0 * k) for k, (_, _, cut) in enumerate(cells) if cut and k
+    )
+    facts = Facts(start_s=0.0, end_s=5.0 * len(cells), pieces=pieces, transitions=cuts)
+    with MeasureEngine().open() as engine:
+        for kind in ("frame", "window", "section", "video"):
+            request = Request(
+                kind=kind,  # type: ignore[arg-type]
+                start_s=0.0,
+                end_s=min(facts.end_s, 10.0) if kind in ("frame", "window") else facts.end_s,
+                prompt="",
+                facts=facts,
+                texts=("A talk.",),
+                seed=seed,
+            )
+            assert repetitive(engine.submit(request).result(WAIT_S)) is None
+
+
+# -- structured answers ------------------------------------------------------------------------------------------------
+
+
+def _told(caption: str) -> tuple[Generation, About]:
+    generation = Generation(
+        text=json.dumps({"caption": caption, "sign": "Achtung, hier wird heute um 23:59:00 gebaut"})
+    )
+    return generation, About(language="English", duration_s=60.0, parse=json.loads, prose=lambda v: v["caption"])
+
+
+@pytest.mark.parametrize(
+    ("caption", "gate"),
+    [
+        (ORDINARY, None),
+        (" ", "empty"),
+        ("I'm sorry, but I cannot see it.", "refusal"),
+        ("Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält an.", "wrong_language"),
+        ("At 2:00 it ends.", "outside_video"),
+        ("walks " * 12, "repetitive"),
+    ],
+)
+def test_of_a_structured_answer_the_prose_is_looked_at(caption: str, gate: str | None) -> None:
+    found = first_failed((*ALWAYS, *GENERATIVE), *_told(caption))
+    assert (found and found[0]) == gate
+
+
+def test_what_does_not_parse_is_malformed_and_nothing_else() -> None:
+    _, about = _told("")
+    assert first_failed(GENERATIVE, Generation(text="A man walks."), about)[0] == "malformed"  # type: ignore[index]
+    assert refusal(Generation(text="As an AI I see."), about) is not None

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -8,13 +11,13 @@ import pytest
 
 from operators import rows
 from operators.base import ItemError, Row
-from operators.engines.base import Request
+from operators.engines.base import Request, RunningEngine
 from operators.grid import Span
 from operators.measure.facts import Camera, Facts, Light, Piece, Transition
 from operators.narrate.narrate import Narrate
 from operators.prompts import load_prompt
-from tests.support.engines import Scripted, asked, say, video_seed
-from tests.support.rows import captioned, told
+from tests.support.engines import Model, Scripted, asked, say, video_seed
+from tests.support.rows import captioned, told, usage
 
 # 100 s in segments of 60 and 40 s; two sections of 50 s where no cut draws the boundary elsewhere
 
@@ -191,3 +194,315 @@ def test_the_built_in_engine_tells_a_whole_video() -> None:
     assert len(made["sections"]) == 2
     assert all(s["text"] for s in made["sections"])
     assert made["integrity"] is True
+
+
+# -- with a model ------------------------------------------------------------------------------------------------------
+
+PLACES = ("kitchen", "garden", "harbour", "station", "market", "library", "workshop", "stairway", "bridge", "bakery")
+PEOPLE = ("baker", "sailor", "painter", "nurse", "drummer", "gardener", "pilot", "tailor", "farmer", "waiter", "judge")
+DEEDS = ("lifts a heavy crate", "counts silver coins", "folds a paper map", "waves to the crowd", "ties a long rope")
+COLOURS = ("red", "blue", "green", "yellow", "grey", "violet", "orange")
+
+
+def varied(k: int) -> str:
+    """The caption of window `k` of a film in which much happens."""
+    person, colour, place = PEOPLE[k % 11], COLOURS[k % 7], PLACES[k // 6 % 10]
+    return (
+        f"A {person} with a {colour} hat number {k} {DEEDS[k % 5]} in the {place}. "
+        f"Behind the {person} hangs a {COLOURS[(k + 3) % 7]} lamp beside poster {k + 200}."
+    )
+
+
+def film(*, minutes: int = 10, text: Callable[[int], str] = varied, frame: str | None = "A lamp at {t} s.") -> Row:
+    """A whole video in segments of a minute, its windows told by `text`."""
+    duration_s = 60.0 * minutes
+    segments = [captioned("v", k, duration_s=duration_s) for k in range(minutes)]
+    for segment in segments:
+        for window in segment["windows"]:
+            window["text"] = text(window["window_index"])
+        segment["frames"] = [{**f, "text": frame.format(t=f["time_s"])} for f in segment["frames"]] if frame else []
+    return {**loaded(segments, count=minutes), "duration_s": duration_s}
+
+
+def model(
+    log: str, row: Row, *, script: list[dict[str, Any]] | None = None, context: int | None = None, **options: Any
+) -> tuple[Row, list[Request]]:
+    engine = Model(script=json.dumps(script or []), log=log, context=context)
+    with Narrate(engine=engine, **options).open() as apply:
+        return apply(row), asked(log)
+
+
+def check_citations(made: Row, windows: range) -> None:
+    """Every sentence rests on windows of its section, and sections take the windows in turn."""
+    assert [w for s in made["sections"] for w in s["windows"]] == list(windows)
+    for section in made["sections"]:
+        assert section["text"] == " ".join(s["text"] for s in section["sentences"])
+        assert section["sentences"]
+        for sentence in section["sentences"]:
+            assert sentence["windows"] and set(sentence["windows"]) <= set(section["windows"])
+
+
+def test_ten_minutes_become_more_than_a_thousand_words_without_repetition() -> None:
+    made, requests = model("long", film(), words_per_minute=120.0)
+    assert made["words"] > 1000
+    assert sum(len(s["text"].split()) for s in made["sections"]) > 1000
+    check_citations(made, range(119))
+    for section in made["sections"]:
+        told = [s["text"] for s in section["sentences"]]
+        assert len(set(told)) == len(told)
+    assert made["integrity"] is True
+    assert [s["problem"] for s in made["sections"]] == [None] * 10
+    kinds = [r.kind for r in requests]
+    assert (kinds[0], kinds[-1], set(kinds[1:-1])) == ("outline", "video", {"section"})
+
+
+def test_sentences_cite_the_window_that_says_them() -> None:
+    made, _ = model("cite", film(), words_per_minute=120.0)
+    for section in made["sections"]:
+        for sentence in section["sentences"]:
+            for number in re.findall(r"number (\d+)", sentence["text"]):
+                assert int(number) in sentence["windows"]
+
+
+def test_the_text_so_far_is_in_the_next_prompt() -> None:
+    made, requests = model("so far", film(), words_per_minute=60.0, continuations=0)
+    sections = [r for r in requests if r.kind == "section"]
+    assert "The description so far ends so:" not in sections[0].prompt
+    for before, request in zip(made["sections"], sections[1:], strict=False):
+        assert before["sentences"][-1]["text"] in request.prompt
+
+
+@pytest.mark.parametrize("context", [600, 400])
+def test_a_small_context_reduces_everything_and_keeps_the_citations(context: int) -> None:
+    made, requests = model(f"small {context}", film(), context=context, words_per_minute=60.0)
+    check_citations(made, range(119))
+    engine = Model(context=context)
+    with engine.open() as running:
+        fitting = [r for r in requests if r.kind == "section"]
+        assert fitting and all(len(r.prompt.split()) + running.answer_tokens(r) <= context for r in fitting)
+    assert any(r.kind == "digest" for r in requests)
+    assert made["coverage"] == 1.0
+
+
+@pytest.mark.parametrize("context", [60, 150, 250])
+def test_a_context_too_small_for_any_prompt_lets_the_captions_stand(context: int) -> None:
+    made, _ = model(f"tiny {context}", film(minutes=2), context=context, words_per_minute=60.0)
+    check_citations(made, range(23))
+    assert made["caption"].split("\n\n")[0]
+    if context == 60:
+        assert made["integrity"] is False
+        assert all("the model has room for" in s["problem"] for s in made["sections"])
+
+
+class Stingy(Model):
+    """Counts fewer tokens than a prompt takes, as a tokenizer does that sees the parts of it apart."""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        with Model.open(self) as running:
+            running.count_tokens = lambda text: len(text.split()) * 2 // 3  # type: ignore[method-assign]
+            yield running
+
+
+def test_a_prompt_too_long_in_spite_of_counting_is_made_smaller() -> None:
+    with Narrate(engine=Stingy(context=700, log="stingy"), words_per_minute=60.0).open() as apply:
+        made = apply(film())
+    check_citations(made, range(119))
+    assert [s["problem"] for s in made["sections"]] == [None] * 10
+    assert made["integrity"] is True
+
+
+# -- planning ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_outline_gives_topics_and_words() -> None:
+    made, requests = model("outline", film(), words_per_minute=60.0, continuations=0)
+    outline, *sections = [r for r in requests if r.kind != "video"]
+    assert outline.schema is not None and len(outline.texts) == 10
+    assert "600 words" in outline.prompt
+    planned = [t.split(".")[0][:100] for t in outline.texts]
+    assert [s["topic"] for s in made["sections"]] == planned
+    assert all(f"This part is about: {t}" in r.prompt for t, r in zip(planned, sections, strict=True))
+    words = [r.words for r in sections]
+    assert all(w is not None and 25 <= w <= 120 for w in words)
+    assert abs(sum(w or 0 for w in words) - 600) <= 10
+
+
+@pytest.mark.parametrize("rule", [{"do": "empty"}, {"do": "engine"}, {"do": "say", "text": '{"sections": []}'}])
+def test_without_a_good_outline_time_shares_the_words_out(rule: dict[str, Any]) -> None:
+    script = [{"kind": "outline", **rule}]
+    made, requests = model(f"even {rule}", film(), script=script, words_per_minute=60.0, continuations=0, tries=2)
+    words = [r.words for r in requests if r.kind == "section"]
+    # a section is 11 or 12 cells of 5 s, the last one more
+    assert set(words) <= {55, 60, 65} and abs(sum(w or 0 for w in words) - 600) <= 10
+    assert [s["topic"] for s in made["sections"]] == [None] * 10
+    assert [r.kind for r in requests].count("outline") == 2
+    assert made["integrity"] is True  # a plan is a help, no part of what is told
+
+
+@pytest.mark.parametrize(
+    "options", [{"outline": False, "words_per_minute": 60.0}, {"outline": True}, {"section_s": 600.0}]
+)
+def test_no_outline_is_asked_for_where_there_is_nothing_to_plan(options: dict[str, Any]) -> None:
+    _, requests = model(f"unplanned {options}", film(), **options)
+    assert not any(r.kind == "outline" for r in requests)
+
+
+# -- sections ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_short_section_is_gone_on_with() -> None:
+    short = varied(0).split(". ")[0] + "."
+    script = [{"kind": "section", "start_s": 0.0, "do": "say", "text": short, "times": 1}]
+    made, requests = model("short", film(minutes=2), script=script, target_words=200, outline=False)
+    first = [r for r in requests if r.kind == "section" and r.start_s == 0.0]
+    assert len(first) == 2
+    assert f"go on from there with details of the captions that it leaves out:\n{short}" in first[1].prompt
+    assert first[1].words == 100 - len(short.split())
+    told = made["sections"][0]
+    assert told["text"].startswith(short) and len(told["text"].split()) >= 60
+    assert len({s["text"] for s in told["sentences"]}) == len(told["sentences"])
+    check_citations(made, range(23))
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"do": "say", "text": "A baker with a red hat number 0 lifts a heavy crate in the kitchen."},  # the same
+        {"do": "say", "text": "Elephants dance on Jupiter in purple clouds of gas."},  # rests on nothing
+        {"do": "engine"},
+    ],
+)
+def test_a_continuation_that_adds_nothing_is_the_end(again: dict[str, Any]) -> None:
+    short = varied(0).split(". ")[0] + "."
+    script = [
+        {"kind": "section", "start_s": 0.0, "do": "say", "text": short, "times": 1},
+        {"kind": "section", "start_s": 0.0, **again},
+    ]
+    made, requests = model(f"end {again}", film(minutes=2), script=script, target_words=200, outline=False)
+    assert made["sections"][0]["text"] == short
+    assert len([r for r in requests if r.kind == "section" and r.start_s == 0.0]) == 1 + 3  # tries
+    assert (made["sections"][0]["problem"], made["integrity"]) == (None, True)
+
+
+def test_continuations_are_bounded() -> None:
+    row = film(minutes=2)
+    parts = [varied(k).split(". ")[0] + "." for k in range(4)]
+    script = [{"kind": "section", "start_s": 0.0, "do": "say", "text": t, "times": 1} for t in parts]
+    made, requests = model("bounded", row, script=script, target_words=2000, outline=False, continuations=2)
+    assert len([r for r in requests if r.kind == "section" and r.start_s == 0.0]) == 3
+    assert len(made["sections"][0]["sentences"]) == 3
+
+
+def test_sentences_that_no_caption_supports_are_left_out() -> None:
+    good = varied(3).split(". ")[0] + "."
+    text = f"Elephants dance on Jupiter. {good} Nobody knows why submarines sing opera."
+    script = [{"kind": "section", "start_s": 0.0, "do": "say", "text": text}]
+    made, _ = model("unsupported", film(minutes=2), script=script, continuations=0)
+    assert made["sections"][0]["text"] == good
+    assert 3 in made["sections"][0]["sentences"][0]["windows"]
+    assert "Elephants" not in made["caption"]
+
+
+def test_marks_of_the_model_are_taken_as_citations_and_out_of_the_text() -> None:
+    script = [
+        {"kind": "section", "start_s": 0.0, "do": "say", "text": "Somebody lifts things [0, 2]. Work goes on [4-5]."}
+    ]
+    made, _ = model("marks", film(minutes=2), script=script, continuations=0)
+    assert made["sections"][0]["sentences"] == [
+        {"text": "Somebody lifts things.", "windows": [0, 2]},
+        {"text": "Work goes on.", "windows": [4, 5]},
+    ]
+
+
+BAD = {
+    "loop": {"do": "loop"},
+    "refusal": {"do": "say", "text": "I'm sorry, but I cannot see the video."},
+    "unsupported": {"do": "say", "text": "Elephants dance on Jupiter."},
+    "language": {"do": "say", "text": "Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält dort an."},
+    "late": {"do": "say", "text": varied(0).replace("in the", "at 59:10 in the")},
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_captions_stand_for_a_section_that_a_model_cannot_tell(bad: str) -> None:
+    script = [{"kind": "section", "start_s": 0.0, **BAD[bad]}]
+    made, requests = model(f"untold {bad}", film(minutes=2), script=script, words_per_minute=60.0, tries=2)
+    first, second = made["sections"]
+    assert first["problem"] and second["problem"] is None
+    assert first["attempts"] == 2
+    assert first["text"].startswith("A baker with a red hat number 0 lifts a heavy crate")
+    check_citations(made, range(23))
+    assert made["integrity"] is False
+    assert made["coverage"] == 1.0
+    assert len(made["usage"]["rejected"]) >= 2
+    assert len([r for r in requests if r.kind == "section" and r.start_s == 0.0]) == 2
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_or_the_video_fails(bad: str) -> None:
+    script = [{"kind": "section", "start_s": 0.0, **BAD[bad]}]
+    with pytest.raises(ItemError, match="the section from 0 s to 60 s could not be told: ") as error:
+        model(f"fail {bad}", film(minutes=2), script=script, tries=2, untold="fail")
+    assert (error.value.failure_class, error.value.attempts) == ("gate", 2)
+
+
+@pytest.mark.parametrize("kind", ["section", "video"])
+@pytest.mark.parametrize("untold", ["captions", "fail"])
+@pytest.mark.parametrize("do", ["engine", "out_of_memory", "internal"])
+def test_a_failing_engine_fails_the_video_whatever_may_stand_in(kind: str, untold: str, do: str) -> None:
+    with pytest.raises(ItemError) as error:
+        model(f"dead {kind} {untold} {do}", film(minutes=2), script=[{"kind": kind, "do": do}], tries=2, untold=untold)
+    assert (error.value.failure_class, error.value.attempts) == (do, 2)
+
+
+def test_first_sentences_stand_for_an_opening_that_a_model_cannot_tell() -> None:
+    script = [{"kind": "video", "do": "loop"}]
+    made, _ = model("no opening", film(), script=script, words_per_minute=60.0, opening_words=40)
+    opening = made["caption"].split("\n\n")[0]
+    assert opening.startswith(made["sections"][0]["sentences"][0]["text"])
+    assert len(opening.split()) <= 40
+    assert made["integrity"] is False
+    with pytest.raises(ItemError, match="the video from 0 s to 600 s could not be told"):
+        model("no opening fails", film(), script=script, untold="fail")
+
+
+# -- what videos are like ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["An empty street in the rain.", "雨中空无一人的街道。", "बारिश में एक खाली सड़क।", "Hm."]
+)
+def test_a_video_in_which_nothing_changes_still_gets_a_row(text: str) -> None:
+    row = film(text=lambda k: text, frame=text)
+    made, _ = model(f"static {text}", row, words_per_minute=120.0, language="any")
+    assert len(made["sections"]) == 10
+    assert {s["text"] for s in made["sections"]} == {text}
+    check_citations(made, range(119))
+
+
+def test_a_film_in_another_language_reaches_every_prompt() -> None:
+    def french(k: int) -> str:
+        return f"Un homme portant un chapeau numéro {k} marche lentement dans la rue vers la gare de la ville."
+
+    row = film(text=french, frame="Une lampe éclaire le mur de la rue.")
+    made, requests = model("french film", row, context=600, words_per_minute=60.0, language="French")
+    assert {r.kind for r in requests} == {"outline", "digest", "section", "video"}
+    assert all("in French" in r.prompt for r in requests)
+    assert made["integrity"] is True
+
+
+def test_equal_films_give_equal_rows() -> None:
+    first, _ = model("film one", film(), context=800, words_per_minute=60.0)
+    second, _ = model("film two", film(), context=800, words_per_minute=60.0)
+    assert first == second
+    kept = {n: first.get(n) for n in rows.LONG_CAPTION.names}
+    assert pa.Table.from_pylist([kept], schema=rows.LONG_CAPTION).to_pylist() == [kept]
+
+
+def test_usage_is_summed_over_all_requests_and_what_came_before() -> None:
+    row = {**film(), "usage": usage()}
+    made, requests = model("usage", row, context=800, words_per_minute=60.0)
+    answered = made["usage"]["output_tokens"] - 5
+    assert 12 <= answered <= len(requests)
+    assert made["usage"]["prompt_tokens"] == 10
