@@ -44,7 +44,9 @@ class Work:
     stream_interval: int | None = None
 
     def spec(self) -> VllmEngine:
-        args = {} if self.stream_interval is None else {"stream_interval": self.stream_interval}
+        args: dict[str, Any] = {"enable_chunked_prefill": False}
+        if self.stream_interval is not None:
+            args["stream_interval"] = self.stream_interval
         return Endless(
             model=self.model,
             max_model_len=4096,
@@ -161,9 +163,7 @@ def _fresh(who: str, work: Work) -> dict[str, Any]:
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
     }
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-    )
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or not lines:
         raise SystemExit(f"{who} failed:\n{done.stderr[-3000:]}")
