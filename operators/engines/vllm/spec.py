@@ -166,6 +166,8 @@ class VllmEngine(EngineSpec):
             "mm_processor_kwargs": dict(self.processor_kwargs) or None,
             "enforce_eager": installed.on_cpu() if self.enforce_eager is None else self.enforce_eager,
             "enable_prefix_caching": True,
+            # on the CPU vLLM dies of a seeded draw whose prompt it has split over two steps
+            "enable_chunked_prefill": False if installed.on_cpu() else None,
             "disable_log_stats": True,
             **self.engine_args,
         }

@@ -1,0 +1,88 @@
+"""How well an engine is kept busy, and what our way into vLLM costs.
+
+python -m bench.engine admission
+python -m bench.engine throughput MODEL_FOLDER [--pictures N]
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from bench.admission import Job, Setting, caption_and_narrate, narrate_all
+from bench.throughput import Work, compare
+from operators.caption.caption import Caption
+from operators.narrate.narrate import Narrate
+from pipeline.config import RunOptions
+
+GOAL_BUSY = 0.95
+GOAL_TOKENS = 0.9
+_MINUTES = [4, 7, 10, 15, 24]  # of the videos, in turns
+
+
+def admission(videos: int) -> None:
+    """Print busy shares of a scripted engine under our admission and its rivals."""
+    job = Job.of((_MINUTES * videos)[:videos])
+    flush_s = RunOptions().flush_s
+    print(f"{videos} videos, {job.seconds / 3600:.1f} hours, {len(job.segments)} segments, max_num_seqs 64\n")
+    print(
+        f"{'':34}{'busy':>6} {'fed':>6} {'video s':>8} {'first long':>11} {'last video':>11}\n"
+        f"{'':34}{'share':>6} {'share':>6} {'per s':>8} {'caption s':>11} {'decoded s':>11}"
+    )
+
+    def line(name: str, setting: Setting) -> float:
+        out = caption_and_narrate(job, setting, flush_s)
+        print(
+            f"{name:34}{out.busy:6.3f} {out.fed:6.3f} {job.seconds / out.took_s:8.1f} {out.first_s:11.0f} "
+            f"{out.decoded_s:11.0f}"
+        )
+        return out.busy
+
+    default = Setting()
+    reached = []
+    for concurrency in sorted({default.concurrency, 4, 8, 16, 24, 32, 48}):
+        mark = " (default)" if concurrency == Caption.concurrency else ""
+        if line(f"caption.concurrency {concurrency}{mark}", replace(default, concurrency=concurrency)) >= GOAL_BUSY:
+            reached.append(concurrency)
+    print(f"goal {GOAL_BUSY}: " + (f"from caption.concurrency {reached[0]} on" if reached else "missed"), end="\n\n")
+    for concurrency in (16, 32):
+        for policy, name in RIVALS.items():
+            line(f"{name}, {concurrency} segments", replace(default, policy=policy, concurrency=concurrency))
+        for room in (1.0, 1.5, 2.0):
+            line(f"room {room} times, {concurrency} segments", replace(default, room=room, concurrency=concurrency))
+        print()
+    many = Job.of(_MINUTES * 4 * videos)
+    print(f"narration of {len(many.sections)} whole videos, all there at once: busy share of the narrator")
+    for narrated in sorted({Narrate.concurrency, 16, 64, 80}):
+        print(f"narrate.concurrency {narrated:<14}{narrate_all(many, replace(default, narrated=narrated)):6.3f}")
+
+
+RIVALS = {
+    "admission": "ours",
+    "arrival": "no priorities",
+    "open": "all enter at once",
+    "batch": "a batch at a time",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(dest="part", required=True)
+    scripted = parts.add_parser("admission", help="busy share of a scripted engine, in virtual time; a minute")
+    scripted.add_argument("--videos", type=int, default=40)
+    real = parts.add_parser("throughput", help="tokens a CPU second, ours against LLM.generate; minutes")
+    real.add_argument("model", help="folder with a checkpoint; python -m tests.support.models makes some")
+    real.add_argument("--pictures", type=int, default=0, help="in each request; 10 are a window's")
+    real.add_argument("--requests", type=int, default=Work.requests)
+    real.add_argument("--tokens", type=int, default=Work.tokens, help="of each answer")
+    real.add_argument("--rounds", type=int, default=2)
+    given = parser.parse_args()
+    if given.part == "admission":
+        admission(given.videos)
+    else:
+        work = Work(model=given.model, requests=given.requests, tokens=given.tokens, pictures=given.pictures)
+        print(f"ours / ready {compare(work, given.rounds):.3f}   goal {GOAL_TOKENS}")
+
+
+if __name__ == "__main__":
+    main()
