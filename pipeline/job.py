@@ -23,8 +23,9 @@ from operators import rows
 from operators.base import ItemError, Row
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
+from operators.store.patience import one_line
 from operators.store.store import Store
-from operators.store.table import Claim, Fenced, one_line
+from operators.store.table import Claim, Fenced
 from pipeline import finish
 from pipeline.config import Config
 from pipeline.config_file import checked, dump_config
