@@ -28,7 +28,7 @@ def connected(
         object_store_bytes: object store of a local Ray; None: 2 GiB or 30 % of the memory, whichever is less.
 
     Raises:
-        ConnectionError: no Ray answers at `address`.
+        ConnectionError: no Ray answers at `address`, or none starts here.
     """
     import psutil
     import ray
@@ -53,14 +53,19 @@ def connected(
         # a graph starts eight workers or so at once; Ray takes one a core to be normal and warns of more than four
         os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(max(4, cores)))
         store = object_store_bytes or min(_OBJECT_STORE_BYTES, int(psutil.virtual_memory().total * 0.3))
-        with _quiet():
-            ray.init(
-                num_cpus=num_cpus,
-                object_store_memory=store,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.WARNING,
-            )
+        try:
+            with _quiet():
+                ray.init(
+                    num_cpus=num_cpus,
+                    object_store_memory=store,
+                    include_dashboard=False,
+                    log_to_driver=False,
+                    logging_level=logging.WARNING,
+                )
+        except Exception as error:  # Ray raises plain ones; a machine that is too busy or too small, most of all
+            raise ConnectionError(
+                f"Ray does not start on this machine ({' '.join(str(error).split())[:200]})"
+            ) from error
     try:
         yield
     finally:

@@ -24,8 +24,9 @@ from operators import rows
 from operators.base import ItemError, Row
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
+from operators.store.patience import one_line
 from operators.store.store import Store
-from operators.store.table import Claim, Fenced, one_line
+from operators.store.table import Claim, Fenced
 from pipeline import finish
 from pipeline.chain import chain_table
 from pipeline.config import Config, check_engines

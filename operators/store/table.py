@@ -13,7 +13,6 @@ So correctness needs no lock, no lease and no clock.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -28,20 +27,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from operators.base import ItemError
 from operators.storage import file_system, files_below, storage_options
+from operators.store.patience import one_line, patiently, pause_or_give_up
+from operators.store.predicates import VALUES_AT_ONCE, literal, match
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
 _TRIES = 20  # a commit that met a concurrent one of another table's writer is tried again with the new state
-_STORAGE_TRIES = 5  # of a commit that storage failed; delta-rs has asked storage several times by then
-_STORAGE_PAUSE_S = 0.5  # before the second try, doubled before each one after it
 _ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
 _LOOK_EVERY = 16  # commits between two looks at how many small files there are
 _SMALL_FILES = 64  # from so many on they are joined; each commit looks at all files, so that they would slow a long run
 _SMALL_BYTES = 64 * 2**20
-_LASTING = (  # what storage says where asking again is of no use
-    *("no space left", "read-only file system", "permission denied", "nosuchbucket", "expiredtoken"),
-    *("invalidaccesskeyid", "signaturedoesnotmatch", "accessdenied", "access denied", "403 forbidden"),
-)
-_PREDICATE_VALUES = 400  # values in one SQL predicate: thousands make the planner slow
 
 
 class Fenced(RuntimeError):
@@ -82,7 +76,7 @@ class Table:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def exists(self) -> bool:
-        return _patiently(lambda: self._snapshot(create=False), self.uri) is not None
+        return patiently(lambda: self._snapshot(create=False), self.uri) is not None
 
     def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
         """Rows of the newest snapshot; an absent table has none.
@@ -91,7 +85,7 @@ class Table:
             columns: which to read; the others' bytes are not touched.
             where: a `pyarrow.dataset` expression.
         """
-        return _patiently(lambda: self._read(columns, where), self.uri)
+        return patiently(lambda: self._read(columns, where), self.uri)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of the newest snapshot, piece by piece: of millions of rows, a few at a time."""
@@ -122,7 +116,7 @@ class Table:
         Files never change, so which values a row group holds is read once and remembered: looking up every video of a
         table one after the other reads each byte of it about once.
         """
-        return _patiently(lambda: self._lookup(column, value), self.uri)
+        return patiently(lambda: self._lookup(column, value), self.uri)
 
     def _read(self, columns: Sequence[str] | None, where: Any) -> pa.Table:
         wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
@@ -214,7 +208,7 @@ class Table:
     def upsert(self, rows: pa.Table, key: Sequence[str]) -> None:
         """Commit `rows` in place of those with the same `key`, in one atomic step. Raises as `append`."""
         if rows.num_rows:
-            predicate, version = _match(rows.select(list(key)).to_pylist()), self._next()
+            predicate, version = match(rows.select(list(key)).to_pylist()), self._next()
             self._retry(lambda: self._commit(partial(_same, rows), version, predicate))
             self._join_files(version)
 
@@ -229,8 +223,8 @@ class Table:
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Delete the rows whose `column` is one of `values`."""
         todo = sorted(set(values))
-        for i in range(0, len(todo), _PREDICATE_VALUES):
-            some = ", ".join(_literal(v) for v in todo[i : i + _PREDICATE_VALUES])
+        for i in range(0, len(todo), VALUES_AT_ONCE):
+            some = ", ".join(literal(v) for v in todo[i : i + VALUES_AT_ONCE])
             self._retry(partial(self._delete, f"{column} IN ({some})", self._next()))
 
     def compact(self) -> None:
@@ -372,24 +366,8 @@ class Table:
                 time.sleep(min(1.0, 0.01 * 2**attempt))
             except (OSError, DeltaError) as failed:  # what scans the table's files says so with a DeltaError
                 failures += 1
-                _pause_or_give_up(failed, failures, self.uri)
+                pause_or_give_up(failed, failures, self.uri)
         raise ItemError("storage", f"{self.uri}: {_TRIES} commits in a row met another one: {one_line(error)}")
-
-
-def _match(keys: list[dict[str, Any]]) -> str:
-    names = list(keys[0])
-    if len(names) == 1:
-        return f"{names[0]} IN ({', '.join(sorted({_literal(k[names[0]]) for k in keys}))})"
-    alternatives = {" AND ".join(_equals(n, k[n]) for n in names) for k in keys}
-    return " OR ".join(f"({a})" for a in sorted(alternatives))
-
-
-def _equals(name: str, value: Any) -> str:
-    return f"{name} IS NULL" if value is None else f"{name} = {_literal(value)}"
-
-
-def _literal(value: Any) -> str:
-    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"
 
 
 def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -408,29 +386,3 @@ def _properties(*transactions: Transaction) -> CommitProperties:
 
 def _name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
-
-
-def _patiently(action: Callable[[], Any], uri: str) -> Any:
-    """What `action` gives; storage that does not answer is asked again. It reads, so that it may be done twice."""
-    failures = 0
-    while True:
-        try:
-            return action()
-        except (
-            OSError,
-            DeltaError,
-        ) as failed:  # a file that compaction and tidying have just replaced reads as one, too
-            failures += 1
-            _pause_or_give_up(failed, failures, uri)
-
-
-def _pause_or_give_up(error: Exception, failures: int, uri: str) -> None:
-    said = one_line(error)
-    if failures >= _STORAGE_TRIES or any(word in said.lower() for word in _LASTING):
-        raise ItemError("storage", f"{uri}: {said}") from error
-    time.sleep(_STORAGE_PAUSE_S * 2 ** (failures - 1))
-
-
-def one_line(error: Exception | None) -> str:
-    """What `error` says as one plain line: delta-rs draws a coloured tree."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:300]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from operators.storage import file_system, open_binary
+from operators.storage import adopt, environment, file_system, files_below, open_binary, storage_options
 from tests.support import s3
 
 
@@ -42,3 +43,57 @@ def test_a_new_local_file_gets_its_folders(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"1"
     with pytest.raises(FileNotFoundError):
         open_binary(str(tmp_path / "gone" / "c.txt"))
+
+
+# -- what delta-rs is told ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No AWS setting at all; returns where a profile may be written."""
+    for name in environment():
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    return tmp_path / "config"
+
+
+def test_a_folder_needs_no_options(bare: Path) -> None:
+    assert storage_options("/some/folder") == {}
+
+
+@pytest.mark.parametrize("uri", ["gs://bucket/out", "az://container/out", "abfss://c@account.dfs.core.windows.net/out"])
+def test_other_clouds_find_their_keys_by_themselves(bare: Path, uri: str) -> None:
+    assert storage_options(uri) == {"retry_timeout": "30s"}
+
+
+def test_s3_follows_variables_before_the_profile(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert storage_options("s3://b/out") == {"retry_timeout": "30s", "aws_conditional_put": "etag"}
+    bare.write_text("[profile mine]\nregion = eu-north-1\nendpoint_url = http://10.0.0.1:9000\n")
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    told = storage_options("s3://b/out")
+    assert (told["AWS_REGION"], told["AWS_ENDPOINT_URL"]) == ("eu-north-1", "http://10.0.0.1:9000")
+    assert told["AWS_ALLOW_HTTP"] == "true"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://elsewhere")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    told = storage_options("s3://b/out")
+    assert told["AWS_ENDPOINT_URL"] == "https://elsewhere" and "AWS_REGION" not in told
+    assert "AWS_ALLOW_HTTP" not in told
+    assert not any("KEY" in name.upper() for name in told), "keys are found by delta-rs itself"
+
+
+def test_a_drivers_environment_replaces_that_of_a_worker(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "old")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")
+    monkeypatch.setenv("PATH_OF_MINE", "stays")
+    adopt({"AWS_REGION": "here"})
+    assert environment() == {"AWS_REGION": "here"} and os.environ["PATH_OF_MINE"] == "stays"
+    monkeypatch.delenv("AWS_REGION")
+
+
+def test_files_below_are_files_below(tmp_path: Path) -> None:
+    assert files_below(f"{tmp_path}/nowhere") == []
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c").write_text("")
+    (tmp_path / "ab").write_text("")
+    assert files_below(f"{tmp_path}/a") == [f"{tmp_path}/a/b/c"]

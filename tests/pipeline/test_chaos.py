@@ -14,7 +14,8 @@ import pytest
 import ray
 
 from tests.support import s3
-from tests.support.chaos import REMOTE_VICTIMS, VICTIMS, Chaos, disaster
+from tests.support.chaos import REMOTE_VICTIMS, VICTIMS, Chaos, disaster, problems
+from tests.support.proxy import BadNetwork
 
 pytestmark = pytest.mark.slow
 
@@ -55,3 +56,17 @@ def test_on_s3(chaos: Chaos, server: s3.S3Server, monkeypatch: pytest.MonkeyPatc
     outcome = chaos.run(seed, f"{server.uri}/{uuid.uuid4().hex}", server)
     assert outcome.problems == [], outcome
     assert outcome.codes[-1] == 0
+
+
+@pytest.mark.timeout(900)
+def test_over_a_bad_network(chaos: Chaos, server: s3.S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is killed, and requests are delayed, cut, refused and forgotten: it ends well, or stops and goes on."""
+    out = f"{server.uri}/{uuid.uuid4().hex}"
+    rates = {"delay": 0.05, "cut": 0.02, "reset": 0.02, "500": 0.02, "503": 0.03, "429": 0.02, "lost answer": 0.02}
+    with BadNetwork(server.endpoint, seed=3, rates=rates) as network:
+        for name, value in {**server.environment, "AWS_ENDPOINT_URL": network.endpoint}.items():
+            monkeypatch.setenv(name, value)
+        codes = chaos.drive(out)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        assert problems(out, chaos.expected) == []
+        assert codes[-1] == 0 and sum(network.happened.values()) > 10, (codes, network.happened)

@@ -74,6 +74,7 @@ def test_config_prints_schema_and_defaults(capsys: pytest.CaptureFixture[str]) -
         (["run", "a.mp4", "-o", "out", "--max-failed", "20"], "--max-failed"),
         (["run", "a.mp4", "-o", "out", "--max-hours", "0"], "--max-hours"),
         (["run", "a.mp4", "-o", "out", "--schedule", "fast"], "'auto', 'streaming', 'phased'"),
+        (["run", "a.mp4", "-o", "out", "--shard", "0/2"], "'0/2' is not I/N with I from 1 to N, such as 1/4"),
         (["run", "a.mp4", "-o", "out", "--sett", "x=1"], "Did you mean '--set'"),
         (["retry", "out", "--class", "timout"], "'timout' is not one of unreadable, undecodable, timeout"),
         (["retry", "out", "--segment", "3"], "--segment needs exactly one --only"),

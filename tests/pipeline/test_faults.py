@@ -13,6 +13,7 @@ import pipeline as longcap
 from operators.base import Row
 from pipeline.commands import retry_command
 from pipeline.errors import RunFailed
+from pipeline.verify import verify
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -120,3 +121,27 @@ def test_a_broken_actor_ends_the_run_with_one_line(folder: Path, tmp_path: Path)
     broken = json.dumps({"kind": "tests.support.engines:Scripted", "script": '[{"do": "nothing of the kind"}]'})
     with pytest.raises(RunFailed, match=r"do is 'nothing of the kind'.*the same command goes on from there"):
         longcap.run(str(folder), str(tmp_path / "out"), config(f"caption.engine={broken}"), quiet=True)
+
+
+def test_a_video_with_a_hole_is_told_or_not_as_on_incomplete_says(folder: Path, tmp_path: Path) -> None:
+    out, video = str(tmp_path / "out"), ids(folder)["two_shots.mp4"]
+    broken = scripted({"kind": "window", "video_id": video, "segment_index": 1, "do": "out_of_memory"})
+    settings = [f"caption.engine={broken}", "caption.chain=none", "resources.gather_actors=2"]
+    strict = longcap.run(str(folder), out, config(*settings, "run.on_incomplete=fail"), quiet=True)
+    assert sorted(named(strict.to_arrow().to_pylist())) == ["late.mkv", "short.mp4"]
+    assert strict.report.failed[video].startswith("1 of 2 segments failed (coverage at most 0.")
+    assert verify(strict).findings == []
+
+    partial = longcap.run(str(folder), out, config(*settings), quiet=True)
+    assert partial.report.segments_captioned == 0 and len(partial.to_arrow()) == 3
+    assert 0 < named(partial.to_arrow().to_pylist())["two_shots.mp4"]["coverage"] < 1
+    assert verify(partial).findings == []
+
+    again = longcap.run(str(folder), out, config(*settings, "run.on_incomplete=fail"), quiet=True)
+    assert sorted(named(again.to_arrow().to_pylist())) == ["late.mkv", "short.mp4"]
+    assert verify(again).findings == []
+    assert retry_command(out=out, classes=["crash"]) == 0  # nothing of that class
+    assert len(again.failures()) == 1
+    cured = f"caption.engine={scripted({'kind': 'window', 'do': 'sleep'})}"
+    assert retry_command(out=out, classes=["out_of_memory"], overrides=[cured]) == 0
+    assert again.failures() == [] and len(again.to_arrow()) == 3

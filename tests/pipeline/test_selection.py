@@ -78,3 +78,18 @@ def test_a_name_that_several_have_is_refused() -> None:
 def test_nothing_is_no_selection(options: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=f"{says}; it must be above 0"):
         Selection(**options)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_shards_are_all_videos_each_once(count: int) -> None:
+    listed = [{"video_id": f"v{k}", "uri": f"/{k}.mp4"} for k in range(60)]
+    shards = [Selection(shard=(i, count)).of(listed) for i in range(1, count + 1)]
+    assert sorted(r["video_id"] for s in shards for r in s) == sorted(r["video_id"] for r in listed)
+    assert all(len(s) > 60 / count / 3 for s in shards)
+    assert Selection(shard=(1, count)).share_name == f"1-of-{count}" and Selection().share_name == "all"
+
+
+@pytest.mark.parametrize("shard", [(0, 2), (3, 2)])
+def test_a_shard_that_is_none_is_a_usage_error(shard: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=r"--shard is \d/2; it must be I/N with I from 1 to N"):
+        Selection(shard=shard)

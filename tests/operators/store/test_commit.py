@@ -10,6 +10,7 @@ import pytest
 from operators import rows
 from operators.base import ItemError, Row
 from operators.keys import video_key
+from operators.store import patience
 from operators.store import table as table_module
 from operators.store.commit import RECEIPT, STOPPED, CommitDataset, CommitSegments, CommitVideos
 from operators.store.content import content_hash
@@ -196,7 +197,7 @@ class Broken:
 def test_rows_of_a_commit_that_failed_are_neither_lost_nor_doubled(
     out: str, monkeypatch: pytest.MonkeyPatch, lands: bool
 ) -> None:
-    monkeypatch.setattr(table_module, "_STORAGE_TRIES", 1)
+    monkeypatch.setattr(patience, "_TRIES", 1)
     gather, narrate, probe = segments(out), dataset(out), CommitVideos(out, "run", "here")
     batch = [sample.captioned("v", 0)]
     failed = [sample.failed_segment("v", 1)]

@@ -71,7 +71,7 @@ def test_a_server_that_is_not_there_is_storages_error(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("operators.storage._RETRY_S", 1)
-    monkeypatch.setattr("operators.store.table._STORAGE_PAUSE_S", 0.01)
+    monkeypatch.setattr("operators.store.patience._PAUSE_S", 0.01)
     with pytest.raises(ItemError, match="storage: s3://bucket/out/segments: "):
         Store("s3://bucket/out").segments.read(["key"])
 
@@ -86,7 +86,7 @@ def test_what_is_refused_is_said_at_once(s3_server: s3.S3Server, monkeypatch: py
     if wrong == "secret":
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     pauses: list[float] = []
-    monkeypatch.setattr("operators.store.table.time.sleep", pauses.append)
+    monkeypatch.setattr("operators.store.patience.time.sleep", pauses.append)
     with pytest.raises(ItemError, match="storage: s3://"):
         Store(uri).segments.fence()
     assert len(pauses) <= 4

@@ -13,6 +13,7 @@ import pytest
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from operators.base import ItemError
+from operators.store import patience
 from operators.store import table as module
 from operators.store.table import Claim, Fenced, Table
 
@@ -274,7 +275,7 @@ ERRORS = [CommitFailedError("conflict"), OSError("connection\nreset")]
 def test_a_commit_whose_answer_is_lost_is_there_once(
     local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception, lands: bool, how: str
 ) -> None:
-    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     monkeypatch.setattr(module, "write_deltalake", Unlucky(error, times=1, lands=lands))
     if how == "append":
         local.append(rows("a"))
@@ -288,7 +289,7 @@ def test_a_commit_whose_answer_is_lost_is_there_once(
 
 @pytest.mark.parametrize("error", ERRORS, ids=["conflict", "storage"])
 def test_taking_over_survives_a_lost_answer(local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     monkeypatch.setattr(module, "write_deltalake", Unlucky(error, times=1, lands=True))
     local.fence()
     local.append(rows("a"))
@@ -299,8 +300,8 @@ def test_taking_over_survives_a_lost_answer(local: Table, monkeypatch: pytest.Mo
 def test_after_storage_gave_up_the_next_commit_is_not_taken_for_the_lost_one(
     local: Table, monkeypatch: pytest.MonkeyPatch, lands: bool
 ) -> None:
-    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
-    monkeypatch.setattr(module, "_STORAGE_TRIES", 1)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "_TRIES", 1)
     monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError("time\n\x1b[31mout\x1b[0m"), times=1, lands=lands))
     with pytest.raises(ItemError, match=r"^storage: .*: time out$") as failed:
         local.append(rows("a"))
@@ -312,7 +313,7 @@ def test_after_storage_gave_up_the_next_commit_is_not_taken_for_the_lost_one(
 
 
 def test_storage_that_stays_away_is_storages_error(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_STORAGE_PAUSE_S", 0.0)
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError("gone"), times=10**6, lands=False))
     with pytest.raises(ItemError, match="storage: "):
         local.append(rows("a"))
