@@ -136,7 +136,7 @@ class SegmentWork:
         return min([self.caption.stride_s, *gaps])
 
     def _window(self, k: int, previous: str) -> Smaller:
-        """How to ask for window `k`: first with all there is, then with less and less, down to one picture."""
+        """How to ask for window `k`: first with all there is, then with less and less, down to one picture alone."""
         span = self.grid.window(k)
         facts = self._facts(span)
         pictures = tuple(p for p in self.pictures if _stands_in(p, span))
@@ -149,14 +149,15 @@ class SegmentWork:
 
         def request(times: int) -> Request | None:
             every = 2 ** max(0, times - 2)
-            if every > 1 and every >= 2 * len(pictures):
+            last = every > 1 and len(pictures) <= every // 2  # not even one: without the caption before?
+            if last and (not previous or len(pictures) <= every // 4):
                 return None
             prompt = self.prompts["window"].render(
                 language=self.caption.language,
                 start_s=span.start_s,
                 end_s=span.end_s,
                 fields=self.caption.fields,
-                previous=previous if times < 2 else " ".join(previous.split()[-_SHORT_WORDS:]),
+                previous="" if last else previous if times < 2 else " ".join(previous.split()[-_SHORT_WORDS:]),
                 subtitles=lines,
                 evidence=measured if times == 0 else "",
             )

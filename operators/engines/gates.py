@@ -167,10 +167,12 @@ _META = re.compile(
     re.IGNORECASE,
 )
 
-_CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d(?:\.\d+)?)(?![\d:]| ?[ap]\.?m\b)", re.IGNORECASE)
-_SECONDS = re.compile(
-    r"\b(?:at|from|until|till|to|after|by)\s+(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE
+# behind a preposition only: clocks on walls and scores of games look the same
+_POINT = r"\b(?:at|from|until|till|to|after|before|by|between|and)\s+"
+_CLOCK = re.compile(
+    _POINT + r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d(?:\.\d+)?)(?![\d:]| ?[ap]\.?m\b| o'clock)", re.IGNORECASE
 )
+_SECONDS = re.compile(_POINT + r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE)
 
 
 def times_in(text: str) -> list[float]:

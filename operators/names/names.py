@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from operators.base import SIZING, Apply, Operator, Row
+from operators.base import SIZING, Apply, ItemError, Operator, Row
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, gates_of
@@ -84,6 +84,13 @@ class Names(Operator):
         seed = int(digest(["names", row["video_id"]], hex_digits=8), 16)
         asked = [self._ask(engine, prompt, found[i], found[j], seed + k) for k, (_, i, j) in enumerate(pairs)]
         answers = [future.result() for future in asked]
+        broken = next((a for a in answers if a.failure_class not in (None, "gate")), None)
+        if broken is not None:  # the engine failed, not its answer: another time it may say who is who
+            raise ItemError(
+                broken.failure_class or "internal",
+                f"names could not be asked for: {broken.problem}",
+                attempts=broken.attempts,
+            )
         same = [
             (i, j, parse_same(answer.text).name)
             for (_, i, j), answer in zip(pairs, answers, strict=True)

@@ -17,7 +17,7 @@ from operators.grid import Grid, Span
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, tail
 from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
-from operators.narrate.sentences import Ground, Sentence, fresh, split_sentences
+from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
 from operators.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class Narrator:
             return answer.text
         self._may_stand_in(answer, "video", whole)
         brief = [sentences[0] for n in notes if (sentences := split_sentences(n.text))]
-        fits = accumulate(len(s.split()) for s in brief)
+        fits = accumulate(count_words(s) for s in brief)
         return " ".join(
             s for k, (s, words) in enumerate(zip(brief, fits, strict=True)) if not k or words <= (wanted or 80)
         )
@@ -276,7 +276,8 @@ class Narrator:
         texts = [n.text for n in notes]
         prompt = self._render("digest", span, texts=texts, words=words)
         answer = self._ask(self._request("digest", span, prompt, texts, words), self._about())
-        return answer.text if answer.valid and len(answer.text.split()) < sum(len(t.split()) for t in texts) else None
+        shorter = answer.valid and count_words(answer.text) < sum(map(count_words, texts))
+        return answer.text if shorter else None
 
     def _render(self, name: str, span: Span, **values: Any) -> str:
         defaults: dict[str, Any] = {"topic": None, "told": "", "details": [], "more": ""}
@@ -331,4 +332,4 @@ def _brief(notes: Sequence[Note]) -> str:
 
 
 def _words(sentences: Sequence[Sentence]) -> int:
-    return sum(len(s.text.split()) for s in sentences)
+    return sum(count_words(s.text) for s in sentences)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from operators.narrate.sentences import split_sentences, words_of
+from operators.narrate.sentences import count_words, says, split_sentences
 
 _SHRINK = 0.5  # of its words a digest may keep: each level halves at least
 _LONGEST_WORD = 24  # characters: what is longer has no spaces between its words
@@ -41,9 +41,9 @@ def merge_alike(notes: Sequence[Note]) -> list[Note]:
     merged: list[Note] = []
     for note in notes:
         if merged:
-            last, words = words_of(merged[-1].text), words_of(note.text)
-            if words <= last or last <= words:
-                merged[-1] = _joined([merged[-1], note], note.text if last < words else merged[-1].text)
+            last = merged[-1]
+            if says(last.text, note.text) or says(note.text, last.text):
+                merged[-1] = _joined([last, note], last.text if says(last.text, note.text) else note.text)
                 continue
         merged.append(note)
     return merged
@@ -96,7 +96,7 @@ def _groups(notes: Sequence[Note], room: int, count: Count) -> list[list[Note]]:
 def _digested(group: Sequence[Note], digest: Digest) -> Note:
     if len(group) == 1:
         return group[0]
-    words = sum(len(n.text.split()) for n in group)
+    words = sum(count_words(n.text) for n in group)
     text = digest(group, max(10, int(words * _SHRINK)))
     if text is None:
         text = " ".join(sentences[0] for n in group if (sentences := split_sentences(n.text)))

@@ -83,20 +83,25 @@ def fresh(sentences: Iterable[Sentence], section: Sequence[str], before: Sequenc
 
     What happens again later may be told again: then it rests on other windows.
     """
-    told, same = [words_of(text) for text in section], {text.casefold() for text in before}
+    told, same = list(section), {text.casefold() for text in before}
     kept = []
     for sentence in sentences:
-        words = words_of(sentence.text)
-        if sentence.text.casefold() in same or any(words <= one for one in told):
+        if sentence.text.casefold() in same or any(says(one, sentence.text) for one in told):
             continue
         kept.append(sentence)
-        told.append(words)
+        told.append(sentence.text)
     return kept
 
 
-def words_of(text: str) -> frozenset[str]:
-    """Its different words and numbers, in lower case."""
-    return frozenset(_WORD.findall(text.lower()))
+def says(whole: str, part: str) -> bool:
+    """Whether `whole` holds all words of `part`, in its order: a car that hits a man is no man that hits a car."""
+    left = iter(_WORD.findall(whole.lower()))
+    return all(word in left for word in _WORD.findall(part.lower()))
+
+
+def count_words(text: str) -> int:
+    """Words of a text; where there are no spaces, two characters count as one."""
+    return sum(-(-len(word) // 2) if _DENSE.search(word) else 1 for word in text.split())
 
 
 def stems(text: str) -> list[str]:

@@ -448,7 +448,8 @@ def test_a_prompt_that_is_too_long_loses_evidence_then_context_then_pictures() -
     assert "Measured in this stretch" not in bare.prompt and previous_in(bare) == LONG
     assert previous_in(short) == " ".join(LONG.split()[-60:])
     assert [len(r.pictures) for r in (whole, bare, short)] == [10, 10, 10]
-    assert [len(r.pictures) for r in thinned] == [5, 3, 2, 1]
+    assert [len(r.pictures) for r in thinned] == [5, 3, 2, 1, 1]
+    assert previous_in(thinned[-2]) and "was described so" not in thinned[-1].prompt
     assert all(r.pictures[0].time_s == 60.0 for r in thinned)
     assert all("Good morning." in r.prompt for r in (whole, bare, short, *thinned))
 

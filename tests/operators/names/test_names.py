@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators import rows
-from operators.base import Row
+from operators.base import ItemError, Row
 from operators.engines.base import Request
 from operators.names.candidates import Candidate
 from operators.names.names import Names, name_all, parse_same, rewritten, same_schema
@@ -116,8 +116,6 @@ def test_anything_else_is_no_decision(text: str) -> None:
     [
         {"do": "empty"},
         {"do": "truncate"},
-        {"do": "engine"},
-        {"do": "internal"},
         {"do": "say", "text": "They are the same."},
         {"do": "say", "text": '{"same": false, "name": "a man in a red jacket"}'},
     ],
@@ -128,6 +126,13 @@ def test_a_pair_without_a_good_answer_stays_two(rule: dict[str, Any]) -> None:
     assert [n["windows"] for n in made["names"]] == [[1], [5], [5], [9]]
     assert windows(made) == windows(row)
     assert len(requests) == 3 * (1 if "false" in rule.get("text", "") else 2)
+
+
+@pytest.mark.parametrize("do", ["engine", "internal"])
+def test_an_engine_that_fails_is_another_times_work(do: str) -> None:
+    with pytest.raises(ItemError, match="names could not be asked for") as error:
+        run(f"fails {do}", video(MR_VIDEO), script=[{"kind": "names", "do": do}], tries=2)
+    assert (error.value.failure_class, error.value.attempts) == (do, 2)
 
 
 def test_a_malformed_answer_is_asked_again_and_counted() -> None:

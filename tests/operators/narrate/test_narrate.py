@@ -406,12 +406,17 @@ def test_sentences_that_no_caption_supports_are_left_out() -> None:
 
 def test_marks_of_the_model_are_taken_as_citations_and_out_of_the_text() -> None:
     script = [
-        {"kind": "section", "start_s": 0.0, "do": "say", "text": "Somebody lifts things [0, 2]. Work goes on [4-5]."}
+        {
+            "kind": "section",
+            "start_s": 0.0,
+            "do": "say",
+            "text": "Somebody with a hat lifts things [0, 2]. A lamp hangs there [4-5].",
+        }
     ]
     made, _ = model("marks", film(minutes=2), script=script, continuations=0)
     assert made["sections"][0]["sentences"] == [
-        {"text": "Somebody lifts things.", "windows": [0, 2]},
-        {"text": "Work goes on.", "windows": [4, 5]},
+        {"text": "Somebody with a hat lifts things.", "windows": [0, 2]},
+        {"text": "A lamp hangs there.", "windows": [4, 5]},
     ]
 
 

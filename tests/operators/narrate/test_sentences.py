@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.narrate.sentences import Ground, Sentence, fresh, split_sentences, stems
+from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences, stems
 
 CAPTIONS = {
     2: "A man in a red jacket walks along a narrow street.",
@@ -55,11 +55,17 @@ def test_splitting_loses_nothing(text: str) -> None:
         ("Somebody moves [4][2].", [("Somebody moves.", (2, 4))]),
         ("He knocks at wood [99].", [("He knocks at wood.", (3,))]),  # no such window: it is looked for
         ("Somebody moves [5-2].", [("Somebody moves.", (2, 5))]),
-        ("Somebody moves [0-999999999].", [("Somebody moves.", ())]),
+        ("Elephants dance [0-999999999].", [("Elephants dance.", ())]),
     ],
 )
 def test_marks_name_the_windows(text: str, wanted: list[tuple[str, tuple[int, ...]]]) -> None:
-    assert [(s.text, s.windows) for s in Ground(CAPTIONS).sentences(text)] == wanted
+    there = {k: f"{caption} Somebody is there." for k, caption in CAPTIONS.items()}
+    assert [(s.text, s.windows) for s in Ground(there).sentences(text)] == wanted
+
+
+def test_a_mark_that_its_captions_do_not_bear_out_proves_nothing() -> None:
+    (invented,) = Ground(CAPTIONS).sentences("Elephants dance on Jupiter [3].")
+    assert invented == Sentence("Elephants dance on Jupiter.", ())
 
 
 def test_without_marks_rare_words_find_the_windows() -> None:
@@ -122,9 +128,16 @@ def test_fresh_takes_out_what_is_told_already() -> None:
     a, b, part = (Sentence(t, (1,)) for t in ("A dog runs home.", "A cat sleeps.", "A dog runs."))
     assert fresh([a, b, a, part], [], []) == [a, b]
     assert fresh([part, a], [], []) == [part, a]  # the second says more
-    assert fresh([a, b], ["The dog runs, a brown one, home."], []) == [b]
+    assert fresh([a, b], ["A dog runs, a brown one, home."], []) == [b]
     assert fresh([a, b, part], [], ["a dog runs home."]) == [b, part]  # there only the same sentence counts
     assert fresh([], ["A."], ["B."]) == []
+    hit = Sentence("The man hits the car.", (1,))
+    assert fresh([hit], ["The car hits the man."], []) == [hit]
+
+
+@pytest.mark.parametrize(("text", "count"), [("A dog runs.", 3), ("一个男人走", 3), ("", 0), ("A 男人 runs", 3)])
+def test_words_are_counted_where_there_are_no_spaces_too(text: str, count: int) -> None:
+    assert count_words(text) == count
 
 
 @settings(deadline=None)
