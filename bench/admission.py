@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from math import log
@@ -40,11 +40,13 @@ class Setting:
     Attributes:
         policy: "admission", or a rival: "arrival" (no priorities), "open" (all enter at once), "batch" (the next batch
             enters when the last of the one before has left).
+        chained: each window waits for the one before it in its segment.
         room: of the sequences that run at once.
         decoders: segments that are decoded at once.
     """
 
     policy: str = "admission"
+    chained: bool = True
     room: float = ROOM
     max_num_seqs: int = 64
     concurrency: int = Caption.concurrency
@@ -86,7 +88,7 @@ class BatchAtATime:
         self._waiting: list[asyncio.Future[None]] = []
 
     @asynccontextmanager
-    async def enter(self, priority: int) -> Iterator[None]:  # noqa: ARG002  # a batch has no order
+    async def enter(self, priority: int) -> AsyncIterator[None]:  # noqa: ARG002  # a batch has no order
         place = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         asyncio.get_running_loop().call_soon(self._next)  # what is asked for in the same moment is one batch
@@ -259,10 +261,13 @@ async def _streamed(job: Job, setting: Setting, flush_s: float) -> Outcome:
 
 
 async def _caption(actor: Actor, segment: Segment) -> None:
-    frames = [asyncio.create_task(actor.ask("frame", tokens, 1)) for tokens in segment.frames]
-    for tokens in segment.windows:  # each waits for the caption before it
-        await actor.ask("window", tokens, 10)
-    await asyncio.gather(*frames)
+    asked = [asyncio.create_task(actor.ask("frame", tokens, 1)) for tokens in segment.frames]
+    for tokens in segment.windows:
+        window = asyncio.create_task(actor.ask("window", tokens, 10))
+        asked.append(window)
+        if actor.setting.chained:
+            await window
+    await asyncio.gather(*asked)
 
 
 async def _narrate(actor: Actor, told: tuple[float, ...]) -> None:

@@ -51,6 +51,9 @@ def admission(videos: int) -> None:
         for room in (1.0, 1.5, 2.0):
             line(f"room {room} times, {concurrency} segments", replace(default, room=room, concurrency=concurrency))
         print()
+    for concurrency in (2, 4, 8):
+        line(f"chain: none, {concurrency} segments", replace(default, chained=False, concurrency=concurrency))
+    print()
     many = Job.of(_MINUTES * 4 * videos)
     print(f"narration of {len(many.sections)} whole videos, all there at once: busy share of the narrator")
     for narrated in sorted({Narrate.concurrency, 16, 64, 80}):
