@@ -90,7 +90,7 @@ def test_status_counts(done: longcap.Result, capsys: pytest.CaptureFixture[str])
 
 def test_retry_needs_an_output_that_had_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["retry", str(tmp_path)]) == 2
-    assert "nothing to retry" in capsys.readouterr().err
+    assert "there is no output at" in capsys.readouterr().err
 
 
 def test_retry_of_what_still_fails_says_so_and_keeps_the_failure(

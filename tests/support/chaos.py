@@ -360,8 +360,13 @@ def report(outcomes: list[tuple[str, Outcome]]) -> str:
         [
             "# What killing processes did",
             "",
-            f"{runs} seeded runs, {wrong} wrong. Written by `make chaos` on {time.strftime('%Y-%m-%d', time.gmtime())}"
-            f" ({host}; command: `python -m tests.support.chaos {shlex.join(sys.argv[1:])}`).",
+            f"{runs} seeded runs, {wrong} wrong: rows lost, doubled or different from those of an undisturbed run,",
+            "or anything that `longcap verify` has to say. A row tells what was killed, how often it was there to be",
+            "killed, and how often the driver had to be started again.",
+            "`python -m tests.support.chaos --seed N --store local` (or `s3`) replays a seed.",
+            "",
+            f"Written by `python -m tests.support.chaos {shlex.join(sys.argv[1:])}`"
+            f" on {time.strftime('%Y-%m-%d', time.gmtime())}, {host}.",
             "",
             *lines,
             "",

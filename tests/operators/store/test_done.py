@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.store.done import Done, Share, share_of
@@ -16,6 +16,7 @@ def table(*at: tuple[str, int]) -> pa.Table:
     return pa.Table.from_pylist([{"key": k, "segment_index": i, "video_id": f"v{k}"} for k, i in at], schema=SCHEMA)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 500)), max_size=60), max_size=5))
 def test_it_is_the_set_of_what_it_was_told(batches: list[list[tuple[str, int]]]) -> None:
     done, plain = Done(), set[tuple[str, int]]()

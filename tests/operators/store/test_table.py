@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from deltalake import CommitProperties
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from operators.base import ItemError
@@ -476,6 +477,20 @@ def test_a_compaction_that_sleeps_through_a_tidying_is_void(local: Table) -> Non
     with pytest.raises(DeltaError):  # what it would join is not there any more, nor may its commit land
         sleeping._delta.optimize.compact()  # type: ignore[union-attr]  # on the version it has looked at
     assert held(local) == [("0", 0), ("1", 0), ("2", 0)]
+
+
+def test_a_commit_that_was_begun_before_a_sweep_is_void_even_where_it_would_be_rebased(local: Table) -> None:
+    """Its files may lie among those that are swept away; compactions are rebased over the commits of others."""
+    local.append(rows("a"))
+    sleeping = Table(local.uri, SCHEMA)
+    begun = sleeping._existing()
+    Path(local.uri, "stray.parquet").write_bytes(b"")
+    assert len(local.strays()) == 1
+    with pytest.raises(CommitFailedError):
+        module.write_deltalake(
+            begun, rows("b"), mode="append", commit_properties=CommitProperties(max_commit_retries=9)
+        )
+    assert held(local) == [("a", 0)]
 
 
 def test_strays_are_what_no_version_to_come_will_name(place: str) -> None:
