@@ -23,6 +23,7 @@ from operators.video.source import Containers
 _DROPPING_CODECS = frozenset({"h264", "hevc", "mpeg4"})
 """dav1d hands out wrong pictures when told to drop (3 of 12), VP8 and VP9 have next to nothing to drop."""
 
+_SPARED = 4  # pictures before a target that are not left out, for a rate that varies a little
 _LOAD_INDEX_ABOVE_S = 2.0  # Matroska loads its index on the first seek; worth it when targets lie further apart
 
 
@@ -93,6 +94,8 @@ class Sampler:
         reader = self._reader
         drop = hop and reader.codec in _DROPPING_CODECS
         pending = _Pending(reader, wanted, step_s)
+        # asked for what is on screen, the picture just before a target may be the one
+        spare = 0.5 if step_s / reader.base > reader.interval else 0.5 + _SPARED * reader.interval
         from_pts, to_pts = _bounds(reader, watch)
         begin = min(from_pts, pending.target)
         packets, landing = reader.land(begin, rewind=rewind)
@@ -101,7 +104,7 @@ class Sampler:
         while not ended and (not pending.done or pending.shown_pts < to_pts):
             packet: Any = next(packets, None)
             ended = packet is None
-            drops = drop and packet is not None and packet.pts is not None and packet.pts < pending.target - 0.5
+            drops = drop and packet is not None and packet.pts is not None and packet.pts < pending.target - spare
             if drops:
                 pending.dropped.append(packet.pts)
             for frame in reader.decode(packet, drop=drops):

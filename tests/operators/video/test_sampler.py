@@ -136,6 +136,10 @@ def test_decodes_far_less_than_everything_for_sparse_targets(tmp_path: Path) -> 
     assert sampler.pictures_decoded <= 60
     _, sampler = _sample(path, [float(k) + 0.5 for k in range(19)], 1.0)
     assert sampler.pictures_decoded < 400  # a full decode is 600
+    times_s = [2.0 * k + 0.01 for k in range(10)]
+    found, sampler = _sample(path, times_s, 0.0)  # what is on screen between two pictures
+    assert [index for _, index in found.values()] == [60 * k for k in range(10)]
+    assert sampler.pictures_decoded <= 100
 
 
 def test_a_watch_sees_every_picture_of_its_span_in_order(tmp_path: Path) -> None:
