@@ -30,9 +30,9 @@ MR_VIDEO: Seen = {
 
 def run(log: str, row: Row, *, script: list[dict[str, Any]] | None = None, **options: Any) -> tuple[Row, list[Request]]:
     threads = options.pop("threads", 0)
-    engine = Model(script=json.dumps(script or []), log=log, threads=threads)
+    engine = Model(script=json.dumps(script or []), log=f"names {log}", threads=threads)
     with Names(engine=engine, **options).open() as apply:
-        return apply(row), asked(log)
+        return apply(row), asked(f"names {log}")
 
 
 # -- the MR. Video case ------------------------------------------------------------------------------------------------

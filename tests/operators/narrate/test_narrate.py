@@ -29,9 +29,9 @@ def loaded(segments: list[Row] | None = None, *, count: int = 2) -> Row:
 
 
 def run(log: str, row: Row, *, script: list[dict[str, Any]] | None = None, **options: Any) -> tuple[Row, list[Request]]:
-    engine = Scripted(script=json.dumps(script or []), log=log)
+    engine = Scripted(script=json.dumps(script or []), log=f"narrate {log}")
     with Narrate(engine=engine, **options).open() as apply:
-        return apply(row), asked(log)
+        return apply(row), asked(f"narrate {log}")
 
 
 def facts(start_s: float, end_s: float, *cuts_s: float) -> str:
@@ -227,9 +227,9 @@ def film(*, minutes: int = 10, text: Callable[[int], str] = varied, frame: str |
 def model(
     log: str, row: Row, *, script: list[dict[str, Any]] | None = None, context: int | None = None, **options: Any
 ) -> tuple[Row, list[Request]]:
-    engine = Model(script=json.dumps(script or []), log=log, context=context)
+    engine = Model(script=json.dumps(script or []), log=f"model {log}", context=context)
     with Narrate(engine=engine, **options).open() as apply:
-        return apply(row), asked(log)
+        return apply(row), asked(f"model {log}")
 
 
 def check_citations(made: Row, windows: range) -> None:
