@@ -33,6 +33,8 @@ CHAIN = pa.schema(
 )
 """Rows of the plan that the graph reads: one a video."""
 
+_COMMITTED = tuple(dict.fromkeys([*rows.SEGMENT.names, *rows.CAPTIONED_SEGMENT.names, "failure", "host", "timings"]))
+
 
 def chain_table(segments: Sequence[Row]) -> pa.Table:
     """The plan's segments (rows of `rows.SEGMENT`, a video's together and in order), one row a video."""
@@ -94,7 +96,8 @@ class ChainStage:
                     yield [receipts[index]]
                     continue
                 ready = decoded(row)
-                captioned = self._caption.map({**ready, "previous": last_window(durable, index)})
+                told = self._caption.map({**ready, "previous": last_window(durable, index)})
+                captioned = {name: told.get(name) for name in _COMMITTED}  # its pictures have served
                 yield self._gather.commit([captioned])
                 if not captioned["failure"]:
                     durable[index] = _slim(captioned)
@@ -146,7 +149,7 @@ def last_window(durable: dict[int, Row], index: int) -> Row | None:
 def _slim(row: Row) -> Row:
     """What the chain needs of a segment that is done: its last good window; all of a long video would add up."""
     good = [w for w in row["windows"] if w["valid"]]
-    return {**row, "frames": [], "windows": sorted(good, key=lambda w: int(w["window_index"]))[-1:]}
+    return {"windows": sorted(good, key=lambda w: int(w["window_index"]))[-1:]}
 
 
 def stages(spec: StageSpec, operators: Iterable[Any]) -> tuple[StageSpec, StageSpec]:

@@ -11,12 +11,14 @@ import psutil
 import pytest
 
 import pipeline as longcap
+from operators import rows
 from operators.base import Row
 from operators.store.store import Store
-from pipeline.chain import chain_table, last_window
+from pipeline.chain import _COMMITTED, _slim, chain_table, last_window
 from pipeline.config import Config
 from tests.support import video
 from tests.support.command import wait_until
+from tests.support.rows import captioned, picture
 
 ENGINE = "tests.support.engines:Model"
 
@@ -133,3 +135,12 @@ def test_the_last_good_window_before_a_segment_seeds_it() -> None:
     assert last_window(durable, 0) is None
     assert last_window(durable, 2) == {"text": "first", "window_index": 1}
     assert last_window(durable, 4) == {"text": "later", "window_index": 7}
+
+
+def test_what_a_chain_keeps_and_sends_holds_no_pictures() -> None:
+    row = {**captioned("v", 0), "pictures": [picture(0.0)], "signals": {"luma": b"1" * 10_000}}
+    row["windows"][-1]["valid"] = False
+    kept = _slim(row)
+    assert set(kept) == {"windows"} and [w["window_index"] for w in kept["windows"]] == [10]
+    assert not {"pictures", "signals"} & set(_COMMITTED)
+    assert set(_COMMITTED) >= {*rows.CAPTIONED_SEGMENT.names, "failure", "passes", "attempts"}
