@@ -120,6 +120,8 @@ def test_n_jobs_share_one_output(clips: Path, done: longcap.Result, tmp_path: Pa
     out = tmp_path / "out"
     logs = [tmp_path / "one", tmp_path / "two"]
     arguments = ["run", str(clips), "-o", str(out), *SETTINGS, "--address", ray.get_runtime_context().gcs_address]
+    # jobs on one Ray are told their part of it: two that each take all may hold what the other waits for
+    arguments += ["--set", "resources.decode.actors=1", "--set", "resources.decode.num_cpus=0.5"]
     with (
         started(*arguments, "--shard", "1/2", "--max-failed", "1", log=logs[0]) as one,
         started(*arguments, "--shard", "2/2", "--max-failed", "1", log=logs[1]) as two,
