@@ -45,7 +45,7 @@ fuzz: setup-dev
 
 # Kills processes of small jobs at random moments and compares what comes out; hours. A seed replays with --seed N
 chaos: setup-dev
-	$(BIN)/python -m tests.support.chaos --seeds 200 --report docs/chaos.md
+	$(BIN)/python -m tests.support.chaos --seeds 200 --record .cache/chaos.jsonl --report docs/chaos.md
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev

@@ -16,7 +16,10 @@ _PAUSE_S = 0.5  # before the second try, doubled before each one after it
 _LASTING = (  # what storage says where asking again is of no use
     *("no space left", "read-only file system", "permission denied", "nosuchbucket", "expiredtoken"),
     *("invalidaccesskeyid", "signaturedoesnotmatch", "accessdenied", "access denied", "403 forbidden"),
+    *("requesttimetooskewed",),
 )
+_ANSWER = re.compile(r"<Code>([^<]*)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)  # S3's error document
+_TODO = {"requesttimetooskewed": "set this machine's clock"}
 
 
 def patiently(action: Callable[[], Any], uri: str) -> Any:
@@ -42,5 +45,10 @@ def pause_or_give_up(error: Exception, failures: int, uri: str) -> None:
 
 
 def one_line(error: Exception | None) -> str:
-    """What `error` says as one plain line: delta-rs draws a coloured tree."""
-    return " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())[:300]
+    """What `error` says as one plain line: delta-rs draws a coloured tree, with the server's own words at its end."""
+    said = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(error)).split())
+    if answer := _ANSWER.search(said):
+        code, message = answer.groups()
+        todo = _TODO.get(code.lower())
+        return f"{code}: {message}{f' ({todo})' if todo else ''}"[:300]
+    return said[:300]

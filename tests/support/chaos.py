@@ -1,6 +1,6 @@
 """Seeded disasters: a small job, a process of it that is killed at a random moment, and what is left at the end.
 
-    python -m tests.support.chaos --seeds 200 --report docs/chaos.md     # `make chaos`
+    python -m tests.support.chaos --seeds 200 --report docs/chaos.md  # `make chaos`; it goes on where it was ended
     python -m tests.support.chaos --seed 17 --store s3                   # replays one
 
 A seed decides what is killed (SIGKILL), when, and how the job is set up. The driver is a process of its own on a Ray
@@ -142,7 +142,8 @@ class Chaos:
 
     def log(self, out: str) -> str:
         """The end of what the drivers said."""
-        return self._log(out).read_text(errors="replace")[-3000:]
+        path = self._log(out)
+        return path.read_text(errors="replace")[-3000:] if path.exists() else "no driver was started"
 
     def _log(self, out: str) -> Path:
         return self.folder / f"{out.rsplit('/', 1)[-1]}.log"
@@ -294,12 +295,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--store", choices=["local", "s3"], help="only on this store")
     parser.add_argument("--report", type=Path, help="write a table in Markdown")
+    parser.add_argument("--record", type=Path, help="a line of JSON for each seed; those in it are not run again")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further seed after so many")
     asked = parser.parse_args()
     stores = [asked.store] if asked.store else ["local", "s3"]
     seeds = [asked.seed] if asked.seed is not None else list(range(asked.seeds // len(stores)))
     began = time.monotonic()
-    outcomes: list[tuple[str, Outcome]] = []
+    outcomes = _recorded(asked.record)
+    ran = {(store, outcome.disaster.seed) for store, outcome in outcomes}
     with ExitStack() as stack:
         address = stack.enter_context(warm_ray())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
@@ -311,7 +314,7 @@ def main() -> int:
         chaos = Chaos(folder, address)
         for seed in seeds:
             for store in stores:
-                if time.monotonic() - began > 60 * asked.minutes:
+                if time.monotonic() - began > 60 * asked.minutes or (store, seed) in ran:
                     continue
                 on = server if store == "s3" else None
                 out = (
@@ -322,6 +325,7 @@ def main() -> int:
                 except Exception:
                     outcome = Outcome(disaster(seed, remote=on is not None), problems=[traceback.format_exc()])
                 outcomes.append((store, outcome))
+                _record(asked.record, store, outcome)
                 print(_told(store, outcome), flush=True)
                 if outcome.problems:
                     print("\n".join(outcome.problems), chaos.log(out), sep="\n", flush=True)
@@ -331,6 +335,25 @@ def main() -> int:
     for store, seed in bad:
         print(f"replay: python -m tests.support.chaos --seed {seed} --store {store}")
     return 1 if bad else 0
+
+
+def _record(path: Path | None, store: str, outcome: Outcome) -> None:
+    if path is not None:
+        line = {"store": store, "seed": outcome.disaster.seed, "hit": outcome.hit, "codes": outcome.codes}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**line, "problems": outcome.problems, "seconds": outcome.seconds}) + "\n")
+
+
+def _recorded(path: Path | None) -> list[tuple[str, Outcome]]:
+    """What an earlier call has seen; a day's work need not be one sitting."""
+    if path is None or not path.exists():
+        return []
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    outcomes = []
+    for line in lines:
+        store, seed = line.pop("store"), line.pop("seed")
+        outcomes.append((store, Outcome(disaster(seed, remote=store == "s3"), **line)))
+    return outcomes
 
 
 def _told(store: str, outcome: Outcome) -> str:

@@ -19,9 +19,13 @@ from contextlib import suppress
 from types import TracebackType
 from urllib.parse import urlsplit
 
-FAULTS = ("delay", "cut", "reset", "500", "503", "429", "lost answer")
+FAULTS = ("delay", "cut", "reset", "500", "503", "429", "lost answer", "skewed")
 _METHODS = (b"GET ", b"PUT ", b"POST ", b"HEAD ", b"DELETE ")
 _DELAY_S = 0.3
+_SKEWED = (  # what S3 answers a client whose clock is more than 15 minutes off
+    "<?xml version='1.0' encoding='UTF-8'?><Error><Code>RequestTimeTooSkewed</Code>"
+    "<Message>The difference between the request time and the server's time is too large.</Message></Error>"
+)
 
 
 class BadNetwork:
@@ -31,6 +35,7 @@ class BadNetwork:
         endpoint: http://host:port of the server.
         seed: of what happens.
         rates: fault -> share of the requests that it hits. `lost answer`: it is done, and the client never hears.
+            `skewed`: the answer that the client's clock is wrong.
     """
 
     def __init__(self, endpoint: str, *, seed: int, rates: Mapping[str, float]) -> None:
@@ -97,9 +102,9 @@ class BadNetwork:
                 elif fault == "lost answer":
                     mute.set()
                 elif fault is not None:
-                    client.sendall(
-                        f"HTTP/1.1 {fault} Bad Network\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
-                    )
+                    status, body = ("403 Forbidden", _SKEWED) if fault == "skewed" else (f"{fault} Bad Network", "")
+                    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+                    client.sendall(f"{head}{body}".encode())
                     break
                 upstream.sendall(data)
         for one in (client, upstream):

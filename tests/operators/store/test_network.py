@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -90,3 +94,42 @@ def test_what_is_refused_is_said_at_once(s3_server: s3.S3Server, monkeypatch: py
     with pytest.raises(ItemError, match="storage: s3://"):
         Store(uri).segments.fence()
     assert len(pauses) <= 4
+
+
+def test_a_clock_that_is_off_is_said_at_once_with_what_to_do(
+    s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables read no clock; a server refuses signatures that are more than 15 minutes away from its own."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    pauses: list[float] = []
+    monkeypatch.setattr("operators.store.patience.time.sleep", pauses.append)
+    with BadNetwork(s3_server.endpoint, seed=1, rates={"skewed": 1.0}) as network:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", network.endpoint)
+        with pytest.raises(ItemError, match=r"storage: s3://.*RequestTimeTooSkewed: .*\(set this machine's clock\)$"):
+            Store(f"{s3_server.uri}/skewed").segments.fence()
+    assert not pauses
+
+
+def test_ten_minutes_off_change_nothing(s3_server: s3.S3Server) -> None:
+    """A writer whose clock goes wrong either way, with the real libraries under another clock."""
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        pytest.skip("the program `faketime` is not installed (Debian: apt install faketime)")
+    place = f"{s3_server.uri}/{uuid.uuid4().hex}"
+    work = (
+        "import sys; from operators.store.commit import CommitSegments; from tests.support import rows;"
+        "CommitSegments(sys.argv[1], 'run', 'here').commit([rows.captioned(sys.argv[2], i) for i in (0, 1)])"
+    )
+    environment = {**os.environ, **s3_server.environment}
+    for skew in ("-10m", "+10m", "-5m"):
+        command = [faketime, "-f", skew, sys.executable, "-c", work, place, f"v{skew}"]
+        ended = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
+        assert ended.returncode == 0, ended.stderr[-2000:]
+    read = (
+        "import sys; from operators.store.store import Store;"
+        "print(Store(sys.argv[1]).segments.read(['video_id']).num_rows)"
+    )
+    command = [sys.executable, "-c", read, place]
+    told = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
+    assert told.stdout.strip() == "6", told.stderr[-2000:]
