@@ -87,10 +87,10 @@ def test_rows_of_another_kind_and_failed_rows_pass_untouched() -> None:
 def test_a_stopped_run_lets_rows_pass_as_neither_done_nor_failed(ray_session: None) -> None:
     import ray
 
-    from pipeline.stop import Stop
+    from pipeline.board import Board
 
-    actor = ray.remote(num_cpus=0)(Stop).remote()
-    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA, stop=actor))
+    actor = ray.remote(num_cpus=0)(Board).remote()
+    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA, board=actor))
     ray.get(actor.stop.remote())
     (row,) = through(stage, {"n": 5})
     assert row["n"] == 5 and row["failure"]["class"] == STOPPED
