@@ -146,6 +146,10 @@ class Graph:
             context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
                 object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
             )
+        if self.pools.gpus:
+            # Ray Data spreads actors over all nodes; Ray's own way leaves those with GPUs to what needs a GPU while
+            # others have room, so that they can go when their work is done
+            context.scheduling_strategy = "DEFAULT"
         context.max_consecutive_actor_init_deaths = self.engine_boots  # an engine that does not boot is no lost run
         if self.grows:
             context.execution_no_progress_timeout_s = -1  # nodes may be hours in coming; `run.stall_s` says so
@@ -179,9 +183,6 @@ class Graph:
             options["resources"] = dict(pool.custom)
         if self.avoid.get(name):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(self.avoid[name])})"}
-        if name != "decode" and not pool.num_gpus:
-            # not spread out: Ray's default leaves nodes with GPUs alone while others have room, so that these can go
-            options["scheduling_strategy"] = "DEFAULT"
         return options
 
     def _aggregator(
@@ -215,7 +216,6 @@ class Graph:
                 enable_true_multi_threading=True,
             ),
             num_cpus=0,  # waits for storage
-            scheduling_strategy="DEFAULT",  # see `_place`
         )
 
 

@@ -333,7 +333,7 @@ class Job:
                 self._drain(graph)
             except RunFailed as failed:
                 left = plan.remaining(self.store)
-                why = self._recovery.after(self._board, lost() - gone, progress=left != before)
+                why = self._recovery.after(self._board, builder.pools, lost() - gone, progress=left != before)
                 if why is None or self._interrupt.requested:
                     raise
                 self.progress.say(f"{why}; planning anew what is left ({failed})")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config import PoolResources, Resources
+from pipeline.pools import Pool, Pools
 
 _TRIES = 3  # in a row that brought nothing: then what broke the graph breaks it always
 _ANSWER_S = 10.0
@@ -37,11 +38,12 @@ class Recovery:
         most = min(self._most[name], wish.actors or self._most[name])
         return replace(wish, actors=most, min_actors=min(most, wish.min_actors or most))
 
-    def after(self, board: Any, nodes_lost: int, *, progress: bool) -> str | None:
+    def after(self, board: Any, pools: Pools, nodes_lost: int, *, progress: bool) -> str | None:
         """Why the run can go on after its graph broke; None: it cannot.
 
         Args:
             board: handle of the run's `Board`.
+            pools: of the graph.
             nodes_lost: nodes that went while the graph ran.
             progress: whether anything became durable in it.
         """
@@ -49,24 +51,27 @@ class Recovery:
         if self._fruitless >= _TRIES:
             return None
         short = {pool: (up, failed) for pool, (up, failed) in _boots(board).items() if failed}
-        if any(up == 0 for up, _ in short.values()):
-            return None
-        if short:
-            for pool, (up, failed) in short.items():
+        for pool, (up, failed) in short.items():
+            bad = {*self.avoid.get(pool, ()), *(node for node, _ in failed)}
+            others = _able(getattr(pools, pool)) - bad
+            if up == 0 and not others:
+                return None
+            self.avoid[pool] = sorted(bad) if others else []
+            if up:
                 self._most[pool] = up
-                self.avoid[pool] = self._elsewhere({node for node, _ in failed})
+        if short:
             counted = ", ".join(f"{pool}: {up} came up, {len(bad)} boots failed" for pool, (up, bad) in short.items())
             return f"engines do not boot everywhere ({counted})"
         return f"{nodes_lost} nodes were lost" if nodes_lost else None
 
-    @staticmethod
-    def _elsewhere(bad: set[str]) -> Sequence[str]:
-        """The nodes to avoid; none where no other would be left."""
-        import ray
 
-        nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-        alive = {node["NodeID"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")}
-        return sorted(bad & alive) if alive - bad else []
+def _able(pool: Pool) -> set[str]:
+    """Ids of the nodes that are there and could hold an actor of the pool."""
+    import ray
+
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    needs = {"CPU": pool.num_cpus, "GPU": pool.num_gpus, **pool.custom}
+    return {n["NodeID"] for n in nodes if n["Alive"] and all(n["Resources"].get(k, 0.0) >= v for k, v in needs.items())}
 
 
 def _boots(board: Any) -> dict[str, tuple[int, list[tuple[str, str]]]]:
