@@ -140,30 +140,36 @@ def _free(node: Node) -> float:
     return node.cpus - (1.0 if node.cpus >= 2 else node.cpus / 2)
 
 
-def _decoders(node: Node, each_cpus: float | None) -> int:
-    """Decoders that a node takes: one a core, or as many as fit with `each_cpus`, if its memory holds them."""
-    fit = int(node.cpus + 1e-6) if not each_cpus else int(_free(node) / each_cpus + 1e-6)
-    if node.memory_bytes:
-        fit = min(fit, max(1, int(node.memory_bytes * _MEMORY_SHARE / _DECODER_BYTES)))
-    return fit
+def _decoders(node: Node) -> int:
+    """Decoders that a node takes: one a core, if its memory holds them."""
+    fit = int(node.cpus + 1e-6)
+    return min(fit, max(1, int(node.memory_bytes * _MEMORY_SHARE / _DECODER_BYTES))) if node.memory_bytes else fit
 
 
 def _decode(wish: PoolResources, have: Machines, free: float, light: float, tasks: int) -> Pool:
     nodes = [node for node in have.each if node.cpus and _holds(node, wish)]
-    if wish.num_cpus:  # what is left over by the light actors, wherever they are placed
-        fit = min(sum(_decoders(node, wish.num_cpus) for node in nodes), int((free - light) / wish.num_cpus + 1e-6))
-    else:
-        fit = sum(_decoders(node, None) for node in nodes)
+
+    def room(node: Node) -> float:  # what the light actors leave over, if each node has its part of them
+        return _free(node) - light * node.cpus / have.cpus
+
+    # what an actor takes is the same everywhere: it is made for the large nodes, or small ones would starve them
+    large = [node for node in nodes if 2 * node.cpus >= max(node.cpus for node in nodes)]
+    share = min([_DECODE_CPUS, *(room(node) / max(1, _decoders(node)) for node in large)])
+    each = wish.num_cpus or _rounded(share)
+    fit = sum(min(_decoders(node) if not wish.num_cpus else 10**6, int(room(node) / each + 1e-6)) for node in nodes)
     actors = wish.actors or max(1, min(tasks, fit))
-    share = min(_DECODE_CPUS, (free - light) / actors)
-    if not wish.actors and fit > 1 and actors == fit:  # all nodes are full, so that on each there must be room
-        spread = [(_free(node) - light * node.cpus / have.cpus) / n for node in nodes if (n := _decoders(node, None))]
-        share = min([share, *spread])
-    pool = _pool(wish, actors, round(max(0.01, share - 0.005), 2), tasks)
-    known = [node.memory_bytes * _MEMORY_SHARE / max(1, _decoders(node, None)) for node in nodes if node.memory_bytes]
-    if pool.memory_bytes is None and known and not wish.actors and not wish.num_cpus:
-        pool = replace(pool, memory_bytes=int(min(_DECODER_BYTES, *known)))
+    if not wish.num_cpus:
+        each = _rounded(min(share, (free - light) / actors))
+    pool = _pool(wish, actors, each, tasks)
+    memory = [node.memory_bytes * _MEMORY_SHARE / max(1, _decoders(node)) for node in nodes if node.memory_bytes]
+    if pool.memory_bytes is None and memory and not wish.actors and not wish.num_cpus:
+        pool = replace(pool, memory_bytes=int(min(_DECODER_BYTES, *memory)))
     return pool
+
+
+def _rounded(cpus: float) -> float:
+    """Two digits, rounded down: all of them together must fit."""
+    return round(max(0.01, cpus - 0.005), 2)
 
 
 def _engine_actors(wish: PoolResources, have: Machines, gpus: float) -> int:

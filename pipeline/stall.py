@@ -60,7 +60,10 @@ def held_by(
         up, failed = boots.get(pool, (0, []))
         if up == 0:
             if failed:
-                return pool, f"no actor of {pool} is up and {len(failed)} boots failed, the last one with {failed[-1][1]}"
+                return (
+                    pool,
+                    f"no actor of {pool} is up and {len(failed)} boots failed, the last one with {failed[-1][1]}",
+                )
             return pool, f"no actor of {pool} is up yet, of {wanted[pool]}: they wait for a node or still load"
     moment = time.time() if now is None else now
     for stage in _ORDER:

@@ -39,10 +39,12 @@ class Timeline:
 
     Attributes:
         seen: (seconds since the start, number of nodes of each type that are alive).
+        asked: resource -> when the autoscaler first knew of a demand for it.
     """
 
     began: float = field(default_factory=time.monotonic)
     seen: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+    asked: dict[str, float] = field(default_factory=dict)
 
     def note(self, alive: dict[str, int]) -> None:
         if not self.seen or self.seen[-1][1] != alive:
@@ -151,6 +153,9 @@ def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) ->
 def watched(timeline: Timeline, kinds: Mapping[str, str]) -> Iterator[Timeline]:
     """Fill a timeline from the connected Ray: type -> the resource that only its nodes have."""
     import ray
+    from ray.autoscaler.v2.sdk import get_cluster_status
+
+    address = ray.get_runtime_context().gcs_address
 
     done = threading.Event()
 
@@ -159,6 +164,13 @@ def watched(timeline: Timeline, kinds: Mapping[str, str]) -> Iterator[Timeline]:
             with suppress(Exception):
                 alive = [n["Resources"] for n in ray.nodes() if n["Alive"]]
                 timeline.note({kind: sum(1 for n in alive if n.get(has)) for kind, has in kinds.items()})
+                wanted = get_cluster_status(address).resource_demands
+                for demand in (*wanted.ray_task_actor_demand, *wanted.cluster_constraint_demand):
+                    for some in demand.bundles_by_count:
+                        for resource, amount in some.bundle.items():
+                            if amount:
+                                at = round(time.monotonic() - timeline.began, 2)
+                                timeline.asked.setdefault(resource, at)
 
     thread = threading.Thread(target=look, name="timeline", daemon=True)
     thread.start()
