@@ -78,7 +78,7 @@ class Desk:
         self._rows = 0
 
     def booted(self, error: str | None = None) -> None:
-        """Tell that the actor is up, or why it is not; the latter waits until it is told, for the actor ends with it."""
+        """Tell that the actor is up, or why not; that waits until it is told, for the actor ends with it."""
         if self._board is not None:
             import ray
 

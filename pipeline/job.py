@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster.connect import connected
 from cluster import demand
+from cluster.connect import connected
 from cluster.machines import Machines, Node, grown, lost, machines
 from operators import rows
 from operators.base import ItemError, Row
@@ -38,8 +38,8 @@ from pipeline.files import normalise
 from pipeline.graph import PROBED, Graph, receipts
 from pipeline.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.lease import Lease
-from pipeline.planning import Plan, make_plan
 from pipeline.meters import RunMeters
+from pipeline.planning import Plan, make_plan
 from pipeline.pools import Pools, plan_pools, rows_at_once, wishes
 from pipeline.progress import Progress
 from pipeline.recovery import Recovery

@@ -1,8 +1,8 @@
 """How many actors each pool gets and what each takes, from what the machines have or may become.
 
 Pure functions over the facts of a cluster. Decoding gets nearly all CPUs, because the other pools mostly wait for an
-engine or for storage; on every node something is kept back for those, and for Ray's own tasks: actors that hold all CPUs
-leave a graph that waits for ever.
+engine or for storage; on every node something is kept back for those, and for Ray's own tasks: actors that hold all
+CPUs leave a graph that waits for ever.
 
 A pool asks for all its actors at once and does not shrink while work is queued. Both are for autoscaling: an actor that
 waits for a place is the only demand that Ray's autoscaler always sees (Ray Data takes back waiting actors that go past
@@ -226,7 +226,8 @@ def _check_fits_a_node(name: str, wish: PoolResources, have: Machines) -> None:
         most = max(node.custom.get(key, 0.0) for node in have.shapes)
         if amount > most:
             raise UsageError(
-                f"{where}.custom asks for {amount:g} of {key} and no node has more than {most:g}: lower it{_or_grow(have)}"
+                f"{where}.custom asks for {amount:g} of {key} and no node has more than {most:g}: lower it"
+                + _or_grow(have)
             )
     if have.gpus or not wish.num_gpus:
         raise UsageError(

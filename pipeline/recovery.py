@@ -1,7 +1,7 @@
 """What becomes of a run whose graph broke: planned anew with what stands, or given up with the reason.
 
-Ray restarts the actors of a lost node by itself, and replaces an engine that did not boot. This is for what is left over:
-a graph that broke all the same. Only the store says what is done, so that nothing is lost but what was in flight.
+Ray restarts the actors of a lost node by itself, and replaces an engine that did not boot. This is for what is left
+over: a graph that broke all the same. Only the store says what is done, so that nothing is lost but what was in flight.
 """
 
 from __future__ import annotations

@@ -12,10 +12,11 @@ import socket
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pyarrow as pa
 
 from cluster.metrics import Meters
@@ -93,7 +94,7 @@ class Stage:
         timings: dict[str, float] = json.loads(row.get("timings") or "{}")
         row["host"] = self._host
         for name, apply in self._applies:
-            began = time.perf_counter()
+            began, spent = time.perf_counter(), self._cpu_s()
             try:
                 row = apply(row)
             except ItemError as error:
@@ -105,9 +106,20 @@ class Stage:
                 row["failure"] = _failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
                 break
             timings[name] = round(time.perf_counter() - began, 3)
+            timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
             self._meters.observe("longcap_stage_seconds", timings[name], stage=name)
         row["timings"] = json.dumps(timings)
         return row
+
+    def _cpu_s(self) -> float:
+        """CPU seconds of this thread, and of the children of an actor that decodes in one."""
+        spent = time.thread_time()
+        if self._pool == "decode":
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    times = child.cpu_times()
+                    spent += times.user + times.system
+        return spent
 
     def close(self) -> None:
         """Leave no child and no engine behind."""

@@ -60,7 +60,7 @@ def test_operators_follow_one_another_in_one_actor_and_are_closed() -> None:
     assert Double.open_now == ["double", "double"]
     (row,) = through(stage, {"n": 3})
     assert row["n"] == 12 and row["failure"] is None and row["host"]
-    assert set(json.loads(row["timings"])) == {"double"} and "unheard_of" not in row
+    assert set(json.loads(row["timings"])) == {"double", "double:cpu"} and "unheard_of" not in row
     stage.close()
     assert Double.open_now == []
 

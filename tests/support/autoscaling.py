@@ -1,7 +1,7 @@
-"""A Ray head on this machine whose nodes come and go: Ray's own fake node provider under its real autoscaler.
+"""A Ray head on this machine whose nodes come and go: Ray's fake node provider under its real autoscaler.
 
-`ray.cluster_utils.AutoscalingCluster` cannot be used: it stops every Ray on the machine, and wants a file that the wheel
-lacks.
+`ray.cluster_utils.AutoscalingCluster` cannot be used: it stops every Ray on the machine, and wants a file that the
+wheel lacks.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ class Timeline:
         return max((alive[kind] for _, alive in self.seen), default=0)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -78,7 +79,7 @@ def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) ->
     import ray
 
     with tempfile.TemporaryDirectory(prefix="la-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        port = _free_port()
+        port = free_port()
         address = f"{ray.util.get_node_ip_address()}:{port}"
         types = {
             name: {
@@ -92,7 +93,7 @@ def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) ->
         provider = {
             "type": "external",
             "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
-            **{k: True for k in ("use_node_id_as_ip", "disable_node_updaters", "disable_launch_config_check")},
+            **dict.fromkeys(("use_node_id_as_ip", "disable_node_updaters", "disable_launch_config_check"), True),
             "gcs_address": address,
             "launch_multiple": True,
             "head_node_id": _HEAD_ID,
