@@ -114,7 +114,7 @@ def test_an_estimate_meets_reality(ray_session: None, tmp_path: Path, capsys: py
     folder = tmp_path / "in"
     folder.mkdir()
     for k, seconds in enumerate((30, 40, 50, 60, 70, 45)):
-        video.render(folder / f"{k}.mp4", count=seconds * 10, fps=10.0, width=320, height=240)
+        video.render(folder / f"{k}.mp4", count=seconds * 10, fps=10.0)
     config = longcap.load_config(None, ["plan.segment_s=20"])
     inputs = [str(folder)]
     plan, _ = Job(inputs, str(tmp_path / "plan"), config, Selection(), quiet=True).plan()
