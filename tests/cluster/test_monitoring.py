@@ -3,18 +3,32 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from cluster.monitoring import dashboard, queries, rules, write
+from tests.support import command
 
 
 def test_the_files_hold_what_the_functions_make(tmp_path: Path) -> None:
     board, alerts = write(tmp_path / "new")
     assert json.loads(board.read_text()) == dashboard()
     assert yaml.safe_load(alerts.read_text()) == rules()
+
+
+def test_the_command_writes_them(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "monitoring", str(tmp_path / "here")],
+        cwd=command.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert [Path(line).is_file() for line in done.stdout.splitlines()] == [True, True]
 
 
 def test_panels_have_numbers_and_places_of_their_own() -> None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import pipeline as longcap
 from pipeline.meters import queues
 from pipeline.progress import Progress
 from pipeline.stall import held_by
+from tests.support import video
 
 UP: dict[str, Any] = {"decode": (2, []), "caption": (1, []), "narrate": (1, [])}
 WANTED = {"decode": 2, "caption": 1, "narrate": 1}
@@ -78,3 +82,16 @@ def test_a_queue_is_what_one_pool_finished_and_the_next_has_not_begun() -> None:
     assert queues({"decode": 10, "caption": 4}, {"decode": 2, "caption": 1}) == {"caption": 4}
     assert queues({"decode": 4, "caption": 4}, {"decode": 1, "caption": 1}) == {"caption": 0}
     assert queues({"narrate": 4}, {"narrate": 1}) == {}
+
+
+def test_a_run_whose_engine_hangs_says_so(
+    ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    video.render(tmp_path / "in" / "a.mp4", count=100, fps=10.0)
+    hangs = json.dumps([{"kind": "window", "window": 0, "do": "sleep", "sleep_s": 12.0}])
+    engine = f"caption.engine={{kind: 'tests.support.engines:Scripted', script: '{hangs}'}}"
+    config = longcap.load_config(None, ["plan.segment_s=10", "run.stall_s=3", engine])
+    assert longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True).ok
+    said = [line for line in capsys.readouterr().err.splitlines() if "STALLED" in line]
+    assert any("held by caption: caption has 1 rows under way, the oldest (" in line for line in said), said

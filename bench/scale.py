@@ -1,0 +1,169 @@
+"""How a run scales over nodes: a discrete-event model of the graph, with what each stage takes told beforehand.
+
+    plan ─► decoders ─► a bounded buffer ─► engines' slots ─► one gather actor ─► narrators' slots ─► done
+
+Decoders hold a finished segment until the buffer takes it, as back-pressure makes them; gather commits whatever waits, up
+to a commit's rows, one commit at a time; a video is told when its last segment is durable. Virtual time: the same figures
+on every machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_COMMIT_ROWS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Takes:
+    """Seconds that things take, and how many of each a node has.
+
+    Attributes:
+        decode_s: of a segment in a decoder.
+        caption_s: of a segment in a slot of an engine that is full.
+        narrate_s: of a video in a slot of a narrator.
+        commit_s, row_s: of a commit, and for each of its rows.
+        decoders, slots, narrators: of a node.
+    """
+
+    decode_s: float = 8.0
+    caption_s: float = 8.0
+    narrate_s: float = 30.0
+    commit_s: float = 0.5
+    row_s: float = 0.002
+    decoders: int = 15
+    slots: int = 16
+    narrators: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A simulated run: its length, when no decoder had anything left to begin, and how busy gather was."""
+
+    seconds: float
+    drained_s: float
+    gather_busy_s: float
+    rows_a_s: float
+
+
+def simulate(takes: Takes, nodes: int, videos: int, segments: int) -> Ran:
+    """Run `videos` of so many `segments` each on that many nodes."""
+    plan = deque(range(videos * segments))
+    free = {"decode": nodes * takes.decoders, "slot": nodes * takes.slots, "narrate": nodes * takes.narrators}
+    room = 2 * free["slot"]
+    blocked: deque[int] = deque()
+    ready: deque[int] = deque()
+    waiting: deque[int] = deque()
+    whole: deque[int] = deque()
+    left = [segments] * videos
+    events: list[tuple[float, int, str, list[int]]] = []
+    now, count, told, busy, drained, committing = 0.0, 0, 0, 0.0, 0.0, False
+
+    def later(seconds: float, what: str, items: list[int]) -> None:
+        nonlocal count
+        count += 1
+        heapq.heappush(events, (now + seconds, count, what, items))
+
+    while True:
+        while blocked and len(ready) < room:
+            ready.append(blocked.popleft())
+            free["decode"] += 1
+        while plan and free["decode"]:
+            free["decode"] -= 1
+            later(takes.decode_s, "decoded", [plan.popleft()])
+            drained = now
+        while ready and free["slot"]:
+            free["slot"] -= 1
+            later(takes.caption_s, "captioned", [ready.popleft()])
+        if waiting and not committing:
+            rows = [waiting.popleft() for _ in range(min(_COMMIT_ROWS, len(waiting)))]
+            committing = True
+            spent = takes.commit_s + takes.row_s * len(rows)
+            busy += spent
+            later(spent, "durable", rows)
+        while whole and free["narrate"]:
+            free["narrate"] -= 1
+            later(takes.narrate_s, "told", [whole.popleft()])
+        if not events:
+            break
+        now, _, what, items = heapq.heappop(events)
+        if what == "decoded":
+            blocked.extend(items)
+        elif what == "captioned":
+            free["slot"] += 1
+            waiting.extend(items)
+        elif what == "durable":
+            committing = False
+            for segment in items:
+                left[segment // segments] -= 1
+                if not left[segment // segments]:
+                    whole.append(segment // segments)
+        else:
+            free["narrate"] += 1
+            told += 1
+    if told != videos:
+        raise AssertionError(f"{told} of {videos} videos were told")
+    return Ran(seconds=now, drained_s=drained, gather_busy_s=busy, rows_a_s=videos * segments / now)
+
+
+def measure_commit(rows: int = _COMMIT_ROWS, commits: int = 8) -> tuple[float, float]:
+    """Seconds of a commit and of each of its rows, in a store in a folder: commits of one row against full ones."""
+    import tempfile
+
+    from operators.store.commit import CommitSegments
+    from tests.support.rows import captioned
+
+    took: dict[int, float] = {}
+    for size in (1, rows):
+        with tempfile.TemporaryDirectory(prefix="longcap-scale-") as folder:
+            commit = CommitSegments(folder, "bench", "here", partial=False)
+            batches = [[captioned(f"v{n}-{k}") for k in range(size)] for n in range(commits)]
+            commit.commit(batches[0])
+            began = time.perf_counter()
+            for batch in batches[1:]:
+                commit.commit(batch)
+            took[size] = (time.perf_counter() - began) / (commits - 1)
+    each = max(0.0, (took[rows] - took[1]) / (rows - 1))
+    return took[1] - each, each
+
+
+def table(takes: Takes, nodes: Sequence[int], videos: int, segments: int) -> str:
+    """One line for each number of nodes."""
+    lines = ["nodes  hours   efficiency  tail share  gather busy  segments/s"]
+    one = simulate(takes, 1, videos, segments).seconds
+    for count in nodes:
+        ran = simulate(takes, count, videos, segments)
+        lines.append(
+            f"{count:>5}  {ran.seconds / 3600:>6.2f}  {one / count / ran.seconds:>9.1%}  "
+            f"{1 - ran.drained_s / ran.seconds:>9.1%}  {ran.gather_busy_s / ran.seconds:>10.1%}  {ran.rows_a_s:>9.1f}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Efficiency from 1 to 64 nodes, and what would become the limit")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8, 64])
+    parser.add_argument("--videos", type=int, default=2000)
+    parser.add_argument("--segments", type=int, default=30, help="of a video")
+    parser.add_argument("--measure", action="store_true", help="measure commits here in place of the scripted ones")
+    for name, default in vars(Takes()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    given = vars(parser.parse_args())
+    takes = Takes(**{name: given[name] for name in vars(Takes())})
+    if given["measure"]:
+        commit_s, row_s = measure_commit()
+        print(f"measured here: a commit {commit_s * 1000:.0f} ms, and {row_s * 1000:.2f} ms a row")
+        takes = Takes(**{**vars(takes), "commit_s": commit_s, "row_s": row_s})
+    print(table(takes, given["nodes"], given["videos"], given["segments"]))
+    most = _COMMIT_ROWS / (takes.commit_s + takes.row_s * _COMMIT_ROWS)
+    a_node = min(takes.decoders / takes.decode_s, takes.slots / takes.caption_s)
+    print(f"one gather actor commits {most:.0f} segments/s: the limit at {most / a_node:.0f} such nodes")
+
+
+if __name__ == "__main__":
+    main()
