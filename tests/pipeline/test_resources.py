@@ -164,6 +164,17 @@ def test_what_no_node_can_hold_names_the_line_to_change(wish: PoolResources, sai
         plan_pools(Resources(caption=wish), have, 10)
 
 
+def test_a_head_without_cpus_asks_what_it_may_grow_to() -> None:
+    with pytest.raises(UsageError, match=r"of the cluster's 0 only 0 .*, or say in resources\.node_types what it may"):
+        plan_pools(Resources(), cluster(Node(cpus=0)), 10)
+
+
+def test_decoders_go_only_where_their_custom_resource_is() -> None:
+    have = cluster(Node(cpus=16, custom={"disk": 100.0}), Node(cpus=16))
+    pools = plan_pools(Resources(decode=PoolResources(custom={"disk": 1.0})), have, 100)
+    assert pools.decode.actors == 16 and pools.decode.custom == {"disk": 1.0}
+
+
 def test_what_a_growing_cluster_cannot_hold_names_its_own_line() -> None:
     most = grown(cluster(Node(cpus=0)), [(Node(cpus=16), 1)])
     with pytest.raises(UsageError, match=r"lower .*, or raise resources\.node_types"):
