@@ -2,9 +2,9 @@
 
     plan ─► decoders ─► a bounded buffer ─► engines' slots ─► one gather actor ─► narrators' slots ─► done
 
-Decoders hold a finished segment until the buffer takes it, as back-pressure makes them; gather commits whatever waits, up
-to a commit's rows, one commit at a time; a video is told when its last segment is durable. Virtual time: the same figures
-on every machine.
+Decoders hold a finished segment until the buffer takes it, as back-pressure makes them; gather commits whatever waits,
+up to a commit's rows, one commit at a time; a video is told when its last segment is durable. Virtual time: the same
+figures on every machine.
 """
 
 from __future__ import annotations
@@ -53,62 +53,82 @@ class Ran:
 
 def simulate(takes: Takes, nodes: int, videos: int, segments: int) -> Ran:
     """Run `videos` of so many `segments` each on that many nodes."""
-    plan = deque(range(videos * segments))
-    free = {"decode": nodes * takes.decoders, "slot": nodes * takes.slots, "narrate": nodes * takes.narrators}
-    room = 2 * free["slot"]
-    blocked: deque[int] = deque()
-    ready: deque[int] = deque()
-    waiting: deque[int] = deque()
-    whole: deque[int] = deque()
-    left = [segments] * videos
-    events: list[tuple[float, int, str, list[int]]] = []
-    now, count, told, busy, drained, committing = 0.0, 0, 0, 0.0, 0.0, False
+    model = _Model(takes, nodes, videos, segments)
+    model.begin()
+    while model.events:
+        model.end(heapq.heappop(model.events))
+        model.begin()
+    if model.told != videos:
+        raise AssertionError(f"{model.told} of {videos} videos were told")
+    return Ran(
+        seconds=model.now,
+        drained_s=model.drained_s,
+        gather_busy_s=model.gather_busy_s,
+        rows_a_s=videos * segments / model.now,
+    )
 
-    def later(seconds: float, what: str, items: list[int]) -> None:
-        nonlocal count
-        count += 1
-        heapq.heappush(events, (now + seconds, count, what, items))
 
-    while True:
-        while blocked and len(ready) < room:
-            ready.append(blocked.popleft())
-            free["decode"] += 1
-        while plan and free["decode"]:
-            free["decode"] -= 1
-            later(takes.decode_s, "decoded", [plan.popleft()])
-            drained = now
-        while ready and free["slot"]:
-            free["slot"] -= 1
-            later(takes.caption_s, "captioned", [ready.popleft()])
-        if waiting and not committing:
-            rows = [waiting.popleft() for _ in range(min(_COMMIT_ROWS, len(waiting)))]
-            committing = True
-            spent = takes.commit_s + takes.row_s * len(rows)
-            busy += spent
-            later(spent, "durable", rows)
-        while whole and free["narrate"]:
-            free["narrate"] -= 1
-            later(takes.narrate_s, "told", [whole.popleft()])
-        if not events:
-            break
-        now, _, what, items = heapq.heappop(events)
+class _Model:
+    """What is where at a moment: begin what can begin, then let the next thing end."""
+
+    def __init__(self, takes: Takes, nodes: int, videos: int, segments: int) -> None:
+        self.takes, self.segments = takes, segments
+        self.plan = deque(range(videos * segments))
+        self.free_decoders = nodes * takes.decoders
+        self.free_slots = nodes * takes.slots
+        self.free_narrators = nodes * takes.narrators
+        self.room = 2 * self.free_slots
+        self.blocked: deque[int] = deque()
+        self.ready: deque[int] = deque()
+        self.waiting: deque[int] = deque()
+        self.whole: deque[int] = deque()
+        self.left = [segments] * videos
+        self.committing = False
+        self.events: list[tuple[float, int, str, list[int]]] = []
+        self.now = self.drained_s = self.gather_busy_s = 0.0
+        self.count = self.told = 0
+
+    def begin(self) -> None:
+        while self.blocked and len(self.ready) < self.room:
+            self.ready.append(self.blocked.popleft())
+            self.free_decoders += 1
+        while self.plan and self.free_decoders:
+            self.free_decoders -= 1
+            self.drained_s = self.now
+            self._later(self.takes.decode_s, "decoded", [self.plan.popleft()])
+        while self.ready and self.free_slots:
+            self.free_slots -= 1
+            self._later(self.takes.caption_s, "captioned", [self.ready.popleft()])
+        if self.waiting and not self.committing:
+            rows = [self.waiting.popleft() for _ in range(min(_COMMIT_ROWS, len(self.waiting)))]
+            self.committing = True
+            spent = self.takes.commit_s + self.takes.row_s * len(rows)
+            self.gather_busy_s += spent
+            self._later(spent, "durable", rows)
+        while self.whole and self.free_narrators:
+            self.free_narrators -= 1
+            self._later(self.takes.narrate_s, "told", [self.whole.popleft()])
+
+    def end(self, event: tuple[float, int, str, list[int]]) -> None:
+        self.now, _, what, items = event
         if what == "decoded":
-            blocked.extend(items)
+            self.blocked.extend(items)
         elif what == "captioned":
-            free["slot"] += 1
-            waiting.extend(items)
+            self.free_slots += 1
+            self.waiting.extend(items)
         elif what == "durable":
-            committing = False
-            for segment in items:
-                left[segment // segments] -= 1
-                if not left[segment // segments]:
-                    whole.append(segment // segments)
+            self.committing = False
+            for video in (segment // self.segments for segment in items):
+                self.left[video] -= 1
+                if not self.left[video]:
+                    self.whole.append(video)
         else:
-            free["narrate"] += 1
-            told += 1
-    if told != videos:
-        raise AssertionError(f"{told} of {videos} videos were told")
-    return Ran(seconds=now, drained_s=drained, gather_busy_s=busy, rows_a_s=videos * segments / now)
+            self.free_narrators += 1
+            self.told += 1
+
+    def _later(self, seconds: float, what: str, items: list[int]) -> None:
+        self.count += 1
+        heapq.heappush(self.events, (self.now + seconds, self.count, what, items))
 
 
 def measure_commit(rows: int = _COMMIT_ROWS, commits: int = 8) -> tuple[float, float]:
