@@ -317,7 +317,7 @@ def probe(video: str, **options: Any) -> int:
         help="Minutes of video that are captioned to measure by; one video at least.",
     ),
     click.option("--rates", metavar="FILE", help="Measure nothing: take these, such as an earlier estimate's --json."),
-    click.option("--prices", metavar="FILE", help="A table of your prices.  [default: configs/prices.yaml]"),
+    click.option("--prices", metavar="FILE", help="A table of your prices.  [default: pipeline/prices.yaml]"),
     click.option(
         "--cpus", metavar="N", type=click.FloatRange(min=1), help="CPUs of a node.  [default: this machine's]"
     ),

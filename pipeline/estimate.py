@@ -29,6 +29,7 @@ from pipeline.pools import rows_at_once
 from pipeline.selection import Selection
 
 _FILES_A_RUN = 40  # of logs, reports and the tables' own
+SHIPPED_PRICES = Path(__file__).with_name("prices.yaml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class Rates:
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """US dollars; see configs/prices.yaml."""
+    """US dollars; see prices.yaml beside this file."""
 
     cpu_hour: float
     gpu_hour: float
@@ -234,7 +235,7 @@ def load_rates(path: Path) -> Rates:
 
 
 def load_prices(path: Path) -> Prices:
-    """Prices from a file like configs/prices.yaml."""
+    """Prices from a file like `SHIPPED_PRICES`."""
     return Prices(**_checked(path, _mapping(path), Prices))
 
 
@@ -323,7 +324,7 @@ def estimate_command(
     import click
     import psutil
 
-    table = load_prices(Path(prices) if prices else Path(str(_shipped_prices())))
+    table = load_prices(Path(prices) if prices else SHIPPED_PRICES)
     given = load_rates(Path(rates)) if rates else None
     with tempfile.TemporaryDirectory(prefix="longcap-estimate-") as folder:
         plan, _ = Job(inputs, folder, config, Selection(), quiet=True).plan(address)
@@ -332,9 +333,3 @@ def estimate_command(
     made = estimate(config, plan, made_from, table, cpus=each, gpus=gpus, nodes=nodes)
     click.echo(as_json(made) if as_json_ else as_text(made, each, gpus))
     return 0
-
-
-def _shipped_prices() -> Path:
-    import configs
-
-    return Path(configs.__file__).parent / "prices.yaml"

@@ -14,7 +14,17 @@ import pipeline as longcap
 from pipeline.cli import main
 from pipeline.config import Config
 from pipeline.errors import UsageError
-from pipeline.estimate import Prices, Rates, _drawn, estimate, load_prices, load_rates, measure, rates_of
+from pipeline.estimate import (
+    SHIPPED_PRICES,
+    Prices,
+    Rates,
+    _drawn,
+    estimate,
+    load_prices,
+    load_rates,
+    measure,
+    rates_of,
+)
 from pipeline.job import Job
 from pipeline.selection import Selection
 from tests.support import video
@@ -104,9 +114,7 @@ def test_a_bad_file_of_rates_is_told_in_one_line(tmp_path: Path, text: str, said
 
 
 def test_the_shipped_prices_load() -> None:
-    import configs
-
-    assert load_prices(Path(configs.__file__).parent / "prices.yaml").gpu_hour > 0
+    assert load_prices(SHIPPED_PRICES).gpu_hour > 0
 
 
 def test_an_estimate_meets_reality(ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
