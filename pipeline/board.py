@@ -116,6 +116,8 @@ class Desk:
             self._asked = now
             try:
                 self._answer = bool(ray.get(self._board.stopped.remote(self._report()), timeout=_ANSWER_S))
+            except ray.exceptions.GetTimeoutError:
+                pass  # a machine with too much to do is no reason to stop: asked again with the next row
             except ray.exceptions.RayError:  # the driver is gone or going: nobody waits for this row
                 self._answer = True
         return self._answer

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,23 @@ def test_an_actor_whose_board_is_gone_begins_nothing_new(ray_session: None) -> N
     desk = Desk(board, "decode", "here")
     ray.kill(board)
     wait_until(desk.stopped, "the stop", 20)
+
+
+def test_a_board_that_is_slow_to_answer_stops_nobody(ray_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    class Slow(Board):
+        def stopped(self, report: dict[str, Any] | None = None) -> bool:
+            time.sleep(2)
+            return super().stopped(report)
+
+    monkeypatch.setattr("pipeline.board._ANSWER_S", 0.3)
+    board = ray.remote(num_cpus=0)(Slow).remote()
+    desk = Desk(board, "decode", "here")
+    began = time.monotonic()
+    assert not desk.stopped()
+    assert time.monotonic() - began < 2
+    ray.kill(board)
 
 
 def test_without_a_board_nothing_stops() -> None:
