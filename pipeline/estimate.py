@@ -290,10 +290,10 @@ def as_text(made: Estimate, cpus: float, gpus: float) -> str:
     lines = [
         f"{made.videos} videos, {made.video_hours:.2f} hours, {made.segments} segments; captions: "
         f"{made.frame_captions} of frames, {made.window_captions} of windows, {made.long_captions} long",
-        f"CPU hours   {made.cpu_hours:.2f} ("
-        + ", ".join(f"{pool} {hours:.2f}" for pool, hours in made.cpu_hours_by_pool.items())
+        f"CPU hours   {_hours(made.cpu_hours)} ("
+        + ", ".join(f"{pool} {_hours(hours)}" for pool, hours in made.cpu_hours_by_pool.items())
         + ")",
-        f"GPU hours   {made.gpu_hours:.2f}"
+        f"GPU hours   {_hours(made.gpu_hours)}"
         + (f"; {made.decode_cpus_a_gpu:g} decode CPUs feed one GPU" if made.decode_cpus_a_gpu is not None else ""),
         f"tokens      {made.prompt_tokens} read, {made.output_tokens} written",
         f"output      about {made.output_objects} objects, {made.output_bytes / 2**20:.1f} MiB",
@@ -302,9 +302,13 @@ def as_text(made: Estimate, cpus: float, gpus: float) -> str:
     for wall in made.walls:
         with_gpus = f" and {gpus:g} GPUs" if gpus else ""
         lines.append(
-            f"{wall.nodes:>4} nodes of {cpus:g} CPUs{with_gpus}: {wall.hours:.2f} hours, held by {wall.bottleneck}"
+            f"{wall.nodes:>4} nodes of {cpus:g} CPUs{with_gpus}: {_hours(wall.hours)} hours, held by {wall.bottleneck}"
         )
     return "\n".join([*lines, *(f"note: {note}" for note in made.notes)])
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.2f}" if hours >= 0.1 or not hours else f"{hours:.4f}"
 
 
 def estimate_command(
