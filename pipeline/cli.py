@@ -334,7 +334,7 @@ def estimate(inputs: tuple[str, ...], **options: Any) -> int:
     A small part of INPUT is captioned with this config, into a folder that is thrown away.
     """
     from pipeline.config_file import load_config
-    from pipeline.estimate import estimate_command
+    from pipeline.estimate_command import estimate_command
 
     return int(
         estimate_command(

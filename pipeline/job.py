@@ -18,9 +18,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cluster import demand
 from cluster.connect import connected
-from cluster.machines import Machines, Node, grown, lost, machines
+from cluster.machines import lost
 from operators import rows
 from operators.base import ItemError, Row
 from operators.keys import source_key
@@ -40,12 +39,12 @@ from pipeline.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.lease import Lease
 from pipeline.meters import RunMeters
 from pipeline.planning import Plan, make_plan
-from pipeline.pools import Pools, plan_pools, rows_at_once, wishes
+from pipeline.pools import plan_pools, rows_at_once, wishes
 from pipeline.progress import Progress
 from pipeline.recovery import Recovery
 from pipeline.remaining import Remaining
 from pipeline.report import Report, make_report
-from pipeline.resources import Asked, table
+from pipeline.resources import Asked, bring_cpus, cluster_of, table
 from pipeline.schedule import Schedule, choose
 from pipeline.selection import Selection
 from pipeline.shards import AggregatorSpec
@@ -182,23 +181,11 @@ class Job:
             stack.callback(self._drop_board)
             yield
 
-    def _machines(self) -> tuple[Machines, Machines]:
-        """What the cluster has, and what it may become."""
-        have = machines()
-        types = [
-            (
-                Node(cpus=t.num_cpus, gpus=t.num_gpus, memory_bytes=t.memory_bytes, custom=t.custom),
-                t.max,
-            )
-            for t in self.config.resources.node_types
-        ]
-        return have, grown(have, types)
-
     def _graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
         """A builder of graphs for so many rows, that use these pools."""
         import ray
 
-        have, most = self._machines()
+        have, most = cluster_of(self.config)
         wanted = self._recovery.limited(wishes(self.config, most, caption=caption, narrate=narrate))
         pools = plan_pools(wanted, most, tasks, rows_at_once(self.config))
         used = [name for name, is_used in (("decode", tasks), ("caption", caption), ("narrate", narrate)) if is_used]
@@ -209,7 +196,10 @@ class Job:
         holding = Holding(self._board, pools, used)
         self.progress.holding = holding
         self._meters.watch(holding, self.progress)
-        self._bring_cpus(have, most, pools)
+        if most.grows:
+            bring_cpus(
+                have, pools.decode, self.config.run.stall_s, self.progress.say, lambda: self._interrupt.requested
+            )
         return Graph(
             config=self.config,
             pools=pools,
@@ -223,19 +213,6 @@ class Job:
             claim=self.claim,
             share=self.selection.share_name if self.claim else f"plan {self.run_id}",
         )
-
-    def _bring_cpus(self, have: Machines, most: Machines, pools: Pools) -> None:
-        """Where no node has a CPU yet, have one started before the graph is: engines asked for at the same time would
-        stand, and cost, until there is something for them."""
-        each = pools.decode.num_cpus
-        if not most.grows or any(node.cpus >= each for node in have.each):
-            return
-        self.progress.say(f"waiting for a node with {each:g} CPUs to be started")
-        if not demand.brought({"CPU": each}, self.config.run.stall_s, lambda: self._interrupt.requested):
-            raise RunFailed(
-                f"in {self.config.run.stall_s:g} s the autoscaler brought no node with {each:g} CPUs: look at "
-                "`ray status`; the same command tries again"
-            )
 
     def _say_once(self, text: str) -> None:
         if text != self._said:
@@ -347,7 +324,7 @@ class Job:
     def _schedule(self) -> Schedule:
         """Streaming or phased; said once, with the reason."""
         if self._chosen is None:
-            self._chosen = choose(self.config, self._machines()[1])
+            self._chosen = choose(self.config, cluster_of(self.config)[1])
             if self.config.run.schedule == "auto":
                 self.progress.say(f"schedule: {self._chosen.kind}, because {self._chosen.why}")
         return self._chosen

@@ -1,12 +1,45 @@
-"""The table before a run: what its pools ask for, what the cluster has, what it may grow to."""
+"""What a run's cluster is and may become, and the table before a graph: what its pools ask for beside that."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cluster.machines import Machines
+from cluster import demand
+from cluster.machines import Machines, Node, grown, machines
+from pipeline.config import Config
+from pipeline.errors import RunFailed
 from pipeline.pools import Pool, Pools
+
+
+def cluster_of(config: Config) -> tuple[Machines, Machines]:
+    """What the connected cluster has, and what it may become."""
+    have = machines()
+    types = [
+        (Node(cpus=t.num_cpus, gpus=t.num_gpus, memory_bytes=t.memory_bytes, custom=t.custom), t.max)
+        for t in config.resources.node_types
+    ]
+    return have, grown(have, types)
+
+
+def bring_cpus(
+    have: Machines, decode: Pool, timeout_s: float, say: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
+    """Where no node holds a decoder yet, have one started before the graph is: engines that were asked for at the same
+    time would stand, and cost, until there is something for them.
+
+    Raises:
+        RunFailed: it did not come.
+    """
+    each = decode.num_cpus
+    if any(node.cpus >= each for node in have.each):
+        return
+    say(f"waiting for a node with {each:g} CPUs to be started")
+    if not demand.brought({"CPU": each, **decode.custom}, timeout_s, stopped) and not stopped():
+        raise RunFailed(
+            f"in {timeout_s:g} s the autoscaler brought no node with {each:g} CPUs: look at `ray status`; the same "
+            "command tries again"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
