@@ -303,6 +303,69 @@ def probe(video: str, **options: Any) -> int:
     return int(probe_command(video=video, **options))
 
 
+@cli.command()
+@_inputs
+@_options(
+    _config,
+    _set,
+    click.option(
+        "--sample-minutes",
+        metavar="M",
+        type=click.FloatRange(min=0, min_open=True),
+        default=5.0,
+        show_default=True,
+        help="Minutes of video that are captioned to measure by; one video at least.",
+    ),
+    click.option("--rates", metavar="FILE", help="Measure nothing: take these, such as an earlier estimate's --json."),
+    click.option("--prices", metavar="FILE", help="A table of your prices.  [default: pipeline/prices.yaml]"),
+    click.option(
+        "--cpus", metavar="N", type=click.FloatRange(min=1), help="CPUs of a node.  [default: this machine's]"
+    ),
+    click.option("--gpus", metavar="N", type=click.FloatRange(min=0), default=0.0, help="GPUs of a node."),
+    click.option("--nodes", metavar="N", type=click.IntRange(min=1), multiple=True, help="How long N nodes take."),
+    click.option(
+        "--address", metavar="ADDR", help="The Ray cluster to measure on.  [default: one that is started here]"
+    ),
+    _json,
+)
+def estimate(inputs: tuple[str, ...], **options: Any) -> int:
+    """Say what a run over INPUT would take: CPU and GPU hours, tokens, output, hours for N nodes, price.
+
+    A small part of INPUT is captioned with this config, into a folder that is thrown away.
+    """
+    from pipeline.config_file import load_config
+    from pipeline.estimate_command import estimate_command
+
+    return int(
+        estimate_command(
+            inputs=list(inputs),
+            config=load_config(options["config"], options["overrides"]),
+            minutes=options["sample_minutes"],
+            rates=options["rates"],
+            prices=options["prices"],
+            cpus=options["cpus"],
+            gpus=options["gpus"],
+            nodes=options["nodes"] or (1, 4, 16),
+            as_json_=options["as_json"],
+            address=options["address"],
+        )
+    )
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+@_options()
+def monitoring(folder: str) -> int:
+    """Write a Grafana dashboard and Prometheus rules for Longcap's metrics into DIR."""
+    from pathlib import Path
+
+    from cluster.monitoring import write
+
+    for path in write(Path(folder)):
+        click.echo(str(path))
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors go to stderr, one line each."""
     state: dict[str, bool] = {}

@@ -98,6 +98,13 @@ class RunOptions:
         Field(ge=0, description="time in s that a finished row waits for others to share its commit, at most; 0: none"),
     ] = 30.0
     log_every_s: Annotated[float, Field(gt=0, description="time between progress lines in s")] = 30.0
+    stall_s: Annotated[
+        float,
+        Field(gt=0, description="time in s without anything becoming durable after which it is said who holds the run"),
+    ] = 600.0
+    boot_tries: Annotated[
+        int, Field(ge=1, description="boots of an engine that may fail, an actor, before its pool is planned anew")
+    ] = 3
     drain_s: Annotated[
         float,
         Field(ge=0, description="time in s that work under way gets to finish after an interrupt; spot notice is 30 s"),
@@ -115,8 +122,29 @@ class PoolResources:
         Field(ge=0, description="GPUs an actor; null: what its engine's model needs, where the cluster has GPUs"),
     ] = None
     memory_bytes: Annotated[
-        int | None, Field(ge=2**20, description="memory that Ray sets aside for an actor; null: none is set aside")
+        int | None,
+        Field(ge=2**20, description="memory that Ray sets aside for an actor; null: 512 MiB for a decoder, else none"),
     ] = None
+    custom: Annotated[
+        dict[str, float], Field(description="other Ray resources an actor takes, by name, such as {spot: 0.01}")
+    ] = field(default_factory=dict)
+    min_actors: Annotated[
+        int | None,
+        Field(ge=1, description="actors below which the pool does not shrink while rows are queued; null: all"),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeType:
+    """A kind of node that the cluster's autoscaler may start."""
+
+    max: Annotated[int, Field(ge=1, description="nodes of this kind there may be at most")]
+    num_cpus: Annotated[float, Field(ge=0, description="CPUs of a node, as Ray counts them")]
+    num_gpus: Annotated[float, Field(ge=0, description="GPUs of a node")] = 0.0
+    memory_bytes: Annotated[int, Field(ge=0, description="memory that Ray may set aside on a node; 0: not known")] = 0
+    custom: Annotated[dict[str, float], Field(description="other Ray resources of a node, by name")] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +164,13 @@ class Resources:
         int | None,
         Field(ge=80 * 2**20, description="object store of a Ray that is started here; null: Ray decides"),
     ] = None
+    node_types: Annotated[
+        tuple[NodeType, ...],
+        Field(
+            description="what an autoscaling cluster may start, which Ray tells nobody, each {max: 8, num_cpus: 16, "
+            "num_gpus: 1}; []: the nodes that are there are all there will be"
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,6 +147,8 @@ def _bounded(hint: Any, limits: list[str]) -> str:
         words = f"a list{bounds}, each {_bounded(args[0], []) if args else 'anything'}"
     elif hint is EngineSpec:
         words = "an engine: its kind, or a mapping with its kind"
+    elif is_dataclass(hint):
+        words = "a mapping with " + ", ".join(f.name for f in fields(hint))
     else:
         words = f"{_WORDS.get(hint, 'a mapping')}{bounds}".replace(" ,", ",")
     return words

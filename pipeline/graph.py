@@ -12,7 +12,7 @@ Each graph ends in receipts that the driver counts.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, cast
@@ -37,6 +37,7 @@ from pipeline.stage import CommitStage, Stage, StageSpec
 
 _BLOCK_BYTES = rows.MAX_ROW_BYTES  # what a decoder hands on at a time; Ray's default of 128 MiB holds ten segments
 _STORE_SHARE = 0.5  # of the object store that the graph may fill before its sources are held back
+_CUT_CPUS = 0.05  # of a task that cuts the plan into blocks
 _COMMIT_THREADS = 64  # blocks that may wait for one commit together
 _COMMIT_ROWS = 256  # that are enough for one: some 15 MB of captions
 
@@ -46,14 +47,25 @@ PROBED = pa.schema([*rows.VIDEO, *(rows.COLUMNS[name] for name in ("key", "attem
 
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """Builds the graphs of one run."""
+    """Builds the graphs of one run.
+
+    Attributes:
+        board: handle of the run's `Board`.
+        object_store_bytes: of the cluster as it is.
+        grows: it may become larger.
+        engine_boots: boots of engines that may fail one after the other, of all actors of a pool together.
+        avoid: pool -> ids of nodes on which its engines do not come up.
+    """
 
     config: Config
     pools: Pools
     store: str
     run_id: str
-    stop: Any
+    board: Any
     object_store_bytes: int
+    grows: bool
+    engine_boots: int
+    avoid: Mapping[str, Sequence[str]]
     claim: Claim | None
     share: str
 
@@ -90,7 +102,7 @@ class Graph:
         gather = self._gather(expected)
         # a chain stands still until its segment is durable: nothing is gained by waiting for company
         at_once = replace(gather, grouping=replace(gather.grouping, flush_s=0.0))
-        spec = StageSpec(operators=(), output=RECEIPT, stop=self.stop, environment=environment())
+        spec = StageSpec(operators=(), output=RECEIPT, board=self.board, environment=environment())
         decode, caption = stages(spec, operators)
         return videos.map_batches(
             ChainStage,
@@ -101,8 +113,7 @@ class Graph:
             batch_format="pyarrow",
             compute=_actors(pool, threads),
             num_cpus=pool.num_cpus + decoding.num_cpus * min(1.0, decoding.actors / pool.actors),
-            num_gpus=pool.num_gpus or None,
-            memory=pool.memory_bytes,
+            **self._place("caption", pool),
         )
 
     def _gather(self, expected: Sequence[int]) -> AggregatorSpec:
@@ -131,17 +142,28 @@ class Graph:
         context.target_max_block_size = block_bytes
         context.enable_progress_bars = False
         context.execution_options.preserve_order = False
-        context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
-            object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
-        )
+        if not self.grows:  # else Ray counts what there is at each moment: its own limit is a half, too
+            context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
+                object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
+            )
+        if self.pools.gpus:
+            # Ray Data spreads actors over all nodes; Ray's own way leaves those with GPUs to what needs a GPU while
+            # others have room, so that they can go when their work is done
+            context.scheduling_strategy = "DEFAULT"
+        context.max_consecutive_actor_init_deaths = self.engine_boots  # an engine that does not boot is no lost run
+        if self.grows:
+            context.execution_no_progress_timeout_s = -1  # nodes may be hours in coming; `run.stall_s` says so
         # one table is one block, and one block is one actor's work
-        return data.repartition(target_num_rows_per_block=rows_per_block)
+        cut = data.repartition(target_num_rows_per_block=rows_per_block)
+        # its tasks take a whole CPU by default, which a node full of decoders has not, and there is no option for it
+        cast(Any, cut)._logical_plan.dag.ray_remote_args["num_cpus"] = _CUT_CPUS
+        return cut
 
     def _stage(
         self, data: Dataset, operators: Sequence[Operator], output: pa.Schema, pool: Pool, only: str | None = None
     ) -> Dataset:
         spec = StageSpec(
-            operators=tuple(operators), output=output, only=only, stop=self.stop, environment=environment()
+            operators=tuple(operators), output=output, only=only, board=self.board, environment=environment()
         )
         threads = max((getattr(op, "concurrency", 1) for op in operators), default=1)
         return data.map_batches(
@@ -151,9 +173,17 @@ class Graph:
             batch_format="pyarrow",
             compute=_actors(pool, threads),
             num_cpus=pool.num_cpus,
-            num_gpus=pool.num_gpus or None,
-            memory=pool.memory_bytes,
+            **self._place(operators[-1].pool, pool),
         )
+
+    def _place(self, name: str, pool: Pool) -> dict[str, Any]:
+        """Ray's options that say where a pool's actors may be."""
+        options: dict[str, Any] = {"num_gpus": pool.num_gpus or None, "memory": pool.memory_bytes}
+        if pool.custom:
+            options["resources"] = dict(pool.custom)
+        if self.avoid.get(name):
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(self.avoid[name])})"}
+        return options
 
     def _aggregator(
         self, committer: type, writer: str, expected: tuple[int, ...] | None = None, **arguments: Any
@@ -176,7 +206,7 @@ class Graph:
     def _commit(self, data: Dataset, spec: AggregatorSpec) -> Dataset:
         return data.map_batches(
             CommitStage,
-            fn_constructor_args=(spec, RECEIPT),
+            fn_constructor_args=(spec, RECEIPT, self.board),
             batch_size=None,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(
@@ -191,8 +221,11 @@ class Graph:
 
 def _actors(pool: Pool, threads: int) -> ActorPoolStrategy:
     return ActorPoolStrategy(
-        size=pool.actors,
-        # twice the calls that run at once, or the pool idles between two blocks
+        min_size=pool.floor,
+        max_size=pool.actors,
+        initial_size=pool.actors,
+        # twice the calls that run at once: less, and the pool idles between two blocks and never counts as busy enough
+        # to grow
         max_tasks_in_flight_per_actor=2 * threads,
         max_concurrent_calls_per_actor=threads,
         enable_true_multi_threading=threads > 1,

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cluster.connect import connected
-from cluster.machines import machines
+from cluster.machines import lost
 from operators import rows
 from operators.base import ItemError, Row
 from operators.keys import source_key
@@ -28,6 +28,7 @@ from operators.store.patience import one_line
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
 from pipeline import finish
+from pipeline.board import Board
 from pipeline.chain import chain_table
 from pipeline.config import Config, check_engines
 from pipeline.config_file import checked, dump_config
@@ -36,17 +37,20 @@ from pipeline.files import normalise
 from pipeline.graph import PROBED, Graph, receipts
 from pipeline.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.lease import Lease
+from pipeline.meters import RunMeters
 from pipeline.planning import Plan, make_plan
-from pipeline.pools import plan_pools, wishes
+from pipeline.pools import plan_pools, rows_at_once, wishes
 from pipeline.progress import Progress
+from pipeline.recovery import Recovery
 from pipeline.remaining import Remaining
 from pipeline.report import Report, make_report
+from pipeline.resources import Asked, bring_cpus, cluster_of, table
 from pipeline.schedule import Schedule, choose
 from pipeline.selection import Selection
 from pipeline.shards import AggregatorSpec
 from pipeline.sources import Listing, list_sources
 from pipeline.stage import CommitStage, Stage, StageSpec, to_table
-from pipeline.stop import Stop
+from pipeline.stall import Holding
 from pipeline.videos import Videos
 
 _FRESH = object()  # in place of a failure: the video has to be probed
@@ -77,9 +81,12 @@ class Job:
         self.store = Store(normalise(out))
         self.claim: Claim | None = None
         self.run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
-        self.progress = Progress(every_s=config.run.log_every_s, quiet=quiet)
-        self._stop: Any = None
+        self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
+        self._board: Any = None
         self._chosen: Schedule | None = None
+        self._said = ""
+        self._meters = RunMeters()
+        self._recovery = Recovery()
         self.gpu_s_held = 0.0
         self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s)
 
@@ -171,34 +178,57 @@ class Job:
                 )
             except ConnectionError as error:
                 raise RunFailed(str(error)) from error
-            stack.callback(self._drop_stop)
+            stack.callback(self._drop_board)
             yield
 
     def _graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
         """A builder of graphs for so many rows, that use these pools."""
         import ray
 
-        have = machines()
-        if self._stop is None:
-            self._stop = ray.remote(num_cpus=0)(Stop).remote()
+        have, most = cluster_of(self.config)
+        wanted = self._recovery.limited(wishes(self.config, most, caption=caption, narrate=narrate))
+        pools = plan_pools(wanted, most, tasks, rows_at_once(self.config))
+        used = [name for name, is_used in (("decode", tasks), ("caption", caption), ("narrate", narrate)) if is_used]
+        self._say_once(table(Asked(pools=pools, used=used), have, most))
+        if self._board is None:
+            self._board = ray.remote(num_cpus=0)(Board).remote()
+        self._board.clear.remote()
+        holding = Holding(self._board, pools, used)
+        self.progress.holding = holding
+        self._meters.watch(holding, self.progress)
+        if most.grows:
+            bring_cpus(
+                have, pools.decode, self.config.run.stall_s, self.progress.say, lambda: self._interrupt.requested
+            )
         return Graph(
             config=self.config,
-            pools=plan_pools(wishes(self.config, have, caption=caption, narrate=narrate), have, tasks),
+            pools=pools,
             store=self.store.uri,
             run_id=self.run_id,
-            stop=self._stop,
+            board=self._board,
             object_store_bytes=have.object_store_bytes,
+            grows=most.grows,
+            engine_boots=self.config.run.boot_tries * max(pools.caption.actors, pools.narrate.actors) - 1,
+            avoid=self._recovery.avoid,
             claim=self.claim,
             share=self.selection.share_name if self.claim else f"plan {self.run_id}",
         )
 
-    def _drop_stop(self) -> None:
-        """End the flag's actor: a notebook's Ray lives on, and finished graphs keep handles to it."""
+    def _say_once(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            for line in text.splitlines():
+                self.progress.say(line)
+
+    def _drop_board(self) -> None:
+        """End the board's actor: a notebook's Ray lives on, and finished graphs keep handles to it."""
         import ray
 
-        if self._stop is not None:
-            ray.kill(self._stop)
-            self._stop = None
+        self._meters.close()
+        self.progress.holding = None
+        if self._board is not None:
+            ray.kill(self._board)
+            self._board = None
 
     def _plan(self, connect: Callable[[], None]) -> Plan:
         failed = self.store.failed()
@@ -275,9 +305,17 @@ class Job:
                 hints = _hints(left.whole[:_PASS])
                 builder = self._graph(hints.num_rows, caption=False)
                 graph = builder.narrate(hints)
-            began = time.monotonic()
+            began, gone = time.monotonic(), lost()
             try:
                 self._drain(graph)
+            except RunFailed as failed:
+                left = plan.remaining(self.store)
+                why = self._recovery.after(self._board, builder.pools, lost() - gone, progress=left != before)
+                if why is None or self._interrupt.requested:
+                    raise
+                self.progress.say(f"{why}; planning anew what is left ({failed})")
+                before = None
+                continue
             finally:
                 self.gpu_s_held += builder.pools.gpus * (time.monotonic() - began)
             left = plan.remaining(self.store)
@@ -286,7 +324,7 @@ class Job:
     def _schedule(self) -> Schedule:
         """Streaming or phased; said once, with the reason."""
         if self._chosen is None:
-            self._chosen = choose(self.config, machines())
+            self._chosen = choose(self.config, cluster_of(self.config)[1])
             if self.config.run.schedule == "auto":
                 self.progress.say(f"schedule: {self._chosen.kind}, because {self._chosen.why}")
         return self._chosen
@@ -298,6 +336,7 @@ class Job:
             for receipt in receipts(graph):
                 if count:
                     self.progress.add(receipt)
+                    self._meters.add(receipt)
         except (ray.exceptions.RayError, RuntimeError) as error:
             if isinstance(error, Interrupted):
                 raise
@@ -320,8 +359,8 @@ class Job:
             f"{name}: finishing what is under way (at most {self.config.run.drain_s:g} s; again to stop at once). "
             "The same command goes on from here."
         )
-        if self._stop is not None:
-            self._stop.stop.remote()
+        if self._board is not None:
+            self._board.stop.remote()
 
 
 def _hints(whole: Videos) -> pa.Table:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -84,11 +85,18 @@ class Progress:
 
     Args:
         every_s: seconds between two lines in a log.
-        quiet: shows nothing.
+        stall_s: seconds without a receipt after which it is said, and said again, who holds the run.
+        quiet: shows nothing but a stall.
+
+    Attributes:
+        holding: gives the stage that holds the run and what is known about it; None: nobody knows.
     """
 
-    def __init__(self, *, every_s: float, quiet: bool = False) -> None:
+    def __init__(self, *, every_s: float, stall_s: float = float("inf"), quiet: bool = False) -> None:
         self.counts = Counts()
+        self.holding: Callable[[], tuple[str, str]] | None = None
+        self._stall_s = stall_s
+        self._came = self._warned = time.monotonic()
         self._every_s = every_s
         self._display: _Display | None = None
         if not quiet:
@@ -102,13 +110,32 @@ class Progress:
 
     def start(self) -> None:
         """Begin to count time, and to show a line at every pace, also while nothing comes: a stall must be seen."""
-        self.counts.began = time.monotonic()
-        if self._display is not None and not self._clock.is_alive():
+        self.counts.began = self._came = self._warned = time.monotonic()
+        if not self._clock.is_alive():
             self._clock.start()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last receipt, or since the start."""
+        return time.monotonic() - self._came
 
     def _run(self) -> None:
         while not self._closed.wait(min(1.0, self._every_s)):
             self.tick()
+            self._look_for_a_stall()
+
+    def _look_for_a_stall(self) -> None:
+        """Say who holds the run once nothing has come for `stall_s`, and again after each further `stall_s`."""
+        now = time.monotonic()
+        if self.holding is None or now - max(self._came, self._warned) < self._stall_s:
+            return
+        self._warned = now
+        stage, why = self.holding()
+        text = f"STALLED for {clock(now - self._came)}, held by {stage}: {why}"
+        if self._display is None:
+            _Log().show(text, last=True)
+        else:
+            self.say(text)
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -118,6 +145,7 @@ class Progress:
 
     def add(self, receipt: Row) -> None:
         """Count a receipt."""
+        self._came = time.monotonic()
         self.counts.add(receipt)
 
     def tick(self) -> None:
@@ -131,7 +159,7 @@ class Progress:
     def close(self) -> None:
         """Show the counts a last time."""
         self._closed.set()
-        if self._display is not None and self._clock.is_alive():
+        if self._display is not None and self._clock.ident is not None:
             self.say(self.counts.line())
 
 

@@ -12,18 +12,21 @@ import socket
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
 import pyarrow as pa
 
+from cluster.metrics import Meters
 from operators.base import ItemError, Operator, Row
 from operators.rows import MAX_ROW_BYTES
 from operators.storage import adopt
 from operators.store.commit import STOPPED
+from pipeline.board import Desk
+from pipeline.busy import Busy
 from pipeline.shards import AggregatorSpec, aggregator
-from pipeline.stop import StopFlag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +37,14 @@ class StageSpec:
         operators: applied in this order to each row.
         output: schema of the rows that leave; columns that it does not name are dropped.
         only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
-        stop: handle of the run's `Stop` actor, or None.
+        board: handle of the run's `Board` actor, or None.
         environment: variables that storage clients look at, as the driver has them; None: those that are there.
     """
 
     operators: tuple[Operator, ...]
     output: pa.Schema
     only: str | None = None
-    stop: Any = None
+    board: Any = None
     environment: Mapping[str, str] | None = None
 
 
@@ -52,25 +55,46 @@ class Stage:
         if spec.environment is not None:
             adopt(spec.environment)
         self._spec = spec
-        self._stack = ExitStack()
-        self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
-        self._stopped = StopFlag(spec.stop)
         self._host = socket.gethostname()
+        self._pool = spec.operators[-1].pool if spec.operators else "none"
+        self._desk = Desk(spec.board, self._pool, self._host)
+        self._meters = Meters()
+        self._busy = Busy()
+        self._stack = ExitStack()
+        try:
+            self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
+        except Exception as error:
+            self._desk.booted(" ".join(f"{type(error).__name__}: {error}".split())[:400])
+            raise
+        self._desk.booted()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        return to_table([self.map(row) for row in batch.to_pylist()], self._spec.output)
+        table = to_table([self.map(row) for row in batch.to_pylist()], self._spec.output)
+        self._meters.count("longcap_bytes_total", table.nbytes, pool=self._pool)
+        return table
 
     def map(self, row: Row) -> Row:
         """One row through all operators; what fails comes back with its `failure` set."""
         if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
             return row
-        if self._stopped():
+        number = self._desk.begin(_name(row))
+        try:
+            with self._busy:
+                self._meters.set("longcap_rows_under_way", self._desk.under_way, pool=self._pool)
+                return self._map(row)
+        finally:
+            self._desk.end(number)
+            self._meters.set("longcap_rows_under_way", self._desk.under_way, pool=self._pool)
+            self._meters.set("longcap_busy_share", self._busy.share(), pool=self._pool)
+
+    def _map(self, row: Row) -> Row:
+        if self._desk.stopped():
             row["failure"] = {"stage": "run", "class": STOPPED, "message": "the run was stopped", "attempts": 0}
             return row
         timings: dict[str, float] = json.loads(row.get("timings") or "{}")
         row["host"] = self._host
         for name, apply in self._applies:
-            began = time.perf_counter()
+            began, spent = time.perf_counter(), self._cpu_s()
             try:
                 row = apply(row)
             except ItemError as error:
@@ -82,8 +106,20 @@ class Stage:
                 row["failure"] = _failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
                 break
             timings[name] = round(time.perf_counter() - began, 3)
+            timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
+            self._meters.observe("longcap_stage_seconds", timings[name], stage=name)
         row["timings"] = json.dumps(timings)
         return row
+
+    def _cpu_s(self) -> float:
+        """CPU seconds of this thread, and of the children of an actor that decodes in one."""
+        spent = time.thread_time()
+        if self._pool == "decode":
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    times = child.cpu_times()
+                    spent += times.user + times.system
+        return spent
 
     def close(self) -> None:
         """Leave no child and no engine behind."""
@@ -97,12 +133,17 @@ class Stage:
 class CommitStage:
     """A committing actor: calls of many threads share one commit and return when their rows are durable."""
 
-    def __init__(self, spec: AggregatorSpec, output: pa.Schema) -> None:
+    def __init__(self, spec: AggregatorSpec, output: pa.Schema, board: Any = None) -> None:
         self._commit = aggregator(spec)
         self._output = output
+        self._desk = Desk(board, "commit", socket.gethostname())
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        return to_table(self._commit(batch.to_pylist()), self._output)
+        number = self._desk.begin(f"{batch.num_rows} rows for storage")
+        try:
+            return to_table(self._commit(batch.to_pylist()), self._output)
+        finally:
+            self._desk.end(number)
 
 
 def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
@@ -119,3 +160,8 @@ def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
 
 def _failure(stage: str, failure_class: str, message: str, attempts: int) -> Row:
     return {"stage": stage, "class": failure_class, "message": " ".join(message.split()), "attempts": attempts}
+
+
+def _name(row: Row) -> str:
+    index = row.get("segment_index")
+    return str(row.get("video_id")) + (f" segment {index}" if index is not None else "")

@@ -213,7 +213,7 @@ def test_a_run_leaves_no_actor_in_a_ray_that_lives_on(clips: Path, tmp_path: Pat
         found = set()
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):  # it ends while it is looked at
-                if process.cmdline()[:1] and process.cmdline()[0].startswith(("ray::Stop", "ray::MapWorker")):
+                if process.cmdline()[:1] and process.cmdline()[0].startswith(("ray::Board", "ray::MapWorker")):
                     found.add(process.pid)
         return found
 

@@ -60,7 +60,7 @@ def test_operators_follow_one_another_in_one_actor_and_are_closed() -> None:
     assert Double.open_now == ["double", "double"]
     (row,) = through(stage, {"n": 3})
     assert row["n"] == 12 and row["failure"] is None and row["host"]
-    assert set(json.loads(row["timings"])) == {"double"} and "unheard_of" not in row
+    assert set(json.loads(row["timings"])) == {"double", "double:cpu"} and "unheard_of" not in row
     stage.close()
     assert Double.open_now == []
 
@@ -87,10 +87,10 @@ def test_rows_of_another_kind_and_failed_rows_pass_untouched() -> None:
 def test_a_stopped_run_lets_rows_pass_as_neither_done_nor_failed(ray_session: None) -> None:
     import ray
 
-    from pipeline.stop import Stop
+    from pipeline.board import Board
 
-    actor = ray.remote(num_cpus=0)(Stop).remote()
-    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA, stop=actor))
+    actor = ray.remote(num_cpus=0)(Board).remote()
+    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA, board=actor))
     ray.get(actor.stop.remote())
     (row,) = through(stage, {"n": 5})
     assert row["n"] == 5 and row["failure"]["class"] == STOPPED

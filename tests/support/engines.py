@@ -8,6 +8,7 @@ Every answer is a function of its request, so equal runs give equal captions; wh
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections import Counter, defaultdict
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from operators.base import SIZING, ItemError
@@ -230,3 +232,41 @@ class _Limited(_Running):
         future: Future[Generation] = Future()
         future.set_exception(PromptTooLong(takes, room))
         return future
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flaky(Scripted):
+    """An engine that does not boot the first `failing` times; `counter` is a folder in which its boots are counted."""
+
+    failing: Annotated[int, SIZING] = 1
+    counter: Annotated[str, SIZING] = ""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        boots = len(list(Path(self.counter).iterdir()))
+        (Path(self.counter) / f"{time.time_ns()}-{os.getpid()}").touch()
+        if boots < self.failing:
+            raise RuntimeError(f"no room on the device, boot {boots + 1}")
+        with super().open() as engine:
+            yield engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneUp(Scripted):
+    """An engine of which one at a time comes up in a folder `counter`, the second never, and it is slow to answer."""
+
+    counter: Annotated[str, SIZING] = ""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        mark = Path(self.counter) / "up"
+        try:
+            mark.touch(exist_ok=False)
+        except FileExistsError:
+            (Path(self.counter) / f"{time.time_ns()}").touch()
+            raise RuntimeError("the device is taken") from None
+        try:
+            with super().open() as engine:
+                yield engine
+        finally:
+            mark.unlink()

@@ -1,0 +1,189 @@
+"""How a run scales over nodes: a discrete-event model of the graph, with what each stage takes told beforehand.
+
+    plan ─► decoders ─► a bounded buffer ─► engines' slots ─► one gather actor ─► narrators' slots ─► done
+
+Decoders hold a finished segment until the buffer takes it, as back-pressure makes them; gather commits whatever waits,
+up to a commit's rows, one commit at a time; a video is told when its last segment is durable. Virtual time: the same
+figures on every machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_COMMIT_ROWS = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Takes:
+    """Seconds that things take, and how many of each a node has.
+
+    Attributes:
+        decode_s: of a segment in a decoder.
+        caption_s: of a segment in a slot of an engine that is full.
+        narrate_s: of a video in a slot of a narrator.
+        commit_s, row_s: of a commit, and for each of its rows.
+        decoders, slots, narrators: of a node.
+    """
+
+    decode_s: float = 8.0
+    caption_s: float = 8.0
+    narrate_s: float = 30.0
+    commit_s: float = 0.5
+    row_s: float = 0.002
+    decoders: int = 15
+    slots: int = 16
+    narrators: int = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A simulated run: its length, when no decoder had anything left to begin, and how busy gather was."""
+
+    seconds: float
+    drained_s: float
+    gather_busy_s: float
+    rows_a_s: float
+
+
+def simulate(takes: Takes, nodes: int, videos: int, segments: int) -> Ran:
+    """Run `videos` of so many `segments` each on that many nodes."""
+    model = _Model(takes, nodes, videos, segments)
+    model.begin()
+    while model.events:
+        model.end(heapq.heappop(model.events))
+        model.begin()
+    if model.told != videos:
+        raise AssertionError(f"{model.told} of {videos} videos were told")
+    return Ran(
+        seconds=model.now,
+        drained_s=model.drained_s,
+        gather_busy_s=model.gather_busy_s,
+        rows_a_s=videos * segments / model.now,
+    )
+
+
+class _Model:
+    """What is where at a moment: begin what can begin, then let the next thing end."""
+
+    def __init__(self, takes: Takes, nodes: int, videos: int, segments: int) -> None:
+        self.takes, self.segments = takes, segments
+        self.plan = deque(range(videos * segments))
+        self.free_decoders = nodes * takes.decoders
+        self.free_slots = nodes * takes.slots
+        self.free_narrators = nodes * takes.narrators
+        self.room = 2 * self.free_slots
+        self.blocked: deque[int] = deque()
+        self.ready: deque[int] = deque()
+        self.waiting: deque[int] = deque()
+        self.whole: deque[int] = deque()
+        self.left = [segments] * videos
+        self.committing = False
+        self.events: list[tuple[float, int, str, list[int]]] = []
+        self.now = self.drained_s = self.gather_busy_s = 0.0
+        self.count = self.told = 0
+
+    def begin(self) -> None:
+        while self.blocked and len(self.ready) < self.room:
+            self.ready.append(self.blocked.popleft())
+            self.free_decoders += 1
+        while self.plan and self.free_decoders:
+            self.free_decoders -= 1
+            self.drained_s = self.now
+            self._later(self.takes.decode_s, "decoded", [self.plan.popleft()])
+        while self.ready and self.free_slots:
+            self.free_slots -= 1
+            self._later(self.takes.caption_s, "captioned", [self.ready.popleft()])
+        if self.waiting and not self.committing:
+            rows = [self.waiting.popleft() for _ in range(min(_COMMIT_ROWS, len(self.waiting)))]
+            self.committing = True
+            spent = self.takes.commit_s + self.takes.row_s * len(rows)
+            self.gather_busy_s += spent
+            self._later(spent, "durable", rows)
+        while self.whole and self.free_narrators:
+            self.free_narrators -= 1
+            self._later(self.takes.narrate_s, "told", [self.whole.popleft()])
+
+    def end(self, event: tuple[float, int, str, list[int]]) -> None:
+        self.now, _, what, items = event
+        if what == "decoded":
+            self.blocked.extend(items)
+        elif what == "captioned":
+            self.free_slots += 1
+            self.waiting.extend(items)
+        elif what == "durable":
+            self.committing = False
+            for video in (segment // self.segments for segment in items):
+                self.left[video] -= 1
+                if not self.left[video]:
+                    self.whole.append(video)
+        else:
+            self.free_narrators += 1
+            self.told += 1
+
+    def _later(self, seconds: float, what: str, items: list[int]) -> None:
+        self.count += 1
+        heapq.heappush(self.events, (self.now + seconds, self.count, what, items))
+
+
+def measure_commit(rows: int = _COMMIT_ROWS, commits: int = 8) -> tuple[float, float]:
+    """Seconds of a commit and of each of its rows, in a store in a folder: commits of one row against full ones."""
+    import tempfile
+
+    from operators.store.commit import CommitSegments
+    from tests.support.rows import captioned
+
+    took: dict[int, float] = {}
+    for size in (1, rows):
+        with tempfile.TemporaryDirectory(prefix="longcap-scale-") as folder:
+            commit = CommitSegments(folder, "bench", "here", partial=False)
+            batches = [[captioned(f"v{n}-{k}") for k in range(size)] for n in range(commits)]
+            commit.commit(batches[0])
+            began = time.perf_counter()
+            for batch in batches[1:]:
+                commit.commit(batch)
+            took[size] = (time.perf_counter() - began) / (commits - 1)
+    each = max(0.0, (took[rows] - took[1]) / (rows - 1))
+    return took[1] - each, each
+
+
+def table(takes: Takes, nodes: Sequence[int], videos: int, segments: int) -> str:
+    """One line for each number of nodes."""
+    lines = ["nodes  hours   efficiency  tail share  gather busy  segments/s"]
+    one = simulate(takes, 1, videos, segments).seconds
+    for count in nodes:
+        ran = simulate(takes, count, videos, segments)
+        lines.append(
+            f"{count:>5}  {ran.seconds / 3600:>6.2f}  {one / count / ran.seconds:>9.1%}  "
+            f"{1 - ran.drained_s / ran.seconds:>9.1%}  {ran.gather_busy_s / ran.seconds:>10.1%}  {ran.rows_a_s:>9.1f}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Efficiency from 1 to 64 nodes, and what would become the limit")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8, 64])
+    parser.add_argument("--videos", type=int, default=2000)
+    parser.add_argument("--segments", type=int, default=30, help="of a video")
+    parser.add_argument("--measure", action="store_true", help="measure commits here in place of the scripted ones")
+    for name, default in vars(Takes()).items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
+    given = vars(parser.parse_args())
+    takes = Takes(**{name: given[name] for name in vars(Takes())})
+    if given["measure"]:
+        commit_s, row_s = measure_commit()
+        print(f"measured here: a commit {commit_s * 1000:.0f} ms, and {row_s * 1000:.2f} ms a row")
+        takes = Takes(**{**vars(takes), "commit_s": commit_s, "row_s": row_s})
+    print(table(takes, given["nodes"], given["videos"], given["segments"]))
+    most = _COMMIT_ROWS / (takes.commit_s + takes.row_s * _COMMIT_ROWS)
+    a_node = min(takes.decoders / takes.decode_s, takes.slots / takes.caption_s)
+    print(f"one gather actor commits {most:.0f} segments/s: the limit at {most / a_node:.0f} such nodes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""A Grafana dashboard and Prometheus rules for a run, made from the metrics that `cluster.metrics` names.
+
+Ray's agents export every metric under `ray_`, one time series a process; so all queries sum, or take the largest.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_STALLED_S = 600
+_FAILING_SHARE = 0.05
+_IDLE_SHARE = 0.3
+
+_PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
+    ("Video done, seconds a second", "none", (("video", "sum(rate(ray_longcap_video_seconds_total[5m]))"),)),
+    (
+        "Video left, hours",
+        "h",
+        (("left", "max(ray_longcap_video_seconds_left) / 3600"),),
+    ),
+    (
+        "Time left at the pace of half an hour",
+        "s",
+        (
+            (
+                "left",
+                "max(ray_longcap_video_seconds_left) / sum(rate(ray_longcap_video_seconds_total[30m]))",
+            ),
+        ),
+    ),
+    ("Seconds since anything became durable", "s", (("idle", "max(ray_longcap_idle_seconds)"),)),
+    ("Captions a second", "none", (("{{level}}", "sum by (level) (rate(ray_longcap_captions_total[5m]))"),)),
+    ("Videos an hour", "none", (("videos", "3600 * sum(rate(ray_longcap_videos_total[30m]))"),)),
+    ("Tokens a second", "none", (("{{direction}}", "sum by (direction) (rate(ray_longcap_tokens_total[5m]))"),)),
+    (
+        "Failures an hour, by class",
+        "none",
+        (("{{failure_class}}", "3600 * sum by (failure_class) (rate(ray_longcap_failures_total[30m]))"),),
+    ),
+    (
+        "Answers sent back a minute, by gate",
+        "none",
+        (("{{gate}}", "60 * sum by (gate) (rate(ray_longcap_rejected_total[5m]))"),),
+    ),
+    (
+        "Seconds of a row, median and 95th percentile",
+        "s",
+        (
+            (
+                "{{stage}} p50",
+                "histogram_quantile(0.5, sum by (stage, le) (rate(ray_longcap_stage_seconds_bucket[5m])))",
+            ),
+            (
+                "{{stage}} p95",
+                "histogram_quantile(0.95, sum by (stage, le) (rate(ray_longcap_stage_seconds_bucket[5m])))",
+            ),
+        ),
+    ),
+    ("Rows that wait for a pool", "none", (("{{pool}}", "max by (pool) (ray_longcap_queue_rows)"),)),
+    ("Rows under way", "none", (("{{pool}}", "sum by (pool) (ray_longcap_rows_under_way)"),)),
+    ("Busy share of the actors", "percentunit", (("{{pool}}", "avg by (pool) (ray_longcap_busy_share)"),)),
+    (
+        "Actors up, and wanted",
+        "none",
+        (
+            ("{{pool}} up", "max by (pool) (ray_longcap_actors_up)"),
+            ("{{pool}} wanted", "max by (pool) (ray_longcap_actors_wanted)"),
+        ),
+    ),
+    ("Bytes a second out of a pool", "Bps", (("{{pool}}", "sum by (pool) (rate(ray_longcap_bytes_total[5m]))"),)),
+    ("Requests in engines at once", "none", (("requests", "sum(rate(ray_longcap_engine_seconds_total[5m]))"),)),
+    ("Videos left", "none", (("videos", "max(ray_longcap_videos_left)"),)),
+)
+
+
+def dashboard() -> dict[str, Any]:
+    """The dashboard as Grafana imports it; it asks for the data source."""
+    panels = [
+        {
+            "id": number + 1,
+            "type": "timeseries",
+            "title": title,
+            "datasource": {"type": "prometheus", "uid": "${datasource}"},
+            "gridPos": {"h": 8, "w": 8, "x": 8 * (number % 3), "y": 8 * (number // 3)},
+            "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+            "targets": [
+                {"refId": chr(ord("A") + k), "expr": query, "legendFormat": legend}
+                for k, (legend, query) in enumerate(queries)
+            ],
+        }
+        for number, (title, unit, queries) in enumerate(_PANELS)
+    ]
+    return {
+        "title": "Longcap",
+        "uid": "longcap",
+        "schemaVersion": 39,
+        "refresh": "30s",
+        "time": {"from": "now-3h", "to": "now"},
+        "templating": {"list": [{"name": "datasource", "type": "datasource", "query": "prometheus"}]},
+        "panels": panels,
+    }
+
+
+def rules() -> dict[str, Any]:
+    """Alerts, in the form of a file of Prometheus rules."""
+    failing = (
+        "sum(increase(ray_longcap_failures_total[1h])) / "
+        "(sum(increase(ray_longcap_videos_total[1h])) + sum(increase(ray_longcap_failures_total[1h])))"
+    )
+    idle = 'avg(ray_longcap_busy_share{pool="caption"})'
+    alerts = [
+        _alert(
+            "LongcapStalled",
+            f"max(ray_longcap_idle_seconds) > {_STALLED_S}",
+            "1m",
+            "Nothing has become durable for {{ $value | humanizeDuration }}",
+            "The run's log says which stage holds it (STALLED); `ray status` tells what nodes are waited for.",
+        ),
+        _alert(
+            "LongcapFailing",
+            f"{failing} > {_FAILING_SHARE}",
+            "10m",
+            "{{ $value | humanizePercentage }} of what ended in the last hour failed",
+            "`longcap failures OUT` groups them by what happened.",
+        ),
+        _alert(
+            "LongcapEngineIdle",
+            f"{idle} < {_IDLE_SHARE} and max(ray_longcap_video_seconds_left) > 0",
+            "15m",
+            "Captioners have work only {{ $value | humanizePercentage }} of the time",
+            "Decoding does not feed them: add CPUs, or take fewer engines (resources.caption.actors).",
+        ),
+        _alert(
+            "LongcapPoolShort",
+            "max by (pool) (ray_longcap_actors_wanted) > max by (pool) (ray_longcap_actors_up)",
+            "20m",
+            "Pool {{ $labels.pool }} has fewer actors than it asks for",
+            "Nodes do not come, or engines do not boot: `ray status`, and the run's log.",
+        ),
+    ]
+    return {"groups": [{"name": "longcap", "rules": alerts}]}
+
+
+def write(folder: Path) -> list[Path]:
+    """Write both files into `folder`; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {
+        "longcap-dashboard.json": json.dumps(dashboard(), indent=2) + "\n",
+        "longcap-rules.yaml": yaml.safe_dump(rules(), sort_keys=False, width=110),
+    }
+    for name, text in made.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in made]
+
+
+def queries() -> list[str]:
+    """All of PromQL that dashboard and rules hold."""
+    shown = [query for _, _, some in _PANELS for _, query in some]
+    return [*shown, *(rule["expr"] for group in rules()["groups"] for rule in group["rules"])]
+
+
+def _alert(name: str, query: str, lasting: str, summary: str, description: str) -> dict[str, Any]:
+    return {
+        "alert": name,
+        "expr": query,
+        "for": lasting,
+        "labels": {"severity": "warning"},
+        "annotations": {"summary": summary, "description": description},
+    }

@@ -1,0 +1,182 @@
+"""A Ray head on this machine whose nodes come and go: Ray's fake node provider under its real autoscaler.
+
+`ray.cluster_utils.AutoscalingCluster` cannot be used: it stops every Ray on the machine, and wants a file that the
+wheel lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.support.command import wait_until
+
+_HEAD_ID = "f" * 51 + "00000"
+_STORE = 100 * 2**20
+_NOTHING = (
+    *("initialization_commands", "setup_commands", "head_setup_commands", "worker_setup_commands"),
+    *("head_start_ray_commands", "worker_start_ray_commands", "cluster_synced_files", "rsync_exclude", "rsync_filter"),
+)
+
+
+@dataclass
+class Timeline:
+    """Which node types were up when; one entry whenever it changes.
+
+    Attributes:
+        seen: (seconds since the start, number of nodes of each type that are alive).
+        asked: resource -> when the autoscaler first knew of a demand for it.
+    """
+
+    began: float = field(default_factory=time.monotonic)
+    seen: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+    asked: dict[str, float] = field(default_factory=dict)
+
+    def note(self, alive: dict[str, int]) -> None:
+        if not self.seen or self.seen[-1][1] != alive:
+            self.seen.append((round(time.monotonic() - self.began, 2), alive))
+
+    def first(self, kind: str) -> float | None:
+        """When a node of that type was first seen."""
+        return next((at for at, alive in self.seen if alive[kind]), None)
+
+    def last(self, kind: str) -> float | None:
+        """When the last of that type was first seen to be gone; None while one is there."""
+        gone: float | None = None
+        for (_, before), (at, alive) in pairwise(self.seen):
+            if before[kind] and not alive[kind]:
+                gone = at
+        return None if not self.seen or self.seen[-1][1][kind] else gone
+
+    def peak(self, kind: str) -> int:
+        return max((alive[kind] for _, alive in self.seen), default=0)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) -> Iterator[str]:
+    """A head with no CPU, that may start `node_types`: name -> resources and `max`; yields its address."""
+    import ray
+
+    with tempfile.TemporaryDirectory(prefix="la-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        port = free_port()
+        address = f"{ray.util.get_node_ip_address()}:{port}"
+        types = {
+            name: {
+                "resources": {"object_store_memory": _STORE, **{k: v for k, v in kind.items() if k != "max"}},
+                "node_config": {},
+                "min_workers": 0,
+                "max_workers": kind["max"],
+            }
+            for name, kind in node_types.items()
+        }
+        provider = {
+            "type": "external",
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            **dict.fromkeys(("use_node_id_as_ip", "disable_node_updaters", "disable_launch_config_check"), True),
+            "gcs_address": address,
+            "launch_multiple": True,
+            "head_node_id": _HEAD_ID,
+        }
+        config = {
+            "cluster_name": "fake",
+            "max_workers": 8,
+            "provider": provider,
+            "available_node_types": {
+                "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+                **types,
+            },
+            "head_node_type": "ray.head.default",
+            **{name: {} for name in ("auth", "docker", "file_mounts")},
+            "upscaling_speed": 10.0,
+            "idle_timeout_minutes": idle_s / 60,
+            "file_mounts_sync_continuously": False,
+            **{name: [] for name in _NOTHING},
+        }
+        path = Path(folder) / "autoscaling.json"
+        path.write_text(json.dumps(config))
+        environment = {
+            **os.environ,
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+            "RAY_FAKE_CLUSTER": "1",
+            "RAY_AUTH_MODE": "disabled",
+            "RAY_enable_autoscaler_v2": "1",
+            "RAY_CLOUD_INSTANCE_ID": _HEAD_ID,
+            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": _HEAD_ID,
+        }
+        log = Path(folder) / "head.log"
+        with log.open("wb") as out:
+            started = subprocess.Popen(
+                [
+                    *(str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", f"--port={port}"),
+                    *("--num-cpus=0", f"--object-store-memory={_STORE}", "--include-dashboard=false"),
+                    *(f"--autoscaling-config={path}", f"--temp-dir={folder}/t", "--disable-usage-stats"),
+                ],
+                env=environment,
+                start_new_session=True,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            wait_until(lambda: b"Ray runtime started" in log.read_bytes(), "the head", 90)
+            yield address
+        finally:
+            started.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                started.wait(20)
+            for process in psutil.process_iter(["cmdline"]):  # nodes are no children of the head
+                if folder in " ".join(process.info["cmdline"] or []):
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
+
+
+@contextmanager
+def watched(timeline: Timeline, kinds: Mapping[str, str]) -> Iterator[Timeline]:
+    """Fill a timeline from the connected Ray: type -> the resource that only its nodes have."""
+    import ray
+    from ray.autoscaler.v2.sdk import get_cluster_status
+
+    address = ray.get_runtime_context().gcs_address
+
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.25):
+            with suppress(Exception):
+                alive = [n["Resources"] for n in ray.nodes() if n["Alive"]]
+                timeline.note({kind: sum(1 for n in alive if n.get(has)) for kind, has in kinds.items()})
+                wanted = get_cluster_status(address).resource_demands
+                for demand in (*wanted.ray_task_actor_demand, *wanted.cluster_constraint_demand):
+                    for some in demand.bundles_by_count:
+                        for resource, amount in some.bundle.items():
+                            if amount:
+                                at = round(time.monotonic() - timeline.began, 2)
+                                timeline.asked.setdefault(resource, at)
+
+    thread = threading.Thread(target=look, name="timeline", daemon=True)
+    thread.start()
+    try:
+        yield timeline
+    finally:
+        done.set()
+        thread.join(5)
