@@ -1,0 +1,308 @@
+"""`longcap submit`, `jobs`, `logs`, `stop`: a run on a cluster, from a machine that is not part of it.
+
+What is sent is what a person would type there: `python -m pipeline run -c CONFIG INPUT -o OUT`, in a copy of the
+working directory. All that can be checked here is checked before anything travels: the command line, the config as it will be
+found in the package, the paths that only this machine has.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
+from cluster.package import check_size, files_of, write_zip
+from pipeline.config import VIDEO_SUFFIXES, Config
+from pipeline.config_file import load_config, recipes
+from pipeline.errors import RunFailed, UsageError
+from pipeline.files import scheme_of
+from pipeline.progress import clock
+
+CODE = ("pipeline", "operators", "cluster", "configs")  # our packages
+_HOME = Path(__file__).resolve().parents[1]  # where they lie
+_SPARE_S = 20.0  # past the drain, for the report and the way out
+_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL(?!S_FILE)", re.IGNORECASE)
+
+
+def submit_command(
+    *,
+    config: str,
+    arguments: Sequence[str],
+    address: str | None,
+    follow: bool,
+    env: Sequence[str],
+    working_dir: str,
+    max_upload_mb: int,
+    code: bool,
+    python: str,
+    name: str | None,
+    runtime_env: str | None,
+) -> int:
+    """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code."""
+    variables = variables_of(env)
+    more = _runtime_env(runtime_env)
+    folder = _folder(working_dir)
+    with chdir(folder):
+        asked = _asked(arguments)
+        settings = load_config(config, asked["overrides"])
+        _check_config_path(config, folder)
+        with tempfile.TemporaryDirectory(prefix="longcap-submit-") as scratch:
+            package = Path(scratch) / "package.zip"
+            members = members_of(folder, asked["out"], code=code)
+            _check_paths(asked, members)
+            size = _checked_size(members, max_upload_mb)
+            write_zip(members, package)
+            _check_package(package, config, asked["overrides"], Path(scratch))
+            with server(address) as jobs:
+                job = jobs.send(
+                    [python, "-m", "pipeline", "run", "-c", config, *arguments],
+                    package=package,
+                    variables=variables,
+                    stop_s=math.ceil(settings.run.drain_s + _SPARE_S),
+                    metadata={"longcap": version("longcap"), "out": asked["out"]},
+                    name=name,
+                    runtime_env=more,
+                )
+    where = f" --address {jobs.address}" if address else ""
+    click.echo(f"{job} is sent to {jobs.address} ({len(members)} files, {size / 2**20:.1f} MiB)", err=follow)
+    if not follow:
+        click.echo(f"next:    longcap logs {job} --follow{where}   ·   longcap stop {job}{where}")
+        return 0
+    return _follow(jobs, job, where)
+
+
+def jobs_command(*, address: str | None, as_json: bool) -> int:
+    """List the jobs that the server remembers."""
+    with server(address) as jobs:
+        found = jobs.all()
+    if as_json:
+        click.echo(json.dumps([_told(job) for job in found], indent=2))
+        return 0
+    if not found:
+        click.echo(f"{jobs.address} has had no jobs")
+    width = max((len(job.id) for job in found), default=0)
+    for job in found:
+        code = "" if job.exit_code is None else f"exit code {job.exit_code}"
+        began = job.began.strftime("%Y-%m-%d %H:%M") if job.began else ""
+        took = clock(((job.ended or datetime.now(UTC)) - job.began).total_seconds()) if job.began else ""
+        out = job.metadata.get("out", job.entrypoint)
+        click.echo(f"{job.id:{width}}  {job.status:9}  {code:13}  {began:16}  {took:>8}  {out}".rstrip())
+    return 0
+
+
+def logs_command(*, job: str, address: str | None, follow: bool) -> int:
+    """Print a job's log; with `follow` until it is over, ending with its driver's exit code."""
+    with server(address) as jobs:
+        if follow:
+            return _follow(jobs, job, f" --address {jobs.address}" if address else "")
+        click.echo(jobs.log(job), nl=False)
+    return 0
+
+
+def stop_command(*, job: str, address: str | None, wait_s: float) -> int:
+    """Stop a job, and say how its driver ended."""
+    with server(address) as jobs:
+        before = jobs.state(job)
+        if not before.is_over:
+            click.echo(f"{job}: told to stop; what is under way is being finished", err=True)
+        ending = jobs.stop(job, wait_s=wait_s)
+    click.echo(f"{job}: {'was over before: ' if before.is_over else ''}{ending.said}")
+    return 0
+
+
+@contextmanager
+def server(address: str | None) -> Iterator[Jobs]:
+    """The job server; what goes wrong with it inside the block becomes the command's error."""
+    try:
+        yield Jobs(address)
+    except NoSuchJob as error:
+        raise UsageError(str(error)) from error
+    except ConnectionError as error:
+        raise RunFailed(str(error)) from error
+
+
+def variables_of(env: Sequence[str]) -> dict[str, str]:
+    """The variables that `--env NAME` (its value here) and `--env NAME=VALUE` name.
+
+    Raises:
+        UsageError: a variable that is not set here, or a secret's value in the command line.
+    """
+    found: dict[str, str] = {}
+    for text in env:
+        variable, equals, value = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z_]\w*", variable):
+            raise UsageError(f"--env {variable}: give NAME, whose value is taken from here, or NAME=VALUE")
+        if equals and _SECRET.search(variable):
+            raise UsageError(
+                f"--env {variable}=…: a secret does not belong into a command line: set {variable} in your environment "
+                f"and give --env {variable}, or let the cluster have it (docs/cluster.md)"
+            )
+        if not equals and variable not in os.environ:
+            raise UsageError(f"--env {variable}: {variable} is not set here")
+        found[variable] = value if equals else os.environ[variable]
+    if hidden := [variable for variable in found if _SECRET.search(variable)]:
+        click.echo(
+            f"note: {', '.join(hidden)} travel as variables of the job: whoever may ask the job server can read them; "
+            "a secret of the cluster's own is better (docs/cluster.md)",
+            err=True,
+        )
+    return found
+
+
+def members_of(folder: Path, out: str, *, code: bool) -> dict[str, Path]:
+    """What travels: name in the package -> file.
+
+    Args:
+        out: the output location, in case that it lies in the folder.
+        code: add our own packages where the folder is not the checkout that holds them.
+
+    Raises:
+        UsageError: the folder has a package of one of our names.
+    """
+    local = Path(out) if not scheme_of(out) else None
+    inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
+    data = [f"*{suffix}" for suffix in VIDEO_SUFFIXES if suffix]
+    # a manifest's own name may end like a video's nowhere, so nothing that a run reads as text is lost
+    files = files_of(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])
+    members = {name: folder / name for name in files}
+    if folder == _HOME:
+        return members
+    for package in CODE[:3]:
+        if (folder / package / "__init__.py").is_file():
+            raise UsageError(
+                f"{folder} has a Python package {package}, which would stand before Longcap's own of that name: give "
+                "--working-dir a folder with recipes, prompts and manifests only"
+            )
+    if code:
+        ours = {f"{p}/{name}": _HOME / p / name for p in CODE for name in files_of(_HOME / p)}
+        if twice := sorted(ours.keys() & members.keys()):
+            raise UsageError(f"{folder}/{twice[0]} has the name of a file of Longcap's own: name it otherwise")
+        members |= ours
+    return members
+
+
+# -- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _follow(jobs: Jobs, job: str, where: str) -> int:
+    def write(text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    try:
+        ending: Ending = jobs.follow(job, write)
+    except KeyboardInterrupt:
+        click.echo(
+            f"\n{job} goes on without us:  longcap logs {job} --follow{where}   ·   longcap stop {job}{where}", err=True
+        )
+        raise
+    click.echo(f"{job}: {ending.said}", err=True)
+    return ending.code
+
+
+def _asked(arguments: Sequence[str]) -> dict[str, Any]:
+    """The arguments as `longcap run` understands them; its own errors where it does not."""
+    from pipeline.cli import run
+
+    asked = dict(run.make_context("longcap submit", list(arguments)).params)
+    if asked.get("config"):
+        raise UsageError("submit takes the config as its first argument, so -c has no place")
+    if asked.get("address"):
+        raise UsageError("--address is given twice")
+    return asked
+
+
+def _folder(working_dir: str) -> Path:
+    folder = Path(working_dir).expanduser().resolve()
+    if not folder.is_dir():
+        raise UsageError(f"--working-dir {working_dir}: there is no such folder")
+    return folder
+
+
+def _runtime_env(path: str | None) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"--runtime-env {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"--runtime-env {path} is no mapping such as {{pip: [...]}}")
+    if "working_dir" in found:
+        raise UsageError(f"--runtime-env {path} has a working_dir: give --working-dir in its place")
+    return found
+
+
+def _check_config_path(config: str, folder: Path) -> None:
+    if config in recipes():
+        return
+    if Path(config).is_absolute() or not Path(config).resolve().is_relative_to(folder):
+        raise UsageError(f"{config} does not travel: give a path inside {folder}, relative to it, or --working-dir")
+
+
+def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
+    """Refuse what only this machine has."""
+    for text in asked["inputs"]:
+        path = text.removeprefix("file://")
+        if (scheme_of(text) and path == text) or Path(path).is_absolute():
+            continue
+        if Path(path).as_posix() not in members:
+            raise UsageError(
+                f"INPUT {text} lies on this machine, and data does not travel: put it where the cluster reads "
+                "(s3://bucket/prefix, or the absolute path of a folder that all nodes share). A manifest travels if "
+                "it lies in the working directory"
+            )
+    out = asked["out"]
+    if not scheme_of(out) and not Path(out).is_absolute():
+        raise UsageError(
+            f"-o {out} is relative, and would end with the job: give a prefix such as s3://bucket/captions, or the "
+            "absolute path of a folder that all nodes share"
+        )
+
+
+def _checked_size(members: Mapping[str, Path], max_upload_mb: int) -> int:
+    try:
+        return check_size(members, max_upload_mb * 2**20)
+    except ValueError as error:
+        raise UsageError(f"{error} (or raise --max-upload-mb)") from error
+
+
+def _check_package(package: Path, config: str, overrides: Sequence[str], scratch: Path) -> Config:
+    """Read the config as the cluster will: from the package and nothing else."""
+    there = scratch / "there"
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(there)
+    with chdir(there):
+        try:
+            return load_config(config, overrides)
+        except UsageError as error:
+            raise UsageError(
+                f"{error} -- in what would be uploaded: it is here, but outside of the working directory or ignored"
+            ) from error
+
+
+def _told(job: JobState) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "status": job.status,
+        "exit_code": job.exit_code,
+        "began": job.began.isoformat() if job.began else None,
+        "ended": job.ended.isoformat() if job.ended else None,
+        "entrypoint": job.entrypoint,
+        "metadata": dict(job.metadata),
+        "message": job.message,
+    }
