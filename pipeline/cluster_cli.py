@@ -112,3 +112,30 @@ def stop(**options: Any) -> int:
     from pipeline.submit import stop_command
 
     return int(stop_command(**options))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+@_options(
+    click.option(
+        "--set",
+        "overrides",
+        metavar="FACT=V",
+        multiple=True,
+        help="Change one fact in all files, as in --set image=registry/me/longcap; docs/cluster.md lists them.",
+    ),
+)
+def files(folder: str, overrides: tuple[str, ...]) -> int:
+    """Write into DIR what puts Longcap on machines: Dockerfiles, KubeRay, Ray's launcher for AWS and GCP, Slurm."""
+    from pathlib import Path
+
+    from cluster.facts import facts
+    from cluster.files import write
+    from pipeline.errors import UsageError
+
+    try:
+        written = write(facts(list(overrides)), Path(folder))
+    except ValueError as error:
+        raise UsageError(f"--set {error}") from error
+    click.echo("\n".join(str(path) for path in written))
+    return 0

@@ -68,9 +68,9 @@ def cluster(
     files = fsspec.filesystem("s3", skip_instance_cache=True)
     files.put(str(clips / "two_shots.mp4"), f"{found.prefix}/in/two_shots.mp4")
     files.put(str(clips / "late.mkv"), f"{found.prefix}/in/late.mkv")
-    long = video.render(tmp_path / "long.mp4", count=900, fps=10.0) or tmp_path / "long.mp4"
+    video.render(tmp_path / "long.mp4", count=900, fps=10.0)
     for k in range(3):
-        files.put(str(long), f"{found.prefix}/in/long{k}.mp4")
+        files.put(str(tmp_path / "long.mp4"), f"{found.prefix}/in/long{k}.mp4")
     return found
 
 
