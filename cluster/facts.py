@@ -71,14 +71,14 @@ def facts(overrides: list[str]) -> Facts:
         ValueError: an unknown name, or a value of another type; one line.
     """
     base = Facts()
-    known = {f.name: getattr(base, f.name) for f in fields(Facts)}
+    known: dict[str, Any] = {f.name: getattr(base, f.name) for f in fields(Facts)}
     given: dict[str, Any] = {}
     for text in overrides:
         name, equals, raw = text.partition("=")
         if not equals or name not in known:
             raise ValueError(f"{text!r} is not of the form NAME=VALUE with NAME one of {', '.join(known)}")
         try:
-            value = raw if isinstance(known[name], str) else yaml.safe_load(raw)
+            value: Any = raw if isinstance(known[name], str) else yaml.safe_load(raw)
         except yaml.YAMLError as error:
             raise ValueError(f"{name}: {raw!r} is not YAML") from error
         if isinstance(known[name], float) and isinstance(value, int) and not isinstance(value, bool):

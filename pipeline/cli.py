@@ -134,6 +134,7 @@ def cli() -> None:
         help="Only the I-th of N shares of the videos; N such jobs work on one OUT side by side.",
     ),
     click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
+    click.option("--preflight", is_flag=True, help="Look first for what would make it fail, as `longcap doctor` does."),
     _json,
 )
 def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:

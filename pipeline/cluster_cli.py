@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli import _json, _options, cli
+from pipeline.cli import _json, _options, _set, cli
 
 _server = click.option(
     "--address",
@@ -139,3 +139,22 @@ def files(folder: str, overrides: tuple[str, ...]) -> int:
         raise UsageError(f"--set {error}") from error
     click.echo("\n".join(str(path) for path in written))
     return 0
+
+
+@cli.command()
+@click.argument("config", metavar="CONFIG")
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
+@_options(
+    click.option("-o", "--out", metavar="OUT", help="Where a run would write: a small object is written and removed."),
+    _set,
+    click.option("--address", metavar="ADDR", help="The Ray cluster to look at.  [default: this machine]"),
+    _json,
+)
+def doctor(config: str, inputs: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
+    """Look for what would make a run of CONFIG fail: nodes, versions, GPUs, models, storage, clocks, limits.
+
+    Prints one line each: ok, warn or fail, and what to do; ends with 1 where one says fail.
+    """
+    from pipeline.doctor import doctor_command
+
+    return int(doctor_command(config=config, inputs=list(inputs), overrides=list(overrides), **options))

@@ -1,16 +1,14 @@
 """`longcap submit`, `jobs`, `logs`, `stop`: a run on a cluster, from a machine that is not part of it.
 
 What is sent is what a person would type there: `python -m pipeline run -c CONFIG INPUT -o OUT`, in a copy of the
-working directory. All that can be checked here is checked before anything travels: the command line, the config as it will be
-found in the package, the paths that only this machine has.
+working directory. What can be checked here is checked before anything travels: the command line, the config as it
+will be found in the package, the paths that only this machine has.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import re
 import sys
 import tempfile
 import zipfile
@@ -25,17 +23,15 @@ import click
 import yaml
 
 from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
-from cluster.package import check_size, files_of, write_zip
-from pipeline.config import VIDEO_SUFFIXES, Config
+from cluster.package import check_size, write_zip
+from pipeline.config import Config
 from pipeline.config_file import load_config, recipes
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import scheme_of
 from pipeline.progress import clock
+from pipeline.travel import members_of, variables_of
 
-CODE = ("pipeline", "operators", "cluster", "configs")  # our packages
-_HOME = Path(__file__).resolve().parents[1]  # where they lie
 _SPARE_S = 20.0  # past the drain, for the report and the way out
-_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL(?!S_FILE)", re.IGNORECASE)
 
 
 def submit_command(
@@ -133,66 +129,6 @@ def server(address: str | None) -> Iterator[Jobs]:
         raise UsageError(str(error)) from error
     except ConnectionError as error:
         raise RunFailed(str(error)) from error
-
-
-def variables_of(env: Sequence[str]) -> dict[str, str]:
-    """The variables that `--env NAME` (its value here) and `--env NAME=VALUE` name.
-
-    Raises:
-        UsageError: a variable that is not set here, or a secret's value in the command line.
-    """
-    found: dict[str, str] = {}
-    for text in env:
-        variable, equals, value = text.partition("=")
-        if not re.fullmatch(r"[A-Za-z_]\w*", variable):
-            raise UsageError(f"--env {variable}: give NAME, whose value is taken from here, or NAME=VALUE")
-        if equals and _SECRET.search(variable):
-            raise UsageError(
-                f"--env {variable}=…: a secret does not belong into a command line: set {variable} in your environment "
-                f"and give --env {variable}, or let the cluster have it (docs/cluster.md)"
-            )
-        if not equals and variable not in os.environ:
-            raise UsageError(f"--env {variable}: {variable} is not set here")
-        found[variable] = value if equals else os.environ[variable]
-    if hidden := [variable for variable in found if _SECRET.search(variable)]:
-        click.echo(
-            f"note: {', '.join(hidden)} travel as variables of the job: whoever may ask the job server can read them; "
-            "a secret of the cluster's own is better (docs/cluster.md)",
-            err=True,
-        )
-    return found
-
-
-def members_of(folder: Path, out: str, *, code: bool) -> dict[str, Path]:
-    """What travels: name in the package -> file.
-
-    Args:
-        out: the output location, in case that it lies in the folder.
-        code: add our own packages where the folder is not the checkout that holds them.
-
-    Raises:
-        UsageError: the folder has a package of one of our names.
-    """
-    local = Path(out) if not scheme_of(out) else None
-    inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
-    data = [f"*{suffix}" for suffix in VIDEO_SUFFIXES if suffix]
-    # a manifest's own name may end like a video's nowhere, so nothing that a run reads as text is lost
-    files = files_of(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])
-    members = {name: folder / name for name in files}
-    if folder == _HOME:
-        return members
-    for package in CODE[:3]:
-        if (folder / package / "__init__.py").is_file():
-            raise UsageError(
-                f"{folder} has a Python package {package}, which would stand before Longcap's own of that name: give "
-                "--working-dir a folder with recipes, prompts and manifests only"
-            )
-    if code:
-        ours = {f"{p}/{name}": _HOME / p / name for p in CODE for name in files_of(_HOME / p)}
-        if twice := sorted(ours.keys() & members.keys()):
-            raise UsageError(f"{folder}/{twice[0]} has the name of a file of Longcap's own: name it otherwise")
-        members |= ours
-    return members
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

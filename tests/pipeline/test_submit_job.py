@@ -106,7 +106,7 @@ def test_a_job_is_stopped_killed_and_sent_again(cluster: Cluster, tmp_path: Path
     # sent again: the rest
     assert run(*submit, "--name", "three", log=log, cwd=cluster.checkout, timeout_s=_WAIT_S) == 0, log.read_text()
     output = longcap.open(cluster.out)
-    assert verify(output).findings == []
+    assert [str(f) for f in verify(output).findings] == []
     assert output.to_arrow().num_rows == 5
     done_here = [r["segments_captioned"] for r in output.runs()]
     assert done_here[-1] < total
@@ -138,7 +138,7 @@ def test_plain_ray_job_submit_does_the_same_and_failures_have_their_code(cluster
     )
     assert done.returncode == 0, done.stdout[-3000:]
     output = longcap.open(cluster.out)
-    assert verify(output).findings == []
+    assert [str(f) for f in verify(output).findings] == []
     assert output.to_arrow().num_rows == 2
 
     log = tmp_path / "log"
