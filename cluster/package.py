@@ -10,9 +10,8 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from pathspec import PathSpec
+from pathspec import GitIgnoreSpec
 
 IGNORE_FILES = (".gitignore", ".rayignore")  # the second is Ray's, for what git keeps and a cluster does not need
 NEVER = (
@@ -28,16 +27,16 @@ def files_of(folder: Path, exclude: Sequence[str] = ()) -> list[str]:
     Args:
         exclude: patterns as in a .gitignore, added to `NEVER` and to what `IGNORE_FILES` at any level say.
     """
-    own = PathSpec.from_lines("gitwildmatch", [*NEVER, *exclude])
+    own = GitIgnoreSpec.from_lines([*NEVER, *exclude])
     return sorted(_walk(folder, "", [("", own)]))
 
 
-def _walk(folder: Path, below: str, specs: Sequence[tuple[str, PathSpec[Any]]]) -> Iterator[str]:
+def _walk(folder: Path, below: str, specs: Sequence[tuple[str, GitIgnoreSpec]]) -> Iterator[str]:
     here = [*specs]
     for name in IGNORE_FILES:
         file = folder / below / name
         if file.is_file():
-            here.append((below, PathSpec.from_lines("gitwildmatch", file.read_text(errors="replace").splitlines())))
+            here.append((below, GitIgnoreSpec.from_lines(file.read_text(errors="replace").splitlines())))
     with os.scandir(folder / below) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             path = below + entry.name

@@ -27,7 +27,7 @@ _ALWAYS = (
     "opencv-python-headless",
 )
 _BACKENDS = {"decord": "decord", "torchcodec": "torchcodec", "ffmpeg": "imageio-ffmpeg", "pyav": "av"}
-_FILES, _FILES_LEAST = 65_536, 4_096  # what Ray asks for; a login shell's 1,024 do not last for a head
+_FILES, _FILES_LEAST = 8_192, 1_024  # Ray itself lifts the soft limit as far as the hard one allows
 _SHM_LEAST = 512 * 2**20  # Docker's default is 64 MiB
 _FREE = 10 * 2**30  # logs, spilled objects, a video being fetched
 _CLOCK_S, _CLOCK_MOST_S = 5.0, 300.0  # leases beat every few seconds; S3 refuses requests 15 minutes off

@@ -25,6 +25,7 @@ _job = click.argument("job", metavar="JOB")
 @_options(
     _server,
     click.option("--follow", is_flag=True, help="Show what the job writes, and end with its driver's exit code."),
+    click.option("--doctor", is_flag=True, help="Only look, on the cluster, for what would make the run fail."),
     click.option(
         "--env",
         metavar="NAME[=VALUE]",

@@ -63,8 +63,8 @@ def look_first(config: Config, out: str, *, there: bool) -> None:
     lines = [line for line in examine(config, inputs=(), out=out, there=there, whole=False) if line.level != "ok"]
     for line in lines:
         if line.level == "warn":
-            click.echo(f"preflight: {line}", err=True)
-    if failed := [str(line) for line in lines if line.level == "fail"]:
+            click.echo(f"preflight: {line.plain}", err=True)
+    if failed := [line.plain for line in lines if line.level == "fail"]:
         raise UsageError("\n".join(f"preflight: {text}" for text in failed))
 
 

@@ -22,7 +22,12 @@ class Line:
     do: str = ""
 
     def __str__(self) -> str:
-        return f"{self.level:4}  {self.name:14}  {self.said}" + (f": {self.do}" if self.do else "")
+        return f"{self.level:4}  {self.name:12}  {self.said}" + (f": {self.do}" if self.do else "")
+
+    @property
+    def plain(self) -> str:
+        """Without its level and columns."""
+        return f"{self.name}: {self.said}" + (f": {self.do}" if self.do else "")
 
 
 def as_size(count: int) -> str:

@@ -40,6 +40,7 @@ def submit_command(
     arguments: Sequence[str],
     address: str | None,
     follow: bool,
+    doctor: bool,
     env: Sequence[str],
     working_dir: str,
     max_upload_mb: int,
@@ -48,12 +49,18 @@ def submit_command(
     name: str | None,
     runtime_env: str | None,
 ) -> int:
-    """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code."""
+    """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code.
+
+    Args:
+        doctor: send `longcap doctor` in place of `longcap run`, and follow it.
+    """
+    follow = follow or doctor
     variables = variables_of(env)
     more = _runtime_env(runtime_env)
     folder = _folder(working_dir)
     with chdir(folder):
-        asked = _asked(arguments)
+        command = ["doctor", config, *arguments] if doctor else ["run", "-c", config, *arguments]
+        asked = _asked(arguments, config if doctor else None)
         settings = load_config(config, asked["overrides"])
         _check_config_path(config, folder)
         with tempfile.TemporaryDirectory(prefix="longcap-submit-") as scratch:
@@ -65,11 +72,11 @@ def submit_command(
             _check_package(package, config, asked["overrides"], Path(scratch))
             with server(address) as jobs:
                 job = jobs.send(
-                    [python, "-m", "pipeline", "run", "-c", config, *arguments],
+                    [python, "-m", "pipeline", *command],
                     package=package,
                     variables=variables,
                     stop_s=math.ceil(settings.run.drain_s + _SPARE_S),
-                    metadata={"longcap": version("longcap"), "out": asked["out"]},
+                    metadata={"longcap": version("longcap"), "out": asked["out"] or ""},
                     name=name,
                     runtime_env=more,
                 )
@@ -150,8 +157,12 @@ def _follow(jobs: Jobs, job: str, where: str) -> int:
     return ending.code
 
 
-def _asked(arguments: Sequence[str]) -> dict[str, Any]:
-    """The arguments as `longcap run` understands them; its own errors where it does not."""
+def _asked(arguments: Sequence[str], doctor: str | None) -> dict[str, Any]:
+    """The arguments as `longcap run`, or `longcap doctor` of that config, understands them; its errors where not."""
+    if doctor is not None:
+        from pipeline.cluster_cli import doctor as looks
+
+        return {**looks.make_context("longcap submit", [doctor, *arguments]).params, "config": None}
     from pipeline.cli import run
 
     asked = dict(run.make_context("longcap submit", list(arguments)).params)
@@ -202,7 +213,7 @@ def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
                 "(s3://bucket/prefix, or the absolute path of a folder that all nodes share). A manifest travels if "
                 "it lies in the working directory"
             )
-    out = asked["out"]
+    out = asked["out"] or "/"
     if not scheme_of(out) and not Path(out).is_absolute():
         raise UsageError(
             f"-o {out} is relative, and would end with the job: give a prefix such as s3://bucket/captions, or the "

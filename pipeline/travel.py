@@ -47,7 +47,7 @@ def variables_of(env: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def members_of(folder: Path, out: str, *, code: bool) -> dict[str, Path]:
+def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
     """What travels: name in the package -> file.
 
     Args:
@@ -57,7 +57,7 @@ def members_of(folder: Path, out: str, *, code: bool) -> dict[str, Path]:
     Raises:
         UsageError: the folder has a package of one of our names.
     """
-    local = Path(out) if not scheme_of(out) else None
+    local = Path(out) if out and not scheme_of(out) else None
     inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
     data = [f"*{suffix}" for suffix in VIDEO_SUFFIXES if suffix]
     files = files_of(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])
