@@ -29,6 +29,7 @@ _PORT = 8265
 _REACH_S = 10.0
 _LOST_S = 120.0  # without any answer, before following is given up; a head that moves is back sooner
 _POLL_S = 1.0
+_READ_S = 5.0  # between two readings of the whole log, where it cannot be streamed
 
 
 class NoSuchJob(ValueError):
@@ -151,8 +152,8 @@ class Jobs:
         """Raises `NoSuchJob`, `ConnectionError`."""
         try:
             return _state(self._client.get_job_info(job))
-        except RuntimeError as error:
-            if "404" in str(error):
+        except RuntimeError as error:  # "Request failed with status code 404: …"
+            if "status code 404" in str(error):
                 raise NoSuchJob(f"{self.address} knows no job {job}: longcap jobs lists them") from error
             raise ConnectionError(_refused(self.address, error)) from error
         except OSError as error:
@@ -171,20 +172,23 @@ class Jobs:
         """
         seen, heard = 0, time.monotonic()
         while True:
+            pause = _POLL_S
             try:
-                over = self.state(job).is_over
-                log = self.log(job) if over else ""
-            except ConnectionError as error:
+                over = self.state(job).is_over  # asked before the log is: then the log is whole
+                if not over:
+                    before, seen = seen, asyncio.run(self._stream(job, seen, write))
+                    pause = _POLL_S if seen > before else _READ_S
+                if over or seen == before:  # the stream may stop a line too early, or not get through a proxy
+                    log = str(self._client.get_job_logs(job))
+                    write(log[seen:])
+                    seen = max(seen, len(log))
+                if over:
+                    return self.ending(job, log)
+                heard = time.monotonic()
+            except (ConnectionError, RuntimeError, OSError) as error:
                 if time.monotonic() - heard > _LOST_S:
-                    raise ConnectionError(f"{error}; the job goes on without us") from error
-                time.sleep(_POLL_S)
-                continue
-            heard = time.monotonic()
-            if over:  # its end is read once more, whole: the stream may stop a line too early
-                write(log[seen:])
-                return self.ending(job, log)
-            seen = asyncio.run(self._stream(job, seen, write))
-            time.sleep(_POLL_S)
+                    raise ConnectionError(f"{_refused(self.address, error)}; the job goes on without us") from error
+            time.sleep(pause)
 
     async def _stream(self, job: str, seen: int, write: Callable[[str], Any]) -> int:
         """Write what the job's log holds behind `seen` characters until the stream ends; returns how many there are."""

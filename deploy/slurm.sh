@@ -29,12 +29,14 @@ address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | a
 srun --nodes=1 --ntasks=1 --overlap --nodelist="$head" \
   ray start --head --block --node-ip-address="$address" --port="$PORT" --include-dashboard=false \
   --temp-dir="$RAY_TMPDIR" &
+steps=($!)
 until (: > "/dev/tcp/$address/$PORT") 2> /dev/null; do sleep 1; done
 for node in "${nodes[@]:1}"; do
   srun --nodes=1 --ntasks=1 --overlap --nodelist="$node" ray start --block --address="$address:$PORT" &
+  steps=($! "${steps[@]}")
 done
 
-# The run takes what nodes there are when it begins
+# A run sizes itself by what is there when it begins
 RAY_ADDRESS=$address:$PORT python - "${#nodes[@]}" << 'PY'
 import sys, time
 import ray
@@ -55,5 +57,8 @@ while kill -0 "$run" 2> /dev/null; do
   code=0
   wait "$run" || code=$?  # a trapped signal ends the first wait, not the run
 done
-for step in $(jobs -p); do kill "$step" 2> /dev/null || true; done
+for step in "${steps[@]}"; do  # the head last: the others tell it that they go
+  kill "$step" 2> /dev/null || true
+  wait "$step" || true
+done
 exit "$code"

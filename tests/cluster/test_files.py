@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def test_the_files_in_the_checkout_are_what_is_written(tmp_path: Path) -> None:
     assert sorted(written) == sorted(FILES)
     assert written == {path.name: path.read_text() for path in (ROOT / "deploy").iterdir()}, "run: longcap files deploy"
     assert (tmp_path / "slurm.sh").stat().st_mode & 0o111
+
+
+def test_the_page_tells_every_fact() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    for fact in fields(Facts):
+        assert f"| `{fact.name}` | `{fact.default}` | {fact.metadata['means']} |" in page
 
 
 def test_the_versions_are_ones_that_the_project_takes() -> None:
