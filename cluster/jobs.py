@@ -11,18 +11,18 @@ import asyncio
 import logging
 import os
 import shlex
-import signal
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cluster.exit_code import told
+from cluster.job_state import Ending, JobState, ending_of, state_of
+
+__all__ = ["Ending", "JobState", "Jobs", "NoSuchJob"]
 
 _ADDRESSES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # where Ray looks, and they win over what it is told
 _PORT = 8265
@@ -34,41 +34,6 @@ _READ_S = 5.0  # between two readings of the whole log, where it cannot be strea
 
 class NoSuchJob(ValueError):
     """The job server knows no job of that name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobState:
-    """What the job server says of one job.
-
-    Attributes:
-        status: PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED.
-        exit_code: its driver's, negative for a signal; None where Ray knows none, as of every stopped job.
-        began, ended: UTC; None: not yet.
-        driver_began: whether a driver was started at all.
-        metadata: as given to `Jobs.send`.
-    """
-
-    id: str
-    status: str
-    message: str
-    exit_code: int | None
-    began: datetime | None
-    ended: datetime | None
-    driver_began: bool
-    entrypoint: str
-    metadata: Mapping[str, str]
-
-    @property
-    def is_over(self) -> bool:
-        return self.status in ("STOPPED", "SUCCEEDED", "FAILED")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How a job ended: the code that a shell would give for its driver, and a line for people."""
-
-    code: int
-    said: str
 
 
 class Jobs:
@@ -145,13 +110,13 @@ class Jobs:
 
     def all(self) -> list[JobState]:
         """Every submitted job that the server remembers, the newest first."""
-        found = [_state(job) for job in self._client.list_jobs() if job.submission_id]
+        found = [state_of(job) for job in self._client.list_jobs() if job.submission_id]
         return sorted(found, key=lambda job: job.began or datetime.max.replace(tzinfo=UTC), reverse=True)
 
     def state(self, job: str) -> JobState:
         """Raises `NoSuchJob`, `ConnectionError`."""
         try:
-            return _state(self._client.get_job_info(job))
+            return state_of(self._client.get_job_info(job))
         except RuntimeError as error:  # "Request failed with status code 404: …"
             if "status code 404" in str(error):
                 raise NoSuchJob(f"{self.address} knows no job {job}: longcap jobs lists them") from error
@@ -183,7 +148,7 @@ class Jobs:
                     write(log[seen:])
                     seen = max(seen, len(log))
                 if over:
-                    return self.ending(job, log)
+                    return self.ending(job)
                 heard = time.monotonic()
             except (ConnectionError, RuntimeError, OSError) as error:
                 if time.monotonic() - heard > _LOST_S:
@@ -203,20 +168,9 @@ class Jobs:
             pass
         return seen
 
-    def ending(self, job: str, log: str | None = None) -> Ending:
+    def ending(self, job: str) -> Ending:
         """How a job that is over ended."""
-        state = self.state(job)
-        code = state.exit_code
-        if state.status == "SUCCEEDED":
-            return Ending(code=0, said="done")
-        if state.status == "STOPPED":
-            return _stopped(state, told(self.log(job) if log is None else log))
-        if code is None:
-            why = " ".join(state.message.split())
-            return Ending(code=1, said=f"failed without a driver's exit code: {why[:600]}")
-        if code < 0:
-            return Ending(code=128 - code, said=f"failed: {_signal(-code)} ended the driver")
-        return Ending(code=code, said=f"failed: the driver ended with exit code {code}")
+        return ending_of(self.state(job), lambda: str(self._client.get_job_logs(job)))
 
     def stop(self, job: str, *, wait_s: float) -> Ending:
         """Ask the driver to end (SIGTERM) and wait until it has.
@@ -232,39 +186,6 @@ class Jobs:
                 raise ConnectionError(f"{job} is not over {wait_s:g} s after it was told to stop: longcap logs {job}")
             time.sleep(_POLL_S)
         return self.ending(job)
-
-
-def _stopped(state: JobState, code: int | None) -> Ending:
-    if code is not None:
-        return Ending(code=code, said=f"stopped; the driver ended by itself with exit code {code}")
-    if not state.driver_began:
-        return Ending(code=130, said="stopped before it began")
-    return Ending(code=137, said="stopped; the driver did not end in time and was killed")
-
-
-def _state(job: Any) -> JobState:
-    return JobState(
-        id=job.submission_id,
-        status=str(job.status.value),
-        message=job.message or "",
-        exit_code=job.driver_exit_code,
-        began=_time(job.start_time),
-        ended=_time(job.end_time),
-        driver_began=job.driver_node_id is not None,
-        entrypoint=job.entrypoint,
-        metadata=dict(job.metadata or {}),
-    )
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 @contextmanager

@@ -23,7 +23,8 @@ export RAY_USAGE_STATS_ENABLED=0
 
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]}
-address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | awk '{print $1}')
+# not hostname --ip-address: on many machines that is 127.0.1.1
+address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" python -c 'import ray; print(ray.util.get_node_ip_address())')
 
 # --block: the step ends with its Ray, and Slurm ends the step; nothing is left on the nodes
 srun --nodes=1 --ntasks=1 --overlap --nodelist="$head" \
@@ -33,7 +34,7 @@ steps=($!)
 until (: > "/dev/tcp/$address/$PORT") 2> /dev/null; do sleep 1; done
 for node in "${nodes[@]:1}"; do
   srun --nodes=1 --ntasks=1 --overlap --nodelist="$node" ray start --block --address="$address:$PORT" &
-  steps=($! "${steps[@]}")
+  steps+=($!)
 done
 
 # A run sizes itself by what is there when it begins
@@ -57,8 +58,6 @@ while kill -0 "$run" 2> /dev/null; do
   code=0
   wait "$run" || code=$?  # a trapped signal ends the first wait, not the run
 done
-for step in "${steps[@]}"; do  # the head last: the others tell it that they go
-  kill "$step" 2> /dev/null || true
-  wait "$step" || true
-done
+kill "${steps[@]}" 2> /dev/null || true
+wait || true
 exit "$code"

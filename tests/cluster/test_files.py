@@ -86,6 +86,7 @@ def cluster_specs(given: Facts) -> dict[str, dict[str, Any]]:
     files = render(given)
     job, cluster = (yaml.safe_load(files[f"kuberay-{kind}.yaml"]) for kind in ("job", "cluster"))
     assert (job["kind"], cluster["kind"]) == ("RayJob", "RayCluster")
+    assert job["spec"]["submissionMode"] in ("K8sJobMode", "HTTPMode", "InteractiveMode")  # the CRD takes any word
     return {"job": job["spec"]["rayClusterSpec"], "cluster": cluster["spec"]}
 
 
@@ -107,6 +108,7 @@ def test_what_the_files_share_is_the_same_in_all(given: Facts) -> None:
     cpu, gpu = spec["workerGroupSpecs"]
     assert spec["rayVersion"] == given.ray_version
     assert spec["autoscalerOptions"]["idleTimeoutSeconds"] == 60 * given.idle_minutes
+    assert spec["autoscalerOptions"]["upscalingMode"] in ("Default", "Aggressive", "Conservative")
     assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
     assert (cpu["minReplicas"], cpu["maxReplicas"]) == (0, given.cpu_workers)
     assert (gpu["minReplicas"], gpu["maxReplicas"]) == (0, given.gpu_workers)

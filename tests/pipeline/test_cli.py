@@ -105,7 +105,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "run_command",
         {"inputs": ["a", "b"], "out": "out", "config": None, "overrides": [], "only": [], "recaption": []}
         | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "shard", "address"))
-        | {"as_json": False},
+        | {"preflight": False, "as_json": False},
     ),
     (
         [
@@ -139,6 +139,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "2/3",
             "--address",
             "auto",
+            "--preflight",
             "--json",
         ],
         "pipeline.commands",
@@ -146,7 +147,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         {
             **{"inputs": ["a"], "out": "s3://b/out", "config": "demo", "overrides": ["a.b=1", "c.d=2"], "limit": 3},
             **{"sample": 4, "only": ["x", "y"], "recaption": ["z"], "max_hours": 1.5, "max_failed": 0.5},
-            **{"schedule": "phased", "shard": (2, 3), "address": "auto", "as_json": True},
+            **{"schedule": "phased", "shard": (2, 3), "address": "auto", "preflight": True, "as_json": True},
         },
     ),
     (
