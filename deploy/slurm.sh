@@ -31,7 +31,10 @@ srun --nodes=1 --ntasks=1 --overlap --nodelist="$head" \
   ray start --head --block --node-ip-address="$address" --port="$PORT" --include-dashboard=false \
   --temp-dir="$RAY_TMPDIR" &
 steps=($!)
-until (: > "/dev/tcp/$address/$PORT") 2> /dev/null; do sleep 1; done
+until (: > "/dev/tcp/$address/$PORT") 2> /dev/null; do
+  kill -0 "${steps[0]}" || { echo "Ray's head did not start on $head" >&2; exit 1; }
+  sleep 1
+done
 for node in "${nodes[@]:1}"; do
   srun --nodes=1 --ntasks=1 --overlap --nodelist="$node" ray start --block --address="$address:$PORT" &
   steps+=($!)
@@ -42,7 +45,7 @@ RAY_ADDRESS=$address:$PORT python - "${#nodes[@]}" << 'PY'
 import sys, time
 import ray
 ray.init(log_to_driver=False)
-until = time.monotonic() + 300
+until = time.monotonic() + 120
 while (alive := sum(node["Alive"] for node in ray.nodes())) < int(sys.argv[1]) and time.monotonic() < until:
     time.sleep(1)
 print(f"{alive} of {sys.argv[1]} nodes are there", flush=True)
