@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -98,20 +99,18 @@ def decoders(config: Config, found: Found) -> Iterator[Line]:
 
 def storage(out: str, found: Mapping[str, StorageFacts]) -> Iterator[Line]:
     """Writing, reading, listing, removing, and the store's clock."""
-    for host, facts in found.items():
-        where = "" if host == "here" else f"from {host}: "
+    for name, facts in found.items():
+        host = "" if name == "here" else name
         if facts.error:
-            yield Line("fail", "output", f"{where}{facts.error}", "docs/storage.md tells what each store needs")
+            yield Line("fail", "output", facts.error, "docs/storage.md tells what each store needs", host)
             continue
-        slow = facts.seconds > _SLOW_S
-        yield Line(
-            "warn" if slow else "ok",
-            "output",
-            f"{where}{out} is written, read, listed and swept in {facts.seconds:.1f} s",
-            "is it far away?" if slow else "",
-        )
+        said = f"{out} is written, read, listed and swept in {max(1, math.ceil(facts.seconds))} s or less"
+        if facts.seconds > _SLOW_S:
+            yield Line("warn", "output", said, "is it far away?", host)
+        else:
+            yield Line("ok", "output", said, host=host)
         if facts.clock_s is not None and abs(facts.clock_s) > _CLOCK_S + facts.seconds:
-            yield _clock(f"{out} and {host}", facts.clock_s)
+            yield _clock(f"{out} and {name}", facts.clock_s)
 
 
 def sources(config: Config, inputs: Sequence[str]) -> Iterator[Line]:

@@ -23,7 +23,7 @@ from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise, scheme_of
-from pipeline.line import Line
+from pipeline.line import Line, merged
 from pipeline.storage_probe import StorageFacts, probe_storage
 
 _LOCAL_STORE_BYTES = 2 * 2**30  # as `cluster.connect` starts a local Ray
@@ -41,7 +41,7 @@ def doctor_command(
     """Print every line; 1 where one of them says fail."""
     settings = load_config(config, overrides)
     with cluster_of(address) as there:
-        lines = list(examine(settings, inputs=inputs, out=out, there=there, whole=True))
+        lines = merged(examine(settings, inputs=inputs, out=out, there=there, whole=True))
     if as_json:
         click.echo(json.dumps([asdict(line) for line in lines], indent=2, ensure_ascii=False))
     else:
@@ -60,7 +60,8 @@ def look_first(config: Config, out: str, *, there: bool) -> None:
     Raises:
         UsageError: one line for each thing that would make the run fail.
     """
-    lines = [line for line in examine(config, inputs=(), out=out, there=there, whole=False) if line.level != "ok"]
+    found = merged(examine(config, inputs=(), out=out, there=there, whole=False))
+    lines = [line for line in found if line.level != "ok"]
     for line in lines:
         if line.level == "warn":
             click.echo(f"preflight: {line.plain}", err=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,15 +64,15 @@ def gpus(config: Config, found: Found) -> Iterator[Line]:
         yield Line("fail", "gpu", f"an engine takes {need} and no node has more than {most:g}", "lower tensor_parallel")
     for answer in with_gpu:
         if answer.value is not None:
-            yield _gpu(answer.node.host, answer.value)
+            yield replace(_gpu(answer.value), host=answer.node.host)
 
 
-def _gpu(host: str, facts: NodeFacts) -> Line:
+def _gpu(facts: NodeFacts) -> Line:
     if not facts.gpus:
-        return Line("fail", "gpu", f"{host}: Ray counts GPUs and nvidia-smi finds none", "install NVIDIA's driver")
+        return Line("fail", "gpu", "Ray counts GPUs and nvidia-smi finds none", "install NVIDIA's driver")
     if facts.versions.get("vllm") is None:
-        return Line("fail", "gpu", f"{host} has GPUs and no vLLM", "pip install 'longcap[vllm]', or the gpu image")
-    named = f"{host}: {len(facts.gpus)} x {facts.gpus[0].name}, {facts.gpus[0].memory_mib / 1024:.0f} GiB"
+        return Line("fail", "gpu", "GPUs and no vLLM", "pip install 'longcap[vllm]', or the gpu image")
+    named = f"{len(facts.gpus)} x {facts.gpus[0].name}, {facts.gpus[0].memory_mib / 1024:.0f} GiB"
     if facts.cuda_built is None or facts.cuda_driver is None:
         lacks = "the torch there is built without CUDA" if facts.cuda_built is None else "the driver tells no CUDA"
         return Line("fail", "gpu", f"{named}; {lacks}", "install vllm anew with its own torch, or look at nvidia-smi")

@@ -13,7 +13,7 @@ from cluster.nodes import Answer, Gpu, Node, NodeFacts
 from pipeline import checks, model_checks
 from pipeline.config import Config
 from pipeline.config_file import load_config
-from pipeline.line import Line
+from pipeline.line import Line, merged
 from pipeline.storage_probe import StorageFacts
 
 GIB = 2**30
@@ -99,7 +99,7 @@ def test_a_good_machine_has_nothing_but_ok(models: Config) -> None:
         (
             model_checks.gpus,
             [answer(versions={**facts().versions, "vllm": None})],
-            "fail  gpu           a has GPUs and no vLLM",
+            "fail  gpu           a: GPUs and no vLLM",
         ),
     ],
 )
@@ -164,7 +164,9 @@ def test_storage_that_is_slow_or_of_another_time() -> None:
     lines = told(
         checks.storage("s3://b/o", {"a": StorageFacts(seconds=9.0), "b": StorageFacts(seconds=0.1, clock_s=-1000.0)})
     )
-    assert lines[0].startswith("warn  output        from a: s3://b/o is written, read, listed and swept in 9.0 s")
+    assert lines[0].startswith(
+        "warn  output        a: s3://b/o is written, read, listed and swept in 9 s or less: is it far"
+    )
     assert lines[2].startswith("fail  clock         s3://b/o and b: 1000 s behind")
 
 
@@ -204,3 +206,11 @@ def test_a_hub_that_cannot_be_asked_is_a_reason_and_no_traceback(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     size, error = model_checks._hub_size("org/some")
     assert size == 0 and error and "\n" not in error
+
+
+def test_equal_nodes_take_one_line(models: Config) -> None:
+    found = [answer(f"n{k}") for k in range(100)] + [answer("old", cuda_driver="11.8")]
+    lines = told(merged(model_checks.gpus(models, found)))
+    assert len(lines) == 2
+    assert lines[0].startswith("ok    gpu           n0, n1, n2, n3, n4 and 95 more: 1 x H100, 80 GiB; vLLM is built")
+    assert lines[1].startswith("fail  gpu           old: 1 x H100")
