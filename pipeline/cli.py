@@ -6,9 +6,11 @@ Exit codes: 0 done; 1 the job failed; 2 the command cannot be carried out as it 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any
 
 import click
@@ -132,6 +134,7 @@ def cli() -> None:
         help="Only the I-th of N shares of the videos; N such jobs work on one OUT side by side.",
     ),
     click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
+    click.option("--preflight", is_flag=True, help="Look first for what would make it fail, as `longcap doctor` does."),
     _json,
 )
 def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
@@ -408,13 +411,28 @@ def _report(error: Exception) -> int:
     return 1
 
 
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM as Ctrl-C: leases are given back, and the exit code is told."""
+    raise KeyboardInterrupt
+
+
 def entry() -> None:
     """The console script: `main`, then leave at once.
 
     With Ray, Arrow and Delta loaded, the C++ destructors that run after the interpreter's end abort the process now and
     then (about one run in ten), long after the work is done; an exit code of 134 would say that a good run failed.
     """
-    code = main()
+    from cluster.exit_code import tell
+
+    signal.signal(signal.SIGTERM, _terminated)  # a run that has begun its work has a gentler way of its own
+    try:
+        code = main()
+    except SystemExit:  # Ray's own answer to SIGTERM, once it is connected
+        code = 130
+    tell(code)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+from pipeline import cluster_cli  # noqa: E402, F401  # adds its commands, which need the options above

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from operators.base import Row
 from operators.store.store import Store
 from pipeline.config import Config
 from pipeline.config_file import load_config
+from pipeline.doctor import cluster_of, look_first
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise
 from pipeline.finish import forget_failures
@@ -47,6 +48,7 @@ def run_command(
     schedule: ScheduleKind | None = None,
     shard: tuple[int, int] | None = None,
     address: str | None = None,
+    preflight: bool = False,
     as_json: bool = False,
 ) -> int:
     """Run the job; print what came of it."""
@@ -54,7 +56,11 @@ def run_command(
     selection = Selection(
         only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, shard=shard, recaption=tuple(recaption)
     )
-    report = Job(inputs, out, settings, selection, quiet=as_json).run(address)
+    with ExitStack() as stack:
+        if preflight:
+            there = stack.enter_context(cluster_of(address))  # the run keeps this connection
+            look_first(settings, out, there=there)
+        report = Job(inputs, out, settings, selection, quiet=as_json).run(address)
     _print_report(report, as_json=as_json)
     return report.exit_code
 

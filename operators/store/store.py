@@ -135,6 +135,7 @@ class Store:
     def run_files(self, name: str) -> list[bytes]:
         """Content of `name` of every run that has it, oldest run first: run ids begin with the time."""
         found, path = file_system(f"{self.uri}/runs")
+        found.invalidate_cache()  # runs of other processes begin and end while this one looks
         return [bytes(found.cat_file(file)) for file in sorted(found.glob(f"{path}/*/{name}"))]
 
     def write_table(self, path: str, table: pa.Table) -> str:

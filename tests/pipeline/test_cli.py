@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -46,6 +47,18 @@ def test_the_installed_command_prints_the_config_and_errors_with_its_code(tmp_pa
     assert bad.returncode == 2
     assert bad.stderr.splitlines()[-1].startswith(f"longcap: error: there is no {tmp_path}/gone")
     assert "Traceback" not in bad.stderr
+
+
+def test_a_driver_that_is_terminated_before_its_work_says_so_in_its_log(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "list.csv")
+    command = [sys.executable, "-m", "pipeline", "run", str(tmp_path / "list.csv"), "-o", str(tmp_path / "out")]
+    environment = {**os.environ, "RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
+        with (tmp_path / "list.csv").open("w"):  # opens when the command reads, and gives it nothing to read
+            process.terminate()
+            assert process.wait(timeout=60) == 130
+        assert process.stderr is not None
+        assert process.stderr.read().splitlines()[-2:] == ["longcap: interrupted", "longcap: exit code 130"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +118,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "run_command",
         {"inputs": ["a", "b"], "out": "out", "config": None, "overrides": [], "only": [], "recaption": []}
         | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "shard", "address"))
-        | {"as_json": False},
+        | {"preflight": False, "as_json": False},
     ),
     (
         [
@@ -139,6 +152,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "2/3",
             "--address",
             "auto",
+            "--preflight",
             "--json",
         ],
         "pipeline.commands",
@@ -146,7 +160,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         {
             **{"inputs": ["a"], "out": "s3://b/out", "config": "demo", "overrides": ["a.b=1", "c.d=2"], "limit": 3},
             **{"sample": 4, "only": ["x", "y"], "recaption": ["z"], "max_hours": 1.5, "max_failed": 0.5},
-            **{"schedule": "phased", "shard": (2, 3), "address": "auto", "as_json": True},
+            **{"schedule": "phased", "shard": (2, 3), "address": "auto", "preflight": True, "as_json": True},
         },
     ),
     (

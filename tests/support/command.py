@@ -16,14 +16,14 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def started(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(*arguments: str, log: Path, cwd: Path = ROOT) -> Iterator[subprocess.Popen[bytes]]:
     """A running command; it is killed at the end of the block if it is still there."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipeline", *arguments],
             stdout=out,
             stderr=subprocess.STDOUT,
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"},
             start_new_session=True,
         )
@@ -35,9 +35,9 @@ def started(*arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def run(*arguments: str, log: Path, timeout_s: float = 180.0) -> int:
+def run(*arguments: str, log: Path, timeout_s: float = 180.0, cwd: Path = ROOT) -> int:
     """Run a command to its end and return its exit code."""
-    with started(*arguments, log=log) as process:
+    with started(*arguments, log=log, cwd=cwd) as process:
         return process.wait(timeout=timeout_s)
 
 

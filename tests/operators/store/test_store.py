@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -55,3 +58,12 @@ def test_files_beside_the_tables(place: str) -> None:
     table = pa.table({"a": [1, 2]})
     store.write_table("runs/2026-a/plan.parquet", table)
     assert pq.read_table(pa.BufferReader(store.read_file("runs/2026-a/plan.parquet"))) == table
+
+
+def test_runs_of_other_processes_are_seen_as_they_come(place: str) -> None:
+    store = Store(place)
+    store.write_file("runs/1/report.json", b"one")
+    assert store.run_files("report.json") == [b"one"]
+    write = "from operators.store.store import Store; Store(sys.argv[1]).write_file('runs/2/report.json', b'two')"
+    subprocess.run([sys.executable, "-c", f"import sys; {write}", place], check=True)
+    assert store.run_files("report.json") == [b"one", b"two"]

@@ -1,0 +1,161 @@
+"""The commands that speak to a cluster's job server, and those that look at machines before a run.
+
+As in `pipeline.cli`, only click is imported here; bodies import what they call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.cli import _json, _options, _set, cli
+
+_server = click.option(
+    "--address",
+    metavar="URL",
+    help="The cluster's job server, as in http://HEAD:8265.  [default: RAY_API_SERVER_ADDRESS or RAY_ADDRESS]",
+)
+_job = click.argument("job", metavar="JOB")
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("config", metavar="CONFIG")
+@click.argument("arguments", metavar="INPUT... -o OUT", nargs=-1, required=True, type=click.UNPROCESSED)
+@_options(
+    _server,
+    click.option("--follow", is_flag=True, help="Show what the job writes, and end with its driver's exit code."),
+    click.option("--doctor", is_flag=True, help="Only look, on the cluster, for what would make the run fail."),
+    click.option(
+        "--env",
+        metavar="NAME[=VALUE]",
+        multiple=True,
+        help="A variable for the driver and all workers; without =VALUE its value is taken from here.",
+    ),
+    click.option(
+        "--working-dir",
+        metavar="DIR",
+        default=".",
+        show_default=True,
+        help="What travels, and what relative paths are relative to.",
+    ),
+    click.option(
+        "--max-upload-mb",
+        metavar="MB",
+        type=click.IntRange(1, 500),
+        default=100,
+        show_default=True,
+        help="Refuse to upload more.",
+    ),
+    click.option(
+        "--code/--no-code",
+        default=True,
+        show_default=True,
+        help="Send Longcap's own code along, or use what the cluster's image has.",
+    ),
+    click.option(
+        "--python", metavar="PROGRAM", default="python", show_default=True, help="The Python to start on the head."
+    ),
+    click.option("--name", metavar="JOB", help="The job's id.  [default: one that Ray makes]"),
+    click.option("--runtime-env", metavar="FILE", help="YAML with more of Ray's runtime environment, such as pip."),
+)
+def submit(config: str, arguments: tuple[str, ...], env: tuple[str, ...], **options: Any) -> int:
+    """Run on a cluster: send CONFIG (a file or a recipe) and the working directory to its job server.
+
+    All other options are those of `longcap run`. Data does not travel: the cluster must be able to reach INPUT and OUT.
+
+    \b
+      longcap submit measure s3://bucket/videos -o s3://bucket/captions --address http://HEAD:8265 --follow
+    """
+    from pipeline.submit import submit_command
+
+    return int(submit_command(config=config, arguments=list(arguments), env=list(env), **options))
+
+
+@cli.command()
+@_options(_server, _json)
+def jobs(**options: Any) -> int:
+    """List the jobs of a cluster, the newest first."""
+    from pipeline.submit import jobs_command
+
+    return int(jobs_command(**options))
+
+
+@cli.command()
+@_job
+@_options(
+    _server,
+    click.option("--follow", is_flag=True, help="Go on until the job is over, and end with its driver's exit code."),
+)
+def logs(**options: Any) -> int:
+    """Print what JOB has written."""
+    from pipeline.submit import logs_command
+
+    return int(logs_command(**options))
+
+
+@cli.command()
+@_job
+@_options(
+    _server,
+    click.option(
+        "--wait",
+        "wait_s",
+        metavar="S",
+        type=click.FloatRange(min=0),
+        default=300.0,
+        show_default=True,
+        help="Give up after so many seconds; the job still stops.",
+    ),
+)
+def stop(**options: Any) -> int:
+    """Stop JOB: what is under way is finished and committed, and the same command goes on from there."""
+    from pipeline.submit import stop_command
+
+    return int(stop_command(**options))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+@_options(
+    click.option(
+        "--set",
+        "overrides",
+        metavar="FACT=V",
+        multiple=True,
+        help="Change one fact in all files, as in --set image=registry/me/longcap; docs/cluster.md lists them.",
+    ),
+)
+def files(folder: str, overrides: tuple[str, ...]) -> int:
+    """Write into DIR what puts Longcap on machines: Dockerfiles, KubeRay, Ray's launcher for AWS and GCP, Slurm."""
+    from pathlib import Path
+
+    from cluster.facts import facts
+    from cluster.files import write
+    from pipeline.errors import UsageError
+
+    try:
+        written = write(facts(list(overrides)), Path(folder))
+    except ValueError as error:
+        raise UsageError(f"--set {error}") from error
+    click.echo("\n".join(str(path) for path in written))
+    return 0
+
+
+@cli.command()
+@click.argument("config", metavar="CONFIG")
+@click.argument("inputs", metavar="[INPUT]...", nargs=-1)
+@_options(
+    click.option("-o", "--out", metavar="OUT", help="Where a run would write: a small object is written and removed."),
+    _set,
+    click.option("--address", metavar="ADDR", help="The Ray cluster to look at.  [default: this machine]"),
+    _json,
+)
+def doctor(config: str, inputs: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
+    """Look for what would make a run of CONFIG fail: nodes, versions, GPUs, models, storage, clocks, limits.
+
+    Prints one line each: ok, warn or fail, and what to do; ends with 1 where one says fail.
+    """
+    from pipeline.doctor import doctor_command
+
+    return int(doctor_command(config=config, inputs=list(inputs), overrides=list(overrides), **options))

@@ -1,0 +1,65 @@
+"""Whether an output location can be written to, read, listed and swept: tried with one small object."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from operators.storage import adopt, file_system, is_local
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageFacts:
+    """What trying it came to.
+
+    Attributes:
+        seconds: for writing, reading, listing and removing one object.
+        clock_s: the store's clock against ours, positive if ahead, to a second; None where it tells no time.
+        error: what did not work; one line.
+    """
+
+    seconds: float = 0.0
+    clock_s: float | None = None
+    error: str | None = None
+
+
+def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
+    """Write, read, list and remove `OUT/runs/.probe-…`.
+
+    Args:
+        variables: the driver's `operators.storage.environment()`: what every actor of a run is given.
+    """
+    adopt(variables)
+    step, body = "reach", secrets.token_bytes(64)
+    began, clock = time.time(), None
+    try:
+        fs, root = file_system(out)
+        folder = f"{root.rstrip('/')}/runs"
+        path = f"{folder}/.probe-{secrets.token_hex(8)}"
+        step = "write to"
+        if is_local(fs):
+            fs.makedirs(folder, exist_ok=True)
+        fs.pipe_file(path, body)
+        try:
+            step = "read"
+            fs.invalidate_cache()
+            if fs.cat_file(path) != body:
+                return StorageFacts(error=f"{out} gives back something else than was written")
+            step = "list"
+            if not any(str(name).rstrip("/").endswith(path.rpartition("/")[2]) for name in fs.ls(folder, detail=False)):
+                return StorageFacts(error=f"{out} does not list what was written")
+            changed = fs.info(path).get("LastModified")
+            if isinstance(changed, datetime):
+                clock = (changed.replace(tzinfo=changed.tzinfo or UTC)).timestamp() - began
+            step = "remove from"
+        finally:
+            with suppress(FileNotFoundError):
+                fs.rm_file(path)
+    except Exception as error:  # the clients of stores raise what they like
+        said = " ".join(str(error).split()) or type(error).__name__
+        return StorageFacts(error=f"cannot {step} {out}: {type(error).__name__}: {said[:300]}")
+    return StorageFacts(seconds=time.time() - began, clock_s=clock)

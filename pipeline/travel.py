@@ -1,0 +1,78 @@
+"""What travels with a job: files of the working directory, our own code, and variables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from cluster.package import files_of
+from pipeline.config import VIDEO_SUFFIXES
+from pipeline.errors import UsageError
+from pipeline.files import scheme_of
+
+CODE = ("pipeline", "operators", "cluster", "configs")  # our packages
+_HOME = Path(__file__).resolve().parents[1]  # where they lie
+_SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL(?!S_FILE)", re.IGNORECASE)
+
+
+def variables_of(env: Sequence[str]) -> dict[str, str]:
+    """The variables that `--env NAME` (its value here) and `--env NAME=VALUE` name.
+
+    Raises:
+        UsageError: a variable that is not set here, or a secret's value in the command line.
+    """
+    found: dict[str, str] = {}
+    for text in env:
+        variable, equals, value = text.partition("=")
+        if not re.fullmatch(r"[A-Za-z_]\w*", variable):
+            raise UsageError(f"--env {variable}: give NAME, whose value is taken from here, or NAME=VALUE")
+        if equals and _SECRET.search(variable):
+            raise UsageError(
+                f"--env {variable}=…: a secret does not belong into a command line: set {variable} in your environment "
+                f"and give --env {variable}, or let the cluster have it (docs/cluster.md)"
+            )
+        if not equals and variable not in os.environ:
+            raise UsageError(f"--env {variable}: {variable} is not set here")
+        found[variable] = value if equals else os.environ[variable]
+    if hidden := [variable for variable in found if _SECRET.search(variable)]:
+        click.echo(
+            f"note: {', '.join(hidden)} travel as variables of the job: whoever may ask the job server can read them; "
+            "a secret of the cluster's own is better (docs/cluster.md)",
+            err=True,
+        )
+    return found
+
+
+def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
+    """What travels: name in the package -> file.
+
+    Args:
+        out: the output location, in case that it lies in the folder.
+        code: add our own packages where the folder is not the checkout that holds them.
+
+    Raises:
+        UsageError: the folder has a package of one of our names.
+    """
+    local = Path(out) if out and not scheme_of(out) else None
+    inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
+    data = [f"*{suffix}" for suffix in VIDEO_SUFFIXES if suffix]
+    files = files_of(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])
+    members = {name: folder / name for name in files}
+    if folder == _HOME:
+        return members
+    for package in CODE[:3]:
+        if (folder / package / "__init__.py").is_file():
+            raise UsageError(
+                f"{folder} has a Python package {package}, which would stand before Longcap's own of that name: give "
+                "--working-dir a folder with recipes, prompts and manifests only"
+            )
+    if code:
+        ours = {f"{p}/{name}": _HOME / p / name for p in CODE for name in files_of(_HOME / p)}
+        if twice := sorted(ours.keys() & members.keys()):
+            raise UsageError(f"{folder}/{twice[0]} has the name of a file of Longcap's own: name it otherwise")
+        members |= ours
+    return members

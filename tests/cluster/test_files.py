@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import copy
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+from cluster.facts import Facts, facts
+from cluster.files import FILES, render, write
+from tests.support.command import ROOT
+
+KUBERNETES = "1.31"
+CRDS = "LONGCAP_TEST_KUBERAY_CRDS"  # folder with ray.io_rayjobs.yaml and ray.io_rayclusters.yaml
+
+OTHER = facts(
+    [
+        *(
+            "name=mine",
+            "image=registry/me/longcap",
+            "ray_version=2.61.0",
+            "gpu_gpus=8",
+            "gpu_workers=3",
+            "cpu_workers=0",
+        ),
+        *("idle_minutes=1", "gpu_memory_gib=512", "out=s3://mine/out", "object_store_share=0.5"),
+    ]
+)
+
+
+@pytest.fixture(params=[Facts(), OTHER], ids=["defaults", "other"])
+def given(request: pytest.FixtureRequest) -> Facts:
+    found: Facts = request.param
+    return found
+
+
+def tool(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def test_the_files_in_the_checkout_are_what_is_written(tmp_path: Path) -> None:
+    written = {path.name: path.read_text() for path in write(Facts(), tmp_path)}
+    assert sorted(written) == sorted(FILES)
+    assert written == {path.name: path.read_text() for path in (ROOT / "deploy").iterdir()}, "run: longcap files deploy"
+    assert (tmp_path / "slurm.sh").stat().st_mode & 0o111
+
+
+def test_the_page_tells_every_fact() -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    for fact in fields(Facts):
+        assert f"| `{fact.name}` | `{fact.default}` | {fact.metadata['means']} |" in page
+
+
+def test_the_versions_are_ones_that_the_project_takes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    ray = next(Requirement(text) for text in project["dependencies"] if text.startswith("ray"))
+    assert ray.specifier.contains(Facts().ray_version)
+    assert f"Python :: {Facts().python}" in " ".join(project["classifiers"])
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_ray_takes_the_launchers_files(given: Facts, cloud: str) -> None:
+    config = yaml.safe_load(render(given)[f"ray-{cloud}.yaml"])
+    full = prepare_config(copy.deepcopy(config))
+    validate_config(full)
+    types = full["available_node_types"]
+    assert (types["cpu"]["max_workers"], types["gpu"]["max_workers"]) == (given.cpu_workers, given.gpu_workers)
+    assert types["head"]["resources"] == {"CPU": 0}
+    assert types["gpu"]["resources"]["GPU"] == given.gpu_gpus
+    assert types["gpu"]["docker"]["worker_image"] == f"{given.image}:gpu"
+    with pytest.raises(Exception, match="nonsense"):
+        validate_config({**full, "nonsense": 1})
+
+
+def cluster_specs(given: Facts) -> dict[str, dict[str, Any]]:
+    files = render(given)
+    job, cluster = (yaml.safe_load(files[f"kuberay-{kind}.yaml"]) for kind in ("job", "cluster"))
+    assert (job["kind"], cluster["kind"]) == ("RayJob", "RayCluster")
+    assert job["spec"]["submissionMode"] in ("K8sJobMode", "HTTPMode", "InteractiveMode")  # the CRD takes any word
+    return {"job": job["spec"]["rayClusterSpec"], "cluster": cluster["spec"]}
+
+
+def test_kubernetes_takes_every_pod(given: Facts) -> None:
+    for spec in cluster_specs(given).values():
+        for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, **group["template"]}
+            kubernetes_validate.validate(pod, KUBERNETES, strict=True)
+            wrong = copy.deepcopy(pod)
+            wrong["spec"]["containers"][0]["resource"] = {}
+            with pytest.raises(kubernetes_validate.ValidationError):
+                kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
+
+
+def test_what_the_files_share_is_the_same_in_all(given: Facts) -> None:
+    specs = cluster_specs(given)
+    assert specs["job"] == specs["cluster"]
+    spec = specs["job"]
+    cpu, gpu = spec["workerGroupSpecs"]
+    assert spec["rayVersion"] == given.ray_version
+    assert spec["autoscalerOptions"]["idleTimeoutSeconds"] == 60 * given.idle_minutes
+    assert spec["autoscalerOptions"]["upscalingMode"] in ("Default", "Aggressive", "Conservative")
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    assert (cpu["minReplicas"], cpu["maxReplicas"]) == (0, given.cpu_workers)
+    assert (gpu["minReplicas"], gpu["maxReplicas"]) == (0, given.gpu_workers)
+    files = render(given)
+    for name in ("cpu.Dockerfile", "gpu.Dockerfile"):
+        assert f'"ray[data,default]=={given.ray_version}"' in files[name]
+        assert f"FROM python:{given.python}-" in files[name]
+    assert f"-o {given.out}" in yaml.safe_load(files["kuberay-job.yaml"])["spec"]["entrypoint"]
+    for group, memory_gib, gpus in ((cpu, given.cpu_memory_gib, 0), (gpu, given.gpu_memory_gib, given.gpu_gpus)):
+        container, volumes = group["template"]["spec"]["containers"][0], group["template"]["spec"]["volumes"]
+        assert container["resources"]["limits"] == container["resources"]["requests"]
+        assert int(container["resources"]["limits"].get("nvidia.com/gpu", 0)) == gpus
+        assert container["image"] == f"{given.image}:{'gpu' if gpus else 'cpu'}"
+        assert container["envFrom"][0]["secretRef"]["name"] == given.secret
+        shm = next(v["emptyDir"] for v in volumes if v["name"] == "shm")
+        assert shm["medium"] == "Memory"
+        store = int(group["rayStartParams"]["object-store-memory"])
+        assert store < int(shm["sizeLimit"].removesuffix("Mi")) * 2**20 < memory_gib * 2**30
+        tolerated = {t["key"] for t in group["template"]["spec"]["tolerations"]}
+        assert ("nvidia.com/gpu" in tolerated) == bool(gpus)
+
+
+def test_kuberay_takes_job_and_cluster_by_its_own_definition(given: Facts) -> None:
+    folder = os.environ.get(CRDS)
+    if not folder:
+        pytest.skip(f"{CRDS} names no folder with KubeRay's CRDs")
+    import jsonschema
+
+    for kind in ("job", "cluster"):
+        crd = yaml.safe_load((Path(folder) / f"ray.io_ray{kind}s.yaml").read_text())
+        version = next(v for v in crd["spec"]["versions"] if v["name"] == "v1")
+        schema = strict(version["schema"]["openAPIV3Schema"])
+        resource = yaml.safe_load(render(given)[f"kuberay-{kind}.yaml"])
+        jsonschema.Draft202012Validator(schema).validate(resource)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(schema).validate({**resource, "spec": {**resource["spec"], "nonsense": 1}})
+
+
+def strict(schema: Any) -> Any:
+    """A CRD's schema as JSON Schema that refuses unknown fields, as the API server does."""
+    if isinstance(schema, list):
+        return [strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {key: strict(value) for key, value in schema.items() if not key.startswith("x-kubernetes")}
+    properties = schema.get("properties")
+    if isinstance(properties, dict) and "type" in schema:
+        if not schema.get("x-kubernetes-preserve-unknown-fields") and "additionalProperties" not in schema:
+            made["additionalProperties"] = False
+        needed = [name for name in schema.get("required", ()) if "default" not in properties.get(name, {})]
+        made["required"] = needed
+    if schema.get("x-kubernetes-int-or-string"):
+        return {"anyOf": [{"type": "integer"}, {"type": "string"}]}
+    return made
+
+
+def test_linters_take_the_scripts(given: Facts, tmp_path: Path) -> None:
+    write(given, tmp_path)
+    # packages of Debian and our own extras have their versions from elsewhere
+    lint = [tool("hadolint"), "--ignore", "DL3008", "--ignore", "DL3013"]
+    if not Path(lint[0]).exists():
+        pytest.skip("hadolint is not there for this platform")
+    for command in ([tool("shellcheck"), "slurm.sh"], [*lint, "cpu.Dockerfile", "gpu.Dockerfile"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+    for name in ("cpu.Dockerfile", "gpu.Dockerfile"):
+        for source in re.findall(r"^COPY (.*) \S+$", (tmp_path / name).read_text(), re.MULTILINE):
+            for path in source.split():
+                assert (ROOT / path).exists(), f"{name} copies {path}, which is not in the checkout"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("gpu_worker=3", "NAME one of name, image"),
+        ("gpu_workers=many", "gpu_workers is 'many'; it must be like 8"),
+        ("gpu_workers=-1", "must be like 8"),
+        ("gpu_workers=true", "must be like 8"),
+        ("image=", "must be like 'longcap'"),
+        ("gpu_workers", "of the form NAME=VALUE"),
+    ],
+)
+def test_a_wrong_fact_is_one_clear_line(override: str, said: str) -> None:
+    with pytest.raises(ValueError, match=r"must be|of the form") as error:
+        facts([override])
+    assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_version_is_text_and_a_share_may_be_whole() -> None:
+    assert facts(["python=3.12", "object_store_share=1"]) == Facts(python="3.12", object_store_share=1.0)
