@@ -49,6 +49,7 @@ SIGNALS = pa.struct(
         pa.field("width_px", pa.int32()),
         pa.field("luma", pa.binary()),  # n x height x width uint8, row major
         pa.field("jumps", pa.list_(JUMP)),  # the largest step between thumbnails that differ much
+        pa.field("cuts_s", pa.list_(pa.float64())),  # hard cuts, where the decoder looked for them; else null
     ]
 )
 

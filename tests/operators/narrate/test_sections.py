@@ -60,3 +60,11 @@ def test_the_order_of_cuts_does_not_matter() -> None:
 def test_a_short_video_is_one_section(duration_s: float) -> None:
     (only,) = plan_sections(Grid(duration_s), [12.0], 60.0)
     assert (only.start_s, only.end_s) == (0.0, duration_s)
+
+
+def test_where_cells_begin_at_cuts_sections_do_too() -> None:
+    starts = [0.0, 5.0, 57.3, 60.0, 62.3, 118.0, 121.7, 180.0]
+    cuts = [57.300_000_4, 121.7]  # as stored: whole microseconds
+    sections = plan_sections(Grid(245.0), cuts, 60.0, starts)
+    assert [s.start_s for s in sections] == [0.0, 57.3, 121.7, 180.0]
+    assert sections[-1].end_s == 245.0
