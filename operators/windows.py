@@ -2,8 +2,8 @@
 
 `grid`: one grid for the whole video (`operators.grid`). `shots`: each shot of a segment, from hard cut to hard cut, is
 a grid of its own, so that no window crosses a cut; a shot that a segment's edge cuts in two is two. Either way the
-owned cells tile the segment without gap or overlap, and all follows from the segment, its cuts and the rule: whoever has
-these can check the windows (`longcap verify` does).
+owned cells tile the segment without gap or overlap, and all follows from the segment, its cuts and the rule: whoever
+has these can check the windows (`longcap verify` does).
 
 All values are seconds from the first presented picture. Half-open everywhere.
 """
