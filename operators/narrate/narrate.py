@@ -20,11 +20,11 @@ from operators.fingerprint import digest
 from operators.grid import Grid
 from operators.measure.facts import Facts
 from operators.narrate.narrator import Narrator
-from operators.narrate.sections import plan_sections
+from operators.narrate.sections import plan_sections, plan_sections_by_shots
 from operators.narrate.whole import Cells, coverage_of, integrity_of, owned_windows
 from operators.prompts import Prompt, load_prompt
 from operators.provenance import provenance
-from operators.windows import Windows
+from operators.windows import Windows, cuts_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +156,11 @@ class Narrate(Operator):
             seed=seed,
             usage=Usage.of(row.get("usage")),
         )
-        spans = plan_sections(grid, facts.boundaries_s(), self.section_s, cells.starts_s)
+        spans = (
+            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s)
+            if layout.rule == "shots"
+            else plan_sections(grid, facts.boundaries_s(), self.section_s)
+        )
         told = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell
         parts = [narrator.part(some, frames) for some in told if some]

@@ -9,35 +9,59 @@ from operators.grid import Grid, Span
 _EPSILON_S = 1e-5  # stored times of cuts are whole microseconds
 
 
-def plan_sections(
-    grid: Grid, cuts_s: Sequence[float], section_s: float, starts_s: Sequence[float] | None = None
-) -> list[Span]:
+def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list[Span]:
     """Cut a video into sections.
 
-    Sections are whole cells of windows, about `section_s` long, and tile the video. Each inner boundary moves by up to
-    a quarter of a section to the cell edge that is nearest to a cut, if there is one: a paragraph should begin with a
-    new shot rather than in the middle of one. Where windows lie by shots, cuts are such edges, and it begins there
-    exactly.
+    Sections are whole stride cells, about `section_s` long, and tile the video. Each inner boundary moves by up to a
+    quarter of a section to the cell edge that is nearest to a cut, if there is one: a paragraph should begin with a
+    new shot rather than in the middle of one.
 
     Args:
         grid: the video's windows.
         cuts_s: times of cuts, in any order, seconds.
         section_s: wanted length in seconds, above 0.
-        starts_s: where cells begin, ascending; None: where the grid's do.
     """
-    starts = [k * grid.stride_s for k in range(grid.window_count)] if starts_s is None else starts_s
     cells = grid.window_count
     count = max(1, min(cells, round(grid.duration_s / section_s)))
     reach = max(0, int(cells / count / 4))
+    edges = [0]
+    for i in range(1, count):
+        wanted = round(i * cells / count)
+        near = [c for c in range(wanted - reach, wanted + reach + 1) if edges[-1] < c < cells]
+        if not near:
+            continue
+        edges.append(min(near, key=lambda c: (_distance(c * grid.stride_s, cuts_s, grid.stride_s), abs(c - wanted), c)))
+    return _tiles([e * grid.stride_s for e in edges], grid.duration_s)
+
+
+def plan_sections_by_shots(
+    duration_s: float, starts_s: Sequence[float], cuts_s: Sequence[float], section_s: float
+) -> list[Span]:
+    """Cut a video whose windows follow its shots into sections.
+
+    As `plan_sections`, but each inner boundary moves by up to half a section to the nearest cut; a shot is parted, at
+    the nearest window, only where there is no cut within reach. No section but the last is shorter than a quarter.
+
+    Args:
+        duration_s: of the video.
+        starts_s: where windows begin, ascending, cuts among them.
+        cuts_s: times of hard cuts.
+        section_s: wanted length in seconds, above 0.
+    """
+    count = max(1, round(duration_s / section_s))
+    length_s = duration_s / count
     edges = [0.0]
     for i in range(1, count):
-        wanted_s, reach_s = round(i * cells / count) * grid.stride_s, reach * grid.stride_s + _EPSILON_S
-        near = [s for s in starts if abs(s - wanted_s) <= reach_s and s > edges[-1] + _EPSILON_S]
-        # where windows lie by shots, the cell edges on cuts alone
+        wanted_s = i * length_s
+        near = [s for s in starts_s if abs(s - wanted_s) <= length_s / 2 and s - edges[-1] >= length_s / 4]
         near = [s for s in near if any(abs(s - cut) < _EPSILON_S for cut in cuts_s)] or near
         if near:
-            edges.append(min(near, key=lambda s: (_distance(s, cuts_s, grid.stride_s), round(abs(s - wanted_s), 6), s)))
-    return [Span(a, b) for a, b in zip(edges, [*edges[1:], grid.duration_s], strict=True)]
+            edges.append(min(near, key=lambda s: (round(abs(s - wanted_s), 6), s)))
+    return _tiles(edges, duration_s)
+
+
+def _tiles(edges: Sequence[float], end_s: float) -> list[Span]:
+    return [Span(a, b) for a, b in zip(edges, [*edges[1:], end_s], strict=True)]
 
 
 def _distance(time_s: float, cuts_s: Sequence[float], cell_s: float) -> float:
