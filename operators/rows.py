@@ -231,6 +231,11 @@ LONG_CAPTION = pa.schema(
         pa.field("segments_captioned", pa.int32()),
         pa.field("windows", pa.int32()),
         pa.field("windows_captioned", pa.int32()),
+        pa.field("motion", pa.float64()),  # this and the next four: operators.measure.columns; null: not measured
+        pa.field("moving_camera", pa.float64()),
+        pa.field("still", pa.float64()),
+        pa.field("shots", pa.int32()),
+        pa.field("longest_shot_s", pa.float64()),
         *[f for f in VIDEO_FACTS if f.name != "duration_s"],
         pa.field("source_version", pa.string()),
         pa.field("metadata", pa.string()),
