@@ -115,7 +115,23 @@ def ray(task: str, file: str) -> int:
 
 def ffmpeg(_: str, file: str) -> int:
     """Everything decoded, nothing converted: what all others are measured by."""
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-threads", "1", "-i", file, "-map", "0:v:0", "-f", "null", "-"]
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    command = [
+        get_ffmpeg_exe(),
+        "-nostdin",
+        "-v",
+        "error",
+        "-threads",
+        "1",
+        "-i",
+        file,
+        "-map",
+        "0:v:0",
+        "-f",
+        "null",
+        "-",
+    ]
     subprocess.run(command, check=True)
     return 0
 

@@ -49,6 +49,7 @@ SIGNALS = pa.struct(
         pa.field("width_px", pa.int32()),
         pa.field("luma", pa.binary()),  # n x height x width uint8, row major
         pa.field("jumps", pa.list_(JUMP)),  # the largest step between thumbnails that differ much
+        pa.field("cuts_s", pa.list_(pa.float64())),  # hard cuts, where the decoder looked for them; else null
     ]
 )
 
@@ -230,6 +231,11 @@ LONG_CAPTION = pa.schema(
         pa.field("segments_captioned", pa.int32()),
         pa.field("windows", pa.int32()),
         pa.field("windows_captioned", pa.int32()),
+        pa.field("motion", pa.float64()),  # this and the next four: operators.measure.columns; null: not measured
+        pa.field("moving_camera", pa.float64()),
+        pa.field("still", pa.float64()),
+        pa.field("shots", pa.int32()),
+        pa.field("longest_shot_s", pa.float64()),
         *[f for f in VIDEO_FACTS if f.name != "duration_s"],
         pa.field("source_version", pa.string()),
         pa.field("metadata", pa.string()),

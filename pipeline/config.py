@@ -224,6 +224,12 @@ def check(config: Config) -> None:
     _check_pools("recipe.segment", segment, allowed=("decode", "caption"))
     _check_pools("recipe.video", video, allowed=("narrate",))
     _check_columns(config, segment)
+    if caption.windows == "shots" and ("measure" not in config.recipe.segment or config.decode.sampling != "shots"):
+        raise UsageError(
+            f"caption.windows is shots, decode.sampling is {config.decode.sampling} and recipe.segment is "
+            f"{', '.join(config.recipe.segment)}; windows by shots need decode.sampling: shots, so that each shot has "
+            "a picture, and measure before caption, which finds the cuts"
+        )
     if not any("caption" in op.writes for op in video):
         raise UsageError("recipe.video names no operator that writes the caption; put narrate into it")
     _check_engines(config, (*segment, *video))

@@ -56,6 +56,8 @@ def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str]
     config = config_from_dict(values, places=places)
     if "cell_s" not in (values.get("measure") or {}):  # what is measured is cut where the windows are
         config = replace(config, measure=replace(config.measure, cell_s=config.caption.stride_s))
+    if config.caption.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
+        config = replace(config, decode=replace(config.decode, sampling="shots"))
     if "engine" not in (values.get("names") or {}):  # who tells the video also decides who is who
         config = replace(config, names=replace(config.names, engine=config.narrate.engine))
     check(config)

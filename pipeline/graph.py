@@ -125,7 +125,14 @@ class Graph:
         return self._narrated(self._read(whole, rows_per_block=2))
 
     def _narrated(self, hints: Dataset) -> Dataset:
-        load = Load(store=self.store, window_s=self.config.caption.window_s, stride_s=self.config.caption.stride_s)
+        caption = self.config.caption
+        load = Load(
+            store=self.store,
+            window_s=caption.window_s,
+            stride_s=caption.stride_s,
+            window_rule=caption.windows,
+            min_shot_s=caption.min_shot_s,
+        )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts"])
         output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())

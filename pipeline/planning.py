@@ -33,6 +33,8 @@ PLANNED = pa.schema(
         pa.field("window_s", pa.float64()),
         pa.field("stride_s", pa.float64()),
         pa.field("segment_s", pa.float64()),
+        pa.field("window_rule", pa.string()),  # how windows lie: operators.windows.WindowRule
+        pa.field("min_shot_s", pa.float64()),
         pa.field("narrator", pa.string()),  # key of the video level
         pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
     ]
@@ -72,6 +74,8 @@ class Plan:
             "window_s": cut.window_s,
             "stride_s": cut.stride_s,
             "segment_s": cut.segment_s,
+            "window_rule": self.config.caption.windows,
+            "min_shot_s": self.config.caption.min_shot_s,
             "narrator": narrator_key(video_operators(self.config)),
             "strict": self.config.run.on_incomplete == "fail",
         }

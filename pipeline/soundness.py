@@ -14,9 +14,11 @@ from operators import rows
 from operators.base import Row
 from operators.grid import Grid
 from operators.keys import video_key
+from operators.measure.facts import Facts
 from operators.store.content import content_hash
 from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
+from operators.windows import WindowRule, Windows, cuts_of
 
 _BATCH = 256  # rows with their texts at a time
 
@@ -86,14 +88,18 @@ def _off_grid(row: Row, plan: Row) -> str | None:
         return (
             f"lies at {row['start_s']:g} s to {row['end_s']:g} s; the grid says {span.start_s:g} s to {span.end_s:g} s"
         )
-    owned = list(grid.windows_of(span))
-    have = [w["window_index"] for w in row["windows"]]
-    if have != owned:
-        return f"has the windows {have}; it owns {owned}"
-    for window in row["windows"]:
-        is_, should = (window["start_s"], window["end_s"]), grid.window(window["window_index"])
-        if is_ != (should.start_s, should.end_s):
-            return f"window {window['window_index']} lies at {is_}; the grid says {(should.start_s, should.end_s)}"
+    rule: WindowRule = "shots" if plan.get("window_rule") == "shots" else "grid"
+    windows = Windows(grid=grid, rule=rule, min_shot_s=plan.get("min_shot_s") or 0.0)
+    facts = Facts.parse(row["facts"]) if rule == "shots" and row["facts"] else None
+    owned = windows.of(span, cuts_of(facts))
+    have, should = [w["window_index"] for w in row["windows"]], [w.index for w in owned]
+    if have != should:
+        return f"has the windows {have}; it owns {should}"
+    for window, own in zip(row["windows"], owned, strict=True):
+        is_, lies = (window["start_s"], window["end_s"]), (own.span.start_s, own.span.end_s)
+        if is_ != lies:
+            by = "the grid says" if rule == "grid" else "its cuts say"
+            return f"window {own.index} lies at {is_}; {by} {lies}"
     return None
 
 

@@ -30,6 +30,7 @@ from operators.grid import Grid, Span
 from operators.measure.facts import Facts
 from operators.prompts import Prompt, load_prompt
 from operators.provenance import provenance
+from operators.windows import WindowRule, Windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,20 @@ class Caption(Operator):
     stride_s: Annotated[
         float, Field(gt=0, description="distance between window starts in s, at most window_s; 5 in LongCaption-Agent")
     ] = 5.0
+    windows: Annotated[
+        WindowRule,
+        Field(
+            description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
+            "hard cut; needs measure in the recipe"
+        ),
+    ] = "grid"
+    min_shot_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="with windows: shots, a shorter shot is told together with the next, in s; 0: each by itself",
+        ),
+    ] = 0.0
     chain: Annotated[
         Literal["segment", "video", "none"],
         Field(
@@ -88,6 +103,11 @@ class Caption(Operator):
     def _prompts(self) -> dict[str, Prompt]:
         return {"frame": load_prompt(self.frame_prompt), "window": load_prompt(self.window_prompt)}
 
+    def layout(self, duration_s: float) -> Windows:
+        """Where the windows of a video of this length lie."""
+        grid = Grid(duration_s, self.window_s, self.stride_s)
+        return Windows(grid=grid, rule=self.windows, min_shot_s=self.min_shot_s)
+
     @property
     def chained(self) -> bool:
         """Whether a window knows the caption before it."""
@@ -111,15 +131,15 @@ class Caption(Operator):
             gates=gates_of(self.engine),
             prompts=prompts,
             segment=Span(row["start_s"], row["end_s"]),
-            grid=Grid(row["duration_s"], self.window_s, self.stride_s),
+            windows=self.layout(row["duration_s"]),
             pictures=[Picture(**p) for p in row["pictures"] or ()],
             facts=facts,
             seed=int(digest([row["video_id"], row["segment_index"]], hex_digits=8), 16),
             before=Seed(**row["previous"]) if row.get("previous") else Seed(),
         )
         asked = work.frames() if self.frames else []
-        told = work.windows()
-        windows = [(about, answer) for about, answer in told if about["window_index"] in work.own]
+        told = work.tell()
+        windows = told[-len(work.own) :]  # those before them only warm up
         answers = [answer for _, answer in windows]
         if not any(answer.valid for answer in answers):
             why = answers[0]

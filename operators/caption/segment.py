@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from operators.engines.gates import About, Gate
 from operators.engines.measure import MeasureEngine
 from operators.engines.measure.evidence import evidence
 from operators.fingerprint import digest
-from operators.grid import Grid, Span
+from operators.grid import Span
 from operators.measure.facts import Facts
 from operators.prompts import Prompt
+from operators.windows import Window, Windows, cuts_of
 
 if TYPE_CHECKING:
     from operators.caption.caption import Caption
@@ -51,7 +53,7 @@ class SegmentWork:
     gates: tuple[Gate, ...]
     prompts: dict[str, Prompt]
     segment: Span
-    grid: Grid
+    windows: Windows
     pictures: list[Picture]
     facts: Facts | None
     seed: int
@@ -81,18 +83,22 @@ class SegmentWork:
             asked.append((about, self._ask(request)))
         return asked
 
-    @property
-    def own(self) -> range:
+    @cached_property
+    def own(self) -> list[Window]:
         """The windows that the segment owns."""
-        return self.grid.windows_of(self.segment)
+        return self.windows.of(self.segment, self._cuts_s)
 
-    def windows(self) -> list[tuple[Row, Answer]]:
+    @property
+    def _cuts_s(self) -> Sequence[float]:
+        return cuts_of(self.facts)
+
+    def tell(self) -> list[tuple[Row, Answer]]:
         """Every window that the segment owns, in order, and before them those that only seed the chain."""
-        own = self.own
         before = self.before
+        warm_up = self.windows.before(self.segment, self.caption.warm_up(), self._cuts_s)
         asked: list[tuple[Row, Future[Answer]]] = []
-        for k in range(max(0, own.start - self.caption.warm_up()), own.stop):
-            smaller = self._window(k, before.text)
+        for window in [*warm_up, *self.own]:
+            smaller = self._window(window, before.text)
             request = smaller(0)
             assert request is not None
             if request.pictures:
@@ -101,14 +107,14 @@ class SegmentWork:
                 answer = Future()
                 answer.set_result(Answer("", 0, "undecodable", "no picture of it decoded", request))
             about = {
-                "window_index": k,
+                "window_index": window.index,
                 "start_s": request.start_s,
                 "end_s": request.end_s,
                 "previous_window": before.window_index if before.text else None,
             }
             asked.append((about, answer))
             if self.caption.chained and request.pictures and answer.result().valid:
-                before = Seed(self.text(answer.result()), k)
+                before = Seed(self.text(answer.result()), window.index)
         return [(about, answer.result()) for about, answer in asked]
 
     def text(self, answer: Answer) -> str:
@@ -120,7 +126,7 @@ class SegmentWork:
     def _ask(self, request: Request, smaller: Callable[[int], Request | None] | None = None) -> Future[Answer]:
         about = About(
             language=self.caption.language,
-            duration_s=self.grid.duration_s,
+            duration_s=self.windows.grid.duration_s,
             parse=parse_window if request.schema else None,
             prose=(lambda fields: fields.caption) if request.schema else None,
         )
@@ -135,9 +141,9 @@ class SegmentWork:
         gaps = (b.time_s - a.time_s for a, b in pairwise(self.pictures))
         return min([self.caption.stride_s, *gaps])
 
-    def _window(self, k: int, previous: str) -> Smaller:
-        """How to ask for window `k`: first with all there is, then with less and less, down to one picture alone."""
-        span = self.grid.window(k)
+    def _window(self, window: Window, previous: str) -> Smaller:
+        """How to ask for a window: first with all there is, then with less and less, down to one picture alone."""
+        span = window.span
         facts = self._facts(span)
         pictures = tuple(p for p in self.pictures if _stands_in(p, span))
         lines = [line.text for line in facts.subtitles or ()] if facts else []
@@ -170,7 +176,7 @@ class SegmentWork:
                 pictures=pictures[::every],
                 facts=facts,
                 schema=window_schema() if self.caption.fields else None,
-                seed=self.seed + k,
+                seed=self.seed + window.index,
             )
 
         return request

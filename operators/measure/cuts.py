@@ -42,11 +42,13 @@ _AROUND = 6  # thumbnails to each side
 
 
 def find_cuts(thumbs: Thumbs) -> list[float]:
-    """Times of the first picture of each new shot, in order."""
-    import cv2
-
+    """Times of the first picture of each new shot, in order; those that were found already, if they were."""
+    if thumbs.cuts_s is not None:
+        return list(thumbs.cuts_s)
     if len(thumbs) < 2:
         return []
+    import cv2
+
     changes = np.abs(np.diff(thumbs.luma.astype(np.int16), axis=0)).mean(axis=(1, 2)).astype(np.float32)
     opencv: Any = cv2  # its stubs lack the DIS class
     dis = opencv.DISOpticalFlow_create(opencv.DISOPTICAL_FLOW_PRESET_FAST)

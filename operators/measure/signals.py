@@ -47,17 +47,24 @@ class Thumbs:
         times_s: float64, shape (n,), rising.
         luma: uint8, shape (n, height_px, width_px).
         jumps: in order of time.
+        cuts_s: hard cuts that were found already, in order; None where nobody looked.
     """
 
     times_s: npt.NDArray[np.float64]
     luma: npt.NDArray[np.uint8]
     jumps: tuple[Jump, ...] = ()
+    cuts_s: tuple[float, ...] | None = None
 
     def between(self, start_s: float, end_s: float) -> Thumbs:
         """Those of `[start_s, end_s)`, and the jumps between them."""
         keep = (self.times_s >= start_s) & (self.times_s < end_s)
         first = self.times_s[keep][0] if keep.any() else end_s
-        return Thumbs(self.times_s[keep], self.luma[keep], tuple(j for j in self.jumps if first < j.time_s < end_s))
+        return Thumbs(
+            self.times_s[keep],
+            self.luma[keep],
+            tuple(j for j in self.jumps if first < j.time_s < end_s),
+            None if self.cuts_s is None else tuple(c for c in self.cuts_s if first < c < end_s),
+        )
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -108,4 +115,10 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
         )
         for j in signals["jumps"] or ()
     ]
-    return Thumbs(times[order], raw.reshape(shape)[order], tuple(sorted(jumps, key=lambda j: j.time_s)))
+    cuts = signals.get("cuts_s")
+    return Thumbs(
+        times[order],
+        raw.reshape(shape)[order],
+        tuple(sorted(jumps, key=lambda j: j.time_s)),
+        None if cuts is None else tuple(float(c) for c in cuts),
+    )

@@ -18,12 +18,14 @@ from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.fingerprint import digest
 from operators.grid import Grid
+from operators.measure.columns import Columns, columns_of
 from operators.measure.facts import Facts
 from operators.narrate.narrator import Narrator
-from operators.narrate.sections import plan_sections
-from operators.narrate.whole import coverage_of, integrity_of, owned_windows
+from operators.narrate.sections import plan_sections, plan_sections_by_shots
+from operators.narrate.whole import Cells, coverage_of, integrity_of, owned_windows
 from operators.prompts import Prompt, load_prompt
 from operators.provenance import provenance
+from operators.windows import Windows, cuts_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +41,10 @@ class Narrate(Operator):
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "duration_s", "window_s", "stride_s", "captioned", "segments"}
+        {"video_id", "duration_s", "window_s", "stride_s", "window_rule", "min_shot_s", "captioned", "segments"}
     )
     writes: ClassVar[frozenset[str]] = frozenset(
         {
@@ -56,6 +58,7 @@ class Narrate(Operator):
             "segments_captioned",
             "windows",
             "windows_captioned",
+            *Columns.__annotations__,
             "provenance",
             "usage",
         }
@@ -137,7 +140,10 @@ class Narrate(Operator):
         captioned: list[Row] = row["captioned"]
         grid = Grid(row["duration_s"], row["window_s"], row["stride_s"])
         windows = [w for segment in captioned for w in segment["windows"]]
-        measured = [Facts.parse(s["facts"]) for s in captioned if s["facts"]]
+        by_segment = [Facts.parse(s["facts"]) if s["facts"] else None for s in captioned]
+        layout = Windows(grid=grid, rule=row["window_rule"], min_shot_s=row["min_shot_s"])
+        cells = Cells.of(layout, captioned, by_segment)
+        measured = [facts for facts in by_segment if facts is not None]
         facts = Facts.merge(measured) if measured else Facts(start_s=0.0, end_s=grid.duration_s, cell_s=grid.stride_s)
         frames = [f for segment in captioned for f in segment["frames"] if f["valid"]]
         seed = int(digest(row["video_id"], hex_digits=8), 16)
@@ -147,12 +153,17 @@ class Narrate(Operator):
             gates=gates_of(self.engine),
             prompts=prompts,
             grid=grid,
+            cells=cells,
             facts=facts,
             seed=seed,
             usage=Usage.of(row.get("usage")),
         )
-        spans = plan_sections(grid, facts.boundaries_s(), self.section_s)
-        told = ([w for w in owned_windows(grid, windows, span) if w["valid"]] for span in spans)
+        spans = (
+            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s)
+            if layout.rule == "shots"
+            else plan_sections(grid, facts.boundaries_s(), self.section_s)
+        )
+        told = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell
         parts = [narrator.part(some, frames) for some in told if some]
         if not parts:
@@ -168,14 +179,15 @@ class Narrate(Operator):
             **row,
             "caption": caption,
             "words": len(caption.split()),
-            "coverage": coverage_of(grid, captioned),
-            "integrity": not narrator.problems and integrity_of(grid, captioned, row["segments"]),
+            "coverage": coverage_of(cells, captioned),
+            "integrity": not narrator.problems and integrity_of(cells, captioned, row["segments"]),
             "sections": sections,
             "decoded_s": sum(s["decode"]["decoded_s"] for s in captioned),
             "damaged_packets": sum(s["decode"]["damaged_packets"] for s in captioned),
             "segments_captioned": len(captioned),
-            "windows": grid.window_count,
+            "windows": len(cells.starts_s),
             "windows_captioned": sum(1 for w in windows if w["valid"]),
+            **columns_of(facts if measured else None, whole=len(measured) == row["segments"]),
             "provenance": provenance(self.engine, list(prompts.values()), {"tries": self.tries, "seed": seed}),
             "usage": narrator.usage.row(),
         }

@@ -18,6 +18,7 @@ from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, tail
 from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
+from operators.narrate.whole import Cells
 from operators.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Narrator:
     gates: tuple[Gate, ...]
     prompts: dict[str, Prompt]
     grid: Grid
+    cells: Cells
     facts: Facts
     seed: int
     told: list[list[str]] = field(default_factory=list)
@@ -77,7 +79,7 @@ class Narrator:
 
     def part(self, told: list[Row], frames: Sequence[Row]) -> Part:
         """The part that valid windows `told` make, with the frame captions that stand in their cells."""
-        cells = [self.grid.owned(w["window_index"]) for w in told]
+        cells = [self.cells.own[w["window_index"]] for w in told]
         span = Span(cells[0].start_s, cells[-1].end_s)
         notes = [
             Note(text=w["text"], start_s=w["start_s"], end_s=w["end_s"], windows=(w["window_index"],)) for w in told

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from operators.grid import Grid, Span
 
+_EPSILON_S = 1e-5  # stored times of cuts are whole microseconds
+
 
 def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list[Span]:
     """Cut a video into sections.
@@ -29,8 +31,37 @@ def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list
         if not near:
             continue
         edges.append(min(near, key=lambda c: (_distance(c * grid.stride_s, cuts_s, grid.stride_s), abs(c - wanted), c)))
-    starts = [e * grid.stride_s for e in edges]
-    return [Span(a, b) for a, b in zip(starts, [*starts[1:], grid.duration_s], strict=True)]
+    return _tiles([e * grid.stride_s for e in edges], grid.duration_s)
+
+
+def plan_sections_by_shots(
+    duration_s: float, starts_s: Sequence[float], cuts_s: Sequence[float], section_s: float
+) -> list[Span]:
+    """Cut a video whose windows follow its shots into sections.
+
+    As `plan_sections`, but each inner boundary moves by up to half a section to the nearest cut; a shot is parted, at
+    the nearest window, only where there is no cut within reach. No section but the last is shorter than a quarter.
+
+    Args:
+        duration_s: of the video.
+        starts_s: where windows begin, ascending, cuts among them.
+        cuts_s: times of hard cuts.
+        section_s: wanted length in seconds, above 0.
+    """
+    count = max(1, round(duration_s / section_s))
+    length_s = duration_s / count
+    edges = [0.0]
+    for i in range(1, count):
+        wanted_s = i * length_s
+        near = [s for s in starts_s if abs(s - wanted_s) <= length_s / 2 and s - edges[-1] >= length_s / 4]
+        near = [s for s in near if any(abs(s - cut) < _EPSILON_S for cut in cuts_s)] or near
+        if near:
+            edges.append(min(near, key=lambda s: (round(abs(s - wanted_s), 6), s)))
+    return _tiles(edges, duration_s)
+
+
+def _tiles(edges: Sequence[float], end_s: float) -> list[Span]:
+    return [Span(a, b) for a, b in zip(edges, [*edges[1:], end_s], strict=True)]
 
 
 def _distance(time_s: float, cuts_s: Sequence[float], cell_s: float) -> float:

@@ -3,39 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from operators.base import Row
-from operators.grid import Grid, Span
+from operators.grid import Span
+from operators.measure.facts import Facts
+from operators.windows import Windows, cuts_of
 
 
-def owned_windows(grid: Grid, windows: Iterable[Row], span: Span) -> list[Row]:
-    """The windows whose stride cell starts in `span`, in order."""
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """What each window of a video alone answers for.
+
+    Attributes:
+        duration_s: of the video.
+        own: window_index -> its cell, of all windows of the captioned segments.
+        starts_s: where cells begin, ascending; of a segment that is missing, those that the grid has there.
+    """
+
+    duration_s: float
+    own: dict[int, Span]
+    starts_s: list[float]
+
+    @staticmethod
+    def of(windows: Windows, captioned: Sequence[Row], facts: Sequence[Facts | None]) -> Cells:
+        """The cells of captioned segments, each with its facts."""
+        grid = windows.grid
+        spans = [Span(s["start_s"], s["end_s"]) for s in captioned]
+        own = {
+            w.index: w.own
+            for span, measured in zip(spans, facts, strict=True)
+            for w in windows.of(span, cuts_of(measured))
+        }
+        of_grid = (grid.owned(k).start_s for k in range(grid.window_count))
+        missing = [t for t in of_grid if not any(s.start_s - 1e-6 <= t < s.end_s - 1e-6 for s in spans)]
+        starts_s = sorted([*missing, *(cell.start_s for cell in own.values())])
+        return Cells(duration_s=grid.duration_s, own=own, starts_s=starts_s)
+
+
+def owned_windows(cells: Cells, windows: Iterable[Row], span: Span) -> list[Row]:
+    """The windows whose cell starts in `span`, in order."""
     return sorted(
-        (w for w in windows if span.start_s <= grid.owned(w["window_index"]).start_s < span.end_s),
+        (w for w in windows if span.start_s <= cells.own[w["window_index"]].start_s < span.end_s),
         key=lambda w: int(w["window_index"]),
     )
 
 
-def coverage_of(grid: Grid, captioned: Sequence[Row]) -> float:
+def coverage_of(cells: Cells, captioned: Sequence[Row]) -> float:
     """Share of the video that both decoded and has a valid caption, 0 to 1, four decimals.
 
-    (Stride cells of valid windows ∩ what decoded) / duration. Cells do not overlap, so nothing counts twice.
+    (Cells of valid windows ∩ what decoded) / duration. Cells do not overlap, so nothing counts twice.
     """
     seconds = 0.0
     for segment in captioned:
         holes = [Span(h["start_s"], h["end_s"]) for h in segment["decode"]["missing"]]
         for window in segment["windows"]:
             if window["valid"]:
-                cell = grid.owned(window["window_index"])
+                cell = cells.own[window["window_index"]]
                 seconds += cell.seconds - sum(cell.overlap_s(hole) for hole in holes)
-    return round(min(1.0, max(0.0, seconds / grid.duration_s)), 4)
+    return round(min(1.0, max(0.0, seconds / cells.duration_s)), 4)
 
 
-def integrity_of(grid: Grid, captioned: Sequence[Row], segments: int) -> bool:
-    """True only if every segment is there, nothing was damaged or missing, and every window of the grid is valid."""
+def integrity_of(cells: Cells, captioned: Sequence[Row], segments: int) -> bool:
+    """True only if every segment is there, nothing was damaged or missing, and every window is valid."""
     valid = {w["window_index"] for s in captioned for w in s["windows"] if w["valid"]}
     return (
         len(captioned) == segments
         and all(not s["decode"]["damaged_packets"] and not s["decode"]["missing"] for s in captioned)
-        and len(valid) == grid.window_count
+        and len(valid) == len(cells.starts_s)
     )

@@ -10,7 +10,9 @@ from typing import ClassVar, Literal
 from operators import rows
 from operators.base import Apply, ItemError, Operator, Row
 from operators.store.store import Store
+from operators.windows import WindowRule
 
+_LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
 _FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n != "run_id"]
 
 
@@ -22,13 +24,13 @@ class Load(Operator):
     version: ClassVar[int] = 1
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "key", "segment_count"})
-    writes: ClassVar[frozenset[str]] = frozenset(
-        {"captioned", "captioned_indices", "segments", "window_s", "stride_s", *_FROM_VIDEO}
-    )
+    writes: ClassVar[frozenset[str]] = frozenset({"captioned", "captioned_indices", "segments", *_LAYOUT, *_FROM_VIDEO})
 
     store: str
     window_s: float
     stride_s: float
+    window_rule: WindowRule = "grid"
+    min_shot_s: float = 0.0
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -50,4 +52,6 @@ class Load(Operator):
             "segments": row["segment_count"],
             "window_s": self.window_s,
             "stride_s": self.stride_s,
+            "window_rule": self.window_rule,
+            "min_shot_s": self.min_shot_s,
         }

@@ -13,7 +13,7 @@ from typing import Any
 from operators.base import ItemError
 from operators.video.pictures import shown_size, turn_deg
 from operators.video.progress import PROGRESS
-from operators.video.reader import pixel_aspect, video_stream
+from operators.video.reader import demux_known, pixel_aspect, video_stream
 from operators.video.source import Source
 
 _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
@@ -72,7 +72,7 @@ def _facts(source: Source) -> dict[str, Any]:
     # the length of the stream itself: a longer sound track does not count
     length = stream.duration if in_header else None
     ticks = max(length or 0, _end(source, interval, whole=not length) - first)
-    return facts | {"duration_s": float(max(ticks, 1) * base)}
+    return facts | {"duration_s": float((ticks if ticks > 0 else interval) * base)}  # a picture lasts, at the least
 
 
 def _first_picture(container: Any, stream: Any, source: Source) -> tuple[Any, int]:
@@ -81,7 +81,7 @@ def _first_picture(container: Any, stream: Any, source: Source) -> tuple[Any, in
 
     damaged: list[int] = []
     try:
-        for packet in container.demux(stream):
+        for packet in demux_known(container, stream):
             PROGRESS.step()
             try:
                 frames = packet.decode()
@@ -149,7 +149,7 @@ class _Tail:
 
     def read(self) -> None:
         """Demux to the end."""
-        for packet in self._container.demux():
+        for packet in demux_known(self._container):
             PROGRESS.step()
             start = packet.pts if packet.pts is not None else packet.dts
             if start is None:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from operators.video.progress import PROGRESS
-from operators.video.reader import video_stream
+from operators.video.reader import demux_known, video_stream
 from operators.video.source import Source
 
 
@@ -29,7 +29,7 @@ def keyframe_times(source: Source, *, first_pts_s: float, start_s: float, end_s:
     try:
         if start_s > 0:
             container.seek(math.floor((start_s + first_pts_s) / stream.time_base), stream=stream)
-        for packet in container.demux(stream):
+        for packet in demux_known(container, stream):
             PROGRESS.step()
             if packet.pts is None and packet.dts is None:
                 continue

@@ -106,7 +106,7 @@ class Reader:
         import av
 
         failures, last = 0, self.first
-        demux = self._container.demux(self._stream)
+        demux = demux_known(self._container, self._stream)
         while failures < _DEMUX_RETRIES:
             try:
                 packet = next(demux)
@@ -116,7 +116,7 @@ class Reader:
                 self._source.check()
                 failures += 1
                 self.faults.add(last + 1)
-                demux = self._container.demux(self._stream)
+                demux = demux_known(self._container, self._stream)
                 continue
             PROGRESS.step()
             if packet.size == 0 and packet.dts is None and packet.pts is None:
@@ -217,6 +217,19 @@ def _time(packet: Any) -> int | None:
         return None
     pts = packet.pts if packet.pts is not None else packet.dts
     return None if pts is None else int(pts)
+
+
+def demux_known(container: Any, *streams: Any) -> Iterator[Any]:
+    """As `container.demux`, without packets of streams that were not there when it was opened.
+
+    MPEG-TS may grow streams on the way, a damaged one at random; PyAV knows only those that it saw first.
+    """
+    while True:
+        try:
+            yield from container.demux(*streams)
+        except IndexError:
+            continue
+        return
 
 
 def video_stream(container: Any, uri: str) -> Any:

@@ -182,6 +182,8 @@ class _Pass:
         request = self._request
         thumbs = read_signals(signals)
         cuts = find_cuts(thumbs) if thumbs is not None else []
+        if signals is not None:
+            signals["cuts_s"] = cuts  # what measures the segment must see the same shots
         cuts = [c for c in cuts if request.start_s < c < request.end_s]
         behind = [
             p["time_s"]
@@ -189,15 +191,20 @@ class _Pass:
             if any(p["time_s"] < c - 1e-6 and c <= p["pts_s"] - request.first_pts_s + 1e-6 for c in cuts)
         ]
         self._pictures = [p for p in self._pictures if p["time_s"] not in behind]
-        shots = pairwise([request.start_s, *cuts, request.end_s])
+        # the segment's own edges part a shot, too: what lies on either side is told by itself
+        own = {request.own_start_s, request.own_end_s}
+        shots = pairwise(sorted({request.start_s, *cuts, *own, request.end_s}))
         times = [p["time_s"] for p in self._pictures] + behind
-        alone = [(a + b) / 2 for a, b in shots if not any(a - 1e-6 <= t < b - 1e-6 for t in times)]
-        if not behind and not alone:
-            return 0
-        with closing(self._open()) as decoder:
-            # no step: the picture that is on screen, not the next one, which may lie behind the cut
-            self._take(decoder, {time_s: [time_s] for time_s in sorted([*behind, *alone])}, 0.0)
-            return decoder.pictures_decoded
+        alone = [(a + b) / 2 for a, b in shots if b - a > 1e-6 and not any(a - 1e-6 <= t < b - 1e-6 for t in times)]
+        decoded = 0
+        if behind or alone:
+            with closing(self._open()) as decoder:
+                # no step: the picture that is on screen, not the next one, which may lie behind the cut
+                self._take(decoder, {time_s: [time_s] for time_s in sorted([*behind, *alone])}, 0.0)
+                decoded = decoder.pictures_decoded
+        for picture in self._pictures:  # none stands for what is behind a cut
+            picture["until_s"] = min([picture["until_s"], *(c for c in cuts if c > picture["time_s"] + 1e-6)])
+        return decoded
 
 
 def _signals_bytes(signals: dict[str, Any] | None) -> int:

@@ -87,6 +87,7 @@ class Thumbnails:
             "width_px": width,
             "luma": luma,
             "jumps": self._jumps,
+            "cuts_s": None,
         }
 
     def _note_jump(self, last: _Look, now: _Look) -> None:

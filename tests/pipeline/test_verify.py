@@ -15,14 +15,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from operators import rows as schemas
+from operators.grid import Grid, Span
 from operators.keys import narrator_key
+from operators.measure.facts import Facts, Transition
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
+from operators.windows import Windows
 from pipeline.cli import main
 from pipeline.config import Config, PlanOptions, RunOptions, video_operators
 from pipeline.output import Output
 from pipeline.planning import make_plan
 from pipeline.selection import Selection
+from pipeline.soundness import _off_grid
 from pipeline.verify import uploads, verify
 from tests.support import rows, s3
 
@@ -222,3 +226,18 @@ def test_an_output_without_a_run_is_a_usage_error(tmp_path: Path, capsys: pytest
     CommitVideos(str(tmp_path), "run", "here").commit([rows.video("a")])
     assert main(["verify", str(tmp_path)]) == 2
     assert "no run has begun" in capsys.readouterr().err
+
+
+def test_windows_by_shots_are_held_against_the_cuts_in_their_row() -> None:
+    cut = Facts(start_s=0.0, end_s=60.0, transitions=(Transition(kind="cut", start_s=7.5, end_s=7.5),))
+    grid = rows.captioned("a", 0)
+    plan = {"duration_s": 100.0, "segment_s": rows.SEGMENT_S, **rows.LAYOUT}
+    by_shots = {**plan, "window_rule": "shots"}
+    assert _off_grid(grid, plan) is None
+    assert "it owns [0, 7500, 12500" in str(_off_grid({**grid, "facts": cut.dump()}, by_shots))
+    own = Windows(grid=Grid(100.0), rule="shots").of(Span(0.0, 60.0), [7.5])
+    windows = [{"window_index": w.index, "start_s": w.span.start_s, "end_s": w.span.end_s} for w in own]
+    row = {**grid, "facts": cut.dump(), "windows": windows}
+    assert _off_grid(row, by_shots) is None
+    windows[0]["end_s"] = 10.0
+    assert _off_grid(row, by_shots) == "window 0 lies at (0.0, 10.0); its cuts say (0.0, 7.5)"

@@ -9,6 +9,7 @@ from operators.base import Row
 from operators.grid import Grid, Span, frame_times
 
 WINDOW_S, STRIDE_S, SEGMENT_S = 10.0, 5.0, 60.0
+LAYOUT: Row = {"window_s": WINDOW_S, "stride_s": STRIDE_S, "window_rule": "grid", "min_shot_s": 0.0}
 
 
 def video(video_id: str = "v1", *, duration_s: float = 100.0, **changes: Any) -> Row:
@@ -147,6 +148,11 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
         "segments_captioned": 2,
         "windows": 19,
         "windows_captioned": 19,
+        "motion": None,
+        "moving_camera": None,
+        "still": None,
+        "shots": None,
+        "longest_shot_s": None,
         "provenance": {"engine": "e", "model": "m", "revision": "1", "prompts": "{}", "sampling": "{}"},
         "content_hash": None,
         "host": "here",

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from operators.base import Row
-from tests.support.rows import captioned, told
+from tests.support.rows import LAYOUT, captioned, told
 
 Seen = dict[int, list[tuple[str, str]]]
 """window_index -> (name, looks) of each who is seen there."""
@@ -34,7 +34,7 @@ def video(seen: Seen, texts: dict[int, str] | None = None, **changes: Any) -> Ro
         window["fields"] = window_fields(*people)
         default = " ".join(f"{name[:1].upper()}{name[1:]} walks by." for name, _ in people) or window["text"]
         window["text"] = (texts or {}).get(window["window_index"], default)
-    return {**told("v"), "captioned": segments, "segments": 2, "window_s": 10.0, "stride_s": 5.0, **changes}
+    return {**told("v"), "captioned": segments, "segments": 2, **LAYOUT, **changes}
 
 
 def windows(row: Row) -> dict[int, str]:

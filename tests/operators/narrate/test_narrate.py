@@ -17,7 +17,7 @@ from operators.measure.facts import Camera, Facts, Light, Piece, Transition
 from operators.narrate.narrate import Narrate
 from operators.prompts import load_prompt
 from tests.support.engines import Model, Scripted, asked, say, video_seed
-from tests.support.rows import captioned, told, usage
+from tests.support.rows import LAYOUT, captioned, told, usage
 
 # 100 s in segments of 60 and 40 s; two sections of 50 s where no cut draws the boundary elsewhere
 
@@ -25,7 +25,7 @@ from tests.support.rows import captioned, told, usage
 def loaded(segments: list[Row] | None = None, *, count: int = 2) -> Row:
     """The row that a narrator gets: facts of the video, and its captioned segments."""
     captions = [captioned("v", 0), captioned("v", 1)] if segments is None else segments
-    return {**told("v"), "captioned": captions, "segments": count, "window_s": 10.0, "stride_s": 5.0}
+    return {**told("v"), "captioned": captions, "segments": count, **LAYOUT}
 
 
 def run(log: str, row: Row, *, script: list[dict[str, Any]] | None = None, **options: Any) -> tuple[Row, list[Request]]:

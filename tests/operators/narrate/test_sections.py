@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.grid import Grid
-from operators.narrate.sections import plan_sections
+from operators.narrate.sections import plan_sections, plan_sections_by_shots
 
 
 @settings(deadline=None)
@@ -60,3 +60,21 @@ def test_the_order_of_cuts_does_not_matter() -> None:
 def test_a_short_video_is_one_section(duration_s: float) -> None:
     (only,) = plan_sections(Grid(duration_s), [12.0], 60.0)
     assert (only.start_s, only.end_s) == (0.0, duration_s)
+
+
+def test_by_shots_they_begin_at_cuts_and_part_a_shot_only_where_none_is_near() -> None:
+    starts = [0.0, 5.0, 57.3, 60.0, 62.3, 118.0, 121.7, 175.0, 180.0, 185.0]
+    cuts = [57.300_000_4, 121.7]  # as stored: whole microseconds
+    sections = plan_sections_by_shots(245.0, starts, cuts, 60.0)
+    assert [s.start_s for s in sections] == [0.0, 57.3, 121.7, 185.0]
+    assert sections[-1].end_s == 245.0
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0.5, 599.0), max_size=60).map(sorted), st.floats(10.0, 700.0))
+def test_by_shots_they_tile_the_video(cuts_s: list[float], section_s: float) -> None:
+    sections = plan_sections_by_shots(600.0, [0.0, *cuts_s], cuts_s, section_s)
+    assert (sections[0].start_s, sections[-1].end_s) == (0.0, 600.0)
+    for before, after in itertools.pairwise(sections):
+        assert before.end_s == after.start_s in cuts_s
+        assert before.seconds >= 600.0 / max(1, round(600.0 / section_s)) / 4 - 1e-6

@@ -155,6 +155,25 @@ def test_the_last_failure_says_how_often_it_was_tried(child: DecodeChild) -> Non
     assert caught.value.attempts == 3
 
 
+def test_back_ends_that_hang_crash_and_eat_memory_end_in_time_and_leave_nothing(child: DecodeChild) -> None:
+    began_s = time.monotonic()
+    child.run(f"{JOBS}:add", a=1, b=1)
+    start_s = time.monotonic() - began_s  # of a process on this machine, as busy as it is
+    before = {p.pid for p in psutil.Process().children(recursive=True)} - {child.pid}
+    chain = [("pyav", f"{JOBS}:hang"), ("pyav", f"{JOBS}:crash"), ("pyav-sequential", f"{JOBS}:eat_memory")]
+    bad = [(backend, job, {}) for backend, job in chain]
+    works = ("ffmpeg", f"{JOBS}:add", {"a": 1, "b": 1})
+    began_s = time.monotonic()
+    assert child.run_first([*bad, works]) == (2, "ffmpeg", 4)  # type: ignore[list-item]
+    with pytest.raises(ItemError, match="memory limit") as caught:
+        child.run_first(bad)  # type: ignore[arg-type]
+    assert (caught.value.failure_class, caught.value.attempts) == ("out_of_memory", 3)
+    # each of the two: 1.5 s without progress, at most 2 CPU s of eating; 2 s over for each of seven tries
+    assert time.monotonic() - began_s < 2 * (1.5 + 2.0) + 7 * (2.0 + start_s)
+    child.close()
+    assert {p.pid for p in psutil.Process().children(recursive=True)} <= before
+
+
 def test_a_plain_answer_is_not_tried_again_except_after_decord(child: DecodeChild) -> None:
     refuse, works = f"{JOBS}:refuse", ("pyav", f"{JOBS}:add", {"a": 1, "b": 1})
     with pytest.raises(ItemError) as caught:

@@ -143,6 +143,8 @@ def test_a_video_is_narrated() -> None:
         "segments": 2,
         "window_s": 10.0,
         "stride_s": 5.0,
+        "window_rule": "grid",
+        "min_shot_s": 0.0,
     }
     for segment_row in row["captioned"]:
         for window in segment_row["windows"]:
