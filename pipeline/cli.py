@@ -412,7 +412,8 @@ def _report(error: Exception) -> int:
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM as Ctrl-C: leases are given back, and the exit code is told."""
+    """SIGTERM as Ctrl-C: leases are given back, and the exit code is told. A second one ends at once."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     raise KeyboardInterrupt
 
 

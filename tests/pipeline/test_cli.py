@@ -49,16 +49,23 @@ def test_the_installed_command_prints_the_config_and_errors_with_its_code(tmp_pa
     assert "Traceback" not in bad.stderr
 
 
-def test_a_driver_that_is_terminated_before_its_work_says_so_in_its_log(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "list.csv")
-    command = [sys.executable, "-m", "pipeline", "run", str(tmp_path / "list.csv"), "-o", str(tmp_path / "out")]
+def test_a_driver_that_is_terminated_before_its_work_says_so_in_its_log() -> None:
+    code = """
+import os, signal, time
+from pipeline.cli import cli, entry
+
+@cli.command()
+def wait():
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(30)
+
+entry()
+"""
     environment = {**os.environ, "RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, env=environment, text=True) as process:
-        with (tmp_path / "list.csv").open("w"):  # opens when the command reads, and gives it nothing to read
-            process.terminate()
-            assert process.wait(timeout=60) == 130
-        assert process.stderr is not None
-        assert process.stderr.read().splitlines()[-2:] == ["longcap: interrupted", "longcap: exit code 130"]
+    command = [sys.executable, "-c", code, "wait"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-2:] == ["longcap: interrupted", "longcap: exit code 130"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
