@@ -118,7 +118,9 @@ def _make_long(media: Path, work: Path, gop: int, target: Path) -> None:
         "-movflags",
         "+faststart",
     ]
-    _ffmpeg("-f", "concat", "-safe", "0", "-i", str(work / "parts.txt"), *codec, str(target))
+    # the clips over and over: together they may be shorter
+    clips_again = ["-stream_loop", "-1", "-f", "concat", "-safe", "0", "-i", str(work / "parts.txt"), "-t", "656"]
+    _ffmpeg(*clips_again, *codec, str(target))
 
 
 def _ffmpeg(*arguments: str) -> None:
