@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -54,6 +55,25 @@ class Facts:
     slurm_partition: str = _fact("gpu", "partition on Slurm")
     slurm_nodes: int = _fact(4, "nodes on Slurm, each with gpu_gpus GPUs")
     slurm_time: str = _fact("24:00:00", "time limit on Slurm")
+
+    @property
+    def node_types(self) -> str:
+        """What the cluster may grow to, as the run's `resources.node_types`: a run plans its pools for all of that."""
+        kinds = (
+            (self.cpu_workers, self.cpu_cpus, 0, self.cpu_memory_gib),
+            (self.gpu_workers, self.gpu_cpus, self.gpu_gpus, self.gpu_memory_gib),
+        )
+        return json.dumps(
+            [
+                {"max": most, "num_cpus": cpus, "num_gpus": gpus, "memory_bytes": self.work_bytes(memory_gib)}
+                for most, cpus, gpus, memory_gib in kinds
+                if most
+            ]
+        )
+
+    def work_bytes(self, memory_gib: float) -> int:
+        """Bytes of a node that Ray sets aside for actors: what its object store and Ray's own tenth leave over."""
+        return int(memory_gib * 2**30 * (1 - self.object_store_share) * 0.9)
 
     def object_store_bytes(self, memory_gib: float) -> int:
         """Bytes of a node's object store."""
