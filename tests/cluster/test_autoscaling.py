@@ -47,7 +47,7 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
             ray.shutdown()
     told = "\n".join(
         [
-            f"planned {planned:.1f} s, ended {ended:.1f} s, asked {timeline.asked}",
+            f"planned {planned:.1f} s, ended {ended:.1f} s, asked {timeline.asked}, busy {timeline.busy}",
             *map(str, timeline.seen),
             log.read_text(),
         ]
@@ -60,7 +60,8 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
     assert cpus <= asked["GPU"] < cpus + 30, told  # no GPU before there is a decoder for it, and then at once
     assert planned < cpus < gpus, told
     assert timeline.peak("gpu") == 2 and timeline.peak("cpu") >= 1, told
-    assert gone < ended - 2, told  # while narration goes on
-    came_back = [at for (_, a), (at, b) in pairwise(timeline.seen) if at > gone and b["gpu"] > a["gpu"]]
-    assert not came_back, told
+    went = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] < a["gpu"]]
+    came = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] > a["gpu"]]
+    assert went[0] < ended - 2, told  # while narration goes on; what is left on the other may hold it to the end
+    assert max(came) < went[0], told  # none is started again
     print(told)  # pytest -s shows the timeline
