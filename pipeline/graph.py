@@ -156,7 +156,9 @@ class Graph:
         if self.pools.gpus:
             # Ray Data spreads actors over all nodes; Ray's own way leaves those with GPUs to what needs a GPU while
             # others have room, so that they can go when their work is done
-            context.scheduling_strategy = "DEFAULT"
+            with warnings.catch_warnings():  # to go in 2027, when Ray Data is to place actors by itself
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.scheduling_strategy = "DEFAULT"
         context.max_consecutive_actor_init_deaths = self.engine_boots  # an engine that does not boot is no lost run
         if self.grows:
             context.execution_no_progress_timeout_s = -1  # nodes may be hours in coming; `run.stall_s` says so

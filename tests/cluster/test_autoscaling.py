@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import autoscaling, command, video
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 NODES = {"cpu": {"CPU": 2, "max": 2}, "gpu": {"CPU": 1, "GPU": 1, "max": 2}}
 TYPES = "resources.node_types=[{max: 2, num_cpus: 2}, {max: 2, num_cpus: 1, num_gpus: 1}]"
@@ -22,7 +22,7 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
     (tmp_path / "in").mkdir()
     for k in range(4):
         video.render(tmp_path / "in" / f"{k}.mp4", count=300, fps=10.0)
-    slow = json.dumps([{"kind": "section", "do": "sleep", "sleep_s": 4.0}])
+    slow = json.dumps([{"kind": "section", "do": "sleep", "sleep_s": 10.0}])
     sets = [
         *("plan.segment_s=10", "run.flush_s=0.5", "run.log_every_s=2", TYPES),
         *("resources.caption.num_gpus=1", "resources.narrate.actors=1", "narrate.concurrency=1"),
@@ -40,14 +40,14 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
             with autoscaling.watched(autoscaling.Timeline(), {"cpu": "CPU", "gpu": "GPU"}) as timeline:
                 command.wait_until(lambda: "asked for" in log.read_text(), "the table")
                 planned = time.monotonic() - timeline.began
-                process.wait(200)
+                process.wait(240)
                 ended = time.monotonic() - timeline.began
                 command.wait_until(lambda: timeline.seen[-1][1] == {"cpu": 0, "gpu": 0}, "no node left", 60)
         finally:
             ray.shutdown()
     told = "\n".join(
         [
-            f"planned {planned:.1f} s, ended {ended:.1f} s, asked {timeline.asked}",
+            f"planned {planned:.1f} s, ended {ended:.1f} s, asked {timeline.asked}, busy {timeline.busy}",
             *map(str, timeline.seen),
             log.read_text(),
         ]
@@ -60,7 +60,8 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
     assert cpus <= asked["GPU"] < cpus + 30, told  # no GPU before there is a decoder for it, and then at once
     assert planned < cpus < gpus, told
     assert timeline.peak("gpu") == 2 and timeline.peak("cpu") >= 1, told
-    assert gone < ended - 2, told  # while narration goes on
-    came_back = [at for (_, a), (at, b) in pairwise(timeline.seen) if at > gone and b["gpu"] > a["gpu"]]
-    assert not came_back, told
+    went = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] < a["gpu"]]
+    came = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] > a["gpu"]]
+    assert went[0] < ended - 2, told  # while narration goes on; what is left on the other may hold it to the end
+    assert max(came) < went[0], told  # none is started again
     print(told)  # pytest -s shows the timeline

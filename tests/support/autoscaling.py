@@ -40,11 +40,13 @@ class Timeline:
     Attributes:
         seen: (seconds since the start, number of nodes of each type that are alive).
         asked: resource -> when the autoscaler first knew of a demand for it.
+        busy: what the nodes with a GPU said, last of all, of why they are not idle.
     """
 
     began: float = field(default_factory=time.monotonic)
     seen: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     asked: dict[str, float] = field(default_factory=dict)
+    busy: list[str] = field(default_factory=list)
 
     def note(self, alive: dict[str, int]) -> None:
         if not self.seen or self.seen[-1][1] != alive:
@@ -165,7 +167,10 @@ def watched(timeline: Timeline, kinds: Mapping[str, str]) -> Iterator[Timeline]:
             with suppress(Exception):
                 alive = [n["Resources"] for n in ray.nodes() if n["Alive"]]
                 timeline.note({kind: sum(1 for n in alive if n.get(has)) for kind, has in kinds.items()})
-                wanted = get_cluster_status(address).resource_demands
+                status = get_cluster_status(address)
+                gpus = [n for n in status.active_nodes if n.total_resources().get("GPU")]
+                timeline.busy = [f"{n.used_resources()} {n.node_activity}" for n in gpus] or timeline.busy
+                wanted = status.resource_demands
                 for demand in (*wanted.ray_task_actor_demand, *wanted.cluster_constraint_demand):
                     for some in demand.bundles_by_count:
                         for resource, amount in some.bundle.items():
