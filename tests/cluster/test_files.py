@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -18,6 +19,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster.facts import Facts, facts
 from cluster.files import FILES, render, write
+from pipeline.config_file import load_config
 from tests.support.command import ROOT
 
 KUBERNETES = "1.31"
@@ -199,3 +201,21 @@ def test_a_wrong_fact_is_one_clear_line(override: str, said: str) -> None:
 
 def test_a_version_is_text_and_a_share_may_be_whole() -> None:
     assert facts(["python=3.12", "object_store_share=1"]) == Facts(python="3.12", object_store_share=1.0)
+
+
+def test_a_run_is_told_what_its_cluster_may_grow_to(given: Facts) -> None:
+    files = render(given)
+    job = yaml.safe_load(files["kuberay-job.yaml"])["spec"]
+    command = shlex.split(job["entrypoint"])
+    assert command[:2] == ["longcap", "run"]
+    config = load_config("measure", [command[command.index("--set") + 1]])
+    kinds = {"cpu": (given.cpu_workers, given.cpu_cpus, 0), "gpu": (given.gpu_workers, given.gpu_cpus, given.gpu_gpus)}
+    told = [(t.max, t.num_cpus, t.num_gpus) for t in config.resources.node_types]
+    assert told == [kind for kind in kinds.values() if kind[0]]
+    groups = [g for g in job["rayClusterSpec"]["workerGroupSpecs"] if g["maxReplicas"]]
+    for kind, group in zip(config.resources.node_types, groups, strict=True):
+        memory = group["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+        store = int(group["rayStartParams"]["object-store-memory"])
+        assert 0 < kind.memory_bytes < int(memory.removesuffix("Gi")) * 2**30 - store
+    for name in ("kuberay-cluster.yaml", "ray-aws.yaml", "ray-gcp.yaml"):
+        assert f"--set 'resources.node_types={given.node_types}'" in files[name]
