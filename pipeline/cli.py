@@ -9,88 +9,35 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
 import click
 
+from pipeline import cluster_cli
+from pipeline.options import (
+    TRACEBACK,
+    config_option,
+    failure_classes,
+    inputs_argument,
+    json_option,
+    limit_option,
+    max_hours_option,
+    only_option,
+    out_argument,
+    sample_option,
+    set_option,
+    shard,
+    traceback_option,
+    with_options,
+)
+
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-_TRACEBACK = "longcap.traceback"
-
-
-def _remember_traceback(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.ensure_object(dict)[_TRACEBACK] = True
-
-
-_traceback = click.option(
-    "--traceback",
-    is_flag=True,
-    expose_value=False,
-    callback=_remember_traceback,
-    help="Show where in the code an error came up.",
-)
-
-
-def _options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator, in the order in which --help lists them."""
-
-    def decorate(function: Any) -> Any:
-        for decorator in reversed((*decorators, _traceback)):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-def _failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
-    from operators.base import FAILURE_CLASSES
-
-    for value in values:
-        if value not in FAILURE_CLASSES:
-            raise click.BadParameter(f"{value!r} is not one of {', '.join(FAILURE_CLASSES)}", param=parameter)
-    return list(values)
-
-
-_inputs = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-_out = click.argument("out", metavar="OUT")
-_config = click.option(
-    "-c",
-    "--config",
-    metavar="FILE_OR_RECIPE",
-    help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
-)
-_set = click.option(
-    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set caption.window_s=8."
-)
-
-
-def _shard(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
-    if value is None:
-        return None
-    i, slash, n = value.partition("/")
-    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
-        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 1/4", param=parameter)
-    return int(i), int(n)
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs in place of text for people.")
-_only = click.option("--only", metavar="ID", multiple=True, help="Only the video with this id.")
-_limit = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N videos.")
-_sample = click.option(
-    "--sample", metavar="N", type=click.IntRange(min=1), help="Only N videos drawn at random, the same ones every time."
-)
-_max_hours = click.option(
-    "--max-hours",
-    metavar="H",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Take no further video once those taken make H hours.",
-)
 
 
 @click.group(context_settings=_HELP)
-@_traceback
+@traceback_option
 @click.version_option(package_name="longcap", prog_name="longcap")
 def cli() -> None:
     """Long videos in, a dataset of long captions out.
@@ -104,18 +51,18 @@ def cli() -> None:
 
 
 @cli.command()
-@_inputs
-@_options(
+@inputs_argument
+@with_options(
     click.option(
         "-o", "--out", metavar="OUT", required=True, help="Where the dataset lies: a folder or s3://bucket/prefix."
     ),
-    _config,
-    _set,
-    _limit,
-    _sample,
-    _only,
+    config_option,
+    set_option,
+    limit_option,
+    sample_option,
+    only_option,
     click.option("--recaption", metavar="ID", multiple=True, help="Make this video's captions anew, done or not."),
-    _max_hours,
+    max_hours_option,
     click.option(
         "--max-failed",
         metavar="F",
@@ -130,12 +77,12 @@ def cli() -> None:
     click.option(
         "--shard",
         metavar="I/N",
-        callback=_shard,
+        callback=shard,
         help="Only the I-th of N shares of the videos; N such jobs work on one OUT side by side.",
     ),
     click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
     click.option("--preflight", is_flag=True, help="Look first for what would make it fail, as `longcap doctor` does."),
-    _json,
+    json_option,
 )
 def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
     """Caption every video of INPUT: files, folders, globs, s3:// prefixes, manifests (.parquet, .csv, .jsonl).
@@ -149,16 +96,16 @@ def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ..
 
 
 @cli.command()
-@_inputs
-@_options(
+@inputs_argument
+@with_options(
     click.option("-o", "--out", metavar="OUT", help="Leave out what this dataset already holds."),
-    _config,
-    _set,
-    _limit,
-    _sample,
-    _only,
-    _max_hours,
-    _json,
+    config_option,
+    set_option,
+    limit_option,
+    sample_option,
+    only_option,
+    max_hours_option,
+    json_option,
 )
 def plan(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
     """Say what `run` would do with INPUT: videos, hours, segments, what cannot be read.
@@ -171,8 +118,8 @@ def plan(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, .
 
 
 @cli.command()
-@_out
-@_options(_json)
+@out_argument
+@with_options(json_option)
 def status(out: str, as_json: bool) -> int:
     """Say how far OUT is: videos done, under way, failed."""
     from pipeline.status import status_command
@@ -181,9 +128,9 @@ def status(out: str, as_json: bool) -> int:
 
 
 @cli.command()
-@_out
+@out_argument
 @click.argument("video", metavar="[VIDEO]", required=False)
-@_options(_json)
+@with_options(json_option)
 def show(out: str, video: str | None, as_json: bool) -> int:
     """Print the long caption of VIDEO (its id, the beginning of it, or its file name); without VIDEO list them."""
     from pipeline.show import show_command
@@ -192,19 +139,19 @@ def show(out: str, video: str | None, as_json: bool) -> int:
 
 
 @cli.command()
-@_out
-@_options(
-    _only,
+@out_argument
+@with_options(
+    only_option,
     click.option("--segment", metavar="N", type=click.IntRange(min=0), help="Only this segment; needs one --only."),
     click.option(
         "--class",
         "classes",
         metavar="C",
         multiple=True,
-        callback=_failure_classes,
+        callback=failure_classes,
         help="Only failures of this class, such as timeout or storage.",
     ),
-    _set,
+    set_option,
 )
 def retry(out: str, only: tuple[str, ...], segment: int | None, classes: list[str], overrides: tuple[str, ...]) -> int:
     """Try once more what failed in OUT, with the config of the run that it failed in."""
@@ -216,9 +163,9 @@ def retry(out: str, only: tuple[str, ...], segment: int | None, classes: list[st
 
 
 @cli.command()
-@_options(
-    _config,
-    _set,
+@with_options(
+    config_option,
+    set_option,
     click.option("--schema", is_flag=True, help="Print the JSON Schema of config files, for editors."),
     click.option("--defaults", is_flag=True, help="Print every key with its default, its meaning and its limits."),
 )
@@ -238,12 +185,12 @@ def config(config: str | None, overrides: tuple[str, ...], schema: bool, default
 
 
 @cli.command()
-@_out
-@_options(
+@out_argument
+@with_options(
     click.option(
-        "--class", "classes", metavar="C", multiple=True, callback=_failure_classes, help="Only failures of this class."
+        "--class", "classes", metavar="C", multiple=True, callback=failure_classes, help="Only failures of this class."
     ),
-    _json,
+    json_option,
 )
 def failures(out: str, classes: list[str], as_json: bool) -> int:
     """Say what has failed in OUT and still stands, grouped by what happened, with the commands that try it again."""
@@ -253,10 +200,10 @@ def failures(out: str, classes: list[str], as_json: bool) -> int:
 
 
 @cli.command()
-@_out
-@_options(
+@out_argument
+@with_options(
     click.option("--clean", is_flag=True, help="Remove what does not belong: stray files, uploads that never ended."),
-    _json,
+    json_option,
 )
 def verify(out: str, clean: bool, as_json: bool) -> int:
     """Prove that OUT is complete and sound: every planned video once, every segment accounted for, every hash right."""
@@ -266,8 +213,8 @@ def verify(out: str, clean: bool, as_json: bool) -> int:
 
 
 @cli.command()
-@_out
-@_options()
+@out_argument
+@with_options()
 def compact(out: str) -> int:
     """Make few files of many in OUT's tables, and remove what crashes left, so that plain parquet readers are exact."""
     from pipeline.compact import compact_command
@@ -277,7 +224,7 @@ def compact(out: str) -> int:
 
 @cli.command()
 @click.argument("video", metavar="VIDEO")
-@_options(
+@with_options(
     click.option("--at", metavar="S,S,…", help="Times in seconds from the first picture, as in --at 0.5,3,7.25."),
     click.option("--every", metavar="S", type=click.FloatRange(min=0, min_open=True), help="One every S seconds."),
     click.option("--count", metavar="N", type=click.IntRange(min=1), help="N, evenly spaced."),
@@ -294,8 +241,8 @@ def frames(video: str, **options: Any) -> int:
 
 @cli.command()
 @click.argument("video", metavar="VIDEO")
-@_options(
-    _json,
+@with_options(
+    json_option,
     click.option("--quick", is_flag=True, help="Leave out the cuts, for which all of VIDEO is decoded."),
     click.option("--strip", metavar="FILE", help="Write a strip of thumbnails to this PNG file."),
 )
@@ -306,67 +253,8 @@ def probe(video: str, **options: Any) -> int:
     return int(probe_command(video=video, **options))
 
 
-@cli.command()
-@_inputs
-@_options(
-    _config,
-    _set,
-    click.option(
-        "--sample-minutes",
-        metavar="M",
-        type=click.FloatRange(min=0, min_open=True),
-        default=5.0,
-        show_default=True,
-        help="Minutes of video that are captioned to measure by; one video at least.",
-    ),
-    click.option("--rates", metavar="FILE", help="Measure nothing: take these, such as an earlier estimate's --json."),
-    click.option("--prices", metavar="FILE", help="A table of your prices.  [default: pipeline/prices.yaml]"),
-    click.option(
-        "--cpus", metavar="N", type=click.FloatRange(min=1), help="CPUs of a node.  [default: this machine's]"
-    ),
-    click.option("--gpus", metavar="N", type=click.FloatRange(min=0), default=0.0, help="GPUs of a node."),
-    click.option("--nodes", metavar="N", type=click.IntRange(min=1), multiple=True, help="How long N nodes take."),
-    click.option(
-        "--address", metavar="ADDR", help="The Ray cluster to measure on.  [default: one that is started here]"
-    ),
-    _json,
-)
-def estimate(inputs: tuple[str, ...], **options: Any) -> int:
-    """Say what a run over INPUT would take: CPU and GPU hours, tokens, output, hours for N nodes, price.
-
-    A small part of INPUT is captioned with this config, into a folder that is thrown away.
-    """
-    from pipeline.config_file import load_config
-    from pipeline.estimate_command import estimate_command
-
-    return int(
-        estimate_command(
-            inputs=list(inputs),
-            config=load_config(options["config"], options["overrides"]),
-            minutes=options["sample_minutes"],
-            rates=options["rates"],
-            prices=options["prices"],
-            cpus=options["cpus"],
-            gpus=options["gpus"],
-            nodes=options["nodes"] or (1, 4, 16),
-            as_json_=options["as_json"],
-            address=options["address"],
-        )
-    )
-
-
-@cli.command()
-@click.argument("folder", metavar="DIR")
-@_options()
-def monitoring(folder: str) -> int:
-    """Write a Grafana dashboard and Prometheus rules for Longcap's metrics into DIR."""
-    from pathlib import Path
-
-    from cluster.monitoring import write
-
-    for path in write(Path(folder)):
-        click.echo(str(path))
-    return 0
+for _command in cluster_cli.COMMANDS:
+    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -388,7 +276,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
-        if state.get(_TRACEBACK):
+        if state.get(TRACEBACK):
             traceback.print_exc()
         return _report(error)
     return int(code or 0)
@@ -434,6 +322,3 @@ def entry() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-from pipeline import cluster_cli  # noqa: E402, F401  # adds its commands, which need the options above

@@ -1,6 +1,6 @@
 """The commands that speak to a cluster's job server, and those that look at machines before a run.
 
-As in `pipeline.cli`, only click is imported here; bodies import what they call.
+As in `pipeline.cli`, which has the others, only click is imported here; bodies import what they call.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli import _json, _options, _set, cli
+from pipeline.options import config_option, inputs_argument, json_option, set_option, with_options
 
 _server = click.option(
     "--address",
@@ -19,10 +19,10 @@ _server = click.option(
 _job = click.argument("job", metavar="JOB")
 
 
-@cli.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("config", metavar="CONFIG")
 @click.argument("arguments", metavar="INPUT... -o OUT", nargs=-1, required=True, type=click.UNPROCESSED)
-@_options(
+@with_options(
     _server,
     click.option("--follow", is_flag=True, help="Show what the job writes, and end with its driver's exit code."),
     click.option("--doctor", is_flag=True, help="Only look, on the cluster, for what would make the run fail."),
@@ -72,8 +72,8 @@ def submit(config: str, arguments: tuple[str, ...], env: tuple[str, ...], **opti
     return int(submit_command(config=config, arguments=list(arguments), env=list(env), **options))
 
 
-@cli.command()
-@_options(_server, _json)
+@click.command()
+@with_options(_server, json_option)
 def jobs(**options: Any) -> int:
     """List the jobs of a cluster, the newest first."""
     from pipeline.submit import jobs_command
@@ -81,9 +81,9 @@ def jobs(**options: Any) -> int:
     return int(jobs_command(**options))
 
 
-@cli.command()
+@click.command()
 @_job
-@_options(
+@with_options(
     _server,
     click.option("--follow", is_flag=True, help="Go on until the job is over, and end with its driver's exit code."),
 )
@@ -94,9 +94,9 @@ def logs(**options: Any) -> int:
     return int(logs_command(**options))
 
 
-@cli.command()
+@click.command()
 @_job
-@_options(
+@with_options(
     _server,
     click.option(
         "--wait",
@@ -115,9 +115,9 @@ def stop(**options: Any) -> int:
     return int(stop_command(**options))
 
 
-@cli.command()
+@click.command()
 @click.argument("folder", metavar="DIR")
-@_options(
+@with_options(
     click.option(
         "--set",
         "overrides",
@@ -142,14 +142,14 @@ def files(folder: str, overrides: tuple[str, ...]) -> int:
     return 0
 
 
-@cli.command()
+@click.command()
 @click.argument("config", metavar="CONFIG")
 @click.argument("inputs", metavar="[INPUT]...", nargs=-1)
-@_options(
+@with_options(
     click.option("-o", "--out", metavar="OUT", help="Where a run would write: a small object is written and removed."),
-    _set,
+    set_option,
     click.option("--address", metavar="ADDR", help="The Ray cluster to look at.  [default: this machine]"),
-    _json,
+    json_option,
 )
 def doctor(config: str, inputs: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
     """Look for what would make a run of CONFIG fail: nodes, versions, GPUs, models, storage, clocks, limits.
@@ -159,3 +159,70 @@ def doctor(config: str, inputs: tuple[str, ...], overrides: tuple[str, ...], **o
     from pipeline.doctor import doctor_command
 
     return int(doctor_command(config=config, inputs=list(inputs), overrides=list(overrides), **options))
+
+
+@click.command()
+@inputs_argument
+@with_options(
+    config_option,
+    set_option,
+    click.option(
+        "--sample-minutes",
+        metavar="M",
+        type=click.FloatRange(min=0, min_open=True),
+        default=5.0,
+        show_default=True,
+        help="Minutes of video that are captioned to measure by; one video at least.",
+    ),
+    click.option("--rates", metavar="FILE", help="Measure nothing: take these, such as an earlier estimate's --json."),
+    click.option("--prices", metavar="FILE", help="A table of your prices.  [default: pipeline/prices.yaml]"),
+    click.option(
+        "--cpus", metavar="N", type=click.FloatRange(min=1), help="CPUs of a node.  [default: this machine's]"
+    ),
+    click.option("--gpus", metavar="N", type=click.FloatRange(min=0), default=0.0, help="GPUs of a node."),
+    click.option("--nodes", metavar="N", type=click.IntRange(min=1), multiple=True, help="How long N nodes take."),
+    click.option(
+        "--address", metavar="ADDR", help="The Ray cluster to measure on.  [default: one that is started here]"
+    ),
+    json_option,
+)
+def estimate(inputs: tuple[str, ...], **options: Any) -> int:
+    """Say what a run over INPUT would take: CPU and GPU hours, tokens, output, hours for N nodes, price.
+
+    A small part of INPUT is captioned with this config, into a folder that is thrown away.
+    """
+    from pipeline.config_file import load_config
+    from pipeline.estimate_command import estimate_command
+
+    return int(
+        estimate_command(
+            inputs=list(inputs),
+            config=load_config(options["config"], options["overrides"]),
+            minutes=options["sample_minutes"],
+            rates=options["rates"],
+            prices=options["prices"],
+            cpus=options["cpus"],
+            gpus=options["gpus"],
+            nodes=options["nodes"] or (1, 4, 16),
+            as_json_=options["as_json"],
+            address=options["address"],
+        )
+    )
+
+
+@click.command()
+@click.argument("folder", metavar="DIR")
+@with_options()
+def monitoring(folder: str) -> int:
+    """Write a Grafana dashboard and Prometheus rules for Longcap's metrics into DIR."""
+    from pathlib import Path
+
+    from cluster.monitoring import write
+
+    for path in write(Path(folder)):
+        click.echo(str(path))
+    return 0
+
+
+COMMANDS = (submit, jobs, logs, stop, doctor, estimate, files, monitoring)
+"""In the order of --help."""

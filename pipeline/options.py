@@ -1,0 +1,82 @@
+"""Options that several commands have. Only click is imported here: `longcap --help` must not wait for Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+TRACEBACK = "longcap.traceback"
+
+
+def _remember_traceback(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(dict)[TRACEBACK] = True
+
+
+traceback_option = click.option(
+    "--traceback",
+    is_flag=True,
+    expose_value=False,
+    callback=_remember_traceback,
+    help="Show where in the code an error came up.",
+)
+
+
+def with_options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator, in the order in which --help lists them."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed((*decorators, traceback_option)):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
+    from operators.base import FAILURE_CLASSES
+
+    for value in values:
+        if value not in FAILURE_CLASSES:
+            raise click.BadParameter(f"{value!r} is not one of {', '.join(FAILURE_CLASSES)}", param=parameter)
+    return list(values)
+
+
+inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+out_argument = click.argument("out", metavar="OUT")
+config_option = click.option(
+    "-c",
+    "--config",
+    metavar="FILE_OR_RECIPE",
+    help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
+)
+set_option = click.option(
+    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set caption.window_s=8."
+)
+
+
+def shard(_: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    i, slash, n = value.partition("/")
+    if not (slash and i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise click.BadParameter(f"{value!r} is not I/N with I from 1 to N, such as 1/4", param=parameter)
+    return int(i), int(n)
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON for programs in place of text for people."
+)
+only_option = click.option("--only", metavar="ID", multiple=True, help="Only the video with this id.")
+limit_option = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N videos.")
+sample_option = click.option(
+    "--sample", metavar="N", type=click.IntRange(min=1), help="Only N videos drawn at random, the same ones every time."
+)
+max_hours_option = click.option(
+    "--max-hours",
+    metavar="H",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Take no further video once those taken make H hours.",
+)
