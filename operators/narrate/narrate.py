@@ -36,10 +36,13 @@ class Narrate(Operator):
     An engine with a model plans first (an outline with words for each section), then writes section by section with the
     text so far in view; what does not fit its context is reduced to digests before. Every sentence names the windows it
     rests on, and one that rests on nothing is left out.
+
+    `measure` has no model and can tell nothing from captions: where another engine made them, its sections quote them,
+    each with its time, what overlapping windows both say once.
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "duration_s", "window_s", "stride_s", "captioned", "segments"}
@@ -150,6 +153,8 @@ class Narrate(Operator):
             facts=facts,
             seed=seed,
             usage=Usage.of(row.get("usage")),
+            quoting=isinstance(self.engine, MeasureEngine)
+            and any(s["provenance"]["engine"] != self.engine.kind for s in captioned),
         )
         spans = plan_sections(grid, facts.boundaries_s(), self.section_s)
         told = ([w for w in owned_windows(grid, windows, span) if w["valid"]] for span in spans)

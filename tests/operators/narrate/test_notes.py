@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from operators.narrate.notes import Note, fit, merge_alike, tail
 
 WORDS = ("man", "woman", "street", "door", "red", "walks", "opens", "table", "child", "tram")
-LINE = 4  # tokens that a note takes beside its words
+LINE = 12  # tokens that a note takes beside its words
 
 
 def count(text: str) -> int:
@@ -63,8 +63,8 @@ def test_what_fits_is_not_rewritten() -> None:
         raise AssertionError("asked for a digest")
 
     notes = [note(k, "a man walks") for k in range(10)]
-    assert fit(notes, 70, room=50, count=count, digest=never) == notes
-    assert len(fit(notes, 69, room=50, count=count, digest=shorter)) < 10
+    assert fit(notes, 150, room=90, count=count, digest=never) == notes
+    assert len(fit(notes, 149, room=90, count=count, digest=shorter)) < 10
 
 
 def test_a_digest_gets_what_its_prompt_has_room_for() -> None:
@@ -80,7 +80,7 @@ def test_a_digest_gets_what_its_prompt_has_room_for() -> None:
 
 def test_without_a_good_digest_first_sentences_stand_for_the_notes() -> None:
     notes = [note(0, "A man walks. He is tall and thin."), note(1, "A door opens. It is made of dark wood.")]
-    (left,) = fit(notes, 12, room=100, count=count, digest=nothing)
+    (left,) = fit(notes, 20, room=100, count=count, digest=nothing)
     assert (left.text, left.windows, left.start_s, left.end_s) == ("A man walks. A door opens.", (0, 1), 0.0, 15.0)
 
 

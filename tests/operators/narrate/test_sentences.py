@@ -128,11 +128,11 @@ def test_fresh_takes_out_what_is_told_already() -> None:
     a, b, part = (Sentence(t, (1,)) for t in ("A dog runs home.", "A cat sleeps.", "A dog runs."))
     assert fresh([a, b, a, part], [], []) == [a, b]
     assert fresh([part, a], [], []) == [part, a]  # the second says more
-    assert fresh([a, b], ["A dog runs, a brown one, home."], []) == [b]
+    assert fresh([a, b], [Sentence("A dog runs, a brown one, home.", ())], []) == [b]
     assert fresh([a, b, part], [], ["a dog runs home."]) == [b, part]  # there only the same sentence counts
     assert fresh([], ["A."], ["B."]) == []
     hit = Sentence("The man hits the car.", (1,))
-    assert fresh([hit], ["The car hits the man."], []) == [hit]
+    assert fresh([hit], [Sentence("The car hits the man.", ())], []) == [hit]
 
 
 @pytest.mark.parametrize(("text", "count"), [("A dog runs.", 3), ("一个男人走", 3), ("", 0), ("A 男人 runs", 3)])

@@ -43,14 +43,14 @@ class Reel:
         return language.window_events(self.stories[story].events, start_s, start_s + WINDOW_S)
 
 
-def reel(stories: int, seconds: int, seed: int, split: Split) -> Reel:
-    """Rendered at 192 px, brought to the model's size and through JPEG as the decoder does."""
+def reel(stories: int, seconds: int, seed: int, split: Split, *, drawn: bool = True) -> Reel:
+    """Rendered at 192 px, brought to the model's size and through JPEG as the decoder does; or labels alone."""
     told = [write_story(seconds, seed + k, split) for k in range(stories)]
     count = stories * seconds
     out = Reel(
         stories=told,
         starts=[k * seconds for k in range(stories)],
-        pictures=np.empty((count, SIDE_PX, SIDE_PX, 3), np.uint8),
+        pictures=np.empty((count if drawn else 0, SIDE_PX, SIDE_PX, 3), np.uint8),
         cells=np.zeros((count, CELLS, CELLS, 3), np.int16),
         places=np.zeros((count, CELLS, CELLS, 3), np.float32),
         whole=np.zeros((count, 6), np.float32),
@@ -58,16 +58,21 @@ def reel(stories: int, seconds: int, seed: int, split: Split) -> Reel:
     rng = np.random.default_rng(seed)
     for k, story in enumerate(told):
         for s in range(seconds):
-            _see(out, k * seconds + s, story, float(s), rng)
+            if drawn:
+                _draw(out, k * seconds + s, story, float(s), rng)
+            _label(out, k * seconds + s, story, float(s))
     return out
 
 
-def _see(out: Reel, at: int, story: Story, time_s: float, rng: np.random.Generator) -> None:
+def _draw(out: Reel, at: int, story: Story, time_s: float, rng: np.random.Generator) -> None:
     large = picture(story, time_s, 2 * SIDE_PX)
     small = cv2.resize(large, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     small = np.clip(small + rng.normal(0, rng.uniform(0, 3), small.shape), 0, 255).astype(np.uint8)
     _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     out.pictures[at] = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def _label(out: Reel, at: int, story: Story, time_s: float) -> None:
     scene = next(s for s in reversed(story.scenes) if s.start_s <= time_s + 1e-9 or s is story.scenes[0])
     for actor in scene.actors:
         if not actor.keys[0][0] <= time_s < actor.end_s:
