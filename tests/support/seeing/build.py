@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.truth import events, language
-from pipeline.truth.prompts import PROMPTS
+from operators.prompts import load_prompt
+from pipeline.truth import PROMPTS, events, language
 from pipeline.truth.story import write_story
 from tests.support.models import CHAT_TEMPLATE, SPECIAL
 
@@ -29,8 +29,8 @@ def corpus() -> Iterator[str]:
     for k in range(100):
         yield from [f"From {k % 60}:{k % 60:02d} to {k % 60}:{k % 60:02d}: A"] * 3
         yield from [f"<{k}.5 seconds><{k}.0 seconds>"] * 3
-    for text in PROMPTS.values():
-        yield from [text] * 20
+    for name in ("window", "section", "video", "digest"):
+        yield from [load_prompt(str(PROMPTS / f"{name}.j2")).text.rstrip() + ("" if name == "window" else "")] * 20
     yield from ["It begins so: A small red circle. It ends so: The day.", "user\n", "assistant\n", "system\n"] * 20
 
 
