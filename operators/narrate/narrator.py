@@ -17,7 +17,7 @@ from operators.grid import Grid, Span
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
 from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
-from operators.narrate.sentences import Ground, Sentence, count_words, fresh, says, split_sentences
+from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
 from operators.prompts import Prompt
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Narrator:
         if before is None:
             return once(notes)
         first, *rest = once([before, *notes])[1:]
-        said = first.start_s < before.end_s and says(before.text, first.text)
+        said = first.start_s < before.end_s and len(merge_alike([before, first])) == 1
         return rest if said and rest else [first, *rest]
 
     def opening(self, sections: Sequence[Row]) -> str:

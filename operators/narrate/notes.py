@@ -43,11 +43,17 @@ def merge_alike(notes: Sequence[Note]) -> list[Note]:
     for note in notes:
         if merged:
             last = merged[-1]
-            if says(last.text, note.text) or says(note.text, last.text):
-                merged[-1] = _joined([last, note], last.text if says(last.text, note.text) else note.text)
+            if _holds(last.text, note.text) or _holds(note.text, last.text):
+                merged[-1] = _joined([last, note], last.text if _holds(last.text, note.text) else note.text)
                 continue
         merged.append(note)
     return merged
+
+
+def _holds(whole: str, part: str) -> bool:
+    """Whether each sentence of `part` is in one of `whole`: words of two sentences do not make a third."""
+    sentences = split_sentences(whole)
+    return all(any(says(one, sentence) for one in sentences) for sentence in split_sentences(part))
 
 
 def once(notes: Sequence[Note]) -> list[Note]:
