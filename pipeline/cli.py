@@ -13,6 +13,8 @@ from typing import Any
 
 import click
 
+from pipeline.truth.cli import group as eval_group
+
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 _TRACEBACK = "longcap.traceback"
 
@@ -301,6 +303,9 @@ def probe(video: str, **options: Any) -> int:
     from pipeline.look import probe_command
 
     return int(probe_command(video=video, **options))
+
+
+cli.add_command(eval_group)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

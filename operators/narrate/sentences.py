@@ -101,10 +101,7 @@ def fresh(sentences: Iterable[Sentence], section: Sequence[Sentence], before: Se
     told, same = list(section), {text.casefold() for text in before}
     kept = []
     for sentence in sentences:
-        again = any(
-            says(one.text, sentence.text) and not _apart(one.windows, sentence.windows)
-            for one in told
-        )
+        again = any(says(one.text, sentence.text) and not _apart(one.windows, sentence.windows) for one in told)
         if sentence.text.casefold() in same or again:
             continue
         kept.append(sentence)
@@ -153,7 +150,9 @@ def _close(window: Span, named: Span) -> bool:
     """Whether a window is what a named time means: the two share more than an edge; a second, for times are cut."""
     if named.end_s - named.start_s < 1:
         return window.start_s - 1 <= named.start_s < window.end_s
-    return min(window.end_s, named.end_s + 1) - max(window.start_s, named.start_s) > 0.75 * (named.end_s - named.start_s)
+    return min(window.end_s, named.end_s + 1) - max(window.start_s, named.start_s) > 0.75 * (
+        named.end_s - named.start_s
+    )
 
 
 def _numbers(mark: str) -> set[int]:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-Kind = Literal[
-    "enter", "leave", "move", "grow", "shrink", "meet", "pan", "zoom", "cut", "fade", "night", "day", "word"
-]
+Kind = Literal["enter", "leave", "move", "grow", "shrink", "meet", "pan", "zoom", "cut", "fade", "night", "day", "word"]
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (220, 30, 30),

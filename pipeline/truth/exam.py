@@ -172,7 +172,9 @@ def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]
     for sheet in sheets:
         m = sheet.marks
         if sheet.way == "script" and (m.told != m.events or m.invented or m.order < 1):
-            wrong.append(f"script, {sheet.seconds} s: perfect captions in, and recall {m.recall:.3f}, order {m.order:.3f}")
+            wrong.append(
+                f"script, {sheet.seconds} s: perfect captions in, and recall {m.recall:.3f}, order {m.order:.3f}"
+            )
     for way in dict.fromkeys(s.way for s in sheets):
         own = sorted((s for s in sheets if s.way == way), key=lambda s: s.seconds)
         for sheet in own[1:]:

@@ -21,7 +21,11 @@ _SAYS: tuple[tuple[str, str | None, str], ...] = (
     ("zoom", "in", r"\bthe camera [^.;]*\b(?:zooms in|closes in)"),
     ("zoom", "out", r"\bthe camera [^.;]*\b(?:zooms out|draws back)"),
     ("cut", None, r"\bthe shot changes|\ba new shot begins|\bthere is a cut|\bdissolves into"),
-    ("fade", None, r"\bfades to black|\bfades in from black|\bcomes out of the black|\bthe picture (?:goes|turns) black"),
+    (
+        "fade",
+        None,
+        r"\bfades to black|\bfades in from black|\bcomes out of the black|\bthe picture (?:goes|turns) black",
+    ),
     ("night", None, r"\b(?:grows darker|darkens)"),
     ("day", None, r"\b(?:grows lighter|brightens)"),
 )

@@ -83,7 +83,11 @@ def test_the_pictures_stand_behind_what_is_always_the_same() -> None:
 
 
 def test_a_caption_is_never_read_as_a_template() -> None:
-    text = load_prompt("section").render(**{**BLANKS["section"], "notes": [{"start_s": 0, "end_s": 9, "text": "{{ language }} <b> & 'x'"}]}).text
+    text = (
+        load_prompt("section")
+        .render(**{**BLANKS["section"], "notes": [{"start_s": 0, "end_s": 9, "text": "{{ language }} <b> & 'x'"}]})
+        .text
+    )
     assert "0:09: {{ language }} <b> & 'x'" in text
 
 

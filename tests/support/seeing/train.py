@@ -42,7 +42,9 @@ class Eyes(nn.Module):
         self.cells = nn.Linear(2 * h, 2 * (9 + 4 + 2 + 3))
         self.whole = nn.Linear(2 * h, 3 + 2 * 9 + 2 * 2 + 2)
 
-    def loss(self, seen: torch.Tensor, deep: torch.Tensor, labels: dict[str, torch.Tensor]) -> tuple[Any, dict[str, float]]:
+    def loss(
+        self, seen: torch.Tensor, deep: torch.Tensor, labels: dict[str, torch.Tensor]
+    ) -> tuple[Any, dict[str, float]]:
         """`seen`, `deep`: (pairs, cells, hidden)."""
         both = torch.cat([seen, deep], -1)
         out = self.cells(both).float().view(*both.shape[:2], 2, 18)
@@ -91,7 +93,10 @@ class Trainer:
         grid = torch.tensor([[1, build.GRID, build.GRID]])
         self.place, self.rope = _positions(visual, grid)
         count = lambda m: sum(p.numel() for p in m.parameters()) / 1e6  # noqa: E731
-        print(f"{count(self.model):.2f} M parameters, {count(visual):.2f} M of them vision, {len(self.tok)} tokens", flush=True)
+        print(
+            f"{count(self.model):.2f} M parameters, {count(visual):.2f} M of them vision, {len(self.tok)} tokens",
+            flush=True,
+        )
 
     # -- seeing ----------------------------------------------------------------------------------------------------
 
@@ -181,7 +186,11 @@ class Trainer:
             x = torch.cat([x, torch.ones(len(x), 1)], 1)
             square = x.T @ x + 1e-3 * len(x) * torch.eye(x.shape[1])
             fit = torch.linalg.solve(square, x.T @ y)
-            print("the eyes explain", round(1 - ((x @ fit - y) ** 2).mean().item() / y.var(0).mean().item(), 3), flush=True)
+            print(
+                "the eyes explain",
+                round(1 - ((x @ fit - y) ** 2).mean().item() / y.var(0).mean().item(), 3),
+                flush=True,
+            )
             merger.linear_fc2.weight.copy_(fit[:-1].T)
             merger.linear_fc2.bias.copy_(fit[-1])
             for deep in self.model.model.visual.deepstack_merger_list:
@@ -241,7 +250,9 @@ class Trainer:
             start = int(self.rng.integers(0, int(reel.stories[k].seconds) - clips.WINDOW_S + 1))
             first.append(reel.starts[k] + start)
             answer = language.caption(reel.window(k, start))
-            other = int(self.rng.integers(0, int(reel.stories[k].seconds) - 20)) if self.rng.random() < 0.3 else start - 5
+            other = (
+                int(self.rng.integers(0, int(reel.stories[k].seconds) - 20)) if self.rng.random() < 0.3 else start - 5
+            )
             before = language.caption(reel.window(k, other)) if other >= 0 and self.rng.random() < 0.6 else ""
             told.append((f"\nBefore: {before}\nTell." if before else "\nTell.", answer))
         x, y = self.fill(self.head(base), told)
@@ -296,7 +307,9 @@ class Clock:
         return (time.time() - self.begin) / 60 / self.minutes
 
     def tick(self, loss: Any, parameters: Any) -> None:
-        rate = self.rate * min(1, (self.step + 1) / 60) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1, self.part))))
+        rate = (
+            self.rate * min(1, (self.step + 1) / 60) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1, self.part))))
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.zero_grad()
@@ -345,7 +358,12 @@ def train_eyes(work: Path, minutes: float, stories: int) -> None:
             loss, said = trainer.eyes.loss(seen, deep, trainer.labels(reel, at))
         run.tick(loss, parameters)
         if run.step in (5, 20) or run.step % 100 == 0:
-            print(run.step, f"{run.part:.2f} loss {loss.item():.3f}", {k: round(v, 3) for k, v in said.items()}, flush=True)
+            print(
+                run.step,
+                f"{run.part:.2f} loss {loss.item():.3f}",
+                {k: round(v, 3) for k, v in said.items()},
+                flush=True,
+            )
         if run.step % 500 == 0:
             _keep(trainer, work / "eyes.pt")
     _keep(trainer, work / "eyes.pt")
