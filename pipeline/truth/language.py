@@ -5,46 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipeline.truth.events import COLOURS, PLACES, SHAPES, SIDES, SIZES, WAYS, WORDS, Event
+from pipeline.truth.events import COLOURS, PLACES, SHAPES, SIDES, SIZES, WAYS, WORDS, Event, Kind
 
 NOTHING = "Nothing happens."
 MARGINS_S = (1.25, 2.25)
 """What a window of 10 s leaves to its neighbours, at its beginning and its end: an event is told by the windows that
 hold its middle in between. At a stride of 5 s each event is well inside one window, and some are told by two."""
 
-_ENTERS = {"left": "from the left", "right": "from the right", "top": "from the top", "bottom": "from the bottom"}
+_SENTENCES: dict[Kind, str] = {
+    "enter": "A {size} {who} enters from the {where}.",
+    "leave": "The {who} leaves to the {where}.",
+    "move": "The {who} moves {where}.",
+    "grow": "The {who} grows.",
+    "shrink": "The {who} shrinks.",
+    "meet": "The {who} meets the {whom}.",
+    "pan": "The camera pans {where}.",
+    "zoom": "The camera zooms {where}.",
+    "cut": "The scene cuts to a {where} place.",
+    "fade": "The scene fades to a {where} place.",
+    "night": "Night falls.",
+    "day": "Day breaks.",
+    "word": "The word {where} appears.",
+}
 
 
 def sentence(event: Event) -> str:
     """An event as a sentence."""
-    who = f"The {event.who}"
-    match event.kind:
-        case "enter":
-            return f"A {event.size} {event.who} enters {_ENTERS[event.where or '']}."
-        case "leave":
-            return f"{who} leaves to the {event.where}."
-        case "move":
-            return f"{who} moves {event.where}."
-        case "grow":
-            return f"{who} grows."
-        case "shrink":
-            return f"{who} shrinks."
-        case "meet":
-            return f"{who} meets the {event.whom}."
-        case "pan":
-            return f"The camera pans {event.where}."
-        case "zoom":
-            return f"The camera zooms {event.where}."
-        case "cut":
-            return f"The scene cuts to a {event.where} place."
-        case "fade":
-            return f"The scene fades to a {event.where} place."
-        case "night":
-            return "Night falls."
-        case "day":
-            return "Day breaks."
-        case "word":
-            return f"The word {event.where} appears."
+    return _SENTENCES[event.kind].format(size=event.size, who=event.who, where=event.where, whom=event.whom)
 
 
 def window_events(events: Iterable[Event], start_s: float, end_s: float) -> list[Event]:
@@ -63,23 +50,20 @@ def _any(words: Iterable[str]) -> str:
 
 
 _NAME = rf"{_any(COLOURS)} {_any(SHAPES)}"
+_WHERE: dict[Kind, Iterable[str]] = {
+    **{"enter": SIDES, "leave": SIDES, "move": WAYS, "pan": SIDES[:2], "zoom": ("in", "out")},
+    **{"cut": PLACES, "fade": PLACES, "word": WORDS},
+}
 _PATTERNS = {
-    kind: re.compile(pattern)
-    for kind, pattern in (
-        ("enter", rf"An? (?P<size>{_any(SIZES)}) (?P<who>{_NAME}) enters from the (?P<where>{_any(SIDES)})"),
-        ("leave", rf"The (?P<who>{_NAME}) leaves to the (?P<where>{_any(SIDES)})"),
-        ("move", rf"The (?P<who>{_NAME}) moves (?P<where>{_any(WAYS)})"),
-        ("grow", rf"The (?P<who>{_NAME}) grows"),
-        ("shrink", rf"The (?P<who>{_NAME}) shrinks"),
-        ("meet", rf"The (?P<who>{_NAME}) meets the (?P<whom>{_NAME})"),
-        ("pan", r"The camera pans (?P<where>left|right)"),
-        ("zoom", r"The camera zooms (?P<where>in|out)"),
-        ("cut", rf"The scene cuts to a (?P<where>{_any(PLACES)}) place"),
-        ("fade", rf"The scene fades to a (?P<where>{_any(PLACES)}) place"),
-        ("night", r"Night falls"),
-        ("day", r"Day breaks"),
-        ("word", rf"The word (?P<where>{_any(WORDS)}) appears"),
+    kind: re.compile(
+        text.removesuffix(".").format(
+            size=f"(?P<size>{_any(SIZES)})",
+            who=f"(?P<who>{_NAME})",
+            whom=f"(?P<whom>{_NAME})",
+            where=f"(?P<where>{_any(_WHERE.get(kind, ()))})",
+        )
     )
+    for kind, text in _SENTENCES.items()
 }
 
 
@@ -89,7 +73,7 @@ def read_sentence(text: str, start_s: float, end_s: float) -> Event | None:
     for kind, pattern in _PATTERNS.items():
         found = pattern.fullmatch(bare)
         if found:
-            return Event(kind=kind, start_s=start_s, end_s=end_s, **found.groupdict())  # type: ignore[arg-type]
+            return Event(kind=kind, start_s=start_s, end_s=end_s, **found.groupdict())
     return None
 
 

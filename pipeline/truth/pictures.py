@@ -30,7 +30,7 @@ def picture(story: Story, time_s: float, side_px: int) -> Image:
     zoom = _at(scene.zooms, time_s)
     image = _place(scene, _at(scene.pans, time_s), zoom, side_px)
     ground, glow = (night + (1 - night) * day for night in _NIGHT)
-    image = cv2.convertScaleAbs(image, alpha=ground)
+    image = _dimmed(image, ground)
     for actor in scene.actors:
         if actor.keys[0][0] <= time_s < actor.end_s:
             _shape(image, actor, time_s, zoom, glow)
@@ -39,7 +39,7 @@ def picture(story: Story, time_s: float, side_px: int) -> Image:
             _word(image, text)
     for start_s, end_s in story.fades:
         if start_s < time_s < end_s:
-            image = cv2.convertScaleAbs(image, alpha=abs(2 * (time_s - start_s) / (end_s - start_s) - 1))
+            image = _dimmed(image, abs(2 * (time_s - start_s) / (end_s - start_s) - 1))
     return image
 
 
@@ -78,6 +78,10 @@ def on_screen(actor: Actor, scene: Scene, time_s: float) -> tuple[float, float, 
     zoom = _at(scene.zooms, time_s)
     x, y, r = where(actor, time_s)
     return 0.5 + (x - 0.5) * zoom, 0.5 + (y - 0.5) * zoom, r * zoom
+
+
+def _dimmed(image: Image, light: float) -> Image:
+    return np.asarray(cv2.convertScaleAbs(image, alpha=light), np.uint8)
 
 
 def _at(keys: list[tuple[float, float]], time_s: float) -> float:

@@ -79,5 +79,5 @@ def _style(way: str) -> dict[str, Any]:
         "segment": "tab:orange",
         "video": "tab:green",
     }
-    colour = colours[way.split("chain ")[-1]]
+    colour = colours[way.rsplit("chain ", maxsplit=1)[-1]]
     return {"color": colour, "linestyle": "--" if way.startswith("both") else "-", "marker": "o", "markersize": 3}

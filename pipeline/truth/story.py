@@ -7,7 +7,7 @@ true twice within 20 s, so that what two overlapping windows both tell can be to
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -169,8 +169,10 @@ class _Writer:
             for other in self._actors:
                 if other is not actor:
                     yield event("meet", actor.name, whom=other.name)
-        if not self._actors:
-            return
+        if self._actors:
+            yield from self._of_the_picture(event, now)
+
+    def _of_the_picture(self, event: Callable[..., Event], now: float) -> Iterator[Event]:
         for way in ("left", "right"):
             yield event("pan", where=way)
         yield event("zoom", where="in" if self._scene.zooms[-1][1] == 1.0 else "out")
@@ -214,32 +216,35 @@ class _Writer:
     def _happen(self, event: Event) -> None:
         self._story.events.append(event)
         self._told[event.what] = event.end_s
-        a, b = event.start_s, event.end_s
+        a, b, where = event.start_s, event.end_s, event.where or ""
         actor = next((x for x in self._actors if x.name == event.who), None)
-        match event.kind:
-            case "enter":
-                slot = self._random.choice(self._ways_in(event.where or ""))
-                self._add(a, event.who or "", slot, event.size or "", event.where)
-                self._scene.actors[-1].keys[-1] = (b, *self._scene.actors[-1].keys[-1][1:])
-            case "pan":
-                at = self._scene.pans[-1][1]
-                self._scene.pans += [(a, at), (b, at + (_PAN if event.where == "right" else -_PAN))]
-            case "zoom":
-                at = self._scene.zooms[-1][1]
-                self._scene.zooms += [(a, at), (b, _ZOOM if event.where == "in" else 1.0)]
-            case "cut":
-                self._new_scene(a, event.where or "", actors=self._random.choice((1, 1, 2)))
-            case "fade":
+        if event.kind == "enter":
+            slot = self._random.choice(self._ways_in(where))
+            self._add(a, event.who or "", slot, event.size or "", where)
+            self._scene.actors[-1].keys[-1] = (b, *self._scene.actors[-1].keys[-1][1:])
+        elif actor is not None:
+            self._act(actor, event)
+        elif event.kind in ("cut", "fade"):
+            if event.kind == "fade":
                 self._story.fades.append((a, b))
-                self._new_scene(event.middle_s, event.where or "", actors=self._random.choice((1, 1, 2)))
-            case "night" | "day":
-                self._story.light += [(a, float(self._day)), (b, float(not self._day))]
-                self._day = not self._day
-            case "word":
-                self._story.words.append((a, b, event.where or ""))
-            case _:
-                assert actor is not None
-                self._act(actor, event)
+            self._new_scene(event.middle_s, where, actors=self._random.choice((1, 1, 2)))
+        elif event.kind == "word":
+            self._story.words.append((a, b, where))
+        else:
+            self._turn(event)
+
+    def _turn(self, event: Event) -> None:
+        """What the camera does, and the light."""
+        a, b = event.start_s, event.end_s
+        if event.kind == "pan":
+            at = self._scene.pans[-1][1]
+            self._scene.pans += [(a, at), (b, at + (_PAN if event.where == "right" else -_PAN))]
+        elif event.kind == "zoom":
+            at = self._scene.zooms[-1][1]
+            self._scene.zooms += [(a, at), (b, _ZOOM if event.where == "in" else 1.0)]
+        else:
+            self._story.light += [(a, float(self._day)), (b, float(not self._day))]
+            self._day = not self._day
 
     def _act(self, actor: Actor, event: Event) -> None:
         a, b = event.start_s, event.end_s

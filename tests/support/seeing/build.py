@@ -30,7 +30,7 @@ def corpus() -> Iterator[str]:
         yield from [f"From {k % 60}:{k % 60:02d} to {k % 60}:{k % 60:02d}: A"] * 3
         yield from [f"<{k}.5 seconds><{k}.0 seconds>"] * 3
     for name in ("window", "section", "video", "digest"):
-        yield from [load_prompt(str(PROMPTS / f"{name}.j2")).text.rstrip() + ("" if name == "window" else "")] * 20
+        yield from [load_prompt(str(PROMPTS / f"{name}.j2")).text.rstrip()] * 20
     yield from ["It begins so: A small red circle. It ends so: The day.", "user\n", "assistant\n", "system\n"] * 20
 
 

@@ -93,11 +93,16 @@ def _label(out: Reel, at: int, story: Story, time_s: float) -> None:
 def section_task(rng: np.random.Generator, stories: list[Story], lines: int) -> tuple[str, str]:
     """Prompt and answer: the captions of some windows, and the section they make."""
     story = stories[rng.integers(len(stories))]
+    nonsense = rng.random() < 0.4
     first = int(rng.integers(0, max(1, int(story.seconds / 5) - lines)))
     shift = int(rng.integers(0, 700)) * 5 if rng.random() < 0.5 else int(rng.integers(0, 60)) * 5
     told = []
     for k in range(first, first + lines):
-        text = _spoilt(rng, language.caption(language.window_events(story.events, k * 5, k * 5 + 10)), stories)
+        text = (
+            _nonsense(rng)
+            if nonsense
+            else _spoilt(rng, language.caption(language.window_events(story.events, k * 5, k * 5 + 10)), stories)
+        )
         a = k * 5 + shift
         told.append(f"From {clock(a)} to {clock(a + 10)}: {text}")
     return "Section:\n" + "\n".join(told), " ".join(told)
@@ -124,6 +129,17 @@ def _some(rng: np.random.Generator, stories: list[Story], count: int) -> list[Ev
     events = stories[rng.integers(len(stories))].events
     at = int(rng.integers(0, max(1, len(events) - count)))
     return events[at : at + count]
+
+
+_WORDS_OF_IT = sorted(
+    {*COLOURS, *SHAPES, *PLACES, *WORDS, "small", "large", "enters", "leaves", "moves", "grows", "shrinks", "meets"}
+    | {"camera", "scene", "Night", "Day", "falls", "pans", "zooms", "left", "right", "top", "bottom", "up", "down"}
+)
+
+
+def _nonsense(rng: np.random.Generator) -> str:
+    """Words in any order: here nothing helps but to copy, and copying is learned from it soonest."""
+    return "The " + " ".join(rng.choice(_WORDS_OF_IT, int(rng.integers(3, 12)))) + "."
 
 
 def _spoilt(rng: np.random.Generator, text: str, stories: list[Story]) -> str:

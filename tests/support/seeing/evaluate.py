@@ -2,9 +2,9 @@
 
     python -m tests.support.seeing.evaluate [--model FOLDER] [--minutes 20] [--split heldout]
 
-Stories are rendered to H.264, decoded, shown to the model in windows of 10 s; each event is looked for in the window in
-whose middle it happens. In `heldout` stories most of what shapes do is a combination of colour, shape and motion that no
-training story holds, and only those count.
+Stories are rendered to H.264, decoded, shown to the model in windows of 10 s; each event is looked for in the window
+in whose middle it happens. In `heldout` stories most of what shapes do is a combination of colour, shape and
+motion that no training story holds, and only those count.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     python -m tests.support.seeing.train words WORK --minutes 12      # language alone: telling texts from texts
     python -m tests.support.seeing.train both  WORK --minutes 30 --out pipeline/truth/checkpoint
 
-The first two may run side by side. Eyes learn from dense labels (which shape stands in which cell, how light it is, how
-the place moves), which are thousands of times more to learn from than a caption; words learn to copy. Together they then
-learn captions.
+The first two may run side by side. Eyes learn from dense labels (which shape stands in which cell, how light
+it is, how the place moves), in which there is far more to learn from than in a caption; words learn to copy, and to
+tell what eyes that see everything would see.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Trainer:
     # -- seeing ----------------------------------------------------------------------------------------------------
 
     def see(self, pairs: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """(n, 2, side, side, 3) uint8 -> tokens and deep features, each (n, cells, hidden). As the model's own tower."""
+        """(n, 2, side, side, 3) uint8 -> tokens and deep features, each (n, cells, hidden)."""
         v = self.model.model.visual
         x = F.linear(patches(pairs), v.patch_embed.proj.weight.flatten(1), v.patch_embed.proj.bias)
         n = len(pairs)
@@ -349,7 +349,7 @@ def train_eyes(work: Path, minutes: float, stories: int) -> None:
     module = nn.ModuleList([trainer.model.model.visual, trainer.eyes])
     parameters = list(module.parameters())
     run = Clock(minutes, 3e-3, Both(module))
-    last = np.array(reel.starts[1:] + [len(reel.pictures)]) - 1
+    last = np.array([*reel.starts[1:], len(reel.pictures)]) - 1
     good = np.setdiff1d(np.arange(len(reel.pictures)), last)
     while run.part < 1:
         at = trainer.rng.choice(good, 96)
@@ -369,8 +369,10 @@ def train_eyes(work: Path, minutes: float, stories: int) -> None:
     _keep(trainer, work / "eyes.pt")
 
 
-def train_words(work: Path, minutes: float) -> None:
+def train_words(work: Path, minutes: float, *, go_on: bool) -> None:
     trainer = Trainer(2)
+    if go_on:
+        _load(trainer, work / "words.pt", "model.language_model.")
     stories = [write_story(300, 50_000 + k, "any") for k in range(200)]
     reel = clips.reel(200, 300, 30_000, "train", drawn=False)
     module = trainer.model.model.language_model
@@ -380,10 +382,10 @@ def train_words(work: Path, minutes: float) -> None:
     while run.part < 1:
         text = run.step % 2 == 0
         if text:
-            x, y = trainer.text_batch(stories, 2500, min(1.0, 1.6 * run.part))
+            x, y = trainer.text_batch(stories, 1600, min(1.0, 1.6 * run.part))
             seen = None
         else:
-            at, x, y, _ = trainer.window_batch(reel, 16)
+            at, x, y, _ = trainer.window_batch(reel, 12)
             codes = trainer.codes(reel, at.reshape(-1))
             seen = (codes, torch.zeros_like(codes))
         with torch.autocast("cpu", torch.bfloat16):
@@ -400,10 +402,13 @@ def train_words(work: Path, minutes: float) -> None:
     _keep(trainer, work / "words.pt")
 
 
-def train_both(work: Path, minutes: float, stories: int, out: Path, go_on: bool) -> None:
+def train_both(
+    work: Path, minutes: float, stories: int, out: Path, *, go_on: bool, frozen: bool, rank: int, ranks: int
+) -> None:
     trainer = Trainer(3)
+    trainer.rng = np.random.default_rng([3, rank, int(go_on), int(time.time())])
     reel = _reel(work, stories)
-    tests = {split: clips.reel(12, 120, 900_000, split) for split in ("any", "heldout")}
+    tests = {split: clips.reel(4, 120, 900_000, split) for split in ("any", "heldout")} if rank == 0 else {}
     told = [write_story(300, 50_000 + k, "any") for k in range(200)]
     if go_on:
         _load(trainer, work / "both.pt", "")
@@ -411,43 +416,75 @@ def train_both(work: Path, minutes: float, stories: int, out: Path, go_on: bool)
         _load(trainer, work / "words.pt", "model.language_model.")
         _load(trainer, work / "eyes.pt", "model.visual.")
         trainer.join(reel)
-    module = nn.ModuleList([trainer.model, trainer.eyes])
+    module = trainer.model.model.language_model if frozen else nn.ModuleList([trainer.model, trainer.eyes])
     parameters = list(module.parameters())
-    run = Clock(minutes, 1.5e-3, Both(module))
-    smooth: float | None = None
-    while run.part < 1:
-        if run.step % 5 == 4:
-            x, y = trainer.text_batch(told, 2500, 1.0)
-            with torch.autocast("cpu", torch.bfloat16):
-                logits, wanted = trainer.tell(x, y)
-            loss = F.cross_entropy(logits, wanted)
-        else:
-            at, x, y, _ = trainer.window_batch(reel, 24)
-            flat = at.reshape(-1)
-            with torch.autocast("cpu", torch.bfloat16):
-                seen, deep = trainer.see(reel.pictures[np.stack([flat, flat + 1], 1)])
-                logits, wanted = trainer.tell(x, y, (seen, deep))
-                dense, said = trainer.eyes.loss(seen, deep, trainer.labels(reel, flat))
-            telling = F.cross_entropy(logits, wanted)
-            smooth = telling.item() if smooth is None else 0.97 * smooth + 0.03 * telling.item()
-            loss = telling + 0.1 * dense
-        run.tick(loss, parameters)
-        if run.step in (5, 20) or run.step % 100 == 0:
-            print(run.step, f"{run.part:.2f} telling {smooth:.4f} text or all {loss.item():.4f}", said, flush=True)
-        if run.step % 400 == 0:
+    together = Together(work, rank, ranks, parameters)
+    run = Clock(minutes, 3e-3 if frozen else 1e-3, Both(module))
+    said: dict[bool, tuple[float, float]] = {}
+    while not together.over(run.part >= 1):
+        text = run.step % 3 == 2
+        dense: Any = 0.0
+        with torch.autocast("cpu", torch.bfloat16):
+            if text:
+                x, y = trainer.text_batch(told, 2000, 1.0)
+                seen = None
+            else:
+                at, x, y, _ = trainer.window_batch(reel, 16)
+                flat = at.reshape(-1)
+                with torch.set_grad_enabled(not frozen):
+                    seen = trainer.see(reel.pictures[np.stack([flat, flat + 1], 1)])
+                if not frozen:
+                    dense = 0.05 * trainer.eyes.loss(*seen, trainer.labels(reel, flat))[0]
+            logits, wanted = trainer.tell(x, y, seen)
+        loss = F.cross_entropy(logits, wanted)
+        run.tick(loss + dense, parameters)
+        right = (logits.argmax(-1) == wanted).float().mean().item()
+        old = said.get(text, (loss.item(), right))
+        said[text] = (0.95 * old[0] + 0.05 * loss.item(), 0.95 * old[1] + 0.05 * right)
+        if run.step in (6, 20) or run.step % 50 == 0:
+            print(run.step, f"{run.part:.2f}", {k: [round(a, 4) for a in v] for k, v in said.items()}, flush=True)
+        if run.step % 200 == 0 and rank == 0:
             print("exact", {name: exact(trainer, test) for name, test in tests.items()}, flush=True)
             _keep(trainer, work / "both.pt")
             build.save(trainer.model, trainer.tok, out)
-    print("exact", {name: exact(trainer, test) for name, test in tests.items()}, flush=True)
-    _keep(trainer, work / "both.pt")
-    build.save(trainer.model, trainer.tok, out)
+    if rank == 0:
+        print("exact", {name: exact(trainer, test) for name, test in tests.items()}, flush=True)
+        _keep(trainer, work / "both.pt")
+        build.save(trainer.model, trainer.tok, out)
+
+
+class Together:
+    """Several processes that train one model: every few steps all take the mean of their weights."""
+
+    def __init__(self, work: Path, rank: int, ranks: int, parameters: Any) -> None:
+        self.ranks, self.parameters, self.step = ranks, parameters, 0
+        if ranks > 1:
+            meeting = f"file://{(work / 'meeting').absolute()}"
+            torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=ranks)
+
+    def over(self, done: bool) -> bool:
+        """Whether to stop: all do, once one of them is done."""
+        self.step += 1
+        if self.ranks == 1:
+            return done
+        if self.step % 4:
+            return False
+        with torch.no_grad():
+            flat = torch.cat([*(p.flatten() for p in self.parameters), torch.tensor([float(done)])])
+            torch.distributed.all_reduce(flat)
+            flat /= self.ranks
+            at = 0
+            for p in self.parameters:
+                p.copy_(flat[at : at + p.numel()].view_as(p))
+                at += p.numel()
+        return bool(flat[-1] > 0)
 
 
 def exact(trainer: Trainer, reel: clips.Reel) -> tuple[float, float]:
     """Share of captions, and of tokens, that are right, each word given those before it."""
     right, tokens = [], []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for _ in range(4):
+        for _ in range(2):
             at, x, y, _ = trainer.window_batch(reel, 48)
             flat = at.reshape(-1)
             logits, wanted = trainer.tell(x, y, trainer.see(reel.pictures[np.stack([flat, flat + 1], 1)]))
@@ -492,15 +529,19 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--stories", type=int, default=60, help="of five minutes each")
     parser.add_argument("--out", type=Path, default=Path("pipeline/truth/checkpoint"))
+    parser.add_argument("--frozen", action="store_true", help="both: train language alone on what the eyes see")
+    parser.add_argument("--rank", type=int, default=0)
+    parser.add_argument("--ranks", type=int, default=1, help="both: processes that train together, one rank each")
     parser.add_argument("--go-on", action="store_true", help="from what a `both` before has left")
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     if args.stage == "eyes":
         train_eyes(args.work, args.minutes, args.stories)
     elif args.stage == "words":
-        train_words(args.work, args.minutes)
+        train_words(args.work, args.minutes, go_on=args.go_on)
     else:
-        train_both(args.work, args.minutes, args.stories, args.out, args.go_on)
+        how = {"go_on": args.go_on, "frozen": args.frozen, "rank": args.rank, "ranks": args.ranks}
+        train_both(args.work, args.minutes, args.stories, args.out, **how)
 
 
 if __name__ == "__main__":
