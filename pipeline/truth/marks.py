@@ -79,15 +79,16 @@ def mark(told: Sequence[Told], script: Sequence[Event], kinds: Collection[str] |
     """
     said = [t for t in told if kinds is None or t.event.kind in kinds]
     true = [e for e in script if kinds is None or e.kind in kinds]
+    pair = _aligned([t.event for t in said], true)
+    taken = set(pair.values())
     fits = [
         (_wrong_names(t.event, e), abs(t.event.middle_s - e.middle_s), i, j)
         for i, t in enumerate(said)
+        if i not in pair
         for j, e in enumerate(true)
-        if abs(t.event.middle_s - e.middle_s) <= FAR_S and _same(t.event, e)
+        if _fit(t.event, e)
     ]
-    pair: dict[int, int] = {}
-    taken: set[int] = set()
-    for _, _, i, j in sorted(fits):
+    for _, _, i, j in sorted(fits):  # two windows may tell neighbours the other way round
         if i not in pair and j not in taken:
             pair[i] = j
             taken.add(j)
@@ -105,6 +106,41 @@ def mark(told: Sequence[Told], script: Sequence[Event], kinds: Collection[str] |
         rightly=sum(not _wrong_names(a, b) for a, b in named),
         late_s=sum(abs(said[i].event.middle_s - true[j].middle_s) for i, j in pair.items()),
     )
+
+
+def _aligned(told: Sequence[Event], true: Sequence[Event]) -> dict[int, int]:
+    """Pairs of places that fit, in order of time on both sides: as many as there can be, then as near and as well
+    named; by dynamic programming, as texts are aligned."""
+    order = sorted(range(len(told)), key=lambda i: (told[i].middle_s, i))
+    best = [[0.0] * (len(true) + 1) for _ in range(len(order) + 1)]
+    for a in range(len(order) - 1, -1, -1):
+        event, row, below = told[order[a]], best[a], best[a + 1]
+        for j in range(len(true) - 1, -1, -1):
+            row[j] = max(row[j + 1], below[j])
+            if _fit(event, true[j]):
+                row[j] = max(row[j], below[j + 1] + _worth(event, true[j]))
+    pairs: dict[int, int] = {}
+    a = j = 0
+    while a < len(order) and j < len(true):
+        event = told[order[a]]
+        if _fit(event, true[j]) and best[a][j] == best[a + 1][j + 1] + _worth(event, true[j]):
+            pairs[order[a]] = j
+            a, j = a + 1, j + 1
+        elif best[a][j] == best[a + 1][j]:
+            a += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _worth(told: Event, true: Event) -> float:
+    """Of a pair, above a half whatever its names and its distance, so that two pairs are worth more than one."""
+    away = abs(told.middle_s - true.middle_s) / FAR_S
+    return 1.0 - 0.1 * min(2, _wrong_names(told, true)) - 0.2 * away
+
+
+def _fit(told: Event, true: Event) -> bool:
+    return abs(told.middle_s - true.middle_s) <= FAR_S and _same(told, true)
 
 
 def _same(told: Event, true: Event) -> bool:

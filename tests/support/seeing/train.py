@@ -177,7 +177,7 @@ class Trainer:
         hook = merger.linear_fc2.register_forward_hook(lambda _, given, __: held.append(given[0].detach().float()))
         wanted = []
         with torch.no_grad():
-            for _ in range(40):
+            for _ in range(20):
                 at = self.rng.integers(0, len(reel.pictures) - 1, 96)
                 self.see(reel.pictures[np.stack([at, at + 1], 1)])
                 wanted.append(self._facts(self.labels(reel, at)).flatten(0, 1) @ self._axes().T)
