@@ -25,7 +25,7 @@ from pipeline.truth.reading import MEASURED, read
 from pipeline.truth.spoiling import SPOILS
 from pipeline.truth.story import Story, write_story
 
-BUCKETS: dict[int, int] = {30: 10, 120: 4, 300: 2, 600: 1, 1800: 1}
+BUCKETS: dict[int, int] = {30: 8, 120: 3, 300: 2, 600: 1, 1800: 1}
 """Length of the stories in seconds -> how many of them, so that the short ones hold enough events to count."""
 
 CHAINS = ("none", "segment", "video")

@@ -512,3 +512,38 @@ def test_usage_is_summed_over_all_requests_and_what_came_before() -> None:
     answered = made["usage"]["output_tokens"] - 5
     assert 12 <= answered <= len(requests)
     assert made["usage"]["prompt_tokens"] == 10
+
+
+def quoting(row: Row) -> Row:
+    with Narrate(section_s=50.0).open() as tell:
+        return tell(row)
+
+
+def test_measure_quotes_the_captions_of_another_engine() -> None:
+    made = quoting(loaded())
+    assert made["sections"][0]["text"].startswith("From 0:00 to 0:10: Window 0 is told. From 0:05 to 0:15: Window 1 is")
+    said = [s for section in made["sections"] for s in section["sentences"]]
+    assert [s["windows"] for s in said] == [[k] for k in range(19)]
+    assert made["caption"].startswith(said[0]["text"])  # nothing was measured: the opening quotes, too
+
+
+def test_what_both_sides_of_a_section_say_is_quoted_once() -> None:
+    segments = [captioned("v", k) for k in range(2)]
+    for window in (w for s in segments for w in s["windows"]):
+        window["text"] = "A dog barks. A cat sleeps." if window["window_index"] in (9, 10) else "It rains."
+    text = quoting(loaded(segments))["caption"]
+    assert text.count("A dog barks. A cat sleeps.") == 1
+
+
+def test_where_it_measured_itself_it_tells_from_what_was_measured() -> None:
+    provenance = {"engine": "measure", "model": "m", "revision": "1", "prompts": "{}", "sampling": "{}"}
+    segments = [
+        captioned("v", 0, facts=facts(0.0, 60.0), provenance=provenance),
+        captioned("v", 1, facts=facts(60.0, 100.0), provenance=provenance),
+    ]
+    assert "is told" not in quoting(loaded(segments))["caption"]
+
+
+def test_captions_come_to_a_model_with_their_times() -> None:
+    _, requests = run("times", loaded())
+    assert "- 0:05 to 0:15: Window 1 is told." in requests[0].prompt.splitlines()

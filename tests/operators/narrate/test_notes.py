@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.narrate.notes import Note, fit, merge_alike, tail
+from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
+from operators.narrate.sentences import Sentence
 
 WORDS = ("man", "woman", "street", "door", "red", "walks", "opens", "table", "child", "tram")
 LINE = 12  # tokens that a note takes beside its words
@@ -156,3 +157,25 @@ def test_a_tail_fits_and_ends_the_text(sentences: list[str], room: int) -> None:
     end = tail(text, room, count)
     assert text.endswith(end)
     assert count(end) <= room
+
+
+def test_what_two_overlapping_windows_both_say_is_said_once() -> None:
+    notes = [note(0, "A man walks. A door opens."), note(1, "A door opens. A tram comes."), note(2, "A TRAM comes.")]
+    assert [n.text for n in once(notes)] == ["A man walks. A door opens.", "A tram comes.", "A TRAM comes."]
+    apart = [note(0, "A door opens."), note(2, "A door opens. A tram comes.")]
+    assert once(apart) == apart  # it opened twice
+
+
+def test_quotations_have_their_time_and_lose_no_window() -> None:
+    notes = once([note(0, "A man walks. A door opens."), note(1, "A door opens."), note(2, "A tram comes.")])
+    assert quoted(notes) == [
+        Sentence("From 0:00 to 0:15: A man walks.", (0, 1)),
+        Sentence("A door opens.", (0, 1)),
+        Sentence("From 0:10 to 0:20: A tram comes.", (2,)),
+    ]
+
+
+def test_words_of_two_sentences_do_not_make_a_third() -> None:
+    notes = [note(0, "The man sits. The woman stands."), note(1, "The man stands.")]
+    assert merge_alike(notes) == notes
+    assert len(merge_alike([notes[0], note(1, "The woman stands.")])) == 1

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.grid import Span
 from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences, stems
 
 CAPTIONS = {
@@ -148,3 +149,30 @@ def test_nothing_fresh_is_there_twice(sentences: list[Sentence]) -> None:
     assert fresh(kept, [], []) == kept
     assert [s for s in sentences if s in kept][:1] == kept[:1]
     assert bool(kept) is bool(sentences)
+
+
+SPANS = {k: Span(5.0 * k, 5.0 * k + 10) for k in (2, 3, 12, 20)}
+AGAIN = {2: "A dog barks. A cat sleeps.", 3: "A cat sleeps.", 12: "A dog barks.", 20: "A bird sings."}
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("A dog barks.", [(2, 12)]),
+        ("From 0:10 to 0:20, a dog barks.", [(2,)]),
+        ("At 1:03 a dog barks.", [(12,)]),
+        ("From 1:00 to 1:10: a dog barks. A dog barks.", [(12,), (12,)]),  # it holds for what follows
+        ("From 1:00 to 1:10: a dog barks. From 0:10 to 0:20: A dog barks.", [(12,), (2,)]),
+        ("From 1:00 to 1:10: a bird sings.", [(20,)]),  # where no window of that time says so, it says nothing
+        ("A dog barks, a dog barks, at 1:03.", [(2, 12)]),
+    ],
+)
+def test_a_time_that_is_named_tells_which_window_is_meant(text: str, windows: list[tuple[int, ...]]) -> None:
+    assert [s.windows for s in Ground(AGAIN, SPANS).sentences(text)] == windows
+
+
+def test_what_happens_again_in_other_windows_is_told_again() -> None:
+    first, again = Sentence("A dog barks.", (2,)), Sentence("A dog barks.", (12,))
+    assert fresh([first, again, again], [], []) == [first, again]
+    assert fresh([again], [first], []) == [again]
+    assert fresh([Sentence("A dog barks.", (2, 3))], [first], []) == []

@@ -39,7 +39,9 @@ def test_words_stand_only_as_long_as_the_script_says() -> None:
 
 
 def test_night_is_dark_and_a_fade_goes_through_black() -> None:
-    story = next(s for s in (write_story(600, k) for k in range(9)) if s.fades and any(e.kind == "night" for e in s.events))
+    story = next(
+        s for s in (write_story(600, k) for k in range(9)) if s.fades and any(e.kind == "night" for e in s.events)
+    )
     night = next(e for e in story.events if e.kind == "night")
     assert picture(story, night.end_s, 96).mean() < 0.8 * picture(story, night.start_s, 96).mean()
     start_s, end_s = story.fades[0]
