@@ -99,7 +99,7 @@ class Exam:
         return load_config(
             "measure",
             [
-                "recipe.segment=[decode,caption]",
+                "recipe.segment=[decode,measure,caption]",
                 "decode.signals_fps=0",
                 "decode.short_side_px=96",
                 f"caption.engine={self._engine(128)}",

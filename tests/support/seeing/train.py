@@ -1,12 +1,14 @@
-"""Trains the exam's model from nothing, on CPU.
+"""Trains the exam's model from nothing, on CPU, one thread a process.
 
-    python -m tests.support.seeing.train eyes  WORK --minutes 12      # vision alone: what is where in two pictures
-    python -m tests.support.seeing.train words WORK --minutes 12      # language alone: telling texts from texts
-    python -m tests.support.seeing.train both  WORK --minutes 30 --out pipeline/truth/checkpoint
+    python -m tests.support.seeing.train all WORK --minutes 30     # all of it, about so many minutes of CPU
+    python -m tests.support.seeing.train both WORK --minutes 10 --go-on     # better what is there
 
-The first two may run side by side. Eyes learn from dense labels (which shape stands in which cell, how light
-it is, how the place moves), in which there is far more to learn from than in a caption; words learn to copy, and to
-tell what eyes that see everything would see.
+Four stages, each with what it leaves in WORK: `eyes` learn what is where in two pictures from dense labels (which shape
+stands in which cell, how light it is, how the place moves), in which there is far more to learn from than in a caption.
+`words`, which may run beside it, learn to copy, and to tell what eyes that see everything would see. Then the eyes'
+last layer is fitted to that code by least squares, and `both --frozen` trains the words on what the eyes see, `both
+--go-on` everything. Minutes are of CPU time, so that a busy machine trains longer, and not worse. A stage that is cut
+off leaves what it had at its last look, a few hundred steps before.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import argparse
 import math
 import os
 import pickle
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -297,14 +301,20 @@ def _positions(visual: Any, grid: Any) -> tuple[Any, Any]:
 
 
 class Clock:
-    """How far a stage is, and the learning rate there: a short rise, then a cosine down to a twentieth."""
+    """How far a stage is in CPU time, and the learning rate there: a short rise, then a cosine to a twentieth."""
 
     def __init__(self, minutes: float, rate: float, optimizer: Any) -> None:
-        self.begin, self.minutes, self.rate, self.optimizer, self.step = time.time(), minutes, rate, optimizer, 0
+        self.begin, self.minutes, self.rate, self.optimizer, self.step = (
+            time.process_time(),
+            minutes,
+            rate,
+            optimizer,
+            0,
+        )
 
     @property
     def part(self) -> float:
-        return (time.time() - self.begin) / 60 / self.minutes
+        return (time.process_time() - self.begin) / 60 / self.minutes
 
     def tick(self, loss: Any, parameters: Any) -> None:
         rate = (
@@ -522,11 +532,26 @@ def _load(trainer: Trainer, path: Path, begins: str) -> None:
         trainer.eyes.load_state_dict(saved["eyes"])
 
 
+def train_all(work: Path, minutes: float, stories: int, out: Path) -> None:
+    """Every stage, each in a process of its own; the shares of the time were found by trying."""
+    work.mkdir(parents=True, exist_ok=True)
+
+    def stage(name: str, share: float, *more: str) -> subprocess.Popen[bytes]:
+        options = ["--minutes", str(minutes * share), "--stories", str(stories), "--out", str(out), *more]
+        return subprocess.Popen([sys.executable, "-m", __spec__.name, name, str(work), *options])
+
+    steps = ([("eyes", 0.12), ("words", 0.3)], [("both", 0.3, "--frozen")], [("both", 0.28, "--go-on")])
+    for side_by_side in steps:
+        running = [stage(*one) for one in side_by_side]
+        if any(process.wait() for process in running):
+            raise SystemExit(f"a stage failed: {side_by_side}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the exam's model.")
-    parser.add_argument("stage", choices=["eyes", "words", "both"])
+    parser.add_argument("stage", choices=["all", "eyes", "words", "both"])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="of CPU time")
     parser.add_argument("--stories", type=int, default=60, help="of five minutes each")
     parser.add_argument("--out", type=Path, default=Path("pipeline/truth/checkpoint"))
     parser.add_argument("--frozen", action="store_true", help="both: train language alone on what the eyes see")
@@ -535,7 +560,9 @@ def main() -> None:
     parser.add_argument("--go-on", action="store_true", help="from what a `both` before has left")
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    if args.stage == "eyes":
+    if args.stage == "all":
+        train_all(args.work, args.minutes, args.stories, args.out)
+    elif args.stage == "eyes":
         train_eyes(args.work, args.minutes, args.stories)
     elif args.stage == "words":
         train_words(args.work, args.minutes, go_on=args.go_on)
