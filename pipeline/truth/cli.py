@@ -18,7 +18,7 @@ def group() -> None:
 @click.argument("out", metavar="OUT")
 @click.option("--lengths", metavar="S,S,…", help="Lengths of the stories in seconds.  [default: 30,120,300,600,1800]")
 @click.option(
-    "--stories", metavar="N", type=click.IntRange(min=1), help="So many of each length.  [default: 8, 3, 2, 1, 1]"
+    "--stories", metavar="N", type=click.IntRange(min=1), help="So many of each length.  [default: 24, 6, 2, 2, 1]"
 )
 @click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
 @click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
