@@ -22,7 +22,9 @@ def shuffle_windows(told: Sequence[Told]) -> list[Told]:
 
 def drop_windows(told: Sequence[Told]) -> list[Told]:
     """Without one window in ten."""
-    return [t for k, block in enumerate(_windows(told)) if k % 10 != 5 for t in block]
+    blocks = _windows(told)
+    which = min(5, len(blocks) // 2)
+    return [t for k, block in enumerate(blocks) if k % 10 != which for t in block]
 
 
 def swap_names(told: Sequence[Told]) -> list[Told]:
