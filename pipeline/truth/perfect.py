@@ -41,6 +41,8 @@ def narration(story: Story, grid: Grid) -> Row:
         "duration_s": grid.duration_s,
         "window_s": grid.window_s,
         "stride_s": grid.stride_s,
+        "window_rule": "grid",
+        "min_shot_s": 0.0,
         "captioned": segments,
         "segments": len(segments),
     }
