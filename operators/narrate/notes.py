@@ -11,11 +11,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from operators.narrate.sentences import count_words, says, split_sentences
+from operators.engines.measure.words import clock
+from operators.narrate.sentences import Sentence, count_words, says, split_sentences
 
 _SHRINK = 0.5  # of its words a digest may keep: each level halves at least
 _LONGEST_WORD = 24  # characters: what is longer has no spaces between its words
-_LINE_TOKENS = 4  # that a note takes beside its words: a dash and a line break
+_LINE_TOKENS = 12  # that a note takes beside its words: a dash, its time, a line break
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +43,47 @@ def merge_alike(notes: Sequence[Note]) -> list[Note]:
     for note in notes:
         if merged:
             last = merged[-1]
-            if says(last.text, note.text) or says(note.text, last.text):
-                merged[-1] = _joined([last, note], last.text if says(last.text, note.text) else note.text)
+            if _holds(last.text, note.text) or _holds(note.text, last.text):
+                merged[-1] = _joined([last, note], last.text if _holds(last.text, note.text) else note.text)
                 continue
         merged.append(note)
     return merged
+
+
+def _holds(whole: str, part: str) -> bool:
+    """Whether each sentence of `part` is in one of `whole`: words of two sentences do not make a third."""
+    sentences = split_sentences(whole)
+    return all(any(says(one, sentence) for one in sentences) for sentence in split_sentences(part))
+
+
+def once(notes: Sequence[Note]) -> list[Note]:
+    """The notes without the sentences that the note before, which overlaps them in time, says word for word.
+
+    Windows overlap so that nothing falls between two of them; what stands in both was seen by both, and happened once.
+    A note of which nothing would stay is kept as it is: `merge_alike` and `quoted` see to it.
+    """
+    kept: list[Note] = []
+    for k, note in enumerate(notes):
+        before = notes[k - 1] if k else None
+        if before is not None and note.start_s < before.end_s:
+            said = {s.casefold() for s in split_sentences(before.text)}
+            new = [s for s in split_sentences(note.text) if s.casefold() not in said]
+            note = replace(note, text=" ".join(new)) if new else note  # noqa: PLW2901
+        kept.append(note)
+    return kept
+
+
+def quoted(notes: Sequence[Note]) -> list[Sentence]:
+    """The notes' own sentences, each note's first with its time: "From 0:05 to 0:15: A dog barks."
+
+    A note that says no more than the one before it is left out, its windows counting for that one.
+    """
+    told: list[Sentence] = []
+    for note in merge_alike(notes):
+        head = f"From {clock(note.start_s)} to {clock(note.end_s)}: "
+        for k, text in enumerate(split_sentences(note.text)):
+            told.append(Sentence(text if k else head + text, note.windows))
+    return told
 
 
 def fit(notes: Sequence[Note], budget: int, *, room: int, count: Count, digest: Digest) -> list[Note]:

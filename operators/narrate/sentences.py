@@ -15,6 +15,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from operators.grid import Span
+
 _CLOSED = r"[\"'”’»」』）)\]]*(?:\s*\[\d[\d\s,–-]*\])*"  # quotes and marks belong to the sentence before them
 _END = re.compile(rf"[.!?…।؟۔]{_CLOSED}(?=\s+(?!\[\d)[^\sa-z])|[。！？]{_CLOSED}|\n+")
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
@@ -43,11 +45,16 @@ def split_sentences(text: str) -> list[str]:
 class Ground:
     """Finds the windows that a sentence rests on.
 
+    A time that the text names ("from 2:05 to 2:15") is no word of a caption; it tells which windows are meant, for its
+    sentence and those behind it until the next, where one of them says the sentence.
+
     Args:
         captions: window_index -> all that was captioned of that window, its frames included.
+        spans: window_index -> what it shows; without them times are not looked at.
     """
 
-    def __init__(self, captions: dict[int, str]) -> None:
+    def __init__(self, captions: dict[int, str], spans: dict[int, Span] | None = None) -> None:
+        self._spans = spans or {}
         self._words = {k: frozenset(stems(text)) for k, text in captions.items()}
         held = Counter(word for words in self._words.values() for word in words)
         # as BM25's: what every window says tells them apart no more, but still says that the sentence is about them
@@ -56,11 +63,19 @@ class Ground:
 
     def sentences(self, text: str) -> list[Sentence]:
         """The sentences of `text`, marks taken out, each with its windows."""
-        return [self._sentence(part) for part in split_sentences(text)]
+        told, named = [], None
+        for part in split_sentences(text):
+            named = _named(part) or named
+            told.append(self._sentence(part, named))
+        return told
 
-    def _sentence(self, text: str) -> Sentence:
+    def _sentence(self, text: str, named: Span | None) -> Sentence:
         plain = _MARK.sub("", text).strip()
-        shares = self._shares(plain)
+        shares = self._shares(_TIMES.sub(" ", plain) if self._spans else plain)
+        if named is not None:
+            meant = {k: v for k, v in shares.items() if k in self._spans and _close(self._spans[k], named)}
+            if max(meant.values(), default=0.0) >= _LEAST_SHARE:
+                shares = meant
         marked = {k for mark in _MARK.findall(text) for k in _numbers(mark)}
         # a mark is a claim, and a model that invents a sentence invents its mark
         windows = {k for k in marked if shares.get(k, 0.0) >= _MARKED_SHARE}
@@ -78,19 +93,24 @@ class Ground:
         return {k: sum(self._weight[w] for w in words & held) / whole for k, held in self._words.items()}
 
 
-def fresh(sentences: Iterable[Sentence], section: Sequence[str], before: Sequence[str]) -> list[Sentence]:
+def fresh(sentences: Iterable[Sentence], section: Sequence[Sentence], before: Sequence[str]) -> list[Sentence]:
     """Those that add something: no part of one in this `section`, not the same as one in the section `before`.
 
-    What happens again later may be told again: then it rests on other windows.
+    What happens again later may be told again: then it rests on windows that the one before does not rest on.
     """
     told, same = list(section), {text.casefold() for text in before}
     kept = []
     for sentence in sentences:
-        if sentence.text.casefold() in same or any(says(one, sentence.text) for one in told):
+        again = any(says(one.text, sentence.text) and not _apart(one.windows, sentence.windows) for one in told)
+        if sentence.text.casefold() in same or again:
             continue
         kept.append(sentence)
-        told.append(sentence.text)
+        told.append(sentence)
     return kept
+
+
+def _apart(one: Sequence[int], other: Sequence[int]) -> bool:
+    return bool(one and other) and set(one).isdisjoint(other)
 
 
 def says(whole: str, part: str) -> bool:
@@ -113,6 +133,26 @@ def stems(text: str) -> list[str]:
         elif len(word) >= 3 or word.isdigit():
             stems.append(word[:_STEM])
     return stems
+
+
+_TIMES = re.compile(r"\b(?:(?:from|at|until|to)\s+)?(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)\b", re.IGNORECASE)
+_HEAD_CHARS = 24  # of a sentence, in which the time that it begins with stands
+
+
+def _named(text: str) -> Span | None:
+    """The time that a sentence begins with: "From 2:05 to 2:15", "At 2:05"."""
+    times = [(m.start(), int(m[1] or 0) * 3600 + int(m[2]) * 60 + int(m[3])) for m in _TIMES.finditer(text)]
+    near = [time_s for at, time_s in times if at < _HEAD_CHARS]
+    return Span(float(near[0]), float(near[-1])) if near else None
+
+
+def _close(window: Span, named: Span) -> bool:
+    """Whether a window is what a named time means: the two share more than an edge; a second, for times are cut."""
+    if named.end_s - named.start_s < 1:
+        return window.start_s - 1 <= named.start_s < window.end_s
+    return min(window.end_s, named.end_s + 1) - max(window.start_s, named.start_s) > 0.75 * (
+        named.end_s - named.start_s
+    )
 
 
 def _numbers(mark: str) -> set[int]:

@@ -5,7 +5,7 @@ this module and are named without suffix (`window`); a path to a `.j2` file work
 
 `{{ pictures }}` in a prompt marks where the pictures stand. What is the same in every request (the instruction) goes
 before it, what changes (the caption before, subtitles, measurements) behind it: engines compute a common beginning
-once.
+once. `{{ seconds | clock }}` writes a time as m:ss.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import jinja2
 
+from operators.engines.measure.words import clock
 from operators.fingerprint import digest
 
 _VERSION = re.compile(r"\A\{#-?\s*version:\s*(\S+)\s*-?#\}\s*")
@@ -61,6 +62,7 @@ class Prompt:
         environment = jinja2.Environment(
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
         )
+        environment.filters["clock"] = clock
         return environment.from_string(self.text)
 
     def render(self, **values: Any) -> Rendered:

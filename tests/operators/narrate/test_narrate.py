@@ -436,7 +436,7 @@ def test_captions_stand_for_a_section_that_a_model_cannot_tell(bad: str) -> None
     first, second = made["sections"]
     assert first["problem"] and second["problem"] is None
     assert first["attempts"] == 2
-    assert first["text"].startswith("A baker with a red hat number 0 lifts a heavy crate")
+    assert first["text"].startswith("From 0:00 to 0:10: A baker with a red hat number 0 lifts a heavy crate")
     check_citations(made, range(23))
     assert made["integrity"] is False
     assert made["coverage"] == 1.0
@@ -482,7 +482,8 @@ def test_a_video_in_which_nothing_changes_still_gets_a_row(text: str) -> None:
     row = film(text=lambda k: text, frame=text)
     made, _ = model(f"static {text}", row, words_per_minute=120.0, language="any")
     assert len(made["sections"]) == 10
-    assert {s["text"] for s in made["sections"]} == {text}
+    # what is too short for a model's answer stands as a quotation, with its time
+    assert {s["text"].split(": ")[-1] for s in made["sections"]} == {text}
     check_citations(made, range(119))
 
 
@@ -511,3 +512,38 @@ def test_usage_is_summed_over_all_requests_and_what_came_before() -> None:
     answered = made["usage"]["output_tokens"] - 5
     assert 12 <= answered <= len(requests)
     assert made["usage"]["prompt_tokens"] == 10
+
+
+def quoting(row: Row) -> Row:
+    with Narrate(section_s=50.0).open() as tell:
+        return tell(row)
+
+
+def test_measure_quotes_the_captions_of_another_engine() -> None:
+    made = quoting(loaded())
+    assert made["sections"][0]["text"].startswith("From 0:00 to 0:10: Window 0 is told. From 0:05 to 0:15: Window 1 is")
+    said = [s for section in made["sections"] for s in section["sentences"]]
+    assert [s["windows"] for s in said] == [[k] for k in range(19)]
+    assert made["caption"].startswith(said[0]["text"])  # nothing was measured: the opening quotes, too
+
+
+def test_what_both_sides_of_a_section_say_is_quoted_once() -> None:
+    segments = [captioned("v", k) for k in range(2)]
+    for window in (w for s in segments for w in s["windows"]):
+        window["text"] = "A dog barks. A cat sleeps." if window["window_index"] in (9, 10) else "It rains."
+    text = quoting(loaded(segments))["caption"]
+    assert text.count("A dog barks. A cat sleeps.") == 1
+
+
+def test_where_it_measured_itself_it_tells_from_what_was_measured() -> None:
+    provenance = {"engine": "measure", "model": "m", "revision": "1", "prompts": "{}", "sampling": "{}"}
+    segments = [
+        captioned("v", 0, facts=facts(0.0, 60.0), provenance=provenance),
+        captioned("v", 1, facts=facts(60.0, 100.0), provenance=provenance),
+    ]
+    assert "is told" not in quoting(loaded(segments))["caption"]
+
+
+def test_captions_come_to_a_model_with_their_times() -> None:
+    _, requests = run("times", loaded())
+    assert "- 0:05 to 0:15: Window 1 is told." in requests[0].prompt.splitlines()

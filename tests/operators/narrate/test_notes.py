@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.narrate.notes import Note, fit, merge_alike, tail
+from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
+from operators.narrate.sentences import Sentence
 
 WORDS = ("man", "woman", "street", "door", "red", "walks", "opens", "table", "child", "tram")
-LINE = 4  # tokens that a note takes beside its words
+LINE = 12  # tokens that a note takes beside its words
 
 
 def count(text: str) -> int:
@@ -63,8 +64,8 @@ def test_what_fits_is_not_rewritten() -> None:
         raise AssertionError("asked for a digest")
 
     notes = [note(k, "a man walks") for k in range(10)]
-    assert fit(notes, 70, room=50, count=count, digest=never) == notes
-    assert len(fit(notes, 69, room=50, count=count, digest=shorter)) < 10
+    assert fit(notes, 150, room=90, count=count, digest=never) == notes
+    assert len(fit(notes, 149, room=90, count=count, digest=shorter)) < 10
 
 
 def test_a_digest_gets_what_its_prompt_has_room_for() -> None:
@@ -80,7 +81,7 @@ def test_a_digest_gets_what_its_prompt_has_room_for() -> None:
 
 def test_without_a_good_digest_first_sentences_stand_for_the_notes() -> None:
     notes = [note(0, "A man walks. He is tall and thin."), note(1, "A door opens. It is made of dark wood.")]
-    (left,) = fit(notes, 12, room=100, count=count, digest=nothing)
+    (left,) = fit(notes, 20, room=100, count=count, digest=nothing)
     assert (left.text, left.windows, left.start_s, left.end_s) == ("A man walks. A door opens.", (0, 1), 0.0, 15.0)
 
 
@@ -156,3 +157,25 @@ def test_a_tail_fits_and_ends_the_text(sentences: list[str], room: int) -> None:
     end = tail(text, room, count)
     assert text.endswith(end)
     assert count(end) <= room
+
+
+def test_what_two_overlapping_windows_both_say_is_said_once() -> None:
+    notes = [note(0, "A man walks. A door opens."), note(1, "A door opens. A tram comes."), note(2, "A TRAM comes.")]
+    assert [n.text for n in once(notes)] == ["A man walks. A door opens.", "A tram comes.", "A TRAM comes."]
+    apart = [note(0, "A door opens."), note(2, "A door opens. A tram comes.")]
+    assert once(apart) == apart  # it opened twice
+
+
+def test_quotations_have_their_time_and_lose_no_window() -> None:
+    notes = once([note(0, "A man walks. A door opens."), note(1, "A door opens."), note(2, "A tram comes.")])
+    assert quoted(notes) == [
+        Sentence("From 0:00 to 0:15: A man walks.", (0, 1)),
+        Sentence("A door opens.", (0, 1)),
+        Sentence("From 0:10 to 0:20: A tram comes.", (2,)),
+    ]
+
+
+def test_words_of_two_sentences_do_not_make_a_third() -> None:
+    notes = [note(0, "The man sits. The woman stands."), note(1, "The man stands.")]
+    assert merge_alike(notes) == notes
+    assert len(merge_alike([notes[0], note(1, "The woman stands.")])) == 1

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.grid import Span
 from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences, stems
 
 CAPTIONS = {
@@ -128,11 +129,11 @@ def test_fresh_takes_out_what_is_told_already() -> None:
     a, b, part = (Sentence(t, (1,)) for t in ("A dog runs home.", "A cat sleeps.", "A dog runs."))
     assert fresh([a, b, a, part], [], []) == [a, b]
     assert fresh([part, a], [], []) == [part, a]  # the second says more
-    assert fresh([a, b], ["A dog runs, a brown one, home."], []) == [b]
+    assert fresh([a, b], [Sentence("A dog runs, a brown one, home.", ())], []) == [b]
     assert fresh([a, b, part], [], ["a dog runs home."]) == [b, part]  # there only the same sentence counts
     assert fresh([], ["A."], ["B."]) == []
     hit = Sentence("The man hits the car.", (1,))
-    assert fresh([hit], ["The car hits the man."], []) == [hit]
+    assert fresh([hit], [Sentence("The car hits the man.", ())], []) == [hit]
 
 
 @pytest.mark.parametrize(("text", "count"), [("A dog runs.", 3), ("一个男人走", 3), ("", 0), ("A 男人 runs", 3)])
@@ -148,3 +149,30 @@ def test_nothing_fresh_is_there_twice(sentences: list[Sentence]) -> None:
     assert fresh(kept, [], []) == kept
     assert [s for s in sentences if s in kept][:1] == kept[:1]
     assert bool(kept) is bool(sentences)
+
+
+SPANS = {k: Span(5.0 * k, 5.0 * k + 10) for k in (2, 3, 12, 20)}
+AGAIN = {2: "A dog barks. A cat sleeps.", 3: "A cat sleeps.", 12: "A dog barks.", 20: "A bird sings."}
+
+
+@pytest.mark.parametrize(
+    ("text", "windows"),
+    [
+        ("A dog barks.", [(2, 12)]),
+        ("From 0:10 to 0:20, a dog barks.", [(2,)]),
+        ("At 1:03 a dog barks.", [(12,)]),
+        ("From 1:00 to 1:10: a dog barks. A dog barks.", [(12,), (12,)]),  # it holds for what follows
+        ("From 1:00 to 1:10: a dog barks. From 0:10 to 0:20: A dog barks.", [(12,), (2,)]),
+        ("From 1:00 to 1:10: a bird sings.", [(20,)]),  # where no window of that time says so, it says nothing
+        ("A dog barks, a dog barks, at 1:03.", [(2, 12)]),
+    ],
+)
+def test_a_time_that_is_named_tells_which_window_is_meant(text: str, windows: list[tuple[int, ...]]) -> None:
+    assert [s.windows for s in Ground(AGAIN, SPANS).sentences(text)] == windows
+
+
+def test_what_happens_again_in_other_windows_is_told_again() -> None:
+    first, again = Sentence("A dog barks.", (2,)), Sentence("A dog barks.", (12,))
+    assert fresh([first, again, again], [], []) == [first, again]
+    assert fresh([again], [first], []) == [again]
+    assert fresh([Sentence("A dog barks.", (2, 3))], [first], []) == []

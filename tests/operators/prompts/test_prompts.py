@@ -25,7 +25,7 @@ BLANKS = {
         "words": None,
         "topic": None,
         "told": "",
-        "texts": ["a"],
+        "notes": [{"start_s": 5.0, "end_s": 15.0, "text": "a"}],
         "details": [],
         "more": "",
     },
@@ -60,8 +60,9 @@ def test_optional_parts_stand_only_where_there_is_something_to_say() -> None:
     assert "JSON" not in full and "JSON" in window.render(**{**BLANKS["window"], "fields": True}).text
     assert full.splitlines()[-1] == "Measured in this stretch: The camera pans."
     assert "A dog barks." in full.splitlines()
-    section = load_prompt("section").render(**{**BLANKS["section"], "texts": ["one", "two"], "words": 80}).text
-    assert section.splitlines()[-2:] == ["- one", "- two"]
+    notes = [{"start_s": 0.0, "end_s": 10.0, "text": "one"}, {"start_s": 3605.0, "end_s": 3615.0, "text": "two"}]
+    section = load_prompt("section").render(**{**BLANKS["section"], "notes": notes, "words": 80}).text
+    assert section.splitlines()[-2:] == ["- 0:00 to 0:10: one", "- 1:00:05 to 1:00:15: two"]
     assert "About 80 words." in section
     assert "Details" not in section
     assert "- seen" in load_prompt("section").render(**{**BLANKS["section"], "details": ["seen"]}).text
@@ -82,8 +83,12 @@ def test_the_pictures_stand_behind_what_is_always_the_same() -> None:
 
 
 def test_a_caption_is_never_read_as_a_template() -> None:
-    text = load_prompt("section").render(**{**BLANKS["section"], "texts": ["{{ language }} <b> & 'x'"]}).text
-    assert "- {{ language }} <b> & 'x'" in text
+    text = (
+        load_prompt("section")
+        .render(**{**BLANKS["section"], "notes": [{"start_s": 0, "end_s": 9, "text": "{{ language }} <b> & 'x'"}]})
+        .text
+    )
+    assert "0:09: {{ language }} <b> & 'x'" in text
 
 
 def test_a_blank_that_nobody_fills_is_an_error() -> None:

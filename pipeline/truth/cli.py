@@ -1,0 +1,34 @@
+"""`longcap eval`, as the command line sees it: as in `pipeline.cli`, bodies import what they call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+CHAINS = ("none", "segment", "video")
+
+
+@click.group(name="eval")
+def group() -> None:
+    """Examine the pipeline itself."""
+
+
+@group.command()
+@click.argument("out", metavar="OUT")
+@click.option("--lengths", metavar="S,S,…", help="Lengths of the stories in seconds.  [default: 30,120,300,600,1800]")
+@click.option(
+    "--stories", metavar="N", type=click.IntRange(min=1), help="So many of each length.  [default: 24, 6, 2, 2, 1]"
+)
+@click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
+@click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
+@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
+@click.option("--json", "as_json_", is_flag=True, help="Print JSON for programs in place of text for people.")
+def truth(**options: Any) -> int:
+    """Caption stories whose script is known, read the long captions back, and compare.
+
+    Writes OUT/truth.md, OUT/truth.json and OUT/truth.png; exit code 1 where something is lost or not noticed.
+    """
+    from pipeline.truth.command import truth_command
+
+    return truth_command(**options)
