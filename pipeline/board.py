@@ -54,6 +54,19 @@ class Board:
         self._up, self._failed, self._work = {}, {}, {}
 
 
+def start_board() -> Any:
+    """A handle of a new board, on the driver's own node.
+
+    An actor that asks for no CPU is put on any node at all; with a spot node the board would go, and the run stop.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    remote: Any = ray.remote(num_cpus=0, max_restarts=-1)(Board)
+    return remote.options(scheduling_strategy=here).remote()
+
+
 class Desk:
     """An actor's side of the board. Asks it at most once a second; without a board the run is never stopped.
 
@@ -116,7 +129,7 @@ class Desk:
             self._asked = now
             try:
                 self._answer = bool(ray.get(self._board.stopped.remote(self._report()), timeout=_ANSWER_S))
-            except ray.exceptions.GetTimeoutError:
+            except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError):
                 pass  # a machine with too much to do is no reason to stop: asked again with the next row
             except ray.exceptions.RayError:  # the driver is gone or going: nobody waits for this row
                 self._answer = True

@@ -38,6 +38,7 @@ from pipeline.stage import CommitStage, Stage, StageSpec
 _BLOCK_BYTES = rows.MAX_ROW_BYTES  # what a decoder hands on at a time; Ray's default of 128 MiB holds ten segments
 _STORE_SHARE = 0.5  # of the object store that the graph may fill before its sources are held back
 _CUT_CPUS = 0.05  # of a task that cuts the plan into blocks
+_TRIFLE_CPUS = 0.01
 _COMMIT_THREADS = 64  # blocks that may wait for one commit together
 _COMMIT_ROWS = 256  # that are enough for one: some 15 MB of captions
 
@@ -210,7 +211,14 @@ class Graph:
             shards=len(expected) if expected else 1,
             expected=expected,
             environment=environment(),
+            num_cpus=self._commit_cpus,
         )
+
+    @property
+    def _commit_cpus(self) -> float:
+        """Of an actor that commits: none, for it waits for storage. But Ray puts what asks for nothing on any node at
+        all, and there it would keep a node with GPUs from going: where there are GPUs it asks for a trifle."""
+        return _TRIFLE_CPUS if self.pools.gpus else 0.0
 
     def _commit(self, data: Dataset, spec: AggregatorSpec) -> Dataset:
         return data.map_batches(
@@ -224,7 +232,7 @@ class Graph:
                 max_concurrent_calls_per_actor=_COMMIT_THREADS,
                 enable_true_multi_threading=True,
             ),
-            num_cpus=0,  # waits for storage
+            num_cpus=self._commit_cpus,
         )
 
 

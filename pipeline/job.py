@@ -28,7 +28,7 @@ from operators.store.patience import one_line
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
 from pipeline import finish
-from pipeline.board import Board
+from pipeline.board import start_board
 from pipeline.chain import chain_table
 from pipeline.config import Config, check_engines
 from pipeline.config_file import checked, dump_config
@@ -183,15 +183,13 @@ class Job:
 
     def _graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
         """A builder of graphs for so many rows, that use these pools."""
-        import ray
-
         have, most = cluster_of(self.config)
         wanted = self._recovery.limited(wishes(self.config, most, caption=caption, narrate=narrate))
         pools = plan_pools(wanted, most, tasks, rows_at_once(self.config))
         used = [name for name, is_used in (("decode", tasks), ("caption", caption), ("narrate", narrate)) if is_used]
         self._say_once(table(Asked(pools=pools, used=used), have, most))
         if self._board is None:
-            self._board = ray.remote(num_cpus=0)(Board).remote()
+            self._board = start_board()
         self._board.clear.remote()
         holding = Holding(self._board, pools, used)
         self.progress.holding = holding

@@ -31,6 +31,7 @@ class AggregatorSpec:
         shards: how many writers; above 1 the committer is given `share`, and its writer's name says which.
         expected: rows that will come to each of them; None: not known.
         environment: variables that storage clients look at, as the driver has them.
+        num_cpus: CPUs of an actor of it.
     """
 
     committer: Any
@@ -39,6 +40,7 @@ class AggregatorSpec:
     shards: int = 1
     expected: tuple[int, ...] | None = None
     environment: Mapping[str, str] | None = None
+    num_cpus: float = 0.0
 
 
 def aggregator(spec: AggregatorSpec) -> Aggregate:
@@ -74,7 +76,7 @@ def start(spec: AggregatorSpec) -> list[Any]:
     import ray
 
     remote = ray.remote(
-        num_cpus=0,
+        num_cpus=spec.num_cpus,
         max_restarts=-1,
         max_task_retries=-1,
         scheduling_strategy="SPREAD",  # as much network as work: not all on one machine

@@ -15,6 +15,7 @@ from pipeline.errors import UsageError
 from pipeline.files import scheme_of
 
 CODE = ("pipeline", "operators", "cluster", "configs")  # our packages
+_STAYS = ["/truth/checkpoint/"]  # the exam's model: no run needs it
 _HOME = Path(__file__).resolve().parents[1]  # where they lie
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL(?!S_FILE)", re.IGNORECASE)
 
@@ -71,7 +72,7 @@ def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
                 "--working-dir a folder with recipes, prompts and manifests only"
             )
     if code:
-        ours = {f"{p}/{name}": _HOME / p / name for p in CODE for name in files_of(_HOME / p)}
+        ours = {f"{p}/{name}": _HOME / p / name for p in CODE for name in files_of(_HOME / p, _STAYS)}
         if twice := sorted(ours.keys() & members.keys()):
             raise UsageError(f"{folder}/{twice[0]} has the name of a file of Longcap's own: name it otherwise")
         members |= ours

@@ -62,6 +62,6 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
     assert timeline.peak("gpu") == 2 and timeline.peak("cpu") >= 1, told
     went = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] < a["gpu"]]
     came = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] > a["gpu"]]
-    assert went[0] < ended - 2, told  # while narration goes on; what is left on the other may hold it to the end
+    assert went and gone < ended - 2, told  # both, while narration goes on
     assert max(came) < went[0], told  # none is started again
     print(told)  # pytest -s shows the timeline

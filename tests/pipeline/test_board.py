@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.board import Board, Desk
+from pipeline.board import Board, Desk, start_board
 from pipeline.busy import Busy
 from tests.support.command import wait_until
 
@@ -56,6 +56,23 @@ def test_an_actor_whose_board_is_gone_begins_nothing_new(ray_session: None) -> N
     desk = Desk(board, "decode", "here")
     ray.kill(board)
     wait_until(desk.stopped, "the stop", 20)
+
+
+def test_a_board_whose_process_dies_comes_back_and_stops_nobody(ray_session: None) -> None:
+    import ray
+
+    board = start_board()
+    desk = Desk(board, "decode", "here")
+    ray.get(board.stopped.remote())
+    ray.kill(board, no_restart=False)
+    for _ in range(8):
+        assert not desk.stopped()
+        time.sleep(0.3)
+        desk._asked = 0.0
+    wait_until(lambda: ray.get(board.boots.remote()) == {}, "its next life", 30)
+    ray.get(board.stop.remote())
+    wait_until(desk.stopped, "the stop", 10)
+    ray.kill(board)
 
 
 def test_a_board_that_is_slow_to_answer_stops_nobody(ray_session: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_what_travels_is_the_folder_without_data_and_output_and_our_code(folder:
     own = {name for name in members if name.partition("/")[0] not in CODE}
     assert own == {"my.yaml", "base/base.yaml", "prompts/w.j2", "list.csv"}
     assert {"pipeline/__main__.py", "operators/prompts/window.j2", "configs/recipes/measure.yaml"} <= members.keys()
-    assert not any(name.endswith(".pyc") for name in members)
+    assert not any(name.endswith((".pyc", ".safetensors")) for name in members)
     assert members_of(folder, None, code=False).keys() == own | {"out/dataset/part"}
 
 
