@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,20 +60,26 @@ def test_an_actor_whose_board_is_gone_begins_nothing_new(ray_session: None) -> N
     wait_until(desk.stopped, "the stop", 20)
 
 
-def test_a_board_whose_process_dies_comes_back_and_stops_nobody(ray_session: None) -> None:
+def test_a_board_whose_process_dies_over_a_call_comes_back_and_stops_nobody(
+    ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import ray
 
+    dead = tmp_path / "dead"
+
+    class Dying(Board):
+        def stopped(self, report: dict[str, Any] | None = None) -> bool:
+            if not dead.exists():
+                dead.touch()
+                os._exit(1)
+            return super().stopped(report)
+
+    monkeypatch.setattr("pipeline.board.Board", Dying)
     board = start_board()
     desk = Desk(board, "decode", "here")
-    ray.get(board.stopped.remote())
-    ray.kill(board, no_restart=False)
-    for _ in range(8):
-        assert not desk.stopped()
-        time.sleep(0.3)
-        desk._asked = 0.0
-    wait_until(lambda: ray.get(board.boots.remote()) == {}, "its next life", 30)
+    assert not desk.stopped() and dead.exists()
     ray.get(board.stop.remote())
-    wait_until(desk.stopped, "the stop", 10)
+    wait_until(desk.stopped, "the stop, from its next life", 30)
     ray.kill(board)
 
 
