@@ -5,7 +5,8 @@
 Who has made the highest number holds the share ("all", or "1-of-4" under `--shard`) and writes a new heartbeat into
 its file every few seconds. Making a number is exclusive (a conditional put on object storage), so of two that start at
 the same instant one is told of the other. A newcomer waits one TTL and takes over if the heartbeat has not changed by
-then, as seen by its own monotonic clock: clocks of two machines are never compared.
+then, as seen by its own monotonic clock: clocks of two machines are never compared. Who ends says so in its file and
+leaves it there: numbers only grow, so that two who saw the same end reach for the same next one.
 
 The lease saves work. That nothing is twice rests on the tables alone, whose commits fence a driver that lost its lease.
 """
@@ -35,7 +36,7 @@ _BEATS = 3  # in one TTL: two may get lost
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease. `beat` changes with every heartbeat."""
+    """Who holds a lease, or held it until it `ended`. `beat` changes with every heartbeat."""
 
     run_id: str
     host: str
@@ -43,10 +44,13 @@ class Holder:
     pid: int
     started: float
     beat: int
+    ended: bool = False
 
     @property
-    def dead(self) -> bool:
-        """Whether it is a process of this machine that is not there any more."""
+    def gone(self) -> bool:
+        """Whether it ended, or is a process of this machine that is not there any more."""
+        if self.ended:
+            return True
         if self.machine != _machine():
             return False
         try:
@@ -95,19 +99,21 @@ class Lease:
         finally:
             self._end.set()
             self._heart.join()
-            with suppress(OSError):
-                self._files.rm_file(self._path(self._number))
+            self._let_go()
 
     def others(self) -> list[str]:
         """Shares that somebody else holds, alive or not."""
-        return [s for s in self._shares() if s != self._share and self._newest(s)[0]]
+        return [s for s in self._shares() if s != self._share and not self._free(s)]
+
+    def _free(self, share: str) -> bool:
+        number, holder = self._newest(share)
+        return not number or (holder is not None and holder.ended)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _take(self) -> None:
-        for share in [self._share, *(s for s in self._shares() if _excludes(s, self._share))]:
-            self._wait_for(share)
-        number = self._newest(self._share)[0] + 1
+        number = self._wait_for(self._share) + 1
+        self._wait_for_the_excluded()
         try:
             self._make(number)
         except FileExistsError:
@@ -117,38 +123,41 @@ class Lease:
         for old in range(max(1, number - 8), number):
             with suppress(OSError):
                 self._files.rm_file(self._path(old))
-        for share in self._shares():
-            if _excludes(share, self._share):
-                with self._or_let_go():
-                    self._wait_for(share)
-
-    @contextmanager
-    def _or_let_go(self) -> Iterator[None]:
         try:
-            yield
+            self._wait_for_the_excluded()  # again: one of them may have begun meanwhile, and sees us or is seen by us
         except RunFailed:
-            with suppress(OSError):
-                self._files.rm_file(self._path(self._number))
+            self._let_go()
             raise
 
-    def _wait_for(self, share: str) -> None:
-        """Until nobody who is alive holds `share`."""
+    def _wait_for_the_excluded(self) -> None:
+        for share in self._shares():
+            if _excludes(share, self._share):
+                self._wait_for(share)
+
+    def _let_go(self) -> None:
+        with suppress(OSError):
+            if self.lost:
+                self._files.rm_file(self._path(self._number))
+            else:
+                self._files.pipe_file(self._path(self._number), self._text(0, ended=True))
+
+    def _wait_for(self, share: str) -> int:
+        """The highest number there is, 0 for none, once nobody who is alive holds `share`."""
         number, holder = self._newest(share)
-        if not number or (holder is not None and holder.dead):
-            return
+        if not number or (holder is not None and holder.gone):
+            return number
         who = f"run {holder.run_id} on {holder.host}" if holder is not None else "a run"
         self._say(f"{who} may be at work on {self._uri}: waiting {self._ttl_s:g} s for a sign of life")
         until = time.monotonic() + self._ttl_s
         while time.monotonic() < until:
             time.sleep(min(1.0, self._ttl_s / 10))
             now = self._newest(share)
-            if not now[0]:
-                return  # it ended, properly
-            if now[1] is not None and now[1].dead:
-                return
+            if not now[0] or (now[1] is not None and now[1].gone):
+                return now[0]
             if now != (number, holder) and now[1] is not None:
                 raise RunFailed(self._taken(share, now[1], "is at work"))
         self._say(f"{who} gave none; going on from what it left")
+        return number
 
     def _taken(self, share: str, holder: Holder | None, why: str) -> str:
         who = f"run {holder.run_id} (process {holder.pid} on {holder.host})" if holder is not None else "another run"
@@ -160,16 +169,17 @@ class Lease:
 
     def _newest(self, share: str) -> tuple[int, Holder | None]:
         """The highest number that was made, 0 for none, and who made it: None while it is being written."""
-        names = [p.rsplit("/", 1)[-1].removesuffix(".json") for p in files_below(f"{self._uri}/runs/lease/{share}")]
-        numbers = [int(name) for name in names if name.isdecimal()]
-        if not numbers:
-            return 0, None
-        try:
-            return max(numbers), Holder(**json.loads(self._files.cat_file(self._path(max(numbers), share))))
-        except FileNotFoundError:
-            return 0, None
-        except (ValueError, TypeError):
-            return max(numbers), None
+        while True:
+            names = [p.rsplit("/", 1)[-1].removesuffix(".json") for p in files_below(f"{self._uri}/runs/lease/{share}")]
+            numbers = [int(name) for name in names if name.isdecimal()]
+            if not numbers:
+                return 0, None
+            try:
+                return max(numbers), Holder(**json.loads(self._files.cat_file(self._path(max(numbers), share))))
+            except FileNotFoundError:
+                continue  # a higher one was made since, and this one cleared away
+            except (ValueError, TypeError):
+                return max(numbers), None
 
     def _path(self, number: int, share: str | None = None) -> str:
         return f"{self._root}/{share or self._share}/{number:08d}.json"
@@ -189,8 +199,8 @@ class Lease:
                 raise FileExistsError(path) from error
             raise
 
-    def _text(self, beat: int) -> bytes:
-        return json.dumps({**asdict(self._me), "beat": beat}).encode()
+    def _text(self, beat: int, *, ended: bool = False) -> bytes:
+        return json.dumps({**asdict(self._me), "beat": beat, "ended": ended}).encode()
 
     def _beat(self) -> None:
         number = 0

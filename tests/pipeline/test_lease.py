@@ -39,13 +39,20 @@ def lying(place: str) -> list[str]:
     return files_below(f"{place}/runs/lease")
 
 
+def held_now(place: str) -> list[str]:
+    """The names of lease files whose holders have not ended."""
+    files, _ = fsspec.core.url_to_fs(place)
+    return [p.rsplit("/", 1)[-1] for p in lying(place) if not json.loads(files.cat_file(p)).get("ended")]
+
+
 def test_a_free_output_is_taken_at_once_and_given_back(place: str) -> None:
     said: list[str] = []
-    for _ in range(2):
+    for k in (1, 2):
         with lease(place, said=said).held() as held:
-            assert len(lying(place)) == 1 and not held.lost
-        assert lying(place) == []
+            assert held_now(place) == [f"{k:08d}.json"] and not held.lost
+        assert held_now(place) == []
     assert said == []
+    assert len(lying(place)) == 1, "the last one stays and says that it ended"
 
 
 def test_a_holder_that_is_alive_is_not_disturbed(place: str) -> None:
@@ -79,6 +86,43 @@ def test_of_several_that_begin_at_once_one_works_and_the_others_are_told(place: 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(begin, range(4))) == [False, False, False, True]
     assert len(refused) == 3 and all("run" in r and "again" in r for r in refused)
+
+
+def test_who_saw_the_output_free_and_is_late_does_not_work_beside_who_was_quicker(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, looked = lease(place, run_id="late"), threading.Event()
+    quick = threading.Event()
+    make = late._make
+
+    def make_late(number: int) -> None:
+        looked.set()
+        assert quick.wait(30)
+        make(number)
+
+    monkeypatch.setattr(late, "_make", make_late)
+    with ThreadPoolExecutor(1) as pool:
+        failing = pool.submit(late.held().__enter__)
+        assert looked.wait(30)
+        with lease(place, run_id="quick").held() as held:
+            quick.set()
+            with pytest.raises(RunFailed, match=r"run quick .* began at the same moment"):
+                failing.result(30)
+            assert held_now(place) == ["00000001.json"] and not held.lost
+
+
+def test_a_late_one_is_told_even_where_who_was_quicker_has_ended(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = lease(place, run_id="late")
+    make = late._make
+
+    def make_late(number: int) -> None:
+        with lease(place, run_id="quick").held():
+            pass
+        make(number)
+
+    monkeypatch.setattr(late, "_make", make_late)
+    with pytest.raises(RunFailed, match=r"run quick .* began at the same moment"), late.held():
+        pass
 
 
 def test_a_process_of_this_machine_that_died_is_not_waited_for(place: str) -> None:
@@ -143,4 +187,4 @@ def test_shares_of_one_number_go_together_and_nothing_else(place: str, one: str,
             with pytest.raises(RunFailed, match="run first"):
                 stack.enter_context(lease(place, other, "second").held())
             assert first.others() == []
-    assert lying(place) == []
+    assert held_now(place) == []
