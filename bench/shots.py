@@ -133,12 +133,15 @@ def scene(draw: random.Random, seed: int) -> Scene:
             "chaos",
             "chaos",
             "bump",
+            "title",
+            "title",
         ]
     )
     canvas = texture(*colours, seed=seed, width=5 * WIDTH, grain=draw.uniform(0.2, 0.6))
     enter = draw.choices(["cut", "fade", "dissolve"], [7, 1, 2])[0]
     seconds = draw.choice([1.2, 1.6, 2.0, 2.8]) + (1.0 if enter != "cut" else 0.0)
     how: dict[str, Any] = {"seconds": seconds, "canvas": canvas, "enter": enter, "note": kind}
+    how |= {"dark": {"light": (0.25, 0.25)}}.get(kind, {})
     how["change_s"] = draw.choice([0.5, 0.75, 1.0])
     how["leave"] = draw.choices(["cut", "fade"], [9, 1])[0]
     if kind == "pan":
@@ -160,10 +163,21 @@ def scene(draw: random.Random, seed: int) -> Scene:
                 speed=(draw.uniform(0.1, 1.2), 0.0),
             ),
         )
+    elif kind == "title":  # words that come and go over a picture at rest, or nearly
+        from_s = draw.uniform(0.3, seconds / 2)
+        how["words"] = (
+            Words(
+                text=_text(draw, 14),
+                at=(draw.uniform(0.03, 0.3), draw.uniform(0.1, 0.52)),
+                size=draw.uniform(0.6, 1.1),
+                panel=draw.choice([None, "black", *COLOURS]),
+                from_s=from_s,
+                to_s=draw.choice([from_s + 0.6, 1e9]),
+            ),
+        )
+        how["pan"] = draw.choice([0.0, 0.0, 0.02])
     elif kind == "flash":
         how["flashes_s"] = tuple(sorted(draw.uniform(0.3, seconds - 0.4) for _ in range(draw.randint(1, 2))))
-    elif kind == "dark":
-        how["light"] = (0.25, 0.25)
     elif kind == "plain":
         how["canvas"] = plain(draw.choice(COLOURS))
     elif kind == "lamp":

@@ -32,6 +32,7 @@ from pipeline.options import (
     traceback_option,
     with_options,
 )
+from pipeline.truth.cli import demo
 from pipeline.truth.cli import group as eval_group
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -44,6 +45,7 @@ def cli() -> None:
     """Long videos in, a dataset of long captions out.
 
     \b
+      longcap demo videos/                stories to try it on, where no video is at hand
       longcap plan videos/                what would be done
       longcap run videos/ -o captions/    do it; run it again to go on where it stopped
       longcap show captions/              what came out
@@ -256,6 +258,7 @@ def probe(video: str, **options: Any) -> int:
 
 for _command in cluster_cli.COMMANDS:
     cli.add_command(_command)
+cli.add_command(demo)
 cli.add_command(eval_group)
 
 

@@ -26,6 +26,8 @@ _REST = 2.5  # a change of slides: small in luma, but out of complete rest
 _REST_LEAP = 8.0
 _SEEN = 6  # grey levels that a pixel changes by, at least
 _REST_AREA = 0.06
+_PATCH = 0.25  # share of the picture's area: a title on its panel, a caption or an inset changes a box that is smaller
+_PATCH_FULL = 0.6  # and changes most of it; lines of text that give way to other lines leave gaps
 _BOTH_WAYS = (
     0.006  # of the picture at least grows lighter, and as much darker: a line that is added to a slide does one
 )
@@ -126,8 +128,20 @@ def _out_of_rest(jump: Jump, changes: FloatArray, after: int) -> bool:
     if len(near) < 3 or float(np.percentile(near, 80)) > jump.step / _REST_LEAP:
         return False
     step = jump.after.astype(np.int16) - jump.before
+    if _is_patch(np.abs(step) > _SEEN):
+        return False
     lighter, darker = float((step > _SEEN).mean()), float((step < -_SEEN).mean())
     return lighter + darker > _REST_AREA and (min(lighter, darker) >= _BOTH_WAYS or _replaced(jump) >= _REPLACED)
+
+
+def _is_patch(changed: Any) -> bool:
+    """Whether what changed is painted over a picture, or wiped off it, and leaves the rest of it as it was."""
+    rows, columns = np.nonzero(changed)
+    if not len(rows):
+        return False
+    # a few specks of noise elsewhere do not make the box larger
+    height, width = (float(np.subtract(*np.percentile(at, (98, 2)))) + 1 for at in (rows, columns))
+    return height * width < _PATCH * changed.size and len(rows) > _PATCH_FULL * height * width
 
 
 def _replaced(jump: Jump) -> float:

@@ -1,4 +1,4 @@
-"""`longcap eval`, as the command line sees it: as in `pipeline.cli`, bodies import what they call."""
+"""`longcap eval` and `longcap demo` on the command line: as in `pipeline.cli`, bodies import what they call."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def truth(**options: Any) -> int:
     from pipeline.truth.command import truth_command
 
     return truth_command(**options)
+
+
+@click.command()
+@click.argument("out", metavar="FOLDER")
+@click.option("--stories", metavar="N", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many.")
+@click.option(
+    "--seconds", metavar="S", type=click.IntRange(10, 3600), default=60, show_default=True, help="Length of each."
+)
+@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
+def demo(out: str, **options: int) -> int:
+    """Render little stories to try the pipeline on, each with its script beside it.
+
+    Writes FOLDER/story-SEED.mp4 (H.264) and FOLDER/story-SEED.txt: what happens in it, from when to when. The same
+    arguments tell the same stories. Then: longcap run FOLDER -o OUT
+    """
+    from pipeline.truth.command import demo_command
+
+    return demo_command(out, **options)

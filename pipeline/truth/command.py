@@ -1,17 +1,23 @@
-"""What `longcap eval truth` does."""
+"""What `longcap eval truth` and `longcap demo` do."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from operators.engines.measure.words import clock
 from pipeline.errors import UsageError
 from pipeline.truth import CHECKPOINT
+from pipeline.truth.events import Event
 from pipeline.truth.exam import BUCKETS, CHAINS, Exam, as_json, verdict
+from pipeline.truth.language import sentence
+from pipeline.truth.pictures import write_video
 from pipeline.truth.report import plot, spoiled_table, table
+from pipeline.truth.story import write_story
 
 
 def truth_command(
@@ -46,6 +52,32 @@ def truth_command(
         click.echo(f"\n{markdown}")
         click.echo("\n".join(f"not as it should be: {line}" for line in wrong) or "passed")
     return 1 if wrong else 0
+
+
+def demo_command(out: str, *, stories: int, seconds: int, seed: int) -> int:
+    """Render `stories` of so many `seconds` to the folder `out`, with their scripts."""
+    folder = Path(out).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{out}: cannot be a folder of stories ({error.strerror}); name one that can be made"
+        ) from None
+    for number in range(seed, seed + stories):
+        story = write_story(seconds, number)
+        path = folder / f"story-{number}.mp4"
+        write_video(story, path)
+        path.with_suffix(".txt").write_text("".join(f"{line}\n" for line in script(story.events)), "utf-8")
+        click.echo(f"{path}: {len(story.events)} events in {seconds} s; the script is {path.with_suffix('.txt').name}")
+    click.echo(f"now: longcap run {out} -o OUT")
+    return 0
+
+
+def script(events: Sequence[Event]) -> Iterator[str]:
+    """One line an event, as in "0:05.2 to 0:07.2  The red circle grows."."""
+    for event in events:
+        start, end = (f"{clock(t // 10)}.{t % 10}" for t in (round(event.start_s * 10), round(event.end_s * 10)))
+        yield f"{start} to {end}  {sentence(event)}"
 
 
 def _buckets(lengths: str | None, stories: int | None) -> dict[int, int]:

@@ -84,12 +84,13 @@ class Thing:
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """Painted text, its left end of the base line at `at` (frame widths)."""
+    """Painted text, its left end of the base line at `at` (frame widths), on a `panel` of its own or on none."""
 
     text: str
     at: tuple[float, float] = (0.08, 0.5)
     size: float = 1.0
     colour: str = "white"
+    panel: str | None = None
     from_s: float = 0.0
     to_s: float = 1e9
 
@@ -234,6 +235,10 @@ def _picture(scene: Scene, time_s: float, k: int, count: int) -> Array:
         if words.from_s <= time_s < words.to_s:
             at = (round(words.at[0] * WIDTH), round(words.at[1] * WIDTH))
             font = cv2.FONT_HERSHEY_DUPLEX
+            if words.panel is not None:
+                (width, height), _ = cv2.getTextSize(words.text, font, words.size, 1)
+                corners = (at[0] - 4, at[1] - height - 4), (at[0] + width + 4, at[1] + 6)
+                cv2.rectangle(picture, *corners, RGB[words.panel], -1)
             cv2.putText(picture, words.text, at, font, words.size, RGB["black"], 4, cv2.LINE_AA)
             cv2.putText(picture, words.text, at, font, words.size, RGB[words.colour], 1, cv2.LINE_AA)
     return picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.operators.measure.reel import filmed, measure, reel
-from tests.support.scenes import Scene, texture
+from tests.support.scenes import Scene, Words, plain, texture
 
 THUMB_S = 1 / 8
 
@@ -19,6 +19,19 @@ def test_every_cut_is_found_within_a_thumbnail_and_no_other() -> None:
     for a, b in zip(found, truth.cuts_s, strict=True):
         assert a == pytest.approx(b, abs=THUMB_S + 1e-6)
     assert {t.kind for t in facts.transitions} == {"cut"}
+
+
+def test_words_painted_over_a_picture_are_no_cut_and_a_new_slide_is_one() -> None:
+    title = Words(text="EAST", at=(0.25, 0.54), size=1.2, panel="black", from_s=1.5, to_s=3.0)
+    row, _ = filmed(Scene(seconds=5, canvas=texture("teal", "white", seed=8), words=(title,)))
+    assert measure(row).transitions == ()
+    lines = [
+        tuple(Words(text=text, at=(0.08, 0.1 + 0.1 * k), size=0.6, colour="black") for k, text in enumerate(texts))
+        for texts in (("about cats", "they sleep", "they eat", "and again"), ("dogs, too", "bark at night", "", "run"))
+    ]
+    row, truth = filmed(*(Scene(seconds=2.5, canvas=plain("white"), words=words) for words in lines))
+    found = measure(row).transitions or ()
+    assert [(t.kind, pytest.approx(t.start_s, abs=THUMB_S)) for t in found] == [("cut", truth.cuts_s[0])]
 
 
 def test_pieces_end_at_cuts_and_cells() -> None:
