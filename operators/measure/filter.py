@@ -40,8 +40,8 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Filter(Operator):
-    """Bounds on what a whole video measures (columns of the dataset; shares are 0 to 1). What misses one is not narrated
-    and stands in the table `filtered`, with the reason; what was not measured misses nothing. See docs/filter.md.
+    """Bounds on columns of the dataset, shares being 0 to 1. A video that misses one is not narrated and stands in the
+    table `filtered`, with the reason; what was not measured misses nothing. See docs/filter.md.
 
     Reads `captioned` (see `operators.narrate.narrate`); writes what the video measures (`operators.measure.columns`)
     and `filtered`: the bounds that it misses, rows of `rows.MISS`, None where it keeps them all.

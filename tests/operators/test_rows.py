@@ -6,8 +6,8 @@ import pytest
 from operators import rows
 from operators.base import Row
 from operators.caption.caption import Caption
-from operators.measure.measure import Measure
 from operators.measure.filter import Filter
+from operators.measure.measure import Measure
 from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from operators.store.commit import RECEIPT

@@ -18,7 +18,7 @@ RULE = Filter(motion=Bounds(min=0.1, max=0.5), shots=Bounds(max=1), text_share=B
         ({"motion": 0.1, "shots": 1, "text_share": 0.2}, []),
         ({"motion": 0.5, "shots": 1, "text_share": 0.0}, []),
         ({"motion": 0.0999, "shots": 1, "text_share": 0.0}, ["motion"]),
-        ({"motion": 0.6, "shots": 2, "text_share": 0.3}, ["motion", "shots", "text_share"]),
+        ({"motion": 0.6, "shots": 2, "text_share": 0.3}, ["motion", "text_share", "shots"]),
         ({"motion": None, "shots": 2}, ["shots"]),
         ({}, []),
     ],
