@@ -256,7 +256,7 @@ def check(config: Config) -> None:
 
 
 def check_engines(config: Config, *, elsewhere: bool) -> None:
-    """Look, without booting, for what would make every request of an engine fail.
+    """Look, without booting, for what would make every request of an engine, or every segment, fail.
 
     Args:
         elsewhere: the engines may run on other machines: what is not installed here may be there.
@@ -265,6 +265,11 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
         UsageError: in one line.
     """
     for op in (*segment_operators(config), *video_operators(config)):
+        if isinstance(op, Decode) and not elsewhere:
+            try:
+                op.check()
+            except ValueError as error:
+                raise UsageError(str(error)) from error
         engine = getattr(op, "engine", None)
         if engine is not None:
             try:
