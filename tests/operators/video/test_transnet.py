@@ -17,7 +17,6 @@ from operators.measure.facts import Facts
 from operators.measure.measure import Measure
 from operators.video.decode import Decode
 from operators.video.transnet import ShotNet, layout, load, scores
-from pipeline.cli import main
 from tests.support.scenes import Scene, render, texture
 
 torch: Any = pytest.importorskip("torch", reason="the extra `transnetv2` is not installed")
@@ -138,9 +137,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_file_that_is_something_else_is_one_line_before_anything_starts(
-    tmp_path: Path, wrong: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_file_that_is_something_else_is_one_line(tmp_path: Path, wrong: str) -> None:
     weights = drawn()
     path = tmp_path / "wrong.pth"
     if wrong == "text":
@@ -151,12 +148,14 @@ def test_a_file_that_is_something_else_is_one_line_before_anything_starts(
         else:
             weights["fc1.weight"] = np.zeros((3, 3), np.float32)
         saved(tmp_path, weights, "wrong.pth")
-    render(tmp_path / "film.mp4", [Scene(seconds=1, canvas=texture("red", "white", seed=1))])
-    settings = [f"decode.shots_weights={path}", "decode.shots=transnetv2"]
-    arguments = [str(tmp_path / "film.mp4"), "-o", str(tmp_path / "out"), *(a for s in settings for a in ("--set", s))]
-    assert main(["run", *arguments]) == 2
-    said = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
-    assert len(said) == 1 and str(path) in said[0] and WRONG[wrong] in said[0]
+    decode = Decode(shots="transnetv2", shots_weights=str(path))
+    with pytest.raises(ValueError, match="shots_weights") as error:
+        identity(decode)  # what a run asks for before anything else
+        decode.check()
+    said = str(error.value)
+    assert len(said.splitlines()) == 1 and str(path) in said and WRONG[wrong] in said
+    with pytest.raises((ValueError, ItemError)), decode.open():
+        pytest.fail("an actor came up with weights that it cannot use")
 
 
 @pytest.mark.parametrize(
