@@ -80,7 +80,7 @@ class Job:
         self._anew = selection.anew(self.chosen)
         self.store = Store(normalise(out))
         self.claim: Claim | None = None
-        self.run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+        self.run_id = _new_run_id()
         self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
         self._board: Any = None
         self._chosen: Schedule | None = None
@@ -363,6 +363,12 @@ class Job:
         )
         if self._board is not None:
             self._board.stop.remote()
+
+
+def _new_run_id() -> str:
+    """The time to the fraction of a second, and two random digits: ids sort as the runs began, quick ones too."""
+    now = time.time()
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 2**16):04x}{secrets.token_hex(1)}"
 
 
 def _hints(whole: Videos) -> pa.Table:
