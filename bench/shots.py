@@ -2,6 +2,7 @@
 
     python -m bench.shots                      # on rendered film: cuts, fades, dissolves, flashes, fast pans, slides
     python -m bench.shots --media FOLDER       # on real clips whose cuts a manifest.json tells, clip by clip
+    python -m bench.shots --weights FILE …     # either by TransNet V2 with these weights
 
 Thresholds (`operators.measure.cuts`) are set on the rendered film alone; the real clips are the test.
 """
@@ -66,13 +67,19 @@ def match(found: Sequence[float], truth: Sequence[float], tolerance_s: float) ->
     return score
 
 
-def measured(path: Path) -> tuple[Facts, float]:
+def decoder(weights: Path | None) -> Decode:
+    """What decodes and finds cuts: TransNet V2 where there are weights for it."""
+    found = {"shots": "transnetv2", "shots_weights": str(weights.resolve())} if weights is not None else {}
+    return Decode(fps=0.5, **found)  # type: ignore[arg-type]
+
+
+def measured(path: Path, decoding: Decode) -> tuple[Facts, float]:
     """The facts of a file, and the length of one of its pictures in seconds."""
     facts = probe(str(path))
     span = {"start_s": 0.0, "end_s": facts["duration_s"]}
     row: dict[str, Any] = {"uri": str(path), "subtitles_uri": None, **facts, **span}
     row |= {"decode_start_s": 0.0, "decode_end_s": facts["duration_s"]}
-    with Decode(fps=0.5).open() as decode, Measure().open() as measure:
+    with decoding.open() as decode, Measure().open() as measure:
         return Facts.parse(measure(decode(row))["facts"]), 1 / (facts["fps"] or 25.0)
 
 
@@ -223,7 +230,7 @@ def _text(draw: random.Random, length: int) -> str:
     return "".join(draw.choice("abcdefghiklmnoprstuvw  ") for _ in range(draw.randint(length // 2, length))).strip()
 
 
-def rendered(reels: int, shots: int) -> Iterator[tuple[str, Score, int, Facts, Any]]:
+def rendered(reels: int, shots: int, decoding: Decode) -> Iterator[tuple[str, Score, int, Facts, Any]]:
     """Score of each reel, how many changes of any kind it holds, what was found, and what is there."""
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(reels):
@@ -231,7 +238,7 @@ def rendered(reels: int, shots: int) -> Iterator[tuple[str, Score, int, Facts, A
             truth = render(
                 path, reel(seed, shots), fps=(24, 30, 25)[seed % 3], size=(640, 360) if seed % 2 else (WIDTH, HEIGHT)
             )
-            facts, picture_s = measured(path)
+            facts, picture_s = measured(path, decoding)
             events = len(truth.cuts_s) + len(truth.fades_s) + len(truth.dissolves_s) + len(truth.flashes_s)
             yield f"reel {seed}", match(cuts_of(facts), truth.cuts_s, picture_s), events, facts, truth
 
@@ -239,11 +246,11 @@ def rendered(reels: int, shots: int) -> Iterator[tuple[str, Score, int, Facts, A
 # -- real clips ------------------------------------------------------------------------------------------------------
 
 
-def real(media: Path) -> Iterator[tuple[str, Score, Facts, list[Any]]]:
+def real(media: Path, decoding: Decode) -> Iterator[tuple[str, Score, Facts, list[Any]]]:
     """Score of each clip of a manifest that decodes, what was found, and the gradual changes that are there."""
     for clip in json.loads((media / "manifest.json").read_text())["clips"]:
         try:
-            facts, picture_s = measured(media / clip["file"])
+            facts, picture_s = measured(media / clip["file"], decoding)
         except ItemError:
             continue
         yield clip["file"], match(cuts_of(facts), clip["cuts_s"], picture_s), facts, clip["gradual_s"]
@@ -254,16 +261,18 @@ def main() -> None:
     parser.add_argument("--media", type=Path, help="folder of clips with a manifest.json that tells their cuts")
     parser.add_argument("--reels", type=int, default=15, help="rendered reels")
     parser.add_argument("--shots", type=int, default=45, help="shots a reel")
+    parser.add_argument("--weights", type=Path, help="TransNet V2's state dict for PyTorch; without it the thumbnails")
     options = parser.parse_args()
+    decoding = decoder(options.weights)
     total, events = Score(), 0
     if options.media is None:
-        for name, score, count, _, _ in rendered(options.reels, options.shots):
+        for name, score, count, _, _ in rendered(options.reels, options.shots, decoding):
             total.add(score)
             events += count
             print(f"{name:10} {_line(score)}", flush=True)
         print(f"{events} cuts, fades, dissolves and flashes in all")
     else:
-        for name, score, facts, gradual in real(options.media):
+        for name, score, facts, gradual in real(options.media, decoding):
             total.add(score)
             slow = [
                 (t.kind, round(t.start_s, 2), round(t.end_s, 2)) for t in facts.transitions or () if t.kind != "cut"

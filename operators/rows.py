@@ -231,9 +231,11 @@ LONG_CAPTION = pa.schema(
         pa.field("segments_captioned", pa.int32()),
         pa.field("windows", pa.int32()),
         pa.field("windows_captioned", pa.int32()),
-        pa.field("motion", pa.float64()),  # this and the next four: operators.measure.columns; null: not measured
+        pa.field("motion", pa.float64()),  # this and the next six: operators.measure.columns; null: not measured
         pa.field("moving_camera", pa.float64()),
         pa.field("still", pa.float64()),
+        pa.field("duplicate", pa.float64()),
+        pa.field("text_share", pa.float64()),
         pa.field("shots", pa.int32()),
         pa.field("longest_shot_s", pa.float64()),
         *[f for f in VIDEO_FACTS if f.name != "duration_s"],
@@ -247,6 +249,19 @@ LONG_CAPTION = pa.schema(
         pa.field("host", pa.string()),  # (outside content)
         pa.field("timings", pa.string()),  # (outside content)
     ]
+)
+
+MISS = pa.struct(  # a bound of the section `filter` that a video does not keep
+    [
+        pa.field("column", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("min", pa.float64()),  # null: no bound
+        pa.field("max", pa.float64()),
+    ]
+)
+
+FILTERED = pa.schema(  # caption and all that a narrator writes are null where none had told the video before
+    [*LONG_CAPTION, pa.field("filtered", pa.list_(MISS))]  # (outside content)
 )
 
 FAILED = pa.schema(
@@ -278,6 +293,7 @@ COLUMNS: dict[str, pa.Field] = {
         pa.field("usage", USAGE),
         pa.field("failure", FAILURE),
         pa.field("captioned_indices", pa.list_(pa.int32())),
+        pa.field("filtered", pa.list_(MISS)),
     ]
 }
 """Every column that may travel on the way to a captioned segment, those that never reach the store included."""

@@ -16,7 +16,7 @@ import click
 
 from operators.base import Row
 from operators.store.store import Store
-from pipeline.config import Config
+from pipeline.config import Config, never_measured
 from pipeline.config_file import load_config
 from pipeline.doctor import cluster_of, look_first
 from pipeline.errors import RunFailed, UsageError
@@ -30,6 +30,7 @@ from pipeline.remaining import Remaining
 from pipeline.report import Report
 from pipeline.selection import Selection
 
+_SHOWN = 10  # of the videos that failed, or were left out
 ScheduleKind = Literal["auto", "streaming", "phased"]
 
 
@@ -151,10 +152,12 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         f" ({report.video_hours:.2f} h; {report.frame_captions} frame and {report.window_captions} window captions"
         f" made in {clock(report.elapsed_s)})",
     ]
-    for video_id, why in list(report.failed.items())[:10]:
-        lines.append(f"  failed: {video_id}  {why}")
-    if len(report.failed) > 10:
-        lines.append(f"  … and {len(report.failed) - 10} more")
+    lines += _listed("failed", report.failed)
+    if report.filtered:
+        lines.append(f"{report.videos_filtered} more the filter left out; they stand in {report.out}/filtered")
+        lines += _listed("left out", report.filtered)
+    for column, count in report.unmeasured.items():
+        lines.append(f"{column} was not measured in {count} of the videos told, so its bounds left none of them out")
     if report.unaccounted:
         lines.append(f"{len(report.unaccounted)} videos are not done yet; the same command goes on with them")
     lines += [
@@ -167,6 +170,11 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         share = report.videos_failed / max(1, report.videos_planned)
         raise RunFailed(f"{share:.0%} of the videos failed; run.max_failed allows {report.max_failed:.0%}")
     sys.stdout.flush()
+
+
+def _listed(what: str, reasons: dict[str, str]) -> list[str]:
+    lines = [f"  {what}: {video_id}  {why}" for video_id, why in list(reasons.items())[:_SHOWN]]
+    return [*lines, f"  … and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else lines
 
 
 def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
@@ -183,7 +191,10 @@ def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
             "video_hours": round(left.segments.seconds / 3600, 4),
             "narrations": len(todo),
         },
-        "done_before": len(planned - todo - set(left.given_up)),
+        "done_before": len(planned - todo - set(left.given_up) - set(left.filtered)),
+        "filter": plan.config.filter.text(),
+        "filter_not_measured": never_measured(plan.config),
+        "left_out": dict(sorted(left.reasons.items())),
         "cannot_be_captioned": dict(sorted(left.given_up.items())),
         "reasons": dict(Counter(v["failure"]["class"] for v in plan.unusable)),
         "ignored_files": plan.ignored,
@@ -198,6 +209,14 @@ def _plan_text(told: dict[str, Any]) -> str:
         f"done before: {told['done_before']} videos",
         f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
     ]
+    if told["filter"]:
+        lines.append(f"filter: {told['filter']}")
+        lines += [
+            f"  {name} is not measured ({reason}), so its bounds leave nothing out"
+            for name, reason in told["filter_not_measured"].items()
+        ]
+        lines.append(f"left out by what is known already: {len(told['left_out'])}")
+        lines += _listed("left out", told["left_out"])
     if told["cannot_be_captioned"]:
         lines.append(f"cannot be captioned: {len(told['cannot_be_captioned'])}")
         lines += [f"  {video_id}  {why}" for video_id, why in told["cannot_be_captioned"].items()]

@@ -17,6 +17,8 @@ from operators.base import Operator
 from operators.caption.caption import Caption
 from operators.fingerprint import identity
 from operators.grid import check_grid
+from operators.measure.columns import Columns
+from operators.measure.filter import Filter
 from operators.measure.measure import Measure
 from operators.names.names import Names
 from operators.narrate.narrate import Narrate
@@ -184,6 +186,7 @@ class Config:
     decode: Decode = field(default_factory=Decode)
     measure: Measure = field(default_factory=Measure)
     caption: Caption = field(default_factory=Caption)
+    filter: Filter = field(default_factory=Filter)
     names: Names = field(default_factory=Names)
     narrate: Narrate = field(default_factory=Narrate)
     run: RunOptions = field(default_factory=RunOptions)
@@ -202,6 +205,18 @@ def segment_operators(config: Config) -> tuple[Operator, ...]:
 def video_operators(config: Config) -> tuple[Operator, ...]:
     """The operators that a whole video passes through, in order; errors as in `segment_operators`."""
     return tuple(_named(config, "recipe.video", name) for name in config.recipe.video)
+
+
+def never_measured(config: Config) -> dict[str, str]:
+    """Columns that have bounds and that this config does not measure -> why not: those bounds leave nothing out."""
+    if "measure" not in config.recipe.segment:
+        silent = dict.fromkeys(Columns.__annotations__, "recipe.segment does not name measure")
+    else:
+        silent = {} if config.measure.ocr else {"text_share": "measure.ocr is false"}
+        if not config.decode.signals_fps:
+            seen = (name for name in Columns.__annotations__ if name != "text_share")
+            silent |= dict.fromkeys(seen, "decode.signals_fps is 0")
+    return {name: silent[name] for name in config.filter.limits if name in silent}
 
 
 def check(config: Config) -> None:
@@ -241,7 +256,7 @@ def check(config: Config) -> None:
 
 
 def check_engines(config: Config, *, elsewhere: bool) -> None:
-    """Look, without booting, for what would make every request of an engine fail.
+    """Look, without booting, for what would make every request of an engine, or every segment, fail.
 
     Args:
         elsewhere: the engines may run on other machines: what is not installed here may be there.
@@ -250,6 +265,11 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
         UsageError: in one line.
     """
     for op in (*segment_operators(config), *video_operators(config)):
+        if isinstance(op, Decode) and not elsewhere:
+            try:
+                op.check()
+            except ValueError as error:
+                raise UsageError(str(error)) from error
         engine = getattr(op, "engine", None)
         if engine is not None:
             try:
@@ -281,8 +301,8 @@ def _named(config: Config, where: str, name: str) -> Operator:
 
 
 def _operators(config: Config) -> list[Operator]:
-    """All that a recipe may name: probing comes before any recipe."""
-    sections = [getattr(config, f.name) for f in fields(config) if f.name != "probe"]
+    """All that a recipe may name: probing comes before any recipe, and filtering before any narration."""
+    sections = [getattr(config, f.name) for f in fields(config) if f.name not in ("probe", "filter")]
     return [section for section in sections if isinstance(section, Operator)]
 
 

@@ -12,25 +12,29 @@ from operators.base import Row
 from operators.keys import narrator_key, source_key
 from operators.store.store import Store, narration_failure_key
 from pipeline.config import Config, video_operators
+from pipeline.placing import place
 from pipeline.planning import Plan
 from pipeline.report import Report
 
 
-def clean(store: Store, plan: Plan, *, tidy: bool = True) -> None:
+def clean(store: Store, plan: Plan, *, run_id: str = "", tidy: bool = True) -> None:
     """Remove what this run superseded or cured, then compact every table. Other videos are not touched.
 
     Args:
+        run_id: for rows that it writes itself.
         tidy: also remove files that no table needs; not while other runs work on the same output: their reads would
             miss them.
     """
     stale = _stale(store, plan)
-    lost = set(plan.remaining(store).given_up) & set(store.done_videos())
+    left = plan.remaining(store)
+    lost = set(left.given_up) & set(store.done_videos())
     if stale:
         store.segments.fence()
         store.segments.delete("key", stale)
     if lost:  # their source is a new version that cannot be captioned: the old caption tells something that is gone
         store.dataset.fence()
         store.dataset.delete("video_id", lost)
+    place(store, plan, left, run_id)
     if store.failures.exists():
         store.failures.fence()
         store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist())))
@@ -62,9 +66,10 @@ def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
     if store.segments.exists():
         store.segments.fence()
         store.segments.delete("key", keys)
-    if store.dataset.exists():
-        store.dataset.fence()
-        store.dataset.delete("video_id", wanted)
+    for table in (store.dataset, store.filtered):
+        if table.exists():
+            table.fence()
+            table.delete("video_id", wanted)
     forget_failures(store, lambda event: event["video_id"] in wanted)
 
 
@@ -89,7 +94,7 @@ def _failed(events: Iterable[Row]) -> pa.Table:
 def _current(store: Store, plan: Plan, events: list[Row]) -> list[Row]:
     """The failures that still stand: of other videos all, of this plan's the newest of each item that is not cured."""
     narrator = narrator_key(video_operators(plan.config))
-    done, told = store.done_segments(), store.done_videos()
+    done, told = store.done_segments(), {*store.done_videos(), *store.filtered_videos()}
     standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
     for video_id, key in zip(plan.videos.ids, plan.videos.keys, strict=True):
         standing[video_id] = {key}
@@ -129,6 +134,7 @@ Made by longcap {{ version }}, run `{{ report.run_id }}`, {{ report.ended }}.
 |---|---|
 | videos planned | {{ report.videos_planned }} |
 | with a long caption | {{ report.videos_told }} |
+| that the filter left out | {{ report.videos_filtered }}{{ " (see `filtered/`): " ~ filter if filter }} |
 | that could not be captioned | {{ report.videos_failed }} (see `failures/`) |
 | hours of video | {{ "%.2f"|format(report.video_hours) }} |
 | words a caption, median | {{ words }} |
@@ -169,6 +175,7 @@ def write_card(store: Store, config: Config, report: Report) -> None:
         licences.update(str(columns[c]) for c in ("license", "licence") if columns.get(c))
     text = _CARD.render(
         report=report,
+        filter=config.filter.text(),
         version=version("longcap"),
         words=round(median(r["words"] for r in made)) if made else 0,
         coverage=f"{mean(r['coverage'] for r in made):.3f}" if made else "none",

@@ -2,8 +2,8 @@
 
     sources ─► probe ─► commit videos
     plan ─► decode ─► caption ─► gather (commit segments) ─┬─► receipts                      phased
-                                                           └─► narrate ─► commit dataset     streaming
-    whole videos ─► narrate ─► commit dataset
+                                                           └─► filter ─► narrate ─► commit dataset  streaming
+    whole videos ─► filter ─► narrate ─► commit dataset
     plan, a row a video ─► decode and caption its segments in order ─► receipts           caption.chain: video
 
 Each graph ends in receipts that the driver counts.
@@ -135,9 +135,9 @@ class Graph:
             min_shot_s=caption.min_shot_s,
         )
         video = video_operators(self.config)
-        work = _schema(["captioned_indices", "passes", "attempts"])
+        work = _schema(["captioned_indices", "passes", "attempts", "filtered"])
         output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
-        told = self._stage(hints, [load, *video], output, self.pools.narrate, only="whole")
+        told = self._stage(hints, [load, self.config.filter, *video], output, self.pools.narrate, only="whole")
         return self._commit(told, self._aggregator(CommitDataset, "narrate", narrator=narrator_key(video)))
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from operators.store.table import Claim, Fenced
 from pipeline import finish
 from pipeline.board import start_board
 from pipeline.chain import chain_table
-from pipeline.config import Config, check_engines
+from pipeline.config import Config, check_engines, never_measured
 from pipeline.config_file import checked, dump_config
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise
@@ -80,7 +80,7 @@ class Job:
         self._anew = selection.anew(self.chosen)
         self.store = Store(normalise(out))
         self.claim: Claim | None = None
-        self.run_id = time.strftime("%Y%m%d-%H%M%S", time.gmtime()) + "-" + secrets.token_hex(2)
+        self.run_id = _new_run_id()
         self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
         self._board: Any = None
         self._chosen: Schedule | None = None
@@ -159,7 +159,7 @@ class Job:
             if self._interrupt.requested:
                 status = "interrupted"
         if status == "done":
-            finish.clean(self.store, plan, tidy=not lease.others())
+            finish.clean(self.store, plan, run_id=self.run_id, tidy=not lease.others())
         report = make_report(self, plan, first, left, status=status, began=began)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
@@ -349,6 +349,10 @@ class Job:
             f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
             f"to do: {len(left.segments)} segments of {counts.videos} videos; cannot be captioned: {len(left.given_up)}"
         )
+        if bounds := self.config.filter.text():
+            self.progress.say(f"filter: {bounds}; left out so far: {len(left.filtered)}")
+            for name, reason in never_measured(self.config).items():
+                self.progress.say(f"filter: {name} is not measured ({reason}), so its bounds leave nothing out")
         if not left.nothing:
             self.progress.start()
 
@@ -359,6 +363,12 @@ class Job:
         )
         if self._board is not None:
             self._board.stop.remote()
+
+
+def _new_run_id() -> str:
+    """The time to the fraction of a second, and two random digits: ids sort as the runs began, quick ones too."""
+    now = time.time()
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 2**16):04x}{secrets.token_hex(1)}"
 
 
 def _hints(whole: Videos) -> pa.Table:

@@ -1,4 +1,8 @@
-"""Manifests: tables that name videos, with your own ids and columns (.parquet, .csv, .jsonl)."""
+"""Manifests: tables that name videos, with your own ids and columns (.parquet, .csv, .jsonl).
+
+The dataset of another run is one, too: its videos keep their ids and what `metadata` holds; what that run said and
+measured does not travel.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,11 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pipeline.config import SourceOptions
@@ -18,6 +23,8 @@ from pipeline.files import normalise, open_bytes, suffix_of
 
 MANIFEST_SUFFIXES = (".parquet", ".csv", ".jsonl")
 _ID_COLUMN = "video_id"  # taken for the ids where options.id_column is None and the manifest has it
+_METADATA = "metadata"  # of a dataset: the columns that its own manifest had
+_OF_A_DATASET = frozenset({_ID_COLUMN, _METADATA, "uri", "source_version", "content_hash"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,15 +50,9 @@ def read_manifest(uri: str, options: SourceOptions) -> list[Entry]:
     Raises:
         UsageError: it cannot be read, a column is missing, a row names no video, or a value cannot stand in JSON.
     """
-    rows, columns = _READERS[suffix_of(uri)](uri)
-    for column in (options.uri_column, options.id_column, *_asked_metadata(options)):
-        if column is not None and column not in columns:
-            known = ", ".join(columns)
-            raise UsageError(f"{uri} has no column {column}{nearest(column, columns)} Its columns: {known}")
-    id_column = options.id_column or (_ID_COLUMN if _ID_COLUMN in columns else None)
-    kept = _asked_metadata(options)
-    if options.metadata_columns == "*":
-        kept = [column for column in columns if column not in (options.uri_column, id_column)]
+    rows, columns = _READERS[suffix_of(uri)](uri, partial(_needed, uri, options))
+    chosen = _needed(uri, options, columns)
+    id_column, kept = chosen.id_column, chosen.kept
     base = uri.rpartition("/")[0] or "/"
     entries = []
     for number, row in enumerate(rows, start=1):
@@ -60,6 +61,8 @@ def read_manifest(uri: str, options: SourceOptions) -> list[Entry]:
         if not isinstance(named, str) or not named.strip():
             raise UsageError(f"{where}: {options.uri_column} is {named!r}; it must say where the video is")
         metadata = {column: _plain(row.get(column), f"{where}: {column}") for column in kept}
+        if chosen.dataset:
+            metadata |= json.loads(row.get(_METADATA) or "{}")
         entries.append(
             Entry(
                 uri=normalise(named.strip(), base=base),
@@ -69,6 +72,35 @@ def read_manifest(uri: str, options: SourceOptions) -> list[Entry]:
             )
         )
     return entries
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Needed:
+    """Which columns of a manifest are read; `dataset`: the metadata of a run's own dataset, as JSON, is unpacked."""
+
+    id_column: str | None
+    kept: list[str]
+    dataset: bool
+    columns: list[str]
+
+
+def _needed(uri: str, options: SourceOptions, columns: Sequence[str]) -> _Needed:
+    """What to read of a manifest with these columns.
+
+    Raises:
+        UsageError: one that the options name is not there.
+    """
+    for column in (options.uri_column, options.id_column, *_asked_metadata(options)):
+        if column is not None and column not in columns:
+            known = ", ".join(columns)
+            raise UsageError(f"{uri} has no column {column}{nearest(column, columns)} Its columns: {known}")
+    id_column = options.id_column or (_ID_COLUMN if _ID_COLUMN in columns else None)
+    kept = _asked_metadata(options)
+    dataset = options.metadata_columns == "*" and set(columns) >= _OF_A_DATASET
+    if options.metadata_columns == "*" and not dataset:
+        kept = [column for column in columns if column not in (options.uri_column, id_column)]
+    read = [options.uri_column, *([id_column] if id_column else []), *kept, *([_METADATA] if dataset else [])]
+    return _Needed(id_column=id_column, kept=kept, dataset=dataset, columns=list(dict.fromkeys(read)))
 
 
 def _asked_metadata(options: SourceOptions) -> list[str]:
@@ -104,19 +136,21 @@ def _plain(value: Any, where: str) -> Any:
 # -- formats -----------------------------------------------------------------------------------------------------------
 
 
-def _parquet(uri: str) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
+def _parquet(uri: str, needed: Callable[[Sequence[str]], _Needed]) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with open_bytes(uri) as file:
-            table = pq.read_table(file)
+            found = pq.ParquetFile(file)
+            names = found.schema_arrow.names
+            table = found.read(needed(names).columns)  # the captions of a large dataset would fill the memory
     except pa.ArrowException as error:
         raise UsageError(f"{uri} is no parquet file: {error}") from error
-    return (row for batch in table.to_batches() for row in batch.to_pylist()), table.column_names
+    return (row for batch in table.to_batches() for row in batch.to_pylist()), names
 
 
-def _csv(uri: str) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
+def _csv(uri: str, _needed: Callable[[Sequence[str]], _Needed]) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
     reader = csv.DictReader(io.StringIO(_text(uri), newline=""), strict=True)
     try:
         rows = list(reader)
@@ -128,7 +162,7 @@ def _csv(uri: str) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
     return rows, list(reader.fieldnames or [])
 
 
-def _jsonl(uri: str) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
+def _jsonl(uri: str, _needed: Callable[[Sequence[str]], _Needed]) -> tuple[Iterable[dict[str, Any]], Sequence[str]]:
     rows = []
     for number, line in enumerate(_text(uri).split("\n"), start=1):
         if not line.strip():

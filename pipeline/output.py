@@ -34,7 +34,7 @@ class Output:
         self.store = Store(self.uri)
         if not self.store.exists():
             raise UsageError(
-                f"there is no output at {uri}: it has none of the tables videos, segments, dataset, failures"
+                f"there is no output at {uri}: it has none of the tables videos, segments, dataset, filtered, failures"
             )
 
     def to_arrow(self) -> pa.Table:
@@ -58,10 +58,14 @@ class Output:
         keys = self.store.segments.read(["video_id", "key"], pc.field("video_id") == video_id)["key"].to_pylist()
         return self.store.captioned(keys[-1]) if keys else []
 
+    def filtered(self) -> pa.Table:
+        """What the filter left out, and why: `rows.FILTERED`, ordered by uri."""
+        return self.store.filtered.read().sort_by([("uri", "ascending"), ("video_id", "ascending")])
+
     def failures(self) -> list[Row]:
         """What failed and has not been cured since: rows of `rows.FAILED`, the newest for each item."""
         captioned = self.store.done_segments()
-        told = set(self.store.done_videos())
+        told = {*self.store.done_videos(), *self.store.filtered_videos()}
         newest: dict[tuple[str, str, int | None], Row] = {}
         for row in self.store.failures.read().to_pylist():
             newest[row["key"], row["stage"], row["segment_index"]] = row

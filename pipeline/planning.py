@@ -37,6 +37,7 @@ PLANNED = pa.schema(
         pa.field("min_shot_s", pa.float64()),
         pa.field("narrator", pa.string()),  # key of the video level
         pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
+        pa.field("filter", pa.string()),  # the bounds of operators.measure.filter.Filter as JSON; null: none
     ]
 )
 
@@ -78,6 +79,7 @@ class Plan:
             "min_shot_s": self.config.caption.min_shot_s,
             "narrator": narrator_key(video_operators(self.config)),
             "strict": self.config.run.on_incomplete == "fail",
+            "filter": self.config.filter.dump(),
         }
         columns = {
             "video_id": videos.facts["video_id"],
@@ -85,7 +87,7 @@ class Plan:
             "key": pa.array(videos.keys, pa.string()),
             "segment_count": videos.counts.astype(np.int32),
             "duration_s": videos.durations_s,
-            **{name: pa.repeat(pa.scalar(value), len(videos)) for name, value in every.items()},
+            **{n: pa.repeat(pa.scalar(value, PLANNED.field(n).type), len(videos)) for n, value in every.items()},
         }
         usable = pa.table([columns[name] for name in PLANNED.names], schema=PLANNED)
         unusable = [{"video_id": v["video_id"], "uri": v["uri"]} for v in self.unusable]

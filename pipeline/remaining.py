@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -16,16 +16,15 @@ import pyarrow as pa
 
 from operators import rows
 from operators.base import Row
-from operators.keys import narrator_key, video_key, video_keys
+from operators.measure.filter import reason_of
 from operators.store.done import share_of
-from operators.store.store import Failed, Store, narration_failure_key
-from pipeline.config import video_operators
+from operators.store.store import Failed, Store
+from pipeline.settled import DONE, FAILED, TODO, UNWANTED, LeftOut, Settled, Standing, settle, unwanted_of
 from pipeline.videos import Ints, Videos
 
 if TYPE_CHECKING:
     from pipeline.planning import Plan
 
-_TODO, _DONE, _FAILED = 0, 1, 2
 _CHUNK = 2**16  # rows made into objects at a time
 
 
@@ -134,12 +133,23 @@ class Remaining:
         whole: videos whose captions are all there and that are not narrated yet.
         given_up: video_id -> why a video will not get a row in this run.
         captioned: how many segments of the plan have their captions.
+        filtered: video_id -> why and how the filter leaves it out.
+        returning: videos that it had left out with their long caption, and leaves out no more.
+        unmeasured: column with bounds -> in how many of the videos that have a long caption it was not measured.
     """
 
     segments: SegmentRows
     whole: Videos
     given_up: dict[str, str]
     captioned: int
+    filtered: dict[str, LeftOut] = field(default_factory=dict)
+    returning: set[str] = field(default_factory=set)
+    unmeasured: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """video_id -> why the filter leaves it out, in one line."""
+        return {video_id: reason_of(out.misses) for video_id, out in self.filtered.items()}
 
     @property
     def nothing(self) -> bool:
@@ -162,16 +172,29 @@ def compare(plan: Plan, store: Store) -> Remaining:
     failures = store.failed()
     for (key, index), failed in failures.items():
         of = at.get(key)
-        if of is not None and index is not None and index < videos.counts[of] and state[begins[of] + index] != _DONE:
+        if of is not None and index is not None and index < videos.counts[of] and state[begins[of] + index] != DONE:
             tries[int(begins[of]) + index] = failed
             if failed.final:
-                state[begins[of] + index] = _FAILED
-    whole, given_up = _whole(plan, store.done_videos(), failures, state)
+                state[begins[of] + index] = FAILED
+    rule = plan.config.filter
+    unwanted = unwanted_of(rule, videos)
+    for of in np.flatnonzero(unwanted).tolist():
+        own = state[begins[of] : begins[of] + videos.counts[of]]
+        own[own == TODO] = UNWANTED
+    settled = Settled(
+        rule=rule,
+        told=Standing.of(store.told(tuple(rule.limits)), rule),
+        out=Standing.of(store.left_out(tuple(rule.limits)), rule),
+    )
+    settle(plan, settled, failures, state, unwanted)
     return Remaining(
-        segments=SegmentRows(videos, np.flatnonzero(state == _TODO), tries, plan.config.caption.warm_up()),
-        whole=videos.take(np.array(whole, np.int64)),
-        given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **given_up},
-        captioned=int(np.count_nonzero(state == _DONE)),
+        segments=SegmentRows(videos, np.flatnonzero(state == TODO), tries, plan.config.caption.warm_up()),
+        whole=videos.take(np.array(settled.whole, np.int64)),
+        given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **settled.given_up},
+        captioned=int(np.count_nonzero(state == DONE)),
+        filtered=settled.filtered,
+        returning=settled.returning,
+        unmeasured=settled.unmeasured,
     )
 
 
@@ -184,45 +207,4 @@ def _mark_done(store: Store, at: Mapping[str, int], begins: Ints, counts: Ints, 
         of = places[keys.indices.to_numpy(zero_copy_only=False)]
         index = batch["segment_index"].to_numpy(zero_copy_only=False).astype(np.int64)
         planned = (of >= 0) & (index < counts[of])
-        state[begins[of[planned]] + index[planned]] = _DONE
-
-
-def _whole(
-    plan: Plan,
-    told: Mapping[str, str],
-    failures: Mapping[tuple[str, int | None], Failed],
-    state: Any,
-) -> tuple[list[int], dict[str, str]]:
-    """Of the videos of which no segment is left to do: positions of those to narrate, and those given up, with why."""
-    videos, narrator = plan.videos, narrator_key(video_operators(plan.config))
-    strict = plan.config.run.on_incomplete == "fail"
-    if not len(videos):
-        return [], {}
-    counts, begins = videos.counts, np.cumsum(videos.counts) - videos.counts
-    settled = np.flatnonzero(np.add.reduceat(state == _TODO, begins, dtype=np.int64) == 0)
-    ids = videos.facts["video_id"].take(pa.array(settled)).to_pylist()
-    complete = (np.add.reduceat(state == _DONE, begins, dtype=np.int64) == counts)[settled]
-    up_to_date = video_keys(((videos.keys[i], int(counts[i])) for i in settled.tolist()), narrator)
-    whole: list[int] = []
-    given_up: dict[str, str] = {}
-    for i, video_id, is_complete, key in zip(settled.tolist(), ids, complete.tolist(), up_to_date, strict=True):
-        if is_complete and told.get(video_id) == key:
-            continue
-        captions = videos.keys[i]
-        marks = state[begins[i] : begins[i] + counts[i]]
-        have, lost = np.flatnonzero(marks == _DONE).tolist(), np.flatnonzero(marks == _FAILED).tolist()
-        if not is_complete and not strict and told.get(video_id) == video_key(captions, have, narrator):
-            continue
-        narration = failures.get((narration_failure_key(captions, narrator), None))
-        if not have:
-            given_up[video_id] = failures[captions, lost[0]].message
-        elif lost and strict:
-            given_up[video_id] = (
-                f"{len(lost)} of {counts[i]} segments failed (coverage at most {videos[i].share(have):.2f}, "
-                f"run.on_incomplete is fail): {failures[captions, lost[0]].message}"
-            )
-        elif narration is not None and narration.final:
-            given_up[video_id] = narration.message
-        else:
-            whole.append(i)
-    return whole, given_up
+        state[begins[of[planned]] + index[planned]] = DONE

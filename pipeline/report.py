@@ -24,6 +24,8 @@ class Report:
         exit_code: 0 if all is accounted for and no more than the allowed share of videos failed, else 1.
         videos_told: planned videos that have their long caption now, those of earlier runs included.
         videos_failed: planned videos that will not get one: video_id -> why is `failed`.
+        videos_filtered: planned videos that the filter leaves out: video_id -> why is `filtered`.
+        unmeasured: column with bounds -> in how many of the videos told it was not measured, so that it left none out.
         unaccounted: ids of planned videos that have neither; empty after a run that was done.
         tokens: that the engines read (`prompt`, of which `cached` were not computed again) and wrote (`output`).
         engine_s: seconds that requests spent in engines, all together; requests overlap.
@@ -46,6 +48,7 @@ class Report:
     videos_planned: int
     videos_told: int
     videos_failed: int
+    videos_filtered: int
     video_hours: float
     segments_planned: int
     segments_done_before: int
@@ -63,6 +66,8 @@ class Report:
     times_real_time: float
     failures: dict[str, int]
     failed: dict[str, str]
+    filtered: dict[str, str]
+    unmeasured: dict[str, int]
     unaccounted: list[str]
     max_failed: float
     ignored: dict[str, int] = field(default_factory=dict)
@@ -93,8 +98,9 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
         elapsed_s=round(time.time() - began, 1),
         videos_listed=len(job.listing.rows),
         videos_planned=planned,
-        videos_told=planned - failed - len(undone),
+        videos_told=planned - failed - len(undone) - len(left.filtered),
         videos_failed=failed,
+        videos_filtered=len(left.filtered),
         video_hours=round(plan.seconds / 3600, 4),
         segments_planned=plan.segments,
         segments_done_before=first.captioned,
@@ -116,6 +122,8 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
         times_real_time=round(counts.seconds_done / elapsed, 2),
         failures=dict(Counter(counts.failures)),
         failed=dict(sorted(left.given_up.items())),
+        filtered=dict(sorted(left.reasons.items())),
+        unmeasured=dict(sorted(left.unmeasured.items())),
         unaccounted=sorted(undone),
         max_failed=job.config.run.max_failed,
         ignored=plan.ignored,

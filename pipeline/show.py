@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from operators.measure.filter import reason_of
 from pipeline.errors import RunFailed
 from pipeline.output import Output
 from pipeline.progress import clock
@@ -27,8 +28,14 @@ def show_command(*, out: str, video: str | None = None, as_json: bool = False) -
     found = output.find(video)
     row = next((r for r in output.to_arrow().to_pylist() if r["video_id"] == found["video_id"]), None)
     if row is None:
-        why = [f["message"] for f in output.failures() if f["video_id"] == found["video_id"]]
-        raise RunFailed(f"{found['uri']} has no long caption: {why[0] if why else 'it is not done yet; run again'}")
+        left_out = [reason for r, reason in _left_out(output) if r["video_id"] == found["video_id"]]
+        failed = [f["message"] for f in output.failures() if f["video_id"] == found["video_id"]]
+        reasons = [
+            *(f"the filter left it out: {reason}" for reason in left_out),
+            *failed,
+            "it is not done yet; run again",
+        ]
+        raise RunFailed(f"{found['uri']} has no long caption: {reasons[0]}")
     click.echo(json.dumps(_plain(row), indent=2, ensure_ascii=False) if as_json else caption_text(row))
     return 0
 
@@ -61,6 +68,11 @@ def _table(rows: list[dict[str, Any]], output: Output) -> str:
             f"{row['video_id'][:16]:16}  {clock(row['duration_s']):>8}  {row['words']:>5}  {row['coverage']:>8.2f}  "
             f"{row['uri'].rsplit('/', 1)[-1]}"
         )
+    for row, reason in _left_out(output):
+        lines.append(
+            f"{row['video_id'][:16]:16}  {clock(row['duration_s']):>8}  left out by the filter: {reason}  "
+            f"{row['uri'].rsplit('/', 1)[-1]}"
+        )
     failures = output.failures()
     for failure in failures:
         part = "" if failure["segment_index"] is None else f" segment {failure['segment_index']}"
@@ -69,6 +81,12 @@ def _table(rows: list[dict[str, Any]], output: Output) -> str:
             f"{failure['uri'].rsplit('/', 1)[-1]}"
         )
     return "\n".join(lines)
+
+
+def _left_out(output: Output) -> list[tuple[dict[str, Any], str]]:
+    """Videos that the filter left out, each with the reason."""
+    found = output.filtered().select(["video_id", "uri", "duration_s", "filtered"]).to_pylist()
+    return [(row, reason_of(row["filtered"])) for row in found]
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from operators.base import Row
 from operators.grid import Grid
 from operators.keys import video_key
 from operators.measure.facts import Facts
+from operators.measure.filter import Filter, reason_of
 from operators.store.content import content_hash
 from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
@@ -28,7 +29,7 @@ class Finding:
     """One thing that is wrong.
 
     Attributes:
-        kind: missing, twice, unaccounted, windows, unreadable, content, stray, upload, unfinished.
+        kind: missing, twice, unaccounted, windows, unreadable, content, filter, stray, upload, unfinished.
         what: the video, segment or file.
         why: one plain line.
     """
@@ -44,6 +45,7 @@ class Verdict:
 
     videos: int = 0
     captioned: int = 0
+    filtered: int = 0
     failed: int = 0
     segments: int = 0
     files: int = 0
@@ -119,6 +121,10 @@ def check_dataset(store: Store, planned: dict[str, Row], captioned: dict[str, se
         have = captioned.get(plan["key"], set())
         if row["key"] != video_key(plan["key"], have, plan["narrator"]):
             found.add("content", what, "tells other segments than are there, or by another narrator")
+        elif misses := Filter.parse(plan.get("filter")).misses(row):
+            found.add(
+                "filter", what, f"is in the dataset, but the filter of its plan leaves it out: {reason_of(misses)}"
+            )
         elif (row["segments"], row["segments_captioned"]) != (plan["segment_count"], len(have)):
             found.findings.append(
                 Finding(
@@ -126,6 +132,28 @@ def check_dataset(store: Store, planned: dict[str, Row], captioned: dict[str, se
                 )
             )
     return told
+
+
+def check_filtered(
+    store: Store, planned: dict[str, Row], captioned: dict[str, set[int]], told: set[str], found: Verdict
+) -> set[str]:
+    """Check every row of what the filter left out; the ids of the videos."""
+    left_out: set[str] = set()
+    for row in read_rows(store.filtered, found):
+        what = f"filtered video {row['video_id']}"
+        if row["video_id"] in left_out or row["video_id"] in told:
+            where = "twice in filtered" if row["video_id"] in left_out else "in the dataset and in filtered"
+            found.add("twice", what, f"stands {where}")
+        left_out.add(row["video_id"])
+        _check_hash(row, rows.LONG_CAPTION, what, found)
+        plan = planned.get(row["video_id"])
+        if plan is None or plan["key"] is None:
+            found.add("stray", what, "no plan has this video")
+        elif row["key"] != video_key(plan["key"], captioned.get(plan["key"], set()), plan["narrator"]):
+            found.add("content", what, "was measured in other segments than are there, or for another narrator")
+        elif row["filtered"] != Filter.parse(plan.get("filter")).misses(row):
+            found.add("filter", what, f"says {reason_of(row['filtered'])}; the filter of its plan says otherwise")
+    return left_out
 
 
 def standing_failures(
@@ -146,30 +174,33 @@ def standing_failures(
     return failed
 
 
-def account(plan: Row, have: set[int], is_told: bool, failed: set[int | None], found: Verdict) -> None:
-    """The video in the dataset or in failures, each of its segments captioned or failed."""
+def account(plan: Row, have: set[int], failed: set[int | None], found: Verdict, *, told: bool, left_out: bool) -> None:
+    """The video in the dataset, in filtered or in failures; each of its segments captioned or failed, or unwanted."""
     video_id = plan["video_id"]
     found.videos += 1
-    found.captioned += is_told
+    found.captioned += told
+    found.filtered += left_out
     lost = sorted(i for i in failed if i is not None)
     if plan["key"] is not None:
         for index in range(plan["segment_count"]):
-            if index not in have and index not in failed:
+            if index not in have and index not in failed and not left_out:
                 found.findings.append(
                     Finding(
                         kind="unaccounted", what=f"segment {index} of {video_id}", why="has neither row nor failure"
                     )
                 )
-    if is_told:
+    if told:
         if lost and plan["strict"]:
             found.add("content", f"long caption of {video_id}", f"segments {lost} of it failed")
+        return
+    if left_out:
         return
     if failed:
         found.failed += 1
     else:
         found.findings.append(
             Finding(
-                kind="missing", what=f"video {video_id}", why=f"{plan['uri']} is neither in the dataset nor in failures"
+                kind="missing", what=f"video {video_id}", why=f"{plan['uri']} is in none of dataset, filtered, failures"
             )
         )
 

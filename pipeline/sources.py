@@ -61,12 +61,20 @@ class _Found:
     ignored: set[str] = field(default_factory=set)
 
     def several(self, uris: Iterable[str]) -> None:
-        """Files of a folder, a prefix or a glob: those with a video's suffix are meant."""
+        """Files of a folder or a prefix: those with a video's suffix are meant."""
         for uri in uris:
             if not basename(uri).startswith(".") and suffix_of(uri) in self.options.suffixes:
                 self.wanted.append(Entry(uri=uri))
             else:
                 self.ignored.add(uri)
+
+    def matched(self, pattern: str, uris: Iterable[str]) -> None:
+        """Files of a glob: manifests where it asks for those, as in OUT/dataset/*.parquet."""
+        if suffix_of(pattern) not in MANIFEST_SUFFIXES:
+            self.several(uris)
+            return
+        for uri in uris:
+            self.single(uri, uri)
 
     def single(self, uri: str, text: str) -> None:
         """A file that was named itself: a manifest or a video."""
@@ -123,7 +131,7 @@ def _list_one(text: str, found: _Found) -> None:
     scheme = scheme_of(uri)
     if scheme not in WEB and has_magic(uri) and not (not scheme and look([uri]).get(uri)):
         matches = matching(uri)
-        found.several(matches)
+        found.matched(uri, matches)
         if matches:
             return
         if not (scheme and uri in look([uri])):  # keys of a store may well hold brackets

@@ -108,6 +108,8 @@ class Stage:
             timings[name] = round(time.perf_counter() - began, 3)
             timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
             self._meters.observe("longcap_stage_seconds", timings[name], stage=name)
+            if row.get("filtered"):
+                break  # left out: the operators after it would be paid for nothing
         row["timings"] = json.dumps(timings)
         return row
 

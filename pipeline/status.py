@@ -20,6 +20,7 @@ def status_command(*, out: str, as_json: bool = False) -> int:
     click.echo(
         f"{told['videos']} videos known, {told['video_hours']:.2f} hours\n"
         f"{told['long_captions']} long captions\n"
+        f"{told['filtered']} left out by the filter\n"
         f"{told['segments']} segments captioned, {told['segment_hours']:.2f} hours\n"
         f"failures: {', '.join(f'{n} {c}' for c, n in sorted(told['failures'].items())) or 'none'}\n"
         f"runs ended: {told['runs']}" + (f", the last one {told['last_run']}" if told["last_run"] else "")
@@ -36,6 +37,7 @@ def status(output: Output) -> dict[str, Any]:
         "videos": len(videos),
         "video_hours": round(sum(v["duration_s"] or 0.0 for v in videos) / 3600, 4),
         "long_captions": len(output.store.done_videos()),
+        "filtered": len(output.store.filtered_videos()),
         "segments": len(segments),
         "segment_hours": round(sum(s["end_s"] - s["start_s"] for s in segments) / 3600, 4),
         "failures": dict(Counter(f["class"] for f in output.failures())),

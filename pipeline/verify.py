@@ -1,8 +1,8 @@
 """`longcap verify`: proves that an output is complete and sound, or lists what is not.
 
-Complete: every planned video is in the dataset or in failures, never twice; every segment is captioned or has its
-failure; the windows are the grid's. Sound: every file reads, every content hash is that of its row, every long caption
-tells just the segments that are there, and nothing lies about that belongs to no table.
+Complete: every planned video is in the dataset, in filtered or in failures, never twice; every segment is captioned or
+has its failure; the windows are the grid's. Sound: every file reads, every content hash is that of its row, every long
+caption tells just the segments that are there and keeps the filter, and nothing lies about that belongs to no table.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from pipeline.soundness import (
     Verdict,
     account,
     check_dataset,
+    check_filtered,
     check_segments,
     read_rows,
     standing_failures,
 )
 
-_AROUND = {"videos", "segments", "dataset", "failures", "runs", "README.md"}
+_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "runs", "README.md"}
 _SHOWN = 50
 
 
@@ -52,7 +53,8 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
     if len(found.findings) > _SHOWN:
         click.echo(f"… and {len(found.findings) - _SHOWN} more findings")
     click.echo(
-        f"{found.videos} planned videos: {found.captioned} in the dataset, {found.failed} in failures; "
+        f"{found.videos} planned videos: {found.captioned} in the dataset, {found.filtered} left out by the filter, "
+        f"{found.failed} in failures; "
         f"{found.segments} segments; {found.files} files read: {'all is well' if found.ok else 'not sound'}"
     )
     if any(f.kind in ("stray", "upload") for f in found.findings) and not clean:
@@ -66,12 +68,13 @@ def verify(output: Output) -> Verdict:
     planned = _planned(store, found)
     captioned = check_segments(store, planned, found)
     told = check_dataset(store, planned, captioned, found)
+    left_out = check_filtered(store, planned, captioned, told, found)
     failed = standing_failures(store, planned, captioned, found)
     for _ in read_rows(store.videos, found):
         pass  # read, to see that they can be
     for video_id, plan in planned.items():
         have = captioned.get(plan["key"], set())
-        account(plan, have, video_id in told, failed.get(video_id, set()), found)
+        account(plan, have, failed.get(video_id, set()), found, told=video_id in told, left_out=video_id in left_out)
     for table in store.tables:
         found.findings += [Finding(kind="stray", what=p, why="no table names this file") for p in _lying(table)]
     found.findings += [Finding(kind="stray", what=p, why="is no part of an output") for p in _around(store)]

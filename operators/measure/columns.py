@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from operators.measure.facts import Facts
+from operators.measure.prints import repeated_share
 
 
 class Columns(TypedDict):
@@ -15,6 +16,10 @@ class Columns(TypedDict):
             measured.
         moving_camera: share of the time in which the camera could be judged that it moves or shakes, 0 to 1.
         still: share of the measured time in which nothing changes at all, 0 to 1.
+        duplicate: share of the seconds that show something whose picture hardly differs from an earlier one, plain
+            still runs left out, 0 to 1; see `operators.measure.prints`.
+        text_share: share of the picture's area that readable text covers, 0 to 1, mean over the time it was read in;
+            Data-Juicer's `video_ocr_area_ratio`.
         shots: how many there are, parted by cuts, dissolves and black; longest_shot_s: the longest one. LVD-2M's long
             takes are videos of one shot that moves.
     """
@@ -22,6 +27,8 @@ class Columns(TypedDict):
     motion: float | None
     moving_camera: float | None
     still: float | None
+    duplicate: float | None
+    text_share: float | None
     shots: int | None
     longest_shot_s: float | None
 
@@ -44,6 +51,8 @@ def columns_of(facts: Facts | None, *, whole: bool) -> Columns:
             ]
         ),
         still=_mean([(p.seconds, float(p.frozen)) for p in pieces if p.frozen is not None]),
+        duplicate=repeated_share(facts.prints or ()) if facts is not None else None,
+        text_share=_mean([(p.seconds, p.text_share) for p in pieces if p.text_share is not None]),
         shots=None if shots is None else len(shots),
         longest_shot_s=None if shots is None else round(max((b - a for a, b in shots), default=0.0), 6),
     )

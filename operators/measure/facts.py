@@ -27,6 +27,7 @@ from operators.measure.pieces import (
     MotionLevel,
     MoveName,
     Piece,
+    Print,
     Transition,
     TransitionKind,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "MotionLevel",
     "MoveName",
     "Piece",
+    "Print",
     "Transition",
     "TransitionKind",
 ]
@@ -62,6 +64,7 @@ class Facts:
         transitions: in order of time; None where no signals were there to find them in.
         pieces: in order of time, without overlap; stretches that did not decode have none.
         subtitles: lines that stand in the span, clipped to it; None where the video has no subtitles.
+        prints: of its seconds, in order of time, those left out that show nothing; None where there were no signals.
     """
 
     start_s: float
@@ -70,6 +73,7 @@ class Facts:
     transitions: tuple[Transition, ...] | None = None
     pieces: tuple[Piece, ...] = ()
     subtitles: tuple[Line, ...] | None = None
+    prints: tuple[Print, ...] | None = None
 
     @property
     def measured(self) -> bool:
@@ -95,8 +99,15 @@ class Facts:
         if high <= low:
             empty = None if self.transitions is None else ()
             lines = None if self.subtitles is None else ()
+            prints = None if self.prints is None else ()
             return replace(
-                self, start_s=start_s, end_s=max(start_s, end_s), transitions=empty, pieces=(), subtitles=lines
+                self,
+                start_s=start_s,
+                end_s=max(start_s, end_s),
+                transitions=empty,
+                pieces=(),
+                subtitles=lines,
+                prints=prints,
             )
         return replace(
             self,
@@ -105,6 +116,7 @@ class Facts:
             transitions=None if self.transitions is None else tuple(_clip_changes(self.transitions, low, high)),
             pieces=tuple(_clip(self.pieces, low, high)),
             subtitles=None if self.subtitles is None else tuple(_clip(self.subtitles, low, high)),
+            prints=None if self.prints is None else tuple(p for p in self.prints if low <= p.time_s < high),
         )
 
     @staticmethod
@@ -129,6 +141,7 @@ class Facts:
         cell_s = ordered[0].cell_s
         changes = [f.transitions for f in ordered if f.transitions is not None]
         lines = [f.subtitles for f in ordered if f.subtitles is not None]
+        prints = [f.prints for f in ordered if f.prints is not None]
         moments = {t for c in changes for change in c for t in _boundaries(change)}
         return Facts(
             start_s=ordered[0].start_s,
@@ -137,6 +150,7 @@ class Facts:
             transitions=tuple(_join(t for c in changes for t in c)) if changes else None,
             pieces=tuple(_join_pieces((p for f in ordered for p in f.pieces), cell_s, moments)),
             subtitles=_join_lines(x for s in lines for x in s) if lines else None,
+            prints=tuple(p for some in prints for p in some) if prints else None,
         )
 
     def dump(self) -> str:
@@ -242,12 +256,13 @@ def _rounded(value: Any, key: str = "") -> Any:
 def _facts(raw: dict[str, Any]) -> Facts:
     raw = dict(raw)
     pieces = tuple(_piece(p) for p in raw.pop("pieces"))
-    changes, lines = raw.pop("transitions"), raw.pop("subtitles")
+    changes, lines, prints = raw.pop("transitions"), raw.pop("subtitles"), raw.pop("prints", None)
     return Facts(
         **raw,
         pieces=pieces,
         transitions=None if changes is None else tuple(Transition(**t) for t in changes),
         subtitles=None if lines is None else tuple(Line(**x) for x in lines),
+        prints=None if prints is None else tuple(Print(**p) for p in prints),
     )
 
 

@@ -17,12 +17,12 @@ from operators.measure import camera, pictures, shots
 from operators.measure.facts import Camera, Facts, Label, Light, Motion, Piece, Transition
 from operators.measure.flow import Pairs, track
 from operators.measure.labels import open_classifier
-from operators.measure.signals import BoolArray, Thumbs, read_signals
+from operators.measure.prints import prints_of
+from operators.measure.signals import FROZEN, BoolArray, Thumbs, read_signals
 from operators.measure.subtitles import read_lines
-from operators.measure.text import open_reader
+from operators.measure.text import Text, open_reader
 
 _LEAST_PIECE_S = 0.2  # two cuts nearer than this are one change
-_FROZEN = 0.25  # mean luma difference, of 255: what a coder leaves on a repeated picture
 _FROZEN_COLOUR = 8.0  # of 255, in any channel of any sixteenth of the width
 _SMALLEST_PX = 8  # of a thumbnail: the patch of the optical flow
 
@@ -37,7 +37,7 @@ class Measure(Operator):
     """
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"pictures", "signals", "subtitles_uri", "decode_start_s", "decode_end_s"}
@@ -79,7 +79,7 @@ class _Segment:
 
     config: Measure
     row: Row
-    reader: Callable[[bytes], tuple[str, ...]] | None
+    reader: Callable[[bytes], Text] | None
     classify: Callable[[bytes], tuple[Label, ...]] | None
     start_s: float = field(init=False)
     end_s: float = field(init=False)
@@ -101,6 +101,7 @@ class _Segment:
             cell_s=self.config.cell_s,
             transitions=None if found is None else tuple(found),
             subtitles=read_lines(uri, self.start_s, self.end_s) if uri else None,
+            prints=prints_of(thumbs) if thumbs is not None else None,
         ).slice(self.start_s, self.end_s)
         pieces = []
         for low, high in self._spans(facts):
@@ -139,6 +140,7 @@ class _Segment:
                 moving = camera.motion(dense.pairs, index, view, dense.thumbs.interval_s)
                 frozen = dense.frozen(low, high) and _same_colours(looks)
         middle = seen[len(seen) // 2][0]["jpeg"] if seen else None
+        text = self.reader(middle) if self.reader and middle else None
         return Piece(
             start_s=low,
             end_s=high,
@@ -148,7 +150,8 @@ class _Segment:
             light=light,
             colours=pictures.colours_of(looks) if looks else None,
             grey=all(x.grey for x in looks) if looks else None,
-            text=self.reader(middle) if self.reader and middle else None,
+            text=text.lines if text else None,
+            text_share=text.share if text else None,
             labels=self._labels(middle) if self.classify and middle else None,
         )
 
@@ -183,7 +186,7 @@ class _Dense:
         index = self.pairs_of(low, high)
         count = int(((self.thumbs.times_s >= low - 1e-6) & (self.thumbs.times_s < high - 1e-6)).sum())
         long = index.sum() >= count - 1 and index.sum() * self.thumbs.interval_s > 1
-        return bool(long and (self.pairs.plain[index] < _FROZEN).all())
+        return bool(long and (self.pairs.plain[index] < FROZEN).all())
 
     def light(self, low: float, high: float) -> Light | None:
         """Light by thumbnails, for a piece so short that it holds no frame."""

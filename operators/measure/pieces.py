@@ -99,6 +99,21 @@ class Label:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Print:
+    """What the picture of one second is known again by: `operators.measure.prints`.
+
+    Attributes:
+        time_s: the whole second that it stands for.
+        bits: 256 bits as 64 hexadecimal digits.
+        held: nothing at all has changed since the print before; None where that one was not seen.
+    """
+
+    time_s: float
+    bits: str
+    held: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Line:
     """A subtitle line and when it stands."""
 
@@ -119,6 +134,7 @@ class Piece:
         colours: largest share first.
         grey: the picture is black and white.
         text: lines read in the picture (OCR), in reading order.
+        text_share: share of the picture's area that those lines take, 0 to 1.
         labels: best score first.
     """
 
@@ -131,6 +147,7 @@ class Piece:
     colours: tuple[Colour, ...] | None = None
     grey: bool | None = None
     text: tuple[str, ...] | None = None
+    text_share: float | None = None
     labels: tuple[Label, ...] | None = None
 
     @property

@@ -13,6 +13,8 @@ from operators.base import ItemError
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
+FROZEN = 0.25  # mean luma difference, of 255: what a coder leaves on a repeated picture
+
 
 @dataclass(frozen=True)
 class Jump:

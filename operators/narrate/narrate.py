@@ -18,7 +18,6 @@ from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.fingerprint import digest
 from operators.grid import Grid
-from operators.measure.columns import Columns, columns_of
 from operators.measure.facts import Facts
 from operators.narrate.narrator import Narrator
 from operators.narrate.sections import plan_sections, plan_sections_by_shots
@@ -61,7 +60,6 @@ class Narrate(Operator):
             "segments_captioned",
             "windows",
             "windows_captioned",
-            *Columns.__annotations__,
             "provenance",
             "usage",
         }
@@ -192,7 +190,6 @@ class Narrate(Operator):
             "segments_captioned": len(captioned),
             "windows": len(cells.starts_s),
             "windows_captioned": sum(1 for w in windows if w["valid"]),
-            **columns_of(facts if measured else None, whole=len(measured) == row["segments"]),
             "provenance": provenance(self.engine, list(prompts.values()), {"tries": self.tries, "seed": seed}),
             "usage": narrator.usage.row(),
         }

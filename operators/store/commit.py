@@ -189,7 +189,11 @@ class CommitSegments(_Committer):
 
 
 class CommitDataset(_Committer):
-    """Commits long captions; a video stands in the dataset once, the newest in place of the older."""
+    """Commits long captions; a video stands in the dataset once, the newest in place of the older.
+
+    What the filter left out goes to the table `filtered` in the same way. Where the video stands in the other table as
+    well, from before, the end of the run clears that up.
+    """
 
     def __init__(
         self,
@@ -204,6 +208,7 @@ class CommitDataset(_Committer):
         super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
         self._narrator = narrator
         self.store.dataset.fence()
+        self.store.filtered.fence()
         self._done = self.store.done_videos()
 
     @staticmethod
@@ -212,15 +217,16 @@ class CommitDataset(_Committer):
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
         told = [r for r in items if r["kind"] == "whole"]
-        fresh = []
+        fresh, left_out = [], []
         for row in told:
             if not row["failure"]:
                 key = video_key(row["key"], row["captioned_indices"], self._narrator)
-                if self._done.get(row["video_id"]) != key:
+                if row.get("filtered"):
+                    left_out.append(self._finished({**row, "key": key}))
+                elif self._done.get(row["video_id"]) != key:
                     fresh.append(self._finished({**row, "key": key}))
-        self.store.dataset.upsert(
-            pa.Table.from_pylist(_last(fresh, "video_id"), schema=rows.LONG_CAPTION), ["video_id"]
-        )
+        for table, some in ((self.store.dataset, fresh), (self.store.filtered, left_out)):
+            table.upsert(pa.Table.from_pylist(_last(some, "video_id"), schema=table.schema), ["video_id"])
         self._done.update({row["video_id"]: row["key"] for row in fresh})
         self._record(
             {**r, "key": narration_failure_key(r["key"], self._narrator)}

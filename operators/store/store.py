@@ -1,7 +1,8 @@
-"""The output location: four tables, their keys, and a folder for each run.
+"""The output location: five tables, their keys, and a folder for each run.
 
     OUT/videos     what was found and probed           OUT/dataset    the long captions
     OUT/segments   frame and window captions           OUT/failures   what failed, as events
+    OUT/filtered   videos that the filter left out
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
 Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
@@ -9,7 +10,7 @@ Only the tables say what is done. Keys are read without texts, so resuming reads
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,11 +62,12 @@ class Store:
         self.videos = Table(f"{self.uri}/videos", rows.VIDEO, writer=writer, claim=claim)
         self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT, writer=writer, claim=claim)
         self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
+        self.filtered = Table(f"{self.uri}/filtered", rows.FILTERED, writer=writer, claim=claim)
         self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return (self.videos, self.segments, self.dataset, self.failures)
+        return (self.videos, self.segments, self.dataset, self.filtered, self.failures)
 
     def exists(self) -> bool:
         return any(t.exists() for t in self.tables)
@@ -99,6 +101,19 @@ class Store:
         """video_id → key of its long caption."""
         table = self.dataset.read(["video_id", "key"])
         return dict(zip(table["video_id"].to_pylist(), table["key"].to_pylist(), strict=True))
+
+    def filtered_videos(self) -> dict[str, str]:
+        """video_id → key of its row in `filtered`."""
+        table = self.filtered.read(["video_id", "key"])
+        return dict(zip(table["video_id"].to_pylist(), table["key"].to_pylist(), strict=True))
+
+    def told(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """`video_id`, `key` and these columns of all long captions, some at a time."""
+        yield from self.dataset.batches(list(dict.fromkeys(["video_id", "key", *columns])))
+
+    def left_out(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The same of what the filter left out, and its `words`: null where no one had told it before."""
+        yield from self.filtered.batches(list(dict.fromkeys(["video_id", "key", "words", *columns])))
 
     def failed(self) -> dict[tuple[str, int | None], Failed]:
         """(key, segment index or None for the whole video) → its newest failure. Success elsewhere is not looked at."""

@@ -2,7 +2,8 @@
 
 It takes jobs from its parent over the socket FD, one at a time: `("package.module:function", keyword arguments)`. While
 a job runs, a thread of its own reports every quarter of a second how far it is, so that the parent can tell a decoder
-that hangs from one that waits for storage. It is lean on purpose (no Ray, no model): it may be killed at any moment.
+that hangs from one that waits for storage. It is lean on purpose (no Ray, no model but one that finds shots where it is
+asked for): it may be killed at any moment.
 
 To the parent: `("beat", steps, waited_s or None, pid of a helping program or None)`, then `("done", parcel)` or
 `("failed", ItemError)`.

@@ -6,24 +6,29 @@ Only JPEG bytes and luma thumbnails leave the decoding process.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from operators.base import Apply, ItemError, Row
+from operators.fingerprint import FINGERPRINT_HEX
 from operators.grid import Span, frame_times
 from operators.rows import MAX_ROW_BYTES
 from operators.video.backends import LAST_RESORTS, Backend
-from operators.video.isolation import Try
+from operators.video.isolation import DecodeChild, Try
 from operators.video.limits import Isolated
 from operators.video.segment import Policy, SegmentRequest
 from operators.video.size import Size
 
 _JOB = "operators.video.segment:decode_segment"
+_CHECK = "operators.video.transnet:check"
 _ROOM_BYTES = MAX_ROW_BYTES - 256 * 1024  # for the other columns of the row
 _SLIVER_S = 1e-3  # shorter stretches come from rounding, not from damage
 
@@ -90,6 +95,22 @@ class Decode(Isolated):
             description="thumbnails a second for shots and motion; 0 turns them off, and decoding is cheaper",
         ),
     ] = 8.0
+    shots: Annotated[
+        Literal["thumbnails", "transnetv2"],
+        Field(
+            description="what finds cuts: thumbnails, their jumps, at no cost; transnetv2, a network that sees every "
+            "picture (extra `transnetv2`, weights of your own), at the cost that docs/decode.md tells"
+        ),
+    ] = "thumbnails"
+    shots_weights: Annotated[
+        str | None,
+        Field(
+            description="path of TransNetV2's state dict for PyTorch, the same on every machine; with shots: transnetv2"
+        ),
+    ] = None
+    shots_threshold: Annotated[
+        float, Field(gt=0, lt=1, description="score from which a picture ends a shot, with shots: transnetv2")
+    ] = 0.5
     jpeg_quality: Annotated[
         int, Field(ge=30, le=100, description="JPEG quality of a picture; 90 is where captions stop changing")
     ] = 90
@@ -97,6 +118,35 @@ class Decode(Isolated):
     def __post_init__(self) -> None:
         if self.sampling == "shots" and not self.signals_fps:
             raise ValueError("sampling is shots and signals_fps is 0; shots are found in signals: set it to 8")
+        if self.shots == "transnetv2" and not (self.shots_weights and self.signals_fps):
+            raise ValueError(
+                "shots is transnetv2, which needs shots_weights, the path of its state dict, and signals_fps above 0"
+            )
+        if self.shots != "transnetv2" and self.shots_weights:
+            raise ValueError("shots_weights is set and shots is thumbnails, which needs none: set shots to transnetv2")
+
+    def identity_extra(self) -> dict[str, Any]:
+        """What the weights are, wherever they lie: other ones never reuse what these found."""
+        if self.shots_weights is None:
+            return {}
+        return {"shots_weights": _digest_of(self.shots_weights)}
+
+    def check(self) -> None:
+        """Look for what would make every segment fail.
+
+        Raises:
+            ValueError: the weights that are asked for cannot be used, in one line.
+        """
+        if self.shots_weights is not None:
+            with self.child() as child:
+                self._check(child)
+
+    def _check(self, child: DecodeChild) -> None:
+        if self.shots_weights is not None:
+            try:
+                child.run(_CHECK, path=self.shots_weights)
+            except ItemError as error:
+                raise ValueError(error.message) from None
 
     @property
     def grid_fps(self) -> float:
@@ -113,6 +163,7 @@ class Decode(Isolated):
         or out_of_memory.
         """
         with self.child() as child:
+            self._check(child)
 
             def apply(row: Row) -> Row:
                 result, backend, attempts = child.run_first(self._tries(row))
@@ -155,6 +206,8 @@ class Decode(Isolated):
             jpeg_quality=self.jpeg_quality,
             signals_fps=self.signals_fps,
             max_bytes=_ROOM_BYTES,
+            shots_weights=self.shots_weights,
+            shots_threshold=self.shots_threshold,
         )
         first: list[Backend] = ["pyav"] if self.backend == "pyav" else [self.backend, self.backend, "pyav"]
         chain: list[Backend] = [*first, "pyav", *LAST_RESORTS]
@@ -187,3 +240,12 @@ class Decode(Isolated):
                 missing.append({"start_s": cell.start_s, "end_s": cell.end_s})
         lost_s = sum(span["end_s"] - span["start_s"] for span in missing)
         return {"expected_s": own.seconds, "decoded_s": max(0.0, own.seconds - lost_s), "missing": missing}
+
+
+@cache
+def _digest_of(path: str) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:FINGERPRINT_HEX]
+    except OSError as error:
+        raise ValueError(f"shots_weights is {path}, which cannot be read: {error.strerror}") from error

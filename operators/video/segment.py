@@ -17,6 +17,7 @@ from operators.video.pictures import fit, to_jpeg, to_rgb
 from operators.video.size import Size
 from operators.video.source import Source
 from operators.video.thumbnails import Thumbnails
+from operators.video.transnet import ShotNet
 
 Policy = Literal["fps", "count", "keyframes", "shots", "changes"]
 
@@ -36,6 +37,7 @@ class SegmentRequest:
         size, jpeg_quality: of each picture.
         signals_fps: thumbnails a second; 0 for none.
         max_bytes: what pictures and signals may take together.
+        shots_weights, shots_threshold: of `operators.video.transnet`, which then looks for cuts; None: it does not.
     """
 
     uri: str
@@ -54,6 +56,8 @@ class SegmentRequest:
     policy: Policy = "fps"
     tolerance_s: float = 0.5
     similarity: float = 0.95
+    shots_weights: str | None = None
+    shots_threshold: float = 0.5
 
 
 def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
@@ -107,12 +111,21 @@ class _Pass:
         decoder = self._open()
         with closing(decoder):
             thumbnails = Thumbnails(request.signals_fps, decoder.aspect)
+            net = ShotNet(request.shots_weights, request.shots_threshold) if request.shots_weights else None
             dense = request.signals_fps > 0
-            watch = Watch(start_s=request.start_s, end_s=request.end_s, see=thumbnails.see) if dense else None
+
+            def see(time_s: float, frame: Any) -> None:
+                thumbnails.see(time_s, frame)
+                if net is not None:
+                    net.see(time_s, frame)
+
+            watch = Watch(start_s=request.start_s, end_s=request.end_s, see=see) if dense else None
             self._take(decoder, targets, request.step_s, watch)
             damaged = decoder.damaged_packets(request.own_start_s, request.own_end_s)
             decoded, ended_s = decoder.pictures_decoded, decoder.ended_s
         signals = thumbnails.result() if dense else None
+        if signals is not None and net is not None:
+            signals["cuts_s"] = net.cuts_s()
         if request.policy == "shots":
             decoded += self._heed_shots(signals)
         self._pictures.sort(key=lambda p: p["time_s"])

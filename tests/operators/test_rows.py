@@ -6,6 +6,7 @@ import pytest
 from operators import rows
 from operators.base import Row
 from operators.caption.caption import Caption
+from operators.measure.filter import Filter
 from operators.measure.measure import Measure
 from operators.names.names import Names
 from operators.narrate.narrate import Narrate
@@ -44,14 +45,13 @@ def test_what_video_operators_read_is_written_before_them() -> None:
 
 
 def test_every_kept_column_has_a_writer() -> None:
-    made = (
-        Narrate.writes | Names.writes | Load.writes | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings"}
-    )
-    assert set(rows.LONG_CAPTION.names) <= made
+    written = Narrate.writes | Names.writes | Load.writes | Filter.writes
+    made = written | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings"}
+    assert set(rows.FILTERED.names) <= made
 
 
 def test_columns_of_one_name_have_one_type_everywhere() -> None:
-    schemas = [rows.VIDEO, rows.SEGMENT, rows.CAPTIONED_SEGMENT, rows.LONG_CAPTION, rows.FAILED, RECEIPT]
+    schemas = [rows.VIDEO, rows.SEGMENT, rows.CAPTIONED_SEGMENT, rows.LONG_CAPTION, rows.FILTERED, rows.FAILED, RECEIPT]
     types: dict[str, pa.DataType] = {}
     for schema in schemas:
         for field in schema:

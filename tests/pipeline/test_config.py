@@ -3,13 +3,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
 import pytest
 import yaml
 
 from operators.base import Operator
 from operators.engines.base import EngineSpec
-from pipeline.config import Config, PlanOptions, Recipe, check, check_engines, segment_operators, video_operators
+from operators.measure.filter import Bounds, Filter
+from operators.video.decode import Decode
+from pipeline.config import (
+    Config,
+    PlanOptions,
+    Recipe,
+    check,
+    check_engines,
+    never_measured,
+    segment_operators,
+    video_operators,
+)
 from pipeline.config_file import config_to_dict, load_config
 from pipeline.errors import UsageError
 from tests.support.engines import Model
@@ -52,6 +64,7 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         ),
         (_recipe("decode", "measre", "caption"), ["'measre'", "did you mean measure?", "decode, measure, caption"]),
         (_recipe("probe", "decode", "measure", "caption"), ["'probe'", "no operator of a recipe"]),
+        (_recipe("decode", "filter", "measure", "caption"), ["'filter'", "no operator of a recipe"]),
         (_recipe("decode", "caption"), ["caption reads the column facts", "measure would: put it before caption"]),
         (_recipe("measure", "decode", "caption"), ["measure reads the column pictures", "decode would"]),
         (_recipe("caption", "decode", "measure"), ["decode (pool decode) after caption", "put decode first"]),
@@ -176,3 +189,27 @@ def test_engines_are_looked_at_before_a_run() -> None:
     check_engines(_engines(caption=Model(), narrate=Blind(), names=True), elsewhere=True)
     # an engine that no operator of the recipe uses is nobody's concern
     check_engines(replace(Config(), names=replace(Config().names, engine=Blind())), elsewhere=False)
+
+
+def test_weights_that_are_something_else_stop_a_run_before_it_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch", reason="the extra `transnetv2` is not installed")
+    (tmp_path / "weights.pth").write_text("these are no weights")
+    config = Config(decode=Decode(shots="transnetv2", shots_weights=str(tmp_path / "weights.pth")))
+    with pytest.raises(UsageError, match=r"decode\.shots_weights: \S+weights\.pth is no PyTorch state dict"):
+        check_engines(config, elsewhere=False)
+    check_engines(config, elsewhere=True)  # the weights are looked at where the work is done
+    gone = Config(decode=Decode(shots="transnetv2", shots_weights=str(tmp_path / "gone.pth")))
+    with pytest.raises(UsageError, match=r"decode: shots_weights is \S+gone\.pth, which cannot be read"):
+        check(gone)
+
+
+def test_bounds_on_what_a_config_does_not_measure_are_named() -> None:
+    bounds = Filter(duration_s=Bounds(min=1), shots=Bounds(max=1), text_share=Bounds(max=0.1))
+    assert never_measured(Config(filter=bounds)) == {"text_share": "measure.ocr is false"}
+    blind = Config(filter=bounds, decode=Decode(signals_fps=0), measure=replace(Config().measure, ocr=True))
+    assert never_measured(blind) == {"shots": "decode.signals_fps is 0"}
+    unmeasured = replace(_recipe("decode", "caption"), filter=bounds)
+    assert set(never_measured(unmeasured).values()) == {"recipe.segment does not name measure"}
+    assert never_measured(Config()) == {}

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from operators.rows import LONG_CAPTION
 from pipeline.config import SourceOptions
 from pipeline.errors import UsageError
 from pipeline.manifests import Entry, read_manifest
+from tests.support import rows
 
 OPTIONS = SourceOptions()
 _ROWS: list[dict[str, Any]] = [
@@ -127,3 +129,15 @@ def test_a_manifest_that_cannot_be_read_says_where(
 def test_a_manifest_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no .*gone\.csv"):
         read_manifest(str(tmp_path / "gone.csv"), OPTIONS)
+
+
+def test_the_dataset_of_a_run_names_its_videos_and_brings_their_own_metadata_alone(tmp_path: Path) -> None:
+    path = tmp_path / "part-0.parquet"
+    own = {"license": "CC BY 4.0", "year": 1999}
+    told = [rows.told("a", metadata=json.dumps(own), motion=0.2), rows.told("b", uri="s3://bucket/b.mp4")]
+    pq.write_table(pa.Table.from_pylist(told, schema=LONG_CAPTION), path)
+    a, b = read_manifest(str(path), OPTIONS)
+    assert (a.video_id, a.uri, json.loads(a.metadata)) == ("a", "/videos/a.mp4", own)
+    assert (b.video_id, b.uri, b.metadata) == ("b", "s3://bucket/b.mp4", "{}")
+    (a, _) = read_manifest(str(path), SourceOptions(metadata_columns=("motion",)))
+    assert json.loads(a.metadata) == {"motion": 0.2}

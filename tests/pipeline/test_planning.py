@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, cast
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from operators.fingerprint import chain
 from operators.grid import Grid, Span
 from operators.keys import narrator_key, video_key
+from operators.measure.filter import Bounds, Filter
+from operators.rows import FILTERED
 from operators.store.store import Failed, Store, narration_failure_key
 from pipeline.config import Config, PlanOptions, RunOptions, video_operators
 from pipeline.planning import Plan, make_plan
@@ -35,7 +37,9 @@ class Known:
     def __init__(self) -> None:
         self.done: dict[str, set[int]] = {}
         self.failures: dict[tuple[str, int | None], Failed] = {}
-        self.told: dict[str, str] = {}
+        self.captions: dict[str, str] = {}
+        self.measured: dict[str, dict[str, float]] = {}
+        self.out: dict[str, tuple[str, int | None]] = {}  # key, and words of the caption that was left out
 
     def segment_keys(self) -> Iterator[pa.RecordBatch]:
         at = [(key, index) for key, indices in self.done.items() for index in indices]
@@ -47,8 +51,19 @@ class Known:
     def failed(self) -> dict[tuple[str, int | None], Failed]:
         return self.failures
 
-    def done_videos(self) -> dict[str, str]:
-        return self.told
+    def told(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        yield self._batch(
+            [{"video_id": v, "key": key, **self.measured.get(v, {})} for v, key in self.captions.items()], columns
+        )
+
+    def left_out(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        found = [{"video_id": v, "key": k, "words": n, **self.measured.get(v, {})} for v, (k, n) in self.out.items()]
+        yield self._batch(found, ["words", *columns])
+
+    @staticmethod
+    def _batch(found: list[dict[str, Any]], columns: Sequence[str]) -> pa.RecordBatch:
+        names = dict.fromkeys(["video_id", "key", *columns])
+        return pa.RecordBatch.from_pylist(found, schema=pa.schema([FILTERED.field(name) for name in names]))
 
 
 def plan_of(*videos: dict[str, Any], selection: Selection | None = None, config: Config = CONFIG) -> Plan:
@@ -111,7 +126,7 @@ def test_left_is_what_is_neither_done_nor_given_up(states: list[str], narrated: 
         "by another narrator": video_key(video.key, done, "another"),
     }
     if narrated in told:
-        known.told["a"] = told[narrated]
+        known.captions["a"] = told[narrated]
     tries = {"failed once": ("engine", 1), "failed twice": ("engine", 2), "failed for good": ("gate", 1)}
     if narration in tries:
         known.failures[narration_failure_key(video.key, NARRATOR), None] = failed(*tries[narration])
@@ -152,7 +167,7 @@ def test_a_strict_run_gives_up_what_a_partial_one_tells_and_says_what_share_it_h
         else:
             assert not found.whole and found.nothing
             assert found.given_up["a"].startswith("1 of 4 segments failed (coverage at most 0.75, run.on_incomplete")
-        known.told["a"] = video_key(video.key, {0, 2, 3}, NARRATOR)
+        known.captions["a"] = video_key(video.key, {0, 2, 3}, NARRATOR)
         assert set(left(plan, known).given_up) == ({"a"} if config is strict else set())
 
 
@@ -188,7 +203,7 @@ def test_each_change_runs_again_just_the_stages_that_depend_on_it(change: str) -
     known, before = Known(), plan_of(rows.video("a", duration_s=80.0))
     (video,) = before.videos
     known.done[video.key] = set(range(video.segment_count))
-    known.told["a"] = video_key(video.key, known.done[video.key], NARRATOR)
+    known.captions["a"] = video_key(video.key, known.done[video.key], NARRATOR)
     assert left(before, known).nothing
 
     plan = plan_of(rows.video("a", duration_s=80.0, **source), config=config)
@@ -246,3 +261,71 @@ def test_rows_are_made_when_looked_at_and_equal_what_is_left() -> None:
     assert sum(segments.shares(3)) == len(segments) == 8 and segments.shares(1, 2) == [2]
     assert segments == left(plan, known).segments and segments != segments[:2]
     assert [r["segment_index"] for r in segments[1:3]] == [2, 4]
+
+
+def test_the_filter_is_asked_anew_of_what_stands_and_nothing_is_made_again() -> None:
+    wanted = replace(CONFIG, filter=Filter(motion=Bounds(min=0.1), shots=Bounds(max=1)))
+    plan = plan_of(*(rows.video(v, duration_s=20.0) for v in "abcdef"), config=wanted)
+    known = Known()
+    known.done = {video.key: {0} for video in plan.videos}
+    keys = {video.video_id: video_key(video.key, [0], NARRATOR) for video in plan.videos}
+    known.captions = {v: keys[v] for v in "abc"}
+    known.out = {"d": (keys["d"], None), "e": (keys["e"], 12), "f": (keys["f"], None)}
+    known.measured = {
+        "a": {"motion": 0.2, "shots": 1},
+        "b": {"motion": 0.05, "shots": 3},
+        "c": {"shots": 1},
+        "d": {"motion": 0.0},
+        "e": {"motion": 0.3, "shots": 1},
+        "f": {"motion": 0.3, "shots": 1},
+    }
+    found = left(plan, known)
+    assert not found.segments
+    assert found.reasons == {
+        "b": "motion is 0.05, wanted is at least 0.1; shots is 3, wanted is at most 1",
+        "d": "motion is 0, wanted is at least 0.1",
+    }
+    assert {out.key for out in found.filtered.values()} == {keys["b"], keys["d"]}
+    assert found.returning == {"e"}, "its long caption is there"
+    assert [v.video_id for v in found.whole] == ["f"], "nobody has told it yet"
+    assert found.unmeasured == {"motion": 1}
+    assert not found.given_up
+
+    known.captions["f"] = keys["f"]
+    assert left(plan, known).nothing, "a video in both tables has its caption"
+    none = plan_of(*(rows.video(v, duration_s=20.0) for v in "abc"))
+    assert not left(none, known).filtered and left(none, known).nothing
+
+
+def test_a_length_out_of_bounds_is_known_before_anything_is_decoded() -> None:
+    wanted = replace(CONFIG, filter=Filter(duration_s=Bounds(min=30.0, max=60.0)))
+    videos = [rows.video(name, duration_s=s) for name, s in (("a", 20.0), ("b", 40.0), ("c", 80.0), ("d", 60.0))]
+    plan, known = plan_of(*videos, config=wanted), Known()
+    c = plan.videos[2]
+    known.done[c.key] = {1}
+    found = left(plan, known)
+    assert {r["video_id"] for r in found.segments} == {"b", "d"}
+    assert found.reasons == {
+        "a": "duration_s is 20, wanted is at least 30 and at most 60",
+        "c": "duration_s is 80, wanted is at least 30 and at most 60",
+    }
+    assert found.filtered["c"].key == video_key(c.key, [1], NARRATOR)
+    assert len(left(plan_of(*videos), known).segments) == plan.segments - 1
+
+
+def test_a_video_with_a_segment_that_failed_is_filtered_by_what_was_measured() -> None:
+    wanted = replace(CONFIG, filter=Filter(still=Bounds(max=0.5)))
+    plan, known = plan_of(rows.video("a", duration_s=40.0), config=wanted), Known()
+    (video,) = plan.videos
+    known.done[video.key] = {0}
+    known.failures[video.key, 1] = failed("crash", 1)
+    known.out["a"] = (video_key(video.key, [0], NARRATOR), None)
+    known.measured["a"] = {"still": 0.9}
+    assert set(left(plan, known).filtered) == {"a"}
+    known.failures[narration_failure_key(video.key, NARRATOR), None] = failed("gate", 1)
+    assert set(left(plan, known).filtered) == {"a"}
+    known.measured["a"] = {"still": 0.1}
+    assert set(left(plan, known).given_up) == {"a"}, "another try at telling it is for retry"
+    known.out["a"] = (video_key(video.key, [0], "another narrator"), None)
+    del known.failures[narration_failure_key(video.key, NARRATOR), None]
+    assert [v.video_id for v in left(plan, known).whole] == ["a"], "measured for another key: looked at again"

@@ -177,6 +177,15 @@ def test_a_manifest_brings_ids_and_metadata_and_its_uris_are_relative_to_it(tmp_
     assert row["size_bytes"] == 1
 
 
+def test_a_glob_of_manifests_is_all_of_them(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.mp4").write_bytes(b"x")
+        (tmp_path / f"{name}.csv").write_text(f"uri,video_id\n{name}.mp4,id-{name}\n")
+    listing = list_sources([f"{tmp_path}/*.csv"], SourceOptions())
+    assert [r["video_id"] for r in listing.rows] == ["id-a", "id-b"]
+    assert listing.ignored == {}
+
+
 def test_what_a_manifest_names_and_is_not_there_is_a_row(tmp_path: Path) -> None:
     _touch(tmp_path, "a.mp4")
     (tmp_path / "m.csv").write_text("uri\na.mp4\ngone.mp4\nno/such/folder/b.mp4\n")

@@ -151,6 +151,8 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
         "motion": None,
         "moving_camera": None,
         "still": None,
+        "duplicate": None,
+        "text_share": None,
         "shots": None,
         "longest_shot_s": None,
         "provenance": {"engine": "e", "model": "m", "revision": "1", "prompts": "{}", "sampling": "{}"},

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from operators.measure.columns import columns_of
+from operators.measure.columns import Columns, columns_of
 from operators.measure.facts import Camera, Facts, Motion, Piece, Transition
 
-NOTHING = {"motion": None, "moving_camera": None, "still": None, "shots": None, "longest_shot_s": None}
+NOTHING = dict.fromkeys(Columns.__annotations__)
 
 
 def piece(start_s: float, end_s: float, share: float, state: str, frozen: bool) -> Piece:
@@ -27,6 +27,8 @@ def test_shares_are_weighted_by_time_and_what_is_unsure_does_not_count() -> None
         "motion": 0.22,
         "moving_camera": 0.625,
         "still": 0.3,
+        "duplicate": None,
+        "text_share": None,
         "shots": 2,
         "longest_shot_s": 12.0,
     }
@@ -42,3 +44,12 @@ def test_across_a_missing_segment_shots_are_not_counted() -> None:
 def test_what_was_not_measured_is_null() -> None:
     assert columns_of(None, whole=True) == NOTHING
     assert columns_of(Facts(start_s=0.0, end_s=9.0), whole=True) == NOTHING
+
+
+def test_text_is_a_mean_over_the_time_it_was_read_in() -> None:
+    pieces = (
+        Piece(start_s=0.0, end_s=5.0, text=("A",), text_share=0.2),
+        Piece(start_s=5.0, end_s=10.0, text=(), text_share=0.0),
+        Piece(start_s=10.0, end_s=15.0),
+    )
+    assert columns_of(Facts(start_s=0.0, end_s=15.0, pieces=pieces), whole=True)["text_share"] == 0.1

@@ -18,16 +18,21 @@ def test_painted_words_are_read() -> None:
     pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
     words = (Words(text="OPEN DOOR", at=(0.1, 0.15)), Words(text="EXIT 42", at=(0.3, 0.4)))
     row, _ = filmed(Scene(seconds=2, canvas=plain("blue"), words=words), size=(640, 360))
-    text = measure(row, ocr=True).pieces[0].text
-    assert text is not None
-    assert [t.replace(" ", "") for t in text] == ["OPENDOOR", "EXIT42"]
+    found = measure(row, ocr=True).pieces[0]
+    assert found.text is not None and found.text_share is not None
+    assert [t.replace(" ", "") for t in found.text] == ["OPENDOOR", "EXIT42"]
+    (one,) = (Words(text="EXIT 42", at=(0.3, 0.4)),)
+    less, _ = filmed(Scene(seconds=2, canvas=plain("blue"), words=(one,)), size=(640, 360))
+    assert 0.005 < (measure(less, ocr=True).pieces[0].text_share or 0.0) < found.text_share < 0.2
 
 
 def test_a_picture_without_words_has_none_and_without_ocr_it_is_not_known() -> None:
     pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
     row, _ = filmed(Scene(seconds=2, canvas=plain("blue")))
-    assert measure(row, ocr=True).pieces[0].text == ()
-    assert measure(row).pieces[0].text is None
+    (seen,) = measure(row, ocr=True).pieces
+    assert (seen.text, seen.text_share) == ((), 0.0)
+    (unseen,) = measure(row).pieces
+    assert (unseen.text, unseen.text_share) == (None, None)
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

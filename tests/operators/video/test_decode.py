@@ -204,6 +204,9 @@ def test_limits_are_no_part_of_the_fingerprint() -> None:
         "max_pixels": None,
         "multiple_px": 1,
         "signals_fps": 8.0,
+        "shots": "thumbnails",
+        "shots_weights": None,
+        "shots_threshold": 0.5,
         "jpeg_quality": 90,
     }
     assert identity(Decode(cpu_limit_s=1.0)) == identity(Decode())
