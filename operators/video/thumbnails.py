@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -25,6 +26,10 @@ _LEAP = 1.4  # times what the last second did: in steady motion there is nothing
 _RECENT = 8
 _HELD = 16  # pictures between two thumbnails that are kept for a closer look; a decoder has about so many buffers
 _SLACK_S = 1e-6
+_ROWS = (8, 4)  # of luma and of colour, read for each row of a thumbnail of a large picture: a third of the cost
+_LARGE = 16  # rows of the picture to one of the thumbnail; below, the converter is quicker
+_PLANAR = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"})
+_FULL_RANGE = 2  # of AVColorRange
 
 Array = np.ndarray[Any, Any]
 
@@ -37,7 +42,8 @@ class _Look(NamedTuple):
 class Thumbnails:
     """Gathers thumbnails on the grid j / `fps`: the first picture at or after each grid time, none twice.
 
-    Luma is full range (0 black, 255 white) whatever the format of the input; each pixel is the mean of its area.
+    Luma is full range (0 black, 255 white) whatever the format of the input; each pixel is the mean of its area, in
+    large pictures of some rows of it.
     """
 
     def __init__(self, fps: float, aspect: Fraction) -> None:
@@ -118,9 +124,35 @@ class Thumbnails:
     def _look(self, time_s: float, frame: Any) -> _Look:
         if self._size is None:
             self._size, self._turn = _thumbnail_size(frame, self._aspect), turn_deg(frame)
-        # one conversion for both: luma alone costs no less
-        planes = frame.reformat(*self._size, "yuvj444p", interpolation="AREA", threads=1).to_ndarray()
+        if frame.format.name in _PLANAR and frame.height >= _LARGE * self._size[1]:
+            planes = _some_rows(frame, self._size)
+        else:  # one conversion for both: luma alone costs no less
+            planes = frame.reformat(*self._size, "yuvj444p", interpolation="AREA", threads=1).to_ndarray()
         return _Look(time_s, np.rot90(planes, -self._turn // 90, axes=(1, 2)))
+
+
+def _some_rows(frame: Any, size: tuple[int, int]) -> Array:
+    """As `reformat` to full range does it, within a grey level or so: (3, height, width) uint8."""
+    import cv2
+
+    cv2.setNumThreads(1)  # as everything in this process
+    out = np.empty((3, size[1], size[0]), np.uint8)
+    for k, plane in enumerate(frame.planes):
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        step = max(1, plane.height // (size[1] * _ROWS[min(k, 1)]))
+        out[k] = cv2.resize(rows[::step], size, interpolation=cv2.INTER_AREA)
+    if frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj"):
+        return out
+    luma, colour = _full_range()
+    return np.stack([luma[out[0]], colour[out[1]], colour[out[2]]])
+
+
+@cache
+def _full_range() -> tuple[Array, Array]:
+    """What 8-bit limited-range luma (16 to 235) and colour (16 to 240) are in full range (ITU-R BT.601, 2.5.3)."""
+    level = np.arange(256)
+    luma, colour = (level - 16) * 255 / 219, (level - 128) * 255 / 224 + 128
+    return np.clip(luma + 0.5, 0, 255).astype(np.uint8), np.clip(colour + 0.5, 0, 255).astype(np.uint8)
 
 
 def _difference(a: _Look, b: _Look) -> float:
