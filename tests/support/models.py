@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,14 @@ def corpus() -> Iterator[str]:
         yield f"{a} {b} {c} {d}. {e}."
 
 
-def tokenizer() -> Any:
-    """A byte-level BPE tokenizer: what it has no word for it spells in bytes."""
+def tokenizer(sentences: Iterable[str] | None = None, *, rarest: int = 0, positions: int = POSITIONS) -> Any:
+    """A byte-level BPE tokenizer: what it has no word for it spells in bytes.
+
+    Args:
+        sentences: what it learns its words from; None: `corpus()`.
+        rarest: how often two parts must stand side by side to be joined.
+        positions: longest context, in tokens.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -108,17 +114,18 @@ def tokenizer() -> Any:
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=_VOCABULARY,
+        min_frequency=rarest,
         special_tokens=list(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    bpe.train_from_iterator(corpus(), trainer)
+    bpe.train_from_iterator(corpus() if sentences is None else sentences, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=bpe,
         eos_token="<|im_end|>",
         pad_token=SPECIAL[0],
         additional_special_tokens=list(SPECIAL[1:]),
-        model_max_length=POSITIONS,
+        model_max_length=positions,
         chat_template=CHAT_TEMPLATE,
     )
 
@@ -140,7 +147,8 @@ def _text_config(tok: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-def _vision_tokens(tok: Any) -> dict[str, int]:
+def vision_tokens(tok: Any) -> dict[str, int]:
+    """Their ids, as the configs of Qwen's models name them."""
     names = {"image_token_id": "<|image_pad|>", "video_token_id": "<|video_pad|>"}
     names |= {"vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}
     return {key: tok.convert_tokens_to_ids(token) for key, token in names.items()}
@@ -206,7 +214,7 @@ def _qwen2_5_vl(out: Path) -> None:
         "tokens_per_second": 2,
     }
     config = t.Qwen2_5_VLConfig(
-        text_config=_text_config(tok, rope_parameters=rope), vision_config=vision, **_vision_tokens(tok)
+        text_config=_text_config(tok, rope_parameters=rope), vision_config=vision, **vision_tokens(tok)
     )
     sizes = {"patch_size": patch, "merge_size": 2, "temporal_patch_size": 2}
     token_px = (2 * patch) ** 2
@@ -242,7 +250,7 @@ def _qwen3_vl(out: Path) -> None:
     config = t.Qwen3VLConfig(
         text_config=_text_config(tok, rope_parameters=rope, head_dim=_HEAD_DIM),
         vision_config=vision,
-        **_vision_tokens(tok),
+        **vision_tokens(tok),
     )
     sizes = {"patch_size": patch, "merge_size": 2, "temporal_patch_size": 2}
     token_px = (2 * patch) ** 2

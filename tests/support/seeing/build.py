@@ -9,7 +9,7 @@ from typing import Any
 from operators.prompts import load_prompt
 from pipeline.truth import PROMPTS, events, language
 from pipeline.truth.story import write_story
-from tests.support.models import CHAT_TEMPLATE, SPECIAL
+from tests.support import models
 
 SIDE_PX, PATCH_PX = 96, 12
 """Short side of the pictures it is shown, and of a patch: 8 x 8 patches, merged to 4 x 4 tokens for two pictures."""
@@ -17,7 +17,7 @@ SIDE_PX, PATCH_PX = 96, 12
 GRID = SIDE_PX // PATCH_PX
 TOKENS = (GRID // 2) ** 2
 POSITIONS = 2048
-HIDDEN, LAYERS = 192, 4
+HIDDEN, LAYERS = 192, 6
 
 
 def corpus() -> Iterator[str]:
@@ -35,28 +35,7 @@ def corpus() -> Iterator[str]:
 
 
 def tokenizer() -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=1024,
-        min_frequency=2,
-        special_tokens=list(SPECIAL),
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    bpe.train_from_iterator(corpus(), trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        eos_token="<|im_end|>",
-        pad_token=SPECIAL[0],
-        additional_special_tokens=list(SPECIAL[1:]),
-        model_max_length=POSITIONS,
-        chat_template=CHAT_TEMPLATE,
-    )
+    return models.tokenizer(corpus(), rarest=2, positions=POSITIONS)
 
 
 def config(tok: Any) -> Any:
@@ -88,10 +67,9 @@ def config(tok: Any) -> Any:
         "num_position_embeddings": GRID**2,
         "deepstack_visual_indexes": [2],
     }
-    names = {"image_token_id": "<|image_pad|>", "video_token_id": "<|video_pad|>"}
-    names |= {"vision_start_token_id": "<|vision_start|>", "vision_end_token_id": "<|vision_end|>"}
-    ids = {key: tok.convert_tokens_to_ids(token) for key, token in names.items()}
-    return t.Qwen3VLConfig(text_config=text, vision_config=vision, tie_word_embeddings=True, **ids)
+    return t.Qwen3VLConfig(
+        text_config=text, vision_config=vision, tie_word_embeddings=True, **models.vision_tokens(tok)
+    )
 
 
 def processor(tok: Any) -> Any:
@@ -104,7 +82,7 @@ def processor(tok: Any) -> Any:
         image_processor=t.Qwen2VLImageProcessor(size={"shortest_edge": area, "longest_edge": area}, **sizes),
         video_processor=t.Qwen3VLVideoProcessor(size={"shortest_edge": 2 * area, "longest_edge": 64 * area}, **sizes),
         tokenizer=tok,
-        chat_template=CHAT_TEMPLATE,
+        chat_template=models.CHAT_TEMPLATE,
     )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 
 from operators.engines.measure.words import clock
 from pipeline.truth import language
-from pipeline.truth.events import COLOURS, PLACES, SHAPES, WORDS, Event
+from pipeline.truth.events import COLOURS, PLACES, SHAPES, SIDES, WAYS, WORDS, Event
 from pipeline.truth.pictures import on_screen, picture
 from pipeline.truth.story import Split, Story, write_story
 from tests.support.seeing.build import GRID, SIDE_PX
 
 CELLS = GRID // 2
+DOING = (None, *((k, w) for k in ("enter", "leave") for w in SIDES), *(("move", w) for w in WAYS))
+DOING += (("grow", None), ("shrink", None), ("meet", None))
 _COLOURS, _PLACES = list(COLOURS), list(PLACES)
 WINDOW_S = 10
 
@@ -29,6 +31,7 @@ class Reel:
         starts: of each story in `pictures`.
         cells: int16, (seconds, CELLS, CELLS, 3): colour + 1 (0: nobody's middle is here), shape, large.
         places: float32, (seconds, CELLS, CELLS, 3): x, y within the cell and radius, of the one whose middle is here.
+        doing: int16, (seconds, CELLS, CELLS): in `DOING`, of the one whose middle is here: begun, not long over.
         whole: float32, (seconds, 5): place, light, pan, zoom, word + 1; `black`: share of light that a fade takes.
     """
 
@@ -37,6 +40,7 @@ class Reel:
     pictures: Any
     cells: Any
     places: Any
+    doing: Any
     whole: Any
 
     def window(self, story: int, start_s: int) -> list[Event]:
@@ -53,6 +57,7 @@ def reel(stories: int, seconds: int, seed: int, split: Split, *, drawn: bool = T
         pictures=np.empty((count if drawn else 0, SIDE_PX, SIDE_PX, 3), np.uint8),
         cells=np.zeros((count, CELLS, CELLS, 3), np.int16),
         places=np.zeros((count, CELLS, CELLS, 3), np.float32),
+        doing=np.zeros((count, CELLS, CELLS), np.int16),
         whole=np.zeros((count, 6), np.float32),
     )
     rng = np.random.default_rng(seed)
@@ -83,11 +88,19 @@ def _label(out: Reel, at: int, story: Story, time_s: float) -> None:
             large_now = r / np.interp(time_s, *zip(*scene.zooms, strict=True)) > 0.087
             out.cells[at, row, column] = (_COLOURS.index(actor.colour) + 1, SHAPES.index(actor.shape), large_now)
             out.places[at, row, column] = (x * CELLS - column, y * CELLS - row, r * 4)
+            out.doing[at, row, column] = _doing(story, actor.name, time_s)
     word = next((WORDS.index(w) + 1 for a, b, w in story.words if a <= time_s < b), 0)
     black = next((1 - abs(2 * (time_s - a) / (b - a) - 1) for a, b in story.fades if a < time_s < b), 0.0)
     light = np.interp(time_s, *zip(*story.light, strict=True))
     pan, zoom = (np.interp(time_s, *zip(*keys, strict=True)) for keys in (scene.pans, scene.zooms))
     out.whole[at] = (_PLACES.index(scene.place), light, pan, zoom, word, black)
+
+
+def _doing(story: Story, name: str, time_s: float) -> int:
+    for e in story.events:
+        if e.who == name and e.start_s + 0.7 <= time_s < e.end_s + 1:
+            return DOING.index((e.kind, None if e.kind == "meet" else e.where))
+    return 0
 
 
 def section_task(rng: np.random.Generator, stories: list[Story], lines: int) -> tuple[str, str]:
