@@ -76,7 +76,9 @@ def processor(tok: Any) -> Any:
     """Pictures of any size come out as SIDE_PX square."""
     import transformers as t
 
-    sizes = {"patch_size": PATCH_PX, "merge_size": 2, "temporal_patch_size": 2}
+    # vLLM normalises pictures of videos by what the processor of images says: both have to say the same
+    sizes: dict[str, Any] = {"patch_size": PATCH_PX, "merge_size": 2, "temporal_patch_size": 2}
+    sizes |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     area = SIDE_PX**2
     return t.Qwen3VLProcessor(
         image_processor=t.Qwen2VLImageProcessor(size={"shortest_edge": area, "longest_edge": area}, **sizes),

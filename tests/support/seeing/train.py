@@ -1,6 +1,6 @@
 """Trains the exam's model from nothing, on CPU, one thread a process.
 
-    python -m tests.support.seeing.train all WORK --minutes 130 --ranks 2   # all of it; minutes of CPU, two processes
+    python -m tests.support.seeing.train all WORK --minutes 160 --ranks 2   # all of it; minutes of CPU, two processes
     python -m tests.support.seeing.train both WORK --minutes 10 --go-on     # better what is there
 
 Four stages, each with what it leaves in WORK: `eyes` learn what is where in two pictures from dense labels (which shape
@@ -105,12 +105,21 @@ def train_words(work: Path, minutes: float, *, go_on: bool, rank: int, ranks: in
 
 
 def train_both(
-    work: Path, minutes: float, stories: int, out: Path, *, go_on: bool, frozen: bool, rank: int, ranks: int
+    work: Path,
+    minutes: float,
+    stories: int,
+    out: Path,
+    *,
+    part: int,
+    rate: float,
+    go_on: bool,
+    frozen: bool,
+    rank: int,
+    ranks: int,
 ) -> None:
     trainer = Trainer(3)
     trainer.rng = np.random.default_rng([3, rank, int(go_on), int(time.time())])
-    # of the same stories again and again the words learn the stories by heart
-    film = reel(work, stories, rank + (ranks if go_on else 0))
+    film = reel(work, stories, rank + ranks * part)
     tests = {split: clips.reel(4, 120, 900_000, split) for split in ("any", "heldout")} if rank == 0 else {}
     told = [write_story(300, 50_000 + k, "any") for k in range(200)]
     if go_on:
@@ -123,7 +132,7 @@ def train_both(
     module = nn.ModuleList([*learning, trainer.happenings])
     parameters = list(module.parameters())
     together = Together(work, rank, ranks, parameters)
-    run = Clock(minutes, 2e-3 if frozen else 1e-3, Both(module))
+    run = Clock(minutes, rate, Both(module))
     said = Said()
     while not together.over(run.part >= 1):
         text = run.step % 6 == 5
@@ -184,9 +193,11 @@ def train_all(work: Path, minutes: float, stories: int, out: Path, ranks: int) -
 
     for name, share, processes, *more in (
         ("eyes", 0.1, ranks),
-        ("words", 0.3, ranks),
-        ("both", 0.24, ranks, "--frozen"),
-        ("both", 0.36, ranks, "--go-on"),
+        ("words", 0.23, ranks),
+        ("both", 0.14, ranks, "--frozen", "--rate", "2e-3"),
+        ("both", 0.28, ranks, "--go-on"),
+        ("both", 0.14, ranks, "--go-on", "--part", "1"),
+        ("both", 0.11, ranks, "--go-on", "--part", "2", "--rate", "6e-4"),
     ):
         if any(process.wait() for process in stage(str(name), float(share), int(processes), *map(str, more))):
             raise SystemExit(f"a stage failed: {name} {more}")
@@ -203,6 +214,10 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--ranks", type=int, default=1, help="processes that train together, one rank each")
     parser.add_argument("--go-on", action="store_true", help="from what the same stage has left before")
+    parser.add_argument(
+        "--part", type=int, default=0, help="both: other stories; the words learn by heart those that come too often"
+    )
+    parser.add_argument("--rate", type=float, default=1e-3, help="both: learning rate at the beginning")
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     if args.stage == "all":
@@ -212,7 +227,8 @@ def main() -> None:
     elif args.stage == "words":
         train_words(args.work, args.minutes, go_on=args.go_on, rank=args.rank, ranks=args.ranks)
     else:
-        how = {"go_on": args.go_on, "frozen": args.frozen, "rank": args.rank, "ranks": args.ranks}
+        how = {"part": args.part, "rate": args.rate, "go_on": args.go_on, "frozen": args.frozen}
+        how |= {"rank": args.rank, "ranks": args.ranks}
         train_both(args.work, args.minutes, args.stories, args.out, **how)
 
 
