@@ -113,8 +113,8 @@ def test_the_shipped_model_is_small() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_shipped_model_sits_the_exam(ray_session: None, tmp_path: Path) -> None:
-    """Through the real pipeline and the real engine, at both levels: it sees, and nothing is lost on the way. How well it
-    sees by attribute is measured by `tests.support.seeing.evaluate`."""
+    """Through the real pipeline and the real engine, at both levels: it sees, and little is lost on the way.
+    How well it sees, attribute by attribute, is measured by `tests.support.seeing.evaluate`."""
     exam = Exam(folder=tmp_path, buckets={30: 4}, model=CHECKPOINT, chains=("segment",), say=lambda _: None)
     marks = {s.way: s.marks for s in exam.sit()}
     assert set(marks) == {"script", "measure", "seeing, chain segment", "both levels, chain segment"}
