@@ -23,7 +23,8 @@ OPERATORS: list[Operator] = [Probe(), Decode(), Measure(), Caption(), Narrate()]
 PROMPTS = {"frame_prompt": "video", "window_prompt": "video", "section_prompt": "frame", "video_prompt": "frame"}
 PROMPTS |= {"digest_prompt": "frame", "outline_prompt": "frame"}
 
-_FIELDS = [(op, f.name) for op in OPERATORS for f in fields(op)]
+_TOGETHER = {"shots", "shots_weights"}  # set together or not at all: a test of their own
+_FIELDS = [(op, f.name) for op in OPERATORS for f in fields(op) if f.name not in _TOGETHER]
 
 
 def _sizing(op: Operator, name: str) -> bool:
@@ -59,6 +60,14 @@ def _other(op: Operator, name: str) -> Any:
 def test_all_fields_but_those_of_size_count(op: Operator, name: str) -> None:
     other = replace(op, **{name: _other(op, name)})
     assert (chain("x", op) == chain("x", other)) == _sizing(op, name)
+
+
+def test_what_finds_shots_counts_and_so_do_its_weights_wherever_they_lie(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("one.pt", "same.pt", "other.pt")]
+    for path, data in zip(paths, (b"a", b"a", b"b"), strict=True):
+        path.write_bytes(data)
+    one, same, other = (chain("x", Decode(shots="transnetv2", shots_weights=str(path))) for path in paths)
+    assert one == same and len({chain("x", Decode()), one, other}) == 3
 
 
 @pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.name)
