@@ -118,8 +118,9 @@ def test_ten_minutes_off_change_nothing(s3_server: s3.S3Server) -> None:
         pytest.skip("the program `faketime` is not installed (Debian: apt install faketime)")
     place = f"{s3_server.uri}/{uuid.uuid4().hex}"
     work = (
-        "import sys; from operators.store.commit import CommitSegments; from tests.support import rows;"
-        "CommitSegments(sys.argv[1], 'run', 'here').commit([rows.captioned(sys.argv[2], i) for i in (0, 1)])"
+        "import os, sys; from operators.store.commit import CommitSegments; from tests.support import rows;"
+        "CommitSegments(sys.argv[1], 'run', 'here').commit([rows.captioned(sys.argv[2], i) for i in (0, 1)]);"
+        "os._exit(0)"  # threads of the S3 libraries now and then abort an interpreter that winds down
     )
     # a clock on the wall that is wrong leaves the monotonic one alone, and libraries that wait by it
     environment = {**os.environ, **s3_server.environment, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
@@ -128,8 +129,8 @@ def test_ten_minutes_off_change_nothing(s3_server: s3.S3Server) -> None:
         ended = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=120)
         assert ended.returncode == 0, ended.stderr[-2000:]
     read = (
-        "import sys; from operators.store.store import Store;"
-        "print(Store(sys.argv[1]).segments.read(['video_id']).num_rows)"
+        "import os, sys; from operators.store.store import Store;"
+        "print(Store(sys.argv[1]).segments.read(['video_id']).num_rows, flush=True); os._exit(0)"
     )
     command = [sys.executable, "-c", read, place]
     told = subprocess.run(command, check=True, env=environment, capture_output=True, text=True)
