@@ -93,14 +93,15 @@ def test_who_saw_the_output_free_and_is_late_does_not_work_beside_who_was_quicke
 ) -> None:
     late, looked = lease(place, run_id="late"), threading.Event()
     quick = threading.Event()
-    make = late._make
+    wait = late._wait_for
 
-    def make_late(number: int) -> None:
+    def wait_and_sleep(share: str) -> int:
+        number = wait(share)
         looked.set()
         assert quick.wait(30)
-        make(number)
+        return number
 
-    monkeypatch.setattr(late, "_make", make_late)
+    monkeypatch.setattr(late, "_wait_for", wait_and_sleep)
     with ThreadPoolExecutor(1) as pool:
         failing = pool.submit(late.held().__enter__)
         assert looked.wait(30)
@@ -113,14 +114,15 @@ def test_who_saw_the_output_free_and_is_late_does_not_work_beside_who_was_quicke
 
 def test_a_late_one_is_told_even_where_who_was_quicker_has_ended(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     late = lease(place, run_id="late")
-    make = late._make
+    wait = late._wait_for
 
-    def make_late(number: int) -> None:
+    def wait_and_sleep(share: str) -> int:
+        number = wait(share)
         with lease(place, run_id="quick").held():
             pass
-        make(number)
+        return number
 
-    monkeypatch.setattr(late, "_make", make_late)
+    monkeypatch.setattr(late, "_wait_for", wait_and_sleep)
     with pytest.raises(RunFailed, match=r"run quick .* began at the same moment"), late.held():
         pass
 
