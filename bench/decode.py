@@ -1,16 +1,16 @@
 """What decoding costs, against the others: CPU seconds and peak memory, as ratios to a full ffmpeg decode.
 
-    python -m bench.decode --media FOLDER --work FOLDER [--tools ours,ffmpeg,decord] [--rounds 2] [--two-hours]
+    python -m bench.decode --media FOLDER --work FOLDER [--tools ours,decord] [--rounds 2] [--two-hours]
 
 FOLDER holds real clips (`slides_talk_1080p.mp4`, …); long videos are made from them in the work folder once and kept.
 Tools that are not installed are left out: see `bench/rivals.py`; each runs in a process of its own, one after the other
-within a round, so that whatever else the machine does falls on all alike. The best round of each counts, less what the
-tool takes to start (a run on one second of video).
+within a round, so that whatever else the machine does falls on all alike. The best round of each counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -18,7 +18,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -27,33 +26,27 @@ from bench.rivals import TOOLS, pairs
 _LOOK_S = 0.05
 
 
-def run(tool: str, task: str, file: Path) -> tuple[float, float, str]:
-    """CPU seconds and peak resident MB of a tool's whole process tree, and what it printed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.rivals", tool, task, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    cpu: dict[int, float] = {}
+def run(tool: str, task: str, file: Path, warm: Path) -> tuple[float, float]:
+    """CPU seconds of a tool at its task, and the peak resident MB of its whole process tree."""
+    command = [sys.executable, "-m", "bench.rivals", tool, task, str(file), str(warm)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     peak = 0.0
     watched = psutil.Process(process.pid)
     while process.poll() is None:
-        memory = 0.0
         try:
             tree = [watched, *watched.children(recursive=True)]
         except psutil.Error:
             break
+        memory = 0.0
         for one in tree:
-            try:
-                times = one.cpu_times()
-                cpu[one.pid] = times.user + times.system
+            with contextlib.suppress(psutil.Error):
                 memory += one.memory_info().rss / 2**20
-            except psutil.Error:
-                continue
         peak = max(peak, memory)
         time.sleep(_LOOK_S)
     out, errors = process.communicate()
     if process.returncode:
         raise RuntimeError(errors.decode(errors="replace").strip().splitlines()[-1][:160])
-    return sum(cpu.values()), peak, out.decode().strip().splitlines()[-1]
+    return json.loads(out.decode().strip().splitlines()[-1])["cpu_s"], peak
 
 
 def videos(media: Path, work: Path, two_hours: bool) -> dict[str, Path]:
@@ -142,50 +135,35 @@ def main() -> None:
     parser.add_argument("--two-hours", action="store_true")
     options = parser.parse_args()
     files = {n: f for n, f in videos(options.media, options.work, options.two_hours).items() if options.only in n}
-    second = options.work / "second.mp4"
-    if not second.exists():
-        _ffmpeg("-t", "1", "-i", str(options.media / "slides_talk_1080p.mp4"), "-an", "-c", "copy", str(second))
-    wanted = list(pairs(options.tools.split(","), options.tasks.split(",")))
+    warm = options.work / "warm.mp4"
+    if not warm.exists():
+        _ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-pix_fmt", "yuv420p", str(warm))
+    wanted = [("all", "ffmpeg"), *pairs(options.tools.split(","), options.tasks.split(","))]
     print(f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}, {platform.python_version()}")
-    start = {tool: _best(tool, "1 fps", second, options.rounds)[0] for tool in {t for _, t in wanted}}
     for name, file in files.items():
-        found: dict[tuple[str, str], Any] = {}
+        found: dict[tuple[str, str], tuple[float, float]] = {}
+        fails: dict[tuple[str, str], str] = {}
         for _ in range(options.rounds):
-            for task, tool in wanted:
-                key = ("full", tool) if tool == "ffmpeg" else (task, tool)
-                if tool == "ffmpeg" and task != wanted[0][0]:
-                    continue  # it does the same for every task
-                try:
-                    cpu_s, peak_mb, _ = run(tool, task, file)
-                except RuntimeError as error:
-                    found[key] = str(error)
+            for key in wanted:
+                if key in fails:
                     continue
-                before = found.get(key)
-                best = min(cpu_s - start[tool], before[0]) if isinstance(before, tuple) else cpu_s - start[tool]
-                found[key] = (best, peak_mb)
-        full = found.get(("full", "ffmpeg"))
-        print(f"\n{name}" + (f": ffmpeg decodes all of it in {full[0]:.1f} CPU s" if isinstance(full, tuple) else ""))
-        for (task, tool), value in sorted(
-            found.items(), key=lambda f: (f[0][0], f[1][0] if isinstance(f[1], tuple) else 9e9)
-        ):
-            if isinstance(value, str):
-                print(f"  {task:6} {tool:11} fails: {value}")
-            else:
-                ratio = f"{value[0] / full[0]:.2f}" if isinstance(full, tuple) else "-"
-                print(
-                    f"  {task:6} {tool:11} {value[0]:7.2f} CPU s  {ratio:>5} of ffmpeg  {value[1]:6.0f} MB", flush=True
-                )
-
-
-def _best(tool: str, task: str, file: Path, rounds: int) -> tuple[float, float]:
-    runs = []
-    for _ in range(rounds):
-        try:
-            runs.append(run(tool, task, file)[:2])
-        except RuntimeError as error:
-            print(f"{tool} does not run here: {error}")
-            return 0.0, 0.0
-    return min(runs)
+                task, tool = key
+                try:
+                    cpu_s, peak_mb = run(tool, task, file, warm)
+                except RuntimeError as error:
+                    fails[key] = str(error)
+                    continue
+                best_s, most_mb = found.get(key, (cpu_s, peak_mb))
+                found[key] = min(cpu_s, best_s), max(peak_mb, most_mb)
+        full_s = found["all", "ffmpeg"][0]
+        print(f"\n{name}: ffmpeg decodes all of it in {full_s:.2f} CPU s", flush=True)
+        for (task, tool), (cpu_s, peak_mb) in sorted(found.items(), key=lambda f: (f[0][0], f[1][0])):
+            print(
+                f"  {task:6} {tool:11} {cpu_s:7.2f} CPU s  {cpu_s / full_s:5.2f} of ffmpeg  {peak_mb:6.0f} MB",
+                flush=True,
+            )
+        for (task, tool), error in fails.items():
+            print(f"  {task:6} {tool:11} fails: {error}", flush=True)
 
 
 if __name__ == "__main__":

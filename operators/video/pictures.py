@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from operators.base import ItemError
 from operators.video.size import Size
 
+_WHOLE_COLOUR = {"yuv420p": "yuv444p", "yuvj420p": "yuvj444p"}
 _QUALITIES = (90, 80, 70, 60, 50, 40, 30)  # below 30 blocks of JPEG are more visible than the picture
 
 
@@ -38,9 +41,35 @@ def to_rgb(frame: Any, *, aspect: Fraction, size: Size) -> np.ndarray[Any, Any]:
     width, height = size.of(*shown_size(frame, aspect))
     if turned:
         width, height = height, width
+    return _upright(_scaled(frame, width, height).to_ndarray(), frame)
+
+
+class _Scalers(threading.local):
+    """FFmpeg's scalers, kept for the next picture, which mostly has the same size: setting one up costs 0.2 ms."""
+
+    @cached_property
+    def shrink(self) -> Any:
+        from av.video.reformatter import VideoReformatter
+
+        return VideoReformatter()
+
+    @cached_property
+    def convert(self) -> Any:
+        from av.video.reformatter import VideoReformatter
+
+        return VideoReformatter()
+
+
+_SCALERS = _Scalers()
+
+
+def _scaled(frame: Any, width: int, height: int) -> Any:
     # AREA averages all pixels that fall into one: no aliasing, and cheaper here than bicubic (2 against 5 ms for 1080p)
-    pixels = frame.reformat(width, height, "rgb24", interpolation="AREA", threads=1).to_ndarray()
-    return _upright(pixels, frame)
+    between = _WHOLE_COLOUR.get(frame.format.name)
+    if between and width < frame.width and height < frame.height:
+        # first smaller, then RGB: the same colours at two thirds of the cost of both at once
+        frame = _SCALERS.shrink.reformat(frame, width, height, between, interpolation="AREA", threads=1)
+    return _SCALERS.convert.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
 
 
 def to_jpeg(pixels: np.ndarray[Any, Any], quality: int) -> bytes:

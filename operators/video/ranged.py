@@ -1,8 +1,8 @@
 """Reads stretches of remote files: as few requests as a decoder's habits allow, as few bytes as its work needs.
 
 A decoder reads the index, jumps to its segment and goes on in order. So the buffer begins small after a jump and grows
-as long as reading goes on in order; what is fetched past the end of a segment is at most the last, largest request.
-Measured over a real S3 server (docs/decode.md): whole objects, fixed read-ahead and this.
+as long as reading goes on in order; what is fetched past the end of a segment is at most the last, largest request,
+which is a few seconds of the video. `bench/ranged.py` compares it with others' ways over a real S3 server.
 
 What opening a container took (header and index: megabytes for a long MP4) is kept on this node's disk, so that the
 segments of one video fetch it once a node and not once each.
@@ -21,7 +21,8 @@ from typing import Any
 from operators.storage import file_system
 
 FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
-LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p
+LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p film
+LARGEST_S = 4.0  # of the video on average: 1 MiB would be half a minute of a talk, and a quarter of its segment
 _KEPT_BYTES = 64 * 2**20  # of one file's opening
 _KEPT_ALL_BYTES = 2**30  # of all files'
 
@@ -46,6 +47,7 @@ class RangedFile:
         self._position = 0
         self._start, self._buffer = 0, b""
         self._request = FIRST_BYTES
+        self._largest = LARGEST_BYTES
         self._kept_at = _node_folder() / hashlib.sha256(f"{uri}\n{self.size_bytes}\n{version}".encode()).hexdigest()
         self._kept = _load(self._kept_at)
         self._opening: list[tuple[int, bytes]] | None = None if self._kept else []
@@ -68,8 +70,14 @@ class RangedFile:
     def tell(self) -> int:
         return self._position
 
-    def opened(self) -> None:
-        """The container is open: what was fetched up to here is kept for its other segments on this node."""
+    def opened(self, duration_s: float | None = None) -> None:
+        """The container is open: what was fetched up to here is kept for its other segments on this node.
+
+        Args:
+            duration_s: what the container says of its length; None where it says nothing.
+        """
+        if duration_s:
+            self._largest = min(LARGEST_BYTES, max(FIRST_BYTES, round(LARGEST_S * self.size_bytes / duration_s)))
         if self._opening:
             _save(self._kept_at, self._opening)
         self._opening = None
@@ -86,7 +94,7 @@ class RangedFile:
             if start <= self._position < start + len(data):
                 return data[self._position - start :]
         in_order = self._buffer and at == len(self._buffer)
-        self._request = min(2 * self._request, LARGEST_BYTES) if in_order else FIRST_BYTES
+        self._request = min(2 * self._request, self._largest) if in_order else FIRST_BYTES
         length = min(self._request, self.size_bytes - self._position)
         self._file.seek(self._position)
         self._buffer, self._start = bytes(self._file.read(length)), self._position

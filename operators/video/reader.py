@@ -46,6 +46,7 @@ class Reader:
         self.left_out = False
         self._source = source
         self._fresh = True  # the container stands at its beginning and nothing was read
+        self._drops = False  # what the decoder was last told
         self._delay = 0  # largest pts - dts of a keyframe: index times are dts
         self._open()
         self.base = self._stream.time_base
@@ -72,6 +73,10 @@ class Reader:
         """Seconds from the first presented picture as ticks of the container's pts, not rounded."""
         return float(self.first + time_s * self.base.denominator / self.base.numerator)
 
+    def seconds(self, ticks: int) -> float:
+        """A span of ticks in seconds."""
+        return float(ticks * self.base.numerator / self.base.denominator)
+
     # -- decoding ----------------------------------------------------------------------------------------------------
 
     def decode(self, packet: Any, *, drop: bool = False) -> list[Any]:
@@ -83,8 +88,10 @@ class Reader:
         import av
 
         context = self._stream.codec_context
-        self.left_out = self.left_out or drop
-        context.skip_frame = "NONREF" if drop else "DEFAULT"
+        if drop != self._drops:
+            context.skip_frame = "NONREF" if drop else "DEFAULT"
+            self._drops = drop
+            self.left_out = True
         try:
             frames = list(context.decode(packet))
         except av.FFmpegError:
@@ -199,6 +206,7 @@ class Reader:
         self._container = self._source.open()
         self._stream = video_stream(self._container, self._source.uri)
         self._indexed = self._container.format.name.startswith(_INDEXED)
+        self._drops = False
         self._stream.codec_context.thread_count = 1  # two cost the same CPU, and lose pictures after damage
         self._fresh = True
 

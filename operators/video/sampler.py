@@ -121,7 +121,7 @@ class Sampler:
                     continue  # the decoder handed it out too late: its turn has passed
                 yield from pending.give(frame)
                 if watch is not None and from_pts <= frame.pts < to_pts:
-                    watch.see(float((frame.pts - reader.first) * reader.base), frame)
+                    watch.see(reader.seconds(frame.pts - reader.first), frame)
             if (
                 hop
                 and not ended
@@ -134,7 +134,7 @@ class Sampler:
                 pending.restart()
         yield from pending.finish()
         if ended and pending.missing and pending.end is not None:
-            self.ended_s = float((pending.end - reader.first) * reader.base)
+            self.ended_s = reader.seconds(pending.end - reader.first)
         return pending.missing
 
 
@@ -216,9 +216,9 @@ class _Pending:
 
     def _answer(self, frame: Any) -> Sample:
         self._next += 1
-        base = self._reader.base
-        length = frame.duration or self._reader.interval
-        return Sample(self._times_s[self._next - 1], float(frame.pts * base), float(length * base), frame)
+        reader = self._reader
+        length = frame.duration or reader.interval
+        return Sample(self._times_s[self._next - 1], reader.seconds(frame.pts), reader.seconds(length), frame)
 
     def _miss(self) -> None:
         self.missing.append(self._times_s[self._next])

@@ -94,7 +94,8 @@ class Source:
             reason = self._why_not() or f"not a video that FFmpeg can read ({_plain(error)})"
             raise ItemError("undecodable", f"{self.uri} is {reason}") from error
         if self._remote is not None:
-            self._remote.opened()
+            duration = self._container.duration  # in microseconds; None, 0 or less where it is not known
+            self._remote.opened(max(0, duration or 0) / 1e6)
         if self._container.format.name in _PLAYLISTS:
             name = self._container.format.name
             self.close()
@@ -202,9 +203,9 @@ class WatchedFile(io.RawIOBase):
         """What crossed the network so far."""
         return self._file.bytes_fetched
 
-    def opened(self) -> None:
-        """The container is open."""
-        self._file.opened()
+    def opened(self, duration_s: float) -> None:
+        """The container is open and says that it is so long; 0 where it does not."""
+        self._file.opened(duration_s or None)
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; the watchdog knows that this waits for storage."""

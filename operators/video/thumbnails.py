@@ -7,10 +7,12 @@ next is kept as a *jump*, with two pictures of each side: from them can be told 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,8 +28,7 @@ _LEAP = 1.4  # times what the last second did: in steady motion there is nothing
 _RECENT = 8
 _HELD = 16  # pictures between two thumbnails that are kept for a closer look; a decoder has about so many buffers
 _SLACK_S = 1e-6
-_ROWS = (8, 4)  # of luma and of colour, read for each row of a thumbnail of a large picture: a third of the cost
-_LARGE = 16  # rows of the picture to one of the thumbnail; below, the converter is quicker
+_SAMPLES = (4, 2)  # of luma and of colour, across and down, for each pixel of a thumbnail: a third of all pixels' cost
 _PLANAR = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"})
 _FULL_RANGE = 2  # of AVColorRange
 
@@ -42,14 +43,17 @@ class _Look(NamedTuple):
 class Thumbnails:
     """Gathers thumbnails on the grid j / `fps`: the first picture at or after each grid time, none twice.
 
-    Luma is full range (0 black, 255 white) whatever the format of the input; each pixel is the mean of its area, in
-    large pictures of some rows of it.
+    Luma is full range (0 black, 255 white) whatever the format of the input; each pixel is the mean of its area, or of
+    4x4 samples of two by two pixels in it.
     """
 
     def __init__(self, fps: float, aspect: Fraction) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._scaler = VideoReformatter()
         self._fps = fps
         self._aspect = aspect
-        self._due_s = -np.inf
+        self._due_s = -math.inf
         self._size: tuple[int, int] | None = None
         self._turn = 0
         self._last: _Look | None = None
@@ -69,11 +73,11 @@ class Thumbnails:
         if time_s < self._due_s - _SLACK_S:
             self._between.append((time_s, frame))
             return
-        self._due_s = (np.floor((time_s + _SLACK_S) * self._fps) + 1) / self._fps
+        self._due_s = (math.floor((time_s + _SLACK_S) * self._fps) + 1) / self._fps
         now = self._look(time_s, frame)
         if self._last is not None:
             change = _difference(self._last, now)
-            usual = float(np.median(self._recent)) if self._recent else 0.0
+            usual = median(self._recent) if self._recent else 0.0
             if change > _JUMP and (change > _LEAP * usual or change > _MUCH):
                 self._note_jump(self._last, now)
             self._recent.append(change)
@@ -100,18 +104,18 @@ class Thumbnails:
         looks = [last, *(self._look(time_s, frame) for time_s, frame in self._between), now]
         steps = [_difference(a, b) for a, b in pairwise(looks)]
         at = int(np.argmax(steps))
-        before, after = looks[at].planes, looks[at + 1].planes
+        before, after = looks[at], looks[at + 1]
         earlier = looks[at - 1] if at else self._earlier()
         later = looks[at + 2] if at + 2 < len(looks) else None
         self._jumps.append(
             {
                 "time_s": looks[at + 1].time_s,
-                "step": float(np.abs(_apart(before[0], after[0])).mean()),
-                "colour_step": float(np.abs(_apart(before[1:], after[1:])).sum(axis=0).mean()),
+                "step": _luma_step(before, after),
+                "colour_step": _colour_step(before, after),
                 "beside": max((step for k, step in enumerate(steps) if k != at), default=0.0),
                 "earlier": earlier.planes[0].tobytes() if earlier else None,
-                "before": before[0].tobytes(),
-                "after": after[0].tobytes(),
+                "before": before.planes[0].tobytes(),
+                "after": after.planes[0].tobytes(),
                 "later": later.planes[0].tobytes() if later else None,
             }
         )
@@ -124,27 +128,32 @@ class Thumbnails:
     def _look(self, time_s: float, frame: Any) -> _Look:
         if self._size is None:
             self._size, self._turn = _thumbnail_size(frame, self._aspect), turn_deg(frame)
-        if frame.format.name in _PLANAR and frame.height >= _LARGE * self._size[1]:
-            planes = _some_rows(frame, self._size)
+        width, height = self._size
+        least = min(frame.width / width, frame.height / height)
+        if frame.format.name in _PLANAR and least >= _SAMPLES[0]:
+            planes = _sampled(frame, self._size)
         else:  # one conversion for both: luma alone costs no less
-            planes = frame.reformat(*self._size, "yuvj444p", interpolation="AREA", threads=1).to_ndarray()
+            small = self._scaler.reformat(frame, width, height, "yuvj444p", interpolation="AREA", threads=1)
+            planes = small.to_ndarray()
         return _Look(time_s, np.rot90(planes, -self._turn // 90, axes=(1, 2)))
 
 
-def _some_rows(frame: Any, size: tuple[int, int]) -> Array:
+def _sampled(frame: Any, size: tuple[int, int]) -> Array:
     """As `reformat` to full range does it, within a grey level or so: (3, height, width) uint8."""
     import cv2
 
-    cv2.setNumThreads(1)  # as everything in this process
     out = np.empty((3, size[1], size[0]), np.uint8)
     for k, plane in enumerate(frame.planes):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
-        step = max(1, plane.height // (size[1] * _ROWS[min(k, 1)]))
-        out[k] = cv2.resize(rows[::step], size, interpolation=cv2.INTER_AREA)
+        pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        samples = _SAMPLES[min(k, 1)]
+        some = cv2.resize(pixels, (size[0] * samples, size[1] * samples), interpolation=cv2.INTER_LINEAR)
+        out[k] = cv2.resize(some, size, interpolation=cv2.INTER_AREA)
     if frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj"):
         return out
     luma, colour = _full_range()
-    return np.stack([luma[out[0]], colour[out[1]], colour[out[2]]])
+    for plane, level in zip(out, (luma, colour, colour), strict=True):
+        cv2.LUT(plane, level, dst=plane)
+    return out
 
 
 @cache
@@ -157,12 +166,23 @@ def _full_range() -> tuple[Array, Array]:
 
 def _difference(a: _Look, b: _Look) -> float:
     """Mean absolute difference in grey levels: of luma, or of colour where luma stays."""
-    apart = np.abs(_apart(a.planes, b.planes))
-    return float(max(apart[0].mean(), apart[1:].sum(axis=0).mean()))
+    return max(_luma_step(a, b), _colour_step(a, b))
 
 
-def _apart(a: Array, b: Array) -> Array:
-    return b.astype(np.int16) - a.astype(np.int16)
+def _luma_step(a: _Look, b: _Look) -> float:
+    return _distance(a.planes[0], b.planes[0])
+
+
+def _colour_step(a: _Look, b: _Look) -> float:
+    return _distance(a.planes[1], b.planes[1]) + _distance(a.planes[2], b.planes[2])
+
+
+def _distance(a: Array, b: Array) -> float:
+    """Mean absolute difference."""
+    import cv2
+
+    total: float = cv2.norm(a, b, cv2.NORM_L1)
+    return total / a.size
 
 
 def luma_thumbnail(frame: Any, aspect: Fraction) -> Array:

@@ -36,6 +36,11 @@ class BadNetwork:
         seed: of what happens.
         rates: fault -> share of the requests that it hits. `lost answer`: it is done, and the client never hears.
             `skewed`: the answer that the client's clock is wrong.
+
+    Attributes:
+        happened: how often each fault did.
+        requests: how many came.
+        answered_bytes: what went back to clients, headers included.
     """
 
     def __init__(self, endpoint: str, *, seed: int, rates: Mapping[str, float]) -> None:
@@ -49,6 +54,8 @@ class BadNetwork:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self.happened: Counter[str] = Counter()
+        self.requests = 0
+        self.answered_bytes = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = "http://{}:{}".format(*self._listener.getsockname())
 
@@ -90,7 +97,7 @@ class BadNetwork:
         threading.Thread(target=self._answers, args=(upstream, client, mute), daemon=True).start()
         with suppress(OSError):
             while data := client.recv(65536):
-                fault = self._draw() if data.startswith(_METHODS) else None
+                fault = self._request() if data.startswith(_METHODS) else None
                 if fault == "delay":
                     time.sleep(_DELAY_S)
                 elif fault == "cut":
@@ -117,11 +124,15 @@ class BadNetwork:
             while data := upstream.recv(65536):
                 if mute.is_set():
                     break
+                with self._lock:
+                    self.answered_bytes += len(data)
                 client.sendall(data)
         _close(client)
 
-    def _draw(self) -> str | None:
+    def _request(self) -> str | None:
+        """Counts it, and draws what happens to it."""
         with self._lock:
+            self.requests += 1
             at = self._chance.random()
             for fault, rate in self._rates.items():
                 at -= rate

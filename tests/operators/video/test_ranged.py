@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from itertools import pairwise
 from pathlib import Path
 
 import fsspec
@@ -66,6 +67,18 @@ def test_reading_on_grows_the_requests_and_a_jump_starts_small() -> None:
     file.seek(15 * LARGEST_BYTES)
     file.read(1000)
     assert file.bytes_fetched == before + FIRST_BYTES
+
+
+def test_requests_stay_within_a_few_seconds_of_a_video_of_low_rate() -> None:
+    _put("memory://ranged/talk.bin", bytes(20 * LARGEST_BYTES))
+    for duration_s, largest in ((800.0, 20 * LARGEST_BYTES / 200), (8000.0, FIRST_BYTES), (8.0, LARGEST_BYTES)):
+        file = RangedFile("memory://ranged/talk.bin")
+        file.opened(duration_s)
+        fetched = []
+        for _ in range(800):
+            file.read(10_000)
+            fetched.append(file.bytes_fetched)
+        assert max(b - a for a, b in pairwise(fetched)) == pytest.approx(largest, abs=1)
 
 
 def test_an_opening_is_fetched_once_a_node_and_again_when_the_file_changes() -> None:

@@ -53,8 +53,8 @@ def test_a_still_and_a_steady_pan_have_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format_", ["yuv420p", "yuvj420p", "yuv444p", "yuv422p"])
-@pytest.mark.parametrize("size", [(1920, 1080), (1366, 768), (1080, 1920)])
-def test_some_rows_of_a_large_picture_say_what_all_do(format_: str, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(1920, 1080), (1366, 768), (1080, 1920), (800, 332), (426, 240), (258, 146)])
+def test_samples_of_a_picture_say_what_all_of_it_does(format_: str, size: tuple[int, int]) -> None:
     width, height = size
     drawn = texture("green", "yellow", "black", seed=5, width=width, height=height, grain=0.6)
     frame = av.VideoFrame.from_ndarray(drawn, format="rgb24").reformat(format=format_)
@@ -62,7 +62,6 @@ def test_some_rows_of_a_large_picture_say_what_all_do(format_: str, size: tuple[
     thumbnails.see(0.0, frame)
     told = thumbnails.result()
     small = told["width_px"], told["height_px"]
-    assert height >= 16 * small[1], "else all rows are read"
     every = frame.reformat(*small, "yuvj444p", interpolation="AREA").to_ndarray()[0].astype(int)
     off = np.abs(np.frombuffer(told["luma"], np.uint8).reshape(every.shape) - every)
     assert every.std() > 15 and off.mean() < 1.5
