@@ -1,6 +1,6 @@
 """What reading a long video from S3 moves, segment by segment, as a multiple of the file.
 
-    python -m bench.ranged FILE [--segment 120] [--warm-up 1]
+    python -m bench.ranged FILE [--segment 120] [--warm-up 1] [--only Longcap]
 
 FILE is put on a real S3 server on this machine, behind a proxy that counts requests and bytes. Each segment is read by
 itself, as another worker would: by the operator `decode`, whole, and by others' ways of giving FFmpeg a remote file,
@@ -95,6 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--segment", type=float, default=120.0, help="seconds")
+    parser.add_argument("--only", default="", help="part of the name of a way")
     parser.add_argument("--warm-up", type=int, default=1, help="windows before a segment")
     options = parser.parse_args()
     size = options.file.stat().st_size
@@ -106,7 +107,7 @@ def main() -> None:
         duration_s = probe(str(options.file))["duration_s"]
         segments = cut(duration_s, options.segment, options.warm_up)
         print(f"{options.file.name}: {size / 1e6:.0f} MB, {duration_s:.0f} s, {len(segments)} segments")
-        for name, way in WAYS.items():
+        for name, way in ((n, w) for n, w in WAYS.items() if options.only in n):
             with BadNetwork(server.endpoint, seed=0, rates={}) as network:
                 os.environ["AWS_ENDPOINT_URL"] = network.endpoint
                 way(uri, segments)

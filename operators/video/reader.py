@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 
 from operators.base import ItemError
+from operators.video.av1 import Av1Packets
 from operators.video.progress import PROGRESS
 from operators.video.source import Containers
 
@@ -47,6 +48,7 @@ class Reader:
         self._source = source
         self._fresh = True  # the container stands at its beginning and nothing was read
         self._drops = False  # what the decoder was last told
+        self._av1: Av1Packets | None = None  # what tells what the decoder cannot be told
         self._delay = 0  # largest pts - dts of a keyframe: index times are dts
         self._open()
         self.base = self._stream.time_base
@@ -88,7 +90,13 @@ class Reader:
         import av
 
         context = self._stream.codec_context
-        if drop != self._drops:
+        if self._av1 is not None:
+            # asked at keyframes, too: they bring sequence headers
+            asked = packet is not None and (drop or packet.is_keyframe)
+            if asked and self._av1.disposable(bytes(packet)) and drop:
+                self.left_out = True
+                return []
+        elif drop != self._drops:
             context.skip_frame = "NONREF" if drop else "DEFAULT"
             self._drops = drop
             self.left_out = True
@@ -206,8 +214,10 @@ class Reader:
         self._container = self._source.open()
         self._stream = video_stream(self._container, self._source.uri)
         self._indexed = self._container.format.name.startswith(_INDEXED)
+        context = self._stream.codec_context
         self._drops = False
-        self._stream.codec_context.thread_count = 1  # two cost the same CPU, and lose pictures after damage
+        self._av1 = Av1Packets(bytes(context.extradata or b"")) if context.name == "libdav1d" else None
+        context.thread_count = 1  # two cost the same CPU, and lose pictures after damage
         self._fresh = True
 
 
