@@ -42,7 +42,7 @@ class Decode(Isolated):
     """
 
     name: ClassVar[str] = "decode"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
