@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -35,9 +36,23 @@ _FULL_RANGE = 2  # of AVColorRange
 Array = np.ndarray[Any, Any]
 
 
-class _Look(NamedTuple):
-    time_s: float
-    planes: Array  # (3, height, width) uint8: full-range luma and two of colour
+class _Picture:
+    """A picture that passes by; its thumbnail is made when it is asked for, once."""
+
+    def __init__(self, time_s: float, frame: Any, shrink: Callable[[Any], Array]) -> None:
+        self.time_s = time_s
+        self._frame = frame
+        self._shrink = shrink
+
+    @cached_property
+    def planes(self) -> Array:
+        """(3, height, width) uint8: full-range luma and two of colour."""
+        frame, self._frame = self._frame, None  # a decoder has few buffers
+        return self._shrink(frame)
+
+    @property
+    def luma(self) -> bytes:
+        return bytes(self.planes[0].tobytes())
 
 
 class Thumbnails:
@@ -56,25 +71,25 @@ class Thumbnails:
         self._due_s = -math.inf
         self._size: tuple[int, int] | None = None
         self._turn = 0
-        self._last: _Look | None = None
-        self._between: deque[tuple[float, Any]] = deque(maxlen=_HELD)
+        self._last: _Picture | None = None
+        self._between: deque[_Picture] = deque(maxlen=_HELD)
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._times_s: list[float] = []
         self._luma: list[bytes] = []
         self._jumps: list[dict[str, Any]] = []
-        self._before_last: _Look | tuple[float, Any] | None = None  # the picture before the last thumbnail's
+        self._before_last: _Picture | None = None  # the picture before the last thumbnail's
         self._unfinished: dict[str, Any] | None = None  # a jump whose next picture has not come
 
     def see(self, time_s: float, frame: Any) -> None:
         """Called with every picture in order; keeps those that are due."""
+        now = _Picture(time_s, frame, self._thumbnail)
         if self._unfinished is not None:
-            self._unfinished["later"] = self._look(time_s, frame).planes[0].tobytes()
+            self._unfinished["later"] = now.luma
             self._unfinished = None
         if time_s < self._due_s - _SLACK_S:
-            self._between.append((time_s, frame))
+            self._between.append(now)
             return
         self._due_s = (math.floor((time_s + _SLACK_S) * self._fps) + 1) / self._fps
-        now = self._look(time_s, frame)
         if self._last is not None:
             change = _difference(self._last, now)
             usual = median(self._recent) if self._recent else 0.0
@@ -85,7 +100,7 @@ class Thumbnails:
         self._between.clear()
         self._last = now
         self._times_s.append(time_s)
-        self._luma.append(now.planes[0].tobytes())
+        self._luma.append(now.luma)
 
     def result(self) -> dict[str, Any]:
         """The column `signals`, in the shape `operators.rows.SIGNALS`."""
@@ -100,32 +115,28 @@ class Thumbnails:
             "cuts_s": None,
         }
 
-    def _note_jump(self, last: _Look, now: _Look) -> None:
-        looks = [last, *(self._look(time_s, frame) for time_s, frame in self._between), now]
-        steps = [_difference(a, b) for a, b in pairwise(looks)]
+    def _note_jump(self, last: _Picture, now: _Picture) -> None:
+        passed = [last, *self._between, now]
+        steps = [_difference(a, b) for a, b in pairwise(passed)]
         at = int(np.argmax(steps))
-        before, after = looks[at], looks[at + 1]
-        earlier = looks[at - 1] if at else self._earlier()
-        later = looks[at + 2] if at + 2 < len(looks) else None
+        before, after = passed[at], passed[at + 1]
+        earlier = passed[at - 1] if at else self._before_last
+        later = passed[at + 2] if at + 2 < len(passed) else None
         self._jumps.append(
             {
-                "time_s": looks[at + 1].time_s,
+                "time_s": after.time_s,
                 "step": _luma_step(before, after),
                 "colour_step": _colour_step(before, after),
                 "beside": max((step for k, step in enumerate(steps) if k != at), default=0.0),
-                "earlier": earlier.planes[0].tobytes() if earlier else None,
-                "before": before.planes[0].tobytes(),
-                "after": after.planes[0].tobytes(),
-                "later": later.planes[0].tobytes() if later else None,
+                "earlier": earlier.luma if earlier else None,
+                "before": before.luma,
+                "after": after.luma,
+                "later": later.luma if later else None,
             }
         )
         self._unfinished = self._jumps[-1] if later is None else None
 
-    def _earlier(self) -> _Look | None:
-        before = self._before_last
-        return before if before is None or isinstance(before, _Look) else self._look(*before)
-
-    def _look(self, time_s: float, frame: Any) -> _Look:
+    def _thumbnail(self, frame: Any) -> Array:
         if self._size is None:
             self._size, self._turn = _thumbnail_size(frame, self._aspect), turn_deg(frame)
         width, height = self._size
@@ -135,7 +146,7 @@ class Thumbnails:
         else:  # one conversion for both: luma alone costs no less
             small = self._scaler.reformat(frame, width, height, "yuvj444p", interpolation="AREA", threads=1)
             planes = small.to_ndarray()
-        return _Look(time_s, np.rot90(planes, -self._turn // 90, axes=(1, 2)))
+        return np.rot90(planes, -self._turn // 90, axes=(1, 2))
 
 
 def _sampled(frame: Any, size: tuple[int, int]) -> Array:
@@ -164,16 +175,16 @@ def _full_range() -> tuple[Array, Array]:
     return np.clip(luma + 0.5, 0, 255).astype(np.uint8), np.clip(colour + 0.5, 0, 255).astype(np.uint8)
 
 
-def _difference(a: _Look, b: _Look) -> float:
+def _difference(a: _Picture, b: _Picture) -> float:
     """Mean absolute difference in grey levels: of luma, or of colour where luma stays."""
     return max(_luma_step(a, b), _colour_step(a, b))
 
 
-def _luma_step(a: _Look, b: _Look) -> float:
+def _luma_step(a: _Picture, b: _Picture) -> float:
     return _distance(a.planes[0], b.planes[0])
 
 
-def _colour_step(a: _Look, b: _Look) -> float:
+def _colour_step(a: _Picture, b: _Picture) -> float:
     return _distance(a.planes[1], b.planes[1]) + _distance(a.planes[2], b.planes[2])
 
 
