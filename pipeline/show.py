@@ -52,10 +52,10 @@ def caption_text(row: dict[str, Any]) -> str:
         textwrap.fill(opening, _WIDTH),
     ]
     for section in row["sections"]:
-        windows = section["windows"]
+        count = len(section["windows"])
         lines += [
             "",
-            f"[{clock(section['start_s'])} to {clock(section['end_s'])} · windows {windows[0]} to {windows[-1]}]",
+            f"[{clock(section['start_s'])} to {clock(section['end_s'])} · {count} window{'s' if count > 1 else ''}]",
             textwrap.fill(section["text"], _WIDTH),
         ]
     return "\n".join(lines)
