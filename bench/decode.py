@@ -45,7 +45,8 @@ def run(tool: str, task: str, file: Path, warm: Path) -> tuple[float, float]:
         time.sleep(_LOOK_S)
     out, errors = process.communicate()
     if process.returncode:
-        raise RuntimeError(errors.decode(errors="replace").strip().splitlines()[-1][:160])
+        told = errors.decode(errors="replace").strip().splitlines()
+        raise RuntimeError(next((line for line in reversed(told) if "Error" in line), told[-1])[:160])
     return json.loads(out.decode().strip().splitlines()[-1])["cpu_s"], peak
 
 

@@ -21,6 +21,9 @@ COUNT = 32
 
 
 def ours(task: str, file: str) -> int:
+    import cv2
+
+    cv2.setNumThreads(1)  # as in the decoding process
     from operators.video.backends import Watch, open_decoder
     from operators.video.facts import probe
     from operators.video.pictures import to_rgb
@@ -193,6 +196,8 @@ def main(arguments: list[str]) -> None:
     TOOLS[tool](task, warm)
     before = _cpu_s()
     pictures = TOOLS[tool](task, file)
+    if tool != "ffmpeg" and not pictures:
+        sys.exit("no picture came, and no error")
     print(json.dumps({"pictures": pictures, "cpu_s": _cpu_s() - before}))
 
 

@@ -201,7 +201,7 @@ class DecodeChild:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": paths},
+                env={**os.environ, "PYTHONPATH": paths, "OPENCV_FOR_THREADS_NUM": "1"},  # as all that decodes there
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
             ).result()
         self._connection = Connection(ours.detach())

@@ -41,8 +41,9 @@ def _noise_db(picture: np.ndarray, truth: np.ndarray) -> float:
 
 @pytest.mark.parametrize("format_", ["yuv420p", "yuvj420p", "yuv422p", "yuv420p10le"])
 @pytest.mark.parametrize("matrix", [Colorspace.ITU601, Colorspace.ITU709])
-def test_colours_stay(format_: str, matrix: Colorspace) -> None:
-    frame = _frame(1280, 720, format_, matrix=matrix)
+@pytest.mark.parametrize("height", [1080, 720, 576, 432, 360])
+def test_colours_stay(format_: str, matrix: Colorspace, height: int) -> None:
+    frame = _frame(height * 16 // 9, height, format_, matrix=matrix)
     picture = to_rgb(frame, aspect=Fraction(1), size=SIZE)
     truth = _mean_of_all(frame, 597, 336)
     assert picture.shape == (336, 597, 3) and truth.std() > 40

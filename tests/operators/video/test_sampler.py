@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from operators.video.facts import probe
-from operators.video.sampler import Sampler, Watch
+from operators.video.sampler import Sampler, Watch, _Pending
 from operators.video.source import Source
 from tests.support.video import cut_short, decode_all, expected_pictures, flip_bytes, read_index, render
 
@@ -140,6 +141,57 @@ def test_decodes_far_less_than_everything_for_sparse_targets(tmp_path: Path) -> 
     found, sampler = _sample(path, times_s, 0.0)  # what is on screen between two pictures
     assert [index for _, index in found.values()] == [60 * k for k in range(10)]
     assert sampler.pictures_decoded <= 100
+
+
+def test_pts_in_order_of_decoding_show_what_a_full_decode_shows(tmp_path: Path) -> None:
+    """As some recorders write them: pictures come out in another order than their pts; late ones are never shown."""
+    import av
+
+    right, wrong = tmp_path / "right.mp4", tmp_path / "wrong.mkv"
+    render(right, count=600, fps=30.0, gop=60, b_frames=3)
+    with av.open(str(right)) as source, av.open(str(wrong), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.pts = packet.dts = packet.dts + 2000
+                packet.stream = stream
+                target.mux(packet)
+    shown = [(-1, 0, 0)]
+    for picture in decode_all(wrong):
+        if picture[0] > shown[-1][0]:
+            shown.append(picture)
+    assert len(shown) < 400, "most are never shown"
+    with av.open(str(wrong)) as container:
+        base = container.streams.video[0].time_base
+    for times_s, step_s in (
+        ([2.0 * k + j / 30 for k in range(9) for j in range(6)], 1 / 30),
+        ([2.0 * k + j / 10 for k in range(9) for j in range(3)], 0.0),
+        ([k / 3 for k in range(55)], 1 / 3),
+    ):
+        for j in range(len(times_s)):  # each by itself, as far as a jump goes
+            found, _ = _sample(wrong, [times_s[j]], step_s)
+            assert found == expected_pictures(shown[1:], base, 33, 0.0, [times_s[j]], step_s)
+
+
+@pytest.mark.parametrize(
+    ("fed", "next_dts", "sure"),
+    [
+        ([(0, -2), (4, -1), (2, 0), (1, 1)], 2, False),  # 2 was fed; 3, the target's picture, was not
+        ([(0, -2), (4, -1), (2, 0), (1, 1), (3, 2)], 3, True),
+        ([(0, -2), (4, -1), (2, 0), (1, 1), (3, 2)], None, False),
+        ([(3, 3)], 4, True),  # a keyframe by itself
+        ([(2, 2), (3, 3)], 4, False),  # pts in order of decoding, or no picture shown later: nobody knows
+        ([(2, 1), (3, 4)], 5, False),  # shown before it is decoded: pts are not to be trusted
+    ],
+)
+def test_what_a_decoder_holds_back_is_asked_for_only_where_it_must_be_the_target(
+    fed: list[tuple[int, int]], next_dts: int | None, sure: bool
+) -> None:
+    reader: Any = SimpleNamespace(ticks=lambda time_s: time_s, half_tick=0.5, base=Fraction(1))
+    pending = _Pending(reader, [3.0], 1.0)
+    for pts, dts in fed:
+        pending.feed(SimpleNamespace(pts=pts, dts=dts, is_discard=False))
+    assert pending.all_fed(SimpleNamespace(dts=next_dts)) is sure
 
 
 def test_a_watch_sees_every_picture_of_its_span_in_order(tmp_path: Path) -> None:
