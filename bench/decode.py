@@ -3,7 +3,7 @@
     python -m bench.decode --media FOLDER --work FOLDER [--tools ours,decord] [--rounds 2] [--two-hours]
 
 FOLDER holds real clips (`slides_talk_1080p.mp4`, …); long videos are made from them in the work folder once and kept.
-Tools that are not installed are left out: see `bench/rivals.py`; each runs in a process of its own, one after the other
+Tools that are not installed fail by name: see `bench/rivals.py`. Each runs in a process of its own, one after the other
 within a round, so that whatever else the machine does falls on all alike. The best round of each counts.
 """
 
