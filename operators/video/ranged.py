@@ -70,11 +70,11 @@ class RangedFile:
     def tell(self) -> int:
         return self._position
 
-    def opened(self, duration_s: float | None = None) -> None:
+    def opened(self, duration_s: float = 0.0) -> None:
         """The container is open: what was fetched up to here is kept for its other segments on this node.
 
         Args:
-            duration_s: what the container says of its length; None where it says nothing.
+            duration_s: what the container says of its length; 0 where it says nothing.
         """
         if duration_s:
             self._largest = min(LARGEST_BYTES, max(FIRST_BYTES, round(LARGEST_S * self.size_bytes / duration_s)))

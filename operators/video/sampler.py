@@ -261,16 +261,18 @@ class _Pending:
         return int(self._shown.pts + (self._shown.duration or self._reader.interval))
 
     def _answer(self, frame: Any) -> Sample:
-        self._next += 1
-        self._coming = math.inf
         reader = self._reader
         length = frame.duration or reader.interval
-        return Sample(self._times_s[self._next - 1], reader.seconds(frame.pts), reader.seconds(length), frame)
+        return Sample(self._take(), reader.seconds(frame.pts), reader.seconds(length), frame)
 
     def _miss(self) -> None:
-        self.missing.append(self._times_s[self._next])
+        self.missing.append(self._take())
+
+    def _take(self) -> float:
+        """The next target is dealt with: its time."""
         self._next += 1
         self._coming = math.inf
+        return self._times_s[self._next - 1]
 
 
 def _bounds(reader: Reader, watch: Watch | None) -> tuple[float, float]:

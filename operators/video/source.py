@@ -205,7 +205,7 @@ class WatchedFile(io.RawIOBase):
 
     def opened(self, duration_s: float) -> None:
         """The container is open and says that it is so long; 0 where it does not."""
-        self._file.opened(duration_s or None)
+        self._file.opened(duration_s)
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; the watchdog knows that this waits for storage."""
