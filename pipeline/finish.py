@@ -17,13 +17,11 @@ from pipeline.planning import Plan
 from pipeline.report import Report
 
 
-def clean(store: Store, plan: Plan, *, run_id: str = "", tidy: bool = True) -> None:
+def clean(store: Store, plan: Plan, *, run_id: str = "") -> None:
     """Remove what this run superseded or cured, then compact every table. Other videos are not touched.
 
     Args:
         run_id: for rows that it writes itself.
-        tidy: also remove files that no table needs; not while other runs work on the same output: their reads would
-            miss them.
     """
     stale = _stale(store, plan)
     left = plan.remaining(store)
@@ -39,10 +37,7 @@ def clean(store: Store, plan: Plan, *, run_id: str = "", tidy: bool = True) -> N
         store.failures.fence()
         store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist())))
     for table in store.tables:
-        if tidy:
-            table.tidy()
-        else:
-            table.compact()
+        table.compact()
 
 
 def _stale(store: Store, plan: Plan) -> set[str]:

@@ -159,11 +159,14 @@ class Job:
             if self._interrupt.requested:
                 status = "interrupted"
         if status == "done":
-            finish.clean(self.store, plan, run_id=self.run_id, tidy=not lease.others())
+            finish.clean(self.store, plan, run_id=self.run_id)
         report = make_report(self, plan, first, left, status=status, began=began)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
             finish.write_card(self.store, self.config, report)
+            if lease.retire():  # while others are at work, their reads would miss what is removed
+                for table in self.store.tables:
+                    table.tidy()
         return report
 
     # -- inside ----------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,10 @@ _BEATS = 3  # in one TTL: two may get lost
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease, or held it until it `ended`. `beat` changes with every heartbeat."""
+    """Who holds a lease, or held it until it `ended`; who `retired` holds it, but writes no more rows.
+
+    `beat` changes with every heartbeat.
+    """
 
     run_id: str
     host: str
@@ -45,6 +48,7 @@ class Holder:
     started: float
     beat: int
     ended: bool = False
+    retired: bool = False
 
     @property
     def gone(self) -> bool:
@@ -81,6 +85,8 @@ class Lease:
         self._ttl_s = ttl_s
         self._me = Holder(run_id, socket.gethostname(), _machine(), os.getpid(), psutil.Process().create_time(), 0)
         self._number = 0
+        self._retired = False
+        self._writing = threading.Lock()  # or a heartbeat under way could take back what was said after it
         self._end = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
         self.lost = False
@@ -101,13 +107,24 @@ class Lease:
             self._heart.join()
             self._let_go()
 
-    def others(self) -> list[str]:
-        """Shares that somebody else holds, alive or not."""
-        return [s for s in self._shares() if s != self._share and not self._free(s)]
+    def retire(self) -> bool:
+        """Say that this run writes no more; True if by now all who held another share have said so, too, or ended.
+
+        It is said before it is asked of the others, so of several that end at the same moment one at least hears True.
+        Who died without a word has not said so: its actors may still write.
+        """
+        with self._writing:
+            self._retired = True
+            self._files.pipe_file(self._path(self._number), self._text(0))
+        return all(self._free(s) for s in self._shares() if s != self._share)
 
     def _free(self, share: str) -> bool:
         number, holder = self._newest(share)
-        return not number or (holder is not None and holder.ended)
+        until = time.monotonic() + self._ttl_s / _BEATS
+        while number and holder is None and time.monotonic() < until:
+            time.sleep(0.02)  # a heartbeat is being written
+            number, holder = self._newest(share)
+        return not number or (holder is not None and (holder.ended or holder.retired))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -200,7 +217,8 @@ class Lease:
             raise
 
     def _text(self, beat: int, *, ended: bool = False) -> bytes:
-        return json.dumps({**asdict(self._me), "beat": beat, "ended": ended}).encode()
+        said = replace(self._me, beat=beat, ended=ended, retired=self._retired)
+        return json.dumps(asdict(said)).encode()
 
     def _beat(self) -> None:
         number = 0
@@ -210,7 +228,8 @@ class Lease:
                 if self._newest(self._share)[0] > self._number:
                     self.lost = True
                     return
-                self._files.pipe_file(self._path(self._number), self._text(number))
+                with self._writing:
+                    self._files.pipe_file(self._path(self._number), self._text(number))
 
 
 def _excludes(one: str, other: str) -> bool:

@@ -183,10 +183,39 @@ def test_shares_of_one_number_go_together_and_nothing_else(place: str, one: str,
     with ExitStack() as stack:
         first = stack.enter_context(lease(place, one, "first").held())
         if together:
-            second = stack.enter_context(lease(place, other, "second").held())
-            assert first.others() == [other] and second.others() == [one]
+            stack.enter_context(lease(place, other, "second").held())
+            assert len(held_now(place)) == 2
         else:
             with pytest.raises(RunFailed, match="run first"):
                 stack.enter_context(lease(place, other, "second").held())
-            assert first.others() == []
+            assert first.retire(), "who was refused counts as ended"
     assert held_now(place) == []
+
+
+def test_the_last_one_to_retire_is_told_so(place: str) -> None:
+    with lease(place, "1-of-3", ttl_s=SHORT_S).held() as first, lease(place, "2-of-3").held() as second:
+        assert not first.retire()
+        time.sleep(2 * SHORT_S)  # its heart goes on beating, and does not take it back
+        with lease(place, "3-of-3").held():
+            pass
+        assert second.retire()
+        assert first.retire(), "both are still there"
+
+
+def test_who_died_has_not_retired(place: str) -> None:
+    leave_behind(place, share="1-of-2")
+    with lease(place, "2-of-2").held() as held:
+        assert not held.retire()
+
+
+def test_of_many_that_retire_at_the_same_moment_one_at_least_is_the_last(place: str) -> None:
+    at_once = threading.Barrier(4)
+
+    def end(held: Lease) -> bool:
+        at_once.wait(30)
+        return held.retire()
+
+    for _ in range(5):
+        with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+            shares = [stack.enter_context(lease(place, f"{i}-of-4").held()) for i in range(1, 5)]
+            assert any(pool.map(end, shares))
