@@ -163,8 +163,8 @@ def main() -> None:
                 f"  {task:6} {tool:11} {cpu_s:7.2f} CPU s  {cpu_s / full_s:5.2f} of ffmpeg  {peak_mb:6.0f} MB",
                 flush=True,
             )
-        for (task, tool), error in fails.items():
-            print(f"  {task:6} {tool:11} fails: {error}", flush=True)
+        for (task, tool), why in fails.items():
+            print(f"  {task:6} {tool:11} fails: {why}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import numpy as np
 from operators.base import ItemError
 from operators.video.size import Size
 
-_WHOLE_COLOUR = {"yuv420p": "yuv444p", "yuvj420p": "yuvj444p"}
 _QUALITIES = (90, 80, 70, 60, 50, 40, 30)  # below 30 blocks of JPEG are more visible than the picture
 
 
@@ -45,13 +44,7 @@ def to_rgb(frame: Any, *, aspect: Fraction, size: Size) -> np.ndarray[Any, Any]:
 
 
 class _Scalers(threading.local):
-    """FFmpeg's scalers, kept for the next picture, which mostly has the same size: setting one up costs 0.2 ms."""
-
-    @cached_property
-    def shrink(self) -> Any:
-        from av.video.reformatter import VideoReformatter
-
-        return VideoReformatter()
+    """FFmpeg's scaler, kept for the next picture, which mostly has the same size: setting one up costs 0.2 ms."""
 
     @cached_property
     def convert(self) -> Any:
@@ -67,18 +60,26 @@ def _scaled(frame: Any, width: int, height: int) -> np.ndarray[Any, Any]:
     """RGB; each way is the cheapest that stays as near to the mean of each pixel's area as FFmpeg's own."""
     import cv2
 
-    whole_colour = _WHOLE_COLOUR.get(frame.format.name)
     across, down = frame.width / width, frame.height / height
     if frame.format.name == "yuv420p" and min(across, down) >= 1 and 1 < max(across, down) <= 2:
         # a linear filter of two pixels leaves none of them out, and to RGB of the same size FFmpeg is quickest
         every = _SCALERS.convert.reformat(frame, frame.width, frame.height, "rgb24", interpolation="POINT", threads=1)
-        return np.asarray(cv2.resize(every.to_ndarray(), (width, height), interpolation=cv2.INTER_LINEAR))
-    if whole_colour and min(across, down) > 2:
-        # first smaller, then RGB: the same colours at two thirds of the cost of both at once
-        frame = _SCALERS.shrink.reformat(frame, width, height, whole_colour, interpolation="AREA", threads=1)
-    # AREA averages all pixels that fall into one: no aliasing, and cheaper here than bicubic (2 against 5 ms for 1080p)
-    small = _SCALERS.convert.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
-    return np.asarray(small.to_ndarray())
+        pixels = _rows(every.planes[0])[:, : 3 * every.width].reshape(every.height, every.width, 3)
+        return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
+    # AREA averages all pixels that fall into one: no aliasing, and cheaper than bicubic (1.6 against 4.3 ms for 1080p);
+    # to planes of RGB FFmpeg is twice as quick as to packed pixels
+    small = _SCALERS.convert.reformat(frame, width, height, "gbrp", interpolation="AREA", threads=1)
+    green, blue, red = planes(small)
+    return np.asarray(cv2.merge([red, green, blue]))
+
+
+def planes(frame: Any) -> list[np.ndarray[Any, Any]]:
+    """The planes of an 8-bit planar frame, each uint8 (height, width), not copied: they last as long as the frame."""
+    return [_rows(plane)[:, : plane.width] for plane in frame.planes]
+
+
+def _rows(plane: Any) -> np.ndarray[Any, Any]:
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
 
 
 def to_jpeg(pixels: np.ndarray[Any, Any], quality: int) -> bytes:

@@ -194,13 +194,17 @@ class Reader:
         return bool(at >= 0 and index[at].timestamp > packet.dts)
 
     def load_index(self) -> None:
-        """Matroska and WebM read their index on the first seek; elsewhere it is there or never will be."""
+        """Matroska and WebM read their index on the first seek; elsewhere it is there or never will be.
+
+        Only a seek to the beginning costs no more than that: one to the end reads all that no index names.
+        """
         import av
 
-        if self.may_seek and len(self._stream.index_entries) <= 1:
+        unread = self._container.format.name.startswith("matroska") and len(self._stream.index_entries) <= 1
+        if self.may_seek and unread:
             self._fresh = False
             try:
-                self._container.seek(2**40, stream=self._stream)
+                self._container.seek(self.first, stream=self._stream)
             except av.FFmpegError:
                 self._source.check()
 

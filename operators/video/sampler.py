@@ -25,7 +25,6 @@ _DROPPING_CODECS = frozenset({"h264", "hevc", "mpeg4", "libdav1d"})
 """VP8 and VP9 have next to nothing to drop; what VP9 has may still change the probabilities that later pictures use."""
 
 _SPARED = 4  # pictures before a target that are not left out, for a rate that varies a little
-_LOAD_INDEX_ABOVE_S = 2.0  # Matroska loads its index on the first seek; worth it when targets lie further apart
 
 
 class Sampler:
@@ -75,7 +74,7 @@ class Sampler:
         if not wanted and watch is None:
             return
         hop = self._reader.may_seek and watch is None
-        if hop and len(wanted) > 1 and wanted[-1] - wanted[0] > _LOAD_INDEX_ABOVE_S * len(wanted):
+        if hop and len(wanted) > 1:
             self._reader.load_index()
         wanted = yield from self._run(wanted, step_s, hop=hop, watch=watch)
         if wanted and self._reader.left_out:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.video.pictures import square_size, turn_deg
+from operators.video.pictures import planes, square_size, turn_deg
 
 THUMBNAIL_LONG_PX = 64  # enough for cuts, fades, camera moves and duplicates, at 2 KB a picture
 THUMBNAIL_SHORT_PX = 16  # at least, so that a banner still has rows to compare
@@ -146,7 +146,7 @@ class Thumbnails:
         else:  # one conversion for both: luma alone costs no less
             small = self._scaler.reformat(frame, width, height, "yuvj444p", interpolation="AREA", threads=1)
             planes = small.to_ndarray()
-        return np.rot90(planes, -self._turn // 90, axes=(1, 2))
+        return np.rot90(planes, -self._turn // 90, axes=(1, 2)) if self._turn else planes
 
 
 def _sampled(frame: Any, size: tuple[int, int]) -> Array:
@@ -154,8 +154,7 @@ def _sampled(frame: Any, size: tuple[int, int]) -> Array:
     import cv2
 
     out = np.empty((3, size[1], size[0]), np.uint8)
-    for k, plane in enumerate(frame.planes):
-        pixels = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+    for k, pixels in enumerate(planes(frame)):
         samples = _SAMPLES[min(k, 1)]
         some = cv2.resize(pixels, (size[0] * samples, size[1] * samples), interpolation=cv2.INTER_LINEAR)
         out[k] = cv2.resize(some, size, interpolation=cv2.INTER_AREA)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -141,6 +142,27 @@ def test_decodes_far_less_than_everything_for_sparse_targets(tmp_path: Path) -> 
     found, sampler = _sample(path, times_s, 0.0)  # what is on screen between two pictures
     assert [index for _, index in found.values()] == [60 * k for k in range(10)]
     assert sampler.pictures_decoded <= 100
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "libx264"])
+def test_what_lies_before_a_keyframe_is_left_out_in_matroska_too(codec: str, tmp_path: Path) -> None:
+    path = tmp_path / "close.mkv"
+    render(path, count=200, fps=25.0, gop=20, codec=codec)
+    times_s = [float(k) for k in range(8)]
+    found, sampler = _sample(path, times_s, 1.0)
+    assert [index for _, index in found.values()] == [25 * k for k in range(8)]
+    assert sampler.pictures_decoded < 110  # up to the last of them there are 176
+
+
+def test_an_index_that_is_not_there_is_not_looked_for_in_all_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "live.webm"
+    render(path, count=300, codec="libvpx", gop=15, size=(384, 216), noise=12, options={"live": "1"})
+    fsspec.filesystem("memory").pipe("/sampler/live.webm", path.read_bytes())
+    with Source("memory://sampler/live.webm") as source:
+        sampler = Sampler(source, first_pts_s=probe(str(path))["first_pts_s"])
+        found = {sample.time_s: _index(sample.frame) for sample in sampler.sample([0.0, 1.0, 2.0], step_s=1.0)}
+    assert found == {0.0: 0, 1.0: 10, 2.0: 20}
+    assert 0 < source.bytes_fetched < path.stat().st_size / 2
 
 
 def test_pts_in_order_of_decoding_show_what_a_full_decode_shows(tmp_path: Path) -> None:
