@@ -20,6 +20,7 @@ from operators.engines.base import Generation, PromptTooLong, Request, RunningEn
 from operators.engines.gates import ends_in_loop
 from operators.engines.vllm import installed
 from operators.engines.vllm.admission import PRIORITY, Admission
+from operators.engines.vllm.alive import LOOK_S, EngineDied, while_alive
 from operators.engines.vllm.inputs import Shown, content, media, render
 from operators.engines.vllm.processes import Processes
 from operators.engines.vllm.spec import dump_sampling
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from operators.engines.vllm.spec import VllmEngine
 
 _LOOP_EVERY = 24  # tokens between two looks for a loop
-_WATCH_S = 2.0
 _CLOSE_S = 30.0
 _ROOM = 1.25  # of the sequences that run at once: the next ones are prepared while these run
 _TOO_LONG = re.compile(r"maximum (?:context|model) length")
@@ -107,7 +107,8 @@ class Engine(RunningEngine):
                 break
             except ItemError as error:
                 # a model or arguments that vLLM refuses it refuses again; a process that was killed may boot
-                if "initialization failed" not in error.message or self._boots >= self._spec.restarts:
+                killed = "initialization failed" in error.message or isinstance(error.__cause__, EngineDied)
+                if not killed or self._boots > self._spec.restarts:
                     raise
                 _log.warning("%s; once more", error.message)
         self._watching = asyncio.create_task(self._watch())
@@ -131,6 +132,8 @@ class Engine(RunningEngine):
             self._shown = self._how_shown()
             await self._warm_up()
         except Exception as error:
+            if self._engine is not None:
+                _shut_down(self._engine)
             self._processes.kill()
             raise ItemError(
                 "engine", f"vLLM does not boot with the model {self._spec.model}: {_last_line(error)}"
@@ -149,13 +152,20 @@ class Engine(RunningEngine):
 
         prompt = render(self._tokenizer, [{"type": "text", "text": "Say yes."}], None, self._spec.chat_template_kwargs)
         params = SamplingParams(max_tokens=2, temperature=0.0)
-        async for _ in self._engine.generate({"prompt": prompt}, params, f"warm-up-{self._boots}"):
-            pass
+
+        async def answer() -> None:
+            async for _ in self._engine.generate({"prompt": prompt}, params, f"warm-up-{self._boots}"):
+                pass
+
+        try:
+            await asyncio.wait_for(while_alive(self._engine, answer()), self._spec.stall_s)
+        except TimeoutError:
+            raise TimeoutError(f"no answer to a first request in {self._spec.stall_s:g} s (stall_s)") from None
 
     async def _watch(self) -> None:
         """Health check: an engine that died in silence, or makes no progress while requests wait, is booted again."""
         while True:
-            await asyncio.sleep(_WATCH_S)
+            await asyncio.sleep(LOOK_S)
             engine = self._engine
             if engine is None or self._reviving.locked():
                 continue
@@ -195,8 +205,6 @@ class Engine(RunningEngine):
     # -- one request -----------------------------------------------------------------------------------------------
 
     async def _answer(self, request: Request) -> Generation:
-        from vllm.v1.engine.exceptions import EngineDeadError
-
         began = time.perf_counter()
         if request.pictures and not self._sees:
             raise ItemError("engine", f"the model {self._spec.model} has no eyes and was shown a picture")
@@ -209,8 +217,8 @@ class Engine(RunningEngine):
                     if given_up:
                         break
                     try:
-                        return await self._generate(engine, prompt, request, began)
-                    except EngineDeadError:
+                        return await while_alive(engine, self._generate(engine, prompt, request, began))
+                    except EngineDied:
                         await self._revive(engine)
         except asyncio.CancelledError:
             raise ItemError("engine", "the engine was closed before it answered") from None

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import wait
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,35 @@ def test_an_engine_that_is_killed_three_times_answers_everything_and_leaves_noth
         assert isinstance(error, ItemError) and error.failure_class == "engine" and "died" in error.message
     left = {p for p in psutil.Process().children(recursive=True) if p.pid not in before}
     assert not [p for p in left if p.is_running() and "VLLM" in p.name()]
+
+
+@pytest.mark.slow
+def test_an_engine_that_is_killed_while_it_is_asked_for_the_first_time_is_booted_again(
+    model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM asks its process which tasks the model is for, and if that one has ended waits for ever."""
+    from vllm.v1.engine.core_client import AsyncMPClient
+
+    ask, deaths = AsyncMPClient.get_supported_tasks_async, []
+
+    async def killed(client: Any) -> Any:
+        if not deaths:
+            deaths.extend(p for p in psutil.Process().children(recursive=True) if "VLLM" in p.name())
+            for process in deaths:
+                process.kill()
+        return await ask(client)
+
+    monkeypatch.setattr(AsyncMPClient, "get_supported_tasks_async", killed)
+    spec = VllmEngine(model=str(model("qwen3")), max_model_len=512, max_tokens=120, restarts=1)
+    with spec.open() as engine:
+        assert isinstance(engine, Engine)
+        assert engine.submit(text()).result(WAIT_S).text
+        assert deaths and not set(deaths) & set(engine._processes.alive())
+    deaths.clear()
+    with pytest.raises(ItemError, match="process ended"):  # no restart, no second try
+        with replace(spec, restarts=0).open():
+            pass
+    assert deaths and not any(_runs(p) for p in deaths)
 
 
 @pytest.mark.slow
