@@ -166,7 +166,7 @@ class Job:
             finish.write_card(self.store, self.config, report)
             if lease.retire():  # while others are at work, their reads would miss what is removed
                 for table in self.store.tables:
-                    table.tidy()
+                    table.sweep()
         return report
 
     # -- inside ----------------------------------------------------------------------------------------------------

@@ -233,7 +233,12 @@ class Table:
             self._retry(self._compact)
 
     def tidy(self) -> int:
-        """Compact, and remove all files that the table does not need (returns how many), so that a plain glob is exact.
+        """Compact and sweep: returns how many files were removed."""
+        self.compact()
+        return self.sweep()
+
+    def sweep(self) -> int:
+        """Remove all files that the table does not need (returns how many), so that a plain glob is exact.
 
         Safe beside writers, the sleeping and the superseded included. What lies in the folder is listed first; then a
         change of the table's description is committed, with which every commit conflicts that was begun before it.
@@ -241,7 +246,6 @@ class Table:
         """
         if not self.exists():
             return 0
-        self._retry(self._compact)
         gone = self.strays()
         for path in gone:
             with suppress(FileNotFoundError):

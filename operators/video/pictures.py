@@ -43,7 +43,7 @@ def to_rgb(frame: Any, *, aspect: Fraction, size: Size) -> np.ndarray[Any, Any]:
     return _upright(_scaled(frame, width, height), frame)
 
 
-class _Scalers(threading.local):
+class _Scaler(threading.local):
     """FFmpeg's scaler, kept for the next picture, which mostly has the same size: setting one up costs 0.2 ms."""
 
     @cached_property
@@ -53,7 +53,7 @@ class _Scalers(threading.local):
         return VideoReformatter()
 
 
-_SCALERS = _Scalers()
+_SCALER = _Scaler()
 
 
 def _scaled(frame: Any, width: int, height: int) -> np.ndarray[Any, Any]:
@@ -63,12 +63,12 @@ def _scaled(frame: Any, width: int, height: int) -> np.ndarray[Any, Any]:
     across, down = frame.width / width, frame.height / height
     if frame.format.name == "yuv420p" and min(across, down) >= 1 and 1 < max(across, down) <= 2:
         # a linear filter of two pixels leaves none of them out, and to RGB of the same size FFmpeg is quickest
-        every = _SCALERS.convert.reformat(frame, frame.width, frame.height, "rgb24", interpolation="POINT", threads=1)
+        every = _SCALER.convert.reformat(frame, frame.width, frame.height, "rgb24", interpolation="POINT", threads=1)
         pixels = _rows(every.planes[0])[:, : 3 * every.width].reshape(every.height, every.width, 3)
         return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR))
     # AREA averages all pixels that fall into one: no aliasing, and cheaper than bicubic (1.6 against 4.3 ms for 1080p);
     # to planes of RGB FFmpeg is twice as quick as to packed pixels
-    small = _SCALERS.convert.reformat(frame, width, height, "gbrp", interpolation="AREA", threads=1)
+    small = _SCALER.convert.reformat(frame, width, height, "gbrp", interpolation="AREA", threads=1)
     green, blue, red = planes(small)
     return np.asarray(cv2.merge([red, green, blue]))
 

@@ -142,11 +142,11 @@ class Thumbnails:
         width, height = self._size
         least = min(frame.width / width, frame.height / height)
         if frame.format.name in _PLANAR and least >= _SAMPLES[0]:
-            planes = _sampled(frame, self._size)
+            found = _sampled(frame, self._size)
         else:  # one conversion for both: luma alone costs no less
             small = self._scaler.reformat(frame, width, height, "yuvj444p", interpolation="AREA", threads=1)
-            planes = small.to_ndarray()
-        return np.rot90(planes, -self._turn // 90, axes=(1, 2)) if self._turn else planes
+            found = small.to_ndarray()
+        return np.rot90(found, -self._turn // 90, axes=(1, 2)) if self._turn else found
 
 
 def _sampled(frame: Any, size: tuple[int, int]) -> Array:

@@ -83,7 +83,7 @@ def test_plain_files_are_the_tables(store: Store) -> None:
     caption(store, plan)
     finish.clean(store, plan)
     for table in (store.segments, store.dataset):
-        assert table.tidy() > 0
+        assert table.sweep() > 0
         files = list(Path(table.uri).glob("*.parquet"))
         assert len(files) == 1 and pq.read_table(files[0]).num_rows == table.read().num_rows
 
