@@ -1,0 +1,56 @@
+"""Untrusted text: what makes it storable, and what makes it safe to print. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+_ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  # control, format (bidirectional), surrogates, line breaks
+_JOINERS = frozenset({"\u200c", "\u200d"})  # Persian and Indic scripts and emoji need them
+
+
+def repaired(text: str) -> str:
+    """`text` as valid Unicode: surrogate pairs are joined, a surrogate without its other half becomes U+FFFD.
+
+    JSON allows `"\\ud83d"`; UTF-8, and so Arrow and every file, does not.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def repaired_value(value: Any) -> Any:
+    """A JSON value with `repaired` applied to every string in it, keys included."""
+    if isinstance(value, str):
+        return repaired(value)
+    if isinstance(value, dict):
+        return {repaired_value(key): repaired_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [repaired_value(item) for item in value]
+    return value
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """`text` with control characters, escape sequences and bidirectional marks spelled out, as in `\\x1b`.
+
+    A terminal obeys escape sequences wherever they come from: a file name or a caption could clear the screen, set its
+    title or hide what follows.
+
+    Args:
+        lines: keep line breaks and tabs, for text of several lines.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept = frozenset("\n\t") if lines else frozenset()
+    return "".join(
+        c if c in kept or c in _JOINERS or unicodedata.category(c) not in _ESCAPED else _spelled(c) for c in text
+    )
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
