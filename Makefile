@@ -14,7 +14,7 @@ else
 VLLM := no-vllm
 endif
 
-.PHONY: demo test check pytest fuzz chaos truth setup setup-dev vllm-cpu no-vllm clean
+.PHONY: demo test check pytest fuzz hostile chaos truth setup setup-dev vllm-cpu no-vllm clean
 .NOTPARALLEL:  # two pips at once in one environment break it
 
 demo: $(DEMO)/videos/.done
@@ -42,6 +42,10 @@ pytest: setup-dev
 # Two thousand broken files through the decoder; `make pytest` takes two hundred
 fuzz: setup-dev
 	$(BIN)/python -m tests.support.fuzz --count 2000
+
+# Three hundred hostile items of every kind beside good ones, through one job; a few minutes
+hostile: setup-dev
+	$(BIN)/python -m tests.support.hostile --count 300
 
 # Kills processes of small jobs at random moments and compares what comes out; hours. A seed replays with --seed N
 chaos: setup-dev
