@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from operators.addresses import redacted
 from operators.base import ItemError, Row
 from operators.video.backends import LAST_RESORTS, Backend
 from operators.video.frames import LOOK_JOB, SAMPLE_JOB, SIGNALS_JOB
@@ -24,6 +25,7 @@ from operators.video.isolation import DecodeChild
 from operators.video.size import Size
 from operators.video.split import part_count, split_times
 from pipeline.errors import RunFailed, UsageError
+from pipeline.files import path_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +120,7 @@ def probe(video: str, *, cuts: bool = True) -> Look:
     """
     with DecodeChild() as child:
         found = child.run(LOOK_JOB, uri=video)
-        return Look(uri=video, cuts_s=_cuts(child, video, found["facts"]) if cuts else None, **found)
+        return Look(uri=redacted(video), cuts_s=_cuts(child, video, found["facts"]) if cuts else None, **found)
 
 
 def _frames(
@@ -214,7 +216,7 @@ def frames_command(
         raise UsageError("longcap frames needs exactly one of --at, --every and --count") from error
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    stem = PurePosixPath(video).stem
+    stem = PurePosixPath(path_of(redacted(video))).stem
     had = set()
     for frame in wanted:
         path = folder / f"{stem}_{frame.requested_s:010.3f}.png"

@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from operators import web
 from operators.storage import file_system
 
 FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
@@ -123,11 +124,13 @@ def _open(uri: str) -> tuple[Any, int, str]:
             raise FileNotFoundError(uri)
         return files.open_input_file(path), int(info.size), str(info.mtime_ns)
     found, path = file_system(uri)
-    details = found.info(path)
+    is_web = uri.startswith(("http://", "https://"))
+    details = web.details(found, path) if is_web else found.info(path)
     version = next(
         (str(details[k]) for k in ("ETag", "etag", "mtime", "created", "LastModified") if details.get(k)), ""
     )
-    file = found.open(path, "rb", cache_type="none")
+    known = {"size": details["size"]} if is_web and details["size"] else {}  # else it would be asked for again
+    file = found.open(path, "rb", cache_type="none", **known)
     return file, int(details["size"] if details.get("size") is not None else file.seek(0, os.SEEK_END)), version
 
 
