@@ -154,15 +154,32 @@ def show(out: str, video: str | None, as_json: bool) -> int:
         callback=failure_classes,
         help="Only failures of this class, such as timeout or storage.",
     ),
+    click.option(
+        "--input",
+        "inputs",
+        metavar="INPUT",
+        multiple=True,
+        help="Read this in place of what that run was given; signed URLs have to be given again.",
+    ),
+    click.option(
+        "-c",
+        "--config",
+        metavar="FILE_OR_RECIPE",
+        help="A config in place of that run's.  [default: the one in OUT, but for what sends or loads something]",
+    ),
     set_option,
 )
-def retry(out: str, only: tuple[str, ...], segment: int | None, classes: list[str], overrides: tuple[str, ...]) -> int:
-    """Try once more what failed in OUT, with the config of the run that it failed in."""
+def retry(out: str, only: tuple[str, ...], segment: int | None, **options: Any) -> int:
+    """Try once more what failed in OUT, with the config of the run that it failed in.
+
+    An output is not trusted: an engine's address, the name of its key, a model and files of prompts are taken from it
+    only if you say them again with --set, give -c, or agree at a terminal.
+    """
     if segment is not None and len(only) != 1:
         raise click.UsageError("--segment needs exactly one --only: a segment's number counts in one video.")
     from pipeline.commands import retry_command
 
-    return int(retry_command(out=out, only=list(only), segment=segment, classes=classes, overrides=list(overrides)))
+    return int(retry_command(out=out, only=list(only), segment=segment, **options))
 
 
 @cli.command()

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import click
 
 from operators.base import Row
 from operators.store.store import Store
+from operators.text import printable
 from pipeline.config import Config, never_measured
 from pipeline.config_file import load_config
 from pipeline.doctor import cluster_of, look_first
@@ -29,6 +29,7 @@ from pipeline.progress import clock
 from pipeline.remaining import Remaining
 from pipeline.report import Report
 from pipeline.selection import Selection
+from pipeline.stored import stored_config, stored_inputs
 
 _SHOWN = 10  # of the videos that failed, or were left out
 ScheduleKind = Literal["auto", "streaming", "phased"]
@@ -94,9 +95,16 @@ def retry_command(
     only: Sequence[str] = (),
     segment: int | None = None,
     classes: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    config: str | None = None,
     overrides: Sequence[str] = (),
 ) -> int:
-    """Forget the failures that are meant, and run what they failed in again for just their videos."""
+    """Forget the failures that are meant, and run what they failed in again for just their videos.
+
+    Args:
+        inputs: in place of those of the run that they failed in.
+        config: in place of that run's.
+    """
     events = [
         event
         for event in Output(out).failures()
@@ -110,19 +118,30 @@ def retry_command(
     by_run: dict[str, list[Row]] = {}
     for event in events:
         by_run.setdefault(event["run_id"], []).append(event)
-    return max([_replay(out, run_id, some, overrides) for run_id, some in sorted(by_run.items())])
-
-
-def _replay(out: str, run_id: str, events: Sequence[Row], overrides: Sequence[str]) -> int:
-    """Run the inputs of run `run_id` again for the videos of `events`, and with its config, but for `overrides`."""
     store = Store(normalise(out))
-    asked, settings = store.read_file(f"runs/{run_id}/asked.json"), store.read_file(f"runs/{run_id}/config.yaml")
-    if asked is None or settings is None:
-        raise UsageError(f"{out}/runs/{run_id} is not there, so its failures cannot be replayed: use longcap run")
-    with tempfile.NamedTemporaryFile("wb", suffix=".yaml", prefix="longcap-retry-") as file:
-        file.write(settings)
-        file.flush()
-        config = load_config(Path(file.name), overrides)
+    replays = [  # all is checked before anything runs
+        (
+            [*inputs] or _inputs_of(store, run_id),
+            load_config(config, overrides) if config is not None else stored_config(store, run_id, overrides),
+            some,
+        )
+        for run_id, some in sorted(by_run.items())
+    ]
+    return max([_replay(out, given, settings, some) for given, settings, some in replays])
+
+
+def _inputs_of(store: Store, run_id: str) -> list[str]:
+    asked = stored_inputs(store, run_id)
+    if asked.signed:
+        raise UsageError(
+            f"the inputs of run {run_id} were signed URLs, and signatures are not kept: give them again with --input "
+            f"URL (without their secrets they were {', '.join(map(printable, asked.inputs[:_SHOWN]))})"
+        )
+    return asked.inputs
+
+
+def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Row]) -> int:
+    """Run `inputs` again for the videos of `events`."""
     meant = {(e["key"], e["segment_index"]) for e in events}
     unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
 
@@ -133,7 +152,7 @@ def _replay(out: str, run_id: str, events: Sequence[Row], overrides: Sequence[st
             held.videos.delete("video_id", unprobed)
 
     videos = tuple(sorted({event["video_id"] for event in events}))
-    report = Job(json.loads(asked)["inputs"], out, config, Selection(only=videos)).run(prepare=prepare)
+    report = Job(inputs, out, config, Selection(only=videos)).run(prepare=prepare)
     _print_report(report, as_json=False)
     return report.exit_code
 
