@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from io import StringIO
 from types import FrameType
 from typing import Any
 
@@ -287,7 +288,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("longcap: interrupted", err=True)
@@ -299,25 +300,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         if state.get(TRACEBACK):
-            traceback.print_exc()
+            from operators.addresses import redacted_text
+            from pipeline.printing import echo
+
+            echo(redacted_text(traceback.format_exc()), err=True)
         return _report(error)
     return int(code or 0)
 
 
+def _show(error: click.ClickException) -> None:
+    from operators.addresses import redacted_text
+    from pipeline.printing import echo
+
+    said = StringIO()
+    error.show(file=said)
+    echo(redacted_text(said.getvalue()), err=True, nl=False)
+
+
 def _report(error: Exception) -> int:
+    from operators.addresses import redacted_text
     from operators.base import ItemError
     from pipeline.errors import RunFailed, UsageError
+    from pipeline.printing import echo
 
     if isinstance(error, UsageError | RunFailed | ItemError):
-        for line in str(error).splitlines() or [type(error).__name__]:
-            click.echo(f"longcap: error: {line}", err=True)
+        for line in str(error).split("\n") if str(error) else [type(error).__name__]:
+            echo(f"longcap: error: {line}", err=True)
         return 2 if isinstance(error, UsageError) else 1
     frames = traceback.extract_tb(error.__traceback__)
     place = f"at {frames[-1].filename}:{frames[-1].lineno}; " if frames else ""
-    said = " ".join(str(error).split())
-    click.echo(
-        f"longcap: internal error: {type(error).__name__}: {said} ({place}run with --traceback to see all)", err=True
-    )
+    said = redacted_text(" ".join(str(error).split()))
+    echo(f"longcap: internal error: {type(error).__name__}: {said} ({place}run with --traceback to see all)", err=True)
     return 1
 
 

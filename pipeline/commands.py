@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal
-
-import click
 
 from operators.base import Row
 from operators.store.store import Store
@@ -25,6 +22,7 @@ from pipeline.finish import forget_failures
 from pipeline.job import Job
 from pipeline.output import Output
 from pipeline.planning import Plan
+from pipeline.printing import echo, echo_json, json_text
 from pipeline.progress import clock
 from pipeline.remaining import Remaining
 from pipeline.report import Report
@@ -85,7 +83,7 @@ def plan_command(
     with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
         plan, left = Job(inputs, where, settings, selection, quiet=as_json).plan()
     told = _plan_numbers(plan, left)
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _plan_text(told))
+    echo(json_text(told) if as_json else _plan_text(told))
     return 0
 
 
@@ -113,7 +111,7 @@ def retry_command(
         and (not classes or event["class"] in classes)
     ]
     if not events:
-        click.echo("nothing that is meant has failed")
+        echo("nothing that is meant has failed")
         return 0
     by_run: dict[str, list[Row]] = {}
     for event in events:
@@ -164,7 +162,7 @@ def _with(config: Config, *, max_failed: float | None, schedule: ScheduleKind | 
 
 def _print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
-        click.echo(report.json())
+        echo_json(asdict(report))
         return
     lines = [
         f"{report.videos_told} of {report.videos_planned} videos have a long caption"
@@ -184,7 +182,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         f"next:    longcap show {report.out}"
         + (f"   ·   longcap retry {report.out}" if report.failed else "   ·   longcap status " + report.out),
     ]
-    click.echo("\n".join(lines))
+    echo("\n".join(lines))
     if report.exit_code and report.status == "done" and not report.unaccounted:
         share = report.videos_failed / max(1, report.videos_planned)
         raise RunFailed(f"{share:.0%} of the videos failed; run.max_failed allows {report.max_failed:.0%}")
@@ -192,7 +190,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _listed(what: str, reasons: dict[str, str]) -> list[str]:
-    lines = [f"  {what}: {video_id}  {why}" for video_id, why in list(reasons.items())[:_SHOWN]]
+    lines = [f"  {what}: {printable(video_id)}  {printable(why)}" for video_id, why in list(reasons.items())[:_SHOWN]]
     return [*lines, f"  … and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else lines
 
 
@@ -238,7 +236,7 @@ def _plan_text(told: dict[str, Any]) -> str:
         lines += _listed("left out", told["left_out"])
     if told["cannot_be_captioned"]:
         lines.append(f"cannot be captioned: {len(told['cannot_be_captioned'])}")
-        lines += [f"  {video_id}  {why}" for video_id, why in told["cannot_be_captioned"].items()]
+        lines += [f"  {printable(video_id)}  {printable(why)}" for video_id, why in told["cannot_be_captioned"].items()]
     if told["ignored_files"]:
         counted = ", ".join(f"{n} {suffix}" for suffix, n in told["ignored_files"].items())
         lines.append(f"ignored files: {counted}")
