@@ -60,9 +60,9 @@ _NAMING = frozenset(
 """Parameters whose long values name a thing."""
 
 _TOKEN = re.compile(
-    r"(?<![A-Za-z0-9])(?:eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?|(?:sk|pk|rk)[-_][A-Za-z0-9_-]{16,}|gh[pousr]_[A-Za-z0-9]{20,}"
+    r"(?<![A-Za-z0-9])(?:eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?|(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_]){0,3}[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}"
     r"|github_pat_\w{20,}|glpat-[\w-]{15,}|hf_[A-Za-z0-9]{20,}|xox[abeprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
-    r"|bot\d{6,}:[\w-]{30,}|nvapi-[\w-]{16,}|gsk_\w{20,})"
+    r"|bot\d{6,}:[\w-]{30,}|nvapi-[\w-]{16,}|gsk_[A-Za-z0-9]{20,})"
 )
 """JSON Web Tokens, and keys of vendors that give them a prefix."""
 

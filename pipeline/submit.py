@@ -200,7 +200,13 @@ def _check_config_path(config: str, folder: Path) -> None:
 
 
 def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
-    """Refuse what only this machine has."""
+    """Refuse what only this machine has; say where secrets would be seen."""
+    if signed := [text for text in asked["inputs"] if redacted(text) != text]:
+        echo(
+            f"note: the signature of {redacted(signed[0])} stands in the job's command line, which whoever may ask the "
+            "job server can read: name it in a manifest in the working directory instead",
+            err=True,
+        )
     for text in asked["inputs"]:
         path = text.removeprefix("file://")
         if (scheme_of(text) and path == text) or Path(path).is_absolute():
