@@ -180,8 +180,9 @@ def retry(out: str, only: tuple[str, ...], segment: int | None, **options: Any) 
         raise click.UsageError("--segment needs exactly one --only: a segment's number counts in one video.")
     from pipeline.commands import retry_command
 
-    lists = {name: list(options.pop(name)) for name in ("classes", "inputs", "overrides")}
-    return int(retry_command(out=out, only=list(only), segment=segment, **lists, **options))
+    for name in ("classes", "inputs", "overrides"):
+        options[name] = list(options[name])
+    return int(retry_command(out=out, only=list(only), segment=segment, **options))
 
 
 @cli.command()
