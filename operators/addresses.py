@@ -29,9 +29,10 @@ _STORES = frozenset(  # their keys and paths may hold any character: `?` begins 
 _EXACT = frozenset(
     {"auth", "authorization", "bearer", "expires", "gda", "hdnea", "hdntl", "hdnts", "hmac", "jsessionid", "jwt", "key"}
     | {"lsig", "otp", "pass", "passphrase", "passwd", "phpsessid", "pw", "pwd", "sas", "sessid", "sig", "sign"}
+    | {"accesscode", "cred", "creds", "passcode", "verify", "wmsauthsign"}
     | {"accesskeyid", "awsaccesskeyid", "googleaccessid", "keypairid", "ossaccesskeyid", "qak"}
 )
-_WEAK = frozenset({"session", "sid", "ticket"})  # secret only with a long value: `session=3` may be a lecture
+_WEAK = frozenset({"session", "sid", "st", "ticket"})  # secret only with a long value: `session=3` may be a lecture
 _ENDINGS = (
     *("token", "tokens", "secret", "signature", "password", "passwd", "credential", "credentials", "hmac", "sessionid"),
     *("apikey", "authkey", "accesskey", "secretkey", "privatekey", "sharedkey", "signingkey", "subscriptionkey"),
@@ -44,13 +45,19 @@ _AZURE = frozenset(
 )
 _FAMILIES: tuple[tuple[frozenset[str], frozenset[str]], ...] = (  # names that are all there -> names that go with them
     (frozenset({"sig", "sv"}), _AZURE),
+    (frozenset({"sig", "se"}), _AZURE),
+    (frozenset({"keyname", "signature"}), frozenset({"urlprefix"})),  # Google's CDN
+    (frozenset({"md5", "expires"}), frozenset()),  # nginx
+    (frozenset({"hash", "expires"}), frozenset()),
     (frozenset({"sign", "t"}), frozenset({"t", "us"})),  # Tencent, Aliyun
     (frozenset({"txsecret", "txtime"}), frozenset({"txtime"})),
     (frozenset({"wssecret", "wstime"}), frozenset({"wstime"})),
     (frozenset({"ex", "is", "hm"}), frozenset({"ex", "is", "hm"})),  # Discord
     (frozenset({"oh", "oe"}), frozenset({"oh", "oe"})),  # Meta
 )
-_COMPANIONS = frozenset({"e", "exp", "expiration", "expire", "expiry", "nonce", "policy", "timestamp", "ts", "xid"})
+_COMPANIONS = frozenset(
+    {"e", "exp", "expiration", "expire", "expiry", "nonce", "policy", "timestamp", "tokenpath", "ts", "xid"}
+)
 """Removed beside a signature: they change with it."""
 
 _NAMING = frozenset(
@@ -69,6 +76,7 @@ _TOKEN = re.compile(
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^\s/?#@]*@)*[^\s\"'<>`|\\^]*")
 _NEXT_URL = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.\-]*://)")
 _PAIR = re.compile(r"(?<=[?&;])([\w.%\-]{1,64})=([^&\s\"'<>;]+)")
+_HEADER = re.compile(r"(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;}]+", re.IGNORECASE)
 _TRAILING = re.compile(r"[.,;:!)\]}…]+\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _PATH_TOKEN = re.compile(r"/[\w~%\-]*=[^?#]*?~hmac=[0-9A-Fa-f]+(?=/|\Z)")  # Akamai's, as a folder of the path
@@ -94,6 +102,8 @@ def redacted_text(text: str) -> str:
         text = _URL.sub(_in_text, text)
     if "=" in text:
         text = _PAIR.sub(lambda m: f"{m[1]}={HIDDEN}" if _is_secret(m[1], m[2]) else m[0], text)
+    if "uthorization" in text or "UTHORIZATION" in text:
+        text = _HEADER.sub(rf"\g<1>{HIDDEN}", text)
     return _TOKEN.sub(HIDDEN, text)
 
 
@@ -146,7 +156,7 @@ def _authority(authority: str) -> str:
     user_info, at, host = authority.rpartition("@")
     if not at:
         return authority
-    user, colon, password = user_info.partition(":")
+    user, colon, password = re.sub("%3a", ":", user_info, flags=re.IGNORECASE).partition(":")
     is_token = _TOKEN.search(user) or (len(user) >= _USER_TOKEN_CHARACTERS and re.search(r"\d", user))
     if not user or is_token or (colon and password in ("", "x", "x-oauth-basic")):
         return host

@@ -29,6 +29,11 @@ SIGNED = {
     "Tencent": "q-sign-algorithm=sha1&q-ak=SECRET&q-sign-time=1;2&q-key-time=1;2&q-header-list=&q-signature=SECRET",
     "Tencent CDN": "sign=SECRET&t=1700000000",
     "Discord": "ex=1&is=2&hm=SECRET",
+    "Google's CDN": "URLPrefix=SECRET&Expires=1&KeyName=k&Signature=SECRET",
+    "nginx": "md5=SECRET&expires=1",
+    "nginx, short": "st=SECRETSECRETSECRET&e=1",
+    "Cloudflare": "verify=1-SECRET",
+    "Bunny": "bcdn_token=SECRET&token_path=%2F&expires=1",
     "token": "token=SECRET&expires=1",
     "names": "access_token=SECRET&api-key=SECRET&X-API-Key=SECRET&key=SECRET&auth=SECRET&password=SECRET&pwd=SECRET",
     "more names": "client_secret=SECRET&sig=SECRET&signature=SECRET&sessionid=SECRET&subscription-key=SECRET",
@@ -54,6 +59,7 @@ def test_a_signature_goes_and_what_names_the_video_stays(query: str) -> None:
         ("https://:SECRET@[::1]:80/v.mp4", "https://[::1]:80/v.mp4"),
         ("https://ghp_SECRETSECRETSECRETSECRET@host/v.mp4", "https://host/v.mp4"),
         ("https://SECRET:x-oauth-basic@host/v.mp4", "https://host/v.mp4"),
+        ("https://alice%3ASECRET@host/v.mp4", "https://alice@host/v.mp4"),
         ("ftp://alice:SECRET@host/v.mp4", "ftp://alice@host/v.mp4"),
         ("s3://AKIA:SECRET@bucket/v.mp4?x", "s3://AKIA@bucket/v.mp4?x"),
         ("zip://v.mp4::https://a:SECRET@host/z.zip?token=SECRET", "zip://v.mp4::https://a@host/z.zip"),
@@ -80,7 +86,7 @@ def test_secrets_elsewhere_in_a_url_go_too(uri: str, clean: str) -> None:
         "https://host/get?id=1AbCdEfGhIjKlMnOpQrStUvWxYz012345",
         "https://host/get?asset=5f0c7a52-9c1e-4b7e-8a53-1f2d3c4b5a69&session=3&page_token=a",
         "https://host/get?key=folder/v.mp4",
-        "https://host/get?sp=1&st=2&e=3&exp=4&policy=5",
+        "https://host/get?sp=1&st=2&e=3&exp=4&policy=5&md5=0cc175b9c0f1b6a831c399e269772661",
         "https://host/a:b@c.mp4",
         "https://[::1]:80/a@b.mp4",
         "https://host/v.mp4?x-oss-process=video/snapshot",
@@ -115,7 +121,7 @@ def test_texts_of_others_lose_the_secrets_of_all_their_urls() -> None:
     said = (
         "ClientResponseError: 403, url='https://alice:SECRET@host/v.mp4?X-Amz-Signature=SECRET' (see "
         'https://host/a?token=SECRET). "http://a:SEC\'RET@h": Max retries exceeded with url: /v.mp4?sig=SECRET&id=5 '
-        "(key hf_SECRETSECRETSECRETSECRET)"
+        "(key hf_SECRETSECRETSECRETSECRET), {'Authorization': 'Bearer SECRET'}"
     )
     clean = redacted_text(said)
     assert "SEC" not in clean
