@@ -28,7 +28,7 @@ from pipeline.config_file import load_config
 from pipeline.errors import UsageError
 
 _RUN_ID = re.compile(r"[\w\-]+")
-_SHOWN_CHARACTERS = 100
+_SHOWN_CHARACTERS = 300
 _ENGINE_FIELDS = {  # kind of engine -> its fields that say where something is sent, or what is loaded and run
     "openai": ("base_url", "api_key_env", "extra_body"),
     "vllm": ("model", "hub_revision", "engine_args", "processor_kwargs", "chat_template_kwargs"),
