@@ -1,4 +1,6 @@
-"""What of a folder travels to a cluster: one zip of its files, without what git ignores, without data, within a limit.
+"""What of a folder travels to a cluster: one zip of its files, within a limit.
+
+What git ignores, data and secrets stay. What is left out as a secret travels if a .rayignore names its path: `!PATH`.
 
 Ray would pack the folder by itself; it says what it took, and how much that was, only when it is too much. The zip is
 the same for the same files, so Ray uploads it once.
@@ -10,8 +12,11 @@ import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
+
+from cluster.secret_files import is_secret_file, is_secret_name
 
 IGNORE_FILES = (".gitignore", ".rayignore")  # the second is Ray's, for what git keeps and a cluster does not need
 NEVER = (
@@ -21,22 +26,48 @@ NEVER = (
 _STAMP = (2000, 1, 1, 0, 0, 0)  # of every member: times would make another zip of the same files
 
 
+class Found(NamedTuple):
+    """What a folder holds, as relative paths in order.
+
+    Attributes:
+        files: that travel.
+        secrets: files, and folders with a slash at the end, that would travel if they held no secrets.
+    """
+
+    files: list[str]
+    secrets: list[str]
+
+
 def files_of(folder: Path, exclude: Sequence[str] = ()) -> list[str]:
-    """Relative paths of the files of `folder` that travel, in order.
+    """`find(folder, exclude).files`."""
+    return find(folder, exclude).files
+
+
+def find(folder: Path, exclude: Sequence[str] = ()) -> Found:
+    """The files of `folder` that travel, and those that stay because they hold secrets.
 
     Args:
         exclude: patterns as in a .gitignore, added to `NEVER` and to what `IGNORE_FILES` at any level say.
     """
     own = GitIgnoreSpec.from_lines([*NEVER, *exclude])
-    return sorted(_walk(folder, "", [("", own)]))
+    found = Found([], [])
+    for path, is_secret in _walk(folder, "", [("", own)], frozenset()):
+        (found.secrets if is_secret else found.files).append(path)
+    return Found(sorted(found.files), sorted(found.secrets))
 
 
-def _walk(folder: Path, below: str, specs: Sequence[tuple[str, GitIgnoreSpec]]) -> Iterator[str]:
+def _walk(
+    folder: Path, below: str, specs: Sequence[tuple[str, GitIgnoreSpec]], named: frozenset[str]
+) -> Iterator[tuple[str, bool]]:
+    """Paths that nothing ignores, and whether each holds secrets; `named` are paths that are sent all the same."""
     here = [*specs]
     for name in IGNORE_FILES:
         file = folder / below / name
         if file.is_file():
-            here.append((below, GitIgnoreSpec.from_lines(file.read_text(errors="replace").splitlines())))
+            lines = file.read_text(errors="replace").splitlines()
+            here.append((below, GitIgnoreSpec.from_lines(lines)))
+            if name == ".rayignore":
+                named |= {below + line[1:].strip().lstrip("/") for line in lines if line.startswith("!")}
     with os.scandir(folder / below) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
             path = below + entry.name
@@ -44,10 +75,14 @@ def _walk(folder: Path, below: str, specs: Sequence[tuple[str, GitIgnoreSpec]]) 
             asked = f"{path}/" if is_folder else path
             if any(spec.match_file(asked.removeprefix(root)) for root, spec in here):
                 continue
+            # only the path itself, spelled out: `!*` in a list of what is wanted means no secret
             if is_folder:
-                yield from _walk(folder, f"{path}/", here)
+                if is_secret_name(asked) and asked not in named:
+                    yield asked, True
+                else:
+                    yield from _walk(folder, f"{path}/", here, named)
             elif entry.is_file():  # a link to a file travels as the file; one to a folder could go round for ever
-                yield path
+                yield path, path not in named and is_secret_file(path, Path(entry.path))
 
 
 def check_size(members: Mapping[str, Path], limit_bytes: int) -> int:

@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
+from operators.addresses import redacted_text
+
 Row: TypeAlias = dict[str, Any]
 Apply: TypeAlias = Callable[[Row], Row]
 
@@ -50,13 +52,14 @@ class ItemError(Exception):
 
     Args:
         failure_class: one of `FAILURE_CLASSES`.
-        message: one plain line for a person: what happened to which thing.
+        message: one plain line for a person: what happened to which thing. Secrets of the URLs in it are removed here.
         attempts: how many tries were made before giving up.
     """
 
     def __init__(self, failure_class: FailureClass, message: str, *, attempts: int = 1) -> None:
         if failure_class not in FAILURE_CLASSES:
             raise ValueError(f"failure class {failure_class!r} is not one of {', '.join(FAILURE_CLASSES)}")
+        message = redacted_text(message)
         super().__init__(failure_class, message)
         self.failure_class: FailureClass = failure_class
         self.message = message

@@ -173,10 +173,14 @@ VIDEO = pa.schema(
     ]
 )
 
+ACCESS_URI = pa.field("access_uri", pa.string())
+"""A URL with its signature or password, for reading only; null where `uri` is the whole of it. Never stored."""
+
 SEGMENT = pa.schema(
     [
         pa.field("video_id", pa.string()),
         pa.field("uri", pa.string()),
+        ACCESS_URI,
         pa.field("subtitles_uri", pa.string()),
         pa.field("segment_index", pa.int32()),
         pa.field("segment_count", pa.int32()),

@@ -16,6 +16,8 @@ from typing import Any
 
 import fsspec
 
+from operators.addresses import redacted
+
 _PREFIXES = ("AWS_", "AZURE_", "GCSFS_", "GOOGLE_", "FSSPEC_", "STORAGE_EMULATOR_HOST")
 _RETRY_S = 30  # for which delta-rs itself asks again before it gives a failure back
 
@@ -45,7 +47,9 @@ def file_system(uri: str) -> tuple[Any, str]:
     if _made_under.get(cls) != now:
         cls.clear_instance_cache()
         _made_under[cls] = now
-    fs, path = fsspec.core.url_to_fs(uri)
+    signed = uri.startswith(("http://", "https://")) and redacted(uri) != uri and uri.isascii()
+    # a signature covers the URL as it is spelled: it is sent as it is
+    fs, path = fsspec.core.url_to_fs(uri, encoded=True) if signed else fsspec.core.url_to_fs(uri)
     return fs, str(path)
 
 

@@ -125,7 +125,7 @@ def sources(config: Config, inputs: Sequence[str]) -> Iterator[Line]:
         return
     uri = str(listing.rows[0]["uri"])
     try:
-        with open_binary(uri) as file:
+        with open_binary(listing.rows[0]["access_uri"] or uri) as file:
             file.read(1024)
     except Exception as error:  # the clients of stores raise what they like
         said = " ".join(str(error).split())[:200]

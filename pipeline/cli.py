@@ -10,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from io import StringIO
 from types import FrameType
 from typing import Any
 
@@ -154,15 +155,34 @@ def show(out: str, video: str | None, as_json: bool) -> int:
         callback=failure_classes,
         help="Only failures of this class, such as timeout or storage.",
     ),
+    click.option(
+        "--input",
+        "inputs",
+        metavar="INPUT",
+        multiple=True,
+        help="Read this in place of what that run was given; signed URLs have to be given again.",
+    ),
+    click.option(
+        "-c",
+        "--config",
+        metavar="FILE_OR_RECIPE",
+        help="A config in place of that run's.  [default: the one in OUT, but for what sends or loads something]",
+    ),
     set_option,
 )
-def retry(out: str, only: tuple[str, ...], segment: int | None, classes: list[str], overrides: tuple[str, ...]) -> int:
-    """Try once more what failed in OUT, with the config of the run that it failed in."""
+def retry(out: str, only: tuple[str, ...], segment: int | None, **options: Any) -> int:
+    """Try once more what failed in OUT, with the config of the run that it failed in.
+
+    An output is not trusted: an engine's address, the name of its key, a model and files of prompts are taken from it
+    only if you say them again with --set, give -c, or agree at a terminal.
+    """
     if segment is not None and len(only) != 1:
         raise click.UsageError("--segment needs exactly one --only: a segment's number counts in one video.")
     from pipeline.commands import retry_command
 
-    return int(retry_command(out=out, only=list(only), segment=segment, classes=classes, overrides=list(overrides)))
+    for name in ("classes", "inputs", "overrides"):
+        options[name] = list(options[name])
+    return int(retry_command(out=out, only=list(only), segment=segment, **options))
 
 
 @cli.command()
@@ -270,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("longcap: interrupted", err=True)
@@ -282,25 +302,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         if state.get(TRACEBACK):
-            traceback.print_exc()
+            from operators.addresses import redacted_text
+            from pipeline.printing import echo
+
+            echo(redacted_text(traceback.format_exc()), err=True)
         return _report(error)
     return int(code or 0)
 
 
+def _show(error: click.ClickException) -> None:
+    from operators.addresses import redacted_text
+    from pipeline.printing import echo
+
+    said = StringIO()
+    error.show(file=said)
+    echo(redacted_text(said.getvalue()), err=True, nl=False)
+
+
 def _report(error: Exception) -> int:
+    from operators.addresses import redacted_text
     from operators.base import ItemError
     from pipeline.errors import RunFailed, UsageError
+    from pipeline.printing import echo
 
     if isinstance(error, UsageError | RunFailed | ItemError):
-        for line in str(error).splitlines() or [type(error).__name__]:
-            click.echo(f"longcap: error: {line}", err=True)
+        for line in str(error).split("\n") if str(error) else [type(error).__name__]:
+            echo(f"longcap: error: {line}", err=True)
         return 2 if isinstance(error, UsageError) else 1
     frames = traceback.extract_tb(error.__traceback__)
     place = f"at {frames[-1].filename}:{frames[-1].lineno}; " if frames else ""
-    said = " ".join(str(error).split())
-    click.echo(
-        f"longcap: internal error: {type(error).__name__}: {said} ({place}run with --traceback to see all)", err=True
-    )
+    said = redacted_text(" ".join(str(error).split()))
+    echo(f"longcap: internal error: {type(error).__name__}: {said} ({place}run with --traceback to see all)", err=True)
     return 1
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any, Literal
-
-import click
 
 from operators.base import Row
 from operators.store.store import Store
+from operators.text import printable
 from pipeline.config import Config, never_measured
 from pipeline.config_file import load_config
 from pipeline.doctor import cluster_of, look_first
@@ -25,10 +22,12 @@ from pipeline.finish import forget_failures
 from pipeline.job import Job
 from pipeline.output import Output
 from pipeline.planning import Plan
+from pipeline.printing import echo, echo_json, json_text
 from pipeline.progress import clock
 from pipeline.remaining import Remaining
 from pipeline.report import Report
 from pipeline.selection import Selection
+from pipeline.stored import stored_config, stored_inputs
 
 _SHOWN = 10  # of the videos that failed, or were left out
 ScheduleKind = Literal["auto", "streaming", "phased"]
@@ -84,7 +83,7 @@ def plan_command(
     with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
         plan, left = Job(inputs, where, settings, selection, quiet=as_json).plan()
     told = _plan_numbers(plan, left)
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False) if as_json else _plan_text(told))
+    echo(json_text(told) if as_json else _plan_text(told))
     return 0
 
 
@@ -94,9 +93,16 @@ def retry_command(
     only: Sequence[str] = (),
     segment: int | None = None,
     classes: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    config: str | None = None,
     overrides: Sequence[str] = (),
 ) -> int:
-    """Forget the failures that are meant, and run what they failed in again for just their videos."""
+    """Forget the failures that are meant, and run what they failed in again for just their videos.
+
+    Args:
+        inputs: in place of those of the run that they failed in.
+        config: in place of that run's.
+    """
     events = [
         event
         for event in Output(out).failures()
@@ -105,24 +111,35 @@ def retry_command(
         and (not classes or event["class"] in classes)
     ]
     if not events:
-        click.echo("nothing that is meant has failed")
+        echo("nothing that is meant has failed")
         return 0
     by_run: dict[str, list[Row]] = {}
     for event in events:
         by_run.setdefault(event["run_id"], []).append(event)
-    return max([_replay(out, run_id, some, overrides) for run_id, some in sorted(by_run.items())])
-
-
-def _replay(out: str, run_id: str, events: Sequence[Row], overrides: Sequence[str]) -> int:
-    """Run the inputs of run `run_id` again for the videos of `events`, and with its config, but for `overrides`."""
     store = Store(normalise(out))
-    asked, settings = store.read_file(f"runs/{run_id}/asked.json"), store.read_file(f"runs/{run_id}/config.yaml")
-    if asked is None or settings is None:
-        raise UsageError(f"{out}/runs/{run_id} is not there, so its failures cannot be replayed: use longcap run")
-    with tempfile.NamedTemporaryFile("wb", suffix=".yaml", prefix="longcap-retry-") as file:
-        file.write(settings)
-        file.flush()
-        config = load_config(Path(file.name), overrides)
+    replays = [  # all is checked before anything runs
+        (
+            [*inputs] or _inputs_of(store, run_id),
+            load_config(config, overrides) if config is not None else stored_config(store, run_id, overrides),
+            some,
+        )
+        for run_id, some in sorted(by_run.items())
+    ]
+    return max([_replay(out, given, settings, some) for given, settings, some in replays])
+
+
+def _inputs_of(store: Store, run_id: str) -> list[str]:
+    asked = stored_inputs(store, run_id)
+    if asked.signed:
+        raise UsageError(
+            f"the inputs of run {run_id} were signed URLs, and signatures are not kept: give them again with --input "
+            f"URL (without their secrets they were {', '.join(map(printable, asked.inputs[:_SHOWN]))})"
+        )
+    return asked.inputs
+
+
+def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Row]) -> int:
+    """Run `inputs` again for the videos of `events`."""
     meant = {(e["key"], e["segment_index"]) for e in events}
     unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
 
@@ -133,7 +150,7 @@ def _replay(out: str, run_id: str, events: Sequence[Row], overrides: Sequence[st
             held.videos.delete("video_id", unprobed)
 
     videos = tuple(sorted({event["video_id"] for event in events}))
-    report = Job(json.loads(asked)["inputs"], out, config, Selection(only=videos)).run(prepare=prepare)
+    report = Job(inputs, out, config, Selection(only=videos)).run(prepare=prepare)
     _print_report(report, as_json=False)
     return report.exit_code
 
@@ -145,7 +162,7 @@ def _with(config: Config, *, max_failed: float | None, schedule: ScheduleKind | 
 
 def _print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
-        click.echo(report.json())
+        echo_json(asdict(report))
         return
     lines = [
         f"{report.videos_told} of {report.videos_planned} videos have a long caption"
@@ -165,7 +182,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         f"next:    longcap show {report.out}"
         + (f"   ·   longcap retry {report.out}" if report.failed else "   ·   longcap status " + report.out),
     ]
-    click.echo("\n".join(lines))
+    echo("\n".join(lines))
     if report.exit_code and report.status == "done" and not report.unaccounted:
         share = report.videos_failed / max(1, report.videos_planned)
         raise RunFailed(f"{share:.0%} of the videos failed; run.max_failed allows {report.max_failed:.0%}")
@@ -173,7 +190,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
 
 
 def _listed(what: str, reasons: dict[str, str]) -> list[str]:
-    lines = [f"  {what}: {video_id}  {why}" for video_id, why in list(reasons.items())[:_SHOWN]]
+    lines = [f"  {what}: {printable(video_id)}  {printable(why)}" for video_id, why in list(reasons.items())[:_SHOWN]]
     return [*lines, f"  … and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else lines
 
 
@@ -219,7 +236,7 @@ def _plan_text(told: dict[str, Any]) -> str:
         lines += _listed("left out", told["left_out"])
     if told["cannot_be_captioned"]:
         lines.append(f"cannot be captioned: {len(told['cannot_be_captioned'])}")
-        lines += [f"  {video_id}  {why}" for video_id, why in told["cannot_be_captioned"].items()]
+        lines += [f"  {printable(video_id)}  {printable(why)}" for video_id, why in told["cannot_be_captioned"].items()]
     if told["ignored_files"]:
         counted = ", ".join(f"{n} {suffix}" for suffix, n in told["ignored_files"].items())
         lines.append(f"ignored files: {counted}")

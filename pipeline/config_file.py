@@ -7,6 +7,7 @@ A bare word names a recipe that ships with Longcap; anything with a slash or a .
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from functools import cache
@@ -18,12 +19,15 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from operators.addresses import HIDDEN, redacted_value
 from operators.engines.registry import spec_class
 from pipeline.config import Config, check
 from pipeline.config_docs import EXTENDS, allowed, hints_of
 from pipeline.errors import UsageError, nearest
 
 DEFAULT_RECIPE = "measure"
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # as engines ask for it
 
 KeyPath: TypeAlias = tuple[str, ...]
 
@@ -94,9 +98,21 @@ def config_to_dict(config: Config) -> dict[str, Any]:
 
 
 def dump_config(config: Config) -> str:
-    """YAML that loads back to an equal config."""
+    """YAML that loads back to an equal config, unless secrets stand in it: those are left out."""
     # not allow_unicode: PyYAML writes some characters, such as U+0085, so that it reads others back
-    return yaml.safe_dump(config_to_dict(config), sort_keys=False, width=120)
+    return yaml.safe_dump(_without_keys(redacted_value(config_to_dict(config))), sort_keys=False, width=120)
+
+
+def _without_keys(value: Any) -> Any:
+    """A key that stands by mistake where the name of its variable belongs, hidden."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: HIDDEN
+        if name.endswith("key_env") and isinstance(item, str) and not _VARIABLE.fullmatch(item)
+        else _without_keys(item)
+        for name, item in value.items()
+    }
 
 
 def recipes() -> list[str]:

@@ -6,17 +6,15 @@ checks that take a moment, and says only what is wrong.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 
-import click
-
 from cluster.connect import connected
 from cluster.nodes import Answer, NodeFacts, facts_here, on_every_node, this_machine
+from operators.addresses import redacted_text, redacted_value
 from operators.storage import environment
 from pipeline import checks, model_checks
 from pipeline.config import Config
@@ -24,6 +22,7 @@ from pipeline.config_file import load_config
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import normalise, scheme_of
 from pipeline.line import Line, merged
+from pipeline.printing import echo, echo_json
 from pipeline.storage_probe import StorageFacts, probe_storage
 
 _LOCAL_STORE_BYTES = 2 * 2**30  # as `cluster.connect` starts a local Ray
@@ -43,11 +42,11 @@ def doctor_command(
     with cluster_of(address) as there:
         lines = merged(examine(settings, inputs=inputs, out=out, there=there, whole=True))
     if as_json:
-        click.echo(json.dumps([asdict(line) for line in lines], indent=2, ensure_ascii=False))
+        echo_json(redacted_value([asdict(line) for line in lines]))
     else:
-        click.echo("\n".join(map(str, lines)))
+        echo(redacted_text("\n".join(map(str, lines))))
         count = {level: sum(line.level == level for line in lines) for level in ("ok", "warn", "fail")}
-        click.echo(f"{count['ok']} ok, {count['warn']} warn, {count['fail']} fail")
+        echo(f"{count['ok']} ok, {count['warn']} warn, {count['fail']} fail")
     return int(any(line.level == "fail" for line in lines))
 
 
@@ -64,7 +63,7 @@ def look_first(config: Config, out: str, *, there: bool) -> None:
     lines = [line for line in found if line.level != "ok"]
     for line in lines:
         if line.level == "warn":
-            click.echo(f"preflight: {line.plain}", err=True)
+            echo(redacted_text(f"preflight: {line.plain}"), err=True)
     if failed := [line.plain for line in lines if line.level == "fail"]:
         raise UsageError("\n".join(f"preflight: {text}" for text in failed))
 

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import click
-
 from pipeline.config import Config
 from pipeline.estimate import SHIPPED_PRICES, Estimate, estimate, load_prices, load_rates, measure
 from pipeline.job import Job
+from pipeline.printing import echo
 from pipeline.selection import Selection
 
 
@@ -69,5 +68,5 @@ def estimate_command(
     made_from = given or measure(inputs, config, plan, minutes, address)
     each = cpus or float(psutil.cpu_count() or 1)
     made = estimate(config, plan, made_from, table, cpus=each, gpus=gpus, nodes=nodes)
-    click.echo(as_json(made) if as_json_ else as_text(made, each, gpus))
+    echo(as_json(made) if as_json_ else as_text(made, each, gpus))
     return 0

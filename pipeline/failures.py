@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
+from operators.addresses import redacted
 from operators.base import Row
+from operators.text import printable
 from pipeline.output import Output
+from pipeline.printing import echo, echo_json
 
 _SHOWN = 20  # groups; the rest is counted
 
@@ -20,26 +20,27 @@ def failures_command(*, out: str, classes: Sequence[str] = (), as_json: bool = F
     """Print the groups, the largest first."""
     output = Output(out)
     events = [e for e in output.failures() if not classes or e["class"] in classes]
-    groups = group(events, output.uri)
+    where = redacted(output.uri)
+    groups = group(events, where)
     if as_json:
-        click.echo(json.dumps(groups, indent=2, ensure_ascii=False))
+        echo_json(groups)
         return 0
     if not groups:
-        click.echo("nothing has failed" + (f" with class {' or '.join(classes)}" if classes else ""))
+        echo("nothing has failed" + (f" with class {' or '.join(classes)}" if classes else ""))
         return 0
     for found in groups[:_SHOWN]:
-        click.echo(
+        echo(
             f"{found['count']} x {found['class']} in {found['stage']}, "
             f"{found['videos']} video{'s' if found['videos'] != 1 else ''}, last {found['last']}\n"
-            f"    {found['message']}\n"
+            f"    {printable(found['message'])}\n"
             f"    one of them: {found['replay']}"
         )
     if len(groups) > _SHOWN:
-        click.echo(f"… and {sum(g['count'] for g in groups[_SHOWN:])} failures of {len(groups) - _SHOWN} other kinds")
+        echo(f"… and {sum(g['count'] for g in groups[_SHOWN:])} failures of {len(groups) - _SHOWN} other kinds")
     named = sorted({e["class"] for e in events})
-    click.echo(f"\nall again:       longcap retry {shlex.quote(output.uri)}")
+    echo(f"\nall again:       longcap retry {shlex.quote(where)}")
     if len(named) > 1:
-        click.echo(f"one class again: longcap retry {shlex.quote(output.uri)} --class {named[0]}")
+        echo(f"one class again: longcap retry {shlex.quote(where)} --class {named[0]}")
     return 0
 
 
@@ -66,11 +67,17 @@ def group(events: Sequence[Row], uri: str) -> list[dict[str, Any]]:
                 "attempts": sum(e["attempts"] for e in some),
                 "first": some[0]["time"].isoformat(timespec="seconds"),
                 "last": some[-1]["time"].isoformat(timespec="seconds"),
-                "replay": some[-1]["replay"],
+                "replay": _replay(some[-1], uri),
                 "retry": f"longcap retry {shlex.quote(uri)} --class {failure_class}",
             }
         )
     return sorted(groups, key=lambda g: (-g["count"], g["class"], g["message"]))
+
+
+def _replay(event: Row, uri: str) -> str:
+    """The command that tries an item again, made anew: a stored one could be any command."""
+    part = "" if event["segment_index"] is None else f" --segment {event['segment_index']}"
+    return f"longcap retry {shlex.quote(uri)} --only {shlex.quote(event['video_id'])}{part}"
 
 
 def _kind(message: str) -> str:

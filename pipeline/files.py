@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from functools import partial
 from posixpath import basename, normpath, splitext
 from typing import Any, TypeAlias
 
+from operators import web
 from operators.storage import file_system, open_binary
+from operators.web import WEB
 from pipeline.errors import UsageError
 
-WEB = frozenset({"http", "https"})
 _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}  # one file, one uri, one id
 _PREFIX_FIND = frozenset({"s3", "gs"})  # whose `find` can ask for the names that begin with a prefix
 _LIST_FROM = 64  # named files in one remote folder from which one listing of it is cheaper than a request for each
@@ -43,14 +45,25 @@ def scheme_of(uri: str) -> str:
     return _ALIASES.get(scheme.lower(), scheme.lower()) if separator else ""
 
 
+def path_of(uri: str) -> str:
+    """The uri up to its path's end: without query and fragment where it is a URL of the web."""
+    return re.split(r"[?#]", uri, maxsplit=1)[0] if scheme_of(uri) in WEB else uri
+
+
 def suffix_of(uri: str) -> str:
-    """`.mp4`, in lower case; empty where there is none."""
+    """`.mp4`, in lower case; empty where there is none. A URL's is that of its path, whatever its query."""
+    return splitext(basename(path_of(uri)))[1].lower()
+
+
+def last_suffix_of(uri: str) -> str:
+    """What the uri as a whole ends in: `.mp4` of `https://host/get?file=a.mp4`."""
     return splitext(basename(uri))[1].lower()
 
 
 def stem_of(uri: str) -> str:
-    """The uri without its suffix."""
-    return uri[: len(uri) - len(suffix_of(uri))]
+    """The uri without its suffix and without what follows that."""
+    path = path_of(uri)
+    return path[: len(path) - len(suffix_of(uri))]
 
 
 def normalise(text: str, *, base: str | None = None) -> str:
@@ -201,7 +214,25 @@ def _remote_tree(root: str, *, recursive: bool) -> Iterator[Found]:
 
 
 def _look_web(uri: str) -> list[Found]:
-    return [(uri, _file(info)) for info in _asking(uri, lambda fs: [fs.info(uri)])]
+    try:
+        fs, path = file_system(uri)
+        return [(uri, _file(web.details(fs, path)))]
+    except (OSError, TimeoutError, ValueError):  # one file's trouble: probing says which, as that video's failure
+        return []
+
+
+def why_not(uri: str) -> str:
+    """Why a URL of the web cannot be had, as the tail of an error line; empty where it can, or is not there."""
+    try:
+        fs, path = file_system(uri)
+        web.details(fs, path)
+    except FileNotFoundError:
+        return ""
+    except PermissionError as error:
+        return f", or it may not be read: {error.strerror}"
+    except Exception as error:  # as in `_asking`
+        return f", or it cannot be reached: {_reason(error)}"
+    return ""
 
 
 def _look_prefix(folder: str, prefix: str) -> list[Found]:

@@ -42,8 +42,8 @@ _TRIFLE_CPUS = 0.01
 _COMMIT_THREADS = 64  # blocks that may wait for one commit together
 _COMMIT_ROWS = 256  # that are enough for one: some 15 MB of captions
 
-PROBED = pa.schema([*rows.VIDEO, *(rows.COLUMNS[name] for name in ("key", "attempts", "passes"))])
-"""Rows on the way to the videos table: what it keeps, and what a failure event needs."""
+PROBED = pa.schema([*rows.VIDEO, rows.ACCESS_URI, *(rows.COLUMNS[name] for name in ("key", "attempts", "passes"))])
+"""Rows on the way to the videos table: what it keeps, what reading a signed URL takes, what a failure event needs."""
 
 
 @dataclass(frozen=True, kw_only=True)

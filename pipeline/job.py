@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from cluster.connect import connected
 from cluster.machines import lost
 from operators import rows
+from operators.addresses import redacted
 from operators.base import ItemError, Row
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
@@ -73,9 +74,11 @@ class Job:
         self, inputs: Sequence[str], out: str, config: Config, selection: Selection, *, quiet: bool = False
     ) -> None:
         self.config = config = checked(config)
-        self.inputs = [normalise(text) for text in inputs]
+        given = [normalise(text) for text in inputs]
+        self.inputs = [redacted(uri) for uri in given]  # as they are stored and shown
+        self._signed = self.inputs != given
         self.selection = selection
-        self.listing: Listing = list_sources(self.inputs, config.sources)
+        self.listing: Listing = list_sources(given, config.sources)
         self.chosen: list[Row] = selection.of(self.listing.rows)
         self._anew = selection.anew(self.chosen)
         self.store = Store(normalise(out))
@@ -123,7 +126,7 @@ class Job:
     def _begin(self, stack: ExitStack) -> Lease:
         """Hold the lease, claim the store, and leave a note of what this run is asked to do."""
         share = self.selection.share_name
-        asked = {"run_id": self.run_id, "inputs": self.inputs, "share": share}
+        asked = {"run_id": self.run_id, "inputs": self.inputs, "signed": self._signed, "share": share}
         try:
             lease = stack.enter_context(Lease(self.store.uri, share, self.run_id, self.progress.say).held())
             self.store.write_file(f"runs/{self.run_id}/config.yaml", dump_config(self.config).encode())
@@ -257,7 +260,10 @@ class Job:
             raise RunFailed(
                 f"{len(lost)} videos came back from probing without an answer, such as {lost[0]}; run again"
             )
-        return make_plan(self.config, known.take(at), self.selection, self.listing.ignored)
+        # how a signed URL is read is known from the listing alone: it is not stored
+        access = pa.array([row["access_uri"] for row in self.chosen], pa.string())
+        probed = known.take(at).append_column(rows.ACCESS_URI, access)
+        return make_plan(self.config, probed, self.selection, self.listing.ignored)
 
     def _probe_here(self, todo: list[Row]) -> None:
         """What the probe graph does, in this process: a few files are read before Ray has started."""
@@ -279,7 +285,8 @@ class Job:
         if not chosen:
             return []
         known = self._known()
-        wanted = pa.Table.from_pylist(list(chosen), schema=pa.schema([rows.VIDEO.field(n) for n in chosen[0]]))
+        stored = [rows.VIDEO.field(name) for name in chosen[0] if name in rows.VIDEO.names]
+        wanted = pa.Table.from_pylist(list(chosen), schema=pa.schema(stored))
         at = pc.index_in(wanted["video_id"], known["video_id"])
         same = at.is_valid()
         for name in wanted.column_names:

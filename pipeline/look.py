@@ -5,7 +5,6 @@ Decoding runs in processes of their own, as in the job: a file that hangs or cra
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -15,15 +14,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from operators.addresses import redacted
 from operators.base import ItemError, Row
+from operators.text import printable
 from operators.video.backends import LAST_RESORTS, Backend
 from operators.video.frames import LOOK_JOB, SAMPLE_JOB, SIGNALS_JOB
 from operators.video.isolation import DecodeChild
 from operators.video.size import Size
 from operators.video.split import part_count, split_times
 from pipeline.errors import RunFailed, UsageError
+from pipeline.files import path_of
+from pipeline.printing import echo, echo_json, json_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,7 +119,7 @@ def probe(video: str, *, cuts: bool = True) -> Look:
     """
     with DecodeChild() as child:
         found = child.run(LOOK_JOB, uri=video)
-        return Look(uri=video, cuts_s=_cuts(child, video, found["facts"]) if cuts else None, **found)
+        return Look(uri=redacted(video), cuts_s=_cuts(child, video, found["facts"]) if cuts else None, **found)
 
 
 def _frames(
@@ -214,14 +215,14 @@ def frames_command(
         raise UsageError("longcap frames needs exactly one of --at, --every and --count") from error
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    stem = PurePosixPath(video).stem
+    stem = PurePosixPath(path_of(redacted(video))).stem
     had = set()
     for frame in wanted:
         path = folder / f"{stem}_{frame.requested_s:010.3f}.png"
         frame.save(path)
         had.add(frame.requested_s)
         told = {"requested_s": frame.requested_s, "pts_s": frame.pts_s, "file": str(path)}
-        click.echo(json.dumps(told) if as_json else f"{frame.requested_s:10.3f} s  pts {frame.pts_s:.3f}  {path}")
+        echo(json_text(told, indent=None) if as_json else f"{frame.requested_s:10.3f} s  pts {frame.pts_s:.3f}  {path}")
     missing = [t for t in sorted(set(times or ())) if t not in had]
     if missing:
         listed = ", ".join(f"{t:g}" for t in missing[:5])
@@ -237,9 +238,9 @@ def probe_command(*, video: str, as_json: bool, quick: bool, strip: str | None) 
     if strip is not None:
         _strip(video, strip)
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"strip": strip}, indent=2, ensure_ascii=False))
+        echo_json(asdict(found) | {"strip": strip})
     else:
-        click.echo(_text(found, strip))
+        echo(_text(found, strip))
     return 0
 
 
@@ -268,7 +269,7 @@ def _text(found: Look, strip: str | None) -> str:
     turned = f", turned by {facts['rotation_deg']}°" if facts["rotation_deg"] else ""
     late = f", first pts {facts['first_pts_s']:g} s" if facts["first_pts_s"] else ""
     lines = [
-        f"{found.uri}",
+        printable(found.uri),
         f"  {facts['container']} {facts['codec']}, {facts['width_px']}x{facts['height_px']}{turned}, "
         f"{facts['fps']:.6g} pictures a second",
         f"  {facts['duration_s']:.3f} s{late}, {'with' if facts['has_audio'] else 'without'} sound",

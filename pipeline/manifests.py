@@ -17,9 +17,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from operators.addresses import redacted_text
 from pipeline.config import SourceOptions
 from pipeline.errors import UsageError, nearest
-from pipeline.files import normalise, open_bytes, suffix_of
+from pipeline.files import normalise, open_bytes, path_of, suffix_of
 
 MANIFEST_SUFFIXES = (".parquet", ".csv", ".jsonl")
 _ID_COLUMN = "video_id"  # taken for the ids where options.id_column is None and the manifest has it
@@ -53,7 +54,7 @@ def read_manifest(uri: str, options: SourceOptions) -> list[Entry]:
     rows, columns = _READERS[suffix_of(uri)](uri, partial(_needed, uri, options))
     chosen = _needed(uri, options, columns)
     id_column, kept = chosen.id_column, chosen.kept
-    base = uri.rpartition("/")[0] or "/"
+    base = path_of(uri).rpartition("/")[0] or "/"
     entries = []
     for number, row in enumerate(rows, start=1):
         where = f"{uri} row {number}"
@@ -114,11 +115,14 @@ def _id(value: Any, where: str) -> str:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """A value of a manifest as JSON has it: times as ISO 8601, decimals as text, not-a-number as null."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
+    """A value of a manifest as JSON has it: times as ISO 8601, decimals as text, not-a-number as null.
+
+    URLs in it lose their secrets: it is stored.
+    """
+    if isinstance(value, str):
+        return redacted_text(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value if not isinstance(value, float) or math.isfinite(value) else None
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):

@@ -99,8 +99,10 @@ class Plan:
 
 
 def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selection, ignored: dict[str, int]) -> Plan:
-    """The plan for probed videos (`rows.VIDEO`), cut off where the selection's hours are full."""
+    """The plan for probed videos (`rows.VIDEO`, with or without `access_uri`), cut off at the selection's hours."""
     table = probed if isinstance(probed, pa.Table) else pa.Table.from_pylist(list(probed), schema=rows.VIDEO)
+    if rows.ACCESS_URI.name not in table.column_names:
+        table = table.append_column(rows.ACCESS_URI, pa.nulls(table.num_rows, pa.string()))
     failed = pc.is_valid(table["failure"])
     usable, unusable = table.filter(pc.invert(failed)), table.filter(failed).to_pylist()
     if selection.max_hours is not None:  # a video that begins below the limit is taken whole

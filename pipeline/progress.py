@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from operators.addresses import redacted_text
 from operators.base import Row
 from operators.engines.ask import Usage
+from operators.text import printable
 
 
 @dataclass
@@ -133,7 +135,7 @@ class Progress:
         stage, why = self.holding()
         text = f"STALLED for {clock(now - self._came)}, held by {stage}: {why}"
         if self._display is None:
-            _Log().show(text, last=True)
+            _Log().show(printable(redacted_text(text), lines=True), last=True)
         else:
             self.say(text)
 
@@ -141,7 +143,7 @@ class Progress:
         """A line that stays."""
         if self._display is not None:
             with self._lock:
-                self._display.show(text, last=True)
+                self._display.show(printable(redacted_text(text), lines=True), last=True)
 
     def add(self, receipt: Row) -> None:
         """Count a receipt."""
@@ -154,7 +156,7 @@ class Progress:
             now = time.monotonic()
             if self._display is not None and not self._closed.is_set() and now - self._shown >= self._every_s:
                 self._shown = now
-                self._display.show(self.counts.line(), last=False)
+                self._display.show(printable(self.counts.line()), last=False)
 
     def close(self) -> None:
         """Show the counts a last time."""

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from operators.addresses import redacted
 from pipeline.planning import Plan
 from pipeline.remaining import Remaining
 
@@ -92,7 +93,7 @@ def make_report(job: Job, plan: Plan, first: Remaining, left: Remaining, *, stat
         exit_code=0 if good else 1,
         inputs=job.inputs,
         only=list(job.selection.only),
-        out=job.store.uri,
+        out=redacted(job.store.uri),
         began=time.strftime(stamp, time.gmtime(began)),
         ended=time.strftime(stamp, time.gmtime()),
         elapsed_s=round(time.time() - began, 1),

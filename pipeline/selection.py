@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from operators.addresses import redacted
 from operators.base import Row
 from operators.fingerprint import digest
 from operators.store.done import share_of
@@ -72,7 +73,7 @@ class Selection:
 
 def _one_of(listed: Sequence[Row], name: str) -> str:
     fits = [row for row in listed if row["video_id"] == name] or [
-        row for row in listed if row["uri"] == name or row["uri"].rsplit("/", 1)[-1] == name
+        row for row in listed if row["uri"] == redacted(name) or row["uri"].rsplit("/", 1)[-1] == name
     ]
     if len(fits) == 1:
         return str(fits[0]["video_id"])

@@ -6,11 +6,11 @@ import json
 import textwrap
 from typing import Any
 
-import click
-
 from operators.measure.filter import reason_of
+from operators.text import printable
 from pipeline.errors import RunFailed
 from pipeline.output import Output
+from pipeline.printing import echo, json_text
 from pipeline.progress import clock
 
 _WIDTH = 100
@@ -21,9 +21,7 @@ def show_command(*, out: str, video: str | None = None, as_json: bool = False) -
     output = Output(out)
     if video is None:
         rows = output.to_arrow().drop_columns(["sections"]).to_pylist()
-        click.echo(
-            json.dumps([_plain(r) for r in rows], indent=2, ensure_ascii=False) if as_json else _table(rows, output)
-        )
+        echo(json_text([_plain(r) for r in rows]) if as_json else _table(rows, output))
         return 0
     found = output.find(video)
     row = next((r for r in output.to_arrow().to_pylist() if r["video_id"] == found["video_id"]), None)
@@ -36,7 +34,7 @@ def show_command(*, out: str, video: str | None = None, as_json: bool = False) -
             "it is not done yet; run again",
         ]
         raise RunFailed(f"{found['uri']} has no long caption: {reasons[0]}")
-    click.echo(json.dumps(_plain(row), indent=2, ensure_ascii=False) if as_json else caption_text(row))
+    echo(json_text(_plain(row)) if as_json else caption_text(row))
     return 0
 
 
@@ -44,8 +42,9 @@ def caption_text(row: dict[str, Any]) -> str:
     """A row of `rows.LONG_CAPTION` for people: facts, opening, sections with their times."""
     opening = row["caption"].split("\n\n", 1)[0]
     lines = [
-        row["uri"],
-        f"id {row['video_id']} · {clock(row['duration_s'])} · {row['width_px']}x{row['height_px']} {row['codec']} · "
+        printable(row["uri"]),
+        f"id {printable(row['video_id'])} · {clock(row['duration_s'])} · "
+        f"{row['width_px']}x{row['height_px']} {row['codec']} · "
         f"{row['words']} words · coverage {row['coverage']:.2f} · integrity {'yes' if row['integrity'] else 'no'}"
         + (f" · {row['damaged_packets']} damaged packets" if row["damaged_packets"] else ""),
         "",
@@ -65,22 +64,25 @@ def _table(rows: list[dict[str, Any]], output: Output) -> str:
     lines = [f"{'id':16}  {'length':>8}  {'words':>5}  {'coverage':>8}  file"]
     for row in rows:
         lines.append(
-            f"{row['video_id'][:16]:16}  {clock(row['duration_s']):>8}  {row['words']:>5}  {row['coverage']:>8.2f}  "
-            f"{row['uri'].rsplit('/', 1)[-1]}"
+            f"{_id(row):16}  {clock(row['duration_s']):>8}  {row['words']:>5}  {row['coverage']:>8.2f}  {_name(row)}"
         )
     for row, reason in _left_out(output):
-        lines.append(
-            f"{row['video_id'][:16]:16}  {clock(row['duration_s']):>8}  left out by the filter: {reason}  "
-            f"{row['uri'].rsplit('/', 1)[-1]}"
-        )
+        lines.append(f"{_id(row):16}  {clock(row['duration_s']):>8}  left out by the filter: {reason}  {_name(row)}")
     failures = output.failures()
     for failure in failures:
         part = "" if failure["segment_index"] is None else f" segment {failure['segment_index']}"
         lines.append(
-            f"{failure['video_id'][:16]:16}  failed ({failure['class']}){part}: {failure['message']}  "
-            f"{failure['uri'].rsplit('/', 1)[-1]}"
+            f"{_id(failure):16}  failed ({failure['class']}){part}: {printable(failure['message'])}  {_name(failure)}"
         )
     return "\n".join(lines)
+
+
+def _id(row: dict[str, Any]) -> str:
+    return printable(row["video_id"][:16])
+
+
+def _name(row: dict[str, Any]) -> str:
+    return printable(row["uri"].rsplit("/", 1)[-1])
 
 
 def _left_out(output: Output) -> list[tuple[dict[str, Any], str]]:

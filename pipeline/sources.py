@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from glob import has_magic
 from posixpath import basename
 
+from operators.addresses import redacted
 from operators.base import Row
 from operators.fingerprint import digest
+from operators.web import WEB
 from pipeline.config import SourceOptions
 from pipeline.errors import UsageError
 from pipeline.files import (
-    WEB,
     File,
     is_folder,
+    last_suffix_of,
     look,
     matching,
     nearest_path,
@@ -29,6 +31,7 @@ from pipeline.files import (
     stem_of,
     suffix_of,
     tree,
+    why_not,
 )
 from pipeline.manifests import MANIFEST_SUFFIXES, Entry, read_manifest
 
@@ -43,7 +46,8 @@ class Listing:
 
     Attributes:
         rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
-            `subtitles_uri` (None: there are none), `metadata` (a JSON object).
+            `subtitles_uri` (None: there are none), `metadata` (a JSON object), `access_uri` (a URL with its signature
+            or password, for reading only; None: `uri` is the whole of it).
         ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
     """
 
@@ -80,7 +84,7 @@ class _Found:
         """A file that was named itself: a manifest or a video."""
         if suffix_of(uri) in MANIFEST_SUFFIXES:
             self.wanted.extend(read_manifest(uri, self.options))
-        elif suffix_of(uri) in self.options.suffixes:
+        elif {suffix_of(uri), last_suffix_of(uri)} & {*self.options.suffixes}:
             self.wanted.append(Entry(uri=uri))
         else:
             raise UsageError(
@@ -103,13 +107,20 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
         _list_one(text, found)
     found.files.update(look([entry.uri for entry in found.wanted if entry.uri not in found.files]))
     subtitles = _by_stem(found.files)
-    with_id = {entry.uri for entry in found.wanted if entry.video_id is not None}
+    with_id = {redacted(entry.uri) for entry in found.wanted if entry.video_id is not None}
     rows: dict[str, Row] = {}
     for entry in found.wanted:
-        if entry.video_id is None and entry.uri in with_id:
+        if entry.video_id is None and redacted(entry.uri) in with_id:
             continue  # a folder holds it as well: the manifest says more
         row = _row(entry, found.files, subtitles)
         before = rows.get(row["video_id"])
+        if before is not None and before["uri"] == row["uri"] and before["access_uri"] != row["access_uri"]:
+            if row["size_bytes"] is None:
+                continue  # such as a signature that has expired, beside one that has not
+            if before["size_bytes"] is None:
+                before = None
+            elif before["source_version"] != row["source_version"]:
+                raise UsageError(_two_files(row["uri"], entry.where))
         if before is None or (before["uri"] == row["uri"] and before["metadata"] == "{}"):
             rows[row["video_id"]] = row
         elif before["uri"] != row["uri"] or row["metadata"] not in ("{}", before["metadata"]):
@@ -145,7 +156,7 @@ def _list_one(text: str, found: _Found) -> None:
             raise UsageError(f"there is no {text}{nearest_path(uri)}")
     elif not uri.endswith("/") and (scheme in WEB or suffix_of(uri) in (*found.options.suffixes, *MANIFEST_SUFFIXES)):
         if uri not in look([uri]):
-            raise UsageError(f"there is no {text}")
+            raise UsageError(f"there is no {text}{why_not(uri) if scheme in WEB else ''}")
         found.single(uri, text)
     else:
         _list_below(uri, found)
@@ -162,18 +173,28 @@ def _list_below(uri: str, found: _Found) -> None:
 
 def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row:
     file = files.get(entry.uri, File())
-    beside = subtitles.get(stem_of(entry.uri))
+    uri = redacted(entry.uri)
+    beside = subtitles.get(stem_of(entry.uri)) if uri == entry.uri else None  # a signature is good for one file
     version = [file.size_bytes, file.stamp]
     if beside is not None:  # they are read too: changed subtitles make captions stale
         version += [basename(beside), files[beside].size_bytes, files[beside].stamp]
     return {
-        "video_id": digest(entry.uri) if entry.video_id is None else _checked_id(entry.video_id, entry.where),
-        "uri": entry.uri,
+        "video_id": digest(uri) if entry.video_id is None else _checked_id(entry.video_id, entry.where),
+        "uri": uri,
         "source_version": digest(version),
         "size_bytes": file.size_bytes,
         "subtitles_uri": beside,
         "metadata": entry.metadata,
+        "access_uri": entry.uri if uri != entry.uri else None,
     }
+
+
+def _two_files(uri: str, where: str) -> str:
+    return (
+        f"{uri} stands for two files: URLs that differ only in a signature, password or token name one video, and the "
+        f"server says different things of these{f' ({where})' if where else ''}; give each an id of its own, in the "
+        "column video_id of a manifest"
+    )
 
 
 def _checked_id(text: str, where: str) -> str:

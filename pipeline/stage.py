@@ -20,6 +20,7 @@ import psutil
 import pyarrow as pa
 
 from cluster.metrics import Meters
+from operators.addresses import redacted_text
 from operators.base import ItemError, Operator, Row
 from operators.rows import MAX_ROW_BYTES
 from operators.storage import adopt
@@ -161,7 +162,8 @@ def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
 
 
 def _failure(stage: str, failure_class: str, message: str, attempts: int) -> Row:
-    return {"stage": stage, "class": failure_class, "message": " ".join(message.split()), "attempts": attempts}
+    message = redacted_text(" ".join(message.split()))
+    return {"stage": stage, "class": failure_class, "message": message, "attempts": attempts}
 
 
 def _name(row: Row) -> str:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
-import click
-
 from pipeline.output import Output
+from pipeline.printing import echo, echo_json
 
 
 def status_command(*, out: str, as_json: bool = False) -> int:
     """Print counts of an output."""
     told = status(Output(out))
     if as_json:
-        click.echo(json.dumps(told, indent=2))
+        echo_json(told)
         return 0
-    click.echo(
+    echo(
         f"{told['videos']} videos known, {told['video_hours']:.2f} hours\n"
         f"{told['long_captions']} long captions\n"
         f"{told['filtered']} left out by the filter\n"

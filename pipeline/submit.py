@@ -7,9 +7,7 @@ will be found in the package, the paths that only this machine has.
 
 from __future__ import annotations
 
-import json
 import math
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,15 +17,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import click
 import yaml
 
 from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
+from operators.addresses import redacted, redacted_text
 from pipeline.config import Config
 from pipeline.config_file import load_config, recipes
 from pipeline.errors import RunFailed, UsageError
 from pipeline.files import scheme_of
+from pipeline.printing import echo, echo_json, without_colours
 from pipeline.progress import clock
 from pipeline.travel import members_of, variables_of
 
@@ -76,14 +75,14 @@ def submit_command(
                     package=package,
                     variables=variables,
                     stop_s=math.ceil(settings.run.drain_s + _SPARE_S),
-                    metadata={"longcap": version("longcap"), "out": asked["out"] or ""},
+                    metadata={"longcap": version("longcap"), "out": redacted(asked["out"] or "")},
                     name=name,
                     runtime_env=more,
                 )
     where = f" --address {jobs.address}" if address else ""
-    click.echo(f"{job} is sent to {jobs.address} ({len(members)} files, {size / 2**20:.1f} MiB)", err=follow)
+    echo(f"{job} is sent to {jobs.address} ({len(members)} files, {size / 2**20:.1f} MiB)", err=follow)
     if not follow:
-        click.echo(f"next:    longcap logs {job} --follow{where}   ·   longcap stop {job}{where}")
+        echo(f"next:    longcap logs {job} --follow{where}   ·   longcap stop {job}{where}")
         return 0
     return _follow(jobs, job, where)
 
@@ -93,17 +92,17 @@ def jobs_command(*, address: str | None, as_json: bool) -> int:
     with server(address) as jobs:
         found = jobs.all()
     if as_json:
-        click.echo(json.dumps([_told(job) for job in found], indent=2))
+        echo_json([_told(job) for job in found])
         return 0
     if not found:
-        click.echo(f"{jobs.address} has had no jobs")
+        echo(f"{jobs.address} has had no jobs")
     width = max((len(job.id) for job in found), default=0)
     for job in found:
         code = "" if job.exit_code is None else f"exit code {job.exit_code}"
         began = job.began.strftime("%Y-%m-%d %H:%M") if job.began else ""
         took = clock(((job.ended or datetime.now(UTC)) - job.began).total_seconds()) if job.began else ""
-        out = job.metadata.get("out", job.entrypoint)
-        click.echo(f"{job.id:{width}}  {job.status:9}  {code:13}  {began:16}  {took:>8}  {out}".rstrip())
+        out = redacted_text(job.metadata.get("out", job.entrypoint))
+        echo(f"{job.id:{width}}  {job.status:9}  {code:13}  {began:16}  {took:>8}  {out}".rstrip())
     return 0
 
 
@@ -112,7 +111,7 @@ def logs_command(*, job: str, address: str | None, follow: bool) -> int:
     with server(address) as jobs:
         if follow:
             return _follow(jobs, job, f" --address {jobs.address}" if address else "")
-        click.echo(jobs.log(job), nl=False)
+        echo(without_colours(jobs.log(job)), nl=False)
     return 0
 
 
@@ -121,9 +120,9 @@ def stop_command(*, job: str, address: str | None, wait_s: float) -> int:
     with server(address) as jobs:
         before = jobs.state(job)
         if not before.is_over:
-            click.echo(f"{job}: told to stop; what is under way is being finished", err=True)
+            echo(f"{job}: told to stop; what is under way is being finished", err=True)
         ending = jobs.stop(job, wait_s=wait_s)
-    click.echo(f"{job}: {'was over before: ' if before.is_over else ''}{ending.said}")
+    echo(f"{job}: {'was over before: ' if before.is_over else ''}{ending.said}")
     return 0
 
 
@@ -143,17 +142,16 @@ def server(address: str | None) -> Iterator[Jobs]:
 
 def _follow(jobs: Jobs, job: str, where: str) -> int:
     def write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        echo(without_colours(text), nl=False)
 
     try:
         ending: Ending = jobs.follow(job, write)
     except KeyboardInterrupt:
-        click.echo(
+        echo(
             f"\n{job} goes on without us:  longcap logs {job} --follow{where}   ·   longcap stop {job}{where}", err=True
         )
         raise
-    click.echo(f"{job}: {ending.said}", err=True)
+    echo(f"{job}: {ending.said}", err=True)
     return ending.code
 
 
@@ -202,7 +200,13 @@ def _check_config_path(config: str, folder: Path) -> None:
 
 
 def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
-    """Refuse what only this machine has."""
+    """Refuse what only this machine has; say where secrets would be seen."""
+    if signed := [text for text in asked["inputs"] if redacted(text) != text]:
+        echo(
+            f"note: the signature of {redacted(signed[0])} stands in the job's command line, which whoever may ask the "
+            "job server can read: name it in a manifest in the working directory instead",
+            err=True,
+        )
     for text in asked["inputs"]:
         path = text.removeprefix("file://")
         if (scheme_of(text) and path == text) or Path(path).is_absolute():
@@ -249,7 +253,7 @@ def _told(job: JobState) -> dict[str, Any]:
         "exit_code": job.exit_code,
         "began": job.began.isoformat() if job.began else None,
         "ended": job.ended.isoformat() if job.ended else None,
-        "entrypoint": job.entrypoint,
+        "entrypoint": redacted_text(job.entrypoint),
         "metadata": dict(job.metadata),
         "message": job.message,
     }

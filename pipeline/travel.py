@@ -7,15 +7,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
-
-from cluster.package import files_of
+from cluster.package import files_of, find
+from operators.text import printable
 from pipeline.config import VIDEO_SUFFIXES
 from pipeline.errors import UsageError
 from pipeline.files import scheme_of
+from pipeline.printing import echo
 
 CODE = ("pipeline", "operators", "cluster", "configs")  # our packages
 _STAYS = ["/truth/checkpoint/"]  # the exam's model: no run needs it
+_SHOWN = 8  # of the files that are not sent
 _HOME = Path(__file__).resolve().parents[1]  # where they lie
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL(?!S_FILE)", re.IGNORECASE)
 
@@ -40,7 +41,7 @@ def variables_of(env: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--env {variable}: {variable} is not set here")
         found[variable] = value if equals else os.environ[variable]
     if hidden := [variable for variable in found if _SECRET.search(variable)]:
-        click.echo(
+        echo(
             f"note: {', '.join(hidden)} travel as variables of the job: whoever may ask the job server can read them; "
             "a secret of the cluster's own is better (docs/cluster.md)",
             err=True,
@@ -61,8 +62,15 @@ def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
     local = Path(out) if out and not scheme_of(out) else None
     inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
     data = [f"*{suffix}" for suffix in VIDEO_SUFFIXES if suffix]
-    files = files_of(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])
-    members = {name: folder / name for name in files}
+    found = find(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])
+    members = {name: folder / name for name in found.files}
+    if found.secrets:
+        more = f" and {len(found.secrets) - _SHOWN} more" if len(found.secrets) > _SHOWN else ""
+        echo(
+            f"note: {', '.join(map(printable, found.secrets[:_SHOWN]))}{more} may hold secrets and are not sent; "
+            "a line !PATH in .rayignore sends one all the same",
+            err=True,
+        )
     if folder == _HOME:
         return members
     for package in CODE[:3]:

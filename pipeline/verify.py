@@ -14,16 +14,17 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-import click
 import pyarrow.parquet as pq
 
 from operators.base import Row
 from operators.storage import file_system
 from operators.store.store import Store
 from operators.store.table import Table
+from operators.text import printable
 from pipeline.errors import UsageError
 from pipeline.lease import ALL, Lease
 from pipeline.output import Output
+from pipeline.printing import echo, echo_json
 from pipeline.soundness import (
     Finding,
     Verdict,
@@ -46,19 +47,19 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
         tidy(output)
     found = verify(output)
     if as_json:
-        click.echo(json.dumps({"ok": found.ok, **asdict(found)}, indent=2, ensure_ascii=False))
+        echo_json({"ok": found.ok, **asdict(found)})
         return 0 if found.ok else 1
     for finding in found.findings[:_SHOWN]:
-        click.echo(f"{finding.kind}: {finding.what}: {finding.why}")
+        echo(f"{finding.kind}: {printable(finding.what)}: {printable(finding.why)}")
     if len(found.findings) > _SHOWN:
-        click.echo(f"… and {len(found.findings) - _SHOWN} more findings")
-    click.echo(
+        echo(f"… and {len(found.findings) - _SHOWN} more findings")
+    echo(
         f"{found.videos} planned videos: {found.captioned} in the dataset, {found.filtered} left out by the filter, "
         f"{found.failed} in failures; "
         f"{found.segments} segments; {found.files} files read: {'all is well' if found.ok else 'not sound'}"
     )
     if any(f.kind in ("stray", "upload") for f in found.findings) and not clean:
-        click.echo(f"strays and uploads go with: longcap verify {out} --clean")
+        echo(f"strays and uploads go with: longcap verify {out} --clean")
     return 0 if found.ok else 1
 
 
@@ -86,7 +87,7 @@ def verify(output: Output) -> Verdict:
 def tidy(output: Output) -> None:
     """Remove stray files and uploads that never ended."""
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
-    with Lease(output.uri, ALL, run_id, lambda text: click.echo(text, err=True)).held():
+    with Lease(output.uri, ALL, run_id, lambda text: echo(text, err=True)).held():
         for table in output.store.tables:
             table.tidy()
         files, path = file_system(output.uri)

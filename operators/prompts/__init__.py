@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from operators.engines.measure.words import clock
 from operators.fingerprint import digest
@@ -59,7 +60,7 @@ class Prompt:
 
     @cached_property
     def _template(self) -> jinja2.Template:
-        environment = jinja2.Environment(
+        environment = ImmutableSandboxedEnvironment(  # a prompt that came with somebody's recipe runs no code
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
         )
         environment.filters["clock"] = clock
@@ -78,16 +79,21 @@ class Prompt:
         return Rendered(f"{before}\n{behind}".strip(), len(before) if behind else None)
 
 
+def packaged() -> list[str]:
+    """Names of the prompts that ship with Longcap."""
+    return sorted(p.stem for p in _FOLDER.glob("*.j2"))
+
+
 def load_prompt(name: str) -> Prompt:
     """Load a packaged prompt by name or a prompt file by path.
 
     Raises:
         ValueError: no such prompt, a file without a version line, or a template that does not parse.
     """
-    packaged = sorted(p.stem for p in _FOLDER.glob("*.j2"))
-    path = _FOLDER / f"{name}.j2" if name in packaged else Path(name).expanduser()
+    known = packaged()
+    path = _FOLDER / f"{name}.j2" if name in known else Path(name).expanduser()
     if not path.is_file():
-        raise ValueError(f"no prompt {name!r}: neither a file nor one of {', '.join(packaged)}")
+        raise ValueError(f"no prompt {name!r}: neither a file nor one of {', '.join(known)}")
     state = path.stat()
     return _parse(name, path, (state.st_mtime_ns, state.st_size))
 

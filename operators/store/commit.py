@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from operators import rows
+from operators.addresses import redacted
 from operators.base import TRANSIENT, Row
 from operators.keys import video_key
 from operators.store.content import content_hash
@@ -87,7 +88,7 @@ class _Committer:
 
     def _event(self, row: Row, passes: int) -> Row:
         failure, index = row["failure"], row.get("segment_index")
-        replay = f"longcap retry {shlex.quote(self.store.uri)} --only {shlex.quote(row['video_id'])}"
+        replay = f"longcap retry {shlex.quote(redacted(self.store.uri))} --only {shlex.quote(row['video_id'])}"
         return {
             **failure,
             "video_id": row["video_id"],

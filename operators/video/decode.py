@@ -45,7 +45,7 @@ class Decode(Isolated):
     version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
+        {"uri", "access_uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode"})
 
@@ -190,7 +190,7 @@ class Decode(Isolated):
     def _tries(self, row: Row) -> list[Try]:
         """Twice the wanted back end, each time in a fresh process, then down the chain."""
         request = SegmentRequest(
-            uri=row["uri"],
+            uri=row.get("access_uri") or row["uri"],
             backend=self.backend,
             first_pts_s=row["first_pts_s"],
             start_s=row["decode_start_s"],

@@ -31,7 +31,7 @@ class Probe(Isolated):
         with self.child() as child:
 
             def apply(row: Row) -> Row:
-                once = ("pyav", "operators.video.facts:probe", {"uri": row["uri"]})
+                once = ("pyav", "operators.video.facts:probe", {"uri": row.get("access_uri") or row["uri"]})
                 facts, _, _ = child.run_first([once, once])
                 return {**row, **facts}
 

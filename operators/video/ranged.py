@@ -13,11 +13,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import stat
 import struct
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from operators import web
 from operators.storage import file_system
 
 FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
@@ -25,6 +28,7 @@ LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p film
 LARGEST_S = 4.0  # of the video on average: 1 MiB would be half a minute of a talk, and a quarter of its segment
 _KEPT_BYTES = 64 * 2**20  # of one file's opening
 _KEPT_ALL_BYTES = 2**30  # of all files'
+_KEPT_NAME = re.compile(r"[0-9a-f]{64}")
 
 
 class RangedFile:
@@ -48,9 +52,11 @@ class RangedFile:
         self._start, self._buffer = 0, b""
         self._request = FIRST_BYTES
         self._largest = LARGEST_BYTES
-        self._kept_at = _node_folder() / hashlib.sha256(f"{uri}\n{self.size_bytes}\n{version}".encode()).hexdigest()
-        self._kept = _load(self._kept_at)
-        self._opening: list[tuple[int, bytes]] | None = None if self._kept else []
+        folder = _node_folder()
+        name = hashlib.sha256(f"{uri}\n{self.size_bytes}\n{version}".encode()).hexdigest()
+        self._kept_at = folder / name if folder is not None else None
+        self._kept = _load(self._kept_at) if self._kept_at is not None else []
+        self._opening: list[tuple[int, bytes]] | None = None if self._kept or folder is None else []
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes from here; all of them unless the file ends."""
@@ -78,7 +84,7 @@ class RangedFile:
         """
         if duration_s:
             self._largest = min(LARGEST_BYTES, max(FIRST_BYTES, round(LARGEST_S * self.size_bytes / duration_s)))
-        if self._opening:
+        if self._opening and self._kept_at is not None:
             _save(self._kept_at, self._opening)
         self._opening = None
 
@@ -123,18 +129,35 @@ def _open(uri: str) -> tuple[Any, int, str]:
             raise FileNotFoundError(uri)
         return files.open_input_file(path), int(info.size), str(info.mtime_ns)
     found, path = file_system(uri)
-    details = found.info(path)
+    is_web = uri.startswith(("http://", "https://"))
+    details = web.details(found, path) if is_web else found.info(path)
     version = next(
         (str(details[k]) for k in ("ETag", "etag", "mtime", "created", "LastModified") if details.get(k)), ""
     )
-    file = found.open(path, "rb", cache_type="none")
+    known = {"size": details["size"]} if is_web and details["size"] else {}  # else it would be asked for again
+    file = found.open(path, "rb", cache_type="none", **known)
     return file, int(details["size"] if details.get("size") is not None else file.seek(0, os.SEEK_END)), version
 
 
-def _node_folder() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"longcap-index-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
+def _node_folder() -> Path | None:
+    """Where openings are kept on this node; None: nowhere, for others could write what stands there.
+
+    Anybody may make a folder or a link of that name in the temporary folder. It is used only if it is a folder, ours
+    and closed to others, and if others cannot put another one in its place.
+    """
+    parent = Path(tempfile.gettempdir())
+    folder = parent / f"longcap-index-{os.getuid()}"
+    try:
+        above = parent.stat()
+        folder.mkdir(mode=0o700, exist_ok=True)  # of a link to a folder it says that it is there: hence lstat
+        state = folder.lstat()
+    except OSError:
+        return None
+    is_ours = stat.S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and not state.st_mode & 0o077
+    is_fixed = bool(above.st_mode & stat.S_ISVTX) or (
+        above.st_uid in (0, os.getuid()) and not above.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
+    return folder if is_ours and is_fixed else None
 
 
 def _load(path: Path) -> list[tuple[int, bytes]]:
@@ -157,7 +180,8 @@ def _save(path: Path, pieces: list[tuple[int, bytes]]) -> None:
     """Keep an opening, whole or not at all; the oldest ones make room. A full disk only costs the saving."""
     head = struct.pack(f"<{1 + 2 * len(pieces)}Q", len(pieces), *(n for start, d in pieces for n in (start, len(d))))
     with contextlib.suppress(OSError):
-        others = sorted((p for p in path.parent.iterdir() if p.suffix != ".part"), key=lambda p: p.stat().st_mtime)
+        kept = (p for p in path.parent.iterdir() if _KEPT_NAME.fullmatch(p.name))
+        others = sorted(kept, key=lambda p: p.stat().st_mtime)
         room = _KEPT_ALL_BYTES - sum(p.stat().st_size for p in others) - sum(len(d) for _, d in pieces)
         for other in others:
             if room >= 0:

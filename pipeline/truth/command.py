@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-import click
-
 from operators.engines.measure.words import clock
 from pipeline.errors import UsageError
+from pipeline.printing import echo
 from pipeline.truth import CHECKPOINT
 from pipeline.truth.events import Event
 from pipeline.truth.exam import BUCKETS, CHAINS, Exam, as_json, verdict
@@ -33,7 +32,7 @@ def truth_command(
     """Sit the exam in the folder `out`; 0: passed, 1: something is lost or not noticed."""
     buckets = _buckets(lengths, stories)
     folder = Path(out).expanduser().absolute()
-    say = (lambda _: None) if as_json_ else click.echo
+    say = (lambda _: None) if as_json_ else echo
     exam = Exam(folder=folder, buckets=buckets, model=_model(model, say), chains=chains or CHAINS, seed=seed, say=say)
     sheets = exam.sit()
     spoiled = exam.spoiled()
@@ -47,10 +46,10 @@ def truth_command(
         say("no plot: it needs matplotlib (pip install 'longcap[eval]')")
     wrong = verdict(sheets, spoiled)
     if as_json_:
-        click.echo(json.dumps(told, indent=1))
+        echo(json.dumps(told, indent=1))
     else:
-        click.echo(f"\n{markdown}")
-        click.echo("\n".join(f"not as it should be: {line}" for line in wrong) or "passed")
+        echo(f"\n{markdown}")
+        echo("\n".join(f"not as it should be: {line}" for line in wrong) or "passed")
     return 1 if wrong else 0
 
 
@@ -68,8 +67,8 @@ def demo_command(out: str, *, stories: int, seconds: int, seed: int) -> int:
         path = folder / f"story-{number}.mp4"
         write_video(story, path)
         path.with_suffix(".txt").write_text("".join(f"{line}\n" for line in script(story.events)), "utf-8")
-        click.echo(f"{path}: {len(story.events)} events in {seconds} s; the script is {path.with_suffix('.txt').name}")
-    click.echo(f"now: longcap run {out} -o OUT")
+        echo(f"{path}: {len(story.events)} events in {seconds} s; the script is {path.with_suffix('.txt').name}")
+    echo(f"now: longcap run {out} -o OUT")
     return 0
 
 

@@ -201,10 +201,29 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
     (["show", "out"], "pipeline.show", "show_command", {"out": "out", "video": None, "as_json": False}),
     (["show", "out", "v"], "pipeline.show", "show_command", {"out": "out", "video": "v", "as_json": False}),
     (
-        ["retry", "out", "--only", "x", "--segment", "0", "--class", "timeout", "--class", "crash", "--set", "a.b=1"],
+        [
+            *(
+                "retry",
+                "out",
+                "--only",
+                "x",
+                "--segment",
+                "0",
+                "--class",
+                "timeout",
+                "--class",
+                "crash",
+                "--set",
+                "a.b=1",
+            ),
+            *("--input", "in", "-c", "own.yaml"),
+        ],
         "pipeline.commands",
         "retry_command",
-        {"out": "out", "only": ["x"], "segment": 0, "classes": ["timeout", "crash"], "overrides": ["a.b=1"]},
+        {
+            **{"out": "out", "only": ["x"], "segment": 0, "classes": ["timeout", "crash"], "overrides": ["a.b=1"]},
+            **{"inputs": ["in"], "config": "own.yaml"},
+        },
     ),
     (
         ["failures", "out", "--class", "crash", "--json"],

@@ -8,9 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 import pipeline as longcap
 from pipeline.cli import main
+from tests.support import chat
 from tests.support.command import run
 
 SETTINGS = ["--set", "plan.segment_s=10", "--set", "run.max_failed=0.5"]
@@ -102,6 +104,25 @@ def test_retry_of_what_still_fails_says_so_and_keeps_the_failure(
     assert main(["retry", str(tmp_path / "out"), "--only", text["video_id"]]) == 1
     after = longcap.open(str(tmp_path / "out")).failures()
     assert [(f["video_id"], f["segment_index"]) for f in after] == [(f["video_id"], f["segment_index"]) for f in before]
+
+
+def test_retry_sends_nothing_to_where_an_output_says(
+    done: longcap.Result, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "victims-key")
+    shutil.copytree(done.uri, tmp_path / "out")
+    (stored,) = (tmp_path / "out" / "runs").glob("*/config.yaml")
+    values = yaml.safe_load(stored.read_text())
+    with chat.serve() as server:
+        engine = {"kind": "openai", "model": "m", "base_url": server.url, "api_key_env": "AWS_SECRET_ACCESS_KEY"}
+        values["caption"]["engine"] = engine
+        stored.write_text(yaml.safe_dump(values))
+        assert main(["retry", str(tmp_path / "out")]) == 2
+        assert not server.asked
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and server.url in told and "AWS_SECRET_ACCESS_KEY" in told and "-c CONFIG" in told
+    assert "victims-key" not in told
+    assert main(["retry", str(tmp_path / "out"), "-c", "measure", *SETTINGS, "--class", "timeout"]) == 0
 
 
 def test_a_cluster_that_is_not_there_is_one_line(clips: Path, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from operators import rows
 from operators.fingerprint import digest
 from pipeline.config import SourceOptions
 from pipeline.errors import UsageError
+from pipeline.files import File
 from pipeline.sources import list_sources
+from tests.support import web
 
 OPTIONS = SourceOptions()
 
@@ -51,7 +53,7 @@ def test_a_folder_gives_its_videos_at_any_depth_and_counts_the_rest(tmp_path: Pa
 def test_rows_have_exactly_the_columns_of_a_source(tmp_path: Path) -> None:
     _touch(tmp_path, "a.mp4", content=b"12345")
     (row,) = list_sources([str(tmp_path)], OPTIONS).rows
-    assert set(row) == set(rows.VIDEO.names[:6])
+    assert set(row) == {*rows.VIDEO.names[:6], "access_uri"}
     assert row["size_bytes"] == 5
     assert row["metadata"] == "{}"
     assert row["subtitles_uri"] is None
@@ -283,3 +285,47 @@ def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_system_that_is_not_known_is_an_error() -> None:
     assert "cannot list nosuch://bucket" in _error(["nosuch://bucket"])
+
+
+def test_signed_urls_are_videos_whatever_their_query_and_keep_their_ids(tmp_path: Path) -> None:
+    _touch(tmp_path, "v.mp4", "w.mp4", content=b"12345")
+    with web.serve(tmp_path) as server:
+        (row,) = list_sources([server.signed("v.mp4", 1)], OPTIONS).rows
+        (later,) = list_sources([server.signed("v.mp4", 2)], OPTIONS).rows
+        assert row["uri"] == f"{server.url}/v.mp4" and row["access_uri"] == server.signed("v.mp4", 1)
+        assert row["video_id"] == digest(row["uri"]) and row["size_bytes"] == 5
+        assert {**later, "access_uri": None} == {**row, "access_uri": None}
+        manifest = tmp_path / "m.csv"
+        manifest.write_text(f"uri,thumb\n{server.signed('v.mp4', 3)},{server.signed('t.jpg')}\n")
+        (named,) = list_sources([str(manifest)], OPTIONS).rows
+        assert named["video_id"] == row["video_id"] and named["source_version"] == row["source_version"]
+        assert named["metadata"] == json.dumps({"thumb": f"{server.url}/t.jpg"})
+        remote = list_sources([server.signed("m.csv")], OPTIONS).rows
+        assert [r["access_uri"] for r in remote] == [server.signed("v.mp4", 3)]
+
+
+def test_two_signatures_of_one_file_are_one_video_and_two_files_are_told_apart(tmp_path: Path) -> None:
+    _touch(tmp_path, "v.mp4", content=b"12345")
+    with web.serve(tmp_path) as server:
+        expired = f"{server.url}/v.mp4?sig=expired"
+        (tmp_path / "m.csv").write_text(f"uri\n{server.signed('v.mp4')}\n{expired}\n{server.signed('v.mp4', 2)}\n")
+        (row,) = list_sources([str(tmp_path / "m.csv")], OPTIONS).rows
+        assert row["size_bytes"] == 5
+        with pytest.raises(UsageError, match=r"may not be read: access denied .HTTP 403") as caught:
+            list_sources([expired], OPTIONS)
+        assert "sig=" not in str(caught.value)
+        (tmp_path / "m.csv").write_text(f"uri\n{server.url}/a?id=5\n{server.url}/a?id=6\n")
+        assert len(list_sources([str(tmp_path / "m.csv")], OPTIONS).rows) == 2
+
+
+def test_urls_that_differ_in_a_token_and_in_their_files_need_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"https://h/get.mp4?token=a": 1, "https://h/get.mp4?token=b": 2}
+    monkeypatch.setattr("pipeline.sources.look", lambda uris: {uri: File(sizes[uri], "t") for uri in uris})
+    with pytest.raises(UsageError, match=r"https://h/get.mp4 stands for two files.*column video_id"):
+        list_sources(list(sizes), OPTIONS)
+
+
+def test_a_name_that_only_the_query_ends_in_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.sources.look", lambda uris: {uri: File(1, "t") for uri in uris})
+    (row,) = list_sources(["https://host/get?file=a.mp4"], OPTIONS).rows
+    assert row["video_id"] == digest("https://host/get?file=a.mp4") and row["access_uri"] is None

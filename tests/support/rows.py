@@ -205,6 +205,7 @@ def _segment(video_id: str, index: int, spans: list[Span]) -> Row:
     return {
         "video_id": video_id,
         "uri": f"/videos/{video_id}.mp4",
+        "access_uri": None,
         "subtitles_uri": None,
         "segment_index": index,
         "segment_count": len(spans),

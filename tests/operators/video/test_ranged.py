@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import uuid
 from itertools import pairwise
@@ -13,7 +14,7 @@ import pytest
 from operators.base import ItemError
 from operators.video.decode import Decode
 from operators.video.facts import probe
-from operators.video.ranged import FIRST_BYTES, LARGEST_BYTES, RangedFile
+from operators.video.ranged import FIRST_BYTES, LARGEST_BYTES, RangedFile, _node_folder
 from operators.video.source import WatchedFile
 from tests.support import s3
 from tests.support.video import join, read_jpeg, render
@@ -158,3 +159,34 @@ def test_back_ends_that_need_a_file_get_a_copy(on_s3: str, tmp_path: Path, backe
     assert found["decode"]["backend"] == backend
     assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [0, 10, 20]
     assert not list(tmp_path.glob("longcap-*.mp4"))
+
+
+@pytest.mark.parametrize("what", ["a link", "open to others", "a file"])
+def test_nothing_is_kept_where_others_could_write(what: str, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / ("a" * 64)).write_text("planted")
+    place = tmp_path / f"longcap-index-{os.getuid()}"
+    if what == "a link":
+        place.symlink_to(theirs)
+    elif what == "a file":
+        place.write_text("x")
+    else:
+        theirs.rename(place)
+        place.chmod(0o777)
+        theirs = place
+    _put("memory://ranged/kept.bin", bytes(range(256)) * 400)
+    for _ in range(2):
+        file = RangedFile("memory://ranged/kept.bin")
+        assert file.read(8) == bytes(range(8))
+        file.opened()
+        file.close()
+        assert file.bytes_fetched
+    assert [p.name for p in theirs.iterdir()] == ["a" * 64]
+
+
+def test_a_temporary_folder_that_others_may_rename_in_is_not_used(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    assert _node_folder() is None
+    tmp_path.chmod(0o1777)
+    assert _node_folder() == tmp_path / f"longcap-index-{os.getuid()}"
