@@ -14,10 +14,18 @@ from operators.video.gaps import find_gaps
 from operators.video.length import Length, measure
 from operators.video.parts import Part, dump_parts
 from operators.video.pictures import shown_size, turn_deg
-from operators.video.plausible import MAX_FPS, MAX_PIXELS, MAX_STILL_S, bound_decoder, check_facts, frame_rate
+from operators.video.plausible import (
+    DEFAULT_FPS,
+    MAX_FPS,
+    MAX_PIXELS,
+    MAX_STILL_S,
+    bound_decoder,
+    check_facts,
+    frame_rate,
+)
 from operators.video.progress import PROGRESS
 from operators.video.raw import scan
-from operators.video.reader import UNTIMED, demux_known, is_untimed, pixel_aspect, video_stream
+from operators.video.reader import demux_known, is_untimed, pixel_aspect, video_stream
 from operators.video.source import Source, local_path
 
 _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
@@ -52,7 +60,9 @@ def probe(uri: str) -> dict[str, Any]:
 def _facts(source: Source) -> dict[str, Any]:
     facts, length = _facts_of_part(source)
     parts: list[Part] = []
-    if facts["duration_s"] > MAX_STILL_S and facts["container"] not in UNTIMED:
+    if is_untimed(source.open()):
+        return facts | _bitstream(source, facts) | {"discontinuities": 0, "incomplete": None}
+    if facts["duration_s"] > MAX_STILL_S:
         parts = _parts_between_gaps(source, facts)
     found = {
         "duration_s": parts[-1].end_s if parts else facts["duration_s"],
@@ -61,6 +71,27 @@ def _facts(source: Source) -> dict[str, Any]:
         "incomplete": length.incomplete,
     }
     return facts | found
+
+
+def _bitstream(source: Source, facts: dict[str, Any]) -> dict[str, Any]:
+    """Length of a bare bitstream, and its stretches that can be decoded by themselves, if there are several."""
+    found = scan(source)
+    seconds = float(video_stream(source.open(), source.uri).time_base)
+    ends = [*found.cuts[1:], (found.size_bytes, found.ticks)]
+    parts = [
+        Part(
+            start * seconds,
+            (end - start) * seconds,
+            0.0,
+            max(0.0, (end - start) * seconds - 1 / (facts["fps"] or DEFAULT_FPS)),
+            from_byte,
+            to_byte,
+            format=facts["container"],
+        )
+        for (from_byte, start), (to_byte, end) in zip(found.cuts, ends, strict=True)
+        if len(found.cuts) > 1
+    ]
+    return {"duration_s": max(found.ticks * seconds, facts["duration_s"]), "parts": dump_parts(parts)}
 
 
 def _parts_between_gaps(source: Source, facts: dict[str, Any]) -> list[Part]:
@@ -115,7 +146,7 @@ def _facts_of_part(source: Source, *, later: bool = False) -> tuple[dict[str, An
     }
     interval = max(1, round(1 / rate / base) if rate else min(frame.duration or 1, MAX_STILL_S / base))
     if untimed:
-        length = Length(ticks=scan(source).ticks)
+        length = Length(ticks=interval)
     else:
         # the length of the stream itself: a longer sound track does not count
         length = measure(source, first=first, interval=interval, header=stream.duration if in_header else None)

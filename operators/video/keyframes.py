@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from operators.video.parts import Part
-from operators.video.plausible import frame_rate
+from operators.video.plausible import DEFAULT_FPS, frame_rate
 from operators.video.progress import PROGRESS
 from operators.video.reader import demux_known, is_untimed, video_stream
 from operators.video.source import Source
 
 _SLACK_S = 1e-6
-_DEFAULT_RATE = 25
 
 
 def keyframe_times(
@@ -75,7 +74,7 @@ def _counted(source: Source, container: Any, stream: Any, start_s: float, end_s:
     """The same of a bare bitstream, whose keyframes have no time but their place."""
     import av
 
-    rate = frame_rate(stream, untimed=True) or _DEFAULT_RATE
+    rate = frame_rate(stream, untimed=True) or DEFAULT_FPS
     found = []
     try:
         packets = (packet for packet in demux_known(container, stream) if packet.size)

@@ -15,6 +15,7 @@ MAX_STILL_S = 3600.0
 """The longest time that one frame may stay on screen. A longer gap or still is cut out of the timeline and counted."""
 
 MAX_PIXELS = 2**27  # 16K (15,360 x 8,640); a frame of it takes 200 MB
+DEFAULT_FPS = 25  # of a bare bitstream that states none, as in FFmpeg
 MAX_FPS = 1000  # high-speed cameras write 240 to 960
 _MAX_START_S = 1e10  # Unix time is 2e9; a float of seconds still holds a microsecond here
 _CLAIM_TIMES = 100  # an upload cut after 1 % is believed
@@ -32,6 +33,12 @@ def frame_rate(stream: Any, *, untimed: bool = False) -> Fraction | None:
         if rate and 1 / MAX_STILL_S <= rate <= MAX_FPS:
             return Fraction(rate)
     return None
+
+
+def frame_rate_stated(stream: Any) -> bool:
+    """Whether a bare bitstream states a frame rate that a video may have."""
+    rate = stream.codec_context.framerate
+    return bool(rate) and 1 / MAX_STILL_S <= rate <= MAX_FPS
 
 
 def believed(claimed_s: float, there_s: float) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from operators.video.plausible import DEFAULT_FPS, frame_rate_stated
 from operators.video.progress import PROGRESS
 from operators.video.reader import demux_known, is_untimed, video_stream
 from operators.video.source import Source
@@ -50,6 +51,9 @@ def scan(source: Source) -> Scan:
 
     container = source.open()
     stream = video_stream(container, source.uri)
+    interval = 0  # where the stream states no rate that a video has; else packets say how long they last
+    if not frame_rate_stated(stream):
+        interval = round(1 / DEFAULT_FPS / stream.time_base)
     codec, least = stream.codec_context.codec.canonical_name, _PART_S / stream.time_base
     found = Scan(size_bytes=source.size_bytes)
     try:
@@ -60,7 +64,7 @@ def scan(source: Source) -> Scan:
             far = found.ticks - found.cuts[-1][1] >= least
             if far and packet.is_keyframe and packet.pos is not None and _begins_anew(codec, packet):
                 found.cuts.append((packet.pos, found.ticks))
-            found.ticks += packet.duration or 0
+            found.ticks += interval or packet.duration or 0
     except av.FFmpegError:
         source.check()  # damage at the end: what came before it counts
     return found
