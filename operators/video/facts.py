@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from operators.base import ItemError
+from operators.video.encrypted import encrypted, explain, has_key_information, refuse_encrypted
 from operators.video.gaps import find_gaps
 from operators.video.length import Length, measure
 from operators.video.parts import Part, dump_parts
@@ -48,8 +49,8 @@ def probe(uri: str) -> dict[str, Any]:
     with Source(uri) as source:
         try:
             return check_facts(uri, _facts(source))
-        except ItemError:
-            raise
+        except ItemError as error:
+            raise explain(source, error) from error
         except MemoryError:
             raise
         except Exception:
@@ -126,6 +127,7 @@ def _facts_of_part(source: Source, *, later: bool = False) -> tuple[dict[str, An
     if context.width * context.height > MAX_PIXELS:
         size = f"{context.width}x{context.height}"
         raise ItemError("undecodable", f"{source.uri} claims frames of {size}; at most {MAX_PIXELS} pixels are allowed")
+    refuse_encrypted(source, container, stream)
     bound_decoder(context)
     context.thread_count = 1
     frame, first = _first_picture(container, stream, source, later=later)
@@ -169,6 +171,8 @@ def _first_picture(container: Any, stream: Any, source: Source, *, later: bool) 
                 packet.pts = packet.dts = None
             elif packet.pts is not None:
                 fed.append(packet.pts)
+            if has_key_information(packet):
+                raise encrypted(source.uri, "Common Encryption")
             try:
                 frames = packet.decode()
             except av.FFmpegError:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from operators.video.encrypted import encrypted, has_key_information
 from operators.video.plausible import MAX_STILL_S, believed
 from operators.video.progress import PROGRESS
 from operators.video.reader import demux_known, video_stream
@@ -41,8 +42,13 @@ def measure(source: Source, *, first: int, interval: int, header: int | None) ->
         first: pts of the first presented picture, in ticks.
         interval: usual distance of pictures, in ticks.
         header: length in ticks in a header that can be trusted for whole files; None where there is none.
+
+    Raises:
+        ItemError: undecodable: the end of the video is encrypted; or storage.
     """
     tail, claimed_end = _find_tail(source, interval, whole=not header)
+    if tail.encrypted:
+        raise encrypted(source.uri, "Common Encryption")
     base = tail.base
     there = tail.end - first if tail.end is not None else 0
     claim = max(header or 0, claimed_end - first if claimed_end else 0)
@@ -99,6 +105,7 @@ class _Tail:
         end: of the video stream, in ticks; None where it has no packet here.
         all_end_s: of all streams, in seconds.
         keyframe: whether the video stream has a keyframe here.
+        encrypted: whether a packet of the video stream is; its beginning may be in the clear.
         still: whether the last picture claims to stay longer than `MAX_STILL_S`.
     """
 
@@ -112,6 +119,7 @@ class _Tail:
         self.all_end_s = -math.inf
         self.keyframe = False
         self.still = False
+        self.encrypted = False
 
     def read(self) -> None:
         """Demux to the end."""
@@ -128,6 +136,7 @@ class _Tail:
                 length = min(length or self._interval, self._interval)
             self.all_end_s = max(self.all_end_s, float((start + length) * packet.time_base))
             if ours:
+                self.encrypted = self.encrypted or has_key_information(packet)
                 self.still = long if self.end is None or start + length >= self.end else self.still
                 self.end = start + length if self.end is None else max(self.end, start + length)
                 self.keyframe = self.keyframe or packet.is_keyframe

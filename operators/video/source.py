@@ -10,6 +10,7 @@ import contextlib
 import io
 import stat
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -166,6 +167,27 @@ class Source:
             copy.flush()
             self._copy = copy
         return f"/dev/fd/{self._copy.fileno()}", (self._copy.fileno(),)
+
+    @contextlib.contextmanager
+    def peek(self) -> Iterator[Any]:
+        """A file object of what is opened, for a look at its bytes; an open container is not disturbed.
+
+        Raises:
+            ItemError: storage.
+        """
+        if self._path is not None:
+            with Path(self._path).open("rb") as file:
+                yield SpanFile(file, *self.span) if self.span is not None else file
+            return
+        with contextlib.ExitStack() as stack:
+            remote = self._remote or stack.enter_context(contextlib.closing(WatchedFile(self.uri)))
+            position = remote.tell()
+            try:
+                yield SpanFile(remote, *self.span) if self.span is not None else remote
+            finally:
+                remote.seek(position)
+            if remote is not self._remote:
+                self.bytes_fetched += remote.bytes_fetched
 
     @property
     def size_bytes(self) -> int:
