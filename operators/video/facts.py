@@ -28,6 +28,7 @@ from operators.video.progress import PROGRESS
 from operators.video.raw import scan
 from operators.video.reader import demux_known, is_untimed, pixel_aspect, video_stream
 from operators.video.source import Source, local_path
+from operators.video.stretches import Stretches, find_stretches
 
 _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
 """Formats whose header holds the length of each stream and an index of all packets; elsewhere both are guesses."""
@@ -59,6 +60,9 @@ def probe(uri: str) -> dict[str, Any]:
 
 
 def _facts(source: Source) -> dict[str, Any]:
+    cut = find_stretches(source)
+    if cut.stretches:
+        return _joined(source, cut)
     facts, length = _facts_of_part(source)
     parts: list[Part] = []
     if is_untimed(source.open()):
@@ -69,9 +73,59 @@ def _facts(source: Source) -> dict[str, Any]:
         "duration_s": parts[-1].end_s if parts else facts["duration_s"],
         "discontinuities": length.stills + max(0, len(parts) - 1),
         "parts": dump_parts(parts),
-        "incomplete": length.incomplete,
+        "incomplete": length.incomplete or cut.incomplete,
     }
     return facts | found
+
+
+def _joined(source: Source, cut: Stretches) -> dict[str, Any]:
+    """The facts of a file in several stretches: of the first one that decodes, with all of their parts."""
+    facts: dict[str, Any] | None = None
+    parts: list[Part] = []
+    why = [cut.incomplete] if cut.incomplete else []
+    failure: ItemError | None = None
+    for stretch in cut.stretches:
+        source.show((stretch.from_byte, stretch.to_byte), lead_bytes=stretch.lead_bytes, format=stretch.format)
+        start_s = parts[-1].end_s if parts else 0.0
+        where: dict[str, Any] = {"from_byte": stretch.from_byte, "to_byte": stretch.to_byte, "format": stretch.format}
+        try:
+            found, length = _facts_of_part(source, later=facts is not None)
+        except ItemError as error:
+            if error.failure_class != "undecodable":
+                raise
+            failure = error
+            span = f"bytes {stretch.from_byte} to {stretch.to_byte}"
+            why.append(f"no frame of {span} decodes")
+            if stretch.clock_s > 0 and not stretch.lead_bytes:
+                parts.append(Part(start_s, stretch.clock_s, 0.0, stretch.clock_s, decodes=False, **where))
+            continue
+        why += [length.incomplete] if length.incomplete else []
+        facts = facts or found
+        length_s = found["duration_s"]
+        if stretch.ends_at is not None:
+            length_s = _until(source, stretch.ends_at, found["first_pts_s"], length_s)
+        last_s = max(0.0, length_s - (1 / found["fps"] if found["fps"] else 0.0))
+        parts.append(Part(start_s, length_s, found["first_pts_s"], last_s, lead_bytes=stretch.lead_bytes, **where))
+    if facts is None:
+        raise failure or ItemError("undecodable", f"{source.uri}: no picture decodes")
+    return facts | {
+        "duration_s": parts[-1].end_s,
+        "keyframe_interval_s": None,
+        "discontinuities": cut.discontinuities,
+        "parts": dump_parts(parts),
+        "incomplete": "; ".join(why[:3]) or None,
+    }
+
+
+def _until(source: Source, at: int, first_pts_s: float, otherwise_s: float) -> float:
+    """Seconds from `first_pts_s` to the frame at byte `at` of what `source` shows."""
+    container = source.open()
+    stream = video_stream(container, source.uri)
+    for packet in demux_known(container, stream):
+        PROGRESS.step()
+        if packet.pos is not None and packet.pos >= at and packet.pts is not None:
+            return max(0.0, float(packet.pts * stream.time_base) - first_pts_s)
+    return otherwise_s
 
 
 def _bitstream(source: Source, facts: dict[str, Any]) -> dict[str, Any]:

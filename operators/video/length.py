@@ -70,7 +70,7 @@ def _find_tail(source: Source, interval: int, *, whole: bool) -> tuple[_Tail, in
     """
     import av
 
-    where: int | None = _END_OF_TIME
+    where: int | None = _END_OF_TIME if not source.lead_bytes else None  # on two clocks no seek works
     for _ in range(3):
         container = source.open()
         stream = video_stream(container, source.uri)
@@ -81,12 +81,14 @@ def _find_tail(source: Source, interval: int, *, whole: bool) -> tuple[_Tail, in
                 source.check()
                 where = None
                 continue
-        tail = _Tail(container, stream, interval)
+        tail = _Tail(container, stream, interval, source.lead_bytes)
         try:
             tail.read()
         except av.FFmpegError:
             source.check()  # damage at the very end: what came before it counts
-        if tail.end is not None and (tail.keyframe or where is None):
+        # time stamps after a seek in MPEG-PS are guesses until the next packet that has one
+        rough = container.format.name == "mpeg" and where == _END_OF_TIME
+        if tail.end is not None and (tail.keyframe or where is None) and not rough:
             return tail, _claimed_end(container, stream, tail.all_end_s)
         if where is None or not (whole or tail.end):
             break  # cut short: the header is the truth
@@ -109,11 +111,12 @@ class _Tail:
         still: whether the last picture claims to stay longer than `MAX_STILL_S`.
     """
 
-    def __init__(self, container: Any, stream: Any, interval: int) -> None:
+    def __init__(self, container: Any, stream: Any, interval: int, lead_bytes: int) -> None:
         self.base = stream.time_base
         self._container = container
         self._stream = stream
         self._interval = interval
+        self._lead_bytes = lead_bytes
         self._longest = MAX_STILL_S / self.base
         self.end: int | None = None
         self.all_end_s = -math.inf
@@ -126,7 +129,7 @@ class _Tail:
         for packet in demux_known(self._container):
             PROGRESS.step()
             start = packet.pts if packet.pts is not None else packet.dts
-            if start is None:
+            if start is None or (packet.pos is not None and packet.pos < self._lead_bytes):
                 continue
             ours = packet.stream.index == self._stream.index
             length = packet.duration or 0
