@@ -157,6 +157,9 @@ VIDEO_FACTS: list[pa.Field] = [
     pa.field("first_pts_s", pa.float64()),
     pa.field("has_audio", pa.bool_()),
     pa.field("keyframe_interval_s", pa.float64()),  # median; null where not known without reading the whole file
+    pa.field("discontinuities", pa.int32()),  # times the clock jumps or stands still, and time was continued over it
+    pa.field("parts", pa.string()),  # JSON: operators.video.parts; null where there is one clock
+    pa.field("incomplete", pa.string()),  # why it is known to have held more than duration_s; null: it is not
 ]
 
 VIDEO = pa.schema(
@@ -190,6 +193,7 @@ SEGMENT = pa.schema(
         pa.field("decode_end_s", pa.float64()),
         pa.field("duration_s", pa.float64()),  # of the video
         pa.field("first_pts_s", pa.float64()),
+        pa.field("parts", pa.string()),  # those that it touches, and one on each side
         pa.field("key", pa.string()),  # fingerprint: source version, segmentation, every operator up to the captions
         pa.field("attempts", pa.int32()),  # tries in the passes before this one
         pa.field("passes", pa.int32()),  # how many those were
@@ -242,7 +246,7 @@ LONG_CAPTION = pa.schema(
         pa.field("text_share", pa.float64()),
         pa.field("shots", pa.int32()),
         pa.field("longest_shot_s", pa.float64()),
-        *[f for f in VIDEO_FACTS if f.name != "duration_s"],
+        *[f for f in VIDEO_FACTS if f.name not in ("duration_s", "parts")],
         pa.field("source_version", pa.string()),
         pa.field("metadata", pa.string()),
         pa.field("provenance", PROVENANCE),

@@ -141,7 +141,8 @@ def _frames(
         parts = split_times(times_s, part_count(span_s, facts["keyframe_interval_s"], workers=workers))
         children = [child, *(stack.enter_context(DecodeChild()) for _ in parts[1:])]
         pool = stack.enter_context(ThreadPoolExecutor(len(parts)))
-        jobs: dict[str, Any] = {"uri": video, "first_pts_s": facts["first_pts_s"], "size": size}
+        known = {name: facts[name] for name in ("first_pts_s", "parts")}
+        jobs: dict[str, Any] = {"uri": video, "size": size, **known}
         # the first part is handed out while the others are decoded; each is at most one batch ahead
         pending = [_Batches(pool, one, jobs, part) for one, part in zip(children, parts, strict=True)]
         for batches in pending:
@@ -186,7 +187,7 @@ def _cuts(child: DecodeChild, video: str, facts: Row) -> list[float]:
             "start_s": max(0.0, start_s - _CUT_OVERLAP_S),
             "end_s": min(facts["duration_s"], end_s + _CUT_OVERLAP_S),
         }
-        job = {"uri": video, "first_pts_s": facts["first_pts_s"], **wide}
+        job = {"uri": video, "first_pts_s": facts["first_pts_s"], "parts": facts["parts"], **wide}
         signals = child.run_first([(b, SIGNALS_JOB, {**job, "backend": b}) for b in _CHAIN])[0]
         thumbs = read_signals(signals)
         found |= {cut for cut in (find_cuts(thumbs) if thumbs else []) if start_s <= cut < end_s}

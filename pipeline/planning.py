@@ -6,6 +6,7 @@ left undone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,9 +16,9 @@ import pyarrow.compute as pc
 
 from operators import rows
 from operators.base import Row
-from operators.grid import Span, frame_times
 from operators.keys import caption_keys, narrator_key
 from operators.store.store import Store
+from operators.video.plausible import MAX_DURATION_S, check_length
 from pipeline.config import Config, segment_operators, video_operators
 from pipeline.remaining import Remaining, compare
 from pipeline.selection import Selection
@@ -65,8 +66,8 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        fps = self.config.decode.grid_fps
-        return sum(len(frame_times(Span(0.0, d), fps)) for d in self.videos.durations_s.tolist())
+        fps = self.config.decode.grid_fps  # as operators.grid.frame_times counts, without a list of them
+        return int(np.ceil(self.videos.durations_s * fps - 1e-6).sum())
 
     def table(self) -> pa.Table:
         """What `longcap verify` compares an output with: one row of `PLANNED` a video."""
@@ -105,10 +106,35 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
         table = table.append_column(rows.ACCESS_URI, pa.nulls(table.num_rows, pa.string()))
     failed = pc.is_valid(table["failure"])
     usable, unusable = table.filter(pc.invert(failed)), table.filter(failed).to_pylist()
+    usable, refused = _bounded(usable)
+    unusable += refused
     if selection.max_hours is not None:  # a video that begins below the limit is taken whole
         lengths = usable["duration_s"].to_numpy()
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
     cut = Cut(window_s=config.caption.window_s, stride_s=config.caption.stride_s, segment_s=config.plan.segment_s)
-    sources = zip(usable["video_id"].to_pylist(), usable["source_version"].to_pylist(), strict=True)
+    sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
     keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config)))
     return Plan(config=config, videos=Videos(usable, keys, cut), unusable=unusable, ignored=ignored)
+
+
+def _versions(usable: pa.Table) -> list[str]:
+    """What the captions of each video rest on: its version and, where it has more than one clock, its parts."""
+    versions, parts = usable["source_version"].to_pylist(), usable["parts"].to_pylist()
+    return [f"{version}\n{some}" if some else version for version, some in zip(versions, parts, strict=True)]
+
+
+def _bounded(usable: pa.Table) -> tuple[pa.Table, list[Row]]:
+    """The videos whose length can be planned, and the others with their failure.
+
+    `probe` refuses such lengths; this bounds the plan's memory whatever stands in a table.
+    """
+    lengths = usable["duration_s"].to_numpy(zero_copy_only=False).astype(np.float64)
+    good = (lengths > 0) & (lengths <= MAX_DURATION_S)
+    if good.all():
+        return usable, []
+    refused = usable.filter(pa.array(~good)).to_pylist()
+    for row in refused:
+        length = math.nan if row["duration_s"] is None else row["duration_s"]
+        message = f"{row['uri']}: {check_length(length)}"
+        row["failure"] = {"stage": "probe", "class": "undecodable", "message": message, "attempts": 1}
+    return usable.filter(pa.array(good)), refused

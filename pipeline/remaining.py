@@ -19,8 +19,9 @@ from operators.base import Row
 from operators.measure.filter import reason_of
 from operators.store.done import share_of
 from operators.store.store import Failed, Store
+from operators.video.parts import cut_parts
 from pipeline.settled import DONE, FAILED, TODO, UNWANTED, LeftOut, Settled, Standing, settle, unwanted_of
-from pipeline.videos import Ints, Videos
+from pipeline.videos import Floats, Ints, Videos
 
 if TYPE_CHECKING:
     from pipeline.planning import Plan
@@ -57,6 +58,7 @@ class SegmentRows(Sequence[Row]):
         facts = videos.facts.select(known).take(pa.array(of))
         tries = [self._tries.get(p) for p in places.tolist()] if self._tries else [None] * len(places)
         columns: dict[str, Any] = {
+            "parts": _parts_of(videos.facts, of, decode_start_s, decode_end_s),
             **{name: facts[name] for name in facts.column_names},
             "key": pa.array([videos.keys[i] for i in of.tolist()], pa.string()),
             "segment_index": index.astype(np.int32),
@@ -123,6 +125,15 @@ class SegmentRows(Sequence[Row]):
         )
 
     __hash__ = None  # type: ignore[assignment]  # as of any list
+
+
+def _parts_of(facts: pa.Table, of: Ints, start_s: Floats, end_s: Floats) -> pa.Array:
+    """The column `parts` of segments: of each the parts that it needs."""
+    if facts["parts"].null_count == len(facts):
+        return pa.nulls(len(of), pa.string())
+    whole = facts["parts"].take(pa.array(of)).to_pylist()
+    spans = zip(whole, start_s.tolist(), end_s.tolist(), strict=True)
+    return pa.array([cut_parts(*span) for span in spans], pa.string())
 
 
 @dataclass(frozen=True, kw_only=True)

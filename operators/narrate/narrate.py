@@ -46,7 +46,17 @@ class Narrate(Operator):
     version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "duration_s", "window_s", "stride_s", "window_rule", "min_shot_s", "captioned", "segments"}
+        {
+            "video_id",
+            "duration_s",
+            "incomplete",
+            "window_s",
+            "stride_s",
+            "window_rule",
+            "min_shot_s",
+            "captioned",
+            "segments",
+        }
     )
     writes: ClassVar[frozenset[str]] = frozenset(
         {
@@ -183,7 +193,9 @@ class Narrate(Operator):
             "caption": caption,
             "words": len(caption.split()),
             "coverage": coverage_of(cells, captioned),
-            "integrity": not narrator.problems and integrity_of(cells, captioned, row["segments"]),
+            "integrity": not narrator.problems
+            and not row.get("incomplete")
+            and integrity_of(cells, captioned, row["segments"]),
             "sections": sections,
             "decoded_s": sum(s["decode"]["decoded_s"] for s in captioned),
             "damaged_packets": sum(s["decode"]["damaged_packets"] for s in captioned),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
+from operators.video.parts import Part
 from operators.video.source import Source
 
 Backend = Literal["pyav", "pyav-sequential", "decord", "torchcodec", "ffmpeg"]
@@ -18,6 +19,10 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
 LAST_RESORTS: tuple[Backend, ...] = ("pyav-sequential", "ffmpeg")
 """Where a segment goes that took the wanted back end down twice: ever slower, ever further from this process."""
+
+
+PART_BLIND: tuple[Backend, ...] = ("decord", "torchcodec")
+"""These open whole files only; a video in parts is decoded by `pyav` instead."""
 
 
 class Sample(NamedTuple):
@@ -78,16 +83,23 @@ class Decoder(Protocol):
         """Let go of the input; safe to call twice."""
 
 
-def open_decoder(backend: Backend, source: Source, *, first_pts_s: float, from_s: float = 0.0) -> Decoder:
+def open_decoder(
+    backend: Backend, source: Source, *, first_pts_s: float, from_s: float = 0.0, parts: Sequence[Part] = ()
+) -> Decoder:
     """Open `source` with one back end.
 
     Args:
         first_pts_s: the container's pts of the first presented picture (`probe`), in seconds.
         from_s: nothing before it will be asked for, seconds from the first presented picture.
+        parts: the parts of a video that has more than one clock (`probe`); none for all others.
 
     Raises:
         ItemError: the input cannot be opened or has no video stream; internal when the back end is not installed.
     """
+    if parts:
+        from operators.video.joined import JoinedDecoder
+
+        return JoinedDecoder(backend, source, first_pts_s=first_pts_s, from_s=from_s, parts=parts)
     if backend == "decord":
         from operators.video.decord_backend import DecordDecoder
 
@@ -103,3 +115,18 @@ def open_decoder(backend: Backend, source: Source, *, first_pts_s: float, from_s
 
         return Sampler(FfmpegSource(source, from_s=first_pts_s + from_s), first_pts_s=first_pts_s, seek=False)
     return Sampler(source, first_pts_s=first_pts_s, seek=backend == "pyav")
+
+
+def open_part(backend: Backend, source: Source, part: Part, *, from_s: float) -> Decoder:
+    """Open one part of `source`.
+
+    Args:
+        from_s: nothing before it will be asked for, seconds from the beginning of the part.
+
+    Raises:
+        ItemError: as `open_decoder`.
+    """
+    source.show(part.span, lead_bytes=part.lead_bytes, format=part.format)
+    if part.lead_bytes:  # its packets are on two clocks: no seek works in it, and no program tells them apart
+        backend = "pyav-sequential"
+    return open_decoder(backend, source, first_pts_s=part.first_pts_s, from_s=from_s)

@@ -21,7 +21,7 @@ from operators.base import Apply, ItemError, Row
 from operators.fingerprint import FINGERPRINT_HEX
 from operators.grid import Span, frame_times
 from operators.rows import MAX_ROW_BYTES
-from operators.video.backends import LAST_RESORTS, Backend
+from operators.video.backends import LAST_RESORTS, PART_BLIND, Backend
 from operators.video.isolation import DecodeChild, Try
 from operators.video.limits import Isolated
 from operators.video.segment import Policy, SegmentRequest
@@ -46,6 +46,7 @@ class Decode(Isolated):
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"uri", "access_uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
+        | {"parts"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode"})
 
@@ -193,6 +194,7 @@ class Decode(Isolated):
             uri=row.get("access_uri") or row["uri"],
             backend=self.backend,
             first_pts_s=row["first_pts_s"],
+            parts=row.get("parts"),
             start_s=row["decode_start_s"],
             end_s=row["decode_end_s"],
             own_start_s=row["start_s"],
@@ -209,7 +211,8 @@ class Decode(Isolated):
             shots_weights=self.shots_weights,
             shots_threshold=self.shots_threshold,
         )
-        first: list[Backend] = ["pyav"] if self.backend == "pyav" else [self.backend, self.backend, "pyav"]
+        exact = self.backend == "pyav" or (row.get("parts") and self.backend in PART_BLIND)
+        first: list[Backend] = ["pyav"] if exact else [self.backend, self.backend, "pyav"]
         chain: list[Backend] = [*first, "pyav", *LAST_RESORTS]
         return [(backend, _JOB, {"request": replace(request, backend=backend)}) for backend in chain]
 

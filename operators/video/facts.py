@@ -4,40 +4,54 @@ header does not know the length, its tail.
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from pathlib import PurePosixPath
 from statistics import median
 from typing import Any
 
 from operators.base import ItemError
+from operators.video.encrypted import encrypted, explain, has_key_information, refuse_encrypted
+from operators.video.gaps import find_gaps
+from operators.video.length import Length, measure
+from operators.video.parts import Part, dump_parts
 from operators.video.pictures import shown_size, turn_deg
+from operators.video.plausible import (
+    DEFAULT_FPS,
+    MAX_FPS,
+    MAX_PIXELS,
+    MAX_STILL_S,
+    bound_decoder,
+    check_facts,
+    frame_rate,
+)
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, pixel_aspect, video_stream
-from operators.video.source import Source
+from operators.video.raw import scan
+from operators.video.reader import demux_known, is_untimed, pixel_aspect, video_stream
+from operators.video.source import Source, local_path
+from operators.video.stretches import Stretches, find_stretches
 
 _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
 """Formats whose header holds the length of each stream and an index of all packets; elsewhere both are guesses."""
 
 _STILL = ("image2", "_pipe")
-_BACK_S = 10.0  # longer than the usual group of pictures in a container without an index
-_CUT_SHORT_S = 0.5  # a Matroska header that claims more than this beyond the last packet: the file was cut
+_LOST_S = 0.5  # a part that begins with so much that does not decode was cut within a group of pictures
 
 
 def probe(uri: str) -> dict[str, Any]:
     """The facts of one video, exactly the columns `operators.rows.VIDEO_FACTS`.
 
     Reads the header and decodes until one picture comes out, so that what probes well can be captioned. A damaged
-    beginning is passed over. For a file that was cut short but kept its header the header's length is the truth.
+    beginning is passed over. For a file that was cut short but kept its header the header's length is the truth, as
+    far as it can be believed (`operators.video.plausible`).
 
     Raises:
         ItemError: unreadable, undecodable (with the reason: empty, no video stream, no index, …) or storage.
     """
     with Source(uri) as source:
         try:
-            return _facts(source)
-        except ItemError:
-            raise
+            return check_facts(uri, _facts(source))
+        except ItemError as error:
+            raise explain(source, error) from error
         except MemoryError:
             raise
         except Exception:
@@ -46,20 +60,138 @@ def probe(uri: str) -> dict[str, Any]:
 
 
 def _facts(source: Source) -> dict[str, Any]:
+    cut = find_stretches(source)
+    if cut.stretches:
+        return _joined(source, cut)
+    facts, length = _facts_of_part(source)
+    parts: list[Part] = []
+    if is_untimed(source.open()):
+        return facts | _bitstream(source, facts) | {"discontinuities": 0, "incomplete": None}
+    if facts["duration_s"] > MAX_STILL_S:
+        parts = _parts_between_gaps(source, facts)
+    found = {
+        "duration_s": parts[-1].end_s if parts else facts["duration_s"],
+        "discontinuities": length.stills + max(0, len(parts) - 1),
+        "parts": dump_parts(parts),
+        "incomplete": length.incomplete or cut.incomplete,
+    }
+    return facts | found
+
+
+def _joined(source: Source, cut: Stretches) -> dict[str, Any]:
+    """The facts of a file in several stretches: of the first one that decodes, with all of their parts."""
+    facts: dict[str, Any] | None = None
+    parts: list[Part] = []
+    why = [cut.incomplete] if cut.incomplete else []
+    failure: ItemError | None = None
+    for stretch in cut.stretches:
+        source.show((stretch.from_byte, stretch.to_byte), lead_bytes=stretch.lead_bytes, format=stretch.format)
+        start_s = parts[-1].end_s if parts else 0.0
+        where: dict[str, Any] = {"from_byte": stretch.from_byte, "to_byte": stretch.to_byte, "format": stretch.format}
+        try:
+            found, length = _facts_of_part(source, later=facts is not None)
+        except ItemError as error:
+            if error.failure_class != "undecodable":
+                raise
+            failure = error
+            span = f"bytes {stretch.from_byte} to {stretch.to_byte}"
+            why.append(f"no frame of {span} decodes")
+            if stretch.clock_s > 0 and not stretch.lead_bytes:
+                parts.append(Part(start_s, stretch.clock_s, 0.0, stretch.clock_s, decodes=False, **where))
+            continue
+        why += [length.incomplete] if length.incomplete else []
+        facts = facts or found
+        length_s = found["duration_s"]
+        if stretch.ends_at is not None:
+            length_s = _until(source, stretch.ends_at, found["first_pts_s"], length_s)
+        last_s = max(0.0, length_s - (1 / found["fps"] if found["fps"] else 0.0))
+        parts.append(Part(start_s, length_s, found["first_pts_s"], last_s, lead_bytes=stretch.lead_bytes, **where))
+    if facts is None:
+        raise failure or ItemError("undecodable", f"{source.uri}: no picture decodes")
+    return facts | {
+        "duration_s": parts[-1].end_s,
+        "keyframe_interval_s": None,
+        "discontinuities": cut.discontinuities,
+        "parts": dump_parts(parts),
+        "incomplete": "; ".join(why[:3]) or None,
+    }
+
+
+def _until(source: Source, at: int, first_pts_s: float, otherwise_s: float) -> float:
+    """Seconds from `first_pts_s` to the frame at byte `at` of what `source` shows."""
+    container = source.open()
+    stream = video_stream(container, source.uri)
+    for packet in demux_known(container, stream):
+        PROGRESS.step()
+        if packet.pos is not None and packet.pos >= at and packet.pts is not None:
+            return max(0.0, float(packet.pts * stream.time_base) - first_pts_s)
+    return otherwise_s
+
+
+def _bitstream(source: Source, facts: dict[str, Any]) -> dict[str, Any]:
+    """Length of a bare bitstream, and its stretches that can be decoded by themselves, if there are several."""
+    found = scan(source)
+    seconds = float(video_stream(source.open(), source.uri).time_base)
+    ends = [*found.cuts[1:], (found.size_bytes, found.ticks)]
+    parts = [
+        Part(
+            start * seconds,
+            (end - start) * seconds,
+            0.0,
+            max(0.0, (end - start) * seconds - 1 / (facts["fps"] or DEFAULT_FPS)),
+            from_byte,
+            to_byte,
+            format=facts["container"],
+        )
+        for (from_byte, start), (to_byte, end) in zip(found.cuts, ends, strict=True)
+        if len(found.cuts) > 1
+    ]
+    return {"duration_s": max(found.ticks * seconds, facts["duration_s"]), "parts": dump_parts(parts)}
+
+
+def _parts_between_gaps(source: Source, facts: dict[str, Any]) -> list[Part]:
+    """The stretches of a video between gaps that are too long to be planned; none where there is no such gap."""
+    gaps = find_gaps(source, remote=local_path(source.uri) is None)
+    stream = video_stream(source.open(), source.uri)
+    base, rate = float(stream.time_base), float(stream.guessed_rate or 0)  # the average counts the gaps
+    facts["fps"] = rate if facts["fps"] < rate <= MAX_FPS and gaps else facts["fps"]
+    interval_s = 1 / facts["fps"] if facts["fps"] else base
+    ends_s = [before * base + interval_s for before, _ in gaps] + [facts["first_pts_s"] + facts["duration_s"]]
+    firsts_s = [facts["first_pts_s"], *(after * base for _, after in gaps)]
+    parts: list[Part] = []
+    for first_pts_s, end_s in zip(firsts_s, ends_s, strict=True):
+        length_s = max(base, end_s - first_pts_s)
+        start_s = parts[-1].end_s if parts else 0.0
+        parts.append(Part(start_s, length_s, first_pts_s, max(0.0, length_s - interval_s)))
+    return parts if gaps else []
+
+
+def _facts_of_part(source: Source, *, later: bool = False) -> tuple[dict[str, Any], Length]:
+    """The facts of what `source` shows.
+
+    Args:
+        later: it is not the first part of a video: what does not decode at its beginning is missing.
+    """
     container = source.open()
     stream = video_stream(container, source.uri)
     name = container.format.name
     if name.startswith(_STILL[0]) or name.endswith(_STILL[1]):
         raise ItemError("undecodable", f"{source.uri} is a still picture ({stream.codec_context.name}), not a video")
-    stream.codec_context.thread_count = 1
-    frame, first = _first_picture(container, stream, source)
+    context, untimed = stream.codec_context, is_untimed(container)
+    if context.width * context.height > MAX_PIXELS:
+        size = f"{context.width}x{context.height}"
+        raise ItemError("undecodable", f"{source.uri} claims frames of {size}; at most {MAX_PIXELS} pixels are allowed")
+    refuse_encrypted(source, container, stream)
+    bound_decoder(context)
+    context.thread_count = 1
+    frame, first = _first_picture(container, stream, source, later=later)
     base = stream.time_base
-    rate = stream.average_rate or stream.guessed_rate
+    rate = frame_rate(stream, untimed=untimed)
     width, height = shown_size(frame, pixel_aspect(stream))
     in_header = name.split(",")[0] in _LENGTH_IN_HEADER
     facts = {
         "container": _container(name, source.uri),
-        "codec": stream.codec_context.codec.canonical_name,
+        "codec": context.codec.canonical_name,
         "fps": float(rate) if rate else 0.0,
         "width_px": width,
         "height_px": height,
@@ -68,21 +200,33 @@ def _facts(source: Source) -> dict[str, Any]:
         "has_audio": bool(container.streams.audio),
         "keyframe_interval_s": _keyframe_interval_s(stream) if in_header else None,
     }
-    interval = max(1, round(1 / rate / base) if rate else frame.duration or 1)
-    # the length of the stream itself: a longer sound track does not count
-    length = stream.duration if in_header else None
-    ticks = max(length or 0, _end(source, interval, whole=not length) - first)
-    return facts | {"duration_s": float((ticks if ticks > 0 else interval) * base)}  # a picture lasts, at the least
+    interval = max(1, round(1 / rate / base) if rate else min(frame.duration or 1, MAX_STILL_S / base))
+    if untimed:
+        length = Length(ticks=interval)
+    else:
+        # the length of the stream itself: a longer sound track does not count
+        length = measure(source, first=first, interval=interval, header=stream.duration if in_header else None)
+    ticks = length.ticks if length.ticks > 0 else interval  # a picture lasts, at the least
+    return facts | {"duration_s": float(ticks * base)}, length
 
 
-def _first_picture(container: Any, stream: Any, source: Source) -> tuple[Any, int]:
+def _first_picture(container: Any, stream: Any, source: Source, *, later: bool) -> tuple[Any, int]:
     """The first picture that decodes, and the pts (ticks) at which the first one should have been shown."""
     import av
 
     damaged: list[int] = []
+    fed: list[int] = []
+    untimed = is_untimed(container)
     try:
         for packet in demux_known(container, stream):
             PROGRESS.step()
+            of_lead = packet.pos is not None and packet.pos < source.lead_bytes
+            if of_lead:
+                packet.pts = packet.dts = None
+            elif packet.pts is not None:
+                fed.append(packet.pts)
+            if has_key_information(packet):
+                raise encrypted(source.uri, "Common Encryption")
             try:
                 frames = packet.decode()
             except av.FFmpegError:
@@ -91,94 +235,19 @@ def _first_picture(container: Any, stream: Any, source: Source) -> tuple[Any, in
                     damaged.append(packet.pts)
                 continue
             for frame in frames:
+                if untimed:
+                    return frame, 0
                 if frame.pts is not None:
-                    return frame, min([frame.pts, *damaged])
+                    return frame, _first_pts(frame.pts, damaged, fed if later else [], stream.time_base)
     except av.FFmpegError:
         source.check()
     raise ItemError("undecodable", f"{source.uri}: no picture decodes ({stream.codec_context.name})")
 
 
-def _end(source: Source, interval: int, *, whole: bool) -> int:
-    """Where the last picture ends, in ticks, read from the tail of the file, else from all of its packets if `whole`.
-
-    An MP4 of a variable frame rate with B-pictures has the end of decoding in its header: seconds too early.
-    """
-    import av
-
-    where: int | None = 2**40
-    for _ in range(3):
-        container = source.open()
-        stream = video_stream(container, source.uri)
-        if where is not None:
-            try:
-                container.seek(where, stream=stream)
-            except av.FFmpegError:
-                source.check()
-                where = None
-                continue
-        tail = _Tail(container, stream, interval)
-        try:
-            tail.read()
-        except av.FFmpegError:
-            source.check()  # damage at the very end: what came before it counts
-        if tail.end is not None and (tail.keyframe or where is None):
-            return max(tail.end, _claimed_end(container, stream, tail.all_end_s))
-        if where is None or not (whole or tail.end):
-            return 0  # cut short: the header is the truth
-        # without an index the seek ended in the middle of a group of pictures, perhaps past the last one shown
-        where = tail.end - round(_BACK_S / stream.time_base) if tail.end is not None and where == 2**40 else None
-    return 0
-
-
-class _Tail:
-    """Where the packets from here to the end of the file end.
-
-    Attributes:
-        end: of the video stream, in ticks; None where it has no packet here.
-        all_end_s: of all streams, in seconds.
-        keyframe: whether the video stream has a keyframe here.
-    """
-
-    def __init__(self, container: Any, stream: Any, interval: int) -> None:
-        self._container = container
-        self._stream = stream
-        self._interval = interval
-        self.end: int | None = None
-        self.all_end_s = -math.inf
-        self.keyframe = False
-
-    def read(self) -> None:
-        """Demux to the end."""
-        for packet in demux_known(self._container):
-            PROGRESS.step()
-            start = packet.pts if packet.pts is not None else packet.dts
-            if start is None:
-                continue
-            ours = packet.stream.index == self._stream.index
-            length = packet.duration or 0
-            if ours and (not length or packet.pts != packet.dts):
-                # with B-pictures a packet's duration is the distance to the next one decoded, not to the next one shown
-                length = min(length or self._interval, self._interval)
-            self.all_end_s = max(self.all_end_s, float((start + length) * packet.time_base))
-            if ours:
-                self.end = start + length if self.end is None else max(self.end, start + length)
-                self.keyframe = self.keyframe or packet.is_keyframe
-
-
-def _claimed_end(container: Any, stream: Any, all_end_s: float) -> int:
-    """Where a Matroska header says that the video ends, if the file was cut before that; else 0."""
-    if not container.format.name.startswith("matroska") or not container.duration:
-        return 0
-    if container.duration / 1e6 - all_end_s <= _CUT_SHORT_S:
-        return 0
-    tag = stream.metadata.get("DURATION", "").split(":")  # 00:00:05.059000000, written by FFmpeg and mkvmerge
-    try:
-        hours, minutes, seconds = (float(part) for part in tag)
-        claimed_s = hours * 3600 + minutes * 60 + seconds
-    except ValueError:
-        claimed_s = container.duration / 1e6
-    ticks: int = round(claimed_s / stream.time_base)
-    return ticks
+def _first_pts(shown: int, damaged: list[int], fed: list[int], base: Any) -> int:
+    """When the first picture should have been shown; claims of more than `MAX_STILL_S` before `shown` are damage."""
+    early = [pts for pts in fed if shown - pts > _LOST_S / base]
+    return min([shown, *(pts for pts in [*damaged, *early] if shown - pts <= MAX_STILL_S / base)])
 
 
 def _keyframe_interval_s(stream: Any) -> float | None:

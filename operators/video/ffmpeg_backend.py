@@ -53,6 +53,11 @@ class FfmpegSource:
         self._errors = _Errors()
 
     @property
+    def lead_bytes(self) -> int:
+        """0: what has a lead is not given to the program."""
+        return 0
+
+    @property
     def tick(self) -> Fraction:
         """The time base of the input: NUT's own is finer."""
         return self._tick
@@ -63,8 +68,13 @@ class FfmpegSource:
 
         self.close()
         path, inherited = self._source.local_file()
-        command = [self._program, "-nostdin", "-v", "error", "-threads", "1", "-protocol_whitelist", "file,pipe"]
-        command += ["-copyts", "-i", f"file:{path}", "-map", f"0:{self._stream_index}", "-fps_mode", "passthrough"]
+        name, format_name = f"file:{path}", self._source.format.split(",")[0]
+        if self._source.span is not None:
+            start, end = self._source.span
+            name = f"subfile,,start,{start},end,{end},,:{name}"
+        command = [self._program, "-nostdin", "-v", "error", "-threads", "1"]
+        command += ["-protocol_whitelist", "file,pipe,subfile", *(["-f", format_name] if format_name else [])]
+        command += ["-copyts", "-i", name, "-map", f"0:{self._stream_index}", "-fps_mode", "passthrough"]
         command += ["-vf", f"select=gte(t\\,{self._from_s:.6f})", "-enc_time_base", "demux", "-c:v", "rawvideo"]
         command += ["-threads", "1", "-f", "nut", "pipe:1"]
         process = subprocess.Popen(

@@ -9,6 +9,7 @@ from typing import Any
 from operators.video.backends import Backend, open_decoder
 from operators.video.facts import probe
 from operators.video.keyframes import keyframe_times
+from operators.video.parts import load_parts
 from operators.video.pictures import to_rgb
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
@@ -20,11 +21,12 @@ SIGNALS_JOB = "operators.video.frames:signals"
 
 
 def sample_frames(
-    *, uri: str, backend: Backend, first_pts_s: float, times_s: Sequence[float], size: Size | None
+    *, uri: str, backend: Backend, first_pts_s: float, parts: str | None, times_s: Sequence[float], size: Size | None
 ) -> list[dict[str, Any]]:
     """The pictures that are on screen at `times_s`.
 
     Args:
+        parts: the column `parts`.
         times_s: seconds from the first presented picture.
         size: None leaves pictures as large as they are.
 
@@ -38,7 +40,9 @@ def sample_frames(
     found = []
     with Source(uri) as source:
         try:
-            decoder = open_decoder(backend, source, first_pts_s=first_pts_s, from_s=min(times_s))
+            decoder = open_decoder(
+                backend, source, first_pts_s=first_pts_s, from_s=min(times_s), parts=load_parts(parts)
+            )
             with closing(decoder):
                 for requested_s, pts_s, duration_s, frame in decoder.sample(times_s, step_s=0.0):
                     rule = size or Size(short_side_px=min(frame.width, frame.height))
@@ -66,16 +70,25 @@ def look(*, uri: str) -> dict[str, Any]:
     """
     facts = probe(uri)
     with Source(uri) as source:
-        keyframes = keyframe_times(source, first_pts_s=facts["first_pts_s"], start_s=0.0, end_s=facts["duration_s"])
+        keyframes = keyframe_times(
+            source,
+            first_pts_s=facts["first_pts_s"],
+            start_s=0.0,
+            end_s=facts["duration_s"],
+            parts=load_parts(facts["parts"]),
+        )
     return {"facts": facts, "keyframes_s": keyframes}
 
 
-def signals(*, uri: str, backend: Backend, first_pts_s: float, start_s: float, end_s: float) -> dict[str, Any]:
+def signals(
+    *, uri: str, backend: Backend, first_pts_s: float, parts: str | None, start_s: float, end_s: float
+) -> dict[str, Any]:
     """The column `signals` of a stretch, for its cuts."""
     request = SegmentRequest(
         uri=uri,
         backend=backend,
         first_pts_s=first_pts_s,
+        parts=parts,
         start_s=start_s,
         end_s=end_s,
         own_start_s=start_s,

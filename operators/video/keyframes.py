@@ -5,20 +5,42 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import Any
 
+from operators.video.parts import Part
+from operators.video.plausible import DEFAULT_FPS, frame_rate
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, video_stream
+from operators.video.reader import demux_known, is_untimed, video_stream
 from operators.video.source import Source
 
+_SLACK_S = 1e-6
 
-def keyframe_times(source: Source, *, first_pts_s: float, start_s: float, end_s: float) -> list[float]:
+
+def keyframe_times(
+    source: Source, *, first_pts_s: float, start_s: float, end_s: float, parts: Sequence[Part] = ()
+) -> list[float]:
     """Times of the keyframes in `[start_s, end_s]`, seconds from the first presented picture, in order.
 
     The index of the container is not enough: it holds dts, and in half of all formats it is not there.
 
+    Args:
+        parts: of a video that has more than one clock.
+
     Raises:
         ItemError: the input cannot be opened or has no video stream, or storage.
     """
+    if not parts:
+        return _keyframe_times(source, first_pts_s, start_s, end_s)
+    found: set[float] = set()
+    for part in parts:
+        low, high = max(0.0, start_s - part.start_s), min(part.length_s - _SLACK_S, end_s - part.start_s)
+        if part.decodes and not part.lead_bytes and low <= high:
+            source.show(part.span, format=part.format)
+            found.update(part.start_s + time_s for time_s in _keyframe_times(source, part.first_pts_s, low, high))
+    return sorted(found)
+
+
+def _keyframe_times(source: Source, first_pts_s: float, start_s: float, end_s: float) -> list[float]:
     import av
 
     container = source.open()
@@ -26,6 +48,8 @@ def keyframe_times(source: Source, *, first_pts_s: float, start_s: float, end_s:
     # where packets have no pts (AVI) their dts run ahead of what is shown by what the first picture was late
     late = round(first_pts_s / stream.time_base) - (stream.start_time or 0)
     found: set[float] = set()
+    if is_untimed(container):
+        return _counted(source, container, stream, start_s, end_s)
     try:
         if start_s > 0:
             container.seek(math.floor((start_s + first_pts_s) / stream.time_base), stream=stream)
@@ -44,6 +68,28 @@ def keyframe_times(source: Source, *, first_pts_s: float, start_s: float, end_s:
     finally:
         source.close()
     return sorted(found)
+
+
+def _counted(source: Source, container: Any, stream: Any, start_s: float, end_s: float) -> list[float]:
+    """The same of a bare bitstream, whose keyframes have no time but their place."""
+    import av
+
+    rate = frame_rate(stream, untimed=True) or DEFAULT_FPS
+    found = []
+    try:
+        packets = (packet for packet in demux_known(container, stream) if packet.size)
+        for index, packet in enumerate(packets):
+            PROGRESS.step()
+            time_s = float(index / rate)
+            if time_s > end_s + _SLACK_S:
+                break
+            if packet.is_keyframe and time_s >= start_s - _SLACK_S:
+                found.append(time_s)
+    except av.FFmpegError:
+        source.check()
+    finally:
+        source.close()
+    return found
 
 
 def snap(times_s: Sequence[float], keyframes_s: Sequence[float], tolerance_s: float) -> dict[float, float]:

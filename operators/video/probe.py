@@ -20,7 +20,7 @@ class Probe(Isolated):
     """Adds the facts of `row["uri"]` (see `operators.video.facts.probe`), found in a process that may die."""
 
     name: ClassVar[str] = "probe"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"uri"})
     writes: ClassVar[frozenset[str]] = frozenset(field.name for field in VIDEO_FACTS)

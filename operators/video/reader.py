@@ -14,11 +14,13 @@ from typing import Any
 
 from operators.base import ItemError
 from operators.video.av1 import Av1Packets
+from operators.video.plausible import bound_decoder, frame_rate
 from operators.video.progress import PROGRESS
 from operators.video.source import Containers
 
 _DEMUX_RETRIES = 32  # demuxer errors in a row after which the rest of the file counts as gone
 _INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; elsewhere it holds what was read so far
+UNTIMED = frozenset({"h264", "hevc", "vvc"})  # for other bitstreams FFmpeg makes time stamps itself
 _BACK_S = (10.0, 60.0)  # how far before a target to look for a keyframe where the container has no index
 
 
@@ -68,8 +70,7 @@ class Reader:
     @property
     def interval(self) -> int:
         """The average distance of pictures in ticks, at least 1."""
-        rate = self._stream.average_rate or self._stream.guessed_rate
-        return max(1, round(1 / rate / self.base)) if rate else 1
+        return self._interval
 
     def ticks(self, time_s: float) -> float:
         """Seconds from the first presented picture as ticks of the container's pts, not rounded."""
@@ -105,14 +106,21 @@ class Reader:
         except av.FFmpegError:
             if packet is not None:
                 self._note_fault(packet)
+                self._next_pts += self.interval
             return []
         if packet is not None and packet.is_corrupt:
             self._note_fault(packet)
         self.pictures_decoded += len(frames)
+        if self._untimed:
+            for frame in frames:  # they come in order of showing
+                frame.pts, frame.time_base = self._next_pts, self.base
+                self._next_pts += self.interval
         return frames
 
     def _note_fault(self, packet: Any) -> None:
         pts = packet.pts if packet.pts is not None else packet.dts
+        if pts is None and self._untimed:
+            pts = self._next_pts
         if pts is not None:
             self.faults.add(pts)
 
@@ -137,6 +145,8 @@ class Reader:
             if packet.size == 0 and packet.dts is None and packet.pts is None:
                 return  # PyAV's mark of the end
             failures = 0
+            if packet.pos is not None and packet.pos < self._source.lead_bytes:
+                packet.pts = packet.dts = None  # of the clock before: decoded for what it is referred to, not shown
             last = packet.pts if packet.pts is not None else last
             yield packet
 
@@ -151,7 +161,7 @@ class Reader:
         """
         import av
 
-        if not self.may_seek or (self._fresh and pts <= self.first + 0.5):
+        if not self.may_seek or self._untimed or (self._fresh and pts <= self.first + 0.5):
             return self._from_start()
         self.left_out, self._fresh = True, False
         # the target's own pts, not the index time: index times are dts, which lands a GOP too early
@@ -219,8 +229,12 @@ class Reader:
         self._stream = video_stream(self._container, self._source.uri)
         self._indexed = self._container.format.name.startswith(_INDEXED)
         context = self._stream.codec_context
+        self._untimed, self._next_pts = is_untimed(self._container), 0
+        rate = frame_rate(self._stream, untimed=self._untimed)
+        self._interval = max(1, round(1 / rate / self._stream.time_base)) if rate else 1
         self._drops = False
         self._av1 = Av1Packets(bytes(context.extradata or b"")) if context.name == "libdav1d" else None
+        bound_decoder(context)
         context.thread_count = 1  # two cost the same CPU, and lose pictures after damage
         self._fresh = True
 
@@ -232,6 +246,11 @@ def pixel_aspect(stream: Any) -> Fraction:
     """
     ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return ratio if abs(ratio - 1) > 0.01 and 0.25 <= ratio <= 4 else Fraction(1)
+
+
+def is_untimed(container: Any) -> bool:
+    """Whether a container is a bare bitstream whose packets have no time stamps."""
+    return container.format.name in UNTIMED
 
 
 def _time(packet: Any) -> int | None:

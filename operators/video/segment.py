@@ -13,6 +13,7 @@ from operators.base import ItemError
 from operators.video.backends import Backend, Decoder, Watch, open_decoder
 from operators.video.duplicates import Novelty
 from operators.video.keyframes import keyframe_times, snap
+from operators.video.parts import load_parts
 from operators.video.pictures import fit, to_jpeg, to_rgb
 from operators.video.size import Size
 from operators.video.source import Source
@@ -28,6 +29,7 @@ class SegmentRequest:
 
     Attributes:
         first_pts_s: the container's pts of the first presented picture, in seconds.
+        parts: the column `parts`; None for a video with one clock.
         start_s, end_s: the span to decode.
         own_start_s, own_end_s: the segment itself, without warm-up.
         times_s, step_s: the grid of pictures.
@@ -53,6 +55,7 @@ class SegmentRequest:
     jpeg_quality: int
     signals_fps: float
     max_bytes: int
+    parts: str | None = None
     policy: Policy = "fps"
     tolerance_s: float = 0.5
     similarity: float = 0.95
@@ -148,6 +151,7 @@ class _Pass:
             self._source,
             first_pts_s=request.first_pts_s,
             from_s=min([request.start_s, *request.times_s]),
+            parts=load_parts(request.parts),
         )
 
     def _targets(self) -> dict[float, list[float]]:
@@ -158,6 +162,7 @@ class _Pass:
             keyframes = keyframe_times(
                 self._source,
                 first_pts_s=request.first_pts_s,
+                parts=load_parts(request.parts),
                 start_s=max(0.0, min(request.times_s) - request.tolerance_s),
                 end_s=max(request.times_s) + request.tolerance_s,
             )

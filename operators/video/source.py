@@ -10,6 +10,7 @@ import contextlib
 import io
 import stat
 import tempfile
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,10 @@ class Containers(Protocol):
     def tick(self) -> Fraction | None:
         """The video's own time base in seconds, where the container that is opened has a finer one."""
 
+    @property
+    def lead_bytes(self) -> int:
+        """How many of the first bytes hold packets of another clock, which are decoded and not shown."""
+
     def open(self) -> Any:
         """A new container at the beginning; the one from before is closed."""
 
@@ -56,6 +61,7 @@ class Source:
 
     Attributes:
         bytes_fetched: what crossed the network, complete once it is closed.
+        span, lead_bytes, format: what `show` was told.
     """
 
     def __init__(self, uri: str) -> None:
@@ -64,8 +70,23 @@ class Source:
         self._remote: WatchedFile | None = None
         self._container: Any = None
         self._copy: Any = None
+        self._local: Any = None
         self.bytes_fetched = 0
+        self.span: tuple[int, int] | None = None
+        self.lead_bytes = 0
+        self.format = ""
         self._error: ItemError | None = None
+
+    def show(self, span: tuple[int, int] | None, *, lead_bytes: int = 0, format: str = "") -> None:
+        """Open only some bytes of the input from now on, as if they were a file.
+
+        Args:
+            span: first byte and the one past the last; None: all of them.
+            lead_bytes: how many of the first bytes hold packets of another clock.
+            format: FFmpeg's name of the format; "": found from the content.
+        """
+        self.close()
+        self.span, self.lead_bytes, self.format = span, lead_bytes, format
 
     def open(self) -> Any:
         """A new `av.container.InputContainer`; the one from before is closed.
@@ -82,10 +103,18 @@ class Source:
             target = f"file:{self._path}"
         else:
             target = self._remote = WatchedFile(self.uri)
+        if self.span is not None:
+            if self._path is not None:
+                self._local = Path(self._path).open("rb", buffering=0)  # noqa: SIM115 closed with the container
+            target = SpanFile(self._local or self._remote, *self.span)
         try:
             # metadata_errors: damaged tags are no reason to refuse the pictures (a UnicodeDecodeError otherwise)
             self._container = av.open(
-                target, metadata_errors="replace", buffer_size=_BUFFER_BYTES, container_options=_OPTIONS
+                target,
+                format=self.format.split(",")[0] or None,
+                metadata_errors="replace",
+                buffer_size=_BUFFER_BYTES,
+                container_options=_OPTIONS,
             )
         except MemoryError:
             raise
@@ -139,9 +168,32 @@ class Source:
             self._copy = copy
         return f"/dev/fd/{self._copy.fileno()}", (self._copy.fileno(),)
 
+    @contextlib.contextmanager
+    def peek(self) -> Iterator[Any]:
+        """A file object of what is opened, for a look at its bytes; an open container is not disturbed.
+
+        Raises:
+            ItemError: storage.
+        """
+        if self._path is not None:
+            with Path(self._path).open("rb") as file:
+                yield SpanFile(file, *self.span) if self.span is not None else file
+            return
+        with contextlib.ExitStack() as stack:
+            remote = self._remote or stack.enter_context(contextlib.closing(WatchedFile(self.uri)))
+            position = remote.tell()
+            try:
+                yield SpanFile(remote, *self.span) if self.span is not None else remote
+            finally:
+                remote.seek(position)
+            if remote is not self._remote:
+                self.bytes_fetched += remote.bytes_fetched
+
     @property
     def size_bytes(self) -> int:
-        """Size of the input in bytes."""
+        """Size of what is opened in bytes."""
+        if self.span is not None:
+            return self.span[1] - self.span[0]
         if self._path is not None:
             return Path(self._path).stat().st_size
         return self._remote.size_bytes if self._remote is not None else 0
@@ -156,6 +208,9 @@ class Source:
             self._error = self._error or self._remote.error
             self._remote.close()
             self._remote = None
+        if self._local is not None:
+            self._local.close()
+            self._local = None
 
     def __enter__(self) -> Source:
         return self
@@ -232,6 +287,42 @@ class WatchedFile(io.RawIOBase):
         if not self.closed:
             self._file.close()
         super().close()
+
+
+class SpanFile(io.RawIOBase):
+    """Some bytes of an open file as a file of their own.
+
+    Args:
+        file: anything with `seek` and `read`; it stays open when this is closed.
+        from_byte, to_byte: first byte and the one past the last.
+    """
+
+    def __init__(self, file: Any, from_byte: int, to_byte: int) -> None:
+        super().__init__()
+        self._file = file
+        self._from, self._size = from_byte, to_byte - from_byte
+        self._position = 0
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._size - self._position)
+        self._file.seek(self._from + self._position)
+        found = bytes(self._file.read(left if size < 0 else min(size, left)) or b"")
+        self._position += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
 
 def local_path(uri: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from operators.base import ItemError
 from operators.video.backends import Sample, Watch
+from operators.video.plausible import frame_rate
 from operators.video.progress import PROGRESS
 from operators.video.reader import pixel_aspect, video_stream
 from operators.video.source import Source, WatchedFile, local_path
@@ -42,7 +43,7 @@ class TorchcodecDecoder:
             ) from error
         stream = video_stream(source.open(), source.uri)
         self.aspect = pixel_aspect(stream)
-        rate = stream.average_rate or stream.guessed_rate
+        rate = frame_rate(stream)
         self._interval_s = float(1 / rate) if rate else 0.04
         self._half_tick_s = float(stream.time_base) / 2
         index = int(stream.index)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.fingerprint import chain
-from operators.grid import Grid, Span
+from operators.grid import Grid, Span, frame_times
 from operators.keys import narrator_key, video_key
 from operators.measure.filter import Bounds, Filter
 from operators.rows import FILTERED
@@ -29,6 +29,22 @@ from tests.support.engines import Scripted
 CONFIG = replace(Config(), plan=PlanOptions(segment_s=20.0))
 STATES = ["missing", "done", "final", "transient once", "transient twice"]
 NARRATOR = narrator_key(video_operators(CONFIG))
+
+
+@pytest.mark.parametrize("length_s", [3.6e11, float("inf"), float("nan"), -1.0, 0.0])
+def test_a_length_that_cannot_be_planned_is_that_videos_failure(length_s: float) -> None:
+    plan = plan_of(rows.video("a"), rows.video("bomb", duration_s=length_s), rows.video("b"))
+    assert plan.videos.ids == ["a", "b"] and plan.segments < 100
+    (row,) = plan.unusable
+    assert (row["video_id"], row["failure"]["class"]) == ("bomb", "undecodable") and "bomb.mp4: it" in row["failure"][
+        "message"
+    ]
+
+
+def test_frames_are_counted_as_the_grid_has_them() -> None:
+    plan = plan_of(*(rows.video(str(k), duration_s=7.3 * k) for k in range(1, 30)))
+    fps = plan.config.decode.grid_fps
+    assert plan.frames == sum(len(frame_times(Span(0.0, 7.3 * k), fps)) for k in range(1, 30))
 
 
 class Known:

@@ -31,6 +31,9 @@ def test_the_operator_adds_exactly_the_facts(tmp_path: Path) -> None:
         "first_pts_s": 0.0,
         "has_audio": True,
         "keyframe_interval_s": pytest.approx(0.4),
+        "discontinuities": 0,
+        "parts": None,
+        "incomplete": None,
     }
 
 
