@@ -13,13 +13,14 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 import pyarrow as pa
 
 from cluster.metrics import Meters
+from longcap import paths
 from operators.base import ItemError, Operator, Row
 from operators.rows import MAX_ROW_BYTES
 from operators.storage import adopt
@@ -27,6 +28,21 @@ from operators.store.commit import STOPPED
 from pipeline.board import Desk
 from pipeline.busy import Busy
 from pipeline.shards import AggregatorSpec, aggregator
+
+
+class SearchPath:
+    """The folders in which the driver finds modules. Unpickling it appends those that a worker lacks to its `sys.path`.
+
+    An engine of the user's own may lie beside the script or notebook that names it. Workers search such folders last.
+    """
+
+    def __reduce__(self) -> Any:
+        return _searched, (paths.search_path(),)
+
+
+def _searched(folders: Sequence[str]) -> SearchPath:
+    paths.extend_search_path(folders)
+    return SearchPath()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +55,10 @@ class StageSpec:
         only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
         board: handle of the run's `Board` actor, or None.
         environment: variables that storage clients look at, as the driver has them; None: those that are there.
+        search: unpickled before `operators`, whose classes may be the user's.
     """
 
+    search: SearchPath = field(default_factory=SearchPath)
     operators: tuple[Operator, ...]
     output: pa.Schema
     only: str | None = None
