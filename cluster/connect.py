@@ -15,6 +15,8 @@ from longcap import paths
 
 _OBJECT_STORE_BYTES = 2 * 2**30  # plenty for a streaming graph, and no surprise on a laptop; Ray's own default is 30 %
 
+_log = logging.getLogger(__name__)
+
 _REACH_S = 10.0  # for a port to answer; Ray itself tries for minutes, printing lines of C++
 
 
@@ -48,8 +50,9 @@ def connected(
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")  # they count blocks; we count videos
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # C++ lines of Ray's in the middle of the progress
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the behaviour to come; silences a warning
-    for name in ("ray.data", "ray._private.authentication", "ray.dashboard"):
+    for name in ("ray._private.authentication", "ray.dashboard"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it logs of a graph that breaks it raises as well
     where = address or os.environ.get("RAY_ADDRESS")
     if where is not None:
         _check_reachable(where)
@@ -77,9 +80,30 @@ def connected(
                 f"Ray does not start on this machine ({' '.join(str(error).split())[:200]})"
             ) from error
     try:
-        yield
+        with _unprinted():
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    """Log what Ray's driver prints of actors that do not start: a traceback for each try, among our lines on stdout.
+
+    Whoever waits for such an actor is told by an exception; the actor's log file holds the rest.
+    """
+    from ray._private import worker
+
+    name = "print_to_stdstream"
+    printing = getattr(worker, name, None)
+    if printing is None:  # a Ray that prints in another way
+        yield
+        return
+    setattr(worker, name, lambda data, *_, **__: _log.debug("%s", "\n".join(data.get("lines", ()))))
+    try:
+        yield
+    finally:
+        setattr(worker, name, printing)
 
 
 class _Only(list[str]):

@@ -22,6 +22,7 @@ from cluster.connect import connected
 from cluster.machines import lost
 from operators import rows
 from operators.base import ItemError, Row
+from operators.engines.base import EngineRefused
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
 from operators.store.patience import one_line
@@ -341,6 +342,10 @@ class Job:
         except (ray.exceptions.RayError, RuntimeError) as error:
             if isinstance(error, Interrupted):
                 raise
+            if (refusal := _refusal(error)) is not None:
+                raise RunFailed(
+                    f"{refusal}; what is committed stays: correct the engine's settings and run the command again"
+                ) from error
             raise RunFailed(
                 f"the graph stopped: {_root(error)}; what is committed stays, and the same command goes on from there"
             ) from error
@@ -387,6 +392,21 @@ def _hints(whole: Videos) -> pa.Table:
 
 
 _RAISED = re.compile(r"^(?!ray\.)(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): (?P<said>.+)$")
+
+
+_REFUSED = re.compile(r"EngineRefused: (?:engine: )?(?P<said>.+)")
+
+
+def _refusal(error: BaseException) -> str | None:
+    """Why an engine never boots, in its own words, if that is what a chain of wrapped errors began with."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, EngineRefused):
+            return seen.message
+        if found := _REFUSED.search(str(seen)):
+            return found["said"].strip()
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return None
 
 
 def _root(error: BaseException) -> str:

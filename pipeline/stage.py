@@ -22,6 +22,7 @@ import pyarrow as pa
 from cluster.metrics import Meters
 from longcap import paths
 from operators.base import ItemError, Operator, Row
+from operators.engines.base import EngineRefused
 from operators.rows import MAX_ROW_BYTES
 from operators.storage import adopt
 from operators.store.commit import STOPPED
@@ -79,10 +80,16 @@ class Stage:
         self._meters = Meters()
         self._busy = Busy()
         self._stack = ExitStack()
+        self._refused: EngineRefused | None = None
         try:
             self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
+        except EngineRefused as error:
+            # raised here, Ray would start this actor again and again; the first row ends the graph
+            self._applies, self._refused = [], EngineRefused(f"{_pool_key(self._pool)}: {error.message}")
+            self._desk.booted(_line(error))
+            return
         except Exception as error:
-            self._desk.booted(" ".join(f"{type(error).__name__}: {error}".split())[:400])
+            self._desk.booted(_line(error))
             raise
         self._desk.booted()
 
@@ -92,9 +99,15 @@ class Stage:
         return table
 
     def map(self, row: Row) -> Row:
-        """One row through all operators; what fails comes back with its `failure` set."""
+        """One row through all operators; what fails comes back with its `failure` set.
+
+        Raises:
+            EngineRefused: an engine of this actor did not boot and never will, so no row can be worked on.
+        """
         if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
             return row
+        if self._refused is not None:
+            raise self._refused
         number = self._desk.begin(_name(row))
         try:
             with self._busy:
@@ -176,6 +189,15 @@ def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
     if items and table.nbytes > MAX_ROW_BYTES * len(items):
         raise ValueError(f"a batch of {len(items)} rows takes {table.nbytes} bytes; {MAX_ROW_BYTES} a row are allowed")
     return table
+
+
+def _pool_key(pool: str) -> str:
+    """The config section whose engine the actors of a pool boot."""
+    return f"{pool}.engine" if pool in ("caption", "narrate") else pool
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:400]
 
 
 def _failure(stage: str, failure_class: str, message: str, attempts: int) -> Row:
