@@ -89,7 +89,8 @@ class Job:
         self._meters = RunMeters()
         self._recovery = Recovery()
         self.gpu_s_held = 0.0
-        self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s)
+        self._lease: Lease | None = None
+        self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s, self._let_go)
 
     # -- what the commands call ------------------------------------------------------------------------------------
 
@@ -114,7 +115,7 @@ class Job:
         try:
             with ExitStack() as stack:
                 stack.callback(self.progress.close)
-                lease = self._begin(stack)
+                self._lease = lease = self._begin(stack)
                 return self._run(address, prepare, stack, lease)
         except Fenced as error:
             raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
@@ -155,7 +156,9 @@ class Job:
             try:
                 with interruptible(self._interrupt):
                     left = self._passes(plan, first)
-            except Interrupted:
+            except Exception as error:
+                if not (isinstance(error, Interrupted) or self._interrupt.over):
+                    raise
                 left = plan.remaining(self.store)
             if self._interrupt.requested:
                 status = "interrupted"
@@ -363,6 +366,11 @@ class Job:
                 self.progress.say(f"filter: {name} is not measured ({reason}), so its bounds leave nothing out")
         if not left.nothing:
             self.progress.start()
+
+    def _let_go(self) -> None:
+        """Leave the output to whoever comes next."""
+        if self._lease is not None:
+            self._lease.let_go()
 
     def _asked_to_stop(self, name: str) -> None:
         self.progress.say(
