@@ -6,10 +6,16 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from longcap import paths
 
 _OBJECT_STORE_BYTES = 2 * 2**30  # plenty for a streaming graph, and no surprise on a laptop; Ray's own default is 30 %
+
+_log = logging.getLogger(__name__)
 
 _REACH_S = 10.0  # for a port to answer; Ray itself tries for minutes, printing lines of C++
 
@@ -22,30 +28,36 @@ def connected(
 
     A process that is connected already (a notebook, a test) keeps its Ray, whatever `address` says.
 
+    Workers of a Ray that is started or connected here do not search the driver's current folder for modules first, as
+    Ray's workers do otherwise: a file there may have the name of a module of Longcap's, Python's or a dependency's.
+
     Args:
         address: as for `ray.init`; None uses RAY_ADDRESS (which `ray job submit` sets), else starts a local Ray.
         num_cpus: logical CPUs of a local Ray; None: all cores.
         object_store_bytes: object store of a local Ray; None: 2 GiB or 30 % of the memory, whichever is less.
 
     Raises:
-        ConnectionError: no Ray answers at `address`, or none starts here.
+        ConnectionError: no Ray answers at `address`, or none starts here; or this process is connected already, and
+            Ray's workers would import a file of the user's in place of a package of Longcap's.
     """
     import psutil
     import ray
 
     if ray.is_initialized():
+        _check_shadows()
         yield
         return
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")  # they count blocks; we count videos
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # C++ lines of Ray's in the middle of the progress
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the behaviour to come; silences a warning
-    for name in ("ray.data", "ray._private.authentication", "ray.dashboard"):
+    for name in ("ray._private.authentication", "ray.dashboard"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it logs of a graph that breaks it raises as well
     where = address or os.environ.get("RAY_ADDRESS")
     if where is not None:
         _check_reachable(where)
         try:
-            ray.init(address=where, log_to_driver=False, logging_level=logging.WARNING)
+            ray.init(address=where, log_to_driver=False, logging_level=logging.WARNING, job_config=_job_config(where))
         except (OSError, RuntimeError, ValueError, AssertionError) as error:  # all of them mean one thing here
             raise ConnectionError(_nobody(where, error)) from error
     else:
@@ -54,22 +66,76 @@ def connected(
         os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(max(4, cores)))
         store = object_store_bytes or min(_OBJECT_STORE_BYTES, int(psutil.virtual_memory().total * 0.3))
         try:
-            with _quiet():
+            with _quiet(), paths.safe_environment():
                 ray.init(
                     num_cpus=num_cpus,
                     object_store_memory=store,
                     include_dashboard=False,
                     log_to_driver=False,
                     logging_level=logging.WARNING,
+                    job_config=_job_config(),
                 )
         except Exception as error:  # Ray raises plain ones; a machine that is too busy or too small, most of all
             raise ConnectionError(
                 f"Ray does not start on this machine ({' '.join(str(error).split())[:200]})"
             ) from error
     try:
-        yield
+        with _unprinted():
+            yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    """Log what Ray's driver prints of actors that do not start: a traceback for each try, among our lines on stdout.
+
+    Whoever waits for such an actor is told by an exception; the actor's log file holds the rest.
+    """
+    from ray._private import worker
+
+    name = "print_to_stdstream"
+    printing = getattr(worker, name, None)
+    if printing is None:  # a Ray that prints in another way
+        yield
+        return
+    setattr(worker, name, lambda data, *_, **__: _log.debug("%s", "\n".join(data.get("lines", ()))))
+    try:
+        yield
+    finally:
+        setattr(worker, name, printing)
+
+
+class _Only(list[str]):
+    """A list that Ray cannot extend: `ray.init` adds the current folder and the script's to those of a job config."""
+
+    def extend(self, _more: Iterable[str]) -> None:
+        pass
+
+
+def _job_config(address: str = "") -> Any:
+    """Tells workers where Longcap's code lies, where that is not site-packages, and of no other folder.
+
+    None for Ray's client (`ray://`): its driver runs on the cluster, where the folders of this machine mean nothing.
+    """
+    from ray.job_config import JobConfig
+
+    if address.startswith("ray://"):
+        return None
+    config = JobConfig()
+    installed = Path(paths.HOME).name in ("site-packages", "dist-packages")
+    config._py_driver_sys_path = _Only([] if installed else [paths.HOME])
+    return config
+
+
+def _check_shadows() -> None:
+    """Raise `ConnectionError` where workers of a Ray that somebody else started cannot find Longcap's packages."""
+    folder = os.path.abspath("")  # noqa: PTH100 as Ray computes it
+    if (file := paths.shadowing(folder)) is not None:
+        raise ConnectionError(
+            f"Ray is started already, and its workers would import {file} of {folder} in place of Longcap's package of "
+            "that name: rename it, or call ray.shutdown() and let Longcap start Ray"
+        )
 
 
 @contextmanager

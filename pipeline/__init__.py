@@ -1,17 +1,10 @@
-"""Longcap from Python and notebooks.
-
-import pipeline as longcap
-
-config = longcap.load_config("measure", ["caption.window_s=8"])
-result = longcap.run(["videos/"], "captions/", config)
-result.to_pandas()
-
-longcap.open("captions/").to_arrow()
-"""
+"""The job: config, plan, graph, run, report; the command line and the Python API. `import longcap` is its door."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+
+from longcap.paths import own
 
 if TYPE_CHECKING:
     from pipeline.api import Result, open, plan, run
@@ -48,6 +41,8 @@ __all__ = [
     "probe",
     "run",
 ]
+
+own()  # before anything of ours is imported: processes that unpickle objects of ours come here first
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,6 @@
 """`python -m pipeline` is the command `longcap`."""
 
-from pipeline.cli import entry
+from longcap.__main__ import entry
 
 if __name__ == "__main__":
     entry()

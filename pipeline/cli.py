@@ -349,7 +349,9 @@ def entry() -> None:
     then (about one run in ten), long after the work is done; an exit code of 134 would say that a good run failed.
     """
     from cluster.exit_code import tell
+    from pipeline.interrupt import own_process
 
+    own_process()
     signal.signal(signal.SIGTERM, _terminated)  # a run that has begun its work has a gentler way of its own
     try:
         code = main()

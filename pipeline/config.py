@@ -15,6 +15,7 @@ from pydantic import Field
 
 from operators.base import Operator
 from operators.caption.caption import Caption
+from operators.engines.base import EngineSpec
 from operators.fingerprint import identity
 from operators.grid import check_grid
 from operators.measure.columns import Columns
@@ -259,11 +260,13 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
     """Look, without booting, for what would make every request of an engine, or every segment, fail.
 
     Args:
-        elsewhere: the engines may run on other machines: what is not installed here may be there.
+        elsewhere: the engines may run on other machines: what is not installed here may be there, and servers and hubs
+            are asked there.
 
     Raises:
         UsageError: in one line.
     """
+    reached: list[EngineSpec] = []
     for op in (*segment_operators(config), *video_operators(config)):
         if isinstance(op, Decode) and not elsewhere:
             try:
@@ -274,6 +277,9 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
         if engine is not None:
             try:
                 engine.check(pictures="pictures" in op.reads, elsewhere=elsewhere)
+                if not elsewhere and engine not in reached:
+                    engine.reach()
+                    reached.append(engine)
             except ValueError as error:
                 raise UsageError(f"{op.name}.engine: {error}") from error
 

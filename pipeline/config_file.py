@@ -267,7 +267,9 @@ def _plain(error: ValidationError, values: Any, places: Mapping[KeyPath, str]) -
         path, given, hint = _locate(detail["loc"], values)
         if path in lines:
             continue
-        if detail["type"] == "value_error":  # our own words
+        if detail["type"] == "missing":
+            lines[path] = _missing(path, given, places)
+        elif detail["type"] == "value_error":  # our own words
             lines[path] = f"{'.'.join(path)}{_at(path, places)}: {detail['ctx']['error']}"
         else:
             lines[path] = _wrong(path, given, allowed(hint), places)
@@ -286,8 +288,18 @@ def _locate(loc: tuple[int | str, ...], values: Any) -> tuple[KeyPath, Any, Any]
         if not (isinstance(section, type) and is_dataclass(section)) or step not in hints_of(section):
             break
         path, hint = (*path, str(step)), hints_of(section)[str(step)]
-        values = values[step] if isinstance(values, Mapping) else values
+        values = values.get(step, values) if isinstance(values, Mapping) else values  # of what is missing: its section
     return path, values, hint
+
+
+def _missing(path: KeyPath, given: Any, places: Mapping[KeyPath, str]) -> str:
+    """A field without a default that has no value; `given` is what its section was set to."""
+    section, name = ".".join(path[:-1]), path[-1]
+    place = _at(path[:-1], places)
+    kind = given.get("kind") if isinstance(given, Mapping) else given
+    if path[-2:-1] == ("engine",):
+        return f"{section}={kind} names a kind of engine but no {name}{place}; give {section}.{name}=…"
+    return f"{section} lacks {name}{place}; give {section}.{name}=…"
 
 
 def _wrong(path: KeyPath, value: Any, words: str, places: Mapping[KeyPath, str]) -> str:

@@ -89,16 +89,20 @@ def examine(config: Config, *, inputs: Sequence[str], out: str | None, there: bo
         there: look at the nodes of the connected Ray; else at this machine.
         whole: also what takes longer: storage from every node, hubs, INPUT.
     """
-    yield from model_checks.engine_lines(config, elsewhere=there)
+    of_engines = list(model_checks.engine_lines(config, elsewhere=there))
+    yield from of_engines
+    models_told = not there and any(line.level == "fail" for line in of_engines)
     folders = model_checks.model_folders(config)
     ask = partial(facts_here, checks.packages(config), folders)
     answers = on_every_node(ask) if there else [_here(ask, config)]
     yield from checks.reached(answers)
     found = [answer for answer in answers if answer.value is not None]
-    for check in (checks.versions, checks.decoders, model_checks.gpus, model_checks.models):
+    for check in (checks.versions, checks.decoders, model_checks.gpus):
         yield from check(config, found)
-    if whole:
-        yield from model_checks.hubs(config, found)
+    if not models_told:
+        yield from model_checks.models(config, found)
+        if whole or there:  # here the engines' own check has looked
+            yield from model_checks.hubs(config, found)
     yield from _storage(config, out, inputs, there=there, whole=whole)
     yield from checks.clocks(answers)
     for of_machines in (checks.open_files, checks.shared_memory, checks.disks):

@@ -23,6 +23,7 @@ from cluster.machines import lost
 from operators import rows
 from operators.addresses import redacted
 from operators.base import ItemError, Row
+from operators.engines.base import EngineRefused
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
 from operators.store.patience import one_line
@@ -91,7 +92,8 @@ class Job:
         self._meters = RunMeters()
         self._recovery = Recovery()
         self.gpu_s_held = 0.0
-        self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s)
+        self._lease: Lease | None = None
+        self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s, self._let_go)
 
     # -- what the commands call ------------------------------------------------------------------------------------
 
@@ -116,7 +118,7 @@ class Job:
         try:
             with ExitStack() as stack:
                 stack.callback(self.progress.close)
-                lease = self._begin(stack)
+                self._lease = lease = self._begin(stack)
                 return self._run(address, prepare, stack, lease)
         except Fenced as error:
             raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
@@ -157,7 +159,9 @@ class Job:
             try:
                 with interruptible(self._interrupt):
                     left = self._passes(plan, first)
-            except Interrupted:
+            except Exception as error:
+                if not (isinstance(error, Interrupted) or self._interrupt.over):
+                    raise
                 left = plan.remaining(self.store)
             if self._interrupt.requested:
                 status = "interrupted"
@@ -348,6 +352,10 @@ class Job:
         except (ray.exceptions.RayError, RuntimeError) as error:
             if isinstance(error, Interrupted):
                 raise
+            if (refusal := _refusal(error)) is not None:
+                raise RunFailed(
+                    f"{refusal}; what is committed stays: correct the engine's settings and run the command again"
+                ) from error
             raise RunFailed(
                 f"the graph stopped: {_root(error)}; what is committed stays, and the same command goes on from there"
             ) from error
@@ -365,6 +373,11 @@ class Job:
                 self.progress.say(f"filter: {name} is not measured ({reason}), so its bounds leave nothing out")
         if not left.nothing:
             self.progress.start()
+
+    def _let_go(self) -> None:
+        """Leave the output to whoever comes next."""
+        if self._lease is not None:
+            self._lease.let_go()
 
     def _asked_to_stop(self, name: str) -> None:
         self.progress.say(
@@ -394,6 +407,21 @@ def _hints(whole: Videos) -> pa.Table:
 
 
 _RAISED = re.compile(r"^(?!ray\.)(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): (?P<said>.+)$")
+
+
+_REFUSED = re.compile(r"EngineRefused: (?:engine: )?(?P<said>.+)")
+
+
+def _refusal(error: BaseException) -> str | None:
+    """Why an engine never boots, in its own words, if that is what a chain of wrapped errors began with."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, EngineRefused):
+            return seen.message
+        if found := _REFUSED.search(str(seen)):
+            return found["said"].strip()
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return None
 
 
 def _root(error: BaseException) -> str:

@@ -51,11 +51,16 @@ class Holder:
     retired: bool = False
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is, or was, a process of this machine."""
+        return self.machine == _machine()
+
+    @property
     def gone(self) -> bool:
         """Whether it ended, or is a process of this machine that is not there any more."""
         if self.ended:
             return True
-        if self.machine != _machine():
+        if not self.is_here:
             return False
         try:
             return psutil.Process(self.pid).create_time() != self.started
@@ -105,7 +110,7 @@ class Lease:
         finally:
             self._end.set()
             self._heart.join()
-            self._let_go()
+            self.let_go()
 
     def retire(self) -> bool:
         """Say that this run writes no more; True if by now all who held another share have said so, too, or ended.
@@ -116,14 +121,14 @@ class Lease:
         with self._writing:
             self._retired = True
             self._files.pipe_file(self._path(self._number), self._text(0))
-        return all(self._free(s) for s in self._shares() if s != self._share)
+        return all(self._free(s) for s in self.shares() if s != self._share)
 
     def _free(self, share: str) -> bool:
-        number, holder = self._newest(share)
+        number, holder = self.newest(share)
         until = time.monotonic() + self._ttl_s / _BEATS
         while number and holder is None and time.monotonic() < until:
             time.sleep(0.02)  # a heartbeat is being written
-            number, holder = self._newest(share)
+            number, holder = self.newest(share)
         return not number or (holder is not None and (holder.ended or holder.retired))
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -134,7 +139,7 @@ class Lease:
         try:
             self._make(number)
         except FileExistsError:
-            _, holder = self._newest(self._share)
+            _, holder = self.newest(self._share)
             raise RunFailed(self._taken(self._share, holder, "began at the same moment")) from None
         self._number = number
         for old in range(max(1, number - 8), number):
@@ -143,16 +148,18 @@ class Lease:
         try:
             self._wait_for_the_excluded()  # again: one of them may have begun meanwhile, and sees us or is seen by us
         except RunFailed:
-            self._let_go()
+            self.let_go()
             raise
 
     def _wait_for_the_excluded(self) -> None:
-        for share in self._shares():
+        for share in self.shares():
             if _excludes(share, self._share):
                 self._wait_for(share)
 
-    def _let_go(self) -> None:
-        with suppress(OSError):
+    def let_go(self) -> None:
+        """Say that this run has ended, so that nobody waits for a sign of life."""
+        self._end.set()
+        with suppress(OSError), self._writing:
             if self.lost:
                 self._files.rm_file(self._path(self._number))
             else:
@@ -160,7 +167,7 @@ class Lease:
 
     def _wait_for(self, share: str) -> int:
         """The highest number there is, 0 for none, once nobody who is alive holds `share`."""
-        number, holder = self._newest(share)
+        number, holder = self.newest(share)
         if not number or (holder is not None and holder.gone):
             return number
         who = f"run {holder.run_id} on {holder.host}" if holder is not None else "a run"
@@ -168,7 +175,7 @@ class Lease:
         until = time.monotonic() + self._ttl_s
         while time.monotonic() < until:
             time.sleep(min(1.0, self._ttl_s / 10))
-            now = self._newest(share)
+            now = self.newest(share)
             if not now[0] or (now[1] is not None and now[1].gone):
                 return now[0]
             if now != (number, holder) and now[1] is not None:
@@ -181,10 +188,11 @@ class Lease:
         what = self._uri if share == ALL else f"share {share.replace('-of-', '/')} of {self._uri}"
         return f"{who} {why} on {what}; wait for it or stop it, then run the same command again"
 
-    def _shares(self) -> list[str]:
+    def shares(self) -> list[str]:
+        """All shares that were ever held."""
         return sorted({p.rsplit("/", 2)[-2] for p in files_below(f"{self._uri}/runs/lease") if p.endswith(".json")})
 
-    def _newest(self, share: str) -> tuple[int, Holder | None]:
+    def newest(self, share: str) -> tuple[int, Holder | None]:
         """The highest number that was made, 0 for none, and who made it: None while it is being written."""
         while True:
             names = [p.rsplit("/", 1)[-1].removesuffix(".json") for p in files_below(f"{self._uri}/runs/lease/{share}")]
@@ -225,7 +233,7 @@ class Lease:
         while not self._end.wait(self._ttl_s / _BEATS):
             number += 1
             with suppress(Exception):  # storage may be away; who takes over meanwhile fences what we commit
-                if self._newest(self._share)[0] > self._number:
+                if self.newest(self._share)[0] > self._number:
                     self.lost = True
                     return
                 with self._writing:

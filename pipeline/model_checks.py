@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from cluster.nodes import Answer, NodeFacts
 from operators.engines.base import EngineSpec
+from operators.engines.vllm import hub
 from pipeline.config import Config, check_engines, segment_operators, video_operators
 from pipeline.errors import UsageError
 from pipeline.line import Found, Line, as_size
@@ -138,9 +138,8 @@ def _is_path(model: str) -> bool:
 
 
 def _cache_of(model: str) -> str:
-    """Where the hub's client keeps a model: `HF_HUB_CACHE`, else `HF_HOME`/hub."""
-    home = os.environ.get("HF_HOME", "~/.cache/huggingface")
-    return f"{os.environ.get('HF_HUB_CACHE', f'{home}/hub')}/models--{model.replace('/', '--')}"
+    """Where the hub's client keeps a model."""
+    return str(hub.cache_folder() / f"models--{model.replace('/', '--')}")
 
 
 def _hub_size(model: str) -> tuple[int, str | None]:

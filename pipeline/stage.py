@@ -13,21 +13,38 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 import pyarrow as pa
 
 from cluster.metrics import Meters
+from longcap import paths
 from operators.addresses import redacted_text
 from operators.base import ItemError, Operator, Row
+from operators.engines.base import EngineRefused
 from operators.rows import MAX_ROW_BYTES
 from operators.storage import adopt
 from operators.store.commit import STOPPED
 from pipeline.board import Desk
 from pipeline.busy import Busy
 from pipeline.shards import AggregatorSpec, aggregator
+
+
+class SearchPath:
+    """The folders in which the driver finds modules. Unpickling it appends those that a worker lacks to its `sys.path`.
+
+    An engine of the user's own may lie beside the script or notebook that names it. Workers search such folders last.
+    """
+
+    def __reduce__(self) -> Any:
+        return _searched, (paths.search_path(),)
+
+
+def _searched(folders: Sequence[str]) -> SearchPath:
+    paths.extend_search_path(folders)
+    return SearchPath()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +57,10 @@ class StageSpec:
         only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
         board: handle of the run's `Board` actor, or None.
         environment: variables that storage clients look at, as the driver has them; None: those that are there.
+        search: unpickled before `operators`, whose classes may be the user's.
     """
 
+    search: SearchPath = field(default_factory=SearchPath)
     operators: tuple[Operator, ...]
     output: pa.Schema
     only: str | None = None
@@ -62,10 +81,16 @@ class Stage:
         self._meters = Meters()
         self._busy = Busy()
         self._stack = ExitStack()
+        self._refused: EngineRefused | None = None
         try:
             self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
+        except EngineRefused as error:
+            # raised here, Ray would start this actor again and again; the first row ends the graph
+            self._applies, self._refused = [], EngineRefused(f"{_pool_key(self._pool)}: {error.message}")
+            self._desk.booted(_line(error))
+            return
         except Exception as error:
-            self._desk.booted(" ".join(f"{type(error).__name__}: {error}".split())[:400])
+            self._desk.booted(_line(error))
             raise
         self._desk.booted()
 
@@ -75,9 +100,15 @@ class Stage:
         return table
 
     def map(self, row: Row) -> Row:
-        """One row through all operators; what fails comes back with its `failure` set."""
+        """One row through all operators; what fails comes back with its `failure` set.
+
+        Raises:
+            EngineRefused: an engine of this actor did not boot and never will, so no row can be worked on.
+        """
         if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
             return row
+        if self._refused is not None:
+            raise self._refused
         number = self._desk.begin(_name(row))
         try:
             with self._busy:
@@ -159,6 +190,15 @@ def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
     if items and table.nbytes > MAX_ROW_BYTES * len(items):
         raise ValueError(f"a batch of {len(items)} rows takes {table.nbytes} bytes; {MAX_ROW_BYTES} a row are allowed")
     return table
+
+
+def _pool_key(pool: str) -> str:
+    """The config section whose engine the actors of a pool boot."""
+    return f"{pool}.engine" if pool in ("caption", "narrate") else pool
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:400]
 
 
 def _failure(stage: str, failure_class: str, message: str, attempts: int) -> Row:

@@ -1,6 +1,6 @@
 """`longcap submit`, `jobs`, `logs`, `stop`: a run on a cluster, from a machine that is not part of it.
 
-What is sent is what a person would type there: `python -m pipeline run -c CONFIG INPUT -o OUT`, in a copy of the
+What is sent is what a person would type there: `python -m longcap run -c CONFIG INPUT -o OUT`, in a copy of the
 working directory. What can be checked here is checked before anything travels: the command line, the config as it
 will be found in the package, the paths that only this machine has.
 """
@@ -71,7 +71,7 @@ def submit_command(
             _check_package(package, config, asked["overrides"], Path(scratch))
             with server(address) as jobs:
                 job = jobs.send(
-                    [python, "-m", "pipeline", *command],
+                    [python, "-m", "longcap", *command],
                     package=package,
                     variables=variables,
                     stop_s=math.ceil(settings.run.drain_s + _SPARE_S),

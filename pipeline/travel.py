@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Sequence
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from cluster.package import files_of, find
+from longcap import paths
 from operators.text import printable
 from pipeline.config import VIDEO_SUFFIXES
 from pipeline.errors import UsageError
 from pipeline.files import scheme_of
 from pipeline.printing import echo
 
-CODE = ("pipeline", "operators", "cluster", "configs")  # our packages
+CODE = paths.NAMES  # our packages
 _STAYS = ["/truth/checkpoint/"]  # the exam's model: no run needs it
 _SHOWN = 8  # of the files that are not sent
-_HOME = Path(__file__).resolve().parents[1]  # where they lie
+_HOME = Path(paths.HOME)  # where they lie
+_COMMON = frozenset({"tests", "test", "docs", "examples", "scripts", "utils"})  # some distribution always has these
+_NAMED = 5  # in a note
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL(?!S_FILE)", re.IGNORECASE)
 
 
@@ -56,8 +61,11 @@ def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
         out: the output location, in case that it lies in the folder.
         code: add our own packages where the folder is not the checkout that holds them.
 
+    Python modules of the folder that would replace ours, Python's own or a dependency's stay here, with a note: on the
+    cluster the folder comes first in every process's search path.
+
     Raises:
-        UsageError: the folder has a package of one of our names.
+        UsageError: the folder has a data file where one of ours has to lie.
     """
     local = Path(out) if out and not scheme_of(out) else None
     inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
@@ -73,15 +81,23 @@ def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
         )
     if folder == _HOME:
         return members
-    for package in CODE[:3]:
-        if (folder / package / "__init__.py").is_file():
-            raise UsageError(
-                f"{folder} has a Python package {package}, which would stand before Longcap's own of that name: give "
-                "--working-dir a folder with recipes, prompts and manifests only"
-            )
+    if shadows := _shadows(found.files):
+        named = ", ".join(shadows[:_NAMED]) + (f" and {len(shadows) - _NAMED} more" if len(shadows) > _NAMED else "")
+        echo(
+            f"note: {named} of {folder} {'stays' if len(shadows) == 1 else 'stay'} here: on the cluster Python would "
+            "import such a file in place of Longcap's, Python's own or a dependency's module of that name",
+            err=True,
+        )
+        members = {name: path for name, path in members.items() if name not in set(shadows)}
     if code:
         ours = {f"{p}/{name}": _HOME / p / name for p in CODE for name in files_of(_HOME / p, _STAYS)}
         if twice := sorted(ours.keys() & members.keys()):
             raise UsageError(f"{folder}/{twice[0]} has the name of a file of Longcap's own: name it otherwise")
         members |= ours
     return members
+
+
+def _shadows(files: Sequence[str]) -> list[str]:
+    """Those of `files` that hold Python modules with a top-level name that a run imports from elsewhere."""
+    taken = {*CODE, *sys.stdlib_module_names, *(packages_distributions().keys() - _COMMON)}
+    return [f for f in files if f.endswith((".py", ".so", ".pyd")) and re.split(r"[/.]", f, maxsplit=1)[0] in taken]

@@ -112,6 +112,16 @@ class PromptTooLong(ItemError):
         return (PromptTooLong, (self.tokens, self.limit))
 
 
+class EngineRefused(ItemError):
+    """The engine does not boot on this machine, and would not if it were tried again: settings or files are wrong."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("engine", message)
+
+    def __reduce__(self) -> Any:
+        return (EngineRefused, (self.message,))
+
+
 class RunningEngine(abc.ABC):
     """A booted engine. Thread-safe: many segments submit at once."""
 
@@ -176,6 +186,19 @@ class EngineSpec(abc.ABC):
             ValueError: in one line: what does not fit and what to do.
         """
 
+    def reach(self) -> None:  # noqa: B027  # an engine that is all here has nothing to ask
+        """Ask over the network for what every request would need: a server, a model. Takes some seconds at most.
+
+        Called once before a run that boots the engine on this machine, after `check`.
+
+        Raises:
+            ValueError: in one line: what is not there and what to do.
+        """
+
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningEngine]:
-        """Boot once; on exit leave no process and no memory behind."""
+        """Boot once; on exit leave no process and no memory behind.
+
+        Raises:
+            EngineRefused: it does not boot and never will; any other `ItemError` may pass.
+        """

@@ -1,4 +1,4 @@
-"""The decoding process: `python -m operators.video.child FD PARENT_PID`.
+"""The decoding process: `operators.video.child FD PARENT_PID`, started by `longcap.paths.command`.
 
 It takes jobs from its parent over the socket FD, one at a time: `("package.module:function", keyword arguments)`. While
 a job runs, a thread of its own reports every quarter of a second how far it is, so that the parent can tell a decoder

@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
+from longcap import paths
 from operators.base import FailureClass, ItemError
 from operators.video.parcels import unpack
 
@@ -189,9 +189,7 @@ class DecodeChild:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        # the child imports what the parent can, from wherever a cluster unpacked it
-        paths = os.pathsep.join(dict.fromkeys(p or os.getcwd() for p in sys.path))  # noqa: PTH109 a plain string
-        command = [sys.executable, "-m", "operators.video.child", str(theirs.fileno()), str(os.getpid())]
+        command = paths.command("operators.video.child", str(theirs.fileno()), str(os.getpid()))
         with theirs:
             # Linux kills the child when the *thread* that started it ends: one thread of its own outlives all callers
             self._starter = self._starter or ThreadPoolExecutor(1, "decode-child-starter")
@@ -201,7 +199,8 @@ class DecodeChild:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": paths, "OPENCV_FOR_THREADS_NUM": "1"},  # as all that decodes there
+                # the child imports what the parent can, from wherever a cluster unpacked it; threads as in all decoders
+                env={**paths.environment(), "OPENCV_FOR_THREADS_NUM": "1"},
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends the child
             ).result()
         self._connection = Connection(ours.detach())

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import os
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.connect import connected
+from longcap import paths
 
 
 @pytest.fixture
@@ -83,6 +86,7 @@ def test_a_ray_that_listens_is_joined_and_left(no_ray: list[dict[str, Any]]) -> 
         with connected(address, num_cpus=8):
             assert [c["address"] for c in no_ray] == [address]
             assert "num_cpus" not in no_ray[0]  # a cluster has its own
+            assert no_ray[0]["job_config"]._py_driver_sys_path == [paths.HOME]
     assert no_ray[-1] == {"shutdown": True}
 
 
@@ -106,3 +110,26 @@ def test_a_process_that_is_connected_keeps_its_ray(
     with connected(address):
         pass
     assert no_ray == []
+
+
+def test_ray_cannot_add_the_current_folder_to_what_workers_search(no_ray: list[dict[str, Any]]) -> None:
+    with connected():
+        assert "PYTHONSAFEPATH" not in os.environ
+    folders = no_ray[0]["job_config"]._py_driver_sys_path
+    folders.extend(["/home/me"])  # as `ray.init` does
+    assert folders == [paths.HOME]
+
+
+def test_a_ray_that_somebody_else_started_beside_a_file_of_our_name_is_one_clear_error(
+    no_ray: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.chdir(tmp_path)
+    with connected():
+        pass
+    (tmp_path / "pipeline.py").touch()
+    with pytest.raises(ConnectionError, match=r"would import pipeline.py of .*: rename it, or call ray.shutdown"):
+        with connected():
+            pass

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -189,6 +190,27 @@ def test_engines_are_looked_at_before_a_run() -> None:
     check_engines(_engines(caption=Model(), narrate=Blind(), names=True), elsewhere=True)
     # an engine that no operator of the recipe uses is nobody's concern
     check_engines(replace(Config(), names=replace(Config().names, engine=Blind())), elsewhere=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Far(Model):
+    """A model on a server that is away."""
+
+    asked: ClassVar[list[int]] = []
+
+    def reach(self) -> None:
+        self.asked.append(1)
+        if len(self.asked) > 1:
+            raise ValueError("the server is away: start it")
+
+
+def test_a_server_is_asked_once_and_not_for_another_machine() -> None:
+    check_engines(_engines(caption=Far(), narrate=Far()), elsewhere=True)
+    assert Far.asked == []
+    check_engines(_engines(caption=Far(), narrate=Far()), elsewhere=False)
+    assert Far.asked == [1]
+    with pytest.raises(UsageError, match=r"^caption\.engine: the server is away: start it$"):
+        check_engines(_engines(caption=Far()), elsewhere=False)
 
 
 def test_weights_that_are_something_else_stop_a_run_before_it_starts(

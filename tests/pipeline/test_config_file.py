@@ -168,6 +168,13 @@ def test_the_last_set_wins() -> None:
         ("sources.metadata_columns=5", ['a list, each text, or "*"']),
         ("caption=5", ["caption is 5", "a mapping with engine, window_s"]),
         ("caption.engine=measur", ["caption.engine (--set caption.engine)", "did you mean measure?"]),
+        (
+            "caption.engine=vllm",
+            ["caption.engine=vllm names a kind of engine but no model (--set caption.engine)"],
+        ),
+        ("caption.engine.kind=openai", ["caption.engine=openai names a kind of engine but no model", "engine.model=…"]),
+        ("caption.engine={kind: vllm}", ["caption.engine=vllm names a kind of engine but no model"]),
+        ("caption.engine=vlm", ["did you mean vllm? Allowed are measure, openai, vllm, or package.module:ClassName"]),
         ("caption.engine.wrods=5", ["wrods is not a known key of engine measure"]),
         (
             "caption.engine={kind: 'tests.operators.engines.test_registry:Loud', volume: 12}",

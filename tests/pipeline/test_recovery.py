@@ -48,6 +48,22 @@ def test_where_no_engine_boots_the_job_stops_within_a_minute_with_the_reason(two
     assert len(list((tmp_path / "boots").iterdir())) == 3  # run.boot_tries
 
 
+def test_an_engine_that_refuses_is_booted_once_and_says_why_on_one_line(
+    two: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "boots").mkdir()
+    engine = f'{{kind: "tests.support.engines:Refused", counter: "{tmp_path / "boots"}"}}'
+    config = longcap.load_config(None, ["plan.segment_s=10", f"caption.engine={engine}", "resources.caption.actors=1"])
+    with pytest.raises(RunFailed) as error:
+        longcap.run(two, str(tmp_path / "out"), config, quiet=True)
+    assert str(error.value) == (
+        "caption.engine: the device knows no model of that name (its log: /tmp/device.err); what is committed stays: "
+        "correct the engine's settings and run the command again"
+    )
+    assert len(list((tmp_path / "boots").iterdir())) == 1
+    assert longcap.open(str(tmp_path / "out")).failures() == []  # it is nobody's failure but the engine's
+
+
 def test_the_job_goes_on_with_the_engines_that_came_up(
     two: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pytest
 
 from operators import rows
 from operators.base import Apply, ItemError, Operator, Row
+from operators.engines.base import EngineRefused
 from operators.store.commit import STOPPED
 from pipeline.shards import AggregatorSpec
 from pipeline.stage import CommitStage, Stage, StageSpec, to_table
@@ -53,6 +55,25 @@ class Double(Operator):
 
 def through(stage: Stage, *items: Row) -> list[Row]:
     return list(stage(to_table(items, SCHEMA)).to_pylist())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusing(Double):
+    pool: ClassVar[Any] = "caption"
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        raise EngineRefused("no such model")
+        yield
+
+
+def test_an_engine_that_refuses_lets_the_actor_start_and_ends_the_graph_with_the_first_row() -> None:
+    stage = Stage(StageSpec(operators=(Refusing(),), output=SCHEMA))
+    failed = {"n": 1, "kind": "whole", "failure": {"stage": "x", "class": "crash", "message": "m", "attempts": 1}}
+    assert through(stage, failed)[0]["failure"]["stage"] == "x"  # there is nothing to do
+    with pytest.raises(EngineRefused, match=r"^engine: caption.engine: no such model$") as error:
+        through(stage, {"n": 1, "kind": "whole"})
+    assert isinstance(pickle.loads(pickle.dumps(error.value)), EngineRefused)
 
 
 def test_operators_follow_one_another_in_one_actor_and_are_closed() -> None:

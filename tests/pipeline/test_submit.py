@@ -62,10 +62,36 @@ def test_a_checkout_travels_as_it_is() -> None:
     assert not any(name.startswith((".git/", ".venv/")) for name in members)
 
 
-def test_a_package_of_our_name_is_refused(folder: Path) -> None:
-    (folder / "pipeline").mkdir()
-    (folder / "pipeline" / "__init__.py").touch()
-    with pytest.raises(UsageError, match="has a Python package pipeline, which would stand before"):
+@pytest.mark.parametrize("code", [True, False])
+def test_modules_that_would_replace_ours_pythons_or_a_dependencys_stay_here(
+    folder: Path, capsys: pytest.CaptureFixture[str], code: bool
+) -> None:
+    staying = [
+        "configs/__init__.py",
+        "longcap.py",
+        "numpy/__init__.py",
+        "operators/mine.py",
+        "pipeline.py",
+        "random.py",
+    ]
+    for name in [*staying, "my_engine.py", "operators/notes.yaml", "tests/helper.py"]:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    members = members_of(folder, "out", code=code)
+    assert {"my_engine.py", "operators/notes.yaml", "tests/helper.py", "my.yaml"} <= members.keys()
+    assert not any(members.get(name) == folder / name for name in staying)
+    assert not code or members["configs/__init__.py"] == ROOT / "configs" / "__init__.py"
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "note: configs/__init__.py, longcap.py, numpy/__init__.py, operators/mine.py, pipeline.py and"
+    )
+    assert len(told.splitlines()) == 1
+
+
+def test_a_data_file_in_the_place_of_one_of_ours_is_refused(folder: Path) -> None:
+    (folder / "configs" / "recipes").mkdir(parents=True)
+    (folder / "configs" / "recipes" / "measure.yaml").touch()
+    with pytest.raises(UsageError, match=r"configs/recipes/measure.yaml has the name of a file of Longcap's own"):
         members_of(folder, None, code=True)
 
 

@@ -18,6 +18,7 @@ import yaml
 
 import pipeline as longcap
 from operators.store.store import Store
+from pipeline.travel import CODE
 from pipeline.verify import verify
 from tests.support import s3, video
 from tests.support.command import ROOT, run, started, wait_until
@@ -43,7 +44,7 @@ class Cluster:
         for process in psutil.process_iter(["cmdline"]):
             line = process.info["cmdline"] or []
             with suppress(psutil.NoSuchProcess):
-                if line[1:4] == ["-m", "pipeline", "run"] and self.out in line:
+                if line[1:4] == ["-m", "longcap", "run"] and self.out in line:
                     return int(process.pid)
         return None
 
@@ -59,7 +60,7 @@ def cluster(
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     checkout = tmp_path / "checkout"
-    for package in ("pipeline", "operators", "cluster", "configs"):
+    for package in CODE:
         shutil.copytree(ROOT / package, checkout / package, ignore=shutil.ignore_patterns("__pycache__"))
     # a recipe that only this checkout has: a driver that finds it runs the code that was sent
     recipe = {"extends": "measure", "plan": {"segment_s": 10}, "resources": {"decode": {"actors": 1}}}

@@ -154,5 +154,5 @@ def test_a_model_without_eyes_is_refused_before_anything_runs(
     footage: Path, config: Callable[..., Config], model: Callable[[str], Path], tmp_path: Path
 ) -> None:
     engine = json.dumps({"kind": "vllm", "model": str(model("qwen3"))})
-    with pytest.raises(longcap.UsageError, match=r"caption.engine: engine vllm: the model .* has no eyes"):
+    with pytest.raises(longcap.UsageError, match=r"caption.engine: engine vllm: the model .* has no vision encoder"):
         longcap.run(str(footage), str(tmp_path / "out"), config(f"caption.engine={engine}"), quiet=True)

@@ -78,6 +78,7 @@ class ChatServer:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[Asked] = []
+        self.models: list[str] | int = 404  # what GET /models lists, or the status that it answers with
         self.most = self.now = self.connections = 0
         self.guard = threading.Lock()
         self.idle = threading.Event()
@@ -125,6 +126,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.chat.connections -= 1
             if not self.chat.connections:
                 self.chat.idle.set()
+
+    def do_GET(self) -> None:
+        models = self.chat.models
+        if isinstance(models, int):
+            self._whole(Play(status=models), {"error": {"message": f"the key is {self.headers['Authorization']}"}})
+        else:
+            self._whole(Play(), {"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

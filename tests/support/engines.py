@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from operators.base import SIZING, ItemError
-from operators.engines.base import EngineSpec, Generation, PromptTooLong, Request, RunningEngine
+from operators.engines.base import EngineRefused, EngineSpec, Generation, PromptTooLong, Request, RunningEngine
 from operators.fingerprint import digest
 from operators.narrate.sentences import split_sentences
 
@@ -249,6 +249,19 @@ class Flaky(Scripted):
             raise RuntimeError(f"no room on the device, boot {boots + 1}")
         with super().open() as engine:
             yield engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused(Scripted):
+    """An engine that refuses its settings at every boot; `counter` is a folder in which its boots are counted."""
+
+    counter: Annotated[str, SIZING] = ""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        (Path(self.counter) / f"{time.time_ns()}-{os.getpid()}").touch()
+        raise EngineRefused("the device knows no model of that name (its log: /tmp/device.err)")
+        yield
 
 
 @dataclass(frozen=True, kw_only=True)

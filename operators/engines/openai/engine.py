@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from operators.base import SIZING
-from operators.engines.base import EngineSpec, RunningEngine
+from operators.engines.base import EngineRefused, EngineSpec, RunningEngine
+from operators.engines.openai.faults import Fault
 
 SchemaAs = Literal["json_schema", "json_schema_plain", "structured_outputs", "guided_json", "prompt"]
 
@@ -36,7 +37,7 @@ class OpenAIEngine(EngineSpec):
     version: ClassVar[int] = 1
 
     kind: Literal["openai"] = "openai"
-    model: Annotated[str, Field(min_length=1, description="the model's name on the server; required")] = ""
+    model: Annotated[str, Field(min_length=1, description="the model's name on the server")]
     revision: Annotated[
         str,
         Field(
@@ -168,6 +169,13 @@ class OpenAIEngine(EngineSpec):
                     f"raise {name} or lower max_tokens"
                 )
 
+    def reach(self) -> None:
+        """Ask the server for its models: whether it is there, takes the key and knows the model."""
+        from operators.engines.openai.server import fault_before
+
+        if (fault := fault_before(self, self._key())) is not None:
+            raise ValueError(f"engine openai: {fault.message}{_to_do(fault)}")
+
     def cost_usd(self, prompt_tokens: int, cached_tokens: int, output_tokens: int) -> float:
         """US dollars for one answer. `cached_tokens` are among `prompt_tokens`."""
         of_cached = self.price_input_per_mtok if self.price_cached_per_mtok is None else self.price_cached_per_mtok
@@ -180,8 +188,18 @@ class OpenAIEngine(EngineSpec):
     @contextmanager
     def open(self) -> Iterator[RunningEngine]:
         from operators.engines.openai.running import running
+        from operators.engines.openai.server import fault_before
 
         self.check(pictures=False)
-        key = os.environ[self.api_key_env].strip() if self.api_key_env is not None else None
-        with running(self, key) as engine:
+        fault = fault_before(self, self._key())
+        if fault is not None and not fault.again:  # a server that is away for a moment is asked again with each request
+            raise EngineRefused(fault.message)
+        with running(self, self._key()) as engine:
             yield engine
+
+    def _key(self) -> str | None:
+        return os.environ[self.api_key_env].strip() if self.api_key_env is not None else None
+
+
+def _to_do(fault: Fault) -> str:
+    return ": start it, or correct base_url" if fault.again else ""

@@ -10,15 +10,16 @@ import asyncio
 import logging
 import os
 import re
+import socket
 import threading
 import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from operators.base import ItemError
-from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
+from operators.engines.base import EngineRefused, Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ends_in_loop
-from operators.engines.vllm import installed
+from operators.engines.vllm import installed, refusal
 from operators.engines.vllm.admission import PRIORITY, Admission
 from operators.engines.vllm.alive import LOOK_S, EngineDied, while_alive
 from operators.engines.vllm.inputs import Shown, content, media, render
@@ -62,7 +63,8 @@ class Engine(RunningEngine):
         """Load the model and answer one short request.
 
         Raises:
-            ItemError: class `engine`: vLLM refused the arguments or the model; the message is vLLM's own last line.
+            EngineRefused: vLLM refuses the arguments or the model; the message holds vLLM's own last words.
+            ItemError: class `engine`: a boot that failed otherwise, and may not the next time.
         """
         asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
 
@@ -105,8 +107,10 @@ class Engine(RunningEngine):
             try:
                 await self._start()
                 break
+            except EngineRefused:
+                raise
             except ItemError as error:
-                # a model or arguments that vLLM refuses it refuses again; a process that was killed may boot
+                # a process that was killed may boot
                 killed = "initialization failed" in error.message or isinstance(error.__cause__, EngineDied)
                 if not killed or self._boots > self._spec.restarts:
                     raise
@@ -116,6 +120,7 @@ class Engine(RunningEngine):
     async def _start(self) -> None:
         """Boot the engine once."""
         _prepare_environment(self._spec)
+        log = refusal.Log()
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs
             from vllm.v1.engine.async_llm import AsyncLLM
@@ -135,9 +140,13 @@ class Engine(RunningEngine):
             if self._engine is not None:
                 _shut_down(self._engine)
             self._processes.kill()
-            raise ItemError(
-                "engine", f"vLLM does not boot with the model {self._spec.model}: {_last_line(error)}"
-            ) from error
+            words = refusal.last_words(error, log.text())
+            said = f"vLLM does not boot with the model {self._spec.model}: {words}{refusal.advice(words)}"
+            if log.path is not None:
+                said += f" (its log: {log.path} on {socket.gethostname()})"
+            if refusal.is_final(error, words):
+                raise EngineRefused(said) from error
+            raise ItemError("engine", said) from error
 
     def _how_shown(self) -> Shown:
         if self._spec.pictures_as != "auto":
@@ -207,7 +216,7 @@ class Engine(RunningEngine):
     async def _answer(self, request: Request) -> Generation:
         began = time.perf_counter()
         if request.pictures and not self._sees:
-            raise ItemError("engine", f"the model {self._spec.model} has no eyes and was shown a picture")
+            raise ItemError("engine", f"the model {self._spec.model} has no vision encoder and was shown a frame")
         try:
             async with self._admission.enter(PRIORITY[request.kind]):
                 prompt = await asyncio.to_thread(self._prompt, request)
@@ -263,7 +272,7 @@ class Engine(RunningEngine):
         except (VLLMValidationError, ValueError) as error:
             raise _refused(error, (self.context_tokens or 0) - room) from error
         except EngineGenerateError as error:
-            raise ItemError("engine", f"vLLM failed on a {request.kind}: {_last_line(error)}") from error
+            raise ItemError("engine", f"vLLM failed on a {request.kind}: {refusal.plain(error)}") from error
         finally:
             await stream.aclose()  # aborts what is not finished
         return Generation(
@@ -305,7 +314,8 @@ def _structured(schema: str) -> Any:
 
 def _prepare_environment(spec: VllmEngine) -> None:
     """What vLLM reads from its environment and has no argument for; what the user set stays."""
-    defaults = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1"}
+    # vLLM starts `python -m` and `python -c`, which would import from the current folder first
+    defaults = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1", "PYTHONSAFEPATH": "1"}
     if installed.folder(spec.model) is not None:
         defaults |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     if installed.on_cpu():
@@ -332,8 +342,3 @@ def _shut_down(engine: Any) -> None:
 
 async def _maybe(value: Any) -> Any:
     return await value if asyncio.iscoroutine(value) else value
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1][:300]}" if lines else type(error).__name__

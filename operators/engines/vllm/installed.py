@@ -11,11 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from operators.engines.vllm import hub
 from operators.fingerprint import digest
 
 _EYES = ("vision", "visual", "image_token", "image_processor", "mm_")  # in the names of a config's keys
 
 _END_BYTES = 2**20
+_WEIGHTS = (".safetensors", ".bin", ".gguf", ".pt")
 
 
 @lru_cache(maxsize=1)
@@ -52,23 +54,33 @@ def folder(model: str) -> Path | None:
     return path if model.startswith(("/", "./", "../", "~")) else None
 
 
-def check_folder(model: str) -> None:
-    """Raise `ValueError`, in one line, for a folder that is not there or holds no checkpoint."""
+def check_folder(model: str, *, dummy: bool = False) -> None:
+    """Raise `ValueError`, in one line, for a folder that is not there or holds no checkpoint.
+
+    Args:
+        dummy: no weights are read.
+    """
     path = folder(model)
-    if path is None:
+    if path is None or path.is_file():  # a GGUF file is a model
         return
     if not path.is_dir():
         raise ValueError(
-            f"engine vllm: there is no folder {model}; give a checkpoint's folder or a model's name on a hub"
+            f"engine vllm: there is no folder {model}{hub.nearest(model) or ';'} give a checkpoint's folder or a "
+            "model's name on a hub"
         )
-    if not (path / "config.json").is_file():
+    file = path / "config.json"
+    if not file.is_file():
         raise ValueError(f"engine vllm: the folder {model} holds no config.json, so it is no checkpoint")
+    if config(model) is None:
+        raise ValueError(f"engine vllm: {file} cannot be read as JSON, so {model} is no checkpoint")
+    if not dummy and not _weights(path):
+        raise ValueError(f"engine vllm: the folder {model} holds no weights ({', '.join(_WEIGHTS)})")
 
 
 def config(model: str) -> dict[str, Any] | None:
     """The model's config.json, from its folder or a hub's local cache; None where it is not at hand."""
     path = folder(model)
-    file: Any = path / "config.json" if path is not None else _cached(model)
+    file: Any = path / "config.json" if path is not None else hub.cached(model)
     try:
         loaded = json.loads(Path(file).read_text(encoding="utf-8")) if file else None
     except (OSError, ValueError):
@@ -91,8 +103,11 @@ def folder_revision(model: str) -> str | None:
     path = folder(model)
     if path is None or not path.is_dir():
         return None
-    weights = [f for f in sorted(path.iterdir()) if f.suffix in (".safetensors", ".bin", ".gguf", ".pt")]
-    return digest([config(model), [(f.name, f.stat().st_size, _ends(f)) for f in weights]])
+    return digest([config(model), [(f.name, f.stat().st_size, _ends(f)) for f in _weights(path)]])
+
+
+def _weights(path: Path) -> list[Path]:
+    return [file for file in sorted(path.iterdir()) if file.suffix in _WEIGHTS]
 
 
 def _ends(file: Path) -> str:
@@ -100,15 +115,3 @@ def _ends(file: Path) -> str:
         head = opened.read(_END_BYTES)
         opened.seek(max(0, file.stat().st_size - _END_BYTES))
         return hashlib.sha256(head + opened.read()).hexdigest()
-
-
-def _cached(model: str) -> str | None:
-    try:
-        from huggingface_hub import try_to_load_from_cache
-    except ImportError:
-        return None
-    try:
-        found = try_to_load_from_cache(model, "config.json")
-    except ValueError:  # no name that a hub would know
-        return None
-    return found if isinstance(found, str) else None

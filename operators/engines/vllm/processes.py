@@ -5,12 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
 
+from longcap import paths
 from operators.engines.vllm.reaper import children_of
 
 _GONE_S = 5.0
@@ -22,8 +22,9 @@ class Processes:
     def __init__(self) -> None:
         self._started: list[psutil.Process] = []
         self._reaper = subprocess.Popen(
-            [sys.executable, "-m", "operators.engines.vllm.reaper", str(os.getpid())],
+            paths.command("operators.engines.vllm.reaper", str(os.getpid())),
             stdin=subprocess.PIPE,
+            env=paths.environment(),
             start_new_session=True,  # what is sent to the actor's group must not reach it
         )
 

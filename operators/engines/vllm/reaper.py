@@ -1,4 +1,5 @@
-"""A small process that outlives its parent by a moment: `python -m operators.engines.vllm.reaper PARENT_PID`.
+"""A small process that outlives its parent by a moment: `operators.engines.vllm.reaper PARENT_PID`, started by
+`longcap.paths.command`.
 
 An actor that is killed (out of memory, a lost node's agent, a person) cannot end its engine, and an engine without its
 actor would hold the GPU for good. This process hears of the death when its standard input ends, and ends what is left.

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from operators.base import SIZING
 from operators.engines.base import EngineSpec, Request, RunningEngine
-from operators.engines.vllm import installed
+from operators.engines.vllm import hub, installed
 
 _OURS = {
     "model": "model",
@@ -193,13 +194,31 @@ class VllmEngine(EngineSpec):
                 close = get_close_matches(name, known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise ValueError(f"engine vllm: engine_args.{name} is no argument of vLLM's AsyncEngineArgs{hint}")
+        if installed.folder(self.model) is None and not hub.is_name(self.model) and not self._is_special:
+            raise ValueError(
+                f"engine vllm: the model {self.model!r} is no folder, and no name that a hub knows (NAME or OWNER/NAME)"
+                + hub.nearest(self.model)
+            )
         if not elsewhere:
-            installed.check_folder(self.model)
+            installed.check_folder(self.model, dummy=self.engine_args.get("load_format") == "dummy")
         if pictures and installed.sees(self.model) is False:
             raise ValueError(
-                f"engine vllm: the model {self.model} has no eyes and is to caption pictures: "
+                f"engine vllm: the model {self.model} has no vision encoder, and captions frames: "
                 "name a vision-language model, and keep this one for narrate.engine"
             )
+
+    def reach(self) -> None:
+        """Look for a model by name in the local cache, else on its hub."""
+        if installed.folder(self.model) is None and not self._is_special:
+            try:
+                hub.ask(self.model, self.hub_revision)
+            except ValueError as error:
+                raise ValueError(f"engine vllm: {error}") from error
+
+    @property
+    def _is_special(self) -> bool:
+        """Whether vLLM finds the model by ways of its own: an address, OWNER/NAME:QUANTIZATION, another config."""
+        return ":" in self.model or "hf_config_path" in self.engine_args or Path(self.model).is_file()
 
     @contextmanager
     def open(self) -> Iterator[RunningEngine]:

@@ -22,7 +22,7 @@ import pytest
 from PIL import Image
 
 from operators.base import ItemError
-from operators.engines.base import Picture, PromptTooLong, Request
+from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
 from operators.engines.vllm import VllmEngine
 from operators.engines.vllm.engine import Engine
 from operators.names.names import parse_same, same_schema
@@ -254,7 +254,7 @@ def test_a_model_that_does_not_boot_says_why_and_leaves_nothing(tmp_path: Path) 
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     (tmp_path / "config.json").write_text('{"architectures": ["NoSuchModel"], "model_type": "no_such"}')
     began = time.monotonic()
-    with pytest.raises(ItemError, match="vLLM does not boot with the model") as error:
+    with pytest.raises(EngineRefused, match=r"vLLM does not boot with the model .*no_such") as error:
         with VllmEngine(model=str(tmp_path)).open():
             pass
     assert error.value.failure_class == "engine" and "\n" not in error.value.message
@@ -265,7 +265,7 @@ def test_a_model_that_does_not_boot_says_why_and_leaves_nothing(tmp_path: Path) 
 
 def test_a_model_without_eyes_shown_a_picture(model: Callable[[str], Path]) -> None:
     spec = VllmEngine(model=str(model("qwen3")))
-    with pytest.raises(ValueError, match="has no eyes and is to caption pictures"):
+    with pytest.raises(ValueError, match="has no vision encoder, and captions frames"):
         spec.check(pictures=True)
     spec.check(pictures=False)
     VllmEngine(model=str(model("qwen3_vl"))).check(pictures=True)

@@ -75,12 +75,41 @@ def test_known_engine_arguments_pass_through(tmp_path: Path) -> None:
 
 
 @needs_vllm
-@pytest.mark.parametrize(("name", "says"), [("gone", "there is no folder"), ("empty", "holds no config.json")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gone", "there is no folder"),
+        ("ful", "there is no folder .*ful; did you mean .*/full?"),
+        ("empty", "holds no config.json"),
+        ("broken", "config.json cannot be read as JSON"),
+        ("bare", "holds no weights"),
+    ],
+)
 def test_a_folder_that_holds_no_model(tmp_path: Path, name: str, says: str) -> None:
-    (tmp_path / "empty").mkdir()
+    checkpoint(tmp_path / "full")
+    for folder in ("empty", "broken", "bare"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{")
+    (tmp_path / "bare" / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=says):
         VllmEngine(model=f"{tmp_path}/{name}").check(pictures=False)
     VllmEngine(model=f"{tmp_path}/gone").check(pictures=False, elsewhere=True)
+    VllmEngine(model=f"{tmp_path}/bare", engine_args={"load_format": "dummy"}).check(pictures=False)
+    VllmEngine(model=f"{tmp_path}/full").check(pictures=False)
+
+
+@needs_vllm
+@pytest.mark.parametrize("name", ["a b", "a//b", "models/qwen/7b", "-x", "org/", "a--b"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_what_is_neither_a_folder_nor_a_name(name: str, elsewhere: bool) -> None:
+    with pytest.raises(ValueError, match="is no folder, and no name that a hub knows"):
+        VllmEngine(model=name).check(pictures=False, elsewhere=elsewhere)
+
+
+@needs_vllm
+@pytest.mark.parametrize("name", ["org/model", "gpt2", "s3://bucket/model", "org/model-GGUF:Q4_K_M"])
+def test_names_that_vllm_can_look_up(name: str) -> None:
+    VllmEngine(model=name).check(pictures=False)
 
 
 def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,72 @@
+"""What a server says before the first request: whether it is there, takes the key, and has the model."""
+
+from __future__ import annotations
+
+import logging
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from operators.engines.openai.faults import Fault, fault_of
+
+if TYPE_CHECKING:
+    from operators.engines.openai.engine import OpenAIEngine
+
+_ANSWER_S = 20.0
+
+_log = logging.getLogger(__name__)
+
+
+def fault_before(spec: OpenAIEngine, key: str | None) -> Fault | None:
+    """What would fail every request of `spec`, as far as two small requests can tell; None where nothing is found.
+
+    The list of models is asked for first. It need not be complete: a model that is not in it is asked for one token.
+    A server that has no such list, or is too busy to answer, passes.
+    """
+    import openai
+
+    with openai.OpenAI(base_url=spec.base_url, api_key=key or "none", max_retries=0, timeout=_ANSWER_S) as client:
+        try:
+            known = [model.id for model in client.models.list(extra_headers=_headers(key)).data or ()]
+            if known and spec.model not in known:
+                _ask(client, spec, key)
+        except openai.NotFoundError as error:
+            if error.request.method == "POST":  # else it has no list of models
+                where = urlsplit(spec.base_url).netloc
+                return Fault(message=f"the server at {where} knows no model {spec.model!r}{_known(spec.model, known)}")
+        except openai.APITimeoutError:
+            pass
+        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.APIConnectionError) as error:
+            return _fault(error, spec, key)
+        except Exception as error:  # busy, a page, a list of another form: its answers will tell
+            _log.debug("%s was asked for its models: %r", spec.base_url, error)
+    return None
+
+
+def _ask(client: Any, spec: OpenAIEngine, key: str | None) -> None:
+    """Ask for one token."""
+    client.chat.completions.create(
+        model=spec.model,
+        messages=[{"role": "user", "content": "Say yes."}],
+        extra_body={spec.max_tokens_key: 1},
+        extra_headers=_headers(key),
+    )
+
+
+def _headers(key: str | None) -> dict[str, Any]:
+    import openai
+
+    return {} if key else {"Authorization": openai.Omit()}
+
+
+def _fault(error: Exception, spec: OpenAIEngine, key: str | None) -> Fault | None:
+    where = f"the server at {urlsplit(spec.base_url).netloc}"
+    return fault_of(error, where=where, key_env=spec.api_key_env, key=key, model=spec.model)
+
+
+def _known(model: str, known: list[str]) -> str:
+    by_case = {name.lower(): name for name in known}
+    close = get_close_matches(model.lower(), by_case, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {by_case[close[0]]}?"
+    return f"; it has {', '.join(sorted(known)[:5])}" + (f" and {len(known) - 5} more" if len(known) > 5 else "")

@@ -1,0 +1,95 @@
+"""What the local cache of a model hub holds, and what the hub itself says of a model by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*")
+_TRUE = frozenset({"1", "true", "yes", "on"})
+_ANSWER_S = 10.0
+
+
+def cache_folder() -> Path:
+    """Where the hub's client keeps what it has fetched: `HF_HUB_CACHE`, else `HF_HOME`/hub."""
+    home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
+
+
+def is_name(model: str) -> bool:
+    """Whether `model` has the form of a name on a hub: NAME or OWNER/NAME."""
+    return _NAME.fullmatch(model) is not None and not {"--", ".."} & set(re.findall(r"--|\.\.", model))
+
+
+def cached(model: str, revision: str | None = None) -> str | None:
+    """Path of the model's config.json in the cache; None where it is not there."""
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    try:
+        found = try_to_load_from_cache(model, "config.json", cache_dir=cache_folder(), revision=revision)
+    except ValueError:  # no name that a hub would know
+        return None
+    return found if isinstance(found, str) else None
+
+
+def is_offline() -> bool:
+    """Whether the environment forbids to ask a hub."""
+    return any(os.environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+
+
+def nearest(model: str) -> str:
+    """`; did you mean X?` for the cached model, or the folder on this machine, with the name most like `model`."""
+    known = {path.name.removeprefix("models--").replace("--", "/") for path in cache_folder().glob("models--*")}
+    parent = Path(model).expanduser().parent
+    if str(parent) != "." and parent.is_dir():
+        known |= {str(parent / path.name) for path in parent.iterdir() if path.is_dir()}
+    by_case = {name.lower(): name for name in sorted(known)}
+    close = get_close_matches(model.lower(), by_case, n=1, cutoff=0.6)
+    return f"; did you mean {by_case[close[0]]}?" if close else ""
+
+
+def ask(model: str, revision: str | None = None) -> None:
+    """Ask the hub whether it has the model; a few seconds at most.
+
+    A model without a config.json passes: some formats have none. So does any model where the hub's client is missing
+    or another hub is used (`VLLM_USE_MODELSCOPE`).
+
+    Raises:
+        ValueError: it has not, or cannot be reached, or the model is not cached and asking is forbidden; one line.
+    """
+    if os.environ.get("VLLM_USE_MODELSCOPE", "").lower() in _TRUE or not is_name(model) or cached(model, revision):
+        return
+    try:
+        from huggingface_hub import errors, get_hf_file_metadata, hf_hub_url
+    except ImportError:
+        return
+    lacking = f"the model {model} is no folder, and not in the local cache ({cache_folder()})"
+    if is_offline():
+        raise ValueError(f"{lacking}, and HF_HUB_OFFLINE forbids to fetch it{nearest(model)}")
+    endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        url = hf_hub_url(model, "config.json", revision=revision, endpoint=endpoint)
+        get_hf_file_metadata(url, endpoint=endpoint, timeout=_ANSWER_S)
+    except errors.GatedRepoError:
+        raise ValueError(
+            f"the model {model} is gated: accept its terms at {endpoint}/{model} and set HF_TOKEN"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise ValueError(f"the model {model} has no revision {revision} on {endpoint}") from None
+    except errors.RepositoryNotFoundError:
+        raise ValueError(
+            f"{endpoint} knows no model {model}, or it is private and HF_TOKEN does not open it{nearest(model)}"
+        ) from None
+    except errors.EntryNotFoundError:
+        return
+    except Exception as error:  # of the client, of its HTTP library: all mean one thing here
+        raise ValueError(f"{lacking}, and {endpoint} cannot be reached ({_words(error)}){nearest(model)}") from error
+
+
+def _words(error: Any) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:160]
