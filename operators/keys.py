@@ -8,6 +8,8 @@ from functools import cache
 from operators.base import Operator
 from operators.fingerprint import chain, digest, hash_of, link
 
+_CONFIG_HEX = 8  # one output is made by a handful of configs
+
 
 def source_key(video_id: str, source_version: str) -> str:
     """Key of what probing one version of one source found."""
@@ -51,3 +53,18 @@ def video_keys(complete: Iterable[tuple[str, int]], narrator: str) -> Iterator[s
 @cache
 def _counted(count: int) -> str:
     return ",".join(map(str, range(count)))
+
+
+def captioner_of(segment_s: float, operators: Sequence[Operator]) -> str:
+    """Fingerprint of the settings that decide captions: the same for every video, 8 hex digits."""
+    return caption_key("", "", segment_s, operators)[:_CONFIG_HEX]
+
+
+def config_of(captioner: str, narrator: str) -> str:
+    """Fingerprint of the settings that decide a long caption, such as `1f3a5c7e-9b0d2f46`: captioner and narrator.
+
+    Args:
+        captioner: from `captioner_of`.
+        narrator: from `narrator_key`.
+    """
+    return f"{captioner}-{narrator[:_CONFIG_HEX]}"

@@ -3,6 +3,9 @@
 Conventions: `_s` is seconds from the first presented picture, `pts_s` the container's presentation time in seconds,
 `first_pts_s` joins the two (`pts_s = time_s + first_pts_s`). `failure` is null where all went well: a failure is a row,
 never a missing row. Columns marked (outside content) never enter a `content_hash`.
+
+Nullable columns and struct fields may be added: tables of earlier versions read as null there, and grow with the first
+commit. One that is part of the content goes into `operators.store.content.ADDED`, so that old hashes stay valid.
 """
 
 from __future__ import annotations
@@ -219,6 +222,7 @@ CAPTIONED_SEGMENT = pa.schema(
         pa.field("run_id", pa.string()),  # (outside content)
         pa.field("host", pa.string()),  # (outside content)
         pa.field("timings", pa.string()),  # (outside content) JSON: operator -> seconds it took
+        pa.field("config", pa.string()),  # (outside content) operators.keys.captioner_of; null: from before the column
     ]
 )
 
@@ -256,6 +260,7 @@ LONG_CAPTION = pa.schema(
         pa.field("run_id", pa.string()),  # (outside content)
         pa.field("host", pa.string()),  # (outside content)
         pa.field("timings", pa.string()),  # (outside content)
+        pa.field("config", pa.string()),  # (outside content) operators.keys.config_of; null: from before the column
     ]
 )
 

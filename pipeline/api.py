@@ -40,6 +40,7 @@ def run(
     selection: Selection | None = None,
     address: str | None = None,
     quiet: bool = False,
+    replace: bool = False,
 ) -> Result:
     """Caption videos; what `out` holds already is not done again.
 
@@ -50,19 +51,23 @@ def run(
         selection: which of the listed videos; None is all.
         address: of a Ray cluster; None uses the Ray this process is connected to, else RAY_ADDRESS, else a local one.
         quiet: show no progress.
+        replace: whether finished captions that another config made may be replaced.
 
     Raises:
-        UsageError: the inputs or the config cannot be used.
+        UsageError: the inputs or the config cannot be used, or finished captions would be replaced without `replace`.
         RunFailed: the job broke off. Failed videos do not raise: see `Result.report`.
     """
     job = Job(_several(inputs), out, config or Config(), selection or Selection(), quiet=quiet)
-    return Result(out, job.run(address))
+    return Result(out, job.run(address, replacing=replace))
 
 
 def plan(
     inputs: Inputs, out: str, config: Config | None = None, *, selection: Selection | None = None, quiet: bool = False
 ) -> tuple[Plan, Remaining]:
-    """What `run` would do: all videos and their segments, and what of it is left. Probing is remembered in `out`."""
+    """What `run` would do: all videos and their segments, what of it is left, and what it would replace (`.replaced`).
+
+    Probing is remembered in `out`.
+    """
     return Job(_several(inputs), out, config or Config(), selection or Selection(), quiet=quiet).plan()
 
 

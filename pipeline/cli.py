@@ -66,6 +66,11 @@ def cli() -> None:
     sample_option,
     only_option,
     click.option("--recaption", metavar="ID", multiple=True, help="Make this video's captions anew, done or not."),
+    click.option(
+        "--replace",
+        is_flag=True,
+        help="Replace finished captions that another config made. Without it such a run stops and says what they are.",
+    ),
     max_hours_option,
     click.option(
         "--max-failed",
@@ -91,7 +96,7 @@ def cli() -> None:
 def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
     """Caption every video of INPUT: files, folders, globs, s3:// prefixes, manifests (.parquet, .csv, .jsonl).
 
-    What OUT already holds is not done again.
+    What OUT already holds is not done again. What another config made there is replaced only with --replace.
     """
     from pipeline.commands import run_command
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict, replace
 from typing import Any, Literal
+
+import click
 
 from operators.base import Row
 from operators.store.store import Store
@@ -25,11 +27,13 @@ from pipeline.planning import Plan
 from pipeline.printing import echo, echo_json, json_text
 from pipeline.progress import clock
 from pipeline.remaining import Remaining
+from pipeline.replacing import Replacement, WouldReplace
 from pipeline.report import Report
 from pipeline.selection import Selection
 from pipeline.stored import stored_config, stored_inputs
 
 _SHOWN = 10  # of the videos that failed, or were left out
+_NOTED = ("updated", "moved_out", "moved_back")
 ScheduleKind = Literal["auto", "streaming", "phased"]
 
 
@@ -43,6 +47,7 @@ def run_command(
     sample: int | None = None,
     only: Sequence[str] = (),
     recaption: Sequence[str] = (),
+    replace: bool = False,
     max_hours: float | None = None,
     max_failed: float | None = None,
     schedule: ScheduleKind | None = None,
@@ -60,7 +65,12 @@ def run_command(
         if preflight:
             there = stack.enter_context(cluster_of(address))  # the run keeps this connection
             look_first(settings, out, there=there)
-        report = Job(inputs, out, settings, selection, quiet=as_json).run(address)
+        try:
+            report = Job(inputs, out, settings, selection, quiet=as_json).run(address, replacing=replace)
+        except WouldReplace as refused:
+            if as_json or not _confirmed(refused):
+                raise
+            report = Job(inputs, out, settings, selection).run(address, replacing=True)
     _print_report(report, as_json=as_json)
     return report.exit_code
 
@@ -150,19 +160,29 @@ def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Ro
             held.videos.delete("video_id", unprobed)
 
     videos = tuple(sorted({event["video_id"] for event in events}))
-    report = Job(inputs, out, config, Selection(only=videos)).run(prepare=prepare)
+    report = Job(inputs, out, config, Selection(only=videos)).run(prepare=prepare, replacing=True)
     _print_report(report, as_json=False)
     return report.exit_code
 
 
+def _confirmed(refused: WouldReplace) -> bool:
+    """Whether a person at a terminal says yes to what a run would replace."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    echo(f"longcap: {refused}", err=True)
+    if not click.confirm("Replace them?"):
+        raise UsageError("nothing was replaced")
+    return True
+
+
 def _with(config: Config, *, max_failed: float | None, schedule: ScheduleKind | None) -> Config:
     given: dict[str, Any] = {k: v for k, v in {"max_failed": max_failed, "schedule": schedule}.items() if v is not None}
-    return replace(config, run=replace(config.run, **given))
+    return dataclasses.replace(config, run=dataclasses.replace(config.run, **given))
 
 
 def _print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
-        echo_json(asdict(report))
+        echo_json(dataclasses.asdict(report))
         return
     lines = [
         f"{report.videos_told} of {report.videos_planned} videos have a long caption"
@@ -209,6 +229,8 @@ def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
             "narrations": len(todo),
         },
         "done_before": len(planned - todo - set(left.given_up) - set(left.filtered)),
+        "would_replace": _replacement_numbers(left.replaced) if left.replaced and left.replaced.asks else None,
+        "notes": left.replaced.notes if left.replaced else [],
         "filter": plan.config.filter.text(),
         "filter_not_measured": never_measured(plan.config),
         "left_out": dict(sorted(left.reasons.items())),
@@ -218,14 +240,23 @@ def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
     }
 
 
+def _replacement_numbers(replaced: Replacement) -> dict[str, Any]:
+    found = dataclasses.asdict(replaced)
+    told = {name: found[name] for name in ("captioned", "narrated", "partial", "removed")}
+    return {"text": replaced.text, **told, **{n: v for n, v in found.items() if n not in told and n not in _NOTED}}
+
+
 def _plan_text(told: dict[str, Any]) -> str:
     todo = told["to_do"]
     lines = [
         f"{told['videos']} videos, {told['video_hours']:.2f} hours, {told['segments']} segments",
         f"captions to make in all: {told['frame_captions']} of frames, {told['window_captions']} of windows",
-        f"done before: {told['done_before']} videos",
+        f"done before by this config: {told['done_before']} videos",
         f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
     ]
+    if told["would_replace"]:
+        lines.append(f"would replace: {told['would_replace']['text']}; longcap run does it only with --replace")
+    lines += told["notes"]
     if told["filter"]:
         lines.append(f"filter: {told['filter']}")
         lines += [

@@ -18,6 +18,7 @@ from operators.caption.caption import Caption
 from operators.engines.base import EngineSpec
 from operators.fingerprint import identity
 from operators.grid import check_grid
+from operators.keys import captioner_of, config_of, narrator_key
 from operators.measure.columns import Columns
 from operators.measure.filter import Filter
 from operators.measure.measure import Measure
@@ -206,6 +207,16 @@ def segment_operators(config: Config) -> tuple[Operator, ...]:
 def video_operators(config: Config) -> tuple[Operator, ...]:
     """The operators that a whole video passes through, in order; errors as in `segment_operators`."""
     return tuple(_named(config, "recipe.video", name) for name in config.recipe.video)
+
+
+def captioner(config: Config) -> str:
+    """Fingerprint of what decides captions; see `operators.keys.captioner_of`."""
+    return captioner_of(config.plan.segment_s, segment_operators(config))
+
+
+def fingerprint(config: Config) -> str:
+    """Fingerprint of what decides long captions: the column `config`; see `operators.keys.config_of`."""
+    return config_of(captioner(config), narrator_key(video_operators(config)))
 
 
 def never_measured(config: Config) -> dict[str, str]:

@@ -11,28 +11,32 @@ from operators import rows
 from operators.base import Row
 from operators.keys import narrator_key, source_key
 from operators.store.store import Store, narration_failure_key
-from pipeline.config import Config, video_operators
+from pipeline.config import Config, fingerprint, video_operators
+from pipeline.made_by import makers_of
 from pipeline.placing import place
 from pipeline.planning import Plan
+from pipeline.remaining import Remaining
 from pipeline.report import Report
 
 
 def clean(store: Store, plan: Plan, *, run_id: str = "") -> None:
     """Remove what this run superseded or cured, then compact every table. Other videos are not touched.
 
+    Captions of another config go only where new ones have taken their place: an engine that fails costs no caption.
+
     Args:
         run_id: for rows that it writes itself.
     """
-    stale = _stale(store, plan)
     left = plan.remaining(store)
-    lost = set(left.given_up) & set(store.done_videos())
+    stale = _stale(store, plan, left)
+    void = _void(store, plan, left)
     if stale:
         store.segments.fence()
         store.segments.delete("key", stale)
-    if lost:  # their source is a new version that cannot be captioned: the old caption tells something that is gone
+    if void:
         store.dataset.fence()
-        store.dataset.delete("video_id", lost)
-    place(store, plan, left, run_id)
+        store.dataset.delete("video_id", void)
+    place(store, plan, left, run_id, kept=set(left.given_up) - void)
     if store.failures.exists():
         store.failures.fence()
         store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist())))
@@ -40,27 +44,52 @@ def clean(store: Store, plan: Plan, *, run_id: str = "") -> None:
         table.compact()
 
 
-def _stale(store: Store, plan: Plan) -> set[str]:
-    """Keys of captions of planned videos that the plan does not have: another source, another config."""
+def _stale(store: Store, plan: Plan, left: Remaining) -> set[str]:
+    """Keys of captions of planned videos that the plan does not have, and whose successors are there and in use."""
     current = dict(zip(plan.videos.ids, plan.videos.keys, strict=True))
-    stale = set()
+    unsettled = left.undone | set(left.given_up)
+    stale: dict[str, str] = {}
+    there: set[str] = set()
     for batch in store.segments.batches(["video_id", "key"]):
         pairs = pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([])
         for video_id, key in zip(pairs["video_id"].to_pylist(), pairs["key"].to_pylist(), strict=True):
             if current.get(video_id, key) != key:
-                stale.add(key)
-    return stale
+                stale[key] = video_id
+            elif video_id in current:
+                there.add(video_id)
+    return {key for key, video_id in stale.items() if video_id in there and video_id not in unsettled}
+
+
+def _void(store: Store, plan: Plan, left: Remaining) -> set[str]:
+    """Videos that this run gave up and whose earlier long caption must not stay.
+
+    Either it tells a version of the source that is gone, or it tells the video in part, made by this config, and
+    `run.on_incomplete` allows that no longer. Captions of another config stay when this one fails.
+    """
+    if not left.given_up:
+        return set()
+    versions = dict(zip(plan.videos.ids, plan.videos.facts["source_version"].to_pylist(), strict=True))
+    versions |= {v["video_id"]: v["source_version"] for v in plan.unusable}
+    own = fingerprint(plan.config) if plan.config.run.on_incomplete == "fail" else ""
+    void = set()
+    for table in (store.dataset, store.filtered):
+        for row in table.read(["video_id", "source_version", "config"]).to_pylist():
+            video_id = row["video_id"]
+            if video_id in left.given_up and (row["source_version"] != versions[video_id] or row["config"] == own):
+                void.add(video_id)
+    return void
 
 
 def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
     """Forget captions, long captions and failures of some planned videos, so that they are made anew."""
-    wanted = set(names)
-    keys = {key for video_id, key in zip(plan.videos.ids, plan.videos.keys, strict=True) if video_id in wanted}
+    named = set(names)
+    keys = {v: key for v, key in zip(plan.videos.ids, plan.videos.keys, strict=True) if v in named}
+    wanted = set(keys)  # what is not in the plan, or cannot be captioned, keeps what it has
     if not wanted:
         return
     if store.segments.exists():
         store.segments.fence()
-        store.segments.delete("key", keys)
+        store.segments.delete("key", keys.values())
     for table in (store.dataset, store.filtered):
         if table.exists():
             table.fence()
@@ -137,6 +166,16 @@ Made by longcap {{ version }}, run `{{ report.run_id }}`, {{ report.ended }}.
 | captions with full integrity | {{ integrity }} |
 | captioner | {{ captioner }} |
 | narrator | {{ narrator }} |
+{% if makers|length > 1 %}
+
+The captions were made by {{ makers|length }} configs; the column `config` says which made which.
+
+| config | long captions | captioner | narrator | last run |
+|---|---|---|---|---|
+{% for m in makers %}
+| {{ m.config or "not recorded" }} | {{ m.count }} | {{ m.captioner }} | {{ m.narrator }} | `{{ m.run_id }}` |
+{% endfor %}
+{% endif %}
 
 `dataset/*.parquet` holds one row a video: `video_id`, `uri`, `duration_s`, `caption`, `words`, `coverage`, `integrity`,
 `sections` (`start_s`, `end_s`, `text`, `windows`) and provenance. `segments/*.parquet` holds the frame and window
@@ -177,6 +216,7 @@ def write_card(store: Store, config: Config, report: Report) -> None:
         integrity=sum(r["integrity"] for r in made),
         captioner=f"{config.caption.engine.model_id} {config.caption.engine.revision}",
         narrator=f"{config.narrate.engine.model_id} {config.narrate.engine.revision}",
+        makers=makers_of(store),
         licences=", ".join(f"{name}: {n}" for name, n in licences.most_common(10)),
     )
     store.write_file("README.md", text.encode())

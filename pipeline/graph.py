@@ -30,7 +30,7 @@ from operators.store.group_commit import Grouping
 from operators.store.load import Load
 from operators.store.table import Claim
 from pipeline.chain import ChainSpec, ChainStage, stages
-from pipeline.config import Config, segment_operators, video_operators
+from pipeline.config import Config, captioner, segment_operators, video_operators
 from pipeline.pools import Pool, Pools
 from pipeline.shards import AggregatorSpec, start
 from pipeline.stage import CommitStage, Stage, StageSpec
@@ -119,7 +119,9 @@ class Graph:
 
     def _gather(self, expected: Sequence[int]) -> AggregatorSpec:
         partial = self.config.run.on_incomplete == "partial"
-        return self._aggregator(CommitSegments, "gather", expected=tuple(expected), partial=partial)
+        return self._aggregator(
+            CommitSegments, "gather", expected=tuple(expected), partial=partial, captioner=captioner(self.config)
+        )
 
     def narrate(self, whole: pa.Table) -> Dataset:
         """The videos in `whole` (rows of kind `whole`) → long captions in the store."""
@@ -138,7 +140,10 @@ class Graph:
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])
         output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
         told = self._stage(hints, [load, self.config.filter, *video], output, self.pools.narrate, only="whole")
-        return self._commit(told, self._aggregator(CommitDataset, "narrate", narrator=narrator_key(video)))
+        commit = self._aggregator(
+            CommitDataset, "narrate", narrator=narrator_key(video), captioner=captioner(self.config)
+        )
+        return self._commit(told, commit)
 
     # -- how a stage is put on Ray ---------------------------------------------------------------------------------
 

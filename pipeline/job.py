@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +46,7 @@ from pipeline.pools import plan_pools, rows_at_once, wishes
 from pipeline.progress import Progress
 from pipeline.recovery import Recovery
 from pipeline.remaining import Remaining
+from pipeline.replacing import Replacement, WouldReplace
 from pipeline.report import Report, make_report
 from pipeline.resources import Asked, bring_cpus, cluster_of, table
 from pipeline.schedule import Schedule, choose
@@ -53,6 +55,7 @@ from pipeline.shards import AggregatorSpec
 from pipeline.sources import Listing, list_sources
 from pipeline.stage import CommitStage, Stage, StageSpec, to_table
 from pipeline.stall import Holding
+from pipeline.superseded import find
 from pipeline.videos import Videos
 
 _FRESH = object()  # in place of a failure: the video has to be probed
@@ -98,28 +101,39 @@ class Job:
     # -- what the commands call ------------------------------------------------------------------------------------
 
     def plan(self, address: str | None = None) -> tuple[Plan, Remaining]:
-        """Probe what is not known yet, and compare the plan with the store."""
+        """Probe what is not known yet, and compare the plan with the store; says, too, what `run` would replace."""
         with ExitStack() as stack:
             plan = self._plan(lambda: stack.enter_context(self._connected(address)))
-            return plan, plan.remaining(self.store)
+            left = plan.remaining(self.store)
+            return plan, replace(left, replaced=find(plan, self.store, left, self._anew))
 
-    def run(self, address: str | None = None, prepare: Callable[[Store], None] = lambda _: None) -> Report:
+    def run(
+        self,
+        address: str | None = None,
+        prepare: Callable[[Store], None] = lambda _: None,
+        *,
+        replacing: bool = False,
+    ) -> Report:
         """Do all that is left to do.
 
         Args:
             address: as for `cluster.connect.connected`.
             prepare: what to do with the store once it is this run's own, before the plan is made.
+            replacing: whether finished captions that another config made may be replaced.
 
         Raises:
+            WouldReplace: finished captions would be replaced and `replacing` is false; nothing was changed.
             UsageError: the output cannot be written to.
             RunFailed: another run is at work on it, or the graph broke; what was committed stays, and the same command
                 goes on from there.
         """
+        if not replacing:
+            self._ask_early()
         try:
             with ExitStack() as stack:
                 stack.callback(self.progress.close)
                 self._lease = lease = self._begin(stack)
-                return self._run(address, prepare, stack, lease)
+                return self._run(address, prepare, stack, lease, replacing=replacing)
         except Fenced as error:
             raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
         except ItemError as error:  # storage, asked many times: nothing is wrong with the items
@@ -144,14 +158,31 @@ class Job:
         self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim)
         return lease
 
-    def _run(self, address: str | None, prepare: Callable[[Store], None], stack: ExitStack, lease: Lease) -> Report:
+    def _run(
+        self,
+        address: str | None,
+        prepare: Callable[[Store], None],
+        stack: ExitStack,
+        lease: Lease,
+        *,
+        replacing: bool,
+    ) -> Report:
         began = time.time()
         prepare(self.store)
         plan = self._plan(lambda: stack.enter_context(self._connected(address)))
-        self.store.write_table(f"runs/{self.run_id}/videos.parquet", plan.table())
-        finish.forget(self.store, plan, self._anew)
         first = plan.remaining(self.store)
-        self._announce(plan, first)
+        replaced = find(plan, self.store, first, self._anew)
+        if not replacing:
+            try:
+                self._ask(replaced)
+            except WouldReplace:  # no run of this id has begun
+                self.store.remove_files(f"runs/{self.run_id}/config.yaml", f"runs/{self.run_id}/asked.json")
+                raise
+        self.store.write_table(f"runs/{self.run_id}/videos.parquet", plan.table())
+        if self._anew:
+            finish.forget(self.store, plan, self._anew)
+            first = plan.remaining(self.store)
+        self._announce(plan, first, replaced)
         left, status = first, "done"
         if not first.nothing:
             check_engines(self.config, elsewhere=bool(address or os.environ.get("RAY_ADDRESS")))
@@ -360,13 +391,47 @@ class Job:
                 f"the graph stopped: {_root(error)}; what is committed stays, and the same command goes on from there"
             ) from error
 
-    def _announce(self, plan: Plan, left: Remaining) -> None:
+    def _ask_early(self) -> None:
+        """Stop before anything is written or probed, where what is known already is enough to say so."""
+        try:
+            known = self._known_plan()
+            replaced = find(known, self.store, explicit=self._anew) if known is not None else Replacement()
+        except Exception:  # storage that cannot be read: the run is about to find that out and to say so
+            return
+        self._ask(replaced)
+
+    def _known_plan(self) -> Plan | None:
+        """The plan of those chosen videos whose sources were probed before and have not changed since.
+
+        No source is read for it. With `max_hours` it ends at the first video whose length is not known: whether one
+        behind that belongs to the plan depends on it. None: there is no output.
+        """
+        if not self.store.exists():
+            return None
+        known = self._known()
+        known = known.filter(pc.is_null(known["failure"]))
+        at = pc.index_in(pa.array([row["video_id"] for row in self.chosen], pa.string()), known["video_id"])
+        now = pa.array([row["source_version"] for row in self.chosen], pa.string())
+        same = pc.fill_null(pc.equal(known["source_version"].take(at), now), False).to_numpy()
+        if self.selection.max_hours is not None and not same.all():
+            same[int(same.argmin()) :] = False
+        return make_plan(self.config, known.take(at.filter(pa.array(same))), self.selection, self.listing.ignored)
+
+    def _ask(self, replaced: Replacement) -> None:
+        if replaced.asks:
+            raise WouldReplace(replaced.refusal(self.store.uri))
+
+    def _announce(self, plan: Plan, left: Remaining, replaced: Replacement) -> None:
         counts = self.progress.counts
         counts.videos, counts.seconds = len(left.undone), left.segments.seconds
         self.progress.say(
             f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
             f"to do: {len(left.segments)} segments of {counts.videos} videos; cannot be captioned: {len(left.given_up)}"
         )
+        if replaced.asks:
+            self.progress.say(f"replacing {replaced.text}")
+        for note in replaced.notes:
+            self.progress.say(note)
         if bounds := self.config.filter.text():
             self.progress.say(f"filter: {bounds}; left out so far: {len(left.filtered)}")
             for name, reason in never_measured(self.config).items():

@@ -51,12 +51,16 @@ class Output:
         import ray.data
 
         uris = self.store.dataset.file_uris()
-        return ray.data.read_parquet(uris) if uris else ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
+        return (
+            ray.data.read_parquet(uris, schema=rows.LONG_CAPTION)
+            if uris
+            else ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
+        )
 
     def segments(self, video_id: str) -> list[Row]:
         """Frame and window captions of one video: rows of `rows.CAPTIONED_SEGMENT`, in order; the newest captions."""
-        keys = self.store.segments.read(["video_id", "key"], pc.field("video_id") == video_id)["key"].to_pylist()
-        return self.store.captioned(keys[-1]) if keys else []
+        found = self.store.segments.read(["run_id", "key"], pc.field("video_id") == video_id).to_pylist()
+        return self.store.captioned(max(found, key=lambda row: str(row["run_id"]))["key"]) if found else []
 
     def filtered(self) -> pa.Table:
         """What the filter left out, and why: `rows.FILTERED`, ordered by uri."""

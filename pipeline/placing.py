@@ -7,7 +7,7 @@ leaves out goes along, so that a filter that wants it again finds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import pyarrow as pa
 
@@ -16,22 +16,24 @@ from operators.base import Row
 from operators.store.content import content_hash
 from operators.store.store import Store
 from operators.store.table import Table
+from pipeline.config import fingerprint
 from pipeline.planning import Plan
 from pipeline.remaining import Remaining
 
 _AT_ONCE = 256  # rows of a commit, with their texts
 
 
-def place(store: Store, plan: Plan, left: Remaining, run_id: str) -> None:
+def place(store: Store, plan: Plan, left: Remaining, run_id: str, *, kept: Collection[str] = ()) -> None:
     """Move, note and delete what of the planned videos does not stand where the filter puts it.
 
     Args:
         left: what `plan.remaining` says of this store.
+        kept: videos whose rows stay as an earlier run left them.
     """
     told, out = store.done_videos(), store.filtered_videos()
     planned = {*plan.videos.ids, *(v["video_id"] for v in plan.unusable)}
     back = [v for v in left.returning if told.get(v) != out[v]]
-    gone = (planned & set(out)) - set(left.filtered) - left.undone
+    gone = (planned & set(out)) - set(left.filtered) - left.undone - set(kept)
     late = set(left.filtered) & set(told)
     stale = {v for v in left.filtered if v in late or v not in out} | _outdated(store, left)
     if not (back or gone or stale):
@@ -65,7 +67,7 @@ def _left_out(store: Store, plan: Plan, left: Remaining, ids: Iterable[str], run
         if row is None:  # by its length alone, which probing found
             video = plan.videos[position[video_id]]
             row = {name: video.facts.get(name) for name in rows.LONG_CAPTION.names}
-            row |= {"key": key, "segments": video.segment_count, "run_id": run_id}
+            row |= {"key": key, "segments": video.segment_count, "run_id": run_id, "config": fingerprint(plan.config)}
             row["content_hash"] = content_hash(row, rows.LONG_CAPTION)
         yield {**row, "filtered": misses}
 

@@ -25,6 +25,7 @@ from pipeline.videos import Floats, Ints, Videos
 
 if TYPE_CHECKING:
     from pipeline.planning import Plan
+    from pipeline.replacing import Replacement
 
 _CHUNK = 2**16  # rows made into objects at a time
 
@@ -148,6 +149,7 @@ class Remaining:
         filtered: video_id -> why and how the filter leaves it out.
         returning: videos that it had left out with their long caption, and leaves out no more.
         unmeasured: column with bounds -> in how many of the videos that have a long caption it was not measured.
+        replaced: what of the output a run would replace; None where it was not looked for.
     """
 
     segments: SegmentRows
@@ -157,6 +159,7 @@ class Remaining:
     filtered: dict[str, LeftOut] = field(default_factory=dict)
     returning: set[str] = field(default_factory=set)
     unmeasured: Counter[str] = field(default_factory=Counter)
+    replaced: Replacement | None = field(default=None, compare=False)
 
     @property
     def reasons(self) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """What makes an output sound, table by table: each check notes in a `Verdict` what is wrong.
 
-`planned` is in all of them video_id -> its row of `pipeline.planning.PLANNED`.
+`planned` is in all of them video_id -> its row of `pipeline.planning.PLANNED`, in the newest plan that has the video;
+`earlier` are the rows that older plans have for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -39,9 +41,20 @@ class Finding:
     why: str
 
 
+Earlier: TypeAlias = Mapping[str, Sequence[Row]]
+
+
 @dataclass(kw_only=True)
 class Verdict:
-    """What verifying found, and how much it looked at."""
+    """What verifying found, and how much it looked at.
+
+    Attributes:
+        findings: what is wrong.
+        notes: what is not wrong and good to know: `mixed`, captions of several configs in one dataset; `kept`, the
+            long caption of an earlier config stands because the newest one failed for that video.
+        configs: the column `config` of the dataset -> how many rows have it; "" where it is null.
+        kept: ids of the videos of the second kind.
+    """
 
     videos: int = 0
     captioned: int = 0
@@ -50,6 +63,9 @@ class Verdict:
     segments: int = 0
     files: int = 0
     findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    configs: dict[str, int] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
 
     def add(self, kind: str, what: str, why: str) -> None:
         """Note one thing that is wrong."""
@@ -60,10 +76,13 @@ class Verdict:
         return not self.findings
 
 
-def check_segments(store: Store, planned: dict[str, Row], found: Verdict) -> dict[str, set[int]]:
+def check_segments(
+    store: Store, planned: dict[str, Row], found: Verdict, earlier: Earlier | None = None
+) -> dict[str, set[int]]:
     """Check every captioned segment; key -> the indices that are there."""
     there: dict[str, set[int]] = {}
-    current = {plan["key"]: plan for plan in planned.values() if plan["key"]}
+    older = [plan for plans in (earlier or {}).values() for plan in plans]
+    current = {plan["key"]: plan for plan in (*older, *planned.values()) if plan["key"]}
     for row in read_rows(store.segments, found):
         what = f"segment {row['segment_index']} of {row['video_id']}"
         if row["segment_index"] in there.setdefault(row["key"], set()):
@@ -105,21 +124,55 @@ def _off_grid(row: Row, plan: Row) -> str | None:
     return None
 
 
-def check_dataset(store: Store, planned: dict[str, Row], captioned: dict[str, set[int]], found: Verdict) -> set[str]:
-    """Check every long caption; the ids of those that are there."""
+def check_superseded(
+    planned: dict[str, Row], earlier: Earlier, captioned: dict[str, set[int]], settled: set[str], found: Verdict
+) -> None:
+    """Captions of an earlier plan that lie about although those of the newest have taken their place.
+
+    Args:
+        settled: ids of the videos that stand in the dataset or in filtered.
+    """
+    for video_id in sorted(settled & earlier.keys() - set(found.kept)):
+        newest = planned[video_id]["key"]
+        for key in {plan["key"] for plan in earlier[video_id]} - {newest, None}:
+            if captioned.get(newest) and captioned.get(key):
+                found.add("stray", f"segments of {video_id}", f"their key {key} is of an earlier plan")
+
+
+def check_dataset(
+    store: Store,
+    planned: dict[str, Row],
+    captioned: dict[str, set[int]],
+    found: Verdict,
+    *,
+    earlier: Earlier | None = None,
+    failed: Collection[str] = (),
+) -> set[str]:
+    """Check every long caption; the ids of those that are there.
+
+    Args:
+        failed: ids of videos with failures that stand: where the newest plan failed, the row of an earlier one stays.
+    """
     told: set[str] = set()
     for row in read_rows(store.dataset, found):
         what = f"long caption of {row['video_id']}"
         if row["video_id"] in told:
             found.add("twice", what, "stands twice in the dataset")
         told.add(row["video_id"])
+        config = row["config"] or ""
+        found.configs[config] = found.configs.get(config, 0) + 1
         _check_hash(row, rows.LONG_CAPTION, what, found)
+        if _is_kept(row, planned, earlier or {}, captioned, failed):
+            found.kept.append(row["video_id"])
+            why = f"was made by run {row['run_id']}, and the run after it failed for this video"
+            found.notes.append(Finding(kind="kept", what=what, why=why))
+            continue
         plan = planned.get(row["video_id"])
         if plan is None or plan["key"] is None:
             found.add("stray", what, "no plan has this video")
             continue
         have = captioned.get(plan["key"], set())
-        if row["key"] != video_key(plan["key"], have, plan["narrator"]):
+        if not _tells(row, plan, captioned):
             found.add("content", what, "tells other segments than are there, or by another narrator")
         elif misses := Filter.parse(plan.get("filter")).misses(row):
             found.add(
@@ -134,8 +187,35 @@ def check_dataset(store: Store, planned: dict[str, Row], captioned: dict[str, se
     return told
 
 
+def _is_kept(
+    row: Row,
+    planned: dict[str, Row],
+    earlier: Earlier,
+    captioned: dict[str, set[int]],
+    failed: Collection[str],
+) -> bool:
+    """Whether a row is that of an earlier plan, and stays because the newest failed for its video."""
+    video_id = row["video_id"]
+    if video_id not in failed or video_id not in earlier or _tells(row, planned[video_id], captioned):
+        return False
+    return any(_tells(row, plan, captioned) for plan in earlier[video_id])
+
+
+def _tells(row: Row, plan: Row, captioned: dict[str, set[int]]) -> bool:
+    """Whether a row is what a plan says, of just the segments that are there."""
+    key = plan["key"]
+    return key is not None and bool(row["key"] == video_key(key, captioned.get(key, set()), plan["narrator"]))
+
+
 def check_filtered(
-    store: Store, planned: dict[str, Row], captioned: dict[str, set[int]], told: set[str], found: Verdict
+    store: Store,
+    planned: dict[str, Row],
+    captioned: dict[str, set[int]],
+    told: set[str],
+    found: Verdict,
+    *,
+    earlier: Earlier | None = None,
+    failed: Collection[str] = (),
 ) -> set[str]:
     """Check every row of what the filter left out; the ids of the videos."""
     left_out: set[str] = set()
@@ -146,10 +226,13 @@ def check_filtered(
             found.add("twice", what, f"stands {where}")
         left_out.add(row["video_id"])
         _check_hash(row, rows.LONG_CAPTION, what, found)
+        if _is_kept(row, planned, earlier or {}, captioned, failed):
+            found.kept.append(row["video_id"])
+            continue
         plan = planned.get(row["video_id"])
         if plan is None or plan["key"] is None:
             found.add("stray", what, "no plan has this video")
-        elif row["key"] != video_key(plan["key"], captioned.get(plan["key"], set()), plan["narrator"]):
+        elif not _tells(row, plan, captioned):
             found.add("content", what, "was measured in other segments than are there, or for another narrator")
         elif row["filtered"] != Filter.parse(plan.get("filter")).misses(row):
             found.add("filter", what, f"says {reason_of(row['filtered'])}; the filter of its plan says otherwise")
@@ -190,7 +273,7 @@ def account(plan: Row, have: set[int], failed: set[int | None], found: Verdict, 
                     )
                 )
     if told:
-        if lost and plan["strict"]:
+        if lost and plan["strict"] and video_id not in found.kept:
             found.add("content", f"long caption of {video_id}", f"segments {lost} of it failed")
         return
     if left_out:
@@ -210,7 +293,7 @@ def read_rows(table: Table, found: Verdict) -> Iterator[Row]:
     for fragment in table.fragments():
         found.files += 1
         try:
-            for batch in fragment.to_batches(columns=table.schema.names, batch_size=_BATCH, batch_readahead=1):
+            for batch in fragment.to_batches(schema=table.schema, batch_size=_BATCH, batch_readahead=1):
                 yield from batch.to_pylist()
         except (OSError, pa.ArrowException) as error:
             why = " ".join(str(error).split())[:200]

@@ -23,6 +23,7 @@ from operators.store.table import Table
 from operators.text import printable
 from pipeline.errors import UsageError
 from pipeline.lease import ALL, Lease
+from pipeline.made_by import makers_of, makers_text
 from pipeline.output import Output
 from pipeline.printing import echo, echo_json
 from pipeline.soundness import (
@@ -32,6 +33,7 @@ from pipeline.soundness import (
     check_dataset,
     check_filtered,
     check_segments,
+    check_superseded,
     read_rows,
     standing_failures,
 )
@@ -53,6 +55,10 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
         echo(f"{finding.kind}: {printable(finding.what)}: {printable(finding.why)}")
     if len(found.findings) > _SHOWN:
         echo(f"… and {len(found.findings) - _SHOWN} more findings")
+    for note in found.notes[:_SHOWN]:
+        echo(f"{note.kind}: {printable(note.what)}: {printable(note.why)}")
+    if len(found.notes) > _SHOWN:
+        echo(f"… and {len(found.notes) - _SHOWN} more notes")
     echo(
         f"{found.videos} planned videos: {found.captioned} in the dataset, {found.filtered} left out by the filter, "
         f"{found.failed} in failures; "
@@ -66,11 +72,14 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
 def verify(output: Output) -> Verdict:
     """Look at everything; nothing is changed."""
     store, found = output.store, Verdict()
-    planned = _planned(store, found)
-    captioned = check_segments(store, planned, found)
-    told = check_dataset(store, planned, captioned, found)
-    left_out = check_filtered(store, planned, captioned, told, found)
+    planned, earlier = _planned(store, found)
+    captioned = check_segments(store, planned, found, earlier)
     failed = standing_failures(store, planned, captioned, found)
+    told = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)
+    left_out = check_filtered(store, planned, captioned, told, found, earlier=earlier, failed=failed)
+    check_superseded(planned, earlier, captioned, told | left_out, found)
+    if len(found.configs) > 1:
+        found.notes.append(Finding(kind="mixed", what="dataset", why=makers_text(makers_of(store))))
     for _ in read_rows(store.videos, found):
         pass  # read, to see that they can be
     for video_id, plan in planned.items():
@@ -115,17 +124,21 @@ def uploads(uri: str) -> list[dict[str, Any]]:
 # -- the parts ---------------------------------------------------------------------------------------------------------
 
 
-def _planned(store: Store, found: Verdict) -> dict[str, Row]:
-    """Every video that a run was to caption, as the last such run planned it."""
+def _planned(store: Store, found: Verdict) -> tuple[dict[str, Row], dict[str, list[Row]]]:
+    """Every video that a run was to caption, as the last such run planned it, and as those before it did otherwise."""
     planned: dict[str, Row] = {}
+    earlier: dict[str, list[Row]] = {}
     ended = {report["run_id"]: report for report in map(json.loads, store.run_files("report.json"))}
     asked = [json.loads(text) for text in store.run_files("asked.json")]
     if not asked:
         raise UsageError(f"no run has begun in {store.uri}, so there is nothing to verify")
     for run in asked:
         plan = store.read_file(f"runs/{run['run_id']}/videos.parquet")
-        if plan is not None:
-            planned.update((row["video_id"], row) for row in pq.read_table(io.BytesIO(plan)).to_pylist())
+        for row in pq.read_table(io.BytesIO(plan)).to_pylist() if plan is not None else ():
+            before = planned.get(row["video_id"])
+            if before is not None and (before["key"], before["narrator"]) != (row["key"], row["narrator"]):
+                earlier.setdefault(row["video_id"], []).append(before)
+            planned[row["video_id"]] = row
     for run in _last(asked):
         report = ended.get(run["run_id"])
         if report is None or report["status"] != "done":
@@ -135,7 +148,7 @@ def _planned(store: Store, found: Verdict) -> dict[str, Row]:
                     kind="unfinished", what=f"run {run['run_id']}", why=f"{how}: the same command goes on from there"
                 )
             )
-    return planned
+    return planned, earlier
 
 
 def _last(asked: list[Row]) -> list[Row]:

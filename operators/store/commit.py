@@ -18,7 +18,7 @@ import pyarrow as pa
 from operators import rows
 from operators.addresses import redacted
 from operators.base import TRANSIENT, Row
-from operators.keys import video_key
+from operators.keys import config_of, video_key
 from operators.store.content import content_hash
 from operators.store.done import Done, Share
 from operators.store.store import MAX_PASSES, Store, narration_failure_key
@@ -123,7 +123,11 @@ class CommitVideos(_Committer):
 
 
 class CommitSegments(_Committer):
-    """Gather: commits captioned segments, and hands on the key of each video that has become whole."""
+    """Gather: commits captioned segments, and hands on the key of each video that has become whole.
+
+    Args:
+        captioner: for the column `config`; see `operators.keys.captioner_of`.
+    """
 
     def __init__(
         self,
@@ -135,10 +139,12 @@ class CommitSegments(_Committer):
         claim: Claim | None = None,
         share: Share | None = None,
         partial: bool = True,
+        captioner: str | None = None,
     ) -> None:
         super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
         self.store.segments.fence()
         self._done = Done(share)
+        self._captioner = captioner
         self._partial = partial  # whether a video is told although segments of it failed
         self._final: dict[str, set[int]] = {}
         for (key, index), failed in self.store.failed().items():
@@ -149,7 +155,9 @@ class CommitSegments(_Committer):
     def commit(self, items: list[Row]) -> list[list[Row]]:
         captioned = {(row["key"], row["segment_index"]): row for row in items if not row["failure"]}
         for row in captioned.values():
-            row.update(run_id=self.run_id, content_hash=content_hash(row, rows.CAPTIONED_SEGMENT))
+            row.update(
+                run_id=self.run_id, config=self._captioner, content_hash=content_hash(row, rows.CAPTIONED_SEGMENT)
+            )
 
         def fresh() -> pa.Table:
             self._done.add(self.store.segments.news(self._done.columns))
@@ -194,6 +202,10 @@ class CommitDataset(_Committer):
 
     What the filter left out goes to the table `filtered` in the same way. Where the video stands in the other table as
     well, from before, the end of the run clears that up.
+
+    Args:
+        narrator: from `operators.keys.narrator_key`.
+        captioner: for the column `config`; see `operators.keys.captioner_of`.
     """
 
     def __init__(
@@ -205,9 +217,11 @@ class CommitDataset(_Committer):
         *,
         writer: str = "narrate",
         claim: Claim | None = None,
+        captioner: str | None = None,
     ) -> None:
         super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
         self._narrator = narrator
+        self._config = config_of(captioner, narrator) if captioner else None
         self.store.dataset.fence()
         self.store.filtered.fence()
         self._done = self.store.done_videos()
@@ -244,7 +258,8 @@ class CommitDataset(_Committer):
         ]
 
     def _finished(self, row: Row) -> Row:
-        return {**row, "run_id": self.run_id, "content_hash": content_hash(row, rows.LONG_CAPTION)}
+        made = {"run_id": self.run_id, "config": self._config, "content_hash": content_hash(row, rows.LONG_CAPTION)}
+        return {**row, **made}
 
 
 def segment_receipt(row: Row) -> Row:

@@ -9,18 +9,22 @@ import pyarrow as pa
 from operators.base import Row
 from operators.fingerprint import digest
 
-OUTSIDE = frozenset({"content_hash", "run_id", "host", "timings", "attempts", "usage", "bytes_fetched"})
+OUTSIDE = frozenset({"content_hash", "run_id", "host", "timings", "attempts", "usage", "bytes_fetched", "config"})
 """Columns and struct fields, at any depth, that say how an output came about rather than what it is."""
+
+ADDED: frozenset[str] = frozenset()
+"""Columns and struct fields, at any depth, that were added to the schemas after version 1 of the output contract: left
+out where they are null, so that rows written before keep their hashes."""
 
 
 def content_hash(row: Row, schema: pa.Schema) -> str:
     """32 hex digits over what of `row` the config and the input determine."""
-    return digest({n: _content(row.get(n)) for n in schema.names if n not in OUTSIDE}, hex_digits=32)
+    return digest(_content({name: row.get(name) for name in schema.names}), hex_digits=32)
 
 
 def _content(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _content(v) for k, v in value.items() if k not in OUTSIDE}
+        return {k: _content(v) for k, v in value.items() if k not in OUTSIDE and not (v is None and k in ADDED)}
     if isinstance(value, list | tuple):
         return [_content(v) for v in value]
     return value

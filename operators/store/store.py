@@ -11,6 +11,7 @@ Only the tables say what is done. Keys are read without texts, so resuming reads
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,6 +147,13 @@ class Store:
                 return bytes(file.read())
         except FileNotFoundError:
             return None
+
+    def remove_files(self, *paths: str) -> None:
+        """Remove these files of OUT, as far as they are there."""
+        for path in paths:
+            files, place = file_system(f"{self.uri}/{path}")
+            with suppress(FileNotFoundError):
+                files.rm_file(place)
 
     def run_files(self, name: str) -> list[bytes]:
         """Content of `name` of every run that has it, oldest run first: run ids begin with the time."""

@@ -58,7 +58,8 @@ class Table:
 
     Args:
         uri: folder, local or on object storage.
-        schema: columns and types; a table that exists must have them.
+        schema: columns and types. Nullable columns and struct fields that a table of an earlier version lacks read as
+            null; the first commit adds them to the table.
         writer: name of the application transaction that fences its writers.
         claim: what a commit of this writer needs beside its own epoch; None: nothing.
     """
@@ -92,7 +93,8 @@ class Table:
         delta = self._snapshot(create=False)
         if delta is not None:
             wanted = pa.schema([self.schema.field(c) for c in columns])
-            scanner = delta.to_pyarrow_dataset().scanner(columns=wanted.names, batch_size=2**18, batch_readahead=2)
+            data = delta.to_pyarrow_dataset(schema=wanted)
+            scanner = data.scanner(columns=wanted.names, batch_size=2**18, batch_readahead=2)
             for batch in scanner.to_batches():
                 yield batch.cast(wanted)
 
@@ -106,7 +108,8 @@ class Table:
         if delta is None or delta.version() == self._seen[0]:
             return wanted.empty_table()
         fragments = {f.path: f for f in delta.to_pyarrow_dataset().get_fragments()}
-        fresh = [f.to_table(columns=wanted.names) for path, f in fragments.items() if path not in self._seen[1]]
+        new = [f for path, f in fragments.items() if path not in self._seen[1]]
+        fresh = [f.to_table(schema=wanted, columns=wanted.names) for f in new]
         self._seen = (delta.version(), frozenset(fragments))
         return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
 
@@ -123,7 +126,8 @@ class Table:
         delta = self._snapshot(create=False)
         if delta is None:
             return wanted.empty_table()
-        return _shaped(delta.to_pyarrow_dataset().to_table(columns=wanted.names, filter=where), wanted)
+        data = delta.to_pyarrow_dataset(schema=self.schema)
+        return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
 
     def _lookup(self, column: str, value: str) -> pa.Table:
         delta = self._snapshot(create=False)
@@ -135,7 +139,7 @@ class Table:
                 if at not in self._held:
                     self._held[at] = frozenset(group.to_table(columns=[column])[column].to_pylist())
                 if value in self._held[at]:
-                    pieces.append(group.to_table(columns=self.schema.names, filter=pc.field(column) == value))
+                    pieces.append(group.to_table(schema=self.schema, filter=pc.field(column) == value))
         if not pieces:
             return self.schema.empty_table()
         return pa.concat_tables(_shaped(p, self.schema) for p in pieces)
@@ -317,6 +321,8 @@ class Table:
 
     def _write(self, delta: DeltaTable, rows: pa.Table, predicate: str | None, properties: CommitProperties) -> None:
         how: dict[str, Any] = {"mode": "overwrite", "predicate": predicate} if predicate else {"mode": "append"}
+        if self._differs(delta):  # a table of an earlier or a later version: columns are added, none goes
+            how["schema_mode"] = "merge"
         write_deltalake(
             delta,
             rows,
@@ -324,6 +330,11 @@ class Table:
             commit_properties=properties,
             **how,
         )
+
+    def _differs(self, delta: DeltaTable) -> bool:
+        """Whether the table's columns are not just those of `schema`."""
+        there = pa.schema(delta.schema().to_arrow())
+        return {f.name: f.type for f in there} != {f.name: f.type for f in self.schema}
 
     def _delete(self, predicate: str, version: int) -> None:
         delta = self._existing()
