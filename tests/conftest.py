@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support import head, models, s3
 
@@ -17,6 +18,9 @@ os.environ["RAY_AUTH_MODE"] = "disabled"  # tests of one machine talk to their o
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # several graphs follow one another; Ray spells this one in lower case
 os.environ["RAY_worker_maximum_startup_concurrency"] = "8"  # noqa: SIM112
+
+settings.register_profile("suite", deadline=None)  # a busy machine is no fault: no test measures time
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")
