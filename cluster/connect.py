@@ -130,12 +130,22 @@ def _job_config(address: str = "") -> Any:
 
 def _check_shadows() -> None:
     """Raise `ConnectionError` where workers of a Ray that somebody else started cannot find Longcap's packages."""
-    folder = os.path.abspath("")  # noqa: PTH100 as Ray computes it
-    if (file := paths.shadowing(folder)) is not None:
-        raise ConnectionError(
-            f"Ray is started already, and its workers would import {file} of {folder} in place of Longcap's package of "
-            "that name: rename it, or call ray.shutdown() and let Longcap start Ray"
-        )
+    for folder in _searched_first():
+        if (file := paths.shadowing(folder)) is not None:
+            raise ConnectionError(
+                f"Ray is started already, and its workers would import {file} of {folder} in place of Longcap's "
+                "package of that name: rename it, or call ray.shutdown() and let Longcap start Ray"
+            )
+
+
+def _searched_first() -> list[str]:
+    """Folders that the workers of the connected Ray search for modules before all others."""
+    from ray._private import worker
+
+    try:
+        return [str(folder) for folder in worker.global_worker.core_worker.get_job_config().py_driver_sys_path]
+    except AttributeError:  # a Ray that keeps them elsewhere
+        return []
 
 
 @contextmanager

@@ -126,10 +126,20 @@ def test_a_ray_that_somebody_else_started_beside_a_file_of_our_name_is_one_clear
     import ray
 
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("cluster.connect._searched_first", lambda: [str(tmp_path)])
     with connected():
         pass
     (tmp_path / "pipeline.py").touch()
     with pytest.raises(ConnectionError, match=r"would import pipeline.py of .*: rename it, or call ray.shutdown"):
         with connected():
             pass
+
+
+def test_which_folders_workers_search_first_is_known_of_any_ray(
+    ray_session: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from cluster.connect import _searched_first
+
+    started_in = Path.cwd()
+    monkeypatch.chdir(tmp_path)
+    assert str(started_in) in _searched_first()

@@ -96,8 +96,9 @@ def test_status_tells_of_a_run_at_work_that_two_signals_end(
 ) -> None:
     video.render(tmp_path / "long.mp4", count=3000, fps=10.0)
     log, out = tmp_path / "log", str(tmp_path / "out")
-    with started("run", str(tmp_path / "long.mp4"), "-o", out, "--set", "plan.segment_s=5", log=log) as run:
+    with started("run", str(tmp_path / "long.mp4"), "-o", out, "--set", "plan.segment_s=10", log=log) as run:
         wait_until(lambda: "there are " in log.read_text() or run.poll() is not None, "a graph")
+        assert run.poll() is None, log.read_text()
         assert main(["status", out]) == 0
         first = capsys.readouterr().out.splitlines()[0]
         assert f"(process {run.pid}), which began " in first and first.endswith(", is at work")
