@@ -276,6 +276,11 @@ def _text(found: Look, strip: str | None) -> str:
         f"  {facts['duration_s']:.3f} s{late}, {'with' if facts['has_audio'] else 'without'} sound",
         f"  {_listed(found.keyframes_s, 'keyframe')}",
     ]
+    if facts["discontinuities"]:
+        times = "once" if facts["discontinuities"] == 1 else f"{facts['discontinuities']} times"
+        lines.append(f"  its clock jumps {times}; time is continued")
+    if facts["incomplete"]:
+        lines.append(f"  incomplete: {facts['incomplete']}")
     if found.cuts_s is not None:
         lines.append(f"  {_listed(found.cuts_s, 'cut')}")
     if strip is not None:

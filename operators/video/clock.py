@@ -90,11 +90,12 @@ def find_breaks(file: Any, size: int, *, transport: bool, stream: int, sampled: 
     """
     read = _Reading(file, size, transport=transport)
     if not sampled or size <= _SAMPLES[0] * _SAMPLE_EVERY // 4:
-        return _breaks(_of_stream(read.marks(0, size), stream)), None
+        return find_clock_breaks(_of_stream(read.marks(0, size), stream)), None
     return _search(read, size, stream)
 
 
-def _breaks(marks: Marks) -> list[Break]:
+def find_clock_breaks(marks: Marks) -> list[Break]:
+    """Where the time stamps of one video do not go on."""
     found: list[Break] = []
     at, dts, stream, access = marks.at.tolist(), marks.dts.tolist(), marks.stream.tolist(), marks.access.tolist()
     last, extent = 0, 0
@@ -188,7 +189,7 @@ def _in_order(several: list[Marks]) -> list[Break]:
     start = 0
     for piece in pieces:
         some = marks.take(piece)
-        for k, one in enumerate(_breaks(some)):
+        for k, one in enumerate(find_clock_breaks(some)):
             if one.jump:
                 since = one.length_s if k else _signed(int(some.dts[0] - marks.dts[start])) * TICK_S + one.length_s
                 found.append(Break(one.at, True, max(0.0, since)))
@@ -203,7 +204,7 @@ def _pace(a: Marks, b: Marks) -> float:
 
 def _fits(a: Marks, b: Marks, usual: float) -> bool:
     """Whether the clock may have gone on between two samples; bit rates vary, so there is much leeway."""
-    if _breaks(a) or a.stream[-1] != b.stream[0] or (len(b.at) > 1 and _breaks(b)):
+    if find_clock_breaks(a) or a.stream[-1] != b.stream[0] or (len(b.at) > 1 and find_clock_breaks(b)):
         return False
     elapsed = _signed(int(b.dts[0] - a.dts[-1]))
     expected = usual * int(b.at[0] - a.at[-1])

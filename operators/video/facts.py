@@ -26,7 +26,7 @@ from operators.video.plausible import (
 )
 from operators.video.progress import PROGRESS
 from operators.video.raw import scan
-from operators.video.reader import demux_known, is_untimed, pixel_aspect, video_stream
+from operators.video.reader import UNTIMED, demux_known, is_untimed, pixel_aspect, video_stream
 from operators.video.source import Source, local_path
 from operators.video.stretches import Stretches, find_stretches
 
@@ -60,12 +60,13 @@ def probe(uri: str) -> dict[str, Any]:
 
 
 def _facts(source: Source) -> dict[str, Any]:
-    cut = find_stretches(source)
+    container = source.open()
+    cut = find_stretches(source, container)
     if cut.stretches:
         return _joined(source, cut)
-    facts, length = _facts_of_part(source)
+    facts, length = _facts_of_part(source, container)
     parts: list[Part] = []
-    if is_untimed(source.open()):
+    if facts["container"] in UNTIMED:
         return facts | _bitstream(source, facts) | {"discontinuities": 0, "incomplete": None}
     if facts["duration_s"] > MAX_STILL_S:
         parts = _parts_between_gaps(source, facts)
@@ -89,7 +90,7 @@ def _joined(source: Source, cut: Stretches) -> dict[str, Any]:
         start_s = parts[-1].end_s if parts else 0.0
         where: dict[str, Any] = {"from_byte": stretch.from_byte, "to_byte": stretch.to_byte, "format": stretch.format}
         try:
-            found, length = _facts_of_part(source, later=facts is not None)
+            found, length = _facts_of_part(source, source.open(), later=facts is not None)
         except ItemError as error:
             if error.failure_class != "undecodable":
                 raise
@@ -166,13 +167,13 @@ def _parts_between_gaps(source: Source, facts: dict[str, Any]) -> list[Part]:
     return parts if gaps else []
 
 
-def _facts_of_part(source: Source, *, later: bool = False) -> tuple[dict[str, Any], Length]:
+def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tuple[dict[str, Any], Length]:
     """The facts of what `source` shows.
 
     Args:
+        container: fresh from `source`.
         later: it is not the first part of a video: what does not decode at its beginning is missing.
     """
-    container = source.open()
     stream = video_stream(container, source.uri)
     name = container.format.name
     if name.startswith(_STILL[0]) or name.endswith(_STILL[1]):

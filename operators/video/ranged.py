@@ -86,6 +86,7 @@ class RangedFile:
             self._largest = min(LARGEST_BYTES, max(FIRST_BYTES, round(LARGEST_S * self.size_bytes / duration_s)))
         if self._opening and self._kept_at is not None:
             _save(self._kept_at, self._opening)
+            self._kept = self._opening  # whoever looks at header and index again does not fetch them again
         self._opening = None
 
     def close(self) -> None:

@@ -20,6 +20,8 @@ from operators.video.source import Containers
 
 _DEMUX_RETRIES = 32  # demuxer errors in a row after which the rest of the file counts as gone
 _INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; elsewhere it holds what was read so far
+_CLOCKED = ("mpegts", "mpeg")  # a clock and no index: see operators.video.clock
+_BACK_BY_S, _AHEAD_BY_S = -0.5, 10.0
 UNTIMED = frozenset({"h264", "hevc", "vvc"})  # for other bitstreams FFmpeg makes time stamps itself
 _BACK_S = (10.0, 60.0)  # how far before a target to look for a keyframe where the container has no index
 
@@ -129,6 +131,8 @@ class Reader:
         import av
 
         failures, last = 0, self.first
+        clocked = self._container.format.name in _CLOCKED
+        before: int | None = None
         demux = demux_known(self._container, self._stream)
         while failures < _DEMUX_RETRIES:
             try:
@@ -148,6 +152,10 @@ class Reader:
             if packet.pos is not None and packet.pos < self._source.lead_bytes:
                 packet.pts = packet.dts = None  # of the clock before: decoded for what it is referred to, not shown
             last = packet.pts if packet.pts is not None else last
+            if clocked and packet.dts is not None:
+                if before is not None and not _BACK_BY_S <= (packet.dts - before) * self.base <= _AHEAD_BY_S:
+                    self._note_fault(packet)  # a jump that probing did not find: what is on screen is not known
+                before = packet.dts
             yield packet
 
     # -- going somewhere ---------------------------------------------------------------------------------------------

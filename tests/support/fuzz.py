@@ -33,6 +33,8 @@ _SOURCES: dict[str, dict[str, Any]] = {
     "mpeg4.avi": {"codec": "mpeg4"},
     "h264.ts": {"gop": 10},
     "av1.mp4": {"codec": "libsvtav1"},
+    "raw.h264": {"gop": 10},
+    "mpeg2.mpg": {"codec": "mpeg2video", "fps": 25.0},
     "mjpeg.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
 }
 _PICTURES = 30

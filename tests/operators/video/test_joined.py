@@ -7,13 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
+import numpy as np
 import pytest
 
 from operators.video.backends import open_decoder
+from operators.video.clock import Marks, find_breaks, find_clock_breaks
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from operators.video.keyframes import keyframe_times
 from operators.video.parts import load_parts
+from operators.video.ranged import RangedFile
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
 from operators.video.source import Source
@@ -127,15 +131,11 @@ def test_a_clock_that_jumps_within_a_group_of_pictures(tmp_path: Path) -> None:
     _ts(tmp_path / "a.ts", count=60, gop=20)
     data = (tmp_path / "a.ts").read_bytes()
     cut = _starts(data)[30]
-    for name, shift_s in (("ahead", 36_000), ("back", -1)):
+    for name, ticks in (("ahead", 36_000 * 90_000), ("back", -2 * 90_000), ("far back", -20 * 90_000)):
         path = tmp_path / f"{name}.ts"
-        ticks = 90_000 * shift_s if shift_s > 0 else -2 * 90_000
         path.write_bytes(_times(data, lambda at, t, ticks=ticks: t + ticks * (at >= cut)))  # type: ignore[misc]
-        facts = probe(str(path))
-        assert facts["discontinuities"] == 1
-        assert facts["duration_s"] == pytest.approx(6.0, abs=0.31)  # a few frames are shown before the jump's own
-        found = _read(path, facts, [k / FPS for k in range(60)])
-        assert len(set(found.values())) >= 57 and list(found.values()) == sorted(found.values())
+        facts = _check(path, list(range(60)), discontinuities=1)
+        assert [part.lead_bytes > 0 for part in load_parts(facts["parts"])] == [False, True, False]
 
 
 def test_a_clock_that_wraps_is_no_jump(tmp_path: Path) -> None:
@@ -146,15 +146,50 @@ def test_a_clock_that_wraps_is_no_jump(tmp_path: Path) -> None:
     assert facts["parts"] is None
 
 
-def test_more_than_one_wrap(tmp_path: Path) -> None:
-    """60 hours: libavformat corrects only the first wrap of a clock."""
-    _ts(tmp_path / "a.ts", count=400, gop=10, b_frames=0)
-    path = tmp_path / "long.ts"
-    path.write_bytes(
-        _times((tmp_path / "a.ts").read_bytes(), lambda _, t: (t - 126_000) * 90)
-    )  # 9 s from frame to frame
-    facts = probe(str(path))
-    assert facts["duration_s"] == pytest.approx(3600.0, abs=18.0) and facts["discontinuities"] == 0
+def test_a_long_recording_is_cut_before_its_clock_wraps_twice() -> None:
+    """libavformat corrects only the first wrap of a clock."""
+    count = 60 * 3600 // 8
+    dts = (np.arange(count) * 8 * 90_000 + 2**33 - 1000) % 2**33
+    marks = Marks(np.arange(count) * 188, dts, np.full(count, 256), np.arange(count) % 10 == 0)
+    found = find_clock_breaks(marks)
+    assert [(b.at // 188, b.jump) for b in found] == [(10_800, False), (21_600, False)]
+
+
+def test_a_remote_recording_is_searched_by_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operators.video.clock._SAMPLE_EVERY", 128 * 1024)
+    monkeypatch.setattr("operators.video.clock._SAMPLE_BYTES", 16 * 1024)
+    _ts(tmp_path / "a.ts", count=300, noise=25.0)
+    one = (tmp_path / "a.ts").read_bytes()
+    assert len(one) > 2e6
+    for name, data, jumps in (
+        ("plain.ts", one * 1, 0),
+        ("joined.ts", one + one, 1),
+        ("late.ts", one + one[: len(one) // 188 // 20 * 188], 1),
+        ("ahead.ts", _times(one, lambda at, t: t + 9_000_000 * (at > 1_000_000)), 1),
+    ):
+        fsspec.filesystem("memory").pipe(f"/clock/{name}", data)
+        facts = probe(f"memory://clock/{name}")
+        (tmp_path / name).write_bytes(data)
+        assert facts["discontinuities"] == jumps, name
+        assert facts == probe(str(tmp_path / name)), name
+    counted = RangedFile("memory://clock/joined.ts")
+    breaks, incomplete = find_breaks(counted, 2 * len(one), transport=True, stream=256, sampled=True)
+    assert [b.jump for b in breaks] == [True] and incomplete is None
+    assert counted.bytes_fetched < 0.75 * 2 * len(one)
+
+
+def test_a_jump_that_probing_did_not_find_is_damage(tmp_path: Path) -> None:
+    _ts(tmp_path / "a.ts", count=60)
+    data = (tmp_path / "a.ts").read_bytes()
+    cut = _starts(data)[30]
+    path = tmp_path / "ahead.ts"
+    path.write_bytes(_times(data, lambda at, t: t + 90_000 * 20 * (at >= cut)))
+    with Source(str(path)) as source:
+        decoder = open_decoder("pyav", source, first_pts_s=probe(str(path))["first_pts_s"])  # without its parts
+        shown = [s.time_s for s in decoder.sample([1.0, 10.0, 15.0], step_s=1.0)]
+        decoder.close()
+        assert shown == [1.0] and decoder.missing == [10.0, 15.0]
+        assert decoder.damaged_packets(0.0, 30.0) >= 1
 
 
 def test_three_recordings_of_which_one_is_damaged(tmp_path: Path) -> None:
