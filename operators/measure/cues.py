@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from operators.measure.markup import plain_text
 from operators.video.progress import PROGRESS
 
 _COLON = r"[ \t]{0,3}:[ \t]{0,3}"
-_TIME = rf"(-?)[ \t]{{0,3}}(?:(\d{{1,6}}){_COLON})?(\d{{1,3}}){_COLON}(\d{{1,2}})(?:[ \t]{{0,3}}[.,:][ \t]{{0,3}}(\d{{1,9}}))?"
+_FRACTION = r"(?:[ \t]{0,3}[.,:][ \t]{0,3}(\d{1,9}))?"
+_TIME = rf"(-?)[ \t]{{0,3}}(?:(\d{{1,6}}){_COLON})?(\d{{1,3}}){_COLON}(\d{{1,2}}){_FRACTION}"
 _TIMING = re.compile(rf"\s{{0,20}}{_TIME}[ \t]{{0,20}}-{{1,3}}>[ \t]{{0,20}}{_TIME}(?![\d:])")
 _TIMING_CHARACTERS = 200  # of a line, in which both times must stand
 _ASS_TIME = re.compile(r"\s*(-?)\s*(\d{1,6}):(\d{1,2}):(\d{1,2})(?:[.,:](\d{1,9}))?\s*\Z")
@@ -99,11 +101,10 @@ def _vtt(text: str, first_pts_s: float) -> Iterator[Cue]:
                 base_s = mapped if base_s is None else base_s
                 # a video without that clock starts with the first header: later ones count from there
                 offset_s = _nearest_turn(mapped - (first_pts_s if first_pts_s > 1 else base_s))
-        elif re.match(r"(NOTE|STYLE|REGION)\b", lines[0]) and not _timing(lines[0]):
-            if not (lines[0].startswith("NOTE") and any(_timing(line) for line in lines[1:2])):
-                continue
+        elif re.match(r"(NOTE|STYLE|REGION)\b", lines[0]) and not any(_timing(line) for line in lines[:2]):
+            continue
         at = [number for number, line in enumerate(lines) if "-->" in line and _timing(line)]
-        for number, following in zip(at, [*at[1:], len(lines)], strict=True):
+        for number, following in pairwise([*at, len(lines)]):
             span = _timing(lines[number])
             assert span is not None
             start_s, end_s = span

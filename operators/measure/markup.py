@@ -1,7 +1,7 @@
 """Turns the text of a subtitle cue into what a viewer reads: markup is removed by rule, everything else stays.
 
-What is removed: tags of WebVTT and HTML, overrides, comments and drawings of ASS, styles of MicroDVD, character references
-(replaced by what they stand for), control, zero-width and bidirectional characters. "3 < 5" and "<3" are text.
+What is removed: tags of WebVTT and HTML, overrides, comments and drawings of ASS, styles of MicroDVD, control,
+zero-width and bidirectional characters. Character references become what they stand for. "3 < 5" and "<3" are text.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,15})((?:[.\s/][^<>]{0,500})?)>")
 _TIME_TAG = re.compile(r"<(?:\d{1,6}:)?\d{1,2}:\d{2}[.,]\d{1,3}>")
 _NAMELESS_TAG = re.compile(r"</?(?:\.[^<>\s]{0,100})?>")
 _HTML = frozenset(
-    "a b big blink body br c center code del div em font h1 h2 h3 h4 h5 h6 head html i img ins lang li marquee ol p pre "
-    "q rb rp rt rtc ruby s sami small span strike strong style sub sup sync table td tr tt u ul v".split()
+    re.findall(
+        r"\w+",
+        "a b big blink body br c center code del div em font h1 h2 h3 h4 h5 h6 head html i img ins lang li marquee ol "
+        "p pre q rb rp rt rtc ruby s sami small span strike strong style sub sup sync table td tr tt u ul v",
+    )
 )
 _BREAKS = frozenset({"br", "p", "div", "li", "tr", "td"})
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")

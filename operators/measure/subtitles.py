@@ -1,8 +1,8 @@
-"""The subtitles beside a video: read in the decoding process, within limits, and never the reason that a video is lost.
+"""The subtitles beside a video: read in the decoding process, within limits; no video is lost for them.
 
-`read_subtitles` is a job for `operators.video.isolation.DecodeChild`: a file of a stranger may be a pipe, a device, text
-on which a parser hangs, or gigabytes. Whatever is wrong with it is a status of the video, not a failure; only a file
-that changed after it was listed, and storage that does not answer, are failures, which another run or try may cure.
+`read_subtitles` is a job for `operators.video.isolation.DecodeChild`: a file of a stranger may be a pipe, a device,
+gigabytes, or text on which a parser hangs. Whatever is wrong with it is a status of the video, not a failure; only a
+file that changed after it was listed, and storage that does not answer, are failures, which another try may cure.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 from operators.base import ItemError, Row
 from operators.measure.cues import Cue, NoSubtitles, read_cues
 from operators.measure.encodings import UnknownEncoding, decode_text
-from operators.video.version import CHANGED, check_subtitles
 from operators.video.progress import PROGRESS
 from operators.video.source import WatchedFile, local_path
+from operators.video.version import CHANGED, check_subtitles
 
 READ = "read"
 """Status of subtitles whose lines are used; every other one says why they are not."""

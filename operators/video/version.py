@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from posixpath import basename
 from typing import Any
 
+from operators import web
 from operators.addresses import redacted
 from operators.base import FailureClass, ItemError
 from operators.fingerprint import digest
@@ -56,6 +58,19 @@ def file_of_info(info: Mapping[str, Any]) -> File:
     return File(None if size is None else int(size), stamp)
 
 
+@contextmanager
+def unchanged(uri: str, version: str | None) -> Iterator[None]:
+    """The block reads a video of a version, from its first byte to its last: `check_video` before and after it.
+
+    What a file that changes makes the block raise is not that file's fault: it is said to have changed.
+    """
+    check_video(uri, version)
+    try:
+        yield
+    finally:
+        check_video(uri, version)
+
+
 def check_video(uri: str, version: str | None) -> None:
     """Compare a video with the version that was listed; a file that is not there is left to whoever opens it.
 
@@ -90,13 +105,15 @@ def _check(uri: str, same: Callable[[File], bool]) -> None:
         return  # opening it says so, better
     except Exception as error:
         text = " ".join(str(error).split())[:200]
-        raise ItemError("storage", f"{shown}: storage did not say its version: {type(error).__name__}: {text}") from error
+        raise ItemError(
+            "storage", f"{shown}: storage did not say its version: {type(error).__name__}: {text}"
+        ) from error
     if changed:
         raise ItemError(CHANGED, f"{shown} has changed since it was listed; run again to read it as it is now")
 
 
 def _now(uri: str) -> Iterator[File]:
-    """The file as it is now: as it is looked up, then, for stores that say other things of files in lists, as listed."""
+    """The file as it is now: as it is looked up, then as it is listed, for stores that tell the two apart."""
     path = local_path(uri)
     if path is not None:
         yield file_of_status(os.stat(path))  # noqa: PTH116
