@@ -7,6 +7,7 @@ size and time of the last change of a local file, size and ETag on a store.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ def version_of(video: File, subtitles: tuple[str, File] | None = None) -> str:
 
 
 def file_of_status(status: os.stat_result) -> File:
-    """What `os.stat` says of a local file."""
+    """What `os.stat` says of a local file; the same of every pipe, device and folder: they hold nothing to compare."""
+    if not stat.S_ISREG(status.st_mode):
+        return File(None, "not a regular file")
     return File(status.st_size, str(status.st_mtime_ns))
 
 

@@ -209,6 +209,7 @@ def _segment(video_id: str, index: int, spans: list[Span]) -> Row:
         "video_id": video_id,
         "uri": f"/videos/{video_id}.mp4",
         "access_uri": None,
+        "source_version": "1",
         "subtitles_uri": None,
         "parts": None,
         "segment_index": index,
