@@ -118,6 +118,7 @@ def captioned(
         "run_id": None,
         "host": "here",
         "timings": '{"decode": 1.0}',
+        "config": None,
         "failure": None,
         **changes,
     }
@@ -140,6 +141,7 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
         "key": f"captions-{video_id}",
         "caption": "A video.\n\nIt goes on.",
         "words": 5,
+        "subtitles": None,
         "coverage": 1.0,
         "integrity": True,
         "sections": [section()],
@@ -162,6 +164,7 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
         "content_hash": None,
         "host": "here",
         "timings": "{}",
+        "config": None,
         "captioned_indices": list(captioned_indices),
         "seconds": 0.0,
         "frames": 0,
