@@ -11,10 +11,13 @@ from operators.base import Row
 from operators.measure.subtitles import MAX_LINE_CHARACTERS, MAX_LINES, SubtitleReader, Subtitles
 from operators.video.isolation import DecodeChild
 
-_ENCODINGS = ["utf-8", "utf-16", "utf-16-le", "utf-32", "cp1251", "koi8-r", "cp1252", "gbk", "big5", "shift_jis", "euc-kr", "cp1256", "latin-1"]
+_ENCODINGS = (
+    "utf-8", "utf-16", "utf-16-le", "utf-32", "cp1251", "koi8-r", "cp1252", "gbk", "big5", "shift_jis", "euc-kr", "cp1256",
+)  # fmt: skip
 _WORDS = (
-    "hello", "мир", "字幕", "です", "안녕", "été", "مرحبا", "<i>", "</i>", "<", ">", "<3", "{\\an8}", "{\\p1}", "{", "}", "&amp;",
-    "&#0;", "&#xD800;", "\\N", "<v Bob>", "<00:01.000>", "\x00", "\ufeff", "\u202e", "\ud83d", "1984", "-->", "[Events]", "|",
+    "hello", "мир", "字幕", "です", "안녕", "été", "مرحبا", "<i>", "</i>", "<", ">", "<3", "{\\an8}", "{\\p1}", "{", "}",
+    "&amp;", "&#0;", "&#xD800;", "\\N", "<v Bob>", "<00:01.000>", "\x00", "\ufeff", "\u202e", "\ud83d", "1984", "-->", "[Events]",
+    "|",
 )  # fmt: skip
 _SPACES = ("\n", "\r", "\r\n", "\n\n", "\n \n", "\u2028", "")
 _SLOW_S = 30.0
@@ -79,9 +82,11 @@ def _cue(generator: random.Random, kind: str) -> str:
         return f"Dialogue: 0,{start},{end},D,,0,0,0,,{text}\n"
     if kind == "microdvd":
         return f"{{{generator.randrange(10**6)}}}{{{generator.randrange(10**6)}}}{text}\n"
-    return f"{generator.choice(('7', '', 'id'))}\n{start} --> {end}{generator.choice(('', ' align:left'))}\n{text}{generator.choice(_SPACES)}"
+    name, settings = generator.choice(("7", "", "id")), generator.choice(("", " align:left"))
+    return f"{name}\n{start} --> {end}{settings}\n{text}{generator.choice(_SPACES)}"
 
 
 def _time(generator: random.Random) -> str:
     hours = generator.choice((0, 0, 0, 1, 99, 100, 10**6, -1))
-    return f"{hours:02d}:{generator.randrange(70):02d}:{generator.randrange(70):02d}{generator.choice(',.:')}{generator.randrange(1000):03d}"
+    minutes, seconds, fraction = generator.randrange(70), generator.randrange(70), generator.randrange(1000)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}{generator.choice(',.:')}{fraction:03d}"
