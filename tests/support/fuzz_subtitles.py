@@ -12,12 +12,13 @@ from operators.measure.subtitles import MAX_LINE_CHARACTERS, MAX_LINES, Subtitle
 from operators.video.isolation import DecodeChild
 
 _ENCODINGS = (
-    "utf-8", "utf-16", "utf-16-le", "utf-32", "cp1251", "koi8-r", "cp1252", "gbk", "big5", "shift_jis", "euc-kr", "cp1256",
+    "utf-8", "utf-16", "utf-16-le", "utf-32", "cp1251", "koi8-r", "cp1252", "gbk", "big5", "shift_jis", "euc-kr",
+    "cp1256",
 )  # fmt: skip
 _WORDS = (
-    "hello", "мир", "字幕", "です", "안녕", "été", "مرحبا", "<i>", "</i>", "<", ">", "<3", "{\\an8}", "{\\p1}", "{", "}",
-    "&amp;", "&#0;", "&#xD800;", "\\N", "<v Bob>", "<00:01.000>", "\x00", "\ufeff", "\u202e", "\ud83d", "1984", "-->", "[Events]",
-    "|",
+    "hello", "мир", "字幕", "です", "안녕", "été", "مرحبا", "<i>", "</i>", "<", ">", "<3", "{\\an8}", "{\\p1}",
+    "{", "}", "&amp;", "&#0;", "&#xD800;", "\\N", "<v Bob>", "<00:01.000>", "\x00", "\ufeff", "\u202e", "\ud83d", "1984",
+    "-->", "[Events]", "|",
 )  # fmt: skip
 _SPACES = ("\n", "\r", "\r\n", "\n\n", "\n \n", "\u2028", "")
 _SLOW_S = 30.0
