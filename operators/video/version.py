@@ -124,7 +124,7 @@ def _now(uri: str) -> Iterator[File]:
     if uri.startswith("s3://"):
         store, key = s3_path(uri)
         said = store.open_input_file(key).metadata()
-        yield file_of_info({"size": int(said[b"Content-Length"]), "ETag": said[b"ETag"].decode()})
+        yield file_of_info({"size": said["Content-Length"].decode(), "ETag": said["ETag"].decode()})
         return
     files, path = file_system(uri)
     if uri.startswith(("http://", "https://")):
