@@ -77,7 +77,7 @@ def measured(path: Path, decoding: Decode) -> tuple[Facts, float]:
     """The facts of a file, and the length of one of its pictures in seconds."""
     facts = probe(str(path))
     span = {"start_s": 0.0, "end_s": facts["duration_s"]}
-    row: dict[str, Any] = {"uri": str(path), "subtitles_uri": None, **facts, **span}
+    row: dict[str, Any] = {"uri": str(path), "subtitles_uri": None, "subtitle_lines": None, **facts, **span}
     row |= {"decode_start_s": 0.0, "decode_end_s": facts["duration_s"]}
     with decoding.open() as decode, Measure().open() as measure:
         return Facts.parse(measure(decode(row))["facts"]), 1 / (facts["fps"] or 25.0)

@@ -31,6 +31,7 @@ FailureClass = Literal[
     "out_of_memory",  # the decoder outgrew its memory
     "engine",  # the engine refused or died
     "gate",  # the engine answered, and the answer is no caption
+    "changed",  # it is not what was listed any more: the next run lists it anew
     "storage",  # storage did not answer: not the item's fault
     "internal",  # a bug of ours: the message carries the place
 ]

@@ -56,6 +56,20 @@ SIGNALS = pa.struct(
     ]
 )
 
+SUBTITLES = pa.struct(  # of the file beside the video, what of it the decoded span needs
+    [
+        pa.field("status", pa.string()),  # "read", or "not read: " and why
+        pa.field(
+            "lines",
+            pa.list_(
+                pa.struct(
+                    [pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64()), pa.field("text", pa.string())]
+                )
+            ),
+        ),
+    ]
+)
+
 SPAN = pa.struct([pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())])
 
 DECODE_FACTS = pa.struct(
@@ -187,6 +201,7 @@ SEGMENT = pa.schema(
         pa.field("video_id", pa.string()),
         pa.field("uri", pa.string()),
         ACCESS_URI,
+        pa.field("source_version", pa.string()),  # only this one may be decoded
         pa.field("subtitles_uri", pa.string()),
         pa.field("segment_index", pa.int32()),
         pa.field("segment_count", pa.int32()),
@@ -233,6 +248,7 @@ LONG_CAPTION = pa.schema(
         pa.field("duration_s", pa.float64()),
         pa.field("caption", pa.string()),
         pa.field("words", pa.int32()),
+        pa.field("subtitles", pa.string()),  # "read", or "not read: " and why; null: there are none, or not asked for
         pa.field("coverage", pa.float64()),  # 0 to 1
         pa.field("integrity", pa.bool_()),  # false on any damaged packet, missing span or failed window
         pa.field("sections", pa.list_(SECTION)),
@@ -303,6 +319,7 @@ COLUMNS: dict[str, pa.Field] = {
         *CAPTIONED_SEGMENT,
         pa.field("pictures", pa.list_(PICTURE)),
         pa.field("signals", SIGNALS),
+        pa.field("subtitle_lines", SUBTITLES),
         pa.field("usage", USAGE),
         pa.field("failure", FAILURE),
         pa.field("captioned_indices", pa.list_(pa.int32())),

@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from posixpath import basename, normpath, splitext
@@ -19,6 +18,7 @@ from typing import Any, TypeAlias
 
 from operators import web
 from operators.storage import file_system, open_binary
+from operators.video.version import File, file_of_info, file_of_status
 from operators.web import WEB
 from pipeline.errors import UsageError
 
@@ -26,14 +26,6 @@ _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}  # one file, one uri, one id
 _PREFIX_FIND = frozenset({"s3", "gs"})  # whose `find` can ask for the names that begin with a prefix
 _LIST_FROM = 64  # named files in one remote folder from which one listing of it is cheaper than a request for each
 _REQUESTS_AT_ONCE = 16
-
-
-@dataclass(frozen=True)
-class File:
-    """Size and ETag (or the time of the last change); both None where nothing is known of it."""
-
-    size_bytes: int | None = None
-    stamp: str | None = None
 
 
 Found: TypeAlias = tuple[str, File]
@@ -197,7 +189,7 @@ def _stat(path: str | os.DirEntry[str]) -> File:
         status = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)  # noqa: PTH116
     except OSError:  # a link to nowhere, or gone since it was listed: probing says so
         return File()
-    return File(status.st_size, str(status.st_mtime_ns))
+    return file_of_status(status)
 
 
 # -- remote ------------------------------------------------------------------------------------------------------------
@@ -210,13 +202,13 @@ def _remote_tree(root: str, *, recursive: bool) -> Iterator[Found]:
         raise UsageError(f"there is no {root}")
     for info in infos:
         if not info["name"].endswith("/"):  # the empty object that stands for a folder
-            yield _uri(scheme_of(root), info), _file(info)
+            yield _uri(scheme_of(root), info), file_of_info(info)
 
 
 def _look_web(uri: str) -> list[Found]:
     try:
         fs, path = file_system(uri)
-        return [(uri, _file(web.details(fs, path)))]
+        return [(uri, file_of_info(web.details(fs, path)))]
     except (OSError, TimeoutError, ValueError):  # one file's trouble: probing says which, as that video's failure
         return []
 
@@ -237,12 +229,12 @@ def why_not(uri: str) -> str:
 
 def _look_prefix(folder: str, prefix: str) -> list[Found]:
     infos = _asking(folder, lambda fs: fs.find(f"{folder}/", prefix=prefix, detail=True).values())
-    return [(_uri(scheme_of(folder), info), _file(info)) for info in infos]
+    return [(_uri(scheme_of(folder), info), file_of_info(info)) for info in infos]
 
 
 def _look_folder(folder: str) -> list[Found]:
     infos = _asking(folder, lambda fs: fs.ls(folder, detail=True))
-    return [(_uri(scheme_of(folder), info), _file(info)) for info in infos if info["type"] == "file"]
+    return [(_uri(scheme_of(folder), info), file_of_info(info)) for info in infos if info["type"] == "file"]
 
 
 def _asking(uri: str, question: Callable[[Any], Iterable[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
@@ -264,13 +256,6 @@ def _asking(uri: str, question: Callable[[Any], Iterable[Mapping[str, Any]]]) ->
 def _uri(scheme: str, info: Mapping[str, Any]) -> str:
     name = str(info["name"])
     return name if "://" in name else f"{scheme}://{name.lstrip('/')}"
-
-
-def _file(info: Mapping[str, Any]) -> File:
-    stamps = (info.get(key) for key in ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created"))
-    stamp = next((str(s).strip('"') for s in stamps if s), None)
-    size = info.get("size")
-    return File(None if size is None else int(size), stamp)
 
 
 def _reason(error: Exception) -> str:

@@ -55,7 +55,7 @@ class SegmentRows(Sequence[Row]):
         counts, durations_s = videos.counts[of], videos.durations_s[of]
         start_s, end_s = cut.spans(index, counts, durations_s)
         decode_start_s, decode_end_s = cut.decode_spans(start_s, end_s, durations_s, self._warm_up)
-        known = ["video_id", "uri", "access_uri", "subtitles_uri", "first_pts_s"]
+        known = ["video_id", "uri", "access_uri", "source_version", "subtitles_uri", "first_pts_s"]
         facts = videos.facts.select(known).take(pa.array(of))
         tries = [self._tries.get(p) for p in places.tolist()] if self._tries else [None] * len(places)
         columns: dict[str, Any] = {

@@ -47,6 +47,7 @@ def caption_text(row: dict[str, Any]) -> str:
         f"{row['width_px']}x{row['height_px']} {row['codec']} · "
         f"{row['words']} words · coverage {row['coverage']:.2f} · integrity {'yes' if row['integrity'] else 'no'}"
         + (f" · {row['damaged_packets']} damaged packets" if row["damaged_packets"] else ""),
+        *([f"subtitles {row['subtitles']}"] if row.get("subtitles") else []),
         "",
         textwrap.fill(opening, _WIDTH),
     ]

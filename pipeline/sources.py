@@ -16,11 +16,11 @@ from posixpath import basename
 from operators.addresses import redacted
 from operators.base import Row
 from operators.fingerprint import digest
+from operators.video.version import File, version_of
 from operators.web import WEB
 from pipeline.config import SourceOptions
 from pipeline.errors import UsageError
 from pipeline.files import (
-    File,
     is_folder,
     last_suffix_of,
     look,
@@ -175,13 +175,10 @@ def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row
     file = files.get(entry.uri, File())
     uri = redacted(entry.uri)
     beside = subtitles.get(stem_of(entry.uri)) if uri == entry.uri else None  # a signature is good for one file
-    version = [file.size_bytes, file.stamp]
-    if beside is not None:  # they are read too: changed subtitles make captions stale
-        version += [basename(beside), files[beside].size_bytes, files[beside].stamp]
     return {
         "video_id": digest(uri) if entry.video_id is None else _checked_id(entry.video_id, entry.where),
         "uri": uri,
-        "source_version": digest(version),
+        "source_version": version_of(file, (beside, files[beside]) if beside is not None else None),
         "size_bytes": file.size_bytes,
         "subtitles_uri": beside,
         "metadata": entry.metadata,

@@ -64,6 +64,7 @@ class Facts:
         transitions: in order of time; None where no signals were there to find them in.
         pieces: in order of time, without overlap; stretches that did not decode have none.
         subtitles: lines that stand in the span, clipped to it; None where the video has no subtitles.
+        subtitles_status: "read", or why the subtitles beside the video are not used; None where it has none.
         prints: of its seconds, in order of time, those left out that show nothing; None where there were no signals.
     """
 
@@ -73,6 +74,7 @@ class Facts:
     transitions: tuple[Transition, ...] | None = None
     pieces: tuple[Piece, ...] = ()
     subtitles: tuple[Line, ...] | None = None
+    subtitles_status: str | None = None
     prints: tuple[Print, ...] | None = None
 
     @property
@@ -150,12 +152,16 @@ class Facts:
             transitions=tuple(_join(t for c in changes for t in c)) if changes else None,
             pieces=tuple(_join_pieces((p for f in ordered for p in f.pieces), cell_s, moments)),
             subtitles=_join_lines(x for s in lines for x in s) if lines else None,
+            subtitles_status=_worst(f.subtitles_status for f in ordered),
             prints=tuple(p for some in prints for p in some) if prints else None,
         )
 
     def dump(self) -> str:
         """Canonical JSON: sorted keys, no spaces, rounded numbers; equal facts give equal text."""
-        return json.dumps(_rounded(asdict(self)), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        found = asdict(self)
+        if self.subtitles_status is None:
+            del found["subtitles_status"]
+        return json.dumps(_rounded(found), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @staticmethod
     def parse(text: str) -> Facts:
@@ -221,6 +227,12 @@ def _join_lines(items: Iterable[Line]) -> tuple[Line, ...]:
     """Several lines may stand at once: each is joined with its own continuation."""
     joined = _join(sorted(items, key=lambda x: (x.text, x.start_s)))
     return tuple(sorted(joined, key=lambda x: (x.start_s, x.end_s, x.text)))
+
+
+def _worst(found: Iterable[str | None]) -> str | None:
+    """One status of subtitles for all stretches of a video: why some could not be read, before that others were."""
+    known = sorted({status for status in found if status is not None}, key=lambda status: (status == "read", status))
+    return known[0] if known else None
 
 
 def _join_pieces(items: Iterable[Piece], cell_s: float, moments: set[float]) -> Iterator[Piece]:

@@ -14,12 +14,11 @@ from pydantic import Field
 
 from operators.base import Apply, Operator, Row
 from operators.measure import camera, pictures, shots
-from operators.measure.facts import Camera, Facts, Label, Light, Motion, Piece, Transition
+from operators.measure.facts import Camera, Facts, Label, Light, Line, Motion, Piece, Transition
 from operators.measure.flow import Pairs, track
 from operators.measure.labels import open_classifier
 from operators.measure.prints import prints_of
 from operators.measure.signals import FROZEN, BoolArray, Thumbs, read_signals
-from operators.measure.subtitles import read_lines
 from operators.measure.text import Text, open_reader
 
 _LEAST_PIECE_S = 0.2  # two cuts nearer than this are one change
@@ -37,10 +36,10 @@ class Measure(Operator):
     """
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"pictures", "signals", "subtitles_uri", "decode_start_s", "decode_end_s"}
+        {"pictures", "signals", "subtitle_lines", "decode_start_s", "decode_end_s"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"facts"})
 
@@ -94,13 +93,15 @@ class _Segment:
         dense = _Dense(thumbs, pairs, tuple(found or ())) if thumbs and pairs else None
         frames = [p for p in self.row["pictures"] or [] if self.start_s <= p["time_s"] < self.end_s]
         seen = [(p, pictures.look(pictures.decode(p["jpeg"]))) for p in frames]
-        uri = self.row.get("subtitles_uri")
+        beside = self.row.get("subtitle_lines")
+        read = beside is not None and beside["status"] == "read"
         facts = Facts(
             start_s=self.start_s,
             end_s=self.end_s,
             cell_s=self.config.cell_s,
             transitions=None if found is None else tuple(found),
-            subtitles=read_lines(uri, self.start_s, self.end_s) if uri else None,
+            subtitles=tuple(Line(**line) for line in beside["lines"]) if beside is not None and read else None,
+            subtitles_status=beside["status"] if beside is not None else None,
             prints=prints_of(thumbs) if thumbs is not None else None,
         ).slice(self.start_s, self.end_s)
         pieces = []

@@ -43,7 +43,7 @@ class Narrate(Operator):
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
@@ -62,6 +62,7 @@ class Narrate(Operator):
         {
             "caption",
             "words",
+            "subtitles",
             "coverage",
             "integrity",
             "sections",
@@ -192,6 +193,7 @@ class Narrate(Operator):
             **row,
             "caption": caption,
             "words": len(caption.split()),
+            "subtitles": facts.subtitles_status,
             "coverage": coverage_of(cells, captioned),
             "integrity": not narrator.problems
             and not row.get("incomplete")

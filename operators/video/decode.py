@@ -20,6 +20,7 @@ from pydantic import Field
 from operators.base import Apply, ItemError, Row
 from operators.fingerprint import FINGERPRINT_HEX
 from operators.grid import Span, frame_times
+from operators.measure.subtitles import SubtitleReader
 from operators.rows import MAX_ROW_BYTES
 from operators.video.backends import LAST_RESORTS, PART_BLIND, Backend
 from operators.video.isolation import DecodeChild, Try
@@ -45,10 +46,21 @@ class Decode(Isolated):
     version: ClassVar[int] = 3
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"uri", "access_uri", "start_s", "end_s", "decode_start_s", "decode_end_s", "duration_s", "first_pts_s"}
+        {
+            "uri",
+            "access_uri",
+            "source_version",
+            "subtitles_uri",
+            "start_s",
+            "end_s",
+            "decode_start_s",
+            "decode_end_s",
+            "duration_s",
+            "first_pts_s",
+        }
         | {"parts"}
     )
-    writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode"})
+    writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode", "subtitle_lines"})
 
     backend: Annotated[
         Literal["pyav", "decord", "torchcodec", "ffmpeg"],
@@ -160,13 +172,15 @@ class Decode(Isolated):
 
         The bytes in `pictures` and `signals` are views of memory that the decoding process shared.
 
-        It raises `ItemError`: unreadable, undecodable (no picture of the segment's own span), storage, timeout, crash
-        or out_of_memory.
+        It raises `ItemError`: unreadable, undecodable (no picture of the segment's own span), changed (the file, or
+        the subtitles beside it, since they were listed), storage, timeout, crash or out_of_memory.
         """
         with self.child() as child:
             self._check(child)
+            reader = SubtitleReader(child.run)
 
             def apply(row: Row) -> Row:
+                subtitles = reader.of(row)
                 result, backend, attempts = child.run_first(self._tries(row))
                 decode = self._facts(row, set(result["had"]), result["ended_s"]) | {
                     "backend": backend,
@@ -184,7 +198,15 @@ class Decode(Isolated):
                     )
                 asked = Span(row["decode_start_s"] - _SLIVER_S, row["decode_end_s"])
                 pictures = [p for p in result["pictures"] if asked.start_s <= p["time_s"]]
-                return {**row, "pictures": pictures, "signals": result["signals"], "decode": decode}
+                return {
+                    **row,
+                    "pictures": pictures,
+                    "signals": result["signals"],
+                    "decode": decode,
+                    "subtitle_lines": subtitles.between(row["decode_start_s"], row["decode_end_s"]).row()
+                    if subtitles is not None
+                    else None,
+                }
 
             yield apply
 
@@ -192,6 +214,7 @@ class Decode(Isolated):
         """Twice the wanted back end, each time in a fresh process, then down the chain."""
         request = SegmentRequest(
             uri=row.get("access_uri") or row["uri"],
+            version=row.get("source_version"),
             backend=self.backend,
             first_pts_s=row["first_pts_s"],
             parts=row.get("parts"),

@@ -29,6 +29,7 @@ from operators.video.raw import scan
 from operators.video.reader import UNTIMED, demux_known, is_untimed, pixel_aspect, video_stream
 from operators.video.source import Source, local_path
 from operators.video.stretches import Stretches, find_stretches
+from operators.video.version import unchanged
 
 _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
 """Formats whose header holds the length of each stream and an index of all packets; elsewhere both are guesses."""
@@ -37,16 +38,24 @@ _STILL = ("image2", "_pipe")
 _LOST_S = 0.5  # a part that begins with so much that does not decode was cut within a group of pictures
 
 
-def probe(uri: str) -> dict[str, Any]:
+def probe(uri: str, version: str | None = None) -> dict[str, Any]:
     """The facts of one video, exactly the columns `operators.rows.VIDEO_FACTS`.
 
     Reads the header and decodes until one picture comes out, so that what probes well can be captioned. A damaged
     beginning is passed over. For a file that was cut short but kept its header the header's length is the truth, as
     far as it can be believed (`operators.video.plausible`).
 
+    Args:
+        version: of the source when it was listed; None: whatever is there.
+
     Raises:
-        ItemError: unreadable, undecodable (with the reason: empty, no video stream, no index, …) or storage.
+        ItemError: unreadable, undecodable (with the reason: empty, no video stream, no index, …), changed or storage.
     """
+    with unchanged(uri, version):
+        return _probe(uri)
+
+
+def _probe(uri: str) -> dict[str, Any]:
     with Source(uri) as source:
         try:
             return check_facts(uri, _facts(source))

@@ -22,7 +22,7 @@ class Probe(Isolated):
     name: ClassVar[str] = "probe"
     version: ClassVar[int] = 2
     pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
-    reads: ClassVar[frozenset[str]] = frozenset({"uri"})
+    reads: ClassVar[frozenset[str]] = frozenset({"uri", "source_version"})
     writes: ClassVar[frozenset[str]] = frozenset(field.name for field in VIDEO_FACTS)
 
     @contextmanager
@@ -31,7 +31,8 @@ class Probe(Isolated):
         with self.child() as child:
 
             def apply(row: Row) -> Row:
-                once = ("pyav", "operators.video.facts:probe", {"uri": row.get("access_uri") or row["uri"]})
+                asked = {"uri": row.get("access_uri") or row["uri"], "version": row.get("source_version")}
+                once = ("pyav", "operators.video.facts:probe", asked)
                 facts, _, _ = child.run_first([once, once])
                 return {**row, **facts}
 

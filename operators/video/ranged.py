@@ -120,11 +120,7 @@ def _open(uri: str) -> tuple[Any, int, str]:
     if uri.startswith("s3://"):
         from pyarrow import fs
 
-        # Arrow finds keys and profiles as all AWS clients do, but not another endpoint
-        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        scheme, _, host = (endpoint or "").rpartition("://")
-        where = {"endpoint_override": host, "scheme": scheme or "https"} if endpoint else {}
-        files, path = fs.S3FileSystem(**where), uri.removeprefix("s3://")
+        files, path = s3_path(uri)
         info = files.get_file_info(path)
         if info.type == fs.FileType.NotFound:
             raise FileNotFoundError(uri)
@@ -138,6 +134,17 @@ def _open(uri: str) -> tuple[Any, int, str]:
     known = {"size": details["size"]} if is_web and details["size"] else {}  # else it would be asked for again
     file = found.open(path, "rb", cache_type="none", **known)
     return file, int(details["size"] if details.get("size") is not None else file.seek(0, os.SEEK_END)), version
+
+
+def s3_path(uri: str) -> tuple[Any, str]:
+    """Arrow's file system for an `s3://` URI, and the path there."""
+    from pyarrow import fs
+
+    # Arrow finds keys and profiles as all AWS clients do, but not another endpoint
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    scheme, _, host = (endpoint or "").rpartition("://")
+    where = {"endpoint_override": host, "scheme": scheme or "https"} if endpoint else {}
+    return fs.S3FileSystem(**where), uri.removeprefix("s3://")
 
 
 def _node_folder() -> Path | None:

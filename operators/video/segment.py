@@ -19,6 +19,7 @@ from operators.video.size import Size
 from operators.video.source import Source
 from operators.video.thumbnails import Thumbnails
 from operators.video.transnet import ShotNet
+from operators.video.version import unchanged
 
 Policy = Literal["fps", "count", "keyframes", "shots", "changes"]
 
@@ -28,6 +29,7 @@ class SegmentRequest:
     """What is wanted of one segment. Times are seconds from the first presented picture.
 
     Attributes:
+        version: of the source, as `operators.video.version` has it; None: whatever is there.
         first_pts_s: the container's pts of the first presented picture, in seconds.
         parts: the column `parts`; None for a video with one clock.
         start_s, end_s: the span to decode.
@@ -43,6 +45,7 @@ class SegmentRequest:
     """
 
     uri: str
+    version: str | None = None
     backend: Backend
     first_pts_s: float
     start_s: float
@@ -76,8 +79,13 @@ def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
         bytes_fetched: what crossed the network for it; 0 for a local file.
 
     Raises:
-        ItemError: the input cannot be read, or its pictures do not fit `max_bytes`.
+        ItemError: the input cannot be read, is not `version` any more, or its pictures do not fit `max_bytes`.
     """
+    with unchanged(request.uri, request.version):
+        return _decode(request)
+
+
+def _decode(request: SegmentRequest) -> dict[str, Any]:
     with Source(request.uri) as source:
         try:
             found = _Pass(request, source).run()

@@ -307,7 +307,7 @@ def measured_row(
     end_s = round(last_s + step_s, 6)
     dense = thumbnails.result() if signals else None
     spans = {"start_s": 0.0, "end_s": end_s, "decode_start_s": 0.0, "decode_end_s": end_s, "duration_s": end_s}
-    return {"pictures": frames, "signals": dense, "subtitles_uri": None, **spans}
+    return {"pictures": frames, "signals": dense, "subtitle_lines": None, **spans}
 
 
 def _due(wanted_s: float, next_s: float, last_s: float, at_end: bool) -> bool:

@@ -31,7 +31,7 @@ def test_a_segment_row_gains_pictures_signals_and_the_truth_about_them(tmp_path:
     path = tmp_path / "clip.mp4"
     render(path, count=120, fps=10.0, gop=30, b_frames=2)
     found = _decode(path, start_s=4.0, end_s=9.0, decode_start_s=2.0, decode_end_s=11.0)
-    assert set(found) - set(_row(path)) == {"pictures", "signals", "decode"} == Decode.writes
+    assert set(found) - set(_row(path)) == {"pictures", "signals", "decode", "subtitle_lines"} == Decode.writes
     assert [p["time_s"] for p in found["pictures"]] == [float(k) for k in range(2, 11)]
     assert [p["pts_s"] for p in found["pictures"]] == [float(k) for k in range(2, 11)]
     assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [10 * k for k in range(2, 11)]

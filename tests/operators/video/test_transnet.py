@@ -97,6 +97,7 @@ def row_of(path: Path, seconds: float) -> Row:
     return {
         "uri": str(path),
         "subtitles_uri": None,
+        "source_version": None,
         "start_s": 0.0,
         "end_s": seconds,
         "decode_start_s": 0.0,

@@ -1,0 +1,135 @@
+"""Versions of sources: what changes when the bytes of a file may have, and whether a file still is of its version.
+
+Listing takes a version of every video; the processes that read it compare. Both ask here, so that both ask alike:
+size and time of the last change of a local file, size and ETag on a store.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from posixpath import basename
+from typing import Any
+
+from operators import web
+from operators.addresses import redacted
+from operators.base import FailureClass, ItemError
+from operators.fingerprint import digest
+from operators.storage import file_system
+from operators.video.progress import PROGRESS
+from operators.video.ranged import s3_path
+from operators.video.source import local_path
+
+CHANGED: FailureClass = "changed"
+_STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "Last-Modified", "mtime", "created")
+
+
+@dataclass(frozen=True)
+class File:
+    """Size and ETag (or the time of the last change); both None where nothing is known of it."""
+
+    size_bytes: int | None = None
+    stamp: str | None = None
+
+
+def version_of(video: File, subtitles: tuple[str, File] | None = None) -> str:
+    """The `source_version` of a video, and of the subtitles beside it: they are read too.
+
+    The two are separate parts, so that each can be compared without asking storage for the other.
+
+    Args:
+        subtitles: uri and file.
+    """
+    version = digest([video.size_bytes, video.stamp])
+    return version if subtitles is None else f"{version}-{_subtitle_version(*subtitles)}"
+
+
+def file_of_status(status: os.stat_result) -> File:
+    """What `os.stat` says of a local file; the same of every pipe, device and folder: they hold nothing to compare."""
+    if not stat.S_ISREG(status.st_mode):
+        return File(None, "not a regular file")
+    return File(status.st_size, str(status.st_mtime_ns))
+
+
+def file_of_info(info: Mapping[str, Any]) -> File:
+    """What a file system of fsspec says of a file."""
+    stamp = next((str(info[key]).strip('"') for key in _STAMPS if info.get(key)), None)
+    size = info.get("size")
+    return File(None if size is None else int(size), stamp)
+
+
+@contextmanager
+def unchanged(uri: str, version: str | None) -> Iterator[None]:
+    """The block reads a video of a version, from its first byte to its last: `check_video` before and after it.
+
+    What a file that changes makes the block raise is not that file's fault: it is said to have changed.
+    """
+    check_video(uri, version)
+    try:
+        yield
+    finally:
+        check_video(uri, version)
+
+
+def check_video(uri: str, version: str | None) -> None:
+    """Compare a video with the version that was listed; a file that is not there is left to whoever opens it.
+
+    Args:
+        version: its `source_version`; None compares nothing.
+
+    Raises:
+        ItemError: class `changed`, or `storage` where storage did not answer.
+    """
+    if version is not None:
+        wanted = version.partition("-")[0]
+        _check(uri, lambda file: version_of(file) == wanted)
+
+
+def check_subtitles(uri: str, version: str | None) -> None:
+    """Compare a subtitle file with the version that was listed; arguments and errors as of `check_video`."""
+    if version is not None:
+        wanted = version.partition("-")[2]
+        _check(uri, lambda file: _subtitle_version(uri, file) == wanted)
+
+
+def _subtitle_version(uri: str, file: File) -> str:
+    return digest([basename(uri), file.size_bytes, file.stamp])
+
+
+def _check(uri: str, same: Callable[[File], bool]) -> None:
+    shown = redacted(uri)
+    try:
+        with PROGRESS.waiting():
+            changed = not any(same(file) for file in _now(uri))
+    except (FileNotFoundError, PermissionError, ImportError, ValueError):
+        return  # opening it says so, better
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise ItemError(
+            "storage", f"{shown}: storage did not say its version: {type(error).__name__}: {text}"
+        ) from error
+    if changed:
+        raise ItemError(CHANGED, f"{shown} has changed since it was listed; run again to read it as it is now")
+
+
+def _now(uri: str) -> Iterator[File]:
+    """The file as it is now: as it is looked up, then as it is listed, for stores that tell the two apart."""
+    path = local_path(uri)
+    if path is not None:
+        yield file_of_status(os.stat(path))  # noqa: PTH116
+        return
+    if uri.startswith("s3://"):
+        store, key = s3_path(uri)
+        said = store.open_input_file(key).metadata()
+        yield file_of_info({"size": said["Content-Length"].decode(), "ETag": said["ETag"].decode()})
+        return
+    files, path = file_system(uri)
+    if uri.startswith(("http://", "https://")):
+        yield file_of_info(web.details(files, path))
+        return
+    files.invalidate_cache()
+    yield file_of_info(files.info(path))
+    yield from (file_of_info(info) for info in files.ls(path, detail=True) if info["name"] == path)
