@@ -139,11 +139,11 @@ class _Search:
         counted = Counter(runs.get(at) or stale.runs[at] for at in asked.tolist())
         makers = dict(counted.most_common())
         return Replacement(
-            captioned=self._ids_at(captioned),
+            captioned=self._ids_at(np.unique(captioned)),
             narrated=self._ids_at(np.setdiff1d(narrated, captioned)),
-            partial=self._ids_at(partial),
-            removed=self._ids_at(removed),
-            updated=self._ids_at(updated),
+            partial=self._ids_at(np.unique(partial)),
+            removed=self._ids_at(np.unique(removed)),
+            updated=self._ids_at(np.unique(updated)),
             hours=float(self._plan.videos.durations_s[asked].sum()) / 3600,
             segments=stale.segments,
             windows=windows,

@@ -118,6 +118,7 @@ def captioned(
         "run_id": None,
         "host": "here",
         "timings": '{"decode": 1.0}',
+        "config": None,
         "failure": None,
         **changes,
     }
@@ -162,6 +163,7 @@ def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), *
         "content_hash": None,
         "host": "here",
         "timings": "{}",
+        "config": None,
         "captioned_indices": list(captioned_indices),
         "seconds": 0.0,
         "frames": 0,
