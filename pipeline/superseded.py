@@ -94,10 +94,7 @@ class _Search:
         rows = pa.concat_tables([_JUDGED.empty_table(), *parts])
         unknown = pc.is_null(rows["same_captioner"])
         if pc.any(unknown).as_py():
-            rows = pa.concat_tables([rows.filter(pc.invert(unknown)), self._by_plans(rows.filter(unknown))])
-        same = pc.and_(rows["same_captioner"], rows["same_narrator"])
-        if not self._strict:
-            rows = rows.filter(pc.or_(rows["changed"], pc.invert(same)))
+            rows = pa.concat_tables([rows.filter(pc.invert(unknown)), self._odd(self._by_plans(rows.filter(unknown)))])
         return _Told(
             at=rows["at"].to_numpy(),
             run_id=rows["run_id"].to_pylist(),
@@ -178,7 +175,14 @@ class _Search:
             "same_captioner": pc.starts_with(config, f"{captions}-"),
             "same_narrator": pc.ends_with(config, f"-{narration}"),
         }
-        return pa.table(columns, schema=_JUDGED)
+        return self._odd(pa.table(columns, schema=_JUDGED))
+
+    def _odd(self, rows: pa.Table) -> pa.Table:
+        """Those of another config, or of none that is known, and those whose source has changed; all where strict."""
+        if self._strict:
+            return rows
+        same = pc.fill_null(pc.and_(rows["same_captioner"], rows["same_narrator"]), False)
+        return rows.filter(pc.or_(rows["changed"], pc.invert(same)))
 
     def _by_plans(self, rows: pa.Table) -> pa.Table:
         """The same for rows from before the column `config`, by the plans of the runs that made them."""
