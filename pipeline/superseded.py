@@ -94,10 +94,7 @@ class _Search:
         rows = pa.concat_tables([_JUDGED.empty_table(), *parts])
         unknown = pc.is_null(rows["same_captioner"])
         if pc.any(unknown).as_py():
-            rows = pa.concat_tables([rows.filter(pc.invert(unknown)), self._by_plans(rows.filter(unknown))])
-        same = pc.and_(rows["same_captioner"], rows["same_narrator"])
-        if not self._strict:
-            rows = rows.filter(pc.or_(rows["changed"], pc.invert(same)))
+            rows = pa.concat_tables([rows.filter(pc.invert(unknown)), self._odd(self._by_plans(rows.filter(unknown)))])
         return _Told(
             at=rows["at"].to_numpy(),
             run_id=rows["run_id"].to_pylist(),
@@ -139,11 +136,11 @@ class _Search:
         counted = Counter(runs.get(at) or stale.runs[at] for at in asked.tolist())
         makers = dict(counted.most_common())
         return Replacement(
-            captioned=self._ids_at(captioned),
+            captioned=self._ids_at(np.unique(captioned)),
             narrated=self._ids_at(np.setdiff1d(narrated, captioned)),
-            partial=self._ids_at(partial),
-            removed=self._ids_at(removed),
-            updated=self._ids_at(updated),
+            partial=self._ids_at(np.unique(partial)),
+            removed=self._ids_at(np.unique(removed)),
+            updated=self._ids_at(np.unique(updated)),
             hours=float(self._plan.videos.durations_s[asked].sum()) / 3600,
             segments=stale.segments,
             windows=windows,
@@ -178,7 +175,14 @@ class _Search:
             "same_captioner": pc.starts_with(config, f"{captions}-"),
             "same_narrator": pc.ends_with(config, f"-{narration}"),
         }
-        return pa.table(columns, schema=_JUDGED)
+        return self._odd(pa.table(columns, schema=_JUDGED))
+
+    def _odd(self, rows: pa.Table) -> pa.Table:
+        """Those of another config, or of none that is known, and those whose source has changed; all where strict."""
+        if self._strict:
+            return rows
+        same = pc.fill_null(pc.and_(rows["same_captioner"], rows["same_narrator"]), False)
+        return rows.filter(pc.or_(rows["changed"], pc.invert(same)))
 
     def _by_plans(self, rows: pa.Table) -> pa.Table:
         """The same for rows from before the column `config`, by the plans of the runs that made them."""

@@ -46,7 +46,7 @@ def test_what_video_operators_read_is_written_before_them() -> None:
 
 def test_every_kept_column_has_a_writer() -> None:
     written = Narrate.writes | Names.writes | Load.writes | Filter.writes
-    made = written | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings"}
+    made = written | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings", "config"}
     assert set(rows.FILTERED.names) <= made
 
 

@@ -124,10 +124,9 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "overrides": [],
             "only": [],
             "recaption": [],
-            "replace": False,
         }
         | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "shard", "address"))
-        | {"preflight": False, "as_json": False},
+        | {"preflight": False, "as_json": False, "replace": False},
     ),
     (
         [
@@ -151,6 +150,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "y",
             "--recaption",
             "z",
+            "--replace",
             "--max-hours",
             "1.5",
             "--max-failed",
@@ -168,15 +168,15 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "run_command",
         {
             **{"inputs": ["a"], "out": "s3://b/out", "config": "demo", "overrides": ["a.b=1", "c.d=2"], "limit": 3},
+            **{"sample": 4, "only": ["x", "y"], "recaption": ["z"], "max_hours": 1.5, "max_failed": 0.5},
             **{
-                "sample": 4,
-                "only": ["x", "y"],
-                "recaption": ["z"],
-                "replace": False,
-                "max_hours": 1.5,
-                "max_failed": 0.5,
+                "schedule": "phased",
+                "shard": (2, 3),
+                "address": "auto",
+                "replace": True,
+                "preflight": True,
+                "as_json": True,
             },
-            **{"schedule": "phased", "shard": (2, 3), "address": "auto", "preflight": True, "as_json": True},
         },
     ),
     (

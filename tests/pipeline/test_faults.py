@@ -12,7 +12,7 @@ import pytest
 import pipeline as longcap
 from operators.base import Row
 from pipeline.commands import retry_command
-from pipeline.errors import RunFailed
+from pipeline.errors import RunFailed, UsageError
 from pipeline.verify import verify
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -113,7 +113,7 @@ def test_a_narrator_that_fails_is_recorded_and_another_one_cures_it(folder: Path
     assert (failure["stage"], failure["class"], failure["segment_index"]) == ("narrate", "gate", None)
     assert failure["video_id"] == video and first.to_arrow().num_rows == 2
 
-    second = longcap.run(str(folder), out, config(f"narrate.engine={scripted()}"), quiet=True)
+    second = longcap.run(str(folder), out, config(f"narrate.engine={scripted()}"), quiet=True, replace=True)
     assert second.report.segments_captioned == 0
     assert second.failures() == [] and second.to_arrow().num_rows == 3
 
@@ -138,7 +138,9 @@ def test_a_video_with_a_hole_is_told_or_not_as_on_incomplete_says(folder: Path, 
     assert 0 < named(partial.to_arrow().to_pylist())["two_shots.mp4"]["coverage"] < 1
     assert verify(partial).findings == []
 
-    again = longcap.run(str(folder), out, config(*settings, "run.on_incomplete=fail"), quiet=True)
+    with pytest.raises(UsageError, match=r"1 finished long caption \(.*1 removed\).*the same captioner and narrator"):
+        longcap.run(str(folder), out, config(*settings, "run.on_incomplete=fail"), quiet=True)
+    again = longcap.run(str(folder), out, config(*settings, "run.on_incomplete=fail"), quiet=True, replace=True)
     assert sorted(named(again.to_arrow().to_pylist())) == ["late.mkv", "short.mp4"]
     assert verify(again).findings == []
     assert retry_command(out=out, classes=["crash"]) == 0  # nothing of that class

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -12,10 +14,13 @@ from operators.keys import narrator_key, source_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline import finish
-from pipeline.config import Config, PlanOptions, video_operators
+from pipeline.config import Config, PlanOptions, fingerprint, video_operators
+from pipeline.output import Output
 from pipeline.planning import Plan, make_plan
 from pipeline.selection import Selection
+from pipeline.verify import verify
 from tests.support import rows
+from tests.support.outputs import commit_run, with_changes
 
 CONFIG = replace(Config(), plan=PlanOptions(segment_s=rows.SEGMENT_S))
 
@@ -96,3 +101,55 @@ def test_forgetting_a_video_makes_just_that_one_anew(store: Store) -> None:
     assert {r["video_id"] for r in left.segments} == {"a"} and not left.whole
     assert set(store.done_videos()) == {"b"}
     finish.forget(Store(store.uri + "/nowhere"), plan, ["a"])  # nothing there is nothing to forget
+
+
+def test_captions_of_another_config_stay_where_the_new_one_fails(store: Store) -> None:
+    """A replacement that fails costs no caption: `a` is replaced, `b` keeps what it had, and verify says so."""
+    videos = [rows.video(v) for v in "ab"]
+    old = commit_run(store, videos, run_id="20260101-a")
+    new = commit_run(store, videos, with_changes(caption={"warm_up_windows": 0}), run_id="20260102-b", failed="b")
+    finish.clean(store, new)
+    assert set(store.done_segments()) == {new.videos[0].key, old.videos[1].key}
+    made = {r["video_id"]: r["run_id"] for r in store.dataset.read().to_pylist()}
+    assert made == {"a": "20260102-b", "b": "20260101-a"}
+    found = verify(Output(store.uri))
+    assert not [f for f in found.findings if f.kind != "stray" or f.what.startswith("segments of")], found.findings
+    assert sorted((n.kind, n.what) for n in found.notes) == [("kept", "long caption of b"), ("mixed", "dataset")]
+    assert old.remaining(store).undone == {"a"}, "the old config finds what it made of b"
+
+
+def test_a_partial_caption_goes_where_on_incomplete_allows_it_no_longer(store: Store) -> None:
+    plan = commit_run(store, [rows.video("a")], told="")
+    b = commit_run(store, [rows.video("b")], run_id="20260102-b")
+    store.segments.fence()
+    gather = CommitSegments(store.uri, "run", "here")
+    store.segments.delete("key", [b.videos[0].key])
+    gather.commit([rows.captioned("b", 0, key=b.videos[0].key), rows.failed_segment("b", 1, key=b.videos[0].key)])
+    strict = with_changes(run={"on_incomplete": "fail"})
+    finish.clean(store, commit_plan(strict, "b"))
+    assert store.done_videos() == {} and plan.videos[0].key in store.done_segments()
+
+
+def test_naming_a_video_that_is_not_planned_forgets_nothing(store: Store) -> None:
+    plan = commit_run(store, [rows.video("a"), rows.video("b")])
+    finish.forget(store, commit_plan(CONFIG, "a"), ["b"])
+    assert set(store.done_videos()) == {"a", "b"} and len(store.done_segments()) == len(plan.videos)
+
+
+def commit_plan(config: Config, *names: str) -> Plan:
+    return make_plan(config, [rows.video(v) for v in names], Selection(), {})
+
+
+def test_the_card_names_the_configs_where_there_are_several(store: Store) -> None:
+    commit_run(store, [rows.video("a"), rows.video("b")], run_id="20260101-a")
+    report: Any = SimpleNamespace(
+        run_id="r", ended="", videos_told=2, videos_planned=2, videos_filtered=0, videos_failed=0, video_hours=1.0
+    )
+    finish.write_card(store, CONFIG, report)
+    assert "configs; the column" not in (store.read_file("README.md") or b"").decode()
+    other = with_changes(narrate={"section_s": 30.0})
+    commit_run(store, [rows.video("b")], other, run_id="20260102-b")
+    finish.write_card(store, other, report)
+    card = (store.read_file("README.md") or b"").decode()
+    for config, run_id in ((CONFIG, "20260101-a"), (other, "20260102-b")):
+        assert f"\n| {fingerprint(config)} | 1 | measure | measure | `{run_id}` |\n" in card

@@ -16,6 +16,7 @@ import pipeline as longcap
 from operators.base import Row
 from operators.grid import Grid, Span
 from operators.store.store import Store
+from pipeline.cli import main
 from pipeline.config import Config
 from pipeline.job import Job
 from tests.support import video
@@ -117,6 +118,11 @@ def test_plain_parquet_readers_see_exactly_the_table(done: longcap.Result) -> No
     assert "| with a long caption | 5 |" in Path(done.uri, "README.md").read_text()
 
 
+def tree(folder: str) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {str(p): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
+
+
 def test_a_second_run_redoes_nothing(done: longcap.Result, clips: Path, tmp_path: Path) -> None:
     out = copy(done, tmp_path)
     before = hashes(out)
@@ -131,13 +137,20 @@ def test_phased_and_other_pools_give_the_same_rows(done: longcap.Result, clips: 
     assert hashes(tmp_path / "out") == hashes(done.uri)
 
 
-def test_each_change_redoes_what_depends_on_it_and_no_more(done: longcap.Result, clips: Path, tmp_path: Path) -> None:
+def test_each_change_redoes_what_depends_on_it_and_no_more(
+    done: longcap.Result, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = copy(done, tmp_path)
     before = hashes(out)
     changed = tmp_path / "prompt.j2"
     changed.write_text("{# version: 2 #}\nTell what happens.")
 
-    narrated = longcap.run(str(clips), out, config("narrate.section_s=8"), quiet=True).report
+    files = tree(out)
+    assert main(["run", str(clips), "-o", out, "--set", "plan.segment_s=10", "--set", "narrate.section_s=8"]) == 2
+    said = capsys.readouterr().err
+    assert "5 finished long captions" in said and "narrate.section_s 60 -> 8" in said and "--replace" in said
+    assert tree(out) == files, "a refusal changes nothing"
+    narrated = longcap.run(str(clips), out, config("narrate.section_s=8"), quiet=True, replace=True).report
     assert narrated.segments_captioned == 0
     after = hashes(out)
     assert {k: v[1:] for k, v in after.items()} == {k: v[1:] for k, v in before.items()}

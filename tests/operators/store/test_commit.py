@@ -329,7 +329,7 @@ def test_a_content_hash_knows_what_is_told(column: str) -> None:
 
 def test_every_column_of_a_long_caption_but_those_of_the_run_counts() -> None:
     row = sample.told("v")
-    outside = {"content_hash", "run_id", "host", "timings", "usage"}
+    outside = {"content_hash", "run_id", "host", "timings", "usage", "config"}
     for name in rows.LONG_CAPTION.names:
         changed = content_hash({**row, name: "else"}, rows.LONG_CAPTION) != content_hash(row, rows.LONG_CAPTION)
         assert changed == (name not in outside), name

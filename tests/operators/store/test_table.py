@@ -513,3 +513,50 @@ def test_what_will_not_change_is_not_asked_for_again(local: Table, monkeypatch: 
         with pytest.raises(ItemError, match="storage: "):
             local.append(rows("a"))
     assert pauses == []
+
+
+OLDER = pa.schema([pa.field("id", pa.string()), pa.field("facts", pa.struct([pa.field("x", pa.int32())]))])
+NEWER = pa.schema(
+    [
+        pa.field("added", pa.string()),
+        pa.field("id", pa.string()),
+        pa.field("facts", pa.struct([pa.field("y", pa.string()), pa.field("x", pa.int32())])),
+    ]
+)
+
+
+def test_a_table_of_an_earlier_version_reads_as_null_and_grows_with_the_first_commit(tmp_path: Path) -> None:
+    uri = str(tmp_path / "t")
+    old = Table(uri, OLDER)
+    old.fence()
+    old.append(pa.Table.from_pylist([{"id": k, "facts": {"x": 1}} for k in "abc"], schema=OLDER))
+    empty = {"added": None, "facts": {"y": None, "x": 1}}
+    new = Table(uri, NEWER, writer="new")
+    for found in (
+        new.read().to_pylist(),
+        new.lookup("id", "a").to_pylist(),
+        new.news(NEWER.names).to_pylist(),
+        [row for batch in new.batches(NEWER.names) for row in batch.to_pylist()],
+    ):
+        assert {**empty, "id": "a"} in found
+    assert new.read(["added"]).to_pylist() == [{"added": None}] * 3
+
+    new.claim("run all")
+    new.fence()
+    row = {"added": "z", "facts": {"y": "y", "x": 2}}
+    new.append(pa.Table.from_pylist([{**row, "id": "d"}], schema=NEWER))
+    new.upsert(pa.Table.from_pylist([{**row, "id": "a"}], schema=NEWER), ["id"])
+    new.delete("id", ["b"])
+    new.rewrite(lambda rows: rows)
+    new.tidy()
+    expected = [{**row, "id": "a"}, {**empty, "id": "c"}, {**row, "id": "d"}]
+    assert sorted(new.read().to_pylist(), key=lambda r: str(r["id"])) == expected
+    logs = sorted((tmp_path / "t" / "_delta_log").glob("*.json"))
+    grown = [p for p in logs if '"added' in p.read_text() and '"metaData"' in p.read_text()]
+    assert len([p for p in grown if "tidied" not in p.read_text()]) == 1, "the columns are added once"
+
+    later = Table(uri, OLDER, writer="older code")
+    later.fence()
+    later.append(pa.Table.from_pylist([{"id": "e", "facts": {"x": 5}}], schema=OLDER))
+    assert sorted(later.read(["id"])["id"].to_pylist()) == ["a", "c", "d", "e"]
+    assert new.lookup("id", "e").to_pylist() == [{"added": None, "id": "e", "facts": {"y": None, "x": 5}}]
