@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from longcap import paths
@@ -77,7 +78,7 @@ def connected(
                 )
         except Exception as error:  # Ray raises plain ones; a machine that is too busy or too small, most of all
             raise ConnectionError(
-                f"Ray does not start on this machine ({' '.join(str(error).split())[:200]})"
+                f"Ray does not start on this machine ({shorten(str(error), 300, placeholder='…')})"
             ) from error
     try:
         with _unprinted():
@@ -164,7 +165,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _nobody(address: str, error: Exception) -> str:
-    why = " ".join(str(error).split())[:200] or type(error).__name__
+    why = shorten(str(error), 300, placeholder="…") or type(error).__name__
     return (
         f"no Ray answers at {address} ({why}): give host:port of a cluster's head, or no address for a Ray of its own"
     )
