@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from longcap import paths
@@ -77,7 +78,7 @@ def connected(
                 )
         except Exception as error:  # Ray raises plain ones; a machine that is too busy or too small, most of all
             raise ConnectionError(
-                f"Ray does not start on this machine ({' '.join(str(error).split())[:200]})"
+                f"Ray does not start on this machine ({shorten(str(error), 300, placeholder='…')})"
             ) from error
     try:
         with _unprinted():
@@ -142,8 +143,9 @@ def _searched_first() -> list[str]:
     """Folders that the workers of the connected Ray search for modules before all others."""
     from ray._private import worker
 
+    core: Any = getattr(worker.global_worker, "core_worker", None)
     try:
-        return [str(folder) for folder in worker.global_worker.core_worker.get_job_config().py_driver_sys_path]
+        return [str(folder) for folder in core.get_job_config().py_driver_sys_path]
     except AttributeError:  # a Ray that keeps them elsewhere
         return []
 
@@ -174,7 +176,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _nobody(address: str, error: Exception) -> str:
-    why = " ".join(str(error).split())[:200] or type(error).__name__
+    why = shorten(str(error), 300, placeholder="…") or type(error).__name__
     return (
         f"no Ray answers at {address} ({why}): give host:port of a cluster's head, or no address for a Ray of its own"
     )

@@ -11,15 +11,21 @@ environment are let go.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import fsspec
 
 from operators.addresses import redacted
+from operators.uris import foreign_host, local_path, scheme_of
 
 _PREFIXES = ("AWS_", "AZURE_", "GCSFS_", "GOOGLE_", "FSSPEC_", "STORAGE_EMULATOR_HOST")
 _RETRY_S = 30  # for which delta-rs itself asks again before it gives a failure back
+
+_WRAPPERS = frozenset(
+    {"zip", "tar", "libarchive", "dir", "reference", "blockcache", "cached", "filecache", "simplecache"}
+)
 
 _made_under: dict[type, dict[str, str]] = {}
 
@@ -40,24 +46,51 @@ def file_system(uri: str) -> tuple[Any, str]:
     """The `fsspec.AbstractFileSystem` that `uri` lies on, and its path there.
 
     Raises:
-        ValueError: no such protocol; ImportError: its client is not installed.
+        ValueError: no such protocol, or a `file:` URI of another host; ImportError: its client is not installed.
     """
-    cls = fsspec.get_filesystem_class(fsspec.utils.get_protocol(uri))
+    path = local_path(uri)
+    if path is not None:
+        # an absolute path: fsspec itself would take `a::b`, `~x`, `C:\\x` and `file:x` for something else
+        return fsspec.filesystem("file"), os.path.abspath(path)  # noqa: PTH100  # links stay as they are named
+    if why := foreign_host(uri):
+        raise ValueError(why)
+    cls = fsspec.get_filesystem_class(_protocol(uri))
     now = environment()
     if _made_under.get(cls) != now:
         cls.clear_instance_cache()
         _made_under[cls] = now
-    signed = uri.startswith(("http://", "https://")) and redacted(uri) != uri and uri.isascii()
+    return connect(cls, uri)
+
+
+def connect(cls: Any, uri: str) -> tuple[Any, str]:
+    """An instance of the fsspec class for a remote uri, and the path there."""
+    if _is_chain(uri):
+        fs, path = fsspec.core.url_to_fs(uri)
+        return fs, str(path)
     # a signature covers the URL as it is spelled: it is sent as it is
-    fs, path = fsspec.core.url_to_fs(uri, encoded=True) if signed else fsspec.core.url_to_fs(uri)
+    signed = scheme_of(uri) in ("http", "https") and redacted(uri) != uri and uri.isascii()
+    kwargs = {**cls._get_kwargs_from_urls(uri), **({"encoded": True} if signed else {})}
+    fs, path = cls(**kwargs), cls._strip_protocol(uri)  # not by `url_to_fs`, for which any `::` ends a URL
     return fs, str(path)
+
+
+def _protocol(uri: str) -> str:
+    """The protocol whose class opens `uri`; of a chain the outermost."""
+    return scheme_of(uri).partition("::")[0]
+
+
+def _is_chain(uri: str) -> bool:
+    """Whether `uri` is a chain of fsspec's: it begins with what wraps another, as in `zip://a.mp4::s3://bucket/b.zip`."""
+    return _protocol(uri) in _WRAPPERS and "::" in uri
 
 
 def open_binary(uri: str, mode: str = "rb") -> Any:
     """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made."""
     fs, path = file_system(uri)
-    if "w" in mode and is_local(fs):
-        fs.makedirs(fs._parent(path), exist_ok=True)
+    if is_local(fs):
+        if "w" in mode:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return Path(path).open(mode)
     return fs.open(path, mode)
 
 
@@ -79,19 +112,27 @@ def is_local(fs: Any) -> bool:
     return "file" in protocols
 
 
+def arrow_files(uris: Sequence[str]) -> tuple[Any, list[str]]:
+    """A `pyarrow.fs.FileSystem` that holds files of one place, and their paths there, for readers that take both."""
+    from pyarrow import fs
+
+    found = [file_system(uri) for uri in uris]
+    return fs.PyFileSystem(fs.FSSpecHandler(found[0][0])), [path for _, path in found]
+
+
 def storage_options(uri: str) -> dict[str, str]:
     """What delta-rs has to be told for `uri` beside the variables that it reads by itself (AWS_*, AZURE_*, GOOGLE_*).
 
     It knows no profile's region or endpoint, refuses http:// unless told otherwise, and needs the kind of conditional
     put on S3, without which two writers could both believe that they made the same version.
     """
-    scheme = uri.partition("://")[0] if "://" in uri else ""
+    scheme = scheme_of(uri)
     if not scheme:
         return {}
     options = {"retry_timeout": f"{_RETRY_S}s"}
-    if scheme in ("s3", "s3a"):
+    if scheme == "s3":
         options["aws_conditional_put"] = "etag"
-        region, endpoint = _profile("region"), _profile("endpoint_url")
+        region, endpoint = _profile("region"), s3_endpoint()
         if region and not os.environ.get("AWS_REGION"):
             options["AWS_REGION"] = region
         if endpoint:
@@ -99,6 +140,11 @@ def storage_options(uri: str) -> dict[str, str]:
         if (endpoint or "").startswith("http://"):
             options["AWS_ALLOW_HTTP"] = "true"
     return options
+
+
+def s3_endpoint() -> str | None:
+    """Where S3 answers, as the AWS tools find it; None: Amazon's own."""
+    return _profile("endpoint_url")
 
 
 def _profile(name: str) -> str | None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from operators.causes import explained
 from operators.rows import MAX_ROW_BYTES
 from operators.storage import open_binary
 from pipeline.config import Config
@@ -128,8 +129,7 @@ def sources(config: Config, inputs: Sequence[str]) -> Iterator[Line]:
         with open_binary(listing.rows[0]["access_uri"] or uri) as file:
             file.read(1024)
     except Exception as error:  # the clients of stores raise what they like
-        said = " ".join(str(error).split())[:200]
-        yield Line("fail", "input", f"{uri} cannot be read ({type(error).__name__}: {said})", "look at its permissions")
+        yield Line("fail", "input", f"{uri} cannot be read: {explained(error)}")
         return
     yield Line("ok", "input", f"{len(listing.rows)} videos; {uri} can be read")
 

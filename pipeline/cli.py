@@ -327,6 +327,7 @@ def _show(error: click.ClickException) -> None:
 def _report(error: Exception) -> int:
     from operators.addresses import redacted_text
     from operators.base import ItemError
+    from operators.causes import cause_of, explained
     from pipeline.errors import RunFailed, UsageError
     from pipeline.printing import echo
 
@@ -334,6 +335,9 @@ def _report(error: Exception) -> int:
         for line in str(error).split("\n") if str(error) else [type(error).__name__]:
             echo(f"longcap: error: {line}", err=True)
         return 2 if isinstance(error, UsageError) else 1
+    if not isinstance(error, ImportError) and cause_of(error):  # of storage, wherever it was met: no bug
+        echo(f"longcap: error: {explained(error)}", err=True)
+        return 1
     frames = traceback.extract_tb(error.__traceback__)
     place = f"at {frames[-1].filename}:{frames[-1].lineno}; " if frames else ""
     said = redacted_text(" ".join(str(error).split()))

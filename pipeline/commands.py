@@ -19,9 +19,9 @@ from pipeline.config import Config, never_measured
 from pipeline.config_file import load_config
 from pipeline.doctor import cluster_of, look_first
 from pipeline.errors import RunFailed, UsageError
-from pipeline.files import normalise
 from pipeline.finish import forget_failures
 from pipeline.job import Job
+from pipeline.location import output_uri
 from pipeline.output import Output
 from pipeline.planning import Plan
 from pipeline.printing import echo, echo_json, json_text
@@ -126,7 +126,7 @@ def retry_command(
     by_run: dict[str, list[Row]] = {}
     for event in events:
         by_run.setdefault(event["run_id"], []).append(event)
-    store = Store(normalise(out))
+    store = Store(output_uri(out))
     replays = [  # all is checked before anything runs
         (
             [*inputs] or _inputs_of(store, run_id),

@@ -16,12 +16,14 @@ from cluster.connect import connected
 from cluster.nodes import Answer, NodeFacts, facts_here, on_every_node, this_machine
 from operators.addresses import redacted_text, redacted_value
 from operators.storage import environment
+from operators.uris import scheme_of
 from pipeline import checks, model_checks
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.errors import RunFailed, UsageError
-from pipeline.files import normalise, scheme_of
+from pipeline.files import normalise
 from pipeline.line import Line, merged
+from pipeline.location import output_uri
 from pipeline.printing import echo, echo_json
 from pipeline.storage_probe import StorageFacts, probe_storage
 
@@ -118,7 +120,7 @@ def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: b
     if out is None:
         yield Line("warn", "output", "not looked at", "give -o OUT")
     else:
-        ask = partial(probe_storage, normalise(out), environment())
+        ask = partial(probe_storage, output_uri(out), environment())
         if there and whole:
             answers = on_every_node(ask)
             yield from checks.storage(out, {a.node.host: a.value or StorageFacts(error=a.error) for a in answers})

@@ -1,7 +1,7 @@
 """Which files are there, here and on every file system that fsspec knows: names, sizes, times; nothing is opened.
 
-A *uri* is an absolute path for a local file and `scheme://...` for any other. One listing a folder, whatever the store:
-100,000 files are listed in seconds, and a manifest does not cost a request a row.
+A *uri* is an absolute path for a local file and `scheme://...` for any other (see `operators.uris`). One listing a
+folder, whatever the store: 100,000 files are listed in seconds, and a manifest does not cost a request a row.
 """
 
 from __future__ import annotations
@@ -17,24 +17,20 @@ from posixpath import basename, normpath, splitext
 from typing import Any, TypeAlias
 
 from operators import web
+from operators.causes import cause_of, explained
+from operators.first_contact import first_contact
 from operators.storage import file_system, open_binary
+from operators.uris import local_path, local_uri, scheme_of
 from operators.video.version import File, file_of_info, file_of_status
 from operators.web import WEB
 from pipeline.errors import UsageError
 
-_ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}  # one file, one uri, one id
 _PREFIX_FIND = frozenset({"s3", "gs"})  # whose `find` can ask for the names that begin with a prefix
 _LIST_FROM = 64  # named files in one remote folder from which one listing of it is cheaper than a request for each
 _REQUESTS_AT_ONCE = 16
 
 
 Found: TypeAlias = tuple[str, File]
-
-
-def scheme_of(uri: str) -> str:
-    """`s3` of `s3://bucket/key`, an empty string for a local path."""
-    scheme, separator, _ = uri.partition("://")
-    return _ALIASES.get(scheme.lower(), scheme.lower()) if separator else ""
 
 
 def path_of(uri: str) -> str:
@@ -59,25 +55,25 @@ def stem_of(uri: str) -> str:
 
 
 def normalise(text: str, *, base: str | None = None) -> str:
-    """The one uri of what `text` names; a relative path is relative to the folder `base` (its uri), else to here."""
+    """The one uri of what `text` names; a relative path is relative to the folder `base` (its uri), else to here.
+
+    A `file:` URI of another host stays as it is: whoever opens it says why that cannot be done.
+    """
     scheme = scheme_of(text)
-    if scheme and scheme != "file":
-        return f"{scheme}://{text.partition('://')[2]}"
-    path = text.removeprefix("file://") if scheme else text
+    if scheme:
+        return text if scheme == "file" else f"{scheme}://{text.partition('://')[2]}"
+    path = local_path(text) or ""
     if base and scheme_of(base) and not path.startswith("/"):
         root, _, key = base.partition("://")[2].partition("/")
         return f"{scheme_of(base)}://{root}/{normpath(f'{key}/{path}').lstrip('/')}"
-    return utf8(os.path.abspath(os.path.join(base or "", path)))  # noqa: PTH100, PTH118  # Path is slow for 100,000
+    folder = (local_path(base) if base else None) or ""
+    whole = os.path.abspath(os.path.join(folder, path))  # noqa: PTH100, PTH118  # Path is slow for 100,000
+    return local_uri(f"/{whole.lstrip('/')}")  # POSIX lets `//a` be another place than `/a`; Linux does not
 
 
 def is_folder(uri: str) -> bool:
     """Whether a local uri is a folder."""
-    return os.path.isdir(uri)  # noqa: PTH112
-
-
-def utf8(path: str) -> str:
-    """A name that is not UTF-8 cannot stand in a table: its odd bytes are spelled out, and probing will not find it."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return os.path.isdir(_path(uri))  # noqa: PTH112
 
 
 def tree(root: str, *, recursive: bool) -> Iterator[Found]:
@@ -93,8 +89,8 @@ def matching(pattern: str) -> list[str]:
     """The files that a glob matches; folders that it matches are left out. `*`, `?`, `[]`, `**` mean what they mean."""
     scheme = scheme_of(pattern)
     if not scheme:
-        paths = glob.iglob(pattern, recursive=True)  # noqa: PTH207
-        return [utf8(path) for path in paths if not os.path.isdir(path)]  # noqa: PTH112
+        paths = glob.iglob(_path(pattern), recursive=True)  # noqa: PTH207
+        return [local_uri(path) for path in paths if not os.path.isdir(path)]  # noqa: PTH112
     infos = _asking(pattern, lambda fs: fs.glob(pattern, detail=True).values())
     return [_uri(scheme, info) for info in infos if info["type"] == "file"]
 
@@ -110,6 +106,8 @@ def look(uris: Sequence[str]) -> dict[str, File]:
         scheme = scheme_of(folder)
         if not scheme:
             found.update(_look_local(folder or "/", named))
+        elif scheme == "file":  # of another host
+            continue
         elif scheme in WEB:
             asked += [partial(_look_web, uri) for uri in named]
         elif len(named) < _LIST_FROM and scheme in _PREFIX_FIND:
@@ -125,7 +123,7 @@ def look(uris: Sequence[str]) -> dict[str, File]:
 
 def nearest_path(uri: str) -> str:
     """What is there in place of a local path that is not: the tail of an error line."""
-    folder, name = os.path.split(uri)
+    folder, name = os.path.split(_path(uri))
     while not os.path.isdir(folder):  # noqa: PTH112
         folder, name = os.path.split(folder)
     try:
@@ -146,14 +144,14 @@ def open_bytes(uri: str) -> Any:
     except FileNotFoundError as error:
         raise UsageError(f"there is no {uri}") from error
     except Exception as error:  # as in `_asking`
-        raise UsageError(f"cannot read {uri}: {_reason(error)}") from error
+        raise UsageError(f"cannot read {uri}: {explained(error)}") from error
 
 
 # -- local -------------------------------------------------------------------------------------------------------------
 
 
 def _local_tree(root: str, *, recursive: bool) -> Iterator[Found]:
-    folders, seen = [root], set()
+    folders, seen = [_path(root)], set()
     while folders:
         folder = folders.pop()
         try:
@@ -164,24 +162,30 @@ def _local_tree(root: str, *, recursive: bool) -> Iterator[Found]:
             with os.scandir(folder) as entries:
                 listed = sorted(entries, key=lambda e: e.name, reverse=True)
         except OSError as error:
-            raise UsageError(f"cannot list {utf8(folder)}: {error.strerror}") from error
+            raise UsageError(f"cannot list {local_uri(folder)}: {explained(error)}") from error
         for entry in listed:
             if entry.is_dir():
                 if recursive and not entry.name.startswith("."):
                     folders.append(entry.path)
             elif entry.is_file() or entry.is_symlink():
-                yield utf8(entry.path), _stat(entry)
+                yield local_uri(entry.path), _stat(entry)
 
 
 def _look_local(folder: str, named: Sequence[str]) -> dict[str, File]:
+    path = _path(folder)
     try:
-        names = os.listdir(folder)  # noqa: PTH208
-    except OSError:
+        names = os.listdir(path)  # noqa: PTH208
+    except (OSError, ValueError):  # ValueError: a name that no file can have
         return {}
-    starts = {basename(stem_of(uri)) for uri in named}
+    starts = {basename(stem_of(_path(uri))) for uri in named}
     # NAME.mp4 and NAME.en.srt both begin with a NAME that is asked for, up to one of their dots
     near = [n for n in names if any(n[:i] in starts for i, c in enumerate(n) if c == ".") or n in starts]
-    return {utf8(path): _stat(path) for path in (f"{folder.rstrip('/')}/{name}" for name in near)}
+    return {local_uri(file): _stat(file) for file in (f"{path.rstrip('/')}/{name}" for name in near)}
+
+
+def _path(uri: str) -> str:
+    """The path of a local uri."""
+    return local_path(uri) or uri
 
 
 def _stat(path: str | os.DirEntry[str]) -> File:
@@ -207,6 +211,7 @@ def _remote_tree(root: str, *, recursive: bool) -> Iterator[Found]:
 
 def _look_web(uri: str) -> list[Found]:
     try:
+        first_contact(uri)
         fs, path = file_system(uri)
         return [(uri, file_of_info(web.details(fs, path)))]
     except (OSError, TimeoutError, ValueError):  # one file's trouble: probing says which, as that video's failure
@@ -216,6 +221,7 @@ def _look_web(uri: str) -> list[Found]:
 def why_not(uri: str) -> str:
     """Why a URL of the web cannot be had, as the tail of an error line; empty where it can, or is not there."""
     try:
+        first_contact(uri)
         fs, path = file_system(uri)
         web.details(fs, path)
     except FileNotFoundError:
@@ -223,7 +229,7 @@ def why_not(uri: str) -> str:
     except PermissionError as error:
         return f", or it may not be read: {error.strerror}"
     except Exception as error:  # as in `_asking`
-        return f", or it cannot be reached: {_reason(error)}"
+        return f", or it cannot be reached: {explained(error)}"
     return ""
 
 
@@ -244,20 +250,18 @@ def _asking(uri: str, question: Callable[[Any], Iterable[Mapping[str, Any]]]) ->
         UsageError: it refuses, cannot be reached, or its client is not installed.
     """
     try:
+        first_contact(uri)
         fs, _ = file_system(uri)
         fs.invalidate_cache()  # a second listing in one process must see what is new
         return list(question(fs))
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if cause := cause_of(error):
+            raise UsageError(f"cannot list {uri}: {cause.what}; {cause.remedy}") from error
         return []
     except Exception as error:  # the clients of stores raise what they like
-        raise UsageError(f"cannot list {uri}: {_reason(error)}") from error
+        raise UsageError(f"cannot list {uri}: {explained(error)}") from error
 
 
 def _uri(scheme: str, info: Mapping[str, Any]) -> str:
     name = str(info["name"])
-    return name if "://" in name else f"{scheme}://{name.lstrip('/')}"
-
-
-def _reason(error: Exception) -> str:
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return name if scheme_of(name) else f"{scheme}://{name.lstrip('/')}"

@@ -19,15 +19,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cluster.alive import watched
 from cluster.connect import connected
 from cluster.machines import lost
 from operators import rows
 from operators.addresses import redacted
 from operators.base import ItemError, Row
+from operators.causes import cause_of, explained, shortened
 from operators.engines.base import EngineRefused
 from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
-from operators.store.patience import one_line
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
 from pipeline import finish
@@ -40,6 +41,7 @@ from pipeline.files import normalise
 from pipeline.graph import PROBED, Graph, receipts
 from pipeline.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.lease import Lease
+from pipeline.location import output_uri
 from pipeline.meters import RunMeters
 from pipeline.planning import Plan, make_plan
 from pipeline.pools import plan_pools, rows_at_once, wishes
@@ -78,14 +80,15 @@ class Job:
         self, inputs: Sequence[str], out: str, config: Config, selection: Selection, *, quiet: bool = False
     ) -> None:
         self.config = config = checked(config)
+        where = output_uri(out)  # before anything is listed: it may be a slip of the keyboard
         given = [normalise(text) for text in inputs]
         self.inputs = [redacted(uri) for uri in given]  # as they are stored and shown
         self._signed = self.inputs != given
         self.selection = selection
-        self.listing: Listing = list_sources(given, config.sources)
+        self.listing: Listing = list_sources(inputs, config.sources)
         self.chosen: list[Row] = selection.of(self.listing.rows)
         self._anew = selection.anew(self.chosen)
-        self.store = Store(normalise(out))
+        self.store = Store(where)
         self.claim: Claim | None = None
         self.run_id = _new_run_id()
         self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
@@ -137,7 +140,11 @@ class Job:
         except Fenced as error:
             raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
         except ItemError as error:  # storage, asked many times: nothing is wrong with the items
-            raise RunFailed(f"{error}; what is committed stays, and the same command goes on from there") from error
+            cause = cause_of(error)  # a known one brings its remedy
+            then = "" if cause else ", and the same command goes on from there"
+            raise RunFailed(f"{error}; what is committed stays{then}") from error
+        except OSError as error:  # of a file beside the tables, such as the report
+            raise RunFailed(f"{self.store.uri}: {explained(error)}; what is committed stays") from error
 
     def _begin(self, stack: ExitStack) -> Lease:
         """Hold the lease, claim the store, and leave a note of what this run is asked to do."""
@@ -151,10 +158,7 @@ class Job:
         except (RunFailed, Fenced):
             raise
         except Exception as error:  # each file system has errors of its own, and here all mean one thing
-            why = f"{type(error).__name__}: {one_line(error)}"
-            raise UsageError(
-                f"cannot write to {self.store.uri} ({why}); give -o a folder or prefix to write to"
-            ) from error
+            raise UsageError(f"cannot write to {self.store.uri}: {explained(error)}") from error
         self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim)
         return lease
 
@@ -220,6 +224,7 @@ class Job:
             except ConnectionError as error:
                 raise RunFailed(str(error)) from error
             stack.callback(self._drop_board)
+            stack.enter_context(watched(self.progress.say))
             yield
 
     def _graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
@@ -502,8 +507,8 @@ def _root(error: BaseException) -> str:
     for found in reversed(chain):
         lines = [line.strip() for line in str(found).splitlines() if line.strip()]
         if len(lines) == 1:
-            return f"{type(found).__name__}: {lines[0]}"[:400]
+            return shortened(f"{type(found).__name__}: {lines[0]}", 400)
         if raised := [match for line in lines if (match := _RAISED.match(line))]:
-            return f"{raised[-1]['name']}: {raised[-1]['said']}"[:400]
+            return shortened(f"{raised[-1]['name']}: {raised[-1]['said']}", 400)
         said += lines[-1:]
-    return said[-1][:400]
+    return shortened(said[-1], 400)

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from operators import rows
 from operators.base import Row
+from operators.storage import arrow_files
 from operators.store.store import Store
 from pipeline.errors import UsageError, nearest
-from pipeline.files import normalise
+from pipeline.location import output_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ class Output:
     """
 
     def __init__(self, uri: str) -> None:
-        self.uri = normalise(uri)
+        self.uri = output_uri(uri)
         self.store = Store(self.uri)
         if not self.store.exists():
             raise UsageError(
@@ -51,11 +52,10 @@ class Output:
         import ray.data
 
         uris = self.store.dataset.file_uris()
-        return (
-            ray.data.read_parquet(uris, schema=rows.LONG_CAPTION)
-            if uris
-            else ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
-        )
+        if not uris:
+            return ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
+        files, paths = arrow_files(uris)  # given as URIs, Ray would decode `%20` and cut at `#`
+        return ray.data.read_parquet(paths, filesystem=files, schema=rows.LONG_CAPTION)
 
     def segments(self, video_id: str) -> list[Row]:
         """Frame and window captions of one video: rows of `rows.CAPTIONED_SEGMENT`, in order; the newest captions."""

@@ -14,11 +14,13 @@ import pyarrow as pa
 
 from operators import rows
 from operators.base import Row
+from operators.causes import explained
 from operators.grid import Grid
 from operators.keys import video_key
 from operators.measure.facts import Facts
 from operators.measure.filter import Filter, reason_of
 from operators.store.content import content_hash
+from operators.store.patience import FAILURES
 from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
 from operators.windows import WindowRule, Windows, cuts_of
@@ -295,9 +297,8 @@ def read_rows(table: Table, found: Verdict) -> Iterator[Row]:
         try:
             for batch in fragment.to_batches(schema=table.schema, batch_size=_BATCH, batch_readahead=1):
                 yield from batch.to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            why = " ".join(str(error).split())[:200]
-            found.add("unreadable", fragment.path, why)
+        except FAILURES as error:
+            found.add("unreadable", f"{table.uri}/{fragment.path.rpartition('/')[2]}", explained(error))
 
 
 def _check_hash(row: Row, schema: pa.Schema, what: str, found: Verdict) -> None:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from glob import has_magic
 from posixpath import basename
@@ -16,6 +17,8 @@ from posixpath import basename
 from operators.addresses import redacted
 from operators.base import Row
 from operators.fingerprint import digest
+from operators.text import printable
+from operators.uris import foreign_host, local_path, scheme_of
 from operators.video.version import File, version_of
 from operators.web import WEB
 from pipeline.config import SourceOptions
@@ -27,12 +30,12 @@ from pipeline.files import (
     matching,
     nearest_path,
     normalise,
-    scheme_of,
     stem_of,
     suffix_of,
     tree,
     why_not,
 )
+from pipeline.location import scratch_hint
 from pipeline.manifests import MANIFEST_SUFFIXES, Entry, read_manifest
 
 SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass")
@@ -57,12 +60,16 @@ class Listing:
 
 @dataclass
 class _Found:
-    """What listing brings to light: the videos that are meant, every file that was seen, those that nobody wants."""
+    """What listing brings to light: the videos that are meant, every file that was seen, those that nobody wants.
+
+    `rowless` are manifests without a row.
+    """
 
     options: SourceOptions
     wanted: list[Entry] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     ignored: set[str] = field(default_factory=set)
+    rowless: list[str] = field(default_factory=list)
 
     def several(self, uris: Iterable[str]) -> None:
         """Files of a folder or a prefix: those with a video's suffix are meant."""
@@ -83,12 +90,15 @@ class _Found:
     def single(self, uri: str, text: str) -> None:
         """A file that was named itself: a manifest or a video."""
         if suffix_of(uri) in MANIFEST_SUFFIXES:
-            self.wanted.extend(read_manifest(uri, self.options))
+            entries = read_manifest(uri, self.options)
+            self.wanted.extend(entries)
+            if not entries:
+                self.rowless.append(text)
         elif {suffix_of(uri), last_suffix_of(uri)} & {*self.options.suffixes}:
             self.wanted.append(Entry(uri=uri))
         else:
             raise UsageError(
-                f"{text} is neither a video ({' '.join(self.options.suffixes)}; sources.suffixes sets them) "
+                f"{printable(text)} is neither a video ({' '.join(self.options.suffixes)}; sources.suffixes sets them) "
                 f"nor a manifest ({' '.join(MANIFEST_SUFFIXES)})"
             )
 
@@ -131,7 +141,7 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     used = {row["subtitles_uri"] for row in rows.values()}
     ignored = Counter(_kind(uri) for uri in found.ignored - used)
     if not rows:
-        raise UsageError(_nothing(inputs, ignored, options))
+        raise UsageError(_nothing(inputs, found.rowless, ignored, options))
     return Listing(
         rows=sorted(rows.values(), key=lambda r: (r["uri"], r["video_id"])), ignored=dict(sorted(ignored.items()))
     )
@@ -140,26 +150,37 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
 def _list_one(text: str, found: _Found) -> None:
     uri = normalise(text)
     scheme = scheme_of(uri)
-    if scheme not in WEB and has_magic(uri) and not (not scheme and look([uri]).get(uri)):
-        matches = matching(uri)
-        found.matched(uri, matches)
-        if matches:
-            return
-        if not (scheme and uri in look([uri])):  # keys of a store may well hold brackets
-            raise UsageError(f"no file matches {text}")
+    if why := foreign_host(uri):
+        raise UsageError(f"{printable(text)} cannot be opened: {why}")
+    pattern = local_path(uri) or uri  # percent escapes of a file: URI are no stars
+    if scheme not in WEB and has_magic(pattern) and uri not in look([uri]):  # a file of that very name wins
+        _list_matching(uri, text, found)
+        return
     if not scheme:
         if is_folder(uri):
             _list_below(uri, found)
         elif uri in look([uri]):
             found.single(uri, text)
         else:
-            raise UsageError(f"there is no {text}{nearest_path(uri)}")
+            raise UsageError(f"there is no {printable(text)}{scratch_hint(text) or printable(nearest_path(uri))}")
     elif not uri.endswith("/") and (scheme in WEB or suffix_of(uri) in (*found.options.suffixes, *MANIFEST_SUFFIXES)):
         if uri not in look([uri]):
             raise UsageError(f"there is no {text}{why_not(uri) if scheme in WEB else ''}")
         found.single(uri, text)
     else:
         _list_below(uri, found)
+
+
+def _list_matching(uri: str, text: str, found: _Found) -> None:
+    matches = matching(uri)
+    found.matched(uri, matches)
+    if matches:
+        return
+    if scheme_of(uri) or is_folder(uri):
+        with suppress(UsageError):  # names of prefixes and folders may well hold brackets
+            _list_below(uri, found)
+            return
+    raise UsageError(f"no file matches {printable(text)}{scratch_hint(text)}")
 
 
 def _list_below(uri: str, found: _Found) -> None:
@@ -226,9 +247,15 @@ def _kind(uri: str) -> str:
     return "hidden" if basename(uri).startswith(".") else suffix_of(uri) or "no suffix"
 
 
-def _nothing(inputs: Sequence[str], ignored: Counter[str], options: SourceOptions) -> str:
-    there = ", ".join(f"{count} {kind}" for kind, count in ignored.most_common(8))
-    return (
-        f"no video in {', '.join(inputs)}: {ignored.total()} other files are there{f' ({there})' if there else ''}; "
-        f"known suffixes are {' '.join(options.suffixes)} (sources.suffixes sets them)"
-    )
+def _nothing(inputs: Sequence[str], rowless: Sequence[str], ignored: Counter[str], options: SourceOptions) -> str:
+    """Why there is no video: each kind of input has a reason of its own."""
+    reasons = [f"the manifest {printable(text)} has no rows: give it one for each video" for text in rowless]
+    others = ", ".join(printable(text) for text in inputs if text not in rowless)
+    known = f"known suffixes are {' '.join(options.suffixes)} (sources.suffixes sets them)"
+    if ignored:
+        there = ", ".join(f"{count} {printable(kind)}" for kind, count in ignored.most_common(8))
+        reasons.append(f"no video in {others}: {ignored.total()} other files are there ({there}); {known}")
+    elif others:
+        below = "" if options.recursive else ", and folders in it are not looked into (sources.recursive is false)"
+        reasons.append(f"no video in {others}: there are no files{below}")
+    return "; ".join(reasons)

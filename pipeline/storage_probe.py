@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from operators.causes import explained
 from operators.storage import adopt, file_system, is_local
 
 
@@ -60,6 +61,5 @@ def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
             with suppress(FileNotFoundError):
                 fs.rm_file(path)
     except Exception as error:  # the clients of stores raise what they like
-        said = " ".join(str(error).split()) or type(error).__name__
-        return StorageFacts(error=f"cannot {step} {out}: {type(error).__name__}: {said[:300]}")
+        return StorageFacts(error=f"cannot {step} {out}: {explained(error)}")
     return StorageFacts(seconds=time.time() - began, clock_s=clock)

@@ -22,10 +22,10 @@ import yaml
 from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
 from operators.addresses import redacted, redacted_text
+from operators.uris import local_path
 from pipeline.config import Config
 from pipeline.config_file import load_config, recipes
 from pipeline.errors import RunFailed, UsageError
-from pipeline.files import scheme_of
 from pipeline.printing import echo, echo_json, without_colours
 from pipeline.progress import clock
 from pipeline.travel import members_of, variables_of
@@ -208,8 +208,8 @@ def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
             err=True,
         )
     for text in asked["inputs"]:
-        path = text.removeprefix("file://")
-        if (scheme_of(text) and path == text) or Path(path).is_absolute():
+        path = local_path(text)
+        if path is None or Path(path).is_absolute():
             continue
         if Path(path).as_posix() not in members:
             raise UsageError(
@@ -218,7 +218,8 @@ def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
                 "it lies in the working directory"
             )
     out = asked["out"] or "/"
-    if not scheme_of(out) and not Path(out).is_absolute():
+    path = local_path(out)
+    if path is not None and not Path(path).is_absolute():
         raise UsageError(
             f"-o {out} is relative, and would end with the job: give a prefix such as s3://bucket/captions, or the "
             "absolute path of a folder that all nodes share"

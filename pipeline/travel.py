@@ -12,9 +12,9 @@ from pathlib import Path
 from cluster.package import files_of, find
 from longcap import paths
 from operators.text import printable
+from operators.uris import local_path
 from pipeline.config import VIDEO_SUFFIXES
 from pipeline.errors import UsageError
-from pipeline.files import scheme_of
 from pipeline.printing import echo
 
 CODE = paths.NAMES  # our packages
@@ -67,7 +67,8 @@ def members_of(folder: Path, out: str | None, *, code: bool) -> dict[str, Path]:
     Raises:
         UsageError: the folder has a data file where one of ours has to lie.
     """
-    local = Path(out) if out and not scheme_of(out) else None
+    path = local_path(out) if out else None
+    local = Path(path) if path else None
     inside = local.resolve().relative_to(folder) if local and local.resolve().is_relative_to(folder) else None
     data = [f"*{suffix}" for suffix in VIDEO_SUFFIXES if suffix]
     found = find(folder, [*data, *([f"/{inside.as_posix()}/"] if inside and inside.parts else [])])

@@ -21,8 +21,9 @@ from typing import Any
 from operators.base import ItemError, Row
 from operators.measure.cues import Cue, NoSubtitles, read_cues
 from operators.measure.encodings import UnknownEncoding, decode_text
+from operators.uris import local_path
 from operators.video.progress import PROGRESS
-from operators.video.source import WatchedFile, local_path
+from operators.video.source import WatchedFile
 from operators.video.version import CHANGED, check_subtitles
 
 READ = "read"

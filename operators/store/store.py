@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from operators import rows
 from operators.base import TRANSIENT
 from operators.fingerprint import digest
-from operators.storage import file_system, open_binary
+from operators.storage import file_system, files_below, open_binary
 from operators.store.done import Done
 from operators.store.table import Claim, Table
 
@@ -158,8 +158,9 @@ class Store:
     def run_files(self, name: str) -> list[bytes]:
         """Content of `name` of every run that has it, oldest run first: run ids begin with the time."""
         found, path = file_system(f"{self.uri}/runs")
-        found.invalidate_cache()  # runs of other processes begin and end while this one looks
-        return [bytes(found.cat_file(file)) for file in sorted(found.glob(f"{path}/*/{name}"))]
+        below = files_below(f"{self.uri}/runs")  # not by a glob: the name of the output may hold stars and brackets
+        mine = [file for file in below if file.endswith(f"/{name}") and file[len(path) :].count("/") == 2]
+        return [bytes(found.cat_file(file)) for file in mine]
 
     def write_table(self, path: str, table: pa.Table) -> str:
         """Write OUT/`path` as one parquet file; returns its uri."""

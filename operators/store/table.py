@@ -26,9 +26,11 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from operators.base import ItemError
+from operators.causes import explained, one_line
 from operators.storage import file_system, files_below, storage_options
-from operators.store.patience import one_line, patiently, pause_or_give_up
+from operators.store.patience import FAILURES, patiently, pause_or_give_up
 from operators.store.predicates import VALUES_AT_ONCE, literal, match
+from operators.uris import table_uri
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
 _TRIES = 20  # a commit that met a concurrent one of another table's writer is tried again with the new state
@@ -90,19 +92,25 @@ class Table:
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of the newest snapshot, piece by piece: of millions of rows, a few at a time."""
-        delta = self._snapshot(create=False)
+        delta = patiently(lambda: self._snapshot(create=False), self.uri)
         if delta is not None:
             wanted = pa.schema([self.schema.field(c) for c in columns])
             data = delta.to_pyarrow_dataset(schema=wanted)
             scanner = data.scanner(columns=wanted.names, batch_size=2**18, batch_readahead=2)
-            for batch in scanner.to_batches():
-                yield batch.cast(wanted)
+            try:
+                for batch in scanner.to_batches():
+                    yield batch.cast(wanted)
+            except FAILURES as failed:  # half of it was handed on: it cannot be asked for again here
+                raise ItemError("storage", f"{self.uri}: {explained(failed)}") from failed
 
     def news(self, columns: Sequence[str]) -> pa.Table:
         """Rows of the files that have joined the table since the last call; at the first call all rows.
 
         A row may be told of again, when its file was joined with others; none that stands in the table is left out.
         """
+        return patiently(lambda: self._news(columns), self.uri)
+
+    def _news(self, columns: Sequence[str]) -> pa.Table:
         wanted = pa.schema([self.schema.field(c) for c in columns])
         delta = self._snapshot(create=False)
         if delta is None or delta.version() == self._seen[0]:
@@ -146,13 +154,13 @@ class Table:
 
     def fragments(self) -> list[Any]:
         """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""
-        delta = self._snapshot(create=False)
+        delta = patiently(lambda: self._snapshot(create=False), self.uri)
         return list(delta.to_pyarrow_dataset().get_fragments()) if delta is not None else []
 
     def file_uris(self) -> list[str]:
-        """The parquet files that make up the newest snapshot."""
-        delta = self._snapshot(create=False)
-        return list(delta.file_uris()) if delta is not None else []
+        """The parquet files that make up the newest snapshot, named as this table is: not percent-encoded."""
+        delta = patiently(lambda: self._snapshot(create=False), self.uri)
+        return [f"{self.uri}/{_name(uri)}" for uri in delta.file_uris()] if delta is not None else []
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -354,14 +362,14 @@ class Table:
         """The newest state of the table."""
         try:
             if self._delta is None:
-                self._delta = DeltaTable(self.uri, storage_options=storage_options(self.uri))
+                self._delta = DeltaTable(table_uri(self.uri), storage_options=storage_options(self.uri))
             else:
                 self._delta.update_incremental()
         except TableNotFoundError:
             if not create:
                 return None
             self._delta = DeltaTable.create(
-                self.uri, schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
+                table_uri(self.uri), schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
             )
         return self._delta
 
@@ -379,7 +387,7 @@ class Table:
             except CommitFailedError as conflict:
                 error = conflict
                 time.sleep(min(1.0, 0.01 * 2**attempt))
-            except (OSError, DeltaError) as failed:  # what scans the table's files says so with a DeltaError
+            except FAILURES as failed:  # what scans the table's files says so with a DeltaError
                 failures += 1
                 pause_or_give_up(failed, failures, self.uri)
         raise ItemError("storage", f"{self.uri}: {_TRIES} commits in a row met another one: {one_line(error)}")

@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from operators.base import ItemError
+from operators.uris import local_path
 from operators.video.encrypted import encrypted, explain, has_key_information, refuse_encrypted
 from operators.video.gaps import find_gaps
 from operators.video.length import Length, measure
@@ -27,7 +28,7 @@ from operators.video.plausible import (
 from operators.video.progress import PROGRESS
 from operators.video.raw import scan
 from operators.video.reader import UNTIMED, demux_known, is_untimed, pixel_aspect, video_stream
-from operators.video.source import Source, local_path
+from operators.video.source import Source
 from operators.video.stretches import Stretches, find_stretches
 from operators.video.version import unchanged
 

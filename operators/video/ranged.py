@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from operators import web
-from operators.storage import file_system
+from operators.storage import file_system, s3_endpoint
 
 FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
 LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p film
@@ -140,8 +140,8 @@ def s3_path(uri: str) -> tuple[Any, str]:
     """Arrow's file system for an `s3://` URI, and the path there."""
     from pyarrow import fs
 
-    # Arrow finds keys and profiles as all AWS clients do, but not another endpoint
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    # Arrow finds keys and profiles as all AWS clients do, but not the endpoint of a profile
+    endpoint = s3_endpoint()
     scheme, _, host = (endpoint or "").rpartition("://")
     where = {"endpoint_override": host, "scheme": scheme or "https"} if endpoint else {}
     return fs.S3FileSystem(**where), uri.removeprefix("s3://")

@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from operators.base import ItemError
+from operators.causes import explained
+from operators.uris import foreign_host, is_utf8, local_path
 from operators.video.progress import PROGRESS
 from operators.video.ranged import RangedFile
 
@@ -100,7 +102,8 @@ class Source:
         target: Any
         if self._path is not None:
             _check_local(self.uri, self._path)
-            target = f"file:{self._path}"
+            path = self._path
+            target = f"file:{path}" if is_utf8(path) else f"file:{self.local_file()[0]}"
         else:
             target = self._remote = WatchedFile(self.uri)
         if self.span is not None:
@@ -155,9 +158,11 @@ class Source:
         A remote input is copied to the disk once, into a file without a name: nothing of it is left over, however this
         process ends.
         """
-        if self._path is not None:
+        if self._path is not None and is_utf8(self._path):
             return self._path, ()
-        if self._copy is None:
+        if self._copy is None and self._path is not None:  # decoders take names as UTF-8 only
+            self._copy = Path(self._path).open("rb")  # noqa: SIM115  # lives as long as this source
+        elif self._copy is None:
             remote = WatchedFile(self.uri)
             copy = tempfile.TemporaryFile(prefix="longcap-")  # noqa: SIM115 lives as long as this source
             with contextlib.closing(remote):
@@ -325,13 +330,6 @@ class SpanFile(io.RawIOBase):
         return True
 
 
-def local_path(uri: str) -> str | None:
-    """The path of a local URI (`file://` taken literally, as fsspec does), None for a remote one."""
-    if uri.startswith("file://"):
-        return uri.removeprefix("file://")
-    return None if "://" in uri else uri
-
-
 def _check_local(uri: str, path: str) -> None:
     try:
         status = Path(path).stat()
@@ -344,7 +342,9 @@ def _check_local(uri: str, path: str) -> None:
     except PermissionError as error:
         raise ItemError("unreadable", f"{uri} may not be read: permission denied") from error
     except OSError as error:
-        raise ItemError("storage", f"{uri}: {error.strerror or error}") from error
+        raise ItemError("storage", f"{uri}: {explained(error)}") from error
+    except ValueError as error:  # such as a zero byte
+        raise ItemError("unreadable", f"{uri!r} is no name of a file: {error}") from error
     if status.st_size == 0 and stat.S_ISREG(status.st_mode):
         raise _empty(uri)
 
@@ -356,9 +356,11 @@ def _storage_error(uri: str, error: Exception) -> ItemError:
         return ItemError("unreadable", f"{uri} does not exist")
     if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):  # as Arrow puts it
         return ItemError("unreadable", f"{uri} may not be read: permission denied")
+    if why := foreign_host(uri):
+        return ItemError("unreadable", f"{uri} cannot be opened: {why}")
     if isinstance(error, ImportError | ValueError):  # fsspec: no such protocol, or its package is not installed
         return ItemError("unreadable", f"{uri} cannot be opened: {error}")
-    return ItemError("storage", f"{uri}: reading failed: {_plain(error)}")
+    return ItemError("storage", f"{uri}: reading failed: {explained(error)}")
 
 
 def _empty(uri: str) -> ItemError:

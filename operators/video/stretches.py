@@ -7,12 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from operators.base import ItemError
+from operators.uris import local_path
 from operators.video.clock import Break, find_breaks
 from operators.video.joins import find_joins
 from operators.video.parts import MAX_PARTS
 from operators.video.progress import PROGRESS
 from operators.video.reader import demux_known, video_stream
-from operators.video.source import Source, local_path
+from operators.video.source import Source
 
 _CLOCKED = {"mpegts": True, "mpeg": False}  # formats with a clock and without an index: transport streams or not
 _NEAR_BYTES = (4 * 2**20, 64 * 2**20)  # where to look for a keyframe beside a break

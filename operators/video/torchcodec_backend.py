@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from operators.base import ItemError
+from operators.uris import local_path
 from operators.video.backends import Sample, Watch
 from operators.video.plausible import frame_rate
 from operators.video.progress import PROGRESS
 from operators.video.reader import pixel_aspect, video_stream
-from operators.video.source import Source, WatchedFile, local_path
+from operators.video.source import Source, WatchedFile
 
 _CHUNK_S = 0.5  # pictures of so long are held at full size when all of a span are wanted
 _SLACK_S = 1e-6

@@ -19,9 +19,9 @@ from operators.addresses import redacted
 from operators.base import FailureClass, ItemError
 from operators.fingerprint import digest
 from operators.storage import file_system
+from operators.uris import local_path
 from operators.video.progress import PROGRESS
 from operators.video.ranged import s3_path
-from operators.video.source import local_path
 
 CHANGED: FailureClass = "changed"
 _STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "Last-Modified", "mtime", "created")

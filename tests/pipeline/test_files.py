@@ -4,12 +4,13 @@ import errno
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from operators import storage
+from operators.uris import scheme_of
 from pipeline.errors import UsageError
-from pipeline.files import File, look, matching, normalise, open_bytes, scheme_of, stem_of, suffix_of, tree
+from pipeline.files import File, look, matching, normalise, open_bytes, stem_of, suffix_of, tree
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,19 @@ from pipeline.files import File, look, matching, normalise, open_bytes, scheme_o
         ("c.mp4", "s3://bucket", "s3://bucket/c.mp4"),
         ("/c.mp4", "s3://bucket/a", "/c.mp4"),
         ("https://host/c.mp4?sig=a%20b", None, "https://host/c.mp4?sig=a%20b"),
+        ("file:///a%20b%2520.mp4", None, "/a b%20.mp4"),
+        ("file:/a/b.mp4", "/c", "/a/b.mp4"),
+        ("FILE://LocalHost/a#1?2.mp4", None, "/a#1?2.mp4"),
+        ("file://host/a.mp4", "/c", "file://host/a.mp4"),
+        ("/a%20b.mp4", None, "/a%20b.mp4"),
+        ("//a//b.mp4", None, "/a/b.mp4"),
+        ("a::b.mp4", "/a", "/a/a::b.mp4"),
+        ("s3://bucket/a::b.mp4", None, "s3://bucket/a::b.mp4"),
+        ("./http://x.mp4", "/a", "/a/http:/x.mp4"),
+        ("file:a.mp4", "/a", "/a/file:a.mp4"),
+        ("/caf\udce9.mp4", None, "file:///caf%E9.mp4"),
+        ("caf\udce9.mp4", "file:///b%FF", "file:///b%FF/caf%E9.mp4"),
+        ("/caf\ud83d.mp4", None, "/caf\ufffd.mp4"),
     ],
 )
 def test_a_file_has_one_uri(text: str, base: str | None, uri: str) -> None:
@@ -68,11 +82,11 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> type[_Counted]:
     monkeypatch.setattr(_Counted, "store", {})
     monkeypatch.setattr(_Counted, "pseudo_dirs", [""])
     monkeypatch.setattr(_Counted, "asked", [])
-    real = fsspec.core.url_to_fs
+    real = storage.connect
     monkeypatch.setattr(
-        fsspec.core,
-        "url_to_fs",
-        lambda uri: (_Counted(), _Counted._strip_protocol(uri)) if uri.startswith("s3://") else real(uri),
+        storage,
+        "connect",
+        lambda cls, uri: (_Counted(), _Counted._strip_protocol(uri)) if uri.startswith("s3://") else real(cls, uri),
     )
     fs = _Counted()
     for k in range(100):
@@ -108,8 +122,8 @@ class _Refusing(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 
 
 def test_a_store_that_refuses_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda uri: (_Refusing(), uri))
-    with pytest.raises(UsageError, match=r"^cannot list s3://closed: PermissionError: .*Access.*Denied") as caught:
+    monkeypatch.setattr(storage, "connect", lambda _, uri: (_Refusing(), uri))
+    with pytest.raises(UsageError, match=r"^cannot list s3://closed: permission denied \(.*Denied\); ") as caught:
         list(tree("s3://closed", recursive=True))
     assert "\n" not in str(caught.value)
 
@@ -128,7 +142,7 @@ class _Caching(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 
 def test_a_second_listing_sees_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
     fs = _Caching()
-    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda uri: (fs, uri))
+    monkeypatch.setattr(storage, "connect", lambda _, uri: (fs, uri))
     fs.store.clear()
     fs.pipe_file("/n/a.mp4", b"x")
     assert [uri for uri, _ in tree("memory://n", recursive=True)] == ["memory://n/a.mp4"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 import fsspec
 import pytest
@@ -125,14 +126,31 @@ def test_links_are_followed_and_a_circle_of_them_ends(tmp_path: Path) -> None:
     assert sizes == {"a.mp4": 1, "b.mp4": 1, "c.mp4": 1, "gone.mp4": None}
 
 
-def test_a_name_that_is_not_utf8_is_a_row_that_will_fail_not_a_crash(tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf8_is_listed_with_its_subtitles_however_it_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"d\xff")
     try:
-        (tmp_path / os.fsdecode(b"caf\xe9.mp4")).write_bytes(b"x")
+        folder.mkdir()
     except OSError:
         pytest.skip("this file system takes only UTF-8 names")
-    _touch(tmp_path, "a.mp4")
-    listing = list_sources([str(tmp_path)], OPTIONS)
-    assert [row["uri"] for row in listing.rows] == [f"{tmp_path}/a.mp4", f"{tmp_path}/caf\\xe9.mp4"]
+    _touch(folder, os.fsdecode(b"caf\xe9.mp4"), os.fsdecode(b"caf\xe9.en.srt"), "a.mp4")
+    _touch(tmp_path, "b.mp4")
+    root = f"file://{tmp_path}/d%FF"
+    manifest = tmp_path / "m.csv"
+    manifest.write_text(f"uri\n{root}/caf%E9.mp4\nb.mp4\n{root}/a.mp4\n")
+    nested = folder / "m.csv"
+    nested.write_text(f"uri\na.mp4\n../b.mp4\n{root}/caf%E9.mp4\n")
+    expected = list_sources([str(tmp_path)], OPTIONS).rows
+    assert [row["uri"] for row in expected] == [f"{tmp_path}/b.mp4", f"{root}/a.mp4", f"{root}/caf%E9.mp4"]
+    assert [row["size_bytes"] for row in expected] == [1, 1, 1]
+    assert expected[2]["subtitles_uri"] == f"{root}/caf%E9.en.srt"
+    ways = [
+        [str(manifest)],
+        [str(nested)],
+        [str(folder), f"{tmp_path}/b.mp4"],
+        [f"{folder}/*.mp4", f"{tmp_path}/b.mp4"],
+    ]
+    for way in [*ways, [f"{root}/caf%E9.mp4", f"{root}/*.mp4", f"{tmp_path}/b.mp4"]]:
+        assert list_sources(way, OPTIONS).rows == expected, way
 
 
 def test_a_glob_names_files_and_a_literal_name_wins_over_its_pattern(tmp_path: Path) -> None:
@@ -252,7 +270,15 @@ def test_an_empty_listing_says_what_was_there(tmp_path: Path) -> None:
     assert "2 .txt, 1 .jpg" in message
     assert ".mp4" in message
     (tmp_path / "empty").mkdir()
-    assert "0 other files" in _error([f"{tmp_path}/empty"])
+    assert _error([f"{tmp_path}/empty"]) == f"no video in {tmp_path}/empty: there are no files"
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("uri,title\n")
+    assert _error([str(manifest)]) == f"the manifest {manifest} has no rows: give it one for each video"
+    both = _error([str(manifest), f"{tmp_path}/empty"])
+    assert (
+        both == f"the manifest {manifest} has no rows: give it one for each video; no video in {tmp_path}/empty: "
+        "there are no files"
+    )
     assert _error([f"{tmp_path}/*.mkv"]) == f"no file matches {tmp_path}/*.mkv"
 
 
@@ -329,3 +355,63 @@ def test_a_name_that_only_the_query_ends_in_still_counts(monkeypatch: pytest.Mon
     monkeypatch.setattr("pipeline.sources.look", lambda uris: {uri: File(1, "t") for uri in uris})
     (row,) = list_sources(["https://host/get?file=a.mp4"], OPTIONS).rows
     assert row["video_id"] == digest("https://host/get?file=a.mp4") and row["access_uri"] is None
+
+
+HARD = (
+    *("a#1.mp4", "q?v=1.mp4", "pct%20x.mp4", "a b.mp4", "a+b.mp4", "a&b.mp4", "ünï.mp4", "[x].mp4", "st*r.mp4"),
+    *("q'u\"o.mp4", "a::b.mp4", "zip::x.mp4", "file:x.mp4", "C:\\x.mp4", "-n.mp4", "~u.mp4", "{}.mp4", "new\nline.mp4"),
+    *("http:/h.mp4", "s3:/b/k.mp4", "file:/a.mp4", "memory::zip::x.mp4", "%.mp4", "a%zz.mp4", "a..mp4", "x^y|z.mp4"),
+)
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_any_name_is_listed_by_its_folder_by_itself_and_by_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _touch(tmp_path, f"v/{name}", "other/x1.mp4")
+    monkeypatch.chdir(tmp_path / "v")
+    expected = list_sources([f"{tmp_path}/v"], OPTIONS).rows
+    assert [(row["uri"], row["size_bytes"]) for row in expected] == [(f"{tmp_path}/v/{name}", 1)]
+    assert expected[0]["video_id"] == digest(f"{tmp_path}/v/{name}")
+    (tmp_path / "v" / "m.jsonl").write_text(json.dumps({"uri": f"./{name}"}))
+    escaped = f"file://localhost{quote(f'{tmp_path}/v/{name}')}"
+    for way in (f"./{name}", f"{tmp_path}/v/{name}", escaped, "m.jsonl"):
+        assert list_sources([way], OPTIONS).rows == expected, way
+
+
+@pytest.mark.parametrize("name", [n for n in HARD if "\\" not in n])
+def test_any_key_is_listed_by_its_prefix_and_by_itself(name: str) -> None:
+    fs = fsspec.filesystem("memory")
+    fs.store.clear()
+    fs.pseudo_dirs[:] = [""]
+    fs.pipe_file(f"/bucket/v/{name}", b"12345")
+    expected = list_sources(["memory://bucket/v"], OPTIONS).rows
+    assert [(row["uri"], row["size_bytes"]) for row in expected] == [(f"memory://bucket/v/{name}", 5)]
+    assert list_sources([f"memory://bucket/v/{name}"], OPTIONS).rows == expected
+
+
+@pytest.mark.parametrize("uri", ["file://server/share/a.mp4", "file://a.mp4", "file://"])
+def test_a_file_uri_of_another_host_is_refused_as_an_input_and_a_row_in_a_manifest(tmp_path: Path, uri: str) -> None:
+    message = _error([uri])
+    assert message.startswith(f"{uri} cannot be opened: it names ") and message.endswith(
+        "; give a path, or file:///PATH for a file of this machine"
+    )
+    (tmp_path / "m.jsonl").write_text(json.dumps({"uri": uri}))
+    assert [(r["uri"], r["size_bytes"]) for r in list_sources([f"{tmp_path}/m.jsonl"], OPTIONS).rows] == [(uri, None)]
+
+
+def test_names_that_no_file_can_have_are_rows_that_will_fail(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"uri": "a\\u0000b.mp4"}\n{"uri": "file:///a%00/b.mp4"}\n')
+    assert [r["size_bytes"] for r in list_sources([str(manifest)], OPTIONS).rows] == [None, None]
+
+
+def test_what_is_missing_in_a_ray_job_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "Ray job" not in _error(["videos"])
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"metadata": {"job_submission_id": "raysubmit_1"}}))
+    for text in ("videos", "videos/*.mp4"):
+        assert f"in a Ray job a relative path is looked up in the job's own folder ({tmp_path})" in _error([text])
+    assert "Ray job" not in _error([f"{tmp_path}/videos"])

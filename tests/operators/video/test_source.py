@@ -9,10 +9,11 @@ import fsspec
 import pytest
 
 from operators.base import ItemError
+from operators.uris import local_path, local_uri
 from operators.video.facts import probe
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
-from operators.video.source import Source, WatchedFile, local_path
+from operators.video.source import Source, WatchedFile
 from tests.support.video import render
 
 
@@ -41,8 +42,33 @@ def test_a_relative_name_with_a_colon_is_no_protocol(tmp_path: Path, monkeypatch
         assert sum(1 for _ in source.open().decode(video=0)) == 10
 
 
+@pytest.mark.parametrize("name", [b"caf\xe9.mp4", b"\xff\xfe::#%20.mp4", b"a%20b::c#?.mp4"])
+def test_any_name_is_opened_by_its_uri_and_by_every_decoder(tmp_path: Path, name: bytes) -> None:
+    path = f"{tmp_path}/{os.fsdecode(name)}"
+    render(tmp_path / "clip.mp4", count=10)
+    try:
+        (tmp_path / "clip.mp4").rename(path)
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    uri = local_uri(path)
+    with Source(uri) as source:
+        assert sum(1 for _ in source.open().decode(video=0)) == 10
+        readable, _ = source.local_file()
+        readable.encode()
+        assert Path(readable).read_bytes() == Path(path).read_bytes()
+    facts = probe(uri)
+    assert facts["frames"] == 10 if "frames" in facts else facts["duration_s"] > 0
+
+
+def test_a_file_of_another_host_and_a_name_that_no_file_has_are_unreadable() -> None:
+    refusal = _refusal("file://server/a.mp4")
+    assert refusal.failure_class == "unreadable" and "a file of the host server; give a path" in refusal.message
+    assert _refusal("file:///a%00.mp4").failure_class == "unreadable"
+
+
 def test_local_paths() -> None:
-    assert local_path("file:///a/b c.mp4") == "/a/b c.mp4"
+    assert local_path("file:///a/b%20c.mp4") == "/a/b c.mp4"
+    assert local_path("/a/b%20c.mp4") == "/a/b%20c.mp4"
     assert local_path("clips/a.mp4") == "clips/a.mp4"
     assert local_path("s3://bucket/a.mp4") is None
 
