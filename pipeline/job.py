@@ -321,8 +321,8 @@ class Job:
         if not chosen:
             return []
         known = self._known()
-        stored = [rows.VIDEO.field(name) for name in chosen[0] if name in rows.VIDEO.names]
-        wanted = pa.Table.from_pylist(list(chosen), schema=pa.schema(stored))
+        stored = [rows.VIDEO.field(name) for name in chosen[0] if name in rows.VIDEO.names and name != "failure"]
+        wanted = to_table(list(chosen), pa.schema(stored))
         at = pc.index_in(wanted["video_id"], known["video_id"])
         same = at.is_valid()
         for name in wanted.column_names:

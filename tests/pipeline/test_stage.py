@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pytest
 
 from operators import rows
 from operators.arrow import to_table
