@@ -39,9 +39,9 @@ check: setup-dev
 pytest: setup-dev
 	$(BIN)/python -m pytest
 
-# Two thousand broken files through the decoder; `make pytest` takes two hundred
+# Two thousand hostile inputs of each kind (broken files, manifests, answers); `make pytest` takes a few of each
 fuzz: setup-dev
-	$(BIN)/python -m tests.support.fuzz --count 2000
+	$(BIN)/python -m tests.support.fuzz --kind all --count 2000
 
 # Three hundred hostile items of every kind beside good ones, through one job; a few minutes
 hostile: setup-dev

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 from operators.addresses import redacted_text
+from operators.text import repaired
 
 Row: TypeAlias = dict[str, Any]
 Apply: TypeAlias = Callable[[Row], Row]
@@ -33,6 +34,7 @@ FailureClass = Literal[
     "gate",  # the engine answered, and the answer is no caption
     "changed",  # it is not what was listed any more: the next run lists it anew
     "storage",  # storage did not answer: not the item's fault
+    "invalid",  # a value of the item fits no row: too large, or of a wrong kind; the message names the column
     "internal",  # a bug of ours: the message carries the place
 ]
 FAILURE_CLASSES: tuple[str, ...] = get_args(FailureClass)
@@ -60,7 +62,7 @@ class ItemError(Exception):
     def __init__(self, failure_class: FailureClass, message: str, *, attempts: int = 1) -> None:
         if failure_class not in FAILURE_CLASSES:
             raise ValueError(f"failure class {failure_class!r} is not one of {', '.join(FAILURE_CLASSES)}")
-        message = redacted_text(message)
+        message = redacted_text(repaired(message))  # it may quote a file name, a server or an answer
         super().__init__(failure_class, message)
         self.failure_class: FailureClass = failure_class
         self.message = message

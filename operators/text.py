@@ -23,6 +23,17 @@ def repaired(text: str) -> str:
     return text
 
 
+_CONTROLS = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(0x7F, 0xA0)), "\ufffd")
+
+
+def storable(text: str) -> str:
+    """`repaired`, and each control character but line breaks and tabs becomes U+FFFD.
+
+    For text that a model wrote: no caption means a NUL, which many databases refuse, or an escape sequence.
+    """
+    return text if text.isprintable() else repaired(text).translate(_CONTROLS)
+
+
 def repaired_value(value: Any) -> Any:
     """A JSON value with `repaired` applied to every string in it, keys included."""
     if isinstance(value, str):

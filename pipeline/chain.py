@@ -18,11 +18,12 @@ from typing import Any
 import pyarrow as pa
 
 from operators import rows
+from operators.arrow import fitted, to_table
 from operators.base import Row
 from operators.store.commit import RECEIPT, segment_receipt
 from operators.store.store import Store
 from pipeline.shards import Shards
-from pipeline.stage import Stage, StageSpec, to_table
+from pipeline.stage import Stage, StageSpec
 
 CHAIN = pa.schema(
     [
@@ -34,6 +35,7 @@ CHAIN = pa.schema(
 """Rows of the plan that the graph reads: one a video."""
 
 _COMMITTED = tuple(dict.fromkeys([*rows.SEGMENT.names, *rows.CAPTIONED_SEGMENT.names, "failure", "host", "timings"]))
+_COMMITTED_SCHEMA = pa.schema([rows.COLUMNS[name] for name in _COMMITTED])
 
 
 def chain_table(segments: Sequence[Row]) -> pa.Table:
@@ -78,7 +80,7 @@ class ChainStage:
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         for chain in batch.to_pylist():
             for receipts in self._video(chain):
-                yield to_table(receipts, RECEIPT)
+                yield to_table(receipts, RECEIPT, stage="commit")
 
     def _video(self, chain: Row) -> Iterator[list[Row]]:
         """Receipts, segment by segment. A call that is made again gives the same ones again: Ray counts them.
@@ -97,7 +99,7 @@ class ChainStage:
                     continue
                 ready = decoded(row)
                 told = self._caption.map({**ready, "previous": last_window(durable, index)})
-                captioned = {name: told.get(name) for name in _COMMITTED}  # its pictures have served
+                captioned = fitted(told, _COMMITTED_SCHEMA, stage=self._caption.writer)  # its pictures have served
                 yield self._gather.commit([captioned])
                 if not captioned["failure"]:
                     durable[index] = _slim(captioned)

@@ -95,8 +95,15 @@ def matching(pattern: str) -> list[str]:
     return [_uri(scheme, info) for info in infos if info["type"] == "file"]
 
 
-def look(uris: Sequence[str]) -> dict[str, File]:
-    """Those of `uris` that are there, and files beside them whose names begin alike, such as their subtitles."""
+def look(uris: Sequence[str], *, tolerant: bool = False) -> dict[str, File]:
+    """Those of `uris` that are there, and files beside them whose names begin alike, such as their subtitles.
+
+    Args:
+        tolerant: what cannot be asked about counts as not there, as long as something is found: probing will say why.
+
+    Raises:
+        UsageError: storage refuses, cannot be reached, or its client is not installed.
+    """
     folders: dict[str, list[str]] = {}
     for uri in dict.fromkeys(uris):
         folders.setdefault(uri.rpartition("/")[0], []).append(uri)
@@ -115,10 +122,23 @@ def look(uris: Sequence[str]) -> dict[str, File]:
         else:
             asked.append(partial(_look_folder, folder))
     if asked:
+        errors: list[UsageError] = []
         with ThreadPoolExecutor(_REQUESTS_AT_ONCE) as pool:
-            for part in pool.map(lambda task: task(), asked):
-                found.update(part)
+            for part in pool.map(_asked, asked):
+                if isinstance(part, UsageError):
+                    errors.append(part)
+                else:
+                    found.update(part)
+        if errors and not (tolerant and found):
+            raise errors[0]
     return found
+
+
+def _asked(task: Callable[[], list[Found]]) -> list[Found] | UsageError:
+    try:
+        return task()
+    except UsageError as error:
+        return error
 
 
 def nearest_path(uri: str) -> str:

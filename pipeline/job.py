@@ -24,6 +24,7 @@ from cluster.connect import connected
 from cluster.machines import lost
 from operators import rows
 from operators.addresses import redacted
+from operators.arrow import to_table
 from operators.base import ItemError, Row
 from operators.causes import cause_of, explained, shortened
 from operators.engines.base import EngineRefused
@@ -55,7 +56,7 @@ from pipeline.schedule import Schedule, choose
 from pipeline.selection import Selection
 from pipeline.shards import AggregatorSpec
 from pipeline.sources import Listing, list_sources
-from pipeline.stage import CommitStage, Stage, StageSpec, to_table
+from pipeline.stage import CommitStage, Stage, StageSpec
 from pipeline.stall import Holding
 from pipeline.superseded import find
 from pipeline.videos import Videos
@@ -291,7 +292,7 @@ class Job:
             else:
                 connect()
                 for start in range(0, len(todo), _PASS):
-                    some = to_table(todo[start : start + _PASS], PROBED)
+                    some = to_table(todo[start : start + _PASS], PROBED, stage="list")
                     self._drain(self._graph(some.num_rows, caption=False, narrate=False).probe(some), count=False)
         known = self._known()
         at = pc.index_in(pa.array([row["video_id"] for row in self.chosen], pa.string()), known["video_id"])
@@ -311,7 +312,7 @@ class Job:
         writer = f"probe {self.selection.share_name if self.claim else f'plan {self.run_id}'}"
         arguments = {"store_uri": self.store.uri, "run_id": self.run_id, "writer": writer, "claim": self.claim}
         commit = CommitStage(AggregatorSpec(committer=CommitVideos, arguments=arguments), RECEIPT)
-        commit(stage(to_table(todo, PROBED)))
+        commit(stage(to_table(todo, PROBED, stage="list")))
         stage.close()
 
     def _known(self) -> pa.Table:
@@ -325,8 +326,8 @@ class Job:
         if not chosen:
             return []
         known = self._known()
-        stored = [rows.VIDEO.field(name) for name in chosen[0] if name in rows.VIDEO.names]
-        wanted = pa.Table.from_pylist(list(chosen), schema=pa.schema(stored))
+        stored = [rows.VIDEO.field(name) for name in chosen[0] if name in rows.VIDEO.names and name != "failure"]
+        wanted = to_table(list(chosen), pa.schema(stored))
         at = pc.index_in(wanted["video_id"], known["video_id"])
         same = at.is_valid()
         for name in wanted.column_names:

@@ -6,15 +6,15 @@ An input is a file, a folder, a glob, a prefix of any file system that fsspec kn
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from glob import has_magic
 from posixpath import basename
 
 from operators.addresses import redacted
+from operators.arrow import failure
 from operators.base import Row
 from operators.fingerprint import digest
 from operators.text import printable
@@ -39,7 +39,6 @@ from pipeline.location import scratch_hint
 from pipeline.manifests import MANIFEST_SUFFIXES, Entry, read_manifest
 
 SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass")
-MAX_ID_CHARACTERS = 200
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # of NAME.LANG.srt: en, pt-BR, zh-Hans
 
 
@@ -50,7 +49,8 @@ class Listing:
     Attributes:
         rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
             `subtitles_uri` (None: there are none), `metadata` (a JSON object), `access_uri` (a URL with its signature
-            or password, for reading only; None: `uri` is the whole of it).
+            or password, for reading only; None: `uri` is the whole of it);
+            where a manifest's row cannot be used also `failure` (of `operators.rows.FAILURE`).
         ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
     """
 
@@ -106,7 +106,8 @@ class _Found:
 def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     """List the videos of `inputs`.
 
-    A video that a manifest names and that is not there becomes a row with `size_bytes` None; it will fail probing.
+    A video that a manifest names and that is not there becomes a row with `size_bytes` None; it will fail probing. A
+    row of a manifest that cannot be used becomes one with its `failure`.
 
     Raises:
         UsageError: a path, prefix or column that is not there or cannot be read; an id that is no id or stands for two
@@ -115,7 +116,9 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     found = _Found(options)
     for text in inputs:
         _list_one(text, found)
-    found.files.update(look([entry.uri for entry in found.wanted if entry.uri not in found.files]))
+    refused = [entry for entry in found.wanted if entry.problem is not None]
+    found.wanted = [entry for entry in found.wanted if entry.problem is None]
+    found.files.update(look([e.uri for e in found.wanted if e.uri not in found.files], tolerant=True))
     subtitles = _by_stem(found.files)
     with_id = {redacted(entry.uri) for entry in found.wanted if entry.video_id is not None}
     rows: dict[str, Row] = {}
@@ -138,6 +141,9 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
                 f"the id {row['video_id']!r} stands for two sources: {before['uri']} and {row['uri']}"
                 f"{' with other metadata' if before['uri'] == row['uri'] else ''} ({entry.where})"
             )
+    for entry in refused:
+        row = _refused_row(entry, rows)
+        rows[row["video_id"]] = row
     used = {row["subtitles_uri"] for row in rows.values()}
     ignored = Counter(_kind(uri) for uri in found.ignored - used)
     if not rows:
@@ -197,7 +203,7 @@ def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row
     uri = redacted(entry.uri)
     beside = subtitles.get(stem_of(entry.uri)) if uri == entry.uri else None  # a signature is good for one file
     return {
-        "video_id": digest(uri) if entry.video_id is None else _checked_id(entry.video_id, entry.where),
+        "video_id": digest(uri) if entry.video_id is None else entry.video_id,
         "uri": uri,
         "source_version": version_of(file, (beside, files[beside]) if beside is not None else None),
         "size_bytes": file.size_bytes,
@@ -215,16 +221,19 @@ def _two_files(uri: str, where: str) -> str:
     )
 
 
-def _checked_id(text: str, where: str) -> str:
-    if not text.strip():
-        raise UsageError(f"{where}: the id is empty; it must be 1 to {MAX_ID_CHARACTERS} characters")
-    if len(text) > MAX_ID_CHARACTERS:
-        raise UsageError(
-            f"{where}: the id {text[:40]!r}... has {len(text)} characters; at most {MAX_ID_CHARACTERS} fit"
-        )
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
-        raise UsageError(f"{where}: the id {text!r} holds a control character, such as a line break")
-    return text
+def _refused_row(entry: Entry, taken: Container[str]) -> Row:
+    """The row of an entry that cannot be used: it carries its failure, and a corrected manifest makes it another."""
+    uri = redacted(entry.uri)
+    own = entry.video_id or digest(uri)
+    return {
+        "video_id": digest(["refused", entry.where]) if own in taken else own,
+        "uri": uri,
+        "source_version": digest(["refused", entry.problem]),
+        "size_bytes": None,
+        "subtitles_uri": None,
+        "metadata": entry.metadata,
+        "failure": failure("list", "invalid", f"{entry.where}: {entry.problem}"),
+    }
 
 
 def _by_stem(files: Iterable[str]) -> dict[str, str]:

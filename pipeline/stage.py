@@ -21,10 +21,9 @@ import pyarrow as pa
 
 from cluster.metrics import Meters
 from longcap import paths
-from operators.addresses import redacted_text
+from operators.arrow import failure, to_table
 from operators.base import ItemError, Operator, Row
 from operators.engines.base import EngineRefused
-from operators.rows import MAX_ROW_BYTES
 from operators.storage import adopt
 from operators.store.commit import STOPPED
 from pipeline.board import Desk
@@ -95,9 +94,15 @@ class Stage:
         self._desk.booted()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        table = to_table([self.map(row) for row in batch.to_pylist()], self._spec.output)
+        table = to_table([self.map(row) for row in batch.to_pylist()], self._spec.output, stage=self.writer)
         self._meters.count("longcap_bytes_total", table.nbytes, pool=self._pool)
         return table
+
+    def writer(self, column: str) -> str:
+        """The last operator that writes `column`, for the failure of a row whose value there does not fit."""
+        operators = self._spec.operators
+        wrote = [op.name for op in operators if column in op.writes]
+        return (wrote or [op.name for op in operators] or [self._pool])[-1]
 
     def map(self, row: Row) -> Row:
         """One row through all operators; what fails comes back with its `failure` set.
@@ -121,7 +126,7 @@ class Stage:
 
     def _map(self, row: Row) -> Row:
         if self._desk.stopped():
-            row["failure"] = {"stage": "run", "class": STOPPED, "message": "the run was stopped", "attempts": 0}
+            row["failure"] = failure("run", STOPPED, "the run was stopped", 0)
             return row
         timings: dict[str, float] = json.loads(row.get("timings") or "{}")
         row["host"] = self._host
@@ -130,12 +135,12 @@ class Stage:
             try:
                 row = apply(row)
             except ItemError as error:
-                row["failure"] = _failure(name, error.failure_class, error.message, error.attempts)
+                row["failure"] = failure(name, error.failure_class, error.message, error.attempts)
                 break
             except Exception as error:  # one item's bug must not end the job of all the others; the row says where
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
-                row["failure"] = _failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
+                row["failure"] = failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
                 break
             timings[name] = round(time.perf_counter() - began, 3)
             timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
@@ -175,21 +180,9 @@ class CommitStage:
     def __call__(self, batch: pa.Table) -> pa.Table:
         number = self._desk.begin(f"{batch.num_rows} rows for storage")
         try:
-            return to_table(self._commit(batch.to_pylist()), self._output)
+            return to_table(self._commit(batch.to_pylist()), self._output, stage="commit")
         finally:
             self._desk.end(number)
-
-
-def to_table(items: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """Rows as one Arrow table of exactly `schema`; columns a row lacks are null.
-
-    Raises:
-        ValueError: a row over `MAX_ROW_BYTES`, which would break the memory budget of every later stage.
-    """
-    table = pa.Table.from_pylist([{n: row.get(n) for n in schema.names} for row in items], schema=schema)
-    if items and table.nbytes > MAX_ROW_BYTES * len(items):
-        raise ValueError(f"a batch of {len(items)} rows takes {table.nbytes} bytes; {MAX_ROW_BYTES} a row are allowed")
-    return table
 
 
 def _pool_key(pool: str) -> str:
@@ -199,11 +192,6 @@ def _pool_key(pool: str) -> str:
 
 def _line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:400]
-
-
-def _failure(stage: str, failure_class: str, message: str, attempts: int) -> Row:
-    message = redacted_text(" ".join(message.split()))
-    return {"stage": stage, "class": failure_class, "message": message, "attempts": attempts}
 
 
 def _name(row: Row) -> str:

@@ -10,6 +10,9 @@ from typing import Any
 from operators.base import FailureClass, ItemError
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed
+from operators.text import repaired
+
+_MOST_CHARACTERS = 2000  # of what an error says
 
 Smaller = Callable[[int], Request | None]
 """n -> the request made smaller n times, or None where it cannot be made smaller."""
@@ -161,7 +164,7 @@ class _Asking:
         except ItemError as error:
             failure = (error.failure_class, error.message)
         except BaseException as error:  # raised in a callback it would vanish, and whoever waits would wait for ever
-            failure = ("internal", f"{type(error).__name__}: {error}")
+            failure = ("internal", repaired(f"{type(error).__name__}: {error}")[:_MOST_CHARACTERS])
         if failure is None:
             self._outcome.set_result(Answer(text, attempt, request=request, sampling=sampling, usage=self._usage))
         elif attempt >= self._tries or too_long:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from operators.base import ItemError
 from operators.measure.facts import Facts
+from operators.text import storable
 
 Kind = Literal["frame", "window", "digest", "names", "outline", "section", "video"]
 
@@ -83,6 +84,9 @@ class Generation:
         seconds: from submission to the last token, waiting included.
         cost_usd: what a vendor charges for it, in US dollars; 0 for an engine of one's own.
         sampling: JSON of the sampling settings that made it; None where nothing was drawn.
+
+    This is the door for what engines say: text is made storable (see `storable`), and numbers that no row could hold
+    are bounded.
     """
 
     text: str
@@ -93,6 +97,25 @@ class Generation:
     seconds: float = 0.0
     cost_usd: float = 0.0
     sampling: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise ItemError("engine", f"the engine's answer is {type(self.text).__name__}, not text")
+        object.__setattr__(self, "text", storable(self.text))
+        for name in ("prompt_tokens", "output_tokens", "cached_tokens"):
+            object.__setattr__(self, name, _bounded(getattr(self, name), _MOST_TOKENS, int))
+        for name in ("seconds", "cost_usd"):
+            object.__setattr__(self, name, _bounded(getattr(self, name), _MOST, float))
+
+
+_MOST_TOKENS = 2**40
+_MOST = 1e12
+
+
+def _bounded(value: Any, most: float, kind: type[int] | type[float]) -> Any:
+    """`value`, or 0 for what is no number from 0 to `most`."""
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
+    return kind(value) if good else kind(0)
 
 
 class PromptTooLong(ItemError):

@@ -94,7 +94,7 @@ class _Committer:
             "video_id": row["video_id"],
             "uri": row["uri"],
             "segment_index": index,
-            "attempts": (row.get("attempts") or 0) + (failure["attempts"] or 1),
+            "attempts": min(2**31 - 1, (row.get("attempts") or 0) + (failure["attempts"] or 1)),
             "passes": passes,
             "replay": replay if index is None else f"{replay} --segment {index}",
             "key": row["key"],

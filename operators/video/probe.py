@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from operators.base import Apply, Row
+import pyarrow as pa
+
+from operators.base import Apply, ItemError, Row
 from operators.rows import VIDEO_FACTS
+from operators.text import repaired
 from operators.video.facts import probe
 from operators.video.limits import Isolated
 
-__all__ = ["Probe", "probe"]
+__all__ = ["Probe", "plausible", "probe"]
+
+_NEEDED = frozenset({"duration_s", "width_px", "height_px", "first_pts_s"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,30 @@ class Probe(Isolated):
                 asked = {"uri": row.get("access_uri") or row["uri"], "version": row.get("source_version")}
                 once = ("pyav", "operators.video.facts:probe", asked)
                 facts, _, _ = child.run_first([once, once])
-                return {**row, **facts}
+                return {**row, **plausible(facts, row["uri"])}
 
             yield apply
+
+
+def plausible(facts: Row, uri: str) -> Row:
+    """The facts as a row may hold them: a number that is not finite, or wider than its column, is not known.
+
+    Raises:
+        ItemError: undecodable: it is a fact that nothing can be planned without.
+    """
+    kinds = {field.name: field.type for field in VIDEO_FACTS}
+    sound = {name: _sound(value, kinds[name]) if name in kinds else value for name, value in facts.items()}
+    for name in sorted(_NEEDED & set(facts)):
+        if sound[name] is None:
+            raise ItemError("undecodable", f"{uri}: its header gives no usable {name} ({str(facts[name])[:40]})")
+    return sound
+
+
+def _sound(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, str):
+        return repaired(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if pa.types.is_floating(kind):
+        return value if math.isfinite(value) else None
+    return value if -(2 ** (kind.bit_width - 1)) <= value < 2 ** (kind.bit_width - 1) else None

@@ -101,13 +101,16 @@ def test_bytes_cannot_travel_unless_they_are_left_out(tmp_path: Path) -> None:
         ("m.csv", b"url\na.mp4\n", {}, ["no column uri; did you mean url?", "Its columns: url"]),
         ("m.csv", b"uri\na.mp4\n", {"id_column": "key"}, ["no column key."]),
         ("m.csv", b"uri,titel\na,b\n", {"metadata_columns": ("title",)}, ["no column title; did you mean titel?"]),
-        ("m.csv", b"uri,t\na.mp4,x\n,y\n", {}, ["row 2: uri is ''"]),
+        ("m.csv", b"uri,t\n,x\n,y\n", {}, ["row 1: uri is ''"]),
+        ("m.csv", b"uri,t,t\na.mp4,x,y\n", {}, ["two columns named 't'"]),
+        ("m.csv", b'uri,t\na.mp4,"x\nb.mp4,"y"\n', {}, ["line 2 is no CSV"]),
+        ("m.csv", "uri\na.mp4\n".encode("utf-16"), {}, ["is not UTF-8 but UTF-16"]),
         ("m.csv", b"uri,t\na.mp4,x,too much\n", {}, ["row 1 has not as many fields"]),
         ("m.csv", b"uri,t\na.mp4\n", {}, ["row 1 has not as many fields"]),
         ("m.csv", b'uri,t\na.mp4,"x\n', {}, ["is no CSV"]),
         ("m.csv", b"uri\ncaf\xe9.mp4\n", {}, ["is not UTF-8"]),
         ("m.csv", b"", {}, ["no column uri"]),
-        ("m.jsonl", b'{"uri": "a.mp4"}\n{oops}\n', {}, ["line 2 is no JSON"]),
+        ("m.jsonl", b"{oops}\n{oops}\n", {}, ["line 1 is no JSON"]),
         ("m.jsonl", b'["a.mp4"]\n', {}, ["line 1 is no JSON object"]),
         ("m.jsonl", b'{"uri": 5}\n', {}, ["row 1: uri is 5"]),
         ("m.jsonl", b'{"uri": "a.mp4", "video_id": 1.5}\n', {}, ["row 1: video_id is 1.5", "text or a whole number"]),
@@ -141,3 +144,94 @@ def test_the_dataset_of_a_run_names_its_videos_and_brings_their_own_metadata_alo
     assert (b.video_id, b.uri, b.metadata) == ("b", "s3://bucket/b.mp4", "{}")
     (a, _) = read_manifest(str(path), SourceOptions(metadata_columns=("motion",)))
     assert json.loads(a.metadata) == {"motion": 0.2}
+
+
+GOOD_LINE = b'{"uri": "a.mp4", "title": "fine"}'
+
+
+def _lines(folder: Path, *lines: bytes) -> list[Entry]:
+    path = folder / "m.jsonl"
+    path.write_bytes(b"\n".join([GOOD_LINE, *lines]))
+    good, *others = read_manifest(str(path), OPTIONS)
+    assert (good.uri, good.metadata, good.problem) == (f"{folder}/a.mp4", '{"title": "fine"}', None)
+    return others
+
+
+@pytest.mark.parametrize(
+    ("line", "metadata"),
+    [
+        (rb'{"uri": "b.mp4", "title": "half \ud83d emoji"}', {"title": "half \ufffd emoji"}),
+        (rb'{"uri": "b.mp4", "t\udc00": ["\ud83d\ude00", {"\udfff": 1}]}', {"t\ufffd": ["\U0001f600", {"\ufffd": 1}]}),
+        (b'{"uri": "b.mp4", "n": 1' + b"0" * 400 + b"}", {"n": "1" + "0" * 400}),
+        (b'{"uri": "b.mp4", "n": -1' + b"0" * 5000 + b"}", {"n": "-1" + "0" * 5000}),
+        (b'{"uri": "b.mp4", "n": 18446744073709551615}', {"n": 2**64 - 1}),
+        (b'{"uri": "b.mp4", "n": [NaN, Infinity, 1e999, 1.5]}', {"n": [None, None, None, 1.5]}),
+        (b'{"uri": "b.mp4", "t": "' + b"word " * 60000 + b'"}\r', {"t": "word " * 60000}),
+    ],
+    ids=lambda value: f"{value!r:.50}",
+)
+def test_a_value_that_can_be_repaired_is(tmp_path: Path, line: bytes, metadata: Any) -> None:
+    (entry,) = _lines(tmp_path, line)
+    assert (entry.uri, entry.problem) == (f"{tmp_path}/b.mp4", None)
+    assert json.loads(entry.metadata) == metadata
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (rb'{"uri": "half \ud83d.mp4"}', r"uri is 'half \ud83d.mp4'"),
+        (rb'{"uri": "nul\u0000.mp4"}', "uri is 'nul\\x00.mp4'"),
+        (b'{"uri": "' + b"x" * 9000 + b'"}', "uri has 9000 characters"),
+        (b'{"uri": 1' + b"0" * 20 + b"}", "no name"),
+        (b'{"title": "no uri"}', "uri is None"),
+        (b'{"uri": "b.mp4", "x": ' + b"[" * 100 + b"]" * 100 + b"}", "x is nested deeper than 64 levels"),
+        (b'{"uri": "b.mp4", "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 2 is nested too deep"),
+        (b'{"uri": "b.mp4", "uri": "c.mp4"}', "line 2 has the key 'uri' twice"),
+        (b'{"uri": "caf\xe9.mp4"}', "line 2 is not UTF-8"),
+        (b'{"uri": "b.mp4", "t": "' + b"x" * 13 * 2**20 + b'"}', "t makes the row's metadata 13631"),
+        (b'{"uri": "b.mp4", "t": "' + b"x" * 17 * 2**20 + b'"}', "line 2 takes 17825"),
+        (b"[]", "line 2 is no JSON object"),
+        (b"\x00", "line 2 is no JSON"),
+    ],
+    ids=lambda value: f"{value!r:.50}",
+)
+def test_a_row_that_cannot_be_used_costs_itself_alone(tmp_path: Path, line: bytes, says: str) -> None:
+    if says == "no name":  # a long whole number is text, and text is a name
+        assert _lines(tmp_path, line)[0].uri == f"{tmp_path}/1{'0' * 20}"
+        return
+    (entry,) = _lines(tmp_path, line)
+    assert entry.problem is not None and says in entry.problem, entry.problem
+    assert entry.where == f"{tmp_path}/m.jsonl row 2"
+
+
+def test_csv_fields_may_be_long_and_a_row_that_is_off_costs_itself_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    rows_ = [b"uri,t", b"a.mp4," + b"word " * 60000, b"b.mp4,x,y", b'c.mp4,"x"y', b"d.mp4,caf\xe9", b"e.mp4,z"]
+    path.write_bytes(b"\r".join(rows_))
+    a, b, c, d, e = read_manifest(str(path), OPTIONS)
+    assert (len(a.metadata), a.problem) == (300_000 + len('{"t": ""}'), None)
+    assert [entry.problem is None for entry in (b, c, d, e)] == [False, False, False, True]
+    assert (
+        "(3, not 2)" in str(b.problem) and "line 4 is no CSV" in str(c.problem) and "t is not UTF-8" in str(d.problem)
+    )
+    assert (b.where, e.uri) == (f"{path} row 2", f"{tmp_path}/e.mp4")
+
+
+def test_odd_types_of_parquet_travel_as_text_or_cost_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    broken = pa.array([b"caf\xc3\xa9", b"caf\xe9"]).cast(pa.binary()).view(pa.string())
+    table = pa.table(
+        {
+            "uri": pa.array(["a.mp4", "b.mp4"]).dictionary_encode(),
+            "when": pa.array([2**62, 0], pa.timestamp("us")),
+            "map": pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())),
+            "large": pa.array([2**64 - 1, 0], pa.uint64()),
+            "broken": broken,
+        }
+    )
+    pq.write_table(table, path)
+    a, b = read_manifest(str(path), OPTIONS)
+    assert a.problem is None and b.problem is not None and "broken cannot be read" in b.problem
+    got = json.loads(a.metadata)
+    assert (got["map"], got["large"], got["broken"]) == ([["k", 1]], 2**64 - 1, "café")
+    assert isinstance(got["when"], str)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import fsspec
@@ -251,16 +252,46 @@ def test_two_sources_with_one_id_are_both_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("video_id", "says"), [("", "empty"), ("  ", "empty"), ("a\nb", "control character"), ("x" * 201, "201 characters")]
+    ("video_id", "says"),
+    [
+        ("", "empty"),
+        ("  ", "empty"),
+        ("a\nb", "control character"),
+        ("\ud83d", "control character"),
+        ("x" * 201, "201 characters"),
+        (1.5, "video_id is 1.5"),
+    ],
 )
-def test_an_id_that_is_no_id_is_an_error_with_its_row(tmp_path: Path, video_id: str, says: str) -> None:
+def test_an_id_that_is_no_id_is_the_failure_of_its_row(tmp_path: Path, video_id: Any, says: str) -> None:
     manifest = tmp_path / "m.jsonl"
     manifest.write_text(
         f"{json.dumps({'uri': 'a.mp4', 'video_id': 'ok'})}\n{json.dumps({'uri': 'b', 'video_id': video_id})}"
     )
-    message = _error([str(manifest)])
-    assert says in message
-    assert "row 2" in message
+    good, bad = list_sources([str(manifest)], OPTIONS).rows
+    assert (good["video_id"], "failure" in good) == ("ok", False)
+    assert (bad["uri"], bad["size_bytes"], bad["failure"]["class"]) == (f"{tmp_path}/b", None, "invalid")
+    assert bad["failure"]["message"].startswith(f"{manifest} row 2: ") and says in bad["failure"]["message"]
+    manifest.write_text(json.dumps({"uri": "b", "video_id": video_id}))
+    assert says in _error([str(manifest)])  # no row can be used: the manifest is at fault
+
+
+def test_a_corrected_row_of_a_manifest_is_another_source(tmp_path: Path) -> None:
+    manifest = tmp_path / "m.jsonl"
+    good = json.dumps({"uri": "a.mp4"})
+    manifest.write_text(f"{good}\n{json.dumps({'uri': 'b.mp4', 'x': 'y'})[:-1]}")
+    (_, bad) = list_sources([str(manifest)], OPTIONS).rows
+    assert bad["uri"] == f"{manifest} row 2" and "line 2 is no JSON" in bad["failure"]["message"]
+    manifest.write_text(good)
+    assert [row["uri"] for row in list_sources([str(manifest)], OPTIONS).rows] == [f"{tmp_path}/a.mp4"]
+
+
+def test_an_address_that_cannot_be_asked_is_left_to_probing_beside_good_ones(tmp_path: Path) -> None:
+    _touch(tmp_path, "a.mp4")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("uri\na.mp4\nno-such-protocol://x/b.mp4\n")
+    assert [row["size_bytes"] is None for row in list_sources([str(manifest)], OPTIONS).rows] == [False, True]
+    manifest.write_text("uri\nno-such-protocol://x/b.mp4\n")
+    assert "cannot list no-such-protocol://x" in _error([str(manifest)])
 
 
 def test_an_empty_listing_says_what_was_there(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ import pyarrow as pa
 import pytest
 
 from operators import rows
+from operators.arrow import to_table
 from operators.base import Apply, ItemError, Operator, Row
 from operators.engines.base import EngineRefused
 from operators.store.commit import STOPPED
 from pipeline.shards import AggregatorSpec
-from pipeline.stage import CommitStage, Stage, StageSpec, to_table
+from pipeline.stage import CommitStage, Stage, StageSpec
 
 SCHEMA = pa.schema(
     [
@@ -117,11 +118,12 @@ def test_a_stopped_run_lets_rows_pass_as_neither_done_nor_failed(ray_session: No
     assert row["n"] == 5 and row["failure"]["class"] == STOPPED
 
 
-def test_a_row_that_is_too_large_is_refused() -> None:
-    schema = pa.schema([pa.field("jpeg", pa.binary())])
-    assert to_table([{"jpeg": b"x" * 100}], schema).num_rows == 1
-    with pytest.raises(ValueError, match="16777216 a row are allowed"):
-        to_table([{"jpeg": b"x" * (rows.MAX_ROW_BYTES + 1)}], schema)
+def test_a_row_that_does_not_fit_becomes_the_failure_of_the_operator_that_wrote_it() -> None:
+    stage = Stage(StageSpec(operators=(Double(),), output=SCHEMA))
+    bad, good = through(stage, {"n": 2**62}, {"n": 1})
+    assert (bad["n"], bad["failure"]["stage"], bad["failure"]["class"]) == (None, "double", "invalid")
+    assert "column n cannot be stored" in bad["failure"]["message"]
+    assert (good["n"], good["failure"]) == (2, None)
 
 
 def test_a_commit_stage_answers_each_row_with_all_its_answers() -> None:

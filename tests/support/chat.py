@@ -84,6 +84,7 @@ class ChatServer:
         self.idle = threading.Event()
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"chat": self}))
         self.http.daemon_threads = True
+        self.http.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that leaves is no error here
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
 
 

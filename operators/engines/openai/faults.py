@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from operators.engines.openai.bounds import Elsewhere, TooMuch
 from operators.engines.openai.reply import BrokenReply
+from operators.engines.openai.scrub import scrubber
 
 _CUT = 240  # characters of a server's words that are handed on
+_LOOKED_AT = 2**13  # characters of them that are searched for a key
+_MOST_TOKENS = 10**9  # that a server can mean when it speaks of a context
 _AGAIN = frozenset({408, 409, 425, 429})  # and all from 500 on
 _NO_MONEY = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
@@ -65,18 +68,30 @@ def fault_of(error: Exception, *, where: str, key_env: str | None, key: str | No
     """
     import openai
 
+    if (refused := _refused(error, where, key)) is not None:
+        return refused
     if isinstance(error, TimeoutError | openai.APITimeoutError):
         return Fault(message=f"{where} did not answer in time", again=True)
     if isinstance(error, openai.APIConnectionError):
         return Fault(message=f"{where} cannot be reached ({_scrub(_cause(error), key)})", again=True)
-    if isinstance(error, BrokenReply):
-        return Fault(message=f"{where}: {error}", again=True)
     if isinstance(error, openai.APIError):
         return _told(error, where=where, key_env=key_env, key=key, model=model)
     sender = type(error).__module__.split(".")[0]  # httpx or, since openai 3, httpx2
-    if isinstance(error, json.JSONDecodeError | UnicodeError) or sender.startswith("http"):
+    # a ValueError is an integer of thousands of digits, a RecursionError JSON that is nested too deep
+    if isinstance(error, ValueError | RecursionError) or sender.startswith("http"):
         # the client hands these on as they are
         return Fault(message=f"{where} sent what is no answer ({type(error).__name__})", again=True)
+    return None
+
+
+def _refused(error: Exception, where: str, key: str | None) -> Fault | None:
+    """What our own limits refuse; the client wraps what they raise while it sends."""
+    for cause in _chain(error):
+        if isinstance(cause, TooMuch | BrokenReply):
+            return Fault(message=f"{where}: {_scrub(str(cause), key)}", again=True)
+        if isinstance(cause, Elsewhere):
+            there = _scrub(str(cause), key)
+            return Fault(message=f"{where} redirects to {there}, which gets nothing; set base_url to where it answers")
     return None
 
 
@@ -95,7 +110,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> flo
         except ValueError:
             try:
                 seconds = parsedate_to_datetime(told).timestamp() - (time.time() if now_s is None else now_s)
-            except ValueError:
+            except (ValueError, TypeError, LookupError, OverflowError):
                 continue
         if math.isfinite(seconds):
             return max(0.0, seconds)
@@ -106,7 +121,8 @@ def _told(error: Any, *, where: str, key_env: str | None, key: str | None, model
     """From an error that the server words itself, as its whole answer or in the middle of a stream."""
     body = error.body if isinstance(error.body, dict) else {}
     code, said = body.get("code"), _scrub(str(body.get("message") or _page(error)), key)
-    status = getattr(error, "status_code", None) or (code if isinstance(code, int) else None)
+    in_body = code if type(code) is int and 100 <= code <= 599 else None
+    status = getattr(error, "status_code", None) or in_body
     if status in (401, 403):  # the server's own words hold parts of the key
         which = f"the key in {key_env}" if key_env else "requests without a key; name its variable with api_key_env"
         return Fault(message=f"{where} refuses {which} (HTTP {status})")
@@ -120,7 +136,7 @@ def _told(error: Any, *, where: str, key_env: str | None, key: str | None, model
             prompt_tokens=_number(takes) or _whole(body.get("n_prompt_tokens")),
             context_tokens=_number(room) or _whole(body.get("n_ctx")),
         )
-    if code in _NO_MONEY or body.get("type") in _NO_MONEY:
+    if any(isinstance(word, str) and word in _NO_MONEY for word in (code, body.get("type"))):
         return Fault(message=f"{where}: the account's quota is used up ({said})")
     busy = status == 429
     response = getattr(error, "response", None)
@@ -143,16 +159,26 @@ def _cause(error: BaseException) -> str:
     return (str(cause) or type(cause).__name__) if cause is not None else str(error)
 
 
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it; at most ten."""
+    cause: BaseException | None = error
+    for _ in range(10):
+        if cause is None:
+            return
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def _scrub(text: str, key: str | None) -> str:
     """One line, of bounded length, without the key."""
-    if key:
-        text = text.replace(key, "***")
-    return " ".join(text.split())[:_CUT]
+    line = " ".join(text[:_LOOKED_AT].split())
+    return scrubber(key)(line)[:_CUT]
 
 
 def _number(match: re.Match[str] | None) -> int | None:
-    return next((int(group) for group in match.groups() if group), None) if match else None
+    return _whole(next((int(group) for group in match.groups() if group), None)) if match else None
 
 
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
+    """A number of tokens that can be one."""
+    return value if type(value) is int and 0 < value < _MOST_TOKENS else None

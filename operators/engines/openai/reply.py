@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from operators.engines.gates import ends_in_loop
@@ -14,6 +14,11 @@ _FINISH: dict[str, Finish] = {"length": "length", "max_tokens": "length", "conte
 _WITHHELD = "withheld by the server's content filter"
 
 
+_TAIL = 2**14  # characters at the end of an answer in which a loop is looked for
+_MOST_TOKENS = 10**7  # of a prompt or an answer: no model reads or writes more
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError, OverflowError)
+
+
 class BrokenReply(Exception):
     """The server's answer ended before its end, or is no chat completion."""
 
@@ -23,7 +28,8 @@ class Reply:
     """An answer as it came.
 
     Attributes:
-        prompt_tokens, output_tokens, cached_tokens: as the server counted them; None where it did not say.
+        prompt_tokens, output_tokens, cached_tokens: as the server counted them; None where it did not say, or said
+            what no model can have read or written (a negative number, text, more than ten million).
         pieces: in how many parts it came; 0 where it came whole.
     """
 
@@ -42,6 +48,23 @@ class _Parts:
     finish: str | None = None
     usage: Any = None
     pieces: int = 0
+    characters: int = 0
+    tail: str = ""
+
+    def add(self, text: Any) -> None:
+        """More of the answer."""
+        if not isinstance(text, str):
+            raise BrokenReply(f"the answer's content is {type(text).__name__}, not text")
+        self.texts.append(text)
+        self.characters += len(text)
+        self.tail = (self.tail + text)[-_TAIL:]
+
+    def refuse(self, text: Any) -> None:
+        """More of the words with which the model refuses."""
+        if not isinstance(text, str):
+            raise BrokenReply(f"the answer's refusal is {type(text).__name__}, not text")
+        self.refusals.append(text)
+        self.characters += len(text)
 
     def reply(self, *, loop: bool = False) -> Reply:
         if self.finish == "error":  # a gateway's word for what went wrong behind it
@@ -56,40 +79,73 @@ class _Parts:
         return Reply(
             text=text,
             finish=finish,
-            prompt_tokens=getattr(self.usage, "prompt_tokens", None),
-            output_tokens=getattr(self.usage, "completion_tokens", None),
-            cached_tokens=getattr(details, "cached_tokens", None),
+            prompt_tokens=_count(self.usage, "prompt_tokens"),
+            output_tokens=_count(self.usage, "completion_tokens"),
+            cached_tokens=_count(details, "cached_tokens"),
             pieces=self.pieces,
         )
 
 
-def read_whole(completion: Any) -> Reply:
-    """From a `ChatCompletion`; the client builds one from whatever JSON comes, or hands on what is none."""
-    choices = getattr(completion, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
-        raise BrokenReply("the answer is no chat completion")
-    parts = _Parts(finish=choices[0].finish_reason, usage=getattr(completion, "usage", None))
-    parts.texts.append(choices[0].message.content or "")
-    parts.refusals.append(getattr(choices[0].message, "refusal", None) or "")
-    return parts.reply()
+def read_whole(completion: Any, most_characters: int) -> Reply:
+    """From a `ChatCompletion`; the client builds one from whatever JSON comes, or hands on what is none.
+
+    Args:
+        most_characters: an answer that is longer is cut there and counts as one that reached its token limit.
+    """
+    try:
+        choices = getattr(completion, "choices", None)
+        if not choices or getattr(choices[0], "message", None) is None:
+            raise BrokenReply("the answer is no chat completion")
+        parts = _Parts(finish=choices[0].finish_reason, usage=getattr(completion, "usage", None))
+        parts.add(choices[0].message.content or "")
+        parts.refuse(getattr(choices[0].message, "refusal", None) or "")
+        return _cut(parts.reply(), most_characters)
+    except _MALFORMED as error:
+        raise _malformed(error) from error
 
 
-async def read_stream(stream: Any) -> Reply:
-    """From an `AsyncStream` of chunks. Stops reading, which makes the server stop writing, once the text is a loop."""
+async def read_stream(stream: Any, most_characters: int) -> Reply:
+    """From an `AsyncStream` of chunks. Stops reading, which makes the server stop writing, once the text is a loop.
+
+    Args:
+        most_characters: as for `read_whole`.
+    """
     parts = _Parts()
-    async with stream:
-        async for chunk in stream:
-            parts.usage = getattr(chunk, "usage", None) or parts.usage
-            for choice in (getattr(chunk, "choices", None) or ())[:1]:
-                delta = choice.delta
-                parts.refusals.append(getattr(delta, "refusal", None) or "")
-                parts.finish = choice.finish_reason or parts.finish
-                if not getattr(delta, "content", None):
-                    continue
-                parts.texts.append(delta.content)
-                parts.pieces += 1
-                if parts.pieces % _LOOK_EVERY == 0 and ends_in_loop("".join(parts.texts)):
-                    return parts.reply(loop=True)
-    if parts.finish is None:
-        raise BrokenReply("the answer broke off")
-    return parts.reply()
+    try:
+        async with stream:
+            async for chunk in stream:
+                parts.usage = getattr(chunk, "usage", None) or parts.usage
+                for choice in (getattr(chunk, "choices", None) or ())[:1]:
+                    delta = choice.delta
+                    parts.refuse(getattr(delta, "refusal", None) or "")
+                    parts.finish = choice.finish_reason or parts.finish
+                    if not getattr(delta, "content", None):
+                        continue
+                    parts.add(delta.content)
+                    parts.pieces += 1
+                    if parts.pieces % _LOOK_EVERY == 0 and ends_in_loop(parts.tail):
+                        return _cut(parts.reply(loop=True), most_characters)
+                if parts.characters > most_characters:
+                    return _cut(parts.reply(), most_characters)
+        if parts.finish is None:
+            raise BrokenReply("the answer broke off")
+        return _cut(parts.reply(), most_characters)
+    except _MALFORMED as error:
+        raise _malformed(error) from error
+
+
+def _cut(reply: Reply, most_characters: int) -> Reply:
+    """A server that ignores `max_tokens` is taken at the client's limit."""
+    if len(reply.text) <= most_characters:
+        return reply
+    finish = "length" if reply.finish == "stop" else reply.finish
+    return replace(reply, text=reply.text[:most_characters], finish=finish)
+
+
+def _count(usage: Any, name: str) -> int | None:
+    value = getattr(usage, name, None)
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
+
+
+def _malformed(error: Exception) -> BrokenReply:
+    return BrokenReply(f"the answer is no chat completion ({type(error).__name__})")

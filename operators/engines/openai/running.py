@@ -10,21 +10,24 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from operators.base import ItemError
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
+from operators.engines.openai.bounds import bounded_client, most_bytes, most_characters
 from operators.engines.openai.engine import OpenAIEngine
 from operators.engines.openai.faults import Fault, fault_of
 from operators.engines.openai.limiter import Admission, Clock, Limiter
 from operators.engines.openai.reply import BrokenReply, Reply, read_stream, read_whole
+from operators.engines.openai.scrub import scrubber
 from operators.engines.openai.tokens import counter
 from operators.engines.openai.wire import arguments, sampling
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_INTERNAL_CHARACTERS = 2000
 _CLOSED = "the engine is closed"
 
 log = logging.getLogger(__name__)
@@ -77,7 +80,10 @@ class _Running(RunningEngine):
             api_key=key or "none",
             max_retries=0,
             timeout=spec.timeout_s,
+            http_client=bounded_client(most_bytes(spec.max_tokens)),
         )
+        self._scrub = scrubber(key)
+        self._most_characters = most_characters(spec.max_tokens)
         self._picture_tokens = float(spec.picture_tokens)
         self._guessed = False
         self._tasks: set[asyncio.Task[Generation]] = set()
@@ -136,8 +142,8 @@ class _Running(RunningEngine):
         elif isinstance(error, ItemError):
             future.set_exception(error)
         else:  # a bug; a message is kept from the key all the same
-            said = f"{type(error).__name__}: {error}"
-            future.set_exception(ItemError("internal", said.replace(self._key, "***") if self._key else said))
+            said = f"{type(error).__name__}: {error}"[:_INTERNAL_CHARACTERS]
+            future.set_exception(ItemError("internal", self._scrub(said)))
 
     async def _answer(self, request: Request, began_s: float) -> Generation:
         text_tokens = self._count(request.prompt)
@@ -150,7 +156,7 @@ class _Running(RunningEngine):
         if reply.prompt_tokens is not None and request.pictures:  # what the server counted is the next one's guess
             self._picture_tokens = max(0, reply.prompt_tokens - text_tokens) / len(request.pictures)
         return Generation(
-            text=reply.text,
+            text=self._scrub(reply.text),
             finish_reason=reply.finish,
             prompt_tokens=taken.prompt,
             cached_tokens=taken.cached,
@@ -163,7 +169,7 @@ class _Running(RunningEngine):
     async def _ask(self, request: Request, guess: int) -> tuple[Reply, _Taken]:
         """Ask until the server answers, in the bounds of `retries`."""
         body = arguments(self._spec, request)
-        failed = 0
+        failed, waited_s = 0, 0.0
         while True:
             admission = await self._limiter.enter(guess + self._spec.max_tokens)
             try:
@@ -181,19 +187,24 @@ class _Running(RunningEngine):
             else:
                 return reply, self._settle(reply, admission, guess)
             failed += 1
-            await self._after(fault, failed, guess)
+            waited_s += fault.wait_s or 0.0
+            await self._after(fault, failed, guess, waited_s)
 
     async def _once(self, body: dict[str, Any]) -> Reply:
         async with asyncio.timeout(self._spec.timeout_s):
             got = await self._client.chat.completions.create(**body, extra_headers=self._headers)
             if not self._spec.stream:
-                return read_whole(got)
+                return read_whole(got, self._most_characters)
             if not hasattr(got, "__aiter__"):
                 raise BrokenReply("the answer is no stream")
-            return await read_stream(got)
+            return await read_stream(got, self._most_characters)
 
-    async def _after(self, fault: Fault, failed: int, guess: int) -> None:
-        """Return when it is time for another try, or raise."""
+    async def _after(self, fault: Fault, failed: int, guess: int, waited_s: float) -> None:
+        """Return when it is time for another try, or raise.
+
+        Args:
+            waited_s: that the server has asked for in all, this time included.
+        """
         if fault.too_long:
             context = fault.context_tokens or self.context_tokens
             # a server that does not say has less room than what it was sent
@@ -202,7 +213,8 @@ class _Running(RunningEngine):
         tries = "" if failed == 1 else f", {failed} times"
         if not fault.again or failed > self._spec.retries:
             raise ItemError("engine", f"{fault.message}{tries}", attempts=failed)
-        if fault.wait_s is not None and fault.wait_s > self._spec.timeout_s:
+        most_s = max(self._spec.timeout_s, _LONGEST_WAIT_S * self._spec.retries)
+        if fault.wait_s is not None and (fault.wait_s > self._spec.timeout_s or waited_s > most_s):
             said = f"{fault.message}; it asks to wait {fault.wait_s:.0f} s{tries}"
             raise ItemError("engine", said, attempts=failed)
         if fault.busy and fault.wait_s is not None:
@@ -221,8 +233,8 @@ class _Running(RunningEngine):
         written = max(reply.pieces, self._count(reply.text)) if reply.finish != "loop" else reply.pieces
         taken = _Taken(
             prompt=guess if reply.prompt_tokens is None else reply.prompt_tokens,
-            cached=reply.cached_tokens or 0,
+            cached=0,
             output=written if reply.output_tokens is None else reply.output_tokens,
         )
         self._limiter.settle(admission, taken.prompt + taken.output)
-        return taken
+        return replace(taken, cached=min(reply.cached_tokens or 0, taken.prompt))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.fuzz import fuzz
+from tests.support.fuzz.video import fuzz
 
 
 def test_every_broken_file_ends_with_pictures_or_a_plain_failure() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from operators.base import ItemError
 from operators.rows import VIDEO_FACTS
-from operators.video.probe import Probe, probe
+from operators.video.probe import Probe, plausible, probe
 from tests.support.video import SIZE, cut_short, flip_bytes, render, render_sound
 
 
@@ -161,3 +162,12 @@ def test_a_video_of_which_nothing_decodes_is_refused(tmp_path: Path) -> None:
     _no_pictures_in_it(path)
     with pytest.raises(ItemError, match="no picture decodes"):
         probe(str(path))
+
+
+def test_facts_that_no_column_holds_are_not_known_and_those_that_a_plan_needs_are_a_failure() -> None:
+    good = {"container": "mp4\ud83d", "duration_s": 2.0, "fps": math.nan, "width_px": 64, "rotation_deg": 2**31}
+    got = plausible(good, "/v.mp4")
+    assert got == {"container": "mp4\ufffd", "duration_s": 2.0, "fps": None, "width_px": 64, "rotation_deg": None}
+    for name, value in {"duration_s": math.inf, "width_px": 2**31, "first_pts_s": math.nan}.items():
+        with pytest.raises(ItemError, match=f"no usable {name}"):
+            plausible({**good, name: value}, "/v.mp4")

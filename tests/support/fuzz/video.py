@@ -1,18 +1,15 @@
 """Feeds the decoder files that were broken at random, and counts what becomes of them.
 
-    python -m tests.support.fuzz --count 2000 --seed 7
+    python -m tests.support.fuzz --kind video --count 2000 --seed 7
 
 Every file must end with pictures or with a plain failure, in time, and leave no process behind.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ import psutil
 from operators.base import ItemError
 from operators.video.decode import Decode
 from operators.video.probe import Probe
+from tests.support.fuzz.outcome import Outcome
 from tests.support.video import render
 
 _SOURCES: dict[str, dict[str, Any]] = {
@@ -40,29 +38,6 @@ _SOURCES: dict[str, dict[str, Any]] = {
 _PICTURES = 30
 _LIMIT_S = 20.0  # no progress; far above what a busy machine needs for a file of this size
 _OVER_S = 2.0
-
-
-@dataclass
-class Outcome:
-    """What became of the files.
-
-    Attributes:
-        counts: "whole", "in part" (fewer seconds or damage), or a failure's class, each with how many files.
-        late: files that passed a deadline by more than two seconds.
-        odd: files whose end was neither a row nor an `ItemError`, or whose row contradicts itself.
-        left: processes that were still there at the end.
-        slowest_s: the longest that one file took, wall-clock.
-    """
-
-    counts: Counter[str] = field(default_factory=Counter)
-    late: list[str] = field(default_factory=list)
-    odd: list[str] = field(default_factory=list)
-    left: int = 0
-    slowest_s: float = 0.0
-
-    @property
-    def clean(self) -> bool:
-        return not self.late and not self.odd and not self.left
 
 
 def mutate(data: bytes, other: bytes, draw: random.Random) -> tuple[str, bytes]:
@@ -136,21 +111,3 @@ def _one(label: str, path: Path, probe: Any, decode: Any, outcome: Outcome) -> N
     outcome.slowest_s = max(outcome.slowest_s, took_s)
     if took_s > attempts * (_LIMIT_S + _OVER_S) + _LIMIT_S + _OVER_S:
         outcome.late.append(f"{label}: {took_s:.1f} s, {attempts} attempts")
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    outcome = fuzz(options.count, seed=options.seed)
-    for what, number in outcome.counts.most_common():
-        print(f"{number:6} {what}")
-    print(f"slowest file {outcome.slowest_s:.1f} s; {outcome.left} processes left over")
-    for line in [*outcome.late, *outcome.odd]:
-        print(f"  {line}")
-    return 0 if outcome.clean else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

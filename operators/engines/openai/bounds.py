@@ -1,0 +1,81 @@
+"""What a server may send: so many bytes and no more, and no redirect that would carry the request to somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import Any
+from urllib.parse import urlsplit
+
+_BASE_BYTES = 2**20  # headers of chunks, an error page, a reasoning preamble
+_BYTES_PER_TOKEN = 4096  # of a streamed answer: one event a token, with all that vendors put around it
+_TEXT_BASE, _TEXT_PER_TOKEN = 2**16, 128  # characters; a token of white space or of one long word has up to 128
+
+
+class TooMuch(Exception):
+    """The server sent more than any answer within `max_tokens` takes."""
+
+
+class Elsewhere(Exception):
+    """The server redirects the request to another origin."""
+
+
+def most_bytes(max_tokens: int) -> int:
+    """Bytes of one response, whatever its status and form."""
+    return _BASE_BYTES + _BYTES_PER_TOKEN * max_tokens
+
+
+def most_characters(max_tokens: int) -> int:
+    """Characters of one answer's text."""
+    return _TEXT_BASE + _TEXT_PER_TOKEN * max_tokens
+
+
+def bounded_client(limit_bytes: int) -> Any:
+    """An HTTP client for `openai.AsyncOpenAI` that raises `TooMuch` and `Elsewhere`.
+
+    It asks for uncompressed answers and refuses others: a few kilobytes of zeros could become gigabytes in memory.
+    """
+    import openai
+
+    # the HTTP package that this version of the client is built on, httpx or httpx2
+    base = next(c for c in openai.DefaultAsyncHttpxClient.__mro__ if c.__name__ == "AsyncClient")
+    http = import_module(base.__module__.split(".")[0])
+
+    class Bounded(http.AsyncByteStream):  # type: ignore[name-defined,misc]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            came = 0
+            async for chunk in self._stream:
+                came += len(chunk)
+                if came > limit_bytes:
+                    raise TooMuch(f"it sent more than {limit_bytes} bytes, more than max_tokens allows")
+                yield chunk
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    async def check(response: Any) -> None:
+        if response.has_redirect_location:
+            _check_redirect(str(response.request.url), str(response.request.url.join(response.headers["location"])))
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            raise TooMuch(f"its answer is compressed ({encoding[:20]}), which it was asked not to send")
+        response.stream = Bounded(response.stream)
+
+    return openai.DefaultAsyncHttpxClient(
+        event_hooks={"response": [check]}, headers={"Accept-Encoding": "identity"}, max_redirects=5
+    )
+
+
+def _check_redirect(here: str, there: str) -> None:
+    """The same origin is fine, and the same host on https; prompts, frames and the key go nowhere else."""
+    a, b = urlsplit(here), urlsplit(there)
+    secured = (a.scheme, b.scheme) == ("http", "https") and _port(a) == 80 and _port(b) == 443
+    if a.hostname != b.hostname or not (secured or (a.scheme == b.scheme and _port(a) == _port(b))):
+        raise Elsewhere(f"{b.scheme}://{b.hostname}{f':{b.port}' if b.port else ''}")
+
+
+def _port(url: Any) -> int | None:
+    return url.port or {"http": 80, "https": 443}.get(url.scheme)
