@@ -142,8 +142,9 @@ def _searched_first() -> list[str]:
     """Folders that the workers of the connected Ray search for modules before all others."""
     from ray._private import worker
 
+    connection: Any = worker.global_worker
     try:
-        return [str(folder) for folder in worker.global_worker.core_worker.get_job_config().py_driver_sys_path]
+        return [str(folder) for folder in connection.core_worker.get_job_config().py_driver_sys_path]
     except AttributeError:  # a Ray that keeps them elsewhere
         return []
 
