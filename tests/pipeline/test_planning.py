@@ -19,6 +19,7 @@ from operators.keys import narrator_key, video_key
 from operators.measure.filter import Bounds, Filter
 from operators.rows import FILTERED
 from operators.store.store import Failed, Store, narration_failure_key
+from operators.video.parts import Part, dump_parts, load_parts
 from pipeline.config import Config, PlanOptions, RunOptions, video_operators
 from pipeline.planning import Plan, make_plan
 from pipeline.selection import Selection
@@ -167,6 +168,17 @@ def test_segments_of_a_video_tile_it_and_carry_what_decoding_needs() -> None:
     assert spans[0].start_s == 0.0 and spans[-1].end_s == 123.4
     assert all(a.end_s == b.start_s for a, b in pairwise(spans))
     assert {r["first_pts_s"] for r in found} == {5.0} and {r["segment_count"] for r in found} == {len(found)}
+
+
+def test_a_segment_carries_the_parts_that_it_needs_and_parts_are_part_of_the_key() -> None:
+    parts = dump_parts([Part(10.0 * k, 10.0, 0.0, 9.9, 100 * k, 100 * k + 100) for k in range(20)])
+    plain, cut = plan_of(rows.video("a", duration_s=200.0)), plan_of(rows.video("a", duration_s=200.0, parts=parts))
+    assert plain.videos[0].key != cut.videos[0].key
+    for row in left(cut, Known()).segments:
+        carried = load_parts(row["parts"])
+        assert carried[0].start_s <= row["decode_start_s"] and carried[-1].end_s >= row["decode_end_s"]
+        assert len(carried) <= (row["decode_end_s"] - row["decode_start_s"]) / 10 + 4
+    assert {row["parts"] for row in left(plain, Known()).segments} == {None}
 
 
 def test_a_strict_run_gives_up_what_a_partial_one_tells_and_says_what_share_it_had() -> None:

@@ -124,6 +124,8 @@ def test_sums_over_the_segments() -> None:
     assert (made["decoded_s"], made["damaged_packets"], made["coverage"], made["integrity"]) == (96.0, 5, 0.96, False)
     made, _ = run("sums", loaded())
     assert (made["decoded_s"], made["damaged_packets"], made["coverage"], made["integrity"]) == (100.0, 0, 1.0, True)
+    made, _ = run("sums", loaded() | {"incomplete": "the header claims 3.6e+11 s and the file holds 100 s"})
+    assert (made["coverage"], made["integrity"]) == (1.0, False)
 
 
 @pytest.mark.parametrize(
