@@ -60,7 +60,7 @@ def leaks(folder: Path) -> list[str]:
 
 
 def test_it_is_read_with_its_signature_and_stored_without(run: Signed) -> None:
-    (row,) = run.result.to_arrow().to_pylist()
+    (row,) = run.result.to_arrow().to_pylist() or pytest.fail(str(run.result.failures()))
     assert row["uri"] == f"{run.server.url}/good.mp4" and row["coverage"] == 1.0
     assert not leaks(Path(run.result.uri))
     told = [f["message"] for f in run.result.failures()]
