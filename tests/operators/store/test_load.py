@@ -52,6 +52,6 @@ def test_storage_that_does_not_answer_is_storages_error(out: str, monkeypatch: p
     monkeypatch.setattr(table, "DeltaTable", gone)
     monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     with Load(store=out, window_s=10.0, stride_s=5.0).open() as apply:
-        with pytest.raises(ItemError, match=r"^storage: .*/videos: connection ↳ refused$") as error:
+        with pytest.raises(ItemError, match=r"^storage: .*/videos: OSError: connection ↳ refused$") as error:
             apply(hint())
     assert error.value.failure_class == "storage"
