@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cluster.facts import Facts
-from operators.atomic import check_own, replace_file
+from cluster.own_files import check_own, write_files
 
 FILES = {
     "cpu.Dockerfile": "Dockerfile.j2",
@@ -51,10 +51,10 @@ def write(facts: Facts, folder: Path, *, force: bool = False) -> list[Path]:
     Raises:
         FileExistsError: one of them is there and was not written by this command; nothing was written.
     """
-    texts = {folder / name: text.encode() for name, text in render(facts).items()}
-    check_own(texts, lambda path, found: found == texts[path] or _HEADER.encode() in found, force=force)
-    for path, text in texts.items():
-        replace_file(path, text)
+    texts = {folder / name: text for name, text in render(facts).items()}
+    check_own(texts, lambda path, found: found == texts[path].encode() or _HEADER.encode() in found, force=force)
+    write_files(texts)
+    for path in texts:
         if path.suffix == ".sh":
             path.chmod(0o755)
     return list(texts)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from operators.atomic import check_own, replace_file
+from cluster.own_files import check_own, write_files
 
 _STALLED_S = 600
 _FAILING_SHARE = 0.05
@@ -161,8 +161,7 @@ def write(folder: Path, *, force: bool = False) -> list[Path]:
         folder / "longcap-rules.yaml": yaml.safe_dump(rules(), sort_keys=False, width=110),
     }
     check_own(made, lambda _, found: _is_ours(found), force=force)
-    for path, text in made.items():
-        replace_file(path, text.encode())
+    write_files(made)
     return list(made)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,23 +23,6 @@ def replace_file(path: Path, data: bytes) -> None:
         with suppress(FileNotFoundError):
             draft.unlink()
         raise
-
-
-def check_own(files: Iterable[Path], ours: Callable[[Path, bytes], bool], *, force: bool) -> None:
-    """Refuse to replace files that somebody else has made or changed.
-
-    Args:
-        ours: whether a file with this content is one that the command itself has written.
-        force: replace whatever is there.
-
-    Raises:
-        FileExistsError: one is there and is not ours, or is a link; one line that names it.
-    """
-    for path in files:
-        if force or not (path.exists() or path.is_symlink()):
-            continue
-        if path.is_symlink() or not path.is_file() or not ours(path, path.read_bytes()):
-            raise FileExistsError(f"{path} is there, and this command did not write it: name another place, or --force")
 
 
 def create(fs: Any, path: str, data: bytes) -> None:

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from cluster.own_files import check_own
 from operators.addresses import redacted
-from operators.atomic import check_own, replace_file
+from operators.atomic import replace_file
 from operators.base import ItemError, Row
 from operators.text import printable
 from operators.video.backends import LAST_RESORTS, Backend

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators.storage import file_system, is_local
@@ -230,13 +231,19 @@ def _run_ids(uri: str, path: str) -> frozenset[str] | None:
 
 
 def _of_commit(fs: Any, path: str) -> set[str]:
-    actions = (json.loads(line) for line in fs.cat_file(path).splitlines() if line.strip())
+    try:
+        actions = [json.loads(line) for line in fs.cat_file(path).splitlines() if line.strip()]
+    except (ValueError, FileNotFoundError):  # damaged, or tidied away by Delta since it was listed: it proves nothing
+        return set()
     return {unquote(a[kind]["path"]) for a in actions for kind in ("add", "remove") if kind in a}
 
 
 def _of_checkpoint(fs: Any, path: str) -> set[str]:
-    with fs.open(path) as file:
-        table = pq.read_table(file, columns=["add.path", "remove.path"])
+    try:
+        with fs.open(path) as file:
+            table = pq.read_table(file, columns=["add.path", "remove.path"])
+    except (pa.ArrowException, OSError):  # as above
+        return set()
     found: set[str] = set()
     for column in table.columns:
         found |= {unquote(row["path"]) for row in column.to_pylist() if row and row["path"]}

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from operators.atomic import check_own, replace_file
+from cluster.own_files import check_own
+from operators.atomic import replace_file
 from operators.engines.measure.words import clock
 from pipeline.errors import UsageError
 from pipeline.printing import echo
