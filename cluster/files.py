@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cluster.facts import Facts
+from cluster.own_files import check_own, write_files
 
 FILES = {
     "cpu.Dockerfile": "Dockerfile.j2",
@@ -18,6 +19,8 @@ FILES = {
     "slurm.sh": "slurm.sh.j2",
 }
 """File -> template."""
+
+_HEADER = "# Written by `longcap files`, which replaces it."
 
 
 def render(facts: Facts) -> dict[str, str]:
@@ -32,20 +35,32 @@ def render(facts: Facts) -> dict[str, str]:
         comment_end_string="#>",
         autoescape=False,
     )
-    return {
+    texts = {
         name: environment.get_template(template).render(facts=facts, gpu=name.startswith("gpu"))
         for name, template in FILES.items()
     }
+    return {name: _with_header(text) for name, text in texts.items()}
 
 
-def write(facts: Facts, folder: Path) -> list[Path]:
-    """Write every file into `folder`, over what is there; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, text in render(facts).items():
-        path = folder / name
-        path.write_text(text, encoding="utf-8")
-        if name.endswith(".sh"):
+def write(facts: Facts, folder: Path, *, force: bool = False) -> list[Path]:
+    """Write every file into `folder`; returns their paths.
+
+    Args:
+        force: replace files that this command did not write.
+
+    Raises:
+        FileExistsError: one of them is there and was not written by this command; nothing was written.
+    """
+    texts = {folder / name: text for name, text in render(facts).items()}
+    check_own(texts, lambda path, found: found == texts[path].encode() or _HEADER.encode() in found, force=force)
+    write_files(texts)
+    for path in texts:
+        if path.suffix == ".sh":
             path.chmod(0o755)
-        written.append(path)
-    return written
+    return list(texts)
+
+
+def _with_header(text: str) -> str:
+    """The first line stays the first: it may name an interpreter."""
+    first, rest = text.split("\n", 1)
+    return f"{first}\n{_HEADER}\n{rest}"

@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from cluster.own_files import check_own, write_files
+
 _STALLED_S = 600
 _FAILING_SHARE = 0.05
 _IDLE_SHARE = 0.3
@@ -145,16 +147,35 @@ def rules() -> dict[str, Any]:
     return {"groups": [{"name": "longcap", "rules": alerts}]}
 
 
-def write(folder: Path) -> list[Path]:
-    """Write both files into `folder`; their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(folder: Path, *, force: bool = False) -> list[Path]:
+    """Write both files into `folder`; their paths.
+
+    Args:
+        force: replace files that this command did not write.
+
+    Raises:
+        FileExistsError: one of them is there and was not written by this command; nothing was written.
+    """
     made = {
-        "longcap-dashboard.json": json.dumps(dashboard(), indent=2) + "\n",
-        "longcap-rules.yaml": yaml.safe_dump(rules(), sort_keys=False, width=110),
+        folder / "longcap-dashboard.json": json.dumps(dashboard(), indent=2) + "\n",
+        folder / "longcap-rules.yaml": yaml.safe_dump(rules(), sort_keys=False, width=110),
     }
-    for name, text in made.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in made]
+    check_own(made, lambda _, found: _is_ours(found), force=force)
+    write_files(made)
+    return list(made)
+
+
+def _is_ours(found: bytes) -> bool:
+    """Whether a file is the dashboard or the rules, as this or another version of Longcap wrote them."""
+    try:
+        said = yaml.safe_load(found)  # JSON is YAML
+    except yaml.YAMLError:
+        return False
+    if not isinstance(said, dict):
+        return False
+    groups = said.get("groups")
+    named = [group.get("name") for group in groups if isinstance(group, dict)] if isinstance(groups, list) else []
+    return said.get("uid") == "longcap" or named == ["longcap"]
 
 
 def queries() -> list[str]:

@@ -1,4 +1,5 @@
 # The head and CPU nodes: no model runs here. In a checkout:
+# Written by `longcap files`, which replaces it.
 #   docker build -f deploy/cpu.Dockerfile -t longcap:cpu .
 # Both images have the same Python and the same Ray: a cluster refuses nodes that differ.
 FROM python:3.11-slim-bookworm

@@ -1,4 +1,5 @@
 # GPU nodes: captions and narration with models in vLLM. In a checkout:
+# Written by `longcap files`, which replaces it.
 #   docker build -f deploy/gpu.Dockerfile -t longcap:gpu .
 # Both images have the same Python and the same Ray: a cluster refuses nodes that differ.
 FROM python:3.11-slim-bookworm

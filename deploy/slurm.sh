@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# Written by `longcap files`, which replaces it.
 # A Ray on the nodes of a Slurm job, and a run on it.   sbatch slurm.sh
 # Needs, the same on all nodes: an environment with Longcap (PATH below), OUT that all of them reach, and storage keys in
 # the environment that sbatch hands on, or in a profile.

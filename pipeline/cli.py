@@ -21,6 +21,7 @@ from pipeline.options import (
     TRACEBACK,
     config_option,
     failure_classes,
+    force_option,
     inputs_argument,
     json_option,
     limit_option,
@@ -258,6 +259,7 @@ def compact(out: str) -> int:
     click.option("--count", metavar="N", type=click.IntRange(min=1), help="N, evenly spaced."),
     click.option("--size", metavar="PX", type=click.IntRange(min=1), help="Short side in pixels.  [default: as it is]"),
     click.option("-o", "--out", metavar="DIR", required=True, help="Folder for the PNG files."),
+    force_option,
     click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a frame."),
 )
 def frames(video: str, **options: Any) -> int:
@@ -273,6 +275,7 @@ def frames(video: str, **options: Any) -> int:
     json_option,
     click.option("--quick", is_flag=True, help="Leave out the cuts, for which all of VIDEO is decoded."),
     click.option("--strip", metavar="FILE", help="Write a strip of thumbnails to this PNG file."),
+    force_option,
 )
 def probe(video: str, **options: Any) -> int:
     """Say what VIDEO is: its facts, its keyframes, its cuts."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.options import config_option, inputs_argument, json_option, set_option, with_options
+from pipeline.options import config_option, force_option, inputs_argument, json_option, set_option, with_options
 
 _server = click.option(
     "--address",
@@ -125,8 +125,9 @@ def stop(**options: Any) -> int:
         multiple=True,
         help="Change one fact in all files, as in --set image=registry/me/longcap; docs/cluster.md lists them.",
     ),
+    force_option,
 )
-def files(folder: str, overrides: tuple[str, ...]) -> int:
+def files(folder: str, overrides: tuple[str, ...], force: bool) -> int:
     """Write into DIR what puts Longcap on machines: Dockerfiles, KubeRay, Ray's launcher for AWS and GCP, Slurm."""
     from pathlib import Path
 
@@ -135,7 +136,9 @@ def files(folder: str, overrides: tuple[str, ...]) -> int:
     from pipeline.errors import UsageError
 
     try:
-        written = write(facts(list(overrides)), Path(folder))
+        written = write(facts(list(overrides)), Path(folder), force=force)
+    except FileExistsError as error:
+        raise UsageError(str(error)) from error
     except ValueError as error:
         raise UsageError(f"--set {error}") from error
     click.echo("\n".join(str(path) for path in written))
@@ -212,15 +215,19 @@ def estimate(inputs: tuple[str, ...], **options: Any) -> int:
 
 @click.command()
 @click.argument("folder", metavar="DIR")
-@with_options()
-def monitoring(folder: str) -> int:
+@with_options(force_option)
+def monitoring(folder: str, force: bool) -> int:
     """Write a Grafana dashboard and Prometheus rules for Longcap's metrics into DIR."""
     from pathlib import Path
 
     from cluster.monitoring import write
+    from pipeline.errors import UsageError
 
-    for path in write(Path(folder)):
-        click.echo(str(path))
+    try:
+        written = write(Path(folder), force=force)
+    except FileExistsError as error:
+        raise UsageError(str(error)) from error
+    click.echo("\n".join(map(str, written)))
     return 0
 
 

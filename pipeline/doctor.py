@@ -17,7 +17,7 @@ from cluster.nodes import Answer, NodeFacts, facts_here, on_every_node, this_mac
 from operators.addresses import redacted_text, redacted_value
 from operators.storage import environment
 from operators.uris import scheme_of
-from pipeline import checks, model_checks
+from pipeline import checks, model_checks, ownership
 from pipeline.config import Config
 from pipeline.config_file import load_config
 from pipeline.errors import RunFailed, UsageError
@@ -119,6 +119,8 @@ def _here(ask: Callable[[], NodeFacts], config: Config) -> Answer[NodeFacts]:
 def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: bool, whole: bool) -> Iterator[Line]:
     if out is None:
         yield Line("warn", "output", "not looked at", "give -o OUT")
+    elif (refused := _refused(out)) is not None:
+        yield Line("fail", "output", refused, "")
     else:
         ask = partial(probe_storage, output_uri(out), environment())
         if there and whole:
@@ -128,6 +130,17 @@ def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: b
             yield from checks.storage(out, {"here": ask()})
     if whole:
         yield from _inputs(config, inputs, there)
+
+
+def _refused(out: str) -> str | None:
+    """Why a run would not write to `out`, as far as it can be known without writing; None: it may."""
+    try:
+        ownership.check(normalise(out), (), (), recursive=False)
+    except UsageError as error:
+        return str(error)
+    except Exception:  # it cannot be reached: the probe says so
+        return None
+    return None
 
 
 def _inputs(config: Config, inputs: Sequence[str], there: bool) -> Iterator[Line]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import jinja2
 import pyarrow as pa
@@ -10,6 +12,7 @@ import pyarrow as pa
 from operators import rows
 from operators.base import Row
 from operators.keys import narrator_key, source_key
+from operators.storage import file_system, is_local
 from operators.store.store import Store, narration_failure_key
 from pipeline.config import Config, fingerprint, video_operators
 from pipeline.made_by import makers_of
@@ -150,6 +153,7 @@ tags:
 - video
 - long-caption
 ---
+{{ marker }}
 # Long captions of {{ report.videos_told }} videos
 
 Made by longcap {{ version }}, run `{{ report.run_id }}`, {{ report.ended }}.
@@ -195,13 +199,35 @@ The configuration of this run lies in `runs/{{ report.run_id }}/config.yaml`.
 )
 
 
-def write_card(store: Store, config: Config, report: Report) -> None:
-    """OUT/README.md: what the dataset is, for people and for hubs that read its front matter."""
+CARD_MARKER = "<!-- longcap: this card is written anew by each run; without this line it is left alone -->"
+_OLDER_CARD = re.compile(rb"---\nconfigs:\n.*?\n---\n# Long captions of \d+ videos\n\nMade by longcap ", re.DOTALL)
+
+
+def _card_is_ours(store: Store) -> bool:
+    """Whether OUT/README.md is absent or a card that Longcap wrote."""
+    files, path = file_system(f"{store.uri}/README.md")
+    if is_local(files) and Path(path).is_symlink():
+        return False
+    try:
+        found = store.read_file("README.md")
+    except OSError:  # a folder, or a file that may not be read
+        return False
+    return found is None or CARD_MARKER.encode() in found.splitlines() or _OLDER_CARD.match(found) is not None
+
+
+def write_card(store: Store, config: Config, report: Report) -> bool:
+    """OUT/README.md: what the dataset is, for people and for hubs that read its front matter.
+
+    Returns:
+        False where a README.md of somebody else's is there: it is left alone.
+    """
     import json
     from collections import Counter
     from importlib.metadata import version
     from statistics import mean, median
 
+    if not _card_is_ours(store):
+        return False
     made = store.dataset.read(["words", "coverage", "integrity", "metadata"]).to_pylist()
     licences: Counter[str] = Counter()
     for row in made:
@@ -209,6 +235,7 @@ def write_card(store: Store, config: Config, report: Report) -> None:
         licences.update(str(columns[c]) for c in ("license", "licence") if columns.get(c))
     text = _CARD.render(
         report=report,
+        marker=CARD_MARKER,
         filter=config.filter.text(),
         version=version("longcap"),
         words=round(median(r["words"] for r in made)) if made else 0,
@@ -220,3 +247,4 @@ def write_card(store: Store, config: Config, report: Report) -> None:
         licences=", ".join(f"{name}: {n}" for name, n in licences.most_common(10)),
     )
     store.write_file("README.md", text.encode())
+    return True

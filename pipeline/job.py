@@ -32,7 +32,7 @@ from operators.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
-from pipeline import finish
+from pipeline import finish, ownership
 from pipeline.board import start_board
 from pipeline.chain import chain_table
 from pipeline.config import Config, check_engines, never_measured
@@ -84,6 +84,7 @@ class Job:
         where = output_uri(out)  # before anything is listed: it may be a slip of the keyboard
         given = [normalise(text) for text in inputs]
         self.inputs = [redacted(uri) for uri in given]  # as they are stored and shown
+        self._given = given
         self._signed = self.inputs != given
         self.selection = selection
         self.listing: Listing = list_sources(inputs, config.sources)
@@ -99,6 +100,7 @@ class Job:
         self._meters = RunMeters()
         self._recovery = Recovery()
         self.gpu_s_held = 0.0
+        self._probed = 0  # videos that this job has written to the store
         self._lease: Lease | None = None
         self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s, self._let_go)
 
@@ -106,8 +108,12 @@ class Job:
 
     def plan(self, address: str | None = None) -> tuple[Plan, Remaining]:
         """Probe what is not known yet, and compare the plan with the store; says, too, what `run` would replace."""
+        self._take()
+        self.store.open_for(self.run_id)
         with ExitStack() as stack:
             plan = self._plan(lambda: stack.enter_context(self._connected(address)))
+            if not self._probed:
+                self.store.close_for(self.run_id)
             left = plan.remaining(self.store)
             return plan, replace(left, replaced=find(plan, self.store, left, self._anew))
 
@@ -151,17 +157,34 @@ class Job:
         """Hold the lease, claim the store, and leave a note of what this run is asked to do."""
         share = self.selection.share_name
         asked = {"run_id": self.run_id, "inputs": self.inputs, "signed": self._signed, "share": share}
+        self._take()
         try:
             lease = stack.enter_context(Lease(self.store.uri, share, self.run_id, self.progress.say).held())
+            self.store.open_for(self.run_id)
             self.store.write_file(f"runs/{self.run_id}/config.yaml", dump_config(self.config).encode())
             self.store.write_file(f"runs/{self.run_id}/asked.json", json.dumps(asked, ensure_ascii=False).encode())
             self.claim = self.store.claim(share)
         except (RunFailed, Fenced):
             raise
         except Exception as error:  # each file system has errors of its own, and here all mean one thing
-            raise UsageError(f"cannot write to {self.store.uri}: {explained(error)}") from error
+            raise self._cannot_write(error) from error
         self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim)
         return lease
+
+    def _take(self) -> None:
+        """Make sure that the output is ours to write to, before anything is written."""
+        uri, options = self.store.uri, self.config.sources
+        try:
+            found = (row["uri"] for row in self.listing.rows)
+            state = ownership.check(uri, self._given, found, recursive=options.recursive)
+            ownership.take(uri, state)
+        except UsageError:
+            raise
+        except Exception as error:  # as in `_begin`
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: Exception) -> UsageError:
+        return UsageError(f"cannot write to {self.store.uri}: {explained(error)}")
 
     def _run(
         self,
@@ -206,10 +229,11 @@ class Job:
         report = make_report(self, plan, first, left, status=status, began=began)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
-            finish.write_card(self.store, self.config, report)
+            if not finish.write_card(self.store, self.config, report):
+                self.progress.say(f"{self.store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
+            opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
             if lease.retire():  # while others are at work, their reads would miss what is removed
-                for table in self.store.tables:
-                    table.sweep()
+                self.store.sweep(opened)
         return report
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -285,6 +309,7 @@ class Job:
             if before is _FRESH or again:
                 passes, attempts = (tried.passes, tried.attempts) if again and tried else (0, 0)
                 todo.append({**row, "key": key, "passes": passes, "attempts": attempts})
+        self._probed = len(todo)
         if todo:
             self.progress.say(f"probing {len(todo)} of {len(self.chosen)} videos")
             if len(todo) <= _PROBED_HERE:

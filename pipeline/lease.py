@@ -26,7 +26,8 @@ from typing import Any
 
 import psutil
 
-from operators.storage import file_system, files_below, is_local
+from operators.atomic import create
+from operators.storage import file_system, files_below
 from pipeline.errors import RunFailed
 
 TTL_S = 15.0
@@ -211,18 +212,7 @@ class Lease:
 
     def _make(self, number: int) -> None:
         """Raises `FileExistsError` where it is there: of several that try, one makes it."""
-        path, data = self._path(number), self._text(0)
-        if is_local(self._files):
-            self._files.makedirs(f"{self._root}/{self._share}", exist_ok=True)
-            with Path(path).open("xb") as file:
-                file.write(data)
-            return
-        try:
-            self._files.pipe_file(path, data, mode="create")
-        except OSError as error:
-            if "precondition" in str(error).lower().replace("-", "").replace(" ", "") or "412" in str(error):
-                raise FileExistsError(path) from error
-            raise
+        create(self._files, self._path(number), self._text(0))
 
     def _text(self, beat: int, *, ended: bool = False) -> bytes:
         said = replace(self._me, beat=beat, ended=ended, retired=self._retired)

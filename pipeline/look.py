@@ -5,6 +5,7 @@ Decoding runs in processes of their own, as in the job: a file that hangs or cra
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from cluster.own_files import check_own
 from operators.addresses import redacted
+from operators.atomic import replace_file
 from operators.base import ItemError, Row
 from operators.text import printable
 from operators.video.backends import LAST_RESORTS, Backend
@@ -207,6 +210,7 @@ def frames_command(
     size: int | None,
     out: str,
     as_json: bool,
+    force: bool = False,
 ) -> int:
     """Write PNG files and say where each came from."""
     times = _times(at) if at is not None else None
@@ -220,7 +224,8 @@ def frames_command(
     had = set()
     for frame in wanted:
         path = folder / f"{stem}_{frame.requested_s:010.3f}.png"
-        frame.save(path)
+        _check_own(path, force=force)
+        _save_png(frame.pixels, path)
         had.add(frame.requested_s)
         told = {"requested_s": frame.requested_s, "pts_s": frame.pts_s, "file": str(path)}
         echo(json_text(told, indent=None) if as_json else f"{frame.requested_s:10.3f} s  pts {frame.pts_s:.3f}  {path}")
@@ -233,8 +238,10 @@ def frames_command(
     return 0
 
 
-def probe_command(*, video: str, as_json: bool, quick: bool, strip: str | None) -> int:
+def probe_command(*, video: str, as_json: bool, quick: bool, strip: str | None, force: bool = False) -> int:
     """Print what is known of a video; write a strip of thumbnails where one is wanted."""
+    if strip is not None:
+        _check_own(Path(strip), force=force)
     found = probe(video, cuts=not quick)
     if strip is not None:
         _strip(video, strip)
@@ -257,12 +264,33 @@ def _times(listed: str) -> list[float]:
 
 def _strip(video: str, path: str) -> None:
     import numpy as np
-    from PIL import Image
 
     pictures = [f.pixels for f in frames(video, count=_STRIP_PICTURES, size=96)]
     if not pictures:
         raise ItemError("undecodable", f"{video}: no picture of it decodes")
-    Image.fromarray(np.concatenate(pictures, axis=1)).save(path)
+    _save_png(np.concatenate(pictures, axis=1), Path(path))
+
+
+_SOFTWARE = "longcap"
+
+
+def _save_png(pixels: np.ndarray[Any, Any], path: Path) -> None:
+    """Write a PNG file that says who made it."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    info, whole = PngInfo(), io.BytesIO()
+    info.add_text("Software", _SOFTWARE)
+    Image.fromarray(pixels).save(whole, format="PNG", pnginfo=info)
+    replace_file(path, whole.getvalue())
+
+
+def _check_own(path: Path, *, force: bool) -> None:
+    """Refuse to replace a file that is not a picture of ours."""
+    try:
+        check_own([path], lambda _, found: b"tEXtSoftware\0" + _SOFTWARE.encode() in found[:256], force=force)
+    except FileExistsError as error:
+        raise UsageError(str(error)) from error
 
 
 def _text(found: Look, strip: str | None) -> str:

@@ -80,3 +80,4 @@ max_hours_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     help="Take no further video once those taken make H hours.",
 )
+force_option = click.option("--force", is_flag=True, help="Replace files that this command did not write.")

@@ -14,6 +14,7 @@ from operators.storage import arrow_files
 from operators.store.store import Store
 from pipeline.errors import UsageError, nearest
 from pipeline.location import output_uri
+from pipeline.ownership import state_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ class Output:
     def __init__(self, uri: str) -> None:
         self.uri = output_uri(uri)
         self.store = Store(self.uri)
-        if not self.store.exists():
+        if state_of(self.uri) in ("empty", "foreign") or not self.store.exists():
             raise UsageError(
                 f"there is no output at {uri}: it has none of the tables videos, segments, dataset, filtered, failures"
             )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from operators.causes import explained
 from operators.storage import adopt, file_system, is_local
@@ -29,7 +30,7 @@ class StorageFacts:
 
 
 def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
-    """Write, read, list and remove `OUT/runs/.probe-…`.
+    """Write, read, list and remove `OUT/runs/.probe-…`; folders that are made for it are removed again.
 
     Args:
         variables: the driver's `operators.storage.environment()`: what every actor of a run is given.
@@ -37,12 +38,14 @@ def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
     adopt(variables)
     step, body = "reach", secrets.token_bytes(64)
     began, clock = time.time(), None
+    made: list[Path] = []
     try:
         fs, root = file_system(out)
         folder = f"{root.rstrip('/')}/runs"
         path = f"{folder}/.probe-{secrets.token_hex(8)}"
         step = "write to"
         if is_local(fs):
+            made = _missing(Path(folder))
             fs.makedirs(folder, exist_ok=True)
         fs.pipe_file(path, body)
         try:
@@ -60,6 +63,14 @@ def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
         finally:
             with suppress(FileNotFoundError):
                 fs.rm_file(path)
+            with suppress(OSError):  # somebody else has put something there meanwhile
+                for one in made:
+                    one.rmdir()
     except Exception as error:  # the clients of stores raise what they like
         return StorageFacts(error=f"cannot {step} {out}: {explained(error)}")
     return StorageFacts(seconds=time.time() - began, clock_s=clock)
+
+
+def _missing(folder: Path) -> list[Path]:
+    """The folders that are to be made for `folder`, the innermost first."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]

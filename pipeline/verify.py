@@ -2,7 +2,7 @@
 
 Complete: every planned video is in the dataset, in filtered or in failures, never twice; every segment is captioned or
 has its failure; the windows are the grid's. Sound: every file reads, every content hash is that of its row, every long
-caption tells just the segments that are there and keeps the filter, and nothing lies about that belongs to no table.
+caption tells just the segments that are there and keeps the filter, and no file lies about that belongs to no table.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,13 +19,14 @@ import pyarrow.parquet as pq
 
 from operators.base import Row
 from operators.storage import file_system
+from operators.store.own_files import DATA_FILE, Unswept
 from operators.store.store import Store
-from operators.store.table import Table
 from operators.text import printable
 from pipeline.errors import UsageError
 from pipeline.lease import ALL, Lease
 from pipeline.made_by import makers_of, makers_text
 from pipeline.output import Output
+from pipeline.ownership import MARKER, check_folders
 from pipeline.printing import echo, echo_json
 from pipeline.soundness import (
     Finding,
@@ -38,8 +40,11 @@ from pipeline.soundness import (
     standing_failures,
 )
 
-_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "runs", "README.md"}
+_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "runs", "README.md", MARKER}
 _SHOWN = 50
+_STRAY = "the table does not need this file any more"
+_FOREIGN = "Longcap did not write it, so it stays"
+_UPLOAD_AGE_S = 3600.0  # of an upload that no known writer can have begun
 
 
 def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> int:
@@ -64,8 +69,9 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
         f"{found.failed} in failures; "
         f"{found.segments} segments; {found.files} files read: {'all is well' if found.ok else 'not sound'}"
     )
-    if any(f.kind in ("stray", "upload") for f in found.findings) and not clean:
-        echo(f"strays and uploads go with: longcap verify {out} --clean")
+    removable = sum(f.why == _STRAY or f.kind == "upload" for f in found.findings)
+    if removable and not clean:
+        echo(f"{removable} of these go with: longcap verify {out} --clean")
     return 0 if found.ok else 1
 
 
@@ -85,23 +91,39 @@ def verify(output: Output) -> Verdict:
     for video_id, plan in planned.items():
         have = captioned.get(plan["key"], set())
         account(plan, have, failed.get(video_id, set()), found, told=video_id in told, left_out=video_id in left_out)
+    unswept = store.unswept(store.opened())
     for table in store.tables:
-        found.findings += [Finding(kind="stray", what=p, why="no table names this file") for p in _lying(table)]
-    found.findings += [Finding(kind="stray", what=p, why="is no part of an output") for p in _around(store)]
+        lying = table.lying(unswept)
+        found.findings += [Finding(kind="stray", what=p, why=_STRAY) for p in lying.own]
+        found.findings += [Finding(kind="foreign", what=p, why=_FOREIGN) for p in lying.foreign]
+    found.findings += [Finding(kind="foreign", what=p, why=_FOREIGN) for p in _around(store)]
     for upload in uploads(store.uri):
-        found.add("upload", upload["Key"], f"begun {upload['Initiated']}, not ended")
+        begun = f"an upload that was begun {upload['Initiated']} and has not ended"
+        if _is_left(store, upload, unswept):
+            found.add("upload", upload["Key"], begun)
+        else:
+            found.add("foreign", upload["Key"], f"{begun}; it may be somebody else's or still under way, so it stays")
     return found
 
 
 def tidy(output: Output) -> None:
     """Remove stray files and uploads that never ended."""
+    check_folders(output.uri)
+    store = output.store
     run_id = f"verify-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
     with Lease(output.uri, ALL, run_id, lambda text: echo(text, err=True)).held():
-        for table in output.store.tables:
-            table.tidy()
+        opened = store.opened()
+        store.open_for(run_id)
+        for table in store.tables:
+            table.compact()
+        store.sweep(opened)
+        store.close_for(run_id)
         files, path = file_system(output.uri)
         bucket = path.partition("/")[0]
+        unswept = store.unswept(opened)
         for upload in uploads(output.uri):
+            if not _is_left(store, upload, unswept):
+                continue
             files.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
 
 
@@ -119,6 +141,16 @@ def uploads(uri: str) -> list[dict[str, Any]]:
         if not page.get("IsTruncated"):
             return found
         where = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+
+def _is_left(store: Store, upload: Mapping[str, Any], unswept: Unswept | None) -> bool:
+    """Whether a writer of this output has left an upload: of a data file, and old or begun by a known writer."""
+    folder, _, name = str(upload["Key"]).rpartition("/")
+    tables = {file_system(table.uri)[1].partition("/")[2] for table in store.tables}
+    if folder not in tables or DATA_FILE.fullmatch(name) is None:
+        return False
+    begun = upload["Initiated"].timestamp()
+    return begun < time.time() - _UPLOAD_AGE_S or (unswept is not None and begun >= unswept.since)
 
 
 # -- the parts ---------------------------------------------------------------------------------------------------------
@@ -164,15 +196,11 @@ def _last(asked: list[Row]) -> list[Row]:
     return list(last.values())
 
 
-def _lying(table: Table) -> list[str]:
-    """Files in a table's folder that its newest version does not name."""
-    needed = {uri.rsplit("/", 1)[-1] for uri in table.file_uris()}
-    return [p for p in table.lying() if p.rsplit("/", 1)[-1] not in needed]
-
-
 def _around(store: Store) -> list[str]:
-    """What lies beside the tables and is not ours."""
+    """What lies beside the tables and is not ours, hidden files left out."""
     files, folder = file_system(store.uri)
     files.invalidate_cache()
     names = {p.rstrip("/"): p.rstrip("/").rsplit("/", 1)[-1] for p in files.ls(folder, detail=False)}
-    return sorted(p for p, name in names.items() if name not in _AROUND and p != folder.rstrip("/"))
+    return sorted(
+        p for p, name in names.items() if name not in _AROUND and not name.startswith(".") and p != folder.rstrip("/")
+    )

@@ -10,19 +10,23 @@ Only the tables say what is done. Keys are read without texts, so resuming reads
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators import rows
+from operators.atomic import replace_file
 from operators.base import TRANSIENT
 from operators.fingerprint import digest
-from operators.storage import file_system, files_below, open_binary
+from operators.storage import file_system, files_below, is_local, open_binary
 from operators.store.done import Done
+from operators.store.own_files import Unswept, changed_at
 from operators.store.table import Claim, Table
 
 MAX_PASSES = 2  # a transient failure is tried twice; what is left then waits for `longcap retry`
@@ -31,6 +35,9 @@ MAX_PASSES = 2  # a transient failure is tried twice; what is left then waits fo
 def narration_failure_key(captions: str, narrator: str) -> str:
     """Key under which a failed narration is recorded: another narrator may try again."""
     return digest([captions, narrator])
+
+
+_OPEN = "runs/open"  # a note for each writer since the last complete sweep
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,57 @@ class Store:
             table.claim(name, claim.version)
         return claim
 
+    # -- removing what is left over --------------------------------------------------------------------------------
+
+    def open_for(self, run_id: str, *, since: float | None = None) -> None:
+        """Note that a writer begins: until the next complete sweep, files that it leaves behind are this store's.
+
+        Args:
+            since: it began earlier than this note is written; seconds since the epoch.
+        """
+        self.write_file(f"{_OPEN}/{run_id}.json", json.dumps({"run_id": run_id, "since": since}).encode())
+
+    def opened(self) -> dict[str, float]:
+        """Writers that have begun since the last complete sweep: path of the note → time by the store's clock."""
+        files, folder = file_system(f"{self.uri}/{_OPEN}")
+        files.invalidate_cache()
+        found = {}
+        for path, info in files.glob(f"{folder}/*.json", detail=True).items():
+            with suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
+                since = json.loads(files.cat_file(path)).get("since")
+                times = [t for t in (changed_at(info), since) if t is not None]
+                found[str(path)] = min(times)
+        return found
+
+    def close_for(self, run_id: str) -> None:
+        """Withdraw the note of a writer that wrote nothing."""
+        files, path = file_system(f"{self.uri}/{_OPEN}/{run_id}.json")
+        with suppress(FileNotFoundError):
+            files.rm_file(path)
+
+    def unswept(self, opened: Mapping[str, float]) -> Unswept | None:
+        """What `Table.sweep` is told of the writers in `opened`."""
+        if not opened:
+            return None
+        files, folder = file_system(f"{self.uri}/runs")
+        files.invalidate_cache()
+        runs = {str(path).rsplit("/", 2)[-2] for path in files.glob(f"{folder}/*/config.yaml")}
+        return Unswept(min(opened.values()), frozenset(runs | {_name(path) for path in opened}))
+
+    def sweep(self, opened: Mapping[str, float]) -> list[int]:
+        """Remove the tables' own files that they do not need any more; how many, table by table.
+
+        Args:
+            opened: what `opened` said before it was known that no other writer is at work. Their notes go as well.
+        """
+        unswept = self.unswept(opened)
+        counts = [table.sweep(unswept) for table in self.tables]
+        files, _ = file_system(self.uri)
+        for path in opened:
+            with suppress(FileNotFoundError):
+                files.rm_file(path)
+        return counts
+
     # -- what is done ----------------------------------------------------------------------------------------------
 
     def segment_keys(self) -> Iterator[pa.RecordBatch]:
@@ -134,10 +192,14 @@ class Store:
     # -- files beside the tables -----------------------------------------------------------------------------------
 
     def write_file(self, path: str, data: bytes) -> str:
-        """Write OUT/`path` whole; returns its uri."""
+        """Write OUT/`path` in one step: readers find the old content or the new one; returns its uri."""
         uri = f"{self.uri}/{path}"
-        with open_binary(uri, "wb") as file:
-            file.write(data)
+        files, target = file_system(uri)
+        if not is_local(files):
+            with open_binary(uri, "wb") as file:
+                file.write(data)
+            return uri
+        replace_file(Path(target), data)
         return uri
 
     def read_file(self, path: str) -> bytes | None:
@@ -167,3 +229,7 @@ class Store:
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink)
         return self.write_file(path, sink.getvalue().to_pybytes())
+
+
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1].removesuffix(".json")

@@ -27,7 +27,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from operators.base import ItemError
 from operators.causes import explained, one_line
-from operators.storage import file_system, files_below, storage_options
+from operators.storage import storage_options
+from operators.store import own_files
+from operators.store.own_files import Lying, Unswept
 from operators.store.patience import FAILURES, patiently, pause_or_give_up
 from operators.store.predicates import VALUES_AT_ONCE, literal, match
 from operators.uris import table_uri
@@ -244,37 +246,38 @@ class Table:
         if self.exists():
             self._retry(self._compact)
 
-    def tidy(self) -> int:
+    def tidy(self, unswept: Unswept | None = None) -> int:
         """Compact and sweep: returns how many files were removed."""
         self.compact()
-        return self.sweep()
+        return self.sweep(unswept)
 
-    def sweep(self) -> int:
-        """Remove all files that the table does not need (returns how many), so that a plain glob is exact.
+    def sweep(self, unswept: Unswept | None = None) -> int:
+        """Remove the table's own files that it does not need any more; returns how many.
 
-        Safe beside writers, the sleeping and the superseded included. What lies in the folder is listed first; then a
-        change of the table's description is committed, with which every commit conflicts that was begun before it.
-        So a listed file that the table does not name by then never will be part of it.
+        Files of others stay, see `operators.store.own_files`. Without those a plain glob is exact afterwards.
+
+        Safe beside writers, also beside writers that sleep or were superseded. The folder is listed first. Then a
+        change of the table's description is committed, which conflicts with every commit that was begun before it.
+        So a listed file that the table does not name by then will never be part of it.
+
+        Args:
+            unswept: since when files that no log names may be this table's; None: they are somebody else's.
         """
-        if not self.exists():
-            return 0
-        gone = self.strays()
-        for path in gone:
-            with suppress(FileNotFoundError):
-                file_system(self.uri)[0].rm_file(path)
-        return len(gone)
+        return own_files.remove(self.uri, self.strays(unswept)) if self.exists() else 0
 
-    def lying(self) -> list[str]:
-        """Paths of all files in the table's folder, its log's aside."""
-        return [p for p in files_below(self.uri) if "/_delta_log/" not in p]
+    def lying(self, unswept: Unswept | None = None) -> Lying:
+        """Files in the table's folder that its newest version does not name, its log left out; nothing is changed."""
+        if own_files.is_link(self.uri):
+            return Lying([], [self.uri])
+        return own_files.sort(own_files.entries(self.uri), self.uri, self._needed(), unswept, self._run_ids)
 
-    def strays(self) -> list[str]:
-        """Paths of files that no writer of this table will ever need: what crashes and compactions have left.
+    def strays(self, unswept: Unswept | None = None) -> list[str]:
+        """Paths of the table's own files that no writer will ever need: what crashes and compactions have left.
 
         Readers that still work on an older version of the table lose its files when these are removed.
         """
-        lying = self.lying()
-        number = 0
+        found = [] if own_files.is_link(self.uri) else own_files.entries(self.uri)
+        needed, number = self._needed(), 0
 
         def mark() -> None:
             nonlocal number
@@ -282,10 +285,17 @@ class Table:
             number = delta.version() + 1
             delta.alter.set_table_description(f"tidied at {number}", commit_properties=_properties())
 
-        if {_name(p) for p in lying} - {_name(u) for u in self.file_uris()}:
+        if any(own_files.is_data(entry) and entry.name not in needed for entry in found):
             self._retry(mark)
-        needed = {_name(u) for u in self.file_uris()}
-        return [p for p in lying if _name(p) not in needed]
+        return own_files.sort(found, self.uri, self._needed(), unswept, self._run_ids).own
+
+    def _needed(self) -> frozenset[str]:
+        return frozenset(map(_name, self.file_uris()))
+
+    def _run_ids(self) -> frozenset[str]:
+        if "run_id" not in self.schema.names:
+            return frozenset()
+        return frozenset(pc.unique(self.read(["run_id"])["run_id"]).to_pylist())
 
     def _join_files(self, version: int) -> None:
         """Now and then make few files of many. It is housekeeping: where it fails, the rows are durable anyway."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from pipeline.options import force_option
+
 CHAINS = ("none", "segment", "video")
 
 
@@ -23,6 +25,7 @@ def group() -> None:
 @click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
 @click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
+@force_option
 @click.option("--json", "as_json_", is_flag=True, help="Print JSON for programs in place of text for people.")
 def truth(**options: Any) -> int:
     """Caption stories whose script is known, read the long captions back, and compare.
@@ -41,7 +44,8 @@ def truth(**options: Any) -> int:
     "--seconds", metavar="S", type=click.IntRange(10, 3600), default=60, show_default=True, help="Length of each."
 )
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
-def demo(out: str, **options: int) -> int:
+@force_option
+def demo(out: str, force: bool, **options: int) -> int:
     """Render little stories to try the pipeline on, each with its script beside it.
 
     Writes FOLDER/story-SEED.mp4 (H.264) and FOLDER/story-SEED.txt: what happens in it, from when to when. The same
@@ -49,4 +53,4 @@ def demo(out: str, **options: int) -> int:
     """
     from pipeline.truth.command import demo_command
 
-    return demo_command(out, **options)
+    return demo_command(out, force=force, **options)

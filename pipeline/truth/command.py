@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from cluster.own_files import check_own
+from operators.atomic import replace_file
 from operators.engines.measure.words import clock
 from pipeline.errors import UsageError
 from pipeline.printing import echo
@@ -16,7 +19,9 @@ from pipeline.truth.exam import BUCKETS, CHAINS, Exam, as_json, verdict
 from pipeline.truth.language import sentence
 from pipeline.truth.pictures import write_video
 from pipeline.truth.report import plot, spoiled_table, table
-from pipeline.truth.story import write_story
+from pipeline.truth.story import Story, write_story
+
+_MARKER = "longcap-eval.txt"
 
 
 def truth_command(
@@ -28,18 +33,20 @@ def truth_command(
     chains: tuple[str, ...] = (),
     seed: int = 1,
     as_json_: bool = False,
+    force: bool = False,
 ) -> int:
     """Sit the exam in the folder `out`; 0: passed, 1: something is lost or not noticed."""
     buckets = _buckets(lengths, stories)
     folder = Path(out).expanduser().absolute()
+    _take(folder, force=force)
     say = (lambda _: None) if as_json_ else echo
     exam = Exam(folder=folder, buckets=buckets, model=_model(model, say), chains=chains or CHAINS, seed=seed, say=say)
     sheets = exam.sit()
     spoiled = exam.spoiled()
     told = as_json(sheets, spoiled)
-    (folder / "truth.json").write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    replace_file(folder / "truth.json", f"{json.dumps(told, indent=1)}\n".encode())
     markdown = f"{table(sheets)}\n\n{spoiled_table(spoiled)}\n"
-    (folder / "truth.md").write_text(markdown, "utf-8")
+    replace_file(folder / "truth.md", markdown.encode())
     if find_spec("matplotlib") is not None:
         plot(sheets, folder / "truth.png")
     else:
@@ -53,7 +60,7 @@ def truth_command(
     return 1 if wrong else 0
 
 
-def demo_command(out: str, *, stories: int, seconds: int, seed: int) -> int:
+def demo_command(out: str, *, stories: int, seconds: int, seed: int, force: bool = False) -> int:
     """Render `stories` of so many `seconds` to the folder `out`, with their scripts."""
     folder = Path(out).expanduser()
     try:
@@ -62,14 +69,39 @@ def demo_command(out: str, *, stories: int, seconds: int, seed: int) -> int:
         raise UsageError(
             f"{out}: cannot be a folder of stories ({error.strerror}); name one that can be made"
         ) from None
-    for number in range(seed, seed + stories):
-        story = write_story(seconds, number)
-        path = folder / f"story-{number}.mp4"
-        write_video(story, path)
-        path.with_suffix(".txt").write_text("".join(f"{line}\n" for line in script(story.events)), "utf-8")
-        echo(f"{path}: {len(story.events)} events in {seconds} s; the script is {path.with_suffix('.txt').name}")
+    made = {folder / f"story-{number}.mp4": write_story(seconds, number) for number in range(seed, seed + stories)}
+    texts = {path.with_suffix(".txt"): _script(story) for path, story in made.items()}
+    try:  # a video of ours has its script beside it
+        check_own(texts, lambda path, found: found == texts[path], force=force)
+        without = [path for path in made if not path.with_suffix(".txt").exists()]
+        check_own([*without, *filter(Path.is_symlink, made)], lambda *_: False, force=force)
+    except FileExistsError as error:
+        raise UsageError(str(error)) from None
+    for path, story in made.items():
+        draft = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.mp4")
+        write_video(story, draft)
+        draft.replace(path)
+        script_path = path.with_suffix(".txt")
+        replace_file(script_path, texts[script_path])
+        echo(f"{path}: {len(story.events)} events in {seconds} s; the script is {script_path.name}")
     echo(f"now: longcap run {out} -o OUT")
     return 0
+
+
+def _script(story: Story) -> bytes:
+    return "".join(f"{line}\n" for line in script(story.events)).encode()
+
+
+def _take(folder: Path, *, force: bool) -> None:
+    """Make sure that the exam's folder is empty, or that of an earlier exam."""
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
+    videos = folder / "videos"
+    ours = _MARKER in names or (not videos.is_symlink() and any(videos.glob("story-*.seed")))
+    if names and not ours and not force:
+        raise UsageError(
+            f"{folder} is not empty, and no exam was sat there: it holds {min(names)}; name a new folder, or --force"
+        )
+    replace_file(folder / _MARKER, b"The folder of an exam (longcap eval truth), which may replace what lies here.\n")
 
 
 def script(events: Sequence[Event]) -> Iterator[str]:

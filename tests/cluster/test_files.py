@@ -19,6 +19,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster.facts import Facts, facts
 from cluster.files import FILES, render, write
+from pipeline.cli import main
 from pipeline.config_file import load_config
 from tests.support.command import ROOT
 
@@ -55,6 +56,30 @@ def test_the_files_in_the_checkout_are_what_is_written(tmp_path: Path) -> None:
     assert sorted(written) == sorted(FILES)
     assert written == {path.name: path.read_text() for path in (ROOT / "deploy").iterdir()}, "run: longcap files deploy"
     assert (tmp_path / "slurm.sh").stat().st_mode & 0o111
+
+
+def test_files_of_others_are_replaced_only_by_force(tmp_path: Path) -> None:
+    write(OTHER, tmp_path)
+    write(Facts(), tmp_path)  # its own files with other facts
+    (tmp_path / "slurm.sh").write_text("mine")
+    (tmp_path / "gpu.Dockerfile").unlink()
+    with pytest.raises(FileExistsError, match=r"slurm.sh is there"):
+        write(Facts(), tmp_path)
+    assert (tmp_path / "slurm.sh").read_text() == "mine"
+    assert not (tmp_path / "gpu.Dockerfile").exists(), "it is decided before anything is written"
+    assert main(["files", str(tmp_path)]) == 2
+    assert main(["files", str(tmp_path), "--force"]) == 0
+    assert (tmp_path / "slurm.sh").read_text() != "mine"
+
+
+def test_no_file_is_written_through_a_link(tmp_path: Path) -> None:
+    write(Facts(), tmp_path / "one")
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "slurm.sh").symlink_to(tmp_path / "one" / "slurm.sh")
+    with pytest.raises(FileExistsError):
+        write(OTHER, tmp_path / "two")
+    write(OTHER, tmp_path / "two", force=True)
+    assert (tmp_path / "one" / "slurm.sh").read_text() == render(Facts())["slurm.sh"]
 
 
 def test_the_page_tells_every_fact() -> None:

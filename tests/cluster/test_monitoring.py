@@ -31,6 +31,17 @@ def test_the_command_writes_them(tmp_path: Path) -> None:
     assert [Path(line).is_file() for line in done.stdout.splitlines()] == [True, True]
 
 
+def test_files_of_others_are_replaced_only_by_force(tmp_path: Path) -> None:
+    write(tmp_path)
+    write(tmp_path)
+    for name in ("longcap-dashboard.json", "longcap-rules.yaml"):
+        (tmp_path / name).write_text("groups: []\n")
+        with pytest.raises(FileExistsError, match=name):
+            write(tmp_path)
+        assert (tmp_path / name).read_text() == "groups: []\n"
+        write(tmp_path, force=True)
+
+
 def test_panels_have_numbers_and_places_of_their_own() -> None:
     panels = dashboard()["panels"]
     assert len({p["id"] for p in panels}) == len(panels)

@@ -114,6 +114,18 @@ def test_the_command_says_what_it_needs(clip: Path, tmp_path: Path, command: Com
     assert command.err.count("\n") == 1
 
 
+def test_files_of_others_are_replaced_only_by_force(clip: Path, tmp_path: Path, command: Command) -> None:
+    frames = ("frames", str(clip), "--at", "0.5", "-o", str(tmp_path))
+    strip = ("probe", str(clip), "--quick", "--strip", str(tmp_path / "mine.png"))
+    assert command(*frames) == command(*frames) == 0
+    (made,) = tmp_path.glob("*.png")
+    for wanted, path in ((frames, made), (strip, tmp_path / "mine.png")):
+        path.write_bytes(b"mine")
+        assert command(*wanted) == 2
+        assert f"{path} is there" in command.err and path.read_bytes() == b"mine"
+        assert command(*wanted, "--force") == command(*wanted) == 0
+
+
 def test_the_command_probe_speaks_to_people_and_programs(clip: Path, tmp_path: Path, command: Command) -> None:
     strip = tmp_path / "strip.png"
     assert command("probe", str(clip), "--strip", str(strip)) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from pipeline.verify import uploads, verify
 from tests.support import rows, s3
 
 CONFIG = replace(Config(), plan=PlanOptions(segment_s=rows.SEGMENT_S))
+ORPHAN = "part-00000-01234567-89ab-cdef-0123-456789abcdef-c000.zstd.parquet"
 NARRATOR = narrator_key(video_operators(CONFIG))
 
 
@@ -132,8 +134,10 @@ BROKEN: dict[str, tuple[Callable[[Store], Any], set[str]]] = {
     "a window is missing": (windows_short, {"windows", "content"}),
     "a segment lies elsewhere": (lambda s: changed(s.segments, "start_s", 1.0), {"windows", "content"}),
     "captions of another config": (lambda s: changed(s.segments, "key", "older"), {"stray", "unaccounted", "content"}),
-    "a file that no table names": (lambda s: s.write_file("dataset/x.parquet", b""), {"stray"}),
-    "a file beside the tables": (lambda s: s.write_file("notes.txt", b""), {"stray"}),
+    "a file that no table names": (lambda s: s.write_file("dataset/x.parquet", b""), {"foreign"}),
+    "a data file that nobody here wrote": (lambda s: s.write_file(f"dataset/{ORPHAN}", b""), {"foreign"}),
+    "a file that a writer left": (lambda s: [s.open_for("run"), s.write_file(f"dataset/{ORPHAN}", b"")], {"stray"}),
+    "a file beside the tables": (lambda s: s.write_file("notes.txt", b""), {"foreign"}),
     "a run that did not end": (
         lambda s: s.write_file(
             "runs/2027/asked.json", json.dumps({"run_id": "2027", "inputs": [], "share": "all"}).encode()
@@ -187,13 +191,27 @@ def test_shards_that_are_all_done_take_over_from_a_run_that_did_not_end(store: S
 
 
 def test_clean_removes_strays_and_nothing_else(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    store.write_file("segments/part-of-a-dead-writer.parquet", b"half")
+    store.open_for("a-run-that-died")
+    store.write_file(f"segments/{ORPHAN}", b"half")
     assert main(["verify", store.uri]) == 1
-    assert "--clean" in capsys.readouterr().out
+    assert "1 of these go with: longcap verify" in capsys.readouterr().out
     before = store.segments.read()
     assert main(["verify", store.uri, "--clean"]) == 0
     assert store.segments.read().sort_by("segment_index") == before.sort_by("segment_index")
     assert pq.read_table(Path(store.uri, "segments")).num_rows == 3
+
+
+def test_what_others_put_there_is_named_and_left(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    store.write_file("segments/mine.parquet", b"mine")
+    store.write_file("notes/mine.txt", b"mine")
+    assert main(["verify", store.uri, "--clean"]) == 1
+    told = capsys.readouterr().out
+    assert "segments/mine.parquet: Longcap did not write it, so it stays" in told and "notes" in told
+    assert "--clean" not in told, "it promises what it does not do"
+    assert store.read_file("segments/mine.parquet") == store.read_file("notes/mine.txt") == b"mine"
+    assert main(["compact", store.uri]) == 0
+    assert "segments/mine.parquet was not written by Longcap" in capsys.readouterr().out
+    assert store.read_file("segments/mine.parquet") == b"mine"
 
 
 def test_uploads_that_never_ended_are_listed_and_removed(
@@ -202,15 +220,20 @@ def test_uploads_that_never_ended_are_listed_and_removed(
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     store = make(f"{s3_server.uri}/verify-uploads")
-    bucket, key = s3.BUCKET, "verify-uploads/segments/big.parquet"
+    bucket, key = s3.BUCKET, f"verify-uploads/segments/{ORPHAN}"
     files = fsspec.filesystem("s3", skip_instance_cache=True)
     files.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
     files.call_s3("create_multipart_upload", Bucket=bucket, Key="verify-uploads-of-another/x")
     assert [u["Key"] for u in uploads(store.uri)] == [key]
+    assert main(["verify", store.uri, "--clean"]) == 1
+    assert f"foreign: {key}" in capsys.readouterr().out
+    store.open_for("a-run-that-died", since=time.time() - 60)
     assert main(["verify", store.uri]) == 1
     assert f"upload: {key}" in capsys.readouterr().out
-    assert main(["verify", store.uri, "--clean"]) == 0
-    assert uploads(store.uri) == [] and uploads(f"{s3_server.uri}/verify-uploads-of-another")
+    mine = "verify-uploads/segments/mine.parquet"
+    files.call_s3("create_multipart_upload", Bucket=bucket, Key=mine)
+    assert main(["verify", store.uri, "--clean"]) == 1
+    assert [u["Key"] for u in uploads(store.uri)] == [mine] and uploads(f"{s3_server.uri}/verify-uploads-of-another")
 
 
 def test_compact_leaves_one_file_a_table_and_the_same_rows(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
