@@ -55,7 +55,8 @@ def test_the_uri_of_any_path_is_text_that_leads_back_to_it(name: bytes) -> None:
     uri = local_uri(path)
     uri.encode()
     assert (local_path(uri), scheme_of(uri)) == (path, "")
-    assert uri == path or any("\udc80" <= c <= "\udcff" for c in path)  # what is UTF-8 is spelled as ever: ids come from it
+    # what is UTF-8 is spelled as ever: ids come from it
+    assert uri == path or any("\udc80" <= c <= "\udcff" for c in path)
 
 
 def test_a_surrogate_that_stands_for_no_byte_is_replaced() -> None:
