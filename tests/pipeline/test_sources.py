@@ -377,13 +377,13 @@ def test_two_signatures_of_one_file_are_one_video_and_two_files_are_told_apart(t
 
 def test_urls_that_differ_in_a_token_and_in_their_files_need_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"https://h/get.mp4?token=a": 1, "https://h/get.mp4?token=b": 2}
-    monkeypatch.setattr("pipeline.sources.look", lambda uris: {uri: File(sizes[uri], "t") for uri in uris})
+    monkeypatch.setattr("pipeline.sources.look", lambda uris, **_: {uri: File(sizes[uri], "t") for uri in uris})
     with pytest.raises(UsageError, match=r"https://h/get.mp4 stands for two files.*column video_id"):
         list_sources(list(sizes), OPTIONS)
 
 
 def test_a_name_that_only_the_query_ends_in_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.sources.look", lambda uris: {uri: File(1, "t") for uri in uris})
+    monkeypatch.setattr("pipeline.sources.look", lambda uris, **_: {uri: File(1, "t") for uri in uris})
     (row,) = list_sources(["https://host/get?file=a.mp4"], OPTIONS).rows
     assert row["video_id"] == digest("https://host/get?file=a.mp4") and row["access_uri"] is None
 
