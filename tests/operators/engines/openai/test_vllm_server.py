@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from operators.base import ItemError, Row
+from operators.base import Row
 from operators.caption.caption import Caption
-from operators.engines.base import Picture, PromptTooLong, Request
+from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
 from operators.engines.openai import OpenAIEngine
 from tests.support.rows import decoded
 
@@ -157,10 +157,9 @@ def test_a_loop_is_stopped_and_the_engine_goes_on(url: str) -> None:
     ],
 )
 def test_what_is_set_up_wrong_is_told_in_one_line(url: str, options: dict[str, Any], says: str) -> None:
-    with spec(url, **options).open() as engine:
-        error = engine.submit(request()).exception(WAIT_S)
-    assert isinstance(error, ItemError) and error.attempts == 1
-    assert says in error.message and "sk-" not in error.message
+    with pytest.raises(EngineRefused) as refused, spec(url, **options).open():
+        pass
+    assert says in str(refused.value) and "sk-" not in str(refused.value)
 
 
 def test_a_segment_is_captioned(url: str) -> None:
