@@ -112,7 +112,10 @@ def test_a_process_that_is_connected_keeps_its_ray(
     assert no_ray == []
 
 
-def test_ray_cannot_add_the_current_folder_to_what_workers_search(no_ray: list[dict[str, Any]]) -> None:
+def test_ray_cannot_add_the_current_folder_to_what_workers_search(
+    no_ray: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
     with connected():
         assert "PYTHONSAFEPATH" not in os.environ
     folders = no_ray[0]["job_config"]._py_driver_sys_path

@@ -36,7 +36,7 @@ def scrape():
         except OSError:
             pass
 threading.Thread(target=scrape, daemon=True).start()
-longcap.run(folder, folder + "/out", config)
+longcap.run(folder + "/in", folder + "/out", config)
 time.sleep(12)
 for name in sorted({line.split("{")[0].split(" ")[0] for line in found.splitlines() if "longcap_" in line}):
     print(name)
@@ -45,9 +45,10 @@ ray.shutdown()
 
 
 def test_every_metric_that_is_named_is_exported_by_a_run(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
     for k in range(3):
-        video.render(tmp_path / f"{k}.mp4", count=300, fps=10.0)
-    (tmp_path / "text.mp4").write_text("this is no video")
+        video.render(tmp_path / "in" / f"{k}.mp4", count=300, fps=10.0)
+    (tmp_path / "in" / "text.mp4").write_text("this is no video")
     done = subprocess.run(
         [sys.executable, "-c", _RUN, str(tmp_path), str(free_port()), "/tmp/lm-" + str(os.getpid())],
         cwd=command.ROOT,
