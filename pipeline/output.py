@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -107,4 +106,4 @@ class Output:
 
     def runs(self) -> list[dict[str, Any]]:
         """The reports of the runs that ended, oldest first."""
-        return [json.loads(text) for text in self.store.run_files("report.json")]
+        return self.store.run_records("report.json")

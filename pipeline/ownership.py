@@ -265,11 +265,7 @@ def _unfinished_since(store: Store) -> float | None:
     """Of an output without marker: when the first run began that no complete end followed; by the store's clock."""
     files, folder = file_system(f"{store.uri}/runs")
     files.invalidate_cache()
-    ended = {
-        report["run_id"]
-        for report in map(json.loads, store.run_files("report.json"))
-        if isinstance(report, dict) and report.get("status") == "done"
-    }
+    ended = {report["run_id"] for report in store.run_records("report.json") if report.get("status") == "done"}
     since = None
     for path, info in sorted(files.glob(f"{folder}/*/config.yaml", detail=True).items()):
         run_id = str(path).rsplit("/", 2)[-2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -69,12 +68,12 @@ def _unfinished(output: Output, seen: Sequence[Sighting]) -> str | None:
     if seen:
         return None
     reports = {report["run_id"]: report for report in output.runs()}
-    last = max((json.loads(text)["run_id"] for text in output.store.run_files("asked.json")), default=None)
+    last = max((run["run_id"] for run in output.store.run_records("asked.json")), default=None)
     if last is None:
         return None
     if last not in reports:
         return f"run {last}, which began {began(last)}, ended without a report: {_GO_ON}"
-    if reports[last]["status"] != "done" or reports[last].get("unaccounted"):
+    if reports[last].get("status") != "done" or reports[last].get("unaccounted"):
         left = len(reports[last].get("unaccounted") or ())
         return f"run {last} left {left} {'video' if left == 1 else 'videos'} to do: {_GO_ON}"
     return None

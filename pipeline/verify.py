@@ -8,13 +8,13 @@ caption tells just the segments that are there and keeps the filter, and no file
 from __future__ import annotations
 
 import io
-import json
 import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators.base import Row
@@ -160,21 +160,25 @@ def _planned(store: Store, found: Verdict) -> tuple[dict[str, Row], dict[str, li
     """Every video that a run was to caption, as the last such run planned it, and as those before it did otherwise."""
     planned: dict[str, Row] = {}
     earlier: dict[str, list[Row]] = {}
-    ended = {report["run_id"]: report for report in map(json.loads, store.run_files("report.json"))}
-    asked = [json.loads(text) for text in store.run_files("asked.json")]
-    if not asked:
+
+    def damaged(path: str) -> None:
+        found.add("unreadable", path, "is no record of this run")
+
+    ended = {report["run_id"]: report for report in store.run_records("report.json", damaged)}
+    asked = store.run_records("asked.json", damaged)
+    if not asked and not found.findings:
         raise UsageError(f"no run has begun in {store.uri}, so there is nothing to verify")
     for run in asked:
         plan = store.read_file(f"runs/{run['run_id']}/videos.parquet")
-        for row in pq.read_table(io.BytesIO(plan)).to_pylist() if plan is not None else ():
+        for row in _rows(plan, f"{store.uri}/runs/{run['run_id']}/videos.parquet", found):
             before = planned.get(row["video_id"])
             if before is not None and (before["key"], before["narrator"]) != (row["key"], row["narrator"]):
                 earlier.setdefault(row["video_id"], []).append(before)
             planned[row["video_id"]] = row
     for run in _last(asked):
         report = ended.get(run["run_id"])
-        if report is None or report["status"] != "done":
-            how = "did not end" if report is None else f"was {report['status']}"
+        if report is None or report.get("status") != "done":
+            how = "did not end" if report is None else f"was {report.get('status')}"
             found.findings.append(
                 Finding(
                     kind="unfinished", what=f"run {run['run_id']}", why=f"{how}: the same command goes on from there"
@@ -183,14 +187,24 @@ def _planned(store: Store, found: Verdict) -> tuple[dict[str, Row], dict[str, li
     return planned, earlier
 
 
+def _rows(plan: bytes | None, path: str, found: Verdict) -> list[Row]:
+    """The rows of a run's plan; none where it made none, or where the file is damaged."""
+    try:
+        return pq.read_table(io.BytesIO(plan)).to_pylist() if plan is not None else []
+    except (pa.ArrowException, OSError):
+        found.add("unreadable", path, "is no parquet file")
+        return []
+
+
 def _last(asked: list[Row]) -> list[Row]:
     """The last run on each share of the output, less those whose work later runs took over."""
     last: dict[str, Row] = {}
     for run in asked:
-        if run["share"] == ALL:
+        share = str(run.get("share") or ALL)
+        if share == ALL:
             last.clear()
-        last[run["share"]] = run
-        count = int(run["share"].rsplit("-of-", 1)[-1]) if run["share"] != ALL else 0
+        last[share] = run
+        count = int(share.rsplit("-of-", 1)[-1]) if share != ALL else 0
         if count and all(f"{i}-of-{count}" in last for i in range(1, count + 1)):
             last.pop(ALL, None)
     return list(last.values())

@@ -11,7 +11,7 @@ Only the tables say what is done. Keys are read without texts, so resuming reads
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from operators import rows
 from operators.atomic import replace_file
-from operators.base import TRANSIENT
+from operators.base import TRANSIENT, Row
 from operators.fingerprint import digest
 from operators.storage import file_system, files_below, is_local, open_binary
 from operators.store.done import Done
@@ -217,12 +217,27 @@ class Store:
             with suppress(FileNotFoundError):
                 files.rm_file(place)
 
-    def run_files(self, name: str) -> list[bytes]:
-        """Content of `name` of every run that has it, oldest run first: run ids begin with the time."""
+    def run_records(self, name: str, damaged: Callable[[str], None] = lambda _: None) -> list[Row]:
+        """The JSON object `name` of every run that has it, oldest run first: run ids begin with the time.
+
+        Args:
+            damaged: called with the path of each file that holds no object with the `run_id` of its folder; it is
+                left out.
+        """
         found, path = file_system(f"{self.uri}/runs")
         below = files_below(f"{self.uri}/runs")  # not by a glob: the name of the output may hold stars and brackets
         mine = [file for file in below if file.endswith(f"/{name}") and file[len(path) :].count("/") == 2]
-        return [bytes(found.cat_file(file)) for file in mine]
+        records = []
+        for file in mine:
+            try:
+                record = json.loads(found.cat_file(file))
+            except ValueError:
+                record = None
+            if isinstance(record, dict) and record.get("run_id") == file.rsplit("/", 2)[-2]:
+                records.append(record)
+            else:
+                damaged(file)
+        return records
 
     def write_table(self, path: str, table: pa.Table) -> str:
         """Write OUT/`path` as one parquet file; returns its uri."""

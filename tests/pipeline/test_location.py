@@ -118,6 +118,6 @@ def test_an_endpoint_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_files_of_runs_are_found_below_any_name(tmp_path: Path) -> None:
     store = Store(f"{tmp_path}/st*r [x] {{a}}")
     for run in ("2", "1"):
-        store.write_file(f"runs/{run}/report.json", run.encode())
-    store.write_file("runs/lease/all/report.json", b"no run's")
-    assert store.run_files("report.json") == [b"1", b"2"]
+        store.write_file(f"runs/{run}/report.json", f'{{"run_id": "{run}"}}'.encode())
+    store.write_file("runs/lease/all/report.json", b'{"run_id": "all"}')
+    assert store.run_records("report.json") == [{"run_id": "1"}, {"run_id": "2"}]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import MAX_PASSES, Store
@@ -20,7 +23,7 @@ def test_opening_and_reading_writes_nothing(place: str) -> None:
     assert store.failed() == {}
     assert store.captioned("k") == []
     assert store.read_file("README.md") is None
-    assert store.run_files("report.json") == []
+    assert store.run_records("report.json") == []
     assert not store.exists()
 
 
@@ -48,22 +51,34 @@ def test_what_is_done_and_what_failed(place: str) -> None:
 
 def test_files_beside_the_tables(place: str) -> None:
     store = Store(place)
-    uri = store.write_file("runs/2026-b/report.json", b"two")
-    store.write_file("runs/2026-a/report.json", b"one")
+    one, two, three = ({"run_id": f"2026-{x}"} for x in "abc")
+    uri = store.write_file("runs/2026-b/report.json", json.dumps(two).encode())
+    store.write_file("runs/2026-a/report.json", json.dumps(one).encode())
     assert uri.endswith("/runs/2026-b/report.json")
-    assert store.read_file("runs/2026-b/report.json") == b"two"
-    assert store.run_files("report.json") == [b"one", b"two"]
-    store.write_file("runs/2026-c/report.json", b"three")
-    assert store.run_files("report.json") == [b"one", b"two", b"three"]
+    assert store.read_file("runs/2026-b/report.json") == json.dumps(two).encode()
+    assert store.run_records("report.json") == [one, two]
+    store.write_file("runs/2026-c/report.json", json.dumps(three).encode())
+    assert store.run_records("report.json") == [one, two, three]
     table = pa.table({"a": [1, 2]})
     store.write_table("runs/2026-a/plan.parquet", table)
     assert pq.read_table(pa.BufferReader(store.read_file("runs/2026-a/plan.parquet"))) == table
 
 
+@pytest.mark.parametrize("record", [b"", b"no JSON", b"[]", b"\xff", b'{"run_id": "../2"}', b'{"run_id": null}'])
+def test_a_damaged_record_of_a_run_is_named_and_left_out(tmp_path: Path, record: bytes) -> None:
+    store, damaged = Store(str(tmp_path)), list[str]()
+    store.write_file("runs/1/report.json", record)
+    store.write_file("runs/2/report.json", b'{"run_id": "2"}')
+    assert store.run_records("report.json", damaged.append) == [{"run_id": "2"}]
+    assert damaged == [f"{tmp_path}/runs/1/report.json"]
+
+
 def test_runs_of_other_processes_are_seen_as_they_come(place: str) -> None:
     store = Store(place)
-    store.write_file("runs/1/report.json", b"one")
-    assert store.run_files("report.json") == [b"one"]
-    write = "from operators.store.store import Store; Store(sys.argv[1]).write_file('runs/2/report.json', b'two')"
+    one, two = {"run_id": "1"}, {"run_id": "2"}
+    store.write_file("runs/1/report.json", json.dumps(one).encode())
+    assert store.run_records("report.json") == [one]
+    said = f"'runs/2/report.json', {json.dumps(two).encode()!r}"
+    write = f"from operators.store.store import Store; Store(sys.argv[1]).write_file({said})"
     subprocess.run([sys.executable, "-c", f"import sys; {write}", place], check=True)
-    assert store.run_files("report.json") == [b"one", b"two"]
+    assert store.run_records("report.json") == [one, two]
