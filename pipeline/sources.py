@@ -232,6 +232,7 @@ def _refused_row(entry: Entry, taken: Container[str]) -> Row:
         "size_bytes": None,
         "subtitles_uri": None,
         "metadata": entry.metadata,
+        "access_uri": None,
         "failure": failure("list", "invalid", f"{entry.where}: {entry.problem}"),
     }
 

@@ -7,6 +7,7 @@ permission), `undecodable` (the bytes are there and are no video), `storage` (it
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import stat
 import tempfile
@@ -335,6 +336,8 @@ def _check_local(uri: str, path: str) -> None:
         status = Path(path).stat()
         if stat.S_ISDIR(status.st_mode):
             raise ItemError("unreadable", f"{uri} is a folder, not a video")
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer that may never come
+            raise ItemError("unreadable", f"{uri} is a pipe, a socket or a device, not a file")
         with Path(path).open("rb"):
             pass
     except FileNotFoundError as error:
@@ -342,10 +345,12 @@ def _check_local(uri: str, path: str) -> None:
     except PermissionError as error:
         raise ItemError("unreadable", f"{uri} may not be read: permission denied") from error
     except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise ItemError("unreadable", f"{uri} leads to no file: {error.strerror}") from error
         raise ItemError("storage", f"{uri}: {explained(error)}") from error
     except ValueError as error:  # such as a zero byte
         raise ItemError("unreadable", f"{uri!r} is no name of a file: {error}") from error
-    if status.st_size == 0 and stat.S_ISREG(status.st_mode):
+    if status.st_size == 0:
         raise _empty(uri)
 
 

@@ -89,6 +89,22 @@ def test_a_folder_and_a_locked_file_are_unreadable(tmp_path: Path) -> None:
     assert "permission denied" in _refusal(str(locked)).message
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop", "long name"])
+def test_what_is_no_file_is_unreadable_at_once(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "odd.mp4"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "loop":
+        path.symlink_to(path)
+    else:
+        path = tmp_path / f"{'x' * 300}.mp4"
+    with pytest.raises(ItemError, match=r"not a file|leads to no file") as caught, Source(str(path)) as source:
+        source.open()
+    assert caught.value.failure_class == "unreadable"
+
+
 def test_an_unknown_scheme_is_unreadable() -> None:
     refusal = _refusal("nosuch://bucket/a.mp4")
     assert refusal.failure_class == "unreadable"

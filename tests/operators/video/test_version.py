@@ -131,6 +131,11 @@ def test_stores_that_tell_only_size_or_other_things_in_lists_are_compared_as_the
         check_video(uri, version)
 
 
+def test_where_the_listing_knew_nothing_nothing_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"there by now")
+    check_video(str(tmp_path / "a.mp4"), version_of(File()))
+
+
 def test_subtitles_are_a_part_of_the_version_of_their_own(tmp_path: Path) -> None:
     video, lines = File(3, "x"), File(5, "y")
     assert version_of(video, ("/v/a.srt", lines)).startswith(f"{version_of(video)}-")
