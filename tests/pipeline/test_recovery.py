@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +39,9 @@ def test_a_boot_that_fails_is_tried_again_and_the_job_goes_on(two: str, tmp_path
     assert len(list((tmp_path / "boots").iterdir())) >= 2
 
 
-def test_where_no_engine_boots_the_job_stops_within_a_minute_with_the_reason(two: str, tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_where_no_engine_boots_the_job_stops_with_the_reason(two: str, tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match=r"no room on the device, boot \d+"):
         longcap.run(two, str(tmp_path / "out"), flaky(tmp_path / "boots", 10**6), quiet=True)
-    assert time.monotonic() - began < 60
     assert len(list((tmp_path / "boots").iterdir())) == 3  # run.boot_tries
 
 

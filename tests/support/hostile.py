@@ -368,7 +368,8 @@ def attack(count: int, *, seed: int = 0, folder: Path) -> Seen:
     inputs, seen.kinds = make(folder, count, seed)
     with chat.serve(_answer) as server:
         engine = f'{{kind: openai, model: m, base_url: "{server.url}", api_key_env: null, retries: 0, max_tokens: 200}}'
-        config = longcap.load_config(None, [f"caption.engine={engine}", "run.max_failed=1.0"])
+        overrides = [f"caption.engine={engine}", "caption.frames=false", "run.max_failed=1.0"]
+        config = longcap.load_config(None, overrides)
         alone = longcap.run(inputs[0], str(folder / "alone"), config, quiet=True)
         with _memory(seen):
             result = longcap.run(inputs, str(folder / "out"), config, quiet=True)
