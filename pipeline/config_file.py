@@ -267,7 +267,7 @@ def _plain(error: ValidationError, values: Any, places: Mapping[KeyPath, str]) -
         path, given, hint = _locate(detail["loc"], values)
         if path in lines:
             continue
-        if detail["type"] == "missing":
+        if detail["type"] == "missing" and path[-2:-1] == ("engine",):
             lines[path] = _missing(path, given, places)
         elif detail["type"] == "value_error":  # our own words
             lines[path] = f"{'.'.join(path)}{_at(path, places)}: {detail['ctx']['error']}"
@@ -293,13 +293,10 @@ def _locate(loc: tuple[int | str, ...], values: Any) -> tuple[KeyPath, Any, Any]
 
 
 def _missing(path: KeyPath, given: Any, places: Mapping[KeyPath, str]) -> str:
-    """A field without a default that has no value; `given` is what its section was set to."""
+    """A field of an engine without a default that has no value; `given` is what the engine was set to."""
     section, name = ".".join(path[:-1]), path[-1]
-    place = _at(path[:-1], places)
     kind = given.get("kind") if isinstance(given, Mapping) else given
-    if path[-2:-1] == ("engine",):
-        return f"{section}={kind} names a kind of engine but no {name}{place}; give {section}.{name}=…"
-    return f"{section} lacks {name}{place}; give {section}.{name}=…"
+    return f"{section}={kind} names a kind of engine but no {name}{_at(path[:-1], places)}; give {section}.{name}=…"
 
 
 def _wrong(path: KeyPath, value: Any, words: str, places: Mapping[KeyPath, str]) -> str:
