@@ -17,6 +17,7 @@ from typing import Any
 from operators import web
 from operators.addresses import redacted
 from operators.base import FailureClass, ItemError
+from operators.causes import explained
 from operators.fingerprint import digest
 from operators.storage import file_system
 from operators.uris import local_path
@@ -108,11 +109,8 @@ def _check(uri: str, same: Callable[[File], bool]) -> None:
             changed = not any(same(file) for file in _now(uri))
     except (FileNotFoundError, PermissionError, ImportError, ValueError):
         return  # opening it says so, better
-    except Exception as error:
-        text = " ".join(str(error).split())[:200]
-        raise ItemError(
-            "storage", f"{shown}: storage did not say its version: {type(error).__name__}: {text}"
-        ) from error
+    except Exception as error:  # the clients of stores raise what they like
+        raise ItemError("storage", f"{shown}: storage did not say its version: {explained(error)}") from error
     if changed:
         raise ItemError(CHANGED, f"{shown} has changed since it was listed; run again to read it as it is now")
 
