@@ -175,6 +175,7 @@ def show(out: str, video: str | None, as_json: bool) -> int:
         help="A config in place of that run's.  [default: the one in OUT, but for what sends or loads something]",
     ),
     set_option,
+    click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
 )
 def retry(out: str, only: tuple[str, ...], segment: int | None, **options: Any) -> int:
     """Try once more what failed in OUT, with the config of the run that it failed in.

@@ -21,11 +21,12 @@ _job = click.argument("job", metavar="JOB")
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("config", metavar="CONFIG")
-@click.argument("arguments", metavar="INPUT... -o OUT", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("arguments", metavar="INPUT... -o OUT", nargs=-1, type=click.UNPROCESSED)
 @with_options(
     _server,
     click.option("--follow", is_flag=True, help="Show what the job writes, and end with its driver's exit code."),
     click.option("--doctor", is_flag=True, help="Only look, on the cluster, for what would make the run fail."),
+    click.option("--retry", is_flag=True, help="Try again what failed: OUT in place of CONFIG, and retry's options."),
     click.option(
         "--env",
         metavar="NAME[=VALUE]",
@@ -66,6 +67,7 @@ def submit(config: str, arguments: tuple[str, ...], env: tuple[str, ...], **opti
 
     \b
       longcap submit measure s3://bucket/videos -o s3://bucket/captions --address http://HEAD:8265 --follow
+      longcap submit --retry s3://bucket/captions --address http://HEAD:8265 -c vllm.yaml --class timeout
     """
     from pipeline.submit import submit_command
 

@@ -106,12 +106,14 @@ def retry_command(
     inputs: Sequence[str] = (),
     config: str | None = None,
     overrides: Sequence[str] = (),
+    address: str | None = None,
 ) -> int:
     """Forget the failures that are meant, and run what they failed in again for just their videos.
 
     Args:
         inputs: in place of those of the run that they failed in.
         config: in place of that run's.
+        address: of the Ray cluster to run on; see `cluster.connect.connected`.
     """
     events = [
         event
@@ -135,7 +137,7 @@ def retry_command(
         )
         for run_id, some in sorted(by_run.items())
     ]
-    return max([_replay(out, given, settings, some) for given, settings, some in replays])
+    return max([_replay(out, given, settings, some, address) for given, settings, some in replays])
 
 
 def _inputs_of(store: Store, run_id: str) -> list[str]:
@@ -148,7 +150,9 @@ def _inputs_of(store: Store, run_id: str) -> list[str]:
     return asked.inputs
 
 
-def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Row]) -> int:
+def _replay(
+    out: str, inputs: Sequence[str], config: Config, events: Sequence[Row], address: str | None
+) -> int:
     """Run `inputs` again for the videos of `events`."""
     meant = {(e["key"], e["segment_index"]) for e in events}
     unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
@@ -160,7 +164,7 @@ def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Ro
             held.videos.delete("video_id", unprobed)
 
     videos = tuple(sorted({event["video_id"] for event in events}))
-    report = Job(inputs, out, config, Selection(only=videos)).run(prepare=prepare, replacing=True)
+    report = Job(inputs, out, config, Selection(only=videos)).run(address, prepare, replacing=True)
     _print_report(report, as_json=False)
     return report.exit_code
 

@@ -169,10 +169,7 @@ class Graph:
         if self.grows:
             context.execution_no_progress_timeout_s = -1  # nodes may be hours in coming; `run.stall_s` says so
         # one table is one block, and one block is one actor's work
-        cut = data.repartition(target_num_rows_per_block=rows_per_block)
-        # its tasks take a whole CPU by default, which a node full of decoders has not, and there is no option for it
-        cast(Any, cut)._logical_plan.dag.ray_remote_args["num_cpus"] = _CUT_CPUS
-        return cut
+        return _light(data.repartition(target_num_rows_per_block=rows_per_block))
 
     def _stage(
         self, data: Dataset, operators: Sequence[Operator], output: pa.Schema, pool: Pool, only: str | None = None
@@ -239,6 +236,15 @@ class Graph:
             ),
             num_cpus=self._commit_cpus,
         )
+
+
+def _light(cut: Dataset) -> Dataset:
+    """Let the tasks of a repartition take next to no CPU: by default one whole, which a node of one CPU that decodes
+    does not have. Ray has no option for it; where its internals are others by now, the default stays."""
+    options = getattr(getattr(getattr(cut, "_logical_plan", None), "dag", None), "ray_remote_args", None)
+    if isinstance(options, dict):
+        options["num_cpus"] = _CUT_CPUS
+    return cut
 
 
 def _actors(pool: Pool, threads: int) -> ActorPoolStrategy:

@@ -71,7 +71,7 @@ class Output:
         captioned = self.store.done_segments()
         told = {*self.store.done_videos(), *self.store.filtered_videos()}
         newest: dict[tuple[str, str, int | None], Row] = {}
-        for row in self.store.failures.read().to_pylist():
+        for row in self.store.failures.read().sort_by("time").to_pylist():  # a table has no order of its own
             newest[row["key"], row["stage"], row["segment_index"]] = row
         current = set(self.store.videos.read(["video_id"])["video_id"].to_pylist())
         return sorted(

@@ -23,7 +23,7 @@ from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
 from operators.addresses import redacted, redacted_text
 from operators.uris import local_path
-from pipeline.config import Config
+from pipeline.config import Config, RunOptions
 from pipeline.config_file import load_config, recipes
 from pipeline.errors import RunFailed, UsageError
 from pipeline.printing import echo, echo_json, without_colours
@@ -40,6 +40,7 @@ def submit_command(
     address: str | None,
     follow: bool,
     doctor: bool,
+    retry: bool,
     env: Sequence[str],
     working_dir: str,
     max_upload_mb: int,
@@ -51,30 +52,38 @@ def submit_command(
     """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code.
 
     Args:
+        config: a file or a recipe; with `retry` an output location.
         doctor: send `longcap doctor` in place of `longcap run`, and follow it.
+        retry: send `longcap retry` in place of `longcap run`.
     """
+    if doctor and retry:
+        raise UsageError("--doctor and --retry exclude each other")
     follow = follow or doctor
     variables = variables_of(env)
     more = _runtime_env(runtime_env)
     folder = _folder(working_dir)
     with chdir(folder):
-        command = ["doctor", config, *arguments] if doctor else ["run", "-c", config, *arguments]
-        asked = _asked(arguments, config if doctor else None)
-        settings = load_config(config, asked["overrides"])
-        _check_config_path(config, folder)
+        command = _command(config, arguments, doctor=doctor, retry=retry)
+        asked = _asked(command)
+        recipe, overrides = asked["config"], asked["overrides"]
+        # without -c a retry takes the config from the output, which only the cluster may be able to read
+        settings = load_config(recipe, overrides).run if recipe is not None else RunOptions()
+        if recipe is not None:
+            _check_config_path(recipe, folder)
         with tempfile.TemporaryDirectory(prefix="longcap-submit-") as scratch:
             package = Path(scratch) / "package.zip"
             members = members_of(folder, asked["out"], code=code)
             _check_paths(asked, members)
             size = _checked_size(members, max_upload_mb)
             write_zip(members, package)
-            _check_package(package, config, asked["overrides"], Path(scratch))
+            if recipe is not None:
+                _check_package(package, recipe, overrides, Path(scratch))
             with server(address) as jobs:
                 job = jobs.send(
                     [python, "-m", "longcap", *command],
                     package=package,
                     variables=variables,
-                    stop_s=math.ceil(settings.run.drain_s + _SPARE_S),
+                    stop_s=math.ceil(settings.drain_s + _SPARE_S),
                     metadata={"longcap": version("longcap"), "out": redacted(asked["out"] or "")},
                     name=name,
                     runtime_env=more,
@@ -155,16 +164,20 @@ def _follow(jobs: Jobs, job: str, where: str) -> int:
     return ending.code
 
 
-def _asked(arguments: Sequence[str], doctor: str | None) -> dict[str, Any]:
-    """The arguments as `longcap run`, or `longcap doctor` of that config, understands them; its errors where not."""
-    if doctor is not None:
-        from pipeline.cluster_cli import doctor as looks
+def _command(config: str, arguments: Sequence[str], *, doctor: bool, retry: bool) -> list[str]:
+    """The command line that is sent, after `longcap`."""
+    if doctor or retry:
+        return ["doctor" if doctor else "retry", config, *arguments]
+    return ["run", "-c", config, *arguments]
 
-        return {**looks.make_context("longcap submit", [doctor, *arguments]).params, "config": None}
-    from pipeline.cli import run
 
-    asked = dict(run.make_context("longcap submit", list(arguments)).params)
-    if asked.get("config"):
+def _asked(command: Sequence[str]) -> dict[str, Any]:
+    """The options of a command as `longcap` understands them; its errors where it does not."""
+    from pipeline.cli import cli
+
+    name, *arguments = command
+    asked = dict(cli.commands[name].make_context("longcap submit", arguments).params)
+    if name == "run" and asked["config"] != command[2]:
         raise UsageError("submit takes the config as its first argument, so -c has no place")
     if asked.get("address"):
         raise UsageError("--address is given twice")

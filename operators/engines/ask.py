@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from operators.base import FailureClass, ItemError
@@ -12,6 +13,7 @@ from operators.engines.base import Generation, PromptTooLong, Request, RunningEn
 from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed
 from operators.text import repaired
 
+_SETTLERS = 2  # gates are Python: more threads would only share the interpreter
 _MOST_CHARACTERS = 2000  # of what an error says
 
 Smaller = Callable[[int], Request | None]
@@ -104,6 +106,13 @@ def ask(
     return _Asking(engine, request, tries=tries, gates=gates, about=about, smaller=smaller).begin()
 
 
+@cache
+def _settlers() -> ThreadPoolExecutor:
+    """Threads that look at answers. An engine completes its futures on its event loop; gates there would hold up every
+    other request."""
+    return ThreadPoolExecutor(_SETTLERS, thread_name_prefix="gates")
+
+
 class _Asking:
     def __init__(
         self,
@@ -133,7 +142,10 @@ class _Asking:
         except Exception as error:  # breaks the contract; an answer that never comes would be worse
             asked = Future()
             asked.set_exception(error)
-        asked.add_done_callback(lambda done: self._settle(done, again, attempt))
+        if asked.done():  # by an engine that answers in its caller's thread
+            self._settle(asked, again, attempt)
+        else:
+            asked.add_done_callback(lambda done: _settlers().submit(self._settle, done, again, attempt))
 
     def _settle(self, done: Future[Generation], request: Request, attempt: int) -> None:
         failure: tuple[FailureClass, str] | None = None

@@ -1,4 +1,4 @@
-"""How long storage is waited for: a few tries with growing pauses, none where asking again is of no use."""
+"""Retries around storage: bounded, with growing pauses, and none where another try cannot help."""
 
 from __future__ import annotations
 
@@ -7,37 +7,86 @@ from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from operators.base import ItemError
-from operators.causes import cause_of, explained
+from operators.causes import cause_of, explained, one_line
 
 _TRIES = 5  # delta-rs has asked storage several times itself by the time that it gives one of them up
 _PAUSE_S = 0.5  # before the second try, doubled before each one after it
+_CONFLICT_S = 600.0  # every conflict is another writer's commit that landed, so that all of them get on
+_CONFLICT_PAUSE_S = 0.02  # the upper limit of the first pause; random, or writers that met once meet again and again
+_CONFLICT_MOST_S = 5.0
 FAILURES = (OSError, DeltaError, pa.ArrowException)
 """What reading or writing a table raises where its storage fails; a damaged parquet file is an `ArrowInvalid`."""
 
 
 def patiently(action: Callable[[], Any], uri: str) -> Any:
-    """What `action` gives; storage that does not answer is asked again. It reads, so that it may be done twice."""
-    failures = 0
-    while True:
-        try:
-            return action()
-        except FAILURES as failed:  # a file that compaction and tidying have just replaced reads as one, too
-            failures += 1
-            pause_or_give_up(failed, failures, uri)
-
-
-def pause_or_give_up(error: Exception, failures: int, uri: str) -> None:
-    """After failure number `failures`: wait a while, or raise `ItemError` of class `storage` with one plain line.
+    """Return what `action` returns, repeating it where storage fails. `action` must be repeatable.
 
     Raises:
-        ItemError: asking again is of no use, or was of none.
+        ItemError: class `storage`, in one line: another try is of no use, or the last one failed as well.
+        CommitFailedError: a commit met another one.
     """
+    tries = Retrying(
+        retry=retry_if_exception(_may_pass),
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential(multiplier=_PAUSE_S),
+        sleep=_sleep,
+        reraise=True,
+    )
+    try:
+        return tries(action)
+    except CommitFailedError:
+        raise
+    except FAILURES as failed:
+        if not _is_storages(failed):
+            raise
+        raise ItemError("storage", f"{uri}: {explained(failed)}") from failed
+
+
+def until_committed(action: Callable[[], Any], uri: str) -> None:
+    """Repeat `action`, which looks at a table anew and commits, while other writers' commits get in first.
+
+    Raises:
+        ItemError: class `storage`: as for `patiently`, or every commit of ten minutes met another one.
+    """
+    tries = Retrying(
+        retry=retry_if_exception_type(CommitFailedError),
+        stop=stop_after_delay(_CONFLICT_S),
+        wait=wait_random_exponential(multiplier=_CONFLICT_PAUSE_S, max=_CONFLICT_MOST_S),
+        sleep=_sleep,
+        reraise=True,
+    )
+    try:
+        tries(patiently, action, uri)
+    except CommitFailedError as error:
+        raise ItemError(
+            "storage", f"{uri}: for {_CONFLICT_S:g} s every commit met another writer's: {one_line(error)}"
+        ) from error
+
+
+def _sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another try may succeed; a file that compaction has just replaced reads as a failure, too."""
+    if isinstance(error, CommitFailedError) or not isinstance(error, FAILURES) or not _is_storages(error):
+        return False
     cause = cause_of(error)
-    if isinstance(error, pa.ArrowException) and not isinstance(error, OSError) and cause is None:
-        raise error  # not storage: a fault of ours, such as a column of another type
-    if failures >= _TRIES or (cause is not None and cause.lasting):
-        raise ItemError("storage", f"{uri}: {explained(error)}") from error
-    time.sleep(_PAUSE_S * 2 ** (failures - 1))
+    return cause is None or not cause.lasting
+
+
+def _is_storages(error: Exception) -> bool:
+    """Whether it is storage that failed, rather than our own code, as with a column of another type."""
+    return not isinstance(error, pa.ArrowException) or isinstance(error, OSError) or cause_of(error) is not None

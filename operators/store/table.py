@@ -13,8 +13,9 @@ So correctness needs no lock, no lease and no clock.
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,21 +26,19 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from operators.base import ItemError
-from operators.causes import explained, one_line
 from operators.storage import storage_options
 from operators.store import own_files
 from operators.store.own_files import Lying, Unswept
-from operators.store.patience import FAILURES, patiently, pause_or_give_up
+from operators.store.patience import patiently, until_committed
 from operators.store.predicates import VALUES_AT_ONCE, literal, match
 from operators.uris import table_uri
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
-_TRIES = 20  # a commit that met a concurrent one of another table's writer is tried again with the new state
 _ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
 _LOOK_EVERY = 16  # commits between two looks at how many small files there are
 _SMALL_FILES = 64  # from so many on they are joined; each commit looks at all files, so that they would slow a long run
 _SMALL_BYTES = 64 * 2**20
+_READ_AHEAD = 4  # files that are read at once; from object storage one alone is mostly waited for
 
 
 class Fenced(RuntimeError):
@@ -93,17 +92,23 @@ class Table:
         return patiently(lambda: self._read(columns, where), self.uri)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Some columns of the newest snapshot, piece by piece: of millions of rows, a few at a time."""
-        delta = patiently(lambda: self._snapshot(create=False), self.uri)
-        if delta is not None:
-            wanted = pa.schema([self.schema.field(c) for c in columns])
-            data = delta.to_pyarrow_dataset(schema=wanted)
-            scanner = data.scanner(columns=wanted.names, batch_size=2**18, batch_readahead=2)
-            try:
-                for batch in scanner.to_batches():
-                    yield batch.cast(wanted)
-            except FAILURES as failed:  # half of it was handed on: it cannot be asked for again here
-                raise ItemError("storage", f"{self.uri}: {explained(failed)}") from failed
+        """Some columns of the newest snapshot, file by file: of millions of rows, a few at a time."""
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+
+        def read(fragment: Any) -> pa.Table:
+            def action() -> pa.Table:
+                return fragment.to_table(schema=wanted, columns=wanted.names)
+
+            return _shaped(patiently(action, self.uri), wanted)
+
+        with ThreadPoolExecutor(_READ_AHEAD, thread_name_prefix="read") as pool:
+            waiting: deque[Future[pa.Table]] = deque()
+            for fragment in self.fragments():
+                waiting.append(pool.submit(read, fragment))
+                if len(waiting) > _READ_AHEAD:
+                    yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
+            while waiting:
+                yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
 
     def news(self, columns: Sequence[str]) -> pa.Table:
         """Rows of the files that have joined the table since the last call; at the first call all rows.
@@ -156,13 +161,23 @@ class Table:
 
     def fragments(self) -> list[Any]:
         """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""
-        delta = patiently(lambda: self._snapshot(create=False), self.uri)
-        return list(delta.to_pyarrow_dataset().get_fragments()) if delta is not None else []
+
+        def look() -> list[Any]:
+            delta = self._snapshot(create=False)
+            return list(delta.to_pyarrow_dataset().get_fragments()) if delta is not None else []
+
+        found: list[Any] = patiently(look, self.uri)
+        return found
 
     def file_uris(self) -> list[str]:
         """The parquet files that make up the newest snapshot, named as this table is: not percent-encoded."""
-        delta = patiently(lambda: self._snapshot(create=False), self.uri)
-        return [f"{self.uri}/{_name(uri)}" for uri in delta.file_uris()] if delta is not None else []
+
+        def look() -> list[str]:
+            delta = self._snapshot(create=False)
+            return [f"{self.uri}/{_name(uri)}" for uri in delta.file_uris()] if delta is not None else []
+
+        found: list[str] = patiently(look, self.uri)
+        return found
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -175,7 +190,7 @@ class Table:
             self._write(delta, self.schema.empty_table(), None, self._mine(version))
             self._version = version
 
-        self._retry(take)
+        self._committed(take)
 
     def claim(self, name: str, version: int | None = None) -> int:
         """Set the claim `name` to `version` (None: one more than it is), making the table if need be; returns it.
@@ -195,7 +210,7 @@ class Table:
             if newest < taken:
                 self._write(delta, self.schema.empty_table(), None, _properties(Transaction(name, taken)))
 
-        self._retry(take)
+        self._committed(take)
         return taken
 
     def append(self, rows: pa.Table | Fresh) -> None:
@@ -216,14 +231,14 @@ class Table:
         else:
             fresh = rows
         version = self._next()
-        self._retry(lambda: self._commit(fresh, version, None))
+        self._committed(lambda: self._commit(fresh, version, None))
         self._join_files(version)
 
     def upsert(self, rows: pa.Table, key: Sequence[str]) -> None:
         """Commit `rows` in place of those with the same `key`, in one atomic step. Raises as `append`."""
         if rows.num_rows:
             predicate, version = match(rows.select(list(key)).to_pylist()), self._next()
-            self._retry(lambda: self._commit(partial(_same, rows), version, predicate))
+            self._committed(lambda: self._commit(partial(_same, rows), version, predicate))
             self._join_files(version)
 
     def rewrite(self, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -232,19 +247,19 @@ class Table:
         `change` is asked again when another writer was quicker, so that nothing that was added meanwhile is lost.
         """
         version = self._next()
-        self._retry(lambda: self._commit(lambda: change(self._read(None, None)), version, "true"))
+        self._committed(lambda: self._commit(lambda: change(self._read(None, None)), version, "true"))
 
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Delete the rows whose `column` is one of `values`."""
         todo = sorted(set(values))
         for i in range(0, len(todo), VALUES_AT_ONCE):
             some = ", ".join(literal(v) for v in todo[i : i + VALUES_AT_ONCE])
-            self._retry(partial(self._delete, f"{column} IN ({some})", self._next()))
+            self._committed(partial(self._delete, f"{column} IN ({some})", self._next()))
 
     def compact(self) -> None:
         """Make few large files of many small ones; other writers may go on meanwhile."""
         if self.exists():
-            self._retry(self._compact)
+            self._committed(self._compact)
 
     def tidy(self, unswept: Unswept | None = None) -> int:
         """Compact and sweep: returns how many files were removed."""
@@ -286,7 +301,7 @@ class Table:
             delta.alter.set_table_description(f"tidied at {number}", commit_properties=_properties())
 
         if any(own_files.is_data(entry) and entry.name not in needed for entry in found):
-            self._retry(mark)
+            self._committed(mark)
         return own_files.sort(found, self.uri, self._needed(), unswept, self._run_ids).own
 
     def _needed(self) -> frozenset[str]:
@@ -311,6 +326,11 @@ class Table:
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _committed(self, action: Callable[[], object]) -> None:
+        """Run `action`, again on the newest state where it met another commit; the first thing that it looks at is
+        whether this writer was fenced, and whether an earlier try landed and only the answer was lost."""
+        until_committed(action, self.uri)
 
     def _next(self) -> int:
         """A version for one commit and its retries: that of a commit whose fate is unknown is never used again."""
@@ -382,25 +402,6 @@ class Table:
                 table_uri(self.uri), schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
             )
         return self._delta
-
-    def _retry(self, action: Callable[[], object]) -> None:
-        """Run `action`; on a commit conflict look whether we were fenced, else do it again on the new state.
-
-        Storage that fails is asked again a few times, too: the commit may have landed, and only the answer been lost.
-        """
-        error: Exception | None = None
-        failures = 0
-        for attempt in range(_TRIES):
-            try:
-                action()
-                return
-            except CommitFailedError as conflict:
-                error = conflict
-                time.sleep(min(1.0, 0.01 * 2**attempt))
-            except FAILURES as failed:  # what scans the table's files says so with a DeltaError
-                failures += 1
-                pause_or_give_up(failed, failures, self.uri)
-        raise ItemError("storage", f"{self.uri}: {_TRIES} commits in a row met another one: {one_line(error)}")
 
 
 def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline as longcap
 from operators.store.commit import CommitSegments, CommitVideos
 from pipeline.cli import main
 from tests.support import rows
@@ -51,6 +52,15 @@ def test_a_failure_that_was_cured_does_not_stand(out: str, capsys: pytest.Captur
     CommitSegments(out, "later", "here").commit([rows.captioned(f"v{k}", 0) for k in range(5)])
     assert main(["failures", out]) == 0
     assert "timeout" not in capsys.readouterr().out
+
+
+def test_the_newest_failure_of_an_item_is_told(out: str) -> None:
+    """Whatever the order in which its table gives them."""
+    for attempt in range(1, 6):
+        failure = rows.failure("timeout", f"try {attempt}")
+        CommitSegments(out, "run", "here").commit([rows.failed_segment("w", 0, failure=failure, passes=attempt)])
+    CommitVideos(out, "run", "here").commit([rows.video("w")])
+    assert [f["message"] for f in longcap.open(out).failures() if f["video_id"] == "w"] == ["try 5"]
 
 
 def test_a_class_that_is_none_is_a_usage_error(out: str, capsys: pytest.CaptureFixture[str]) -> None:

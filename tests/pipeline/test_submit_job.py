@@ -143,6 +143,18 @@ def test_plain_ray_job_submit_does_the_same_and_failures_have_their_code(cluster
     assert output.to_arrow().num_rows == 2
 
     log = tmp_path / "log"
+    # what failed is tried again there, by the command that says so
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
+    with files.open(f"{cluster.prefix}/in/long0.mp4", "wb") as broken:
+        broken.write(b"this is no video")
+    some = [f"{cluster.prefix}/in/long0.mp4", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
+    assert run("submit", "measure", *some, log=log) == 1, log.read_text()[-2000:]
+    files.put(str(tmp_path / "long.mp4"), f"{cluster.prefix}/in/long0.mp4")
+    again = ["submit", "--retry", cluster.out, "--only", longcap.open(cluster.out).failures()[0]["video_id"]]
+    assert run(*again, *cluster.at, *cluster.keys, "--follow", log=log) == 0, log.read_text()[-2000:]
+    assert longcap.open(cluster.out).failures() == []
+    assert longcap.open(cluster.out).to_arrow().num_rows == 3
+
     gone = ["submit", "measure", f"{cluster.prefix}/gone", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
     assert run(*gone, log=log) == 2, log.read_text()[-2000:]
     assert f"longcap: error: there is no {cluster.prefix}/gone" in log.read_text()

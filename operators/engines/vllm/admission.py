@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -29,6 +30,7 @@ class Admission:
             raise ValueError(f"room is {room}; it must be at least 1")
         self._room = room
         self._inside = 0
+        self._occupied_since = time.monotonic()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._number = count()
 
@@ -36,6 +38,11 @@ class Admission:
     def inside(self) -> int:
         """How many are in."""
         return self._inside
+
+    @property
+    def occupied_since(self) -> float:
+        """When the first of those who are in came to an empty engine, by the monotonic clock."""
+        return self._occupied_since
 
     @property
     def waiting(self) -> int:
@@ -46,6 +53,8 @@ class Admission:
     async def enter(self, priority: int) -> AsyncIterator[None]:
         """Wait for room; leave it on exit, however that comes."""
         if self._inside < self._room:
+            if not self._inside:
+                self._occupied_since = time.monotonic()
             self._inside += 1
         else:
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -136,6 +136,7 @@ class Engine(RunningEngine):
             self._sees = bool(model.is_multimodal_model)
             self._shown = self._how_shown()
             await self._warm_up()
+            self._progress = time.monotonic()
         except Exception as error:
             if self._engine is not None:
                 _shut_down(self._engine)
@@ -178,13 +179,17 @@ class Engine(RunningEngine):
             engine = self._engine
             if engine is None or self._reviving.locked():
                 continue
-            stalled = self._admission.inside > 0 and time.monotonic() - self._progress > self._spec.stall_s
-            if stalled:
+            if self._stalled():
                 _log.warning("vllm made no token for %.0f s: its processes are ended", self._spec.stall_s)
                 self._processes.kill()  # every request that waits is told, and asks again
                 self._progress = time.monotonic()
             elif engine.errored:
                 await self._revive(engine)
+
+    def _stalled(self) -> bool:
+        """Whether requests have waited for `stall_s` without any token; time without requests does not count."""
+        since = max(self._progress, self._admission.occupied_since)
+        return self._admission.inside > 0 and time.monotonic() - since > self._spec.stall_s
 
     async def _revive(self, dead: Any) -> None:
         """Boot again in place of `dead`, unless somebody else has; after too many times give up for good."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from concurrent.futures import Future
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -67,6 +69,28 @@ def test_an_answer_that_breaks_off_with_an_interrupt_is_still_an_answer() -> Non
 
     answer = ask(Dying(), REQUEST, tries=2).result(WAIT_S)
     assert (answer.failure_class, answer.attempts) == ("internal", 2)
+
+
+def test_gates_do_not_run_in_the_thread_that_completes_the_answer() -> None:
+    """It is an engine's event loop, on which every other request waits."""
+    seen: list[str] = []
+
+    def gate(generation: Generation, about: About) -> str | None:
+        seen.append(threading.current_thread().name)
+        return None
+
+    with ThreadPoolExecutor(1, thread_name_prefix="loop") as loop:
+
+        class Elsewhere(RunningEngine):
+            def submit(self, request: Request) -> Future[Generation]:
+                return loop.submit(answered)
+
+        def answered() -> Generation:
+            time.sleep(0.05)
+            return Generation(text="A dog.", finish_reason="stop")
+
+        assert ask(Elsewhere(), REQUEST, tries=1, gates=(gate,)).result(WAIT_S).text == "A dog."
+    assert len(seen) == 1 and seen[0].startswith("gates")
 
 
 def test_many_requests_at_once_each_get_their_own_answer() -> None:

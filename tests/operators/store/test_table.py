@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from operators.base import ItemError
@@ -326,10 +327,73 @@ def test_storage_that_stays_away_is_storages_error(local: Table, monkeypatch: py
 
 
 def test_conflicts_without_end_are_storages_error(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(patience, "_CONFLICT_S", 0.2)
     monkeypatch.setattr(module, "write_deltalake", Unlucky(CommitFailedError("taken"), times=10**6, lands=False))
-    with pytest.raises(ItemError, match="20 commits in a row met another one: taken"):
+    with pytest.raises(ItemError, match=r"^storage: .*: for 0\.2 s every commit met another writer's: taken$"):
         local.append(rows("a"))
+
+
+def test_two_dozen_writers_all_get_their_turn(local: Table) -> None:
+    """Each commit of one is a conflict for the others; nobody gives up, and every row is there once."""
+    local.append(rows("first"))
+    begin = threading.Barrier(24)
+
+    def write(number: int) -> None:
+        mine = Table(local.uri, local.schema, writer=f"writer {number}")
+        begin.wait()
+        mine.fence()
+        mine.append(rows(f"{number}"))
+
+    with ThreadPoolExecutor(24) as pool:
+        for done in [pool.submit(write, number) for number in range(24)]:
+            done.result()
+    assert sorted(i for i, _ in held(local)) == sorted(["first", *map(str, range(24))])
+
+
+@pytest.mark.parametrize("read", [lambda t: list(t.batches(["id"])), Table.fragments, Table.file_uris])
+def test_reading_for_a_resume_survives_storage_that_fails_once(
+    local: Table, monkeypatch: pytest.MonkeyPatch, read: Callable[[Table], list[Any]]
+) -> None:
+    local.append(rows("a"))
+    local.append(rows("b"))
+    expected = len(read(local))
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
+    real, calls = DeltaTable.update_incremental, []
+
+    def unlucky(self: DeltaTable) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("connection reset")
+        real(self)
+
+    monkeypatch.setattr(DeltaTable, "update_incremental", unlucky)
+    assert len(read(local)) == expected == 2
+    assert len(calls) == 2
+
+
+def test_a_file_that_cannot_be_read_at_once_is_read_again(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a long read: what was handed on before is not handed on twice."""
+    for name in ("a", "b", "c"):
+        local.append(rows(name))
+    monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
+    fragments = local.fragments()
+    broken = Stuttering(fragments[1])
+    monkeypatch.setattr(local, "fragments", lambda: [fragments[0], broken, fragments[2]])
+    assert sorted(i for batch in local.batches(["id"]) for i in batch["id"].to_pylist()) == ["a", "b", "c"]
+    assert broken.calls == 2
+
+
+class Stuttering:
+    """A fragment whose first read fails."""
+
+    def __init__(self, fragment: Any) -> None:
+        self._fragment, self.calls = fragment, 0
+
+    def to_table(self, **options: Any) -> Any:
+        self.calls += 1
+        if self.calls == 1:
+            raise OSError("connection reset")
+        return self._fragment.to_table(**options)
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -513,7 +577,7 @@ def test_strays_are_what_no_version_to_come_will_name(place: str) -> None:
 
 def test_what_will_not_change_is_not_asked_for_again(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    monkeypatch.setattr(patience.time, "sleep", pauses.append)
     for said in ("No space left on device (os error 28)", "status: 403 Forbidden, AccessDenied"):
         monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError(said), times=10**6, lands=False))
         with pytest.raises(ItemError, match="storage: "):

@@ -153,6 +153,24 @@ def test_each_kind_of_request_has_a_priority_and_frames_come_last() -> None:
     assert PRIORITY["window"] < PRIORITY["frame"]
 
 
+def test_it_is_occupied_since_the_first_came_to_an_empty_engine() -> None:
+    async def main() -> list[float]:
+        admission, seen = Admission(2), []
+
+        async def stay(seconds: float) -> None:
+            async with admission.enter(0):
+                seen.append(admission.occupied_since)
+                await asyncio.sleep(seconds)
+
+        await stay(0.0)
+        await asyncio.gather(stay(0.02), stay(0.02))  # the second does not begin it anew
+        await stay(0.0)
+        return seen
+
+    first, second, third, fourth = asyncio.run(main())
+    assert first < second == third < fourth
+
+
 def test_no_room_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Admission(0)

@@ -120,6 +120,25 @@ def test_many_requests_enter_as_there_is_room(eyes: Engine) -> None:
     assert not left and all(f.result().text for f in done)
 
 
+def test_time_without_requests_is_no_stall(eyes: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that had nothing to do for long is not killed by the request that ends it."""
+    idle_since = time.monotonic() - eyes._spec.stall_s - 100
+    monkeypatch.setattr(eyes, "_progress", idle_since)
+    monkeypatch.setattr(eyes._admission, "_occupied_since", idle_since)
+    looked: list[bool] = []
+    real = eyes._prompt
+
+    def spied(request: Request) -> dict[str, Any]:
+        looked.append(eyes._stalled())
+        monkeypatch.setattr(eyes._admission, "_occupied_since", idle_since)
+        looked.append(eyes._stalled())  # the same, had the request waited all that time
+        return real(request)
+
+    monkeypatch.setattr(eyes, "_prompt", spied)
+    assert eyes.submit(text("Tell it.", max_tokens=5)).result(WAIT_S).text
+    assert looked == [False, True]
+
+
 def test_a_schema_is_followed(eyes: Engine) -> None:
     for seed in range(4):
         answer = eyes.submit(text("Same or not?", schema=same_schema(), seed=seed)).result(WAIT_S)
