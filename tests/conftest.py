@@ -25,14 +25,14 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
-    """A local Ray with four logical CPUs, whatever the machine has: enough for every pool of a graph."""
+    """A local Ray with two logical CPUs, whatever the machine has: each actor more is a process more to start."""
     import ray
 
     from cluster.connect import connected
 
     with tempfile.TemporaryDirectory(prefix="lc-", dir="/tmp") as folder:  # sockets allow short paths only
         ray.init(
-            num_cpus=4,
+            num_cpus=2,
             object_store_memory=400 * 2**20,
             include_dashboard=False,
             _temp_dir=folder,
