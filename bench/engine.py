@@ -13,7 +13,7 @@ from bench.admission import Job, Setting, caption_and_narrate, narrate_all
 from bench.throughput import Work, compare
 from operators.caption.caption import Caption
 from operators.narrate.narrate import Narrate
-from pipeline.config import RunOptions
+from pipeline.config.types import RunOptions
 
 GOAL_BUSY = 0.95
 GOAL_TOKENS = 0.9

@@ -27,9 +27,10 @@ from deltalake import WriterProperties, write_deltalake
 from operators import rows
 from operators.keys import caption_keys, narrator_key, video_keys
 from operators.store.store import Store
-from pipeline.config import Config, segment_operators, video_operators
-from pipeline.planning import make_plan
-from pipeline.selection import Selection
+from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.planning.diff import compare
+from pipeline.planning.plan import make_plan
+from pipeline.sources.selection import Selection
 
 _SEGMENTS = 60  # a video of two hours
 _AT_ONCE = 20_000  # videos in one file of the store
@@ -84,7 +85,7 @@ def resume(out: str) -> dict[str, float]:
     store = Store(out)
     plan = make_plan(Config(), store.videos.read(), Selection(), {})
     planned = time.perf_counter()
-    left = plan.remaining(store)
+    left = compare(plan, store)
     compared = time.perf_counter()
     first = left.segments.table(0, 2**18)
     return {

@@ -24,9 +24,10 @@ def ours(task: str, file: str) -> int:
     import cv2
 
     cv2.setNumThreads(1)  # as in the decoding process
-    from operators.video.backends import Watch, open_decoder
+    from operators.video.backends import open_decoder
     from operators.video.facts import probe
     from operators.video.pictures import to_rgb
+    from operators.video.protocol import Watch
     from operators.video.size import Size
     from operators.video.source import Source
     from operators.video.thumbnails import Thumbnails

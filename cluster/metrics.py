@@ -36,7 +36,7 @@ METRICS: dict[str, Metric] = {
     "longcap_queue_rows": Metric(kind="gauge", text="rows that wait for a pool", tags=("pool",)),
     "longcap_stage_seconds": Metric(kind="histogram", text="seconds of a row in an operator", tags=("stage",)),
     "longcap_rows_under_way": Metric(kind="gauge", text="rows an actor works on", tags=("pool",)),
-    "longcap_busy_share": Metric(kind="gauge", text="share of the last seconds an actor had work", tags=("pool",)),
+    "longcap_utilization": Metric(kind="gauge", text="share of the last seconds an actor had work", tags=("pool",)),
     "longcap_bytes_total": Metric(kind="counter", text="bytes that rows carry out of a pool", tags=("pool",)),
 }
 

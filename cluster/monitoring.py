@@ -64,7 +64,7 @@ _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ),
     ("Rows that wait for a pool", "none", (("{{pool}}", "max by (pool) (ray_longcap_queue_rows)"),)),
     ("Rows under way", "none", (("{{pool}}", "sum by (pool) (ray_longcap_rows_under_way)"),)),
-    ("Busy share of the actors", "percentunit", (("{{pool}}", "avg by (pool) (ray_longcap_busy_share)"),)),
+    ("Utilization share of the actors", "percentunit", (("{{pool}}", "avg by (pool) (ray_longcap_utilization)"),)),
     (
         "Actors up, and wanted",
         "none",
@@ -113,7 +113,7 @@ def rules() -> dict[str, Any]:
         "sum(increase(ray_longcap_failures_total[1h])) / "
         "(sum(increase(ray_longcap_videos_total[1h])) + sum(increase(ray_longcap_failures_total[1h])))"
     )
-    idle = 'avg(ray_longcap_busy_share{pool="caption"})'
+    idle = 'avg(ray_longcap_utilization{pool="caption"})'
     alerts = [
         _alert(
             "LongcapStalled",

@@ -11,7 +11,7 @@ def entry() -> None:
     """Run the command line from Longcap's own code, whatever lies in the current folder or stands in PYTHONPATH."""
     paths.demote_users_folders()
     os.environ["PYTHONSAFEPATH"] = "1"  # for what is started from here: Ray, multiprocessing, model loaders
-    from pipeline.cli import entry as command
+    from pipeline.cli.main import entry as command
 
     command()
 

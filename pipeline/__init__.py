@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 from longcap.paths import own
 
 if TYPE_CHECKING:
-    from pipeline.api import Result, open, plan, run
-    from pipeline.config import Config
-    from pipeline.config_file import load_config
-    from pipeline.errors import RunFailed, UsageError
-    from pipeline.look import Frame, Look, frames, probe
-    from pipeline.output import Output
-    from pipeline.selection import Selection
+    from pipeline.config.load import load_config
+    from pipeline.config.types import Config
+    from pipeline.execution.api import Result, open, plan, run
+    from pipeline.output.output import Output
+    from pipeline.sources.inspection import Frame, Look, frames, probe
+    from pipeline.sources.selection import Selection
+    from pipeline.terminal.errors import RunFailed, UsageError
 
 _WHERE = {
-    **dict.fromkeys(("Result", "open", "plan", "run"), "pipeline.api"),
-    "Config": "pipeline.config",
-    "load_config": "pipeline.config_file",
-    **dict.fromkeys(("RunFailed", "UsageError"), "pipeline.errors"),
-    **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.look"),
-    "Output": "pipeline.output",
-    "Selection": "pipeline.selection",
+    **dict.fromkeys(("Result", "open", "plan", "run"), "pipeline.execution.api"),
+    "Config": "pipeline.config.types",
+    "load_config": "pipeline.config.load",
+    **dict.fromkeys(("RunFailed", "UsageError"), "pipeline.terminal.errors"),
+    **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.sources.inspection"),
+    "Output": "pipeline.output.output",
+    "Selection": "pipeline.sources.selection",
 }
 
 __all__ = [

@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from operators.base import Row
+from operators.caption.options import CaptionOptions
 from operators.caption.structure import parse_window, window_schema
 from operators.engines.ask import Answer, Smaller, ask
 from operators.engines.base import Picture, Request, RunningEngine
@@ -21,9 +21,6 @@ from operators.grid import Span
 from operators.measure.facts import Facts
 from operators.prompts import Prompt
 from operators.windows import Window, Windows, cuts_of
-
-if TYPE_CHECKING:
-    from operators.caption.caption import Caption
 
 _SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
 
@@ -48,7 +45,7 @@ class SegmentWork:
         before: the last caption of the segment before, where the chain runs through the video.
     """
 
-    caption: Caption
+    caption: CaptionOptions
     engine: RunningEngine
     gates: tuple[Gate, ...]
     prompts: dict[str, Prompt]

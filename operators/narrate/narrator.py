@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from operators.base import ItemError, Row
 from operators.engines.ask import Answer, Usage, ask
@@ -16,13 +16,11 @@ from operators.fingerprint import digest
 from operators.grid import Grid, Span
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
+from operators.narrate.options import NarrateOptions
 from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
 from operators.narrate.whole import Cells
 from operators.prompts import Prompt
-
-if TYPE_CHECKING:
-    from operators.narrate.narrate import Narrate
 
 _MARGIN = 48  # tokens: what a chat template adds, and what counting parts apart misses
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
@@ -60,7 +58,7 @@ class Narrator:
         quoting: the captions are another engine's, and this one can only measure: sections say what the captions say.
     """
 
-    narrate: Narrate
+    narrate: NarrateOptions
     engine: RunningEngine
     gates: tuple[Gate, ...]
     prompts: dict[str, Prompt]

@@ -20,13 +20,13 @@ from pydantic import Field
 from operators.base import Apply, ItemError, Row
 from operators.fingerprint import FINGERPRINT_HEX
 from operators.grid import Span, frame_times
-from operators.measure.subtitles import SubtitleReader
 from operators.rows import MAX_ROW_BYTES
-from operators.video.backends import LAST_RESORTS, PART_BLIND, Backend
 from operators.video.isolation import DecodeChild, Try
 from operators.video.limits import Isolated
+from operators.video.protocol import LAST_RESORTS, PART_BLIND, Backend
 from operators.video.segment import Policy, SegmentRequest
 from operators.video.size import Size
+from operators.video.subtitles import SubtitleReader
 
 _JOB = "operators.video.segment:decode_segment"
 _CHECK = "operators.video.transnet:check"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from operators.base import ItemError
-from operators.video.backends import Sample, Watch
 from operators.video.progress import PROGRESS
+from operators.video.protocol import Sample, Watch
 from operators.video.reader import pixel_aspect, video_stream
 from operators.video.source import Source
 

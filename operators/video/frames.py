@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from operators.video.backends import Backend, open_decoder
+from operators.video.backends import open_decoder
 from operators.video.facts import probe
 from operators.video.keyframes import keyframe_times
 from operators.video.parts import load_parts
 from operators.video.pictures import to_rgb
+from operators.video.protocol import Backend
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
 from operators.video.source import Source

@@ -5,14 +5,20 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from operators.base import ItemError
-from operators.video.backends import PART_BLIND, Backend, Decoder, Sample, Watch, open_part
 from operators.video.parts import Part
+from operators.video.protocol import PART_BLIND, Backend, Decoder, Sample, Watch
 from operators.video.source import Source
 
 _SLACK_S = 1e-6
+
+
+class OpenPart(Protocol):
+    """`operators.video.backends.open_part`, which stands above this module."""
+
+    def __call__(self, backend: Backend, source: Source, part: Part, *, from_s: float) -> Decoder: ...
 
 
 class JoinedDecoder:
@@ -29,8 +35,16 @@ class JoinedDecoder:
     """
 
     def __init__(
-        self, backend: Backend, source: Source, *, first_pts_s: float, from_s: float, parts: Sequence[Part]
+        self,
+        open_part: OpenPart,
+        backend: Backend,
+        source: Source,
+        *,
+        first_pts_s: float,
+        from_s: float,
+        parts: Sequence[Part],
     ) -> None:
+        self._open_part = open_part
         self._backend: Backend = "pyav" if backend in PART_BLIND else backend
         self._source = source
         self._first_pts_s = first_pts_s
@@ -121,7 +135,7 @@ class JoinedDecoder:
         """The decoder of a part; the one of the part before is closed."""
         if self._fresh is not part or self._decoder is None:
             self.close()
-            self._decoder = open_part(self._backend, self._source, part, from_s=max(0.0, from_s - part.start_s))
+            self._decoder = self._open_part(self._backend, self._source, part, from_s=max(0.0, from_s - part.start_s))
             self._done.append((part, self._decoder))
         self._fresh = None  # a decoder is good for one request
         return self._decoder

@@ -1,6 +1,6 @@
 """Exact frames by time with PyAV, at the least decoding that exactness allows.
 
-What a target's picture is stands in `operators.video.backends.Decoder`; this is its implementation for PyAV, and for
+What a target's picture is stands in `operators.video.protocol.Decoder`; this is its implementation for PyAV, and for
 whatever gives a container to read, the ffmpeg subprocess included.
 
 Where the saving comes from (CPU of a full decode: slides 9.9 s, film 28 s; with this: 2.8 s and 20 to 24 s):
@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from operators.video.backends import Sample, Watch
+from operators.video.protocol import Sample, Watch
 from operators.video.reader import Reader
 from operators.video.source import Containers
 

@@ -10,11 +10,12 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from operators.base import ItemError
-from operators.video.backends import Backend, Decoder, Watch, open_decoder
+from operators.video.backends import open_decoder
 from operators.video.duplicates import Novelty
 from operators.video.keyframes import keyframe_times, snap
 from operators.video.parts import load_parts
 from operators.video.pictures import fit, to_jpeg, to_rgb
+from operators.video.protocol import Backend, Decoder, Watch
 from operators.video.size import Size
 from operators.video.source import Source
 from operators.video.thumbnails import Thumbnails

@@ -13,9 +13,9 @@ from typing import Any
 
 from operators.base import ItemError
 from operators.uris import local_path
-from operators.video.backends import Sample, Watch
 from operators.video.plausible import frame_rate
 from operators.video.progress import PROGRESS
+from operators.video.protocol import Sample, Watch
 from operators.video.reader import pixel_aspect, video_stream
 from operators.video.source import Source, WatchedFile
 

@@ -19,8 +19,8 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster.facts import Facts, facts
 from cluster.files import FILES, render, write
-from pipeline.cli import main
-from pipeline.config_file import load_config
+from pipeline.cli.main import main
+from pipeline.config.load import load_config
 from tests.support.command import ROOT
 
 KUBERNETES = "1.31"

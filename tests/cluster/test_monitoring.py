@@ -82,7 +82,7 @@ def test_alerts_go_off_when_they_should(tmp_path: Path) -> None:
             "exp_samples": [{"labels": "{}", "value": 1 if fires else 0}],
         }
 
-    idle, busy = 'ray_longcap_busy_share{pool="caption"}', 'ray_longcap_busy_share{pool="caption", WorkerId="2"}'
+    idle, busy = 'ray_longcap_utilization{pool="caption"}', 'ray_longcap_utilization{pool="caption", WorkerId="2"}'
     left = series("ray_longcap_video_seconds_left", "3600x40")
     tests = [
         case("LongcapStalled", "20m", True, series("ray_longcap_idle_seconds", "0+60x40")),

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from longcap import paths
-from pipeline.stage import SearchPath
+from pipeline.execution.stage import SearchPath
 from tests.support import video
 from tests.support.command import ROOT
 
@@ -61,7 +61,7 @@ def test_a_notebook_beside_files_of_our_names_imports_ours(tmp_path: Path, packa
     foul(here, *OURS[1:], package=package)
     video.render(tmp_path / "clip.mp4", count=30, fps=10.0)
     code = (
-        "import longcap, sys; assert sys.path[0] == ''; from pipeline.config import Config; "
+        "import longcap, sys; assert sys.path[0] == ''; from pipeline.config.types import Config; "
         f"plan, _ = longcap.plan({str(tmp_path / 'clip.mp4')!r}, {str(tmp_path / 'out')!r}, quiet=True); "
         "print(len(plan.videos), plan.unusable)"
     )

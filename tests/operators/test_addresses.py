@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from operators.addresses import HIDDEN, redacted, redacted_text, redacted_value
 from operators.base import ItemError
-from pipeline.errors import RunFailed, UsageError
+from pipeline.terminal.errors import RunFailed, UsageError
 
 CLEAN = "https://host/a/v.mp4"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"

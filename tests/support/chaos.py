@@ -31,8 +31,8 @@ from pathlib import Path
 import psutil
 
 from operators.store.store import Store
-from pipeline.output import Output
-from pipeline.verify import verify
+from pipeline.output.output import Output
+from pipeline.output.verification import verify
 from tests.support import s3, scenes, video
 from tests.support.command import started, wait_until
 

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from operators.base import ItemError
-from operators.video.backends import Backend, open_decoder
+from operators.video.backends import open_decoder
 from operators.video.facts import probe
+from operators.video.protocol import Backend
 from operators.video.source import Source
 from tests.support.video import decode_all, expected_pictures, read_index, render, with_edit_list
 

@@ -361,8 +361,8 @@ def _hashes(out: str) -> dict[str, list[str]]:
 
 def attack(count: int, *, seed: int = 0, folder: Path) -> Seen:
     """Caption `count` hostile items beside good ones, and the good ones alone."""
-    from pipeline.output import Output
-    from pipeline.verify import verify
+    from pipeline.output.output import Output
+    from pipeline.output.verification import verify
 
     seen = Seen()
     inputs, seen.kinds = make(folder, count, seed)

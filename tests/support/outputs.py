@@ -11,10 +11,10 @@ from operators.base import Row
 from operators.keys import narrator_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
-from pipeline.config import Config, PlanOptions, captioner, video_operators
-from pipeline.config_file import dump_config
-from pipeline.planning import Plan, make_plan
-from pipeline.selection import Selection
+from pipeline.config.load import dump_config
+from pipeline.config.types import Config, PlanOptions, captioner, video_operators
+from pipeline.planning.plan import Plan, make_plan
+from pipeline.sources.selection import Selection
 from tests.support import rows
 
 CONFIG = replace(Config(), plan=PlanOptions(segment_s=rows.SEGMENT_S))

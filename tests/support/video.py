@@ -197,7 +197,7 @@ def expected_pictures(
     step_s: float,
     faults: Sequence[int] = (),
 ) -> dict[float, tuple[float, int]]:
-    """The rule of `operators.video.backends.Decoder` by brute force: time -> (pts in seconds, what tells the picture).
+    """The rule of `operators.video.protocol.Decoder` by brute force: time -> (pts in seconds, what tells the picture).
 
     Args:
         pictures: every picture in order: pts and duration in ticks around what tells it.

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 from operators.base import ItemError
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.openai.bounds import bounded_client, most_bytes, most_characters
-from operators.engines.openai.engine import OpenAIEngine
 from operators.engines.openai.faults import Fault, fault_of
 from operators.engines.openai.limiter import Admission, Clock, Limiter
+from operators.engines.openai.options import OpenAIOptions
 from operators.engines.openai.reply import BrokenReply, Reply, read_stream, read_whole
 from operators.engines.openai.scrub import scrubber
 from operators.engines.openai.tokens import counter
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def running(spec: OpenAIEngine, key: str | None, clock: Clock | None = None) -> Iterator[RunningEngine]:
+def running(spec: OpenAIOptions, key: str | None, clock: Clock | None = None) -> Iterator[RunningEngine]:
     """Run until the block is left; then no thread and no connection is left, and who still waits gets an error."""
     engine = _Running(spec, key, clock or Clock())
     try:
@@ -63,7 +63,7 @@ class _Taken:
 
 
 class _Running(RunningEngine):
-    def __init__(self, spec: OpenAIEngine, key: str | None, clock: Clock) -> None:
+    def __init__(self, spec: OpenAIOptions, key: str | None, clock: Clock) -> None:
         import openai
 
         self.context_tokens = spec.context_tokens

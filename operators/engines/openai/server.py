@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import logging
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from operators.engines.openai.faults import Fault, fault_of
-
-if TYPE_CHECKING:
-    from operators.engines.openai.engine import OpenAIEngine
+from operators.engines.openai.options import OpenAIOptions
 
 _ANSWER_S = 20.0
 
 _log = logging.getLogger(__name__)
 
 
-def fault_before(spec: OpenAIEngine, key: str | None) -> Fault | None:
+def fault_before(spec: OpenAIOptions, key: str | None) -> Fault | None:
     """What would fail every request of `spec`, as far as two small requests can tell; None where nothing is found.
 
     The list of models is asked for first. It need not be complete: a model that is not in it is asked for one token.
@@ -43,7 +41,7 @@ def fault_before(spec: OpenAIEngine, key: str | None) -> Fault | None:
     return None
 
 
-def _ask(client: Any, spec: OpenAIEngine, key: str | None) -> None:
+def _ask(client: Any, spec: OpenAIOptions, key: str | None) -> None:
     """Ask for one token."""
     client.chat.completions.create(
         model=spec.model,
@@ -59,7 +57,7 @@ def _headers(key: str | None) -> dict[str, Any]:
     return {} if key else {"Authorization": openai.Omit()}
 
 
-def _fault(error: Exception, spec: OpenAIEngine, key: str | None) -> Fault | None:
+def _fault(error: Exception, spec: OpenAIOptions, key: str | None) -> Fault | None:
     where = f"the server at {urlsplit(spec.base_url).netloc}"
     return fault_of(error, where=where, key_env=spec.api_key_env, key=key, model=spec.model)
 

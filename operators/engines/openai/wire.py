@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from operators.engines.base import Picture, Request
-from operators.engines.openai.engine import OpenAIEngine
+from operators.engines.openai.options import OpenAIOptions
 
 _HOTTEST = 2.0  # what the API allows
 _BOUNDS = {"minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "default"}
@@ -22,7 +22,7 @@ _BOUNDS |= {
 }
 
 
-def arguments(spec: OpenAIEngine, request: Request) -> dict[str, Any]:
+def arguments(spec: OpenAIOptions, request: Request) -> dict[str, Any]:
     """Keyword arguments of `chat.completions.create`."""
     drawn = sampling(spec, request)
     extra: dict[str, Any] = {**spec.extra_body}
@@ -53,7 +53,7 @@ def arguments(spec: OpenAIEngine, request: Request) -> dict[str, Any]:
     return made
 
 
-def sampling(spec: OpenAIEngine, request: Request) -> dict[str, Any]:
+def sampling(spec: OpenAIOptions, request: Request) -> dict[str, Any]:
     """The settings that an answer is drawn with: of the spec, the seed and the attempt, and of nothing else."""
     drawn: dict[str, Any] = {"max_tokens": spec.max_tokens}
     if spec.temperature is not None:
@@ -69,7 +69,7 @@ def sampling(spec: OpenAIEngine, request: Request) -> dict[str, Any]:
     return drawn
 
 
-def content(spec: OpenAIEngine, request: Request) -> str | list[dict[str, Any]]:
+def content(spec: OpenAIOptions, request: Request) -> str | list[dict[str, Any]]:
     """The message: text, or text before the pictures, the pictures, text behind them.
 
     One string where there is no picture: some servers of language models take nothing else.
@@ -86,7 +86,7 @@ def content(spec: OpenAIEngine, request: Request) -> str | list[dict[str, Any]]:
     return [*texts[0], *(_picture(spec, p) for p in request.pictures), *texts[1]]
 
 
-def _picture(spec: OpenAIEngine, picture: Picture) -> dict[str, Any]:
+def _picture(spec: OpenAIOptions, picture: Picture) -> dict[str, Any]:
     url: dict[str, str] = {"url": "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")}
     if spec.picture_detail is not None:
         url["detail"] = spec.picture_detail

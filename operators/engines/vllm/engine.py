@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from operators.base import ItemError
 from operators.engines.base import EngineRefused, Generation, PromptTooLong, Request, RunningEngine
@@ -23,11 +23,8 @@ from operators.engines.vllm import installed, refusal
 from operators.engines.vllm.admission import PRIORITY, Admission
 from operators.engines.vllm.alive import LOOK_S, EngineDied, while_alive
 from operators.engines.vllm.inputs import Shown, content, media, render
+from operators.engines.vllm.options import VllmOptions, dump_sampling
 from operators.engines.vllm.processes import Processes
-from operators.engines.vllm.spec import dump_sampling
-
-if TYPE_CHECKING:
-    from operators.engines.vllm.spec import VllmEngine
 
 _LOOP_EVERY = 24  # tokens between two looks for a loop
 _CLOSE_S = 30.0
@@ -40,7 +37,7 @@ _log = logging.getLogger(__name__)
 class Engine(RunningEngine):
     """See `VllmEngine`. `boot()` comes first, `close()` last; both from one thread, `submit` from any."""
 
-    def __init__(self, spec: VllmEngine) -> None:
+    def __init__(self, spec: VllmOptions) -> None:
         self._spec = spec
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
@@ -317,7 +314,7 @@ def _structured(schema: str) -> Any:
     return StructuredOutputsParams(json=schema, disable_any_whitespace=True)
 
 
-def _prepare_environment(spec: VllmEngine) -> None:
+def _prepare_environment(spec: VllmOptions) -> None:
     """What vLLM reads from its environment and has no argument for; what the user set stays."""
     # vLLM starts `python -m` and `python -c`, which would import from the current folder first
     defaults = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1", "PYTHONSAFEPATH": "1"}

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from operators.base import ItemError
-from operators.video.backends import BACKENDS, open_decoder
+from operators.video.backends import open_decoder
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from operators.video.keyframes import keyframe_times
 from operators.video.parts import load_parts
+from operators.video.protocol import BACKENDS
 from operators.video.source import Source
 from tests.support.video import read_index, read_jpeg, render
 

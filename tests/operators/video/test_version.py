@@ -17,8 +17,8 @@ from operators.video.facts import probe
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
 from operators.video.version import File, check_subtitles, check_video, version_of
-from pipeline.config import SourceOptions
-from pipeline.sources import list_sources
+from pipeline.config.types import SourceOptions
+from pipeline.sources.listing import list_sources
 from tests.support import s3
 from tests.support.video import render
 

@@ -19,9 +19,9 @@ import psutil
 
 from operators.arrow import to_table
 from operators.rows import VIDEO
-from pipeline.config import SourceOptions
-from pipeline.errors import UsageError
-from pipeline.sources import list_sources
+from pipeline.config.types import SourceOptions
+from pipeline.sources.listing import list_sources
+from pipeline.terminal.errors import UsageError
 from tests.support.fuzz.outcome import Outcome
 
 _LIMIT_S = 20.0

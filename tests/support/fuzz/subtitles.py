@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 
 from operators.base import Row
-from operators.measure.subtitles import MAX_LINE_CHARACTERS, MAX_LINES, SubtitleReader, Subtitles
 from operators.video.isolation import DecodeChild
+from operators.video.subtitles import MAX_LINE_CHARACTERS, MAX_LINES, SubtitleReader, Subtitles
 from tests.support.fuzz.outcome import Outcome
 
 _ENCODINGS = (

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from operators.prompts import load_prompt
-from pipeline.truth import PROMPTS, events, language
-from pipeline.truth.story import write_story
+from pipeline.evaluation.exam import PROMPTS, events, language
+from pipeline.evaluation.exam.story import write_story
 from tests.support import models
 
 SIDE_PX, PATCH_PX = 96, 12

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 
 from operators.engines.measure.words import clock
-from pipeline.truth import language
-from pipeline.truth.events import COLOURS, PLACES, SHAPES, SIDES, WAYS, WORDS, Event
-from pipeline.truth.pictures import on_screen, picture
-from pipeline.truth.story import Split, Story, write_story
+from pipeline.evaluation.exam import language
+from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, WAYS, WORDS, Event
+from pipeline.evaluation.exam.pictures import on_screen, picture
+from pipeline.evaluation.exam.story import Split, Story, write_story
 from tests.support.seeing.build import GRID, SIDE_PX
 
 CELLS = GRID // 2

@@ -19,13 +19,13 @@ from typing import Any
 
 from operators.base import Row
 from operators.grid import Grid
-from pipeline.api import run
-from pipeline.truth import CHECKPOINT
-from pipeline.truth.events import Event, held_out
-from pipeline.truth.exam import Exam
-from pipeline.truth.language import read_caption
-from pipeline.truth.pictures import write_video
-from pipeline.truth.story import Story, write_story
+from pipeline.evaluation.exam import CHECKPOINT
+from pipeline.evaluation.exam.events import Event, held_out
+from pipeline.evaluation.exam.exam import Exam
+from pipeline.evaluation.exam.language import read_caption
+from pipeline.evaluation.exam.pictures import write_video
+from pipeline.evaluation.exam.story import Story, write_story
+from pipeline.execution.api import run
 
 STORY_S = 300
 

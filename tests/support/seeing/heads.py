@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from pipeline.truth.events import COLOURS, PLACES, SHAPES, SIDES, SIZES, WAYS, WORDS, Event, Kind
+from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, SIZES, WAYS, WORDS, Event, Kind
 from tests.support.seeing import build, clips
 
 PAIRS = clips.WINDOW_S // 2

@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from operators.grid import Grid
-from pipeline.truth.events import Event
-from pipeline.truth.language import caption, window_events
-from pipeline.truth.story import write_story
+from pipeline.evaluation.exam.events import Event
+from pipeline.evaluation.exam.language import caption, window_events
+from pipeline.evaluation.exam.story import write_story
 from tests.support.seeing.evaluate import attributes, compare, middle_window, score
 
 ENTERS = Event(kind="enter", start_s=3, end_s=5, who="red circle", where="left", size="small")

@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
-from pipeline.truth.story import write_story
+from pipeline.evaluation.exam.story import write_story
 from tests.support.seeing import build, clips
 from tests.support.seeing.optimizing import Both, Clock, Said, Together
 from tests.support.seeing.trainer import Trainer, exact
@@ -209,7 +209,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--minutes", type=float, required=True, help="of CPU time; all: of every process together")
     parser.add_argument("--stories", type=int, default=160, help="of five minutes each")
-    parser.add_argument("--out", type=Path, default=Path("pipeline/truth/checkpoint"))
+    parser.add_argument("--out", type=Path, default=Path("pipeline/evaluation/exam/checkpoint"))
     parser.add_argument("--frozen", action="store_true", help="both: train language alone on what the eyes see")
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--ranks", type=int, default=1, help="processes that train together, one rank each")

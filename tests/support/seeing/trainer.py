@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 import transformers as t
 
-from pipeline.truth import language
+from pipeline.evaluation.exam import language
 from tests.support.seeing import build, clips
 from tests.support.seeing.heads import PAIRS, Eyes, Happenings
 

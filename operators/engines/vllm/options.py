@@ -1,0 +1,173 @@
+"""What a config says of a vLLM engine, and what requests and arguments follow from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from operators.base import SIZING
+from operators.engines.base import EngineSpec, Request
+from operators.engines.vllm import installed
+
+_OURS = {
+    "model": "model",
+    "revision": "hub_revision",
+    "dtype": "dtype",
+    "max_model_len": "max_model_len",
+    "max_num_seqs": "max_num_seqs",
+    "tensor_parallel_size": "tensor_parallel",
+    "pipeline_parallel_size": "pipeline_parallel",
+    "gpu_memory_utilization": "gpu_memory_utilization",
+    "limit_mm_per_prompt": "max_pictures",
+    "enforce_eager": "enforce_eager",
+    "seed": None,
+}
+"""vLLM's argument -> our key for it, or None where each request has its own."""
+
+_WORD_TOKENS = 3  # a word of prose takes 1.3 tokens in English, up to 3 in other scripts
+_SPARE_TOKENS = 96  # an answer that is cut is lost, one that may be a little longer is not
+_SECTION_TOKENS = 72  # of an outline: a topic of a few words, a number, and the JSON around them
+
+
+@dataclass(frozen=True, kw_only=True)
+class VllmOptions(EngineSpec):
+    """The fields of the engine `vllm`, and what follows from them alone."""
+
+    version: ClassVar[int] = 1
+    local_model: ClassVar[bool] = True
+
+    kind: Literal["vllm"] = "vllm"
+    model: Annotated[str, Field(min_length=1, description="a folder with a checkpoint, or a model's name on a hub")]
+    hub_revision: Annotated[str | None, Field(description="branch, tag or commit of a model on a hub")] = None
+    dtype: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"], Field(description="number type; auto: the checkpoint's own")
+    ] = "auto"
+    max_model_len: Annotated[
+        int | None, Field(ge=256, description="tokens of prompt and answer together; null: what the model can")
+    ] = None
+    temperature: Annotated[float, Field(ge=0, le=2, description="0 takes the likeliest word, more draws")] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1, description="draw from the likeliest words up to this share")] = 1.0
+    repetition_penalty: Annotated[
+        float, Field(ge=0.5, le=2, description="over 1 makes words that were used less likely; 1.05 helps small models")
+    ] = 1.0
+    retry_temperature: Annotated[
+        float, Field(ge=0, le=2, description="least temperature after a gate has sent an answer back")
+    ] = 0.7
+    max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
+    pictures_as: Annotated[
+        Literal["auto", "images", "video"],
+        Field(
+            description="how a window's frames are shown: video, with times as the model marks them; images, each "
+            "with its time before it; auto: video where the model takes videos"
+        ),
+    ] = "auto"
+    max_pictures: Annotated[
+        int, Field(ge=1, description="images a prompt may hold; a window of 10 s at 1 frame a second has 10")
+    ] = 16
+    system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
+    chat_template_kwargs: Annotated[
+        Mapping[str, Any], Field(description="options of the model's chat template, such as enable_thinking: false")
+    ] = field(default_factory=dict)
+    processor_kwargs: Annotated[
+        Mapping[str, Any], Field(description="options of the model's picture processor, such as max_pixels")
+    ] = field(default_factory=dict)
+
+    max_num_seqs: Annotated[int, Field(ge=1, description="sequences that run together; 1: reproducible"), SIZING] = 64
+    tensor_parallel: Annotated[int, Field(ge=1, description="GPUs that share each layer"), SIZING] = 1
+    pipeline_parallel: Annotated[int, Field(ge=1, description="groups of GPUs that share the layers"), SIZING] = 1
+    gpu_memory_utilization: Annotated[
+        float, Field(gt=0, le=1, description="share of a GPU's memory that the engine takes"), SIZING
+    ] = 0.9
+    enforce_eager: Annotated[
+        bool | None,
+        Field(description="run without compiling: boots in seconds, runs slower; null: only on the CPU"),
+        SIZING,
+    ] = None
+    cpu_kv_cache_gib: Annotated[
+        int, Field(ge=1, description="memory for keys and values in GiB, where vLLM runs on the CPU"), SIZING
+    ] = 1
+    cpu_threads: Annotated[
+        int,
+        Field(ge=1, description="threads of one engine where vLLM runs on the CPU; more slow down its neighbours"),
+        SIZING,
+    ] = 1
+    restarts: Annotated[
+        int,
+        Field(ge=0, description="times an engine that died is booted again; what it was asked is asked again"),
+        SIZING,
+    ] = 3
+    stall_s: Annotated[
+        float,
+        Field(gt=0, description="s without a single token, while requests wait, after which an engine counts as dead"),
+        SIZING,
+    ] = 600.0
+    engine_args: Annotated[
+        Mapping[str, Any], Field(description="any other argument of vLLM's AsyncEngineArgs, by vLLM's own name"), SIZING
+    ] = field(default_factory=dict)
+
+    @property
+    def model_id(self) -> str:
+        return self.model
+
+    @property
+    def revision(self) -> str:
+        """The hub's revision, or a fingerprint of a folder's config and the sizes of its weights."""
+        return self.hub_revision or installed.folder_revision(self.model) or "main"
+
+    @property
+    def gpus(self) -> int:
+        return self.tensor_parallel * self.pipeline_parallel
+
+    def identity_extra(self) -> dict[str, Any]:
+        """A folder whose weights were exchanged is another model."""
+        return {**super().identity_extra(), "revision": self.revision}
+
+    def sampling(self, attempt: int) -> dict[str, Any]:
+        """Sampling settings of the `attempt`-th try, 1 the first: a pure function, so that provenance can tell them."""
+        temperature = self.temperature if attempt == 1 else max(self.temperature, self.retry_temperature)
+        penalty = self.repetition_penalty if attempt == 1 else max(self.repetition_penalty, 1.0 + 0.05 * (attempt - 1))
+        return {
+            "temperature": temperature,
+            "top_p": self.top_p if temperature else 1.0,
+            "repetition_penalty": round(penalty, 3),
+        }
+
+    def answer_tokens(self, request: Request) -> int:
+        """Tokens that the answer to `request` may take."""
+        if request.kind == "outline":
+            return max(self.max_tokens, _SECTION_TOKENS * len(request.texts))
+        if request.words is None:
+            return self.max_tokens
+        return min(self.max_tokens, _WORD_TOKENS * request.words + _SPARE_TOKENS)
+
+    def arguments(self) -> dict[str, Any]:
+        """Arguments of vLLM's `AsyncEngineArgs`."""
+        limit = {"image": self.max_pictures, "video": 1}
+        given = {
+            "model": self.model,
+            "revision": self.hub_revision,
+            "dtype": self.dtype,
+            "max_model_len": self.max_model_len,
+            "max_num_seqs": self.max_num_seqs,
+            "tensor_parallel_size": self.tensor_parallel,
+            "pipeline_parallel_size": self.pipeline_parallel,
+            "gpu_memory_utilization": self.gpu_memory_utilization,
+            "limit_mm_per_prompt": limit if installed.sees(self.model) is not False else {},
+            "mm_processor_kwargs": dict(self.processor_kwargs) or None,
+            "enforce_eager": installed.on_cpu() if self.enforce_eager is None else self.enforce_eager,
+            "enable_prefix_caching": True,
+            # on the CPU vLLM dies of a seeded draw whose prompt it has split over two steps
+            "enable_chunked_prefill": False if installed.on_cpu() else None,
+            "disable_log_stats": True,
+            **self.engine_args,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def dump_sampling(settings: Mapping[str, Any], seed: int) -> str:
+    """Sampling settings and the seed as the JSON that rows keep."""
+    return json.dumps({**settings, "seed": seed}, sort_keys=True)

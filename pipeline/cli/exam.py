@@ -1,0 +1,56 @@
+"""`longcap eval` and `longcap demo` on the command line: as in `pipeline.cli.main`, bodies import what they call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.cli.options import force_option
+
+CHAINS = ("none", "segment", "video")
+
+
+@click.group(name="eval")
+def group() -> None:
+    """Examine the pipeline itself."""
+
+
+@group.command()
+@click.argument("out", metavar="OUT")
+@click.option("--lengths", metavar="S,S,…", help="Lengths of the stories in seconds.  [default: 30,120,300,600,1800]")
+@click.option(
+    "--stories", metavar="N", type=click.IntRange(min=1), help="So many of each length.  [default: 24, 6, 2, 2, 1]"
+)
+@click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
+@click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
+@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
+@force_option
+@click.option("--json", "as_json_", is_flag=True, help="Print JSON for programs in place of text for people.")
+def truth(**options: Any) -> int:
+    """Caption stories whose script is known, read the long captions back, and compare.
+
+    Writes OUT/truth.md, OUT/truth.json and OUT/truth.png; exit code 1 where something is lost or not noticed.
+    """
+    from pipeline.evaluation.exam.command import truth_command
+
+    return truth_command(**options)
+
+
+@click.command()
+@click.argument("out", metavar="FOLDER")
+@click.option("--stories", metavar="N", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many.")
+@click.option(
+    "--seconds", metavar="S", type=click.IntRange(10, 3600), default=60, show_default=True, help="Length of each."
+)
+@click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
+@force_option
+def demo(out: str, force: bool, **options: int) -> int:
+    """Render little stories to try the pipeline on, each with its script beside it.
+
+    Writes FOLDER/story-SEED.mp4 (H.264) and FOLDER/story-SEED.txt: what happens in it, from when to when. The same
+    arguments tell the same stories. Then: longcap run FOLDER -o OUT
+    """
+    from pipeline.evaluation.exam.command import demo_command
+
+    return demo_command(out, force=force, **options)

@@ -1,0 +1,276 @@
+"""What the command line calls: `run`, `plan` and `retry`, each returning an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack, nullcontext
+from typing import Any, Literal
+
+import click
+
+from operators.base import Row
+from operators.store.store import Store
+from operators.text import printable
+from pipeline.config.load import load_config
+from pipeline.config.types import Config, never_measured
+from pipeline.execution.driver import Job
+from pipeline.monitoring.progress import clock
+from pipeline.monitoring.report import Report
+from pipeline.output.finalize import forget_failures
+from pipeline.output.output import Output
+from pipeline.output.stored_config import stored_config, stored_inputs
+from pipeline.planning.diff import Remaining
+from pipeline.planning.plan import Plan
+from pipeline.planning.replacement import Replacement, WouldReplace
+from pipeline.preflight.doctor import cluster_of, look_first
+from pipeline.sources.location import output_uri
+from pipeline.sources.selection import Selection
+from pipeline.terminal.errors import RunFailed, UsageError
+from pipeline.terminal.printing import echo, echo_json, json_text
+
+_SHOWN = 10  # of the videos that failed, or were left out
+_NOTED = ("updated", "moved_out", "moved_back")
+ScheduleKind = Literal["auto", "streaming", "phased"]
+
+
+def run_command(
+    *,
+    inputs: Sequence[str],
+    out: str,
+    config: str | None = None,
+    overrides: Sequence[str] = (),
+    limit: int | None = None,
+    sample: int | None = None,
+    only: Sequence[str] = (),
+    recaption: Sequence[str] = (),
+    replace: bool = False,
+    max_hours: float | None = None,
+    max_failed: float | None = None,
+    schedule: ScheduleKind | None = None,
+    shard: tuple[int, int] | None = None,
+    address: str | None = None,
+    preflight: bool = False,
+    as_json: bool = False,
+) -> int:
+    """Run the job; print what came of it."""
+    settings = _with(load_config(config, overrides), max_failed=max_failed, schedule=schedule)
+    selection = Selection(
+        only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, shard=shard, recaption=tuple(recaption)
+    )
+    with ExitStack() as stack:
+        if preflight:
+            there = stack.enter_context(cluster_of(address))  # the run keeps this connection
+            look_first(settings, out, there=there)
+        try:
+            report = Job(inputs, out, settings, selection, quiet=as_json).run(address, replacing=replace)
+        except WouldReplace as refused:
+            if as_json or not _confirmed(refused):
+                raise
+            report = Job(inputs, out, settings, selection).run(address, replacing=True)
+    _print_report(report, as_json=as_json)
+    return report.exit_code
+
+
+def plan_command(
+    *,
+    inputs: Sequence[str],
+    out: str | None = None,
+    config: str | None = None,
+    overrides: Sequence[str] = (),
+    limit: int | None = None,
+    sample: int | None = None,
+    only: Sequence[str] = (),
+    max_hours: float | None = None,
+    as_json: bool = False,
+) -> int:
+    """Probe and plan; print what a run would do."""
+    settings = load_config(config, overrides)
+    selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours)
+    with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
+        plan, left = Job(inputs, where, settings, selection, quiet=as_json).plan()
+    told = _plan_numbers(plan, left)
+    echo(json_text(told) if as_json else _plan_text(told))
+    return 0
+
+
+def retry_command(
+    *,
+    out: str,
+    only: Sequence[str] = (),
+    segment: int | None = None,
+    classes: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    config: str | None = None,
+    overrides: Sequence[str] = (),
+    address: str | None = None,
+) -> int:
+    """Forget the failures that are meant, and run what they failed in again for just their videos.
+
+    Args:
+        inputs: in place of those of the run that they failed in.
+        config: in place of that run's.
+        address: of the Ray cluster to run on; see `cluster.connect.connected`.
+    """
+    events = [
+        event
+        for event in Output(out).failures()
+        if (not only or event["video_id"] in only)
+        and (segment is None or event["segment_index"] == segment)
+        and (not classes or event["class"] in classes)
+    ]
+    if not events:
+        echo("nothing that is meant has failed")
+        return 0
+    by_run: dict[str, list[Row]] = {}
+    for event in events:
+        by_run.setdefault(event["run_id"], []).append(event)
+    store = Store(output_uri(out))
+    replays = [  # all is checked before anything runs
+        (
+            [*inputs] or _inputs_of(store, run_id),
+            load_config(config, overrides) if config is not None else stored_config(store, run_id, overrides),
+            some,
+        )
+        for run_id, some in sorted(by_run.items())
+    ]
+    return max([_replay(out, given, settings, some, address) for given, settings, some in replays])
+
+
+def _inputs_of(store: Store, run_id: str) -> list[str]:
+    asked = stored_inputs(store, run_id)
+    if asked.signed:
+        raise UsageError(
+            f"the inputs of run {run_id} were signed URLs, and signatures are not kept: give them again with --input "
+            f"URL (without their secrets they were {', '.join(map(printable, asked.inputs[:_SHOWN]))})"
+        )
+    return asked.inputs
+
+
+def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Row], address: str | None) -> int:
+    """Run `inputs` again for the videos of `events`."""
+    meant = {(e["key"], e["segment_index"]) for e in events}
+    unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
+
+    def prepare(held: Store) -> None:
+        forget_failures(held, lambda event: (event["key"], event["segment_index"]) in meant)
+        if unprobed:
+            held.videos.fence()
+            held.videos.delete("video_id", unprobed)
+
+    videos = tuple(sorted({event["video_id"] for event in events}))
+    report = Job(inputs, out, config, Selection(only=videos)).run(address, prepare, replacing=True)
+    _print_report(report, as_json=False)
+    return report.exit_code
+
+
+def _confirmed(refused: WouldReplace) -> bool:
+    """Whether a person at a terminal says yes to what a run would replace."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    echo(f"longcap: {refused}", err=True)
+    if not click.confirm("Replace them?"):
+        raise UsageError("nothing was replaced")
+    return True
+
+
+def _with(config: Config, *, max_failed: float | None, schedule: ScheduleKind | None) -> Config:
+    given: dict[str, Any] = {k: v for k, v in {"max_failed": max_failed, "schedule": schedule}.items() if v is not None}
+    return dataclasses.replace(config, run=dataclasses.replace(config.run, **given))
+
+
+def _print_report(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        echo_json(dataclasses.asdict(report))
+        return
+    lines = [
+        f"{report.videos_told} of {report.videos_planned} videos have a long caption"
+        f" ({report.video_hours:.2f} h; {report.frame_captions} frame and {report.window_captions} window captions"
+        f" made in {clock(report.elapsed_s)})",
+    ]
+    lines += _listed("failed", report.failed)
+    if report.filtered:
+        lines.append(f"{report.videos_filtered} more the filter left out; they stand in {report.out}/filtered")
+        lines += _listed("left out", report.filtered)
+    for column, count in report.unmeasured.items():
+        lines.append(f"{column} was not measured in {count} of the videos told, so its bounds left none of them out")
+    if report.unaccounted:
+        lines.append(f"{len(report.unaccounted)} videos are not done yet; the same command goes on with them")
+    lines += [
+        f"dataset: {report.out}/dataset/*.parquet   report: {report.out}/runs/{report.run_id}/report.json",
+        f"next:    longcap show {report.out}"
+        + (f"   ·   longcap retry {report.out}" if report.failed else "   ·   longcap status " + report.out),
+    ]
+    echo("\n".join(lines))
+    if report.exit_code and report.status == "done" and not report.unaccounted:
+        share = report.videos_failed / max(1, report.videos_planned)
+        raise RunFailed(f"{share:.0%} of the videos failed; run.max_failed allows {report.max_failed:.0%}")
+    sys.stdout.flush()
+
+
+def _listed(what: str, reasons: dict[str, str]) -> list[str]:
+    lines = [f"  {what}: {printable(video_id)}  {printable(why)}" for video_id, why in list(reasons.items())[:_SHOWN]]
+    return [*lines, f"  … and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else lines
+
+
+def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
+    todo, planned = left.undone, set(plan.videos.ids)
+    return {
+        "videos": len(plan.videos),
+        "video_hours": round(plan.seconds / 3600, 4),
+        "segments": plan.segments,
+        "frame_captions": plan.frames,
+        "window_captions": plan.windows,
+        "to_do": {
+            "videos": len(todo),
+            "segments": len(left.segments),
+            "video_hours": round(left.segments.seconds / 3600, 4),
+            "narrations": len(todo),
+        },
+        "done_before": len(planned - todo - set(left.given_up) - set(left.filtered)),
+        "would_replace": _replacement_numbers(left.replaced) if left.replaced and left.replaced.asks else None,
+        "notes": left.replaced.notes if left.replaced else [],
+        "filter": plan.config.filter.text(),
+        "filter_not_measured": never_measured(plan.config),
+        "left_out": dict(sorted(left.reasons.items())),
+        "cannot_be_captioned": dict(sorted(left.given_up.items())),
+        "reasons": dict(Counter(v["failure"]["class"] for v in plan.unusable)),
+        "ignored_files": plan.ignored,
+    }
+
+
+def _replacement_numbers(replaced: Replacement) -> dict[str, Any]:
+    found = dataclasses.asdict(replaced)
+    told = {name: found[name] for name in ("captioned", "narrated", "partial", "removed")}
+    return {"text": replaced.text, **told, **{n: v for n, v in found.items() if n not in told and n not in _NOTED}}
+
+
+def _plan_text(told: dict[str, Any]) -> str:
+    todo = told["to_do"]
+    lines = [
+        f"{told['videos']} videos, {told['video_hours']:.2f} hours, {told['segments']} segments",
+        f"captions to make in all: {told['frame_captions']} of frames, {told['window_captions']} of windows",
+        f"done before by this config: {told['done_before']} videos",
+        f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
+    ]
+    if told["would_replace"]:
+        lines.append(f"would replace: {told['would_replace']['text']}; longcap run does it only with --replace")
+    lines += told["notes"]
+    if told["filter"]:
+        lines.append(f"filter: {told['filter']}")
+        lines += [
+            f"  {name} is not measured ({reason}), so its bounds leave nothing out"
+            for name, reason in told["filter_not_measured"].items()
+        ]
+        lines.append(f"left out by what is known already: {len(told['left_out'])}")
+        lines += _listed("left out", told["left_out"])
+    if told["cannot_be_captioned"]:
+        lines.append(f"cannot be captioned: {len(told['cannot_be_captioned'])}")
+        lines += [f"  {printable(video_id)}  {printable(why)}" for video_id, why in told["cannot_be_captioned"].items()]
+    if told["ignored_files"]:
+        counted = ", ".join(f"{n} {suffix}" for suffix, n in told["ignored_files"].items())
+        lines.append(f"ignored files: {counted}")
+    return "\n".join(lines)

@@ -1,0 +1,40 @@
+"""`longcap verify`: print what `pipeline.output.verification` finds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from operators.text import printable
+from pipeline.output.output import Output
+from pipeline.output.verification import STRAY, tidy, verify
+from pipeline.terminal.printing import echo, echo_json
+
+_SHOWN = 50
+
+
+def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> int:
+    """Print the verdict; 0 if nothing is wrong, else 1."""
+    output = Output(out)
+    if clean:
+        tidy(output)
+    found = verify(output)
+    if as_json:
+        echo_json({"ok": found.ok, **asdict(found)})
+        return 0 if found.ok else 1
+    for finding in found.findings[:_SHOWN]:
+        echo(f"{finding.kind}: {printable(finding.what)}: {printable(finding.why)}")
+    if len(found.findings) > _SHOWN:
+        echo(f"… and {len(found.findings) - _SHOWN} more findings")
+    for note in found.notes[:_SHOWN]:
+        echo(f"{note.kind}: {printable(note.what)}: {printable(note.why)}")
+    if len(found.notes) > _SHOWN:
+        echo(f"… and {len(found.notes) - _SHOWN} more notes")
+    echo(
+        f"{found.videos} planned videos: {found.captioned} in the dataset, {found.filtered} left out by the filter, "
+        f"{found.failed} in failures; "
+        f"{found.segments} segments; {found.files} files read: {'all is well' if found.ok else 'not sound'}"
+    )
+    removable = sum(f.why == STRAY or f.kind == "upload" for f in found.findings)
+    if removable and not clean:
+        echo(f"{removable} of these go with: longcap verify {out} --clean")
+    return 0 if found.ok else 1

@@ -1,0 +1,314 @@
+"""Configs as files: YAML with `extends`, overrides from the command line, and one plain line for each mistake.
+
+    config = load_config("recipe.yaml", ["caption.window_s=8"])
+
+A bare word names a recipe that ships with Longcap; anything with a slash or a .yaml suffix is a path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass, replace
+from functools import cache
+from importlib.resources import files
+from math import isfinite
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args, get_origin
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from operators.addresses import HIDDEN, redacted_value
+from operators.engines.registry import spec_class
+from pipeline.config.docs import EXTENDS, allowed, hints_of
+from pipeline.config.types import Config, check
+from pipeline.terminal.errors import UsageError, nearest
+
+DEFAULT_RECIPE = "measure"
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # as engines ask for it
+
+KeyPath: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layer:
+    """A config file or an override as read: its values, and where each key stands, for errors."""
+
+    values: dict[str, Any]
+    places: dict[KeyPath, str] = field(default_factory=dict)
+
+
+def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """Read, merge, validate and check a config.
+
+    Args:
+        path_or_name: a recipe's name or a path to a YAML file; None is the recipe `measure`.
+        overrides: `section.key=VALUE`, VALUE being YAML; later ones win.
+
+    Raises:
+        UsageError: one line for each mistake: where it stands, what was given, what is allowed.
+    """
+    layers = _chain(str(path_or_name or DEFAULT_RECIPE), base=Path.cwd(), asked_by="")
+    layers += [_override(text) for text in overrides]
+    values: dict[str, Any] = {}
+    places: dict[KeyPath, str] = {}
+    for layer in layers:
+        values = _merge(values, layer.values)
+        places.update(layer.places)
+    config = config_from_dict(values, places=places)
+    if "cell_s" not in (values.get("measure") or {}):  # what is measured is cut where the windows are
+        config = replace(config, measure=replace(config.measure, cell_s=config.caption.stride_s))
+    if config.caption.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
+        config = replace(config, decode=replace(config.decode, sampling="shots"))
+    if "engine" not in (values.get("names") or {}):  # who tells the video also decides who is who
+        config = replace(config, names=replace(config.names, engine=config.narrate.engine))
+    check(config)
+    return config
+
+
+def checked(config: Config) -> Config:
+    """A config that was put together in Python, validated and checked as a file is.
+
+    Raises:
+        UsageError: as `load_config`.
+    """
+    config = config_from_dict(config_to_dict(config))
+    check(config)
+    return config
+
+
+def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str] | None = None) -> Config:
+    """The config of plain values, validated but not checked as a whole; `places` says where each key was read."""
+    problems: list[str] = []
+    cleaned = _clean(Config, values, (), places or {}, problems)
+    if not problems:
+        try:
+            return _adapter().validate_python(cleaned)
+        except ValidationError as error:
+            problems = _plain(error, cleaned, places or {})
+    raise UsageError("\n".join(problems))
+
+
+def config_to_dict(config: Config) -> dict[str, Any]:
+    """Plain values that `config_from_dict` turns into an equal config: every field, in the order of the types."""
+    dumped: dict[str, Any] = _adapter().dump_python(config, mode="json", warnings=False)
+    return dumped
+
+
+def dump_config(config: Config) -> str:
+    """YAML that loads back to an equal config, unless secrets stand in it: those are left out."""
+    # not allow_unicode: PyYAML writes some characters, such as U+0085, so that it reads others back
+    return yaml.safe_dump(_without_keys(redacted_value(config_to_dict(config))), sort_keys=False, width=120)
+
+
+def _without_keys(value: Any) -> Any:
+    """A key that stands by mistake where the name of its variable belongs, hidden."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: HIDDEN
+        if name.endswith("key_env") and isinstance(item, str) and not _VARIABLE.fullmatch(item)
+        else _without_keys(item)
+        for name, item in value.items()
+    }
+
+
+def recipes() -> list[str]:
+    """Names of the recipes that ship with Longcap."""
+    return sorted(p.name.removesuffix(".yaml") for p in _recipe_folder().iterdir() if p.name.endswith(".yaml"))
+
+
+# -- files and overrides -----------------------------------------------------------------------------------------------
+
+
+def _recipe_folder() -> Any:
+    return files("configs") / "recipes"
+
+
+def _chain(named: str, *, base: Path, asked_by: str, seen: tuple[str, ...] = ()) -> list[_Layer]:
+    """The layers of a file, what it extends first. `base` is what its path is relative to."""
+    if "/" in named or named.endswith((".yaml", ".yml")):
+        path = (base / Path(named).expanduser()).resolve()
+        label = named
+    elif named in recipes():
+        path, label = Path(str(_recipe_folder() / f"{named}.yaml")), f"recipe {named}"
+    else:
+        stands = f" (a file of that name is here: write ./{named})" if (base / named).is_file() else ""
+        raise UsageError(
+            f"{asked_by}{named!r} is no recipe{nearest(named, recipes())} Known: {', '.join(recipes())}{stands}"
+        )
+    if str(path) in seen:
+        raise UsageError(f"{asked_by}extends goes in a circle: {' -> '.join([*seen, str(path)])}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise UsageError(
+            f"{asked_by}there is no config file {label}{nearest(path.name, beside)}".rstrip(".")
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{asked_by}config file {label} cannot be read: {error}") from error
+    layer = _parse(text, label)
+    parent = layer.values.pop(EXTENDS, None)
+    if parent is None:
+        return [layer]
+    if not isinstance(parent, str):
+        raise UsageError(f"extends is {parent!r} ({label}); it must be a recipe's name or a path")
+    above = _chain(parent, base=path.parent, asked_by=f"{label} extends {parent}: ", seen=(*seen, str(path)))
+    return [*above, layer]
+
+
+def _parse(text: str, label: str) -> _Layer:
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        places: dict[KeyPath, str] = {}
+        if node is not None:
+            _note_places(node, (), label, places)
+        values = loader.construct_document(node) if node is not None else {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark else ""
+        raise UsageError(f"{label}{line} is not YAML: {getattr(error, 'problem', None) or error}") from error
+    finally:
+        loader.dispose()
+    if not isinstance(values, dict):
+        raise UsageError(f"{label} holds {_show(values)}; a config is a mapping of sections")
+    return _Layer(values=values, places=places)
+
+
+def _note_places(node: yaml.Node, path: KeyPath, label: str, places: dict[KeyPath, str]) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    for key, value in node.value:
+        here = (*path, str(key.value))
+        place = f"{label} line {key.start_mark.line + 1}"
+        if here in places:  # YAML readers take the last one in silence
+            raise UsageError(f"{'.'.join(here)} stands twice ({places[here]} and {place}); keep one")
+        places[here] = place
+        _note_places(value, here, label, places)
+
+
+def _override(text: str) -> _Layer:
+    key, equals, raw = text.partition("=")
+    path = tuple(part.strip() for part in key.split("."))
+    if not equals or not all(path):
+        raise UsageError(f"--set {text!r} is not of the form section.key=VALUE")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {text!r}: {raw!r} is not YAML: {getattr(error, 'problem', None) or error}") from error
+    for part in reversed(path):
+        value = {part: value}
+    return _Layer(values=value, places={path[: i + 1]: f"--set {key.strip()}" for i in range(len(path))})
+
+
+def _merge(below: Any, above: Any) -> Any:
+    """Mappings merge key by key, all else is replaced. An engine of another kind keeps nothing of the one before."""
+    if not isinstance(above, Mapping):
+        return above
+    if isinstance(below, str) and "kind" not in above:
+        below = {"kind": below}  # `engine: measure` below, `engine: {seed: 1}` above
+    if not isinstance(below, Mapping) or above.get("kind", below.get("kind")) != below.get("kind"):
+        return dict(above)
+    return {**below, **{key: _merge(below.get(key), value) for key, value in above.items()}}
+
+
+# -- validation --------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _adapter() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
+
+
+def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str], problems: list[str]) -> Any:
+    """`values` for pydantic, sections left blank as {}; unknown keys and what pydantic would bend go to `problems`."""
+    hints = hints_of(cls)
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        problems.append(
+            f"{'.'.join(path)} is {_show(values)}{_at(path, places)}; it must be a mapping with {', '.join(hints)}"
+        )
+        return {}
+    cleaned = {}
+    for key, value in values.items():
+        here = (*path, str(key))
+        if key not in hints:
+            hint = nearest(str(key), hints)
+            problems.append(
+                f"{'.'.join(here)} is not a known key{_at(here, places)}{hint} Known here: {', '.join(hints)}"
+            )
+        elif is_dataclass(hints[key]):
+            cleaned[key] = _clean(hints[key], value, here, places, problems)
+        elif _bent(value, hints[key]):
+            problems.append(_wrong(here, value, allowed(hints[key]), places))
+        else:
+            cleaned[key] = value
+    return cleaned
+
+
+def _bent(value: Any, hint: Any) -> bool:
+    """Whether pydantic would take what no number may be: infinity, or true for 1."""
+    return (isinstance(value, float) and not isfinite(value)) or (isinstance(value, bool) and not _takes_bool(hint))
+
+
+def _takes_bool(hint: Any) -> bool:
+    return hint in (bool, Any) or any(_takes_bool(part) for part in get_args(hint) if get_origin(hint) is not Literal)
+
+
+def _plain(error: ValidationError, values: Any, places: Mapping[KeyPath, str]) -> list[str]:
+    """One line for each field with a wrong value, in place of pydantic's several for each."""
+    lines: dict[KeyPath, str] = {}
+    for detail in error.errors(include_url=False):
+        path, given, hint = _locate(detail["loc"], values)
+        if path in lines:
+            continue
+        if detail["type"] == "missing" and path[-2:-1] == ("engine",):
+            lines[path] = _missing(path, given, places)
+        elif detail["type"] == "value_error":  # our own words
+            lines[path] = f"{'.'.join(path)}{_at(path, places)}: {detail['ctx']['error']}"
+        else:
+            lines[path] = _wrong(path, given, allowed(hint), places)
+    order = list(places)  # as they stand in the file
+    return [lines[path] for path in sorted(lines, key=lambda p: order.index(p) if p in order else -1)]
+
+
+def _locate(loc: tuple[int | str, ...], values: Any) -> tuple[KeyPath, Any, Any]:
+    """The field that pydantic's `loc` points at or into (lists, unions), what was given there, its annotation."""
+    hint: Any = Config
+    path: KeyPath = ()
+    for step in loc:
+        section = hint
+        if path[-1:] == ("engine",):
+            section = spec_class(values if isinstance(values, str) else values["kind"])
+        if not (isinstance(section, type) and is_dataclass(section)) or step not in hints_of(section):
+            break
+        path, hint = (*path, str(step)), hints_of(section)[str(step)]
+        values = values.get(step, values) if isinstance(values, Mapping) else values  # of what is missing: its section
+    return path, values, hint
+
+
+def _missing(path: KeyPath, given: Any, places: Mapping[KeyPath, str]) -> str:
+    """A field of an engine without a default that has no value; `given` is what the engine was set to."""
+    section, name = ".".join(path[:-1]), path[-1]
+    kind = given.get("kind") if isinstance(given, Mapping) else given
+    return f"{section}={kind} names a kind of engine but no {name}{_at(path[:-1], places)}; give {section}.{name}=…"
+
+
+def _wrong(path: KeyPath, value: Any, words: str, places: Mapping[KeyPath, str]) -> str:
+    return f"{'.'.join(path)} is {_show(value)}{_at(path, places)}; it must be {words}"
+
+
+def _at(path: KeyPath, places: Mapping[KeyPath, str]) -> str:
+    place = places.get(path)
+    return f" ({place})" if place else ""
+
+
+def _show(value: Any) -> str:
+    as_yaml = {None: "null", True: "true", False: "false"}
+    text = as_yaml[value] if value is None or isinstance(value, bool) else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

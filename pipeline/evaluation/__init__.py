@@ -1,0 +1,4 @@
+"""Examines what the pipeline makes, through its public functions.
+
+May import `execution` and what lies below it.
+"""

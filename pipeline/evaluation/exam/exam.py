@@ -1,0 +1,219 @@
+"""The exam itself: render stories, caption them in every way there is, read the long captions back, mark them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from operators.base import Row
+from operators.grid import Grid
+from operators.narrate.narrate import Narrate
+from pipeline.config.load import load_config
+from pipeline.config.types import Config
+from pipeline.evaluation.exam import PROMPTS
+from pipeline.evaluation.exam.marks import Marks, mark
+from pipeline.evaluation.exam.perfect import narration
+from pipeline.evaluation.exam.pictures import write_video
+from pipeline.evaluation.exam.reading import MEASURED, read
+from pipeline.evaluation.exam.spoiling import SPOILS
+from pipeline.evaluation.exam.story import Story, write_story
+from pipeline.execution.api import Result
+from pipeline.execution.api import run as run_job
+from pipeline.terminal.errors import RunFailed
+
+BUCKETS: dict[int, int] = {30: 24, 120: 6, 300: 2, 600: 2, 1800: 1}
+"""Length of the stories in seconds -> how many of them, so that the short ones hold enough events to count."""
+
+CHAINS = ("none", "segment", "video")
+WAYS = ("script", "measure", *(f"{how}, chain {chain}" for chain in CHAINS for how in ("seeing", "both levels")))
+"""`script`: perfect captions, told by the built-in narrator. `measure`: the default recipe. `seeing`: the small model
+captions, the built-in narrator tells. `both levels`: the small model tells, too."""
+
+Say = Callable[[str], None]
+MOST_LOST = 0.05
+"""Of recall and order, between the shortest stories and any longer ones; more than this counts as lost where chance
+does not explain it, for longer stories are other stories, with tens or hundreds of events."""
+
+_SURE = 1.64  # standard errors: once in twenty by chance
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One way of captioning, one length: its marks."""
+
+    way: str
+    seconds: int
+    marks: Marks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exam:
+    """What is asked.
+
+    Attributes:
+        folder: where videos and outputs go; what is there already is not made again.
+        buckets: length in s -> number of stories.
+        model: a folder with the small model; None: only the ways without a model.
+        chains: of `CHAINS`.
+        seed: of the stories.
+    """
+
+    folder: Path
+    buckets: dict[int, int]
+    model: Path | None = None
+    chains: Sequence[str] = CHAINS
+    seed: int = 1
+    say: Say = print
+
+    @cached_property
+    def stories(self) -> dict[str, Story]:
+        """By the name of their files."""
+        return {
+            f"story-{seconds}-{k}": write_story(float(seconds), self.seed * 1_000_000 + seconds * 100 + k)
+            for seconds, count in self.buckets.items()
+            for k in range(count)
+        }
+
+    def sit(self) -> list[Sheet]:
+        """Do everything; sheets in the order of `WAYS` and of the lengths."""
+        self.say(f"rendering {len(self.stories)} stories, {sum(s.seconds for s in self.stories.values()) / 60:.0f} min")
+        self._render()
+        sheets = self._marked("script", self._narrated())
+        self.say("measure, end to end")
+        sheets += self._marked("measure", self._run("measure", self.measured()), MEASURED)
+        for chain in self.chains if self.model else ():
+            self.say(f"the model that sees, chain {chain}")
+            for how, narrator in (("seeing", "measure"), ("both levels", self._engine(320))):
+                rows = self._run(chain, self.seeing(chain, narrator))
+                sheets += self._marked(f"{how}, chain {chain}", rows)
+        return sheets
+
+    # -- ways to caption -------------------------------------------------------------------------------------------
+
+    def measured(self) -> Config:
+        return load_config("measure", ["run.max_failed=0"])
+
+    def seeing(self, chain: str, narrator: str) -> Config:
+        """The small model captions; `narrator` is `measure`, or an engine as JSON."""
+        return load_config(
+            "measure",
+            [
+                "recipe.segment=[decode,measure,caption]",
+                "decode.signals_fps=0",
+                "decode.short_side_px=96",
+                f"caption.engine={self._engine(128)}",
+                f"caption.window_prompt={PROMPTS / 'window.j2'}",
+                f"caption.chain={chain}",
+                "caption.frames=false",
+                "caption.concurrency=8",
+                f"narrate.engine={narrator}",
+                "narrate.section_s=30",
+                "narrate.concurrency=8",
+                *(f"narrate.{k}_prompt={PROMPTS / f'{k}.j2'}" for k in ("section", "video", "digest")),
+                "run.max_failed=0",
+                "run.schedule=phased",
+            ],
+        )
+
+    def _engine(self, tokens: int) -> str:
+        sizes = {"max_model_len": 1024, "max_tokens": tokens, "max_num_seqs": 16}
+        return json.dumps({"kind": "vllm", "model": str(self.model), **sizes})
+
+    # -- doing it --------------------------------------------------------------------------------------------------
+
+    @property
+    def _videos(self) -> Path:
+        return self.folder / "videos"
+
+    def _render(self) -> None:
+        self._videos.mkdir(parents=True, exist_ok=True)
+        for name, story in self.stories.items():
+            path = self._videos / f"{name}.mp4"
+            mark_ = self._videos / f"{name}.seed"
+            if mark_.exists() and mark_.read_text() == str(story.seed):
+                continue
+            write_video(story, path)
+            mark_.write_text(str(story.seed))
+
+    def _narrated(self) -> list[tuple[str, Row]]:
+        with Narrate().open() as tell:
+            return [(name, tell(narration(s, _grid(s)))) for name, s in self.stories.items()]
+
+    def _run(self, out: str, config: Config) -> list[tuple[str, Row]]:
+        files = [str(self._videos / f"{name}.mp4") for name in self.stories]
+        result: Result = run_job(files, str(self.folder / out), config, quiet=True)
+        rows = {Path(row["uri"]).stem: row for row in result.to_arrow().to_pylist()}
+        if missing := sorted(set(self.stories) - set(rows)):
+            why = [f["message"] for f in result.failures()]
+            raise RunFailed(f"{', '.join(missing)}: no long caption came out: {why[0] if why else 'see the report'}")
+        return [(name, rows[name]) for name in self.stories]
+
+    def _marked(self, way: str, rows: Iterable[tuple[str, Row]], kinds: frozenset[str] | None = None) -> list[Sheet]:
+        of: dict[int, Marks] = {}
+        for name, row in rows:
+            story = self.stories[name]
+            seconds = round(story.seconds)
+            of[seconds] = of.get(seconds, Marks()) + mark(read(row, _grid(story)), story.events, kinds)
+        return [Sheet(way, seconds, marks) for seconds, marks in sorted(of.items())]
+
+    def spoiled(self) -> dict[str, tuple[str, Marks, Marks]]:
+        """What the marks say of perfect captions made worse: what was done -> (mark that moves, before, behind)."""
+        name = max(self.stories, key=lambda n: self.stories[n].seconds)
+        story, row = self.stories[name], dict(self._narrated())[name]
+        told = read(row, _grid(story))
+        whole = mark(told, story.events)
+        return {done: (what, whole, mark(spoil(told), story.events)) for done, (spoil, what) in SPOILS.items()}
+
+
+def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]]) -> list[str]:
+    """What is wrong, a line each; empty: passed."""
+    wrong = []
+    for sheet in sheets:
+        m = sheet.marks
+        if sheet.way == "script" and (m.told != m.events or m.invented or m.order < 1):
+            wrong.append(
+                f"script, {sheet.seconds} s: perfect captions in, and recall {m.recall:.3f}, order {m.order:.3f}"
+            )
+    for way in dict.fromkeys(s.way for s in sheets):
+        own = sorted((s for s in sheets if s.way == way), key=lambda s: s.seconds)
+        for sheet in own[1:]:
+            for what in ("recall", "order"):
+                first, now = getattr(own[0].marks, what), getattr(sheet.marks, what)
+                if first - now > MOST_LOST + _SURE * _error(own[0].marks, sheet.marks, what):
+                    wrong.append(f"{way}: {what} {first:.3f} at {own[0].seconds} s and {now:.3f} at {sheet.seconds} s")
+    for done, (what, before, behind) in spoiled.items():
+        if not caught(what, before, behind):
+            wrong.append(f"{done}, and {what} stays as it is")
+    return wrong
+
+
+def _error(a: Marks, b: Marks, what: str) -> float:
+    """Standard error of the difference of two shares."""
+    counts = [(getattr(m, what), m.events if what == "recall" else m.pairs) for m in (a, b)]
+    return math.sqrt(sum(p * (1 - p) / n for p, n in counts if n))
+
+
+def caught(what: str, before: Marks, behind: Marks) -> bool:
+    """Whether a mark has moved for the worse: a share by more than a fiftieth, a time by more than 5 s."""
+    a, b = getattr(before, what), getattr(behind, what)
+    return bool(b - a > 5) if what == "time_error_s" else bool(a - b > 0.02)
+
+
+def _grid(story: Story) -> Grid:
+    return Grid(story.seconds, 10.0, 5.0)
+
+
+def as_json(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]]) -> dict[str, Any]:
+    return {
+        "ways": [{"way": s.way, "seconds": s.seconds, **s.marks.row()} for s in sheets],
+        "spoiled": {
+            done: {"mark": what, "before": getattr(a, what), "behind": getattr(b, what), "caught": caught(what, a, b)}
+            for done, (what, a, b) in spoiled.items()
+        },
+        "wrong": verdict(sheets, spoiled),
+    }

@@ -1,0 +1,114 @@
+"""A long caption, read back: which events it tells of, and when it says that they happen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from operators.base import Row
+from operators.grid import Grid
+from pipeline.evaluation.exam.events import Event
+from pipeline.evaluation.exam.language import read_sentence
+
+_CLOCK = r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)"
+_HEAD = re.compile(rf"^(?:From|Between) {_CLOCK} (?:to|and) {_CLOCK}:? ", re.IGNORECASE)
+_MOMENT = re.compile(rf"^(?:At|Around) {_CLOCK}:? ", re.IGNORECASE)
+_UNTIL = re.compile(rf"^(?:Until|Up to) {_CLOCK}:? ", re.IGNORECASE)
+_SAYS: tuple[tuple[str, str | None, str], ...] = (
+    ("pan", "left", r"\bthe camera (?:slowly |quickly )?[^.;]*\bpans left"),
+    ("pan", "right", r"\bthe camera (?:slowly |quickly )?[^.;]*\bpans right"),
+    ("zoom", "in", r"\bthe camera [^.;]*\b(?:zooms in|closes in)"),
+    ("zoom", "out", r"\bthe camera [^.;]*\b(?:zooms out|draws back)"),
+    ("cut", None, r"\bthe shot changes|\ba new shot begins|\bthere is a cut|\bdissolves into"),
+    (
+        "fade",
+        None,
+        r"\bfades to black|\bfades in from black|\bcomes out of the black|\bthe picture (?:goes|turns) black",
+    ),
+    ("night", None, r"\b(?:grows darker|darkens)"),
+    ("day", None, r"\b(?:grows lighter|brightens)"),
+)
+"""What the built-in engine says of events: kind, where, and its words (`operators.engines.measure`)."""
+
+MEASURED = frozenset(kind for kind, _, _ in _SAYS)
+"""Kinds of events of which it can say anything at all."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event that a caption tells of.
+
+    Attributes:
+        event: with the times that the caption names, or those of the windows that its sentence rests on.
+        sentence: place of its sentence in the long caption.
+    """
+
+    event: Event
+    sentence: int
+
+
+def read(row: Row, grid: Grid) -> list[Told]:
+    """The events of a long caption (`rows.LONG_CAPTION`) in its order; the opening tells nothing that is not below."""
+    told: list[Told] = []
+    number = 0
+    for section in row["sections"]:
+        named: tuple[float, float] | None = None
+        last: list[int] = []
+        for sentence in section["sentences"]:
+            text, span = _time(sentence["text"], section["start_s"])
+            if span is not None:
+                named = span
+            elif list(sentence["windows"]) != last:
+                named = None
+            last = list(sentence["windows"])
+            start_s, end_s = named or _of_windows(sentence["windows"], grid)
+            told += [Told(e, number) for e in _events(text, start_s, end_s)]
+            number += 1
+    return told
+
+
+def _events(text: str, start_s: float, end_s: float) -> Iterator[Event]:
+    event = read_sentence(text[:1].upper() + text[1:], start_s, end_s)
+    if event is not None:
+        yield event
+        return
+    for kind, where, words in _SAYS:
+        if re.search(words, text, re.IGNORECASE):
+            yield Event(kind=kind, start_s=start_s, end_s=end_s, where=where)  # type: ignore[arg-type]
+
+
+def _time(text: str, section_s: float) -> tuple[str, tuple[float, float] | None]:
+    """A sentence without the time that it begins with, and that time."""
+    if found := _HEAD.match(text):
+        groups = found.groups()
+        return text[found.end() :], (_seconds(groups[:3]), _seconds(groups[3:]))
+    if found := _MOMENT.match(text):
+        at = _seconds(found.groups())
+        return text[found.end() :], (at, at)
+    if found := _UNTIL.match(text):
+        return text[found.end() :], (section_s, _seconds(found.groups()))
+    return text, None
+
+
+def _of_windows(windows: Sequence[int], grid: Grid) -> tuple[float, float]:
+    """The span of the first run of neighbouring windows."""
+    if not windows:
+        return 0.0, grid.duration_s
+    last = windows[0]
+    for window in windows[1:]:
+        if window != last + 1:
+            break
+        last = window
+    return grid.window(windows[0]).start_s, grid.window(last).end_s
+
+
+def _seconds(groups: Sequence[str | None]) -> float:
+    hours, minutes, seconds = (int(g or 0) for g in groups)
+    return hours * 3600.0 + minutes * 60 + seconds
+
+
+def moved(told: Told, seconds: float) -> Told:
+    """The same, so much later."""
+    e = told.event
+    return replace(told, event=replace(e, start_s=e.start_s + seconds, end_s=e.end_s + seconds))

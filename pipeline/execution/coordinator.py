@@ -1,0 +1,149 @@
+"""What the actors of a run and its driver tell each other: stop, which engines booted, who has been at what how long.
+
+One actor, made by the driver. It decides nothing: the driver reads it when it plans anew and when it has to say which
+stage holds a run that stands still.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+_ASK_EVERY_S = 1.0  # a row takes seconds; asking for each would only load the coordinator
+_ANSWER_S = 5.0
+
+
+class Coordinator:
+    """The coordinator itself; lives in an actor of its own, and imports little, so that it starts at once."""
+
+    def __init__(self) -> None:
+        self._stopped = False
+        self._up: dict[str, set[str]] = {}
+        self._failed: dict[str, list[tuple[str, str]]] = {}
+        self._work: dict[str, dict[str, Any]] = {}
+
+    def stop(self) -> None:
+        """Tell all actors to begin nothing new."""
+        self._stopped = True
+
+    def stopped(self, report: dict[str, Any] | None = None) -> bool:
+        """Whether they are told so; `report` is what `Reporter` says of its actor."""
+        if report is not None:
+            self._work[report["actor"]] = report
+        return self._stopped
+
+    def booted(self, pool: str, node: str, actor: str, error: str | None) -> None:
+        """An actor is up, or could not come up on that node."""
+        if error is None:
+            self._up.setdefault(pool, set()).add(actor)
+        else:
+            self._failed.setdefault(pool, []).append((node, error))
+
+    def boots(self) -> dict[str, tuple[int, list[tuple[str, str]]]]:
+        """Pool -> how many actors came up, and (node, error) of those that did not."""
+        return {p: (len(self._up.get(p, ())), self._failed.get(p, [])) for p in {*self._up, *self._failed}}
+
+    def work(self) -> list[dict[str, Any]]:
+        """The last report of each actor."""
+        return list(self._work.values())
+
+    def clear(self) -> None:
+        """Forget what was told: a new graph begins."""
+        self._up, self._failed, self._work = {}, {}, {}
+
+
+def start_coordinator() -> Any:
+    """A handle of a new coordinator, on the driver's own node.
+
+    Ray places an actor that requests no CPU on any node; on a spot node the coordinator would be lost with the node.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    remote: Any = ray.remote(num_cpus=0, max_restarts=-1)(Coordinator)
+    return remote.options(scheduling_strategy=here).remote()
+
+
+class Reporter:
+    """Reports an actor's work to the coordinator, and asks it at most once a second whether to stop.
+
+    Args:
+        coordinator: a handle, or None.
+        pool: which pool the actor is of.
+        host: on which machine it runs.
+    """
+
+    def __init__(self, coordinator: Any, pool: str, host: str) -> None:
+        self._coordinator, self._pool, self._host = coordinator, pool, host
+        self._actor, self._node = "", ""
+        if coordinator is not None:
+            import ray
+
+            context = ray.get_runtime_context()
+            self._actor, self._node = context.get_actor_id() or "driver", context.get_node_id()
+        self._asked = 0.0
+        self._answer = False
+        self._lock = threading.Lock()
+        self._under_way: dict[int, tuple[float, str]] = {}
+        self._rows = 0
+
+    def booted(self, error: str | None = None) -> None:
+        """Tell that the actor is up, or why not; that waits until it is told, for the actor ends with it."""
+        if self._coordinator is not None:
+            import ray
+
+            told = self._coordinator.booted.remote(self._pool, self._node, self._actor, error)
+            if error is not None:
+                with suppress(ray.exceptions.RayError):
+                    ray.get(told, timeout=_ANSWER_S)
+
+    def begin(self, what: str) -> int:
+        """A row's work begins; gives what `end` wants."""
+        with self._lock:
+            self._rows += 1
+            self._under_way[self._rows] = (time.time(), what)
+            return self._rows
+
+    def end(self, number: int) -> None:
+        """A row's work is over; that nothing is under way any more is told at once."""
+        with self._lock:
+            self._under_way.pop(number, None)
+            idle = not self._under_way
+        if idle and self._coordinator is not None:
+            self._coordinator.stopped.remote(self._report())
+
+    @property
+    def under_way(self) -> int:
+        """Rows being worked on."""
+        return len(self._under_way)
+
+    def stopped(self) -> bool:
+        """Whether nothing new is to be begun."""
+        now = time.monotonic()
+        if self._coordinator is not None and not self._answer and now - self._asked > _ASK_EVERY_S:
+            import ray
+
+            self._asked = now
+            try:
+                self._answer = bool(ray.get(self._coordinator.stopped.remote(self._report()), timeout=_ANSWER_S))
+            except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError):
+                pass  # a machine with too much to do is no reason to stop: asked again with the next row
+            except ray.exceptions.RayError:  # the driver is gone or going: nobody waits for this row
+                self._answer = True
+        return self._answer
+
+    def _report(self) -> dict[str, Any]:
+        with self._lock:
+            oldest = min(self._under_way.values(), default=(0.0, ""))
+            return {
+                "actor": self._actor,
+                "pool": self._pool,
+                "host": self._host,
+                "under_way": len(self._under_way),
+                "since": oldest[0],
+                "what": oldest[1],
+                "rows": self._rows,
+            }

@@ -1,0 +1,350 @@
+"""The driver: list, probe, plan, run graphs until nothing is left, tidy up, report.
+
+It keeps no state that matters. What is done is read from the store before each pass, so a driver that is killed at any
+moment is resumed by the same command, and a hint that got lost is found by the next comparison.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pyarrow as pa
+
+from cluster.machines import lost
+from operators.addresses import redacted
+from operators.base import ItemError, Row
+from operators.causes import cause_of, explained
+from operators.store.commit import RECEIPT
+from operators.store.store import Store
+from operators.store.table import Claim, Fenced
+from pipeline.config.load import checked, dump_config
+from pipeline.config.types import Config, check_engines, never_measured
+from pipeline.execution.chain import chain_table
+from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
+from pipeline.execution.prober import PASS_ROWS, Prober
+from pipeline.execution.session import Session
+from pipeline.monitoring.progress import Progress
+from pipeline.monitoring.report import Report, Run, make_report
+from pipeline.output import finalize, ownership
+from pipeline.output.lease import Lease
+from pipeline.planning.diff import Remaining, compare
+from pipeline.planning.plan import Plan
+from pipeline.planning.replacement import Replacement, WouldReplace
+from pipeline.planning.superseded import find
+from pipeline.planning.videos import Videos
+from pipeline.sources.files import normalise
+from pipeline.sources.listing import Listing, list_sources
+from pipeline.sources.location import output_uri
+from pipeline.sources.selection import Selection
+from pipeline.terminal.errors import RunFailed, UsageError
+
+
+class Job:
+    """One run on one output.
+
+    Args:
+        inputs: files, folders, globs, prefixes, manifests; see `pipeline.sources.listing`.
+        out: the output location.
+        config: a checked configuration.
+        selection: which of the listed videos.
+        quiet: show no progress.
+    """
+
+    def __init__(
+        self, inputs: Sequence[str], out: str, config: Config, selection: Selection, *, quiet: bool = False
+    ) -> None:
+        self.config = config = checked(config)
+        where = output_uri(out)  # before anything is listed: it may be a slip of the keyboard
+        given = [normalise(text) for text in inputs]
+        self.inputs = [redacted(uri) for uri in given]  # as they are stored and shown
+        self._given = given
+        self._signed = self.inputs != given
+        self.selection = selection
+        self.listing: Listing = list_sources(inputs, config.sources)
+        self.chosen: list[Row] = selection.of(self.listing.rows)
+        self._anew = selection.anew(self.chosen)
+        self.store = Store(where)
+        self.claim: Claim | None = None
+        self.run_id = _new_run_id()
+        self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
+        self._session: Session | None = None
+        self.gpu_s_held = 0.0
+        self._lease: Lease | None = None
+        self._interrupt = Interrupt(self._asked_to_stop, config.run.drain_s, self._let_go)
+
+    # -- what the commands call ------------------------------------------------------------------------------------
+
+    def plan(self, address: str | None = None) -> tuple[Plan, Remaining]:
+        """Probe what is not known yet, and compare the plan with the store; says, too, what `run` would replace."""
+        self._take()
+        self.store.open_for(self.run_id)
+        with ExitStack() as stack:
+            session, prober = self._parts()
+            plan = self._plan(prober, session, stack, address)
+            if not prober.probed:
+                self.store.close_for(self.run_id)
+            left = compare(plan, self.store)
+            return plan, replace(left, replaced=find(plan, self.store, left, self._anew))
+
+    def run(
+        self,
+        address: str | None = None,
+        prepare: Callable[[Store], None] = lambda _: None,
+        *,
+        replacing: bool = False,
+    ) -> Report:
+        """Do all that is left to do.
+
+        Args:
+            address: as for `cluster.connect.connected`.
+            prepare: what to do with the store once it is this run's own, before the plan is made.
+            replacing: whether finished captions that another config made may be replaced.
+
+        Raises:
+            WouldReplace: finished captions would be replaced and `replacing` is false; nothing was changed.
+            UsageError: the output cannot be written to.
+            RunFailed: another run is at work on it, or the graph broke; what was committed stays, and the same command
+                goes on from there.
+        """
+        if not replacing:
+            self._ask_early()
+        try:
+            with ExitStack() as stack:
+                stack.callback(self.progress.close)
+                self._lease = lease = self._begin(stack)
+                return self._run(address, prepare, stack, lease, replacing=replacing)
+        except Fenced as error:
+            raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
+        except ItemError as error:  # storage, asked many times: nothing is wrong with the items
+            cause = cause_of(error)  # a known one brings its remedy
+            then = "" if cause else ", and the same command goes on from there"
+            raise RunFailed(f"{error}; what is committed stays{then}") from error
+        except OSError as error:  # of a file beside the tables, such as the report
+            raise RunFailed(f"{self.store.uri}: {explained(error)}; what is committed stays") from error
+
+    def _begin(self, stack: ExitStack) -> Lease:
+        """Hold the lease, claim the store, and leave a note of what this run is asked to do."""
+        share = self.selection.share_name
+        asked = {"run_id": self.run_id, "inputs": self.inputs, "signed": self._signed, "share": share}
+        self._take()
+        try:
+            lease = stack.enter_context(Lease(self.store.uri, share, self.run_id, self.progress.say).held())
+            self.store.open_for(self.run_id)
+            self.store.write_file(f"runs/{self.run_id}/config.yaml", dump_config(self.config).encode())
+            self.store.write_file(f"runs/{self.run_id}/asked.json", json.dumps(asked, ensure_ascii=False).encode())
+            self.claim = self.store.claim(share)
+        except (RunFailed, Fenced):
+            raise
+        except Exception as error:  # each file system has errors of its own, and here all mean one thing
+            raise self._cannot_write(error) from error
+        self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim)
+        return lease
+
+    def _take(self) -> None:
+        """Make sure that the output is ours to write to, before anything is written."""
+        uri, options = self.store.uri, self.config.sources
+        try:
+            found = (row["uri"] for row in self.listing.rows)
+            state = ownership.check(uri, self._given, found, recursive=options.recursive)
+            ownership.take(uri, state)
+        except UsageError:
+            raise
+        except Exception as error:  # as in `_begin`
+            raise self._cannot_write(error) from error
+
+    def _cannot_write(self, error: Exception) -> UsageError:
+        return UsageError(f"cannot write to {self.store.uri}: {explained(error)}")
+
+    def _run(
+        self,
+        address: str | None,
+        prepare: Callable[[Store], None],
+        stack: ExitStack,
+        lease: Lease,
+        *,
+        replacing: bool,
+    ) -> Report:
+        began = time.time()
+        prepare(self.store)
+        session, prober = self._parts()
+        plan = self._plan(prober, session, stack, address)
+        first = compare(plan, self.store)
+        replaced = find(plan, self.store, first, self._anew)
+        if not replacing:
+            try:
+                self._ask(replaced)
+            except WouldReplace:  # no run of this id has begun
+                self.store.remove_files(f"runs/{self.run_id}/config.yaml", f"runs/{self.run_id}/asked.json")
+                raise
+        self.store.write_table(f"runs/{self.run_id}/videos.parquet", plan.table())
+        if self._anew:
+            finalize.forget(self.store, plan, self._anew)
+            first = compare(plan, self.store)
+        self._announce(plan, first, replaced)
+        left, status = first, "done"
+        if not first.nothing:
+            check_engines(self.config, elsewhere=bool(address or os.environ.get("RAY_ADDRESS")))
+            stack.enter_context(session.connected(address))
+            try:
+                with interruptible(self._interrupt):
+                    left = self._passes(session, plan, first)
+            except Exception as error:
+                if not (isinstance(error, Interrupted) or self._interrupt.over):
+                    raise
+                left = compare(plan, self.store)
+            if self._interrupt.requested:
+                status = "interrupted"
+        if status == "done":
+            finalize.clean(self.store, plan, run_id=self.run_id)
+        ran = Run(
+            run_id=self.run_id,
+            inputs=self.inputs,
+            only=list(self.selection.only),
+            out=redacted(self.store.uri),
+            listed=len(self.listing.rows),
+            counts=self.progress.counts,
+            gpu_s_held=self.gpu_s_held,
+            began=began,
+        )
+        report = make_report(ran, plan, first, left, status=status)
+        self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
+        if status == "done":
+            if not finalize.write_card(self.store, self.config, report):
+                self.progress.say(f"{self.store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
+            opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
+            if lease.retire():  # while others are at work, their reads would miss what is removed
+                self.store.sweep(opened)
+        return report
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> tuple[Session, Prober]:
+        """The run's connection to Ray, not made yet, and what probes and plans."""
+        share = self.selection.share_name if self.claim else f"plan {self.run_id}"
+        self._session = session = Session(
+            self.config,
+            self.store.uri,
+            self.progress,
+            run_id=self.run_id,
+            claim=self.claim,
+            share=share,
+            stopping=lambda: self._interrupt.requested,
+        )
+        prober = Prober(
+            self.config,
+            self.store,
+            self.listing,
+            self.selection,
+            self.chosen,
+            run_id=self.run_id,
+            claim=self.claim,
+            share=share,
+            say=self.progress.say,
+        )
+        return session, prober
+
+    def _plan(self, prober: Prober, session: Session, stack: ExitStack, address: str | None) -> Plan:
+        def run_graph(some: pa.Table) -> None:
+            session.drain(session.graph(some.num_rows, caption=False, narrate=False).probe(some))
+
+        return prober.plan(lambda: stack.enter_context(session.connected(address)), run_graph)
+
+    def _passes(self, session: Session, plan: Plan, left: Remaining) -> Remaining:
+        """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
+        before = None
+        while not left.nothing and not self._interrupt.requested and left != before:
+            before = left
+            if left.segments:
+                some = left.segments.table(0, PASS_ROWS)
+                expected = left.segments.shares(self.config.resources.gather_actors, PASS_ROWS)
+                work = chain_table(some.to_pylist()) if self.config.caption.chain == "video" else some
+                streaming = session.schedule().kind == "streaming"
+                builder = session.graph(work.num_rows, narrate=streaming)
+                graph = builder.segments(work, expected, narrate=streaming)
+            else:
+                hints = _hints(left.whole[:PASS_ROWS])
+                builder = session.graph(hints.num_rows, caption=False)
+                graph = builder.narrate(hints)
+            began, gone = time.monotonic(), lost()
+            try:
+                session.drain(graph, counted=True)
+            except RunFailed as failed:
+                left = compare(plan, self.store)
+                why = session.recovery.after(session.coordinator, builder.pools, lost() - gone, progress=left != before)
+                if why is None or self._interrupt.requested:
+                    raise
+                self.progress.say(f"{why}; planning anew what is left ({failed})")
+                before = None
+                continue
+            finally:
+                self.gpu_s_held += builder.pools.gpus * (time.monotonic() - began)
+            left = compare(plan, self.store)
+        return left
+
+    def _ask_early(self) -> None:
+        """Stop before anything is written or probed, where what is known already is enough to say so."""
+        try:
+            known = self._parts()[1].known_plan()
+            replaced = find(known, self.store, explicit=self._anew) if known is not None else Replacement()
+        except Exception:  # storage that cannot be read: the run is about to find that out and to say so
+            return
+        self._ask(replaced)
+
+    def _ask(self, replaced: Replacement) -> None:
+        if replaced.asks:
+            raise WouldReplace(replaced.refusal(self.store.uri))
+
+    def _announce(self, plan: Plan, left: Remaining, replaced: Replacement) -> None:
+        counts = self.progress.counts
+        counts.videos, counts.seconds = len(left.undone), left.segments.seconds
+        self.progress.say(
+            f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
+            f"to do: {len(left.segments)} segments of {counts.videos} videos; cannot be captioned: {len(left.given_up)}"
+        )
+        if replaced.asks:
+            self.progress.say(f"replacing {replaced.text}")
+        for note in replaced.notes:
+            self.progress.say(note)
+        if bounds := self.config.filter.text():
+            self.progress.say(f"filter: {bounds}; left out so far: {len(left.filtered)}")
+            for name, reason in never_measured(self.config).items():
+                self.progress.say(f"filter: {name} is not measured ({reason}), so its bounds leave nothing out")
+        if not left.nothing:
+            self.progress.start()
+
+    def _let_go(self) -> None:
+        """Leave the output to whoever comes next."""
+        if self._lease is not None:
+            self._lease.let_go()
+
+    def _asked_to_stop(self, name: str) -> None:
+        self.progress.say(
+            f"{name}: finishing what is under way (at most {self.config.run.drain_s:g} s; again to stop at once). "
+            "The same command goes on from here."
+        )
+        if self._session is not None and self._session.coordinator is not None:
+            self._session.coordinator.stop.remote()
+
+
+def _new_run_id() -> str:
+    """The time to the fraction of a second, and two random digits: ids sort as the runs began, quick ones too."""
+    now = time.time()
+    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 2**16):04x}{secrets.token_hex(1)}"
+
+
+def _hints(whole: Videos) -> pa.Table:
+    """Rows of kind `whole`, as gather gives them."""
+    known = {
+        "kind": pa.repeat(pa.scalar("whole"), len(whole)),
+        "video_id": whole.facts["video_id"],
+        "uri": whole.facts["uri"],
+        "key": pa.array(whole.keys, pa.string()),
+        "segment_count": pa.array(whole.counts, pa.int32()),
+    }
+    return pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)

@@ -1,0 +1,45 @@
+"""What a broken graph says in one line: Ray wraps an actor's error three times."""
+
+from __future__ import annotations
+
+import re
+
+from operators.causes import shortened
+from operators.engines.base import EngineRefused
+
+_RAISED = re.compile(r"^(?!ray\.)(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): (?P<said>.+)$")
+
+
+_REFUSED = re.compile(r"EngineRefused: (?:engine: )?(?P<said>.+)")
+
+
+def refusal_in(error: BaseException) -> str | None:
+    """Why an engine never boots, in its own words, if that is what a chain of wrapped errors began with."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, EngineRefused):
+            return seen.message
+        if found := _REFUSED.search(str(seen)):
+            return found["said"].strip()
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    return None
+
+
+def root_of(error: BaseException) -> str:
+    """What a chain of wrapped errors began with, on one line: Ray wraps an actor's error three times.
+
+    The innermost may be empty, or a text only, with the traceback of another process in it and advice of Ray's after
+    that; then the last line that names an error is it.
+    """
+    chain = [error]
+    while (inner := getattr(chain[-1], "cause", None) or chain[-1].__cause__) is not None:
+        chain.append(inner)
+    said = [type(error).__name__]
+    for found in reversed(chain):
+        lines = [line.strip() for line in str(found).splitlines() if line.strip()]
+        if len(lines) == 1:
+            return shortened(f"{type(found).__name__}: {lines[0]}", 400)
+        if raised := [match for line in lines if (match := _RAISED.match(line))]:
+            return shortened(f"{raised[-1]['name']}: {raised[-1]['said']}", 400)
+        said += lines[-1:]
+    return shortened(said[-1], 400)

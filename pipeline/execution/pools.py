@@ -1,0 +1,240 @@
+"""How many actors each pool gets and what each takes, from what the machines have or may become.
+
+Pure functions over the facts of a cluster. Decoding gets nearly all CPUs, because the other pools mostly wait for an
+engine or for storage; on every node something is kept back for those, and for Ray's own tasks: actors that hold all
+CPUs leave a graph that waits for ever.
+
+A pool asks for all its actors at once and does not shrink while work is queued. Both are for autoscaling: an actor that
+waits for a place is the only demand that Ray's autoscaler always sees (Ray Data takes back waiting actors that go past
+what the cluster has now, down to a pool's floor), and an engine that was ended in a lull takes minutes to boot again.
+When no more rows will come, idle actors end one by one, whatever the floor, and their nodes with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from cluster.machines import Machines, Node
+from operators.engines.base import EngineSpec
+from pipeline.config.types import POOLS, Config, PoolResources, Resources, segment_operators, video_operators
+from pipeline.terminal.errors import UsageError
+
+LIGHT_CPUS = 0.1
+"""CPUs of an actor that waits more than it works."""
+_DECODE_CPUS = 1.0  # a decoder runs one thread flat out
+_DECODER_BYTES = 512 * 2**20  # an actor and its child, with a segment's pictures in each; 8K video needs more
+_MEMORY_SHARE = 0.8  # of a node's memory that decoders may be promised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """One actor pool: how many actors, and what Ray sets aside for each.
+
+    Attributes:
+        floor: actors below which it does not shrink while rows are queued.
+        custom: other resources an actor takes, by name.
+    """
+
+    actors: int
+    num_cpus: float
+    num_gpus: float
+    memory_bytes: int | None
+    floor: int
+    custom: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def gpus(self) -> float:
+        """GPUs that all its actors hold."""
+        return self.actors * self.num_gpus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pools:
+    decode: Pool
+    caption: Pool
+    narrate: Pool
+
+    @property
+    def gpus(self) -> float:
+        """GPUs that all pools hold."""
+        return self.caption.gpus + self.narrate.gpus
+
+
+def plan_pools(resources: Resources, have: Machines, tasks: int, at_once: Mapping[str, int] | None = None) -> Pools:
+    """Sizes of the pools.
+
+    Args:
+        resources: the config's wishes; what it leaves open is derived.
+        have: the cluster, as large as it may become.
+        tasks: rows there are to work on; no pool is larger.
+        at_once: rows that one actor of a pool works on at once. Where nodes are started for a pool, it gets no more
+            actors than take all rows at once.
+
+    Raises:
+        UsageError: the wishes do not fit the cluster, so that the graph could never start.
+    """
+    for name in POOLS:
+        _check_fits_a_node(name, getattr(resources, name), have)
+    free = sum(_free(node) for node in have.each)
+    takers = sum(bool(wish.num_gpus and wish.actors is None) for wish in (resources.caption, resources.narrate))
+    fixed = sum((wish.actors or 0) * (wish.num_gpus or 0.0) for wish in (resources.caption, resources.narrate))
+    gpus = (have.gpus - fixed) / max(1, takers)
+
+    def engines(name: str) -> Pool:
+        wish: PoolResources = getattr(resources, name)
+        needed = math.ceil(tasks / (at_once or {}).get(name, 1)) if have.grows and wish.num_gpus else tasks
+        return _pool(wish, _engine_actors(wish, have, gpus), LIGHT_CPUS, needed)
+
+    caption, narrate = engines("caption"), engines("narrate")
+    light = caption.actors * caption.num_cpus + narrate.actors * narrate.num_cpus
+    decode = _decode(resources.decode, have, free, light, tasks)
+
+    wanted = sum(pool.actors * pool.num_cpus for pool in (decode, caption, narrate))
+    if wanted > free + 1e-6:
+        raise UsageError(
+            f"the pools ask for {wanted:g} CPUs; of the cluster's {have.cpus:g} only {free:g} can be given to actors: "
+            "lower resources.decode.actors or resources.*.num_cpus" + _or_grow(have)
+        )
+    asked = sum(pool.actors * pool.num_gpus for pool in (decode, caption, narrate))
+    if asked > have.gpus:
+        raise UsageError(
+            f"the pools ask for {asked:g} GPUs and the cluster has {have.gpus:g}: lower resources.*.actors or num_gpus"
+            + _or_grow(have)
+        )
+    return Pools(decode=decode, caption=caption, narrate=narrate)
+
+
+def wishes(config: Config, have: Machines, *, caption: bool = True, narrate: bool = True) -> Resources:
+    """The config's wishes with the engines' GPUs in them; of a pool that a graph does not use nothing is wished.
+
+    Args:
+        caption, narrate: whether the graph uses that pool.
+    """
+
+    def of(used: bool, wish: PoolResources, engine: EngineSpec) -> PoolResources:
+        if not used:
+            return PoolResources(actors=1, num_cpus=0.0, num_gpus=0.0)
+        if wish.num_gpus is not None:
+            return wish
+        return replace(wish, num_gpus=float(engine.gpus) if have.gpus else 0.0)
+
+    return replace(
+        config.resources,
+        caption=of(caption, config.resources.caption, config.caption.engine),
+        narrate=of(narrate, config.resources.narrate, config.narrate.engine),
+    )
+
+
+def rows_at_once(config: Config) -> dict[str, int]:
+    """Pool -> rows that one of its actors works on at once."""
+    found = dict.fromkeys(POOLS, 1)
+    for op in (*segment_operators(config), *video_operators(config)):
+        found[op.pool] = max(found[op.pool], getattr(op, "concurrency", 1))
+    return found
+
+
+def _free(node: Node) -> float:
+    """CPUs of a node that actors may have: one, of a single one half, is for Ray's tasks and for what waits."""
+    return node.cpus - (1.0 if node.cpus >= 2 else node.cpus / 2)
+
+
+def _decoders(node: Node) -> int:
+    """Decoders that a node takes: one a core, if its memory holds them."""
+    fit = int(node.cpus + 1e-6)
+    return min(fit, max(1, int(node.memory_bytes * _MEMORY_SHARE / _DECODER_BYTES))) if node.memory_bytes else fit
+
+
+def _decode(wish: PoolResources, have: Machines, free: float, light: float, tasks: int) -> Pool:
+    nodes = [node for node in have.each if node.cpus and _holds(node, wish)]
+
+    def room(node: Node) -> float:  # what the light actors leave over, if each node has its part of them
+        return _free(node) - light * node.cpus / have.cpus
+
+    # what an actor takes is the same everywhere: it is made for the large nodes, or small ones would starve them
+    large = [node for node in nodes if 2 * node.cpus >= max(node.cpus for node in nodes)]
+    share = min([_DECODE_CPUS, *(room(node) / max(1, _decoders(node)) for node in large)])
+    each = wish.num_cpus or _rounded(share)
+    fit = sum(min(_decoders(node) if not wish.num_cpus else 10**6, int(room(node) / each + 1e-6)) for node in nodes)
+    actors = wish.actors or max(1, min(tasks, fit))
+    if not wish.num_cpus:
+        each = _rounded(min(share, (free - light) / actors))
+    pool = _pool(wish, actors, each, tasks)
+    memory = [node.memory_bytes * _MEMORY_SHARE / max(1, _decoders(node)) for node in nodes if node.memory_bytes]
+    if pool.memory_bytes is None and memory and not wish.actors and not wish.num_cpus:
+        pool = replace(pool, memory_bytes=int(min(_DECODER_BYTES, *memory)))
+    return pool
+
+
+def _rounded(cpus: float) -> float:
+    """Two digits, rounded down: all of them together must fit."""
+    return round(max(0.01, cpus - 0.005), 2)
+
+
+def _engine_actors(wish: PoolResources, have: Machines, gpus: float) -> int:
+    """As many engines as the pool's share of the GPUs holds; without GPUs one to four cores: `measure` is quick."""
+    if wish.actors is not None:
+        return wish.actors
+    if not wish.num_gpus:
+        return max(1, int(have.cpus / 4))
+    if wish.num_gpus < 1 or not have.shapes:
+        return max(1, int(gpus / wish.num_gpus + 1e-6))
+    # an engine's GPUs are all on one node
+    whole = sum(int(node.gpus / wish.num_gpus + 1e-6) for node in have.each if _holds(node, wish))
+    return max(1, min(whole, int(gpus / wish.num_gpus + 1e-6)))
+
+
+def _pool(wish: PoolResources, actors: int, cpus: float, tasks: int) -> Pool:
+    actors = max(1, min(actors, tasks))
+    return Pool(
+        actors=actors,
+        num_cpus=cpus if wish.num_cpus is None else wish.num_cpus,
+        num_gpus=wish.num_gpus or 0.0,
+        memory_bytes=wish.memory_bytes,
+        floor=min(actors, wish.min_actors or actors),
+        custom=dict(wish.custom),
+    )
+
+
+def _holds(node: Node, wish: PoolResources) -> bool:
+    return (
+        (wish.num_cpus or 0.0) <= node.cpus
+        and (wish.num_gpus or 0.0) <= node.gpus
+        and all(node.custom.get(name, 0.0) >= amount for name, amount in wish.custom.items())
+        and (not node.memory_bytes or (wish.memory_bytes or 0) <= node.memory_bytes)
+    )
+
+
+def _check_fits_a_node(name: str, wish: PoolResources, have: Machines) -> None:
+    """Raise where no node could ever hold one actor of the pool."""
+    where = f"resources.{name}"
+    if wish.min_actors and wish.actors and wish.min_actors > wish.actors:
+        raise UsageError(f"{where}.min_actors is {wish.min_actors}, above {where}.actors, which is {wish.actors}")
+    if not have.shapes or any(_holds(node, wish) for node in have.shapes):
+        return
+    for key, most in (
+        ("num_cpus", max(node.cpus for node in have.shapes)),
+        ("num_gpus", max(node.gpus for node in have.shapes)),
+        ("memory_bytes", max(node.memory_bytes for node in have.shapes)),
+    ):
+        if (getattr(wish, key) or 0) > most and (key != "num_gpus" or have.gpus):
+            raise UsageError(
+                f"{where}.{key} is {getattr(wish, key):g} and no node has more than {most:g}: lower it{_or_grow(have)}"
+            )
+    for key, amount in wish.custom.items():
+        most = max(node.custom.get(key, 0.0) for node in have.shapes)
+        if amount > most:
+            raise UsageError(
+                f"{where}.custom asks for {amount:g} of {key} and no node has more than {most:g}: lower it"
+                + _or_grow(have)
+            )
+    if have.gpus or not wish.num_gpus:
+        raise UsageError(
+            f"{where} asks for CPUs, GPUs, memory and custom resources that no node has together: lower one of them"
+            + _or_grow(have)
+        )
+
+
+def _or_grow(have: Machines) -> str:
+    return ", or raise resources.node_types" if have.grows else ", or say in resources.node_types what it may grow to"

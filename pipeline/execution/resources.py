@@ -1,0 +1,90 @@
+"""What a run's cluster is and may become, and the table before a graph: what its pools ask for beside that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cluster import demand
+from cluster.machines import Machines, Node, grown, machines
+from pipeline.config.types import Config
+from pipeline.execution.pools import Pool, Pools
+from pipeline.terminal.errors import RunFailed
+
+
+def cluster_of(config: Config) -> tuple[Machines, Machines]:
+    """What the connected cluster has, and what it may become."""
+    have = machines()
+    types = [
+        (Node(cpus=t.num_cpus, gpus=t.num_gpus, memory_bytes=t.memory_bytes, custom=t.custom), t.max)
+        for t in config.resources.node_types
+    ]
+    return have, grown(have, types)
+
+
+def bring_cpus(
+    have: Machines, decode: Pool, timeout_s: float, say: Callable[[str], None], stopped: Callable[[], bool]
+) -> None:
+    """Where no node holds a decoder yet, have one started before the graph is: engines that were asked for at the same
+    time would stand, and cost, until there is something for them.
+
+    Raises:
+        RunFailed: it did not come.
+    """
+    each = decode.num_cpus
+    if any(node.cpus >= each for node in have.each):
+        return
+    say(f"waiting for a node with {each:g} CPUs to be started")
+    if not demand.brought({"CPU": each, **decode.custom}, timeout_s, stopped) and not stopped():
+        raise RunFailed(
+            f"in {timeout_s:g} s the autoscaler brought no node with {each:g} CPUs: look at `ray status`; the same "
+            "command tries again"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The pools of one graph, and the names of those that it uses."""
+
+    pools: Pools
+    used: Sequence[str]
+
+
+def table(asked: Asked, have: Machines, most: Machines) -> str:
+    """One line a pool and two for the machines, columns aligned."""
+    head = ["pool", "actors", "CPUs", "GPUs", "memory", "other"]
+    pools = [(name, getattr(asked.pools, name)) for name in asked.used]
+    lines = [head, *([name, *_pool(pool)] for name, pool in pools)]
+    cpus = sum(pool.actors * pool.num_cpus for _, pool in pools)
+    gpus = sum(pool.gpus for _, pool in pools)
+    memory = sum(pool.actors * (pool.memory_bytes or 0) for _, pool in pools)
+    lines.append(["asked for", str(sum(p.actors for _, p in pools)), f"{cpus:g}", f"{gpus:g}", _bytes(memory), ""])
+    lines.append(["there are", f"{have.nodes} nodes", f"{have.cpus:g}", f"{have.gpus:g}", _memory(have), ""])
+    if most.grows:
+        lines.append(["may become", f"{most.nodes} nodes", f"{most.cpus:g}", f"{most.gpus:g}", _memory(most), ""])
+    widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    return "\n".join("  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def _pool(pool: Pool) -> list[str]:
+    size = f"{pool.actors}" if pool.floor == pool.actors else f"{pool.floor} to {pool.actors}"
+    other = ", ".join(f"{amount:g} {name}" for name, amount in pool.custom.items())
+    return [
+        size,
+        _each(pool.actors, pool.num_cpus),
+        _each(pool.actors, pool.num_gpus),
+        _bytes(pool.actors * (pool.memory_bytes or 0)),
+        other,
+    ]
+
+
+def _each(actors: int, amount: float) -> str:
+    return f"{actors * amount:g} ({amount:g} each)" if amount and actors > 1 else f"{actors * amount:g}"
+
+
+def _bytes(amount: float) -> str:
+    return f"{amount / 2**30:.1f} GiB" if amount else "-"
+
+
+def _memory(machines: Machines) -> str:
+    return _bytes(sum(node.memory_bytes for node in machines.shapes))

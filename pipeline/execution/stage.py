@@ -1,0 +1,199 @@
+"""The one adapter from operators to a Ray Data stage.
+
+Here alone lives what every stage needs: rows to Arrow and back, an item's error to its failure row, seconds taken, a
+run that is being stopped. Operators of one pool that stand in a row share an actor, so that pictures do not cross the
+object store between them.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import pyarrow as pa
+
+from cluster.metrics import Meters
+from longcap import paths
+from operators.arrow import failure, to_table
+from operators.base import ItemError, Operator, Row
+from operators.engines.base import EngineRefused
+from operators.storage import adopt
+from operators.store.commit import STOPPED
+from pipeline.execution.aggregators import AggregatorSpec, aggregator
+from pipeline.execution.coordinator import Reporter
+from pipeline.monitoring.utilization import Utilization
+
+
+class SearchPath:
+    """The folders in which the driver finds modules. Unpickling it appends those that a worker lacks to its `sys.path`.
+
+    An engine of the user's own may lie beside the script or notebook that names it. Workers search such folders last.
+    """
+
+    def __reduce__(self) -> Any:
+        return _searched, (paths.search_path(),)
+
+
+def _searched(folders: Sequence[str]) -> SearchPath:
+    paths.extend_search_path(folders)
+    return SearchPath()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSpec:
+    """What a stage's actors are built from.
+
+    Attributes:
+        operators: applied in this order to each row.
+        output: schema of the rows that leave; columns that it does not name are dropped.
+        only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
+        coordinator: handle of the run's `Coordinator` actor, or None.
+        environment: variables that storage clients look at, as the driver has them; None: those that are there.
+        search: unpickled before `operators`, whose classes may be the user's.
+    """
+
+    search: SearchPath = field(default_factory=SearchPath)
+    operators: tuple[Operator, ...]
+    output: pa.Schema
+    only: str | None = None
+    coordinator: Any = None
+    environment: Mapping[str, str] | None = None
+
+
+class Stage:
+    """A pool's actor: opens its operators once, then maps rows to rows, one out for each one in."""
+
+    def __init__(self, spec: StageSpec) -> None:
+        if spec.environment is not None:
+            adopt(spec.environment)
+        self._spec = spec
+        self._host = socket.gethostname()
+        self._pool = spec.operators[-1].pool if spec.operators else "none"
+        self._reporter = Reporter(spec.coordinator, self._pool, self._host)
+        self._meters = Meters()
+        self._utilization = Utilization()
+        self._stack = ExitStack()
+        self._refused: EngineRefused | None = None
+        try:
+            self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
+        except EngineRefused as error:
+            # raised here, Ray would start this actor again and again; the first row ends the graph
+            self._applies, self._refused = [], EngineRefused(f"{_pool_key(self._pool)}: {error.message}")
+            self._reporter.booted(_line(error))
+            return
+        except Exception as error:
+            self._reporter.booted(_line(error))
+            raise
+        self._reporter.booted()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        table = to_table([self.map(row) for row in batch.to_pylist()], self._spec.output, stage=self.writer)
+        self._meters.count("longcap_bytes_total", table.nbytes, pool=self._pool)
+        return table
+
+    def writer(self, column: str) -> str:
+        """The last operator that writes `column`, for the failure of a row whose value there does not fit."""
+        operators = self._spec.operators
+        wrote = [op.name for op in operators if column in op.writes]
+        return (wrote or [op.name for op in operators] or [self._pool])[-1]
+
+    def map(self, row: Row) -> Row:
+        """One row through all operators; what fails comes back with its `failure` set.
+
+        Raises:
+            EngineRefused: an engine of this actor did not boot and never will, so no row can be worked on.
+        """
+        if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
+            return row
+        if self._refused is not None:
+            raise self._refused
+        number = self._reporter.begin(_name(row))
+        try:
+            with self._utilization:
+                self._meters.set("longcap_rows_under_way", self._reporter.under_way, pool=self._pool)
+                return self._map(row)
+        finally:
+            self._reporter.end(number)
+            self._meters.set("longcap_rows_under_way", self._reporter.under_way, pool=self._pool)
+            self._meters.set("longcap_utilization", self._utilization.share(), pool=self._pool)
+
+    def _map(self, row: Row) -> Row:
+        if self._reporter.stopped():
+            row["failure"] = failure("run", STOPPED, "the run was stopped", 0)
+            return row
+        timings: dict[str, float] = json.loads(row.get("timings") or "{}")
+        row["host"] = self._host
+        for name, apply in self._applies:
+            began, spent = time.perf_counter(), self._cpu_s()
+            try:
+                row = apply(row)
+            except ItemError as error:
+                row["failure"] = failure(name, error.failure_class, error.message, error.attempts)
+                break
+            except Exception as error:  # one item's bug must not end the job of all the others; the row says where
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
+                row["failure"] = failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
+                break
+            timings[name] = round(time.perf_counter() - began, 3)
+            timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
+            self._meters.observe("longcap_stage_seconds", timings[name], stage=name)
+            if row.get("filtered"):
+                break  # left out: the operators after it would be paid for nothing
+        row["timings"] = json.dumps(timings)
+        return row
+
+    def _cpu_s(self) -> float:
+        """CPU seconds of this thread, and of the children of an actor that decodes in one."""
+        spent = time.thread_time()
+        if self._pool == "decode":
+            for child in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    times = child.cpu_times()
+                    spent += times.user + times.system
+        return spent
+
+    def close(self) -> None:
+        """Leave no child and no engine behind."""
+        self._stack.close()
+
+    def __del__(self) -> None:
+        """Ray Data drops the object when its actor is to end."""
+        self.close()
+
+
+class CommitStage:
+    """A committing actor: calls of many threads share one commit and return when their rows are durable."""
+
+    def __init__(self, spec: AggregatorSpec, output: pa.Schema, coordinator: Any = None) -> None:
+        self._commit = aggregator(spec)
+        self._output = output
+        self._reporter = Reporter(coordinator, "commit", socket.gethostname())
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        number = self._reporter.begin(f"{batch.num_rows} rows for storage")
+        try:
+            return to_table(self._commit(batch.to_pylist()), self._output, stage="commit")
+        finally:
+            self._reporter.end(number)
+
+
+def _pool_key(pool: str) -> str:
+    """The config section whose engine the actors of a pool boot."""
+    return f"{pool}.engine" if pool in ("caption", "narrate") else pool
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:400]
+
+
+def _name(row: Row) -> str:
+    index = row.get("segment_index")
+    return str(row.get("video_id")) + (f" segment {index}" if index is not None else "")

@@ -1,0 +1,98 @@
+"""The driver's metrics: what receipts add up to, what is left, and how the pools stand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+
+from cluster.metrics import Meters
+from operators.base import Row
+from operators.engines.ask import Usage
+from pipeline.monitoring.progress import Progress
+from pipeline.monitoring.stall import Holding
+
+_EVERY_S = 10.0  # as often as Ray's agents export
+_BEFORE = {"caption": "decode"}  # whose rows a pool gets
+
+
+class RunMeters:
+    """Counts receipts at once, and sets the gauges on a clock of its own."""
+
+    def __init__(self) -> None:
+        self._meters = Meters()
+        self._watched: tuple[Holding, Progress] | None = None
+        self._closed = threading.Event()
+        self._clock: threading.Thread | None = None
+
+    def add(self, receipt: Row) -> None:
+        """Count a receipt."""
+        count, usage = self._meters.count, Usage.of(receipt["usage"])
+        count("longcap_tokens_total", usage.prompt_tokens, direction="prompt")
+        count("longcap_tokens_total", usage.cached_tokens, direction="cached")
+        count("longcap_tokens_total", usage.output_tokens, direction="output")
+        count("longcap_engine_seconds_total", usage.engine_s)
+        for gate in usage.rejected:
+            count("longcap_rejected_total", gate=gate)
+        if receipt["failure"] is not None:
+            if receipt["final"]:
+                count("longcap_failures_total", failure_class=receipt["failure"]["class"])
+        elif receipt["kind"] == "segment":
+            count("longcap_video_seconds_total", receipt["seconds"])
+            count("longcap_captions_total", receipt["frames"], level="frame")
+            count("longcap_captions_total", receipt["windows"], level="window")
+        elif receipt["kind"] == "video":
+            count("longcap_videos_total")
+            count("longcap_captions_total", level="long")
+
+    def watch(self, holding: Holding, progress: Progress) -> None:
+        """Set gauges from these from now on."""
+        self._watched = (holding, progress)
+        if self._clock is None:
+            self._closed.clear()
+            self._clock = threading.Thread(target=self._run, name="meters", daemon=True)
+            self._clock.start()
+
+    def close(self) -> None:
+        """Stop the clock, having set the gauges a last time."""
+        self._closed.set()
+        if self._clock is not None:
+            self._clock.join(2 * _EVERY_S)
+            self._clock = None
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            last = self._closed.wait(_EVERY_S)
+            with suppress(Exception):  # Ray may be going: a gauge is no reason to end a run
+                self._set()
+
+    def _set(self) -> None:
+        if self._watched is None:
+            return
+        holding, progress = self._watched
+        counts = progress.counts
+        self._meters.set("longcap_videos_left", max(0, counts.videos - counts.videos_done))
+        self._meters.set("longcap_video_seconds_left", max(0.0, counts.seconds - counts.seconds_done))
+        self._meters.set("longcap_idle_seconds", progress.idle_s)
+        boots, work = holding.ask()
+        rows = {pool: sum(r["rows"] for r in work if r["pool"] == pool) for pool in holding.wanted}
+        under_way = {pool: sum(r["under_way"] for r in work if r["pool"] == pool) for pool in holding.wanted}
+        for pool, wanted in holding.wanted.items():
+            self._meters.set("longcap_actors_wanted", wanted, pool=pool)
+            self._meters.set("longcap_actors_up", boots.get(pool, (0, []))[0], pool=pool)
+        for pool, waiting in queues(rows, under_way).items():
+            self._meters.set("longcap_queue_rows", waiting, pool=pool)
+
+
+def queues(rows: Mapping[str, int], under_way: Mapping[str, int]) -> dict[str, int]:
+    """Pool -> rows that the pool before it has finished and it has not begun.
+
+    Args:
+        rows, under_way: pool -> rows that its actors began, and that they are at.
+    """
+    return {
+        pool: max(0, rows[before] - under_way[before] - rows[pool])
+        for pool, before in _BEFORE.items()
+        if pool in rows and before in rows
+    }

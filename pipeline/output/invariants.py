@@ -1,0 +1,306 @@
+"""What makes an output sound, table by table: each check notes in a `Verdict` what is wrong.
+
+`planned` maps video_id to its row of `pipeline.planning.plan.PLANNED` in the newest plan that has the video;
+`earlier` are the rows that older plans have for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Row
+from operators.causes import explained
+from operators.grid import Grid
+from operators.keys import video_key
+from operators.measure.facts import Facts
+from operators.measure.filter import Filter, reason_of
+from operators.store.content import content_hash
+from operators.store.patience import FAILURES
+from operators.store.store import Store, narration_failure_key
+from operators.store.table import Table
+from operators.windows import WindowRule, Windows, cuts_of
+
+_BATCH = 256  # rows with their texts at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: missing, twice, unaccounted, windows, unreadable, content, filter, stray, upload, unfinished.
+        what: the video, segment or file.
+        why: one plain line.
+    """
+
+    kind: str
+    what: str
+    why: str
+
+
+Earlier: TypeAlias = Mapping[str, Sequence[Row]]
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What verifying found, and how much it looked at.
+
+    Attributes:
+        findings: what is wrong.
+        notes: what is not wrong and good to know: `mixed`, captions of several configs in one dataset; `kept`, the
+            long caption of an earlier config stands because the newest one failed for that video.
+        configs: the column `config` of the dataset -> how many rows have it; "" where it is null.
+        kept: ids of the videos of the second kind.
+    """
+
+    videos: int = 0
+    captioned: int = 0
+    filtered: int = 0
+    failed: int = 0
+    segments: int = 0
+    files: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    configs: dict[str, int] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, what: str, why: str) -> None:
+        """Note one thing that is wrong."""
+        self.findings.append(Finding(kind=kind, what=what, why=why))
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+
+def check_segments(
+    store: Store, planned: dict[str, Row], found: Verdict, earlier: Earlier | None = None
+) -> dict[str, set[int]]:
+    """Check every captioned segment; key -> the indices that are there."""
+    there: dict[str, set[int]] = {}
+    older = [plan for plans in (earlier or {}).values() for plan in plans]
+    current = {plan["key"]: plan for plan in (*older, *planned.values()) if plan["key"]}
+    for row in read_rows(store.segments, found):
+        what = f"segment {row['segment_index']} of {row['video_id']}"
+        if row["segment_index"] in there.setdefault(row["key"], set()):
+            found.add("twice", what, f"stands twice under key {row['key']}")
+        there[row["key"]].add(row["segment_index"])
+        found.segments += 1
+        _check_hash(row, rows.CAPTIONED_SEGMENT, what, found)
+        plan = current.get(row["key"])
+        if plan is None:
+            found.add("stray", what, f"no plan has its key {row['key']}")
+        elif why := _off_grid(row, plan):
+            found.add("windows", what, why)
+    return there
+
+
+def _off_grid(row: Row, plan: Row) -> str | None:
+    """Why a segment is not the grid's, or its windows are not those that it owns."""
+    grid = Grid(plan["duration_s"], plan["window_s"], plan["stride_s"])
+    spans = grid.segments(plan["segment_s"])
+    if not 0 <= row["segment_index"] < len(spans):
+        return f"the video has {len(spans)} segments"
+    span = spans[row["segment_index"]]
+    if (row["start_s"], row["end_s"]) != (span.start_s, span.end_s):
+        return (
+            f"lies at {row['start_s']:g} s to {row['end_s']:g} s; the grid says {span.start_s:g} s to {span.end_s:g} s"
+        )
+    rule: WindowRule = "shots" if plan.get("window_rule") == "shots" else "grid"
+    windows = Windows(grid=grid, rule=rule, min_shot_s=plan.get("min_shot_s") or 0.0)
+    facts = Facts.parse(row["facts"]) if rule == "shots" and row["facts"] else None
+    owned = windows.of(span, cuts_of(facts))
+    have, should = [w["window_index"] for w in row["windows"]], [w.index for w in owned]
+    if have != should:
+        return f"has the windows {have}; it owns {should}"
+    for window, own in zip(row["windows"], owned, strict=True):
+        is_, lies = (window["start_s"], window["end_s"]), (own.span.start_s, own.span.end_s)
+        if is_ != lies:
+            by = "the grid says" if rule == "grid" else "its cuts say"
+            return f"window {own.index} lies at {is_}; {by} {lies}"
+    return None
+
+
+def check_superseded(
+    planned: dict[str, Row], earlier: Earlier, captioned: dict[str, set[int]], settled: set[str], found: Verdict
+) -> None:
+    """Captions of an earlier plan that lie about although those of the newest have taken their place.
+
+    Args:
+        settled: ids of the videos that stand in the dataset or in filtered.
+    """
+    for video_id in sorted(settled & earlier.keys() - set(found.kept)):
+        newest = planned[video_id]["key"]
+        for key in {plan["key"] for plan in earlier[video_id]} - {newest, None}:
+            if captioned.get(newest) and captioned.get(key):
+                found.add("stray", f"segments of {video_id}", f"their key {key} is of an earlier plan")
+
+
+def check_dataset(
+    store: Store,
+    planned: dict[str, Row],
+    captioned: dict[str, set[int]],
+    found: Verdict,
+    *,
+    earlier: Earlier | None = None,
+    failed: Collection[str] = (),
+) -> set[str]:
+    """Check every long caption; the ids of those that are there.
+
+    Args:
+        failed: ids of videos with failures that stand: where the newest plan failed, the row of an earlier one stays.
+    """
+    told: set[str] = set()
+    for row in read_rows(store.dataset, found):
+        what = f"long caption of {row['video_id']}"
+        if row["video_id"] in told:
+            found.add("twice", what, "stands twice in the dataset")
+        told.add(row["video_id"])
+        config = row["config"] or ""
+        found.configs[config] = found.configs.get(config, 0) + 1
+        _check_hash(row, rows.LONG_CAPTION, what, found)
+        if _is_kept(row, planned, earlier or {}, captioned, failed):
+            found.kept.append(row["video_id"])
+            why = f"was made by run {row['run_id']}, and the run after it failed for this video"
+            found.notes.append(Finding(kind="kept", what=what, why=why))
+            continue
+        plan = planned.get(row["video_id"])
+        if plan is None or plan["key"] is None:
+            found.add("stray", what, "no plan has this video")
+            continue
+        have = captioned.get(plan["key"], set())
+        if not _tells(row, plan, captioned):
+            found.add("content", what, "tells other segments than are there, or by another narrator")
+        elif misses := Filter.parse(plan.get("filter")).misses(row):
+            found.add(
+                "filter", what, f"is in the dataset, but the filter of its plan leaves it out: {reason_of(misses)}"
+            )
+        elif (row["segments"], row["segments_captioned"]) != (plan["segment_count"], len(have)):
+            found.findings.append(
+                Finding(
+                    kind="content", what=what, why=f"counts {row['segments_captioned']} of {row['segments']} segments"
+                )
+            )
+    return told
+
+
+def _is_kept(
+    row: Row,
+    planned: dict[str, Row],
+    earlier: Earlier,
+    captioned: dict[str, set[int]],
+    failed: Collection[str],
+) -> bool:
+    """Whether a row is that of an earlier plan, and stays because the newest failed for its video."""
+    video_id = row["video_id"]
+    if video_id not in failed or video_id not in earlier or _tells(row, planned[video_id], captioned):
+        return False
+    return any(_tells(row, plan, captioned) for plan in earlier[video_id])
+
+
+def _tells(row: Row, plan: Row, captioned: dict[str, set[int]]) -> bool:
+    """Whether a row is what a plan says, of just the segments that are there."""
+    key = plan["key"]
+    return key is not None and bool(row["key"] == video_key(key, captioned.get(key, set()), plan["narrator"]))
+
+
+def check_filtered(
+    store: Store,
+    planned: dict[str, Row],
+    captioned: dict[str, set[int]],
+    told: set[str],
+    found: Verdict,
+    *,
+    earlier: Earlier | None = None,
+    failed: Collection[str] = (),
+) -> set[str]:
+    """Check every row of what the filter left out; the ids of the videos."""
+    left_out: set[str] = set()
+    for row in read_rows(store.filtered, found):
+        what = f"filtered video {row['video_id']}"
+        if row["video_id"] in left_out or row["video_id"] in told:
+            where = "twice in filtered" if row["video_id"] in left_out else "in the dataset and in filtered"
+            found.add("twice", what, f"stands {where}")
+        left_out.add(row["video_id"])
+        _check_hash(row, rows.LONG_CAPTION, what, found)
+        if _is_kept(row, planned, earlier or {}, captioned, failed):
+            found.kept.append(row["video_id"])
+            continue
+        plan = planned.get(row["video_id"])
+        if plan is None or plan["key"] is None:
+            found.add("stray", what, "no plan has this video")
+        elif not _tells(row, plan, captioned):
+            found.add("content", what, "was measured in other segments than are there, or for another narrator")
+        elif row["filtered"] != Filter.parse(plan.get("filter")).misses(row):
+            found.add("filter", what, f"says {reason_of(row['filtered'])}; the filter of its plan says otherwise")
+    return left_out
+
+
+def standing_failures(
+    store: Store, planned: dict[str, Row], captioned: dict[str, set[int]], found: Verdict
+) -> dict[str, set[int | None]]:
+    """video_id -> which of its segments have failed and still stand, None for the video as a whole."""
+    failed: dict[str, set[int | None]] = {}
+    for event in read_rows(store.failures, found):
+        plan, index = planned.get(event["video_id"]), event["segment_index"]
+        if plan is None:
+            continue
+        if index is not None:
+            stands = event["key"] == plan["key"] and index not in captioned.get(plan["key"], ())
+        else:
+            stands = plan["key"] is None or event["key"] == narration_failure_key(plan["key"], plan["narrator"])
+        if stands:
+            failed.setdefault(event["video_id"], set()).add(index)
+    return failed
+
+
+def account(plan: Row, have: set[int], failed: set[int | None], found: Verdict, *, told: bool, left_out: bool) -> None:
+    """The video in the dataset, in filtered or in failures; each of its segments captioned or failed, or unwanted."""
+    video_id = plan["video_id"]
+    found.videos += 1
+    found.captioned += told
+    found.filtered += left_out
+    lost = sorted(i for i in failed if i is not None)
+    if plan["key"] is not None:
+        for index in range(plan["segment_count"]):
+            if index not in have and index not in failed and not left_out:
+                found.findings.append(
+                    Finding(
+                        kind="unaccounted", what=f"segment {index} of {video_id}", why="has neither row nor failure"
+                    )
+                )
+    if told:
+        if lost and plan["strict"] and video_id not in found.kept:
+            found.add("content", f"long caption of {video_id}", f"segments {lost} of it failed")
+        return
+    if left_out:
+        return
+    if failed:
+        found.failed += 1
+    else:
+        found.findings.append(
+            Finding(
+                kind="missing", what=f"video {video_id}", why=f"{plan['uri']} is in none of dataset, filtered, failures"
+            )
+        )
+
+
+def read_rows(table: Table, found: Verdict) -> Iterator[Row]:
+    """Every row of a table, file by file, so that one that cannot be read is named."""
+    for fragment in table.fragments():
+        found.files += 1
+        try:
+            for batch in fragment.to_batches(schema=table.schema, batch_size=_BATCH, batch_readahead=1):
+                yield from batch.to_pylist()
+        except FAILURES as error:
+            found.add("unreadable", f"{table.uri}/{fragment.path.rpartition('/')[2]}", explained(error))
+
+
+def _check_hash(row: Row, schema: pa.Schema, what: str, found: Verdict) -> None:
+    if row["content_hash"] != content_hash(row, schema):
+        found.add("content", what, "its content_hash is not that of its row")

@@ -1,0 +1,223 @@
+"""Plan against store: what is left to do, for millions of segments, by columns and from keys alone.
+
+All segments of the plan lie end to end in one array of bytes; what the store holds is marked in it piece by piece.
+Sixty million segments take 60 MB, however many are done.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Row
+from operators.measure.filter import reason_of
+from operators.store.done import share_of
+from operators.store.store import Failed, Store
+from operators.video.parts import cut_parts
+from pipeline.planning.outcomes import DONE, FAILED, TODO, UNWANTED, LeftOut, Settled, Standing, settle, unwanted_of
+from pipeline.planning.plan import Plan
+from pipeline.planning.replacement import Replacement
+from pipeline.planning.videos import Floats, Ints, Videos
+
+_CHUNK = 2**16  # rows made into objects at a time
+
+
+class SegmentRows(Sequence[Row]):
+    """Segments to caption as rows of `rows.SEGMENT`, a video's together; made when they are looked at.
+
+    Args:
+        videos: all planned ones.
+        places: where in the end-to-end order of all segments these stand, ascending.
+        tries: place -> its failure so far, for those that were tried.
+        warm_up: windows that are decoded before a segment.
+    """
+
+    def __init__(self, videos: Videos, places: Ints, tries: Mapping[int, Failed], warm_up: int) -> None:
+        self._videos = videos
+        self._places = places
+        self._tries = tries
+        self._warm_up = warm_up
+        self._ends = np.cumsum(videos.counts)
+
+    def table(self, start: int = 0, stop: int | None = None) -> pa.Table:
+        """Rows `start` to `stop` of `rows.SEGMENT`."""
+        places = self._places[start:stop]
+        of, index = self._where(places)
+        videos, cut = self._videos, self._videos.cut
+        counts, durations_s = videos.counts[of], videos.durations_s[of]
+        start_s, end_s = cut.spans(index, counts, durations_s)
+        decode_start_s, decode_end_s = cut.decode_spans(start_s, end_s, durations_s, self._warm_up)
+        known = ["video_id", "uri", "access_uri", "source_version", "subtitles_uri", "first_pts_s"]
+        facts = videos.facts.select(known).take(pa.array(of))
+        tries = [self._tries.get(p) for p in places.tolist()] if self._tries else [None] * len(places)
+        columns: dict[str, Any] = {
+            "parts": _parts_of(videos.facts, of, decode_start_s, decode_end_s),
+            **{name: facts[name] for name in facts.column_names},
+            "key": pa.array([videos.keys[i] for i in of.tolist()], pa.string()),
+            "segment_index": index.astype(np.int32),
+            "segment_count": counts.astype(np.int32),
+            "start_s": start_s,
+            "end_s": end_s,
+            "decode_start_s": decode_start_s,
+            "decode_end_s": decode_end_s,
+            "duration_s": durations_s,
+            "attempts": pa.array([t.attempts if t else 0 for t in tries], pa.int32()),
+            "passes": pa.array([t.passes if t else 0 for t in tries], pa.int32()),
+        }
+        return pa.table([columns[name] for name in rows.SEGMENT.names], schema=rows.SEGMENT)
+
+    @property
+    def seconds(self) -> float:
+        """Of video that they are."""
+        of, index = self._where(self._places)
+        start_s, end_s = self._videos.cut.spans(index, self._videos.counts[of], self._videos.durations_s[of])
+        return float((end_s - start_s).sum())
+
+    @property
+    def videos(self) -> Videos:
+        """That they are of."""
+        return self._videos.take(np.unique(self._where(self._places)[0]))
+
+    def shares(self, count: int, stop: int | None = None) -> list[int]:
+        """How many of the first `stop` fall to each of `count` gather actors."""
+        of, many = np.unique(self._where(self._places[:stop])[0], return_counts=True)
+        ids = self._videos.facts["video_id"].take(pa.array(of)).to_pylist()
+        found: Counter[int] = Counter()
+        for video_id, n in zip(ids, many.tolist(), strict=True):
+            found[share_of(video_id, count)] += n
+        return [found[index] for index in range(count)]
+
+    def _where(self, places: Ints) -> tuple[Ints, Ints]:
+        """Position of each place's video, and the segment's index in it."""
+        of = np.searchsorted(self._ends, places, side="right")
+        return of, places - (self._ends[of] - self._videos.counts[of])
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> SegmentRows: ...
+    def __getitem__(self, index: int | slice) -> Row | SegmentRows:
+        if isinstance(index, slice):
+            return SegmentRows(self._videos, self._places[index], self._tries, self._warm_up)
+        index = range(len(self))[index]
+        row: Row = self.table(index, index + 1).to_pylist()[0]
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        for start in range(0, len(self), _CHUNK):
+            yield from self.table(start, start + _CHUNK).to_pylist()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __eq__(self, other: Any) -> bool:
+        return (
+            isinstance(other, SegmentRows)
+            and np.array_equal(self._places, other._places)
+            and {p: t.passes for p, t in self._tries.items()} == {p: t.passes for p, t in other._tries.items()}
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # as of any list
+
+
+def _parts_of(facts: pa.Table, of: Ints, start_s: Floats, end_s: Floats) -> pa.Array:
+    """The column `parts` of segments: of each the parts that it needs."""
+    if facts["parts"].null_count == len(facts):
+        return pa.nulls(len(of), pa.string())
+    whole = facts["parts"].take(pa.array(of)).to_pylist()
+    spans = zip(whole, start_s.tolist(), end_s.tolist(), strict=True)
+    return pa.array([cut_parts(*span) for span in spans], pa.string())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remaining:
+    """What is left to do, and what has been given up.
+
+    Attributes:
+        segments: to caption.
+        whole: videos whose captions are all there and that are not narrated yet.
+        given_up: video_id -> why a video will not get a row in this run.
+        captioned: how many segments of the plan have their captions.
+        filtered: video_id -> why and how the filter leaves it out.
+        returning: videos that it had left out with their long caption, and leaves out no more.
+        unmeasured: column with bounds -> in how many of the videos that have a long caption it was not measured.
+        replaced: what of the output a run would replace; None where it was not looked for.
+    """
+
+    segments: SegmentRows
+    whole: Videos
+    given_up: dict[str, str]
+    captioned: int
+    filtered: dict[str, LeftOut] = field(default_factory=dict)
+    returning: set[str] = field(default_factory=set)
+    unmeasured: Counter[str] = field(default_factory=Counter)
+    replaced: Replacement | None = field(default=None, compare=False)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """video_id -> why the filter leaves it out, in one line."""
+        return {video_id: reason_of(out.misses) for video_id, out in self.filtered.items()}
+
+    @property
+    def nothing(self) -> bool:
+        return not self.segments and not self.whole
+
+    @property
+    def undone(self) -> set[str]:
+        """Ids of the videos that have something left to do."""
+        return {*self.segments.videos.ids, *self.whole.ids}
+
+
+def compare(plan: Plan, store: Store) -> Remaining:
+    """Compare plan and store; reads keys, never texts."""
+    videos = plan.videos
+    begins = np.cumsum(videos.counts) - videos.counts
+    state = np.zeros(int(videos.counts.sum()), np.uint8)
+    at = {key: i for i, key in enumerate(videos.keys)}
+    _mark_done(store, at, begins, videos.counts, state)
+    tries: dict[int, Failed] = {}
+    failures = store.failed()
+    for (key, index), failed in failures.items():
+        of = at.get(key)
+        if of is not None and index is not None and index < videos.counts[of] and state[begins[of] + index] != DONE:
+            tries[int(begins[of]) + index] = failed
+            if failed.final:
+                state[begins[of] + index] = FAILED
+    rule = plan.config.filter
+    unwanted = unwanted_of(rule, videos)
+    for of in np.flatnonzero(unwanted).tolist():
+        own = state[begins[of] : begins[of] + videos.counts[of]]
+        own[own == TODO] = UNWANTED
+    settled = Settled(
+        rule=rule,
+        told=Standing.of(store.told(tuple(rule.limits)), rule),
+        out=Standing.of(store.left_out(tuple(rule.limits)), rule),
+    )
+    settle(plan, settled, failures, state, unwanted)
+    return Remaining(
+        segments=SegmentRows(videos, np.flatnonzero(state == TODO), tries, plan.config.caption.warm_up()),
+        whole=videos.take(np.array(settled.whole, np.int64)),
+        given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **settled.given_up},
+        captioned=int(np.count_nonzero(state == DONE)),
+        filtered=settled.filtered,
+        returning=settled.returning,
+        unmeasured=settled.unmeasured,
+    )
+
+
+def _mark_done(store: Store, at: Mapping[str, int], begins: Ints, counts: Ints, state: Any) -> None:
+    for batch in store.segment_keys():
+        keys = batch["key"].dictionary_encode()
+        places = np.array([at.get(key, -1) for key in keys.dictionary.to_pylist()], np.int64)
+        if not (places >= 0).any():
+            continue
+        of = places[keys.indices.to_numpy(zero_copy_only=False)]
+        index = batch["segment_index"].to_numpy(zero_copy_only=False).astype(np.int64)
+        planned = (of >= 0) & (index < counts[of])
+        state[begins[of[planned]] + index[planned]] = DONE

@@ -1,0 +1,144 @@
+"""Which config made what stands in an output: the settings that decide captions, and in what two of them differ.
+
+Only the stored config.yaml of a run is read, as plain values for display: it is never validated, loaded or run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+import yaml
+
+from operators.base import Sizing
+from operators.store.store import Store
+from operators.text import printable
+from pipeline.config.load import config_to_dict
+from pipeline.config.types import Config, segment_operators, video_operators
+
+_SHOWN_CHARACTERS = 60  # of a value
+Settings = dict[str, Any]
+
+
+def settings_of(store: Store, run_id: str) -> Settings | None:
+    """The settings that a run of this output was given, as `{"caption.window_s": 10.0, ...}`; None: not readable."""
+    text = store.read_file(f"runs/{run_id}/config.yaml")
+    if text is None:
+        return None
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return dict(_flat(values)) if isinstance(values, Mapping) else None
+
+
+def differences(before: Settings, now: Config) -> list[str]:
+    """What decides captions and differs, such as `caption.window_s 10 -> 8`, in the order of the config."""
+    dumped = dict(_flat(config_to_dict(now)))
+    decides, sizing = _deciding(now, dumped)
+    sections = {key.partition(".")[0] for key in decides}
+    old = {k: v for k, v in before.items() if k.partition(".")[0] in sections and not _below(k, sizing)}
+    engines = [key.removesuffix(".kind") for key in decides if key.endswith(".engine.kind")]
+    other = [e for e in engines if before.get(f"{e}.kind") != dumped[f"{e}.kind"]]  # its other fields do not compare
+    said = []
+    for key in dict.fromkeys((*decides, *old)):
+        is_, was = dumped.get(key), old.get(key)
+        name, _, last = key.rpartition(".")
+        if was == is_ or (name in other and last not in ("kind", "model")):
+            continue
+        said.append(f"{name if last == 'kind' else key} {_shown(was)} -> {_shown(is_)}")
+    return said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """A config that made long captions of an output.
+
+    Attributes:
+        config: as in the column `config`; "" for rows from before it.
+        count: long captions of it.
+        run_id: the last run that made one of them.
+        captioner, narrator: engine and model.
+    """
+
+    config: str
+    count: int
+    run_id: str
+    captioner: str
+    narrator: str
+
+
+def makers_of(store: Store) -> list[Maker]:
+    """The configs that made the long captions of the dataset, the most frequent first."""
+    counts: Counter[str] = Counter()
+    runs: dict[str, str] = {}
+    for batch in store.dataset.batches(["config", "run_id"]):
+        for pair in batch.to_pylist():
+            config = pair["config"] or ""
+            counts[config] += 1
+            runs[config] = max(runs.get(config, ""), pair["run_id"] or "")
+    found = []
+    for config, count in counts.most_common():
+        settings = settings_of(store, runs[config])
+        by = {"captioner": engine_of(settings, "caption"), "narrator": engine_of(settings, "narrate")}
+        found.append(Maker(config=config, count=count, run_id=printable(runs[config]), **by))
+    return found
+
+
+def makers_text(makers: Sequence[Maker]) -> str:
+    """How many long captions which config made, in one line."""
+    told = [
+        f"{m.count} by {printable(m.config) or 'a config from before the column config'} (captioner {m.captioner}, "
+        f"narrator {m.narrator}, run {m.run_id})"
+        for m in makers
+    ]
+    return f"its long captions were made by {len(makers)} configs: {'; '.join(told)}"
+
+
+def engine_of(settings: Settings | None, section: str) -> str:
+    """The engine of `caption` or `narrate` in a run's settings, with its model where it names one."""
+    if settings is None or f"{section}.engine.kind" not in settings:
+        return "not recorded"
+    model = settings.get(f"{section}.engine.model")
+    return _shown(settings[f"{section}.engine.kind"]) + (f" {_shown(model)}" if model else "")
+
+
+def _deciding(config: Config, dumped: Settings) -> tuple[list[str], set[str]]:
+    """Keys that decide what comes out, in the config's order, and those of the same sections that do not."""
+    operators = {op.name: op for op in (*segment_operators(config), *video_operators(config))}
+    sizing = {key for name, op in operators.items() for key in _sizing(op, name)}
+    sections = {"recipe", "plan", *operators}
+    return [k for k in dumped if k.partition(".")[0] in sections and not _below(k, sizing)], sizing
+
+
+def _below(key: str, paths: set[str]) -> bool:
+    """Whether `key` is one of `paths` or lies below one."""
+    return any(key == path or key.startswith(f"{path}.") for path in paths)
+
+
+def _sizing(spec: Any, path: str) -> Iterator[str]:
+    """Keys below `path` whose fields are marked `SIZING`."""
+    hints = get_type_hints(type(spec), include_extras=True)
+    for f in fields(spec):
+        if any(isinstance(mark, Sizing) for mark in getattr(hints[f.name], "__metadata__", ())):
+            yield f"{path}.{f.name}"
+        elif is_dataclass(value := getattr(spec, f.name)):
+            yield from _sizing(value, f"{path}.{f.name}")
+
+
+def _flat(values: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        here = f"{path}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{here}.")
+        else:
+            yield here, value
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = f"{value:g}" if isinstance(value, float) else printable(str(value))
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

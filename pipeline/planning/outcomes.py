@@ -1,0 +1,151 @@
+"""What becomes of the videos of which no segment is left to do: told, left out by the filter, given up, or to narrate.
+
+The filter is asked here anew of what stands in the tables, so that another one takes effect without anything being
+decoded or captioned again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from operators.base import Row
+from operators.keys import narrator_key, video_key, video_keys
+from operators.measure.filter import Filter
+from operators.store.store import Failed, narration_failure_key
+from pipeline.config.types import video_operators
+from pipeline.planning.plan import Plan
+from pipeline.planning.videos import Videos
+
+TODO, DONE, FAILED, UNWANTED = 0, 1, 2, 3
+"""States of a segment; unwanted: the length of its video alone is out of the filter's bounds."""
+
+
+class LeftOut(NamedTuple):
+    """A video that the filter leaves out.
+
+    Attributes:
+        misses: rows of `rows.MISS`.
+        key: that its row in the table `filtered` has, or is to have.
+    """
+
+    misses: list[Row]
+    key: str
+
+
+def unwanted_of(rule: Filter, videos: Videos) -> Any:
+    """Which videos the filter leaves out by their length alone, which is known before anything is decoded."""
+    bounds, lengths = rule.duration_s, videos.durations_s
+    return (lengths < (-np.inf if bounds.min is None else bounds.min)) | (
+        lengths > (np.inf if bounds.max is None else bounds.max)
+    )
+
+
+@dataclass(kw_only=True)
+class Standing:
+    """The videos that stand in a table, and what the filter makes of their columns.
+
+    Attributes:
+        keys: video_id -> its key.
+        misses: video_id -> the bounds that it misses; only those that miss any.
+        unmeasured: video_id -> columns that have bounds and no value; only those that have any.
+        narrated: of those left out, the videos whose rows hold a caption.
+    """
+
+    keys: dict[str, str] = field(default_factory=dict)
+    misses: dict[str, list[Row]] = field(default_factory=dict)
+    unmeasured: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    narrated: set[str] = field(default_factory=set)
+
+    @staticmethod
+    def of(batches: Iterable[pa.RecordBatch], rule: Filter) -> Standing:
+        """From `video_id`, `key`, the columns that have bounds and, of those left out, `words`; some rows at a time."""
+        found = Standing()
+        for batch in batches:
+            ids = batch["video_id"].to_pylist()
+            found.keys.update(zip(ids, batch["key"].to_pylist(), strict=True))
+            if "words" in batch.schema.names:
+                found.narrated.update(i for i, words in zip(ids, batch["words"].to_pylist(), strict=True) if words)
+            for row in batch.to_pylist() if rule.limits else ():
+                if misses := rule.misses(row):
+                    found.misses[row["video_id"]] = misses
+                if unmeasured := rule.unmeasured(row):
+                    found.unmeasured[row["video_id"]] = unmeasured
+        return found
+
+
+@dataclass(kw_only=True)
+class Settled:
+    """What becomes of the videos of which no segment is left to do."""
+
+    rule: Filter
+    told: Standing
+    out: Standing
+    whole: list[int] = field(default_factory=list)  # positions of those to narrate
+    given_up: dict[str, str] = field(default_factory=dict)
+    filtered: dict[str, LeftOut] = field(default_factory=dict)
+    returning: set[str] = field(default_factory=set)
+    unmeasured: Counter[str] = field(default_factory=Counter)
+
+    def stands(self, video_id: str, key: str) -> bool:
+        """Whether a table has the video under this key, so that nothing is to be done; notes which, and why."""
+        if self.told.keys.get(video_id) == key:
+            where = self.told
+        elif self.out.keys.get(video_id) == key:
+            where = self.out
+        else:
+            return False
+        if misses := where.misses.get(video_id):
+            self.filtered[video_id] = LeftOut(misses, key)
+            return True
+        if where is self.out:
+            if video_id not in self.out.narrated:
+                return False
+            self.returning.add(video_id)
+        self.unmeasured.update(where.unmeasured.get(video_id, ()))
+        return True
+
+
+def settle(
+    plan: Plan, settled: Settled, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
+) -> None:
+    """Sort the videos of which no segment is left to do into `settled`."""
+    videos, narrator = plan.videos, narrator_key(video_operators(plan.config))
+    strict = plan.config.run.on_incomplete == "fail"
+    if not len(videos):
+        return
+    counts, begins = videos.counts, np.cumsum(videos.counts) - videos.counts
+    over = np.flatnonzero(np.add.reduceat(state == TODO, begins, dtype=np.int64) == 0)
+    ids = videos.facts["video_id"].take(pa.array(over)).to_pylist()
+    complete = (np.add.reduceat(state == DONE, begins, dtype=np.int64) == counts)[over]
+    up_to_date = video_keys(((videos.keys[i], int(counts[i])) for i in over.tolist()), narrator)
+    for i, video_id, is_complete, key in zip(over.tolist(), ids, complete.tolist(), up_to_date, strict=True):
+        captions = videos.keys[i]
+        if is_complete and not unwanted[i] and settled.stands(video_id, key):
+            continue
+        marks = state[begins[i] : begins[i] + counts[i]]
+        have, lost = np.flatnonzero(marks == DONE).tolist(), np.flatnonzero(marks == FAILED).tolist()
+        now = key if is_complete else video_key(captions, have, narrator)
+        if unwanted[i]:
+            length = {"duration_s": float(videos.durations_s[i])}
+            settled.filtered[video_id] = LeftOut(settled.rule.misses(length), now)
+            continue
+        if not is_complete and not strict and settled.stands(video_id, now):
+            continue
+        narration = failures.get((narration_failure_key(captions, narrator), None))
+        if not have:
+            settled.given_up[video_id] = failures[captions, lost[0]].message
+        elif lost and strict:
+            settled.given_up[video_id] = (
+                f"{len(lost)} of {counts[i]} segments failed (coverage at most {videos[i].share(have):.2f}, "
+                f"run.on_incomplete is fail): {failures[captions, lost[0]].message}"
+            )
+        elif narration is not None and narration.final:
+            settled.given_up[video_id] = narration.message
+        else:
+            settled.whole.append(i)

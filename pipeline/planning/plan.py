@@ -1,0 +1,134 @@
+"""The plan: which videos there are and how each is cut; `pipeline.planning.diff` compares it with the store.
+
+Only the store says what is done. The comparison starts a run, resumes one, and finds what a lost hint or a dead actor
+left undone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from operators import rows
+from operators.base import Row
+from operators.keys import caption_keys, narrator_key
+from operators.video.plausible import MAX_DURATION_S, check_length
+from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.planning.videos import Cut, Videos
+from pipeline.sources.selection import Selection
+
+PLANNED = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("key", pa.string()),  # of its captions; null, as all after it, where it cannot be captioned
+        pa.field("segment_count", pa.int32()),
+        pa.field("duration_s", pa.float64()),
+        pa.field("window_s", pa.float64()),
+        pa.field("stride_s", pa.float64()),
+        pa.field("segment_s", pa.float64()),
+        pa.field("window_rule", pa.string()),  # how windows lie: operators.windows.WindowRule
+        pa.field("min_shot_s", pa.float64()),
+        pa.field("narrator", pa.string()),  # key of the video level
+        pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
+        pa.field("filter", pa.string()),  # the bounds of operators.measure.filter.Filter as JSON; null: none
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All videos of a run, in the order in which they are worked on."""
+
+    config: Config
+    videos: Videos
+    unusable: list[Row]  # rows of `rows.VIDEO` whose `failure` says why they cannot be captioned
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return float(self.videos.durations_s.sum())
+
+    @property
+    def segments(self) -> int:
+        return int(self.videos.counts.sum())
+
+    @property
+    def windows(self) -> int:
+        return int(self.videos.cut.windows(self.videos.durations_s).sum())
+
+    @property
+    def frames(self) -> int:
+        fps = self.config.decode.grid_fps  # as operators.grid.frame_times counts, without a list of them
+        return int(np.ceil(self.videos.durations_s * fps - 1e-6).sum())
+
+    def table(self) -> pa.Table:
+        """What `longcap verify` compares an output with: one row of `PLANNED` a video."""
+        videos, cut = self.videos, self.videos.cut
+        every = {
+            "window_s": cut.window_s,
+            "stride_s": cut.stride_s,
+            "segment_s": cut.segment_s,
+            "window_rule": self.config.caption.windows,
+            "min_shot_s": self.config.caption.min_shot_s,
+            "narrator": narrator_key(video_operators(self.config)),
+            "strict": self.config.run.on_incomplete == "fail",
+            "filter": self.config.filter.dump(),
+        }
+        columns = {
+            "video_id": videos.facts["video_id"],
+            "uri": videos.facts["uri"],
+            "key": pa.array(videos.keys, pa.string()),
+            "segment_count": videos.counts.astype(np.int32),
+            "duration_s": videos.durations_s,
+            **{n: pa.repeat(pa.scalar(value, PLANNED.field(n).type), len(videos)) for n, value in every.items()},
+        }
+        usable = pa.table([columns[name] for name in PLANNED.names], schema=PLANNED)
+        unusable = [{"video_id": v["video_id"], "uri": v["uri"]} for v in self.unusable]
+        return pa.concat_tables([usable, pa.Table.from_pylist(unusable, schema=PLANNED)])
+
+
+def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selection, ignored: dict[str, int]) -> Plan:
+    """The plan for probed videos (`rows.VIDEO`, with or without `access_uri`), cut off at the selection's hours."""
+    table = probed if isinstance(probed, pa.Table) else pa.Table.from_pylist(list(probed), schema=rows.VIDEO)
+    if rows.ACCESS_URI.name not in table.column_names:
+        table = table.append_column(rows.ACCESS_URI, pa.nulls(table.num_rows, pa.string()))
+    failed = pc.is_valid(table["failure"])
+    usable, unusable = table.filter(pc.invert(failed)), table.filter(failed).to_pylist()
+    usable, refused = _bounded(usable)
+    unusable += refused
+    if selection.max_hours is not None:  # a video that begins below the limit is taken whole
+        lengths = usable["duration_s"].to_numpy()
+        usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
+    cut = Cut(window_s=config.caption.window_s, stride_s=config.caption.stride_s, segment_s=config.plan.segment_s)
+    sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
+    keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config)))
+    return Plan(config=config, videos=Videos(usable, keys, cut), unusable=unusable, ignored=ignored)
+
+
+def _versions(usable: pa.Table) -> list[str]:
+    """What the captions of each video rest on: its version and, where it has more than one clock, its parts."""
+    versions, parts = usable["source_version"].to_pylist(), usable["parts"].to_pylist()
+    return [f"{version}\n{some}" if some else version for version, some in zip(versions, parts, strict=True)]
+
+
+def _bounded(usable: pa.Table) -> tuple[pa.Table, list[Row]]:
+    """The videos whose length can be planned, and the others with their failure.
+
+    `probe` refuses such lengths; this bounds the plan's memory whatever stands in a table.
+    """
+    lengths = usable["duration_s"].to_numpy(zero_copy_only=False).astype(np.float64)
+    good = (lengths > 0) & (lengths <= MAX_DURATION_S)
+    if good.all():
+        return usable, []
+    refused = usable.filter(pa.array(~good)).to_pylist()
+    for row in refused:
+        length = math.nan if row["duration_s"] is None else row["duration_s"]
+        message = f"{row['uri']}: {check_length(length)}"
+        row["failure"] = {"stage": "probe", "class": "undecodable", "message": message, "attempts": 1}
+    return usable.filter(pa.array(good)), refused

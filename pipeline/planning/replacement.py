@@ -1,0 +1,120 @@
+"""What a run would replace, in words: finished captions of its videos that another config made.
+
+Captions are paid for, so they are the user's data: a run that would replace some stops before it writes anything,
+unless it is told to. A source that has changed is an update: its captions tell a file that is gone, and they are made
+again without a question. So are the captions of videos that `--recaption` or `longcap retry` name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.terminal.errors import UsageError
+
+RUNS_SHOWN = 3
+_DIFFERENCES_SHOWN = 6
+
+
+class WouldReplace(UsageError):
+    """A run would replace finished captions, and nobody said that it may."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replacement:
+    """What a run would replace or remove, and what it would change besides that needs no question.
+
+    Attributes:
+        captioned: ids of videos whose long caption another captioner's settings decided: captioned and narrated again.
+        narrated: ids of videos whose captions stay and whose long caption another narrator's settings decided.
+        partial: ids of videos without a long caption, of which segments were captioned with other settings.
+        removed: ids of videos whose long caption would go and none would be made: the filter leaves them out by their
+            length, or `run.on_incomplete` is fail now and segments of them failed.
+        updated: ids of videos with a long caption whose source has changed since; not asked about.
+        moved_out, moved_back: how many long captions move to the table `filtered`, and from there to the dataset, as
+            they are; not asked about.
+        hours: of the videos of the first four.
+        segments: captioned ones that are superseded.
+        windows: captioned ones in the long captions of `captioned`.
+        tokens, cost_usd: what the engines read and wrote for all that is replaced, as the rows say.
+        runs: run_id -> for how many of the videos it made what is replaced, the most first.
+        settings: run_id -> the settings in which that run differs; empty where none does.
+    """
+
+    captioned: tuple[str, ...] = ()
+    narrated: tuple[str, ...] = ()
+    partial: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    moved_out: int = 0
+    moved_back: int = 0
+    hours: float = 0.0
+    segments: int = 0
+    windows: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+    runs: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything paid would be replaced or removed."""
+        return bool(self.captioned or self.narrated or self.partial or self.removed)
+
+    @property
+    def text(self) -> str:
+        """What would be replaced, by which config it was made, and what it had cost: one line."""
+        finished = len(self.captioned) + len(self.narrated) + len(self.removed)
+        what = [f"{finished} finished long caption{'s'[: finished != 1]}"] if finished else []
+        if self.partial:
+            what.append(f"the captions of {len(self.partial)} unfinished video{'s'[: len(self.partial) != 1]}")
+        again = [f"{len(self.captioned)} captioned and narrated again"] if self.captioned else []
+        again += [f"{len(self.narrated)} narrated again"] if self.narrated else []
+        again += [f"{len(self.removed)} removed"] if self.removed else []
+        paid = [f"{self.segments} segments"] if self.segments else []
+        paid += [f"{self.windows} window captions"] if self.windows else []
+        paid += [f"{self.tokens} tokens"] if self.tokens else []
+        paid += [f"{self.cost_usd:.2f} USD"] if self.cost_usd else []
+        return (
+            f"{' and '.join(what)} ({self.hours:.2f} h{': ' if again else ''}{', '.join(again)}), made by "
+            f"{self._makers}{'; spent on them: ' if paid else ''}{', '.join(paid)}"
+        )
+
+    @property
+    def _makers(self) -> str:
+        told = []
+        for run_id, count in list(self.runs.items())[:RUNS_SHOWN]:
+            settings = self.settings.get(run_id)
+            if settings is None:
+                how = "its config.yaml is not readable"
+            elif settings:
+                more = len(settings) - _DIFFERENCES_SHOWN
+                how = ", ".join(settings[:_DIFFERENCES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            elif self.removed:
+                how = "the same captioner and narrator"
+            else:
+                how = "the same settings; prompts, operators or engines are other versions now"
+            told.append(f"run {run_id} ({count} video{'s'[: count != 1]}; {how})")
+        rest = len(self.runs) - RUNS_SHOWN
+        return ", ".join(told) + (f" and {rest} more runs" if rest > 0 else "")
+
+    def refusal(self, out: str) -> str:
+        """Why the run stops, and what to do."""
+        other = f"{out.rstrip('/')}-2"
+        return (
+            f"{out} holds {self.text}. This run would replace them: give --replace (in Python replace=True) to allow "
+            f"it, or write to another place, such as -o {other}"
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What else changes, a line each."""
+        lines = []
+        if self.updated:
+            count = len(self.updated)
+            lines.append(f"{count} finished video{'s'[: count != 1]} whose source has changed: captioned again")
+        if self.moved_out or self.moved_back:
+            lines.append(
+                f"filter: {self.moved_out} finished long captions move to filtered/, {self.moved_back} move back to "
+                "dataset/; nothing is captioned again"
+            )
+        return lines

@@ -1,0 +1,273 @@
+"""Plan against the finished captions of other configs: what a run would replace, and what it had cost.
+
+Keys, fingerprints and counts are read, never texts. Rows say in `config` which settings decided them; for rows from
+before that column the plans of the runs that made them do. Where no other config has made anything, three passes over
+short columns are all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from operators.keys import config_of, narrator_key
+from operators.store.store import Store
+from pipeline.config.types import captioner, video_operators
+from pipeline.planning.diff import Remaining, compare
+from pipeline.planning.origin import differences, settings_of
+from pipeline.planning.plan import Plan
+from pipeline.planning.replacement import RUNS_SHOWN, Replacement
+from pipeline.planning.videos import Ints
+
+_JUDGED = pa.schema(
+    [
+        pa.field("at", pa.int64()),
+        *(pa.field(name, pa.string()) for name in ("video_id", "run_id", "key")),
+        *(pa.field(name, pa.bool_()) for name in ("changed", "same_captioner", "same_narrator")),
+    ]
+)
+Mask = npt.NDArray[np.bool_]
+
+
+def find(plan: Plan, store: Store, left: Remaining | None = None, explicit: Collection[str] = ()) -> Replacement:
+    """Compare the plan with the captions that the output holds.
+
+    Args:
+        left: what `compare(plan, store)` says. None: it is asked only where another config has made anything, and
+            what moves between the tables is not counted.
+        explicit: ids of videos that the user named to be captioned again: no question is asked about those.
+    """
+    if not len(plan.videos):
+        return Replacement()
+    search = _Search(plan, store)
+    told, segments = search.told(), search.foreign_segments()
+    moved = search.moved_out(left) if left is not None and left.filtered else 0
+    back = len(left.returning) if left is not None else 0
+    if not (len(told.at) or segments):
+        return Replacement(moved_out=moved, moved_back=back)
+    found = search.sort(told, segments, compare(plan, store) if left is None else left, explicit)
+    return replace(found, moved_out=moved, moved_back=back)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """Long captions of planned videos, as columns: those that another config made or whose source has changed.
+
+    Attributes:
+        at: position of the video in the plan.
+        run_id: of the run that made it.
+        key: of the row.
+        changed: whether the source is another version by now.
+        same_captioner, same_narrator: whether the plan's config has the same.
+    """
+
+    at: Ints
+    run_id: list[str]
+    key: list[str]
+    changed: Mask
+    same_captioner: Mask
+    same_narrator: Mask
+
+
+class _Search:
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self._plan, self._store = plan, store
+        self._ids = plan.videos.facts["video_id"].combine_chunks()
+        self._versions = plan.videos.facts["source_version"].combine_chunks()
+        self._keys = pa.array(plan.videos.keys, pa.string())
+        self._narrator = narrator_key(video_operators(plan.config))
+        self._captioner = captioner(plan.config)
+        self._strict = plan.config.run.on_incomplete == "fail"
+
+    def told(self) -> _Told:
+        """The long captions that are not plainly this config's; all of planned videos where it is strict."""
+        parts = [self._judged(rows) for rows in self._rows(("key", "source_version", "config", "run_id"))]
+        rows = pa.concat_tables([_JUDGED.empty_table(), *parts])
+        unknown = pc.is_null(rows["same_captioner"])
+        if pc.any(unknown).as_py():
+            rows = pa.concat_tables([rows.filter(pc.invert(unknown)), self._odd(self._by_plans(rows.filter(unknown)))])
+        return _Told(
+            at=rows["at"].to_numpy(),
+            run_id=rows["run_id"].to_pylist(),
+            key=rows["key"].to_pylist(),
+            **{n: rows[n].to_numpy() for n in ("changed", "same_captioner", "same_narrator")},
+        )
+
+    def foreign_segments(self) -> bool:
+        """Whether any segment of the output was captioned by another config, or does not say by which."""
+        own = {self._captioner}
+        return any(set(pc.unique(b["config"]).to_pylist()) - own for b in self._store.segments.batches(["config"]))
+
+    def moved_out(self, left: Remaining) -> int:
+        """How many long captions of the dataset the filter leaves out by now."""
+        count = 0
+        wanted = pa.array(list(left.filtered), pa.string())
+        for batch in self._store.dataset.batches(["video_id", "key"]):
+            some = batch.filter(pc.is_in(batch["video_id"], wanted))
+            for video_id, key in zip(some["video_id"].to_pylist(), some["key"].to_pylist(), strict=True):
+                count += left.filtered[video_id].key == key
+        return count
+
+    def sort(self, told: _Told, segments: bool, left: Remaining, explicit: Collection[str]) -> Replacement:
+        """Sort what was found by what becomes of it."""
+        undone, named = self._mask(left.undone), self._mask(explicit)
+        kept_source = ~told.changed & ~named[told.at]
+        remade = undone[told.at] & kept_source
+        other = ~(told.same_captioner & told.same_narrator)
+        out = np.array([k != left.filtered[v].key if v in left.filtered else False for v, k in self._named(told)], bool)
+        lost = self._mask(left.given_up)[told.at] & ~other & self._strict
+        removed = told.at[kept_source & ~remade & ((other & out) | lost)]
+        captioned, narrated = told.at[remade & ~told.same_captioner], told.at[remade & told.same_captioner & other]
+        updated = told.at[undone[told.at] & told.changed]
+        runs = dict(zip(told.at.tolist(), told.run_id, strict=True))
+        stale = self._stale(undone & ~named & ~self._at(updated)) if segments else _Stale()
+        partial = np.setdiff1d(np.array([*stale.runs], np.int64), told.at)
+        asked = np.unique(np.concatenate([captioned, narrated, partial, removed]))
+        tokens, cost_usd, windows = self._spent(asked, captioned)
+        counted = Counter(runs.get(at) or stale.runs[at] for at in asked.tolist())
+        makers = dict(counted.most_common())
+        return Replacement(
+            captioned=self._ids_at(np.unique(captioned)),
+            narrated=self._ids_at(np.setdiff1d(narrated, captioned)),
+            partial=self._ids_at(np.unique(partial)),
+            removed=self._ids_at(np.unique(removed)),
+            updated=self._ids_at(np.unique(updated)),
+            hours=float(self._plan.videos.durations_s[asked].sum()) / 3600,
+            segments=stale.segments,
+            windows=windows,
+            tokens=stale.tokens + tokens,
+            cost_usd=stale.cost_usd + cost_usd,
+            runs=makers,
+            settings=self._settings(list(makers)[:RUNS_SHOWN]),
+        )
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _rows(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Some columns of the long captions of planned videos, in both tables, and `at`: their positions."""
+        for table in (self._store.dataset, self._store.filtered):
+            for batch in table.batches(["video_id", "words", *columns]):
+                at = pc.index_in(batch["video_id"], value_set=self._ids)
+                rows = pa.Table.from_batches([batch]).append_column("at", at.cast(pa.int64()))
+                yield rows.filter(pc.and_(pc.is_valid(rows["at"]), pc.is_valid(rows["words"])))  # else only measured
+
+    def _judged(self, rows: pa.Table) -> pa.Table:
+        """Rows of `_JUDGED`; null where the row does not say by which config it was made."""
+        versions = self._versions.take(rows["at"].combine_chunks())
+        config = rows["config"]
+        mine = config_of(self._captioner, self._narrator)
+        captions, narration = mine.split("-")
+        columns = {
+            "at": rows["at"],
+            "video_id": rows["video_id"],
+            "run_id": rows["run_id"],
+            "key": rows["key"],
+            "changed": pc.fill_null(pc.not_equal(rows["source_version"], versions), True),
+            "same_captioner": pc.starts_with(config, f"{captions}-"),
+            "same_narrator": pc.ends_with(config, f"-{narration}"),
+        }
+        return self._odd(pa.table(columns, schema=_JUDGED))
+
+    def _odd(self, rows: pa.Table) -> pa.Table:
+        """Those of another config, or of none that is known, and those whose source has changed; all where strict."""
+        if self._strict:
+            return rows
+        same = pc.fill_null(pc.and_(rows["same_captioner"], rows["same_narrator"]), False)
+        return rows.filter(pc.or_(rows["changed"], pc.invert(same)))
+
+    def _by_plans(self, rows: pa.Table) -> pa.Table:
+        """The same for rows from before the column `config`, by the plans of the runs that made them."""
+        parts = []
+        for run_id in pc.unique(rows["run_id"]).to_pylist():
+            some = rows.filter(pc.equal(rows["run_id"], run_id))
+            planned = _planned_by(self._store, run_id)
+            was = planned.take(pc.index_in(some["video_id"], value_set=planned["video_id"]).combine_chunks())
+            same = {
+                "same_captioner": pc.equal(was["key"], self._keys.take(some["at"].combine_chunks())),
+                "same_narrator": pc.equal(was["narrator"], self._narrator),
+            }
+            columns = {n: pc.fill_null(same[n], False) if n in same else some[n] for n in _JUDGED.names}
+            parts.append(pa.table(columns, schema=_JUDGED))
+        return pa.concat_tables(parts)
+
+    def _stale(self, mask: Mask) -> _Stale:
+        """Segments of these videos under keys that the plan does not have, made with other settings."""
+        found = _Stale()
+        for batch in self._store.segments.batches(["video_id", "key", "config", "run_id", "usage"]):
+            at = pc.fill_null(pc.index_in(batch["video_id"], value_set=self._ids), -1).to_numpy().astype(np.int64)
+            other = pc.invert(pc.fill_null(pc.equal(batch["config"], self._captioner), False))
+            outdated = pc.not_equal(batch["key"], self._keys.take(pa.array(np.maximum(at, 0))))
+            wanted = (at >= 0) & mask[at] & pc.and_(other, outdated).to_numpy(zero_copy_only=False)
+            some = batch.filter(pa.array(wanted))
+            found.segments += some.num_rows
+            found.runs.update(zip(at[wanted].tolist(), some["run_id"].to_pylist(), strict=True))
+            tokens, cost_usd = _usage(some["usage"])
+            found.tokens, found.cost_usd = found.tokens + tokens, found.cost_usd + cost_usd
+        return found
+
+    def _spent(self, asked: Ints, captioned: Ints) -> tuple[int, float, int]:
+        """Tokens and US dollars of the long captions at these positions, and the windows of those in `captioned`."""
+        tokens, cost_usd, windows = 0, 0.0, 0
+        for rows in self._rows(("usage", "windows_captioned")) if len(asked) else ():
+            some = rows.filter(pc.is_in(rows["at"], pa.array(asked)))
+            spent = _usage(some["usage"])
+            tokens, cost_usd = tokens + spent[0], cost_usd + spent[1]
+            counted = some.filter(pc.is_in(some["at"], pa.array(captioned)))["windows_captioned"]
+            windows += pc.sum(counted).as_py() or 0
+        return tokens, cost_usd, windows
+
+    def _settings(self, runs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        found = {run_id: settings_of(self._store, run_id) for run_id in runs}
+        return {r: tuple(differences(was, self._plan.config)) for r, was in found.items() if was is not None}
+
+    def _mask(self, ids: Collection[str]) -> Mask:
+        """Which of the planned videos have one of these ids."""
+        mask: Mask = pc.is_in(self._ids, pa.array(list(ids), pa.string())).to_numpy(zero_copy_only=False)
+        return mask
+
+    def _at(self, positions: Ints) -> Mask:
+        mask = np.zeros(len(self._ids), bool)
+        mask[positions] = True
+        return mask
+
+    def _named(self, told: _Told) -> Iterator[tuple[str, str]]:
+        """video_id and key of each."""
+        return zip(self._ids_at(told.at), told.key, strict=True)
+
+    def _ids_at(self, positions: Ints) -> tuple[str, ...]:
+        return tuple(self._ids.take(pa.array(positions, pa.int64())).to_pylist())
+
+
+@dataclass(kw_only=True)
+class _Stale:
+    """Superseded segments: how many, what they cost, and position of the video -> the run that made one of them."""
+
+    segments: int = 0
+    tokens: int = 0
+    cost_usd: float = 0.0
+    runs: dict[int, str] = field(default_factory=dict)
+
+
+def _planned_by(store: Store, run_id: str) -> pa.Table:
+    """`video_id`, `key` and `narrator` of a run's plan; no row where it is not there or not readable."""
+    columns = ["video_id", "key", "narrator"]
+    plan = store.read_file(f"runs/{run_id}/videos.parquet")
+    try:
+        return pq.read_table(BytesIO(plan or b""), columns=columns)
+    except (pa.ArrowException, OSError, ValueError):
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
+
+
+def _usage(column: Any) -> tuple[int, float]:
+    """Tokens read and written, and US dollars, of a column of `rows.USAGE`."""
+    both = (pc.sum(pc.struct_field(column, name)).as_py() or 0 for name in ("prompt_tokens", "output_tokens"))
+    return int(sum(both)), float(pc.sum(pc.struct_field(column, "cost_usd")).as_py() or 0.0)

@@ -1,0 +1,153 @@
+"""`longcap doctor`: what would make a run fail, looked for before it: one line each, with what to do.
+
+Each check takes what was found and yields lines; none boots an engine or decodes a video. `run --preflight` makes the
+checks that take a moment, and says only what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from functools import partial
+
+from cluster.connect import connected
+from cluster.nodes import Answer, NodeFacts, facts_here, on_every_node, this_machine
+from operators.addresses import redacted_text, redacted_value
+from operators.storage import environment
+from operators.uris import scheme_of
+from pipeline.config.load import load_config
+from pipeline.config.types import Config
+from pipeline.output import ownership
+from pipeline.preflight import machines, models
+from pipeline.preflight.finding import Line, merged
+from pipeline.preflight.storage import StorageFacts, probe_storage
+from pipeline.sources.files import normalise
+from pipeline.sources.location import output_uri
+from pipeline.terminal.errors import RunFailed, UsageError
+from pipeline.terminal.printing import echo, echo_json
+
+_LOCAL_STORE_BYTES = 2 * 2**30  # as `cluster.connect` starts a local Ray
+
+
+def doctor_command(
+    *,
+    config: str,
+    inputs: Sequence[str],
+    out: str | None,
+    overrides: Sequence[str],
+    address: str | None,
+    as_json: bool,
+) -> int:
+    """Print every line; 1 where one of them says fail."""
+    settings = load_config(config, overrides)
+    with cluster_of(address) as there:
+        lines = merged(examine(settings, inputs=inputs, out=out, there=there, whole=True))
+    if as_json:
+        echo_json(redacted_value([asdict(line) for line in lines]))
+    else:
+        echo(redacted_text("\n".join(map(str, lines))))
+        count = {level: sum(line.level == level for line in lines) for level in ("ok", "warn", "fail")}
+        echo(f"{count['ok']} ok, {count['warn']} warn, {count['fail']} fail")
+    return int(any(line.level == "fail" for line in lines))
+
+
+def look_first(config: Config, out: str, *, there: bool) -> None:
+    """`run --preflight`: the quick checks; warnings go to stderr.
+
+    Args:
+        there: as for `examine`.
+
+    Raises:
+        UsageError: one line for each thing that would make the run fail.
+    """
+    found = merged(examine(config, inputs=(), out=out, there=there, whole=False))
+    lines = [line for line in found if line.level != "ok"]
+    for line in lines:
+        if line.level == "warn":
+            echo(redacted_text(f"preflight: {line.plain}"), err=True)
+    if failed := [line.plain for line in lines if line.level == "fail"]:
+        raise UsageError("\n".join(f"preflight: {text}" for text in failed))
+
+
+@contextmanager
+def cluster_of(address: str | None) -> Iterator[bool]:
+    """Connected to the Ray of `address` or RAY_ADDRESS inside the block, if there is one; says whether there is."""
+    if not (address or os.environ.get("RAY_ADDRESS")):
+        yield False
+        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(connected(address))
+        except ConnectionError as error:
+            raise RunFailed(str(error)) from error
+        yield True
+
+
+def examine(config: Config, *, inputs: Sequence[str], out: str | None, there: bool, whole: bool) -> Iterator[Line]:
+    """All checks, in order.
+
+    Args:
+        there: look at the nodes of the connected Ray; else at this machine.
+        whole: also what takes longer: storage from every node, hubs, INPUT.
+    """
+    of_engines = list(models.engine_lines(config, elsewhere=there))
+    yield from of_engines
+    models_told = not there and any(line.level == "fail" for line in of_engines)
+    folders = models.model_folders(config)
+    ask = partial(facts_here, machines.packages(config), folders)
+    answers = on_every_node(ask) if there else [_here(ask, config)]
+    yield from machines.reached(answers)
+    found = [answer for answer in answers if answer.value is not None]
+    for check in (machines.versions, machines.decoders, models.gpus):
+        yield from check(config, found)
+    if not models_told:
+        yield from models.models(config, found)
+        if whole or there:  # here the engines' own check has looked
+            yield from models.hubs(config, found)
+    yield from _storage(config, out, inputs, there=there, whole=whole)
+    yield from machines.clocks(answers)
+    for of_machines in (machines.open_files, machines.shared_memory, machines.disks):
+        yield from of_machines(found)
+    yield from machines.object_store(config, found)
+
+
+def _here(ask: Callable[[], NodeFacts], config: Config) -> Answer[NodeFacts]:
+    return Answer(node=this_machine(config.resources.object_store_bytes or _LOCAL_STORE_BYTES), value=ask())
+
+
+def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: bool, whole: bool) -> Iterator[Line]:
+    if out is None:
+        yield Line("warn", "output", "not looked at", "give -o OUT")
+    elif (refused := _refused(out)) is not None:
+        yield Line("fail", "output", refused, "")
+    else:
+        ask = partial(probe_storage, output_uri(out), environment())
+        if there and whole:
+            answers = on_every_node(ask)
+            yield from machines.storage(out, {a.node.host: a.value or StorageFacts(error=a.error) for a in answers})
+        else:
+            yield from machines.storage(out, {"here": ask()})
+    if whole:
+        yield from _inputs(config, inputs, there)
+
+
+def _refused(out: str) -> str | None:
+    """Why a run would not write to `out`, as far as it can be known without writing; None: it may."""
+    try:
+        ownership.check(normalise(out), (), (), recursive=False)
+    except UsageError as error:
+        return str(error)
+    except Exception:  # it cannot be reached: the probe says so
+        return None
+    return None
+
+
+def _inputs(config: Config, inputs: Sequence[str], there: bool) -> Iterator[Line]:
+    if not inputs:
+        yield Line("warn", "input", "not looked at", "name INPUT after CONFIG")
+        return
+    yield from machines.sources(config, [normalise(text) for text in inputs])
+    if there and (local := [text for text in inputs if not scheme_of(text)]):
+        yield Line("warn", "input", f"{local[0]} is a path", "it must be the same on every node, as on a shared disk")

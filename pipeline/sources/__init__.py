@@ -1,0 +1,4 @@
+"""Inputs: files, folders, prefixes and manifests become a listing of videos.
+
+May import `config` and `terminal`.
+"""

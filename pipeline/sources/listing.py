@@ -1,0 +1,271 @@
+"""Inputs become a listing: one row a video, with a stable id and a version that changes when its bytes may have.
+
+An input is a file, a folder, a glob, a prefix of any file system that fsspec knows (`s3://bucket/prefix`), a manifest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from glob import has_magic
+from posixpath import basename
+
+from operators.addresses import redacted
+from operators.arrow import failure
+from operators.base import Row
+from operators.fingerprint import digest
+from operators.text import printable
+from operators.uris import foreign_host, local_path, scheme_of
+from operators.video.version import File, version_of
+from operators.web import WEB
+from pipeline.config.types import SourceOptions
+from pipeline.sources.files import (
+    is_folder,
+    last_suffix_of,
+    look,
+    matching,
+    nearest_path,
+    normalise,
+    stem_of,
+    suffix_of,
+    tree,
+    why_not,
+)
+from pipeline.sources.location import scratch_hint
+from pipeline.sources.manifests import MANIFEST_SUFFIXES, Entry, read_manifest
+from pipeline.terminal.errors import UsageError
+
+SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # of NAME.LANG.srt: en, pt-BR, zh-Hans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What the inputs hold.
+
+    Attributes:
+        rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
+            `subtitles_uri` (None: there are none), `metadata` (a JSON object), `access_uri` (a URL with its signature
+            or password, for reading only; None: `uri` is the whole of it);
+            where a manifest's row cannot be used also `failure` (of `operators.rows.FAILURE`).
+        ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
+    """
+
+    rows: list[Row]
+    ignored: dict[str, int]
+
+
+@dataclass
+class _Found:
+    """What listing brings to light: the videos that are meant, every file that was seen, those that nobody wants.
+
+    `rowless` are manifests without a row.
+    """
+
+    options: SourceOptions
+    wanted: list[Entry] = field(default_factory=list)
+    files: dict[str, File] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
+    rowless: list[str] = field(default_factory=list)
+
+    def several(self, uris: Iterable[str]) -> None:
+        """Files of a folder or a prefix: those with a video's suffix are meant."""
+        for uri in uris:
+            if not basename(uri).startswith(".") and suffix_of(uri) in self.options.suffixes:
+                self.wanted.append(Entry(uri=uri))
+            else:
+                self.ignored.add(uri)
+
+    def matched(self, pattern: str, uris: Iterable[str]) -> None:
+        """Files of a glob: manifests where it asks for those, as in OUT/dataset/*.parquet."""
+        if suffix_of(pattern) not in MANIFEST_SUFFIXES:
+            self.several(uris)
+            return
+        for uri in uris:
+            self.single(uri, uri)
+
+    def single(self, uri: str, text: str) -> None:
+        """A file that was named itself: a manifest or a video."""
+        if suffix_of(uri) in MANIFEST_SUFFIXES:
+            entries = read_manifest(uri, self.options)
+            self.wanted.extend(entries)
+            if not entries:
+                self.rowless.append(text)
+        elif {suffix_of(uri), last_suffix_of(uri)} & {*self.options.suffixes}:
+            self.wanted.append(Entry(uri=uri))
+        else:
+            raise UsageError(
+                f"{printable(text)} is neither a video ({' '.join(self.options.suffixes)}; sources.suffixes sets them) "
+                f"nor a manifest ({' '.join(MANIFEST_SUFFIXES)})"
+            )
+
+
+def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
+    """List the videos of `inputs`.
+
+    A video that a manifest names and that is not there becomes a row with `size_bytes` None; it will fail probing. A
+    row of a manifest that cannot be used becomes one with its `failure`.
+
+    Raises:
+        UsageError: a path, prefix or column that is not there or cannot be read; an id that is no id or stands for two
+            videos; no video at all.
+    """
+    found = _Found(options)
+    for text in inputs:
+        _list_one(text, found)
+    refused = [entry for entry in found.wanted if entry.problem is not None]
+    found.wanted = [entry for entry in found.wanted if entry.problem is None]
+    found.files.update(look([e.uri for e in found.wanted if e.uri not in found.files], tolerant=True))
+    subtitles = _by_stem(found.files)
+    with_id = {redacted(entry.uri) for entry in found.wanted if entry.video_id is not None}
+    rows: dict[str, Row] = {}
+    for entry in found.wanted:
+        if entry.video_id is None and redacted(entry.uri) in with_id:
+            continue  # a folder holds it as well: the manifest says more
+        row = _row(entry, found.files, subtitles)
+        before = rows.get(row["video_id"])
+        if before is not None and before["uri"] == row["uri"] and before["access_uri"] != row["access_uri"]:
+            if row["size_bytes"] is None:
+                continue  # such as a signature that has expired, beside one that has not
+            if before["size_bytes"] is None:
+                before = None
+            elif before["source_version"] != row["source_version"]:
+                raise UsageError(_two_files(row["uri"], entry.where))
+        if before is None or (before["uri"] == row["uri"] and before["metadata"] == "{}"):
+            rows[row["video_id"]] = row
+        elif before["uri"] != row["uri"] or row["metadata"] not in ("{}", before["metadata"]):
+            raise UsageError(
+                f"the id {row['video_id']!r} stands for two sources: {before['uri']} and {row['uri']}"
+                f"{' with other metadata' if before['uri'] == row['uri'] else ''} ({entry.where})"
+            )
+    for entry in refused:
+        row = _refused_row(entry, rows)
+        rows[row["video_id"]] = row
+    used = {row["subtitles_uri"] for row in rows.values()}
+    ignored = Counter(_kind(uri) for uri in found.ignored - used)
+    if not rows:
+        raise UsageError(_nothing(inputs, found.rowless, ignored, options))
+    return Listing(
+        rows=sorted(rows.values(), key=lambda r: (r["uri"], r["video_id"])), ignored=dict(sorted(ignored.items()))
+    )
+
+
+def _list_one(text: str, found: _Found) -> None:
+    uri = normalise(text)
+    scheme = scheme_of(uri)
+    if why := foreign_host(uri):
+        raise UsageError(f"{printable(text)} cannot be opened: {why}")
+    pattern = local_path(uri) or uri  # percent escapes of a file: URI are no stars
+    if scheme not in WEB and has_magic(pattern) and uri not in look([uri]):  # a file of that very name wins
+        _list_matching(uri, text, found)
+        return
+    if not scheme:
+        if is_folder(uri):
+            _list_below(uri, found)
+        elif uri in look([uri]):
+            found.single(uri, text)
+        else:
+            raise UsageError(f"there is no {printable(text)}{scratch_hint(text) or printable(nearest_path(uri))}")
+    elif not uri.endswith("/") and (scheme in WEB or suffix_of(uri) in (*found.options.suffixes, *MANIFEST_SUFFIXES)):
+        if uri not in look([uri]):
+            raise UsageError(f"there is no {text}{why_not(uri) if scheme in WEB else ''}")
+        found.single(uri, text)
+    else:
+        _list_below(uri, found)
+
+
+def _list_matching(uri: str, text: str, found: _Found) -> None:
+    matches = matching(uri)
+    found.matched(uri, matches)
+    if matches:
+        return
+    if scheme_of(uri) or is_folder(uri):
+        with suppress(UsageError):  # names of prefixes and folders may well hold brackets
+            _list_below(uri, found)
+            return
+    raise UsageError(f"no file matches {printable(text)}{scratch_hint(text)}")
+
+
+def _list_below(uri: str, found: _Found) -> None:
+    files = dict(tree(uri, recursive=found.options.recursive))
+    found.files.update(files)
+    found.several(files)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row:
+    file = files.get(entry.uri, File())
+    uri = redacted(entry.uri)
+    beside = subtitles.get(stem_of(entry.uri)) if uri == entry.uri else None  # a signature is good for one file
+    return {
+        "video_id": digest(uri) if entry.video_id is None else entry.video_id,
+        "uri": uri,
+        "source_version": version_of(file, (beside, files[beside]) if beside is not None else None),
+        "size_bytes": file.size_bytes,
+        "subtitles_uri": beside,
+        "metadata": entry.metadata,
+        "access_uri": entry.uri if uri != entry.uri else None,
+    }
+
+
+def _two_files(uri: str, where: str) -> str:
+    return (
+        f"{uri} stands for two files: URLs that differ only in a signature, password or token name one video, and the "
+        f"server says different things of these{f' ({where})' if where else ''}; give each an id of its own, in the "
+        "column video_id of a manifest"
+    )
+
+
+def _refused_row(entry: Entry, taken: Container[str]) -> Row:
+    """The row of an entry that cannot be used: it carries its failure, and a corrected manifest makes it another."""
+    uri = redacted(entry.uri)
+    own = entry.video_id or digest(uri)
+    return {
+        "video_id": digest(["refused", entry.where]) if own in taken else own,
+        "uri": uri,
+        "source_version": digest(["refused", entry.problem]),
+        "size_bytes": None,
+        "subtitles_uri": None,
+        "metadata": entry.metadata,
+        "access_uri": None,
+        "failure": failure("list", "invalid", f"{entry.where}: {entry.problem}"),
+    }
+
+
+def _by_stem(files: Iterable[str]) -> dict[str, str]:
+    """Uri without suffix -> the subtitles beside it: NAME.srt before NAME.LANG.srt, srt before vtt before ass."""
+    ranked: dict[str, tuple[tuple[int, str, int], str]] = {}
+    for uri in files:
+        if suffix_of(uri) not in SUBTITLE_SUFFIXES:
+            continue
+        stem, rank = stem_of(uri), SUBTITLE_SUFFIXES.index(suffix_of(uri))
+        candidates = [(stem, (0, "", rank))]
+        head, dot, language = stem.rpartition(".")
+        if dot and _LANGUAGE.match(language):
+            candidates.append((head, (1, language, rank)))
+        for key, order in candidates:
+            ranked[key] = min(ranked.get(key, (order, uri)), (order, uri))
+    return {stem: uri for stem, (_, uri) in ranked.items()}
+
+
+def _kind(uri: str) -> str:
+    return "hidden" if basename(uri).startswith(".") else suffix_of(uri) or "no suffix"
+
+
+def _nothing(inputs: Sequence[str], rowless: Sequence[str], ignored: Counter[str], options: SourceOptions) -> str:
+    """Why there is no video: each kind of input has a reason of its own."""
+    reasons = [f"the manifest {printable(text)} has no rows: give it one for each video" for text in rowless]
+    others = ", ".join(printable(text) for text in inputs if text not in rowless)
+    known = f"known suffixes are {' '.join(options.suffixes)} (sources.suffixes sets them)"
+    if ignored:
+        there = ", ".join(f"{count} {printable(kind)}" for kind, count in ignored.most_common(8))
+        reasons.append(f"no video in {others}: {ignored.total()} other files are there ({there}); {known}")
+    elif others:
+        below = "" if options.recursive else ", and folders in it are not looked into (sources.recursive is false)"
+        reasons.append(f"no video in {others}: there are no files{below}")
+    return "; ".join(reasons)

@@ -1,0 +1,229 @@
+"""Manifests: tables that name videos, with your own ids and columns (.parquet, .csv, .jsonl).
+
+A manifest that cannot be read as a whole, or that lacks a column, is a usage error. A single row that cannot be used
+becomes an entry with its `problem`, unless no row can be used: then the manifest is at fault.
+
+The dataset of another run is one, too: its videos keep their ids and what `metadata` holds; what that run said and
+measured does not travel.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from operators.addresses import redacted_text
+from operators.rows import MAX_ROW_BYTES
+from operators.text import printable, repaired
+from pipeline.config.types import SourceOptions
+from pipeline.sources.files import normalise, path_of, suffix_of
+from pipeline.sources.formats import MANIFEST_SUFFIXES, Line, read_lines
+from pipeline.terminal.errors import UsageError, nearest
+
+__all__ = ["MANIFEST_SUFFIXES", "MAX_ID_CHARACTERS", "Entry", "checked_id", "read_manifest"]
+
+MAX_ID_CHARACTERS = 200
+_MAX_URI_CHARACTERS = 8192  # a signed URL has up to a few thousand
+_MAX_METADATA_BYTES = MAX_ROW_BYTES * 3 // 4  # the long caption stands in the same row
+_MAX_DEPTH = 64
+_SHOWN = 60  # characters of a value that a message shows
+_ID_COLUMN = "video_id"  # taken for the ids where options.id_column is None and the manifest has it
+_METADATA = "metadata"  # of a dataset: the columns that its own manifest had
+_OF_A_DATASET = frozenset({_ID_COLUMN, _METADATA, "uri", "source_version", "content_hash"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One video as an input names it.
+
+    Attributes:
+        uri: normalised; a manifest's relative uris are relative to the manifest.
+        video_id: the user's own, not yet checked; None: there is none.
+        metadata: the user's columns as a JSON object.
+        where: who names it, for errors.
+        problem: why the row cannot be used; None: it can. `uri` is then `where` if the row names none.
+    """
+
+    uri: str
+    video_id: str | None = None
+    metadata: str = "{}"
+    where: str = ""
+    problem: str | None = None
+
+
+class _Refused(ValueError):
+    """A value of a row cannot be used."""
+
+
+def read_manifest(uri: str, options: SourceOptions) -> list[Entry]:
+    """The videos that a manifest names, in its order.
+
+    Raises:
+        UsageError: it cannot be read, a column is missing, or no row of it can be used.
+    """
+    lines, columns = read_lines(uri, lambda names: _needed(uri, options, names).columns)
+    refused = next((line for line in lines if line.problem is not None), None)
+    if refused is not None and all(line.problem is not None for line in lines):
+        raise UsageError(_said(refused.where, refused.problem or ""))
+    chosen = _needed(uri, options, columns)
+    base = path_of(uri).rpartition("/")[0] or "/"
+    entries = [_entry(line, base, options, chosen, sparse=suffix_of(uri) == ".jsonl") for line in lines]
+    bad = next((entry for entry in entries if entry.problem is not None), None)
+    if bad is not None and all(entry.problem is not None for entry in entries):
+        raise UsageError(_said(bad.where, bad.problem or ""))
+    return entries
+
+
+def _said(where: str, problem: str) -> str:
+    return f"{where} {problem}" if problem.startswith("has ") else f"{where}: {problem}"
+
+
+def _entry(line: Line, base: str, options: SourceOptions, chosen: _Needed, *, sparse: bool) -> Entry:
+    """One row as an entry.
+
+    Args:
+        base: the folder of the manifest.
+        sparse: leave out columns that the row does not have, so that rows of many different keys stay small.
+    """
+    uri, video_id, metadata, problem = line.where, None, "{}", line.problem
+    if problem is None:
+        try:
+            uri = normalise(_uri(line.values.get(options.uri_column), options.uri_column), base=base)
+            if chosen.id_column:
+                video_id = checked_id(line.values.get(chosen.id_column), chosen.id_column)
+            metadata = _metadata(line, chosen, sparse=sparse)
+        except _Refused as error:
+            problem = str(error)
+    return Entry(uri=uri, video_id=video_id, metadata=metadata, where=line.where, problem=problem)
+
+
+def _uri(value: Any, column: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _Refused(f"{column} is {_shown(value)}; it must say where the video is")
+    if len(value) > _MAX_URI_CHARACTERS:
+        raise _Refused(f"{column} has {len(value)} characters; at most {_MAX_URI_CHARACTERS} fit")
+    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise _Refused(f"{column} is {_shown(value)}; no name of a file has a NUL or half of a surrogate pair")
+    return value.strip()
+
+
+def checked_id(value: Any, column: str) -> str:
+    """A video's id as text.
+
+    Raises:
+        ValueError: it is neither text nor a whole number, empty, too long, or has a control character.
+    """
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise _Refused(f"{column} is {_shown(value)}; an id must be text or a whole number")
+    text = str(value)
+    if not text.strip():
+        raise _Refused(f"{column}: the id is empty; it must be 1 to {MAX_ID_CHARACTERS} characters")
+    if len(text) > MAX_ID_CHARACTERS:
+        raise _Refused(f"{column}: the id {text[:40]!r}... has {len(text)} characters; at most {MAX_ID_CHARACTERS} fit")
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise _Refused(f"{column}: the id {text!r} holds a control character, such as a line break")
+    return text
+
+
+def _metadata(line: Line, chosen: _Needed, *, sparse: bool) -> str:
+    kept = [c for c in chosen.kept if c in line.values] if sparse else chosen.kept
+    metadata = {repaired(c): _plain(line.values.get(c), f"{line.where}: {c}", c) for c in kept}
+    if chosen.dataset:
+        try:
+            own = json.loads(line.values.get(_METADATA) or "{}")
+        except (ValueError, TypeError, RecursionError) as error:
+            raise _Refused(f"{_METADATA} is no JSON: {type(error).__name__}") from error
+        if not isinstance(own, dict):
+            raise _Refused(f"{_METADATA} is no JSON object")
+        metadata |= _plain(own, f"{line.where}: {_METADATA}", _METADATA)
+    text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
+    if len(text) > _MAX_METADATA_BYTES // 4 and (size := len(text.encode())) > _MAX_METADATA_BYTES:
+        largest = max(metadata, key=lambda c: len(str(metadata[c])))
+        raise _Refused(
+            f"{largest[:60]} makes the row's metadata {size} bytes; at most {_MAX_METADATA_BYTES} fit. "
+            "sources.metadata_columns names the columns that are kept"
+        )
+    return text
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it, cut."""
+    text = (
+        repr(value[: _SHOWN + 1] if isinstance(value, str | list) else value) if not _long(value) else "a long number"
+    )
+    return text if len(text) <= 2 * _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _long(value: Any) -> bool:
+    return isinstance(value, int) and abs(value) >= 2**64
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Needed:
+    """Which columns of a manifest are read; `dataset`: the metadata of a run's own dataset, as JSON, is unpacked."""
+
+    id_column: str | None
+    kept: list[str]
+    dataset: bool
+    columns: list[str]
+
+
+def _needed(uri: str, options: SourceOptions, columns: Sequence[str]) -> _Needed:
+    """What to read of a manifest with these columns.
+
+    Raises:
+        UsageError: one that the options name is not there.
+    """
+    for column in (options.uri_column, options.id_column, *_asked_metadata(options)):
+        if column is not None and column not in columns:
+            known = printable(", ".join(columns[:40])[:600])
+            raise UsageError(f"{uri} has no column {column}{nearest(column, columns)} Its columns: {known}")
+    id_column = options.id_column or (_ID_COLUMN if _ID_COLUMN in columns else None)
+    kept = _asked_metadata(options)
+    dataset = options.metadata_columns == "*" and set(columns) >= _OF_A_DATASET
+    if options.metadata_columns == "*" and not dataset:
+        kept = [column for column in columns if column not in (options.uri_column, id_column)]
+    read = [options.uri_column, *([id_column] if id_column else []), *kept, *([_METADATA] if dataset else [])]
+    return _Needed(id_column=id_column, kept=kept, dataset=dataset, columns=list(dict.fromkeys(read)))
+
+
+def _asked_metadata(options: SourceOptions) -> list[str]:
+    return [] if options.metadata_columns == "*" else list(options.metadata_columns)
+
+
+def _plain(value: Any, where: str, column: str, depth: int = 0) -> Any:
+    """A value of a manifest as JSON has it: times as ISO 8601, decimals as text, not-a-number as null.
+
+    Text is repaired, and URLs in it lose their secrets: it is stored. An integer that no 64 bits hold
+    becomes text.
+    """
+    if depth > _MAX_DEPTH:
+        raise _Refused(f"{column} is nested deeper than {_MAX_DEPTH} levels")
+    if value is None or isinstance(value, bool | str | int | float):
+        return _scalar(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, dict):
+        return {repaired(str(key)): _plain(item, where, column, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item, where, column, depth + 1) for item in value]
+    raise UsageError(
+        f"{where} holds {type(value).__name__}, which cannot travel as JSON; "
+        "name the columns that shall travel with sources.metadata_columns"
+    )
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str):
+        return redacted_text(repaired(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if _long(value) else value

@@ -1,0 +1,274 @@
+"""`longcap submit`, `jobs`, `logs`, `stop`: a run on a cluster, from a machine that is not part of it.
+
+What is sent is what a person would type there: `python -m longcap run -c CONFIG INPUT -o OUT`, in a copy of the
+working directory. What can be checked here is checked before anything travels: the command line, the config as it
+will be found in the package, the paths that only this machine has.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
+from cluster.package import check_size, write_zip
+from operators.addresses import redacted, redacted_text
+from operators.uris import local_path
+from pipeline.config.load import load_config, recipes
+from pipeline.config.types import Config, RunOptions
+from pipeline.monitoring.progress import clock
+from pipeline.submission.package import members_of, variables_of
+from pipeline.terminal.errors import RunFailed, UsageError
+from pipeline.terminal.printing import echo, echo_json, without_colours
+
+Parse: TypeAlias = Callable[[Sequence[str]], dict[str, Any]]
+
+_SPARE_S = 20.0  # past the drain, for the report and the way out
+
+
+def submit_command(
+    *,
+    parse: Parse,
+    config: str,
+    arguments: Sequence[str],
+    address: str | None,
+    follow: bool,
+    doctor: bool,
+    retry: bool,
+    env: Sequence[str],
+    working_dir: str,
+    max_upload_mb: int,
+    code: bool,
+    python: str,
+    name: str | None,
+    runtime_env: str | None,
+) -> int:
+    """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code.
+
+    Args:
+        parse: command line, after `longcap` -> its options, or click's error.
+        config: a file or a recipe; with `retry` an output location.
+        doctor: send `longcap doctor` in place of `longcap run`, and follow it.
+        retry: send `longcap retry` in place of `longcap run`.
+    """
+    if doctor and retry:
+        raise UsageError("--doctor and --retry exclude each other")
+    follow = follow or doctor
+    variables = variables_of(env)
+    more = _runtime_env(runtime_env)
+    folder = _folder(working_dir)
+    with chdir(folder):
+        command = _command(config, arguments, doctor=doctor, retry=retry)
+        asked = _checked(command, parse)
+        recipe, overrides = asked["config"], asked["overrides"]
+        # without -c a retry takes the config from the output, which only the cluster may be able to read
+        settings = load_config(recipe, overrides).run if recipe is not None else RunOptions()
+        if recipe is not None:
+            _check_config_path(recipe, folder)
+        with tempfile.TemporaryDirectory(prefix="longcap-submit-") as scratch:
+            package = Path(scratch) / "package.zip"
+            members = members_of(folder, asked["out"], code=code)
+            _check_paths(asked, members)
+            size = _checked_size(members, max_upload_mb)
+            write_zip(members, package)
+            if recipe is not None:
+                _check_package(package, recipe, overrides, Path(scratch))
+            with server(address) as jobs:
+                job = jobs.send(
+                    [python, "-m", "longcap", *command],
+                    package=package,
+                    variables=variables,
+                    stop_s=math.ceil(settings.drain_s + _SPARE_S),
+                    metadata={"longcap": version("longcap"), "out": redacted(asked["out"] or "")},
+                    name=name,
+                    runtime_env=more,
+                )
+    where = f" --address {jobs.address}" if address else ""
+    echo(f"{job} is sent to {jobs.address} ({len(members)} files, {size / 2**20:.1f} MiB)", err=follow)
+    if not follow:
+        echo(f"next:    longcap logs {job} --follow{where}   ·   longcap stop {job}{where}")
+        return 0
+    return _follow(jobs, job, where)
+
+
+def jobs_command(*, address: str | None, as_json: bool) -> int:
+    """List the jobs that the server remembers."""
+    with server(address) as jobs:
+        found = jobs.all()
+    if as_json:
+        echo_json([_told(job) for job in found])
+        return 0
+    if not found:
+        echo(f"{jobs.address} has had no jobs")
+    width = max((len(job.id) for job in found), default=0)
+    for job in found:
+        code = "" if job.exit_code is None else f"exit code {job.exit_code}"
+        began = job.began.strftime("%Y-%m-%d %H:%M") if job.began else ""
+        took = clock(((job.ended or datetime.now(UTC)) - job.began).total_seconds()) if job.began else ""
+        out = redacted_text(job.metadata.get("out", job.entrypoint))
+        echo(f"{job.id:{width}}  {job.status:9}  {code:13}  {began:16}  {took:>8}  {out}".rstrip())
+    return 0
+
+
+def logs_command(*, job: str, address: str | None, follow: bool) -> int:
+    """Print a job's log; with `follow` until it is over, ending with its driver's exit code."""
+    with server(address) as jobs:
+        if follow:
+            return _follow(jobs, job, f" --address {jobs.address}" if address else "")
+        echo(without_colours(jobs.log(job)), nl=False)
+    return 0
+
+
+def stop_command(*, job: str, address: str | None, wait_s: float) -> int:
+    """Stop a job, and say how its driver ended."""
+    with server(address) as jobs:
+        before = jobs.state(job)
+        if not before.is_over:
+            echo(f"{job}: told to stop; what is under way is being finished", err=True)
+        ending = jobs.stop(job, wait_s=wait_s)
+    echo(f"{job}: {'was over before: ' if before.is_over else ''}{ending.said}")
+    return 0
+
+
+@contextmanager
+def server(address: str | None) -> Iterator[Jobs]:
+    """The job server; what goes wrong with it inside the block becomes the command's error."""
+    try:
+        yield Jobs(address)
+    except NoSuchJob as error:
+        raise UsageError(str(error)) from error
+    except ConnectionError as error:
+        raise RunFailed(str(error)) from error
+
+
+# -- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _follow(jobs: Jobs, job: str, where: str) -> int:
+    def write(text: str) -> None:
+        echo(without_colours(text), nl=False)
+
+    try:
+        ending: Ending = jobs.follow(job, write)
+    except KeyboardInterrupt:
+        echo(
+            f"\n{job} goes on without us:  longcap logs {job} --follow{where}   ·   longcap stop {job}{where}", err=True
+        )
+        raise
+    echo(f"{job}: {ending.said}", err=True)
+    return ending.code
+
+
+def _command(config: str, arguments: Sequence[str], *, doctor: bool, retry: bool) -> list[str]:
+    """The command line that is sent, after `longcap`."""
+    if doctor or retry:
+        return ["doctor" if doctor else "retry", config, *arguments]
+    return ["run", "-c", config, *arguments]
+
+
+def _checked(command: Sequence[str], parse: Parse) -> dict[str, Any]:
+    """The options of a command, as far as they can be known to be right here."""
+    asked = parse(command)
+    if command[0] == "run" and asked["config"] != command[2]:
+        raise UsageError("submit takes the config as its first argument, so -c has no place")
+    if asked.get("address"):
+        raise UsageError("--address is given twice")
+    return asked
+
+
+def _folder(working_dir: str) -> Path:
+    folder = Path(working_dir).expanduser().resolve()
+    if not folder.is_dir():
+        raise UsageError(f"--working-dir {working_dir}: there is no such folder")
+    return folder
+
+
+def _runtime_env(path: str | None) -> Mapping[str, Any]:
+    if path is None:
+        return {}
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"--runtime-env {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"--runtime-env {path} is no mapping such as {{pip: [...]}}")
+    if "working_dir" in found:
+        raise UsageError(f"--runtime-env {path} has a working_dir: give --working-dir in its place")
+    return found
+
+
+def _check_config_path(config: str, folder: Path) -> None:
+    if config in recipes():
+        return
+    if Path(config).is_absolute() or not Path(config).resolve().is_relative_to(folder):
+        raise UsageError(f"{config} does not travel: give a path inside {folder}, relative to it, or --working-dir")
+
+
+def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
+    """Refuse what only this machine has; say where secrets would be seen."""
+    if signed := [text for text in asked["inputs"] if redacted(text) != text]:
+        echo(
+            f"note: the signature of {redacted(signed[0])} stands in the job's command line, which whoever may ask the "
+            "job server can read: name it in a manifest in the working directory instead",
+            err=True,
+        )
+    for text in asked["inputs"]:
+        path = local_path(text)
+        if path is None or Path(path).is_absolute():
+            continue
+        if Path(path).as_posix() not in members:
+            raise UsageError(
+                f"INPUT {text} lies on this machine, and data does not travel: put it where the cluster reads "
+                "(s3://bucket/prefix, or the absolute path of a folder that all nodes share). A manifest travels if "
+                "it lies in the working directory"
+            )
+    out = asked["out"] or "/"
+    path = local_path(out)
+    if path is not None and not Path(path).is_absolute():
+        raise UsageError(
+            f"-o {out} is relative, and would end with the job: give a prefix such as s3://bucket/captions, or the "
+            "absolute path of a folder that all nodes share"
+        )
+
+
+def _checked_size(members: Mapping[str, Path], max_upload_mb: int) -> int:
+    try:
+        return check_size(members, max_upload_mb * 2**20)
+    except ValueError as error:
+        raise UsageError(f"{error} (or raise --max-upload-mb)") from error
+
+
+def _check_package(package: Path, config: str, overrides: Sequence[str], scratch: Path) -> Config:
+    """Read the config as the cluster will: from the package and nothing else."""
+    there = scratch / "there"
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(there)
+    with chdir(there):
+        try:
+            return load_config(config, overrides)
+        except UsageError as error:
+            raise UsageError(
+                f"{error} -- in what would be uploaded: it is here, but outside of the working directory or ignored"
+            ) from error
+
+
+def _told(job: JobState) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "status": job.status,
+        "exit_code": job.exit_code,
+        "began": job.began.isoformat() if job.began else None,
+        "ended": job.ended.isoformat() if job.ended else None,
+        "entrypoint": redacted_text(job.entrypoint),
+        "metadata": dict(job.metadata),
+        "message": job.message,
+    }

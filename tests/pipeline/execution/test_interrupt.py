@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
+from tests.support import video
+from tests.support.command import ROOT, started, wait_until
+
+
+def wait(seconds: float) -> None:
+    """Sleep in steps, so that a signal's exception comes out here."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_once_and_lets_go_on(number: signal.Signals) -> None:
+    asked: list[str] = []
+    interrupt = Interrupt(asked.append, drain_s=30.0)
+    with interruptible(interrupt):
+        assert not interrupt.requested
+        os.kill(os.getpid(), number)
+        wait(0.1)
+        assert interrupt.requested
+    assert asked == [number.name]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0  # and nothing goes off later
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_it_at_once(second: signal.Signals) -> None:
+    asked: list[str] = []
+    interrupt = Interrupt(asked.append, drain_s=30.0)
+    with pytest.raises(Interrupted), interruptible(interrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        wait(0.05)
+        os.kill(os.getpid(), second)
+        wait(5.0)
+    assert asked == ["SIGINT"]
+
+
+def test_draining_has_an_end() -> None:
+    interrupt = Interrupt(lambda name: None, drain_s=0.2)
+    began = time.monotonic()
+    with pytest.raises(Interrupted), interruptible(interrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait(10.0)
+    assert 0.15 < time.monotonic() - began < 5.0
+    assert interrupt.over
+
+
+SCRIPT = """
+import signal, subprocess, sys, time
+from pathlib import Path
+from pipeline.execution.interrupt import Interrupt, interruptible, own_process
+child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+own_process()
+interrupt = Interrupt(lambda name: print(name, child.pid, flush=True), 60.0, lambda: Path(sys.argv[1]).touch())
+with interruptible(interrupt):
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_second_signal_ends_the_command_lines_process_and_all_below_it_with_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "let go")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        name, child = process.stdout.readline().split()
+        assert name == "SIGINT" and psutil.pid_exists(int(child))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=20) == 130
+        said = process.stderr.read().splitlines()
+    assert len(said) == 1 and said[0].endswith(
+        "SIGTERM: stopped at once. What is committed stays; the same command goes on from there."
+    )
+    assert (tmp_path / "let go").exists()
+    wait_until(lambda: not psutil.pid_exists(int(child)), "the end of the child", 10)
+
+
+@pytest.mark.slow
+def test_status_tells_of_a_run_at_work_that_two_signals_end(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video.render(tmp_path / "long.mp4", count=3000, fps=10.0)
+    log, out = tmp_path / "log", str(tmp_path / "out")
+    with started("run", str(tmp_path / "long.mp4"), "-o", out, "--set", "plan.segment_s=10", log=log) as run:
+        wait_until(lambda: "there are " in log.read_text() or run.poll() is not None, "a graph")
+        assert run.poll() is None, log.read_text()
+        assert main(["status", out]) == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert f"(process {run.pid}), which began " in first and first.endswith(", is at work")
+        below = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        wait_until(lambda: "finishing what is under way" in log.read_text(), "the first signal's line")
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=20) == 130, log.read_text()
+    said = log.read_text()
+    assert said.splitlines()[-1].endswith(
+        "SIGINT: stopped at once. What is committed stays; the same command goes on from there."
+    )
+    assert "Traceback" not in said and "raylet" not in said
+    wait_until(lambda: not [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], "their end", 20)
+    assert main(["status", out]) == 0
+    assert "ended without a report: run the same command again" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_no_time_to_drain_is_no_time_not_for_ever() -> None:
+    interrupt = Interrupt(lambda name: None, drain_s=0.0)
+    with pytest.raises(Interrupted), interruptible(interrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        wait(5.0)
+
+
+def test_handlers_are_put_back() -> None:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    before = [signal.getsignal(number) for number in numbers]
+    with interruptible(Interrupt(lambda name: None, drain_s=30.0)):
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+        os.kill(os.getpid(), signal.SIGINT)
+        wait(0.05)
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+def test_off_the_main_thread_signals_stay_as_they_are() -> None:
+    seen = []
+
+    def work() -> None:
+        with interruptible(Interrupt(lambda name: None, drain_s=1.0)):
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGINT)]
