@@ -100,7 +100,7 @@ def test_the_process_ends_with_the_line(ray: _Ray) -> None:
     )
     assert running.stdout is not None and running.stdout.readline() == "watching\n"
     ray.raylet.close()
-    _, said = running.communicate(timeout=20)
+    _, said = running.communicate(timeout=120)
     assert running.returncode == 1
     assert said == (
         "longcap: error: Ray's process on this machine (raylet) has died; what is committed stays, "

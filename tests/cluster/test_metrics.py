@@ -54,7 +54,7 @@ def test_every_metric_that_is_named_is_exported_by_a_run(tmp_path: Path) -> None
         cwd=command.ROOT,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=400,
         check=False,
         env={**os.environ, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(command.ROOT)},
     )

@@ -25,7 +25,7 @@ def test_the_command_writes_them(tmp_path: Path) -> None:
         cwd=command.ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
     assert [Path(line).is_file() for line in done.stdout.splitlines()] == [True, True]
@@ -54,7 +54,7 @@ def promtool(*arguments: str) -> str:
     found = shutil.which("promtool")
     if found is None:
         pytest.skip("promtool is not installed (Debian's package prometheus has it)")
-    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([found, *arguments], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -48,9 +48,9 @@ class Timeline:
     asked: dict[str, float] = field(default_factory=dict)
     busy: list[str] = field(default_factory=list)
 
-    def note(self, alive: dict[str, int]) -> None:
+    def note(self, at: float, alive: dict[str, int]) -> None:
         if not self.seen or self.seen[-1][1] != alive:
-            self.seen.append((round(time.monotonic() - self.began, 2), alive))
+            self.seen.append((at, alive))
 
     def first(self, kind: str) -> float | None:
         """When a node of that type was first seen."""
@@ -153,21 +153,22 @@ def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) ->
 
 
 @contextmanager
-def watched(timeline: Timeline, kinds: Mapping[str, str]) -> Iterator[Timeline]:
-    """Fill a timeline from the connected Ray: type -> the resource that only its nodes have."""
-    import ray
-    from ray.autoscaler.v2.sdk import get_cluster_status
+def watched(timeline: Timeline, address: str, kinds: Mapping[str, str]) -> Iterator[Timeline]:
+    """Fill a timeline from the Ray at `address`: type -> the resource that only its nodes have.
 
-    address = ray.get_runtime_context().gcs_address
+    The autoscaler is asked and not Ray: this process may be connected to another one.
+    """
+    from ray.autoscaler.v2.sdk import get_cluster_status
 
     done = threading.Event()
 
     def look() -> None:
         while not done.wait(0.25):
             with suppress(Exception):
-                alive = [n["Resources"] for n in ray.nodes() if n["Alive"]]
-                timeline.note({kind: sum(1 for n in alive if n.get(has)) for kind, has in kinds.items()})
                 status = get_cluster_status(address)
+                at = round(time.monotonic() - timeline.began, 2)  # one for all that this look tells
+                alive = [n.total_resources() for n in (*status.active_nodes, *status.idle_nodes)]
+                timeline.note(at, {kind: sum(1 for n in alive if n.get(has)) for kind, has in kinds.items()})
                 gpus = [n for n in status.active_nodes if n.total_resources().get("GPU")]
                 timeline.busy = [f"{n.used_resources()} {n.node_activity}" for n in gpus] or timeline.busy
                 wanted = status.resource_demands
@@ -175,7 +176,6 @@ def watched(timeline: Timeline, kinds: Mapping[str, str]) -> Iterator[Timeline]:
                     for some in demand.bundles_by_count:
                         for resource, amount in some.bundle.items():
                             if amount:
-                                at = round(time.monotonic() - timeline.began, 2)
                                 timeline.asked.setdefault(resource, at)
 
     thread = threading.Thread(target=look, name="timeline", daemon=True)

@@ -35,13 +35,13 @@ def started(*arguments: str, log: Path, cwd: Path = ROOT) -> Iterator[subprocess
             process.wait()
 
 
-def run(*arguments: str, log: Path, timeout_s: float = 180.0, cwd: Path = ROOT) -> int:
+def run(*arguments: str, log: Path, timeout_s: float = 400.0, cwd: Path = ROOT) -> int:
     """Run a command to its end and return its exit code."""
     with started(*arguments, log=log, cwd=cwd) as process:
         return process.wait(timeout=timeout_s)
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 90.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 240.0) -> None:
     """Poll until `condition` holds; an `AssertionError` naming `what` when it does not in time."""
     end = time.monotonic() + timeout_s
     while not condition():

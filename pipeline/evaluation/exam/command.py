@@ -38,9 +38,10 @@ def truth_command(
     """Sit the exam in the folder `out`; 0: passed, 1: something is lost or not noticed."""
     buckets = _buckets(lengths, stories)
     folder = Path(out).expanduser().absolute()
-    _take(folder, force=force)
     say = (lambda _: None) if as_json_ else echo
-    exam = Exam(folder=folder, buckets=buckets, model=_model(model, say), chains=chains or CHAINS, seed=seed, say=say)
+    seeing = _model(model, say)
+    _take(folder, force=force)  # last: a command that cannot be carried out writes nothing
+    exam = Exam(folder=folder, buckets=buckets, model=seeing, chains=chains or CHAINS, seed=seed, say=say)
     sheets = exam.sit()
     spoiled = exam.spoiled()
     told = as_json(sheets, spoiled)

@@ -146,7 +146,7 @@ class Exam:
 
     def _run(self, out: str, config: Config) -> list[tuple[str, Row]]:
         files = [str(self._videos / f"{name}.mp4") for name in self.stories]
-        result: Result = run_job(files, str(self.folder / out), config, quiet=True)
+        result: Result = run_job(files, str(self.folder / out), config, quiet=True, replace=True)  # of another narrator
         rows = {Path(row["uri"]).stem: row for row in result.to_arrow().to_pylist()}
         if missing := sorted(set(self.stories) - set(rows)):
             why = [f["message"] for f in result.failures()]

@@ -12,7 +12,7 @@ from operators.engines.gates import About, empty, malformed
 from tests.support.engines import Scripted, asked, say
 
 REQUEST = Request(kind="window", start_s=5.0, end_s=15.0, prompt="Tell.", seed=40)
-WAIT_S = 10.0
+WAIT_S = 120.0
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from operators.engines.measure import MeasureEngine
 from operators.measure.facts import Camera, Colour, Facts, Light, Piece, Transition
 from tests.support.engines import LOOP, Model
 
-WAIT_S = 10.0
+WAIT_S = 120.0
 
 ORDINARY = """
 A man in a red jacket walks along a narrow street. Houses with white walls stand on both sides of the street, and

@@ -35,7 +35,7 @@ NAMES = list(SCENES)
 def ask(kind: Kind, facts: Facts | None, start_s: float, end_s: float, **more: Any) -> str:
     request = Request(kind=kind, start_s=start_s, end_s=end_s, prompt="", facts=facts, **more)
     with MeasureEngine().open() as engine:
-        return engine.submit(request).result(timeout=1).text
+        return engine.submit(request).result(timeout=60).text
 
 
 def span(name: str) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from tests.support.engines import Scripted
 
-WAIT_S = 30.0
+WAIT_S = 120.0
 BOOTED: Counter[str] = Counter()
 CLOSED: Counter[str] = Counter()
 BROKEN: set[str] = set()

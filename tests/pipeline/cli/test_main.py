@@ -57,7 +57,7 @@ entry()
 """
     environment = {**os.environ, "RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}
     command = [sys.executable, "-c", code, "wait"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 130
     assert done.stderr.splitlines()[-2:] == ["longcap: interrupted", "longcap: exit code 130"]
 

@@ -52,7 +52,7 @@ def test_shards_share_the_videos_and_survive_one_of_them(ray_session: None, tmp_
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda v: commit([rows.captioned(v, 0)]), VIDEOS[:4]))
     assert [[a["kind"] for a in some] for some in answers] == [["segment"]] * 4
-    wait_until(lambda: len(aggregators()) == 2, "two shards", timeout_s=60)
+    wait_until(lambda: len(aggregators()) == 2, "two shards", timeout_s=240)
     for pid in aggregators():
         psutil.Process(pid).kill()
     mixed = [rows.captioned(v, i) for v in VIDEOS for i in (0, 1)]
@@ -73,7 +73,7 @@ def test_one_shard_is_no_actor_and_opens_its_tables_when_it_is_first_called(tmp_
     done = threading.Thread(target=commit, args=([rows.captioned("v", 0)],))
     done.start()
     commit([rows.captioned("v", 1)])
-    done.join(60)
+    done.join(240)
     assert Store(out).done_segments() == {"captions-v": {0, 1}}
 
 

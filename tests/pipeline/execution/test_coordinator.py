@@ -44,9 +44,9 @@ def test_a_desk_tells_what_its_actor_is_at(ray_session: None) -> None:
     assert 0 <= time.time() - report["since"] < 30
     assert ray.get(coordinator.boots.remote())["decode"] == (1, [])
     reporter.end(number)
-    wait_until(lambda: ray.get(coordinator.work.remote())[0]["under_way"] == 0, "that it is idle", 10)
+    wait_until(lambda: ray.get(coordinator.work.remote())[0]["under_way"] == 0, "that it is idle")
     ray.get(coordinator.stop.remote())
-    wait_until(reporter.stopped, "the stop", 10)
+    wait_until(reporter.stopped, "the stop")
     ray.kill(coordinator)
 
 
@@ -57,7 +57,7 @@ def test_an_actor_whose_board_is_gone_begins_nothing_new(ray_session: None) -> N
     ray.get(coordinator.stopped.remote())
     reporter = Reporter(coordinator, "decode", "here")
     ray.kill(coordinator)
-    wait_until(reporter.stopped, "the stop", 20)
+    wait_until(reporter.stopped, "the stop")
 
 
 def test_a_board_whose_process_dies_over_a_call_comes_back_and_stops_nobody(
@@ -79,7 +79,7 @@ def test_a_board_whose_process_dies_over_a_call_comes_back_and_stops_nobody(
     reporter = Reporter(coordinator, "decode", "here")
     assert not reporter.stopped() and dead.exists()
     ray.get(coordinator.stop.remote())
-    wait_until(reporter.stopped, "the stop, from its next life", 30)
+    wait_until(reporter.stopped, "the stop, from its next life")
     ray.kill(coordinator)
 
 

@@ -232,4 +232,4 @@ def test_a_run_leaves_no_actor_in_a_ray_that_lives_on(clips: Path, tmp_path: Pat
 
     before = alive()
     longcap.run(str(clips / "short.mp4"), str(tmp_path / "out"), config(), quiet=True)
-    wait_until(lambda: alive() <= before, "the end of every actor of the run", timeout_s=30)
+    wait_until(lambda: alive() <= before, "the end of every actor of the run", timeout_s=240)

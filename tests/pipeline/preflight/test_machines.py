@@ -57,7 +57,7 @@ def test_a_good_machine_has_nothing_but_ok(models: Config) -> None:
     found = [answer(), answer("b")]
     levels = {
         line.level
-        for check in (machines.versions, machines.decoders, machines.object_store, models.gpus)
+        for check in (machines.versions, machines.decoders, machines.object_store, model_checks.gpus)
         for line in check(models, found)
     }
     levels |= {
@@ -93,12 +93,12 @@ def test_a_good_machine_has_nothing_but_ok(models: Config) -> None:
             [answer(versions={**facts().versions, "av": None})],
             "fail  decoder       decode.backend is pyav and av is not on a",
         ),
-        (models.gpus, [answer(cuda_driver="11.8")], "vLLM is built for CUDA 12.8, the driver runs up to 11.8"),
-        (models.gpus, [answer(cuda_driver="12.2")], "warn  gpu           a: 1 x H100, 80 GiB"),
-        (models.gpus, [answer(cuda_built=None)], "the torch there is built without CUDA"),
-        (models.gpus, [], "fail  gpu           no node has one, and the config's engines need them: start GPU"),
+        (model_checks.gpus, [answer(cuda_driver="11.8")], "vLLM is built for CUDA 12.8, the driver runs up to 11.8"),
+        (model_checks.gpus, [answer(cuda_driver="12.2")], "warn  gpu           a: 1 x H100, 80 GiB"),
+        (model_checks.gpus, [answer(cuda_built=None)], "the torch there is built without CUDA"),
+        (model_checks.gpus, [], "fail  gpu           no node has one, and the config's engines need them: start GPU"),
         (
-            models.gpus,
+            model_checks.gpus,
             [answer(versions={**facts().versions, "vllm": None})],
             "fail  gpu           a: GPUs and no vLLM",
         ),

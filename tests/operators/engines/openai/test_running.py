@@ -31,7 +31,7 @@ from tests.support.chat import GOOD, ChatServer, Play, Script, dead_url, serve
 from tests.support.engines import LOOP
 
 KEY = "sk-very-secret-0123"
-WAIT_S = 60.0
+WAIT_S = 120.0
 REQUEST = Request(kind="window", start_s=0.0, end_s=10.0, prompt="Tell what happens.", seed=40)
 both = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 

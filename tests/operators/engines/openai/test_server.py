@@ -79,4 +79,4 @@ def test_a_server_that_is_not_there_is_told_of_and_an_actor_keeps_asking() -> No
         away.reach()
     request = Request(kind="window", start_s=0.0, end_s=10.0, prompt="Tell what happens.")
     with away.open() as engine, pytest.raises(ItemError, match="cannot be reached"):
-        engine.submit(request).result(timeout=20)
+        engine.submit(request).result(timeout=120)

@@ -259,7 +259,7 @@ def test_an_engine_does_not_outlive_its_actor(model: Callable[[str], Path]) -> N
     assert processes, "the engine did not boot"
     os.kill(actor.pid, signal.SIGKILL)
     actor.wait()
-    wait_until(lambda: not any(_runs(p) for p in processes), "the end of the engine's processes", 30)
+    wait_until(lambda: not any(_runs(p) for p in processes), "the end of the engine's processes")
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -88,11 +88,14 @@ def test_the_table_has_a_row_for_each_way_and_length(tmp_path: Path) -> None:
         (["--model", "/nowhere"], "--model /nowhere: there is no checkpoint"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "truth", "/tmp/never", *arguments]) == 2
+def test_what_cannot_be_done_is_one_line_and_writes_nothing(
+    arguments: list[str], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = tmp_path / "never"
+    assert main(["eval", "truth", str(never), *arguments]) == 2
     said = capsys.readouterr().err
     assert line in said and said.count("\n") == 1
-    assert not Path("/tmp/never").exists()
+    assert not never.exists()
 
 
 def test_without_vllm_the_model_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
