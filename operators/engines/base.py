@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from operators.base import ItemError
+from operators.entry_points import ENGINES, distribution_of
 from operators.measure.facts import Facts
 from operators.text import storable
 
@@ -182,8 +183,14 @@ class EngineSpec(abc.ABC):
     local_model: ClassVar[bool] = False
 
     def identity_extra(self) -> dict[str, Any]:
-        """Which engine it is and its version: two engines with equal fields are not the same captioner."""
-        return {"engine": f"{type(self).__module__}:{type(self).__qualname__}", "version": self.version}
+        """Which engine it is and its version: two engines with equal fields are not the same captioner.
+
+        Of an engine that an installed distribution offers, the distribution's version counts as well.
+        """
+        cls = type(self)
+        extra: dict[str, Any] = {"engine": f"{cls.__module__}:{cls.__qualname__}", "version": self.version}
+        distribution = distribution_of(cls, ENGINES)
+        return extra if distribution is None else {**extra, "distribution": distribution}
 
     @property
     @abc.abstractmethod

@@ -1,7 +1,8 @@
 """How a config names an engine: `engine: measure`, or `engine: {kind: measure, ...}` with the engine's own fields.
 
-A kind is a word of `ENGINES` or the place of your own spec, `package.module:ClassName`. Engines are imported when they
-are named, so that a machine without vLLM can read every config that does not ask for it.
+A kind is a word of `ENGINES`, a name that an installed distribution offers as an entry point of the group
+`longcap.engines`, or the place of your own spec, `package.module:ClassName`. Engines are imported when they are named,
+so that a machine without vLLM can read every config that does not ask for it.
 """
 
 from __future__ import annotations
@@ -16,13 +17,24 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 
 from operators.engines.base import EngineSpec
+from operators.entry_points import ENGINES as GROUP
+from operators.entry_points import offers
 
 ENGINES: dict[str, str] = {
     "measure": "operators.engines.measure:MeasureEngine",
     "openai": "operators.engines.openai:OpenAIEngine",
     "vllm": "operators.engines.vllm:VllmEngine",
 }
-"""kind -> "module:Class" of its spec."""
+"""kind -> "module:Class" of the spec, of the engines that ship with Longcap; an entry point cannot replace them."""
+
+
+def kinds() -> dict[str, str]:
+    """kind -> "module:Class", of all engines that have a name here.
+
+    Raises:
+        ValueError: two installed distributions offer the same kind.
+    """
+    return {**{name: offer.place for name, offer in offers(GROUP).items()}, **ENGINES}
 
 
 def spec_class(kind: str) -> type[EngineSpec]:
@@ -31,11 +43,12 @@ def spec_class(kind: str) -> type[EngineSpec]:
     Raises:
         ValueError: in one line, when there is no such kind, module or class, or the class is no engine spec.
     """
-    place = ENGINES.get(kind, kind)
+    named = kinds()
+    place = named.get(kind, kind)
     module_name, colon, class_name = place.partition(":")
     if not (colon and module_name and class_name):
-        known = ", ".join(sorted(ENGINES))
-        hint = _nearest(kind, ENGINES)
+        known = ", ".join(sorted(named))
+        hint = _nearest(kind, named)
         raise ValueError(f"{kind!r} is no engine{hint} Allowed are {known}, or package.module:ClassName of your own")
     try:
         module = import_module(module_name)
@@ -62,11 +75,11 @@ def parse_engine(value: object) -> EngineSpec:
     if isinstance(value, str):
         value = {"kind": value}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{value!r} is no engine; write a kind ({', '.join(sorted(ENGINES))}) or a mapping with one")
+        raise ValueError(f"{value!r} is no engine; write a kind ({', '.join(sorted(kinds()))}) or a mapping with one")
     options = {str(key): item for key, item in value.items()}
     kind = options.pop("kind", None)
     if not isinstance(kind, str):
-        raise ValueError(f"kind is missing; name the engine with one of {', '.join(sorted(ENGINES))}")
+        raise ValueError(f"kind is missing; name the engine with one of {', '.join(sorted(kinds()))}")
     cls = spec_class(kind)
     known = [f.name for f in fields(cls) if f.init]
     for key in options:
@@ -90,7 +103,7 @@ def engine_config(spec: EngineSpec) -> Any:
 
 def engine_kind(cls: type[EngineSpec]) -> str:
     """The kind that names `cls` in a config."""
-    for kind, place in ENGINES.items():
+    for kind, place in kinds().items():
         if place.endswith(f":{cls.__qualname__}") and spec_class(kind) is cls:
             return kind
     return f"{cls.__module__}:{cls.__qualname__}"

@@ -1,0 +1,51 @@
+"""What installed distributions offer to Longcap by name: entry points of the groups `longcap.*`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import NamedTuple
+
+ENGINES = "longcap.engines"
+
+
+class Offer(NamedTuple):
+    """An entry point.
+
+    Attributes:
+        place: "package.module:ClassName".
+        distribution: name and version of what is installed, as in "longcap-example 1.2.0".
+    """
+
+    place: str
+    distribution: str
+
+
+@cache
+def offers(group: str) -> Mapping[str, Offer]:
+    """Name -> what is offered under it.
+
+    Raises:
+        ValueError: two distributions offer the same name.
+    """
+    found: dict[str, Offer] = {}
+    for entry in entry_points(group=group):
+        offer = Offer(entry.value, f"{entry.dist.name} {entry.dist.version}" if entry.dist else "")
+        if found.get(entry.name, offer) != offer:
+            raise ValueError(
+                f"{found[entry.name].distribution} and {offer.distribution} both offer {entry.name!r} as {group}: "
+                "uninstall one, or name the class as package.module:ClassName"
+            )
+        found[entry.name] = offer
+    return found
+
+
+def distribution_of(cls: type, group: str) -> str | None:
+    """The distribution that offers `cls`, with its version; None where no entry point names it."""
+    package = cls.__module__.partition(".")[0]  # the entry point may name a package that re-exports the class
+    for offer in offers(group).values():
+        module, _, name = offer.place.partition(":")
+        if name == cls.__qualname__ and module.partition(".")[0] == package:
+            return offer.distribution
+    return None
