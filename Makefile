@@ -36,8 +36,10 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# what starts no Ray first, two files at a time
 pytest: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/operators tests/longcap tests/requirements tests/support
+	$(BIN)/python -m pytest tests/cluster tests/pipeline
 
 # Two thousand hostile inputs of each kind (broken files, manifests, answers); `make pytest` takes a few of each
 fuzz: setup-dev
