@@ -45,7 +45,7 @@ def many(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(many: Path, ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    config = longcap.load_config(None, ["plan.segment_s=10", "run.max_failed=0.5"])
+    config = longcap.load_config(None, ["plan.segment_s=10", "run.max_failed=0.5", "resources.decode.actors=1"])
     out = tmp_path_factory.mktemp("undisturbed") / "out"
     return _hashes(longcap.run(str(many), str(out), config, quiet=True).store)
 

@@ -38,7 +38,9 @@ def ids(folder: Path) -> dict[str, str]:
 
 
 def config(*overrides: str) -> longcap.Config:
-    return longcap.load_config(None, ["plan.segment_s=10", "run.max_failed=0.5", *overrides])
+    return longcap.load_config(
+        None, ["plan.segment_s=10", "run.max_failed=0.5", "resources.decode.actors=1", *overrides]
+    )
 
 
 def named(rows: list[Row]) -> dict[str, Row]:

@@ -29,7 +29,9 @@ WITHOUT = {"sound.mp4": "no video stream", "text.mp4": "not a video", "empty.mp4
 
 
 def config(*overrides: str) -> Config:
-    return longcap.load_config(None, ["plan.segment_s=10", "run.max_failed=0.5", *overrides])
+    return longcap.load_config(
+        None, ["plan.segment_s=10", "run.max_failed=0.5", "resources.decode.actors=1", *overrides]
+    )
 
 
 def name(row: Row) -> str:
@@ -132,7 +134,7 @@ def test_a_second_run_redoes_nothing(done: longcap.Result, clips: Path, tmp_path
 
 
 def test_phased_and_other_pools_give_the_same_rows(done: longcap.Result, clips: Path, tmp_path: Path) -> None:
-    other = config("run.schedule=phased", "resources.decode.actors=1", "resources.caption.actors=2")
+    other = config("run.schedule=phased", "resources.decode.actors=2", "resources.caption.actors=2")
     longcap.run(str(clips), str(tmp_path / "out"), other, quiet=True)
     assert hashes(tmp_path / "out") == hashes(done.uri)
 

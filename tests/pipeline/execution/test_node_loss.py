@@ -54,7 +54,7 @@ def test_a_worker_killed_twice_costs_what_was_in_flight(tmp_path: Path) -> None:
                     assert process.poll() is None, log.read_text()
                     cluster.remove_node(worker, allow_graceful=False)
                     worker = cluster.add_node(num_cpus=2, object_store_memory=_STORE)
-                assert process.wait(200) == 0, log.read_text()
+                assert process.wait(400) == 0, log.read_text()
         finally:
             cluster.shutdown()
     assert hashes(hurt) == hashes(quiet)
