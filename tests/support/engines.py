@@ -277,6 +277,7 @@ class OneUp(Scripted):
             mark.touch(exist_ok=False)
         except FileExistsError:
             (Path(self.counter) / f"{time.time_ns()}").touch()
+            time.sleep(5.0)  # until the run knows of the one that is up: where none is, it gives up
             raise RuntimeError("the device is taken") from None
         try:
             with super().open() as engine:
