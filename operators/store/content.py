@@ -19,12 +19,13 @@ out where they are null, so that rows written before keep their hashes."""
 
 def content_hash(row: Row, schema: pa.Schema) -> str:
     """32 hex digits over what of `row` the config and the input determine."""
-    return digest(_content({name: row.get(name) for name in schema.names}), hex_digits=32)
+    return digest(content_of({name: row.get(name) for name in schema.names}), hex_digits=32)
 
 
-def _content(value: Any) -> Any:
+def content_of(value: Any) -> Any:
+    """`value` without what is outside of its content, at any depth."""
     if isinstance(value, dict):
-        return {k: _content(v) for k, v in value.items() if k not in OUTSIDE and not (v is None and k in ADDED)}
+        return {k: content_of(v) for k, v in value.items() if k not in OUTSIDE and not (v is None and k in ADDED)}
     if isinstance(value, list | tuple):
-        return [_content(v) for v in value]
+        return [content_of(v) for v in value]
     return value

@@ -1,0 +1,55 @@
+"""docs/extending.md: what stands there works as it stands."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from operators.engines.registry import parse_engine
+from operators.entry_points import offers
+from tests.support.command import ROOT
+
+PAGE = ROOT / "docs" / "extending.md"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_the_pages_engine_is_found_by_name_and_passes_the_pages_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project,), (engine, its_test) = blocks("toml"), blocks("python")
+    described = tomllib.loads(project)["project"]
+    (tmp_path / "longcap_loud.py").write_text(engine)
+    (tmp_path / "test_loud.py").write_text(its_test)
+    info = tmp_path / "longcap_loud-1.0.dist-info"  # what an installer makes of the project
+    info.mkdir()
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {described['name']}\nVersion: {described['version']}\n"
+    )
+    ((group, entries),) = described["entry-points"].items()
+    lines = "".join(f"{name} = {place}\n" for name, place in entries.items())
+    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    offers.cache_clear()
+    try:
+        assert parse_engine({"kind": "loud", "mark": "?"}).model_id == "loud"
+        module = importlib.import_module("test_loud")
+        (check,) = [value for name, value in vars(module).items() if name.startswith("test_")]
+        check()
+    finally:
+        for name in ("longcap_loud", "test_loud"):
+            sys.modules.pop(name, None)
+        offers.cache_clear()
+
+
+def test_every_folder_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`((?:pipeline|operators|tests)/[\w/.]*)", PAGE.read_text())
+    assert named and all((ROOT / name).exists() for name in named)
