@@ -92,7 +92,7 @@ class Operator(abc.ABC):
 
     name: ClassVar[str]
     version: ClassVar[int]
-    pool: ClassVar[Literal["decode", "caption", "narrate"]]
+    pool: ClassVar[str]
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from operators.base import Apply, ItemError, Row
 from operators.caption.options import CaptionOptions
@@ -38,7 +38,7 @@ class Caption(CaptionOptions):
 
     name: ClassVar[str] = "caption"
     version: ClassVar[int] = 2
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "caption"
+    pool: ClassVar[str] = "caption"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures", "facts", "decode"}
     )

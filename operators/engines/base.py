@@ -18,7 +18,8 @@ from operators.entry_points import ENGINES, distribution_of
 from operators.measure.facts import Facts
 from operators.text import storable
 
-Kind = Literal["frame", "window", "digest", "names", "outline", "section", "video"]
+KINDS = ("frame", "window", "digest", "names", "outline", "section", "video")
+"""Kinds of requests that the operators of Longcap make. Other operators may have other kinds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +44,9 @@ class Request:
     """One thing to be told.
 
     Attributes:
-        kind: frame (one picture), window (a few seconds), digest (several captions as one), names (who is who), outline
-            (what each section is to tell), section (a paragraph), video (the whole).
+        kind: what is asked for, one of `KINDS` or a word of the operator's own: frame (one picture), window (a few
+            seconds), digest (several captions as one), names (who is who), outline (what each section is to tell),
+            section (a paragraph), video (the whole).
         start_s, end_s: the span to describe; for a frame its time and the end of its grid cell.
         prompt: the rendered prompt.
         pictures: frames in order of time; empty where texts alone are aggregated.
@@ -58,7 +60,7 @@ class Request:
         attempt: counts from 1 how often a gate has sent the answer back: a later one may draw more boldly.
     """
 
-    kind: Kind
+    kind: str
     start_s: float
     end_s: float
     prompt: str

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -49,7 +49,7 @@ class Filter(Operator):
 
     name: ClassVar[str] = "filter"
     version: ClassVar[int] = 1
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
+    pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"captioned", "segments", "duration_s"})
     writes: ClassVar[frozenset[str]] = frozenset({*Columns.__annotations__, "filtered"})
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -37,7 +37,7 @@ class Measure(Operator):
 
     name: ClassVar[str] = "measure"
     version: ClassVar[int] = 4
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"pictures", "signals", "subtitle_lines", "decode_start_s", "decode_end_s"}
     )

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -50,7 +50,7 @@ class Names(Operator):
 
     name: ClassVar[str] = "names"
     version: ClassVar[int] = 1
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
+    pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "captioned"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "names", "usage"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from operators.base import Apply, ItemError, Row
 from operators.engines.ask import Usage
@@ -42,7 +42,7 @@ class Narrate(NarrateOptions):
 
     name: ClassVar[str] = "narrate"
     version: ClassVar[int] = 4
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
+    pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
             "video_id",

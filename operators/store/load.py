@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from operators import rows
 from operators.base import Apply, ItemError, Operator, Row
@@ -22,7 +22,7 @@ class Load(Operator):
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "narrate"
+    pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "key", "segment_count"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "captioned_indices", "segments", *_LAYOUT, *_FROM_VIDEO})
 

@@ -44,7 +44,7 @@ class Decode(Isolated):
 
     name: ClassVar[str] = "decode"
     version: ClassVar[int] = 3
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
             "uri",

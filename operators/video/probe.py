@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
@@ -27,7 +27,7 @@ class Probe(Isolated):
 
     name: ClassVar[str] = "probe"
     version: ClassVar[int] = 2
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"uri", "source_version"})
     writes: ClassVar[frozenset[str]] = frozenset(field.name for field in VIDEO_FACTS)
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import pytest
 
@@ -60,7 +60,7 @@ class Sound(Operator):
 
     name: ClassVar[str] = "sound"
     version: ClassVar[int] = 1
-    pool: ClassVar[Literal["decode", "caption", "narrate"]] = "decode"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"uri"})
     writes: ClassVar[frozenset[str]] = frozenset({"loudness"})
 

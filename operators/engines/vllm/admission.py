@@ -16,6 +16,12 @@ from itertools import count
 
 PRIORITY = {"window": 0, "section": 0, "outline": 0, "video": 1, "digest": 1, "names": 1, "frame": 2}
 """Request kind -> lower enters first."""
+_OTHER = 1  # a kind that Longcap's own operators do not use: after what others wait for, before single frames
+
+
+def priority_of(kind: str) -> int:
+    """The priority of a request of any kind."""
+    return PRIORITY.get(kind, _OTHER)
 
 
 class Admission:

@@ -20,7 +20,7 @@ from operators.base import ItemError
 from operators.engines.base import EngineRefused, Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ends_in_loop
 from operators.engines.vllm import installed, refusal
-from operators.engines.vllm.admission import PRIORITY, Admission
+from operators.engines.vllm.admission import Admission, priority_of
 from operators.engines.vllm.alive import LOOK_S, EngineDied, while_alive
 from operators.engines.vllm.inputs import Shown, content, media, render
 from operators.engines.vllm.options import VllmOptions, dump_sampling
@@ -220,7 +220,7 @@ class Engine(RunningEngine):
         if request.pictures and not self._sees:
             raise ItemError("engine", f"the model {self._spec.model} has no vision encoder and was shown a frame")
         try:
-            async with self._admission.enter(PRIORITY[request.kind]):
+            async with self._admission.enter(priority_of(request.kind)):
                 prompt = await asyncio.to_thread(self._prompt, request)
                 for _ in range(self._spec.restarts + 2):
                     async with self._reviving:

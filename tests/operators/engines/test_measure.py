@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from operators.base import ItemError
-from operators.engines.base import Kind, Picture, Request
+from operators.engines.base import Picture, Request
 from operators.engines.measure import MeasureEngine
 from operators.measure.facts import Facts, Label, Light, Line, Piece, Transition
 from tests.operators.measure.reel import SCENES, filmed, measure, reel
@@ -32,7 +32,7 @@ CAMERA_WORDS = {
 NAMES = list(SCENES)
 
 
-def ask(kind: Kind, facts: Facts | None, start_s: float, end_s: float, **more: Any) -> str:
+def ask(kind: str, facts: Facts | None, start_s: float, end_s: float, **more: Any) -> str:
     request = Request(kind=kind, start_s=start_s, end_s=end_s, prompt="", facts=facts, **more)
     with MeasureEngine().open() as engine:
         return engine.submit(request).result(timeout=60).text
@@ -170,7 +170,7 @@ def _engine() -> Any:
 @given(
     any_facts(), st.sampled_from(["window", "section", "video"]), st.integers(0, 5), st.sampled_from([None, 30, 300])
 )
-def test_grammar_of_whatever_was_measured(facts: Facts, kind: Kind, seed: int, words: int | None) -> None:
+def test_grammar_of_whatever_was_measured(facts: Facts, kind: str, seed: int, words: int | None) -> None:
     request = Request(
         kind=kind, start_s=facts.start_s, end_s=facts.end_s, prompt="", facts=facts, seed=seed, words=words
     )

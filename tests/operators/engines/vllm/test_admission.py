@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.engines.base import Kind
-from operators.engines.vllm.admission import PRIORITY, Admission
+from operators.engines.base import KINDS
+from operators.engines.vllm.admission import PRIORITY, Admission, priority_of
 from tests.support.virtual_time import run
 
 
@@ -148,9 +147,9 @@ def test_a_newcomer_does_not_overtake_one_who_waits() -> None:
 
 
 def test_each_kind_of_request_has_a_priority_and_frames_come_last() -> None:
-    assert set(PRIORITY) == set(get_args(Kind))
+    assert set(PRIORITY) == set(KINDS)
     assert max(PRIORITY, key=lambda kind: PRIORITY[kind]) == "frame"
-    assert PRIORITY["window"] < PRIORITY["frame"]
+    assert PRIORITY["window"] < priority_of("transcript") < PRIORITY["frame"], "a kind of somebody else's"
 
 
 def test_it_is_occupied_since_the_first_came_to_an_empty_engine() -> None:
