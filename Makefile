@@ -38,8 +38,10 @@ check: setup-dev
 
 # what starts no Ray first, two files at a time
 pytest: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/operators tests/longcap tests/requirements tests/support
-	$(BIN)/python -m pytest tests/cluster tests/pipeline
+	failed=0; \
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/operators tests/longcap tests/requirements tests/support || failed=1; \
+	$(BIN)/python -m pytest tests/cluster tests/pipeline || failed=1; \
+	exit $$failed
 
 # Two thousand hostile inputs of each kind (broken files, manifests, answers); `make pytest` takes a few of each
 fuzz: setup-dev
