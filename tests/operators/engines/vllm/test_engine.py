@@ -135,7 +135,7 @@ def test_time_without_requests_is_no_stall(eyes: Engine, monkeypatch: pytest.Mon
         return real(request)
 
     monkeypatch.setattr(eyes, "_prompt", spied)
-    assert eyes.submit(text("Tell it.", words=5)).result(WAIT_S).text
+    assert eyes.submit(replace(text(), words=5)).result(WAIT_S).text
     assert looked == [False, True]
 
 
