@@ -7,7 +7,7 @@ from cluster.machines import Machines, machines
 
 def test_what_the_connected_ray_has(ray_session: None) -> None:
     have = machines()
-    assert (have.nodes, have.cpus, have.gpus) == (1, 4.0, have.gpus)
+    assert (have.nodes, have.cpus, have.gpus) == (1, 2.0, have.gpus)
     assert have.object_store_bytes == pytest.approx(400 * 2**20, rel=0.01)
 
 

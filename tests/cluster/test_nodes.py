@@ -44,4 +44,4 @@ def test_every_node_answers_or_says_why(ray_session: None) -> None:
     [bad] = on_every_node(int, "no number")
     assert bad.value is None and bad.error is not None and "ValueError" in bad.error and "\n" not in bad.error
     [node] = nodes.nodes()
-    assert (node.cpus, node.gpus) == (4.0, 0.0)
+    assert (node.cpus, node.gpus) == (2.0, 0.0)
