@@ -52,7 +52,7 @@ def test_every_node_of_a_cluster_and_a_store_on_s3(
     fsspec.filesystem("s3", skip_instance_cache=True).put(str(clips / "short.mp4"), f"{place}/in/short.mp4")
     main(["doctor", "measure", f"{place}/in", "-o", f"{place}/out", "--address", "auto", "--json"])
     found = lines(capsys)
-    assert found["nodes"] == [("ok", "1 answer; 4 CPUs, 0 GPUs")]
+    assert found["nodes"] == [("ok", "1 answer; 2 CPUs, 0 GPUs")]
     [(level, said)] = found["output"]
     assert level == "ok" and f"{place}/out is written, read, listed and swept" in said
     assert found["input"] == [("ok", f"1 videos; {place}/in/short.mp4 can be read")]
