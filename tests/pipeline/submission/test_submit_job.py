@@ -145,11 +145,11 @@ def test_plain_ray_job_submit_does_the_same_and_failures_have_their_code(cluster
     log = tmp_path / "log"
     # what failed is tried again there, by the command that says so
     files = fsspec.filesystem("s3", skip_instance_cache=True)
-    with files.open(f"{cluster.prefix}/in/long0.mp4", "wb") as broken:
+    with files.open(f"{cluster.prefix}/in/mended.mp4", "wb") as broken:
         broken.write(b"this is no video")
-    some = [f"{cluster.prefix}/in/long0.mp4", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
+    some = [f"{cluster.prefix}/in/mended.mp4", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
     assert run("submit", "measure", *some, log=log) == 1, log.read_text()[-2000:]
-    files.put(str(tmp_path / "long.mp4"), f"{cluster.prefix}/in/long0.mp4")
+    files.put(str(tmp_path / "long.mp4"), f"{cluster.prefix}/in/mended.mp4")
     again = ["submit", "--retry", cluster.out, "--only", longcap.open(cluster.out).failures()[0]["video_id"]]
     assert run(*again, *cluster.at, *cluster.keys, "--follow", log=log) == 0, log.read_text()[-2000:]
     assert longcap.open(cluster.out).failures() == []
