@@ -44,7 +44,7 @@ def test_every_kind_of_process_has_its_turn() -> None:
     assert disaster(3, remote=True) == disaster(3, remote=True) != disaster(10, remote=True)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", LOCAL)
 def test_on_the_local_disk(chaos: Chaos, tmp_path: Path, seed: int) -> None:
     outcome = chaos.run(seed, str(tmp_path / f"out{seed}"))
@@ -52,7 +52,7 @@ def test_on_the_local_disk(chaos: Chaos, tmp_path: Path, seed: int) -> None:
     assert outcome.codes[-1] == 0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", REMOTE)
 def test_on_s3(chaos: Chaos, server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     for name, value in server.environment.items():
@@ -62,7 +62,7 @@ def test_on_s3(chaos: Chaos, server: s3.S3Server, monkeypatch: pytest.MonkeyPatc
     assert outcome.codes[-1] == 0
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_over_a_bad_network(chaos: Chaos, server: s3.S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is killed, and requests are delayed, cut, refused and forgotten: it ends well, or stops and goes on."""
     out = f"{server.uri}/{uuid.uuid4().hex}"

@@ -107,7 +107,7 @@ def test_an_interrupted_run_drains_and_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_of_two_drivers_that_start_at_once_one_works_and_one_says_why_not(
     clips: Path, shared: list[str], tmp_path: Path
 ) -> None:
@@ -123,7 +123,7 @@ def test_of_two_drivers_that_start_at_once_one_works_and_one_says_why_not(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_n_jobs_share_one_output(clips: Path, done: longcap.Result, shared: list[str], tmp_path: Path) -> None:
     """Two shards at once, then a plain run that finds nothing left: the rows of one run over all."""
     out = tmp_path / "out"

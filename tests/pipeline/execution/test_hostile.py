@@ -12,7 +12,7 @@ EVERY_KIND_ONCE = 85
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("ray_session")
 def test_hostile_items_cost_themselves_only(tmp_path: Path) -> None:
     seen = attack(EVERY_KIND_ONCE, folder=tmp_path)

@@ -76,7 +76,7 @@ def cluster(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_job_is_stopped_killed_and_sent_again(cluster: Cluster, tmp_path: Path) -> None:
     log, submit = tmp_path / "log", ["submit", "sent", *cluster.job, *cluster.at, *cluster.keys, "--follow"]
 
@@ -123,7 +123,7 @@ def test_a_job_is_stopped_killed_and_sent_again(cluster: Cluster, tmp_path: Path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_plain_ray_job_submit_does_the_same_and_failures_have_their_code(cluster: Cluster, tmp_path: Path) -> None:
     variables = {name: os.environ[name] for name in cluster.keys[1::2]} | {"RAY_JOB_STOP_WAIT_TIME_S": "45"}
     command = [str(Path(sys.executable).parent / "ray"), "job", "submit", *cluster.at, "--working-dir", "."]

