@@ -36,7 +36,7 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# what starts no Ray first, two files at a time
+# First what does not need the Ray that tests share, two files at a time; then the rest, whatever the first part found
 pytest: setup-dev
 	failed=0; \
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/operators tests/longcap tests/requirements tests/support || failed=1; \

@@ -195,7 +195,7 @@ def caption_and_narrate(job: Job, setting: Setting, flush_s: float) -> Outcome:
 
 
 def narrate_all(job: Job, setting: Setting) -> float:
-    """Utilization share of a narrator that finds all videos whole at once, as in a phased run."""
+    """Utilization of a narrator that finds all videos whole at once, as in a phased run."""
 
     async def main() -> float:
         actor, left = Actor.of(setting), iter(job.sections)

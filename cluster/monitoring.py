@@ -64,7 +64,7 @@ _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ),
     ("Rows that wait for a pool", "none", (("{{pool}}", "max by (pool) (ray_longcap_queue_rows)"),)),
     ("Rows under way", "none", (("{{pool}}", "sum by (pool) (ray_longcap_rows_under_way)"),)),
-    ("Utilization share of the actors", "percentunit", (("{{pool}}", "avg by (pool) (ray_longcap_utilization)"),)),
+    ("Utilization of the actors", "percentunit", (("{{pool}}", "avg by (pool) (ray_longcap_utilization)"),)),
     (
         "Actors up, and wanted",
         "none",

@@ -145,7 +145,13 @@ class _Asking:
         if asked.done():  # by an engine that answers in its caller's thread
             self._settle(asked, again, attempt)
         else:
-            asked.add_done_callback(lambda done: _settlers().submit(self._settle, done, again, attempt))
+            asked.add_done_callback(lambda done: self._settle_elsewhere(done, again, attempt))
+
+    def _settle_elsewhere(self, done: Future[Generation], request: Request, attempt: int) -> None:
+        try:
+            _settlers().submit(self._settle, done, request, attempt)
+        except RuntimeError:  # the interpreter is ending; a caller that waits must still be answered
+            self._settle(done, request, attempt)
 
     def _settle(self, done: Future[Generation], request: Request, attempt: int) -> None:
         failure: tuple[FailureClass, str] | None = None

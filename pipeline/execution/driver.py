@@ -85,7 +85,8 @@ class Job:
         self._take()
         self.store.open_for(self.run_id)
         with ExitStack() as stack:
-            session, prober = self._parts()
+            self._session = session = self._new_session()
+            prober = self._new_prober()
             plan = self._plan(prober, session, stack, address)
             if not prober.probed:
                 self.store.close_for(self.run_id)
@@ -172,7 +173,8 @@ class Job:
     ) -> Report:
         began = time.time()
         prepare(self.store)
-        session, prober = self._parts()
+        self._session = session = self._new_session()
+        prober = self._new_prober()
         plan = self._plan(prober, session, stack, address)
         first = compare(plan, self.store)
         replaced = find(plan, self.store, first, self._anew)
@@ -224,19 +226,24 @@ class Job:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _parts(self) -> tuple[Session, Prober]:
-        """The run's connection to Ray, not made yet, and what probes and plans."""
-        share = self.selection.share_name if self.claim else f"plan {self.run_id}"
-        self._session = session = Session(
+    @property
+    def _share(self) -> str:
+        return self.selection.share_name if self.claim else f"plan {self.run_id}"
+
+    def _new_session(self) -> Session:
+        """The run's connection to Ray, not made yet."""
+        return Session(
             self.config,
             self.store.uri,
             self.progress,
             run_id=self.run_id,
             claim=self.claim,
-            share=share,
+            share=self._share,
             stopping=lambda: self._interrupt.requested,
         )
-        prober = Prober(
+
+    def _new_prober(self) -> Prober:
+        return Prober(
             self.config,
             self.store,
             self.listing,
@@ -244,10 +251,9 @@ class Job:
             self.chosen,
             run_id=self.run_id,
             claim=self.claim,
-            share=share,
+            share=self._share,
             say=self.progress.say,
         )
-        return session, prober
 
     def _plan(self, prober: Prober, session: Session, stack: ExitStack, address: str | None) -> Plan:
         def run_graph(some: pa.Table) -> None:
@@ -290,7 +296,7 @@ class Job:
     def _ask_early(self) -> None:
         """Stop before anything is written or probed, where what is known already is enough to say so."""
         try:
-            known = self._parts()[1].known_plan()
+            known = self._new_prober().known_plan()
             replaced = find(known, self.store, explicit=self._anew) if known is not None else Replacement()
         except Exception:  # storage that cannot be read: the run is about to find that out and to say so
             return

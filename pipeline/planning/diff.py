@@ -20,7 +20,7 @@ from operators.measure.filter import reason_of
 from operators.store.done import share_of
 from operators.store.store import Failed, Store
 from operators.video.parts import cut_parts
-from pipeline.planning.outcomes import DONE, FAILED, TODO, UNWANTED, LeftOut, Settled, Standing, settle, unwanted_of
+from pipeline.planning.outcomes import DONE, FAILED, TODO, UNWANTED, LeftOut, Outcomes, Standing, decide, unwanted_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement
 from pipeline.planning.videos import Floats, Ints, Videos
@@ -194,20 +194,20 @@ def compare(plan: Plan, store: Store) -> Remaining:
     for of in np.flatnonzero(unwanted).tolist():
         own = state[begins[of] : begins[of] + videos.counts[of]]
         own[own == TODO] = UNWANTED
-    settled = Settled(
+    outcomes = Outcomes(
         rule=rule,
         told=Standing.of(store.told(tuple(rule.limits)), rule),
         out=Standing.of(store.left_out(tuple(rule.limits)), rule),
     )
-    settle(plan, settled, failures, state, unwanted)
+    decide(plan, outcomes, failures, state, unwanted)
     return Remaining(
         segments=SegmentRows(videos, np.flatnonzero(state == TODO), tries, plan.config.caption.warm_up()),
-        whole=videos.take(np.array(settled.whole, np.int64)),
-        given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **settled.given_up},
+        whole=videos.take(np.array(outcomes.whole, np.int64)),
+        given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **outcomes.given_up},
         captioned=int(np.count_nonzero(state == DONE)),
-        filtered=settled.filtered,
-        returning=settled.returning,
-        unmeasured=settled.unmeasured,
+        filtered=outcomes.filtered,
+        returning=outcomes.returning,
+        unmeasured=outcomes.unmeasured,
     )
 
 

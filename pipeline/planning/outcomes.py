@@ -80,7 +80,7 @@ class Standing:
 
 
 @dataclass(kw_only=True)
-class Settled:
+class Outcomes:
     """What becomes of the videos of which no segment is left to do."""
 
     rule: Filter
@@ -111,10 +111,10 @@ class Settled:
         return True
 
 
-def settle(
-    plan: Plan, settled: Settled, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
+def decide(
+    plan: Plan, outcomes: Outcomes, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
 ) -> None:
-    """Sort the videos of which no segment is left to do into `settled`."""
+    """Sort the videos of which no segment is left to do into `outcomes`."""
     videos, narrator = plan.videos, narrator_key(video_operators(plan.config))
     strict = plan.config.run.on_incomplete == "fail"
     if not len(videos):
@@ -126,26 +126,26 @@ def settle(
     up_to_date = video_keys(((videos.keys[i], int(counts[i])) for i in over.tolist()), narrator)
     for i, video_id, is_complete, key in zip(over.tolist(), ids, complete.tolist(), up_to_date, strict=True):
         captions = videos.keys[i]
-        if is_complete and not unwanted[i] and settled.stands(video_id, key):
+        if is_complete and not unwanted[i] and outcomes.stands(video_id, key):
             continue
         marks = state[begins[i] : begins[i] + counts[i]]
         have, lost = np.flatnonzero(marks == DONE).tolist(), np.flatnonzero(marks == FAILED).tolist()
         now = key if is_complete else video_key(captions, have, narrator)
         if unwanted[i]:
             length = {"duration_s": float(videos.durations_s[i])}
-            settled.filtered[video_id] = LeftOut(settled.rule.misses(length), now)
+            outcomes.filtered[video_id] = LeftOut(outcomes.rule.misses(length), now)
             continue
-        if not is_complete and not strict and settled.stands(video_id, now):
+        if not is_complete and not strict and outcomes.stands(video_id, now):
             continue
         narration = failures.get((narration_failure_key(captions, narrator), None))
         if not have:
-            settled.given_up[video_id] = failures[captions, lost[0]].message
+            outcomes.given_up[video_id] = failures[captions, lost[0]].message
         elif lost and strict:
-            settled.given_up[video_id] = (
+            outcomes.given_up[video_id] = (
                 f"{len(lost)} of {counts[i]} segments failed (coverage at most {videos[i].share(have):.2f}, "
                 f"run.on_incomplete is fail): {failures[captions, lost[0]].message}"
             )
         elif narration is not None and narration.final:
-            settled.given_up[video_id] = narration.message
+            outcomes.given_up[video_id] = narration.message
         else:
-            settled.whole.append(i)
+            outcomes.whole.append(i)

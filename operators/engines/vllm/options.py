@@ -13,21 +13,6 @@ from operators.base import SIZING
 from operators.engines.base import EngineSpec, Request
 from operators.engines.vllm import installed
 
-_OURS = {
-    "model": "model",
-    "revision": "hub_revision",
-    "dtype": "dtype",
-    "max_model_len": "max_model_len",
-    "max_num_seqs": "max_num_seqs",
-    "tensor_parallel_size": "tensor_parallel",
-    "pipeline_parallel_size": "pipeline_parallel",
-    "gpu_memory_utilization": "gpu_memory_utilization",
-    "limit_mm_per_prompt": "max_pictures",
-    "enforce_eager": "enforce_eager",
-    "seed": None,
-}
-"""vLLM's argument -> our key for it, or None where each request has its own."""
-
 _WORD_TOKENS = 3  # a word of prose takes 1.3 tokens in English, up to 3 in other scripts
 _SPARE_TOKENS = 96  # an answer that is cut is lost, one that may be a little longer is not
 _SECTION_TOKENS = 72  # of an outline: a topic of a few words, a number, and the JSON around them

@@ -27,10 +27,6 @@ _OURS = {
 }
 """vLLM's argument -> our key for it, or None where each request has its own."""
 
-_WORD_TOKENS = 3  # a word of prose takes 1.3 tokens in English, up to 3 in other scripts
-_SPARE_TOKENS = 96  # an answer that is cut is lost, one that may be a little longer is not
-_SECTION_TOKENS = 72  # of an outline: a topic of a few words, a number, and the JSON around them
-
 
 @dataclass(frozen=True, kw_only=True)
 class VllmEngine(VllmOptions):

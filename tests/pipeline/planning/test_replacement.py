@@ -109,7 +109,7 @@ def test_hours_count_only_up_to_the_first_video_that_is_not_known(folder: Path, 
     (folder / "a.mp4").write_bytes(b"another film")
     for hours, planned in ((None, 1), (1.0, 0)):
         job = Job([str(folder)], out, config(), Selection(max_hours=hours), quiet=True)
-        known = job._parts()[1].known_plan()
+        known = job._new_prober().known_plan()
         assert known is not None and len(known.videos) == planned
 
 
