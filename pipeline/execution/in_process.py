@@ -139,8 +139,9 @@ class _Stage:
 
     def _run(self, number: int, following: queue.Queue[Any], answers: queue.Queue[Any]) -> None:
         try:
+            actor = self._actor(number // self._threads_each)
             while (item := self._take()) is not _END:
-                found = self._actor(number // self._threads_each)(item)
+                found = actor(item)
                 for table in [found] if isinstance(found, pa.Table) else found:
                     _put(following, table, self._over)
         except BaseException as error:
@@ -162,7 +163,7 @@ class _Stage:
         return item
 
     def _actor(self, index: int) -> Actor:
-        """Opened by the first row that needs it."""
+        """Opened by the first of its threads."""
         with self._openers[index]:
             if self._actors[index] is None:
                 self._actors[index] = _open(self._node, self._coordinator)
