@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from operators.base import Apply, ItemError, Row
+from operators.base import Apply, ItemError, Level, Row
 from operators.engines.ask import Usage
 from operators.engines.base import RunningEngine
 from operators.engines.gates import gates_of
@@ -42,6 +42,7 @@ class Narrate(NarrateOptions):
 
     name: ClassVar[str] = "narrate"
     version: ClassVar[int] = 4
+    level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
         {

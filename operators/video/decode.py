@@ -61,6 +61,7 @@ class Decode(Isolated):
         | {"parts"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode", "subtitle_lines"})
+    passing: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "subtitle_lines"})
 
     backend: Annotated[
         Literal["pyav", "decord", "torchcodec", "ffmpeg"],
