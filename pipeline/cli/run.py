@@ -15,8 +15,9 @@ import click
 from operators.base import Row
 from operators.store.store import Store
 from operators.text import printable
+from pipeline.config.check import never_measured
 from pipeline.config.load import load_config
-from pipeline.config.types import Config, never_measured
+from pipeline.config.types import Config
 from pipeline.execution.driver import Job
 from pipeline.monitoring.progress import clock
 from pipeline.monitoring.report import Report

@@ -21,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from operators.addresses import HIDDEN, redacted_value
 from operators.engines.registry import spec_class
+from pipeline.config.check import check
 from pipeline.config.docs import EXTENDS, allowed, hints_of
-from pipeline.config.types import Config, check
+from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError, nearest
 
 DEFAULT_RECIPE = "measure"
@@ -57,6 +58,7 @@ def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str]
     for layer in layers:
         values = _merge(values, layer.values)
         places.update(layer.places)
+    values = _named_engines(values)
     config = config_from_dict(values, places=places)
     if "cell_s" not in (values.get("measure") or {}):  # what is measured is cut where the windows are
         config = replace(config, measure=replace(config.measure, cell_s=config.caption.stride_s))
@@ -214,6 +216,33 @@ def _merge(below: Any, above: Any) -> Any:
     if not isinstance(below, Mapping) or above.get("kind", below.get("kind")) != below.get("kind"):
         return dict(above)
     return {**below, **{key: _merge(below.get(key), value) for key, value in above.items()}}
+
+
+def _named_engines(values: dict[str, Any]) -> dict[str, Any]:
+    """`engine: NAME` in sections and steps, put as what `engines.NAME` says; such a step runs in a pool of that name."""
+    engines = values.get("engines")
+    if not isinstance(engines, Mapping):
+        return values
+
+    def section(value: Any) -> Any:
+        name = value.get("engine") if isinstance(value, Mapping) else None
+        return {**value, "engine": engines[name]} if isinstance(name, str) and name in engines else value
+
+    def step(value: Any) -> Any:
+        if not (isinstance(value, Mapping) and len(value) == 1):
+            return value
+        ((name, options),) = value.items()
+        named = section(options)
+        return value if named is options else {name: {"pool": options["engine"], **named}}
+
+    def table(value: Any) -> Any:
+        steps = value.get("steps") if isinstance(value, Mapping) else None
+        return {**value, "steps": [step(one) for one in steps]} if isinstance(steps, list) else value
+
+    found = {name: section(value) for name, value in values.items()}
+    if isinstance(tables := values.get("tables"), Mapping):
+        found["tables"] = {name: table(value) for name, value in tables.items()}
+    return found
 
 
 # -- validation --------------------------------------------------------------------------------------------------------

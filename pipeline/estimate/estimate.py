@@ -20,7 +20,8 @@ import yaml
 from operators.base import Row
 from operators.engines.ask import Usage
 from operators.rows import MAX_ROW_BYTES
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config
 from pipeline.execution.driver import Job
 from pipeline.execution.pools import rows_at_once
 from pipeline.output.output import Output

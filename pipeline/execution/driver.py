@@ -22,8 +22,9 @@ from operators.causes import cause_of, explained
 from operators.store.commit import RECEIPT
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
+from pipeline.config.check import check_engines, never_measured
 from pipeline.config.load import checked, dump_config
-from pipeline.config.types import Config, check_engines, never_measured
+from pipeline.config.types import Config
 from pipeline.execution.chain import chain_table
 from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.execution.prober import PASS_ROWS, Prober

@@ -25,7 +25,8 @@ from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, Commi
 from operators.store.group_commit import Grouping
 from operators.store.load import Load
 from operators.store.table import Claim
-from pipeline.config.types import Config, captioner, segment_operators, video_operators
+from pipeline.config.tables import captioner, segment_operators, video_operators
+from pipeline.config.types import Config
 from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.chain import stages
 from pipeline.execution.coordinator import Channel

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from operators.base import Row
 from operators.store.commit import RECEIPT
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config
 from pipeline.execution.aggregators import Aggregator
 from pipeline.execution.chain import ChainSpec, ChainStage
 from pipeline.execution.coordinator import Channel

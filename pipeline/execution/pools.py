@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 
 from cluster.machines import Machines, Node
 from operators.engines.base import EngineSpec
-from pipeline.config.types import POOLS, Config, PoolResources, Resources, segment_operators, video_operators
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import POOLS, Config, PoolResources, Resources
 from pipeline.terminal.errors import UsageError
 
 LIGHT_CPUS = 0.1

@@ -14,7 +14,8 @@ from operators.base import Row
 from operators.keys import narrator_key, source_key
 from operators.storage import file_system, is_local
 from operators.store.store import Store, narration_failure_key
-from pipeline.config.types import Config, fingerprint, video_operators
+from pipeline.config.tables import fingerprint, video_operators
+from pipeline.config.types import Config
 from pipeline.monitoring.report import Report
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare

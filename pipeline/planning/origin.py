@@ -16,7 +16,8 @@ from operators.base import Sizing
 from operators.store.store import Store
 from operators.text import printable
 from pipeline.config.load import config_to_dict
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config
 
 _SHOWN_CHARACTERS = 60  # of a value
 Settings = dict[str, Any]

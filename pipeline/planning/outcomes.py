@@ -18,7 +18,7 @@ from operators.base import Row
 from operators.keys import narrator_key, video_key, video_keys
 from operators.measure.filter import Filter
 from operators.store.store import Failed, narration_failure_key
-from pipeline.config.types import video_operators
+from pipeline.config.tables import video_operators
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 

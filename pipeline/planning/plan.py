@@ -18,7 +18,8 @@ from operators import rows
 from operators.base import Row
 from operators.keys import caption_keys, narrator_key
 from operators.video.plausible import MAX_DURATION_S, check_length
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config
 from pipeline.planning.videos import Cut, Videos
 from pipeline.sources.selection import Selection
 

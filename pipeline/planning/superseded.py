@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from operators.keys import config_of, narrator_key
 from operators.store.store import Store
-from pipeline.config.types import captioner, video_operators
+from pipeline.config.tables import captioner, video_operators
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.origin import differences, settings_of
 from pipeline.planning.plan import Plan

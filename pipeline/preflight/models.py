@@ -10,7 +10,9 @@ from typing import Any
 from cluster.nodes import Answer, NodeFacts
 from operators.engines.base import EngineSpec
 from operators.engines.vllm import hub
-from pipeline.config.types import Config, check_engines, segment_operators, video_operators
+from pipeline.config.check import check_engines
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config
 from pipeline.preflight.finding import Found, Line, as_size
 from pipeline.terminal.errors import UsageError
 

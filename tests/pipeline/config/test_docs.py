@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,8 @@ def test_a_validator_agrees_with_the_schema() -> None:
 def test_allowed_speaks_of_every_field_in_words() -> None:
     assert allowed(hints_of(PlanOptions)["segment_s"]) == "a number above 0"
     for f in fields(Config):
+        if not is_dataclass(getattr(Config(), f.name)):
+            continue
         for name, hint in hints_of(type(getattr(Config(), f.name))).items():
             assert "typing" not in allowed(hint), name
             assert "<class" not in allowed(hint), name

@@ -6,7 +6,8 @@ import pytest
 
 from operators.keys import caption_key, narrator_key, source_key, video_key
 from pipeline.config.load import load_config
-from pipeline.config.types import Config, captioner, fingerprint, segment_operators, video_operators
+from pipeline.config.tables import captioner, fingerprint, segment_operators, video_operators
+from pipeline.config.types import Config
 
 SOURCE = ("6118f8ee2ee89938", "1024-1700000000")
 SERVER = "engine={kind: openai, model: m, base_url: 'https://host/v1', api_key_env: null}"

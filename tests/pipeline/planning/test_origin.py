@@ -6,7 +6,7 @@ from pathlib import Path
 
 from operators.store.store import Store
 from pipeline.config.load import dump_config, load_config
-from pipeline.config.types import fingerprint
+from pipeline.config.tables import fingerprint
 from pipeline.planning.origin import differences, makers_of, makers_text, settings_of
 from tests.support import rows
 from tests.support.outputs import CONFIG, commit_run, with_changes

@@ -13,7 +13,7 @@ from operators.measure.filter import Bounds, Filter
 from operators.narrate.narrate import Narrate
 from operators.store.commit import CommitDataset
 from operators.store.store import Store
-from pipeline.config.types import captioner, video_operators
+from pipeline.config.tables import captioner, video_operators
 from pipeline.planning.diff import compare
 from pipeline.planning.replacement import Replacement
 from pipeline.planning.superseded import find
