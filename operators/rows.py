@@ -196,6 +196,9 @@ VIDEO = pa.schema(
 ACCESS_URI = pa.field("access_uri", pa.string())
 """A URL with its signature or password, for reading only; null where `uri` is the whole of it. Never stored."""
 
+PARENT_KEYS = pa.field("parent_keys", pa.string())
+"""JSON: table -> key of the row that a row is made from there, null for a row that failed. Never stored."""
+
 SEGMENT = pa.schema(
     [
         pa.field("video_id", pa.string()),

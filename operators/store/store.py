@@ -1,8 +1,8 @@
-"""The output location: five tables, their keys, and a folder for each run.
+"""The output location: its tables, their keys, and a folder for each run.
 
     OUT/videos     what was found and probed           OUT/dataset    the long captions
     OUT/segments   frame and window captions           OUT/failures   what failed, as events
-    OUT/filtered   videos that the filter left out
+    OUT/filtered   videos that the filter left out        OUT/NAME       tables of the recipe's own
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
 Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
@@ -63,10 +63,22 @@ class Store:
         uri: a folder, or a prefix on object storage.
         writer: name under which its tables are written to; writers of different names may commit side by side.
         claim: of the run that writes; see `claim`.
+        tables: the tables that recipes added, with their columns; see `pipeline.config.tables`.
     """
 
-    def __init__(self, uri: str, *, writer: str = "longcap", claim: Claim | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        writer: str = "longcap",
+        claim: Claim | None = None,
+        tables: Mapping[str, pa.Schema] | None = None,
+    ) -> None:
         self.uri = uri.rstrip("/")
+        self.derived = {
+            name: Table(f"{self.uri}/{name}", schema, writer=writer, claim=claim)
+            for name, schema in (tables or {}).items()
+        }
         self.videos = Table(f"{self.uri}/videos", rows.VIDEO, writer=writer, claim=claim)
         self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT, writer=writer, claim=claim)
         self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
@@ -75,7 +87,12 @@ class Store:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return (self.videos, self.segments, self.dataset, self.filtered, self.failures)
+        return (self.videos, self.segments, self.dataset, self.filtered, self.failures, *self.derived.values())
+
+    def table(self, name: str) -> Table:
+        """The table `name`, one of these."""
+        core = {"videos": self.videos, "segments": self.segments, "dataset": self.dataset}
+        return self.derived[name] if name in self.derived else core[name]
 
     def exists(self) -> bool:
         return any(t.exists() for t in self.tables)

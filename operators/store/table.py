@@ -82,6 +82,11 @@ class Table:
     def exists(self) -> bool:
         return patiently(lambda: self._snapshot(create=False), self.uri) is not None
 
+    def version(self) -> int:
+        """Of the newest snapshot; -1: there is none."""
+        delta = patiently(lambda: self._snapshot(create=False), self.uri)
+        return int(delta.version()) if delta is not None else -1
+
     def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
         """Rows of the newest snapshot; an absent table has none.
 
@@ -402,6 +407,24 @@ class Table:
                 table_uri(self.uri), schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
             )
         return self._delta
+
+
+def stored_schema(uri: str) -> pa.Schema:
+    """The columns of a table as they are stored.
+
+    Raises:
+        FileNotFoundError: there is no table.
+    """
+
+    def look() -> pa.Schema:
+        try:
+            delta = DeltaTable(table_uri(uri), storage_options=storage_options(uri))
+        except TableNotFoundError as error:
+            raise FileNotFoundError(f"{uri} is no table") from error
+        return pa.schema(delta.schema().to_arrow())
+
+    found: pa.Schema = patiently(look, uri)
+    return found
 
 
 def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -219,7 +219,7 @@ def _merge(below: Any, above: Any) -> Any:
 
 
 def _named_engines(values: dict[str, Any]) -> dict[str, Any]:
-    """`engine: NAME` in sections and steps, put as what `engines.NAME` says; such a step runs in a pool of that name."""
+    """`engine: NAME` in sections and steps as what `engines.NAME` says; such a step runs in a pool of that name."""
     engines = values.get("engines")
     if not isinstance(engines, Mapping):
         return values

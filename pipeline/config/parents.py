@@ -8,7 +8,7 @@ from functools import lru_cache
 import pyarrow as pa
 
 from operators import rows
-from operators.base import Level
+from operators.base import ItemError, Level
 from pipeline.config.table import CORE, VIDEOS, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError, nearest
@@ -39,17 +39,14 @@ def schema_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> pa.S
 
 @lru_cache(maxsize=64)
 def _foreign_schema(uri: str) -> pa.Schema:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
-
-    from operators.storage import storage_options
-    from operators.uris import table_uri
+    from operators.store.table import stored_schema
 
     try:
-        found = DeltaTable(table_uri(uri), storage_options=storage_options(uri)).schema().to_arrow()
-    except (DeltaError, OSError, ValueError) as error:
-        raise UsageError(f"{uri} is no table of a finished output: {error}") from error
-    return pa.schema(found)
+        return stored_schema(uri)
+    except FileNotFoundError as error:
+        raise UsageError(f"{uri} is no table of a finished output") from error
+    except ItemError as error:
+        raise UsageError(f"{uri} cannot be read: {error.message}") from error
 
 
 def is_static(specs: Mapping[str, TableSpec], name: str) -> bool:

@@ -20,6 +20,7 @@ from operators.base import Row
 from operators.storage import file_system
 from operators.store.own_files import DATA_FILE, Unswept
 from operators.store.store import Store
+from pipeline.output.derived import check_derived
 from pipeline.output.invariants import (
     Finding,
     Verdict,
@@ -55,6 +56,8 @@ def verify(output: Output) -> Verdict:
     check_superseded(planned, earlier, captioned, told | left_out, found)
     if len(found.configs) > 1:
         found.notes.append(Finding(kind="mixed", what="dataset", why=makers_text(makers_of(store))))
+    for name in store.derived:
+        check_derived(store, name, found)
     for _ in read_rows(store.videos, found):
         pass  # read, to see that they can be
     for video_id, plan in planned.items():
@@ -185,5 +188,7 @@ def _around(store: Store) -> list[str]:
     files.invalidate_cache()
     names = {p.rstrip("/"): p.rstrip("/").rsplit("/", 1)[-1] for p in files.ls(folder, detail=False)}
     return sorted(
-        p for p, name in names.items() if name not in _AROUND and not name.startswith(".") and p != folder.rstrip("/")
+        p
+        for p, name in names.items()
+        if name not in _AROUND and name not in store.derived and not name.startswith(".") and p != folder.rstrip("/")
     )

@@ -7,8 +7,9 @@ left undone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,10 @@ import pyarrow.compute as pc
 
 from operators import rows
 from operators.base import Row
-from operators.keys import caption_keys, narrator_key
+from operators.keys import caption_keys
 from operators.video.plausible import MAX_DURATION_S, check_length
-from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.table import TableSpec
+from pipeline.config.tables import narrator, parents_of, segment_operators, tables_of
 from pipeline.config.types import Config
 from pipeline.planning.videos import Cut, Videos
 from pipeline.sources.selection import Selection
@@ -49,7 +51,18 @@ class Plan:
     config: Config
     videos: Videos
     unusable: list[Row]  # rows of `rows.VIDEO` whose `failure` says why they cannot be captioned
+    parent_keys: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the segments' parents, by table
     ignored: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[str, TableSpec]:
+        """The tables of the config, parents first."""
+        return tables_of(self.config)
+
+    @cached_property
+    def sources(self) -> list[tuple[str, str]]:
+        """Id of each video, and what its rows rest on: its version and, where it has more than one clock, its parts."""
+        return list(zip(self.videos.ids, _versions(self.videos.facts), strict=True))
 
     @property
     def seconds(self) -> float:
@@ -77,7 +90,7 @@ class Plan:
             "segment_s": cut.segment_s,
             "window_rule": self.config.caption.windows,
             "min_shot_s": self.config.caption.min_shot_s,
-            "narrator": narrator_key(video_operators(self.config)),
+            "narrator": narrator(self.config),
             "strict": self.config.run.on_incomplete == "fail",
             "filter": self.config.filter.dump(),
         }
@@ -108,7 +121,8 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
     cut = Cut(window_s=config.caption.window_s, stride_s=config.caption.stride_s, segment_s=config.plan.segment_s)
     sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
-    keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config)))
+    parents = parents_of(config, "segments")
+    keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config), parents))
     return Plan(config=config, videos=Videos(usable, keys, cut), unusable=unusable, ignored=ignored)
 
 

@@ -67,7 +67,10 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         (_recipe(), ["recipe.segment is empty"]),
         (_recipe("decode", "measure", "caption", video=()), ["recipe.video is empty"]),
         (_recipe("decode", "measure", "caption", "narrate"), ["names narrate, which is of level video"]),
-        (_recipe("decode", "measure", "caption", video=("caption",)), ["recipe.video names caption", "only level video"]),
+        (
+            _recipe("decode", "measure", "caption", video=("caption",)),
+            ["recipe.video names caption", "only level video"],
+        ),
         (
             replace(Config(), narrate=replace(Config().narrate, section_prompt="no_such_prompt")),
             ["narrate:", "'no_such_prompt'"],
