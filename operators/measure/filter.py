@@ -107,7 +107,7 @@ class Filter(Operator):
         yield self._apply
 
     def _apply(self, row: Row) -> Row:
-        measured = [Facts.parse(s["facts"]) for s in row["captioned"] if s["facts"]]
+        measured = [facts for s in row["captioned"] if (facts := Facts.of(s)) is not None]
         facts = Facts.merge(measured) if measured else None
         row = {**row, **columns_of(facts, whole=len(measured) == row["segments"])}
         return {**row, "filtered": self.misses(row) or None}

@@ -85,7 +85,7 @@ class Narrate(NarrateOptions):
         captioned: list[Row] = row["captioned"]
         grid = Grid(row["duration_s"], row["window_s"], row["stride_s"])
         windows = [w for segment in captioned for w in segment["windows"]]
-        by_segment = [Facts.parse(s["facts"]) if s["facts"] else None for s in captioned]
+        by_segment = [Facts.of(s) for s in captioned]
         layout = Windows(grid=grid, rule=row["window_rule"], min_shot_s=row["min_shot_s"])
         cells = Cells.of(layout, captioned, by_segment)
         measured = [facts for facts in by_segment if facts is not None]

@@ -144,9 +144,7 @@ def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
     made = tuple(_steps(config, where, steps))
     for op in made:
         if op.level != level:
-            raise UsageError(
-                f"{where} names {op.name}, which works on rows of level {op.level}; its own are of {level}"
-            )
+            raise UsageError(f"{where} names {op.name}, which is of level {op.level}; only level {level} runs there")
     return TableSpec(name=name, level=cast(Level, level), parents=tuple(map(str, parents)), steps=made, missing=missing)
 
 

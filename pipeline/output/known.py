@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from operators.base import Row
 from operators.store.store import Store
 from operators.store.table import stored_schema
+from pipeline.config.table import CORE
 from pipeline.planning.derived import TableWork
 from pipeline.planning.plan import Plan
 
@@ -32,11 +33,10 @@ WANTED = pa.schema(
 
 def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork] | None = None) -> None:
     """Write what a run wants, as far as it is known."""
-    specs = {name: spec for name, spec in plan.tables.items() if not spec.core}
     if "segments" in plan.tables:
         store.write_table(f"runs/{run_id}/videos.parquet", plan.table())
-    if specs:
-        said = {name: {"level": spec.level, "from": list(spec.parents)} for name, spec in specs.items()}
+    if not all(spec.core for spec in plan.tables.values()):
+        said = {name: {"level": spec.level, "from": list(spec.parents)} for name, spec in plan.tables.items()}
         store.write_file(f"runs/{run_id}/tables.json", json.dumps({"run_id": run_id, "tables": said}).encode())
     counts = dict(zip(plan.videos.ids, plan.videos.counts.tolist(), strict=True))
     for name, work in (tables or {}).items():
@@ -51,7 +51,7 @@ def known_tables(uri: str) -> dict[str, pa.Schema]:
     """name -> columns of the tables that recipes have added to an output, as they are stored."""
     found: dict[str, pa.Schema] = {}
     for record in Store(uri).run_records("tables.json"):
-        for name in record.get("tables", {}):
+        for name in set(record.get("tables", {})) - set(CORE):
             with suppress(FileNotFoundError):
                 found[name] = stored_schema(f"{uri.rstrip('/')}/{name}")
     return found
@@ -60,6 +60,22 @@ def known_tables(uri: str) -> dict[str, pa.Schema]:
 def opened(uri: str) -> Store:
     """An output with all its tables."""
     return Store(uri, tables=known_tables(uri))
+
+
+def failed_upstream(store: Store) -> dict[str, set[int]]:
+    """video_id -> segments that have no captions because a table that captions are made from has no row of them."""
+    parents: set[str] = set()
+    for record in store.run_records("tables.json"):
+        parents = set(record.get("tables", {}).get("segments", {}).get("from", ()))
+    found: dict[str, set[int]] = {}
+    failed: dict[str, set[int]] = {}
+    for event in store.failures.read(["key", "segment_index"]).to_pylist():
+        if event["segment_index"] is not None:
+            failed.setdefault(event["key"], set()).add(event["segment_index"])
+    for name in parents & set(store.derived):
+        for row in wanted(store, name):
+            found.setdefault(row["video_id"], set()).update(failed.get(row["key"], ()))
+    return found
 
 
 class Durable:

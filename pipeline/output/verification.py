@@ -32,6 +32,7 @@ from pipeline.output.invariants import (
     read_rows,
     standing_failures,
 )
+from pipeline.output.known import failed_upstream
 from pipeline.output.lease import ALL, Lease
 from pipeline.output.output import Output
 from pipeline.output.ownership import MARKER, check_folders
@@ -51,6 +52,9 @@ def verify(output: Output) -> Verdict:
     planned, earlier = _planned(store, found)
     captioned = check_segments(store, planned, found, earlier)
     failed = standing_failures(store, planned, captioned, found)
+    for video_id, indices in failed_upstream(store).items():
+        if video_id in planned:
+            failed.setdefault(video_id, set()).update(indices)
     told = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)
     left_out = check_filtered(store, planned, captioned, told, found, earlier=earlier, failed=failed)
     check_superseded(planned, earlier, captioned, told | left_out, found)

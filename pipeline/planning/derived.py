@@ -288,9 +288,9 @@ class Derived:
         current, open_ = self._current_keys(parent), self._open(parent)
         standing = []
         for video_id, _ in plan.sources:
-            key = current.get(video_id)
-            problem = None if key is not None or video_id in open_ else "it has no row there"
-            standing.append((key, key, problem))
+            now = current.get(video_id)
+            problem = None if now is not None or video_id in open_ else "it has no row there"
+            standing.append((now, now, problem))
         return standing
 
     def _current_keys(self, name: str) -> dict[str, str]:

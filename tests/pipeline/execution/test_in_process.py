@@ -25,7 +25,7 @@ from pipeline.execution import in_process
 from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.coordinator import Coordinator
 from pipeline.execution.flow import Commit, Flow, Work
-from pipeline.execution.in_process import InProcess, pool, suits
+from pipeline.execution.in_process import InProcess, Small, pool, suits
 from pipeline.execution.stage import StageSpec
 from tests.support.command import run
 
@@ -122,8 +122,8 @@ def test_a_stop_lets_the_rows_that_wait_pass_as_neither_done_nor_failed() -> Non
     assert [(row["n"], row["failure"]["class"]) for row in found] == [(1, STOPPED)]
 
 
-def left(seconds: float = 60.0, videos: int = 1) -> Any:
-    return SimpleNamespace(seconds=seconds, undone=set(range(videos)))
+def left(seconds: float = 60.0, videos: int = 1) -> Small:
+    return Small(seconds, videos)
 
 
 def test_which_jobs_run_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
