@@ -23,7 +23,7 @@ from operators.rows import MAX_ROW_BYTES
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
 from pipeline.execution.driver import Job
-from pipeline.execution.pools import rows_at_once
+from pipeline.execution.pools import engine_gpus, operators_of, rows_at_once
 from pipeline.output.output import Output
 from pipeline.planning.plan import Plan
 from pipeline.sources.selection import Selection
@@ -185,7 +185,7 @@ def estimate(
         "caption": rates.caption_cpu_s * seconds,
         "narrate": rates.narrate_cpu_s * seconds,
     }
-    takes = {"caption": config.caption.engine.gpus, "narrate": config.narrate.engine.gpus}
+    takes = {pool: engine_gpus(operators_of(config, pool)) for pool in ("caption", "narrate")}
     actor_s = {"caption": rates.caption_actor_s * seconds, "narrate": rates.narrate_actor_s * seconds}
     gpu_s = {pool: actor_s[pool] * takes[pool] if gpus else 0.0 for pool in takes}
     notes = []

@@ -34,6 +34,7 @@ _ENGINE_FIELDS = {  # kind of engine -> its fields that say where something is s
     "vllm": ("model", "hub_revision", "engine_args", "processor_kwargs", "chat_template_kwargs"),
 }
 _ENGINES = ("caption", "narrate", "names")  # sections that have one
+_WHOLE = ("engines", "inputs", "tables")  # sections that may name any engine, operator or place
 _FILES = {  # sections -> their fields that may name a file
     "caption": ("frame_prompt", "window_prompt"),
     "narrate": ("section_prompt", "video_prompt", "digest_prompt", "outline_prompt"),
@@ -115,7 +116,8 @@ def stored_config(
 
 def risks(values: Mapping[str, Any]) -> list[Risk]:
     """The keys of a config, as plain values, that send something, load something or name files; nothing is imported."""
-    return [*_engine_risks(values), *_file_risks(values)]
+    named = [Risk(section, values[section]) for section in _WHOLE if values.get(section)]
+    return [*_engine_risks(values), *_file_risks(values), *named]
 
 
 def _engine_risks(values: Mapping[str, Any]) -> Iterator[Risk]:

@@ -122,8 +122,8 @@ tables:
   segments: {{from: [teacher_a, teacher_b], steps: [{{{ops}:Pick: {{log: {log}, longest: {longest}}}}}]}}
 """
 LONG = (
-    "A loud teacher believes that a red lorry passes two tall houses, that rain begins behind some distant hills, while "
-    "an old fisherman mends nets beside the harbour wall, gulls circle above wet stones, children carry lanterns along "
+    "A loud teacher believes that a red lorry passes two tall houses, that rain begins behind some distant hills, "
+    "while an old fisherman mends nets beside the harbour wall, gulls circle above wet stones, children carry lanterns along "
     "narrow streets, and somebody plays slow music upon a broken accordion until evening falls over every quiet roof"
 )
 
