@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from operators import registry
 from operators.base import Level, Operator
+from operators.caption.caption import Caption
 from operators.fingerprint import digest, link
 from operators.keys import captioner_of, config_of, narrator_key
 from pipeline.config.parents import check_parents
@@ -111,6 +112,12 @@ def table_identity(config: Config, spec: TableSpec) -> str:
     return digest(
         [spec.level, config.plan.segment_s if spec.level == "segment" else None, [link(op) for op in spec.steps]]
     )
+
+
+def warm_up(config: Config, spec: TableSpec) -> int:
+    """Windows that are decoded before each segment: the same for all tables of segments, so that they can share."""
+    own = [op.warm_up() for op in spec.steps if isinstance(op, Caption)]
+    return max([config.caption.warm_up(), *own]) if spec.level == "segment" else 0
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
