@@ -1,13 +1,12 @@
 """Reads what a row is made from: the rows of its parents and the facts of its video. Keys travel, texts do not.
 
-What a parent brings stands under the columns' own names; a column that two parents bring, and the rows as a whole,
-stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under the table's name.
+What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
+The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under the table's name.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,15 +162,11 @@ class LoadRun(Operator):
 
 
 def _brought(found: dict[str, Row | None], row: Row) -> Row:
-    """The columns that one parent brings and no other, and that the row does not have by itself."""
-    counts = Counter(name for parent in found.values() if parent is not None for name in parent)
-    return {
-        name: value
-        for parent in found.values()
-        if parent is not None
-        for name, value in parent.items()
-        if counts[name] == 1 and name not in row
-    }
+    """The columns that parents bring and that the row does not have by itself; of two parents the first counts."""
+    brought: Row = {}
+    for parent in found.values():
+        brought |= {name: value for name, value in (parent or {}).items() if name not in brought and name not in row}
+    return brought
 
 
 def _first(lookup: Callable[[Store], pa.Table], stores: list[Store]) -> Row:

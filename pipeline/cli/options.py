@@ -44,7 +44,7 @@ def failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[
     return list(values)
 
 
-inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1)
 out_argument = click.argument("out", metavar="OUT")
 config_option = click.option(
     "-c",

@@ -52,6 +52,8 @@ def listing_of(inputs: Sequence[str], config: Config) -> Listing:
         UsageError: both are given, or neither.
     """
     if not config.inputs:
+        if not inputs:
+            raise UsageError("INPUT is missing: give files, folders, globs, prefixes or manifests of videos")
         return list_sources(inputs, config.sources)
     if inputs:
         names = ", ".join(f"inputs.{name}" for name in config.inputs)
