@@ -1,7 +1,8 @@
 """Reads what a row is made from: the rows of its parents and the facts of its video. Keys travel, texts do not.
 
 What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
-The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under the table's name.
+The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under
+the table's name.
 """
 
 from __future__ import annotations

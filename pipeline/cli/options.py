@@ -53,7 +53,7 @@ config_option = click.option(
     help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
 )
 set_option = click.option(
-    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set caption.window_s=8."
+    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set plan.window_s=8."
 )
 
 

@@ -194,9 +194,9 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     ]
     if not report.captions:
         lines = [f"{report.videos_planned} videos, {report.video_hours:.2f} h, in {clock(report.elapsed_s)}"]
-    for name, count in report.tables.items():
-        failed = f", {count['failed']} failed" if count["failed"] else ""
-        lines.append(f"table {name}: {count['done']} of {count['planned']} rows{failed}")
+    for name, made in report.tables.items():
+        failed = f", {made['failed']} failed" if made["failed"] else ""
+        lines.append(f"table {name}: {made['done']} of {made['planned']} rows{failed}")
     lines += _listed("failed", report.failed)
     if report.filtered:
         lines.append(f"{report.videos_filtered} more the filter left out; they stand in {report.out}/filtered")
@@ -205,7 +205,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         lines.append(f"{column} was not measured in {count} of the videos told, so its bounds left none of them out")
     if report.unaccounted:
         lines.append(f"{len(report.unaccounted)} videos are not done yet; the same command goes on with them")
-    lost = report.failed or any(count["failed"] for count in report.tables.values())
+    lost = report.failed or any(made["failed"] for made in report.tables.values())
     where = f"dataset: {report.out}/dataset/*.parquet   " if report.captions else ""
     look = f"longcap show {report.out}   ·   " if report.captions else ""
     lines += [

@@ -1,6 +1,6 @@
 """Configs as files: YAML with `extends`, overrides from the command line, and one plain line for each mistake.
 
-    config = load_config("recipe.yaml", ["caption.window_s=8"])
+    config = load_config("recipe.yaml", ["plan.window_s=8"])
 
 A bare word names a recipe that ships with Longcap; anything with a slash or a .yaml suffix is a path.
 """
@@ -23,6 +23,7 @@ from operators.addresses import HIDDEN, redacted_value
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
 from pipeline.config.docs import EXTENDS, allowed, hints_of
+from pipeline.config.grid import KEYS, agreed, moved, told
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError, nearest
 
@@ -53,6 +54,7 @@ def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str]
     """
     layers = _chain(str(path_or_name or DEFAULT_RECIPE), base=Path.cwd(), asked_by="")
     layers += [_override(text) for text in overrides]
+    layers = [_with_grid(layer) for layer in layers]
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
     for layer in layers:
@@ -61,8 +63,8 @@ def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str]
     values = _named_engines(values)
     config = config_from_dict(values, places=places)
     if "cell_s" not in (values.get("measure") or {}):  # what is measured is cut where the windows are
-        config = replace(config, measure=replace(config.measure, cell_s=config.caption.stride_s))
-    if config.caption.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
+        config = replace(config, measure=replace(config.measure, cell_s=config.plan.stride_s))
+    if config.plan.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
         config = replace(config, decode=replace(config.decode, sampling="shots"))
     if "engine" not in (values.get("names") or {}):  # who tells the video also decides who is who
         config = replace(config, names=replace(config.names, engine=config.narrate.engine))
@@ -76,7 +78,7 @@ def checked(config: Config) -> Config:
     Raises:
         UsageError: as `load_config`.
     """
-    config = config_from_dict(config_to_dict(config))
+    config = config_from_dict(config_to_dict(agreed(config)))
     check(config)
     return config
 
@@ -84,10 +86,11 @@ def checked(config: Config) -> Config:
 def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str] | None = None) -> Config:
     """The config of plain values, validated but not checked as a whole; `places` says where each key was read."""
     problems: list[str] = []
+    values = moved(values)
     cleaned = _clean(Config, values, (), places or {}, problems)
     if not problems:
         try:
-            return _adapter().validate_python(cleaned)
+            return told(_adapter().validate_python(cleaned))
         except ValidationError as error:
             problems = _plain(error, cleaned, places or {})
     raise UsageError("\n".join(problems))
@@ -96,6 +99,7 @@ def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str]
 def config_to_dict(config: Config) -> dict[str, Any]:
     """Plain values that `config_from_dict` turns into an equal config: every field, in the order of the types."""
     dumped: dict[str, Any] = _adapter().dump_python(config, mode="json", warnings=False)
+    dumped["caption"] = {key: value for key, value in dumped["caption"].items() if key not in KEYS}
     return dumped
 
 
@@ -160,6 +164,15 @@ def _chain(named: str, *, base: Path, asked_by: str, seen: tuple[str, ...] = ())
         raise UsageError(f"extends is {parent!r} ({label}); it must be a recipe's name or a path")
     above = _chain(parent, base=path.parent, asked_by=f"{label} extends {parent}: ", seen=(*seen, str(path)))
     return [*above, layer]
+
+
+def _with_grid(layer: _Layer) -> _Layer:
+    """The keys of the grid in the section `plan`, with the places where they stand."""
+    places = {
+        ("plan", *path[1:]) if path[0] == "caption" and path[-1] in KEYS else path: p
+        for path, p in layer.places.items()
+    }
+    return _Layer(values=moved(layer.values), places=places)
 
 
 def _parse(text: str, label: str) -> _Layer:

@@ -147,13 +147,13 @@ class Graph:
         return Flow(source=whole, nodes=self._narrated(), rows_per_block=2)
 
     def _narrated(self) -> tuple[Node, ...]:
-        caption = self.config.caption
+        plan = self.config.plan
         load = Load(
             store=self.store,
-            window_s=caption.window_s,
-            stride_s=caption.stride_s,
-            window_rule=caption.windows,
-            min_shot_s=caption.min_shot_s,
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
+            window_rule=plan.windows,
+            min_shot_s=plan.min_shot_s,
         )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])

@@ -29,14 +29,14 @@ def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, sto
         videos = Parent(name=VIDEOS, uri=f"{store}/{VIDEOS}", schema=rows.VIDEO, level="video")
         load = LoadRun(of=(*parents, *((videos,) if VIDEOS in spec.parents else ())))
     else:
-        caption = config.caption
+        plan = config.plan
         load = LoadVideo(
             of=parents,
             videos=(store, *(uri.rstrip("/") for uri in config.inputs.values())),
-            window_s=caption.window_s,
-            stride_s=caption.stride_s,
-            window_rule=caption.windows,
-            min_shot_s=caption.min_shot_s,
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
+            window_rule=plan.windows,
+            min_shot_s=plan.min_shot_s,
         )
     return [instance(load, pool=spec.steps[0].pool)]
 

@@ -13,6 +13,7 @@ from operators.addresses import redacted
 from operators.base import Row
 from operators.store.store import Store
 from operators.store.table import Table
+from pipeline.config.grid import told
 from pipeline.config.parents import schema_of
 from pipeline.config.types import Config
 from pipeline.planning.plan import Plan
@@ -75,11 +76,9 @@ def cut_like(config: Config) -> Config:
             f"the outputs {', '.join(config.inputs.values())} cut their videos in different ways: name one"
         )
     segment_s, window_s, stride_s, rule, min_shot_s = cuts.pop()
-    caption = replace(
-        config.caption, window_s=window_s, stride_s=stride_s, windows=rule or "grid", min_shot_s=min_shot_s or 0.0
-    )
-    measure = replace(config.measure, cell_s=stride_s)
-    return replace(config, plan=replace(config.plan, segment_s=segment_s), caption=caption, measure=measure)
+    grid = {"window_s": window_s, "stride_s": stride_s, "windows": rule or "grid", "min_shot_s": min_shot_s or 0.0}
+    plan = replace(config.plan, segment_s=segment_s, **grid)
+    return told(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
 
 
 def foreign_plan(config: Config) -> dict[str, Row]:
