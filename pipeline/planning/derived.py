@@ -255,7 +255,7 @@ class Derived:
             states: list[Any] = []
             why = None
             waits = False
-            for parent in sorted(others):
+            for parent in others:
                 key, state, problem = standings[parent][i]
                 waits |= key is None and problem is None
                 parents[parent] = key
