@@ -40,19 +40,21 @@ def find_joins(file: Any, size: int, format_name: str, *, remote: bool) -> list[
         remote: every jump costs a request: formats that would need many are not searched.
     """
     name = format_name.split(",", maxsplit=1)[0]
+    found: Iterator[int] = iter(())
     if name == "mov":
-        return list(_boxes(file, size, _MAX_BOXES_REMOTE if remote else _MAX_BOXES))
-    if name == "matroska":
-        return list(_segments(file, size, remote=remote))
-    if name == "avi":
-        return list(_riffs(file, size))
-    if remote:  # of the rest all would have to be read
-        return []
-    if name == "flv":
-        return list(_tags(file, size))
-    if name == "ogg":
-        return list(_chains(file))
-    return list(_signed(file, _SIGNATURES[name])) if name in _SIGNATURES else []
+        found = _boxes(file, size, _MAX_BOXES_REMOTE if remote else _MAX_BOXES)
+    elif name == "matroska":
+        found = _segments(file, size, remote=remote)
+    elif name == "avi":
+        found = _riffs(file, size)
+    elif not remote:  # of the rest all would have to be read
+        if name == "flv":
+            found = _tags(file, size)
+        elif name == "ogg":
+            found = _chains(file)
+        elif name in _SIGNATURES:
+            found = _signed(file, _SIGNATURES[name])
+    return list(found)
 
 
 def _read(file: Any, at: int, count: int) -> bytes:
