@@ -15,7 +15,7 @@ import yaml
 from operators.base import Sizing
 from operators.store.store import Store
 from operators.text import printable
-from pipeline.config.load import config_to_dict
+from pipeline.config.load import YAML_ERRORS, config_to_dict
 from pipeline.config.types import Config, segment_operators, video_operators
 
 _SHOWN_CHARACTERS = 60  # of a value
@@ -29,7 +29,7 @@ def settings_of(store: Store, run_id: str) -> Settings | None:
         return None
     try:
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except YAML_ERRORS:
         return None
     return dict(_flat(values)) if isinstance(values, Mapping) else None
 
