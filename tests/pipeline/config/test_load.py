@@ -184,7 +184,7 @@ def test_the_last_set_wins() -> None:
         ("=3", ["not of the form section.key=VALUE"]),
         ("caption.tries=[1", ["is not YAML"]),
         ("caption.engine=\x1b[31m", ["is not YAML: unacceptable character"]),
-        (f"caption.engine={'[' * 20_000}", ["is not YAML: it is nested too deep", "[[[..."]),
+        (f"caption.engine={'[' * 20_000}", ["is not YAML: it is nested too deep", "[[['..."]),
         ("caption.language=2001-99-99", ["is not YAML: month must be in 1..12"]),
     ],
 )
