@@ -24,7 +24,7 @@ from operators import rows
 from operators.atomic import replace_file
 from operators.base import TRANSIENT, Row
 from operators.fingerprint import digest
-from operators.storage import file_system, files_below, is_local, open_binary
+from operators.storage import UnfitFileError, file_system, files_below, is_local, open_binary, read_whole
 from operators.store.done import Done
 from operators.store.own_files import Unswept, changed_at
 from operators.store.table import Claim, Table
@@ -125,8 +125,8 @@ class Store:
         files.invalidate_cache()
         found = {}
         for path, info in files.glob(f"{folder}/*.json", detail=True).items():
-            with suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
-                since = json.loads(files.cat_file(path)).get("since")
+            with suppress(FileNotFoundError, UnfitFileError, ValueError, RecursionError, TypeError, AttributeError):
+                since = json.loads(read_whole(files, path)).get("since")
                 times = [t for t in (changed_at(info), since) if t is not None]
                 found[str(path)] = min(times)
         return found
@@ -222,8 +222,7 @@ class Store:
     def read_file(self, path: str) -> bytes | None:
         """Content of OUT/`path`; None where there is none."""
         try:
-            with open_binary(f"{self.uri}/{path}") as file:
-                return bytes(file.read())
+            return read_whole(*file_system(f"{self.uri}/{path}"))
         except FileNotFoundError:
             return None
 
@@ -247,8 +246,8 @@ class Store:
         records = []
         for file in mine:
             try:
-                record = json.loads(found.cat_file(file))
-            except ValueError:
+                record = json.loads(read_whole(found, file))
+            except (ValueError, RecursionError, UnfitFileError):
                 record = None
             if isinstance(record, dict) and record.get("run_id") == file.rsplit("/", 2)[-2]:
                 records.append(record)

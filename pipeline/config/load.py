@@ -29,6 +29,10 @@ from pipeline.terminal.errors import UsageError, nearest
 
 DEFAULT_RECIPE = "measure"
 
+YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
+"""What PyYAML raises for a text: no YAML, a date that no calendar has, too deep a nesting."""
+
+_SHOWN = 80  # characters of a value that a message shows
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # as engines ask for it
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -176,22 +180,30 @@ def _with_grid(layer: _Layer) -> _Layer:
 
 
 def _parse(text: str, label: str) -> _Layer:
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         places: dict[KeyPath, str] = {}
         if node is not None:
             _note_places(node, (), label, places)
         values = loader.construct_document(node) if node is not None else {}
-    except yaml.YAMLError as error:
+    except YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{label}{line} is not YAML: {getattr(error, 'problem', None) or error}") from error
-    finally:
-        loader.dispose()
+        raise UsageError(f"{label}{line} is not YAML: {_yaml_problem(error)}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{label} holds {_show(values)}; a config is a mapping of sections")
     return _Layer(values=values, places=places)
+
+
+def _yaml_problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return " ".join(str(getattr(error, "problem", None) or error).split())
+
+
+def _cut(text: str) -> str:
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}..."
 
 
 def _note_places(node: yaml.Node, path: KeyPath, label: str, places: dict[KeyPath, str]) -> None:
@@ -213,8 +225,8 @@ def _override(text: str) -> _Layer:
         raise UsageError(f"--set {text!r} is not of the form section.key=VALUE")
     try:
         value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text!r}: {raw!r} is not YAML: {getattr(error, 'problem', None) or error}") from error
+    except YAML_ERRORS as error:
+        raise UsageError(f"--set {_cut(text)}: {_cut(raw)} is not YAML: {_yaml_problem(error)}") from error
     for part in reversed(path):
         value = {part: value}
     return _Layer(values=value, places={path[: i + 1]: f"--set {key.strip()}" for i in range(len(path))})

@@ -20,6 +20,7 @@ import yaml
 from operators.base import Row
 from operators.engines.ask import Usage
 from operators.rows import MAX_ROW_BYTES
+from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
 from pipeline.execution.driver import Job
@@ -243,7 +244,7 @@ def load_prices(path: Path) -> Prices:
 def _mapping(path: Path) -> dict[str, Any]:
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, *YAML_ERRORS) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(given, dict):
         raise UsageError(f"{path} holds no mapping of names to numbers")

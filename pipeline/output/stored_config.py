@@ -23,7 +23,7 @@ from operators.prompts import packaged
 from operators.store.store import Store
 from operators.text import printable
 from pipeline.config.docs import EXTENDS
-from pipeline.config.load import load_config
+from pipeline.config.load import YAML_ERRORS, load_config
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
@@ -75,7 +75,7 @@ def stored_inputs(store: Store, run_id: str) -> Asked:
     try:
         asked = json.loads(_file(store, run_id, "asked.json"))
         inputs, signed = asked["inputs"], bool(asked.get("signed"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{store.uri}/runs/{run_id}/asked.json is damaged: name the inputs with --input") from error
     if not isinstance(inputs, list) or not inputs or not all(isinstance(text, str) for text in inputs):
         raise UsageError(f"{store.uri}/runs/{run_id}/asked.json names no inputs: name them with --input")
@@ -97,7 +97,7 @@ def stored_config(
     where = f"{store.uri}/runs/{run_id}/config.yaml"
     try:
         values = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except YAML_ERRORS as error:
         raise UsageError(f"{where} is not YAML; give the config with -c CONFIG") from error
     if not isinstance(values, dict) or EXTENDS in values:
         raise UsageError(f"{where} is no config that a run has written; give the config with -c CONFIG")

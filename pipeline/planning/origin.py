@@ -17,7 +17,7 @@ from operators.base import Sizing
 from operators.store.store import Store
 from operators.text import printable
 from pipeline.config.grid import moved
-from pipeline.config.load import config_to_dict
+from pipeline.config.load import YAML_ERRORS, config_to_dict
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
@@ -33,7 +33,7 @@ def settings_of(store: Store, run_id: str) -> Settings | None:
         return None
     try:
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except YAML_ERRORS:
         return None
     if not isinstance(values, Mapping):
         return None

@@ -25,17 +25,17 @@ def test_the_keys_of_the_default_recipe_do_not_change() -> None:
     config = load_config()
     narrator = narrator_key(video_operators(config))
     assert source_key(*SOURCE) == "e2b13a37f105b419"
-    assert captions(config) == "b43f71b366a187c9"
+    assert captions(config) == "3a14f4a4f30d10bc"
     assert narrator == "9a89202f2d325025"
-    assert video_key(captions(config), range(3), narrator) == "497273919b17f9b9"
-    assert fingerprint(config) == "a4058499-9a89202f"
+    assert video_key(captions(config), range(3), narrator) == "fc69653895989187"
+    assert fingerprint(config) == "cd073321-9a89202f"
 
 
 def test_the_keys_of_the_recipe_with_models_do_not_change() -> None:
     config = load_config("longcaption", [f"caption.{SERVER}", f"narrate.{SERVER}"])
-    assert captions(config) == "1fe706e9bfe6bd83"
+    assert captions(config) == "110d0048d5957043"
     assert narrator_key(video_operators(config)) == "f314fdc871439950"
-    assert fingerprint(config) == "07455b81-f314fdc8"
+    assert fingerprint(config) == "b3c44cc1-f314fdc8"
 
 
 BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()

@@ -185,6 +185,9 @@ def test_the_last_set_wins() -> None:
         ("plan.window_s", ["not of the form section.key=VALUE"]),
         ("=3", ["not of the form section.key=VALUE"]),
         ("caption.tries=[1", ["is not YAML"]),
+        ("caption.engine=\x1b[31m", ["is not YAML: unacceptable character"]),
+        (f"caption.engine={'[' * 20_000}", ["is not YAML: it is nested too deep", "[[['..."]),
+        ("caption.language=2001-99-99", ["is not YAML: month must be in 1..12"]),
     ],
 )
 def test_a_wrong_set_is_one_line_that_says_what_is_allowed(override: str, says: list[str]) -> None:
@@ -220,6 +223,9 @@ def test_every_wrong_key_of_a_file_is_told_with_its_line(tmp_path: Path) -> None
         ("extends: ./gone.yaml\n", ["a.yaml extends ./gone.yaml", "no config file"]),
         ("extends: [measure]\n", ["extends is ['measure']", "a recipe's name or a path"]),
         ("caption: !!python/object:os.system {}\n", ["not YAML"]),
+        ('caption: {language: "\x1b[31m"}\n', ["a.yaml is not YAML: unacceptable character"]),
+        ("caption: " + "[" * 20_000, ["a.yaml is not YAML: it is nested too deep"]),
+        ("caption: {language: 2001-99-99}\n", ["a.yaml is not YAML: month must be in 1..12"]),
     ],
 )
 def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, text: str, says: list[str]) -> None:
