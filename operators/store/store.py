@@ -1,8 +1,8 @@
-"""The output location: five tables, their keys, and a folder for each run.
+"""The output location: its tables, their keys, and a folder for each run.
 
     OUT/videos     what was found and probed           OUT/dataset    the long captions
     OUT/segments   frame and window captions           OUT/failures   what failed, as events
-    OUT/filtered   videos that the filter left out
+    OUT/filtered   videos that the filter left out        OUT/annotations  what people said of long captions
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
 Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
@@ -72,9 +72,15 @@ class Store:
         self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
         self.filtered = Table(f"{self.uri}/filtered", rows.FILTERED, writer=writer, claim=claim)
         self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
+        self.annotations = Table(f"{self.uri}/annotations", rows.ANNOTATION, writer="annotate")  # people hold no claim
 
     @property
     def tables(self) -> tuple[Table, ...]:
+        """All of them; `annotations` is there only once somebody has annotated something."""
+        return (*self._of_runs, self.annotations)
+
+    @property
+    def _of_runs(self) -> tuple[Table, ...]:
         return (self.videos, self.segments, self.dataset, self.filtered, self.failures)
 
     def exists(self) -> bool:
@@ -88,7 +94,7 @@ class Store:
         """
         name = f"run {share}"
         claim = Claim(name, self.videos.claim(name))
-        for table in self.tables[1:]:
+        for table in self._of_runs[1:]:
             table.claim(name, claim.version)
         return claim
 
