@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -102,6 +105,18 @@ class Catalog:
                     shown = shown.append_column(name, self._metadata_of(name).take(chosen))
             return Page(rows=shown.to_pylist(), total=len(order), page=page, pages=pages)
 
+    def captions(self, video_ids: list[str]) -> dict[str, str]:
+        """video_id -> its long caption, of the few videos of a page."""
+        with self._lock:
+            found = self._store.dataset.lookup("video_id", *video_ids, columns=["video_id", "caption"])
+        return dict(zip(found["video_id"].to_pylist(), found["caption"].to_pylist(), strict=True))
+
+    def misses(self, video_id: str) -> list[Row]:
+        """The bounds that a video misses which the filter left out, as `rows.MISS`."""
+        with self._lock:
+            found = self._store.filtered.lookup("video_id", video_id, columns=["filtered"])
+        return (found["filtered"][0].as_py() or []) if found.num_rows else []
+
     def beside(self, query: Query, video_id: str) -> tuple[str | None, str | None]:
         """The ids of the videos before and after one in a view; None where there is none."""
         with self._lock:
@@ -127,7 +142,7 @@ class Catalog:
         mask: Any = None
         for part in self._masks(table, query):
             mask = part if mask is None else pc.and_(mask, part)
-        at = pa.array(range(0)) if not table.num_rows else pa.array(_numbers(table.num_rows))
+        at = pa.array(_numbers(table.num_rows))
         if mask is not None:
             at = at.filter(pc.fill_null(mask, False))
         name, falling = query.sort.removeprefix("-"), query.sort.startswith("-")
@@ -157,12 +172,12 @@ class Catalog:
     def _told(self, terms: tuple[str, ...]) -> pa.Array:
         """Ids of the videos whose long caption holds all terms."""
         if terms not in self._found:
-            holds = [pc.match_substring(pc.utf8_lower(pc.field("caption")), term.lower()) for term in terms]
+            holds = [pc.match_substring(pc.field("caption"), term, ignore_case=True) for term in terms]
             where = holds[0]
             for one in holds[1:]:
                 where = where & one
-            ids = self._store.dataset.read(["video_id"], where)["video_id"]
-            self._found[terms] = ids.combine_chunks()
+            self._found[terms] = _flat(self._store.dataset.select(["video_id"], where)["video_id"])
+            give_back()
             while len(self._found) > _REMEMBERED:
                 self._found.popitem(last=False)
         return self._found[terms]
@@ -190,6 +205,7 @@ class Catalog:
         if annotated != self._annotated:
             self._table = _with_verdicts(self._table, self._annotations.all())
         self._versions, self._annotated = versions, annotated
+        give_back()
         self._took_s = time.monotonic() - now
         self._looked = time.monotonic()
         return self._table
@@ -206,15 +222,22 @@ class Catalog:
         return self._metadata[name]
 
 
+def give_back() -> None:
+    """Give memory that is no longer used back to the system, where the allocators would keep it."""
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a libc without it
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def _build(store: Store) -> pa.Table:
     """One row a video that the output knows, in whichever table."""
     videos = store.videos.read([n for n in rows.VIDEO.names if n not in {"metadata", "parts", *_LEFT_OUT}])
     scalars = [n for n in rows.LONG_CAPTION.names if n not in {*_TEXTS, *_LEFT_OUT}]
     made, left_out = store.dataset.read(scalars), store.filtered.read(scalars)
     failed = store.failures.read(["video_id", "uri", "segment_index", "class", "message", "time"])
-    ids = pc.unique(pa.chunked_array([c for t in (videos, made, left_out, failed) for c in t["video_id"].chunks]))
-    if not len(ids):
-        ids = pa.array([], pa.string())
+    every = [chunk for table in (videos, made, left_out, failed) for chunk in table["video_id"].chunks]
+    ids = pc.unique(pa.chunked_array(every, pa.string()))
     at = {name: pc.index_in(ids, value_set=_flat(table["video_id"])) for name, table in
           (("videos", videos), ("made", made), ("left_out", left_out))}  # fmt: skip
     columns: dict[str, Any] = {"video_id": ids}
@@ -303,7 +326,7 @@ def _mask(column: Any, condition: Condition) -> Any:
 
 
 def _holds(column: Any, text: str) -> Any:
-    return pc.match_substring(pc.utf8_lower(column), text.lower())
+    return pc.match_substring(column, text, ignore_case=True)
 
 
 def _all(masks: list[Any]) -> Any:
