@@ -212,7 +212,7 @@ def _of_caption(
 ) -> tuple[dict[str, Any], list[int]]:
     """What the panel shows of a section or a sentence, and the windows that it rests on."""
     if number == OPENING:
-        values = {"section": {"section_index": OPENING, "text": opening_of(caption)}, "sentence": None,
+        values: dict[str, Any] = {"section": {"section_index": OPENING, "text": opening_of(caption)}, "sentence": None,
                   "original": opening_of(raw), "span": None, "made": [], "template": None}  # fmt: skip
         return values, []
     section = next((s for s in caption["sections"] or () if s["section_index"] == number), None)

@@ -216,23 +216,22 @@ def test_two_outputs_side_by_side(page: Any) -> None:
     page.locator("[data-seek]").first.click()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_are_accessible_wide_and_narrow(chrome: Any, address: str, scheme: str) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+def test_pages_are_accessible_wide_and_narrow(chrome: Any, address: str, scheme: str, width: int) -> None:
     """axe-core finds nothing serious, and nothing has to be scrolled sideways on a narrow screen."""
     axe_core = pytest.importorskip("axe_playwright_python.sync_playwright")
-    for width in (1440, 390):
-        context = chrome.new_context(base_url=address, color_scheme=scheme, viewport={"width": width, "height": 900})
-        page = context.new_page()
-        page.goto(f"/?token={TOKEN}")
-        for path in ("/?q=river", "/video?id=late#s=0.1", "/video?id=old", "/compare?id=plain&with=1", "/?q=nothing"):
-            page.goto(path)
-            if path.startswith("/video"):
-                page.wait_for_selector("html[data-ready]")
-                page.wait_for_selector("lc-timeline .lane")
-            if "#s=" in path:
-                page.wait_for_selector("#evidence .window")
-            found = axe_core.Axe().run(page).response["violations"]
-            serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
-            assert not serious, (path, width, scheme)
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-        context.close()
+    context = chrome.new_context(base_url=address, color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(f"/?token={TOKEN}")
+    for path in ("/?q=river", "/video?id=late#s=0.1", "/video?id=old", "/compare?id=plain&with=1", "/?q=nothing"):
+        page.goto(path)
+        if path.startswith("/video"):
+            page.wait_for_selector("html[data-ready]")
+            page.wait_for_selector("lc-timeline .lane")
+        if "#s=" in path:
+            page.wait_for_selector("#evidence .window")
+        found = axe_core.Axe().run(page).response["violations"]
+        serious = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+        assert not serious, (path, width, scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
+    context.close()
