@@ -39,7 +39,7 @@ CONTRACT = 1  # version of what a run leaves behind, as docs/output.md describes
 State = Literal["empty", "marked", "older", "foreign"]
 """of a location: free to be taken; ours; ours from before there was a marker; somebody else's."""
 
-_CORE = frozenset({"videos", "segments", "dataset", "filtered", "failures"})
+_CORE = frozenset({"videos", "segments", "dataset", "filtered", "failures", "annotations"})
 _BESIDE = frozenset({"lost+found"})  # what a fresh disk holds
 _SHOWN = 4
 
