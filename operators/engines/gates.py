@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operators.engines.base import EngineSpec, Generation
-from operators.engines.language import language_code, likely_language
+from operators.language.identify import language_code, likely_language
 
 _LOOP_TIMES = 4  # the same words four times without a break are a loop, in any language with spaces
 _LOOP_WORDS = 32  # so many together at least: "no, no, no, no" is none

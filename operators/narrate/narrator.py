@@ -14,11 +14,12 @@ from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, Gate
 from operators.fingerprint import digest
 from operators.grid import Grid, Span
+from operators.language.sentences import split_sentences
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
 from operators.narrate.options import NarrateOptions
 from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
-from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
+from operators.narrate.sentences import Ground, Sentence, count_words, fresh
 from operators.narrate.whole import Cells
 from operators.prompts import Prompt
 
