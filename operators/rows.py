@@ -93,6 +93,7 @@ USAGE = pa.struct(  # (outside content) what a caption cost, all its attempts to
         pa.field("engine_s", pa.float64()),  # from submission to answer; requests overlap
         pa.field("cost_usd", pa.float64()),  # what a vendor charges; 0 for an engine of one's own
         pa.field("rejected", pa.list_(pa.string())),  # names of the gates that sent an answer back
+        pa.field("cleaned", pa.list_(pa.string())),  # names of the rules that removed something; null: not cleaned
     ]
 )
 

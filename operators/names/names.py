@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.base import SIZING, Apply, ItemError, Operator, Row
+from operators.cleaning.forms import read_form
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, gates_of
@@ -113,11 +114,14 @@ class Names(Operator):
             start_s=min(first.start_s, second.start_s),
             end_s=max(first.start_s, second.start_s),
             prompt=text,
+            instructions=prompt.instructions,
             texts=tuple(f"{c.name}, {c.looks}" for c in (first, second)),
             schema=same_schema(),
             seed=seed,
         )
-        return ask(engine, request, tries=self.tries, gates=gates_of(self.engine), about=About(parse=parse_same))
+        about = About(form=Same, parse=parse_same)
+        gates, clean = gates_of(self.engine), self.engine.generative
+        return ask(engine, request, tries=self.tries, gates=gates, about=about, clean=clean)
 
 
 @lru_cache(maxsize=1)
@@ -128,7 +132,7 @@ def same_schema() -> str:
 
 def parse_same(text: str) -> Same:
     """Raises `ValueError` for anything but a decision."""
-    return Same.model_validate_json(text)
+    return read_form(text, Same)
 
 
 def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -> list[Row]:

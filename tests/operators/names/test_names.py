@@ -104,7 +104,16 @@ def test_two_whom_one_window_names_side_by_side_are_never_merged() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "yes", '{"same": "perhaps", "name": "x"}', '{"same": true}', '{"same": true, "name": "x", "why": ""}'],
+    [
+        "",
+        "yes",
+        "[]",
+        "{}",
+        '{"same": "perhaps", "name": "x"}',
+        '{"same": null, "name": "x"}',
+        '{"name": "x"}',
+        '{"same": true',
+    ],
 )
 def test_anything_else_is_no_decision(text: str) -> None:
     with pytest.raises(ValueError):
