@@ -23,7 +23,7 @@ def filtered(
     text: str, context: Context, drop: Callable[[str], bool], *, least: float = 0.0, may_empty: bool = False
 ) -> str:
     """`text` without the sentences to drop; unchanged where nothing, or less than a share of `least`, would stay."""
-    sentences: Sequence[str] = split_sentences(text, context.language)
+    sentences = split_sentences(text, context.language)
     kept = [s for s in sentences if not drop(s)]
     if len(kept) == len(sentences) or len(kept) < least * len(sentences) or not (kept or may_empty):
         return text
