@@ -73,7 +73,7 @@ def clean(text: str, context: Context = NOTHING) -> Cleaned:
     used: dict[str, None] = {}
     if context.form is None:
         return Cleaned(_prose(text, context, used), tuple(used))
-    around = _applied(_AROUND, text, context, used)
+    around = text if text.lstrip()[:1] == "{" else _applied(_AROUND, text, context, used)
 
     def field(name: str, value: str) -> str:
         if name in context.prose_fields:

@@ -41,7 +41,7 @@ def notes(text: str, context: Context) -> str:
         return text
     if 2 * sum(talk.refuses(s) for s in sentences) >= max(2, len(sentences)):
         return text
-    kept = [s for s in sentences if not talk.addresses(s) and not talk.refuses(s)]
+    kept = [s for s in sentences if not (talk.addresses(s) or talk.refuses(s) or talk.holds_a_place(s))]
     if len(kept) == len(sentences):
         return text
     if not kept:

@@ -179,7 +179,7 @@ def refuses(sentence: str) -> bool:
 @lru_cache(maxsize=8192)
 def addresses(sentence: str) -> bool:
     """Whether a sentence speaks to the reader, of the task, of the input, or holds the place of one."""
-    return _TALK.search(_plain(sentence)) is not None or holds_a_place(sentence)
+    return _TALK.search(_plain(sentence)) is not None or _PLACE.search(sentence) is not None
 
 
 def holds_a_place(text: str) -> bool:
