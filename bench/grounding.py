@@ -154,7 +154,11 @@ def show(title: str, figures: Figures, goals: dict[str, tuple[str, int]], exampl
     print(f"\n{title}")
     for what, share in figures.shares.items():
         sign, goal = goals.get(what, ("", 0))
-        met = "" if not sign else ("met" if (share.percent >= goal if sign == "≥" else share.percent <= goal) else "MISSED")
+        met = (
+            ""
+            if not sign
+            else ("met" if (share.percent >= goal if sign == "≥" else share.percent <= goal) else "MISSED")
+        )
         aim = f"goal {sign} {goal} %  {met}" if sign else ""
         print(f"  {what:34} {share.percent:6.1f} %  of {share.of:5}   {aim}")
         for example in figures.examples.get(what, [])[:examples]:
@@ -183,7 +187,9 @@ def cost(videos: Sequence[Video], toolkit: Toolkit) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT)
-    parser.add_argument("--all", action="store_true", help="report on all videos, not only on the half that is not fitted on")
+    parser.add_argument(
+        "--all", action="store_true", help="report on all videos, not only on the half that is not fitted on"
+    )
     parser.add_argument("--fit", action="store_true", help="fit on the first half and write fitted.json")
     parser.add_argument("--curve", action="store_true", help="print the operating curve")
     parser.add_argument("--scorers", choices=("lexical", "embedding", "both"), default="both")
@@ -204,7 +210,11 @@ def main() -> None:
         for layout, title, goals in (
             ("short", "captions of one person", GOALS),
             ("long", f"sections whose captions have {LONG_WORDS} words or more, of one video", LONG_GOALS),
-            ("mixed", f"the same with {LONG_WORDS} different words a section, filled up with other videos' captions", LONG_GOALS),
+            (
+                "mixed",
+                f"the same with {LONG_WORDS} different words a section, filled up with other videos' captions",
+                LONG_GOALS,
+            ),
         ):
             show(f"{name}: {title}", measure(report, toolkit, layout), goals, args.examples)
         print(f"\n{name}: {cost(report, toolkit):.2f} CPU s a minute of video")

@@ -17,7 +17,7 @@ from operators.narrate.grounding.fitted import FILE, fitted
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.sentences import split_sentences
 
-ANOTHER_SHORT, ANOTHER_LONG, SPLICED = 0.02, 0.08, 0.03  # of false texts that may pass on the half that is fitted on
+ANOTHER_SHORT, ANOTHER_LONG, SPLICED = 0.025, 0.08, 0.02  # of false texts that may pass on the half that is fitted on
 
 
 def samples(videos: Sequence[Video], name: str, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -32,7 +32,9 @@ def samples(videos: Sequence[Video], name: str, level: str) -> tuple[np.ndarray,
             known = set().union(*(of_video[v] for v in place.videos))
             texts = [(reworded(s.text, rng), 1) for s in place.section.own] + [(s.text, 2) for s in place.section.other]
             texts += [(t, 0) for t in rng.sample(everything, 4 * len(texts)) if t not in known]
-            sentences = list(dict.fromkeys(s for ts in place.section.captions.values() for t in ts for s in split_sentences(t)))
+            sentences = list(
+                dict.fromkeys(s for ts in place.section.captions.values() for t in ts for s in split_sentences(t))
+            )
             scorers = toolkit.scorers(sentences)
             for text, label in texts:
                 parts = [text] if level == "sentence" else [p for _, p in clauses(text)]
@@ -73,7 +75,8 @@ def fit(videos: Sequence[Video], name: str) -> None:
         false = labels == 0
         if level == "sentence":
             least = max(
-                np.quantile(support[false & ~long], 1 - ANOTHER_SHORT), np.quantile(support[false & long], 1 - ANOTHER_LONG)
+                np.quantile(support[false & ~long], 1 - ANOTHER_SHORT),
+                np.quantile(support[false & long], 1 - ANOTHER_LONG),
             )
         else:
             least = np.quantile(support[false & ~long], 1 - SPLICED)
@@ -84,7 +87,9 @@ def fit(videos: Sequence[Video], name: str) -> None:
         }
         for kind, label in (("in other words", 1), ("independent", 2)):
             for l in (False, True):
-                print(f"fitted {name} {level}: {kind}, {'long' if l else 'short'}: {100 * (support[(labels == label) & (long == l)] >= least).mean():.1f} % kept")
+                print(
+                    f"fitted {name} {level}: {kind}, {'long' if l else 'short'}: {100 * (support[(labels == label) & (long == l)] >= least).mean():.1f} % kept"
+                )
     FILE.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     fitted.cache_clear()
 
@@ -95,8 +100,14 @@ def curve(videos: Sequence[Video], name: str) -> None:
     level = fitted(name).sentence
     weights = np.array([*(level.weights[n] for n in level.weights if n != "sentences"), level.weights["sentences"]])
     support = 1 / (1 + np.exp(-(x @ weights + level.bias)))
-    print(f"\n| support ≥ ({name}) | true, reworded | true, independent | another video's | long: reworded | independent | another's |")
+    print(
+        f"\n| support ≥ ({name}) | true, reworded | true, independent | another video's | long: reworded | independent | another's |"
+    )
     print("|---|---|---|---|---|---|---|")
     for least in sorted({*np.round(np.arange(0.3, 0.96, 0.1), 2), level.least}):
-        cells = [f"{100 * (support[(labels == k) & (long == l)] >= least).mean():.1f} %" for l in (False, True) for k in (1, 2, 0)]
+        cells = [
+            f"{100 * (support[(labels == k) & (long == l)] >= least).mean():.1f} %"
+            for l in (False, True)
+            for k in (1, 2, 0)
+        ]
         print(f"| {least:.3f}{' (fitted)' if least == level.least else ''} | {' | '.join(cells)} |")

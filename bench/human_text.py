@@ -59,7 +59,10 @@ def read(folder: Path) -> list[Video]:
         Video(
             r["video"],
             float(r["duration_s"]),
-            *(tuple(Said(float(s["start_s"]), float(s["end_s"]), " ".join(s["text"].split())) for s in r[who]) for who in ("first", "second")),
+            *(
+                tuple(Said(float(s["start_s"]), float(s["end_s"]), " ".join(s["text"].split())) for s in r[who])
+                for who in ("first", "second")
+            ),
         )
         for r in rows
     ]

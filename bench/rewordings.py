@@ -35,9 +35,13 @@ SYNONYMS = {
     "spinning": ["twirling", "rotating"], "demonstrates": ["shows"], "performs": ["does", "carries out"],
     "performing": ["doing", "carrying out"],
 }  # fmt: skip
-_SUBJECT = re.compile(r"\A(?:A|The|One)\s+(?:\w+\s+)?(man|boy|guy|woman|lady|girl|people|men|women)\b(?!'s)", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"\A(?:A|The|One)\s+(?:\w+\s+)?(man|boy|guy|woman|lady|girl|people|men|women)\b(?!'s)", re.IGNORECASE
+)
 _PRONOUN = {"man": "He", "boy": "He", "guy": "He", "woman": "She", "lady": "She", "girl": "She"}
-_LAST_PLACE = re.compile(r"\A(?P<rest>[^,]{12,})\s(?P<place>(?:in|on|at|inside|near|behind|outside)\s(?:a|an|the|his|her|their)\s[\w ]{3,30})\.\Z")
+_LAST_PLACE = re.compile(
+    r"\A(?P<rest>[^,]{12,})\s(?P<place>(?:in|on|at|inside|near|behind|outside)\s(?:a|an|the|his|her|their)\s[\w ]{3,30})\.\Z"
+)
 _SEEN = re.compile(r"\b(is|are)\s+(?:seen|shown)\s+(\w+ing)\b")
 
 
@@ -93,7 +97,9 @@ _NUMBERS = "one two three four five six seven eight nine ten".split()
 _ONE = re.compile(r"\b(A|An|a|an)\s+(man|woman|boy|girl|person|dog|child|player|car|lady)\b(?!')")
 _PLURAL = {"man": "men", "woman": "women", "person": "people", "child": "children", "lady": "ladies"}
 _BE = re.compile(r"\b(is|are|was|were)\s+(?!not\b)")
-_VERB = re.compile(r"\b(?P<subject>man|woman|boy|girl|he|she|person|lady|player|dog|guy)\s+(?P<verb>[a-z]{3,}s)\b", re.IGNORECASE)
+_VERB = re.compile(
+    r"\b(?P<subject>man|woman|boy|girl|he|she|person|lady|player|dog|guy)\s+(?P<verb>[a-z]{3,}s)\b", re.IGNORECASE
+)
 _NOUN = r"(?:[Aa]n?|[Tt]he|[Oo]ne|[Tt]wo|[Tt]hree|[Ss]everal|[Aa]nother|his|her|their)\s+(?:(?!and\b|of\b|in\b|on\b|is\b|are\b)\w+\s+){0,2}?\w+"
 _CLAUSE = re.compile(
     rf"(?P<one>\A{_NOUN})\s+(?P<verb>(?:(?:is|are|was|were)\s+)?(?:\w+ly\s+)?(?!is\b|are\b|this\b)\w+(?:ing|ed|s|es)\b(?:\s+(?:up|down|at|to|on|over|onto|with|into|off))?)\s+"
@@ -108,7 +114,13 @@ def negated(text: str, rng: random.Random) -> str | None:
     if found is None:
         return None
     verb = found["verb"]
-    bare = verb[:-2] if verb.endswith(("shes", "ches", "sses", "xes")) else verb[:-3] + "y" if verb.endswith("ies") else verb[:-1]
+    bare = (
+        verb[:-2]
+        if verb.endswith(("shes", "ches", "sses", "xes"))
+        else verb[:-3] + "y"
+        if verb.endswith("ies")
+        else verb[:-1]
+    )
     return text[: found.start("verb")] + f"does not {bare}" + text[found.end() :]
 
 
@@ -130,7 +142,9 @@ def recounted(text: str, rng: random.Random) -> str | None:
         return None
     number = rng.choice(_NUMBERS[1:5])
     plural = _PLURAL.get(found[2], found[2] + "s")
-    return text[: found.start()] + f"{number.title() if found[1][0].isupper() else number} {plural}" + text[found.end() :]
+    return (
+        text[: found.start()] + f"{number.title() if found[1][0].isupper() else number} {plural}" + text[found.end() :]
+    )
 
 
 def swapped(text: str, rng: random.Random) -> str | None:
@@ -142,7 +156,7 @@ def swapped(text: str, rng: random.Random) -> str | None:
     if one.split()[-1].lower() == two.split()[-1].lower():
         return None
     head = two[:1].upper() + two[1:]
-    return f"{head} {found['verb']} {one[:1].lower()}{one[1:]}{text[found.end():]}"
+    return f"{head} {found['verb']} {one[:1].lower()}{one[1:]}{text[found.end() :]}"
 
 
 JOINTS = (", and ", " while ", ", then ", " and ", ", as ", " before ")

@@ -18,12 +18,37 @@ from operators.narrate.grounding.lexicon import (
     OPPOSITES,
     ORDINALS,
     PREPOSITIONS,
+    PRONOUNS,
     SAME_COLOUR,
 )
 from operators.narrate.grounding.words import content_stems, singular, words
 
 _NEAR = 0.5  # of the words of the shorter: from there on two texts are taken to be about the same event
 _REACH = 3  # words behind a number or a colour among which its noun is
+_SMALL = (
+    ARTICLES
+    | PREPOSITIONS
+    | PRONOUNS
+    | {
+        "and",
+        "or",
+        "but",
+        "then",
+        "while",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "being",
+        "not",
+        "also",
+        "who",
+    }
+    | {"which", "before", "after", "when", "so", "there", "we", "you", "i", "again", "now", "still", "very", "together"}
+)
 _VERBS_BEFORE = ARTICLES | PREPOSITIONS | {"his", "her", "their", "its", "my", "your", "our"}
 
 
@@ -33,7 +58,7 @@ def conflict(text: str, other: str, *, alike: bool = False) -> str | None:
     Args:
         alike: the two are known to mean nearly the same, whatever their words.
     """
-    near = alike or _overlap(text, other) >= _NEAR
+    near = alike or overlap(text, other) >= _NEAR
     return (
         _negated(text, other, near)
         or _counted(text, other, near)
@@ -43,7 +68,8 @@ def conflict(text: str, other: str, *, alike: bool = False) -> str | None:
     )
 
 
-def _overlap(text: str, other: str) -> float:
+def overlap(text: str, other: str) -> float:
+    """Share of the words of the shorter text that both have, 0 to 1; of texts that share one word alone mostly 0."""
     one, two = set(content_stems(text)), set(content_stems(other))
     shared = len(one & two)
     return shared / min(len(one), len(two)) if shared >= 2 or (shared and min(len(one), len(two)) < 2) else 0.0
@@ -95,14 +121,14 @@ def _numbers(text: str) -> tuple[tuple[int, frozenset[str]], ...]:
 
 
 @lru_cache(maxsize=8192)
-def _ones(text: str) -> frozenset[str]:
-    """Nouns behind "a" or "an", but where there is another of them."""
+def _ones(text: str) -> dict[str, int]:
+    """Noun behind "a" or "an" -> how many of it there may be: as often as the text names it, and another one."""
     said = words(text)
-    if "another" in said or "other" in said or "others" in said:
-        return frozenset()
-    found = [_nouns(said, k + 1, reach=2) for k, word in enumerate(said) if word in ("a", "an")]
     every = [singular(word) for word in said]
-    return frozenset(noun for nouns in found for noun in nouns if every.count(noun) == 1)
+    spare = 1 if any(said[k : k + 1] and said[k] in ("another", "other", "others") for k in range(len(said))) else 0
+    beside = {singular(w) for k, word in enumerate(said) if word in ("another", "other") for w in said[k + 1 : k + 3]}
+    found = {noun for k, w in enumerate(said) if w in ("a", "an") for noun in _nouns(said, k + 1, reach=2)}
+    return {noun: every.count(noun) + spare for noun in found if not ("other" in said and noun in beside)}
 
 
 def _nouns(said: tuple[str, ...], start: int, reach: int = _REACH) -> frozenset[str]:
@@ -122,13 +148,14 @@ def _counted(text: str, other: str, near: bool) -> str | None:
         counts = {n for n, others in there if nouns & others}
         if counts and value not in counts:
             return "number"
-        if near and value > 1 and not counts and nouns & _ones(other):
+        if near and not counts and any(value > most for noun, most in _ones(other).items() if noun in nouns):
             return "number"
         if near and value not in values and len(there) == len(here) and values - {v for v, _ in here}:
             return "number"
     for value, nouns in there:
-        if near and value > 1 and nouns & _ones(text) and not any(nouns & mine for _, mine in here):
-            return "number"
+        if near and not any(nouns & mine for _, mine in here):
+            if any(value > most for noun, most in _ones(text).items() if noun in nouns):
+                return "number"
     first = {ORDINALS[w] for w in words(text) if w in ORDINALS}
     second = {ORDINALS[w] for w in words(other) if w in ORDINALS}
     return "number" if near and first and second and not first & second else None
@@ -171,40 +198,30 @@ def _opposed(text: str, other: str) -> str | None:
 def _swapped(text: str, other: str) -> str | None:
     """Whether what stands before and behind a verb has changed places: the dog bites the man, the man bites the dog.
 
-    Looks for three words that both texts have once, in opposite order, the middle one no noun. A passive has the same
-    order, and says the same.
+    Looks for three words of both texts in opposite order, the middle one no noun. A passive has the same order, and
+    says the same.
     """
     if "by" in words(text) or "by" in words(other):
         return None
-    mine, theirs = _once(text), _once(other)
-    shared = sorted((k for k in mine if k in theirs), key=lambda k: theirs[k][0])
-    order = [mine[k][0] for k in shared]
+    mine, theirs = _places(text), _places(other)
+    shared = sorted((w for w in mine if w in theirs), key=lambda w: theirs[w][0])
+    order = [mine[w][0] for w in shared]
     for j in range(1, len(shared) - 1):
-        if not (mine[shared[j]][1] and theirs[shared[j]][1]):
-            continue
-        before = any(at > order[j] and not _adverb(shared[i]) for i, at in enumerate(order[:j]))
-        behind = any(at < order[j] for at in order[j + 1 :])
-        if before and behind:
-            return "roles"
+        if mine[shared[j]][1] and theirs[shared[j]][1]:
+            before = any(at > order[j] and not w.endswith("ly") for w, at in zip(shared[:j], order, strict=False))
+            if before and any(at < order[j] for at in order[j + 1 :]):
+                return "roles"
     return None
 
 
-def _adverb(stem: str) -> bool:
-    return stem.endswith("ly")
-
-
 @lru_cache(maxsize=8192)
-def _once(text: str) -> dict[str, tuple[int, bool]]:
-    """Stem -> (place, whether it may be a verb), of the words that say something and stand there once."""
+def _places(text: str) -> dict[str, tuple[int, bool]]:
+    """Word -> (where it first stands, whether it may be a verb); small words left out."""
     said = words(text)
     found: dict[str, tuple[int, bool]] = {}
-    twice = set()
     for k, word in enumerate(said):
-        if word in FUNCTION_WORDS:
+        if word in _SMALL or word in found:
             continue
-        for stem in content_stems(word):
-            if stem in found:
-                twice.add(stem)
-            before = said[k - 1] if k else "the"
-            found[stem] = (k, before not in _VERBS_BEFORE and before not in COLOURS)
-    return {stem: at for stem, at in found.items() if stem not in twice}
+        before = said[k - 1] if k else "the"
+        found[word] = (k, before not in _VERBS_BEFORE and before not in COLOURS)
+    return found

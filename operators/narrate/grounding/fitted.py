@@ -31,10 +31,15 @@ class Level:
     bias: float
     least: float
 
-    def support(self, scores: Mapping[str, Scores]) -> Scores:
-        """texts x sentences, 0 to 1. `scores` has an entry for each scorer in `weights`, of that shape."""
+    def support(self, scores: Mapping[str, Scores], sentences: int | None = None) -> Scores:
+        """texts x sentences, 0 to 1. `scores` has an entry for each scorer in `weights`, of that shape.
+
+        Args:
+            sentences: how many the scored ones were chosen from; None: they are all there are.
+        """
         (shape,) = {s.shape for s in scores.values()}
-        total = np.full(shape, self.bias + self.weights.get("sentences", 0.0) * math.log(max(1, shape[1])), np.float32)
+        count = shape[1] if sentences is None else sentences
+        total = np.full(shape, self.bias + self.weights["sentences"] * math.log(max(1, count)), np.float32)
         for name, score in scores.items():
             total += self.weights[name] * score
         made: Scores = (1 / (1 + np.exp(-total))).astype(np.float32)

@@ -14,9 +14,9 @@ import numpy as np
 
 from operators.grid import Span
 from operators.narrate.grounding.clauses import clauses, rejoined
-from operators.narrate.grounding.conflict import conflict
+from operators.narrate.grounding.conflict import conflict, overlap
 from operators.narrate.grounding.fitted import Level
-from operators.narrate.grounding.scorers import Scorer, Scores
+from operators.narrate.grounding.scorers import Lexical, Scores
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems
 from operators.narrate.sentences import split_sentences
@@ -24,7 +24,9 @@ from operators.narrate.sentences import split_sentences
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
 _NEAR_BEST = 0.9  # of the support of the best window: overlapping windows may say the same
 _NEAR_SCORE = 0.1  # below the best score: captions that near speak of the same event, and one may set the other right
+_NEAR_WORDS = 0.8  # and of the words that the text shares with the best caption
 _ALIKE = 0.7  # cosine from which on a text and a caption are taken to be about one event, whatever their words
+_DETAILS = 8  # frame captions that a text is compared with, the nearest by words
 _ASKED = 3  # nearest caption sentences that an entailment model reads
 
 
@@ -53,12 +55,31 @@ class Sentence:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A text against all caption sentences: support of each, scores at the best, and why it does not stand."""
+    """A text against captions: support by window, scores at the best caption, and why the text does not stand."""
 
-    support: Scores
-    best: int
+    by_window: dict[int, float]
     scores: dict[str, float | None]
     why: str | None
+
+
+class _Captions:
+    """Sentences of captions, each once, with the windows that have it."""
+
+    def __init__(self, captions: Mapping[int, Sequence[str]]) -> None:
+        held: dict[str, set[int]] = {}
+        for window, texts in captions.items():
+            for text in texts:
+                for sentence in split_sentences(text):
+                    held.setdefault(sentence, set()).add(window)
+        self.sentences = list(held)
+        self.windows = [frozenset(held[s]) for s in self.sentences]
+
+    def by_window(self, support: Scores, chosen: Sequence[int]) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for value, k in zip(support.tolist(), chosen, strict=True):
+            for window in self.windows[k]:
+                found[window] = max(found.get(window, 0.0), value)
+        return found
 
 
 class Ground:
@@ -68,8 +89,10 @@ class Ground:
     sentence and those behind it until the next, where one of them supports the sentence.
 
     Args:
-        captions: window_index -> its captions: its own text first, then those of its frames.
+        captions: window_index -> its captions.
         spans: window_index -> what it shows; without them times are not looked at.
+        details: window_index -> captions of its frames. They are many and say little that the windows' captions do not:
+            only what those do not support is compared with the nearest of them by words.
     """
 
     def __init__(
@@ -77,17 +100,14 @@ class Ground:
         captions: Mapping[int, Sequence[str]],
         spans: Mapping[int, Span] | None = None,
         toolkit: Toolkit | None = None,
+        details: Mapping[int, Sequence[str]] | None = None,
     ) -> None:
         self._spans = dict(spans or {})
         self._toolkit = toolkit or Toolkit()
-        held: dict[str, set[int]] = {}
-        for window, texts in captions.items():
-            for text in texts:
-                for sentence in split_sentences(text):
-                    held.setdefault(sentence, set()).add(window)
-        self._sentences = list(held)
-        self._windows = [frozenset(held[s]) for s in self._sentences]
-        self._scorers: list[Scorer] = self._toolkit.scorers(self._sentences) if self._sentences else []
+        self._captions, self._details = _Captions(captions), _Captions(details or {})
+        self._every = list(range(len(self._captions.sentences)))
+        self._scorers = self._toolkit.scorers(self._captions.sentences) if self._every else []
+        self._near_details = Lexical(self._details.sentences) if self._details.sentences else None
 
     def sentences(self, text: str, marks: Mapping[int, Sequence[int]] | None = None) -> list[Sentence]:
         """The sentences of `text`, marks taken out, each with its windows; what nothing supports has none.
@@ -104,8 +124,20 @@ class Ground:
             told.append(self._sentence(_MARK.sub("", part).strip(), named, frozenset(windows)))
         return told
 
+    def cited(self, text: str) -> list[Sentence]:
+        """The sentences of a text that needs no proof, unchanged, each with its windows where captions support it."""
+        found, named = [], None
+        for part in split_sentences(text):
+            named = _named(part) or named
+            plain = _MARK.sub("", part).strip()
+            cited = frozenset(n for mark in _MARK.findall(part) for n in _numbers(mark))
+            whole = self._judge([plain], self._toolkit.fitted.sentence)[0] if self._every else None
+            supported = whole is not None and (whole.scores["support"] or 0.0) >= self._toolkit.fitted.sentence.least
+            found.append(Sentence(plain, self._chosen([whole], named, cited) if whole and supported else ()))
+        return found
+
     def _sentence(self, text: str, named: Span | None, cited: frozenset[int]) -> Sentence:
-        if not self._sentences or not text:
+        if not self._every or not text:
             return Sentence(text, (), {}, (Cut(text=text, why="unsupported"),))
         parts = clauses(text)
         whole = self._judge([text], self._toolkit.fitted.sentence)[0]
@@ -115,12 +147,8 @@ class Ground:
             return Sentence(text, self._chosen([whole], named, cited), whole.scores)
         judged = self._judge([part for _, part in parts], self._toolkit.fitted.clause)
         kept = [j.why is None for j in judged]
-        cut = tuple(
-            Cut(text=part, why=j.why) for (_, part), j in zip(parts, judged, strict=True) if j.why is not None
-        )
+        cut = tuple(Cut(text=part, why=j.why) for (_, part), j in zip(parts, judged, strict=True) if j.why is not None)
         if not cut:
-            if whole.why is None or whole.why == "unsupported":
-                pass
             return Sentence(text, self._chosen(judged, named, cited), whole.scores)
         left = rejoined(parts, kept) if any(kept) else ""
         if left and content_stems(left):
@@ -134,31 +162,73 @@ class Ground:
         plain = [_TIMES.sub(" ", t) if self._spans else t for t in texts]
         scores = {s.name: s.scores(plain) for s in self._scorers}
         support = level.support(scores)
-        return [self._one(t, support[k], {n: s[k] for n, s in scores.items()}, level) for k, t in enumerate(plain)]
+        judged = []
+        for k, text in enumerate(plain):
+            one = self._one(text, support[k], {n: s[k] for n, s in scores.items()}, level, self._captions, self._every)
+            if one.why == "unsupported" and self._near_details is not None:
+                one = self._by_details(text, one, level)
+            judged.append(one)
+        return judged
 
-    def _one(self, text: str, support: Scores, scores: dict[str, Scores], level: Level) -> _Judged:
+    def _by_details(self, text: str, before: _Judged, level: Level) -> _Judged:
+        """Compare with the details that share most words; what they do not support stays as it was judged before."""
+        assert self._near_details is not None
+        shared = self._near_details.scores([text])[0]
+        chosen = [int(k) for k in np.argsort(-shared, kind="stable")[:_DETAILS] if shared[k] > 0]
+        if not chosen:
+            return before
+        scores = {s.name: s.scores([text]) for s in self._toolkit.scorers([self._details.sentences[k] for k in chosen])}
+        # as many sentences to be near to by chance as there are, not as were chosen
+        support = level.support(scores, len(self._every) + len(self._details.sentences))[0]
+        found = self._one(text, support, {n: s[0] for n, s in scores.items()}, level, self._details, chosen)
+        return before if found.why == "unsupported" else found
+
+    def _one(
+        self,
+        text: str,
+        support: Scores,
+        scores: dict[str, Scores],
+        level: Level,
+        captions: _Captions,
+        chosen: Sequence[int],
+    ) -> _Judged:
         best = int(np.argmax(support))
+        sentences = [captions.sentences[k] for k in chosen]
         numbers: dict[str, float | None] = {name: round(float(s[best]), 3) for name, s in scores.items()}
         numbers["support"] = round(float(support[best]), 3)
         why = None if support[best] >= level.least else "unsupported"
-        nearness = scores.get("embedding", scores["lexical"])
-        near = [int(k) for k in np.flatnonzero(nearness >= nearness[best] - _NEAR_SCORE)]
         if why is None:
-            found = {k: conflict(text, self._sentences[k], alike=self._alike(scores, k)) for k in (best, *near)}
-            if found[best] is not None and all(found.values()):
-                why = found[best]
+            why = self._conflict(text, sentences, best, scores)
         if why is None and self._toolkit.entail is not None:
-            why = self._entailed(text, support, numbers)
-        return _Judged(support, best, numbers, why)
+            why = self._entailed(text, sentences, support, numbers)
+        return _Judged(captions.by_window(support, chosen), numbers, why)
+
+    def _conflict(self, text: str, sentences: Sequence[str], best: int, scores: dict[str, Scores]) -> str | None:
+        """What the nearest caption excludes, unless another that says it as nearly sets the first one right.
+
+        Windows overlap, and each is captioned by an answer of its own.
+        """
+        why = conflict(text, sentences[best], alike=self._alike(scores, best))
+        if why is None:
+            return None
+        nearness = scores.get("embedding", scores["lexical"])
+        least = max(_NEAR_WORDS, _NEAR_WORDS * overlap(text, sentences[best]))
+        for k in np.flatnonzero(nearness >= nearness[best] - _NEAR_SCORE).tolist():
+            if k != best and overlap(text, sentences[k]) >= least:
+                if conflict(text, sentences[k], alike=self._alike(scores, k)) is None:
+                    return None
+        return why
 
     def _alike(self, scores: dict[str, Scores], k: int) -> bool:
         return "embedding" in scores and bool(scores["embedding"][k] >= _ALIKE)
 
-    def _entailed(self, text: str, support: Scores, numbers: dict[str, float | None]) -> str | None:
+    def _entailed(
+        self, text: str, sentences: Sequence[str], support: Scores, numbers: dict[str, float | None]
+    ) -> str | None:
         """Ask the entailment model about the nearest sentences; a contradiction of all of them excludes the text."""
         assert self._toolkit.entail is not None
         nearest = np.argsort(-support, kind="stable")[:_ASKED]
-        pairs = self._toolkit.entail([(self._sentences[int(k)], text) for k in nearest])
+        pairs = self._toolkit.entail([(sentences[int(k)], text) for k in nearest])
         numbers["entailment"] = round(float(pairs[:, 0].max()), 3)
         numbers["contradiction"] = round(float(pairs[:, 1].min()), 3)
         return "contradicted" if pairs[0, 1] >= self._toolkit.contradicted and pairs[:, 0].max() < 0.5 else None
@@ -167,28 +237,23 @@ class Ground:
         """The windows of a sentence that stands: those that it cites and that bear it out, else the nearest."""
         chosen: set[int] = set()
         for one in judged:
-            by_window = self._by_window(one.support)
+            by_window = one.by_window
             if named is not None:
                 meant = {k: v for k, v in by_window.items() if k in self._spans and _close(self._spans[k], named)}
                 if meant and max(meant.values()) >= self._toolkit.fitted.sentence.least:
                     by_window = meant
             best = max(by_window.values())
-            verified = {k for k in cited if by_window.get(k, 0.0) >= min(best * _NEAR_BEST, self._toolkit.fitted.sentence.least)}
+            verified = {
+                k for k in cited if by_window.get(k, 0.0) >= min(best * _NEAR_BEST, self._toolkit.fitted.sentence.least)
+            }
             chosen |= verified or {k for k, v in by_window.items() if v >= best * _NEAR_BEST}
         return tuple(sorted(chosen))
 
-    def _by_window(self, support: Scores) -> dict[int, float]:
-        found: dict[int, float] = {}
-        for value, windows in zip(support.tolist(), self._windows, strict=True):
-            for window in windows:
-                found[window] = max(found.get(window, 0.0), value)
-        return found
-
     def ranked(self, text: str) -> list[int]:
         """All windows, those that support `text` best first; of equal ones the earlier."""
-        if not self._sentences:
+        if not self._every:
             return []
-        found = self._by_window(self._judge([text], self._toolkit.fitted.sentence)[0].support)
+        found = self._judge([text], self._toolkit.fitted.sentence)[0].by_window
         return sorted(found, key=lambda k: (-found[k], k))
 
 

@@ -38,6 +38,4 @@ def content_stems(text: str) -> tuple[str, ...]:
 
     Function words carry no evidence: every caption has them.
     """
-    return tuple(
-        stem for word in words(text) if word not in FUNCTION_WORDS for stem in stems(SINGULAR.get(word, word))
-    )
+    return tuple(stem for word in words(text) if word not in FUNCTION_WORDS for stem in stems(SINGULAR.get(word, word)))
