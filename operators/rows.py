@@ -284,7 +284,7 @@ LONG_CAPTION = pa.schema(
         pa.field("caption", pa.string()),
         pa.field("words", pa.int32()),
         pa.field("wanted_words", pa.int32()),  # of all sections; null: left to the engine, or from before the column
-        pa.field("duplicates", pa.int32()),  # sentences of sections that tell an event again; null: from before
+        pa.field("repeated_sentences", pa.int32()),  # sentences of sections that tell an event again; null: from before
         pa.field("opening", OPENING),  # the caption's first paragraph; null: from before the column
         pa.field("subtitles", pa.string()),  # "read", or "not read: " and why; null: there are none, or not asked for
         pa.field("coverage", pa.float64()),  # 0 to 1

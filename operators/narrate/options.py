@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from operators.base import SIZING, Operator
-from operators.engines.language import language_code
 from operators.engines.measure import MeasureEngine
 from operators.engines.registry import AnyEngine
 from operators.fingerprint import digest
-from operators.narrate.grounding.embedding import embedder, model_files
-from operators.narrate.grounding.entailment import check_folder, entailer
-from operators.narrate.grounding.fitted import FILE
-from operators.narrate.grounding.toolkit import Toolkit
 from operators.prompts import Prompt, load_prompt
+
+if TYPE_CHECKING:
+    from operators.narrate.grounding.toolkit import Toolkit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +109,11 @@ class NarrateOptions(Operator):
         Raises:
             ValueError: in one line, which package or file is missing.
         """
+        from operators.engines.language import language_code
+        from operators.narrate.grounding.embedding import embedder
+        from operators.narrate.grounding.entailment import entailer
+        from operators.narrate.grounding.toolkit import Toolkit
+
         english = language_code(self.language) == "en"
         meaning = self.grounding == "embedding" and (english or self.embedding_model is not None)
         return Toolkit(
@@ -124,6 +127,9 @@ class NarrateOptions(Operator):
         Raises:
             ValueError: in one line, what is missing and what to do.
         """
+        from operators.narrate.grounding.embedding import model_files
+        from operators.narrate.grounding.entailment import check_folder
+
         if self.grounding == "embedding":
             model_files(self.embedding_model)
         if self.entailment is not None:

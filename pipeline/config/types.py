@@ -279,7 +279,7 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
     """
     reached: list[EngineSpec] = []
     for op in (*segment_operators(config), *video_operators(config)):
-        if isinstance(op, Decode) and not elsewhere:
+        if isinstance(op, Decode | Narrate) and not elsewhere:
             try:
                 op.check()
             except ValueError as error:

@@ -35,7 +35,7 @@ def model_files(folder: str | None) -> tuple[Path, Path]:
         files = (Path(folder).expanduser() / "model.onnx", Path(folder).expanduser() / "tokenizer.json")
         missing = [f.name for f in files if not f.is_file()]
         if missing:
-            raise ValueError(f"the folder {folder} has no {' and no '.join(missing)}")
+            raise ValueError(f"narrate.embedding_model: the folder {folder} has no {' and no '.join(missing)}")
         _require("onnxruntime", "tokenizers")
         return files
     _require(_WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers")
@@ -45,7 +45,7 @@ def model_files(folder: str | None) -> tuple[Path, Path]:
 def _require(*packages: str) -> None:
     missing = [p for p in packages if find_spec(p) is None]
     if missing:
-        raise ValueError(f"grounding by embeddings needs {', '.join(missing)}; {INSTALL}, or set grounding: lexical")
+        raise ValueError(f"narrate.grounding: embedding needs {', '.join(missing)}; {INSTALL}, or set it to lexical")
 
 
 def _home(package: str) -> Path:

@@ -10,8 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.narrate.grounding.scorers import Scores
+
+Support = NDArray[np.float64]
 
 FILE = Path(__file__).with_name("fitted.json")
 
@@ -31,7 +34,7 @@ class Level:
     bias: float
     least: float
 
-    def support(self, scores: Mapping[str, Scores], sentences: int | None = None) -> Scores:
+    def support(self, scores: Mapping[str, Scores], sentences: int | None = None) -> Support:
         """texts x sentences, 0 to 1. `scores` has an entry for each scorer in `weights`, of that shape.
 
         Args:
@@ -39,10 +42,10 @@ class Level:
         """
         (shape,) = {s.shape for s in scores.values()}
         count = shape[1] if sentences is None else sentences
-        total = np.full(shape, self.bias + self.weights["sentences"] * math.log(max(1, count)), np.float32)
+        total = np.full(shape, self.bias + self.weights["sentences"] * math.log(max(1, count)), np.float64)
         for name, score in scores.items():
             total += self.weights[name] * score
-        made: Scores = (1 / (1 + np.exp(-total))).astype(np.float32)
+        made: Support = 1 / (1 + np.exp(-total))
         return made
 
 

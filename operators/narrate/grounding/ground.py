@@ -6,6 +6,7 @@ are nearest to it exclude, is cut, and the rest of the sentence stays; a sentenc
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +16,15 @@ import numpy as np
 from operators.grid import Span
 from operators.narrate.grounding.clauses import clauses, rejoined
 from operators.narrate.grounding.conflict import conflict, overlap
-from operators.narrate.grounding.fitted import Level
+from operators.narrate.grounding.fitted import Level, Support
 from operators.narrate.grounding.scorers import Lexical, Scores
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems
 from operators.narrate.sentences import split_sentences
 
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
-_NEAR_BEST = 0.9  # of the support of the best window: overlapping windows may say the same
+_NEAR_BEST = 1.0  # of log odds below the support of the best window: overlapping windows may say the same
+_CITED = 3.0  # the same for a window that the model cites
 _NEAR_SCORE = 0.1  # below the best score: captions that near speak of the same event, and one may set the other right
 _NEAR_WORDS = 0.8  # and of the words that the text shares with the best caption
 _ALIKE = 0.7  # cosine from which on a text and a caption are taken to be about one event, whatever their words
@@ -74,7 +76,7 @@ class _Captions:
         self.sentences = list(held)
         self.windows = [frozenset(held[s]) for s in self.sentences]
 
-    def by_window(self, support: Scores, chosen: Sequence[int]) -> dict[int, float]:
+    def by_window(self, support: Support, chosen: Sequence[int]) -> dict[int, float]:
         found: dict[int, float] = {}
         for value, k in zip(support.tolist(), chosen, strict=True):
             for window in self.windows[k]:
@@ -186,7 +188,7 @@ class Ground:
     def _one(
         self,
         text: str,
-        support: Scores,
+        support: Support,
         scores: dict[str, Scores],
         level: Level,
         captions: _Captions,
@@ -223,7 +225,7 @@ class Ground:
         return "embedding" in scores and bool(scores["embedding"][k] >= _ALIKE)
 
     def _entailed(
-        self, text: str, sentences: Sequence[str], support: Scores, numbers: dict[str, float | None]
+        self, text: str, sentences: Sequence[str], support: Support, numbers: dict[str, float | None]
     ) -> str | None:
         """Ask the entailment model about the nearest sentences; a contradiction of all of them excludes the text."""
         assert self._toolkit.entail is not None
@@ -242,11 +244,10 @@ class Ground:
                 meant = {k: v for k, v in by_window.items() if k in self._spans and _close(self._spans[k], named)}
                 if meant and max(meant.values()) >= self._toolkit.fitted.sentence.least:
                     by_window = meant
-            best = max(by_window.values())
-            verified = {
-                k for k in cited if by_window.get(k, 0.0) >= min(best * _NEAR_BEST, self._toolkit.fitted.sentence.least)
-            }
-            chosen |= verified or {k for k, v in by_window.items() if v >= best * _NEAR_BEST}
+            best = _log_odds(max(by_window.values()))
+            # a mark is a claim, and a model that invents a sentence invents its mark
+            verified = {k for k in cited if _log_odds(by_window.get(k, 0.0)) >= best - _CITED}
+            chosen |= verified or {k for k, v in by_window.items() if _log_odds(v) >= best - _NEAR_BEST}
         return tuple(sorted(chosen))
 
     def ranked(self, text: str) -> list[int]:
@@ -255,6 +256,10 @@ class Ground:
             return []
         found = self._judge([text], self._toolkit.fitted.sentence)[0].by_window
         return sorted(found, key=lambda k: (-found[k], k))
+
+
+def _log_odds(support: float) -> float:
+    return math.log(max(support, 1e-9) / max(1 - support, 1e-9))
 
 
 _TIMES = re.compile(r"\b(?:(?:from|at|until|to)\s+)?(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)\b", re.IGNORECASE)
