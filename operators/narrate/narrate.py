@@ -141,7 +141,9 @@ class Narrate(NarrateOptions):
             "caption": caption,
             "words": len(caption.split()),
             "wanted_words": sum(wanted) if wanted else None,
-            "repeated_sentences": duplicates([s for told in narrator.told for s in told], narrator.alike, narrator.spans),
+            "repeated_sentences": duplicates(
+                [s for told in narrator.told for s in told], narrator.alike, narrator.spans
+            ),
             "opening": opening,
             "subtitles": facts.subtitles_status,
             "coverage": coverage_of(cells, captioned),

@@ -63,22 +63,30 @@ def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
     sentences the one that says more stays, at the first place. A note of which nothing would stay is kept as it is:
     `merge_alike` and `quoted` see to it.
     """
-    kept: list[list[str]] = []
+    kept: list[list[list[str]]] = []  # sentences of each note, in cells that a fuller sentence may fill
+    said: list[list[list[str]]] = []  # and the cells that tell what each note told
     for k, note in enumerate(notes):
-        new = split_sentences(note.text)
-        if k and note.start_s < notes[k - 1].end_s:
-            before, left = kept[k - 1], []
-            for sentence in new:
-                at = next(
-                    (i for i, one in enumerate(before) if alike.same(one, sentence) or alike.holds(one, sentence)), None
-                )
-                if at is None:
-                    left.append(sentence)
-                elif len(left) + 1 < len(new) and not alike.holds(before[at], sentence):
-                    before[at] = sentence
-            new = left or new
-        kept.append(new)
-    return [replace(note, text=" ".join(sentences)) for note, sentences in zip(notes, kept, strict=True)]
+        before = said[k - 1] if k and note.start_s < notes[k - 1].end_s else []
+        new: list[list[str]] = []
+        telling: list[list[str]] = []
+        for sentence in split_sentences(note.text):
+            cell = next((c for c in before if _one_event(c[0], sentence, alike)), None)
+            if cell is None:
+                cell = [sentence]
+                new.append(cell)
+            elif not alike.holds(cell[0], sentence):
+                cell[0] = sentence
+            telling.append(cell)
+        kept.append(new or [[s] for s in split_sentences(note.text)])
+        said.append(telling)
+    return [
+        replace(note, text=" ".join(cell[0] for cell in cells)) if cells else note
+        for note, cells in zip(notes, kept, strict=True)
+    ]
+
+
+def _one_event(one: str, other: str, alike: Alike) -> bool:
+    return alike.same(one, other) or alike.holds(one, other) or alike.holds(other, one)
 
 
 def quoted(notes: Sequence[Note], alike: Alike) -> list[Sentence]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 _CLOSED = r"[\"'”’»」』）)\]]*(?:\s*\[\d[\d\s,–-]*\])*"  # quotes and marks belong to the sentence before them
 _END = re.compile(rf"[.!?…।؟۔]{_CLOSED}(?=\s+(?!\[\d)[^\sa-z])|[。！？]{_CLOSED}|\n+")
 _SIGNS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
-_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
+WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
 
@@ -21,8 +21,8 @@ def split_sentences(text: str) -> list[str]:
 
 def says(whole: str, part: str) -> bool:
     """Whether `whole` holds all words of `part`, in its order: a car that hits a man is no man that hits a car."""
-    left = iter(_WORD.findall(whole.lower()))
-    return all(word in left for word in _WORD.findall(part.lower()))
+    left = iter(WORD.findall(whole.lower()))
+    return all(word in left for word in WORD.findall(part.lower()))
 
 
 def count_words(text: str) -> int:
@@ -33,7 +33,7 @@ def count_words(text: str) -> int:
 def stems(text: str) -> list[str]:
     """Words of at least three letters by their beginnings; where there are no spaces, pairs of characters."""
     stems = []
-    for word in _WORD.findall(text.lower()):
+    for word in WORD.findall(text.lower()):
         if _DENSE.search(word):
             stems += [word[i : i + 2] for i in range(len(word) - 1)] or [word]
         elif len(word) >= 3 or word.isdigit():

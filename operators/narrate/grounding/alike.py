@@ -31,7 +31,7 @@ class Alike:
         if whole.casefold() == part.casefold():
             return True
         if says(whole, part):
-            return conflict(whole, part, alike=True) is None
+            return _anew(whole) == _anew(part) and conflict(whole, part, alike=True) is None
         return self.same(whole, part) and len(set(content_stems(whole))) >= len(set(content_stems(part)))
 
     def same(self, one: str, other: str) -> bool:

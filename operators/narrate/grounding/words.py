@@ -6,9 +6,9 @@ import re
 from functools import lru_cache
 
 from operators.narrate.grounding.lexicon import FUNCTION_WORDS, SINGULAR
-from operators.narrate.sentences import stems
+from operators.narrate.sentences import WORD, stems
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_WORD = re.compile(rf"{WORD.pattern}(?:'{WORD.pattern})*")
 
 
 @lru_cache(maxsize=16384)

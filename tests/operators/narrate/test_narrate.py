@@ -435,7 +435,9 @@ def test_sentences_that_no_caption_supports_are_left_out() -> None:
 
 
 def test_marks_of_the_model_are_taken_as_citations_and_out_of_the_text() -> None:
-    text = "A sailor with a blue hat number 1 counts silver coins in the kitchen [2]. A tailor with a red hat waves [8]."
+    text = (
+        "A sailor with a blue hat number 1 counts silver coins in the kitchen [2]. A tailor with a red hat waves [8]."
+    )
     script = [{"kind": "section", "start_s": 0.0, "do": "say", "text": text}]
     made, requests = model("marks", film(minutes=2), script=script, continuations=0, repair=False)
     assert "\n[2] 0:05 to 0:15: A sailor" in requests[0].prompt  # the mark names the caption of window 1
