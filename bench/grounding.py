@@ -20,18 +20,28 @@ from pathlib import Path
 
 from bench.human_text import Section, Video, halves, lengthened, read, sections
 from bench.rewordings import WRONG, reworded, spliced
-from operators.narrate.grounding.clauses import clauses
+from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Ground, Sentence
 from operators.narrate.grounding.toolkit import Toolkit
+from operators.narrate.notes import Note, once, quoted
+from operators.narrate.sentences import split_sentences
 
 DEFAULT = Path("../shared/human-text")
 LONG_WORDS = 250
-GOALS = {
+GOALS: dict[str, tuple[str, float]] = {
     "true, reworded": ("≥", 97), "true, independent": ("≥", 55), "another video's": ("≤", 3), "spliced addition": ("≤", 5),
     "negation": ("≤", 5), "colour": ("≤", 5), "count": ("≤", 5), "subject and object": ("≤", 25),
     "right window first": ("≥", 75),
 }  # fmt: skip
-LONG_GOALS = {"true, reworded": ("≥", 90), "true, independent": ("≥", 90), "another video's": ("≤", 10)}
+LONG_GOALS: dict[str, tuple[str, float]] = {
+    "true, reworded": ("≥", 90),
+    "true, independent": ("≥", 90),
+    "another video's": ("≤", 10),
+}
+OVERLAP_GOALS: dict[str, tuple[str, float]] = {
+    "same event told twice": ("≤", 10), "different events merged": ("≤", 0.5),
+    **{f"opposite merged: {name}": ("≤", 0.5) for name in WRONG},
+}  # fmt: skip
 
 
 @dataclass
@@ -150,7 +160,33 @@ def _still_wrong(text: str, false: str, left: str) -> bool:
     return bool(left) and len(_words(left)) > 0.5 * len(_words(false))
 
 
-def show(title: str, figures: Figures, goals: dict[str, tuple[str, int]], examples: int) -> None:
+def overlap(videos: Sequence[Video], toolkit: Toolkit, seed: int = 9) -> Figures:
+    """Two windows that overlap and tell the same event in other words, different events, or opposite ones."""
+    figures, rng, alike = Figures(), random.Random(seed), Alike(toolkit)
+
+    def told(one: str, other: str) -> int:
+        notes = [
+            Note(text=one, start_s=0.0, end_s=10.0, windows=(0,)),
+            Note(text=other, start_s=5.0, end_s=15.0, windows=(1,)),
+        ]
+        return len(quoted(once(notes, alike), alike))
+
+    for video in videos:
+        texts = list(dict.fromkeys(s.text for s in video.first if len(split_sentences(s.text)) == 1))
+        for k, text in enumerate(texts):
+            other = reworded(text, rng)
+            if len(split_sentences(other)) == 1:
+                figures.add("same event told twice", told(text, other) > 1, f"{text} | {other}")
+            for before in texts[:k]:
+                figures.add("different events merged", told(before, text) < 2, f"{before} | {text}")
+            for name, wrong in WRONG.items():
+                false = wrong(text, rng)
+                if false is not None and false != text and len(split_sentences(false)) == 1:
+                    figures.add(f"opposite merged: {name}", told(text, false) < 2, f"{text} | {false}")
+    return figures
+
+
+def show(title: str, figures: Figures, goals: dict[str, tuple[str, float]], examples: int) -> None:
     print(f"\n{title}")
     for what, share in figures.shares.items():
         sign, goal = goals.get(what, ("", 0))
@@ -217,6 +253,7 @@ def main() -> None:
             ),
         ):
             show(f"{name}: {title}", measure(report, toolkit, layout), goals, args.examples)
+        show(f"{name}: two windows that overlap", overlap(report, toolkit), OVERLAP_GOALS, args.examples)
         print(f"\n{name}: {cost(report, toolkit):.2f} CPU s a minute of video")
         if args.curve:
             from bench.grounding_fit import curve

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ import numpy as np
 from bench.grounding import chosen_toolkit, places
 from bench.human_text import Video
 from bench.rewordings import reworded
+from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.clauses import clauses
 from operators.narrate.grounding.fitted import FILE, fitted
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.sentences import split_sentences
 
-ANOTHER_SHORT, ANOTHER_LONG, SPLICED = 0.025, 0.08, 0.02  # of false texts that may pass on the half that is fitted on
+ANOTHER_LONG, SPLICED, MERGED = 0.08, 0.02, 0.0075  # of false texts that may pass on the half that is fitted on
+ANOTHER_SHORT = {"lexical": 0.025, "embedding": 0.03}
 
 
 def samples(videos: Sequence[Video], name: str, level: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,7 +78,7 @@ def fit(videos: Sequence[Video], name: str) -> None:
         false = labels == 0
         if level == "sentence":
             least = max(
-                np.quantile(support[false & ~long], 1 - ANOTHER_SHORT),
+                np.quantile(support[false & ~long], 1 - ANOTHER_SHORT[name]),
                 np.quantile(support[false & long], 1 - ANOTHER_LONG),
             )
         else:
@@ -90,8 +93,31 @@ def fit(videos: Sequence[Video], name: str) -> None:
                 print(
                     f"fitted {name} {level}: {kind}, {'long' if l else 'short'}: {100 * (support[(labels == label) & (long == l)] >= least).mean():.1f} % kept"
                 )
+    if name == "embedding":
+        stored[name]["same"] = _same(videos)
+        print(f"fitted {name}: the same event from a cosine of {stored[name]['same']}")
     FILE.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     fitted.cache_clear()
+
+
+def _same(videos: Sequence[Video]) -> float:
+    """The lowest cosine at which few enough different events of one video would be merged."""
+    toolkit = chosen_toolkit("embedding")
+    assert toolkit.embed is not None
+    for same in np.round(np.arange(0.7, 0.99, 0.01), 2):
+        alike = Alike(replace_same(toolkit, float(same)))
+        pairs = [
+            (a.text, b.text) for v in videos for k, b in enumerate(v.first) for a in v.first[:k] if a.text != b.text
+        ]
+        if sum(alike.same(a, b) for a, b in pairs) <= MERGED * len(pairs):
+            return float(same)
+    return 0.99
+
+
+def replace_same(toolkit: Toolkit, same: float) -> Toolkit:
+    made = Toolkit(embed=toolkit.embed)
+    object.__setattr__(made, "fitted", replace(made.fitted, same=same))
+    return made
 
 
 def curve(videos: Sequence[Video], name: str) -> None:

@@ -22,7 +22,7 @@ from operators.narrate.length import LEAST, LITTLE, Habit, shortfall, trimmed, w
 from operators.narrate.notes import Note, merge_alike, once, quoted, tail
 from operators.narrate.outline import brief, outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.rows import cut_rows, numbered, sentence_row
-from operators.narrate.seams import in_order, without_seam
+from operators.narrate.seams import in_order, lead, without_seam
 from operators.narrate.sentences import count_words, split_sentences
 from operators.narrate.whole import Cells
 
@@ -76,6 +76,7 @@ class Narrator:
     alike: Alike = field(init=False)
     _last: Note | None = field(default=None, init=False)
     _plan: list[Row] = field(default_factory=list, init=False)
+    _leads: set[str] = field(default_factory=set, init=False)  # joining words that sections began with
 
     def __post_init__(self) -> None:
         self.alike = Alike(self.toolkit)
@@ -162,6 +163,7 @@ class Narrator:
             all_windows = tuple(w["window_index"] for w in part.windows)
             sentences = [Sentence(s.text, s.windows or all_windows, s.scores) for s in sentences]
         self.told.append(sentences)
+        self._leads |= {said for s in sentences[:1] if (said := lead(s.text)) is not None}
         return {
             "section_index": number,
             "start_s": part.span.start_s,
@@ -353,11 +355,11 @@ class Narrator:
         """The sentences of an answer that may stand: of a model's those that captions support and that are new."""
         if not self._generative:
             return _Draft(sentences=ground.cited(text))
-        draft = self._stands(ground, without_seam(text), marks)
+        draft = self._stands(ground, text, marks)
         return _Draft(sentences=self._new(draft.sentences, have), cut=draft.cut)
 
     def _stands(self, ground: Ground, text: str, marks: dict[int, tuple[int, ...]] | None = None) -> _Draft:
-        sentences = ground.sentences(text, marks or {})
+        sentences = ground.sentences(without_seam(text, self._leads), marks or {})
         return _Draft(sentences=[s for s in sentences if s.windows], cut=[c for s in sentences for c in s.cut])
 
     def _new(self, sentences: list[Sentence], have: list[Sentence]) -> list[Sentence]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from operators.grid import Span
 from operators.narrate.grounding.ground import Sentence
@@ -20,8 +20,8 @@ _AROUND = frozenset(
 )
 _SAYS = (
     r"shows|depicts|describes|covers|presents|features|captures|follows|focuses on|begins with|starts with|opens with|"
-    r"continues with|goes on with|moves on to|is about|is all about|includes|involves|displays|highlights|consists of|"
-    r"picks up with|transitions to|shifts to"
+    r"continues with|goes on with|moves on to|is about|includes|involves|displays|highlights|consists of|picks up with|"
+    r"(?:continues|goes on|moves on|begins|starts|opens) (?:to show|by showing|to depict)"
 )
 _LEAD = re.compile(r"\A(?P<lead>[^,.!?;:]{2,70})[,:]\s+(?P<rest>\S.*)\Z", re.DOTALL)
 _SUBJECT = re.compile(
@@ -41,25 +41,42 @@ _MANY = re.compile(
 )
 
 
-def without_seam(text: str) -> str:
+_SEEN = re.compile(
+    r"\Awe\s+(?:now\s+|then\s+|next\s+)?(?:can\s+)?see\s+(?P<what>(?:how\s+|that\s+)?\S.*)\Z", re.IGNORECASE | re.DOTALL
+)
+_FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|does|do|did|can)\b", re.IGNORECASE)
+_MANY_NOUNS = re.compile(r"(?:two|three|four|five|six|several|some|many|people|men|women|children|kids|various)\b")
+_ONE_NOUN = re.compile(r"(?:an?|one|another)\b")
+_JOINS = frozenset(
+    "next then now later meanwhile afterwards after that this following subsequently finally soon moving on additionally "
+    "furthermore moreover also again first second third at the same time moment once in addition shortly here".split()
+)
+
+
+def without_seam(text: str, leads: Collection[str] = ()) -> str:
     """`text` without an opening that names the part: "In this part of the video, a man …" becomes "A man …".
 
     "This section shows a man lifting a box." becomes "A man is lifting a box."
+
+    Args:
+        leads: `lead` of the sections before: "Next, …" is said once.
     """
     made = text.lstrip()
     for _ in range(2):  # "In this part, we see …" has two
         found = _LEAD.match(made)
-        if found and _names_part(found["lead"]):
+        if found and (_names_part(found["lead"]) or lead(made) in leads):
             made = _capital(found["rest"])
-        found = _SUBJECT.match(made)
-        if found:
-            made = _capital(_whole(re.sub(r"\A(?:how|that)\s+", "", found["what"])))
-        seen = re.match(
-            r"\Awe\s+(?:now\s+|then\s+|next\s+)?(?:can\s+)?see\s+(?:how\s+|that\s+)?(?P<what>\S.*)\Z", made, re.I | re.S
-        )
-        if seen:
-            made = _capital(_whole(seen["what"]))
+        said = _SUBJECT.match(made) or _SEEN.match(made)
+        if said:
+            made = _whole(said["what"]) or made
     return made
+
+
+def lead(text: str) -> str | None:
+    """The words before the first comma where they only join: "next", "after that"; None for anything else."""
+    found = _LEAD.match(text.lstrip())
+    said = words(found["lead"]) if found else ()
+    return " ".join(said) if said and all(word in _JOINS for word in said) else None
 
 
 def _names_part(lead: str) -> bool:
@@ -67,10 +84,18 @@ def _names_part(lead: str) -> bool:
     return bool(said) and all(word in _AROUND for word in said) and any(word in _PART for word in said)
 
 
-def _whole(text: str) -> str:
-    """ "a man lifting a box" as a sentence: "a man is lifting a box"."""
-    text = _GERUND.sub(r"\g<one>is \g<verb>", text, count=1)
-    return _MANY.sub(r"\g<many>are \g<verb>", text, count=1)
+def _whole(text: str) -> str | None:
+    """ "a man lifting a box" as a sentence: "A man is lifting a box"; None where it is none and cannot be made one."""
+    told = re.sub(r"\A(?:how|that)\s+", "", text)
+    if told != text:
+        return _capital(told)
+    made = _MANY.sub(r"\g<many>are \g<verb>", _GERUND.sub(r"\g<one>is \g<verb>", text, count=1), count=1)
+    first = re.split(r"[,;]|\s(?:and|while|as|who|which|where|that)\s", text, maxsplit=1)[0]
+    if made != text or _FINITE.search(first):
+        return _capital(made)
+    if _MANY_NOUNS.match(text):
+        return f"There are {text}"
+    return f"There is {text}" if _ONE_NOUN.match(text) else None
 
 
 def _capital(text: str) -> str:

@@ -28,6 +28,7 @@ class Report:
         engine_s: seconds that requests spent in engines, all together; requests overlap.
         cost_usd: by the engines' configured prices; answers that never came are not in it.
         rejected: gate -> how many answers it sent back.
+        repeated_per_1000_words: sentences of the long captions of this run that tell an event again; null: no words.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
     """
@@ -57,6 +58,7 @@ class Report:
     engine_s: float
     cost_usd: float
     rejected: dict[str, int]
+    repeated_per_1000_words: float | None
     gpu_s_held: float
     captions_per_gpu_hour: float | None
     video_hours_per_gpu_hour: float | None
@@ -135,6 +137,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         engine_s=round(counts.usage.engine_s, 1),
         cost_usd=round(counts.usage.cost_usd, 6),
         rejected=dict(counts.rejected),
+        repeated_per_1000_words=round(1000 * counts.repeated / counts.words, 3) if counts.words else None,
         gpu_s_held=round(run.gpu_s_held, 1),
         captions_per_gpu_hour=_per_hour(counts.frames + counts.windows, run.gpu_s_held),
         video_hours_per_gpu_hour=_per_hour(counts.seconds_done / 3600, run.gpu_s_held),

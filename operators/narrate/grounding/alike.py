@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from operators.narrate.grounding.conflict import conflict
-from operators.narrate.grounding.lexicon import PERSONS, PRONOUNS
+from operators.narrate.grounding.lexicon import PERSONS, PREPOSITIONS, PRONOUNS
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems, words
 from operators.narrate.sentences import says
@@ -38,7 +38,12 @@ class Alike:
         """Whether both tell the same event."""
         if one.casefold() == other.casefold():
             return True
-        if _anew(one) != _anew(other) or conflict(one, other, alike=True) or conflict(other, one, alike=True):
+        if (
+            _anew(one) != _anew(other)
+            or _subjects_differ(one, other)
+            or conflict(one, other, alike=True)
+            or conflict(other, one, alike=True)
+        ):
             return False
         if _bare(one, other) == _bare(other, one) != frozenset():
             return True
@@ -53,6 +58,25 @@ class Alike:
 @lru_cache(maxsize=8192)
 def _anew(text: str) -> frozenset[str]:
     return frozenset(words(text)) & _ANEW
+
+
+def _subjects_differ(one: str, other: str) -> bool:
+    """Whether each begins with a word that the other has later: "the dog chases the man", "the man chases the dog".
+
+    A place or time that stands first ("In the hall, a man …") is no subject.
+    """
+    first, second = _head(one), _head(other)
+    if first is None or second is None or first == second:
+        return False
+    return first in content_stems(other) and second in content_stems(one)
+
+
+@lru_cache(maxsize=8192)
+def _head(text: str) -> str | None:
+    said = words(text)
+    if not said or said[0] in PREPOSITIONS:
+        return None
+    return next(iter(content_stems(text)), None)
 
 
 def _bare(text: str, other: str) -> frozenset[str]:
