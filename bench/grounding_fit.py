@@ -89,10 +89,9 @@ def fit(videos: Sequence[Video], name: str) -> None:
             "least": round(float(least), 3),
         }
         for kind, label in (("in other words", 1), ("independent", 2)):
-            for l in (False, True):
-                print(
-                    f"fitted {name} {level}: {kind}, {'long' if l else 'short'}: {100 * (support[(labels == label) & (long == l)] >= least).mean():.1f} % kept"
-                )
+            for among in (False, True):
+                share = 100 * (support[(labels == label) & (long == among)] >= least).mean()
+                print(f"fitted {name} {level}: {kind}, {'long' if among else 'short'}: {share:.1f} % kept")
     if name == "embedding":
         stored[name]["same"] = _same(videos)
         print(f"fitted {name}: the same event from a cosine of {stored[name]['same']}")
@@ -126,14 +125,12 @@ def curve(videos: Sequence[Video], name: str) -> None:
     level = fitted(name).sentence
     weights = np.array([*(level.weights[n] for n in level.weights if n != "sentences"), level.weights["sentences"]])
     support = 1 / (1 + np.exp(-(x @ weights + level.bias)))
-    print(
-        f"\n| support ≥ ({name}) | true, reworded | true, independent | another video's | long: reworded | independent | another's |"
-    )
+    print(f"\n| support ≥ ({name}) | reworded | independent | another's | long: reworded | independent | another's |")
     print("|---|---|---|---|---|---|---|")
     for least in sorted({*np.round(np.arange(0.3, 0.96, 0.1), 2), level.least}):
         cells = [
-            f"{100 * (support[(labels == k) & (long == l)] >= least).mean():.1f} %"
-            for l in (False, True)
+            f"{100 * (support[(labels == k) & (long == among)] >= least).mean():.1f} %"
+            for among in (False, True)
             for k in (1, 2, 0)
         ]
         print(f"| {least:.3f}{' (fitted)' if least == level.least else ''} | {' | '.join(cells)} |")

@@ -51,11 +51,8 @@ def trimmed(sentences: Sequence[Sentence], wanted: int) -> list[Sentence]:
         held = Counter(w for s in left for w in s.windows)
         fits = [k for k in range(len(left)) if count_words(left[k].text) <= spare] or [len(left) - 1]
         covered = [k for k in fits if left[k].windows and all(held[w] > 1 for w in left[k].windows)]
-        if covered:
-            gone = min(covered, key=lambda k: (left[k].scores.get("support") or 0.0, -k))
-        else:
-            gone = fits[-1]
-        del left[gone]
+        weakest = min(covered, key=lambda k: (left[k].scores.get("support") or 0.0, -k), default=fits[-1])
+        del left[weakest]
     return left
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -14,12 +14,14 @@ from operators.engines.gates import About
 from operators.fingerprint import digest
 from operators.grid import Span
 from operators.narrate.asking import Asking
+from operators.narrate.draft import Draft, mended, standing
 from operators.narrate.fresh import fresh
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Cut, Ground, Sentence
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.length import LEAST, LITTLE, Habit, shortfall, trimmed, words_of
 from operators.narrate.notes import Note, merge_alike, once, quoted, tail
+from operators.narrate.opening import Opening
 from operators.narrate.outline import brief, outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.rows import cut_rows, numbered, sentence_row
 from operators.narrate.seams import in_order, lead, without_seam
@@ -45,14 +47,6 @@ class Part:
     windows: list[Row]
     notes: list[Note]
     details: list[Note]
-
-
-@dataclass(kw_only=True)
-class _Draft:
-    """Sentences of an answer that stand, and what was cut from it."""
-
-    sentences: list[Sentence] = field(default_factory=list)
-    cut: list[Cut] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -144,12 +138,12 @@ class Narrator:
         ground = Ground(_texts(part.windows), self.spans, self.toolkit, _details(part))
         length = None
         if self.quoting:
-            answer, draft = Answer("", 0), _Draft(sentences=quoted(self._not_yet(part.notes), self.alike))
+            answer, draft = Answer("", 0), Draft(sentences=quoted(self._not_yet(part.notes), self.alike))
         else:
             answer, draft = self._write(part, ground, topic=topic, words=words, number=number, have=[])
             if not answer.valid:
                 self._may_stand_in(answer, "section", part.span)
-                draft = _Draft(sentences=self._new(quoted(part.notes, self.alike), []))
+                draft = Draft(sentences=self._new(quoted(part.notes, self.alike), []))
         if answer.valid and self._generative:
             draft = self._repaired(part, ground, answer.text, draft)
             if words:
@@ -193,63 +187,19 @@ class Narrator:
 
     def opening(self, sections: Sequence[Row]) -> Row:
         """The first paragraph of the caption, from the sections, as `rows.OPENING`."""
-        asking = self.asking
-        notes = [
-            Note(text=s["text"], start_s=s["start_s"], end_s=s["end_s"], windows=tuple(s["windows"])) for s in sections
-        ]
-        wanted = asking.narrate.opening_words if self._generative else None
-        told = [s for section in self.told for s in section]
-        ground = Ground({k: [s.text] for k, s in enumerate(told)}, None, self.toolkit)
-        texts: list[str] = []
-
-        def build(share: float) -> Request:
-            nonlocal texts
-            asked = self.habit.ask(wanted) if wanted else None
-            empty = asking.render("video", asking.whole, texts=[], words=asked)
-            texts = [n.text for n in asking.fit(notes, asking.room("video", empty, asked, share))]
-            return asking.request(
-                "video", asking.whole, asking.render("video", asking.whole, texts=texts, words=asked), texts, asked
-            )
-
-        def covers(text: str) -> str | None:
-            if not self._generative or self._stands(ground, text).sentences:
-                return None
-            return "no sentence of the opening is supported by the sections"
-
-        answer = None
-        if asking.facts.measured or not self.quoting:
-            answer = asking.ask_fitting(build, asking.about(covers))
-            if answer.valid and not self._generative:
-                return {"text": answer.text, "sentences": None, "cut": None, "wanted_words": None}
-            if answer.valid:
-                draft = self._stands(ground, answer.text)
-                again = [s for s in draft.sentences if self._told_already(s, told)]
-                draft = self._mended(
-                    ground, answer.text, draft, [*draft.cut, *(Cut(text=s.text, why="told in a section") for s in again)],
-                    texts, asking.whole, {},
-                )  # fmt: skip
-                own = [s for s in draft.sentences if not self._told_already(s, told)]
-                chosen = trimmed(own or draft.sentences, wanted or 80)
-                named = [
-                    Sentence(s.text, tuple(sorted({w for k in s.windows for w in told[k].windows})), s.scores)
-                    for s in chosen
-                ]
-                return {
-                    "text": " ".join(s.text for s in chosen),
-                    "sentences": [sentence_row(s) for s in named],
-                    "cut": cut_rows(draft.cut),
-                    "wanted_words": wanted,
-                }
-            self._may_stand_in(answer, "video", asking.whole)
-        brief_ = [sentences[0] for n in notes if (sentences := split_sentences(n.text))]
-        fits = accumulate(count_words(s) for s in brief_)
+        wanted = self.asking.narrate.opening_words if self._generative else None
+        if self.asking.facts.measured or not self.quoting:
+            opening = Opening(asking=self.asking, toolkit=self.toolkit, told=[s for told in self.told for s in told])
+            answer, row = opening.write(sections, wanted, self.habit)
+            if row is not None:
+                return row
+            self._may_stand_in(answer, "video", self.asking.whole)
+        first = [sentences[0] for s in sections if (sentences := split_sentences(s["text"]))]
+        fits = accumulate(count_words(s) for s in first)
         text = " ".join(
-            s for k, (s, words) in enumerate(zip(brief_, fits, strict=True)) if not k or words <= (wanted or 80)
+            s for k, (s, words) in enumerate(zip(first, fits, strict=True)) if not k or words <= (wanted or 80)
         )
         return {"text": text, "sentences": None, "cut": None, "wanted_words": wanted}
-
-    def _told_already(self, sentence: Sentence, told: Sequence[Sentence]) -> bool:
-        return any(self.alike.same(told[k].text, sentence.text) for k in sentence.windows)
 
     def _may_stand_in(self, answer: Answer, what: str, span: Span) -> None:
         """Raise where no good answer came and the captions' own sentences must not stand in for it."""
@@ -266,7 +216,7 @@ class Narrator:
 
     def _write(
         self, part: Part, ground: Ground, *, topic: str | None, words: int | None, number: int, have: list[Sentence]
-    ) -> tuple[Answer, _Draft]:
+    ) -> tuple[Answer, Draft]:
         """Ask for the section, or for more of it, and keep what the captions support."""
         asking = self.asking
         asked = self.habit.ask(words) if words and self._generative else words
@@ -301,14 +251,12 @@ class Narrator:
 
         answer = asking.ask_fitting(build, asking.about(covers))
         if not answer.valid:
-            return answer, _Draft()
+            return answer, Draft()
         if asked:
             self.habit.note(asked, count_words(answer.text))
         return answer, self._kept(ground, answer.text, have, marks)
 
-    def _continue(
-        self, part: Part, ground: Ground, draft: _Draft, *, topic: str | None, words: int, number: int
-    ) -> str:
+    def _continue(self, part: Part, ground: Ground, draft: Draft, *, topic: str | None, words: int, number: int) -> str:
         """Go on with a section that is short; returns why it ended."""
         for _ in range(self.asking.narrate.continuations):
             have = words_of(draft.sentences)
@@ -321,46 +269,24 @@ class Narrator:
             draft.sentences = [*draft.sentences, *more.sentences]
         return f"it was continued {self.asking.narrate.continuations} times"
 
-    def _repaired(self, part: Part, ground: Ground, text: str, draft: _Draft) -> _Draft:
-        texts = [n.text for n in part.notes]
-        return self._mended(
-            ground, text, draft, draft.cut, texts, part.span, {k: n.windows for k, n in enumerate(part.notes, 1)}
+    def _repaired(self, part: Part, ground: Ground, text: str, draft: Draft) -> Draft:
+        marks = {k: n.windows for k, n in enumerate(part.notes, 1)}
+        return mended(
+            self.asking,
+            part.span,
+            [n.text for n in part.notes],
+            text,
+            faults=draft.cut,
+            draft=draft,
+            keep=lambda better: self._kept(ground, better, [], marks),
         )
 
-    def _mended(
-        self, ground: Ground, text: str, draft: _Draft, faults: Sequence[Cut], texts: Sequence[str], span: Span,
-        marks: dict[int, tuple[int, ...]],
-    ) -> _Draft:  # fmt: skip
-        """Ask once for the text without `faults`; what comes is taken only where more of it stands than of the draft."""
-        asking = self.asking
-        if not (faults and asking.narrate.repair):
-            return draft
-        words = count_words(text)
-        render = partial(asking.render, "repair", span, text=text, faults=faults)
-        room = asking.room("repair", render(texts=[]), words)
-        if room is not None and sum(map(asking.engine.count_tokens, texts)) + 12 * len(texts) > room:
-            return draft  # without the captions in view a model could only guess
-        request = asking.request("repair", span, render(texts=texts), texts, words, seed=500)
-        answer = asking.ask(request, asking.about(), tries=1)
-        if not answer.valid:
-            return draft
-        mended = self._kept(ground, answer.text, [], marks)
-        return (
-            mended
-            if words_of(mended.sentences) >= words_of(draft.sentences) and len(mended.cut) <= len(draft.cut)
-            else draft
-        )
-
-    def _kept(self, ground: Ground, text: str, have: list[Sentence], marks: dict[int, tuple[int, ...]]) -> _Draft:
+    def _kept(self, ground: Ground, text: str, have: list[Sentence], marks: dict[int, tuple[int, ...]]) -> Draft:
         """The sentences of an answer that may stand: of a model's those that captions support and that are new."""
         if not self._generative:
-            return _Draft(sentences=ground.cited(text))
-        draft = self._stands(ground, text, marks)
-        return _Draft(sentences=self._new(draft.sentences, have), cut=draft.cut)
-
-    def _stands(self, ground: Ground, text: str, marks: dict[int, tuple[int, ...]] | None = None) -> _Draft:
-        sentences = ground.sentences(without_seam(text, self._leads), marks or {})
-        return _Draft(sentences=[s for s in sentences if s.windows], cut=[c for s in sentences for c in s.cut])
+            return Draft(sentences=ground.cited(text))
+        draft = standing(ground, without_seam(text, self._leads), marks)
+        return Draft(sentences=self._new(draft.sentences, have), cut=draft.cut)
 
     def _new(self, sentences: list[Sentence], have: list[Sentence]) -> list[Sentence]:
         before = self.told[-1] if self.told else []
@@ -368,7 +294,7 @@ class Narrator:
         # where nothing changes from one section to the next, the same again is all there is to tell
         return new(before=before) or new(before=[])
 
-    def _ordered(self, draft: _Draft) -> list[Sentence]:
+    def _ordered(self, draft: Draft) -> list[Sentence]:
         sentences, gone = in_order(draft.sentences, self.spans)
         draft.cut += [Cut(text=s.text, why="order") for s in gone]
         return sentences

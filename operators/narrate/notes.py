@@ -59,8 +59,8 @@ def _holds(whole: str, part: str, alike: Alike) -> bool:
 def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
     """The notes without the sentences that tell what the note before, which overlaps them in time, tells.
 
-    Windows overlap so that nothing falls between two of them; what both tell was seen by both, and happened once. Of two
-    sentences the one that says more stays, at the first place. A note of which nothing would stay is kept as it is:
+    Windows overlap so that nothing falls between two of them; what both tell was seen by both, and happened once. Of
+    two sentences the one that says more stays, at the first place. A note of which nothing would stay is kept as it is:
     `merge_alike` and `quoted` see to it.
     """
     kept: list[list[list[str]]] = []  # sentences of each note, in cells that a fuller sentence may fill

@@ -48,8 +48,8 @@ class NarrateOptions(Operator):
     grounding: Annotated[
         Literal["lexical", "embedding"],
         Field(
-            description="how sentences are compared with captions: lexical, by their words; embedding, by their meaning "
-            "as well, with the extra grounding. Numbers, colours, negation and directions are compared in both"
+            description="how sentences are compared with captions: lexical, by words; embedding, by meaning as well, "
+            "with the extra grounding. Numbers, colours, negation and directions are compared in both"
         ),
     ] = "lexical"
     embedding_model: Annotated[
@@ -98,6 +98,8 @@ class NarrateOptions(Operator):
 
     def identity_extra(self) -> dict[str, Any]:
         """The prompts' texts and what grounding was fitted: after a change of these no stale narration is reused."""
+        from operators.narrate.grounding.fitted import FILE
+
         return {
             "prompts": [p.hash for p in self.prompts().values()],
             "fitted": digest(FILE.read_text(encoding="utf-8")),

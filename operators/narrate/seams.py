@@ -13,10 +13,10 @@ _PART = frozenset(
     "part section segment portion stretch passage paragraph chapter scene clip sequence video footage".split()
 )
 _AROUND = frozenset(
-    """in during throughout within at on for from of to the this that these next following second first third last final
-    previous new current part section segment portion stretch passage paragraph chapter scene clip sequence video footage
-    here now then and as we see can it begins beginning start starts continues continuing progresses unfolds moves on goes
-    film our with opens along later point stage moment""".split()
+    """in during throughout within at on for from of to the this that these next following second first third last
+    final previous new current part section segment portion stretch passage paragraph chapter scene clip sequence
+    video footage here now then and as we see can it begins beginning start starts continues continuing progresses
+    unfolds moves on goes film our with opens along later point stage moment""".split()
 )
 _SAYS = (
     r"shows|depicts|describes|covers|presents|features|captures|follows|focuses on|begins with|starts with|opens with|"
@@ -48,8 +48,9 @@ _FINITE = re.compile(r"\b(?:is|are|was|were|has|have|had|does|do|did|can)\b", re
 _MANY_NOUNS = re.compile(r"(?:two|three|four|five|six|several|some|many|people|men|women|children|kids|various)\b")
 _ONE_NOUN = re.compile(r"(?:an?|one|another)\b")
 _JOINS = frozenset(
-    "next then now later meanwhile afterwards after that this following subsequently finally soon moving on additionally "
-    "furthermore moreover also again first second third at the same time moment once in addition shortly here".split()
+    """next then now later meanwhile afterwards after that this following subsequently finally soon moving on
+    additionally furthermore moreover also again first second third at the same time moment once in addition shortly
+    here""".split()
 )
 
 
@@ -103,8 +104,8 @@ def _capital(text: str) -> str:
 
 
 _LEANS = frozenset(
-    """he she it they his her their its this that these those then next after afterwards finally later again also and but
-    while meanwhile soon another both""".split()
+    """he she it they his her their its this that these those then next after afterwards finally later again also and
+    but while meanwhile soon another both""".split()
 )
 
 

@@ -256,7 +256,7 @@ class CommitDataset(_Committer):
                     row,
                     seconds=row["duration_s"] or 0.0,
                     words=row["words"] or 0,
-                    repeated_sentences=row["repeated_sentences"] or 0,
+                    repeated_sentences=row.get("repeated_sentences") or 0,
                 )
                 if row["kind"] == "whole"
                 else {name: row[name] for name in RECEIPT.names}

@@ -1,7 +1,8 @@
-"""Where two texts about the same thing exclude each other: negation, numbers, colours, opposites, who does what to whom.
+"""Where two texts about one thing exclude each other: negation, numbers, colours, opposites, who does what to whom.
 
 A likeness of words or meanings cannot see this: "He is asleep" and "He is not asleep" are nearly the same text. The
-rule is written down, not learned; its words are English (`lexicon`), digits and some negations of other languages apart.
+rule is written down, not learned; its words are English (`lexicon`), digits and some negations of other languages
+apart.
 """
 
 from __future__ import annotations
@@ -84,9 +85,8 @@ def _negations(text: str) -> tuple[frozenset[str], int]:
     found, count = set(), 0
     said = words(text)
     for k, word in enumerate(said):
-        if word not in NEGATORS or said[k + 1 : k + 2] in (("longer",), ("only",)) or said[k : k + 2] == ("no", "one"):
-            if said[k : k + 2] != ("no", "one"):
-                continue
+        if word not in NEGATORS or said[k + 1 : k + 2] in (("longer",), ("only",)):
+            continue
         count += 1
         scope = next((stem for later in said[k + 1 : k + 5] for stem in content_stems(later)), None)
         if scope is not None:
@@ -118,6 +118,11 @@ def _numbers(text: str) -> tuple[tuple[int, frozenset[str]], ...]:
             continue
         found.append((value, _nouns(said, k + 1)))
     return tuple(found)
+
+
+def counts(text: str) -> frozenset[int]:
+    """The numbers above one that a text names."""
+    return frozenset(value for value, _ in _numbers(text) if value > 1)
 
 
 @lru_cache(maxsize=8192)
@@ -153,9 +158,9 @@ def _counted(text: str, other: str, near: bool) -> str | None:
         if near and value not in values and len(there) == len(here) and values - {v for v, _ in here}:
             return "number"
     for value, nouns in there:
-        if near and not any(nouns & mine for _, mine in here):
-            if any(value > most for noun, most in _ones(text).items() if noun in nouns):
-                return "number"
+        fewer = any(value > most for noun, most in _ones(text).items() if noun in nouns)
+        if near and fewer and not any(nouns & mine for _, mine in here):
+            return "number"
     first = {ORDINALS[w] for w in words(text) if w in ORDINALS}
     second = {ORDINALS[w] for w in words(other) if w in ORDINALS}
     return "number" if near and first and second and not first & second else None

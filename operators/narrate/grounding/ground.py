@@ -1,7 +1,8 @@
 """Which windows support each sentence of a narrated text, and what of it has to go.
 
-A sentence is compared with each sentence of the captions. A clause that no caption supports, or that the captions which
-are nearest to it exclude, is cut, and the rest of the sentence stays; a sentence of which nothing is left has no windows.
+A sentence is compared with each sentence of the captions. A clause that no caption supports, or that the captions
+which are nearest to it exclude, is cut, and the rest of the sentence stays; a sentence of which nothing is left has
+no windows.
 """
 
 from __future__ import annotations
@@ -87,14 +88,14 @@ class _Captions:
 class Ground:
     """Compares narrated sentences with captions.
 
-    A time that a sentence names ("from 2:05 to 2:15") is no word of a caption; it tells which windows are meant, for its
-    sentence and those behind it until the next, where one of them supports the sentence.
+    A time that a sentence names ("from 2:05 to 2:15") is no word of a caption; it tells which windows are meant, for
+    its sentence and those behind it until the next, where one of them supports the sentence.
 
     Args:
         captions: window_index -> its captions.
         spans: window_index -> what it shows; without them times are not looked at.
-        details: window_index -> captions of its frames. They are many and say little that the windows' captions do not:
-            only what those do not support is compared with the nearest of them by words.
+        details: window_index -> captions of its frames. They are many and say little that the windows' captions do
+            not: only what those do not support is compared with the nearest of them by words.
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class Ground:
         found = self._one(text, support, {n: s[0] for n, s in scores.items()}, level, self._details, chosen)
         return before if found.why == "unsupported" else found
 
-    def _one(
+    def _one(  # noqa: PLR0917
         self,
         text: str,
         support: Support,
@@ -216,9 +217,10 @@ class Ground:
         nearness = scores.get("embedding", scores["lexical"])
         least = max(_NEAR_WORDS, _NEAR_WORDS * overlap(text, sentences[best]))
         for k in np.flatnonzero(nearness >= nearness[best] - _NEAR_SCORE).tolist():
-            if k != best and overlap(text, sentences[k]) >= least:
-                if conflict(text, sentences[k], alike=self._alike(scores, k)) is None:
-                    return None
+            other = sentences[k]
+            near = k != best and overlap(text, other) >= least
+            if near and conflict(text, other, alike=self._alike(scores, k)) is None:
+                return None
         return why
 
     def _alike(self, scores: dict[str, Scores], k: int) -> bool:

@@ -65,20 +65,24 @@ OPPOSITES: dict[str, frozenset[str]] = {}
 """Stem of a word -> stems of what excludes it about the same thing."""
 
 _GROUPS = """
-left/right  up,upward,upwards/down,downward,downwards  open,opens,opened,opening/close,closes,closed,closing,shut,shuts
-enter,enters,entered,entering/leave,leaves,leaving,left,exit,exits,exiting  in,into/out  inside,indoors,indoor/outside,outdoors,outdoor
-on/off  push,pushes,pushed,pushing/pull,pulls,pulled,pulling  rise,rises,rising,raise,raises,raising/fall,falls,falling,lower,lowers,lowering
+left/right up,upward,upwards/down,downward,downwards open,opens,opened,opening/close,closes,closed,closing,shut,shuts
+enter,enters,entered,entering/leave,leaves,leaving,left,exit,exits,exiting in,into/out
+inside,indoors,indoor/outside,outdoors,outdoor on/off push,pushes,pushed,pushing/pull,pulls,pulled,pulling
+rise,rises,rising,raise,raises,raising/fall,falls,falling,lower,lowers,lowering
 start,starts,starting,begin,begins,beginning/stop,stops,stopping,finish,finishes,finishing,end,ends,ending
-sit,sits,sitting,seated/stand,stands,standing  forward,forwards/backward,backwards  above,over/below,under,beneath  top/bottom
-front/back,behind  day,daytime/night,nighttime  man,men,boy,boys,male,guy/woman,women,girl,girls,female,lady,ladies  young/old,elderly
-tall/short  long/short  big,large,huge/small,little,tiny  fast,quickly/slow,slowly  hot/cold  wet/dry  full/empty
-win,wins,winning/lose,loses,losing  catch,catches,catching/throw,throws,throwing  light,bright/dark  clockwise/counterclockwise,anticlockwise
-toward,towards/away  north/south  east/west  first/last  before/after  add,adds,adding/remove,removes,removing
-happy/sad  lift,lifts,lifting/lower,lowers,lowering,drop,drops,dropping  give,gives,giving/take,takes,taking,receive,receives
-zoom-in/zoom-out  horizontal,horizontally/vertical,vertically  smile,smiles,smiling/frown,frowns,frowning,cry,cries,crying
-climb,climbs,climbing,ascend,ascends/descend,descends,descending  arrive,arrives/depart,departs  buy,buys/sell,sells  wide/narrow
-fill,fills,filling/drain,drains,draining,empties  load,loads,loading/unload,unloads,unloading  near/far  approach,approaches/retreat,retreats
-appear,appears/disappear,disappears,vanish,vanishes  turn-on/turn-off  wear,wears,wearing,puts-on/remove,takes-off  alone/together
+sit,sits,sitting,seated/stand,stands,standing forward,forwards/backward,backwards above,over/below,under,beneath
+top/bottom front/back,behind day,daytime/night,nighttime
+man,men,boy,boys,male,guy/woman,women,girl,girls,female,lady,ladies young/old,elderly tall/short long/short
+big,large,huge/small,little,tiny fast,quickly/slow,slowly hot/cold wet/dry full/empty
+win,wins,winning/lose,loses,losing catch,catches,catching/throw,throws,throwing light,bright/dark
+clockwise/counterclockwise,anticlockwise toward,towards/away north/south east/west first/last before/after
+add,adds,adding/remove,removes,removing happy/sad lift,lifts,lifting/lower,lowers,lowering,drop,drops,dropping
+give,gives,giving/take,takes,taking,receive,receives zoom-in/zoom-out horizontal,horizontally/vertical,vertically
+smile,smiles,smiling/frown,frowns,frowning,cry,cries,crying
+climb,climbs,climbing,ascend,ascends/descend,descends,descending arrive,arrives/depart,departs buy,buys/sell,sells
+wide/narrow fill,fills,filling/drain,drains,draining,empties load,loads,loading/unload,unloads,unloading near/far
+approach,approaches/retreat,retreats appear,appears/disappear,disappears,vanish,vanishes turn-on/turn-off
+wear,wears,wearing,puts-on/remove,takes-off alone/together
 """
 
 

@@ -442,7 +442,7 @@ def test_marks_of_the_model_are_taken_as_citations_and_out_of_the_text() -> None
     made, requests = model("marks", film(minutes=2), script=script, continuations=0, repair=False)
     assert "\n[2] 0:05 to 0:15: A sailor" in requests[0].prompt  # the mark names the caption of window 1
     one, two = made["sections"][0]["sentences"]
-    assert (one["text"], one["windows"]) == (text.split(" [2]")[0] + ".", [1])
+    assert (one["text"], one["windows"]) == (text.split(" [2]", maxsplit=1)[0] + ".", [1])
     assert two["text"] == "A tailor with a red hat waves." and 7 in two["windows"]
 
 

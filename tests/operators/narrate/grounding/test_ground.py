@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from operators.grid import Span
-from operators.narrate.grounding.ground import Ground, Sentence
+from operators.narrate.grounding.ground import Ground
 
 CAPTIONS = {
     2: ["A man in a red jacket walks along a narrow street."],
