@@ -31,8 +31,8 @@ DEFAULT = Path("../shared/human-text")
 LONG_WORDS = 250
 GOALS: dict[str, tuple[str, float]] = {
     "true, reworded": ("≥", 97), "true, independent": ("≥", 55), "another video's": ("≤", 3),
-    "spliced addition": ("≤", 5), "negation": ("≤", 5), "colour": ("≤", 5), "count": ("≤", 5), "subject and object": ("≤", 25),
-    "right window first": ("≥", 75),
+    "spliced addition": ("≤", 5), "negation": ("≤", 5), "colour": ("≤", 5), "count": ("≤", 5),
+    "subject and object": ("≤", 25), "right window first": ("≥", 75),
 }  # fmt: skip
 LONG_GOALS: dict[str, tuple[str, float]] = {
     "true, reworded": ("≥", 90),

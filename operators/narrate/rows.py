@@ -24,7 +24,7 @@ def cut_rows(cut: Sequence[Cut]) -> list[Row]:
 
 def numbered(notes: Sequence[Note], details: Sequence[Note]) -> list[Row]:
     """Notes as the prompt of a section has them: number, span, text, and the captions of frames that belong to it."""
-    made = [
+    made: list[Row] = [
         {"number": k, "start_s": n.start_s, "end_s": n.end_s, "text": n.text, "details": []}
         for k, n in enumerate(notes, 1)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from operators.narrate.grounding.conflict import conflict, counts
+from operators.narrate.grounding.conflict import colours, conflict, counts
 from operators.narrate.grounding.lexicon import PERSONS, PREPOSITIONS, PRONOUNS
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems, words
@@ -41,6 +41,7 @@ class Alike:
         if (
             _anew(one) != _anew(other)
             or counts(one) != counts(other)
+            or (colours(one) and colours(other) and colours(one) != colours(other))
             or _subjects_differ(one, other)
             or conflict(one, other, alike=True)
             or conflict(other, one, alike=True)

@@ -120,6 +120,11 @@ def _numbers(text: str) -> tuple[tuple[int, frozenset[str]], ...]:
     return tuple(found)
 
 
+def colours(text: str) -> frozenset[str]:
+    """The colours that a text names, shades of one colour as one."""
+    return frozenset(colour for colour, _ in _colours(text))
+
+
 def counts(text: str) -> frozenset[int]:
     """The numbers above one that a text names."""
     return frozenset(value for value, _ in _numbers(text) if value > 1)

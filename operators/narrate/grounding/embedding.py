@@ -79,7 +79,7 @@ class Embedder:
                 self._known[text] = found[text]
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        return np.array([found[t] for t in texts], np.float32).reshape(len(texts), -1)
+        return np.stack([found[t] for t in texts]) if texts else np.zeros((0, 0), np.float32)
 
     def _embedded(self, text: str) -> Scores:
         """One text at a time: the int8 weights scale activations by the batch, so a text's company would change it."""

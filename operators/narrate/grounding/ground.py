@@ -253,11 +253,18 @@ class Ground:
         return tuple(sorted(chosen))
 
     def ranked(self, text: str) -> list[int]:
-        """All windows, those that support `text` best first; of equal ones the earlier."""
+        """All windows, those that support `text` best first.
+
+        Of windows that support it equally the middle one comes first: what several windows in a row tell is seen there.
+        """
         if not self._every:
             return []
         found = self._judge([text], self._toolkit.fitted.sentence)[0].by_window
-        return sorted(found, key=lambda k: (-found[k], k))
+        equal: dict[float, list[int]] = {}
+        for k in sorted(found):
+            equal.setdefault(found[k], []).append(k)
+        middle = {value: windows[(len(windows) - 1) // 2] for value, windows in equal.items()}
+        return sorted(found, key=lambda k: (-found[k], abs(k - middle[found[k]]), k))
 
 
 def _log_odds(support: float) -> float:
