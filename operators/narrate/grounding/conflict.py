@@ -7,6 +7,7 @@ apart.
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 
 from operators.narrate.grounding.lexicon import (
@@ -18,6 +19,7 @@ from operators.narrate.grounding.lexicon import (
     NUMBERS,
     OPPOSITES,
     ORDINALS,
+    PERSONS,
     PREPOSITIONS,
     PRONOUNS,
     SAME_COLOUR,
@@ -132,13 +134,20 @@ def counts(text: str) -> frozenset[int]:
 
 @lru_cache(maxsize=8192)
 def _ones(text: str) -> dict[str, int]:
-    """Noun behind "a" or "an" -> how many of it there may be: as often as the text names it, and another one."""
+    """Noun behind "a" or "an" -> how many of it there may be: as often as that, and one for "another" or "others"."""
     said = words(text)
-    every = [singular(word) for word in said]
-    spare = 1 if any(said[k : k + 1] and said[k] in ("another", "other", "others") for k in range(len(said))) else 0
-    beside = {singular(w) for k, word in enumerate(said) if word in ("another", "other") for w in said[k + 1 : k + 3]}
-    found = {noun for k, w in enumerate(said) if w in ("a", "an") for noun in _nouns(said, k + 1, reach=2)}
-    return {noun: every.count(noun) + spare for noun in found if not ("other" in said and noun in beside)}
+    spare = any(
+        word in ("another", "others") or (word == "other" and not _thing(said[k + 1 : k + 2]))
+        for k, word in enumerate(said)
+    )
+    found = Counter(noun for k, w in enumerate(said) if w in ("a", "an") for noun in _nouns(said, k + 1, reach=2))
+    beside = {singular(w) for k, word in enumerate(said) if word == "other" for w in said[k + 1 : k + 3]}
+    return {noun: count + spare for noun, count in found.items() if noun not in beside}
+
+
+def _thing(following: tuple[str, ...]) -> bool:
+    """Whether a word can be of no person: "on the other side"."""
+    return bool(following) and following[0] not in FUNCTION_WORDS and following[0] not in PERSONS
 
 
 def _nouns(said: tuple[str, ...], start: int, reach: int = _REACH) -> frozenset[str]:

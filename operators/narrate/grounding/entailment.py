@@ -50,16 +50,22 @@ class Entailer:
     def __init__(self, folder: Path) -> None:
         self._labels = _labels(folder)
         self._session = session(folder / "model.onnx")
-        self._tokenizer = load_tokenizer(folder / "tokenizer.json", _TOKENS)
-        self._inputs = {node.name for node in self._session.get_inputs()}
+        inputs = self._session.get_inputs()
+        self._inputs = {node.name for node in inputs}
+        length = inputs[0].shape[1]  # some exports have one length only
+        fixed = length if isinstance(length, int) else None
+        self._tokenizer = load_tokenizer(folder / "tokenizer.json", fixed or _TOKENS)
+        if fixed:
+            self._tokenizer.enable_padding(length=fixed)
 
     def __call__(self, pairs: Sequence[tuple[str, str]]) -> Scores:
         made = np.zeros((len(pairs), 2), np.float32)
         for row, pair in zip(made, pairs, strict=True):  # one at a time: see `Embedder`
             tokens = self._tokenizer.encode(*pair)
             ids = np.array([tokens.ids], np.int64)
+            mask = np.array([tokens.attention_mask], np.int64)
             types = np.array([tokens.type_ids], np.int64)
-            values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": types}
+            values = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
             (logits, *_) = self._session.run(None, {k: v for k, v in values.items() if k in self._inputs})
             odds = np.exp(logits[0] - logits[0].max())
             row[:] = (odds / odds.sum())[list(self._labels)]
