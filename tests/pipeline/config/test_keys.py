@@ -21,17 +21,17 @@ def test_the_keys_of_the_default_recipe_do_not_change() -> None:
     config = load_config()
     narrator = narrator_key(video_operators(config))
     assert source_key(*SOURCE) == "e2b13a37f105b419"
-    assert captions(config) == "b43f71b366a187c9"
-    assert narrator == "9a89202f2d325025"
-    assert video_key(captions(config), range(3), narrator) == "497273919b17f9b9"
-    assert fingerprint(config) == "a4058499-9a89202f"
+    assert captions(config) == "e142818b24101bca"
+    assert narrator == "67651d85f3e0286e"
+    assert video_key(captions(config), range(3), narrator) == "eca6cf69ec9960f8"
+    assert fingerprint(config) == "793d4de8-67651d85"
 
 
 def test_the_keys_of_the_recipe_with_models_do_not_change() -> None:
     config = load_config("longcaption", [f"caption.{SERVER}", f"narrate.{SERVER}"])
-    assert captions(config) == "1fe706e9bfe6bd83"
-    assert narrator_key(video_operators(config)) == "f314fdc871439950"
-    assert fingerprint(config) == "07455b81-f314fdc8"
+    assert captions(config) == "4bd14b6e31907a66"
+    assert narrator_key(video_operators(config)) == "391a8c761675b69a"
+    assert fingerprint(config) == "cd6f2eb2-391a8c76"
 
 
 BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()
@@ -50,6 +50,8 @@ BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()
         ("caption.frames=false", BOTH),
         ("narrate.section_s=30", NARRATION),
         ("narrate.opening_words=40", NARRATION),
+        ("narrate.grounding=embedding", NARRATION),
+        ("narrate.repair=false", NARRATION),
         (f"narrate.{SERVER}", NARRATION),
         ("filter.shots.max=3", NOTHING),
         ("caption.concurrency=9", NOTHING),
