@@ -88,7 +88,7 @@ def test_the_list_is_filtered_and_sorted_and_stands_in_the_address(page: Any) ->
     assert rows.count() == 1
     page.get_by_role("link", name="Remove the condition").click()
     until(page, "document.querySelectorAll('.videos tbody tr').length === 6")
-    page.get_by_role("link", name="Video ↑").click()
+    page.locator(".videos thead a").first.click()
     page.wait_for_selector("th[aria-sort=descending]")
     assert "turned" in rows.first.inner_text()
     until(page, "[...document.images].filter(i => i.src.includes('poster')).every(i => i.naturalWidth > 0)")
