@@ -78,6 +78,13 @@ def test_without_marks_rare_words_find_the_windows() -> None:
     assert walk.windows == (2,)
 
 
+def test_support_is_the_share_of_a_sentence_that_a_window_says() -> None:
+    ground = Ground({0: "A red car waits at the gate.", 1: "A red bus drives."})
+    support = ground.support("A red car waits at the gate [0].")
+    assert support[0] == 1.0 and 0 < support[1] < 0.5
+    assert ground.support("Elephants dance on Jupiter.") == {} and ground.support("") == {}
+
+
 @pytest.mark.parametrize("text", ["Elephants dance on Jupiter.", "…", "It is.", "[7]"])
 def test_what_no_caption_says_rests_on_nothing(text: str) -> None:
     assert all(not s.windows for s in Ground(CAPTIONS).sentences(text))
