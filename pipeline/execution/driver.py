@@ -38,6 +38,8 @@ from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement, WouldReplace
 from pipeline.planning.superseded import find
 from pipeline.planning.videos import Videos
+from pipeline.reporting.card import write_card
+from pipeline.reporting.files import write_report
 from pipeline.sources.files import normalise
 from pipeline.sources.listing import Listing, list_sources
 from pipeline.sources.location import output_uri
@@ -217,11 +219,13 @@ class Job:
         report = make_report(ran, plan, first, left, status=status)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
-            if not finalize.write_card(self.store, self.config, report):
+            if not write_card(self.store):
                 self.progress.say(f"{self.store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
             opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
             if lease.retire():  # while others are at work, their reads would miss what is removed
                 self.store.sweep(opened)
+        # a run that was stopped has little time left: no frame is decoded for its report
+        write_report(self.store, self.progress.say, strips_s=self.config.run.report_frames_s if status == "done" else 0)
         return report
 
     # -- inside ----------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from cluster.metrics import Meters
@@ -13,6 +13,7 @@ from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import Holding
 
 _EVERY_S = 10.0  # as often as Ray's agents export
+_FIRST_S = 1.0
 _BEFORE = {"caption": "decode"}  # whose rows a pool gets
 
 
@@ -46,8 +47,11 @@ class RunMeters:
             count("longcap_captions_total", level="long")
 
     def watch(self, holding: Holding, progress: Progress) -> None:
-        """Set gauges from these from now on."""
+        """Set gauges from these from now on, and note in the run's timeline which actors have work."""
         self._watched = (holding, progress)
+        actors = progress.counts.timeline.actors
+        for pool, wanted in holding.wanted.items():
+            actors[pool] = max(wanted, actors.get(pool, 0))
         if self._clock is None:
             self._closed.clear()
             self._clock = threading.Thread(target=self._run, name="meters", daemon=True)
@@ -61,13 +65,14 @@ class RunMeters:
             self._clock = None
 
     def _run(self) -> None:
-        last = False
+        last, wait_s = False, _FIRST_S
         while not last:
-            last = self._closed.wait(_EVERY_S)
+            last = self._closed.wait(wait_s)
+            wait_s = min(2 * wait_s, _EVERY_S)  # the first seconds of a short run are all that it has
             with suppress(Exception):  # Ray may be going: a gauge is no reason to end a run
-                self._set()
+                self._set(last=last)
 
-    def _set(self) -> None:
+    def _set(self, *, last: bool) -> None:
         if self._watched is None:
             return
         holding, progress = self._watched
@@ -83,6 +88,19 @@ class RunMeters:
             self._meters.set("longcap_actors_up", boots.get(pool, (0, []))[0], pool=pool)
         for pool, waiting in queues(rows, under_way).items():
             self._meters.set("longcap_queue_rows", waiting, pool=pool)
+        if not last:  # by then nothing is under way
+            counts.timeline.sample(counts.elapsed_s, busy_shares(holding.wanted, work))
+
+
+def busy_shares(wanted: Mapping[str, int], work: Sequence[Row]) -> dict[str, float]:
+    """Pool -> share of its actors that have a row under way, 0 to 1.
+
+    Args:
+        wanted: pool -> actors asked for.
+        work: reports as `Coordinator.work` gives them.
+    """
+    busy = {pool: sum(r["pool"] == pool and r["under_way"] > 0 for r in work) for pool in wanted}
+    return {pool: min(1.0, busy[pool] / count) for pool, count in wanted.items() if count}
 
 
 def queues(rows: Mapping[str, int], under_way: Mapping[str, int]) -> dict[str, int]:

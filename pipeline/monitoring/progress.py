@@ -18,6 +18,7 @@ from operators.addresses import redacted_text
 from operators.base import Row
 from operators.engines.ask import Usage
 from operators.text import printable
+from pipeline.monitoring.timeline import Timeline
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Counts:
     Attributes:
         videos, seconds: how many videos and seconds of video the plan has left to do.
         usage: what the engines did; rejected: gate -> answers that it sent back.
+        timeline: when which of it became durable.
     """
 
     videos: int = 0
@@ -40,6 +42,7 @@ class Counts:
     usage: Usage = field(default_factory=Usage)
     rejected: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    timeline: Timeline = field(default_factory=Timeline)
     began: float = field(default_factory=time.monotonic)
 
     def add(self, receipt: Row) -> None:
@@ -52,6 +55,7 @@ class Counts:
                 self.failures[failure["class"]] += 1
                 self.seconds_done += (receipt["seconds"] or 0.0) if receipt["kind"] == "segment" else 0.0
             return
+        self.timeline.add(self.elapsed_s, receipt)
         if receipt["kind"] == "segment":
             self.segments_done += 1
             self.seconds_done += receipt["seconds"]

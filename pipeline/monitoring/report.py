@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from pipeline.monitoring.progress import Counts
 from pipeline.planning.diff import Remaining
@@ -30,6 +31,10 @@ class Report:
         rejected: gate -> how many answers it sent back.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
+        time_to: share of the videos that this run finished, in % -> seconds from the start of the work.
+        actors: pool -> actors that the run wanted.
+        busy: pool -> mean share of its actors that had work, 0 to 1; empty where nobody looked.
+        timeline: how much became durable when; see `pipeline.monitoring.timeline.Timeline.series`.
     """
 
     run_id: str
@@ -68,6 +73,10 @@ class Report:
     unaccounted: list[str]
     max_failed: float
     ignored: dict[str, int] = field(default_factory=dict)
+    time_to: dict[str, float] = field(default_factory=dict)
+    actors: dict[str, int] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
+    timeline: dict[str, Any] = field(default_factory=dict)
 
     def json(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
@@ -147,6 +156,10 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         unaccounted=sorted(undone),
         max_failed=plan.config.run.max_failed,
         ignored=plan.ignored,
+        time_to=counts.timeline.time_to(),
+        actors=dict(counts.timeline.actors),
+        busy=counts.timeline.busy(),
+        timeline=counts.timeline.series(),
     )
 
 
