@@ -9,6 +9,7 @@ from operators.text import printable
 from pipeline.output.failure_groups import group
 from pipeline.output.output import Output
 from pipeline.terminal.commands import longcap
+from pipeline.terminal.look import counted
 from pipeline.terminal.printing import echo, echo_json
 
 _SHOWN = 20  # groups; the rest is counted
@@ -28,15 +29,15 @@ def failures_command(*, out: str, classes: Sequence[str] = (), as_json: bool = F
         return 0
     for found in groups[:_SHOWN]:
         echo(
-            f"{found['count']} x {found['class']} in {found['stage']}, "
-            f"{found['videos']} video{'s' if found['videos'] != 1 else ''}, last {found['last']}\n"
+            f"{found['count']} x {found['class']} in {found['stage']}, {counted(found['videos'], 'video')}, "
+            f"last {found['last']}\n"
             f"    {printable(found['message'])}\n"
             f"    one of them: {found['replay']}"
         )
     if len(groups) > _SHOWN:
         echo(f"… and {sum(g['count'] for g in groups[_SHOWN:])} failures of {len(groups) - _SHOWN} other kinds")
     named = sorted({e["class"] for e in events})
-    echo(f"\nall again:       longcap retry {shlex.quote(where)}")
+    echo(f"\nall again:       {longcap('retry', where)}")
     if len(named) > 1:
-        echo(f"one class again: longcap retry {shlex.quote(where)} --class {named[0]}")
+        echo(f"one class again: {longcap('retry', where, '--class', named[0])}")
     return 0

@@ -111,7 +111,9 @@ class RunOptions:
     ] = 3
     report_frames_s: Annotated[
         float,
-        Field(ge=0, description="time in s that the filmstrips of the report at a run's end may take; 0: none are made"),
+        Field(
+            ge=0, description="time in s that the filmstrips of the report at a run's end may take; 0: none are made"
+        ),
     ] = 10.0
     drain_s: Annotated[
         float,

@@ -78,7 +78,9 @@ class Timeline:
         """Share of the videos that the run finished, as "50", "90", "95", "99" and "100" % -> seconds it took."""
         with self._lock:
             done = sorted(self._done_s)
-        return {f"{share:.0%}".rstrip("%"): round(done[math.ceil(share * len(done)) - 1], 2) for share in _SHARES if done}
+        return {
+            f"{share:.0%}".rstrip("%"): round(done[math.ceil(share * len(done)) - 1], 2) for share in _SHARES if done
+        }
 
     def busy(self) -> dict[str, float]:
         """Pool -> mean of all its samples."""

@@ -23,6 +23,10 @@ _STRIP_LIMIT_S = 20.0
 _FRAME_PX = 240
 
 
+class NoCaption(UsageError):
+    """A known video has no long caption; the message says why."""
+
+
 class Frames(list[Still]):
     """Frames of a video in order of time; a notebook shows them side by side."""
 
@@ -70,10 +74,10 @@ class Captions:
         """The row of the dataset: a mapping with its columns.
 
         Raises:
-            UsageError: it has no long caption, and why.
+            NoCaption: it has none, and why.
         """
         if self._row is None:
-            raise UsageError(f"{self.uri} has no long caption: {self._why_not(self.video_id)}")
+            raise NoCaption(f"{self.uri} has no long caption: {self._why_not(self.video_id)}")
         return self._row
 
     @property

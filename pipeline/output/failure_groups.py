@@ -11,6 +11,7 @@ from pipeline.terminal.commands import longcap
 
 _EXAMPLES = 3
 
+
 def group(events: Sequence[Row], uri: str) -> list[dict[str, Any]]:
     """Failures of one stage, class and kind of message together, the most frequent first.
 

@@ -68,7 +68,8 @@ def strip_html(stills: Iterable[Any], problem: str | None = None) -> Markup:
     if problem is not None:
         return Markup("<p><i>{}</i></p>").format(shown(problem))
     figure = Markup(
-        '<figure style="margin:0 4px 4px 0;display:inline-block"><img src="{}" width="{}" height="{}" alt="frame at {} s">'
+        '<figure style="margin:0 4px 4px 0;display:inline-block"><img src="{}" width="{}" height="{}" '
+        'alt="frame at {} s">'
         "<figcaption>{} s</figcaption></figure>"
     )
     cells = [

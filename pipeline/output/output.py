@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,11 +19,9 @@ from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
 from pipeline.output.ownership import state_of
 from pipeline.sources.files import normalise
 from pipeline.sources.location import output_uri
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import RunFailed, UsageError, nearest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
     import ray.data
 
@@ -42,8 +41,8 @@ class Output:
         UsageError: there is no output.
     """
 
-    def __init__(self, uri: str | Path) -> None:
-        uri = str(uri)
+    def __init__(self, uri: str | PathLike[str]) -> None:
+        uri = fspath(uri)
         self.uri = output_uri(uri)
         self.store = Store(self.uri)
         if state_of(self.uri) in ("empty", "foreign") or not self.store.exists():
@@ -70,7 +69,7 @@ class Output:
         """True: also one that holds nothing yet is an output."""
         return True
 
-    def __getitem__(self, video: str | Path) -> Captions:
+    def __getitem__(self, video: str | PathLike[str]) -> Captions:
         """What it holds of one video, named as for `find`."""
         found = self.find(video)
         where = pc.field("video_id") == found["video_id"]
@@ -97,14 +96,17 @@ class Output:
 
         from cluster.connect import connect
 
-        connect()
+        try:
+            connect()
+        except ConnectionError as error:
+            raise RunFailed(str(error)) from error
         uris = self.store.dataset.file_uris()
         if not uris:
             return ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
         files, paths = arrow_files(uris)  # given as URIs, Ray would decode `%20` and cut at `#`
         return ray.data.read_parquet(paths, filesystem=files, schema=rows.LONG_CAPTION)
 
-    def segments(self, video: str | Path) -> pd.DataFrame:
+    def segments(self, video: str | PathLike[str]) -> pd.DataFrame:
         """Frame and window captions of one video, a row each, in order of time.
 
         Args:
@@ -162,13 +164,13 @@ class Output:
             key=lambda row: (row["uri"], -1 if row["segment_index"] is None else row["segment_index"]),
         )
 
-    def find(self, name: str | Path) -> Row:
+    def find(self, name: str | PathLike[str]) -> Row:
         """One row of `rows.VIDEO` by id, uri, path, file's name, or a unique beginning of an id.
 
         Raises:
             UsageError: none, with near names, or several.
         """
-        name = str(name)
+        name = fspath(name)
         videos = self.store.videos.read(["video_id", "uri", "duration_s"]).to_pylist()
         uri = normalise(name) if "/" in name else name
         for fits in (

@@ -221,7 +221,10 @@ def _limits(measures: Measures, makers: Sequence[Maker], failed: int) -> list[st
         (partial, "long captions do not cover the whole video (column `coverage`)"),
         (damaged, "long captions are of damaged or incomplete videos (column `integrity`)"),
         (uncited, "long captions have sentences that cite no window"),
-        (fallback, "long captions have sections in which the captions' own sentences stand, since the model gave no valid answer"),
+        (
+            fallback,
+            "long captions have sections made of the captions' own sentences, since the model gave no valid answer",
+        ),
     ):
         if number:
             said.append(f"{number} {what}.")

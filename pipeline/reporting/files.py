@@ -87,11 +87,12 @@ def save(texts: dict[Path, str], *, force: bool) -> None:
         raise UsageError(str(error) if isinstance(error, FileExistsError) else explained(error)) from error
 
 
-def make_video_page(output: Output, name: str) -> tuple[VideoPage, str]:
+def make_video_page(output: Output, name: str, *, strips_s: float = STRIPS_S) -> tuple[VideoPage, str]:
     """The page of one video, with a filmstrip; errors as `video_page`."""
     page = video_page(output, name)
-    strips = Strips(output.store, STRIPS_S)
-    strips.make([page.video["video_id"]], frames=_FILM_FRAMES, short_side_px=_FILM_PX)
+    strips = Strips(output.store, strips_s)
+    if strips_s > 0:
+        strips.make([page.video["video_id"]], frames=_FILM_FRAMES, short_side_px=_FILM_PX)
     return page, video_html(page, strips.made.get(page.video["video_id"]))
 
 

@@ -105,9 +105,7 @@ def push(
     card = card_text(output.store, tables).encode()
     size = sum(part.size_bytes for part in (*parts, *videos)) + len(card)
     names = ["README.md", *(part.path for part in (*parts, *videos)), *(["videos/metadata.parquet"] if videos else [])]
-    planned = Pushed(
-        repo=repo, url="", private=not public, files=names, size_bytes=size, removed=[], left_out={}
-    )
+    planned = Pushed(repo=repo, url="", private=not public, files=names, size_bytes=size, removed=[], left_out={})
     if dry_run:
         return planned
     with _hub_errors(repo), ExitStack() as stack:
@@ -125,16 +123,18 @@ def push(
         adds.append(CommitOperationAdd("README.md", card))
         stay = ({part.path for part in (*parts, *videos)} | {"videos/metadata.parquet"}) - left_out.keys()
         there = api.list_repo_files(repo, repo_type="dataset", revision=revision)
-        gone = sorted(path for path in there if _DATA_FILE.fullmatch(path) and path not in stay and path.partition("/")[0] in {*wanted, *extras})
+        gone = sorted(
+            path
+            for path in there
+            if _DATA_FILE.fullmatch(path) and path not in stay and path.partition("/")[0] in {*wanted, *extras}
+        )
         deletes = [CommitOperationDelete(path) for path in gone]
         say(f"sending {len(adds)} files, {size / 2**20:.1f} MiB with the videos, to {url}")
         api.create_commit(
             repo, [*adds, *deletes], commit_message="Update the captions", repo_type="dataset", revision=revision
         )
     files = [name for name in names if name not in left_out]
-    return Pushed(
-        repo=repo, url=url, private=private, files=files, size_bytes=size, removed=gone, left_out=left_out
-    )
+    return Pushed(repo=repo, url=url, private=private, files=files, size_bytes=size, removed=gone, left_out=left_out)
 
 
 # -- what is sent ------------------------------------------------------------------------------------------------------
@@ -273,9 +273,7 @@ def _send_videos(
                 except (ItemError, OSError) as error:
                     left_out[part.path] = str(error)
             if adds:
-                api.create_commit(
-                    repo, adds, commit_message="Add videos", repo_type="dataset", revision=revision
-                )
+                api.create_commit(repo, adds, commit_message="Add videos", repo_type="dataset", revision=revision)
         say(f"{start + len(some)} of {len(videos)} videos are sent")
     return left_out
 

@@ -94,7 +94,9 @@ def _environment() -> jinja2.Environment:
 
 def _shown(value: Any) -> Any:
     """Text of others, with what could turn a line around or hide it spelled out."""
-    return printable(repaired(value), lines=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return (
+        printable(repaired(value), lines=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    )
 
 
 def _percent(share: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from pipeline.monitoring.progress import clock
 
@@ -36,7 +36,9 @@ def histogram(found: Mapping[str, Any], title: str, number: Callable[[float], st
     top = max(counts) or 1
     width = (_WIDTH - _LEFT - _RIGHT) / len(counts)
     bars = [
-        Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>').format(
+        Markup(
+            '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+        ).format(
             _LEFT + k * width + 0.5,
             _y(n / top),
             max(width - 1, 0.5),
@@ -47,7 +49,9 @@ def histogram(found: Mapping[str, Any], title: str, number: Callable[[float], st
         if n
     ]
     x = _LEFT + _place(found["median"], edges) * width
-    line = Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(x, _TOP, _HEIGHT - _BOTTOM)
+    line = Markup('<line class="median" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>').format(
+        x, _TOP, _HEIGHT - _BOTTOM
+    )
     ends = _label(_LEFT, number(edges[0]), "start") + _label(_WIDTH - _RIGHT, number(edges[-1]), "end")
     middle = _label(min(max(x, 110.0), _WIDTH - 110.0), f"median {number(found['median'])}", "middle")
     return _svg(title, [*bars, line, ends, middle, _axis(str(top))])
@@ -59,7 +63,9 @@ def over_time(series: Sequence[float], bucket_s: float, title: str, unit: str) -
     top = max(rates, default=0.0) or 1.0
     width = (_WIDTH - _LEFT - _RIGHT) / max(1, len(rates))
     bars = [
-        Markup('<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>').format(
+        Markup(
+            '<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
+        ).format(
             _LEFT + k * width,
             _y(rate / top),
             max(width - 0.5, 0.5),
@@ -157,10 +163,8 @@ def _svg(title: str, parts: Sequence[Markup], width: float = _WIDTH, height: flo
 
 def _axis(top: str) -> Markup:
     y = _HEIGHT - _BOTTOM
-    return Markup(
-        '<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/><text class="label" x="{3}" y="{4}" text-anchor="end">{5}'
-        '</text><text class="label" x="{3}" y="{2}" text-anchor="end">0</text>'
-    ).format(_LEFT, _WIDTH - _RIGHT, y, _LEFT - 4, _TOP + 10, escape(top))
+    line = Markup('<line class="axis" x1="{0}" x2="{1}" y1="{2}" y2="{2}"/>').format(_LEFT, _WIDTH - _RIGHT, y)
+    return line + _label(_LEFT - 4, top, "end", y=_TOP + 10) + _label(_LEFT - 4, "0", "end", y=y)
 
 
 def _times(seconds: float) -> list[Markup]:

@@ -110,7 +110,9 @@ def _lanes(
     lines = [line for one in facts for line in one.subtitles or ()]
     cited = [(one, k, i) for k, some in enumerate(sentences) for i, one in enumerate(some) if one.span]
     return {
-        "sections": [_span(s["start_s"], s["end_s"], "b", s["topic"] or "section", f"s{k}") for k, s in enumerate(sections)],
+        "sections": [
+            _span(s["start_s"], s["end_s"], "b", s["topic"] or "section", f"s{k}") for k, s in enumerate(sections)
+        ],
         "sentences": [_span(*(one.span or (0.0, 0.0)), "", one.text, f"s{k}.{i}") for one, k, i in cited],
         "windows": [
             _span(w["start_s"], w["end_s"], "" if w["valid"] else "lost", _window_title(w), f"w{w['window_index']}")
@@ -153,7 +155,9 @@ def provenance(row: Row) -> dict[str, str]:
     made = row["provenance"] or {}
     said = {name: str(made.get(name)) for name in ("engine", "model", "revision") if made.get(name)}
     prompts = _json(made.get("prompts"))
-    said |= {f"prompt {k}": f"version {v['version']}, hash {v['hash']}" for k, v in prompts.items() if isinstance(v, dict)}
+    said |= {
+        f"prompt {k}": f"version {v['version']}, hash {v['hash']}" for k, v in prompts.items() if isinstance(v, dict)
+    }
     return said | {f"sampling: {k}": str(v) for k, v in _json(made.get("sampling")).items()}
 
 

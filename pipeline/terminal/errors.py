@@ -37,7 +37,7 @@ class RunFailed(OneLine, RuntimeError):  # a run that failed, not a fault in run
 
 
 class Stopped(OneLine, KeyboardInterrupt):
-    """A run in a notebook or a script was interrupted, and what was under way is committed; the message says how far."""
+    """A run in a notebook or a script was interrupted and has drained; the message says how far it is."""
 
 
 def nearest(word: str, known: Iterable[str], *, most: int = 1) -> str:
