@@ -86,7 +86,7 @@ class Planned(NamedTuple):
             ("frame captions", self.plan.frames),
             ("window captions", self.plan.windows),
             ("videos to do", len(self.remaining.undone)),
-            ("videos that cannot be captioned", len(self.remaining.given_up)),
+            ("that cannot be captioned", len(self.remaining.given_up)),
         ]
 
 
@@ -136,18 +136,19 @@ def plan(
     config: Config | Place | None = None,
     *,
     selection: Selection | None = None,
+    address: str | None = None,
     quiet: bool = False,
 ) -> Planned:
     """What `run` would do.
 
     Args:
-        inputs, config, selection, quiet: as for `run`.
+        inputs, config, selection, address, quiet: as for `run`.
         out: an output whose captions are taken into account, and in which probing is remembered; None: none.
     """
     folder = tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(fspath(out))
     with folder as where:
         job = Job(_several(inputs), where, _config(config), selection or Selection(), quiet=quiet)
-        return Planned(*job.plan())
+        return Planned(*job.plan(address))
 
 
 def open(out: Place) -> Output:

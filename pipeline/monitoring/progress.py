@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, Protocol
 
 from operators.addresses import redacted_text
@@ -201,19 +202,39 @@ class _Terminal:
 
 
 class _Notebook:
-    """One output cell area that is written anew instead of growing."""
+    """One output that is written anew instead of growing: a widget, or text where ipywidgets is not installed.
+
+    A widget lives in the kernel: a page that is opened again, or a second display of it, shows where it stands now.
+    """
 
     def __init__(self) -> None:
         import IPython.display
 
         display: Any = IPython.display.display  # untyped
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
         self._kept: list[str] = []
+        self._widget = _widget()
+        if self._widget is None:
+            self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+        else:
+            display(self._widget)
 
     def show(self, line: str, *, last: bool) -> None:
-        self._handle.update({"text/plain": "\n".join([*self._kept, line])}, raw=True)
+        text = "\n".join([*self._kept, line])
+        if self._widget is None:
+            self._handle.update({"text/plain": text}, raw=True)
+        else:
+            self._widget.value = f"<pre>{escape(text)}</pre>"
         if last:
             self._kept.append(line)
+
+
+def _widget() -> Any:
+    """An `ipywidgets.HTML`; None where the package is not installed."""
+    try:
+        from ipywidgets import HTML
+    except ImportError:
+        return None
+    return HTML()
 
 
 def _in_notebook() -> bool:
