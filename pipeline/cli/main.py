@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from io import StringIO
 from types import FrameType
-from typing import ClassVar, cast
+from typing import ClassVar
 
 import click
 
@@ -85,7 +85,7 @@ def completion(shell: str) -> int:
 
 
 def _section(title: str, *commands: click.Command) -> None:
-    cast(_Sections, cli).add(title, commands)
+    cli.add(title, commands)
 
 
 _section("Make captions", *job.COMMANDS)

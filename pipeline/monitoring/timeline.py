@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any
 
 from operators.base import Row
@@ -62,7 +62,8 @@ class Timeline:
         `busy` is pool -> mean share of its actors that had work; null in a bucket without a sample.
         """
         with self._lock:
-            length = max(map(len, (self._captions, self._video_s, self._videos, *self._busy.values())))
+            known: list[Sized] = [self._captions, self._video_s, self._videos, *self._busy.values()]
+            length = max(map(len, known))
             return {
                 "bucket_s": self._bucket_s,
                 "captions": [int(n) for n in _padded(self._captions, length)],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -205,6 +206,8 @@ def _readable(part: Part) -> Iterator[str]:
     path = local_path(part.uri)
     check_video(part.uri, part.version)
     if path is not None:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path} is not there any more")
         yield path
         return
     with TemporaryDirectory(prefix="longcap-push-") as folder:
@@ -240,14 +243,14 @@ def _make(api: Any, repo: str, *, public: bool) -> tuple[str, bool]:
 
 def _check_readme(api: Any, repo: str, revision: str | None) -> None:
     """Refuse to replace a README.md that somebody wrote; an empty repository's first one is nobody's."""
-    from huggingface_hub import get_session
+    import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
+    utils: Any = huggingface_hub.utils  # names that it exports without saying so
     url = f"{api.endpoint}/datasets/{repo}/raw/{revision or 'main'}/README.md"
     try:
-        answer = get_session().get(url, headers=build_hf_headers(token=api.token, library_name="longcap"))
-        hf_raise_for_status(answer)
+        answer = utils.get_session().get(url, headers=utils.build_hf_headers(token=api.token, library_name="longcap"))
+        utils.hf_raise_for_status(answer)
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code == 404:
             return
@@ -282,15 +285,20 @@ def _send_videos(
 def _hub_errors(repo: str) -> Iterator[None]:
     """What the hub says as one line."""
     try:
-        from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+        from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
+        from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     except ImportError as error:
         raise UsageError("push needs the extra hub: pip install 'longcap[hub]'") from error
+    shown = not are_progress_bars_disabled()
+    if not sys.stderr.isatty():
+        disable_progress_bars()
     try:
         yield
     except LocalTokenNotFoundError as error:
         raise UsageError("there is no token for the hub: log in with hf auth login, or set HF_TOKEN") from error
-    except HfHubHTTPError as error:
-        code = error.response.status_code if error.response is not None else None
+    except HTTPError as error:  # of the client that huggingface_hub uses, which differs from version to version
+        response = getattr(error, "response", None)
+        code = response.status_code if response is not None else None
         if code in (401, 403):
             raise UsageError(
                 f"the hub does not let this token write to {repo}: log in with hf auth login or set HF_TOKEN, and look "
@@ -303,6 +311,9 @@ def _hub_errors(repo: str) -> Iterator[None]:
         if isinstance(error, UsageError):
             raise
         raise RunFailed(f"the push to {repo} failed: {_line(error)}; the same command sends what is left") from error
+    finally:
+        if shown:
+            enable_progress_bars()
 
 
 def _line(error: Exception) -> str:

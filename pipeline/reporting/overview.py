@@ -83,7 +83,7 @@ def _asked(store: Store, runs: Sequence[Row]) -> dict[str, Any]:
     if last is None:
         return {"run_id": None, "inputs": [], "only": [], "changed": {}, "captioner": "not recorded", "narrator": ""}
     settings = settings_of(store, last["run_id"])
-    only = next((run.get("only", []) for run in runs if run["run_id"] == last["run_id"]), [])
+    only: list[str] = next((run.get("only", []) for run in runs if run["run_id"] == last["run_id"]), [])
     return {
         "run_id": last["run_id"],
         "inputs": last.get("inputs") or [],

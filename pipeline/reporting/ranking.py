@@ -49,8 +49,8 @@ def doubtful(measures: Measures, count: int = 10) -> list[Ranked]:
 
 
 def _doubt(measures: Measures) -> Floats:
-    known = [1.0 - np.nan_to_num(measures.grounding, nan=1.0), np.nan_to_num(measures.fallback, nan=0.0)]
-    unusual = np.minimum(1.0, np.maximum(0.0, np.abs(_unusual(measures)) - _UNUSUAL) / 4)
+    known: list[Floats] = [1.0 - np.nan_to_num(measures.grounding, nan=1.0), np.nan_to_num(measures.fallback, nan=0.0)]
+    unusual: Floats = np.minimum(1.0, np.maximum(0.0, np.abs(_unusual(measures)) - _UNUSUAL) / 4)
     parts: Sequence[Floats] = (2.0 * (1.0 - measures.coverage), 0.25 * ~measures.integrity, *known, unusual)
     return np.sum(parts, axis=0, dtype=np.float64) if len(measures) else np.zeros(0)
 
@@ -72,7 +72,7 @@ def _unusual(measures: Measures) -> Floats:
         if far - near > 0.1:
             low, high = (float(np.median(rate[half])) for half in (~longer, longer))
             expected = low + (length - near) * (high - low) / (far - near)
-    off = rate - expected
+    off: Floats = rate - expected
     spread = 1.4826 * float(np.median(np.abs(off - np.median(off))))
     return off / max(spread, 0.1)
 
