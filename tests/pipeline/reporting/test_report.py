@@ -73,7 +73,10 @@ def out(tmp_path: Path) -> str:
     path = tmp_path / "real.mp4"
     media.render(path, count=20, fps=10.0)
     videos = [rows.video(f"v{k:02d}") for k in range(10)]
-    videos += [rows.video("real", uri=str(path), source_version=""), rows.video("evil", uri=f"/videos/{EVIL}.mp4")]
+    videos += [
+        rows.video("real", uri=str(path), source_version="", duration_s=2.0),
+        rows.video("evil", uri=f"/videos/{EVIL}.mp4"),
+    ]
     store = Store(str(tmp_path / "out"))
     commit_run(store, videos, failed={"v00"})
     dataset = CommitDataset(store.uri, "20260102-000000-0000bb", "here", "narrator", captioner="c")
@@ -106,7 +109,6 @@ def test_the_page_and_its_json_say_what_was_asked_and_what_came_out(out: str) ->
         "11 long captions of 12 videos",
         "plan.segment_s",
         "1.50 USD",
-        "2.00",
         "0:09.5",
         data["failures"]["retry"],
     ):
@@ -142,7 +144,7 @@ def test_the_page_of_a_video_leads_from_each_sentence_to_its_windows(
     assert capsys.readouterr().out == "real.html\n"
     html = Path("real.html").read_text()
     page = checked(html)
-    assert "#w0" in page.links and "It goes on." in page.text and "Window 3 is told." in page.text
+    assert "#w0" in page.links and "It goes on." in page.text and "Window 0 is told." in page.text
     assert html.count("data:image/jpeg") == 12
     assert main(["report", out, "--video", "v00", "-o", "failed.html"]) == 0
     page = checked(Path("failed.html").read_text())
