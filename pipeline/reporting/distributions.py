@@ -60,7 +60,8 @@ def _edges(values: Floats) -> Floats:
     if high - low < 1e-9:
         low, high = float(values.min()), float(values.max())
     if high - low < 1e-9:
-        return np.array([low, low + max(1.0, abs(low))])
+        around = max(1.0, abs(low) / 2)  # one value: a bar in the middle
+        return np.linspace(low - around, low + around, 12)
     width = _nice((high - low) / _BINS)
     first, last = math.floor(low / width), math.ceil(high / width)
     edges = np.arange(first, last + 1) * width

@@ -78,7 +78,7 @@ def _unusual(measures: Measures) -> Floats:
 
 
 def _merits(measures: Measures, i: int) -> list[str]:
-    said = [f"{measures.words[i]:.0f} words", f"coverage {measures.coverage[i]:.0%}"]
+    said = [f"coverage {measures.coverage[i]:.0%}"]
     if not np.isnan(measures.grounding[i]):
         said.append(f"{measures.grounding[i]:.0%} of its sentences cite windows")
     return said
