@@ -90,6 +90,14 @@ class RunOptions:
             "auto: streaming where both engines fit side by side"
         ),
     ] = "auto"
+    local_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="seconds of video up to which a job runs in the driver's own process, without starting Ray, "
+            "where no cluster is named and no engine loads a model; 0: never",
+        ),
+    ] = 600.0
     max_failed: Annotated[
         float, Field(ge=0, le=1, description="share of the videos that may fail before the run counts as failed")
     ] = 0.2

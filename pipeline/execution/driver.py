@@ -16,7 +16,6 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from cluster.machines import lost
 from operators.addresses import redacted
 from operators.base import ItemError, Row
 from operators.causes import cause_of, explained
@@ -194,7 +193,7 @@ class Job:
         left, status = first, "done"
         if not first.nothing:
             check_engines(self.config, elsewhere=bool(address or os.environ.get("RAY_ADDRESS")))
-            stack.enter_context(session.connected(address))
+            stack.enter_context(session.connected(address, first))
             try:
                 with interruptible(self._interrupt):
                     left = self._passes(session, plan, first)
@@ -272,22 +271,25 @@ class Job:
             before = left
             if left.segments:
                 some = left.segments.table(0, PASS_ROWS)
-                expected = left.segments.shares(self.config.resources.gather_actors, PASS_ROWS)
+                expected = left.segments.shares(session.gather_actors, PASS_ROWS)
                 work = chain_table(some.to_pylist()) if self.config.caption.chain == "video" else some
                 streaming = session.schedule().kind == "streaming"
                 builder = session.graph(work.num_rows, narrate=streaming)
-                graph = builder.segments(work, expected, narrate=streaming)
+                flow = builder.segments(work, expected, narrate=streaming)
             else:
                 hints = _hints(left.whole[:PASS_ROWS])
                 builder = session.graph(hints.num_rows, caption=False)
-                graph = builder.narrate(hints)
-            began, gone = time.monotonic(), lost()
+                flow = builder.narrate(hints)
+            began, gone = time.monotonic(), session.nodes_lost()
             try:
-                session.drain(graph, counted=True)
+                session.drain(flow, counted=True)
             except RunFailed as failed:
                 left = compare(plan, self.store)
-                why = session.recovery.after(session.coordinator, builder.pools, lost() - gone, progress=left != before)
-                if why is None or self._interrupt.requested:
+                if session.alone or self._interrupt.requested or session.coordinator is None:
+                    raise
+                gone = session.nodes_lost() - gone
+                why = session.recovery.after(session.coordinator, builder.pools, gone, progress=left != before)
+                if why is None:
                     raise
                 self.progress.say(f"{why}; planning anew what is left ({failed})")
                 before = None
@@ -339,7 +341,7 @@ class Job:
             "The same command goes on from here."
         )
         if self._session is not None and self._session.coordinator is not None:
-            self._session.coordinator.stop.remote()
+            self._session.coordinator.stop()
 
 
 def _new_run_id() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -24,6 +25,8 @@ class RunMeters:
         self._meters = Meters()
         self._watched: tuple[Holding, Progress] | None = None
         self._closed = threading.Event()
+        self._busy = Busy()
+        self._sampled_s = 0.0
         self._clock: threading.Thread | None = None
 
     def add(self, receipt: Row) -> None:
@@ -70,9 +73,9 @@ class RunMeters:
             last = self._closed.wait(wait_s)
             wait_s = min(2 * wait_s, _EVERY_S)  # the first seconds of a short run are all that it has
             with suppress(Exception):  # Ray may be going: a gauge is no reason to end a run
-                self._set(last=last)
+                self._set()
 
-    def _set(self, *, last: bool) -> None:
+    def _set(self) -> None:
         if self._watched is None:
             return
         holding, progress = self._watched
@@ -88,19 +91,35 @@ class RunMeters:
             self._meters.set("longcap_actors_up", boots.get(pool, (0, []))[0], pool=pool)
         for pool, waiting in queues(rows, under_way).items():
             self._meters.set("longcap_queue_rows", waiting, pool=pool)
-        if not last:  # by then nothing is under way
-            counts.timeline.sample(counts.elapsed_s, busy_shares(holding.wanted, work))
+        if progress.started:
+            now, elapsed_s = time.time(), counts.elapsed_s
+            busy = self._busy.since_last(work, now)
+            share = {pool: busy.get(pool, 0.0) / wanted for pool, wanted in holding.wanted.items() if wanted}
+            counts.timeline.sample(min(self._sampled_s, elapsed_s), elapsed_s, share)
+            self._sampled_s = elapsed_s
 
 
-def busy_shares(wanted: Mapping[str, int], work: Sequence[Row]) -> dict[str, float]:
-    """Pool -> share of its actors that have a row under way, 0 to 1.
+class Busy:
+    """Adds up for how many seconds the actors of each pool had work, between one look and the next."""
 
-    Args:
-        wanted: pool -> actors asked for.
-        work: reports as `Coordinator.work` gives them.
-    """
-    busy = {pool: sum(r["pool"] == pool and r["under_way"] > 0 for r in work) for pool in wanted}
-    return {pool: min(1.0, busy[pool] / count) for pool, count in wanted.items() if count}
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def since_last(self, work: Sequence[Row], now: float) -> dict[str, float]:
+        """Pool -> seconds of all its actors together since the last call.
+
+        Args:
+            work: reports as `Coordinator.work` gives them.
+            now: seconds since the epoch.
+        """
+        found: dict[str, float] = {}
+        for report in work:
+            since = report["busy_since"]
+            total = report["busy_s"] + (max(0.0, now - since) if since else 0.0)
+            more = max(0.0, total - self._seen.get(report["actor"], 0.0))  # a clock may have been put back
+            self._seen[report["actor"]] = total
+            found[report["pool"]] = found.get(report["pool"], 0.0) + more
+        return found
 
 
 def queues(rows: Mapping[str, int], under_way: Mapping[str, int]) -> dict[str, int]:

@@ -122,6 +122,11 @@ class Progress:
             self._clock.start()
 
     @property
+    def started(self) -> bool:
+        """Whether the work has begun, from which `Counts.elapsed_s` counts."""
+        return self._clock.ident is not None
+
+    @property
     def idle_s(self) -> float:
         """Seconds since the last receipt, or since the start."""
         return time.monotonic() - self._came

@@ -32,7 +32,7 @@ class Timeline:
         self._captions: list[float] = []
         self._video_s: list[float] = []
         self._videos: list[float] = []
-        self._busy: dict[str, list[tuple[float, int]]] = {}  # pool -> sum of samples and their number, a bucket each
+        self._busy: dict[str, list[tuple[float, float]]] = {}  # pool -> seconds with work, seconds looked at, by bucket
         self._done_s = array("d")
 
     def add(self, at_s: float, receipt: Row) -> None:
@@ -46,15 +46,26 @@ class Timeline:
                 _grow(self._videos, bucket, 1.0)
                 self._done_s.append(at_s)
 
-    def sample(self, at_s: float, busy: Mapping[str, float]) -> None:
-        """Note which share of each pool's actors has work, 0 to 1, `at_s` seconds after the start."""
+    def sample(self, from_s: float, to_s: float, busy: Mapping[str, float]) -> None:
+        """Note for how long the actors of each pool had work between two times.
+
+        Args:
+            from_s, to_s: seconds after the start.
+            busy: pool -> seconds with work, of all its actors together, divided by their number.
+        """
+        if to_s <= from_s:
+            return
         with self._lock:
-            bucket = self._bucket(at_s)
-            for pool, share in busy.items():
+            last = self._bucket(to_s)
+            for pool, seconds in busy.items():
+                share = min(1.0, seconds / (to_s - from_s))
                 series = self._busy.setdefault(pool, [])
-                series += [(0.0, 0)] * (bucket + 1 - len(series))
-                total, count = series[bucket]
-                series[bucket] = (total + share, count + 1)
+                series += [(0.0, 0.0)] * (last + 1 - len(series))
+                for bucket in range(int(from_s / self._bucket_s), last + 1):
+                    start = bucket * self._bucket_s
+                    part = max(0.0, min(to_s, start + self._bucket_s) - max(from_s, start))
+                    total, weight = series[bucket]
+                    series[bucket] = (total + share * part, weight + part)
 
     def series(self) -> dict[str, Any]:
         """`bucket_s`, and a value a bucket: `captions`, `video_s` and `videos` that became durable, and `busy`.
@@ -70,7 +81,7 @@ class Timeline:
                 "video_s": [round(s, 2) for s in _padded(self._video_s, length)],
                 "videos": [int(n) for n in _padded(self._videos, length)],
                 "busy": {
-                    pool: [round(t / n, 3) if n else None for t, n in (*series, *[(0.0, 0)] * (length - len(series)))]
+                    pool: [round(t / n, 3) if n else None for t, n in (*series, *[(0.0, 0.0)] * (length - len(series)))]
                     for pool, series in self._busy.items()
                 },
             }
@@ -84,7 +95,7 @@ class Timeline:
         }
 
     def busy(self) -> dict[str, float]:
-        """Pool -> mean of all its samples."""
+        """Pool -> share of the whole time that was looked at, 0 to 1."""
         with self._lock:
             sums = {pool: (sum(t for t, _ in s), sum(n for _, n in s)) for pool, s in self._busy.items()}
         return {pool: round(total / count, 3) for pool, (total, count) in sums.items() if count}
@@ -96,7 +107,7 @@ class Timeline:
                 [sum(pair) for pair in _pairs(series, 0.0)] for series in (self._captions, self._video_s, self._videos)
             )
             self._busy = {
-                pool: [(a[0] + b[0], a[1] + b[1]) for a, b in _pairs(series, (0.0, 0))]
+                pool: [(a[0] + b[0], a[1] + b[1]) for a, b in _pairs(series, (0.0, 0.0))]
                 for pool, series in self._busy.items()
             }
         return int(at_s / self._bucket_s)

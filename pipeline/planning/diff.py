@@ -169,6 +169,11 @@ class Remaining:
         return not self.segments and not self.whole
 
     @property
+    def seconds(self) -> float:
+        """Seconds of video in what is left to do."""
+        return self.segments.seconds + float(self.whole.durations_s.sum())
+
+    @property
     def undone(self) -> set[str]:
         """Ids of the videos that have something left to do."""
         return {*self.segments.videos.ids, *self.whole.ids}

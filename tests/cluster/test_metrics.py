@@ -44,6 +44,7 @@ ray.shutdown()
 """
 
 
+@pytest.mark.ray
 def test_every_metric_that_is_named_is_exported_by_a_run(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for k in range(3):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from pipeline.monitoring.metrics import busy_shares
+from pipeline.execution.coordinator import Coordinator, Reporter
+from pipeline.monitoring.metrics import Busy
 from pipeline.monitoring.progress import Counts
 from pipeline.monitoring.timeline import Timeline
 
@@ -13,16 +14,16 @@ def test_receipts_are_added_up_by_time() -> None:
     line.add(0.2, SEGMENT)
     line.add(0.9, SEGMENT)
     line.add(2.5, VIDEO)
-    line.sample(2.6, {"decode": 0.5})
-    line.sample(2.7, {"decode": 1.0})
+    line.sample(1.0, 2.5, {"decode": 0.75})
+    line.sample(2.5, 3.0, {"decode": 0.5})
     assert line.series() == {
         "bucket_s": 1.0,
-        "captions": [8, 0, 0],
-        "video_s": [20.0, 0.0, 0.0],
-        "videos": [0, 0, 1],
-        "busy": {"decode": [None, None, 0.75]},
+        "captions": [8, 0, 0, 0],
+        "video_s": [20.0, 0.0, 0.0, 0.0],
+        "videos": [0, 0, 1, 0],
+        "busy": {"decode": [None, 0.5, 0.75, None]},
     }
-    assert line.busy() == {"decode": 0.75}
+    assert line.busy() == {"decode": 0.625}
 
 
 def test_a_long_run_has_as_many_buckets_as_a_short_one_and_loses_nothing() -> None:
@@ -30,7 +31,7 @@ def test_a_long_run_has_as_many_buckets_as_a_short_one_and_loses_nothing() -> No
     for second in range(5000):
         line.add(second, SEGMENT)
         if second % 10 == 0:
-            line.sample(second, {"caption": 1.0})
+            line.sample(second - 10.0, second, {"caption": 10.0})
     found = line.series()
     assert found["bucket_s"] == 32.0 and len(found["captions"]) == 157
     assert sum(found["captions"]) == 20_000 and sum(found["video_s"]) == 50_000.0
@@ -55,6 +56,23 @@ def test_only_what_came_through_is_counted() -> None:
     assert sum(counts.timeline.series()["captions"]) == 4
 
 
-def test_a_pool_is_as_busy_as_its_actors_that_have_a_row() -> None:
-    work = [{"pool": "decode", "under_way": 1}, {"pool": "decode", "under_way": 0}, {"pool": "commit", "under_way": 3}]
-    assert busy_shares({"decode": 4, "caption": 2}, work) == {"decode": 0.25, "caption": 0.0}
+def test_seconds_with_work_are_counted_once_whenever_they_are_looked_at() -> None:
+    busy = Busy()
+    report = {"actor": "a", "pool": "decode", "busy_s": 2.0, "busy_since": 100.0}
+    other = {"actor": "b", "pool": "decode", "busy_s": 1.0, "busy_since": 0.0}
+    assert busy.since_last([report, other], 103.0) == {"decode": 2.0 + 3.0 + 1.0}
+    assert busy.since_last([report, other], 104.0) == {"decode": 1.0}, "a long row is seen while it is under way"
+    ended = {**report, "busy_s": 6.5, "busy_since": 0.0}
+    assert busy.since_last([ended, other], 120.0) == {"decode": 0.5}
+    assert busy.since_last([], 130.0) == {}
+
+
+def test_an_actor_reports_how_long_it_had_work() -> None:
+    board = Coordinator()
+    reporter = Reporter(board, "decode", "here")
+    first, second = reporter.begin("a"), reporter.begin("b")
+    reporter.end(first)
+    assert board.work() == [], "it still has work"
+    reporter.end(second)
+    (report,) = board.work()
+    assert report["busy_s"] > 0 and report["busy_since"] == 0

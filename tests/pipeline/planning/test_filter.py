@@ -15,8 +15,6 @@ from operators.measure.filter import reason_of
 from pipeline.cli.main import main
 from tests.support.scenes import Scene, Thing, render, texture
 
-pytestmark = pytest.mark.usefixtures("ray_session")
-
 _GRID = ("plan.segment_s=10",)
 TAKES = ("filter.shots.max=1", "filter.still.max=0.5", "filter.duration_s.min=5")
 
@@ -40,7 +38,7 @@ def run(clips: Path | str, out: Path, *overrides: str) -> longcap.Result:
 
 
 @pytest.fixture(scope="module")
-def filtered(ray_session: None, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
+def filtered(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
     """A run that wants long takes; tests that change it work on a copy."""
     return run(clips, tmp_path_factory.mktemp("out") / "captions", *TAKES)
 
