@@ -119,8 +119,11 @@ def run(
         RunFailed: the job broke off. Failed videos do not raise: see `Result.report`.
         Stopped: a KeyboardInterrupt: it was interrupted, and what was under way is committed. The same call resumes.
     """
-    job = Job(_several(inputs), fspath(out), _config(config), selection or Selection(), quiet=quiet)
-    result = Result(out, job.run(address, replacing=replace))
+    try:
+        job = Job(_several(inputs), fspath(out), _config(config), selection or Selection(), quiet=quiet)
+        result = Result(out, job.run(address, replacing=replace))
+    except KeyboardInterrupt:  # before the work began, or after it had ended
+        raise Stopped("interrupted; what is committed stays, and the same call resumes from there") from None
     if result.report.status == "interrupted":
         left = len(result.report.unaccounted)
         raise Stopped(

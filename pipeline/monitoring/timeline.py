@@ -61,7 +61,7 @@ class Timeline:
                 share = min(1.0, seconds / (to_s - from_s))
                 series = self._busy.setdefault(pool, [])
                 series += [(0.0, 0.0)] * (last + 1 - len(series))
-                for bucket in range(int(from_s / self._bucket_s), last + 1):
+                for bucket in range(max(0, int(from_s / self._bucket_s)), last + 1):
                     start = bucket * self._bucket_s
                     part = max(0.0, min(to_s, start + self._bucket_s) - max(from_s, start))
                     total, weight = series[bucket]

@@ -31,7 +31,7 @@ def test_a_long_run_has_as_many_buckets_as_a_short_one_and_loses_nothing() -> No
     for second in range(5000):
         line.add(second, SEGMENT)
         if second % 10 == 0:
-            line.sample(second - 10.0, second, {"caption": 10.0})
+            line.sample(max(0.0, second - 10.0), second, {"caption": 10.0})
     found = line.series()
     assert found["bucket_s"] == 32.0 and len(found["captions"]) == 157
     assert sum(found["captions"]) == 20_000 and sum(found["video_s"]) == 50_000.0
