@@ -54,33 +54,46 @@ def starter(*, cpus: int, gpus: Sequence[Gpu], vllm: bool, openai: bool, name: s
         name: of the file, for the command in its first lines.
     """
     fits = vllm and any(gpu.memory_mib >= _EIGHT_BILLION_MIB for gpu in gpus)
-    machine = f"{counted(cpus, 'CPU')}, {_gpus(gpus)}"
-    return f"""{_MARK}{machine}.
-# Only what differs from the recipe has to stand here. Every key, its unit and its default: longcap config --defaults
+    engine = "{kind: vllm, model: Qwen/Qwen3-VL-8B-Instruct}" if fits else _SERVER
+    spare = _SPARE_CPUS if cpus > 2 * _SPARE_CPUS else 0
+    return f"""{_MARK}{counted(cpus, "CPU")}, {_gpus(gpus)}.
+# Only what differs from the recipe has to stand here: take the # from the keys that you want to change.
+# Every key, its unit and its default: longcap config --defaults
 # Use it: {longcap("run", "videos/", "-o", "captions/", "-c", name)}
 
-{_engine(fits, gpus, vllm=vllm, openai=openai)}
-# How finely a video is described. Another window or stride captions anew.
-# caption:
-#   window_s: 10.0        # a caption for each 10 s,
-#   stride_s: 5.0         # one every 5 s
-#   language: English     # for engines with a model
+{_recipe(fits, gpus, vllm=vllm)}
 
-# How long the long caption is. Another length narrates anew and keeps the captions.
-# narrate:
-#   section_s: 60.0       # a section for each minute
-#   words_per_minute: 120.0   # for engines with a model
+# How finely a video is described, and by what. A change captions anew.
+{_server(openai) if not fits else "# Any other vision-language model that vLLM supports:"}
+#caption:
+#  engine: {engine}
+#  window_s: 10.0          # a caption for each 10 s,
+#  stride_s: 5.0           # one every 5 s
+#  language: English       # for engines with a model
 
-# Frames: one a second at 336 pixels suits most models; text on screen needs more pixels.
-# decode:
-#   fps: 1.0
-#   short_side_px: 336
+# How long the long caption is, and who writes it. A change narrates anew and keeps the captions.
+#narrate:
+#  engine: {engine}
+#  section_s: 60.0         # a section for each minute
+#  words_per_minute: 120.0 # for engines with a model
+#  language: English
 
-# What this machine gives. Nothing here changes a caption.
-{_resources(cpus)}
-# run:
-#   max_failed: 0.2       # share of the videos that may fail before the run counts as failed
+# Frames: one a second at 336 pixels suits most models; text on screen needs more pixels. A change captions anew.
+#decode:
+#  fps: 1.0
+#  short_side_px: 336
+
+# What this machine gives; of {counted(cpus, "CPU")}. A change captions nothing anew.
+{"" if spare else "#"}resources:
+{"" if spare else "#"}  num_cpus: {cpus - spare}
+
+# When a run counts as failed. A change captions nothing anew.
+#run:
+#  max_failed: 0.2         # share of the videos that may fail
 """
+
+
+_SERVER = '{kind: openai, model: MODEL, base_url: "http://HOST:8000/v1", api_key_env: OPENAI_API_KEY}'
 
 
 def _gpus(gpus: Sequence[Gpu]) -> str:
@@ -89,43 +102,22 @@ def _gpus(gpus: Sequence[Gpu]) -> str:
     return f"{counted(len(gpus), 'GPU')} ({gpus[0].name}, {gpus[0].memory_mib / 1024:.0f} GiB)"
 
 
-def _engine(fits: bool, gpus: Sequence[Gpu], *, vllm: bool, openai: bool) -> str:
+def _recipe(fits: bool, gpus: Sequence[Gpu], *, vllm: bool) -> str:
     if fits:
         return """# A vision-language model of eight billion parameters captions and narrates; it fits this GPU.
-extends: longcaption
-
-# Another model:
-# caption:
-#   engine: {kind: vllm, model: Qwen/Qwen3-VL-8B-Instruct}
-"""
+extends: longcaption"""
     if gpus and not vllm:
         why = "# This machine has a GPU. For models on it: pip install 'longcap[vllm]', and extends: longcaption."
     elif gpus:
         why = "# The recipe longcaption needs a GPU of 22 GiB or, with another model, less: docs/vllm.md."
     else:
         why = "# Without a GPU, a model has to be on a server (below)."
-    install = "" if openai else "   (first: pip install 'longcap[openai]')"
     return f"""# The engine measure has no model: it says only what it can measure, such as shots, camera and colours.
 {why}
-extends: measure
-
-# A model on any server of OpenAI's chat completions, a vLLM of yours or a vendor's:{install}
-# caption:
-#   engine:
-#     kind: openai
-#     model: MODEL
-#     base_url: http://HOST:8000/v1
-#     api_key_env: OPENAI_API_KEY   # the name of the variable, never the key itself
-# narrate:
-#   engine: {{kind: openai, model: MODEL, base_url: "http://HOST:8000/v1", api_key_env: OPENAI_API_KEY}}
-"""
+extends: measure"""
 
 
-def _resources(cpus: int) -> str:
-    if cpus > 2 * _SPARE_CPUS:
-        return f"""resources:
-  num_cpus: {cpus - _SPARE_CPUS}            # of {cpus}: {_SPARE_CPUS} are left to you; take the line out to give all
-"""
-    return f"""# resources:
-#   num_cpus: {max(1, cpus - 1)}           # of {cpus}; all of them, unless you say so
-"""
+def _server(openai: bool) -> str:
+    install = "" if openai else " First: pip install 'longcap[openai]'."
+    return f"""# engine: a model on any server of OpenAI's chat completions, a vLLM of yours or a vendor's.{install}
+# api_key_env is the name of the variable that holds the key, never the key itself."""

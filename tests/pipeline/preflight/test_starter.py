@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cluster.nodes import Gpu
+from operators.engines.registry import engine_kind
 from pipeline.cli.main import main
 from pipeline.config.load import load_config
 from pipeline.preflight.starter import starter
@@ -34,17 +35,15 @@ def test_the_config_fits_the_machine_and_loads(
     assert config.resources.num_cpus == (None if cpus < 5 else cpus - 2)
 
 
-def test_what_stands_in_comments_is_config_as_well(tmp_path: Path) -> None:
-    lines = starter(cpus=2, gpus=[], vllm=False, openai=True).splitlines()
-    opened = [line.removeprefix("# ") for line in lines if line.startswith(("# ", "#   ")) and (":" in line)]
-    values = [
-        line
-        for line in opened
-        if line.startswith(" ") or line.split(":")[0] in ("caption", "narrate", "decode", "run", "resources")
-    ]
-    blocks = [b for b in "\n".join(values).replace("\ncaption:", "\n\ncaption:").split("\n\n") if b]
-    for block in blocks:
-        assert isinstance(yaml.safe_load(block), dict), block
+@pytest.mark.parametrize("gpus", [[], [H200]])
+def test_what_is_commented_out_is_config_as_well(gpus: list[Gpu], tmp_path: Path) -> None:
+    text = starter(cpus=2, gpus=gpus, vllm=True, openai=True)
+    opened = re.sub(r"^#(?! \S)", "", text, flags=re.MULTILINE)
+    path = tmp_path / "c.yaml"
+    path.write_text(opened)
+    config = load_config(path)
+    assert engine_kind(type(config.caption.engine)) == engine_kind(type(config.narrate.engine)) != "measure"
+    assert (config.resources.num_cpus, config.run.max_failed, config.caption.window_s) == (2, 0.2, 10.0)
 
 
 def test_init_writes_it_once_and_replaces_only_its_own(
