@@ -27,6 +27,8 @@ _WRAPPERS = frozenset(
     {"zip", "tar", "libarchive", "dir", "reference", "blockcache", "cached", "filecache", "simplecache"}
 )
 
+_CONTENT_TYPE = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
+
 _made_under: dict[type, dict[str, str]] = {}
 
 
@@ -84,14 +86,19 @@ def _is_chain(uri: str) -> bool:
     return _protocol(uri) in _WRAPPERS and "::" in uri
 
 
-def open_binary(uri: str, mode: str = "rb") -> Any:
-    """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made."""
+def open_binary(uri: str, mode: str = "rb", *, content_type: str | None = None) -> Any:
+    """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made.
+
+    Args:
+        content_type: what a browser is told of a new object on S3 or Google's storage.
+    """
     fs, path = file_system(uri)
     if is_local(fs):
         if "w" in mode:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         return Path(path).open(mode)
-    return fs.open(path, mode)
+    spelled = _CONTENT_TYPE.get(_protocol(uri))
+    return fs.open(path, mode, **({spelled: content_type} if spelled and content_type else {}))
 
 
 def files_below(uri: str) -> list[str]:

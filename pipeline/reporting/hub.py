@@ -285,18 +285,20 @@ def _send_videos(
 def _hub_errors(repo: str) -> Iterator[None]:
     """What the hub says as one line."""
     try:
-        from huggingface_hub.errors import HTTPError, LocalTokenNotFoundError
-        from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+        import huggingface_hub.errors
     except ImportError as error:
         raise UsageError("push needs the extra hub: pip install 'longcap[hub]'") from error
-    shown = not are_progress_bars_disabled()
+    hub: Any = huggingface_hub  # names that it exports without saying so
+    shown = not hub.utils.are_progress_bars_disabled()
     if not sys.stderr.isatty():
-        disable_progress_bars()
+        hub.utils.disable_progress_bars()
     try:
         yield
-    except LocalTokenNotFoundError as error:
+    except hub.errors.LocalTokenNotFoundError as error:
         raise UsageError("there is no token for the hub: log in with hf auth login, or set HF_TOKEN") from error
-    except HTTPError as error:  # of the client that huggingface_hub uses, which differs from version to version
+    except (
+        hub.errors.HTTPError
+    ) as error:  # of the client that huggingface_hub uses, which differs from version to version
         response = getattr(error, "response", None)
         code = response.status_code if response is not None else None
         if code in (401, 403):
@@ -313,7 +315,7 @@ def _hub_errors(repo: str) -> Iterator[None]:
         raise RunFailed(f"the push to {repo} failed: {_line(error)}; the same command sends what is left") from error
     finally:
         if shown:
-            enable_progress_bars()
+            hub.utils.enable_progress_bars()
 
 
 def _line(error: Exception) -> str:

@@ -51,7 +51,12 @@ def doubtful(measures: Measures, count: int = 10) -> list[Ranked]:
 def _doubt(measures: Measures) -> Floats:
     known: list[Floats] = [1.0 - np.nan_to_num(measures.grounding, nan=1.0), np.nan_to_num(measures.fallback, nan=0.0)]
     unusual: Floats = np.minimum(1.0, np.maximum(0.0, np.abs(_unusual(measures)) - _UNUSUAL) / 4)
-    parts: Sequence[Floats] = (2.0 * (1.0 - measures.coverage), 0.25 * ~measures.integrity, *known, unusual)
+    parts: Sequence[Floats] = (
+        2.0 * (1.0 - measures.coverage),
+        np.where(measures.integrity, 0.0, 0.25),
+        *known,
+        unusual,
+    )
     return np.sum(parts, axis=0, dtype=np.float64) if len(measures) else np.zeros(0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from operators.storage import file_system
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.cli.main import main
@@ -160,6 +161,18 @@ def test_the_command_writes_into_the_output_or_where_it_is_told(
     assert main(["report", out, "--no-frames", "--json", "-o", str(tmp_path / "mine" / "r.html")]) == 0
     assert json.loads(capsys.readouterr().out)["came_out"]["long_captions"] == 11
     assert {p.name for p in (tmp_path / "mine").iterdir()} == {"r.html", "r.json"}
+
+
+def test_a_report_on_s3_opens_in_a_browser(place: str) -> None:
+    store = Store(place)
+    commit_run(store, [rows.video("a")])
+    said: list[str] = []
+    write_report(store, said.append, strips_s=0)
+    assert not said
+    checked((store.read_file("report.html") or b"").decode())
+    if place.startswith("s3://"):
+        files, path = file_system(f"{place}/report.html")
+        assert files.info(path)["ContentType"] == "text/html"
 
 
 @pytest.mark.parametrize(
