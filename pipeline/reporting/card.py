@@ -38,6 +38,7 @@ TABLES: Mapping[str, str] = {
     "segments": "one row a segment of about two minutes: the captions of its frames and windows",
     "filtered": "one row a video that the filter left out, and why",
     "failures": "one row for each thing that failed and still stands, and why",
+    "videos": "one row a source: what was found, and what probing said of it",
 }
 """Tables that a card describes, the default one first."""
 

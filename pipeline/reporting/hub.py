@@ -27,15 +27,16 @@ from operators.storage import open_binary
 from operators.uris import local_path
 from operators.video.version import check_video
 from pipeline.output.output import Output
-from pipeline.reporting.card import TABLES, CardTable, card_tables, card_text, is_card
+from pipeline.reporting.card import CardTable, card_tables, card_text, is_card
 from pipeline.reporting.files import HTML
 from pipeline.terminal.errors import RunFailed, UsageError
 
-EXTRAS = (*(name for name in TABLES if name != "dataset"), "report", "videos")
-"""What goes only where it is named."""
+_TABLES = ("segments", "filtered", "failures")
+EXTRAS = (*_TABLES, "report", "videos")
+"""What goes only where it is named; `videos` are the files themselves, not the table of that name."""
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-_DATA_FILE = re.compile(rf"({'|'.join(TABLES)})/part-[^/]+\.parquet|videos/(\d{{4}}/)?[^/]+|{re.escape(HTML)}")
+_DATA_FILE = re.compile(rf"(dataset|{'|'.join(_TABLES)})/part-[^/]+\.parquet|videos/(\d{{4}}/)?[^/]+|{re.escape(HTML)}")
 _PER_COMMIT = 50  # hubs advise less than a hundred files
 _PER_FOLDER = 5000  # hubs refuse ten thousand
 
@@ -93,7 +94,7 @@ def push(
     """
     if _REPO.fullmatch(repo) is None:
         raise UsageError(f"{repo!r} is not of the form OWNER/NAME, such as me/harbour-captions")
-    wanted = ["dataset", *(name for name in TABLES if name in extras)]
+    wanted = ["dataset", *(name for name in _TABLES if name in extras)]
     tables = card_tables(output.store, wanted)
     if not any(table.name == "dataset" for table in tables):
         raise UsageError(f"{output.shown_uri} has no long captions yet, so there is nothing to push")
@@ -243,7 +244,7 @@ def _make(api: Any, repo: str, *, public: bool) -> tuple[str, bool]:
 
 def _check_readme(api: Any, repo: str, revision: str | None) -> None:
     """Refuse to replace a README.md that somebody wrote; an empty repository's first one is nobody's."""
-    import huggingface_hub
+    import huggingface_hub.utils
     from huggingface_hub.errors import HfHubHTTPError
 
     utils: Any = huggingface_hub.utils  # names that it exports without saying so
@@ -286,6 +287,7 @@ def _hub_errors(repo: str) -> Iterator[None]:
     """What the hub says as one line."""
     try:
         import huggingface_hub.errors
+        import huggingface_hub.utils
     except ImportError as error:
         raise UsageError("push needs the extra hub: pip install 'longcap[hub]'") from error
     hub: Any = huggingface_hub  # names that it exports without saying so

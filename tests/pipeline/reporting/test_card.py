@@ -40,8 +40,8 @@ def test_the_front_matter_has_one_config_for_each_table_that_has_files(store: St
     commit_run(store, [rows.video("a"), rows.video("b")], failed={"b"})
     assert write_card(store)
     front, body = card(store)
-    assert [c["config_name"] for c in front["configs"]] == ["dataset", "segments", "failures"]
-    assert [c.get("default", False) for c in front["configs"]] == [True, False, False]
+    assert [c["config_name"] for c in front["configs"]] == ["dataset", "segments", "failures", "videos"]
+    assert [c.get("default", False) for c in front["configs"]] == [True, False, False, False]
     for config in front["configs"]:
         (files,) = config["data_files"]
         assert files["split"] == "train" and list(Path(store.uri).glob(files["path"])), files

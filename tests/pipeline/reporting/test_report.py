@@ -13,7 +13,10 @@ from operators.storage import file_system
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.cli.main import main
+from pipeline.output.finalize import clean
 from pipeline.output.output import Output
+from pipeline.output.verification import verify
+from pipeline.reporting.card import write_card
 from pipeline.reporting.files import make_report_page, write_report
 from tests.support import rows
 from tests.support import video as media
@@ -161,6 +164,18 @@ def test_the_command_writes_into_the_output_or_where_it_is_told(
     assert main(["report", out, "--no-frames", "--json", "-o", str(tmp_path / "mine" / "r.html")]) == 0
     assert json.loads(capsys.readouterr().out)["came_out"]["long_captions"] == 11
     assert {p.name for p in (tmp_path / "mine").iterdir()} == {"r.html", "r.json"}
+
+
+def test_verify_knows_what_a_run_writes_beside_the_tables(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    clean(store, commit_run(store, [rows.video("a")]))
+    store.sweep({})
+    write_report(store, print, strips_s=0)
+    write_card(store)
+    (tmp_path / "out" / "mine.txt").touch()
+    assert [f.what.rsplit("/", 1)[-1] for f in verify(Output(store.uri)).findings if f.kind == "foreign"] == [
+        "mine.txt"
+    ]
 
 
 def test_a_report_on_s3_opens_in_a_browser(place: str) -> None:
