@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from operators.base import SIZING, Apply, ItemError, Operator, Row
+from operators.base import SIZING, Apply, ItemError, Level, Operator, Row
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, gates_of
@@ -50,6 +50,7 @@ class Names(Operator):
 
     name: ClassVar[str] = "names"
     version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "captioned"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "names", "usage"})

@@ -82,6 +82,16 @@ class Table:
     def exists(self) -> bool:
         return patiently(lambda: self._snapshot(create=False), self.uri) is not None
 
+    def version(self) -> int | None:
+        """Version of the newest snapshot; None where there is no table."""
+
+        def look() -> int | None:
+            delta = self._snapshot(create=False)
+            return None if delta is None else int(delta.version())
+
+        found: int | None = patiently(look, self.uri)
+        return found
+
     def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
         """Rows of the newest snapshot; an absent table has none.
 
@@ -110,6 +120,27 @@ class Table:
             while waiting:
                 yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
 
+    def select(self, columns: Sequence[str], where: Any) -> pa.Table:
+        """As `read`, for a look at columns of long texts of which few rows are wanted: some row groups at a time are in
+        memory, however large the files are."""
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+
+        def action() -> pa.Table:
+            delta = self._snapshot(create=False)
+            if delta is None:
+                return wanted.empty_table()
+            scanner = delta.to_pyarrow_dataset(schema=self.schema).scanner(
+                columns=wanted.names,
+                filter=where,
+                batch_size=_ROW_GROUP,
+                batch_readahead=_READ_AHEAD,
+                fragment_readahead=1,
+                cache_metadata=False,
+            )
+            return _shaped(pa.Table.from_batches(scanner.to_batches(), wanted), wanted)
+
+        return patiently(action, self.uri)
+
     def news(self, columns: Sequence[str]) -> pa.Table:
         """Rows of the files that have joined the table since the last call; at the first call all rows.
 
@@ -128,13 +159,16 @@ class Table:
         self._seen = (delta.version(), frozenset(fragments))
         return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
 
-    def lookup(self, column: str, value: str) -> pa.Table:
-        """The rows whose `column` equals `value`, reading only the row groups that hold it.
+    def lookup(self, column: str, *values: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows whose `column` is one of `values`, reading only the row groups that hold one.
 
         Files never change, so which values a row group holds is read once and remembered: looking up every video of a
         table one after the other reads each byte of it about once.
+
+        Args:
+            columns: which to read; None: all.
         """
-        return patiently(lambda: self._lookup(column, value), self.uri)
+        return patiently(lambda: self._lookup(column, frozenset(values), columns), self.uri)
 
     def _read(self, columns: Sequence[str] | None, where: Any) -> pa.Table:
         wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
@@ -144,20 +178,28 @@ class Table:
         data = delta.to_pyarrow_dataset(schema=self.schema)
         return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
 
-    def _lookup(self, column: str, value: str) -> pa.Table:
+    def _lookup(self, column: str, values: frozenset[str], columns: Sequence[str] | None) -> pa.Table:
+        wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
         delta = self._snapshot(create=False)
+        where = pc.field(column).isin(sorted(values))
         pieces = []
-        groups = delta.to_pyarrow_dataset().get_fragments() if delta is not None else ()
-        for fragment in groups:
-            for group in fragment.split_by_row_group():
-                at = (column, group.path, group.row_groups[0].id)
-                if at not in self._held:
-                    self._held[at] = frozenset(group.to_table(columns=[column])[column].to_pylist())
-                if value in self._held[at]:
-                    pieces.append(group.to_table(schema=self.schema, filter=pc.field(column) == value))
-        if not pieces:
-            return self.schema.empty_table()
-        return pa.concat_tables(_shaped(p, self.schema) for p in pieces)
+        for fragment in delta.to_pyarrow_dataset().get_fragments() if delta is not None else ():
+            groups = fragment.split_by_row_group()
+            if groups and (column, fragment.path, groups[0].row_groups[0].id) not in self._held:
+                self._hold(column, fragment, groups)
+            for group in groups:
+                if not values.isdisjoint(self._held[column, group.path, group.row_groups[0].id]):
+                    pieces.append(group.to_table(schema=self.schema, columns=wanted.names, filter=where))
+        return pa.concat_tables([wanted.empty_table(), *(_shaped(p, wanted) for p in pieces)])
+
+    def _hold(self, column: str, fragment: Any, groups: Sequence[Any]) -> None:
+        """Remember which values of a column each row group of a file holds; the file is read in one go."""
+        held = fragment.to_table(columns=[column])[column]
+        at = 0
+        for group in groups:
+            count = group.row_groups[0].num_rows
+            self._held[column, group.path, group.row_groups[0].id] = frozenset(held[at : at + count].to_pylist())
+            at += count
 
     def fragments(self) -> list[Any]:
         """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""
@@ -402,6 +444,24 @@ class Table:
                 table_uri(self.uri), schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
             )
         return self._delta
+
+
+def stored_schema(uri: str) -> pa.Schema:
+    """The columns of a table as they are stored.
+
+    Raises:
+        FileNotFoundError: there is no table.
+    """
+
+    def look() -> pa.Schema:
+        try:
+            delta = DeltaTable(table_uri(uri), storage_options=storage_options(uri))
+        except TableNotFoundError as error:
+            raise FileNotFoundError(f"{uri} is no table") from error
+        return pa.schema(delta.schema().to_arrow())
+
+    found: pa.Schema = patiently(look, uri)
+    return found
 
 
 def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:

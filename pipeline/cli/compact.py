@@ -36,6 +36,7 @@ def compact_command(*, out: str, as_json: bool = False) -> int:
                 "foreign": table.lying().foreign,
             }
             for table, count, gone in zip(store.tables, before, removed, strict=True)
+            if table.exists()  # nobody may have annotated anything
         ]
         store.close_for(run_id)
     if as_json:

@@ -192,7 +192,7 @@ def config(config: str | None, overrides: tuple[str, ...], schema: bool, default
     \b
     Examples:
       longcap config
-      longcap config -c my.yaml --set caption.window_s=8
+      longcap config -c my.yaml --set plan.window_s=8
       longcap config --defaults
     """
     if schema and defaults:

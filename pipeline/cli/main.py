@@ -20,6 +20,7 @@ from pipeline.cli import cluster, dataset, job, media
 from pipeline.cli.exam import demo
 from pipeline.cli.exam import group as eval_group
 from pipeline.cli.options import TRACEBACK, traceback_option, with_options
+from pipeline.cli.view import view
 
 _PROGRAM = "longcap"
 _COMPLETE = "_LONGCAP_COMPLETE"  # set by the scripts of `longcap completion`
@@ -60,6 +61,7 @@ def cli() -> None:
       longcap run videos/ -o captions/    do it; run it again to go on where it stopped
       longcap show captions/              what came out
       longcap report captions/            the same as a page
+      longcap view captions/              look at it in a browser
       longcap retry captions/             try what failed once more
     """
 
@@ -89,7 +91,7 @@ def _section(title: str, *commands: click.Command) -> None:
 
 
 _section("Make captions", *job.COMMANDS)
-_section("Look at captions, and hand them on", *dataset.COMMANDS)
+_section("Look at captions, and hand them on", view, *dataset.COMMANDS)
 _section("Look at videos", *media.COMMANDS, demo)
 _section("Clusters and machines", *cluster.COMMANDS)
 _section("Other", eval_group, completion)

@@ -66,7 +66,7 @@ def complete_video(context: click.Context, _: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
-inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
+inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, type=click.Path())
 out_argument = click.argument("out", metavar="OUT")
 config_option = click.option(
     "-c",
@@ -76,7 +76,7 @@ config_option = click.option(
     help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
 )
 set_option = click.option(
-    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set caption.window_s=8."
+    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set plan.window_s=8."
 )
 
 

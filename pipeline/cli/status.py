@@ -36,6 +36,7 @@ def status_command(*, out: str, as_json: bool = False) -> int:
                     ("long captions", told["long_captions"]),
                     ("left out", f"{told['filtered']} by the filter"),
                     ("segments", f"{told['segments']} captioned ({told['segment_hours']:.2f} h)"),
+                    *((f"table {name}", f"{count} rows") for name, count in told["tables"].items()),
                     ("failures", failed),
                     ("runs ended", f"{told['runs']}" + (f", the last {told['last_run']}" if told["last_run"] else "")),
                 ]
@@ -59,6 +60,7 @@ def status(output: Output) -> dict[str, Any]:
         "filtered": len(output.store.filtered_videos()),
         "segments": len(segments),
         "segment_hours": round(sum(s["end_s"] - s["start_s"] for s in segments) / 3600, 4),
+        "tables": {name: len(table.read(["key"])) for name, table in output.store.derived.items()},
         "failures": dict(Counter(f["class"] for f in output.failures())),
         "runs": len(runs),
         "last_run": f"{runs[-1]['run_id']}: {runs[-1]['status']}" if runs else None,

@@ -5,31 +5,38 @@
                                                            └─► filter ─► narrate ─► commit dataset  streaming
     whole videos ─► filter ─► narrate ─► commit dataset
     plan, a row a video ─► decode and caption its segments in order ─► receipts           caption.chain: video
+    rows of a further table ─► load its parents ─► its steps ─► commit                    tables.NAME
 
 Each flow ends in receipts that the driver counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 
 from operators import rows
 from operators.base import Operator
-from operators.keys import narrator_key
 from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, CommitVideos
+from operators.store.commit_pass import CommitPass
+from operators.store.commit_rows import CommitRows
 from operators.store.group_commit import Grouping
 from operators.store.load import Load
 from operators.store.table import Claim
-from pipeline.config.types import Config, captioner, segment_operators, video_operators
+from pipeline.config.table import TableSpec
+from pipeline.config.tables import captioner, pools_in_order, segment_operators, tables_of, video_operators
+from pipeline.config.tables import narrator as narrator_of
+from pipeline.config.types import Config
 from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.chain import stages
 from pipeline.execution.coordinator import Channel
 from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node, Work
+from pipeline.execution.loading import Types, brought_by, loading
+from pipeline.execution.passes import Pass, shares
 from pipeline.execution.pools import Pool, Pools
 from pipeline.execution.prober import PROBED
 from pipeline.execution.stage import StageSpec
@@ -56,6 +63,10 @@ class Graph:
     claim: Claim | None
     share: str
 
+    @cached_property
+    def tables(self) -> dict[str, TableSpec]:
+        return tables_of(self.config)
+
     def probe(self, sources: pa.Table) -> Flow:
         """The `sources`, rows of `PROBED` → videos in the store."""
         decode = self.pools.decode
@@ -74,16 +85,42 @@ class Graph:
         told = self._narrated() if narrate else ()
         if self.config.caption.chain == "video":
             return Flow(source=plan, nodes=(self._chained(operators, expected), *told), block_bytes=1)
+        work = self._through(self.tables["segments"])
+        nodes = (*work, Commit(spec=self._gather(expected)), *told)
+        return Flow(source=plan, nodes=nodes, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
+
+    def together(self, specs: Sequence[TableSpec], work: pa.Table, *, narrate: bool) -> Flow:
+        """The rows of `work`, as `passes.work_of` gives them → rows of several tables in the store."""
+        load = loading(self.config, self.tables, specs[0], self.store)
+        run = Pass(specs, load, brought_by(self.config, self.tables, specs[0]))
+        nodes = [self._stage(group, output, self.pools.of(pool)) for pool, group, output in run.stages()]
+        parts = {spec.name: self._part(spec) for spec in specs}
+        expected = shares(work, self.config.resources.gather_actors if self.environment is not None else 1)
+        commit = Commit(spec=self._aggregator(CommitPass, "pass", expected=expected, parts=parts))
+        return Flow(source=work, nodes=(*nodes, commit, *(self._narrated() if narrate else ())))
+
+    def _part(self, spec: TableSpec) -> tuple[type, dict[str, Any]]:
+        """Who commits one table of a pass, and what that one is told."""
+        if not spec.core:
+            return CommitRows, {"table": spec.name, "schema": spec.schema, "level": spec.level}
+        partial = self.config.run.on_incomplete == "partial"
+        return CommitSegments, {"partial": partial, "captioner": captioner(self.config)}
+
+    def rows(self, spec: TableSpec, work: pa.Table) -> Flow:
+        """The rows of `work` → rows of one of the further tables in the store."""
+        commit = self._commit(CommitRows, spec.name, table=spec.name, schema=spec.schema, level=spec.level)
+        return Flow(source=work, nodes=(*self._through(spec), commit), rows_per_block=1)
+
+    def _through(self, spec: TableSpec) -> tuple[Node, ...]:
+        """The steps of a table, pool by pool; the first loads what the parents hold."""
+        operators = [*loading(self.config, self.tables, spec, self.store), *spec.steps]
+        types = Types(self.config, self.tables, spec)
         nodes: list[Node] = []
-        carried = [*rows.SEGMENT.names, "failure", "host", "timings"]
-        for pool, group in _pools_in_order(operators):
-            later = operators[operators.index(group[-1]) + 1 :]
-            made = [*carried, *(c for op in operators[: operators.index(group[-1]) + 1] for c in op.writes)]
-            needed = {*carried, *rows.CAPTIONED_SEGMENT.names, *(c for op in later for c in op.reads)}
-            output = _schema(c for c in made if c in needed)
-            nodes.append(self._stage(group, output, getattr(self.pools, pool)))
-        nodes += [Commit(spec=self._gather(expected)), *told]
-        return Flow(source=plan, nodes=tuple(nodes), rows_per_block=max(1, min(4, plan.num_rows // 2000)))
+        for pool, group in pools_in_order(operators):
+            end = operators.index(group[-1]) + 1
+            output = types.between(operators[:end], operators[end:])
+            nodes.append(self._stage(group, output, self.pools.of(pool)))
+        return tuple(nodes)
 
     def _chained(self, operators: Sequence[Operator], expected: Sequence[int]) -> Chained:
         """Videos → receipts of their segments: each video's are captioned in order, in one actor."""
@@ -102,30 +139,28 @@ class Graph:
         )
 
     def _gather(self, expected: Sequence[int]) -> AggregatorSpec:
-        partial = self.config.run.on_incomplete == "partial"
-        return self._aggregator(
-            CommitSegments, "gather", expected=tuple(expected), partial=partial, captioner=captioner(self.config)
-        )
+        committer, arguments = self._part(self.tables["segments"])
+        return self._aggregator(committer, "gather", expected=tuple(expected), **arguments)
 
     def narrate(self, whole: pa.Table) -> Flow:
         """The videos in `whole` (rows of kind `whole`) → long captions in the store."""
         return Flow(source=whole, nodes=self._narrated(), rows_per_block=2)
 
     def _narrated(self) -> tuple[Node, ...]:
-        caption = self.config.caption
+        plan = self.config.plan
         load = Load(
             store=self.store,
-            window_s=caption.window_s,
-            stride_s=caption.stride_s,
-            window_rule=caption.windows,
-            min_shot_s=caption.min_shot_s,
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
+            window_rule=plan.windows,
+            min_shot_s=plan.min_shot_s,
         )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])
         output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
         return (
             self._stage([load, self.config.filter, *video], output, self.pools.narrate, only="whole"),
-            self._commit(CommitDataset, "narrate", narrator=narrator_key(video), captioner=captioner(self.config)),
+            self._commit(CommitDataset, "narrate", narrator=narrator_of(self.config), captioner=captioner(self.config)),
         )
 
     def _stage(self, operators: Sequence[Operator], output: pa.Schema, size: Pool, only: str | None = None) -> Work:
@@ -162,12 +197,6 @@ class Graph:
             # at all, and there it would keep a node with GPUs from going
             num_cpus=_TRIFLE_CPUS if self.pools.gpus else 0.0,
         )
-
-
-def _pools_in_order(operators: Sequence[Operator]) -> Iterator[tuple[str, list[Operator]]]:
-    """Neighbouring operators of one pool together: they share an actor."""
-    for pool, group in groupby(operators, key=lambda op: op.pool):
-        yield pool, list(group)
 
 
 def _schema(columns: Iterable[str]) -> pa.Schema:

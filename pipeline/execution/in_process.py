@@ -12,21 +12,22 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import psutil
 import pyarrow as pa
 
 from operators.base import Row
 from operators.store.commit import RECEIPT
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.check import all_operators
+from pipeline.config.tables import tables_of
+from pipeline.config.types import Config
 from pipeline.execution.aggregators import Aggregator
 from pipeline.execution.chain import ChainSpec, ChainStage
 from pipeline.execution.coordinator import Channel
 from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node
 from pipeline.execution.pools import Pool
 from pipeline.execution.stage import CommitStage, Stage
-from pipeline.planning.diff import Remaining
 
 _AHEAD = 2  # rows that wait for a stage, a thread of it
 _VIDEOS = 256  # more are no small job, however short they are
@@ -35,14 +36,21 @@ _LEAVE_S = 5.0  # for a stage to close
 Actor: TypeAlias = Callable[[pa.Table], Any]
 
 
-def suits(config: Config, address: str | None, left: Remaining) -> bool:
+class Small(NamedTuple):
+    """How much there is left to do: seconds of video, and videos at most."""
+
+    seconds: float
+    videos: int
+
+
+def suits(config: Config, address: str | None, left: Small) -> bool:
     """Whether a job is small enough for this process, and asks for nothing that only Ray gives.
 
     Args:
         address: of a cluster, as given by the user.
         left: what is left to do.
     """
-    if address or os.environ.get("RAY_ADDRESS") or len(left.undone) > _VIDEOS or left.seconds > config.run.local_s:
+    if address or os.environ.get("RAY_ADDRESS") or left.videos > _VIDEOS or left.seconds > config.run.local_s:
         return False
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         return False
@@ -50,8 +58,10 @@ def suits(config: Config, address: str | None, left: Remaining) -> bool:
     pools = (resources.decode, resources.caption, resources.narrate)
     if resources.node_types or resources.gather_actors > 1 or any(p.num_gpus or p.custom for p in pools):
         return False
-    operators = (*segment_operators(config), *video_operators(config))
+    operators = all_operators(tables_of(config))
     engines = [getattr(op, "engine", None) for op in operators]
+    if any(pool.num_gpus or pool.custom for pool in config.pools.values()) or any(op.needs().gpus for op in operators):
+        return False
     return not any(engine.local_model or engine.gpus for engine in engines if engine is not None)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -11,23 +11,23 @@ from cluster.connect import connected
 from cluster.machines import Machines, lost
 from operators.storage import environment
 from operators.store.table import Claim
-from pipeline.config.types import Config
+from pipeline.config.types import POOLS, Config, PoolResources
 from pipeline.execution import in_process
 from pipeline.execution.coordinator import Coordinator, Remote, start_coordinator
 from pipeline.execution.flow import Flow
 from pipeline.execution.graph import Graph
 from pipeline.execution.graph_errors import refusal_in, root_of
 from pipeline.execution.interrupt import Interrupted
-from pipeline.execution.pools import Pools, plan_pools, rows_at_once, wishes
+from pipeline.execution.pools import Pools, named_wishes, plan_pools, rows_at_once, wishes
 from pipeline.execution.recovery import Recovery
 from pipeline.execution.resources import Asked, bring_cpus, cluster_of, table
 from pipeline.execution.schedule import Schedule, choose
 from pipeline.monitoring.metrics import RunMeters
 from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import Holding
-from pipeline.planning.diff import Remaining
 from pipeline.terminal.errors import RunFailed
 
+_ONE = PoolResources()
 _HERE = Machines(nodes=1, cpus=1.0, gpus=0.0, object_store_bytes=0)  # where no engine has a model of its own
 
 
@@ -73,7 +73,7 @@ class Session:
         self.recovery = Recovery()
 
     @contextmanager
-    def connected(self, address: str | None, left: Remaining | None = None) -> Iterator[None]:
+    def connected(self, address: str | None, left: in_process.Small | None = None) -> Iterator[None]:
         """Be ready to run graphs inside the block.
 
         Args:
@@ -96,17 +96,17 @@ class Session:
             stack.callback(self._drop_coordinator)
             yield
 
-    def graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
+    def graph(self, tasks: int, pools: Collection[str]) -> Graph:
         """A builder of flows for so many rows, that use these pools."""
-        used = [name for name, is_used in (("decode", tasks), ("caption", caption), ("narrate", narrate)) if is_used]
-        pools = self._in_process(tasks) if self.alone else self._on_ray(tasks, used)
+        used = [name for name in (*POOLS, *sorted(set(pools) - set(POOLS))) if name in pools]
+        sized = self._in_process(tasks, used) if self.alone else self._on_ray(tasks, used)
         assert self.coordinator is not None
-        holding = Holding(self.coordinator, {name: getattr(pools, name).actors for name in used})
+        holding = Holding(self.coordinator, {name: sized.of(name).actors for name in used})
         self._progress.holding = holding
         self._meters.watch(holding, self._progress)
         return Graph(
             config=self._config,
-            pools=pools,
+            pools=sized,
             store=self._store_uri,
             run_id=self._run_id,
             coordinator=self.coordinator,
@@ -115,12 +115,10 @@ class Session:
             share=self._share,
         )
 
-    def _in_process(self, tasks: int) -> Pools:
+    def _in_process(self, tasks: int, used: list[str]) -> Pools:
         cores, wish = in_process.cores(self._config), self._config.resources
         decoders = min(tasks, wish.decode.actors or cores)
-        self._say_once(
-            f"a small job: captioned in this process, with {decoders} decoders and without Ray (run.local_s)"
-        )
+        self._say_once(f"a small job: it runs in this process, with {decoders} decoders and without Ray (run.local_s)")
         if self.coordinator is None:
             self.coordinator = Coordinator()
         self.coordinator.clear()
@@ -129,15 +127,20 @@ class Session:
             decode=in_process.pool(decoders),
             caption=in_process.pool(wish.caption.actors or 1),
             narrate=in_process.pool(wish.narrate.actors or 1),
+            others={
+                name: in_process.pool(min(tasks, self._config.pools.get(name, _ONE).actors or 1))
+                for name in used
+                if name not in POOLS
+            },
         )
 
     def _on_ray(self, tasks: int, used: list[str]) -> Pools:
         from pipeline.execution.on_ray import OnRay
 
-        caption, narrate = "caption" in used, "narrate" in used
         have, most = cluster_of(self._config)
-        wanted = self.recovery.limited(wishes(self._config, most, caption=caption, narrate=narrate))
-        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config))
+        wanted = self.recovery.limited(wishes(self._config, most, used))
+        named = named_wishes(self._config, most, used)
+        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config), named)
         self._say_once(table(Asked(pools=pools, used=used), have, most))
         if self.coordinator is None:
             self.coordinator = start_coordinator()
@@ -148,7 +151,9 @@ class Session:
             coordinator=self.coordinator,
             object_store_bytes=have.object_store_bytes,
             grows=most.grows,
-            engine_boots=self._config.run.boot_tries * max(pools.caption.actors, pools.narrate.actors) - 1,
+            engine_boots=self._config.run.boot_tries
+            * max(pools.of(name).actors for name in {"caption", "narrate", *named})
+            - 1,
             avoid=self.recovery.avoid,
             gpus=pools.gpus,
         )

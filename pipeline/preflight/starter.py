@@ -63,12 +63,15 @@ def starter(*, cpus: int, gpus: Sequence[Gpu], vllm: bool, openai: bool, name: s
 
 {_recipe(fits, gpus, vllm=vllm)}
 
-# How finely a video is described, and by what. A change captions anew.
+# How finely a video is described. A change captions anew.
+#plan:
+#  window_s: 10.0          # a caption for each 10 s,
+#  stride_s: 5.0           # one every 5 s
+
+# By what it is described. A change captions anew.
 {_server(openai) if not fits else "# Any other vision-language model that vLLM supports:"}
 #caption:
 #  engine: {engine}
-#  window_s: 10.0          # a caption for each 10 s,
-#  stride_s: 5.0           # one every 5 s
 #  language: English       # for engines with a model
 
 # How long the long caption is, and who writes it. A change narrates anew and keeps the captions.

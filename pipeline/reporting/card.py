@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -39,8 +39,9 @@ TABLES: Mapping[str, str] = {
     "filtered": "one row a video that the filter left out, and why",
     "failures": "one row for each thing that failed and still stands, and why",
     "videos": "one row a source: what was found, and what probing said of it",
+    "annotations": "one row for each thing that somebody said of a long caption",
 }
-"""Tables that a card describes, the default one first."""
+"""Tables of every output, the default one first; those that a recipe adds come after them."""
 
 _LICENCES = re.compile(  # identifiers that hubs know
     r"apache-2\.0|mit|openrail|bsd(-[23]-clause)?|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[234]\.[05]|cc|odc-by|odbl|pddl|gpl-[23]\.0"
@@ -69,9 +70,12 @@ class CardTable:
     features: Sequence[Mapping[str, Any]] | None
 
 
-def card_tables(store: Store, names: Sequence[str] = tuple(TABLES)) -> list[CardTable]:
-    """Those of the named tables that have files now."""
-    return [_table(getattr(store, name), name) for name in TABLES if name in names and _has_files(store, name)]
+def card_tables(store: Store, names: Sequence[str] | None = None) -> list[CardTable]:
+    """Those of the named tables that have files now; None: of all."""
+    tables = {table.uri.rsplit("/", 1)[-1]: table for table in store.tables}
+    order = [*(name for name in TABLES if name in tables), *(name for name in tables if name not in TABLES)]
+    wanted = [name for name in order if names is None or name in names]
+    return [_table(tables[name], name) for name in wanted if tables[name].file_uris()]
 
 
 def card_text(store: Store, tables: Sequence[CardTable]) -> str:
@@ -105,16 +109,12 @@ def card_text(store: Store, tables: Sequence[CardTable]) -> str:
     )
 
 
-def write_card(store: Store) -> bool:
-    """Write OUT/README.md.
-
-    Returns:
-        False where a README.md of somebody else's is there: it is left alone.
-    """
-    if not _is_ours(store):
-        return False
-    store.write_file("README.md", card_text(store, card_tables(store)).encode())
-    return True
+def write_card(store: Store, say: Callable[[str], None] = lambda _: None) -> None:
+    """Write OUT/README.md; one of somebody else's is left alone, and `say` is told."""
+    if _is_ours(store):
+        store.write_file("README.md", card_text(store, card_tables(store)).encode())
+    else:
+        say(f"{store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
 
 
 def is_card(found: bytes) -> bool:
@@ -134,15 +134,11 @@ def _is_ours(store: Store) -> bool:
     return found is None or is_card(found)
 
 
-def _has_files(store: Store, name: str) -> bool:
-    return bool(getattr(store, name).file_uris())
-
-
 def _table(table: Table, name: str) -> CardTable:
     return CardTable(
         name=name,
-        rows=table.read(["video_id"]).num_rows,
-        about=TABLES[name],
+        rows=table.read(table.schema.names[:1]).num_rows,
+        about=TABLES.get(name, "of a table that the recipe adds"),
         front={"data_files": [{"split": "train", "path": f"{name}/*.parquet"}]},
         features=features(table.schema),
     )

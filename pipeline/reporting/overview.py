@@ -36,7 +36,14 @@ _RUN: Mapping[str, Any] = {  # of a run's record -> what stands for it in one of
     **dict.fromkeys(("frame_captions", "window_captions"), 0),
     "tokens": {"prompt": 0, "cached": 0, "output": 0},
 }
-_LAST: Mapping[str, Any] = {"rejected": {}, "time_to": {}, "actors": {}, "busy": {}, "timeline": {}}  # of the last one
+_LAST: Mapping[str, Any] = {
+    "rejected": {},
+    "time_to": {},
+    "actors": {},
+    "busy": {},
+    "timeline": {},
+    "tables": {},
+}  # of the last one
 
 
 def overview(output: Output) -> dict[str, Any]:
@@ -111,6 +118,7 @@ def _came_out(store: Store, measures: Measures, events: Sequence[Row]) -> dict[s
         "segment_hours": round(float(captioned_s) / 3600, 4),
         "filtered": len(store.filtered_videos()),
         "failed_videos": len({event["video_id"] for event in events}),
+        "tables": {name: table.read(table.schema.names[:1]).num_rows for name, table in store.derived.items()},
     }
 
 

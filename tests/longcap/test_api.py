@@ -92,8 +92,8 @@ def test_two_configs_stand_side_by_side(out: Path, tmp_path: Path) -> None:
 def test_paths_may_be_paths_and_overrides_stand_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("plan: {segment_s: 60}\n")
-    config = longcap.load_config(path, "caption.window_s=8", ["caption.stride_s=4", "run.flush_s=0"])
-    assert (config.plan.segment_s, config.caption.window_s, config.caption.stride_s) == (60, 8, 4)
+    config = longcap.load_config(path, "plan.window_s=8", ["plan.stride_s=4", "run.flush_s=0"])
+    assert (config.plan.segment_s, config.plan.window_s, config.plan.stride_s) == (60, 8, 4)
     media.render(tmp_path / "v.mp4", count=5, fps=10.0)
     assert len(list(longcap.frames(tmp_path / "v.mp4", count=2))) == 2
     assert longcap.probe(tmp_path / "v.mp4", cuts=False).facts["duration_s"] == pytest.approx(0.5)

@@ -76,15 +76,15 @@ def test_config_prints_schema_and_defaults(capsys: pytest.CaptureFixture[str]) -
     assert "properties" in json.loads(capsys.readouterr().out)
     assert main(["config", "--defaults"]) == 0
     assert config_from_dict(yaml.safe_load(capsys.readouterr().out)) == Config()
-    assert main(["config", "--set", "caption.window_s=20"]) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["caption"]["window_s"] == 20.0
+    assert main(["config", "--set", "plan.window_s=20"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["plan"]["window_s"] == 20.0
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["rnu"], "No such command 'rnu'"),
-        (["run"], "Missing argument 'INPUT...'"),
+        (["run"], "Missing option '-o'"),
         (["run", "a.mp4"], "Missing option '-o'"),
         (["run", "a.mp4", "-o", "out", "--limit", "0"], "--limit"),
         (["run", "a.mp4", "-o", "out", "--limit", "x"], "--limit"),
@@ -98,7 +98,7 @@ def test_config_prints_schema_and_defaults(capsys: pytest.CaptureFixture[str]) -
         (["retry", "out", "--segment", "3"], "--segment needs exactly one --only"),
         (["config", "--schema", "--defaults"], "exclude each other"),
         (["config", "--set", "caption.windw_s=8"], "did you mean window_s?"),
-        (["config", "--set", "window_s=8"], "did you mean decode.window_s or caption.window_s?"),
+        (["config", "--set", "window_s=8"], "did you mean plan.window_s or"),
         (["config", "--set", "caption.segment_s=300"], "did you mean plan.segment_s?"),
         (["config", "--set", "run.schedule=fast"], "one of auto, streaming, phased"),
         (["config", "-c", "measur"], "did you mean measure?"),
@@ -379,7 +379,7 @@ def test_every_command_shows_examples_that_it_takes_and_a_help_text_for_each_opt
 
 def test_commands_that_print_data_print_it_as_json_too() -> None:
     without = {path for path, c in _all(cli) if not any("--json" in p.opts for p in c.params)}
-    assert without == {"longcap logs", "longcap completion", "longcap eval"}, "a log, a script, a group"
+    assert without == {"longcap logs", "longcap completion", "longcap eval", "longcap view"}, "no data of their own"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from pipeline.execution import in_process
 from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.coordinator import Coordinator
 from pipeline.execution.flow import Commit, Flow, Work
-from pipeline.execution.in_process import InProcess, pool, suits
+from pipeline.execution.in_process import InProcess, Small, pool, suits
 from pipeline.execution.stage import StageSpec
 from tests.support.command import run
 
@@ -122,8 +122,8 @@ def test_a_stop_lets_the_rows_that_wait_pass_as_neither_done_nor_failed() -> Non
     assert [(row["n"], row["failure"]["class"]) for row in found] == [(1, STOPPED)]
 
 
-def left(seconds: float = 60.0, videos: int = 1) -> Any:
-    return SimpleNamespace(seconds=seconds, undone=set(range(videos)))
+def left(seconds: float = 60.0, videos: int = 1) -> Small:
+    return Small(seconds, videos)
 
 
 def test_which_jobs_run_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +153,7 @@ def test_a_run_here_makes_the_rows_of_a_run_on_ray(ray_session: None, clips: Pat
     there = longcap.run(str(clips), str(tmp_path / "there"), longcap.load_config(None, settings), quiet=True)
     overrides = [argument for setting in settings for argument in ("--set", setting)]
     assert run("run", str(clips), "-o", out, *overrides, log=log) == 0, log.read_text()
-    assert "captioned in this process" in log.read_text()
+    assert "runs in this process" in log.read_text()
     assert hashes(longcap.open(out)) == hashes(there)
     timings = json.loads(longcap.open(out).store.segments.read(["timings"])["timings"][0].as_py())
     assert timings["decode:cpu"] > 0

@@ -43,7 +43,7 @@ def test_what_is_commented_out_is_config_as_well(gpus: list[Gpu], tmp_path: Path
     path.write_text(opened)
     config = load_config(path)
     assert engine_kind(type(config.caption.engine)) == engine_kind(type(config.narrate.engine)) != "measure"
-    assert (config.resources.num_cpus, config.run.max_failed, config.caption.window_s) == (2, 0.2, 10.0)
+    assert (config.resources.num_cpus, config.run.max_failed, config.plan.window_s) == (2, 0.2, 10.0)
 
 
 def test_init_writes_it_once_and_replaces_only_its_own(
