@@ -24,7 +24,7 @@ from cluster.package import check_size, write_zip
 from operators.addresses import redacted, redacted_text
 from operators.uris import local_path
 from pipeline.config.load import DEFAULT_RECIPE, YAML_ERRORS, load_config, recipes
-from pipeline.config.types import Config, RunOptions
+from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.submission.package import members_of, variables_of
 from pipeline.terminal.commands import longcap
@@ -75,7 +75,9 @@ def submit_command(
         asked = _checked(command, parse)
         # without -c a retry takes the config from the output, which only the cluster may be able to read
         recipe, overrides = asked["config"] or (None if retry else DEFAULT_RECIPE), asked["overrides"]
-        settings = load_config(recipe, overrides).run if recipe is not None else RunOptions()
+        settings = load_config(recipe, overrides) if recipe is not None else Config()
+        if command[0] == "run" and not asked["inputs"] and not settings.inputs:
+            raise UsageError("INPUT is missing: give files, folders, globs, prefixes or manifests of videos")
         if recipe is not None:
             _check_config_path(recipe, folder)
         with tempfile.TemporaryDirectory(prefix="longcap-submit-") as scratch:
@@ -91,7 +93,7 @@ def submit_command(
                     [python, "-m", "longcap", *command],
                     package=package,
                     variables=variables,
-                    stop_s=math.ceil(settings.drain_s + _SPARE_S),
+                    stop_s=math.ceil(settings.run.drain_s + _SPARE_S),
                     metadata={"longcap": version("longcap"), "out": redacted(asked["out"] or "")},
                     name=name,
                     runtime_env=more,

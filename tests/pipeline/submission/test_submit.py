@@ -132,6 +132,7 @@ def test_variables_come_by_name_and_secrets_never_in_the_command_line(
         (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "gone.yaml"], "--runtime-env gone.yaml cannot be read"),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.csv"], "--runtime-env list.csv is no mapping"),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--working-dir", "gone"], "--working-dir gone: there is no such folder"),
+        (["-c", "my.yaml", *OUT], "INPUT is missing"),
         (["--retry", "out"], "-o out is relative, and would end with the job"),
         (["--retry", "s3://b/out", "-c", "gone.yaml"], "gone.yaml"),
         (["--retry", "s3://b/out", "--segment", "x"], "Invalid value for '--segment'"),
