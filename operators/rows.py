@@ -93,6 +93,7 @@ USAGE = pa.struct(  # (outside content) what a caption cost, all its attempts to
         pa.field("engine_s", pa.float64()),  # from submission to answer; requests overlap
         pa.field("cost_usd", pa.float64()),  # what a vendor charges; 0 for an engine of one's own
         pa.field("rejected", pa.list_(pa.string())),  # names of the gates that sent an answer back
+        pa.field("cleaned", pa.list_(pa.string())),  # names of the rules that removed something; null: not cleaned
     ]
 )
 
@@ -142,12 +143,24 @@ SECTION = pa.struct(
     ]
 )
 
+RENAME = pa.struct(  # a mention in the captions that the narration was told from
+    [
+        pa.field("window_index", pa.int32()),  # whose caption it is in; null: a frame's
+        pa.field("time_s", pa.float64()),  # of that frame
+        pa.field("start", pa.int32()),  # index into the caption as it was renamed, in characters
+        pa.field("was", pa.string()),
+        pa.field("now", pa.string()),
+    ]
+)
+
 NAME = pa.struct(
     [
         pa.field("name_id", pa.string()),  # person or thing, the same all through the video: n0, n1, …
         pa.field("name", pa.string()),
         pa.field("aliases", pa.list_(pa.string())),  # what the captions had called it
         pa.field("windows", pa.list_(pa.int32())),  # in which it is seen
+        pa.field("looks", pa.list_(pa.string())),  # what the captions say that it looks like
+        pa.field("renames", pa.list_(RENAME)),  # each can be undone: `was` instead of `now`
     ]
 )
 

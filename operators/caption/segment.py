@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from operators.base import Row
 from operators.caption.options import CaptionOptions
-from operators.caption.structure import parse_window, window_schema
+from operators.caption.structure import WindowFields, parse_window, window_schema
 from operators.engines.ask import Answer, Smaller, ask
 from operators.engines.base import Picture, Request, RunningEngine
 from operators.engines.gates import About, Gate
@@ -71,6 +71,7 @@ class SegmentWork:
                 start_s=span.start_s,
                 end_s=span.end_s,
                 prompt=prompt.text,
+                instructions=self.prompts["frame"].instructions,
                 pictures_at=prompt.pictures_at,
                 pictures=(picture,),
                 facts=self._facts(span),
@@ -124,11 +125,12 @@ class SegmentWork:
         about = About(
             language=self.caption.language,
             duration_s=self.windows.grid.duration_s,
+            form=WindowFields if request.schema else None,
             parse=parse_window if request.schema else None,
             prose=(lambda fields: fields.caption) if request.schema else None,
         )
-        tries = self.caption.tries
-        return ask(self.engine, request, tries=tries, gates=self.gates, about=about, smaller=smaller)
+        tries, clean = self.caption.tries, self.caption.engine.generative
+        return ask(self.engine, request, tries=tries, gates=self.gates, about=about, clean=clean, smaller=smaller)
 
     def _facts(self, span: Span) -> Facts | None:
         return self.facts.slice(span.start_s, span.end_s) if self.facts else None
@@ -167,6 +169,7 @@ class SegmentWork:
                 start_s=span.start_s,
                 end_s=span.end_s,
                 prompt=prompt.text,
+                instructions=self.prompts["window"].instructions,
                 pictures_at=prompt.pictures_at,
                 pictures=pictures[::every],
                 facts=facts,

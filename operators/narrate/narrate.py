@@ -41,7 +41,7 @@ class Narrate(NarrateOptions):
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(

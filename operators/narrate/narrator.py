@@ -14,11 +14,12 @@ from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, Gate
 from operators.fingerprint import digest
 from operators.grid import Grid, Span
+from operators.language.sentences import split_sentences
 from operators.measure.facts import Facts
 from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
 from operators.narrate.options import NarrateOptions
-from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
-from operators.narrate.sentences import Ground, Sentence, count_words, fresh, split_sentences
+from operators.narrate.outline import Outline, outline_schema, parse_outline, share_words, topics_of
+from operators.narrate.sentences import Ground, Sentence, count_words, fresh
 from operators.narrate.whole import Cells
 from operators.prompts import Prompt
 
@@ -113,7 +114,7 @@ class Narrator:
             schema = outline_schema(len(parts))
             return self._request("outline", whole, prompt, texts=texts, words=total, schema=schema)
 
-        about = About(language=self.narrate.language, parse=parse, prose=topics_of)
+        about = About(language=self.narrate.language, form=Outline, parse=parse, prose=topics_of)
         answer = self._ask_fitting(build, about)
         if not answer.valid:
             return [None] * len(parts), list(even)
@@ -253,7 +254,9 @@ class Narrator:
         return fresh(sentences, have, self.told[-1] if self.told else []) or fresh(sentences, have, [])
 
     def _about(self, covers: Callable[[str], str | None] | None = None) -> About:
-        return About(language=self.narrate.language, duration_s=self.grid.duration_s, covers=covers)
+        # a section may cite the notes that it is written from
+        cites = covers is not None
+        return About(language=self.narrate.language, duration_s=self.grid.duration_s, cites=cites, covers=covers)
 
     def _ask_fitting(self, build: Callable[[float], Request], about: About) -> Answer:
         """Ask; where the prompt is too long in spite of counting, with ever less in it."""
@@ -266,7 +269,8 @@ class Narrator:
         return answer
 
     def _ask(self, request: Request, about: About) -> Answer:
-        answer = ask(self.engine, request, tries=self.narrate.tries, gates=self.gates, about=about).result()
+        tries, clean = self.narrate.tries, self._generative
+        answer = ask(self.engine, request, tries=tries, gates=self.gates, about=about, clean=clean).result()
         self.usage += answer.usage
         return answer
 
@@ -325,6 +329,7 @@ class Narrator:
             start_s=span.start_s,
             end_s=span.end_s,
             prompt=prompt,
+            instructions=self.prompts[kind].instructions,
             facts=self.facts.slice(span.start_s, span.end_s),
             texts=tuple(texts),
             words=words,

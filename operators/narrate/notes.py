@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from operators.engines.measure.words import clock
-from operators.narrate.sentences import Sentence, count_words, says, split_sentences
+from operators.language.sentences import split_sentences
+from operators.narrate.sentences import Sentence, count_words, says
 
 _SHRINK = 0.5  # of its words a digest may keep: each level halves at least
 _LONGEST_WORD = 24  # characters: what is longer has no spaces between its words

@@ -13,12 +13,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from operators.grid import Span
+from operators.language.sentences import split_sentences
 
-_CLOSED = r"[\"'”’»」』）)\]]*(?:\s*\[\d[\d\s,–-]*\])*"  # quotes and marks belong to the sentence before them
-_END = re.compile(rf"[.!?…।؟۔]{_CLOSED}(?=\s+(?!\[\d)[^\sa-z])|[。！？]{_CLOSED}|\n+")
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
 _SIGNS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
@@ -35,11 +33,6 @@ class Sentence:
 
     text: str
     windows: tuple[int, ...]
-
-
-def split_sentences(text: str) -> list[str]:
-    ends = [0, *(found.end() for found in _END.finditer(text)), len(text)]
-    return [part for a, b in pairwise(ends) if (part := text[a:b].strip())]
 
 
 class Ground:

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from operators import rows
 from operators.base import Apply, ItemError, Level, Operator, Row
+from operators.store.reader import TableReader
 from operators.store.store import Store
-from operators.store.table import Table
 from operators.windows import WindowRule
 
 VIDEO_WORK = pa.schema(
@@ -54,8 +54,8 @@ class Parent:
         """Under which a video finds the list of its rows."""
         return self.name.rpartition(".")[2]
 
-    def table(self) -> Table:
-        return Table(self.uri, self.schema)
+    def table(self) -> TableReader:
+        return TableReader(self.uri, self.schema)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ class LoadVideo(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun(Operator):
-    """Gives the tables themselves to a row of the whole output: `tables`, name -> `operators.store.table.Table`."""
+    """Gives the tables themselves to a row of the whole output: `tables`, name -> `TableReader`."""
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1

@@ -39,7 +39,7 @@ def schema_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> pa.S
 
 @lru_cache(maxsize=64)
 def _foreign_schema(uri: str) -> pa.Schema:
-    from operators.store.table import stored_schema
+    from operators.store.reader import stored_schema
 
     try:
         return stored_schema(uri)

@@ -28,7 +28,8 @@ class Counts:
 
     Attributes:
         videos, seconds: how many videos and seconds of video the plan has left to do.
-        usage: what the engines did; rejected: gate -> answers that it sent back.
+        usage: what the engines did; rejected: gate -> answers that it sent back;
+            cleaned: rule -> answers that it removed something from.
         timeline: when which of it became durable.
     """
 
@@ -42,6 +43,7 @@ class Counts:
     words: int = 0
     usage: Usage = field(default_factory=Usage)
     rejected: Counter[str] = field(default_factory=Counter)
+    cleaned: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     timeline: Timeline = field(default_factory=Timeline)
     began: float = field(default_factory=time.monotonic)
@@ -50,7 +52,8 @@ class Counts:
         failure = receipt["failure"]
         usage = Usage.of(receipt["usage"])
         self.rejected.update(usage.rejected)
-        self.usage += replace(usage, rejected=())
+        self.cleaned.update(usage.cleaned)
+        self.usage += replace(usage, rejected=(), cleaned=())
         if failure is not None:
             if receipt["final"]:
                 self.failures[failure["class"]] += 1

@@ -31,6 +31,7 @@ class Report:
         engine_s: seconds that requests spent in engines, all together; requests overlap.
         cost_usd: by the engines' configured prices; answers that never came are not in it.
         rejected: gate -> how many answers it sent back.
+        cleaned: rule -> from how many answers it removed something.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
         time_to: share of the videos that this run finished, in % -> seconds from the start of the work.
@@ -64,6 +65,7 @@ class Report:
     engine_s: float
     cost_usd: float
     rejected: dict[str, int]
+    cleaned: dict[str, int]
     gpu_s_held: float
     captions_per_gpu_hour: float | None
     video_hours_per_gpu_hour: float | None
@@ -150,6 +152,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         engine_s=round(counts.usage.engine_s, 1),
         cost_usd=round(counts.usage.cost_usd, 6),
         rejected=dict(counts.rejected),
+        cleaned=dict(counts.cleaned),
         gpu_s_held=round(run.gpu_s_held, 1),
         captions_per_gpu_hour=_per_hour(counts.frames + counts.windows, run.gpu_s_held),
         video_hours_per_gpu_hour=_per_hour(counts.seconds_done / 3600, run.gpu_s_held),

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 
 from operators.addresses import redacted
 from operators.base import Row
+from operators.store.reader import TableReader
 from operators.store.store import Store
-from operators.store.table import Table
 from pipeline.config.grid import told
 from pipeline.config.parents import schema_of
 from pipeline.config.types import Config
@@ -23,10 +23,10 @@ from pipeline.terminal.errors import UsageError
 _CUT = ("segment_s", "window_s", "stride_s", "window_rule", "min_shot_s")
 
 
-def foreign_store(config: Config, name: str) -> Table:
+def foreign_store(config: Config, name: str) -> TableReader:
     """The table `NAME.TABLE` of a finished output, to be read."""
     output, _, table = name.partition(".")
-    return Table(f"{config.inputs[output].rstrip('/')}/{table}", schema_of(config, {}, name))
+    return TableReader(f"{config.inputs[output].rstrip('/')}/{table}", schema_of(config, {}, name))
 
 
 def foreign_videos(config: Config) -> list[Row]:

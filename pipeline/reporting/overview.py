@@ -38,6 +38,7 @@ _RUN: Mapping[str, Any] = {  # of a run's record -> what stands for it in one of
 }
 _LAST: Mapping[str, Any] = {
     "rejected": {},
+    "cleaned": {},
     "time_to": {},
     "actors": {},
     "busy": {},
