@@ -21,7 +21,7 @@ import jinja2
 import numpy as np
 import yaml
 
-from operators.engines.language import language_code
+from operators.language.identify import language_code
 from operators.storage import file_system, is_local
 from operators.store.store import Store
 from operators.store.table import Table
