@@ -41,13 +41,30 @@ def connected(
         ConnectionError: no Ray answers at `address`, or none starts here; or this process is connected already, and
             Ray's workers would import a file of the user's in place of a package of Longcap's.
     """
+    if not connect(address, num_cpus=num_cpus, object_store_bytes=object_store_bytes):
+        yield
+        return
+    import ray
+
+    try:
+        with _unprinted():
+            yield
+    finally:
+        ray.shutdown()
+
+
+def connect(address: str | None = None, *, num_cpus: int | None = None, object_store_bytes: int | None = None) -> bool:
+    """Connect to Ray until the end of this process; arguments and errors as for `connected`.
+
+    Returns:
+        Whether Ray was started or connected here; False: it was there before.
+    """
     import psutil
     import ray
 
     if ray.is_initialized():
         _check_shadows()
-        yield
-        return
+        return False
     os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")  # they count blocks; we count videos
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # C++ lines of Ray's in the middle of the progress
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the behaviour to come; silences a warning
@@ -69,6 +86,7 @@ def connected(
         try:
             with _quiet(), paths.safe_environment():
                 ray.init(
+                    address="local",  # without it, Ray joins the newest cluster of anybody's that runs on this machine
                     num_cpus=num_cpus,
                     object_store_memory=store,
                     include_dashboard=False,
@@ -80,11 +98,7 @@ def connected(
             raise ConnectionError(
                 f"Ray does not start on this machine ({shorten(str(error), 300, placeholder='…')})"
             ) from error
-    try:
-        with _unprinted():
-            yield
-    finally:
-        ray.shutdown()
+    return True
 
 
 @contextmanager

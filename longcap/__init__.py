@@ -2,32 +2,37 @@
 
 import longcap
 
-config = longcap.load_config("measure", ["plan.window_s=8"])
-result = longcap.run(["videos/"], "captions/", config)
+config = longcap.load_config("measure", "plan.window_s=8")
+result = longcap.run("videos/", "captions/", config)
 result.to_pandas()
 
-longcap.open("captions/").to_arrow()
+longcap.open("captions/")["talk.mp4"].caption
 
 This package is a thin door to `pipeline`: it makes sure that Longcap's own packages are imported, and not files of the
 user's that have the same names.
 """
 
-from __future__ import annotations
+from __future__ import annotations as _annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from longcap.paths import own
+from longcap.paths import own as _own
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     from pipeline import (
+        Captions,
         Config,
         Frame,
+        ItemError,
         Look,
         Output,
+        Planned,
         Result,
         RunFailed,
         Selection,
+        Stopped,
         UsageError,
+        compare,
         frames,
         load_config,
         open,
@@ -36,15 +41,23 @@ if TYPE_CHECKING:
         run,
     )
 
+    __version__: str
+
 __all__ = [
+    "Captions",
     "Config",
     "Frame",
+    "ItemError",
     "Look",
     "Output",
+    "Planned",
     "Result",
     "RunFailed",
     "Selection",
+    "Stopped",
     "UsageError",
+    "__version__",
+    "compare",
     "frames",
     "load_config",
     "open",
@@ -53,13 +66,22 @@ __all__ = [
     "run",
 ]
 
-own()
+_own()
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import on first use, as `pipeline` does."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("longcap")
     if name not in __all__:
         raise AttributeError(f"module 'longcap' has no attribute {name!r}")
     import pipeline
 
     return getattr(pipeline, name)
+
+
+def __dir__() -> list[str]:
+    """The public names and nothing else, for completion."""
+    return sorted(__all__)

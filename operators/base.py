@@ -84,6 +84,10 @@ class ItemError(Exception):
     def __str__(self) -> str:
         return f"{self.failure_class}: {self.message}"
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback."""
+        return [f"ItemError: {self}"]
+
     def __reduce__(self) -> tuple[Callable[..., ItemError], tuple[str, str, int]]:
         return (_item_error, (self.failure_class, self.message, self.attempts))
 

@@ -29,6 +29,8 @@ _WRAPPERS = frozenset(
     {"zip", "tar", "libarchive", "dir", "reference", "blockcache", "cached", "filecache", "simplecache"}
 )
 
+_CONTENT_TYPE = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
+
 _made_under: dict[type, dict[str, str]] = {}
 
 
@@ -93,8 +95,11 @@ def _is_chain(uri: str) -> bool:
     return _protocol(uri) in _WRAPPERS and "::" in uri
 
 
-def open_binary(uri: str, mode: str = "rb") -> Any:
+def open_binary(uri: str, mode: str = "rb", *, content_type: str | None = None) -> Any:
     """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made.
+
+    Args:
+        content_type: what a browser is told of a new object on S3 or Google's storage.
 
     Raises:
         UnfitFileError: a pipe, a socket or a device is to be read.
@@ -106,7 +111,8 @@ def open_binary(uri: str, mode: str = "rb") -> Any:
         else:
             check_regular(path)
         return Path(path).open(mode)
-    return fs.open(path, mode)
+    spelled = _CONTENT_TYPE.get(_protocol(uri))
+    return fs.open(path, mode, **({spelled: content_type} if spelled and content_type else {}))
 
 
 def check_regular(path: str) -> None:

@@ -7,33 +7,42 @@ from typing import TYPE_CHECKING, Any
 from longcap.paths import own
 
 if TYPE_CHECKING:
+    from operators.base import ItemError
     from pipeline.config.load import load_config
     from pipeline.config.types import Config
-    from pipeline.execution.api import Result, open, plan, run
+    from pipeline.execution.api import Planned, Result, open, plan, run
+    from pipeline.output.captions import Captions, compare
     from pipeline.output.output import Output
     from pipeline.sources.inspection import Frame, Look, frames, probe
     from pipeline.sources.selection import Selection
-    from pipeline.terminal.errors import RunFailed, UsageError
+    from pipeline.terminal.errors import RunFailed, Stopped, UsageError
 
 _WHERE = {
-    **dict.fromkeys(("Result", "open", "plan", "run"), "pipeline.execution.api"),
+    "ItemError": "operators.base",
+    **dict.fromkeys(("Planned", "Result", "open", "plan", "run"), "pipeline.execution.api"),
+    **dict.fromkeys(("Captions", "compare"), "pipeline.output.captions"),
     "Config": "pipeline.config.types",
     "load_config": "pipeline.config.load",
-    **dict.fromkeys(("RunFailed", "UsageError"), "pipeline.terminal.errors"),
+    **dict.fromkeys(("RunFailed", "Stopped", "UsageError"), "pipeline.terminal.errors"),
     **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.sources.inspection"),
     "Output": "pipeline.output.output",
     "Selection": "pipeline.sources.selection",
 }
 
 __all__ = [
+    "Captions",
     "Config",
     "Frame",
+    "ItemError",
     "Look",
     "Output",
+    "Planned",
     "Result",
     "RunFailed",
     "Selection",
+    "Stopped",
     "UsageError",
+    "compare",
     "frames",
     "load_config",
     "open",

@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ class Store:
         uri = f"{self.uri}/{path}"
         files, target = file_system(uri)
         if not is_local(files):
-            with open_binary(uri, "wb") as file:
+            with open_binary(uri, "wb", content_type=guess_type(path)[0]) as file:  # a page opens, it is not downloaded
                 file.write(data)
             return uri
         replace_file(Path(target), data)

@@ -6,14 +6,19 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import force_option
+from pipeline.cli.options import force_option, json_option, with_options
 
 CHAINS = ("none", "segment", "video")
 
 
-@click.group(name="eval")
+@click.group(name="eval", short_help="Examine the pipeline itself.")
 def group() -> None:
-    """Examine the pipeline itself."""
+    """Examine the pipeline itself.
+
+    \b
+    Example:
+      longcap eval truth exam/
+    """
 
 
 @group.command()
@@ -25,32 +30,40 @@ def group() -> None:
 @click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
 @click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
-@force_option
-@click.option("--json", "as_json_", is_flag=True, help="Print JSON for programs in place of text for people.")
-def truth(**options: Any) -> int:
+@with_options(force_option, json_option)
+def truth(as_json: bool, **options: Any) -> int:
     """Caption stories whose script is known, read the long captions back, and compare.
 
     Writes OUT/truth.md, OUT/truth.json and OUT/truth.png; exit code 1 where something is lost or not noticed.
+
+    \b
+    Example:
+      longcap eval truth exam/ --lengths 30,120
     """
     from pipeline.evaluation.exam.command import truth_command
 
-    return truth_command(**options)
+    return truth_command(as_json_=as_json, **options)
 
 
-@click.command()
+@click.command(short_help="Render little stories to try all of it on.")
 @click.argument("out", metavar="FOLDER")
 @click.option("--stories", metavar="N", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many.")
 @click.option(
     "--seconds", metavar="S", type=click.IntRange(10, 3600), default=60, show_default=True, help="Length of each."
 )
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
-@force_option
-def demo(out: str, force: bool, **options: int) -> int:
+@with_options(force_option, json_option)
+def demo(out: str, force: bool, as_json: bool, **options: int) -> int:
     """Render little stories to try the pipeline on, each with its script beside it.
 
     Writes FOLDER/story-SEED.mp4 (H.264) and FOLDER/story-SEED.txt: what happens in it, from when to when. The same
-    arguments tell the same stories. Then: longcap run FOLDER -o OUT
+    arguments tell the same stories.
+
+    \b
+    Examples:
+      longcap demo videos/
+      longcap demo videos/ --stories 1 --seconds 30
     """
     from pipeline.evaluation.exam.command import demo_command
 
-    return demo_command(out, force=force, **options)
+    return demo_command(out, force=force, as_json=as_json, **options)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 TRACEBACK = "longcap.traceback"
 
@@ -44,12 +45,34 @@ def failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[
     return list(values)
 
 
-inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1)
+def complete_config(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of recipes, then files."""
+    from importlib.resources import files
+
+    names = sorted(entry.name.removesuffix(".yaml") for entry in files("configs.recipes").iterdir())
+    found = [CompletionItem(name) for name in names if name.startswith(incomplete) and not name.startswith("_")]
+    return [*found, CompletionItem(incomplete, type="file")]
+
+
+def complete_video(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """File names of the videos of OUT; none where it cannot be read."""
+    from pipeline.output.output import Output
+
+    try:
+        uris = Output(context.params["out"]).store.videos.read(["uri"])["uri"].to_pylist()
+    except Exception:  # a key was pressed: nobody reads an error now
+        return []
+    names = sorted({uri.rsplit("/", 1)[-1] for uri in uris})
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, type=click.Path())
 out_argument = click.argument("out", metavar="OUT")
 config_option = click.option(
     "-c",
     "--config",
     metavar="FILE_OR_RECIPE",
+    shell_complete=complete_config,
     help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
 )
 set_option = click.option(
@@ -69,6 +92,7 @@ def shard(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs in place of text for people."
 )
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 only_option = click.option("--only", metavar="ID", multiple=True, help="Only the video with this id.")
 limit_option = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N videos.")
 sample_option = click.option(

@@ -30,7 +30,9 @@ from pipeline.planning.replacement import Replacement, WouldReplace
 from pipeline.preflight.doctor import cluster_of, look_first
 from pipeline.sources.location import output_uri
 from pipeline.sources.selection import Selection
+from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import RunFailed, UsageError
+from pipeline.terminal.look import counted, hint
 from pipeline.terminal.printing import echo, echo_json, json_text
 
 _SHOWN = 10  # of the videos that failed, or were left out
@@ -55,6 +57,7 @@ def run_command(
     shard: tuple[int, int] | None = None,
     address: str | None = None,
     preflight: bool = False,
+    quiet: bool = False,
     as_json: bool = False,
 ) -> int:
     """Run the job; print what came of it."""
@@ -67,11 +70,11 @@ def run_command(
             there = stack.enter_context(cluster_of(address))  # the run keeps this connection
             look_first(settings, out, there=there)
         try:
-            report = Job(inputs, out, settings, selection, quiet=as_json).run(address, replacing=replace)
+            report = Job(inputs, out, settings, selection, quiet=quiet or as_json).run(address, replacing=replace)
         except WouldReplace as refused:
             if as_json or not _confirmed(refused):
                 raise
-            report = Job(inputs, out, settings, selection).run(address, replacing=True)
+            report = Job(inputs, out, settings, selection, quiet=quiet).run(address, replacing=True)
     _print_report(report, as_json=as_json)
     return report.exit_code
 
@@ -86,13 +89,14 @@ def plan_command(
     sample: int | None = None,
     only: Sequence[str] = (),
     max_hours: float | None = None,
+    quiet: bool = False,
     as_json: bool = False,
 ) -> int:
     """Probe and plan; print what a run would do."""
     settings = load_config(config, overrides)
     selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours)
     with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
-        plan, left = Job(inputs, where, settings, selection, quiet=as_json).plan()
+        plan, left = Job(inputs, where, settings, selection, quiet=quiet or as_json).plan()
     told = _plan_numbers(plan, left)
     echo(json_text(told) if as_json else _plan_text(told))
     return 0
@@ -108,6 +112,8 @@ def retry_command(
     config: str | None = None,
     overrides: Sequence[str] = (),
     address: str | None = None,
+    quiet: bool = False,
+    as_json: bool = False,
 ) -> int:
     """Forget the failures that are meant, and run what they failed in again for just their videos.
 
@@ -124,7 +130,7 @@ def retry_command(
         and (not classes or event["class"] in classes)
     ]
     if not events:
-        echo("nothing that is meant has failed")
+        echo("[]" if as_json else "nothing that is meant has failed")
         return 0
     by_run: dict[str, list[Row]] = {}
     for event in events:
@@ -138,7 +144,13 @@ def retry_command(
         )
         for run_id, some in sorted(by_run.items())
     ]
-    return max([_replay(out, given, settings, some, address) for given, settings, some in replays])
+    reports = [_replay(out, *replay, address, quiet=quiet or as_json) for replay in replays]
+    if as_json:
+        echo_json([dataclasses.asdict(report) for report in reports])
+    else:
+        for report in reports:
+            _print_report(report, as_json=False)
+    return max(report.exit_code for report in reports)
 
 
 def _inputs_of(store: Store, run_id: str) -> list[str]:
@@ -151,7 +163,9 @@ def _inputs_of(store: Store, run_id: str) -> list[str]:
     return asked.inputs
 
 
-def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Row], address: str | None) -> int:
+def _replay(
+    out: str, inputs: Sequence[str], config: Config, events: Sequence[Row], address: str | None, *, quiet: bool
+) -> Report:
     """Run `inputs` again for the videos of `events`."""
     meant = {(e["key"], e["segment_index"]) for e in events}
     unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
@@ -163,9 +177,7 @@ def _replay(out: str, inputs: Sequence[str], config: Config, events: Sequence[Ro
             held.videos.delete("video_id", unprobed)
 
     videos = tuple(sorted({event["video_id"] for event in events}))
-    report = Job(inputs, out, config, Selection(only=videos)).run(address, prepare, replacing=True)
-    _print_report(report, as_json=False)
-    return report.exit_code
+    return Job(inputs, out, config, Selection(only=videos), quiet=quiet).run(address, prepare, replacing=True)
 
 
 def _confirmed(refused: WouldReplace) -> bool:
@@ -188,7 +200,8 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         echo_json(dataclasses.asdict(report))
         return
     lines = [
-        f"{report.videos_told} of {report.videos_planned} videos have a long caption"
+        f"{report.videos_told} of {counted(report.videos_planned, 'video')} "
+        f"{'has' if report.videos_planned == 1 else 'have'} a long caption"
         f" ({report.video_hours:.2f} h; {report.frame_captions} frame and {report.window_captions} window captions"
         f" made in {clock(report.elapsed_s)})",
     ]
@@ -199,20 +212,21 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         lines.append(f"table {name}: {made['done']} of {made['planned']} rows{failed}")
     lines += _listed("failed", report.failed)
     if report.filtered:
-        lines.append(f"{report.videos_filtered} more the filter left out; they stand in {report.out}/filtered")
+        lines.append(f"{report.videos_filtered} more were left out by the filter: {report.out}/filtered")
         lines += _listed("left out", report.filtered)
     for column, count in report.unmeasured.items():
-        lines.append(f"{column} was not measured in {count} of the videos told, so its bounds left none of them out")
+        lines.append(
+            f"{column} was not measured in {counted(count, 'narrated video')}, so its bounds left none of them out"
+        )
     if report.unaccounted:
-        lines.append(f"{len(report.unaccounted)} videos are not done yet; the same command goes on with them")
+        lines.append(f"{counted(len(report.unaccounted), 'video')} not done yet; the same command goes on from here")
     lost = report.failed or any(made["failed"] for made in report.tables.values())
-    where = f"dataset: {report.out}/dataset/*.parquet   " if report.captions else ""
-    look = f"longcap show {report.out}   ·   " if report.captions else ""
-    lines += [
-        f"{where}report: {report.out}/runs/{report.run_id}/report.json",
-        f"next:    {look}longcap {'retry' if lost else 'status'} {report.out}",
-    ]
+    if report.captions:
+        lines.append(f"dataset: {report.out}/dataset/*.parquet")
+    lines.append(f"report:  {report.out}/report.html")
     echo("\n".join(lines))
+    show = [longcap("show", report.out)] if report.captions else []
+    hint(*show, longcap("retry" if lost else "status", report.out))
     if report.exit_code and report.status == "done" and not report.unaccounted:
         shares = {"the videos": report.videos_failed / max(1, report.videos_planned)}
         shares |= {f"the rows of {n}": c["failed"] / max(1, c["planned"]) for n, c in report.tables.items()}

@@ -9,8 +9,11 @@ from typing import Any
 from operators.measure.filter import reason_of
 from operators.text import printable
 from pipeline.monitoring.progress import clock
+from pipeline.output.captions import NoCaption
 from pipeline.output.output import Output
+from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import RunFailed
+from pipeline.terminal.look import columns, counted, hint
 from pipeline.terminal.printing import echo, json_text
 
 _WIDTH = 100
@@ -22,18 +25,13 @@ def show_command(*, out: str, video: str | None = None, as_json: bool = False) -
     if video is None:
         rows = output.to_arrow().drop_columns(["sections"]).to_pylist()
         echo(json_text([_plain(r) for r in rows]) if as_json else _table(rows, output))
+        if not as_json and rows:
+            hint(longcap("show", output.shown_uri, _name(rows[0])), longcap("report", output.shown_uri))
         return 0
-    found = output.find(video)
-    row = next((r for r in output.to_arrow().to_pylist() if r["video_id"] == found["video_id"]), None)
-    if row is None:
-        left_out = [reason for r, reason in _left_out(output) if r["video_id"] == found["video_id"]]
-        failed = [f["message"] for f in output.failures() if f["video_id"] == found["video_id"]]
-        reasons = [
-            *(f"the filter left it out: {reason}" for reason in left_out),
-            *failed,
-            "it is not done yet; run again",
-        ]
-        raise RunFailed(f"{found['uri']} has no long caption: {reasons[0]}")
+    try:
+        row = output[video].row
+    except NoCaption as error:
+        raise RunFailed(str(error)) from error
     echo(json_text(_plain(row)) if as_json else caption_text(row))
     return 0
 
@@ -52,34 +50,23 @@ def caption_text(row: dict[str, Any]) -> str:
         textwrap.fill(opening, _WIDTH),
     ]
     for section in row["sections"]:
-        count = len(section["windows"])
+        cited = counted(len(section["windows"]), "window")
         lines += [
             "",
-            f"[{clock(section['start_s'])} to {clock(section['end_s'])} · {count} window{'s' if count > 1 else ''}]",
+            f"[{clock(section['start_s'])} to {clock(section['end_s'])} · {cited}]",
             textwrap.fill(section["text"], _WIDTH),
         ]
     return "\n".join(lines)
 
 
 def _table(rows: list[dict[str, Any]], output: Output) -> str:
-    lines = [f"{'id':16}  {'length':>8}  {'words':>5}  {'coverage':>8}  file"]
-    for row in rows:
-        lines.append(
-            f"{_id(row):16}  {clock(row['duration_s']):>8}  {row['words']:>5}  {row['coverage']:>8.2f}  {_name(row)}"
-        )
-    for row, reason in _left_out(output):
-        lines.append(f"{_id(row):16}  {clock(row['duration_s']):>8}  left out by the filter: {reason}  {_name(row)}")
-    failures = output.failures()
-    for failure in failures:
+    made = [[r["video_id"], clock(r["duration_s"]), r["words"], f"{r['coverage']:.2f}", _name(r)] for r in rows]
+    lines = [columns(("id", "length", "words", "coverage", "file"), made)] if made else ["no long captions yet"]
+    lines += [f"left out by the filter: {_name(row)}: {printable(reason)}" for row, reason in _left_out(output)]
+    for failure in output.failures():
         part = "" if failure["segment_index"] is None else f" segment {failure['segment_index']}"
-        lines.append(
-            f"{_id(failure):16}  failed ({failure['class']}){part}: {printable(failure['message'])}  {_name(failure)}"
-        )
+        lines.append(f"failed ({failure['class']}): {_name(failure)}{part}: {printable(failure['message'])}")
     return "\n".join(lines)
-
-
-def _id(row: dict[str, Any]) -> str:
-    return printable(row["video_id"][:16])
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from operators.store.store import Store
 from pipeline.output.activity import Sighting, began, sightings
 from pipeline.output.output import Output
 from pipeline.sources.files import normalise
+from pipeline.terminal.look import facts
 from pipeline.terminal.printing import echo, echo_json
 
 _GO_ON = "run the same command again, it goes on from what is committed"
@@ -27,15 +28,20 @@ def status_command(*, out: str, as_json: bool = False) -> int:
         return 0
     lines = [_line(sighting) for sighting in seen]
     if told:
-        lines += [
-            f"{told['videos']} videos known, {told['video_hours']:.2f} hours",
-            f"{told['long_captions']} long captions",
-            f"{told['filtered']} left out by the filter",
-            f"{told['segments']} segments captioned, {told['segment_hours']:.2f} hours",
-            *(f"{count} rows in {name}" for name, count in told["tables"].items()),
-            f"failures: {', '.join(f'{n} {c}' for c, n in sorted(told['failures'].items())) or 'none'}",
-            f"runs ended: {told['runs']}" + (f", the last one {told['last_run']}" if told["last_run"] else ""),
-        ]
+        failed = ", ".join(f"{n} {c}" for c, n in sorted(told["failures"].items())) or "none"
+        lines.append(
+            facts(
+                [
+                    ("videos", f"{told['videos']} ({told['video_hours']:.2f} h)"),
+                    ("long captions", told["long_captions"]),
+                    ("left out", f"{told['filtered']} by the filter"),
+                    ("segments", f"{told['segments']} captioned ({told['segment_hours']:.2f} h)"),
+                    *((f"table {name}", f"{count} rows") for name, count in told["tables"].items()),
+                    ("failures", failed),
+                    ("runs ended", f"{told['runs']}" + (f", the last {told['last_run']}" if told["last_run"] else "")),
+                ]
+            )
+        )
     if unfinished:
         lines.append(unfinished)
     echo("\n".join(lines))

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from operators.text import printable
 from pipeline.output.output import Output
 from pipeline.output.verification import STRAY, tidy, verify
+from pipeline.terminal.commands import longcap
+from pipeline.terminal.look import counted
 from pipeline.terminal.printing import echo, echo_json
 
 _SHOWN = 50
@@ -29,12 +31,15 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
         echo(f"{note.kind}: {printable(note.what)}: {printable(note.why)}")
     if len(found.notes) > _SHOWN:
         echo(f"… and {len(found.notes) - _SHOWN} more notes")
+    planned, segments, files = (
+        counted(count, noun)
+        for count, noun in ((found.videos, "planned video"), (found.segments, "segment"), (found.files, "file"))
+    )
     echo(
-        f"{found.videos} planned videos: {found.captioned} in the dataset, {found.filtered} left out by the filter, "
-        f"{found.failed} in failures; "
-        f"{found.segments} segments; {found.files} files read: {'all is well' if found.ok else 'not sound'}"
+        f"{planned}: {found.captioned} in the dataset, {found.filtered} left out by the filter, {found.failed} in "
+        f"failures; {segments}; {files} read: {'all is well' if found.ok else 'not sound'}"
     )
     removable = sum(f.why == STRAY or f.kind == "upload" for f in found.findings)
     if removable and not clean:
-        echo(f"{removable} of these go with: longcap verify {out} --clean")
+        echo(f"{removable} of these go with: {longcap('verify', out, '--clean')}")
     return 0 if found.ok else 1

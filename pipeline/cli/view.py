@@ -9,7 +9,7 @@ import click
 from pipeline.cli.options import with_options
 
 
-@click.command()
+@click.command(short_help="Look at captions in a browser.")
 @click.argument("outs", metavar="OUT...", nargs=-1, required=True)
 @with_options(
     click.option("--port", metavar="N", type=click.IntRange(0, 65535), help="Port; 0: any free one.  [default: 8400]"),
@@ -36,8 +36,9 @@ def view(outs: tuple[str, ...], **options: Any) -> int:
     of one video can be compared. Frames and previews are kept in a cache; OUT gets annotations only.
 
     \b
+    Examples:
       longcap view captions/
-      longcap view captions/ captions-8s/        compare two runs
+      longcap view captions/ captions-8s/
       longcap view s3://bucket/captions --port 9000
     """
     from pipeline.viewer.command import view_command

@@ -8,11 +8,13 @@ A bare word names a recipe that ships with Longcap; anything with a slash or a .
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from math import isfinite
+from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args, get_origin
 
@@ -46,18 +48,18 @@ class _Layer:
     places: dict[KeyPath, str] = field(default_factory=dict)
 
 
-def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
+def load_config(path_or_name: str | PathLike[str] | None = None, *overrides: str | Sequence[str]) -> Config:
     """Read, merge, validate and check a config.
 
     Args:
         path_or_name: a recipe's name or a path to a YAML file; None is the recipe `measure`.
-        overrides: `section.key=VALUE`, VALUE being YAML; later ones win.
+        overrides: `section.key=VALUE`, VALUE being YAML, one by one or in lists; later ones win.
 
     Raises:
         UsageError: one line for each mistake: where it stands, what was given, what is allowed.
     """
-    layers = _chain(str(path_or_name or DEFAULT_RECIPE), base=Path.cwd(), asked_by="")
-    layers += [_override(text) for text in overrides]
+    layers = _chain(fspath(path_or_name or DEFAULT_RECIPE), base=Path.cwd(), asked_by="")
+    layers += [_override(text) for some in overrides for text in ([some] if isinstance(some, str) else some)]
     layers = [_with_grid(layer) for layer in layers]
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
@@ -292,7 +294,7 @@ def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str],
     for key, value in values.items():
         here = (*path, str(key))
         if key not in hints:
-            hint = nearest(str(key), hints)
+            hint = _elsewhere(here) or nearest(str(key), hints)
             problems.append(
                 f"{'.'.join(here)} is not a known key{_at(here, places)}{hint} Known here: {', '.join(hints)}"
             )
@@ -303,6 +305,28 @@ def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str],
         else:
             cleaned[key] = value
     return cleaned
+
+
+def _elsewhere(path: KeyPath) -> str:
+    """The tail of an error about a key that has its name, or nearly, in another section; "" where none has."""
+    known: dict[str, list[str]] = {}
+    for full in _paths(Config):
+        known.setdefault(full[-1], []).append(".".join(full))
+    name = path[-1]
+    own = [key for key in hints_of(Config) if key not in known]
+    if name not in known:
+        close = [] if len(path) > 1 or nearest(name, own) != "." else get_close_matches(name, known, n=1, cutoff=0.8)
+        name = close[0] if close else ""
+    return f"; did you mean {' or '.join(known[name][:3])}?" if name else ""
+
+
+def _paths(cls: type, above: KeyPath = ()) -> Iterator[KeyPath]:
+    """The keys below a section that hold values; what an engine takes is known once it is named."""
+    for key, hint in hints_of(cls).items():
+        if is_dataclass(hint) and isinstance(hint, type):
+            yield from _paths(hint, (*above, key))
+        elif above:
+            yield (*above, key)
 
 
 def _bent(value: Any, hint: Any) -> bool:

@@ -127,6 +127,12 @@ class RunOptions:
     boot_tries: Annotated[
         int, Field(ge=1, description="boots of an engine that may fail, an actor, before its pool is planned anew")
     ] = 3
+    report_frames_s: Annotated[
+        float,
+        Field(
+            ge=0, description="time in s that the filmstrips of the report at a run's end may take; 0: none are made"
+        ),
+    ] = 10.0
     drain_s: Annotated[
         float,
         Field(ge=0, description="time in s that work under way gets to finish after an interrupt; spot notice is 30 s"),

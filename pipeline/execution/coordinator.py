@@ -186,6 +186,7 @@ class Reporter:
         self._lock = threading.Lock()
         self._under_way: dict[int, tuple[float, str]] = {}
         self._rows = 0
+        self._busy_s, self._busy_since = 0.0, 0.0
 
     def booted(self, error: str | None = None) -> None:
         """Tell that the actor is up, or why not."""
@@ -196,7 +197,10 @@ class Reporter:
         """A row's work begins; gives what `end` wants."""
         with self._lock:
             self._rows += 1
-            self._under_way[self._rows] = (time.time(), what)
+            now = time.time()
+            if not self._under_way:
+                self._busy_since = now
+            self._under_way[self._rows] = (now, what)
             return self._rows
 
     def end(self, number: int) -> None:
@@ -204,6 +208,9 @@ class Reporter:
         with self._lock:
             self._under_way.pop(number, None)
             idle = not self._under_way
+            if idle and self._busy_since:
+                self._busy_s += max(0.0, time.time() - self._busy_since)
+                self._busy_since = 0.0
         if idle and self._coordinator is not None:
             self._coordinator.tell(self._report())
 
@@ -231,4 +238,6 @@ class Reporter:
                 "since": oldest[0],
                 "what": oldest[1],
                 "rows": self._rows,
+                "busy_s": self._busy_s,  # with work under way, up to the last time that there was none
+                "busy_since": self._busy_since,  # 0: nothing is under way
             }

@@ -39,6 +39,8 @@ from pipeline.planning.foreign import cut_like, listing_of
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.replacement import Replacement, WouldReplace
 from pipeline.planning.superseded import find
+from pipeline.reporting.card import write_card
+from pipeline.reporting.files import write_report
 from pipeline.sources.files import normalise
 from pipeline.sources.listing import Listing
 from pipeline.sources.location import output_uri
@@ -232,16 +234,21 @@ class Job:
             gpu_s_held=self.gpu_s_held,
             began=began,
         )
-        counts = {name: work.count for name, work in stand.tables.items()}
-        report = make_report(ran, stand.plan, first, replace(stand.left, tables=counts), status=status)
+        left = replace(stand.left, tables={name: work.count for name, work in stand.tables.items()})
+        report = make_report(ran, stand.plan, first, left, status=status)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
-            if report.captions and not finalize.write_card(self.store, self.config, report):
-                self.progress.say(f"{self.store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
+            self._write_card(report)
             opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
             if lease.retire():  # while others are at work, their reads would miss what is removed
                 self.store.sweep(opened)
+        # a run that was stopped has little time left: no frame is decoded for its report
+        write_report(self.store, self.progress.say, strips_s=self.config.run.report_frames_s if status == "done" else 0)
         return report
+
+    def _write_card(self, report: Report) -> None:
+        if report.captions:
+            write_card(self.store, self.progress.say)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from cluster.metrics import Meters
@@ -13,6 +14,7 @@ from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import Holding
 
 _EVERY_S = 10.0  # as often as Ray's agents export
+_FIRST_S = 1.0
 _BEFORE = {"caption": "decode"}  # whose rows a pool gets
 
 
@@ -23,6 +25,8 @@ class RunMeters:
         self._meters = Meters()
         self._watched: tuple[Holding, Progress] | None = None
         self._closed = threading.Event()
+        self._busy = Busy()
+        self._sampled_s = 0.0
         self._clock: threading.Thread | None = None
 
     def add(self, receipt: Row) -> None:
@@ -48,8 +52,11 @@ class RunMeters:
             count("longcap_captions_total", level="long")
 
     def watch(self, holding: Holding, progress: Progress) -> None:
-        """Set gauges from these from now on."""
+        """Set gauges from these from now on, and note in the run's timeline which actors have work."""
         self._watched = (holding, progress)
+        actors = progress.counts.timeline.actors
+        for pool, wanted in holding.wanted.items():
+            actors[pool] = max(wanted, actors.get(pool, 0))
         if self._clock is None:
             self._closed.clear()
             self._clock = threading.Thread(target=self._run, name="meters", daemon=True)
@@ -63,9 +70,10 @@ class RunMeters:
             self._clock = None
 
     def _run(self) -> None:
-        last = False
+        last, wait_s = False, _FIRST_S
         while not last:
-            last = self._closed.wait(_EVERY_S)
+            last = self._closed.wait(wait_s)
+            wait_s = min(2 * wait_s, _EVERY_S)  # the first seconds of a short run are all that it has
             with suppress(Exception):  # Ray may be going: a gauge is no reason to end a run
                 self._set()
 
@@ -85,6 +93,35 @@ class RunMeters:
             self._meters.set("longcap_actors_up", boots.get(pool, (0, []))[0], pool=pool)
         for pool, waiting in queues(rows, under_way).items():
             self._meters.set("longcap_queue_rows", waiting, pool=pool)
+        if progress.started:
+            now, elapsed_s = time.time(), counts.elapsed_s
+            busy = self._busy.since_last(work, now)
+            share = {pool: busy.get(pool, 0.0) / wanted for pool, wanted in holding.wanted.items() if wanted}
+            counts.timeline.sample(min(self._sampled_s, elapsed_s), elapsed_s, share)
+            self._sampled_s = elapsed_s
+
+
+class Busy:
+    """Adds up for how many seconds the actors of each pool had work, between one look and the next."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def since_last(self, work: Sequence[Row], now: float) -> dict[str, float]:
+        """Pool -> seconds of all its actors together since the last call.
+
+        Args:
+            work: reports as `Coordinator.work` gives them.
+            now: seconds since the epoch.
+        """
+        found: dict[str, float] = {}
+        for report in work:
+            since = report["busy_since"]
+            total = report["busy_s"] + (max(0.0, now - since) if since else 0.0)
+            more = max(0.0, total - self._seen.get(report["actor"], 0.0))  # a clock may have been put back
+            self._seen[report["actor"]] = total
+            found[report["pool"]] = found.get(report["pool"], 0.0) + more
+        return found
 
 
 def queues(rows: Mapping[str, int], under_way: Mapping[str, int]) -> dict[str, int]:

@@ -12,12 +12,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any, Protocol
 
 from operators.addresses import redacted_text
 from operators.base import Row
 from operators.engines.ask import Usage
 from operators.text import printable
+from pipeline.monitoring.timeline import Timeline
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Counts:
         repeated: sentences of the long captions that tell an event again.
         usage: what the engines did; rejected: gate -> answers that it sent back;
             cleaned: rule -> answers that it removed something from.
+        timeline: when which of it became durable.
     """
 
     videos: int = 0
@@ -44,6 +47,7 @@ class Counts:
     rejected: Counter[str] = field(default_factory=Counter)
     cleaned: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    timeline: Timeline = field(default_factory=Timeline)
     began: float = field(default_factory=time.monotonic)
 
     def add(self, receipt: Row) -> None:
@@ -57,6 +61,7 @@ class Counts:
                 self.failures[failure["class"]] += 1
                 self.seconds_done += (receipt["seconds"] or 0.0) if receipt["kind"] == "segment" else 0.0
             return
+        self.timeline.add(self.elapsed_s, receipt)
         if receipt["kind"] == "segment":
             self.segments_done += 1
             self.seconds_done += receipt["seconds"]
@@ -121,6 +126,11 @@ class Progress:
         self.counts.began = self._came = self._warned = time.monotonic()
         if not self._clock.is_alive():
             self._clock.start()
+
+    @property
+    def started(self) -> bool:
+        """Whether the work has begun, from which `Counts.elapsed_s` counts."""
+        return self._clock.ident is not None
 
     @property
     def idle_s(self) -> float:
@@ -203,19 +213,39 @@ class _Terminal:
 
 
 class _Notebook:
-    """One output cell area that is written anew instead of growing."""
+    """One output that is written anew instead of growing: a widget, or text where ipywidgets is not installed.
+
+    A widget lives in the kernel: a page that is opened again, or a second display of it, shows where it stands now.
+    """
 
     def __init__(self) -> None:
         import IPython.display
 
         display: Any = IPython.display.display  # untyped
-        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
         self._kept: list[str] = []
+        self._widget = _widget()
+        if self._widget is None:
+            self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+        else:
+            display(self._widget)
 
     def show(self, line: str, *, last: bool) -> None:
-        self._handle.update({"text/plain": "\n".join([*self._kept, line])}, raw=True)
+        text = "\n".join([*self._kept, line])
+        if self._widget is None:
+            self._handle.update({"text/plain": text}, raw=True)
+        else:
+            self._widget.value = f"<pre>{escape(text)}</pre>"
         if last:
             self._kept.append(line)
+
+
+def _widget() -> Any:
+    """An `ipywidgets.HTML`; None where the package is not installed."""
+    try:
+        from ipywidgets import HTML
+    except ImportError:
+        return None
+    return HTML()
 
 
 def _in_notebook() -> bool:

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from pipeline.monitoring.progress import Counts
 from pipeline.planning.diff import Remaining
@@ -34,6 +35,10 @@ class Report:
         repeated_per_1000_words: sentences of the long captions of this run that tell an event again; null: no words.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
+        time_to: share of the videos that this run finished, in % -> seconds from the start of the work.
+        actors: pool -> actors that the run wanted.
+        busy: pool -> mean share of its actors that had work, 0 to 1; empty where nobody looked.
+        timeline: how much became durable when; see `pipeline.monitoring.timeline.Timeline.series`.
     """
 
     run_id: str
@@ -76,6 +81,10 @@ class Report:
     ignored: dict[str, int] = field(default_factory=dict)
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
     captions: bool = True
+    time_to: dict[str, float] = field(default_factory=dict)
+    actors: dict[str, int] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
+    timeline: dict[str, Any] = field(default_factory=dict)
 
     def json(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
@@ -164,6 +173,10 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
             name: {"planned": c.planned, "done": c.done, "failed": c.failed, "left": c.left + c.waiting}
             for name, c in left.tables.items()
         },
+        time_to=counts.timeline.time_to(),
+        actors=dict(counts.timeline.actors),
+        busy=counts.timeline.busy(),
+        timeline=counts.timeline.series(),
     )
 
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from types import MappingProxyType
 
-import jinja2
 import pyarrow as pa
 
 from operators import rows
 from operators.base import Row
 from operators.keys import source_key
-from operators.storage import file_system, is_local
 from operators.store.store import Store, narration_failure_key
 from pipeline.config.tables import fingerprint
 from pipeline.config.tables import narrator as narrator_of
-from pipeline.config.types import Config
-from pipeline.monitoring.report import Report
 from pipeline.output.known import Durable
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
-from pipeline.planning.origin import makers_of
 from pipeline.planning.plan import Plan
 
 
@@ -171,109 +164,3 @@ def _current(store: Store, plan: Plan, events: list[Row], durable: Durable) -> l
 
 def _source(video: Row) -> str:
     return source_key(video["video_id"], video["source_version"])
-
-
-_CARD = jinja2.Template(
-    """---
-configs:
-- config_name: default
-  data_files: dataset/*.parquet
-tags:
-- video
-- long-caption
----
-{{ marker }}
-# Long captions of {{ report.videos_told }} videos
-
-Made by longcap {{ version }}, run `{{ report.run_id }}`, {{ report.ended }}.
-
-| | |
-|---|---|
-| videos planned | {{ report.videos_planned }} |
-| with a long caption | {{ report.videos_told }} |
-| that the filter left out | {{ report.videos_filtered }}{{ " (see `filtered/`): " ~ filter if filter }} |
-| that could not be captioned | {{ report.videos_failed }} (see `failures/`) |
-| hours of video | {{ "%.2f"|format(report.video_hours) }} |
-| words a caption, median | {{ words }} |
-| coverage, mean | {{ coverage }} |
-| captions with full integrity | {{ integrity }} |
-| captioner | {{ captioner }} |
-| narrator | {{ narrator }} |
-{% if makers|length > 1 %}
-
-The captions were made by {{ makers|length }} configs; the column `config` says which made which.
-
-| config | long captions | captioner | narrator | last run |
-|---|---|---|---|---|
-{% for m in makers %}
-| {{ m.config or "not recorded" }} | {{ m.count }} | {{ m.captioner }} | {{ m.narrator }} | `{{ m.run_id }}` |
-{% endfor %}
-{% endif %}
-
-`dataset/*.parquet` holds one row a video: `video_id`, `uri`, `duration_s`, `caption`, `words`, `coverage`, `integrity`,
-`sections` (`start_s`, `end_s`, `text`, `windows`) and provenance. `segments/*.parquet` holds the frame and window
-captions they were told from, `failures/*.parquet` what could not be captioned, and why.
-Times are seconds from the first presented picture.
-
-## Licence
-
-The captions carry no licence of their own; that of each video stands where its manifest said it, in `metadata`
-{% if licences %}({{ licences }}){% else %}(no video of this run has a `license` or `licence` column){% endif %}.
-
-## Configuration
-
-The configuration of this run lies in `runs/{{ report.run_id }}/config.yaml`.
-""",
-    trim_blocks=True,
-)
-
-
-CARD_MARKER = "<!-- longcap: this card is written anew by each run; without this line it is left alone -->"
-_OLDER_CARD = re.compile(rb"---\nconfigs:\n.*?\n---\n# Long captions of \d+ videos\n\nMade by longcap ", re.DOTALL)
-
-
-def _card_is_ours(store: Store) -> bool:
-    """Whether OUT/README.md is absent or a card that Longcap wrote."""
-    files, path = file_system(f"{store.uri}/README.md")
-    if is_local(files) and Path(path).is_symlink():
-        return False
-    try:
-        found = store.read_file("README.md")
-    except OSError:  # a folder, or a file that may not be read
-        return False
-    return found is None or CARD_MARKER.encode() in found.splitlines() or _OLDER_CARD.match(found) is not None
-
-
-def write_card(store: Store, config: Config, report: Report) -> bool:
-    """OUT/README.md: what the dataset is, for people and for hubs that read its front matter.
-
-    Returns:
-        False where a README.md of somebody else's is there: it is left alone.
-    """
-    import json
-    from collections import Counter
-    from importlib.metadata import version
-    from statistics import mean, median
-
-    if not _card_is_ours(store):
-        return False
-    made = store.dataset.read(["words", "coverage", "integrity", "metadata"]).to_pylist()
-    licences: Counter[str] = Counter()
-    for row in made:
-        columns = json.loads(row["metadata"] or "{}")
-        licences.update(str(columns[c]) for c in ("license", "licence") if columns.get(c))
-    text = _CARD.render(
-        report=report,
-        marker=CARD_MARKER,
-        filter=config.filter.text(),
-        version=version("longcap"),
-        words=round(median(r["words"] for r in made)) if made else 0,
-        coverage=f"{mean(r['coverage'] for r in made):.3f}" if made else "none",
-        integrity=sum(r["integrity"] for r in made),
-        captioner=f"{config.caption.engine.model_id} {config.caption.engine.revision}",
-        narrator=f"{config.narrate.engine.model_id} {config.narrate.engine.revision}",
-        makers=makers_of(store),
-        licences=", ".join(f"{name}: {n}" for name, n in licences.most_common(10)),
-    )
-    store.write_file("README.md", text.encode())
-    return True

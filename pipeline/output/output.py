@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from operators import rows
+from operators.addresses import redacted
 from operators.base import Row
+from operators.measure.filter import reason_of
 from operators.storage import arrow_files
+from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
+from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
 from pipeline.output.ownership import state_of
+from pipeline.sources.files import normalise
 from pipeline.sources.location import output_uri
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import RunFailed, UsageError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
     import ray.data
 
 
+_NAMES = 20_000  # that an unknown name is compared with
+
+
 class Output:
     """What lies under one output location.
+
+    `output["talk.mp4"]` is what it holds of one video.
 
     Args:
         uri: local folder or a remote prefix.
@@ -30,13 +41,41 @@ class Output:
         UsageError: there is no output.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str | PathLike[str]) -> None:
+        uri = fspath(uri)
         self.uri = output_uri(uri)
         self.store = opened(self.uri)
         if state_of(self.uri) in ("empty", "foreign") or not self.store.exists():
             raise UsageError(
                 f"there is no output at {uri}: it has none of the tables videos, segments, dataset, filtered, failures"
             )
+
+    @property
+    def shown_uri(self) -> str:
+        """`uri` without its secrets."""
+        return redacted(self.uri)
+
+    def __repr__(self) -> str:
+        return f"<longcap output {self.shown_uri}: {len(self)} long captions>"
+
+    def _repr_html_(self) -> str:
+        return output_html(self.shown_uri, self.store.dataset.read(list(SHOWN_COLUMNS)))
+
+    def __len__(self) -> int:
+        """How many long captions it holds."""
+        return int(self.store.dataset.read(["video_id"]).num_rows)
+
+    def __bool__(self) -> bool:
+        """True: also one that holds nothing yet is an output."""
+        return True
+
+    def __getitem__(self, video: str | PathLike[str]) -> Captions:
+        """What it holds of one video, named as for `find`."""
+        found = self.find(video)
+        where = pc.field("video_id") == found["video_id"]
+        row = next(iter(self.store.dataset.read(where=where).to_pylist()), None)
+        facts = self.store.videos.read(where=where).to_pylist()[0]
+        return Captions(facts, row, lambda: self.captioned(found["video_id"]), self._why_not)
 
     def to_arrow(self) -> pa.Table:
         """The long captions: `rows.LONG_CAPTION`, ordered by uri."""
@@ -59,19 +98,59 @@ class Output:
         return frame
 
     def to_ray(self) -> ray.data.Dataset:
-        """The long captions as a Ray Dataset over exactly the files of the newest snapshot."""
+        """The long captions as a Ray Dataset over exactly the files of the newest snapshot.
+
+        Uses the Ray that this process is connected to, else that of RAY_ADDRESS, else starts one on this machine. It
+        does not join another cluster that happens to run here.
+        """
         import ray.data
 
+        from cluster.connect import connect
+
+        try:
+            connect()
+        except ConnectionError as error:
+            raise RunFailed(str(error)) from error
         uris = self.store.dataset.file_uris()
         if not uris:
             return ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
         files, paths = arrow_files(uris)  # given as URIs, Ray would decode `%20` and cut at `#`
         return ray.data.read_parquet(paths, filesystem=files, schema=rows.LONG_CAPTION)
 
-    def segments(self, video_id: str) -> list[Row]:
-        """Frame and window captions of one video: rows of `rows.CAPTIONED_SEGMENT`, in order; the newest captions."""
+    def segments(self, video: str | PathLike[str]) -> pd.DataFrame:
+        """Frame and window captions of one video, a row each, in order of time.
+
+        Args:
+            video: as for `find`.
+
+        Returns:
+            Columns `level` (frame or window), `segment_index`, `window_index`, `start_s`, `end_s` (none for a frame),
+            `pts_s` (of the frames that it was made from), `text`, `valid`, `problem`, `attempts`, `fields`,
+            `prompt_hash`, `sampling`.
+
+        Raises:
+            UsageError: no such video, with near names; or nothing of it is captioned, and why.
+        """
+        import pandas as pd
+
+        found = self.find(video)
+        segments = self.captioned(found["video_id"])
+        if not segments:
+            raise UsageError(f"{found['uri']} has no captions: {self._why_not(found['video_id'])}")
+        return pd.DataFrame(caption_rows(segments))
+
+    def captioned(self, video_id: str) -> list[Row]:
+        """Rows of `rows.CAPTIONED_SEGMENT` of the video with this id, in order; the newest captions; none: []."""
         found = self.store.segments.read(["run_id", "key"], pc.field("video_id") == video_id).to_pylist()
         return self.store.captioned(max(found, key=lambda row: str(row["run_id"]))["key"]) if found else []
+
+    def _why_not(self, video_id: str) -> str:
+        """Why a known video has no long caption, or no captions at all, in one line."""
+        left_out = self.store.filtered.read(["filtered"], pc.field("video_id") == video_id).to_pylist()
+        if left_out:
+            return f"the filter left it out: {reason_of(left_out[0]['filtered'])}"
+        failed = [event["message"] for event in self.failures() if event["video_id"] == video_id]
+        return failed[0] if failed else "it is not done yet; run again"
 
     def filtered(self) -> pa.Table:
         """What the filter left out, and why: `rows.FILTERED`, ordered by uri."""
@@ -102,15 +181,17 @@ class Output:
             key=lambda row: (row["uri"], -1 if row["segment_index"] is None else row["segment_index"]),
         )
 
-    def find(self, name: str) -> Row:
-        """One row of `rows.VIDEO` by id, a unique beginning of an id, the uri, or the file's name.
+    def find(self, name: str | PathLike[str]) -> Row:
+        """One row of `rows.VIDEO` by id, uri, path, file's name, or a unique beginning of an id.
 
         Raises:
-            UsageError: none, or several.
+            UsageError: none, with near names, or several.
         """
+        name = fspath(name)
         videos = self.store.videos.read(["video_id", "uri", "duration_s"]).to_pylist()
+        uri = normalise(name) if "/" in name else name
         for fits in (
-            [v for v in videos if v["video_id"] == name or v["uri"] == name],
+            [v for v in videos if v["video_id"] == name or v["uri"] in (name, uri)],
             [v for v in videos if v["uri"].rsplit("/", 1)[-1] == name],
             [v for v in videos if name and v["video_id"].startswith(name)],
         ):
@@ -118,9 +199,10 @@ class Output:
                 return dict(fits[0])
             if fits:
                 raise UsageError(f"{name!r} fits {len(fits)} videos: {', '.join(v['video_id'] for v in fits[:5])}")
-        known = [v["video_id"] for v in videos] + [v["uri"].rsplit("/", 1)[-1] for v in videos]
-        raise UsageError(f"no video {name!r} in {self.uri}{nearest(name, known)}".rstrip("."))
+        some = videos[:_NAMES]
+        known = [v["video_id"] for v in some] + [v["uri"].rsplit("/", 1)[-1] for v in some]
+        raise UsageError(f"no video {name!r} in {self.shown_uri}{nearest(name, known, most=3)}".rstrip("."))
 
-    def runs(self) -> list[dict[str, Any]]:
-        """The reports of the runs that ended, oldest first."""
-        return self.store.run_records("report.json")
+    def runs(self) -> Records:
+        """The reports of the runs that ended, oldest first; a list of mappings that shows itself as a table."""
+        return Records(self.store.run_records("report.json"))

@@ -40,7 +40,8 @@ from pipeline.planning.origin import makers_of, makers_text
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo
 
-_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "annotations", "runs", "README.md", MARKER}
+_TABLES = {"videos", "segments", "dataset", "filtered", "failures", "annotations"}
+_AROUND = {*_TABLES, "runs", "README.md", "report.html", "report.json", MARKER}
 STRAY = "the table does not need this file any more"
 _FOREIGN = "Longcap did not write it, so it stays"
 _UPLOAD_AGE_S = 3600.0  # of an upload that no known writer can have begun

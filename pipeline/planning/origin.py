@@ -42,9 +42,27 @@ def settings_of(store: Store, run_id: str) -> Settings | None:
     return dict(_flat(values))
 
 
+def settings_from(config: Config) -> Settings:
+    """The settings of a config, in the form of `settings_of`."""
+    return dict(_flat(config_to_dict(config)))
+
+
+def changed(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Settings that differ from the defaults: key -> the default and what it is, as text.
+
+    Of an engine of another kind than the default's all fields are given.
+    """
+    default = settings_from(Config())
+    return {
+        key: (_shown(default[key]) if key in default else "not set", _shown(value))
+        for key, value in settings.items()
+        if value != default.get(key) and not (key not in default and value is None)
+    }
+
+
 def differences(before: Settings, now: Config) -> list[str]:
     """What decides captions and differs, such as `plan.window_s 10 -> 8`, in the order of the config."""
-    dumped = dict(_flat(config_to_dict(now)))
+    dumped = settings_from(now)
     decides, sizing = _deciding(now, dumped)
     sections = {key.partition(".")[0] for key in decides}
     old = {k: v for k, v in before.items() if k.partition(".")[0] in sections and not _below(k, sizing)}

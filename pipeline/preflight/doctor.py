@@ -33,7 +33,7 @@ _LOCAL_STORE_BYTES = 2 * 2**30  # as `cluster.connect` starts a local Ray
 
 def doctor_command(
     *,
-    config: str,
+    config: str | None,
     inputs: Sequence[str],
     out: str | None,
     overrides: Sequence[str],

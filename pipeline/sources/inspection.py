@@ -82,7 +82,7 @@ class Look:
 
 
 def frames(
-    video: str,
+    video: str | os.PathLike[str],
     at: Sequence[float] | None = None,
     *,
     every_s: float | None = None,
@@ -101,25 +101,26 @@ def frames(
         workers: processes that share a long video; None is one a core, fewer where parts would be short.
 
     Raises:
-        ValueError: not exactly one of `at`, `every_s` and `count`, or a time before 0.
+        UsageError: not exactly one of `at`, `every_s` and `count`, or a time before 0.
         ItemError: the video cannot be read. A time past its end has no picture and none comes for it.
     """
     if sum(wish is not None for wish in (at, every_s, count)) != 1:
-        raise ValueError("frames needs exactly one of at, every_s and count")
+        raise UsageError("frames needs exactly one of at, every_s and count")
     if at is not None and any(not t >= 0 for t in at):
-        raise ValueError(f"at holds {min(at)}; times are seconds from the first picture, 0 or above")
+        raise UsageError(f"at holds {min(at)}; times are seconds from the first picture, 0 or above")
     if (every_s is not None and not every_s > 0) or (count is not None and count < 1):
-        raise ValueError("every_s must be above 0 and count at least 1")
+        raise UsageError("every_s must be above 0 and count at least 1")
     rule = Size(short_side_px=size) if isinstance(size, int) else size
-    return _frames(video, (at, every_s, count), rule, workers or os.cpu_count() or 1)
+    return _frames(os.fspath(video), (at, every_s, count), rule, workers or os.cpu_count() or 1)
 
 
-def probe(video: str, *, cuts: bool = True) -> Look:
+def probe(video: str | os.PathLike[str], *, cuts: bool = True) -> Look:
     """Facts and keyframes of a video and, at the price of decoding it, its cuts.
 
     Raises:
         ItemError: the video cannot be read.
     """
+    video = os.fspath(video)
     with DecodeChild() as child:
         found = child.run(LOOK_JOB, uri=video)
         return Look(uri=redacted(video), cuts_s=_cuts(child, video, found["facts"]) if cuts else None, **found)

@@ -1,6 +1,6 @@
 """`longcap submit`, `jobs`, `logs`, `stop`: a run on a cluster, from a machine that is not part of it.
 
-What is sent is what a person would type there: `python -m longcap run -c CONFIG INPUT -o OUT`, in a copy of the
+What is sent is what a person would type there: `python -m longcap run INPUT -o OUT -c CONFIG`, in a copy of the
 working directory. What can be checked here is checked before anything travels: the command line, the config as it
 will be found in the package, the paths that only this machine has.
 """
@@ -23,11 +23,13 @@ from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
 from operators.addresses import redacted, redacted_text
 from operators.uris import local_path
-from pipeline.config.load import YAML_ERRORS, load_config, recipes
-from pipeline.config.types import Config, RunOptions
+from pipeline.config.load import DEFAULT_RECIPE, YAML_ERRORS, load_config, recipes
+from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.submission.package import members_of, variables_of
+from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import RunFailed, UsageError
+from pipeline.terminal.look import columns, counted, hint
 from pipeline.terminal.printing import echo, echo_json, without_colours
 
 Parse: TypeAlias = Callable[[Sequence[str]], dict[str, Any]]
@@ -38,7 +40,6 @@ _SPARE_S = 20.0  # past the drain, for the report and the way out
 def submit_command(
     *,
     parse: Parse,
-    config: str,
     arguments: Sequence[str],
     address: str | None,
     follow: bool,
@@ -51,27 +52,32 @@ def submit_command(
     python: str,
     name: str | None,
     runtime_env: str | None,
+    as_json: bool = False,
 ) -> int:
     """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code.
 
     Args:
         parse: command line, after `longcap` -> its options, or click's error.
-        config: a file or a recipe; with `retry` an output location.
+        arguments: of `longcap run`; with `retry` and `doctor` of these.
         doctor: send `longcap doctor` in place of `longcap run`, and follow it.
         retry: send `longcap retry` in place of `longcap run`.
     """
     if doctor and retry:
         raise UsageError("--doctor and --retry exclude each other")
+    if as_json and (follow or doctor):
+        raise UsageError("--json says which job was sent; with --follow and --doctor the job's own lines are shown")
     follow = follow or doctor
     variables = variables_of(env)
     more = _runtime_env(runtime_env)
     folder = _folder(working_dir)
     with chdir(folder):
-        command = _command(config, arguments, doctor=doctor, retry=retry)
+        command = ["doctor" if doctor else "retry" if retry else "run", *arguments]
         asked = _checked(command, parse)
-        recipe, overrides = asked["config"], asked["overrides"]
         # without -c a retry takes the config from the output, which only the cluster may be able to read
-        settings = load_config(recipe, overrides).run if recipe is not None else RunOptions()
+        recipe, overrides = asked["config"] or (None if retry else DEFAULT_RECIPE), asked["overrides"]
+        settings = load_config(recipe, overrides) if recipe is not None else Config()
+        if command[0] == "run" and not asked["inputs"] and not settings.inputs:
+            raise UsageError("INPUT is missing: give files, folders, globs, prefixes or manifests of videos")
         if recipe is not None:
             _check_config_path(recipe, folder)
         with tempfile.TemporaryDirectory(prefix="longcap-submit-") as scratch:
@@ -87,15 +93,18 @@ def submit_command(
                     [python, "-m", "longcap", *command],
                     package=package,
                     variables=variables,
-                    stop_s=math.ceil(settings.drain_s + _SPARE_S),
+                    stop_s=math.ceil(settings.run.drain_s + _SPARE_S),
                     metadata={"longcap": version("longcap"), "out": redacted(asked["out"] or "")},
                     name=name,
                     runtime_env=more,
                 )
-    where = f" --address {jobs.address}" if address else ""
-    echo(f"{job} is sent to {jobs.address} ({len(members)} files, {size / 2**20:.1f} MiB)", err=follow)
+    where = ["--address", jobs.address] if address else []
+    if as_json:
+        echo_json({"id": job, "address": jobs.address, "files": len(members), "size_bytes": size})
+        return 0
+    echo(f"{job} is sent to {jobs.address} ({counted(len(members), 'file')}, {size / 2**20:.1f} MiB)", err=follow)
     if not follow:
-        echo(f"next:    longcap logs {job} --follow{where}   ·   longcap stop {job}{where}")
+        hint(longcap("logs", job, "--follow", *where), longcap("stop", job, *where))
         return 0
     return _follow(jobs, job, where)
 
@@ -109,33 +118,38 @@ def jobs_command(*, address: str | None, as_json: bool) -> int:
         return 0
     if not found:
         echo(f"{jobs.address} has had no jobs")
-    width = max((len(job.id) for job in found), default=0)
-    for job in found:
-        code = "" if job.exit_code is None else f"exit code {job.exit_code}"
-        began = job.began.strftime("%Y-%m-%d %H:%M") if job.began else ""
-        took = clock(((job.ended or datetime.now(UTC)) - job.began).total_seconds()) if job.began else ""
-        out = redacted_text(job.metadata.get("out", job.entrypoint))
-        echo(f"{job.id:{width}}  {job.status:9}  {code:13}  {began:16}  {took:>8}  {out}".rstrip())
+        return 0
+    echo(columns(("job", "status", "exit code", "began", "took", "output"), map(_row, found)))
     return 0
+
+
+def _row(job: JobState) -> list[object]:
+    began = job.began.strftime("%Y-%m-%d %H:%M") if job.began else None
+    took = clock(((job.ended or datetime.now(UTC)) - job.began).total_seconds()) if job.began else None
+    out = redacted_text(job.metadata.get("out", job.entrypoint))
+    return [job.id, job.status, job.exit_code, began, took, out]
 
 
 def logs_command(*, job: str, address: str | None, follow: bool) -> int:
     """Print a job's log; with `follow` until it is over, ending with its driver's exit code."""
     with server(address) as jobs:
         if follow:
-            return _follow(jobs, job, f" --address {jobs.address}" if address else "")
+            return _follow(jobs, job, ["--address", jobs.address] if address else [])
         echo(without_colours(jobs.log(job)), nl=False)
     return 0
 
 
-def stop_command(*, job: str, address: str | None, wait_s: float) -> int:
+def stop_command(*, job: str, address: str | None, wait_s: float, as_json: bool = False) -> int:
     """Stop a job, and say how its driver ended."""
     with server(address) as jobs:
         before = jobs.state(job)
         if not before.is_over:
             echo(f"{job}: told to stop; what is under way is being finished", err=True)
         ending = jobs.stop(job, wait_s=wait_s)
-    echo(f"{job}: {'was over before: ' if before.is_over else ''}{ending.said}")
+    if as_json:
+        echo_json({"id": job, "was_over": before.is_over, "exit_code": ending.code, "said": ending.said})
+    else:
+        echo(f"{job}: {'was over before: ' if before.is_over else ''}{ending.said}")
     return 0
 
 
@@ -153,33 +167,23 @@ def server(address: str | None) -> Iterator[Jobs]:
 # -- inside ------------------------------------------------------------------------------------------------------------
 
 
-def _follow(jobs: Jobs, job: str, where: str) -> int:
+def _follow(jobs: Jobs, job: str, where: Sequence[str]) -> int:
     def write(text: str) -> None:
         echo(without_colours(text), nl=False)
 
     try:
         ending: Ending = jobs.follow(job, write)
     except KeyboardInterrupt:
-        echo(
-            f"\n{job} goes on without us:  longcap logs {job} --follow{where}   ·   longcap stop {job}{where}", err=True
-        )
+        again = f"{longcap('logs', job, '--follow', *where)}   ·   {longcap('stop', job, *where)}"
+        echo(f"\n{job} goes on without us:  {again}", err=True)
         raise
     echo(f"{job}: {ending.said}", err=True)
     return ending.code
 
 
-def _command(config: str, arguments: Sequence[str], *, doctor: bool, retry: bool) -> list[str]:
-    """The command line that is sent, after `longcap`."""
-    if doctor or retry:
-        return ["doctor" if doctor else "retry", config, *arguments]
-    return ["run", "-c", config, *arguments]
-
-
 def _checked(command: Sequence[str], parse: Parse) -> dict[str, Any]:
     """The options of a command, as far as they can be known to be right here."""
     asked = parse(command)
-    if command[0] == "run" and asked["config"] != command[2]:
-        raise UsageError("submit takes the config as its first argument, so -c has no place")
     if asked.get("address"):
         raise UsageError("--address is given twice")
     return asked
@@ -222,10 +226,14 @@ def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
             err=True,
         )
     for text in asked["inputs"]:
+        if Path(text).suffix in (".yaml", ".yml"):
+            raise UsageError(f"INPUT {text} is a config: give it with -c {text}")
         path = local_path(text)
         if path is None or Path(path).is_absolute():
             continue
         if Path(path).as_posix() not in members:
+            if text in recipes():
+                raise UsageError(f"INPUT {text} is the name of a recipe: give it with -c {text}")
             raise UsageError(
                 f"INPUT {text} lies on this machine, and data does not travel: put it where the cluster reads "
                 "(s3://bucket/prefix, or the absolute path of a folder that all nodes share). A manifest travels if "

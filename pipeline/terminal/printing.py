@@ -23,6 +23,14 @@ def echo_json(value: Any, *, indent: int | None = 2) -> None:
     click.echo(json_text(value, indent=indent))
 
 
+def echo_written(paths: list[str], *, as_json: bool) -> None:
+    """Say which files a command has written: a line each, or `{"written": [...]}`."""
+    if as_json:
+        echo_json({"written": paths})
+    else:
+        echo("\n".join(paths))
+
+
 def json_text(value: Any, *, indent: int | None = 2) -> str:
     """As `echo_json`, as text. It reads back as the same value."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)

@@ -354,7 +354,7 @@ def _hashes(out: str) -> dict[str, list[str]]:
     for row in output.to_arrow().to_pylist():
         name = row["uri"].rsplit("/", 1)[-1]
         if name.startswith("good-"):
-            parts = [s["content_hash"] for s in output.segments(row["video_id"])]
+            parts = [s["content_hash"] for s in output.captioned(row["video_id"])]
             found[name] = [row["content_hash"], *parts]
     return found
 

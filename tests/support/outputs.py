@@ -55,7 +55,7 @@ def commit_run(
         make = rows.failed_segment if lost else rows.captioned
         segments.commit([make(video.video_id, i, key=video.key) for i in range(video.segment_count)])
         if not lost and (told is None or video.video_id in told):
-            facts = {n: video.facts[n] for n in ("source_version", "duration_s")}
+            facts = {n: video.facts[n] for n in ("uri", "source_version", "duration_s")}
             dataset.commit([rows.told(video.video_id, key=video.key, **facts)])
     store.write_file(f"runs/{run_id}/config.yaml", dump_config(config).encode())
     asked = {"run_id": run_id, "inputs": ["/videos"], "share": "all"}

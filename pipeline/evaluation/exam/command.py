@@ -18,8 +18,10 @@ from pipeline.evaluation.exam.language import sentence
 from pipeline.evaluation.exam.pictures import write_video
 from pipeline.evaluation.exam.report import plot, spoiled_table, table
 from pipeline.evaluation.exam.story import Story, write_story
+from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import UsageError
-from pipeline.terminal.printing import echo
+from pipeline.terminal.look import counted, hint
+from pipeline.terminal.printing import echo, echo_written
 
 _MARKER = "longcap-eval.txt"
 
@@ -61,7 +63,7 @@ def truth_command(
     return 1 if wrong else 0
 
 
-def demo_command(out: str, *, stories: int, seconds: int, seed: int, force: bool = False) -> int:
+def demo_command(out: str, *, stories: int, seconds: int, seed: int, force: bool = False, as_json: bool = False) -> int:
     """Render `stories` of so many `seconds` to the folder `out`, with their scripts."""
     folder = Path(out).expanduser()
     try:
@@ -84,8 +86,12 @@ def demo_command(out: str, *, stories: int, seconds: int, seed: int, force: bool
         draft.replace(path)
         script_path = path.with_suffix(".txt")
         replace_file(script_path, texts[script_path])
-        echo(f"{path}: {len(story.events)} events in {seconds} s; the script is {script_path.name}")
-    echo(f"now: longcap run {out} -o OUT")
+        if not as_json:
+            echo(f"{path}: {counted(len(story.events), 'event')} in {seconds} s; the script is {script_path.name}")
+    if as_json:
+        echo_written([str(path) for pair in zip(made, texts, strict=True) for path in pair], as_json=True)
+    else:
+        hint(longcap("run", out, "-o", "OUT"))
     return 0
 
 

@@ -4,13 +4,17 @@ import inspect
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
+from click.shell_completion import ShellComplete
 
 from operators.base import ItemError
 from pipeline.cli.main import cli, main
@@ -89,11 +93,13 @@ def test_config_prints_schema_and_defaults(capsys: pytest.CaptureFixture[str]) -
         (["run", "a.mp4", "-o", "out", "--max-hours", "0"], "--max-hours"),
         (["run", "a.mp4", "-o", "out", "--schedule", "fast"], "'auto', 'streaming', 'phased'"),
         (["run", "a.mp4", "-o", "out", "--shard", "0/2"], "'0/2' is not I/N with I from 1 to N, such as 1/4"),
-        (["run", "a.mp4", "-o", "out", "--sett", "x=1"], "Did you mean '--set'"),
+        (["run", "a.mp4", "-o", "out", "--sett", "x=1"], "'--set'"),
         (["retry", "out", "--class", "timout"], "'timout' is not one of unreadable, undecodable, timeout"),
         (["retry", "out", "--segment", "3"], "--segment needs exactly one --only"),
         (["config", "--schema", "--defaults"], "exclude each other"),
         (["config", "--set", "caption.windw_s=8"], "did you mean window_s?"),
+        (["config", "--set", "window_s=8"], "did you mean plan.window_s or"),
+        (["config", "--set", "caption.segment_s=300"], "did you mean plan.segment_s?"),
         (["config", "--set", "run.schedule=fast"], "one of auto, streaming, phased"),
         (["config", "-c", "measur"], "did you mean measure?"),
         (["config", "-c", "./gone.yaml"], "no config file ./gone.yaml"),
@@ -126,7 +132,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "recaption": [],
         }
         | dict.fromkeys(("limit", "sample", "max_hours", "max_failed", "schedule", "shard", "address"))
-        | {"preflight": False, "as_json": False, "replace": False},
+        | {"preflight": False, "as_json": False, "replace": False, "quiet": False},
     ),
     (
         [
@@ -162,6 +168,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             "--address",
             "auto",
             "--preflight",
+            "--quiet",
             "--json",
         ],
         "pipeline.cli.run",
@@ -175,6 +182,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
                 "address": "auto",
                 "replace": True,
                 "preflight": True,
+                "quiet": True,
                 "as_json": True,
             },
         },
@@ -203,7 +211,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "plan_command",
         {
             **{"inputs": ["a"], "out": "out", "config": "f.yaml", "overrides": ["a.b=1"], "limit": 1, "sample": 2},
-            **{"only": ["x"], "max_hours": 3.0, "as_json": True},
+            **{"only": ["x"], "max_hours": 3.0, "quiet": False, "as_json": True},
         },
     ),
     (["status", "out", "--json"], "pipeline.cli.status", "status_command", {"out": "out", "as_json": True}),
@@ -231,7 +239,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "retry_command",
         {
             **{"out": "out", "only": ["x"], "segment": 0, "classes": ["timeout", "crash"], "overrides": ["a.b=1"]},
-            **{"inputs": ["in"], "config": "own.yaml", "address": "auto"},
+            **{"inputs": ["in"], "config": "own.yaml", "address": "auto", "quiet": False, "as_json": False},
         },
     ),
     (
@@ -252,7 +260,28 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
         "verify_command",
         {"out": "out", "clean": True, "as_json": False},
     ),
-    (["compact", "out"], "pipeline.cli.compact", "compact_command", {"out": "out"}),
+    (["compact", "out"], "pipeline.cli.compact", "compact_command", {"out": "out", "as_json": False}),
+    (
+        ["report", "out", "--video", "v", "-o", "v.html", "--no-frames"],
+        "pipeline.cli.report",
+        "report_command",
+        {"out": "out", "video": "v", "file": "v.html", "no_frames": True, "force": False, "as_json": False},
+    ),
+    (
+        ["push", "out", "me/x", "--with", "segments", "--with", "videos", "--revision", "b", "--dry-run"],
+        "pipeline.cli.push",
+        "push_command",
+        {
+            **{"out": "out", "repo": "me/x", "extras": ("segments", "videos"), "public": False, "revision": "b"},
+            **{"dry_run": True, "force": False, "as_json": False},
+        },
+    ),
+    (
+        ["init", "my.yaml", "--force"],
+        "pipeline.preflight.starter",
+        "init_command",
+        {"file": "my.yaml", "force": True, "as_json": False},
+    ),
 ]
 
 
@@ -321,9 +350,65 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert process.stderr.read() == b""
 
 
-def test_every_command_and_option_has_a_help_text() -> None:
-    for name, command in cli.commands.items():
-        assert command.help, name
-        for parameter in command.params:
-            if isinstance(parameter, __import__("click").Option):
-                assert parameter.help, f"{name} {parameter.name}"
+def _all(group: click.Group, above: str = "longcap") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        yield f"{above} {name}", command
+        if isinstance(command, click.Group):
+            yield from _all(command, f"{above} {name}")
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), list(_all(cli)), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_command_shows_examples_that_it_takes_and_a_help_text_for_each_option(
+    path: str, command: click.Command
+) -> None:
+    for parameter in command.params:
+        assert not isinstance(parameter, click.Option) or parameter.help, f"{path} {parameter.name}"
+    help_text = command.get_help(click.Context(command, info_name=path, parent=click.Context(cli, info_name="longcap")))
+    examples = re.findall(rf"^ +({re.escape(path)}(?: .*)?)$", help_text.split("Example", 1)[-1], re.MULTILINE)
+    assert examples, f"{path} has no example"
+    for example in examples:
+        _, *words = shlex.split(example.split(" >")[0])
+        found: click.Command = cli
+        while isinstance(found, click.Group):
+            found = found.commands[words.pop(0)]
+        with found.make_context("longcap", words, parent=click.Context(cli, obj={})):
+            pass  # it parses: no unknown option, nothing missing
+
+
+def test_commands_that_print_data_print_it_as_json_too() -> None:
+    without = {path for path, c in _all(cli) if not any("--json" in p.opts for p in c.params)}
+    assert without == {"longcap logs", "longcap completion", "longcap eval", "longcap view"}, "no data of their own"
+
+
+@pytest.mark.parametrize(
+    ("words", "expects"),
+    [
+        (["re"], {"retry", "report"}),
+        (["run", "--sch"], {"--schedule"}),
+        (["run", "videos", "-c", "me"], {"measure"}),
+        (["submit", "--recap"], {"--recaption"}),
+        (["submit", "--work"], {"--working-dir"}),
+    ],
+)
+def test_a_shell_completes_commands_options_and_recipes(words: list[str], expects: set[str]) -> None:
+    *before, incomplete = words
+    completer = ShellComplete(cli, {}, "longcap", "_LONGCAP_COMPLETE")
+    assert expects <= {item.value for item in completer.get_completions(before, incomplete)}
+
+
+def test_the_installed_command_answers_a_shell_that_completes() -> None:
+    asked = {"_LONGCAP_COMPLETE": "bash_complete", "COMP_WORDS": "longcap sta", "COMP_CWORD": "1"}
+    command = [sys.executable, "-m", "longcap"]
+    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "plain,status\n", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_call_the_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "_LONGCAP_COMPLETE" in script and "longcap" in script
+    if shell == "bash":
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)

@@ -48,7 +48,7 @@ def config(script: list[dict[str, Any]], *overrides: str) -> Config:
 
 def windows_of(output: longcap.Output, name: str) -> list[Row]:
     found = output.find(name)["video_id"]
-    return sorted((w for s in output.segments(found) for w in s["windows"]), key=lambda w: int(w["window_index"]))
+    return sorted((w for s in output.captioned(found) for w in s["windows"]), key=lambda w: int(w["window_index"]))
 
 
 def test_every_window_is_told_in_the_light_of_the_one_before_through_the_whole_video(

@@ -87,7 +87,7 @@ def test_a_window_that_is_no_caption_is_kept_out_of_the_long_caption(folder: Pat
     settings = config(f"caption.engine={empty}", f"narrate.engine={scripted()}", "caption.chain=none")
     result = longcap.run(str(folder), str(tmp_path / "out"), settings, quiet=True)
     row = named(result.to_arrow().to_pylist())["late.mkv"]
-    bad = [w for s in result.segments(video) for w in s["windows"] if not w["valid"]]
+    bad = [w for s in result.captioned(video) for w in s["windows"] if not w["valid"]]
     assert [(w["window_index"], w["text"], w["attempts"]) for w in bad] == [(1, "", 3)]
     assert "loop" in bad[0]["problem"]
     assert row["integrity"] is False and row["windows_captioned"] == row["windows"] - 1

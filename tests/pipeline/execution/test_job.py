@@ -67,7 +67,7 @@ def test_one_row_for_each_video_with_pictures_and_one_failure_for_each_without(d
 def test_owned_windows_are_the_grid_each_once(done: longcap.Result) -> None:
     for row in done.to_arrow().to_pylist():
         grid = Grid(row["duration_s"], 10.0, 5.0)
-        windows = [w for s in done.segments(row["video_id"]) for w in s["windows"]]
+        windows = [w for s in done.captioned(row["video_id"]) for w in s["windows"]]
         expected = range(grid.window_count) if name(row) != "truncated.mp4" else grid.windows_of(Span(0.0, 10.0))
         assert [w["window_index"] for w in windows] == list(expected)
         for window in windows:
@@ -101,7 +101,7 @@ def test_damage_is_counted(done: longcap.Result) -> None:
 def test_time_counts_from_the_first_picture_and_pts_are_the_containers(done: longcap.Result) -> None:
     row = next(r for r in done.to_arrow().to_pylist() if name(r) == "late.mkv")
     assert row["first_pts_s"] == pytest.approx(5.0, abs=0.01) and row["duration_s"] == pytest.approx(12.0, abs=0.11)
-    frames = [f for s in done.segments(row["video_id"]) for f in s["frames"]]
+    frames = [f for s in done.captioned(row["video_id"]) for f in s["frames"]]
     assert [f["time_s"] for f in frames] == [float(t) for t in range(len(frames))]
     assert all(f["pts_s"] == pytest.approx(f["time_s"] + 5.0, abs=0.001) for f in frames)
 

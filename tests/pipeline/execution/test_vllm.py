@@ -82,7 +82,7 @@ def test_two_runs_caption_narrate_and_agree_to_the_letter(
     assert len(rows) == 2
     for row in rows:
         grid = Grid(row["duration_s"], 10.0, 5.0)
-        windows = {w["window_index"]: w for s in first.segments(row["video_id"]) for w in s["windows"]}
+        windows = {w["window_index"]: w for s in first.captioned(row["video_id"]) for w in s["windows"]}
         assert sorted(windows) == list(range(grid.window_count))
         assert all(
             (w["start_s"], w["end_s"]) == (grid.window(k).start_s, grid.window(k).end_s) for k, w in windows.items()
@@ -96,7 +96,7 @@ def test_two_runs_caption_narrate_and_agree_to_the_letter(
     report = first.report
     assert report.tokens["prompt"] > report.tokens["output"] > 0 and report.engine_s > 0
     assert report.window_captions > 0 and report.frame_captions > 0
-    segment = first.segments(rows[0]["video_id"])[0]
+    segment = first.captioned(rows[0]["video_id"])[0]
     assert segment["provenance"]["engine"] == "vllm" and "temperature" in segment["windows"][0]["sampling"]
     assert segment["usage"]["prompt_tokens"] > 0
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from operators.keys import narrator_key, source_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
-from pipeline.config.tables import fingerprint, video_operators
+from pipeline.config.tables import video_operators
 from pipeline.config.types import Config, PlanOptions
 from pipeline.output import finalize
 from pipeline.output.output import Output
@@ -140,18 +138,3 @@ def test_naming_a_video_that_is_not_planned_forgets_nothing(store: Store) -> Non
 
 def commit_plan(config: Config, *names: str) -> Plan:
     return make_plan(config, [rows.video(v) for v in names], Selection(), {})
-
-
-def test_the_card_names_the_configs_where_there_are_several(store: Store) -> None:
-    commit_run(store, [rows.video("a"), rows.video("b")], run_id="20260101-a")
-    report: Any = SimpleNamespace(
-        run_id="r", ended="", videos_told=2, videos_planned=2, videos_filtered=0, videos_failed=0, video_hours=1.0
-    )
-    finalize.write_card(store, CONFIG, report)
-    assert "configs; the column" not in (store.read_file("README.md") or b"").decode()
-    other = with_changes(narrate={"section_s": 30.0})
-    commit_run(store, [rows.video("b")], other, run_id="20260102-b")
-    finalize.write_card(store, other, report)
-    card = (store.read_file("README.md") or b"").decode()
-    for config, run_id in ((CONFIG, "20260101-a"), (other, "20260102-b")):
-        assert f"\n| {fingerprint(config)} | 1 | measure | measure | `{run_id}` |\n" in card

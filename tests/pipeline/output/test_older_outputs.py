@@ -56,7 +56,7 @@ def test_it_opens_and_new_columns_are_null(store: Store) -> None:
     assert "config" not in columns(store, "dataset") and "config" not in columns(store, "segments")
     told = Output(store.uri).to_arrow()
     assert told.schema == schemas.LONG_CAPTION and told["config"].null_count == told.num_rows == 2
-    segments = Output(store.uri).segments("c")
+    segments = Output(store.uri).captioned("c")
     assert [s["config"] for s in segments] == [None, None] and segments[0]["windows"][0]["text"] == "Window 0 is told."
     assert [b["config"].null_count for b in store.segments.batches(["config"])] == [6]
     assert store.segments.news(["key", "config"]).num_rows == 6

@@ -32,7 +32,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
 
 def test_no_window_crosses_a_cut_and_their_cells_tile_the_video(told: longcap.Result) -> None:
     (row,) = told.to_arrow().to_pylist()
-    segments = told.segments(row["video_id"])
+    segments = told.captioned(row["video_id"])
     cuts = [c for s in segments for c in cuts_of(Facts.parse(s["facts"]))]
     assert cuts == pytest.approx(CUTS_S, abs=0.05)
     windows = [w for s in segments for w in s["windows"]]

@@ -27,7 +27,7 @@ def test_this_machine_its_folder_and_its_videos(
     clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    arguments = ["doctor", "measure", str(clips), "-o", str(tmp_path / "out"), "--json"]
+    arguments = ["doctor", str(clips), "-o", str(tmp_path / "out"), "--json"]
     code = main(arguments)
     found = lines(capsys)
     levels = [level for each in found.values() for level, _ in each]
@@ -50,7 +50,7 @@ def test_every_node_of_a_cluster_and_a_store_on_s3(
         monkeypatch.setenv(name, value)
     place = f"{s3_server.uri}/{uuid.uuid4().hex}"
     fsspec.filesystem("s3", skip_instance_cache=True).put(str(clips / "short.mp4"), f"{place}/in/short.mp4")
-    main(["doctor", "measure", f"{place}/in", "-o", f"{place}/out", "--address", "auto", "--json"])
+    main(["doctor", f"{place}/in", "-o", f"{place}/out", "--address", "auto", "--json"])
     found = lines(capsys)
     assert found["nodes"] == [("ok", "1 answer; 2 CPUs, 0 GPUs")]
     [(level, said)] = found["output"]
@@ -67,7 +67,7 @@ def test_a_store_that_refuses_is_a_failure_with_its_words_and_no_secret(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "expired")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    assert main(["doctor", "measure", f"{s3_server.uri}/in", "-o", f"{s3_server.uri}/x"]) == 1
+    assert main(["doctor", f"{s3_server.uri}/in", "-o", f"{s3_server.uri}/x"]) == 1
     told = capsys.readouterr().out
     assert f"fail  output        cannot write to {s3_server.uri}/x: the store does not accept the credentials" in told
     assert "fail  input" in told and told.splitlines()[-1].endswith("2 fail")
@@ -90,10 +90,10 @@ def test_what_is_read_back_is_compared(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_config_that_cannot_run_is_told_before_a_node_is_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["doctor", "measur"]) == 2
+    assert main(["doctor", "-c", "measur"]) == 2
     assert "did you mean measure?" in capsys.readouterr().err
     log = tmp_path / "log"
-    assert run("doctor", "measure", "--address", "127.0.0.1:9", log=log) == 1
+    assert run("doctor", "--address", "127.0.0.1:9", log=log) == 1
     assert "longcap: error: no Ray answers at 127.0.0.1:9" in log.read_text()
 
 

@@ -119,18 +119,20 @@ def test_variables_come_by_name_and_secrets_never_in_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["measure", "videos", *OUT], "INPUT videos lies on this machine, and data does not travel"),
-        (["measure", "videos/*.mp4", *OUT], "INPUT videos/*.mp4 lies on this machine"),
-        (["measure", "list.csv", "-o", "out"], "-o out is relative, and would end with the job"),
-        (["measure", "s3://b/v"], "Missing option '-o' / '--out'"),
-        (["measure", "s3://b/v", *OUT, "--folow"], "No such option '--folow'"),
-        (["measure", "s3://b/v", *OUT, "--set", "caption.windw_s=3"], "caption.windw_s is not a known key"),
-        (["measur", "s3://b/v", *OUT], "'measur' is no recipe; did you mean measure?"),
-        (["my.yaml", "s3://b/v", *OUT, "-c", "other"], "submit takes the config as its first argument"),
-        (["my.yaml", "s3://b/v", *OUT, "--runtime-env", "gone.yaml"], "--runtime-env gone.yaml cannot be read"),
-        (["my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.csv"], "--runtime-env list.csv is no mapping"),
-        (["my.yaml", "s3://b/v", *OUT, "--working-dir", "gone"], "--working-dir gone: there is no such folder"),
-        (["my.yaml", *OUT], "Missing argument 'INPUT...'"),
+        (["-c", "measure", "videos", *OUT], "INPUT videos lies on this machine, and data does not travel"),
+        (["-c", "measure", "videos/*.mp4", *OUT], "INPUT videos/*.mp4 lies on this machine"),
+        (["-c", "measure", "list.csv", "-o", "out"], "-o out is relative, and would end with the job"),
+        (["-c", "measure", "s3://b/v"], "Missing option '-o' / '--out'"),
+        (["-c", "measure", "s3://b/v", *OUT, "--folow"], "No such option '--folow'"),
+        (["-c", "measure", "s3://b/v", *OUT, "--set", "caption.windw_s=3"], "caption.windw_s is not a known key"),
+        (["-c", "measur", "s3://b/v", *OUT], "'measur' is no recipe; did you mean measure?"),
+        (["my.yaml", "s3://b/v", *OUT], "INPUT my.yaml is a config: give it with -c my.yaml"),
+        (["measure", "s3://b/v", *OUT], "INPUT measure is the name of a recipe: give it with -c measure"),
+        (["s3://b/v", *OUT, "--json", "--follow"], "--json says which job was sent"),
+        (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "gone.yaml"], "--runtime-env gone.yaml cannot be read"),
+        (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.csv"], "--runtime-env list.csv is no mapping"),
+        (["-c", "my.yaml", "s3://b/v", *OUT, "--working-dir", "gone"], "--working-dir gone: there is no such folder"),
+        (["-c", "my.yaml", *OUT], "INPUT is missing"),
         (["--retry", "out"], "-o out is relative, and would end with the job"),
         (["--retry", "s3://b/out", "-c", "gone.yaml"], "gone.yaml"),
         (["--retry", "s3://b/out", "--segment", "x"], "Invalid value for '--segment'"),
@@ -148,25 +150,25 @@ def test_a_config_outside_and_a_prompt_that_is_ignored_do_not_travel(
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "c.yaml"
     outside.write_text("extends: measure\n")
-    assert "does not travel: give a path inside" in refused(capsys, str(outside), "list.csv", *OUT, *NOWHERE)
+    assert "does not travel: give a path inside" in refused(capsys, "-c", str(outside), "list.csv", *OUT, *NOWHERE)
     (folder / ".rayignore").write_text("prompts/\n")
-    told = refused(capsys, "my.yaml", "list.csv", *OUT, *NOWHERE)
+    told = refused(capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE)
     assert "no prompt 'prompts/w.j2'" in told and "in what would be uploaded" in told
     (folder / ".rayignore").write_text("base/\n")
-    assert "there is no config file" in refused(capsys, "my.yaml", "list.csv", *OUT, *NOWHERE)
+    assert "there is no config file" in refused(capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE)
 
 
 def test_too_much_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "weights.bin").write_bytes(os.urandom(2**21))
-    told = refused(capsys, "my.yaml", "list.csv", *OUT, *NOWHERE, "--max-upload-mb", "1")
+    told = refused(capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE, "--max-upload-mb", "1")
     assert "the largest: weights.bin (2.0 MiB)" in told
 
 
 def test_no_server_and_no_address_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no job server answers at http://127.0.0.1:9" in refused(
-        capsys, "my.yaml", "list.csv", *OUT, *NOWHERE, code=1
+        capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE, code=1
     )
-    assert "which cluster? give --address" in refused(capsys, "my.yaml", "list.csv", *OUT, code=1)
+    assert "which cluster? give --address" in refused(capsys, "-c", "my.yaml", "list.csv", *OUT, code=1)
     for command in (["jobs"], ["logs", "x"], ["stop", "x"]):
         assert main([*command, *NOWHERE]) == 1
         assert "no job server answers at" in capsys.readouterr().err

@@ -78,7 +78,7 @@ def cluster(
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_job_is_stopped_killed_and_sent_again(cluster: Cluster, tmp_path: Path) -> None:
-    log, submit = tmp_path / "log", ["submit", "sent", *cluster.job, *cluster.at, *cluster.keys, "--follow"]
+    log, submit = tmp_path / "log", ["submit", "-c", "sent", *cluster.job, *cluster.at, *cluster.keys, "--follow"]
 
     # stopped: the driver finishes what is under way, and its own exit code is what following ends with
     with started(*submit, "--name", "one", log=log, cwd=cluster.checkout) as following:
@@ -148,14 +148,14 @@ def test_plain_ray_job_submit_does_the_same_and_failures_have_their_code(cluster
     with files.open(f"{cluster.prefix}/in/mended.mp4", "wb") as broken:
         broken.write(b"this is no video")
     some = [f"{cluster.prefix}/in/mended.mp4", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
-    assert run("submit", "measure", *some, log=log) == 1, log.read_text()[-2000:]
+    assert run("submit", *some, log=log) == 1, log.read_text()[-2000:]
     files.put(str(tmp_path / "long.mp4"), f"{cluster.prefix}/in/mended.mp4")
     again = ["submit", "--retry", cluster.out, "--only", longcap.open(cluster.out).failures()[0]["video_id"]]
     assert run(*again, *cluster.at, *cluster.keys, "--follow", log=log) == 0, log.read_text()[-2000:]
     assert longcap.open(cluster.out).failures() == []
     assert longcap.open(cluster.out).to_arrow().num_rows == 3
 
-    gone = ["submit", "measure", f"{cluster.prefix}/gone", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
+    gone = ["submit", f"{cluster.prefix}/gone", "-o", cluster.out, *cluster.at, *cluster.keys, "--follow"]
     assert run(*gone, log=log) == 2, log.read_text()[-2000:]
     assert f"longcap: error: there is no {cluster.prefix}/gone" in log.read_text()
     assert log.read_text().splitlines()[-1].endswith("failed: the driver ended with exit code 2")

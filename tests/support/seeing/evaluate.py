@@ -103,7 +103,7 @@ def evaluate(model: Path, minutes: int, split: Any, folder: Path) -> dict[str, A
     files = [str(folder / f"{name}.mp4") for name in stories]
     result = run(files, str(folder / "out"), config, quiet=True)
     uris = {Path(r["uri"]).stem: r["video_id"] for r in result.to_arrow().select(["uri", "video_id"]).to_pylist()}
-    windows = {name: [w for s in result.segments(uris[name]) for w in s["windows"]] for name in stories}
+    windows = {name: [w for s in result.captioned(uris[name]) for w in s["windows"]] for name in stories}
     seen = score(stories, windows, _held if split == "heldout" else lambda _: True)
     return {"split": split, "windows": sum(map(len, windows.values())), **seen}
 

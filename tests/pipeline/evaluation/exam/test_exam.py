@@ -127,7 +127,7 @@ def test_the_shipped_model_sits_the_exam(ray_session: None, tmp_path: Path) -> N
     row, *others = output.to_arrow().to_pylist()
     assert len(others) == 3
     assert row["coverage"] == 1.0 and row["provenance"]["engine"] == "vllm"
-    windows = [w for segment in output.segments(row["video_id"]) for w in segment["windows"]]
+    windows = [w for segment in output.captioned(row["video_id"]) for w in segment["windows"]]
     assert len(windows) == 5
     told = " ".join(w["text"] for w in windows).replace(NOTHING, "")
     assert len(list(read_caption(told))) == told.count("."), "it speaks nothing but the language"

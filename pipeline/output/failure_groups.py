@@ -1,0 +1,66 @@
+"""Failures that still stand, grouped by what happened, with the commands that try them again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from operators.base import Row
+from pipeline.terminal.commands import longcap
+
+_EXAMPLES = 3
+
+
+def group(events: Sequence[Row], uri: str) -> list[dict[str, Any]]:
+    """Failures of one stage, class and kind of message together, the most frequent first.
+
+    Returns:
+        For each group `stage`, `class`, `message` (of its newest failure), `count`, `videos`, `attempts` (of all
+        together), `first` and `last` (ISO 8601, UTC), `replay` (for its newest failure), `retry` (for its class), and
+        `examples`: the newest of up to three videos, each with `uri`, `message` and `replay`.
+    """
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for event in events:
+        found.setdefault((event["stage"], event["class"], _kind(event["message"])), []).append(event)
+    groups = []
+    for (stage, failure_class, _), some in found.items():
+        some.sort(key=lambda e: e["time"])
+        groups.append(
+            {
+                "stage": stage,
+                "class": failure_class,
+                "message": some[-1]["message"],
+                "count": len(some),
+                "videos": len({e["video_id"] for e in some}),
+                "attempts": sum(e["attempts"] for e in some),
+                "first": some[0]["time"].isoformat(timespec="seconds"),
+                "last": some[-1]["time"].isoformat(timespec="seconds"),
+                "replay": replay(some[-1], uri),
+                "retry": longcap("retry", uri, "--class", failure_class),
+                "examples": [_example(event, uri) for event in _newest(some)],
+            }
+        )
+    return sorted(groups, key=lambda g: (-g["count"], g["class"], g["message"]))
+
+
+def _newest(events: Sequence[Row]) -> list[Row]:
+    """Of the last few videos the newest failure, given all in the order of time."""
+    by_video = {event["video_id"]: event for event in events}
+    return sorted(by_video.values(), key=lambda event: event["time"], reverse=True)[:_EXAMPLES]
+
+
+def _example(event: Row, uri: str) -> Row:
+    return {"uri": event["uri"], "message": event["message"], "replay": replay(event, uri)}
+
+
+def replay(event: Row, uri: str) -> str:
+    """The command that tries an item again, made anew: a stored one could be any command."""
+    part = [] if event["segment_index"] is None else ["--segment", event["segment_index"]]
+    return longcap("retry", uri, "--only", event["video_id"], *part)
+
+
+def _kind(message: str) -> str:
+    """A message without what differs from item to item: paths, addresses, numbers."""
+    text = re.sub(r"\S*/\S*", "…", message)
+    return re.sub(r"\d+(\.\d+)?", "#", text)
