@@ -36,11 +36,11 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# First what does not need the Ray that tests share, two files at a time; then the rest, whatever the first part found
+# First what starts no Ray, two files at a time; then the rest, whatever the first part found
 pytest: setup-dev
 	failed=0; \
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/operators tests/longcap tests/requirements tests/support || failed=1; \
-	$(BIN)/python -m pytest tests/cluster tests/pipeline || failed=1; \
+	$(BIN)/python -m pytest -q --ray without -n 2 --dist loadfile || failed=1; \
+	$(BIN)/python -m pytest --ray only || failed=1; \
 	exit $$failed
 
 # Two thousand hostile inputs of each kind (broken files, manifests, answers); `make pytest` takes a few of each

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from bench.human_text import Section, Video, halves, lengthened, read, sections
 from bench.rewordings import WRONG, reworded, spliced
+from operators.language.sentences import split_sentences
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Ground, Sentence
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.notes import Note, once, quoted
-from operators.narrate.sentences import split_sentences
 
 DEFAULT = Path("../shared/human-text")
 LONG_WORDS = 250

@@ -13,11 +13,11 @@ import numpy as np
 from bench.grounding import chosen_toolkit, places
 from bench.human_text import Video
 from bench.rewordings import reworded
+from operators.language.sentences import split_sentences
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.clauses import clauses
 from operators.narrate.grounding.fitted import FILE, fitted
 from operators.narrate.grounding.toolkit import Toolkit
-from operators.narrate.sentences import split_sentences
 
 ANOTHER_LONG, SPLICED = 0.08, 0.015  # of false texts that may pass on the half that is fitted on
 ANOTHER_SHORT = {"lexical": 0.025, "embedding": 0.035}

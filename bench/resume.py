@@ -27,7 +27,8 @@ from deltalake import WriterProperties, write_deltalake
 from operators import rows
 from operators.keys import caption_keys, narrator_key, video_keys
 from operators.store.store import Store
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config
 from pipeline.planning.diff import compare
 from pipeline.planning.plan import make_plan
 from pipeline.sources.selection import Selection

@@ -27,6 +27,7 @@ METRICS: dict[str, Metric] = {
     "longcap_tokens_total": Metric(kind="counter", text="tokens of the engines", tags=("direction",)),
     "longcap_engine_seconds_total": Metric(kind="counter", text="seconds requests spent in engines; they overlap"),
     "longcap_rejected_total": Metric(kind="counter", text="answers that a gate sent back", tags=("gate",)),
+    "longcap_cleaned_total": Metric(kind="counter", text="answers that a cleaning rule changed", tags=("rule",)),
     "longcap_failures_total": Metric(kind="counter", text="final failures", tags=("failure_class",)),
     "longcap_videos_left": Metric(kind="gauge", text="videos the run still has to do"),
     "longcap_video_seconds_left": Metric(kind="gauge", text="seconds of video the run still has to do"),

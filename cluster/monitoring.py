@@ -49,6 +49,11 @@ _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         (("{{gate}}", "60 * sum by (gate) (rate(ray_longcap_rejected_total[5m]))"),),
     ),
     (
+        "Answers cleaned a minute, by rule",
+        "none",
+        (("{{rule}}", "60 * sum by (rule) (rate(ray_longcap_cleaned_total[5m]))"),),
+    ),
+    (
         "Seconds of a row, median and 95th percentile",
         "s",
         (

@@ -13,13 +13,19 @@ An operator knows nothing of Ray: the same object runs in a unit test, a noteboo
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
+
+import pyarrow as pa
 
 from operators.addresses import redacted_text
 from operators.text import repaired
+
+Level = Literal["video", "segment", "run"]
+"""What one row is of: a video, a segment of one, or the whole output. Windows and frames are lists in a row."""
 
 Row: TypeAlias = dict[str, Any]
 Apply: TypeAlias = Callable[[Row], Row]
@@ -48,6 +54,13 @@ class Sizing:
 
 
 SIZING = Sizing()
+
+
+class FromPlan:
+    """Marks a field that a job fills in with the section `plan` of its config: how videos are cut."""
+
+
+FROM_PLAN = FromPlan()
 
 
 class ItemError(Exception):
@@ -80,25 +93,62 @@ def _item_error(failure_class: FailureClass, message: str, attempts: int) -> Ite
 
 
 @dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What an actor that runs an operator takes, where `pools` of the config says nothing else.
+
+    Attributes:
+        cpus: 1 for what works a core flat out, little for what waits for an engine or for storage.
+        gpus: GPUs; fractions share one.
+        memory_bytes: that Ray sets aside; None: nothing.
+    """
+
+    cpus: float = 0.1
+    gpus: float = 0.0
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operator(abc.ABC):
     """Base of all operators; see the module's text.
 
     Class variables:
         name: how a recipe names it, and the key of its section in the config.
         version: raised whenever the same input and config would give another output; part of every fingerprint.
+        level: what its rows are of.
         pool: the actor pool it runs in; operators of one pool that stand in a row share an actor.
         reads, writes: column names, as in `operators.rows`.
+        may_read: columns that it uses where a step before it writes them.
+        types: Arrow types of the columns in `writes` that `operators.rows` does not know.
+        passing: columns in `writes` that are handed to later steps and never stored.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
+    level: ClassVar[Level] = "segment"
     pool: ClassVar[str]
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[frozenset[str]]
+    may_read: ClassVar[frozenset[str]] = frozenset()
+    types: ClassVar[Mapping[str, pa.DataType]] = MappingProxyType({})
+    passing: ClassVar[frozenset[str]] = frozenset()
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[Apply]:
         """Load once, yield the function that maps one row to one row, and let go of everything on exit.
 
         The function raises `ItemError` for a failure of its item; anything else it raises counts as `internal`.
+        """
+
+    def needs(self) -> Needs:
+        """What an actor of it takes."""
+        return Needs()
+
+    def check_columns(self, columns: frozenset[str]) -> None:  # noqa: B027  a choice, not a duty
+        """Look for what no type can tell, before anything is started.
+
+        Args:
+            columns: that are there where the recipe puts the operator.
+
+        Raises:
+            ValueError: in one line.
         """

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from typing import NamedTuple
 
 ENGINES = "longcap.engines"
+OPERATORS = "longcap.operators"
 
 
 class Offer(NamedTuple):

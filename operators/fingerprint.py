@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
 from operators.base import Operator, Sizing
+from operators.entry_points import OPERATORS, distribution_of
 
 FINGERPRINT_HEX = 16  # 64 bits: a collision among ten million videos of one run is a 3-in-a-million event
 
@@ -57,9 +58,16 @@ def identity(spec: Any) -> Any:
 
 def chain(parent: str, operator: Operator) -> str:
     """The fingerprint of `operator`'s output, given that of its input."""
-    return digest([parent, operator.name, operator.version, identity(operator)])
+    return digest([parent, *_said(operator)])
 
 
 def link(operator: Operator) -> str:
     """The end of the canonical text that `chain` hashes: all of it but `["parent",`."""
-    return canonical([operator.name, operator.version, identity(operator)])[1:]
+    return canonical(_said(operator))[1:]
+
+
+def _said(operator: Operator) -> list[Any]:
+    """What a link says of an operator; of another distribution's also which one, with its version."""
+    cls = type(operator)  # an instance may go by another name in a recipe
+    distribution = distribution_of(cls, OPERATORS)
+    return [cls.name, operator.version, identity(operator), *([distribution] if distribution else [])]

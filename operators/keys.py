@@ -16,14 +16,22 @@ def source_key(video_id: str, source_version: str) -> str:
     return digest([video_id, source_version])
 
 
-def caption_key(video_id: str, source_version: str, segment_s: float, operators: Sequence[Operator]) -> str:
+def caption_key(
+    video_id: str, source_version: str, segment_s: float, operators: Sequence[Operator], parents: str = ""
+) -> str:
     """Key of all captioned segments of one video under one config."""
-    return next(caption_keys([(video_id, source_version)], segment_s, operators))
+    return next(caption_keys([(video_id, source_version)], segment_s, operators, parents))
 
 
-def caption_keys(videos: Iterable[tuple[str, str]], segment_s: float, operators: Sequence[Operator]) -> Iterator[str]:
-    """`caption_key` of many (video_id, source_version): what does not depend on them is spelled out once."""
-    links = [link(operator) for operator in operators]
+def caption_keys(
+    videos: Iterable[tuple[str, str]], segment_s: float, operators: Sequence[Operator], parents: str = ""
+) -> Iterator[str]:
+    """`caption_key` of many (video_id, source_version): what does not depend on them is spelled out once.
+
+    Args:
+        parents: fingerprint of the tables that the segments are made from, beside the videos; "": there are none.
+    """
+    links = [*([f'"parents","{parents}"]'] if parents else []), *(link(operator) for operator in operators)]
     for video_id, source_version in videos:
         key = digest([video_id, source_version, segment_s])
         for end in links:
@@ -31,9 +39,9 @@ def caption_keys(videos: Iterable[tuple[str, str]], segment_s: float, operators:
         yield key
 
 
-def narrator_key(operators: Sequence[Operator]) -> str:
-    """What the video level contributes to a long caption's key."""
-    key = ""
+def narrator_key(operators: Sequence[Operator], parents: str = "") -> str:
+    """What the video level contributes to a long caption's key; `parents` as in `caption_keys`, without segments."""
+    key = digest(["parents", parents]) if parents else ""
     for operator in operators:
         key = chain(key, operator)
     return key
@@ -55,9 +63,9 @@ def _counted(count: int) -> str:
     return ",".join(map(str, range(count)))
 
 
-def captioner_of(segment_s: float, operators: Sequence[Operator]) -> str:
+def captioner_of(segment_s: float, operators: Sequence[Operator], parents: str = "") -> str:
     """Fingerprint of the settings that decide captions: the same for every video, 8 hex digits."""
-    return caption_key("", "", segment_s, operators)[:_CONFIG_HEX]
+    return caption_key("", "", segment_s, operators, parents)[:_CONFIG_HEX]
 
 
 def config_of(captioner: str, narrator: str) -> str:

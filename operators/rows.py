@@ -93,6 +93,7 @@ USAGE = pa.struct(  # (outside content) what a caption cost, all its attempts to
         pa.field("engine_s", pa.float64()),  # from submission to answer; requests overlap
         pa.field("cost_usd", pa.float64()),  # what a vendor charges; 0 for an engine of one's own
         pa.field("rejected", pa.list_(pa.string())),  # names of the gates that sent an answer back
+        pa.field("cleaned", pa.list_(pa.string())),  # names of the rules that removed something; null: not cleaned
     ]
 )
 
@@ -168,6 +169,16 @@ SECTION = pa.struct(
     ]
 )
 
+RENAME = pa.struct(  # a mention in the captions that the narration was told from
+    [
+        pa.field("window_index", pa.int32()),  # whose caption it is in; null: a frame's
+        pa.field("time_s", pa.float64()),  # of that frame
+        pa.field("start", pa.int32()),  # index into the caption as it was renamed, in characters
+        pa.field("was", pa.string()),
+        pa.field("now", pa.string()),
+    ]
+)
+
 OPENING = pa.struct(  # the first paragraph of the caption
     [
         pa.field("text", pa.string()),
@@ -183,6 +194,8 @@ NAME = pa.struct(
         pa.field("name", pa.string()),
         pa.field("aliases", pa.list_(pa.string())),  # what the captions had called it
         pa.field("windows", pa.list_(pa.int32())),  # in which it is seen
+        pa.field("looks", pa.list_(pa.string())),  # what the captions say that it looks like
+        pa.field("renames", pa.list_(RENAME)),  # each can be undone: `was` instead of `now`
     ]
 )
 
@@ -230,6 +243,9 @@ VIDEO = pa.schema(
 
 ACCESS_URI = pa.field("access_uri", pa.string())
 """A URL with its signature or password, for reading only; null where `uri` is the whole of it. Never stored."""
+
+PARENT_KEYS = pa.field("parent_keys", pa.string())
+"""JSON: table -> key of the row that a row is made from there, null for a row that failed. Never stored."""
 
 SEGMENT = pa.schema(
     [
@@ -346,6 +362,26 @@ FAILED = pa.schema(
         pa.field("time", pa.timestamp("us", tz="UTC")),  # when it was recorded
         pa.field("run_id", pa.string()),
         pa.field("host", pa.string()),
+    ]
+)
+
+ANNOTATION = pa.schema(  # what a person says of a long caption; rows are only ever added
+    [
+        pa.field("annotation_id", pa.string()),
+        pa.field("video_id", pa.string()),
+        pa.field("uri", pa.string()),
+        pa.field("kind", pa.string()),  # accept, reject, text, times, note, undo
+        pa.field("section_index", pa.int32()),  # what it is about; null: the whole caption; -1: its opening
+        pa.field("sentence_index", pa.int32()),  # in that section; null: all of it
+        pa.field("text", pa.string()),  # the corrected text; null unless kind is text
+        pa.field("start_s", pa.float64()),  # the corrected span; null unless kind is times
+        pa.field("end_s", pa.float64()),
+        pa.field("note", pa.string()),
+        pa.field("undoes", pa.string()),  # annotation_id of the row that an undo takes back
+        pa.field("author", pa.string()),
+        pa.field("time", pa.timestamp("us", tz="UTC")),
+        pa.field("content_hash", pa.string()),  # of the long caption that it is about
+        pa.field("run_id", pa.string()),  # the session that wrote it
     ]
 )
 

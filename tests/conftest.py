@@ -23,6 +23,28 @@ settings.register_profile("suite", deadline=None)  # a busy machine is no fault:
 settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--ray",
+        choices=("all", "only", "without"),
+        default="all",
+        help="only the tests that start or share a Ray, or those that do not; the latter may run side by side",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = config.getoption("--ray")
+    if wanted != "all":
+        kept = [item for item in items if _uses_ray(item) == (wanted == "only")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def _uses_ray(item: pytest.Item) -> bool:
+    used = {"ray_session", "ray_head"} & set(getattr(item, "fixturenames", ()))
+    return bool(used) or item.get_closest_marker("ray") is not None
+
+
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
     """A local Ray with two logical CPUs, whatever the machine has: each actor more is a process more to start."""

@@ -37,7 +37,7 @@ class Caption(CaptionOptions):
     """
 
     name: ClassVar[str] = "caption"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[str] = "caption"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures", "facts", "decode"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 from operators.base import Row
 from operators.caption.options import CaptionOptions
-from operators.caption.structure import parse_window, window_schema
+from operators.caption.structure import WindowFields, parse_window, window_schema
 from operators.engines.ask import Answer, Smaller, ask
 from operators.engines.base import Picture, Request, RunningEngine
 from operators.engines.gates import About, Gate
@@ -19,7 +19,7 @@ from operators.engines.measure.evidence import evidence
 from operators.fingerprint import digest
 from operators.grid import Span
 from operators.measure.facts import Facts
-from operators.prompts import Prompt
+from operators.prompts import Prompt, Rendered
 from operators.windows import Window, Windows, cuts_of
 
 _SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
@@ -71,6 +71,7 @@ class SegmentWork:
                 start_s=span.start_s,
                 end_s=span.end_s,
                 prompt=prompt.text,
+                instructions=self.prompts["frame"].instructions,
                 pictures_at=prompt.pictures_at,
                 pictures=(picture,),
                 facts=self._facts(span),
@@ -124,11 +125,12 @@ class SegmentWork:
         about = About(
             language=self.caption.language,
             duration_s=self.windows.grid.duration_s,
+            form=WindowFields if request.schema else None,
             parse=parse_window if request.schema else None,
             prose=(lambda fields: fields.caption) if request.schema else None,
         )
-        tries = self.caption.tries
-        return ask(self.engine, request, tries=tries, gates=self.gates, about=about, smaller=smaller)
+        tries, clean = self.caption.tries, self.caption.engine.generative
+        return ask(self.engine, request, tries=tries, gates=self.gates, about=about, clean=clean, smaller=smaller)
 
     def _facts(self, span: Span) -> Facts | None:
         return self.facts.slice(span.start_s, span.end_s) if self.facts else None
@@ -143,32 +145,31 @@ class SegmentWork:
         span = window.span
         facts = self._facts(span)
         pictures = tuple(p for p in self.pictures if _stands_in(p, span))
-        lines = [line.text for line in facts.subtitles or ()] if facts else []
-        measured = (
-            evidence(replace(facts, subtitles=None), span)
-            if facts and not isinstance(self.caption.engine, MeasureEngine)
-            else ""
+        render = partial(
+            window_prompt,
+            self.prompts["window"],
+            language=self.caption.language,
+            fields=self.caption.fields,
+            span=span,
+            facts=facts,
         )
+        with_evidence = not isinstance(self.caption.engine, MeasureEngine)
 
         def request(times: int) -> Request | None:
             every = 2 ** max(0, times - 2)
             last = every > 1 and len(pictures) <= every // 2  # not even one: without the caption before?
             if last and (not previous or len(pictures) <= every // 4):
                 return None
-            prompt = self.prompts["window"].render(
-                language=self.caption.language,
-                start_s=span.start_s,
-                end_s=span.end_s,
-                fields=self.caption.fields,
-                previous="" if last else previous if times < 2 else " ".join(previous.split()[-_SHORT_WORDS:]),
-                subtitles=lines,
-                evidence=measured if times == 0 else "",
+            prompt = render(
+                previous="" if last else previous if times < 2 else shortened(previous),
+                with_evidence=with_evidence and times == 0,
             )
             return Request(
                 kind="window",
                 start_s=span.start_s,
                 end_s=span.end_s,
                 prompt=prompt.text,
+                instructions=self.prompts["window"].instructions,
                 pictures_at=prompt.pictures_at,
                 pictures=pictures[::every],
                 facts=facts,
@@ -177,6 +178,40 @@ class SegmentWork:
             )
 
         return request
+
+
+def window_prompt(
+    prompt: Prompt,
+    *,
+    language: str,
+    fields: bool,
+    span: Span,
+    facts: Facts | None,
+    previous: str,
+    with_evidence: bool,
+) -> Rendered:
+    """What a model is asked of a window.
+
+    Args:
+        fields: whether the answer is asked for as JSON.
+        facts: of `span`; None where nothing was measured.
+        previous: the caption of the window before; empty: none.
+        with_evidence: whether what was measured stands in it.
+    """
+    return prompt.render(
+        language=language,
+        start_s=span.start_s,
+        end_s=span.end_s,
+        fields=fields,
+        previous=previous,
+        subtitles=[line.text for line in facts.subtitles or ()] if facts else [],
+        evidence=evidence(replace(facts, subtitles=None), span) if facts and with_evidence else "",
+    )
+
+
+def shortened(previous: str) -> str:
+    """The end of the caption before, for a prompt that was too long."""
+    return " ".join(previous.split()[-_SHORT_WORDS:])
 
 
 def _stands_in(picture: Picture, span: Span) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*(.*?)\s*```\s*\Z", re.DOTALL)
+from operators.cleaning.forms import read_form
 
 
 class Subject(BaseModel):
@@ -42,10 +41,9 @@ def window_schema() -> str:
 
 
 def parse_window(text: str) -> WindowFields:
-    """The fields that an answer holds; a code fence around them is let pass.
+    """The fields that an answer holds, read as `operators.cleaning.forms` reads.
 
     Raises:
-        ValueError: in one line, what is wrong with it.
+        ValueError: there are none, or no caption is among them.
     """
-    fenced = _FENCE.match(text)
-    return WindowFields.model_validate_json(fenced.group(1) if fenced else text)
+    return read_form(text, WindowFields)

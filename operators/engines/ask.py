@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from operators.base import FailureClass, ItemError
+from operators.cleaning import clean as cleaning
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed
 from operators.text import repaired
@@ -29,6 +30,7 @@ class Usage:
         engine_s: seconds from submission to answer, summed.
         cost_usd: what a vendor charges, in US dollars, summed.
         rejected: names of the gates that sent an answer back, in order.
+        cleaned: names of the rules of `operators.cleaning` that removed something from an answer, in order.
     """
 
     prompt_tokens: int = 0
@@ -37,6 +39,7 @@ class Usage:
     engine_s: float = 0.0
     cost_usd: float = 0.0
     rejected: tuple[str, ...] = ()
+    cleaned: tuple[str, ...] = ()
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -46,16 +49,20 @@ class Usage:
             round(self.engine_s + other.engine_s, 4),
             round(self.cost_usd + other.cost_usd, 9),
             (*self.rejected, *other.rejected),
+            (*self.cleaned, *other.cleaned),
         )
 
     @staticmethod
     def of(row: dict[str, Any] | None) -> Usage:
         """From a value of `operators.rows.USAGE`; None is nothing."""
-        return Usage(**{**row, "rejected": tuple(row["rejected"] or ())}) if row else Usage()
+        if not row:
+            return Usage()
+        # a row of an earlier version has no `cleaned`
+        return Usage(**{**row, "rejected": tuple(row["rejected"] or ()), "cleaned": tuple(row.get("cleaned") or ())})
 
     def row(self) -> dict[str, Any]:
         """As `operators.rows.USAGE`."""
-        return {**vars(self), "rejected": list(self.rejected)}
+        return {**vars(self), "rejected": list(self.rejected), "cleaned": list(self.cleaned)}
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,7 @@ def ask(
     tries: int,
     gates: tuple[Gate, ...] = ALWAYS,
     about: About = ANYTHING,
+    clean: bool = False,
     smaller: Smaller | None = None,
 ) -> Future[Answer]:
     """Ask until an answer passes all gates, at most `tries` times. The future never carries an exception of the item.
@@ -101,9 +109,10 @@ def ask(
 
     Args:
         tries: at least 1.
+        clean: a model answers, so that what models write around a caption is removed before the gates look at it.
         smaller: how to make the request smaller; None: a request that is too long fails.
     """
-    return _Asking(engine, request, tries=tries, gates=gates, about=about, smaller=smaller).begin()
+    return _Asking(engine, request, tries=tries, gates=gates, about=about, clean=clean, smaller=smaller).begin()
 
 
 @cache
@@ -122,9 +131,12 @@ class _Asking:
         tries: int,
         gates: tuple[Gate, ...],
         about: About,
+        clean: bool,
         smaller: Smaller | None,
     ) -> None:
-        self._engine, self._tries, self._gates, self._about = engine, tries, gates, about
+        self._engine, self._tries, self._gates = engine, tries, gates
+        self._about = replace(about, instructions=about.instructions or request.instructions)
+        self._clean = clean
         self._request, self._smaller = request, smaller
         self._shrunk = 0
         self._sent_back = 0
@@ -158,6 +170,8 @@ class _Asking:
         text, sampling, too_long = "", None, False
         try:
             generation = done.result()
+            cleaned = cleaning.clean(generation.text, self._about) if self._clean else cleaning.Cleaned(generation.text)
+            generation = replace(generation, text=cleaned.text)
             text, sampling = generation.text.strip(), generation.sampling
             no = first_failed(self._gates, generation, self._about)
             self._usage += Usage(
@@ -167,6 +181,7 @@ class _Asking:
                 generation.seconds,
                 generation.cost_usd,
                 (no[0],) if no else (),
+                cleaned.rules,
             )
             if no is not None:
                 failure = ("gate", no[1])

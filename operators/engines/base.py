@@ -52,6 +52,8 @@ class Request:
         pictures: frames in order of time; empty where texts alone are aggregated.
         pictures_at: index into `prompt` at which the pictures stand; None: behind it. What is the same in many requests
             stands before them, so that an engine computes it once.
+        instructions: the fixed text of the prompt, the same in all requests of its kind; an answer that repeats it is
+            an echo. Engines need not look at it.
         facts: what was measured in the span; None where nothing was.
         texts: the captions that a section or a video is told from, in order of time.
         words: about how many words are wanted; None leaves it to the engine.
@@ -64,6 +66,7 @@ class Request:
     start_s: float
     end_s: float
     prompt: str
+    instructions: str = ""
     pictures: tuple[Picture, ...] = ()
     pictures_at: int | None = None
     facts: Facts | None = None

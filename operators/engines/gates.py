@@ -1,7 +1,8 @@
 """Quality gates: small named functions that say why an answer is no caption.
 
-A gate takes an answer and what it is about, and returns None or one plain reason. `operators.engines.ask` asks again
-what fails a gate, and records what keeps failing. Nothing that failed is merged into a caption.
+A gate takes an answer, cleaned (`operators.cleaning`), and what it is about, and returns None or one plain reason.
+`operators.engines.ask` asks again what fails a gate, and records what keeps failing. Nothing that failed is merged into
+a caption.
 
 The first three hold for every engine; the others catch what language models do, and are left out for an engine that
 only measures. What they look for is written down here, not learned: a gate must be predictable.
@@ -9,13 +10,16 @@ only measures. What they look for is written down here, not learned: a gate must
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from operators.cleaning import talk, times
+from operators.cleaning.context import Context
+from operators.cleaning.endings import breaks_off
 from operators.engines.base import EngineSpec, Generation
-from operators.engines.language import language_code, likely_language
+from operators.language.identify import language_code, likely_language
+from operators.language.sentences import split_sentences
 
 _LOOP_TIMES = 4  # the same words four times without a break are a loop, in any language with spaces
 _LOOP_WORDS = 32  # so many together at least: "no, no, no, no" is none
@@ -28,20 +32,16 @@ _TIME_SLACK_S = 1.0  # models round
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class About(Context):
     """What an answer is about.
 
     Attributes:
-        language: as the config names it; None: any.
-        duration_s: of the video; None: times are not looked at.
         parse: turns the answer into the value that was asked for; raises `ValueError` where it cannot.
         prose: the part of an answer that parses which is a text in that language; None: all of it. The names of
             fields, or what a sign in the picture says, are in whatever language they are.
-        covers: says why an answer does not cover what it is to tell, or None.
+        covers: says why an answer does not cover what it is to narrate, or None.
     """
 
-    language: str | None = None
-    duration_s: float | None = None
     parse: Callable[[str], Any] | None = None
     prose: Callable[[Any], str] | None = None
     covers: Callable[[str], str | None] | None = None
@@ -52,7 +52,7 @@ Gate = Callable[[Generation, About], str | None]
 
 
 def empty(generation: Generation, about: About = ANYTHING) -> str | None:
-    return None if _prose(generation, about).strip() else "the answer is empty"
+    return None if any(c.isalnum() for c in _prose(generation, about)) else "the answer is empty"
 
 
 def truncated(generation: Generation, about: About = ANYTHING) -> str | None:
@@ -79,8 +79,9 @@ def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
     """The model will not answer, or speaks of itself, its task or its input in place of the video."""
     if generation.finish_reason == "refusal":
         return f"the model or its server refused to answer ({' '.join(generation.text.split())[:80]!r})"
-    found = _META.search(_prose(generation, about))
-    return f"the answer is about the model or its task ({found.group(0).strip()[:40]!r})" if found else None
+    sentences = split_sentences(_prose(generation, about), about.language)
+    found = next((s for s in sentences if talk.refuses(s) or talk.addresses(s)), None)
+    return f"the answer is about the model or its task ({found[:40]!r})" if found else None
 
 
 def wrong_language(generation: Generation, about: About = ANYTHING) -> str | None:
@@ -96,10 +97,17 @@ def outside_video(generation: Generation, about: About = ANYTHING) -> str | None
     """A time of the text lies behind the end of the video."""
     if about.duration_s is None:
         return None
-    latest = max(times_in(_prose(generation, about)), default=0.0)
+    sentences = split_sentences(_prose(generation, about), about.language)
+    latest = max((point.at_s for s in sentences for point in times.points_in(s)), default=0.0)
     if latest <= about.duration_s + _TIME_SLACK_S:
         return None
     return f"the answer names {latest:g} s, and the video ends at {about.duration_s:g} s"
+
+
+def unfinished(generation: Generation, about: About = ANYTHING) -> str | None:
+    """All of the answer is one sentence that breaks off: its engine does not say that it was cut."""
+    sentences = split_sentences(_prose(generation, about), about.language)
+    return "the answer ends in the middle of a sentence" if sentences and breaks_off(sentences[-1]) else None
 
 
 def malformed(generation: Generation, about: About = ANYTHING) -> str | None:
@@ -118,7 +126,15 @@ def covers_nothing(generation: Generation, about: About = ANYTHING) -> str | Non
 
 
 ALWAYS: tuple[Gate, ...] = (empty, truncated, looping)
-GENERATIVE: tuple[Gate, ...] = (refusal, malformed, repetitive, wrong_language, outside_video, covers_nothing)
+GENERATIVE: tuple[Gate, ...] = (
+    refusal,
+    malformed,
+    repetitive,
+    wrong_language,
+    unfinished,
+    outside_video,
+    covers_nothing,
+)
 
 
 def gates_of(spec: EngineSpec) -> tuple[Gate, ...]:
@@ -145,40 +161,6 @@ def _prose(generation: Generation, about: About) -> str:
 
 
 # -- what the gates look for -------------------------------------------------------------------------------------------
-
-_META = re.compile(
-    "|".join(
-        (
-            r"\bas an? (?:ai|artificial intelligence|(?:large )?language model|multimodal model)\b",
-            # at the beginning only: people in videos say that they are sorry, too
-            r"\A\W*(?:i apologi[sz]e|(?:i(?:'m| am) )?sorry\b|i(?:'m| am) (?:unable|not able|just an? ai))",
-            r"\A\W*i (?:cannot|can't|can not|do not have|don't have) (?:see|view|watch|access|provide|assist|help)",
-            r"\bthe (?:image|picture|frame|video) (?:shows|depicts|contains) an? (?:image|picture|frame|video)\b",
-            r"\A\W*(?:sure|certainly|of course)\b[^.\n]{0,80}[:!\n]",
-            r"\A\W*here(?:'s| is| are)\b[^.\n]{0,60}\b(?:caption|description|summary|paragraph|rewrite)s?\b",
-            r"\b(?:based on|according to) the (?:provided|given) (?:caption|frame|image|picture|description|note)s?\b",
-            r"\bthe (?:original|above|given|provided) (?:text|answer|sentence|note|caption|description|prompt)s?\b",
-            r"\bno (?:captions?|images?|frames?|pictures?) (?:was|were|has been|have been) provided\b",
-            r"作为(?:一个|一名)?(?:人工智能|AI|语言模型)|\A很抱歉|\A我无法",
-            r"en tant qu'(?:ia|intelligence artificielle)\b",
-            r"als (?:ki|sprachmodell)\b|como (?:modelo de lenguaje|una? ia)\b",
-        )
-    ),
-    re.IGNORECASE,
-)
-
-# behind a preposition only: clocks on walls and scores of games look the same
-_POINT = r"\b(?:at|from|until|till|to|after|before|by|between|and)\s+"
-_CLOCK = re.compile(
-    _POINT + r"(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d(?:\.\d+)?)(?![\d:]| ?[ap]\.?m\b| o'clock)", re.IGNORECASE
-)
-_SECONDS = re.compile(_POINT + r"(\d+(?:\.\d+)?)\s*(?:s|sec|secs|seconds?)\b", re.IGNORECASE)
-
-
-def times_in(text: str) -> list[float]:
-    """Points in time that a text names, in seconds: clock times such as 1:02:03 and 4:05, and "at 75 s"."""
-    clocks = [int(h or 0) * 3600 + int(m) * 60 + float(s) for h, m, s in _CLOCK.findall(text)]
-    return clocks + [float(s) for s in _SECONDS.findall(text)]
 
 
 def loops(text: str) -> bool:

@@ -9,7 +9,7 @@ measurements give equal bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeVar
@@ -94,6 +94,14 @@ class Facts:
         black = [(t.start_s, t.end_s) for t in self.transitions if t.kind == "black"]
         spans = pairwise(edges)
         return [s for s in spans if not any(a <= (s[0] + s[1]) / 2 < b for a, b in black)]
+
+    @staticmethod
+    def of(segment: Mapping[str, Any]) -> Facts | None:
+        """The facts of a captioned segment's own span; None: it has none. What was measured also covers its warm-up."""
+        if not segment["facts"]:
+            return None
+        found, start_s, end_s = Facts.parse(segment["facts"]), segment["start_s"], segment["end_s"]
+        return found if start_s <= found.start_s and found.end_s <= end_s else found.slice(start_s, end_s)
 
     def slice(self, start_s: float, end_s: float) -> Facts:
         """The facts of `[start_s, end_s)`; pieces, transitions and lines are clipped to it."""

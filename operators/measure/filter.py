@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from operators.base import Apply, Operator, Row
+from operators.base import Apply, Level, Operator, Row
 from operators.measure.columns import Columns, columns_of
 from operators.measure.facts import Facts
 
@@ -49,6 +49,7 @@ class Filter(Operator):
 
     name: ClassVar[str] = "filter"
     version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"captioned", "segments", "duration_s"})
     writes: ClassVar[frozenset[str]] = frozenset({*Columns.__annotations__, "filtered"})
@@ -106,7 +107,7 @@ class Filter(Operator):
         yield self._apply
 
     def _apply(self, row: Row) -> Row:
-        measured = [Facts.parse(s["facts"]) for s in row["captioned"] if s["facts"]]
+        measured = [facts for s in row["captioned"] if (facts := Facts.of(s)) is not None]
         facts = Facts.merge(measured) if measured else None
         row = {**row, **columns_of(facts, whole=len(measured) == row["segments"])}
         return {**row, "filtered": self.misses(row) or None}

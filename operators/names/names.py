@@ -8,7 +8,6 @@ to the narrator has the names.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from operators.base import SIZING, Apply, ItemError, Operator, Row
+from operators.base import SIZING, Apply, ItemError, Level, Operator, Row
+from operators.cleaning.forms import read_form
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, gates_of
@@ -27,9 +27,8 @@ from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.fingerprint import digest
 from operators.names.candidates import Candidate, candidates, likely_pairs
+from operators.names.rewriting import rewritten
 from operators.prompts import Prompt, load_prompt
-
-_ARTICLE = r"(?:(?:a|an|the|another|one|this|that)\s+)?"
 
 
 class Same(BaseModel):
@@ -49,7 +48,8 @@ class Names(Operator):
     """
 
     name: ClassVar[str] = "names"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "captioned"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "names", "usage"})
@@ -97,10 +97,11 @@ class Names(Operator):
             if answer.valid and parse_same(answer.text).same
         ]
         names = name_all(found, same)
+        told = [rewritten(segment, names, self.language) for segment in row["captioned"]]
         return {
             **row,
-            "names": names,
-            "captioned": [rewritten(segment, names) for segment in row["captioned"]],
+            "names": with_renames(names, [rename for _, renames in told for rename in renames]),
+            "captioned": [segment for segment, _ in told],
             "usage": sum((a.usage for a in answers), Usage.of(row.get("usage"))).row(),
         }
 
@@ -113,11 +114,14 @@ class Names(Operator):
             start_s=min(first.start_s, second.start_s),
             end_s=max(first.start_s, second.start_s),
             prompt=text,
+            instructions=prompt.instructions,
             texts=tuple(f"{c.name}, {c.looks}" for c in (first, second)),
             schema=same_schema(),
             seed=seed,
         )
-        return ask(engine, request, tries=self.tries, gates=gates_of(self.engine), about=About(parse=parse_same))
+        about = About(form=Same, parse=parse_same)
+        gates, clean = gates_of(self.engine), self.engine.generative
+        return ask(engine, request, tries=self.tries, gates=gates, about=about, clean=clean)
 
 
 @lru_cache(maxsize=1)
@@ -128,7 +132,7 @@ def same_schema() -> str:
 
 def parse_same(text: str) -> Same:
     """Raises `ValueError` for anything but a decision."""
-    return Same.model_validate_json(text)
+    return read_form(text, Same)
 
 
 def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -> list[Row]:
@@ -159,71 +163,22 @@ def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -
     for number, (key, ones) in enumerate(members.items()):
         name = _unique(proposed.get(key) or ones[0].name, ones[0].looks, used)
         aliases = list(dict.fromkeys(one.name for one in ones))
-        named.append({"name_id": f"n{number}", "name": name, "aliases": aliases, "windows": sorted(windows[key])})
+        looks = list(dict.fromkeys(one.looks for one in ones if one.looks))
+        seen = sorted(windows[key])
+        named.append(
+            {"name_id": f"n{number}", "name": name, "aliases": aliases, "windows": seen, "looks": looks, "renames": []}
+        )
     return named
 
 
-def rewritten(segment: Row, names: Sequence[Row]) -> Row:
-    """A captioned segment in which everybody has his name, in the windows where he was seen and the frames of these."""
-    renaming = {w["window_index"]: [n for n in names if w["window_index"] in n["windows"]] for w in segment["windows"]}
-    spans = [(w["start_s"], w["end_s"], renaming[w["window_index"]]) for w in segment["windows"]]
-    windows = [{**w, "text": _renamed(w["text"], renaming[w["window_index"]])} for w in segment["windows"]]
-    frames = []
-    for frame in segment["frames"]:
-        here = [n for start_s, end_s, named in spans if start_s <= frame["time_s"] < end_s for n in named]
-        unique = list({n["name_id"]: n for n in here}.values())
-        frames.append({**frame, "text": _renamed(frame["text"], unique)})
-    return {**segment, "windows": windows, "frames": frames}
-
-
-def _renamed(text: str, names: Sequence[Row]) -> str:
-    """Aliases become names in one pass, the longest first, so that no name is taken for an alias of another."""
-    meant: dict[str, set[str]] = {}
-    proper: set[str] = set()
-    for one in names:
-        # a name stands for itself: what is called right already is not called so twice
-        for alias in (*one["aliases"], one["name"]):
-            bare = _bare(alias)
-            meant.setdefault(bare.lower(), set()).add(one["name"])
-            if bare == alias and bare[:1].isupper():
-                proper.add(bare.lower())
-    if not meant:
-        return text
-    words = "|".join(re.escape(a) for a in sorted(meant, key=lambda a: (-len(a), a)))
-
-    def replaced(found: re.Match[str]) -> str:
-        alias = found.group("alias").lower()
-        named = meant.get(alias, set())
-        # one alias of two who are both here names neither
-        if len(named) != 1 or alias in {_bare(n).lower() for n in named}:
-            return found.group(0)
-        return _in_place(found, min(named), proper=alias in proper)
-
-    return re.sub(rf"(?<!\w)(?P<article>{_ARTICLE})(?P<alias>{words})(?!\w)", replaced, text, flags=re.IGNORECASE)
-
-
-def _in_place(found: re.Match[str], name: str, *, proper: bool) -> str:
-    """`name` as it reads where an alias was found: with the article and the capital letter that stood there.
-
-    Args:
-        proper: the alias is a proper name, which has no article of its own.
-    """
-    article, bare = found.group("article"), _bare(name)
-    if proper:
-        told = article + name
-    elif bare[:1].isupper():
-        told = name
-    elif article.strip().lower() in ("a", "an"):
-        told = article[0] + ("n " if bare[:1].lower() in "aeiou" else " ") + bare
-    else:
-        told = article + bare
-    before = found.string[: found.start()].rstrip(" \"'“”‘’(")
-    begins = not before or before[-1] in ".!?…\n"
-    return told[:1].upper() + told[1:] if begins and found.group(0)[:1].isupper() else told
-
-
-def _bare(name: str) -> str:
-    return re.sub(rf"\A{_ARTICLE}", "", name.strip(), flags=re.IGNORECASE)
+def with_renames(names: Sequence[Row], renames: Sequence[Row]) -> list[Row]:
+    """`names`, each with its renames, so that every one of them can be undone."""
+    fields = ("window_index", "time_s", "start", "was", "now")
+    renames = sorted(
+        renames, key=lambda r: (r["time_s"] is not None, r["time_s"] or 0.0, r["window_index"] or 0, r["start"])
+    )
+    kept = {n["name_id"]: [{f: r[f] for f in fields} for r in renames if r["name_id"] == n["name_id"]] for n in names}
+    return [{**n, "renames": kept[n["name_id"]]} for n in names]
 
 
 def _unique(name: str, looks: str, used: set[str]) -> str:

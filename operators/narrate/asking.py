@@ -46,10 +46,19 @@ class Asking:
         return Span(0.0, self.grid.duration_s)
 
     def about(self, covers: Callable[[str], str | None] | None = None) -> About:
-        return About(language=self.narrate.language, duration_s=self.grid.duration_s, covers=covers)
+        # a section may cite the notes that it is written from
+        cites = covers is not None
+        return About(language=self.narrate.language, duration_s=self.grid.duration_s, cites=cites, covers=covers)
 
     def ask(self, request: Request, about: About, tries: int | None = None) -> Answer:
-        answer = ask(self.engine, request, tries=tries or self.narrate.tries, gates=self.gates, about=about).result()
+        answer = ask(
+            self.engine,
+            request,
+            tries=tries or self.narrate.tries,
+            gates=self.gates,
+            about=about,
+            clean=self.narrate.engine.generative,
+        ).result()
         self.usage += answer.usage
         return answer
 
@@ -128,6 +137,7 @@ class Asking:
             start_s=span.start_s,
             end_s=span.end_s,
             prompt=prompt,
+            instructions=self.prompts[kind].instructions,
             facts=self.facts.slice(span.start_s, span.end_s),
             texts=tuple(texts),
             words=words,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from operators.base import Apply, ItemError, Row
+from operators.base import Apply, ItemError, Level, Row
 from operators.engines.ask import Usage
 from operators.engines.base import EngineRefused, RunningEngine
 from operators.engines.gates import gates_of
@@ -44,7 +44,8 @@ class Narrate(NarrateOptions):
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
+    level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
         {
@@ -94,7 +95,7 @@ class Narrate(NarrateOptions):
         captioned: list[Row] = row["captioned"]
         grid = Grid(row["duration_s"], row["window_s"], row["stride_s"])
         windows = [w for segment in captioned for w in segment["windows"]]
-        by_segment = [Facts.parse(s["facts"]) if s["facts"] else None for s in captioned]
+        by_segment = [Facts.of(s) for s in captioned]
         layout = Windows(grid=grid, rule=row["window_rule"], min_shot_s=row["min_shot_s"])
         cells = Cells.of(layout, captioned, by_segment)
         measured = [facts for facts in by_segment if facts is not None]

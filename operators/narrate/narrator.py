@@ -13,6 +13,7 @@ from operators.engines.base import Request
 from operators.engines.gates import About
 from operators.fingerprint import digest
 from operators.grid import Span
+from operators.language.sentences import split_sentences
 from operators.narrate.asking import Asking
 from operators.narrate.draft import Draft, mended, standing
 from operators.narrate.fresh import fresh
@@ -22,10 +23,10 @@ from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.length import LEAST, LITTLE, Habit, shortfall, trimmed, words_of
 from operators.narrate.notes import Note, merge_alike, once, quoted, tail
 from operators.narrate.opening import Opening
-from operators.narrate.outline import brief, outline_schema, parse_outline, share_words, topics_of
+from operators.narrate.outline import Outline, brief, outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.rows import cut_rows, numbered, sentence_row
 from operators.narrate.seams import in_order, lead, without_seam
-from operators.narrate.sentences import count_words, split_sentences
+from operators.narrate.sentences import count_words
 from operators.narrate.whole import Cells
 
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
@@ -123,7 +124,7 @@ class Narrator:
                 "outline", asking.whole, render(texts=texts), texts, total, schema=outline_schema(len(parts))
             )
 
-        answer = asking.ask_fitting(build, About(language=narrate.language, parse=parse, prose=topics_of))
+        answer = asking.ask_fitting(build, About(language=narrate.language, form=Outline, parse=parse, prose=topics_of))
         if not answer.valid:
             return [None] * len(parts), list(even)
         planned = parse(answer.text).sections

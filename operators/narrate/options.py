@@ -111,7 +111,7 @@ class NarrateOptions(Operator):
         Raises:
             ValueError: in one line, which package or file is missing.
         """
-        from operators.engines.language import language_code
+        from operators.language.identify import language_code
         from operators.narrate.grounding.embedding import embedder
         from operators.narrate.grounding.entailment import entailer
         from operators.narrate.grounding.toolkit import Toolkit

@@ -12,8 +12,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from operators.cleaning.forms import read_form
+from operators.language.sentences import split_sentences
 from operators.narrate.grounding.words import content_stems
-from operators.narrate.sentences import split_sentences
 
 _LEAST_WORDS = 25  # of a section: below, a sentence has no room
 _MOST_TIMES = 2.0  # a section's fair share: one that is planned larger is padded
@@ -41,7 +42,7 @@ def outline_schema(sections: int) -> str:
 
 def parse_outline(text: str, sections: int) -> Outline:
     """Raises `ValueError` for anything but an outline of so many sections."""
-    outline = Outline.model_validate_json(text)
+    outline = read_form(text, Outline)
     if len(outline.sections) != sections:
         raise ValueError(f"the outline has {len(outline.sections)} sections and {sections} are to be written")
     return outline

@@ -1,22 +1,14 @@
-"""Sentences and words of a text: where sentences end, how many words there are, and their stems."""
+"""Words of a text: how many there are, and their stems."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import pairwise
 
-_CLOSED = r"[\"'”’»」』）)\]]*(?:\s*\[\d[\d\s,–-]*\])*"  # quotes and marks belong to the sentence before them
-_END = re.compile(rf"[.!?…।؟۔]{_CLOSED}(?=\s+(?!\[\d)[^\sa-z])|[。！？]{_CLOSED}|\n+")
 _SIGNS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
 WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
-
-
-def split_sentences(text: str) -> list[str]:
-    ends = [0, *(found.end() for found in _END.finditer(text)), len(text)]
-    return [part for a, b in pairwise(ends) if (part := text[a:b].strip())]
 
 
 def says(whole: str, part: str) -> bool:

@@ -59,6 +59,13 @@ class Prompt:
         return digest(self.text)
 
     @cached_property
+    def instructions(self) -> str:
+        """The fixed text of the template, without what fills its blanks."""
+        environment = self._template.environment
+        data = environment.parse(self.text).find_all(jinja2.nodes.TemplateData)
+        return " ".join(" ".join(part.data for part in data).split())
+
+    @cached_property
     def _template(self) -> jinja2.Template:
         environment = ImmutableSandboxedEnvironment(  # a prompt that came with somebody's recipe runs no code
             undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False

@@ -9,7 +9,7 @@ made whole. A hint that gets lost costs nothing but time: the driver finds such 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from operators.store.table import Claim
 
 RECEIPT = pa.schema(
     [
-        pa.field("kind", pa.string()),  # probe, segment, video, or whole: a hint that a video can be narrated
+        pa.field("kind", pa.string()),  # probe, segment, video, row, or whole: a hint that a video can be narrated
         pa.field("video_id", pa.string()),
         pa.field("uri", pa.string()),
         pa.field("segment_index", pa.int32()),
@@ -46,7 +46,7 @@ RECEIPT = pa.schema(
 STOPPED = "stopped"  # class of a row that was let pass because the run is being stopped: neither done nor failed
 
 
-class _Committer:
+class Committer:
     """What the three have in common: the store, the run, and writing failures as events.
 
     `commit` takes rows and gives for each the rows it is answered with.
@@ -55,6 +55,7 @@ class _Committer:
         store_uri, run_id, host: where to, by which run, on which machine.
         writer: name that is taken over. Of one name one life may write; writers of different names do so side by side.
         claim: the run's hold on the store; None: only the writer's own name counts.
+        tables: further tables that it writes to, with their columns.
     """
 
     @staticmethod
@@ -65,10 +66,19 @@ class _Committer:
     @staticmethod
     def urgent(row: Row) -> bool:
         """Whether the commit must not wait for more rows: the run is being stopped."""
-        return _stopped(row)
+        return stopped(row)
 
-    def __init__(self, store_uri: str, run_id: str, host: str, *, writer: str, claim: Claim | None = None) -> None:
-        self.store = Store(store_uri, writer=writer, claim=claim)
+    def __init__(
+        self,
+        store_uri: str,
+        run_id: str,
+        host: str,
+        *,
+        writer: str,
+        claim: Claim | None = None,
+        tables: Mapping[str, pa.Schema] | None = None,
+    ) -> None:
+        self.store = Store(store_uri, writer=writer, claim=claim, tables=tables)
         self.run_id = run_id
         self.host = host
         self._failures = self.store.failures
@@ -105,7 +115,7 @@ class _Committer:
         }
 
 
-class CommitVideos(_Committer):
+class CommitVideos(Committer):
     """Commits what was found and probed."""
 
     def __init__(
@@ -115,15 +125,15 @@ class CommitVideos(_Committer):
         self.store.videos.fence()
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
-        probed = [r for r in items if not _stopped(r)]
+        probed = [r for r in items if not stopped(r)]
         for row in probed:
             row["run_id"] = self.run_id
         self.store.videos.upsert(pa.Table.from_pylist(_last(probed, "video_id"), schema=rows.VIDEO), ["video_id"])
         self._record([r for r in probed if r["failure"]])
-        return [[_receipt("probe", row, seconds=row.get("duration_s") or 0.0)] for row in items]
+        return [[receipt("probe", row, seconds=row.get("duration_s") or 0.0)] for row in items]
 
 
-class CommitSegments(_Committer):
+class CommitSegments(Committer):
     """Gather: commits captioned segments, and hands on the key of each video that has become whole.
 
     Args:
@@ -169,7 +179,7 @@ class CommitSegments(_Committer):
             self.store.segments.append(fresh)
         for at in captioned:
             self._done.note(*at)
-        failed = [row for row in items if row["failure"] and not _stopped(row)]
+        failed = [row for row in items if row["failure"] and not stopped(row)]
         self._record(failed)
         for row in failed:
             if _final(row):
@@ -177,12 +187,12 @@ class CommitSegments(_Committer):
         return [self._answers(row) for row in items]
 
     def _answers(self, row: Row) -> list[Row]:
-        receipt = segment_receipt(row)
+        own = segment_receipt(row)
         if not self._whole(row):
-            return [receipt]
+            return [own]
         return [
-            receipt,
-            _receipt("whole", {**row, "segment_index": None, "failure": None, "passes": None, "usage": None}),
+            own,
+            receipt("whole", {**row, "segment_index": None, "failure": None, "passes": None, "usage": None}),
         ]
 
     def _whole(self, row: Row) -> bool:
@@ -198,7 +208,7 @@ class CommitSegments(_Committer):
         return True
 
 
-class CommitDataset(_Committer):
+class CommitDataset(Committer):
     """Commits long captions; a video stands in the dataset once, the newest in place of the older.
 
     What the filter left out goes to the table `filtered` in the same way. Where the video stands in the other table as
@@ -247,11 +257,11 @@ class CommitDataset(_Committer):
         self._record(
             {**r, "key": narration_failure_key(r["key"], self._narrator)}
             for r in told
-            if r["failure"] and not _stopped(r)
+            if r["failure"] and not stopped(r)
         )
         return [
             [
-                _receipt(
+                receipt(
                     "video",
                     row,
                     seconds=row["duration_s"] or 0.0,
@@ -271,7 +281,7 @@ class CommitDataset(_Committer):
 
 def segment_receipt(row: Row) -> Row:
     """The receipt of a captioned segment, or of one that failed."""
-    return _receipt(
+    return receipt(
         "segment",
         {"failure": None, **row},
         seconds=row["end_s"] - row["start_s"],
@@ -280,7 +290,8 @@ def segment_receipt(row: Row) -> Row:
     )
 
 
-def _receipt(kind: str, row: Row, **values: Any) -> Row:
+def receipt(kind: str, row: Row, **values: Any) -> Row:
+    """A row of `RECEIPT` for a row that is durable or failed."""
     return {
         **{f.name: None for f in RECEIPT},
         "kind": kind,
@@ -288,12 +299,13 @@ def _receipt(kind: str, row: Row, **values: Any) -> Row:
             name: row.get(name)
             for name in ("video_id", "uri", "segment_index", "key", "segment_count", "failure", "usage")
         },
-        "final": bool(row["failure"]) and not _stopped(row) and _final(row),
+        "final": bool(row["failure"]) and not stopped(row) and _final(row),
         **values,
     }
 
 
-def _stopped(row: Row) -> bool:
+def stopped(row: Row) -> bool:
+    """Whether a row was let pass because the run is being stopped."""
     return bool(row["failure"]) and row["failure"]["class"] == STOPPED
 
 

@@ -17,6 +17,8 @@ ADDED: frozenset[str] = frozenset(
         "discontinuities",
         "incomplete",
         "subtitles",
+        "looks",
+        "renames",
         "wanted_words",
         "repeated_sentences",
         "opening",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from operators import rows
-from operators.base import Apply, ItemError, Operator, Row
+from operators.base import Apply, ItemError, Level, Operator, Row
 from operators.store.store import Store
 from operators.windows import WindowRule
 
@@ -22,6 +22,7 @@ class Load(Operator):
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "key", "segment_count"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "captioned_indices", "segments", *_LAYOUT, *_FROM_VIDEO})

@@ -1,8 +1,9 @@
-"""The output location: five tables, their keys, and a folder for each run.
+"""The output location: its tables, their keys, and a folder for each run.
 
     OUT/videos     what was found and probed           OUT/dataset    the long captions
     OUT/segments   frame and window captions           OUT/failures   what failed, as events
-    OUT/filtered   videos that the filter left out
+    OUT/filtered   videos that the filter left out     OUT/annotations  what people said of long captions
+    OUT/NAME       tables of the recipe's own
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
 Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
@@ -24,7 +25,7 @@ from operators import rows
 from operators.atomic import replace_file
 from operators.base import TRANSIENT, Row
 from operators.fingerprint import digest
-from operators.storage import file_system, files_below, is_local, open_binary
+from operators.storage import UnfitFileError, file_system, files_below, is_local, open_binary, read_whole
 from operators.store.done import Done
 from operators.store.own_files import Unswept, changed_at
 from operators.store.table import Claim, Table
@@ -63,19 +64,42 @@ class Store:
         uri: a folder, or a prefix on object storage.
         writer: name under which its tables are written to; writers of different names may commit side by side.
         claim: of the run that writes; see `claim`.
+        tables: the tables that recipes added, with their columns; see `pipeline.config.tables`.
     """
 
-    def __init__(self, uri: str, *, writer: str = "longcap", claim: Claim | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        writer: str = "longcap",
+        claim: Claim | None = None,
+        tables: Mapping[str, pa.Schema] | None = None,
+    ) -> None:
         self.uri = uri.rstrip("/")
+        self.derived = {
+            name: Table(f"{self.uri}/{name}", schema, writer=writer, claim=claim)
+            for name, schema in (tables or {}).items()
+        }
         self.videos = Table(f"{self.uri}/videos", rows.VIDEO, writer=writer, claim=claim)
         self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT, writer=writer, claim=claim)
         self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
         self.filtered = Table(f"{self.uri}/filtered", rows.FILTERED, writer=writer, claim=claim)
         self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
+        self.annotations = Table(f"{self.uri}/annotations", rows.ANNOTATION, writer="annotate")  # people hold no claim
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return (self.videos, self.segments, self.dataset, self.filtered, self.failures)
+        """All of them; `annotations` is there only once somebody has annotated something."""
+        return (*self._of_runs, self.annotations)
+
+    @property
+    def _of_runs(self) -> tuple[Table, ...]:
+        return (self.videos, self.segments, self.dataset, self.filtered, self.failures, *self.derived.values())
+
+    def table(self, name: str) -> Table:
+        """The table `name`, one of these."""
+        core = {"videos": self.videos, "segments": self.segments, "dataset": self.dataset}
+        return self.derived[name] if name in self.derived else core[name]
 
     def exists(self) -> bool:
         return any(t.exists() for t in self.tables)
@@ -88,7 +112,7 @@ class Store:
         """
         name = f"run {share}"
         claim = Claim(name, self.videos.claim(name))
-        for table in self.tables[1:]:
+        for table in self._of_runs[1:]:
             table.claim(name, claim.version)
         return claim
 
@@ -108,8 +132,8 @@ class Store:
         files.invalidate_cache()
         found = {}
         for path, info in files.glob(f"{folder}/*.json", detail=True).items():
-            with suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
-                since = json.loads(files.cat_file(path)).get("since")
+            with suppress(FileNotFoundError, UnfitFileError, ValueError, RecursionError, TypeError, AttributeError):
+                since = json.loads(read_whole(files, path)).get("since")
                 times = [t for t in (changed_at(info), since) if t is not None]
                 found[str(path)] = min(times)
         return found
@@ -205,8 +229,7 @@ class Store:
     def read_file(self, path: str) -> bytes | None:
         """Content of OUT/`path`; None where there is none."""
         try:
-            with open_binary(f"{self.uri}/{path}") as file:
-                return bytes(file.read())
+            return read_whole(*file_system(f"{self.uri}/{path}"))
         except FileNotFoundError:
             return None
 
@@ -230,8 +253,8 @@ class Store:
         records = []
         for file in mine:
             try:
-                record = json.loads(found.cat_file(file))
-            except ValueError:
+                record = json.loads(read_whole(found, file))
+            except (ValueError, RecursionError, UnfitFileError):
                 record = None
             if isinstance(record, dict) and record.get("run_id") == file.rsplit("/", 2)[-2]:
                 records.append(record)

@@ -32,6 +32,14 @@ Try = tuple[str, str, dict[str, Any]]
 """A back end's name, the job as "package.module:function", and the job's keyword arguments."""
 
 
+_SERVED = threading.local()  # the child that worked for a thread last
+
+
+def child_cpu_s() -> float:
+    """CPU seconds (user and system) of the living child that worked for this thread last; 0: there is none."""
+    return _usage_of(getattr(_SERVED, "pid", None))[1]
+
+
 class DecodeChild:
     """A child process and the watch over it. Jobs of several threads queue up.
 
@@ -83,6 +91,7 @@ class DecodeChild:
         """
         with self._lock:
             connection = self._ready()
+            _SERVED.pid = self.pid
             try:
                 connection.send((job, arguments))
                 kind, value = self._watch(connection)
@@ -168,7 +177,7 @@ class DecodeChild:
             if time.monotonic() - began_s > self._time_limit_s:
                 raise ItemError("timeout", f"the decoder passed its limit of {self._time_limit_s:g} s and was ended")
             try:
-                memory_bytes, spent_s = (a + b for a, b in zip(_usage(child), _usage_of_helper(helper), strict=True))
+                memory_bytes, spent_s = (a + b for a, b in zip(_usage(child), _usage_of(helper), strict=True))
                 spent_s -= spent_before_s
             except psutil.Error:
                 continue  # it is gone: the socket says how
@@ -236,8 +245,8 @@ def _usage(process: Any) -> tuple[int, float]:
     return int(process.memory_info().rss), float(sum(times[:4]))  # user, system, and those of its ended children
 
 
-def _usage_of_helper(pid: int | None) -> tuple[int, float]:
-    """The same of a program that the child runs, as long as it runs: once ended, it counts as the child's."""
+def _usage_of(pid: int | None) -> tuple[int, float]:
+    """The same of a process that may have ended: what the child runs then counts as the child's."""
     import psutil
 
     try:

@@ -1,33 +1,25 @@
-"""The whole configuration of a job, as types: one frozen dataclass a section, each operator being a section itself.
+"""The whole configuration of a job, as types: one frozen dataclass a section, each built-in operator being a section.
 
-`check` looks at what no single field can tell: whether the grid closes, whether the recipe's operators fit together. It
-runs before Ray starts. Files, overrides and error lines are `pipeline.config.load`.
+Which tables a config makes is `pipeline.config.tables`; what no single field can tell is checked by
+`pipeline.config.check`; files, overrides and error lines are `pipeline.config.load`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
-from itertools import pairwise
-from typing import Annotated, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.base import Operator
 from operators.caption.caption import Caption
-from operators.engines.base import EngineSpec
-from operators.fingerprint import identity
-from operators.grid import check_grid
-from operators.keys import captioner_of, config_of, narrator_key
-from operators.measure.columns import Columns
+from operators.engines.registry import AnyEngine
 from operators.measure.filter import Filter
 from operators.measure.measure import Measure
 from operators.names.names import Names
 from operators.narrate.narrate import Narrate
-from operators.rows import CAPTIONED_SEGMENT, SEGMENT
 from operators.video.decode import Decode
 from operators.video.probe import Probe
-from pipeline.terminal.errors import UsageError, nearest
+from operators.windows import WindowRule
 
 POOLS = ("decode", "caption", "narrate")
 """The actor pools, in the order in which a row passes through them."""
@@ -71,12 +63,30 @@ class SourceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """How a video is cut into segments, the unit of work, of retry and of resume."""
+    """How a video is cut: into segments, the unit of work and of resume, and into the windows of its captions."""
 
     segment_s: Annotated[
         float,
-        Field(gt=0, description="length of a segment in s; a multiple of caption.stride_s, at least caption.window_s"),
+        Field(gt=0, description="length of a segment in s; a multiple of stride_s, at least window_s"),
     ] = 120.0
+    window_s: Annotated[float, Field(gt=0, description="length of a window in s; 10 in LongCaption-Agent")] = 10.0
+    stride_s: Annotated[
+        float, Field(gt=0, description="distance between window starts in s, at most window_s; 5 in LongCaption-Agent")
+    ] = 5.0
+    windows: Annotated[
+        WindowRule,
+        Field(
+            description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
+            "hard cut; needs measure in the recipe"
+        ),
+    ] = "grid"
+    min_shot_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="with windows: shots, a shorter shot is told together with the next, in s; 0: each by itself",
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +100,14 @@ class RunOptions:
             "auto: streaming where both engines fit side by side"
         ),
     ] = "auto"
+    local_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="seconds of video up to which a job runs in the driver's own process, without starting Ray, "
+            "where no cluster is named and no engine loads a model; 0: never",
+        ),
+    ] = 600.0
     max_failed: Annotated[
         float, Field(ge=0, le=1, description="share of the videos that may fail before the run counts as failed")
     ] = 0.2
@@ -191,177 +209,19 @@ class Config:
     filter: Filter = field(default_factory=Filter)
     names: Names = field(default_factory=Names)
     narrate: Narrate = field(default_factory=Narrate)
+    engines: Annotated[
+        dict[str, AnyEngine], Field(description="engines by names of your own, which `engine: NAME` stands for")
+    ] = field(default_factory=dict)
+    inputs: Annotated[
+        dict[str, str],
+        Field(description="finished outputs by names of your own, whose tables are parents such as NAME.dataset"),
+    ] = field(default_factory=dict)
+    tables: Annotated[
+        dict[str, dict[str, Any]],
+        Field(description="further tables, each {level, from, steps, missing}; see docs/recipes.md"),
+    ] = field(default_factory=dict)
     run: RunOptions = field(default_factory=RunOptions)
     resources: Resources = field(default_factory=Resources)
-
-
-def segment_operators(config: Config) -> tuple[Operator, ...]:
-    """The operators that a segment passes through, in order.
-
-    Raises:
-        UsageError: the recipe names something that is no operator.
-    """
-    return tuple(_named(config, "recipe.segment", name) for name in config.recipe.segment)
-
-
-def video_operators(config: Config) -> tuple[Operator, ...]:
-    """The operators that a whole video passes through, in order; errors as in `segment_operators`."""
-    return tuple(_named(config, "recipe.video", name) for name in config.recipe.video)
-
-
-def captioner(config: Config) -> str:
-    """Fingerprint of what decides captions; see `operators.keys.captioner_of`."""
-    return captioner_of(config.plan.segment_s, segment_operators(config))
-
-
-def fingerprint(config: Config) -> str:
-    """Fingerprint of what decides long captions: the column `config`; see `operators.keys.config_of`."""
-    return config_of(captioner(config), narrator_key(video_operators(config)))
-
-
-def never_measured(config: Config) -> dict[str, str]:
-    """Columns that have bounds and that this config does not measure -> why not: those bounds leave nothing out."""
-    if "measure" not in config.recipe.segment:
-        silent = dict.fromkeys(Columns.__annotations__, "recipe.segment does not name measure")
-    else:
-        silent = {} if config.measure.ocr else {"text_share": "measure.ocr is false"}
-        if not config.decode.signals_fps:
-            seen = (name for name in Columns.__annotations__ if name != "text_share")
-            silent |= dict.fromkeys(seen, "decode.signals_fps is 0")
-    return {name: silent[name] for name in config.filter.limits if name in silent}
-
-
-def check(config: Config) -> None:
-    """Check what the fields alone cannot: the grid and the recipe.
-
-    Raises:
-        UsageError: one line on the first thing that does not fit.
-    """
-    caption, plan = config.caption, config.plan
-    try:
-        check_grid(caption.window_s, caption.stride_s, plan.segment_s)
-    except ValueError as error:
-        raise UsageError(f"plan.segment_s, caption.window_s and stride_s make no grid: {error}") from error
-    if config.measure.cell_s != caption.stride_s:
-        raise UsageError(
-            f"measure.cell_s is {config.measure.cell_s} and caption.stride_s is {caption.stride_s}; they must be "
-            "equal: leave measure.cell_s out of the file and it follows"
-        )
-    segment, video = segment_operators(config), video_operators(config)
-    _check_pools("recipe.segment", segment, allowed=("decode", "caption"))
-    _check_pools("recipe.video", video, allowed=("narrate",))
-    _check_columns(config, segment)
-    if caption.windows == "shots" and ("measure" not in config.recipe.segment or config.decode.sampling != "shots"):
-        raise UsageError(
-            f"caption.windows is shots, decode.sampling is {config.decode.sampling} and recipe.segment is "
-            f"{', '.join(config.recipe.segment)}; windows by shots need decode.sampling: shots, so that each shot has "
-            "a picture, and measure before caption, which finds the cuts"
-        )
-    if not any("caption" in op.writes for op in video):
-        raise UsageError("recipe.video names no operator that writes the caption; put narrate into it")
-    _check_engines(config, (*segment, *video))
-    for op in (*segment, *video):
-        try:
-            identity(op)  # reads what the fields only point at, such as the text of a prompt
-        except (ValueError, OSError) as error:
-            raise UsageError(f"{op.name}: {error}") from error
-
-
-def check_engines(config: Config, *, elsewhere: bool) -> None:
-    """Look, without booting, for what would make every request of an engine, or every segment, fail.
-
-    Args:
-        elsewhere: the engines may run on other machines: what is not installed here may be there, and servers and hubs
-            are asked there.
-
-    Raises:
-        UsageError: in one line.
-    """
-    reached: list[EngineSpec] = []
-    for op in (*segment_operators(config), *video_operators(config)):
-        if isinstance(op, Decode | Narrate) and not elsewhere:
-            try:
-                op.check()
-            except ValueError as error:
-                raise UsageError(str(error)) from error
-        engine = getattr(op, "engine", None)
-        if engine is not None:
-            try:
-                engine.check(pictures="pictures" in op.reads, elsewhere=elsewhere)
-                if not elsewhere and engine not in reached:
-                    engine.reach()
-                    reached.append(engine)
-            except ValueError as error:
-                raise UsageError(f"{op.name}.engine: {error}") from error
-
-
-def _check_engines(config: Config, operators: Iterable[Operator]) -> None:
-    named = {op.name for op in operators}
-    if config.caption.fields and not config.caption.engine.generative:
-        raise UsageError(
-            "caption.fields is true and caption.engine has no model to fill them: name one, or take it out"
-        )
-    if "names" in named and not config.names.engine.generative:
-        raise UsageError(
-            "recipe.video names names, which needs a model: name one as narrate.engine, or leave names out"
-        )
-    if "names" in named and not config.caption.fields:
-        raise UsageError("recipe.video names names, which reads the windows' fields: set caption.fields to true")
-
-
-def _named(config: Config, where: str, name: str) -> Operator:
-    known = {op.name: op for op in _operators(config)}
-    if name not in known:
-        hint = f"{nearest(name, known)} Known: {', '.join(known)}"
-        raise UsageError(f"{where} names {name!r}, which is no operator of a recipe{hint}")
-    return known[name]
-
-
-def _operators(config: Config) -> list[Operator]:
-    """All that a recipe may name: probing comes before any recipe, and filtering before any narration."""
-    sections = [getattr(config, f.name) for f in fields(config) if f.name not in ("probe", "filter")]
-    return [section for section in sections if isinstance(section, Operator)]
-
-
-def _check_pools(where: str, operators: tuple[Operator, ...], *, allowed: tuple[str, ...]) -> None:
-    names = [op.name for op in operators]
-    if not names:
-        raise UsageError(f"{where} is empty; it must name at least one operator")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UsageError(f"{where} names {twice} twice; an operator runs once")
-    for op in operators:
-        if op.pool not in allowed:
-            raise UsageError(f"{where} names {op.name}, of pool {op.pool}; only {' and '.join(allowed)} run there")
-    for before, after in pairwise(operators):
-        if POOLS.index(before.pool) > POOLS.index(after.pool):
-            raise UsageError(
-                f"{where} has {after.name} (pool {after.pool}) after {before.name} (pool {before.pool}); "
-                f"pools go {', '.join(POOLS)}: put {after.name} first"
-            )
-
-
-def _check_columns(config: Config, operators: tuple[Operator, ...]) -> None:
-    """Every operator must find what it reads, and the captions' table what it keeps."""
-    everything = _operators(config)
-    present = set(SEGMENT.names)
-    for op in operators:
-        for column in sorted(op.reads - present):
-            raise UsageError(
-                f"recipe.segment: {op.name} reads the column {column}, which nothing before it writes; "
-                + _writers(everything, column, before=op.name)
-            )
-        present |= op.writes
-    for column in ("frames", "windows", "decode", "provenance"):
-        if column in CAPTIONED_SEGMENT.names and column not in present:
-            raise UsageError(
-                f"recipe.segment ends without the column {column}, which the table of captions keeps; "
-                + _writers(everything, column, before=None)
-            )
-
-
-def _writers(operators: Iterable[Operator], column: str, *, before: str | None) -> str:
-    names = [op.name for op in operators if column in op.writes and op.name != before]
-    if not names:
-        return "no operator writes it"
-    return f"{' or '.join(names)} would: put it {f'before {before}' if before else 'into the recipe'}"
+    pools: Annotated[
+        dict[str, PoolResources], Field(description="what the other pools take, by name, as in resources.caption")
+    ] = field(default_factory=dict)

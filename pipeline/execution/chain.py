@@ -22,7 +22,7 @@ from operators.arrow import fitted, to_table
 from operators.base import Row
 from operators.store.commit import RECEIPT, segment_receipt
 from operators.store.store import Store
-from pipeline.execution.aggregators import Shards
+from pipeline.execution.aggregators import Aggregator, Shards
 from pipeline.execution.stage import Stage, StageSpec
 
 CHAIN = pa.schema(
@@ -56,14 +56,14 @@ class ChainSpec:
         caption: the captioner and what follows it.
         videos: chains that run at once in one actor, each with a decoder of its own.
         store: uri, for what is durable already.
-        gather: handles of the aggregators that make segments durable.
+        gather: makes segments durable.
     """
 
     decode: StageSpec
     caption: StageSpec
     videos: int
     store: str
-    gather: Sequence[Any]
+    gather: Aggregator | Shards
 
 
 class ChainStage:
@@ -72,7 +72,7 @@ class ChainStage:
     def __init__(self, spec: ChainSpec) -> None:
         self._spec = spec
         self._caption = Stage(spec.caption)
-        self._gather = Shards(spec.gather)
+        self._gather = spec.gather
         self._decoders: queue.SimpleQueue[Stage] = queue.SimpleQueue()
         for _ in range(spec.videos):
             self._decoders.put(Stage(spec.decode))

@@ -16,30 +16,31 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from cluster.machines import lost
 from operators.addresses import redacted
 from operators.base import ItemError, Row
 from operators.causes import cause_of, explained
-from operators.store.commit import RECEIPT
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
+from pipeline.config.check import check_engines, never_measured
 from pipeline.config.load import checked, dump_config
-from pipeline.config.types import Config, check_engines, never_measured
-from pipeline.execution.chain import chain_table
+from pipeline.config.tables import tables_of
+from pipeline.config.types import Config
+from pipeline.execution.in_process import Small
 from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
-from pipeline.execution.prober import PASS_ROWS, Prober
+from pipeline.execution.prober import Prober
 from pipeline.execution.session import Session
+from pipeline.execution.waves import Standing, Waves, look
 from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.report import Report, Run, make_report
-from pipeline.output import finalize, ownership
+from pipeline.output import finalize, known, ownership
 from pipeline.output.lease import Lease
-from pipeline.planning.diff import Remaining, compare
-from pipeline.planning.plan import Plan
+from pipeline.planning.diff import Remaining
+from pipeline.planning.foreign import cut_like, listing_of
+from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.replacement import Replacement, WouldReplace
 from pipeline.planning.superseded import find
-from pipeline.planning.videos import Videos
 from pipeline.sources.files import normalise
-from pipeline.sources.listing import Listing, list_sources
+from pipeline.sources.listing import Listing
 from pipeline.sources.location import output_uri
 from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import RunFailed, UsageError
@@ -59,17 +60,18 @@ class Job:
     def __init__(
         self, inputs: Sequence[str], out: str, config: Config, selection: Selection, *, quiet: bool = False
     ) -> None:
-        self.config = config = checked(config)
+        self.config = config = cut_like(checked(config))
         where = output_uri(out)  # before anything is listed: it may be a slip of the keyboard
         given = [normalise(text) for text in inputs]
         self.inputs = [redacted(uri) for uri in given]  # as they are stored and shown
         self._given = given
         self._signed = self.inputs != given
         self.selection = selection
-        self.listing: Listing = list_sources(inputs, config.sources)
+        self.listing: Listing = listing_of(inputs, config)
         self.chosen: list[Row] = selection.of(self.listing.rows)
         self._anew = selection.anew(self.chosen)
-        self.store = Store(where)
+        self._tables = {name: spec.schema for name, spec in tables_of(config).items() if not spec.core}
+        self.store = Store(where, tables=self._tables)
         self.claim: Claim | None = None
         self.run_id = _new_run_id()
         self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
@@ -90,8 +92,10 @@ class Job:
             plan = self._plan(prober, session, stack, address)
             if not prober.probed:
                 self.store.close_for(self.run_id)
-            left = compare(plan, self.store)
-            return plan, replace(left, replaced=find(plan, self.store, left, self._anew))
+            stand = look(plan, self.store)
+            replaced = find(stand.plan, self.store, stand.left, self._anew)
+            counts = {name: work.count for name, work in stand.tables.items()}
+            return stand.plan, replace(stand.left, replaced=replaced, tables=counts)
 
     def run(
         self,
@@ -144,7 +148,7 @@ class Job:
             raise
         except Exception as error:  # each file system has errors of its own, and here all mean one thing
             raise self._cannot_write(error) from error
-        self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim)
+        self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim, tables=self._tables)
         return lease
 
     def _take(self) -> None:
@@ -152,7 +156,8 @@ class Job:
         uri, options = self.store.uri, self.config.sources
         try:
             found = (row["uri"] for row in self.listing.rows)
-            state = ownership.check(uri, self._given, found, recursive=options.recursive)
+            given = [*self._given, *self.config.inputs.values()]
+            state = ownership.check(uri, given, found, recursive=options.recursive, tables=self._tables)
             ownership.take(uri, state)
         except UsageError:
             raise
@@ -176,34 +181,47 @@ class Job:
         self._session = session = self._new_session()
         prober = self._new_prober()
         plan = self._plan(prober, session, stack, address)
-        first = compare(plan, self.store)
-        replaced = find(plan, self.store, first, self._anew)
+        stand = look(plan, self.store)
+        replaced = find(stand.plan, self.store, stand.left, self._anew)
         if not replacing:
             try:
                 self._ask(replaced)
             except WouldReplace:  # no run of this id has begun
                 self.store.remove_files(f"runs/{self.run_id}/config.yaml", f"runs/{self.run_id}/asked.json")
                 raise
-        self.store.write_table(f"runs/{self.run_id}/videos.parquet", plan.table())
+        known.write(self.store, self.run_id, stand.plan)
         if self._anew:
-            finalize.forget(self.store, plan, self._anew)
-            first = compare(plan, self.store)
-        self._announce(plan, first, replaced)
-        left, status = first, "done"
-        if not first.nothing:
+            finalize.forget(self.store, stand.plan, self._anew)
+            stand = look(plan, self.store)
+        first, status = stand.left, "done"
+        self._announce(stand, replaced)
+        if not stand.nothing:
             check_engines(self.config, elsewhere=bool(address or os.environ.get("RAY_ADDRESS")))
-            stack.enter_context(session.connected(address))
+            seconds = max([first.seconds, *(work.seconds for work in stand.tables.values())])
+            stack.enter_context(session.connected(address, Small(seconds, len(stand.plan.videos))))
+            waves = Waves(
+                self.config,
+                self.store,
+                stand,
+                session=session,
+                progress=self.progress,
+                interrupt=self._interrupt,
+            )
             try:
                 with interruptible(self._interrupt):
-                    left = self._passes(session, plan, first)
+                    waves.run()
             except Exception as error:
                 if not (isinstance(error, Interrupted) or self._interrupt.over):
                     raise
-                left = compare(plan, self.store)
+            finally:
+                self.gpu_s_held = waves.gpu_s_held
+            stand = look(plan, self.store)
             if self._interrupt.requested:
                 status = "interrupted"
+        known.write(self.store, self.run_id, stand.plan, stand.tables)
         if status == "done":
-            finalize.clean(self.store, plan, run_id=self.run_id)
+            wanted = {name: work.keys for name, work in stand.tables.items()}
+            finalize.clean(self.store, stand.plan, wanted, run_id=self.run_id)
         ran = Run(
             run_id=self.run_id,
             inputs=self.inputs,
@@ -214,10 +232,11 @@ class Job:
             gpu_s_held=self.gpu_s_held,
             began=began,
         )
-        report = make_report(ran, plan, first, left, status=status)
+        counts = {name: work.count for name, work in stand.tables.items()}
+        report = make_report(ran, stand.plan, first, replace(stand.left, tables=counts), status=status)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
-            if not finalize.write_card(self.store, self.config, report):
+            if report.captions and not finalize.write_card(self.store, self.config, report):
                 self.progress.say(f"{self.store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
             opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
             if lease.retire():  # while others are at work, their reads would miss what is removed
@@ -256,42 +275,13 @@ class Job:
         )
 
     def _plan(self, prober: Prober, session: Session, stack: ExitStack, address: str | None) -> Plan:
+        if self.config.inputs:  # their videos were probed when those outputs were made
+            return make_plan(self.config, self.chosen, self.selection, {})
+
         def run_graph(some: pa.Table) -> None:
-            session.drain(session.graph(some.num_rows, caption=False, narrate=False).probe(some))
+            session.drain(session.graph(some.num_rows, {"decode"}).probe(some))
 
         return prober.plan(lambda: stack.enter_context(session.connected(address)), run_graph)
-
-    def _passes(self, session: Session, plan: Plan, left: Remaining) -> Remaining:
-        """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
-        before = None
-        while not left.nothing and not self._interrupt.requested and left != before:
-            before = left
-            if left.segments:
-                some = left.segments.table(0, PASS_ROWS)
-                expected = left.segments.shares(self.config.resources.gather_actors, PASS_ROWS)
-                work = chain_table(some.to_pylist()) if self.config.caption.chain == "video" else some
-                streaming = session.schedule().kind == "streaming"
-                builder = session.graph(work.num_rows, narrate=streaming)
-                graph = builder.segments(work, expected, narrate=streaming)
-            else:
-                hints = _hints(left.whole[:PASS_ROWS])
-                builder = session.graph(hints.num_rows, caption=False)
-                graph = builder.narrate(hints)
-            began, gone = time.monotonic(), lost()
-            try:
-                session.drain(graph, counted=True)
-            except RunFailed as failed:
-                left = compare(plan, self.store)
-                why = session.recovery.after(session.coordinator, builder.pools, lost() - gone, progress=left != before)
-                if why is None or self._interrupt.requested:
-                    raise
-                self.progress.say(f"{why}; planning anew what is left ({failed})")
-                before = None
-                continue
-            finally:
-                self.gpu_s_held += builder.pools.gpus * (time.monotonic() - began)
-            left = compare(plan, self.store)
-        return left
 
     def _ask_early(self) -> None:
         """Stop before anything is written or probed, where what is known already is enough to say so."""
@@ -306,8 +296,8 @@ class Job:
         if replaced.asks:
             raise WouldReplace(replaced.refusal(self.store.uri))
 
-    def _announce(self, plan: Plan, left: Remaining, replaced: Replacement) -> None:
-        counts = self.progress.counts
+    def _announce(self, stand: Standing, replaced: Replacement) -> None:
+        plan, left, counts = stand.plan, stand.left, self.progress.counts
         counts.videos, counts.seconds = len(left.undone), left.segments.seconds
         self.progress.say(
             f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
@@ -321,7 +311,7 @@ class Job:
             self.progress.say(f"filter: {bounds}; left out so far: {len(left.filtered)}")
             for name, reason in never_measured(self.config).items():
                 self.progress.say(f"filter: {name} is not measured ({reason}), so its bounds leave nothing out")
-        if not left.nothing:
+        if not stand.nothing:
             self.progress.start()
 
     def _let_go(self) -> None:
@@ -335,22 +325,10 @@ class Job:
             "The same command goes on from here."
         )
         if self._session is not None and self._session.coordinator is not None:
-            self._session.coordinator.stop.remote()
+            self._session.coordinator.stop()
 
 
 def _new_run_id() -> str:
     """The time to the fraction of a second, and two random digits: ids sort as the runs began, quick ones too."""
     now = time.time()
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 2**16):04x}{secrets.token_hex(1)}"
-
-
-def _hints(whole: Videos) -> pa.Table:
-    """Rows of kind `whole`, as gather gives them."""
-    known = {
-        "kind": pa.repeat(pa.scalar("whole"), len(whole)),
-        "video_id": whole.facts["video_id"],
-        "uri": whole.facts["uri"],
-        "key": pa.array(whole.keys, pa.string()),
-        "segment_count": pa.array(whole.counts, pa.int32()),
-    }
-    return pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)

@@ -13,12 +13,15 @@ When no more rows will come, idle actors end one by one, whatever the floor, and
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from cluster.machines import Machines, Node
-from operators.engines.base import EngineSpec
-from pipeline.config.types import POOLS, Config, PoolResources, Resources, segment_operators, video_operators
+from operators.base import Operator
+from pipeline.config.check import all_operators
+from pipeline.config.tables import tables_of
+from pipeline.config.types import POOLS, Config, PoolResources, Resources
 from pipeline.terminal.errors import UsageError
 
 LIGHT_CPUS = 0.1
@@ -52,17 +55,31 @@ class Pool:
 
 @dataclass(frozen=True, kw_only=True)
 class Pools:
+    """The pools of a graph; `others` are those that a recipe names itself."""
+
     decode: Pool
     caption: Pool
     narrate: Pool
+    others: Mapping[str, Pool] = field(default_factory=dict)
+
+    def of(self, name: str) -> Pool:
+        """The pool `name`."""
+        found: Pool = self.others[name] if name in self.others else getattr(self, name)
+        return found
 
     @property
     def gpus(self) -> float:
         """GPUs that all pools hold."""
-        return self.caption.gpus + self.narrate.gpus
+        return self.caption.gpus + self.narrate.gpus + sum(pool.gpus for pool in self.others.values())
 
 
-def plan_pools(resources: Resources, have: Machines, tasks: int, at_once: Mapping[str, int] | None = None) -> Pools:
+def plan_pools(
+    resources: Resources,
+    have: Machines,
+    tasks: int,
+    at_once: Mapping[str, int] | None = None,
+    others: Mapping[str, PoolResources] = MappingProxyType({}),
+) -> Pools:
     """Sizes of the pools.
 
     Args:
@@ -71,15 +88,19 @@ def plan_pools(resources: Resources, have: Machines, tasks: int, at_once: Mappin
         tasks: rows there are to work on; no pool is larger.
         at_once: rows that one actor of a pool works on at once. Where nodes are started for a pool, it gets no more
             actors than take all rows at once.
+        others: wishes for the pools that a recipe names itself, complete but for the number of actors.
 
     Raises:
         UsageError: the wishes do not fit the cluster, so that the graph could never start.
     """
     for name in POOLS:
         _check_fits_a_node(name, getattr(resources, name), have)
+    for name, wish in others.items():
+        _check_fits_a_node(name, wish, have)
     free = sum(_free(node) for node in have.each)
-    takers = sum(bool(wish.num_gpus and wish.actors is None) for wish in (resources.caption, resources.narrate))
-    fixed = sum((wish.actors or 0) * (wish.num_gpus or 0.0) for wish in (resources.caption, resources.narrate))
+    with_engines = (resources.caption, resources.narrate, *others.values())
+    takers = sum(bool(wish.num_gpus and wish.actors is None) for wish in with_engines)
+    fixed = sum((wish.actors or 0) * (wish.num_gpus or 0.0) for wish in with_engines)
     gpus = (have.gpus - fixed) / max(1, takers)
 
     def engines(name: str) -> Pool:
@@ -88,50 +109,83 @@ def plan_pools(resources: Resources, have: Machines, tasks: int, at_once: Mappin
         return _pool(wish, _engine_actors(wish, have, gpus), LIGHT_CPUS, needed)
 
     caption, narrate = engines("caption"), engines("narrate")
-    light = caption.actors * caption.num_cpus + narrate.actors * narrate.num_cpus
+    named = {
+        name: _pool(wish, _engine_actors(wish, have, gpus) if wish.num_gpus else wish.actors or 1, LIGHT_CPUS, tasks)
+        for name, wish in others.items()
+    }
+    light = sum(pool.actors * pool.num_cpus for pool in (caption, narrate, *named.values()))
     decode = _decode(resources.decode, have, free, light, tasks)
 
-    wanted = sum(pool.actors * pool.num_cpus for pool in (decode, caption, narrate))
+    all_of_them = (decode, caption, narrate, *named.values())
+    wanted = sum(pool.actors * pool.num_cpus for pool in all_of_them)
     if wanted > free + 1e-6:
         raise UsageError(
             f"the pools ask for {wanted:g} CPUs; of the cluster's {have.cpus:g} only {free:g} can be given to actors: "
             "lower resources.decode.actors or resources.*.num_cpus" + _or_grow(have)
         )
-    asked = sum(pool.actors * pool.num_gpus for pool in (decode, caption, narrate))
+    asked = sum(pool.gpus for pool in all_of_them)
     if asked > have.gpus:
         raise UsageError(
             f"the pools ask for {asked:g} GPUs and the cluster has {have.gpus:g}: lower resources.*.actors or num_gpus"
             + _or_grow(have)
         )
-    return Pools(decode=decode, caption=caption, narrate=narrate)
+    return Pools(decode=decode, caption=caption, narrate=narrate, others=named)
 
 
-def wishes(config: Config, have: Machines, *, caption: bool = True, narrate: bool = True) -> Resources:
+def wishes(config: Config, have: Machines, used: Collection[str] = POOLS) -> Resources:
     """The config's wishes with the engines' GPUs in them; of a pool that a graph does not use nothing is wished.
 
     Args:
-        caption, narrate: whether the graph uses that pool.
+        used: names of the pools that the graph uses.
     """
 
-    def of(used: bool, wish: PoolResources, engine: EngineSpec) -> PoolResources:
-        if not used:
+    def of(name: str) -> PoolResources:
+        wish: PoolResources = getattr(config.resources, name)
+        if name not in used:
             return PoolResources(actors=1, num_cpus=0.0, num_gpus=0.0)
         if wish.num_gpus is not None:
             return wish
-        return replace(wish, num_gpus=float(engine.gpus) if have.gpus else 0.0)
+        return replace(wish, num_gpus=engine_gpus(operators_of(config, name)) if have.gpus else 0.0)
 
-    return replace(
-        config.resources,
-        caption=of(caption, config.resources.caption, config.caption.engine),
-        narrate=of(narrate, config.resources.narrate, config.narrate.engine),
-    )
+    return replace(config.resources, caption=of("caption"), narrate=of("narrate"))
+
+
+def operators_of(config: Config, pool: str) -> list[Operator]:
+    """The operators of all tables that run in a pool."""
+    return [op for op in all_operators(tables_of(config)) if op.pool == pool]
+
+
+def engine_gpus(operators: Iterable[Operator]) -> float:
+    """GPUs that the largest engine of some operators takes."""
+    engines = [getattr(op, "engine", None) for op in operators]
+    return max((float(engine.gpus) for engine in engines if engine is not None), default=0.0)
 
 
 def rows_at_once(config: Config) -> dict[str, int]:
     """Pool -> rows that one of its actors works on at once."""
     found = dict.fromkeys(POOLS, 1)
-    for op in (*segment_operators(config), *video_operators(config)):
-        found[op.pool] = max(found[op.pool], getattr(op, "concurrency", 1))
+    for op in all_operators(tables_of(config)):
+        found[op.pool] = max(found.get(op.pool, 1), getattr(op, "concurrency", 1))
+    return found
+
+
+def named_wishes(config: Config, have: Machines, used: Iterable[str]) -> dict[str, PoolResources]:
+    """What the pools of a recipe's own take: as `pools` of the config says, else what their operators need."""
+    found = {}
+    for name in used:
+        if name in POOLS:
+            continue
+        wish = config.pools.get(name, PoolResources())
+        operators = operators_of(config, name)
+        needs = [op.needs() for op in operators]
+        gpus = max(engine_gpus(operators), *(n.gpus for n in needs))
+        memory = [n.memory_bytes for n in needs if n.memory_bytes is not None]
+        found[name] = replace(
+            wish,
+            num_cpus=max(n.cpus for n in needs) if wish.num_cpus is None else wish.num_cpus,
+            num_gpus=(gpus if have.gpus else 0.0) if wish.num_gpus is None else wish.num_gpus,
+            memory_bytes=wish.memory_bytes or max(memory, default=None),
+        )
     return found
 
 
@@ -208,7 +262,7 @@ def _holds(node: Node, wish: PoolResources) -> bool:
 
 def _check_fits_a_node(name: str, wish: PoolResources, have: Machines) -> None:
     """Raise where no node could ever hold one actor of the pool."""
-    where = f"resources.{name}"
+    where = f"resources.{name}" if name in POOLS else f"pools.{name}"
     if wish.min_actors and wish.actors and wish.min_actors > wish.actors:
         raise UsageError(f"{where}.min_actors is {wish.min_actors}, above {where}.actors, which is {wish.actors}")
     if not have.shapes or any(_holds(node, wish) for node in have.shapes):

@@ -17,12 +17,14 @@ from operators.store.store import Store
 from operators.store.table import Claim
 from pipeline.config.types import Config
 from pipeline.execution.aggregators import AggregatorSpec
-from pipeline.execution.graph import PROBED
 from pipeline.execution.stage import CommitStage, Stage, StageSpec
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.sources.listing import Listing
 from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import RunFailed
+
+PROBED = pa.schema([*rows.VIDEO, rows.ACCESS_URI, *(rows.COLUMNS[name] for name in ("key", "attempts", "passes"))])
+"""Rows on the way to the videos table: what it keeps, what reading a signed URL takes, what a failure event needs."""
 
 PASS_ROWS = 2**18
 """Rows that one graph is given: they lie in the object store until they are worked on."""

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config.types import PoolResources, Resources
+from pipeline.execution.coordinator import Channel
 from pipeline.execution.pools import Pool, Pools
 
 _TRIES = 3  # in a row that brought nothing: then what broke the graph breaks it always
-_ANSWER_S = 10.0
 
 
 class Recovery:
@@ -38,11 +38,11 @@ class Recovery:
         most = min(self._most[name], wish.actors or self._most[name])
         return replace(wish, actors=most, min_actors=min(most, wish.min_actors or most))
 
-    def after(self, coordinator: Any, pools: Pools, nodes_lost: int, *, progress: bool) -> str | None:
+    def after(self, coordinator: Channel, pools: Pools, nodes_lost: int, *, progress: bool) -> str | None:
         """Why the run can go on after its graph broke; None: it cannot.
 
         Args:
-            coordinator: handle of the run's `Coordinator`.
+            coordinator: the run's.
             pools: of the graph.
             nodes_lost: nodes that went while the graph ran.
             progress: whether anything became durable in it.
@@ -50,7 +50,7 @@ class Recovery:
         self._fruitless = 0 if progress else self._fruitless + 1
         if self._fruitless >= _TRIES:
             return None
-        short = {pool: (up, failed) for pool, (up, failed) in _boots(coordinator).items() if failed}
+        short = {pool: (up, failed) for pool, (up, failed) in coordinator.boots().items() if failed}
         for pool, (up, failed) in short.items():
             bad = {*self.avoid.get(pool, ()), *(node for node, _ in failed)}
             others = _able(getattr(pools, pool)) - bad
@@ -72,13 +72,3 @@ def _able(pool: Pool) -> set[str]:
     nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
     needs = {"CPU": pool.num_cpus, "GPU": pool.num_gpus, **pool.custom}
     return {n["NodeID"] for n in nodes if n["Alive"] and all(n["Resources"].get(k, 0.0) >= v for k, v in needs.items())}
-
-
-def _boots(coordinator: Any) -> dict[str, tuple[int, list[tuple[str, str]]]]:
-    import ray
-
-    try:
-        found: dict[str, tuple[int, list[tuple[str, str]]]] = ray.get(coordinator.boots.remote(), timeout=_ANSWER_S)
-    except ray.exceptions.RayError:
-        return {}
-    return found

@@ -53,7 +53,7 @@ class Asked:
 def table(asked: Asked, have: Machines, most: Machines) -> str:
     """One line a pool and two for the machines, columns aligned."""
     head = ["pool", "actors", "CPUs", "GPUs", "memory", "other"]
-    pools = [(name, getattr(asked.pools, name)) for name in asked.used]
+    pools = [(name, asked.pools.of(name)) for name in asked.used]
     lines = [head, *([name, *_pool(pool)] for name, pool in pools)]
     cpus = sum(pool.actors * pool.num_cpus for _, pool in pools)
     gpus = sum(pool.gpus for _, pool in pools)

@@ -1,20 +1,24 @@
-"""A run's connection to Ray: graphs sized for the cluster, run to their end, with somebody to ask who holds them."""
+"""Where a run's flows are executed: on a cluster, or in this process where the job is small."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from cluster.alive import watched
 from cluster.connect import connected
+from cluster.machines import Machines, lost
+from operators.storage import environment
 from operators.store.table import Claim
-from pipeline.config.types import Config
-from pipeline.execution.coordinator import start_coordinator
-from pipeline.execution.graph import Graph, receipts
+from pipeline.config.types import POOLS, Config, PoolResources
+from pipeline.execution import in_process
+from pipeline.execution.coordinator import Coordinator, Remote, start_coordinator
+from pipeline.execution.flow import Flow
+from pipeline.execution.graph import Graph
 from pipeline.execution.graph_errors import refusal_in, root_of
 from pipeline.execution.interrupt import Interrupted
-from pipeline.execution.pools import plan_pools, rows_at_once, wishes
+from pipeline.execution.pools import Pools, named_wishes, plan_pools, rows_at_once, wishes
 from pipeline.execution.recovery import Recovery
 from pipeline.execution.resources import Asked, bring_cpus, cluster_of, table
 from pipeline.execution.schedule import Schedule, choose
@@ -23,9 +27,12 @@ from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import Holding
 from pipeline.terminal.errors import RunFailed
 
+_ONE = PoolResources()
+_HERE = Machines(nodes=1, cpus=1.0, gpus=0.0, object_store_bytes=0)  # where no engine has a model of its own
+
 
 class Session:
-    """What a run has on a cluster.
+    """What a run has on a cluster, or in this process.
 
     Args:
         store_uri: where its graphs write.
@@ -34,7 +41,8 @@ class Session:
         stopping: whether the run is asked to stop.
 
     Attributes:
-        coordinator: handle of the run's `Coordinator`; None before the first graph.
+        coordinator: the run's; None before the first graph.
+        alone: the run uses no cluster: its stages are threads of this process.
         recovery: what earlier graphs of the run have shown.
     """
 
@@ -59,54 +67,109 @@ class Session:
         self._meters = RunMeters()
         self._chosen: Schedule | None = None
         self._said = ""
-        self.coordinator: Any = None
+        self._runs: Any = None  # what executes flows
+        self.coordinator: Coordinator | Remote | None = None
+        self.alone = False
         self.recovery = Recovery()
 
     @contextmanager
-    def connected(self, address: str | None) -> Iterator[None]:
+    def connected(self, address: str | None, left: in_process.Small | None = None) -> Iterator[None]:
+        """Be ready to run graphs inside the block.
+
+        Args:
+            address: as for `cluster.connect.connected`.
+            left: what there is left to do: a small job starts no Ray. None: not known.
+        """
         resources = self._config.resources
         with ExitStack() as stack:
-            try:
-                stack.enter_context(
-                    connected(address, num_cpus=resources.num_cpus, object_store_bytes=resources.object_store_bytes)
-                )
-            except ConnectionError as error:
-                raise RunFailed(str(error)) from error
+            self.alone = left is not None and in_process.suits(self._config, address, left)
+            if not self.alone:
+                from pipeline.execution import on_ray  # noqa: F401  its import sets how Ray Data logs, so it comes first
+
+                try:
+                    stack.enter_context(
+                        connected(address, num_cpus=resources.num_cpus, object_store_bytes=resources.object_store_bytes)
+                    )
+                except ConnectionError as error:
+                    raise RunFailed(str(error)) from error
+                stack.enter_context(watched(self._progress.say))
             stack.callback(self._drop_coordinator)
-            stack.enter_context(watched(self._progress.say))
             yield
 
-    def graph(self, tasks: int, *, caption: bool = True, narrate: bool = True) -> Graph:
-        """A builder of graphs for so many rows, that use these pools."""
-        have, most = cluster_of(self._config)
-        wanted = self.recovery.limited(wishes(self._config, most, caption=caption, narrate=narrate))
-        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config))
-        used = [name for name, is_used in (("decode", tasks), ("caption", caption), ("narrate", narrate)) if is_used]
-        self._say_once(table(Asked(pools=pools, used=used), have, most))
-        if self.coordinator is None:
-            self.coordinator = start_coordinator()
-        self.coordinator.clear.remote()
-        holding = Holding(self.coordinator, {name: getattr(pools, name).actors for name in used})
+    def graph(self, tasks: int, pools: Collection[str]) -> Graph:
+        """A builder of flows for so many rows, that use these pools."""
+        used = [name for name in (*POOLS, *sorted(set(pools) - set(POOLS))) if name in pools]
+        sized = self._in_process(tasks, used) if self.alone else self._on_ray(tasks, used)
+        assert self.coordinator is not None
+        holding = Holding(self.coordinator, {name: sized.of(name).actors for name in used})
         self._progress.holding = holding
         self._meters.watch(holding, self._progress)
-        if most.grows:
-            bring_cpus(have, pools.decode, self._config.run.stall_s, self._progress.say, self._stopping)
         return Graph(
             config=self._config,
-            pools=pools,
+            pools=sized,
             store=self._store_uri,
             run_id=self._run_id,
             coordinator=self.coordinator,
-            object_store_bytes=have.object_store_bytes,
-            grows=most.grows,
-            engine_boots=self._config.run.boot_tries * max(pools.caption.actors, pools.narrate.actors) - 1,
-            avoid=self.recovery.avoid,
+            environment=None if self.alone else environment(),
             claim=self._claim,
             share=self._share,
         )
 
-    def drain(self, graph: Any, *, counted: bool = False) -> None:
-        """Run a graph to its end.
+    def _in_process(self, tasks: int, used: list[str]) -> Pools:
+        cores, wish = in_process.cores(self._config), self._config.resources
+        decoders = min(tasks, wish.decode.actors or cores)
+        self._say_once(f"a small job: it runs in this process, with {decoders} decoders and without Ray (run.local_s)")
+        if self.coordinator is None:
+            self.coordinator = Coordinator()
+        self.coordinator.clear()
+        self._runs = in_process.InProcess(self.coordinator)
+        return Pools(
+            decode=in_process.pool(decoders),
+            caption=in_process.pool(wish.caption.actors or 1),
+            narrate=in_process.pool(wish.narrate.actors or 1),
+            others={
+                name: in_process.pool(min(tasks, self._config.pools.get(name, _ONE).actors or 1))
+                for name in used
+                if name not in POOLS
+            },
+        )
+
+    def _on_ray(self, tasks: int, used: list[str]) -> Pools:
+        from pipeline.execution.on_ray import OnRay
+
+        have, most = cluster_of(self._config)
+        wanted = self.recovery.limited(wishes(self._config, most, used))
+        named = named_wishes(self._config, most, used)
+        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config), named)
+        self._say_once(table(Asked(pools=pools, used=used), have, most))
+        if self.coordinator is None:
+            self.coordinator = start_coordinator()
+        self.coordinator.clear()
+        if most.grows:
+            bring_cpus(have, pools.decode, self._config.run.stall_s, self._progress.say, self._stopping)
+        self._runs = OnRay(
+            coordinator=self.coordinator,
+            object_store_bytes=have.object_store_bytes,
+            grows=most.grows,
+            engine_boots=self._config.run.boot_tries
+            * max(pools.of(name).actors for name in {"caption", "narrate", *named})
+            - 1,
+            avoid=self.recovery.avoid,
+            gpus=pools.gpus,
+        )
+        return pools
+
+    @property
+    def gather_actors(self) -> int:
+        """Writers that share the commits of captions."""
+        return 1 if self.alone else self._config.resources.gather_actors
+
+    def nodes_lost(self) -> int:
+        """Nodes of the cluster that went, since Ray was connected."""
+        return 0 if self.alone else lost()
+
+    def drain(self, flow: Flow, *, counted: bool = False) -> None:
+        """Run a flow to its end.
 
         Args:
             counted: whether its receipts are part of the progress.
@@ -114,15 +177,13 @@ class Session:
         Raises:
             RunFailed: the graph broke; one line says why.
         """
-        import ray
-
         try:
-            for receipt in receipts(graph):
+            for receipt in self._runs.receipts(flow):
                 if counted:
                     self._progress.add(receipt)
                     self._meters.add(receipt)
-        except (ray.exceptions.RayError, RuntimeError) as error:
-            if isinstance(error, Interrupted):
+        except Exception as error:
+            if isinstance(error, Interrupted) or not (self.alone or _of_ray(error)):
                 raise
             if (refusal := refusal_in(error)) is not None:
                 raise RunFailed(
@@ -135,7 +196,7 @@ class Session:
     def schedule(self) -> Schedule:
         """Streaming or phased; said once, with the reason."""
         if self._chosen is None:
-            self._chosen = choose(self._config, cluster_of(self._config)[1])
+            self._chosen = choose(self._config, _HERE if self.alone else cluster_of(self._config)[1])
             if self._config.run.schedule == "auto":
                 self._progress.say(f"schedule: {self._chosen.kind}, because {self._chosen.why}")
         return self._chosen
@@ -147,11 +208,15 @@ class Session:
                 self._progress.say(line)
 
     def _drop_coordinator(self) -> None:
-        """End the coordinator's actor: a notebook's Ray lives on, and finished graphs keep handles to it."""
-        import ray
-
         self._meters.close()
         self._progress.holding = None
-        if self.coordinator is not None:
-            ray.kill(self.coordinator)
-            self.coordinator = None
+        if isinstance(self.coordinator, Remote):
+            self.coordinator.end()
+        self.coordinator = None
+
+
+def _of_ray(error: Exception) -> bool:
+    """Whether Ray, or Ray Data, says that a graph broke; anything else is a fault of the driver's own."""
+    from ray.exceptions import RayError
+
+    return isinstance(error, RayError | RuntimeError)

@@ -10,24 +10,24 @@ from __future__ import annotations
 import json
 import socket
 import time
-import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
 import pyarrow as pa
 
 from cluster.metrics import Meters
 from longcap import paths
 from operators.arrow import failure, to_table
 from operators.base import ItemError, Operator, Row
+from operators.branch import internal_failure
 from operators.engines.base import EngineRefused
 from operators.storage import adopt
 from operators.store.commit import STOPPED
+from operators.video.isolation import child_cpu_s
 from pipeline.execution.aggregators import AggregatorSpec, aggregator
-from pipeline.execution.coordinator import Reporter
+from pipeline.execution.coordinator import Channel, Reporter
 from pipeline.monitoring.utilization import Utilization
 
 
@@ -54,7 +54,7 @@ class StageSpec:
         operators: applied in this order to each row.
         output: schema of the rows that leave; columns that it does not name are dropped.
         only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
-        coordinator: handle of the run's `Coordinator` actor, or None.
+        coordinator: the run's, or None.
         environment: variables that storage clients look at, as the driver has them; None: those that are there.
         search: unpickled before `operators`, whose classes may be the user's.
     """
@@ -63,7 +63,7 @@ class StageSpec:
     operators: tuple[Operator, ...]
     output: pa.Schema
     only: str | None = None
-    coordinator: Any = None
+    coordinator: Channel | None = None
     environment: Mapping[str, str] | None = None
 
 
@@ -138,9 +138,7 @@ class Stage:
                 row["failure"] = failure(name, error.failure_class, error.message, error.attempts)
                 break
             except Exception as error:  # one item's bug must not end the job of all the others; the row says where
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
-                row["failure"] = failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
+                row["failure"] = internal_failure(name, error)
                 break
             timings[name] = round(time.perf_counter() - began, 3)
             timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
@@ -151,14 +149,8 @@ class Stage:
         return row
 
     def _cpu_s(self) -> float:
-        """CPU seconds of this thread, and of the children of an actor that decodes in one."""
-        spent = time.thread_time()
-        if self._pool == "decode":
-            for child in psutil.Process().children(recursive=True):
-                with suppress(psutil.Error):
-                    times = child.cpu_times()
-                    spent += times.user + times.system
-        return spent
+        """CPU seconds of this thread, and of the child that decodes for it."""
+        return time.thread_time() + (child_cpu_s() if self._pool == "decode" else 0.0)
 
     def close(self) -> None:
         """Leave no child and no engine behind."""
@@ -172,7 +164,7 @@ class Stage:
 class CommitStage:
     """A committing actor: calls of many threads share one commit and return when their rows are durable."""
 
-    def __init__(self, spec: AggregatorSpec, output: pa.Schema, coordinator: Any = None) -> None:
+    def __init__(self, spec: AggregatorSpec, output: pa.Schema, coordinator: Channel | None = None) -> None:
         self._commit = aggregator(spec)
         self._output = output
         self._reporter = Reporter(coordinator, "commit", socket.gethostname())

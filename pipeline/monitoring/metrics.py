@@ -34,6 +34,8 @@ class RunMeters:
         count("longcap_engine_seconds_total", usage.engine_s)
         for gate in usage.rejected:
             count("longcap_rejected_total", gate=gate)
+        for rule in usage.cleaned:
+            count("longcap_cleaned_total", rule=rule)
         if receipt["failure"] is not None:
             if receipt["final"]:
                 count("longcap_failures_total", failure_class=receipt["failure"]["class"])

@@ -27,7 +27,8 @@ class Counts:
     Attributes:
         videos, seconds: how many videos and seconds of video the plan has left to do.
         repeated: sentences of the long captions that tell an event again.
-        usage: what the engines did; rejected: gate -> answers that it sent back.
+        usage: what the engines did; rejected: gate -> answers that it sent back;
+            cleaned: rule -> answers that it removed something from.
     """
 
     videos: int = 0
@@ -41,6 +42,7 @@ class Counts:
     repeated: int = 0
     usage: Usage = field(default_factory=Usage)
     rejected: Counter[str] = field(default_factory=Counter)
+    cleaned: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
 
@@ -48,7 +50,8 @@ class Counts:
         failure = receipt["failure"]
         usage = Usage.of(receipt["usage"])
         self.rejected.update(usage.rejected)
-        self.usage += replace(usage, rejected=())
+        self.cleaned.update(usage.cleaned)
+        self.usage += replace(usage, rejected=(), cleaned=())
         if failure is not None:
             if receipt["final"]:
                 self.failures[failure["class"]] += 1

@@ -24,10 +24,13 @@ class Report:
         videos_filtered: planned videos that the filter leaves out: video_id -> why is `filtered`.
         unmeasured: column with bounds -> in how many of the videos told it was not measured, so that it left none out.
         unaccounted: ids of planned videos that have neither; empty after a run that was done.
+        tables: of each further table: rows planned, durable, failed, and left.
+        captions: whether the job makes long captions; one that only reads finished outputs does not.
         tokens: that the engines read (`prompt`, of which `cached` were not computed again) and wrote (`output`).
         engine_s: seconds that requests spent in engines, all together; requests overlap.
         cost_usd: by the engines' configured prices; answers that never came are not in it.
         rejected: gate -> how many answers it sent back.
+        cleaned: rule -> from how many answers it removed something.
         repeated_per_1000_words: sentences of the long captions of this run that tell an event again; null: no words.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
@@ -58,6 +61,7 @@ class Report:
     engine_s: float
     cost_usd: float
     rejected: dict[str, int]
+    cleaned: dict[str, int]
     repeated_per_1000_words: float | None
     gpu_s_held: float
     captions_per_gpu_hour: float | None
@@ -70,6 +74,8 @@ class Report:
     unaccounted: list[str]
     max_failed: float
     ignored: dict[str, int] = field(default_factory=dict)
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    captions: bool = True
 
     def json(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
@@ -105,8 +111,10 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
     undone = left.undone
     failed = len(left.given_up)
     elapsed = max(1e-6, counts.elapsed_s)
-    accounted = not undone
-    good = status == "done" and accounted and failed <= plan.config.run.max_failed * planned
+    limit = plan.config.run.max_failed
+    accounted = not undone and not any(count.left or count.waiting for count in left.tables.values())
+    few = failed <= limit * planned and all(c.failed <= limit * c.planned for c in left.tables.values())
+    good = status == "done" and accounted and few
     stamp = "%Y-%m-%dT%H:%M:%SZ"
     return Report(
         run_id=run.run_id,
@@ -120,7 +128,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         elapsed_s=round(time.time() - run.began, 1),
         videos_listed=run.listed,
         videos_planned=planned,
-        videos_told=planned - failed - len(undone) - len(left.filtered),
+        videos_told=planned - failed - len(undone) - len(left.filtered) if "dataset" in plan.tables else 0,
         videos_failed=failed,
         videos_filtered=len(left.filtered),
         video_hours=round(plan.seconds / 3600, 4),
@@ -137,6 +145,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         engine_s=round(counts.usage.engine_s, 1),
         cost_usd=round(counts.usage.cost_usd, 6),
         rejected=dict(counts.rejected),
+        cleaned=dict(counts.cleaned),
         repeated_per_1000_words=round(1000 * counts.repeated / counts.words, 3) if counts.words else None,
         gpu_s_held=round(run.gpu_s_held, 1),
         captions_per_gpu_hour=_per_hour(counts.frames + counts.windows, run.gpu_s_held),
@@ -150,6 +159,11 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         unaccounted=sorted(undone),
         max_failed=plan.config.run.max_failed,
         ignored=plan.ignored,
+        captions="dataset" in plan.tables,
+        tables={
+            name: {"planned": c.planned, "done": c.done, "failed": c.failed, "left": c.left + c.waiting}
+            for name, c in left.tables.items()
+        },
     )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from pipeline.config.types import POOLS
 
-_ANSWER_S = 10.0
 _ORDER = ("commit", "narrate", "caption", "decode")  # the last stage that has work holds what is before it
 
 
@@ -16,7 +15,7 @@ class Holding:
     """Asks a run's coordinator what its actors are at.
 
     Args:
-        coordinator: handle of the `Coordinator`.
+        coordinator: a `Channel` of `pipeline.execution.coordinator`.
         wanted: pool -> actors that the graph asks for.
     """
 
@@ -26,15 +25,7 @@ class Holding:
 
     def ask(self) -> tuple[dict[str, tuple[int, list[tuple[str, str]]]], list[dict[str, Any]]]:
         """Boots and work, as the coordinator knows them; empty where it does not answer."""
-        import ray
-
-        try:
-            boots, work = ray.get(
-                [self._coordinator.boots.remote(), self._coordinator.work.remote()], timeout=_ANSWER_S
-            )
-        except ray.exceptions.RayError:
-            return {}, []
-        return boots, work
+        return self._coordinator.boots(), self._coordinator.work()
 
     def __call__(self) -> tuple[str, str]:
         """The stage that holds the run, and what is known about it, in one clause."""

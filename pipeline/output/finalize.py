@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import jinja2
 import pyarrow as pa
 
 from operators import rows
 from operators.base import Row
-from operators.keys import narrator_key, source_key
+from operators.keys import source_key
 from operators.storage import file_system, is_local
 from operators.store.store import Store, narration_failure_key
-from pipeline.config.types import Config, fingerprint, video_operators
+from pipeline.config.tables import fingerprint
+from pipeline.config.tables import narrator as narrator_of
+from pipeline.config.types import Config
 from pipeline.monitoring.report import Report
+from pipeline.output.known import Durable
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.origin import makers_of
 from pipeline.planning.plan import Plan
 
 
-def clean(store: Store, plan: Plan, *, run_id: str = "") -> None:
+def clean(
+    store: Store, plan: Plan, tables: Mapping[str, Mapping[str, str]] = MappingProxyType({}), *, run_id: str = ""
+) -> None:
     """Remove what this run superseded or cured, then compact every table. Other videos are not touched.
 
     Captions of another config go only where new ones have taken their place: an engine that fails costs no caption.
 
     Args:
+        tables: of each of the further tables, the key of each video's rows there.
         run_id: for rows that it writes itself.
     """
     left = compare(plan, store)
@@ -39,10 +46,16 @@ def clean(store: Store, plan: Plan, *, run_id: str = "") -> None:
     if void:
         store.dataset.fence()
         store.dataset.delete("video_id", void)
-    place(store, plan, left, run_id, kept=set(left.given_up) - void)
+    if "dataset" in plan.tables:
+        place(store, plan, left, run_id, kept=set(left.given_up) - void)
+    for name, keys in tables.items():
+        if old := _replaced(store, name, keys):
+            store.table(name).fence()
+            store.table(name).delete("key", old)
     if store.failures.exists():
+        durable = Durable(store, {name: set(keys.values()) for name, keys in tables.items()})
         store.failures.fence()
-        store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist())))
+        store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist(), durable)))
     for table in store.tables:
         table.compact()
 
@@ -61,6 +74,18 @@ def _stale(store: Store, plan: Plan, left: Remaining) -> set[str]:
             elif video_id in current:
                 there.add(video_id)
     return {key for key, video_id in stale.items() if video_id in there and video_id not in unsettled}
+
+
+def _replaced(store: Store, name: str, keys: Mapping[str, str]) -> set[str]:
+    """Keys of rows in a table of segments that newer rows of the same video have taken the place of."""
+    table = store.table(name)
+    if not {"video_id", "segment_index"} <= set(table.schema.names):
+        return set()  # a newer row replaces the older when it is committed
+    found: dict[str, set[str]] = {}
+    for batch in table.batches(["video_id", "key"]):
+        for row in pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([]).to_pylist():
+            found.setdefault(row["video_id"], set()).add(row["key"])
+    return {old for v, some in found.items() if keys.get(v) in some for old in some - {keys[v]}}
 
 
 def _void(store: Store, plan: Plan, left: Remaining) -> set[str]:
@@ -93,7 +118,8 @@ def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
     if store.segments.exists():
         store.segments.fence()
         store.segments.delete("key", keys.values())
-    for table in (store.dataset, store.filtered):
+    by_video = [table for table in store.derived.values() if "video_id" in table.schema.names]
+    for table in (store.dataset, store.filtered, *by_video):
         if table.exists():
             table.fence()
             table.delete("video_id", wanted)
@@ -118,9 +144,9 @@ def _failed(events: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(events), schema=rows.FAILED)
 
 
-def _current(store: Store, plan: Plan, events: list[Row]) -> list[Row]:
+def _current(store: Store, plan: Plan, events: list[Row], durable: Durable) -> list[Row]:
     """The failures that still stand: of other videos all, of this plan's the newest of each item that is not cured."""
-    narrator = narrator_key(video_operators(plan.config))
+    narrator = narrator_of(plan.config)
     done, told = store.done_segments(), {*store.done_videos(), *store.filtered_videos()}
     standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
     for video_id, key in zip(plan.videos.ids, plan.videos.keys, strict=True):
@@ -129,7 +155,10 @@ def _current(store: Store, plan: Plan, events: list[Row]) -> list[Row]:
             standing[video_id].add(narration_failure_key(key, narrator))
     newest: dict[object, Row] = {}
     for event in events:
-        if event["video_id"] not in standing:
+        if durable.knows(event["key"]):
+            if not durable.has(event["key"], event["segment_index"]):
+                newest[event["key"], event["segment_index"]] = event
+        elif event["video_id"] not in standing:
             newest[id(event)] = event
         elif event["key"] in standing[event["video_id"]] and event["segment_index"] not in done.get(
             event["key"], set()

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from operators import rows
 from operators.base import Row
 from operators.storage import arrow_files
-from operators.store.store import Store
+from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.ownership import state_of
 from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError, nearest
@@ -32,7 +32,7 @@ class Output:
 
     def __init__(self, uri: str) -> None:
         self.uri = output_uri(uri)
-        self.store = Store(self.uri)
+        self.store = opened(self.uri)
         if state_of(self.uri) in ("empty", "foreign") or not self.store.exists():
             raise UsageError(
                 f"there is no output at {uri}: it has none of the tables videos, segments, dataset, filtered, failures"
@@ -41,6 +41,17 @@ class Output:
     def to_arrow(self) -> pa.Table:
         """The long captions: `rows.LONG_CAPTION`, ordered by uri."""
         return self.store.dataset.read().sort_by([("uri", "ascending"), ("video_id", "ascending")])
+
+    def table(self, name: str) -> pa.Table:
+        """The rows of one table: `dataset`, `segments`, `videos`, or one that the recipe added.
+
+        Raises:
+            UsageError: there is no such table.
+        """
+        known = {table.uri.rsplit("/", 1)[-1]: table for table in self.store.tables}
+        if name not in known:
+            raise UsageError(f"no table {name!r} in {self.uri}{nearest(name, known)} Known: {', '.join(known)}")
+        return known[name].read()
 
     def to_pandas(self) -> pd.DataFrame:
         """The long captions as a pandas frame."""
@@ -73,14 +84,20 @@ class Output:
         newest: dict[tuple[str, str, int | None], Row] = {}
         for row in self.store.failures.read().sort_by("time").to_pylist():  # a table has no order of its own
             newest[row["key"], row["stage"], row["segment_index"]] = row
+        derived = {name: {row["key"] for row in wanted(self.store, name)} for name in self.store.derived}
+        durable = Durable(self.store, derived)
         current = set(self.store.videos.read(["video_id"])["video_id"].to_pylist())
         return sorted(
             (
                 row
                 for row in newest.values()
-                if row["video_id"] in current
-                and row["segment_index"] not in captioned.get(row["key"], set())
-                and not (row["segment_index"] is None and row["video_id"] in told)
+                if (durable.knows(row["key"]) and not durable.has(row["key"], row["segment_index"]))
+                or (
+                    not durable.knows(row["key"])
+                    and row["video_id"] in current
+                    and row["segment_index"] not in captioned.get(row["key"], set())
+                    and not (row["segment_index"] is None and row["video_id"] in told)
+                )
             ),
             key=lambda row: (row["uri"], -1 if row["segment_index"] is None else row["segment_index"]),
         )

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from glob import has_magic
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
+import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from operators.addresses import redacted
 from operators.atomic import create
-from operators.storage import file_system, is_local, storage_options
+from operators.storage import UnfitFileError, file_system, is_local, read_whole, storage_options
 from operators.store import own_files
 from operators.store.own_files import changed_at
 from operators.store.store import Store
 from operators.store.table import Table
 from operators.text import printable
 from operators.uris import local_path, scheme_of, table_uri
+from pipeline.output.known import known_tables, opened
 from pipeline.sources.files import is_folder, suffix_of
 from pipeline.sources.manifests import MANIFEST_SUFFIXES
 from pipeline.terminal.errors import UsageError
@@ -36,6 +39,7 @@ CONTRACT = 1  # version of what a run leaves behind, as docs/output.md describes
 State = Literal["empty", "marked", "older", "foreign"]
 """of a location: free to be taken; ours; ours from before there was a marker; somebody else's."""
 
+_CORE = frozenset({"videos", "segments", "dataset", "filtered", "failures", "annotations"})
 _BESIDE = frozenset({"lost+found"})  # what a fresh disk holds
 _SHOWN = 4
 
@@ -49,13 +53,21 @@ def state_of(uri: str) -> State:
     return _state(uri, _names(uri))
 
 
-def check(uri: str, inputs: Sequence[str], found: Iterable[str], *, recursive: bool) -> State:
+def check(
+    uri: str,
+    inputs: Sequence[str],
+    found: Iterable[str],
+    *,
+    recursive: bool,
+    tables: Mapping[str, pa.Schema] = MappingProxyType({}),
+) -> State:
     """Whether a run over `inputs` may write to `uri`; nothing is written.
 
     Args:
         inputs: uris as `pipeline.sources.files.normalise` gives them.
         found: uris of the videos that were listed.
         recursive: whether folders were listed with what lies below them.
+        tables: further tables that the run makes.
 
     Raises:
         UsageError: it may not; one line that says why, and what to do.
@@ -71,24 +83,26 @@ def check(uri: str, inputs: Sequence[str], found: Iterable[str], *, recursive: b
             f"give a new or an empty place, as in -o {uri.rstrip('/')}/captions"
         )
     if state != "empty":
-        check_folders(uri)
-        _check_tables(Store(uri))
+        store = Store(uri, tables={**known_tables(uri), **tables})
+        check_folders(uri, store)
+        _check_tables(store)
     return state
 
 
-def check_folders(uri: str) -> None:
+def check_folders(uri: str, store: Store | None = None) -> None:
     """Refuse an output in which a table or `runs` is a link to another place, or a table is somebody else's.
 
     Raises:
         UsageError: one is.
     """
-    for table in Store(uri).tables:
+    store = store or opened(uri)
+    for table in store.tables:
         if table.exists() and not _has_our_columns(table):
             raise UsageError(
                 f"{table.uri} is a table that Longcap did not write: it has other columns; move it elsewhere"
             )
     fs, root = file_system(uri)
-    for name in (*(_last(t.uri) for t in Store(uri).tables), "runs"):
+    for name in (*(_last(t.uri) for t in store.tables), "runs"):
         for path in (Path(root, name), Path(root, name, "_delta_log")):
             if is_local(fs) and path.is_symlink():
                 raise UsageError(
@@ -166,10 +180,12 @@ def _check_marker(uri: str) -> None:
     said: Any = None
     for _ in range(20):
         try:
-            said = json.loads(fs.cat_file(f"{root}/{MARKER}"))
+            said = json.loads(read_whole(fs, f"{root}/{MARKER}"))
             break
         except ValueError:
             time.sleep(0.05)  # another process may be writing it
+        except (RecursionError, UnfitFileError, FileNotFoundError, IsADirectoryError):
+            break
     contract = said.get("contract") if isinstance(said, dict) and said.get("longcap") == "output" else None
     if not isinstance(contract, int):
         raise UsageError(f"{uri}/{MARKER} is not the marker of an output of Longcap; give -o a new or an empty place")
@@ -186,7 +202,9 @@ def _has_our_columns(table: Table) -> bool:
         columns = {field.name for field in delta.schema().fields}
     except (DeltaError, OSError, ValueError):
         return False
-    return {"video_id", "uri", "run_id"} <= columns <= set(table.schema.names)
+    needed = {"video_id", "uri", "run_id"} & set(table.schema.names)
+    derived = _last(table.uri) not in _CORE  # a recipe may have had further columns there
+    return needed <= columns and (derived or columns <= set(table.schema.names))
 
 
 def _check_tables(store: Store) -> None:

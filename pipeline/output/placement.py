@@ -16,7 +16,7 @@ from operators.base import Row
 from operators.store.content import content_hash
 from operators.store.store import Store
 from operators.store.table import Table
-from pipeline.config.types import fingerprint
+from pipeline.config.tables import fingerprint
 from pipeline.planning.diff import Remaining
 from pipeline.planning.plan import Plan
 

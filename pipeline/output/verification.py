@@ -20,6 +20,7 @@ from operators.base import Row
 from operators.storage import file_system
 from operators.store.own_files import DATA_FILE, Unswept
 from operators.store.store import Store
+from pipeline.output.derived import check_derived
 from pipeline.output.invariants import (
     Finding,
     Verdict,
@@ -31,6 +32,7 @@ from pipeline.output.invariants import (
     read_rows,
     standing_failures,
 )
+from pipeline.output.known import failed_upstream
 from pipeline.output.lease import ALL, Lease
 from pipeline.output.output import Output
 from pipeline.output.ownership import MARKER, check_folders
@@ -38,7 +40,7 @@ from pipeline.planning.origin import makers_of, makers_text
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo
 
-_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "runs", "README.md", MARKER}
+_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "annotations", "runs", "README.md", MARKER}
 STRAY = "the table does not need this file any more"
 _FOREIGN = "Longcap did not write it, so it stays"
 _UPLOAD_AGE_S = 3600.0  # of an upload that no known writer can have begun
@@ -50,13 +52,19 @@ def verify(output: Output) -> Verdict:
     planned, earlier = _planned(store, found)
     captioned = check_segments(store, planned, found, earlier)
     failed = standing_failures(store, planned, captioned, found)
+    for video_id, indices in failed_upstream(store).items():
+        if video_id in planned:
+            failed.setdefault(video_id, set()).update(indices)
     told = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)
     left_out = check_filtered(store, planned, captioned, told, found, earlier=earlier, failed=failed)
     check_superseded(planned, earlier, captioned, told | left_out, found)
     if len(found.configs) > 1:
         found.notes.append(Finding(kind="mixed", what="dataset", why=makers_text(makers_of(store))))
-    for _ in read_rows(store.videos, found):
-        pass  # read, to see that they can be
+    for name in store.derived:
+        check_derived(store, name, found)
+    for table in (store.videos, store.annotations):
+        for _ in read_rows(table, found):
+            pass  # read, to see that they can be
     for video_id, plan in planned.items():
         have = captioned.get(plan["key"], set())
         account(plan, have, failed.get(video_id, set()), found, told=video_id in told, left_out=video_id in left_out)
@@ -185,5 +193,7 @@ def _around(store: Store) -> list[str]:
     files.invalidate_cache()
     names = {p.rstrip("/"): p.rstrip("/").rsplit("/", 1)[-1] for p in files.ls(folder, detail=False)}
     return sorted(
-        p for p, name in names.items() if name not in _AROUND and not name.startswith(".") and p != folder.rstrip("/")
+        p
+        for p, name in names.items()
+        if name not in _AROUND and name not in store.derived and not name.startswith(".") and p != folder.rstrip("/")
     )

@@ -6,12 +6,15 @@ Sixty million segments take 60 MB, however many are done.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from types import MappingProxyType
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from operators import rows
@@ -36,9 +39,18 @@ class SegmentRows(Sequence[Row]):
         places: where in the end-to-end order of all segments these stand, ascending.
         tries: place -> its failure so far, for those that were tried.
         warm_up: windows that are decoded before a segment.
+        parents: table -> key of each video's rows there; they travel as JSON in the column `parent_keys`.
     """
 
-    def __init__(self, videos: Videos, places: Ints, tries: Mapping[int, Failed], warm_up: int) -> None:
+    def __init__(
+        self,
+        videos: Videos,
+        places: Ints,
+        tries: Mapping[int, Failed],
+        warm_up: int,
+        parents: Mapping[str, Sequence[str | None]] = MappingProxyType({}),
+    ) -> None:
+        self._parents = parents
         self._videos = videos
         self._places = places
         self._tries = tries
@@ -46,7 +58,7 @@ class SegmentRows(Sequence[Row]):
         self._ends = np.cumsum(videos.counts)
 
     def table(self, start: int = 0, stop: int | None = None) -> pa.Table:
-        """Rows `start` to `stop` of `rows.SEGMENT`."""
+        """Rows `start` to `stop` of `rows.SEGMENT`; with `parent_keys` where they have parents."""
         places = self._places[start:stop]
         of, index = self._where(places)
         videos, cut = self._videos, self._videos.cut
@@ -70,7 +82,11 @@ class SegmentRows(Sequence[Row]):
             "attempts": pa.array([t.attempts if t else 0 for t in tries], pa.int32()),
             "passes": pa.array([t.passes if t else 0 for t in tries], pa.int32()),
         }
-        return pa.table([columns[name] for name in rows.SEGMENT.names], schema=rows.SEGMENT)
+        table = pa.table([columns[name] for name in rows.SEGMENT.names], schema=rows.SEGMENT)
+        if not self._parents:
+            return table
+        keys = [json.dumps({name: keys[i] for name, keys in self._parents.items()}) for i in of.tolist()]
+        return table.append_column(rows.PARENT_KEYS, pa.array(keys, pa.string()))
 
     @property
     def seconds(self) -> float:
@@ -104,7 +120,7 @@ class SegmentRows(Sequence[Row]):
     def __getitem__(self, index: slice) -> SegmentRows: ...
     def __getitem__(self, index: int | slice) -> Row | SegmentRows:
         if isinstance(index, slice):
-            return SegmentRows(self._videos, self._places[index], self._tries, self._warm_up)
+            return SegmentRows(self._videos, self._places[index], self._tries, self._warm_up, self._parents)
         index = range(len(self))[index]
         row: Row = self.table(index, index + 1).to_pylist()[0]
         return row
@@ -135,6 +151,16 @@ def _parts_of(facts: pa.Table, of: Ints, start_s: Floats, end_s: Floats) -> pa.A
     return pa.array([cut_parts(*span) for span in spans], pa.string())
 
 
+class TableCount(NamedTuple):
+    """Rows of one of the further tables: in the plan, durable, to make, waiting for their parents, given up."""
+
+    planned: int
+    done: int
+    left: int
+    waiting: int
+    failed: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Remaining:
     """What is left to do, and what has been given up.
@@ -148,6 +174,7 @@ class Remaining:
         returning: videos that it had left out with their long caption, and leaves out no more.
         unmeasured: column with bounds -> in how many of the videos that have a long caption it was not measured.
         replaced: what of the output a run would replace; None where it was not looked for.
+        tables: the further tables, by name.
     """
 
     segments: SegmentRows
@@ -158,6 +185,7 @@ class Remaining:
     returning: set[str] = field(default_factory=set)
     unmeasured: Counter[str] = field(default_factory=Counter)
     replaced: Replacement | None = field(default=None, compare=False)
+    tables: Mapping[str, TableCount] = field(default_factory=dict, compare=False)
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -169,26 +197,75 @@ class Remaining:
         return not self.segments and not self.whole
 
     @property
+    def seconds(self) -> float:
+        """Seconds of video in what is left to do."""
+        return self.segments.seconds + float(self.whole.durations_s.sum())
+
+    @property
     def undone(self) -> set[str]:
         """Ids of the videos that have something left to do."""
         return {*self.segments.videos.ids, *self.whole.ids}
 
 
-def compare(plan: Plan, store: Store) -> Remaining:
-    """Compare plan and store; reads keys, never texts."""
-    videos = plan.videos
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """What is known of the segments of all videos, end to end, in one table.
+
+    Attributes:
+        state: of each segment.
+        begins: place of each video's first segment.
+        tries: place -> its failure so far, for those that were tried.
+    """
+
+    state: npt.NDArray[np.uint8]
+    begins: Ints
+    tries: dict[int, Failed]
+
+
+def states_of(
+    videos: Videos,
+    batches: Iterable[pa.RecordBatch],
+    failures: dict[tuple[str, int | None], Failed],
+    parents: Iterable[Sequence[str | None]] = (),
+) -> States:
+    """Compare the planned segments with a table.
+
+    Args:
+        videos: their `keys` being those of the table.
+        batches: `key` and `segment_index` of the table's rows.
+        failures: as `Store.failed` gives them; a segment of which a parent failed is added.
+        parents: keys of the parents' rows, video by video, for those that are of segments.
+    """
     begins = np.cumsum(videos.counts) - videos.counts
     state = np.zeros(int(videos.counts.sum()), np.uint8)
     at = {key: i for i, key in enumerate(videos.keys)}
-    _mark_done(store, at, begins, videos.counts, state)
+    _mark_done(batches, at, begins, videos.counts, state)
     tries: dict[int, Failed] = {}
-    failures = store.failed()
+    for keys in parents:
+        of_parent = {key: i for i, key in enumerate(keys) if key is not None}
+        for (key, index), failed in list(failures.items()):
+            if failed.final and index is not None and (of := of_parent.get(key)) is not None:
+                failures.setdefault((videos.keys[of], index), failed)
     for (key, index), failed in failures.items():
-        of = at.get(key)
-        if of is not None and index is not None and index < videos.counts[of] and state[begins[of] + index] != DONE:
-            tries[int(begins[of]) + index] = failed
-            if failed.final:
-                state[begins[of] + index] = FAILED
+        found = at.get(key)
+        if found is None or index is None or index >= videos.counts[found] or state[begins[found] + index] == DONE:
+            continue
+        tries[int(begins[found]) + index] = failed
+        if failed.final:
+            state[begins[found] + index] = FAILED
+    return States(state=state, begins=begins, tries=tries)
+
+
+def compare(plan: Plan, store: Store) -> Remaining:
+    """Compare plan and store; reads keys, never texts."""
+    videos = plan.videos
+    if "segments" not in plan.tables:
+        nothing = np.zeros(0, np.int64)
+        return Remaining(segments=SegmentRows(videos, nothing, {}, 0), whole=videos[:0], given_up={}, captioned=0)
+    failures = store.failed()
+    upstream = [keys for name, keys in plan.parent_keys.items() if plan.tables[name].level == "segment"]
+    found = states_of(videos, store.segment_keys(), failures, upstream)
+    state, begins, tries = found.state, found.begins, found.tries
     rule = plan.config.filter
     unwanted = unwanted_of(rule, videos)
     for of in np.flatnonzero(unwanted).tolist():
@@ -201,7 +278,9 @@ def compare(plan: Plan, store: Store) -> Remaining:
     )
     decide(plan, outcomes, failures, state, unwanted)
     return Remaining(
-        segments=SegmentRows(videos, np.flatnonzero(state == TODO), tries, plan.config.caption.warm_up()),
+        segments=SegmentRows(
+            videos, np.flatnonzero(state == TODO), tries, plan.config.caption.warm_up(), plan.parent_keys
+        ),
         whole=videos.take(np.array(outcomes.whole, np.int64)),
         given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **outcomes.given_up},
         captioned=int(np.count_nonzero(state == DONE)),
@@ -211,8 +290,10 @@ def compare(plan: Plan, store: Store) -> Remaining:
     )
 
 
-def _mark_done(store: Store, at: Mapping[str, int], begins: Ints, counts: Ints, state: Any) -> None:
-    for batch in store.segment_keys():
+def _mark_done(
+    batches: Iterable[pa.RecordBatch], at: Mapping[str, int], begins: Ints, counts: Ints, state: Any
+) -> None:
+    for batch in batches:
         keys = batch["key"].dictionary_encode()
         places = np.array([at.get(key, -1) for key in keys.dictionary.to_pylist()], np.int64)
         if not (places >= 0).any():

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from operators.base import Row
-from operators.keys import narrator_key, video_key, video_keys
+from operators.keys import video_key, video_keys
 from operators.measure.filter import Filter
 from operators.store.store import Failed, narration_failure_key
-from pipeline.config.types import video_operators
+from pipeline.config.tables import narrator as narrator_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 
@@ -115,7 +115,7 @@ def decide(
     plan: Plan, outcomes: Outcomes, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
 ) -> None:
     """Sort the videos of which no segment is left to do into `outcomes`."""
-    videos, narrator = plan.videos, narrator_key(video_operators(plan.config))
+    videos, narrator = plan.videos, narrator_of(plan.config)
     strict = plan.config.run.on_incomplete == "fail"
     if not len(videos):
         return

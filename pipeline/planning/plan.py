@@ -7,8 +7,9 @@ left undone.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,11 @@ import pyarrow.compute as pc
 
 from operators import rows
 from operators.base import Row
-from operators.keys import caption_keys, narrator_key
+from operators.keys import caption_keys
 from operators.video.plausible import MAX_DURATION_S, check_length
-from pipeline.config.types import Config, segment_operators, video_operators
+from pipeline.config.table import TableSpec
+from pipeline.config.tables import narrator, parents_of, segment_operators, tables_of
+from pipeline.config.types import Config
 from pipeline.planning.videos import Cut, Videos
 from pipeline.sources.selection import Selection
 
@@ -48,7 +51,18 @@ class Plan:
     config: Config
     videos: Videos
     unusable: list[Row]  # rows of `rows.VIDEO` whose `failure` says why they cannot be captioned
+    parent_keys: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the segments' parents, by table
     ignored: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[str, TableSpec]:
+        """The tables of the config, parents first."""
+        return tables_of(self.config)
+
+    @cached_property
+    def sources(self) -> list[tuple[str, str]]:
+        """Id of each video, and what its rows rest on: its version and, where it has more than one clock, its parts."""
+        return list(zip(self.videos.ids, _versions(self.videos.facts), strict=True))
 
     @property
     def seconds(self) -> float:
@@ -74,9 +88,9 @@ class Plan:
             "window_s": cut.window_s,
             "stride_s": cut.stride_s,
             "segment_s": cut.segment_s,
-            "window_rule": self.config.caption.windows,
-            "min_shot_s": self.config.caption.min_shot_s,
-            "narrator": narrator_key(video_operators(self.config)),
+            "window_rule": self.config.plan.windows,
+            "min_shot_s": self.config.plan.min_shot_s,
+            "narrator": narrator(self.config),
             "strict": self.config.run.on_incomplete == "fail",
             "filter": self.config.filter.dump(),
         }
@@ -105,9 +119,10 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
     if selection.max_hours is not None:  # a video that begins below the limit is taken whole
         lengths = usable["duration_s"].to_numpy()
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
-    cut = Cut(window_s=config.caption.window_s, stride_s=config.caption.stride_s, segment_s=config.plan.segment_s)
+    cut = Cut(window_s=config.plan.window_s, stride_s=config.plan.stride_s, segment_s=config.plan.segment_s)
     sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
-    keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config)))
+    parents = parents_of(config, "segments")
+    keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config), parents))
     return Plan(config=config, videos=Videos(usable, keys, cut), unusable=unusable, ignored=ignored)
 
 

@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from operators.keys import config_of, narrator_key
+from operators.keys import config_of
 from operators.store.store import Store
-from pipeline.config.types import captioner, video_operators
+from pipeline.config.tables import captioner
+from pipeline.config.tables import narrator as narrator_of
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.origin import differences, settings_of
 from pipeline.planning.plan import Plan
@@ -84,7 +85,7 @@ class _Search:
         self._ids = plan.videos.facts["video_id"].combine_chunks()
         self._versions = plan.videos.facts["source_version"].combine_chunks()
         self._keys = pa.array(plan.videos.keys, pa.string())
-        self._narrator = narrator_key(video_operators(plan.config))
+        self._narrator = narrator_of(plan.config)
         self._captioner = captioner(plan.config)
         self._strict = plan.config.run.on_incomplete == "fail"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import autoscaling, command, video
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
 
 NODES = {"cpu": {"CPU": 2, "max": 2}, "gpu": {"CPU": 1, "GPU": 1, "max": 2}}
 TYPES = "resources.node_types=[{max: 2, num_cpus: 2}, {max: 2, num_cpus: 1, num_gpus: 1}]"

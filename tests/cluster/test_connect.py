@@ -78,6 +78,7 @@ def test_whatever_ray_raises_is_a_connection_error(
     assert "\n" not in str(found.value)
 
 
+@pytest.mark.ray
 def test_a_ray_that_listens_is_joined_and_left(no_ray: list[dict[str, Any]]) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -90,6 +91,7 @@ def test_a_ray_that_listens_is_joined_and_left(no_ray: list[dict[str, Any]]) -> 
     assert no_ray[-1] == {"shutdown": True}
 
 
+@pytest.mark.ray
 def test_without_an_address_a_local_ray_is_started_and_stopped_also_after_an_error(
     no_ray: list[dict[str, Any]],
 ) -> None:

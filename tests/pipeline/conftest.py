@@ -34,7 +34,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def done(ray_session: None, clips: Path, tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
+def done(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
     """A run over `clips` that nobody disturbed; tests that change it work on a copy."""
     config = longcap.load_config(None, ["plan.segment_s=10", "run.max_failed=0.5", "resources.decode.actors=1"])
     return longcap.run(str(clips), str(tmp_path_factory.mktemp("out") / "captions"), config, quiet=True)

@@ -33,6 +33,7 @@ class Play:
         cut_after: pieces after which the connection breaks.
         wait: the answer begins when this is set.
         broken: a piece that is no JSON comes in the middle.
+        thoughts: what the model thinks, beside its answer.
     """
 
     status: int = 200
@@ -46,6 +47,7 @@ class Play:
     cut_after: int | None = None
     wait: threading.Event | None = None
     broken: bool = False
+    thoughts: str | None = None
 
 
 Script = Callable[[dict[str, Any], int], Play]
@@ -159,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole(play, play.whole if play.whole is not None else {"error": {"message": "the script says so"}})
         elif not stream:
             message = {"role": "assistant", "content": play.text or None, "refusal": play.refusal}
+            message |= {"reasoning_content": play.thoughts, "reasoning": play.thoughts} if play.thoughts else {}
             choice = {"index": 0, "message": message, "finish_reason": play.finish}
             self._whole(play, {"id": "c", "object": "chat.completion", "choices": [choice], "usage": play.usage})
         else:
@@ -178,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        if play.thoughts is not None:
+            delta = {"reasoning_content": play.thoughts, "reasoning": play.thoughts}
+            self._event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
         pieces = re.findall(r"\s*\S+\s*$|\s*\S+", play.text)
         for number, piece in enumerate(islice(cycle(pieces), 500_000) if play.endless else pieces):
             if number == play.cut_after:

@@ -22,7 +22,7 @@ from typing import Annotated, Any, ClassVar
 from operators.base import SIZING, ItemError
 from operators.engines.base import EngineRefused, EngineSpec, Generation, PromptTooLong, Request, RunningEngine
 from operators.fingerprint import digest
-from operators.narrate.sentences import split_sentences
+from operators.language.sentences import split_sentences
 
 LOOP = " ".join(["the red car turns left at the corner again"] * 6)
 ACTIONS = ("empty", "truncate", "loop", "engine", "out_of_memory", "internal", "cancel", "raise", "sleep", "say")

@@ -12,7 +12,8 @@ from operators.keys import narrator_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.config.load import dump_config
-from pipeline.config.types import Config, PlanOptions, captioner, video_operators
+from pipeline.config.tables import captioner, video_operators
+from pipeline.config.types import Config, PlanOptions
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.sources.selection import Selection
 from tests.support import rows

@@ -187,6 +187,7 @@ def usage(**changes: Any) -> Row:
         "engine_s": 0.5,
         "cost_usd": 0.25,
         "rejected": [],
+        "cleaned": [],
         **changes,
     }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import codecs
+import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -20,7 +22,8 @@ def scrubber(key: str | None) -> Scrubber:
 
 
 class Scrubber:
-    """Masks a key and encodings of it: any case, reversed, URL, hex, base32 and base64 (also of `Bearer KEY`), escapes.
+    """Masks a key and encodings of it: any case, reversed, URL, hex, octal, base32 and base64 (also of
+    `Bearer KEY` and of UTF-16), escapes, full width, ROT13.
 
     Only letters and digits are compared, in lower case, so that separators (`73:6b:2d`, `%73%6b`, line breaks in
     base64) hide nothing. Twelve in a row that are part of a form are masked: a key that was cut short is found, too,
@@ -70,24 +73,28 @@ def _joined(found: list[int], size: int) -> Iterator[tuple[int, int]]:
 
 
 def _compact(text: str) -> tuple[str, list[int]]:
-    """The ASCII letters and digits of `text` in lower case, and where each stands."""
-    places = [k for k, c in enumerate(text) if c.isascii() and c.isalnum()]
-    return "".join(text[k] for k in places).lower(), places
+    """The letters and digits of ASCII in `text`, also full-width ones, in lower case, and where each stands."""
+    plain = text if text.isascii() else "".join(_ascii(c) for c in text)
+    places = [k for k, c in enumerate(plain) if c.isascii() and c.isalnum()]
+    return "".join(plain[k] for k in places).lower(), places
+
+
+def _ascii(character: str) -> str:
+    same = unicodedata.normalize("NFKC", character)
+    return same if len(same) == 1 else character
 
 
 def _forms(key: str) -> Iterator[str]:
     """The key in all encodings that are looked for."""
     for plain in (key, f"Bearer {key}"):
         data = plain.encode()
-        ascii_forms = [plain, data.hex(), "".join(f"x{b:02x}" for b in data), "".join(f"0x{b:02x}" for b in data)]
+        ascii_forms = [plain, codecs.encode(plain, "rot13")]
+        for kind in ("02x", "03o"):
+            ascii_forms.append("".join(f"{b:{kind}}" for b in data))
+        ascii_forms += ["".join(f"x{b:02x}" for b in data), "".join(f"0x{b:02x}" for b in data)]
         ascii_forms += ["".join(f"u{b:04x}" for b in data), "".join(map(str, data))]
-        # base64 of something with the key in it: at three alignments, the characters that mix with others left out
-        for before in range(3):
-            encoded = base64.b64encode(b"\0" * before + data).decode().rstrip("=")
-            ascii_forms.append(encoded[-(-before * 8 // 6) : -1 if (before + len(data)) % 3 else None])
-        for before in range(5):
-            encoded = base64.b32encode(b"\0" * before + data).decode().rstrip("=")
-            ascii_forms.append(encoded[-(-before * 8 // 5) : -1])
+        for wide in (data, plain.encode("utf-16-le"), plain.encode("utf-16-be")):
+            ascii_forms += [wide.hex(), *_aligned(wide)]
         for form in ascii_forms:
             yield form
             yield form[::-1]
@@ -95,3 +102,13 @@ def _forms(key: str) -> Iterator[str]:
         yield base64.b64encode(plain[::-1].encode()).decode()
         yield base64.b85encode(data).decode()
         yield base64.a85encode(data).decode()
+
+
+def _aligned(data: bytes) -> Iterator[str]:
+    """`data` inside of other data in base64 and base32, at every alignment, without the characters that mix."""
+    for before in range(3):
+        encoded = base64.b64encode(b"\0" * before + data).decode().rstrip("=")
+        yield encoded[-(-before * 8 // 6) : -1 if (before + len(data)) % 3 else None]
+    for before in range(5):
+        encoded = base64.b32encode(b"\0" * before + data).decode().rstrip("=")
+        yield encoded[-(-before * 8 // 5) : -1]

@@ -25,6 +25,7 @@ from operators.engines.vllm.alive import LOOK_S, EngineDied, while_alive
 from operators.engines.vllm.inputs import Shown, content, media, render
 from operators.engines.vllm.options import VllmOptions, dump_sampling
 from operators.engines.vllm.processes import Processes
+from operators.engines.vllm.reasoning import Reasoning
 
 _LOOP_EVERY = 24  # tokens between two looks for a loop
 _CLOSE_S = 30.0
@@ -49,6 +50,7 @@ class Engine(RunningEngine):
         self._progress = time.monotonic()
         self._counting = threading.Lock()  # a fast tokenizer is not for two threads at once
         self._tokenizer: Any = None
+        self._reasoning: Reasoning | None = None
         self._model_type = ""
         self._sees = False
         self._shown: Shown = "images"
@@ -129,6 +131,9 @@ class Engine(RunningEngine):
             model = self._engine.model_config
             self.context_tokens = int(model.max_model_len)
             self._tokenizer = await _maybe(self._engine.get_tokenizer())
+            if self._spec.reasoning_parser is not None:
+                template = self._spec.chat_template_kwargs
+                self._reasoning = Reasoning(self._spec.reasoning_parser, self._tokenizer, template)
             self._model_type = str(getattr(model.hf_config, "model_type", ""))
             self._sees = bool(model.is_multimodal_model)
             self._shown = self._how_shown()
@@ -252,7 +257,10 @@ class Engine(RunningEngine):
         room = self._spec.answer_tokens(request)
         text, finish, tokens, looked, asked, cached = "", "length", 0, 0, 0, 0
         self._number += 1
-        stream = engine.generate(prompt, _parameters(settings, room, request), f"{request.kind}-{self._number}")
+        reasoning = self._reasoning
+        parameters = _parameters(settings, room, request, reasoning)
+        more = reasoning.arguments(engine.generate) if reasoning else {}
+        stream = engine.generate(prompt, parameters, f"{request.kind}-{self._number}", **more)
         try:
             async for output in stream:
                 self._progress = time.monotonic()
@@ -278,7 +286,7 @@ class Engine(RunningEngine):
         finally:
             await stream.aclose()  # aborts what is not finished
         return Generation(
-            text=text,
+            text=reasoning.answer(text) if reasoning else text,
             finish_reason="loop" if finish == "loop" else "stop" if finish == "stop" else "length",
             prompt_tokens=asked,
             output_tokens=tokens,
@@ -294,7 +302,7 @@ class Engine(RunningEngine):
             raise PromptTooLong(asked, limit)
 
 
-def _parameters(settings: dict[str, Any], room: int, request: Request) -> Any:
+def _parameters(settings: dict[str, Any], room: int, request: Request, reasoning: Reasoning | None) -> Any:
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -302,6 +310,7 @@ def _parameters(settings: dict[str, Any], room: int, request: Request) -> Any:
         **settings,
         seed=request.seed % 2**63,
         max_tokens=room,
+        skip_special_tokens=reasoning is None or reasoning.skip_special_tokens,
         output_kind=RequestOutputKind.DELTA,
         structured_outputs=_structured(request.schema) if request.schema else None,
     )

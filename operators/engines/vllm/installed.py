@@ -37,6 +37,24 @@ def argument_names() -> frozenset[str] | None:
     )
 
 
+@lru_cache(maxsize=1)
+def reasoning_parsers() -> frozenset[str] | None:
+    """Names of vLLM's reasoning parsers, read from its source; None where they cannot be."""
+    spec = find_spec("vllm")
+    places = spec.submodule_search_locations if spec else None
+    file = Path(places[0]) / "reasoning" / "__init__.py" if places else None
+    if file is None or not file.is_file():
+        return None
+    names = [
+        key.value
+        for item in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(item, ast.Assign | ast.AnnAssign) and isinstance(item.value, ast.Dict)
+        for key in item.value.keys
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    ]
+    return frozenset(names) or None
+
+
 def on_cpu() -> bool:
     """Whether the vLLM that is installed is the one that runs on the CPU."""
     try:

@@ -57,6 +57,13 @@ class VllmOptions(EngineSpec):
     chat_template_kwargs: Annotated[
         Mapping[str, Any], Field(description="options of the model's chat template, such as enable_thinking: false")
     ] = field(default_factory=dict)
+    reasoning_parser: Annotated[
+        str | None,
+        Field(
+            description="vLLM's parser for a model that thinks before it answers, such as qwen3 or deepseek_r1; its "
+            "thoughts are no part of the answer, and an answer may take max_tokens whatever is asked; null: none"
+        ),
+    ] = None
     processor_kwargs: Annotated[
         Mapping[str, Any], Field(description="options of the model's picture processor, such as max_pixels")
     ] = field(default_factory=dict)
@@ -125,7 +132,7 @@ class VllmOptions(EngineSpec):
         """Tokens that the answer to `request` may take."""
         if request.kind == "outline":
             return max(self.max_tokens, _SECTION_TOKENS * len(request.texts))
-        if request.words is None:
+        if request.words is None or self.reasoning_parser is not None:  # thoughts take what they take
             return self.max_tokens
         return min(self.max_tokens, _WORD_TOKENS * request.words + _SPARE_TOKENS)
 
@@ -142,6 +149,7 @@ class VllmOptions(EngineSpec):
             "pipeline_parallel_size": self.pipeline_parallel,
             "gpu_memory_utilization": self.gpu_memory_utilization,
             "limit_mm_per_prompt": limit if installed.sees(self.model) is not False else {},
+            "reasoning_parser": self.reasoning_parser,
             "mm_processor_kwargs": dict(self.processor_kwargs) or None,
             "enforce_eager": installed.on_cpu() if self.enforce_eager is None else self.enforce_eager,
             "enable_prefix_caching": True,

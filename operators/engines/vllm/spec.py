@@ -23,6 +23,7 @@ _OURS = {
     "gpu_memory_utilization": "gpu_memory_utilization",
     "limit_mm_per_prompt": "max_pictures",
     "enforce_eager": "enforce_eager",
+    "reasoning_parser": "reasoning_parser",
     "seed": None,
 }
 """vLLM's argument -> our key for it, or None where each request has its own."""
@@ -56,6 +57,12 @@ class VllmEngine(VllmOptions):
                 close = get_close_matches(name, known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise ValueError(f"engine vllm: engine_args.{name} is no argument of vLLM's AsyncEngineArgs{hint}")
+        parsers = installed.reasoning_parsers()
+        parser, plugin = self.reasoning_parser, "reasoning_parser_plugin" in self.engine_args
+        if parser is not None and parsers is not None and parser not in parsers and not plugin:
+            raise ValueError(
+                f"engine vllm: vLLM has no reasoning_parser {parser!r}; it has {', '.join(sorted(parsers))}"
+            )
         if installed.folder(self.model) is None and not hub.is_name(self.model) and not self._is_special:
             raise ValueError(
                 f"engine vllm: the model {self.model!r} is no folder, and no name that a hub knows (NAME or OWNER/NAME)"

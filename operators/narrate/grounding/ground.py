@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from operators.grid import Span
+from operators.language.sentences import split_sentences
 from operators.narrate.grounding.clauses import clauses, rejoined
 from operators.narrate.grounding.conflict import conflict, miscounted, overlap
 from operators.narrate.grounding.fitted import Level, Support
 from operators.narrate.grounding.scorers import Lexical, Scores
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems
-from operators.narrate.sentences import split_sentences
 
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[-–,]\s*\d+)*)\]")
 _NEAR_BEST = 1.0  # of log odds below the support of the best window: overlapping windows may say the same

@@ -321,7 +321,7 @@ def in_json(caption: str, **changes: Any) -> str:
     [
         (in_json("   "), "empty"),
         (in_json("I'm sorry, but I cannot see the frames."), "refusal"),
-        (in_json("Sure! Here is what happens: a man walks."), "refusal"),
+        (in_json("The images are not visible to me."), "refusal"),
         (in_json("At 59:00 a man walks."), "outside_video"),
         (in_json("Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält dort an."), "wrong_language"),
         (in_json("walks " * 12), "repetitive"),

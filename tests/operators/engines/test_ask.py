@@ -159,4 +159,5 @@ def test_usage_counts_every_attempt_and_who_sent_it_back() -> None:
         "engine_s": 1.5,
         "cost_usd": 0.75,
         "rejected": ["malformed"] * 3,
+        "cleaned": [],
     }

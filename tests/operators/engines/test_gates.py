@@ -22,7 +22,6 @@ from operators.engines.gates import (
     outside_video,
     refusal,
     repetitive,
-    times_in,
     truncated,
     wrong_language,
 )
@@ -111,8 +110,6 @@ def test_a_long_text_without_repeats_is_no_loop(words: list[int]) -> None:
         "As a language model I see a street.",
         "I'm sorry, but the frames are too dark.",
         "I cannot see any pictures.",
-        "The image shows an image of a street.",
-        "Sure! The video is about a dog.",
         "Here is a caption of the video: a dog runs.",
         "A dog runs. Based on the provided captions, it is happy.",
         "作为一个人工智能，我无法观看视频。",
@@ -166,19 +163,6 @@ def test_another_language_is_sent_back(language: str, text: str, good: bool) -> 
     found = wrong_language(Generation(text=text), About(language=language))
     assert (found is None) is good
     assert good or "is in another language" in (found or "")
-
-
-@pytest.mark.parametrize(
-    ("text", "times"),
-    [
-        ("At 1:07 the shot changes; from 12:30 to 1:02:03.5 it rains.", [67.0, 750.0, 3723.5]),
-        ("From 3 s to 7.5 seconds the camera pans, until 9 sec.", [3.0, 7.5, 9.0]),
-        ("The clock shows 10:45 pm; the score is 3:2, for 7 seconds.", []),
-        ("A ratio of 16:9 and the year 1999.", []),
-    ],
-)
-def test_times_in_a_text(text: str, times: list[float]) -> None:
-    assert times_in(text) == times
 
 
 def test_a_time_behind_the_end_is_sent_back() -> None:

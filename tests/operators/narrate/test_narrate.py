@@ -532,7 +532,7 @@ BAD = {
     "refusal": {"do": "say", "text": "I'm sorry, but I cannot see the video."},
     "unsupported": {"do": "say", "text": "Elephants dance on Jupiter."},
     "language": {"do": "say", "text": "Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält dort an."},
-    "late": {"do": "say", "text": varied(0).replace("in the", "at 59:10 in the")},
+    "late": {"do": "say", "text": varied(0).replace("in the", "at 59:10 in the").replace("Behind", "At 59:10 behind")},
 }
 
 

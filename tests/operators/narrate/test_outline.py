@@ -35,7 +35,6 @@ def test_an_outline_has_a_topic_and_words_for_each_section() -> None:
         outline(GOOD, {"topic": "t" * 161, "words": 3}),
         outline(GOOD, {"topic": "A door", "words": -1}),
         outline(GOOD, {"topic": "A door", "words": 5001}),
-        outline(GOOD, {**GOOD, "mood": "sad"}),
         outline(GOOD, GOOD)[:-3],
     ],
 )

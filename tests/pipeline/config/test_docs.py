@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def test_the_schema_takes_the_shipped_configs_and_refuses_unknown_keys() -> None
     assert all(part["additionalProperties"] is False for part in schema["$defs"].values() if "properties" in part)
     plan = schema["$defs"]["PlanOptions"]["properties"]["segment_s"]
     assert (plan["exclusiveMinimum"], plan["default"]) == (0, 120.0)
-    assert "multiple of caption.stride_s" in plan["description"]
+    assert "multiple of stride_s" in plan["description"]
 
 
 def test_a_validator_agrees_with_the_schema() -> None:
@@ -73,6 +73,8 @@ def test_a_validator_agrees_with_the_schema() -> None:
 def test_allowed_speaks_of_every_field_in_words() -> None:
     assert allowed(hints_of(PlanOptions)["segment_s"]) == "a number above 0"
     for f in fields(Config):
+        if not is_dataclass(getattr(Config(), f.name)):
+            continue
         for name, hint in hints_of(type(getattr(Config(), f.name))).items():
             assert "typing" not in allowed(hint), name
             assert "<class" not in allowed(hint), name

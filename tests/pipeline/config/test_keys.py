@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from operators.fingerprint import digest
 from operators.keys import caption_key, narrator_key, source_key, video_key
 from pipeline.config.load import load_config
-from pipeline.config.types import Config, captioner, fingerprint, segment_operators, video_operators
+from pipeline.config.tables import captioner, fingerprint, lineage, segment_operators, tables_of, video_operators
+from pipeline.config.types import Config
 
 SOURCE = ("6118f8ee2ee89938", "1024-1700000000")
 SERVER = "engine={kind: openai, model: m, base_url: 'https://host/v1', api_key_env: null}"
@@ -21,17 +25,17 @@ def test_the_keys_of_the_default_recipe_do_not_change() -> None:
     config = load_config()
     narrator = narrator_key(video_operators(config))
     assert source_key(*SOURCE) == "e2b13a37f105b419"
-    assert captions(config) == "e142818b24101bca"
-    assert narrator == "67651d85f3e0286e"
-    assert video_key(captions(config), range(3), narrator) == "eca6cf69ec9960f8"
-    assert fingerprint(config) == "793d4de8-67651d85"
+    assert captions(config) == "98b6813dc6bdc5b5"
+    assert narrator == "89aa966c49e4e8ea"
+    assert video_key(captions(config), range(3), narrator) == "9f0daf4a90371553"
+    assert fingerprint(config) == "e566a741-89aa966c"
 
 
 def test_the_keys_of_the_recipe_with_models_do_not_change() -> None:
     config = load_config("longcaption", [f"caption.{SERVER}", f"narrate.{SERVER}"])
-    assert captions(config) == "4bd14b6e31907a66"
-    assert narrator_key(video_operators(config)) == "391a8c761675b69a"
-    assert fingerprint(config) == "cd6f2eb2-391a8c76"
+    assert captions(config) == "ae356d6854dd773a"
+    assert narrator_key(video_operators(config)) == "b1a8b2c79fa46209"
+    assert fingerprint(config) == "79057389-b1a8b2c7"
 
 
 BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()
@@ -67,3 +71,57 @@ def test_a_change_makes_just_the_tables_anew_that_depend_on_it(change: str, anew
     if fingerprint(before) != fingerprint(after):
         changed |= {"dataset"}
     assert changed == anew
+
+
+OPS = "tests.support.operators"
+RECIPE = """
+engines: {judge: {kind: "tests.support.engines:Scripted", stride_s: 5}}
+tables:
+  vectors: {level: segment, steps: [decode, {OPS:Brightness: {}}]}
+  speech: {level: video, steps: [{OPS:Listen: {}}]}
+  notes: {level: segment, from: [videos, speech], steps: [{OPS:Heard: {}}]}
+  differences: {level: segment, steps: [decode, measure, {OPS:Difference: {}}]}
+  segments: {from: [differences], steps: [{OPS:Summarise: {}}]}
+  marks: {level: video, from: [dataset, segments], steps: [{OPS:Judge: {engine: judge}}]}
+  totals: {level: run, from: [marks], steps: [{OPS:Average: {}}]}
+""".replace("OPS:", f"{OPS}:")
+DECODED = {"vectors", "differences", "segments", "dataset", "marks", "totals"}
+
+
+def stepped(config: str, before: str, after: str) -> str:
+    assert before in config
+    return config.replace(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "anew"),
+    [
+        ("tables:", "decode: {fps: 2}\ntables:", DECODED),
+        ("tables:", "plan: {segment_s: 60}\ntables:", DECODED | {"notes"}),
+        ("tables:", "measure: {label_score: 0.9}\ntables:", DECODED - {"vectors"}),
+        ("Brightness: {}", "Brightness: {scale: 2}", {"vectors"}),
+        ("Brightness: {}", "Brightness: {log: x}", set()),
+        ("Listen: {}", "Listen: {language: de}", {"speech", "notes"}),
+        ("Summarise: {}", "Summarise: {prompt: Say}", {"segments", "dataset", "marks", "totals"}),
+        ("stride_s: 5", "stride_s: 6", {"marks", "totals"}),
+        ("Judge: {engine", "Judge: {bonus: 1, engine", {"marks", "totals"}),
+        ("tables:", "narrate: {section_s: 30}\ntables:", {"dataset", "marks", "totals"}),
+        ("tables:", "caption: {language: French}\ntables:", set()),
+        ("tables:", "resources: {decode: {actors: 3}}\ntables:", set()),
+        ("tables:", "pools: {brightness: {actors: 3}}\ntables:", set()),
+        ("Heard: {}", "Heard: {as: again}", set()),
+        ("[videos, speech]", "[speech, videos]", set()),
+        ("totals: {", "spare: {level: segment, steps: [decode, measure, caption]}\n  totals: {", {"spare"}),
+    ],
+)
+def test_a_change_of_a_recipe_makes_just_the_tables_anew_that_depend_on_it(
+    before: str, after: str, anew: set[str], tmp_path: Path
+) -> None:
+    def known(text: str) -> dict[str, str]:
+        (tmp_path / "recipe.yaml").write_text(text)
+        config = load_config(tmp_path / "recipe.yaml")
+        specs = tables_of(config)
+        return {name: digest(lineage(config, specs, name)) for name in specs}
+
+    one, other = known(RECIPE), known(stepped(RECIPE, before, after))
+    assert {name for name, key in other.items() if one.get(name) != key} == anew

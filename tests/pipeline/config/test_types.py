@@ -13,17 +13,10 @@ from operators.base import Operator
 from operators.engines.base import EngineSpec
 from operators.measure.filter import Bounds, Filter
 from operators.video.decode import Decode
+from pipeline.config.check import check, check_engines, never_measured
 from pipeline.config.load import config_to_dict, load_config
-from pipeline.config.types import (
-    Config,
-    PlanOptions,
-    Recipe,
-    check,
-    check_engines,
-    never_measured,
-    segment_operators,
-    video_operators,
-)
+from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.types import Config, PlanOptions, Recipe
 from pipeline.terminal.errors import UsageError
 from tests.support.engines import Model
 
@@ -56,14 +49,14 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         (Config(plan=PlanOptions(segment_s=7.0)), ["plan.segment_s", "at least window_s"]),
         (Config(plan=PlanOptions(segment_s=121.0)), ["segment_s is 121.0", "multiple of stride_s (5.0)"]),
         (
-            replace(Config(), caption=replace(Config().caption, stride_s=11.0)),
+            Config(plan=PlanOptions(stride_s=11.0)),
             ["stride_s is 11.0", "at most window_s (10.0)"],
         ),
         (
-            replace(Config(), caption=replace(Config().caption, stride_s=2.0)),
-            ["measure.cell_s is 5.0", "caption.stride_s is 2.0", "equal"],
+            Config(plan=PlanOptions(stride_s=2.0)),
+            ["measure.cell_s is 5.0", "plan.stride_s is 2.0", "equal"],
         ),
-        (_recipe("decode", "measre", "caption"), ["'measre'", "did you mean measure?", "decode, measure, caption"]),
+        (_recipe("decode", "measre", "caption"), ["'measre'", "did you mean measure?", "caption, decode, measure"]),
         (_recipe("probe", "decode", "measure", "caption"), ["'probe'", "no operator of a recipe"]),
         (_recipe("decode", "filter", "measure", "caption"), ["'filter'", "no operator of a recipe"]),
         (_recipe("decode", "caption"), ["caption reads the column facts", "measure would: put it before caption"]),
@@ -73,8 +66,11 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         (_recipe("decode", "decode", "measure", "caption"), ["names decode twice"]),
         (_recipe(), ["recipe.segment is empty"]),
         (_recipe("decode", "measure", "caption", video=()), ["recipe.video is empty"]),
-        (_recipe("decode", "measure", "caption", "narrate"), ["names narrate, of pool narrate"]),
-        (_recipe("decode", "measure", "caption", video=("caption",)), ["recipe.video names caption", "only narrate"]),
+        (_recipe("decode", "measure", "caption", "narrate"), ["names narrate, which is of level video"]),
+        (
+            _recipe("decode", "measure", "caption", video=("caption",)),
+            ["recipe.video names caption", "only level video"],
+        ),
         (
             replace(Config(), narrate=replace(Config().narrate, section_prompt="no_such_prompt")),
             ["narrate:", "'no_such_prompt'"],

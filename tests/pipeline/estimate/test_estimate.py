@@ -117,7 +117,7 @@ def test_the_shipped_prices_load() -> None:
     assert load_prices(SHIPPED_PRICES).gpu_hour > 0
 
 
-def test_an_estimate_meets_reality(ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_estimate_meets_reality(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Counts are exact; CPU seconds, of which a busy machine takes more, are at least of the right size."""
     folder = tmp_path / "in"
     folder.mkdir()

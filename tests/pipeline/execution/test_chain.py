@@ -51,7 +51,6 @@ def windows_of(output: longcap.Output, name: str) -> list[Row]:
     return sorted((w for s in output.segments(found) for w in s["windows"]), key=lambda w: int(w["window_index"]))
 
 
-@pytest.mark.usefixtures("ray_session")
 def test_every_window_is_told_in_the_light_of_the_one_before_through_the_whole_video(
     long_clips: Path, tmp_path: Path
 ) -> None:
@@ -73,7 +72,6 @@ def test_every_window_is_told_in_the_light_of_the_one_before_through_the_whole_v
     assert [a["prompt_hash"] == b["prompt_hash"] for a, b in zip(chained, anew, strict=True)].count(False) == 5
 
 
-@pytest.mark.usefixtures("ray_session")
 def test_a_failed_segment_leaves_a_hole_and_the_chain_goes_on_from_the_last_good_window(
     long_clips: Path, tmp_path: Path
 ) -> None:

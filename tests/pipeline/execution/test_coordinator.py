@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.execution.coordinator import Coordinator, Reporter, start_coordinator
+from pipeline.execution.coordinator import Coordinator, Remote, Reporter, start_coordinator
 from pipeline.monitoring.utilization import Utilization
 from tests.support.command import wait_until
 
 
-def test_the_board_knows_who_came_up_and_who_did_not() -> None:
+def test_the_coordinator_knows_who_came_up_and_who_did_not() -> None:
     coordinator = Coordinator()
     coordinator.booted("caption", "n1", "a1", None)
     coordinator.booted("caption", "n1", "a1", None)  # started anew
@@ -26,15 +26,15 @@ def test_the_board_knows_who_came_up_and_who_did_not() -> None:
     assert coordinator.boots() == {} and coordinator.work() == []
 
 
-def test_a_desk_tells_what_its_actor_is_at(ray_session: None) -> None:
+def test_a_reporter_tells_what_its_actor_is_at(ray_session: None) -> None:
     import ray
 
-    coordinator = ray.remote(num_cpus=0)(Coordinator).remote()
+    coordinator = Remote(ray.remote(num_cpus=0)(Coordinator).remote())
     reporter = Reporter(coordinator, "decode", "here")
     reporter.booted()
     number = reporter.begin("v1 segment 3")
     assert not reporter.stopped() and reporter.under_way == 1
-    (report,) = ray.get(coordinator.work.remote())
+    (report,) = coordinator.work()
     assert (report["pool"], report["host"], report["under_way"], report["what"]) == (
         "decode",
         "here",
@@ -42,28 +42,27 @@ def test_a_desk_tells_what_its_actor_is_at(ray_session: None) -> None:
         "v1 segment 3",
     )
     assert 0 <= time.time() - report["since"] < 30
-    assert ray.get(coordinator.boots.remote())["decode"] == (1, [])
+    assert coordinator.boots()["decode"] == (1, [])
     reporter.end(number)
-    wait_until(lambda: ray.get(coordinator.work.remote())[0]["under_way"] == 0, "that it is idle")
-    ray.get(coordinator.stop.remote())
+    wait_until(lambda: coordinator.work()[0]["under_way"] == 0, "that it is idle")
+    coordinator.stop()
     wait_until(reporter.stopped, "the stop")
-    ray.kill(coordinator)
+    coordinator.end()
 
 
-def test_an_actor_whose_board_is_gone_begins_nothing_new(ray_session: None) -> None:
+def test_an_actor_whose_coordinator_is_gone_begins_nothing_new(ray_session: None) -> None:
     import ray
 
-    coordinator = ray.remote(num_cpus=0)(Coordinator).remote()
-    ray.get(coordinator.stopped.remote())
+    coordinator = Remote(ray.remote(num_cpus=0)(Coordinator).remote())
+    assert coordinator.stopped() is False
     reporter = Reporter(coordinator, "decode", "here")
-    ray.kill(coordinator)
+    coordinator.end()
     wait_until(reporter.stopped, "the stop")
 
 
-def test_a_board_whose_process_dies_over_a_call_comes_back_and_stops_nobody(
+def test_a_coordinator_whose_process_dies_over_a_call_comes_back_and_stops_nobody(
     ray_session: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import ray
 
     dead = tmp_path / "dead"
 
@@ -78,12 +77,12 @@ def test_a_board_whose_process_dies_over_a_call_comes_back_and_stops_nobody(
     coordinator = start_coordinator()
     reporter = Reporter(coordinator, "decode", "here")
     assert not reporter.stopped() and dead.exists()
-    ray.get(coordinator.stop.remote())
+    coordinator.stop()
     wait_until(reporter.stopped, "the stop, from its next life")
-    ray.kill(coordinator)
+    coordinator.end()
 
 
-def test_a_board_that_is_slow_to_answer_stops_nobody(ray_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_coordinator_that_is_slow_to_answer_stops_nobody(ray_session: None, monkeypatch: pytest.MonkeyPatch) -> None:
     import ray
 
     class Slow(Coordinator):
@@ -92,15 +91,15 @@ def test_a_board_that_is_slow_to_answer_stops_nobody(ray_session: None, monkeypa
             return super().stopped(report)
 
     monkeypatch.setattr("pipeline.execution.coordinator._ANSWER_S", 0.3)
-    coordinator = ray.remote(num_cpus=0)(Slow).remote()
+    coordinator = Remote(ray.remote(num_cpus=0)(Slow).remote())
     reporter = Reporter(coordinator, "decode", "here")
     began = time.monotonic()
     assert not reporter.stopped()
     assert time.monotonic() - began < 2
-    ray.kill(coordinator)
+    coordinator.end()
 
 
-def test_without_a_board_nothing_stops() -> None:
+def test_without_a_coordinator_nothing_stops() -> None:
     reporter = Reporter(None, "decode", "here")
     reporter.booted("bad")
     reporter.end(reporter.begin("row"))

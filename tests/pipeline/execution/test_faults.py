@@ -15,8 +15,6 @@ from pipeline.cli.run import retry_command
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import RunFailed, UsageError
 
-pytestmark = pytest.mark.usefixtures("ray_session")
-
 
 @pytest.fixture
 def folder(clips: Path, tmp_path: Path) -> Path:
@@ -126,6 +124,7 @@ def test_a_broken_actor_ends_the_run_with_one_line(folder: Path, tmp_path: Path)
         longcap.run(str(folder), str(tmp_path / "out"), config(f"caption.engine={broken}"), quiet=True)
 
 
+@pytest.mark.usefixtures("ray_session")
 def test_a_video_with_a_hole_is_told_or_not_as_on_incomplete_says(folder: Path, tmp_path: Path) -> None:
     out, video = str(tmp_path / "out"), ids(folder)["two_shots.mp4"]
     broken = scripted({"kind": "window", "video_id": video, "segment_index": 1, "do": "out_of_memory"})

@@ -91,13 +91,21 @@ def test_a_second_signal_ends_the_command_lines_process_and_all_below_it_with_on
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("local_s", "started_line"),
+    [pytest.param(0, "there are ", marks=pytest.mark.ray, id="on Ray"), pytest.param(600, "without Ray", id="here")],
+)
 def test_status_tells_of_a_run_at_work_that_two_signals_end(
-    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    local_s: int, started_line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video.render(tmp_path / "long.mp4", count=3000, fps=10.0)
     log, out = tmp_path / "log", str(tmp_path / "out")
-    with started("run", str(tmp_path / "long.mp4"), "-o", out, "--set", "plan.segment_s=10", log=log) as run:
-        wait_until(lambda: "there are " in log.read_text() or run.poll() is not None, "a graph")
+    with started(
+        *("run", str(tmp_path / "long.mp4"), "-o", out),
+        *("--set", "plan.segment_s=10", "--set", f"run.local_s={local_s}"),
+        log=log,
+    ) as run:
+        wait_until(lambda: started_line in log.read_text() or run.poll() is not None, "a graph")
         assert run.poll() is None, log.read_text()
         assert main(["status", out]) == 0
         first = capsys.readouterr().out.splitlines()[0]

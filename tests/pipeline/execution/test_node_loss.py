@@ -11,7 +11,7 @@ import pipeline as longcap
 from operators.store.store import Store
 from tests.support import command, video
 
-pytestmark = [pytest.mark.slow]
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 
 _STORE = 100 * 2**20
 

@@ -137,6 +137,6 @@ def test_a_pool_that_is_not_used_holds_nothing() -> None:
     have = cluster(16, gpus=2)
     with pytest.raises(UsageError, match="ask for 4 GPUs and the cluster has 2"):
         plan_pools(wishes(big(), have), have, 100)
-    for used in ({"narrate": False}, {"caption": False}):
-        pools = plan_pools(wishes(big(), have, **used), have, 100)
+    for used in ({"decode", "caption"}, {"decode", "narrate"}):
+        pools = plan_pools(wishes(big(), have, used), have, 100)
         assert pools.gpus == 2

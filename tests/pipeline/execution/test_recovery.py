@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -89,15 +88,13 @@ ONE = Pool(actors=2, num_cpus=0.1, num_gpus=0.0, memory_bytes=None, floor=2)
 POOLS = Pools(decode=ONE, caption=ONE, narrate=ONE)
 
 
-def coordinator(up: int, *failed_on: str) -> Any:
-    import ray
-
-    handle = ray.remote(num_cpus=0)(Coordinator).remote()
+def coordinator(up: int, *failed_on: str) -> Coordinator:
+    told = Coordinator()
     for k in range(up):
-        handle.booted.remote("caption", "n", f"a{k}", None)
+        told.booted("caption", "n", f"a{k}", None)
     for node in failed_on:
-        handle.booted.remote("caption", node, "b", "RuntimeError: no")
-    return handle
+        told.booted("caption", node, "b", "RuntimeError: no")
+    return told
 
 
 def test_without_a_lost_node_or_a_bad_boot_a_broken_graph_is_no_accident() -> None:

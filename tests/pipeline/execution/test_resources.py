@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from cluster.machines import Machines, Node, grown
-from pipeline.config.types import Config, NodeType, PoolResources, Resources
+from pipeline.config.types import POOLS, Config, NodeType, PoolResources, Resources
 from pipeline.execution.pools import Pool, Pools, plan_pools, rows_at_once, wishes
 from pipeline.execution.resources import Asked, table
 from pipeline.terminal.errors import UsageError
@@ -81,10 +81,10 @@ def fits(pools: Pools, have: Machines) -> bool:
 )
 def test_every_actor_finds_a_place_on_any_machine(have: Machines, tasks: int) -> None:
     for config in (Config(), with_models()):
-        for used in ({}, {"narrate": False}, {"caption": False}):
-            if have.gpus == 1 and not used and config != Config():
+        for used in (set(POOLS), {"decode", "caption"}, {"decode", "narrate"}):
+            if have.gpus == 1 and len(used) == 3 and config != Config():
                 continue  # two models do not fit one GPU: then the schedule is phased
-            pools = plan_pools(wishes(config, have, **used), have, tasks, rows_at_once(config))
+            pools = plan_pools(wishes(config, have, used), have, tasks, rows_at_once(config))
             assert fits(pools, have), (pools, have)
             assert pools.gpus <= have.gpus
 
@@ -118,10 +118,10 @@ def test_a_cluster_that_grows_is_planned_as_large_as_it_may_become() -> None:
 def test_no_more_nodes_are_started_than_the_work_needs() -> None:
     most = grown(cluster(Node(cpus=0)), [(Node(cpus=16), 4), (Node(cpus=8, gpus=1), 8)])
     config = with_models()
-    pools = plan_pools(wishes(config, most, narrate=False), most, 6, rows_at_once(config))
+    pools = plan_pools(wishes(config, most, {"decode", "caption"}), most, 6, rows_at_once(config))
     assert config.caption.concurrency == 4
     assert (pools.caption.actors, pools.decode.actors) == (2, 6)
-    pools = plan_pools(wishes(config, most, narrate=False), replace(most, grows=False), 6, rows_at_once(config))
+    pools = plan_pools(wishes(config, most, {"decode", "caption"}), replace(most, grows=False), 6, rows_at_once(config))
     assert pools.caption.actors == 6  # they are there anyway
 
 

@@ -65,6 +65,7 @@ def _of(folder: str) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
+@pytest.mark.ray
 @pytest.mark.timeout(800)
 def test_a_job_runs_is_warned_and_goes_on(clips: Path, tmp_path: Path) -> None:
     source, out = tmp_path / "in", str(tmp_path / "out")

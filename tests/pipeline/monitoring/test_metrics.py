@@ -14,6 +14,7 @@ USAGE = {
     "engine_s": 1.5,
     "cost_usd": 0.0,
     "rejected": ["empty", "empty", "loop"],
+    "cleaned": ["thinking", "labels", "thinking"],
 }
 
 
@@ -41,6 +42,8 @@ def test_receipts_become_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("engine_seconds_total",): 1.5,
         ("rejected_total", "empty"): 2,
         ("rejected_total", "loop"): 1,
+        ("cleaned_total", "thinking"): 2,
+        ("cleaned_total", "labels"): 1,
         ("video_seconds_total",): 120.0,
         ("captions_total", "frame"): 120,
         ("captions_total", "window"): 24,

@@ -84,9 +84,7 @@ def test_a_queue_is_what_one_pool_finished_and_the_next_has_not_begun() -> None:
     assert queues({"narrate": 4}, {"narrate": 1}) == {}
 
 
-def test_a_run_whose_engine_hangs_says_so(
-    ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_whose_engine_hangs_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "in").mkdir()
     video.render(tmp_path / "in" / "a.mp4", count=100, fps=10.0)
     hangs = json.dumps([{"kind": "window", "window": 0, "do": "sleep", "sleep_s": 12.0}])

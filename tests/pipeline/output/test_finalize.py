@@ -13,7 +13,8 @@ import pytest
 from operators.keys import narrator_key, source_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
-from pipeline.config.types import Config, PlanOptions, fingerprint, video_operators
+from pipeline.config.tables import fingerprint, video_operators
+from pipeline.config.types import Config, PlanOptions
 from pipeline.output import finalize
 from pipeline.output.output import Output
 from pipeline.output.verification import verify

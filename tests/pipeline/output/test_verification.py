@@ -23,7 +23,8 @@ from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from operators.windows import Windows
 from pipeline.cli.main import main
-from pipeline.config.types import Config, PlanOptions, RunOptions, video_operators
+from pipeline.config.tables import video_operators
+from pipeline.config.types import Config, PlanOptions, RunOptions
 from pipeline.output.invariants import _off_grid
 from pipeline.output.output import Output
 from pipeline.output.verification import uploads, verify

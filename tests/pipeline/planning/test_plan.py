@@ -20,7 +20,8 @@ from operators.measure.filter import Bounds, Filter
 from operators.rows import FILTERED
 from operators.store.store import Failed, Store, narration_failure_key
 from operators.video.parts import Part, dump_parts, load_parts
-from pipeline.config.types import Config, PlanOptions, RunOptions, video_operators
+from pipeline.config.tables import video_operators
+from pipeline.config.types import Config, PlanOptions, RunOptions
 from pipeline.planning.diff import compare
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.videos import Cut

@@ -12,14 +12,12 @@ from operators.windows import cuts_of
 from pipeline.output.verification import verify
 from tests.support.scenes import Scene, render, texture
 
-pytestmark = pytest.mark.usefixtures("ray_session")
-
 LENGTHS_S = [4.5, 0.5, 7.0, 13.5, 0.5, 6.0]  # cuts at 4.5, 5, 12, 25.5 and 26; segments of 10 s
 CUTS_S = [4.5, 5.0, 12.0, 25.5, 26.0]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, ray_session: None) -> longcap.Result:
+def told(tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
     folder = tmp_path_factory.mktemp("shots")
     colours = [("red", "white"), ("blue", "green"), ("yellow", "black"), ("teal", "beige"), ("grey", "pink")]
     scenes = [
@@ -28,7 +26,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, ray_session: None) -> longcap
     ]
     (folder / "in").mkdir()
     render(folder / "in" / "film.mp4", scenes)
-    chosen = ["plan.segment_s=10", "caption.windows=shots", "narrate.section_s=12"]
+    chosen = ["plan.segment_s=10", "plan.windows=shots", "narrate.section_s=12"]
     return longcap.run(str(folder / "in"), str(folder / "out"), longcap.load_config(None, chosen))
 
 

@@ -16,8 +16,6 @@ from pipeline.cli.main import main
 from pipeline.sources.inspection import frames, probe
 from tests.support import video, web
 
-pytestmark = pytest.mark.usefixtures("ray_session")
-
 SECRETS = [web.SIGNATURE, quote(web.SIGNATURE, safe=""), "Expires=", "s3cr3t"]
 
 
@@ -28,7 +26,7 @@ class Signed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def run(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
     """A good video, one that is none, one whose signature has expired."""
     folder = tmp_path_factory.mktemp("served")
     video.render(folder / "good.mp4", count=60, fps=10.0)

@@ -51,6 +51,13 @@ def answer(script: Script | None = None, request: Request = REQUEST, **options: 
         return made.submit(request).result(WAIT_S)
 
 
+@both
+def test_what_the_model_thinks_beside_its_answer_is_no_part_of_it(stream: bool) -> None:
+    thoughts = "The user wants a caption. " * 50
+    got = answer(lambda body, number: Play(thoughts=thoughts), stream=stream)
+    assert (got.text, got.finish_reason) == (GOOD, "stop")
+
+
 def failure(script: Script | None = None, request: Request = REQUEST, **options: Any) -> ItemError:
     with engine(script, **options) as (made, _):
         error = made.submit(request).exception(WAIT_S)

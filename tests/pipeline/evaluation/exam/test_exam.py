@@ -19,7 +19,7 @@ GOOD = Marks(events=1000, told=900, pairs=800, ordered=800, named=500, rightly=5
 
 
 @pytest.fixture
-def sat(ray_session: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, Path, str]:
+def sat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, Path, str]:
     """The exam on short stories, without a model."""
     code = main(["eval", "truth", str(tmp_path), "--lengths", "30", "--stories", "2", "--model", "none"])
     return code, tmp_path, capsys.readouterr().out

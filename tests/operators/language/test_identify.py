@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from operators.engines.language import language_code, likely_language
+from operators.language.identify import language_code, likely_language
 
 TEXTS = {
     "en": "A man in a red jacket walks along a narrow street and stops at a door.",

@@ -25,15 +25,20 @@ def language_code(name: str) -> str | None:
     return None
 
 
-def likely_language(text: str) -> str | None:
-    """ISO 639-1 code of the language that `text` is in; None where it is too short or not clear."""
-    if sum(ch.isalpha() for ch in text) < _LEAST_LETTERS * (0.25 if _dense(text) else 1.0):
+def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _SURE) -> str | None:
+    """ISO 639-1 code of the language that `text` is in; None where it is too short or not clear.
+
+    Args:
+        letters: a text with fewer is too short; a quarter of them is enough in scripts without spaces.
+        sure: probability from which on it is clear, 0 to 1.
+    """
+    if sum(ch.isalpha() for ch in text) < letters * (0.25 if _dense(text) else 1.0):
         return None
     by_script = _by_script(text)
     if by_script:
         return by_script
     code, probability = _identifier().classify(text)
-    return str(code) if probability >= _SURE else None
+    return str(code) if probability >= sure else None
 
 
 def _dense(text: str) -> bool:

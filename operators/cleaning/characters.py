@@ -1,0 +1,84 @@
+"""Characters that no caption is made of: invisible ones, entities, tags, escapes."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from operators.cleaning.context import Context
+from operators.cleaning.quotes import removed
+
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});")
+_TERMINAL = re.compile("[\x1b\x9b\ufffd]\\[[0-9;?]*[A-Za-z]")
+_LOST = re.compile("(?<=\\w)[\ufffd\ufffc]+(?=\\w)")  # a control character that stood for a space
+_SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000\t]")
+_LINES = re.compile("\r\n?|[\u2028\u2029\u0085\x0b\x0c]")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_JOINERS = "\u200c\u200d"
+_JOINED = re.compile("[\u0590-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")
+_TAGS = (
+    "p|br|b|i|u|s|em|strong|span|div|ul|ol|li|h[1-6]|hr|code|pre|blockquote|table|tr|td|th|thead|tbody|a|small|big|mark"
+    "|html|body|head|title|section|article|center|font|q|cite|details|summary|figure|figcaption|caption|description|p1"
+)
+_BREAK_TAG = re.compile(r"</?(?:p|br|div|ul|ol|li|h[1-6]|hr|tr|table|blockquote|section|article)(?:\s[^<>]*)?/?>", re.I)
+_TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.I)
+_NOTE_TAG = re.compile(r"<(sup|sub|script|style)(?:\s[^<>]*)?>.*?</\1\s*>|<!--.*?-->", re.I | re.S)
+_ESCAPE = re.compile(r"\\(?:r\\n|[nrt](?![a-z])|[\"'*_#`\[\]()-]|u[0-9a-fA-F]{4})")
+
+
+def characters(text: str, context: Context) -> str:  # noqa: ARG001
+    """Control, format and unassigned characters, terminal escapes, and every kind of space and line break but two."""
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    text = _LOST.sub(" ", _LINES.sub("\n", _SPACES.sub(" ", _TERMINAL.sub("", text))))
+    return "".join(c for at, c in enumerate(text) if c == "\n" or not _invisible(text, at, c))
+
+
+def _invisible(text: str, at: int, character: str) -> bool:
+    if character in _JOINERS:  # Persian and Indic scripts and emoji need them
+        around = text[max(0, at - 1) : at] + text[at + 1 : at + 2]
+        return len(around) < 2 or not _JOINED.search(around)
+    return character in "\ufffd\ufffc" or unicodedata.category(character) in _INVISIBLE
+
+
+def entities(text: str, context: Context) -> str:  # noqa: ARG001
+    """HTML entities become the characters they stand for, however often they were escaped."""
+    for _ in range(3):
+        before, text = text, _ENTITY.sub(lambda found: html.unescape(found.group(0)), text)
+        if text == before:
+            break
+    return text
+
+
+def markup(text: str, context: Context) -> str:  # noqa: ARG001
+    """HTML tags and comments; footnote marks set as `<sup>` go with what they hold."""
+    if "<" not in text:
+        return text
+    return removed(_TAG, removed(_BREAK_TAG, removed(_NOTE_TAG, text), "\n"))
+
+
+def escapes(text: str, context: Context) -> str:  # noqa: ARG001
+    """`\\n`, `\\"` and their like, written out as if the answer stood inside a string."""
+    if "\\" not in text:
+        return text
+    parts, at = [], 0
+    for found in _ESCAPE.finditer(text):
+        parts += [text[at : found.start()], _meant(found.group(0))]
+        at = found.end()
+    return "".join([*parts, text[at:]])
+
+
+def _meant(escape: str) -> str:
+    if escape[1] == "u":
+        code = int(escape[2:], 16)
+        return "" if 0xD800 <= code < 0xE000 else chr(code)
+    return "\n" if escape[1] in "nr" else " " if escape[1] == "t" else escape[1:]
+
+
+_SUPERSCRIPT = re.compile('(?<=[.!?,;:”"’)])[¹²³⁰⁴-⁹]+')
+
+
+def superscripts(text: str) -> str:
+    """Footnote numbers behind a sentence; m² and 10³ stay."""
+    return removed(_SUPERSCRIPT, text)

@@ -1,0 +1,191 @@
+"""Sentences that speak of the task, the input, the model or its reader, and not of the video.
+
+Patterns are looked for outside quotes: what people in a video say is theirs. They describe what such sentences say, not
+the words of some model.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from operators.cleaning.quotes import masked
+
+_WORK = (
+    r"(?:descriptions?|captions?|summar(?:y|ies)|paragraphs?|rewrites?|responses?|answers?|narration"
+    r"|passage|rewritten|write-?up|opening|output|account)"
+)
+_INPUT = (
+    r"(?:images?|frames?|pictures?|videos?|clips?|footage|captions?|descriptions?|notes?|prompts?|stills?"
+    r"|screenshots?|input|files?|data|context)"
+)
+_GIVEN = r"(?:provided|given|supplied|available|attached|uploaded|shared|above|input|original|source|preceding)"
+_SEE = (
+    r"(?:see|view|watch|access|process|analy[sz]e|describe|provide|assist|help|determine|identify"
+    r"|recogni[sz]e|generate|open|create"
+    r"|comply|fulfil|answer|interpret|discern|do that|be able|have (?:access|the ability|enough|any|sight"
+    r"|visual|information)|actually|fully|directly"
+    r"|accurately|continue|produce|write|offer|give|caption|confirm|verify|perceive|tell|know what)"
+)
+
+# -- the model will not or cannot answer -----------------------------------------------------------------------------
+
+_REFUSAL = re.compile(
+    "|".join(
+        (
+            r"\bas an? (?:\w+ )?assistant,? i\b|\bmy (?:capabilities|abilities|training|programming|guidelines"
+            r"|instructions)\b",
+            r"\bas an? (?:ai|artificial intelligence|(?:large |visual |vision |multimodal |text-based )*(?:language"
+            r"|ai|vision) (?:model|assistant))\b",
+            r"\A\W*(?:unfortunately|however|but|well|oh|hello|hi)?\W*(?:i apologi[sz]e|my apologies|apologies"
+            r"|(?:i(?:'m| am) )?(?:very |so |really |truly )?sorry\b(?!\s+looking))",
+            r"\A\W*(?:unfortunately|however|but|well|while|as|since|because)?\W*i(?:'m| am)? (?:currently |still "
+            r")?(?:unable|not able|not permitted|not allowed|incapable|not programmed|not comfortable)\b",
+            r"\bi (?:cannot|can't|can not|could not|couldn't|do not|don't|am not able to|won't|will not|must "
+            rf"decline|have to decline|lack)\s+(?:\w+ly )?{_SEE}\b",
+            r"\bi (?:must|have to|need to|will have to) (?:decline|refuse)\b|\bi(?:'d| would) (?:rather|prefer) not\b",
+            r"\bi(?:'m| am) (?:just|only|but)? ?an? (?:ai|large language model|language model|text-based|virtual "
+            r"assistant)\b",
+            r"\b(?:it is|it's) (?:not possible|impossible) to (?:see|view|determine|describe|provide|identify|say"
+            rf"|tell)\b[^.]*\b(?:{_INPUT}|information)\b",
+            rf"\b(?:no|without(?: any)?) (?:{_GIVEN} )?{_INPUT} (?:was|were|is|are|has been|have been|being)(?: "
+            r"\w+)? (?:provided|given|attached|uploaded|supplied|included|shared|received|submitted|present in "
+            r"(?:your|the) (?:message|prompt|request))\b",
+            r"\b(?:images?|frames?|pictures|videos?|attachments?) (?:is|are|was|were|does|do|did|has|have) ?(?:not"
+            r"|n't)(?: been| seem to be| appear to be)? ?(?:visible|available|accessible|attached|provided|included"
+            r"|loaded|uploaded|received|come through|load)\b(?! (?:in|on|behind|from|until|because|due)\b)",
+            r"\b(?:visible|available|accessible|shown|displayed|viewable|provided) to me\b",
+            r"\b(?:there (?:is|are|seems to be|appears to be) no|i see no|i don't see any|you (?:did not|didn't"
+            rf"|have not|haven't|forgot to) (?:provide|attach|upload|include|share|send)\w*)\b[^.]*\b(?:{_INPUT}"
+            r"|attachments?)\b[^.]*\b(?:attached|provided|uploaded|here|to (?:describe|caption|analy[sz]e"
+            r"|summari[sz]e)|in your|with your)\b",
+            r"\A\W*(?:it (?:seems|appears|looks like)(?: that| as if)? )?you (?:did not|didn't|have not|haven't"
+            r"|forgot to) (?:provide|attach|upload|include|share|send)",
+            r"\A\W*(?:could|can|would) you (?:please )?(?:provide|upload|share|attach|send|supply|describe|clarify"
+            r"|give)\b|\A\W*(?:please|kindly) (?:provide|upload|share|attach|send|supply|clarify|describe|give"
+            rf"|try)\b[^.]*\b(?:{_INPUT}|again|details?|information|more|text|link)\b",
+            r"\b(?:violates?|goes against|against|in violation of) (?:my|our|the|openai'?s?|content) (?:\w+ "
+            r")?(?:policy|policies|guidelines|rules|programming)\b",
+            r"\bi(?: do not|don't) (?:have|possess) (?:the )?(?:ability|capability|capacity|access|eyes|vision"
+            r"|real-time)\b",
+            r"\A\W*(?:(?:insufficient|not enough|no) (?:information|context|data|visual (?:information|data"
+            r"|content)))\b[^.]*\b(?:provided|available|given|to (?:describe|determine|generate|caption|provide"
+            r"|write))\b",
+            r"作为(?:一个|一名)?(?:人工智能|AI|语言模型)|\A\W*(?:很|非常)?抱歉|\A\W*对不起，我|\A\W*我(?:无法|不能)|(?:図|画像|動画|映像).{0,6}(?:見|閲覧"
+            r"|確認).{0,6}できません|\A\W*(?:申し訳|すみません)|\A\W*죄송",
+            r"en tant qu'(?:ia|intelligence artificielle|assistant|modèle)\b|\A\W*(?:je suis )?désolée?\b|\A\W*je "
+            r"ne (?:peux|puis) pas (?:voir|décrire|aider|visionner|fournir|accéder)",
+            r"\bals (?:ki|sprachmodell|künstliche intelligenz)\b|\A\W*(?:es )?tut mir leid|\A\W*(?:leider "
+            r")?(?:kann ich|ich kann) (?:das|die|den|dieses?|keine?|leider|ihnen|dir)\b",
+            r"\bcomo (?:modelo de (?:lenguaje|linguagem)|una? (?:ia|inteligencia|inteligência))\b|\A\W*lo siento\b"
+            r"|\A\W*(?:me )?desculpe\b|\A\W*no puedo (?:ver|ayudar|describir|acceder|proporcionar)|\A\W*não "
+            r"(?:posso|consigo) (?:ver|ajudar|descrever)",
+            r"\A\W*(?:mi dispiace|non posso (?:vedere|aiutare|descrivere))|\A\W*(?:извините|простите|к сожалению,? "
+            r"я|как (?:языковая модель|ии)\b)",
+        )
+    ),
+    re.IGNORECASE,
+)
+
+# -- the model speaks to its reader, of its work or of its input -------------------------------------------------------
+
+_TALK = re.compile(
+    "|".join(
+        (
+            r"\A\W*(?:please )?(?:note|keep in mind|be aware|remember|bear in mind) that\b|\A\W*(?:side ?note"
+            r"|notes?|n\.?b\.?|disclaimer|ps|p\.s\.|edit|explanation|clarification|rationale|justification|reminder"
+            r"|sources?|references?|keywords?|tags?|hashtags?|confidence|reasoning|word count|language|tone|style"
+            r"|format)\s*[:：]",
+            r"\A\W*(?:please )?(?:let me know|feel free|don't hesitate|do not hesitate|reach out)\b|\A\W*(?:i "
+            r")?hope (?:this|that|it|you|these)\b",
+            r"\bif you(?:'d| would| need| want| have| require| prefer)\b[^.]*\b(?:let me|ask|feel free|happy|glad"
+            r"|assist|help me|questions?|further|adjust|revis|another|i can|i'll)",
+            r"\A\W*(?:would|do) you (?:like|want|need|prefer)\b|\A\W*(?:is|was) there anything\b|\A\W*(?:any|other"
+            r"|further|more) questions\b|\A\W*(?:shall|should) i\b",
+            r"\A\W*(?:i(?:'m| am|'d be| would be)? |always )?(?:happy|glad|pleased) to (?:help|assist|provide"
+            r"|revise|adjust|continue)",
+            r"\A\W*thank(?:s| you) for (?:providing|sharing|the (?:captions?|images?|frames?|video|notes)|your "
+            r"(?:request|question|patience|input))",
+            rf"\A\W*(?:this|my|these|the (?:above|{_GIVEN}|following|final|resulting|revised|rewritten|whole|entire"
+            rf"|overall)) {_WORK}\b(?!\s*(?:reads?|says?|appears?|shows? up|is (?:shown|displayed|visible|written"
+            r"|seen|on)))",
+            r"\A\W*the (?:description|summary|rewrite|narration|response|above)\s+(?:above|is based|was based"
+            r"|covers|captures|avoids|focuses|follows|remains|includes|does not|doesn't|has been|should|stays|only"
+            r"|keeps|contains|adheres|provides|ends here)\b",
+            r"\A\W*(?:here(?:'s| is| are)|below (?:is|are)|the following (?:is|are)|(?:this|what follows) is"
+            rf"|following is) (?:a|an|the|my|your|some|one)?(?: [\w-]+){{0,5}} {_WORK}\b",
+            r"\A\W*(?:okay|ok|so|now|well|hmm+|wait|actually|alright|right|and|but|also|then|first|next|finally"
+            r"|in this case|therefore|thus|since)?\W*(?:i(?:'ve| have|'ll| will|'d| would|'m| am| was| did| should"
+            r"| must| need| want| think| believe| see| can| could| might| tried| used| kept| made| wrote| focused"
+            r"| avoided| included| omitted| assume[d]?| guess| infer(?:red)?| based| notice[d]?| removed| added| "
+            rf"combined| followed))\b[^.]*\b(?:{_WORK}|{_INPUT}|words?|sentences?|instructions?|tasks?|user"
+            r"|details?|request)\b",
+            r"\b(?:the|this) user(?:'s)? (?:wants|asks?|asked|is asking|provided|gave|requested|has (?:given|asked"
+            r"|provided)|needs me|expects|request|query|said not|prompt)\b",
+            r"\A\W*(?:okay|ok|so|now|first|well|then|next|hmm+|alright|right|also|but|and|wait"
+            r"|actually)?\W*(?:let me|let's|i need to|i should|i must|i have to|i want to|we need to|we should|we "
+            r"have to|we must|i'll|i will|i'm going to|need to|must|should)\s+(?:just |now |carefully |first "
+            r"|also |quickly |try to |start (?:by|with) )*(?:see|look|think|check|count|describ\w*|writ\w*|try"
+            r"|start|draft|re-?read|read|analy\w*|break|go (?:through|over)|figure|make sure|ensure|avoid"
+            r"|summari\w*|output|produce|craft|compose|consider|combine|keep|mention|focus|revise|list|create"
+            r"|generate|provide|identify|examin\w*|not (?:add|include|mention|repeat))\b",
+            r"\A\W*(?:okay|ok|alright|hmm+|got it|understood|wait)\b\W+(?:so|let|the|i|now|we|this|they|looking"
+            r"|first|here|no)\b",
+            r"\A\W*(?:as (?:requested|instructed|asked|per (?:the|your))|per (?:the|your) (?:request|instructions?))\b",
+            r"\A\W*(?:the )?(?:total )?(?:word|character|token|sentence)s?[ -]?counts?\b|\A\W*(?:approximately"
+            r"|approx\.?|about|around|roughly|exactly|~|≈|total(?: of)?:?|length:?)?\s*\d+ (?:words|tokens"
+            r"|characters)\W*\Z|\A\W*words:? \d+\W*\Z",
+            r"\A\W*(?:end|start|beginning) of (?:the )?(?:description|caption|section|paragraph|summary|response"
+            r"|answer|output|transcript|part|segment|window|video description)\b",
+            r"\A\W*(?:to be )?continu(?:ed|es|ing)(?: in (?:the )?next \w+)?\W*\Z|\A\W*(?:the )?(?:description|text"
+            r"|story|caption) (?:continues|ends|goes on)\b",
+            rf"\b(?:the|these|all|your|this|those) (?:{_GIVEN}) (?:{_INPUT}|text|information|sentences?"
+            r"|instructions?)\b",
+            rf"\b(?:based on|according to|judging (?:by|from)|from) (?:the|these|this|your|my) (?:{_GIVEN} "
+            r")?(?:captions|frames|notes|prompt|instructions|image descriptions|frame descriptions|sampled "
+            r"frames)\b",
+            r"\A\W*(?:the|these|all)(?: \w+){0,2} frames (?:are|appear|seem|were)(?: all| to be)? (?:sequential"
+            r"|consecutive|identical|(?:very |nearly |almost |quite )?similar|in order|from (?:the|a)|taken"
+            r"|numbered|too|not)\b",
+            r"\A\W*that(?:'s| is) (?:all|everything|it)\b|\b(?:the|these) (?:video )?frames? (?:do|does) not "
+            r"(?:provide|show|contain|reveal|allow|give|offer|make|include)\b",
+            r"\bnone of the (?:frames|images|captions|notes)\b|\bdue to (?:the )?(?:low|limited|poor"
+            r"|lack)\b[^.]*\b(?:frames?|images?|resolution|quality|captions?|information|context)\b",
+            r"\A\W*(?:generated|created|captioned|described|produced|auto-generated) (?:by|with|using)\b",
+            r"\bno (?:further|additional|other|more) (?:information|details?|context|description)s? (?:is|are|was"
+            r"|were|can be)(?: \w+)? (?:visible|shown|seen|discernible|apparent|provided|available|given|inferred"
+            r"|determined|mentioned)\b",
+            r"\A\W*(?:#[^\W\d_]\w*\W*){2,}\Z",
+        )
+    ),
+    re.IGNORECASE,
+)
+
+_PLACE = re.compile(
+    r"\A\W*(?:n/?a|none|null|nil|not applicable|tbd|undefined|nan|unknown|empty|\[?(?:insert|placeholder"
+    r"|your|add|caption|description|text|blank)[^.]{0,40}\]|<[^<>]{1,40}>|lorem ipsum\b.*|no (?:caption"
+    r"|description|content|data|information|answer|response|text|comment|details?|speech|audio"
+    r"|subtitles?)(?: (?:is |are )?(?:available|provided|given|found|possible|generated))?)\W*\Z",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=8192)
+def refuses(sentence: str) -> bool:
+    """Whether a sentence says that the model will not, or cannot, answer."""
+    return _REFUSAL.search(_plain(sentence)) is not None
+
+
+@lru_cache(maxsize=8192)
+def addresses(sentence: str) -> bool:
+    """Whether a sentence speaks to the reader, of the task, of the input, or holds the place of one."""
+    return _TALK.search(_plain(sentence)) is not None or _PLACE.search(sentence) is not None
+
+
+def holds_a_place(text: str) -> bool:
+    """Whether a text only stands where another should: "N/A", "None", "[description]"."""
+    return _PLACE.search(text) is not None or not any(c.isalnum() for c in text)
+
+
+def _plain(sentence: str) -> str:
+    return masked(sentence).replace("’", "'")

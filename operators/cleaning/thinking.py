@@ -1,0 +1,57 @@
+"""Thoughts that a model writes before its answer, in the notations that models use."""
+
+from __future__ import annotations
+
+import re
+
+from operators.cleaning.context import Context
+
+_NAMES = (
+    r"(?:[a-z0-9_]{1,20}[:_|])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis"
+    r"|scratch_?pad|plan(?:ning)?"
+    r"|(?:inner_?)?monologue|cot|chain_?of_?thought|rationale|deliberat(?:e|ion)|internal|(?:begin|end)_of_thought)"
+)
+_OPEN = rf"(?:<\|?|＜|◁|\[)\s*(?!end_){_NAMES}\s*(?:\|?>|＞|▷|\])"
+_CLOSE = rf"(?:</\|?|<\|/|<\|(?=end_)|＜/|◁/|\[/)\s*{_NAMES}\s*(?:\|?>|＞|▷|\])"
+_BLOCK = re.compile(rf"{_OPEN}(?:(?!{_OPEN}).)*?{_CLOSE}", re.I | re.S)
+_LAST_CLOSE = re.compile(rf"\A.*{_CLOSE}", re.I | re.S)
+_UNCLOSED = re.compile(rf"{_OPEN}.*\Z", re.I | re.S)
+_ANSWER = r"(?:final_?)?(?:answer|response|output|result|solution)"
+_ANSWER_OPEN = re.compile(rf"\A.*(?:<\|?|＜|◁)\s*(?:begin_of_)?{_ANSWER}\s*(?:\|?>|＞|▷)", re.I | re.S)
+_ANSWER_CLOSE = re.compile(
+    rf"(?:</\|?|<\|/|＜/|◁/|<\|(?=end_))\s*(?:end_of_)?{_ANSWER}\s*(?:\|?>|＞|▷).*\Z", re.I | re.S
+)
+_BOXED = re.compile(r"\A.*\\boxed\{(?:\\text\{)?(.+?)\}?\}\s*\$*\s*\Z", re.S)
+# OpenAI's harmony and Gemma's channels: everything but the last, final channel is thought
+_CHANNEL = re.compile(r"\A.*<\|?channel\|?>\s*(?:final|response|answer)\s*(?:<\|?message\|?>)?", re.I | re.S)
+_MATH_TEXT = re.compile(r"\A\s*\$*\s*\\text\{(.+)\}\s*\$*\s*\Z", re.S)
+_THOUGHT_CHANNEL = re.compile(
+    r"<\|?channel\|?>\s*(?:analysis|thought|commentary|thinking)\b.*?(?:<\|?end\|?>|<\|?channel\|>|<\|?return\|?>|\Z)",
+    re.I | re.S,
+)
+_HEADED = re.compile(
+    r"\A\W*(?:my |the |a |model'?s )?(?:thinking|thoughts?|reasoning|thought process|chain of thought"
+    r"|analysis|internal monologue)"
+    r"(?: process| trace)?\W*[:\n].*?\n\W*(?:the |my |final |actual )*(?:answer|response|output|caption"
+    r"|description|summary)\W*[:\n]+",
+    re.I | re.S,
+)
+_PROCESS = re.compile(
+    r"\A\W*here(?:'s| is) (?:my|a|the) (?:thought|thinking|reasoning) process:.*?here(?:'s| is) my response:",
+    re.I | re.S,
+)
+
+
+def thinking(text: str, context: Context) -> str:  # noqa: ARG001
+    """Thoughts in tags, up to a lone closing tag, behind one that is never closed, or under a heading of their own."""
+    if any(mark in text for mark in "<[◁＜"):
+        before = None
+        while before != text:  # innermost first
+            before, text = text, _BLOCK.sub(" ", text)
+        text = _LAST_CLOSE.sub("", text)
+        text = _THOUGHT_CHANNEL.sub("", _CHANNEL.sub("", text))
+        text = _UNCLOSED.sub("", text)
+        text = _ANSWER_CLOSE.sub("", _ANSWER_OPEN.sub("", text))
+    if "\\" in text:
+        text = _MATH_TEXT.sub(r"\1", _BOXED.sub(r"\1", text))
+    return _PROCESS.sub("", _HEADED.sub("", text))

@@ -1,0 +1,92 @@
+"""Tokens and roles of chat templates, and what a model writes after its own turn has ended."""
+
+from __future__ import annotations
+
+import re
+
+from operators.cleaning.context import Context
+from operators.cleaning.quotes import masked, removed
+
+# an end of turn: what follows is another turn that the model imagines
+_END = re.compile(
+    r"<\|?(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_turn|end_of_utterance|eot|eos|end|return|assistant_end"
+    r"|turn_end|END_OF_TURN_TOKEN|end▁of▁sentence|end_of_sentence|eod|eop|eom|hy_eos)\|?>"
+    r"|<｜end▁of▁sentence｜>|<turn\|>|</s>|\[(?:EOS|eos|EOT|END|end of text|END_OF_TEXT)\]",
+    re.I,
+)
+_INSTRUCTION_END = re.compile(r"\A.*\[/INST\]|\A.*<</SYS>>|\A.*\[/?SYSTEM_PROMPT\]", re.S | re.I)
+_ROLE_NAMES = r"(?:assistant|model|ai|bot|gpt)"
+_ASSISTANT = re.compile(
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|<\|start\|>|<\|role_start\|>)\s*"
+    rf"{_ROLE_NAMES}\s*(?:<\|end_header_id\|>|<\|message\|>|<\|role_end\|>)?|<｜Assistant｜>|<\|(?:assistant"
+    r"|bot|model)\|>",
+    re.I,
+)
+_TOKEN = re.compile(
+    r"<\|[^<>|\n]{1,60}\|?>|<[^<>|\n]{1,60}\|>|<｜[^<>\n]{1,60}｜>|<<?/?SYS>?>|\[/?(?:INST|SYSTEM_PROMPT|PAD"
+    r"|UNK|CLS|SEP|BOS|EOS|IMG|IMG_END|TOOL_CALLS)\]"
+    r"|</?(?:s|bos|eos|pad|unk|mask|sep|cls|image|img|video|audio|frames?|pictures?|user|assistant|system"
+    r"|human|model|box|ref|quad|obj"
+    r"|point|object|region|global-img|fake_token_around_image|start_of_turn|end_of_turn|end_of_utterance"
+    r"|start_of_image|end_of_image"
+    r"|row_\d+_col_\d+|loc_?\d+|image_?\d+|img_?\d+|video_?\d+|frame_?\d+|unused\d+|extra_id_\d+"
+    r"|reserved_\w+|0x[0-9a-f]{2}|n_image_token)\s*/?>",
+    re.I,
+)
+_PIECES = re.compile("[▁Ġ](?=\\w)")
+_NEWLINES = re.compile("Ċ|<0x0A>")
+_REFERENCE = re.compile(r"\s*<(ref|cite|sup)\b[^<>]*>\s*[\[(]?\d[\d,\s]*[\])]?\s*</\1>", re.I)
+_BOX = re.compile(r"<\|?box(?:_start)?\|?>.*?<\|?/?box(?:_end)?\|?>", re.I | re.S)
+_ROLE = re.compile(
+    r"\A\W{0,4}(?:assistant|model|ai(?: assistant)?|bot|gpt|chatgpt|system|output)\W{0,4}(?::|\n)\s*", re.I
+)
+_NEXT_TURN = re.compile(
+    r"(?:\n\s*|\s(?=[A-Z]))(?:#{1,4} ?)?\**(?:User|USER|Human|HUMAN|user|human|Assistant|ASSISTANT"
+    r"|assistant|Instruction|INSTRUCTION"
+    r"|System|SYSTEM|Question|Q|Input|Response|Prompt)\**\s*:.*\Z"
+    r"|\n\s*(?:#{1,4} ?)(?:Instructions?|Input|Response|User|Human|Question|Assistant)\b.*\Z"
+    r"|\n(?:user|assistant|system|human)\s*\n.*\Z",
+    re.S,
+)
+_ASKED = re.compile(
+    r"\A\W*(?:system|user|human|question|q|instructions?|input|prompt)\W{0,3}:.*?\n\W{0,4}(?:assistant|ai"
+    r"|answer|a|response|output|model|bot)\W{0,3}:\s*",
+    re.I | re.S,
+)
+_HEADER = re.compile(r"\A\s*#{1,4} ?(?:Assistant|Response|Answer|Output)\s*:?\s*", re.I)
+
+
+def template_tokens(text: str, context: Context) -> str:  # noqa: ARG001
+    """The model's own turn out of a transcript with template tokens, and those tokens out of the turn."""
+    if "[/" in text or "SYS" in text:
+        text = _INSTRUCTION_END.sub("", text)
+    if "<" in text or "[" in text:
+        text = _own_turn(text)
+        text = removed(_REFERENCE, text)
+        text = removed(_TOKEN, _BOX.sub(" ", _NEWLINES.sub("\n", text)), " ")
+    return _PIECES.sub(" ", text).replace("Ċ", "\n") if "Ġ" in text or "▁" in text else text
+
+
+def _own_turn(text: str) -> str:
+    """The first turn of the assistant: behind its first mark, up to the first end of a turn behind words."""
+    found = _ASSISTANT.search(text)
+    if found and text[found.end() :].strip():
+        text = text[found.end() :]
+    at = 0
+    hidden = masked(text)
+    while (end := _END.search(hidden, at)) is not None:
+        if text[: end.start()].strip():
+            return text[: end.start()]
+        at = end.end()
+    return text
+
+
+def roles(text: str, context: Context) -> str:  # noqa: ARG001
+    """`assistant:` before the answer, and further turns of a conversation behind it."""
+    if (asked := _ASKED.match(text)) is not None:
+        text = text[asked.end() :]
+    text = _ROLE.sub("", _HEADER.sub("", text))
+    found = _NEXT_TURN.search(text)
+    if found is None or not text[: found.start()].strip():
+        return text
+    return removed(_NEXT_TURN, text)

@@ -1,0 +1,178 @@
+"""Reads what a row is made from: the rows of its parents and the facts of its video. Keys travel, texts do not.
+
+What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
+The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under
+the table's name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Apply, ItemError, Level, Operator, Row
+from operators.store.reader import TableReader
+from operators.store.store import Store
+from operators.windows import WindowRule
+
+VIDEO_WORK = pa.schema(
+    [
+        *(rows.SEGMENT.field(n) for n in ("video_id", "uri", "access_uri", "source_version", "segment_count", "key")),
+        rows.PARENT_KEYS,
+        *(rows.SEGMENT.field(n) for n in ("passes", "attempts")),
+    ]
+)
+"""Rows of the plan for a table of videos, or for one of the whole output."""
+
+_FACTS = [n for n in rows.VIDEO.names if n not in ("failure", "run_id", "video_id", "uri", "source_version")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """A table that rows are made from.
+
+    Attributes:
+        name: as the recipe names it.
+        uri: where it lies.
+        schema: the columns to read.
+        level: of its rows.
+    """
+
+    name: str
+    uri: str
+    schema: pa.Schema
+    level: Level
+
+    @property
+    def column(self) -> str:
+        """Under which a video finds the list of its rows."""
+        return self.name.rpartition(".")[2]
+
+    def table(self) -> TableReader:
+        return TableReader(self.uri, self.schema)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadSegment(Operator):
+    """Adds to a segment what its parents hold of it."""
+
+    name: ClassVar[str] = "load"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id", "segment_index", "parent_keys"})
+    writes: ClassVar[frozenset[str]] = frozenset({"parents"})
+
+    of: tuple[Parent, ...]
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        tables = [(parent, parent.table()) for parent in self.of]
+
+        def apply(row: Row) -> Row:
+            keys = json.loads(row["parent_keys"])
+            found: dict[str, Row | None] = {}
+            for parent, table in tables:
+                key = keys.get(parent.name)
+                mine = [] if key is None else table.lookup("key", key).to_pylist()
+                if parent.level == "segment":
+                    mine = [r for r in mine if r["segment_index"] == row["segment_index"]]
+                if key is not None and not mine:
+                    raise ItemError("internal", f"the row of {parent.name} that it is made from is not there")
+                found[parent.name] = mine[0] if mine else None
+            return {**_brought(found, row), **row, "parents": found}
+
+        yield apply
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadVideo(Operator):
+    """Adds to a video its probed facts and what its parents hold of it."""
+
+    name: ClassVar[str] = "load"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "narrate"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id", "parent_keys", "segment_count"})
+    writes: ClassVar[frozenset[str]] = frozenset({"parents"})
+
+    of: tuple[Parent, ...]
+    videos: tuple[str, ...]  # uris of the outputs whose tables of videos hold the facts
+    window_s: float
+    stride_s: float
+    window_rule: WindowRule = "grid"
+    min_shot_s: float = 0.0
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        tables = [(parent, parent.table()) for parent in self.of]
+        stores = [Store(uri) for uri in self.videos]
+
+        def apply(row: Row) -> Row:
+            facts = _first(lambda store: store.videos.lookup("video_id", row["video_id"]), stores)
+            keys = json.loads(row["parent_keys"])
+            found: dict[str, Any] = {}
+            lists: dict[str, Any] = {}
+            for parent, table in tables:
+                key = keys.get(parent.name)
+                mine = [] if key is None else table.lookup("key", key).to_pylist()
+                if parent.level != "segment":
+                    found[parent.name] = mine[0] if mine else None
+                    continue
+                mine.sort(key=lambda r: int(r["segment_index"]))
+                lists[parent.column] = mine
+                if parent.column == "segments":
+                    lists |= {"captioned": mine, "captioned_indices": [r["segment_index"] for r in mine]}
+            return {
+                **{name: facts.get(name) for name in _FACTS},
+                **_brought(found, row),
+                **lists,
+                "window_s": self.window_s,
+                "stride_s": self.stride_s,
+                "window_rule": self.window_rule,
+                "min_shot_s": self.min_shot_s,
+                "segments": row["segment_count"],
+                **row,
+                "parents": found,
+            }
+
+        yield apply
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadRun(Operator):
+    """Gives the tables themselves to a row of the whole output: `tables`, name -> `TableReader`."""
+
+    name: ClassVar[str] = "load"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "run"
+    pool: ClassVar[str] = "narrate"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    writes: ClassVar[frozenset[str]] = frozenset({"tables"})
+
+    of: tuple[Parent, ...]
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        yield lambda row: {**row, "tables": {parent.name: parent.table() for parent in self.of}}
+
+
+def _brought(found: dict[str, Row | None], row: Row) -> Row:
+    """The columns that parents bring and that the row does not have by itself; of two parents the first counts."""
+    brought: Row = {}
+    for parent in found.values():
+        brought |= {name: value for name, value in (parent or {}).items() if name not in brought and name not in row}
+    return brought
+
+
+def _first(lookup: Callable[[Store], pa.Table], stores: list[Store]) -> Row:
+    for store in stores:
+        found: list[Row] = lookup(store).to_pylist()
+        if found:
+            return found[0]
+    return {}

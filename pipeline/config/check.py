@@ -1,0 +1,203 @@
+"""What no single field of a config can tell: whether the grid closes, and whether the tables' operators fit together.
+
+It runs before anything is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+from operators.base import Operator
+from operators.caption.caption import Caption
+from operators.engines.base import EngineSpec
+from operators.fingerprint import identity
+from operators.grid import check_grid
+from operators.measure.columns import Columns
+from operators.measure.measure import Measure
+from operators.narrate.narrate import Narrate
+from operators.video.decode import Decode
+from pipeline.config.parents import columns_before
+from pipeline.config.table import TableSpec
+from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
+from pipeline.config.types import POOLS, Config
+from pipeline.terminal.errors import UsageError, nearest
+
+FROM_FILTER = ("filtered", *Columns.__annotations__)
+"""Columns that filtering brings, which comes before every narration."""
+
+
+def never_measured(config: Config) -> dict[str, str]:
+    """Columns that have bounds and that this config does not measure -> why not: those bounds leave nothing out."""
+    if not any(isinstance(op, Measure) for op in segment_operators(config)):
+        silent = dict.fromkeys(Columns.__annotations__, "recipe.segment does not name measure")
+    else:
+        silent = {} if config.measure.ocr else {"text_share": "measure.ocr is false"}
+        if not config.decode.signals_fps:
+            seen = (name for name in Columns.__annotations__ if name != "text_share")
+            silent |= dict.fromkeys(seen, "decode.signals_fps is 0")
+    return {name: silent[name] for name in config.filter.limits if name in silent}
+
+
+def check(config: Config) -> None:
+    """Check what the fields alone cannot: the grid and the recipe.
+
+    Raises:
+        UsageError: one line on the first thing that does not fit.
+    """
+    plan = config.plan
+    try:
+        check_grid(plan.window_s, plan.stride_s, plan.segment_s)
+    except ValueError as error:
+        raise UsageError(f"plan.segment_s, window_s and stride_s make no grid: {error}") from error
+    if config.measure.cell_s != plan.stride_s:
+        raise UsageError(
+            f"measure.cell_s is {config.measure.cell_s} and plan.stride_s is {plan.stride_s}; they must be "
+            "equal: leave measure.cell_s out of the file and it follows"
+        )
+    specs = tables_of(config)
+    for spec in specs.values():
+        _check_table(config, specs, spec)
+    operators = all_operators(specs)
+    if plan.windows == "shots" and _captions(specs):
+        segment = [op.name for op in specs["segments"].steps]
+        if "measure" not in segment or config.decode.sampling != "shots":
+            raise UsageError(
+                f"plan.windows is shots, decode.sampling is {config.decode.sampling} and recipe.segment is "
+                f"{', '.join(segment)}; windows by shots need decode.sampling: shots, so that each shot has "
+                "a picture, and measure before caption, which finds the cuts"
+            )
+    _check_named_pools(config, operators)
+    if not config.inputs:
+        _check_engines(config, specs["dataset"].steps)
+    for op in operators:
+        try:
+            identity(op)  # reads what the fields only point at, such as the text of a prompt
+        except (ValueError, OSError) as error:
+            raise UsageError(f"{op.name}: {error}") from error
+
+
+def all_operators(specs: Mapping[str, TableSpec]) -> list[Operator]:
+    """The operators of all tables."""
+    return [op for spec in specs.values() for op in spec.steps]
+
+
+def _captions(specs: Mapping[str, TableSpec]) -> bool:
+    return "segments" in specs and any(isinstance(op, Caption) for op in specs["segments"].steps)
+
+
+def _check_table(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> None:
+    allowed = {"segment": ("decode", "caption"), "video": ("narrate",), "run": ()}[spec.level]
+    _check_pools(where_of(config, spec.name), spec.steps, allowed=allowed)
+    _check_columns(config, specs, spec)
+
+
+def _check_named_pools(config: Config, operators: Iterable[Operator]) -> None:
+    used = sorted({op.pool for op in operators} - set(POOLS))
+    for name in config.pools:
+        if name in POOLS:
+            raise UsageError(f"pools.{name}: what this pool takes stands in resources.{name}")
+        if name not in used:
+            raise UsageError(
+                f"pools.{name}: no step runs in a pool of that name{nearest(name, used)} "
+                f"Pools of this config: {', '.join([*POOLS, *used])}"
+            )
+
+
+def check_engines(config: Config, *, elsewhere: bool) -> None:
+    """Look, without booting, for what would make every request of an engine, or every segment, fail.
+
+    Args:
+        elsewhere: the engines may run on other machines: what is not installed here may be there, and servers and hubs
+            are asked there.
+
+    Raises:
+        UsageError: in one line.
+    """
+    reached: list[EngineSpec] = []
+    for op in all_operators(tables_of(config)):
+        if isinstance(op, Decode | Narrate) and not elsewhere:
+            try:
+                op.check()
+            except ValueError as error:
+                raise UsageError(str(error)) from error
+        engine = getattr(op, "engine", None)
+        if engine is not None:
+            try:
+                engine.check(pictures="pictures" in op.reads, elsewhere=elsewhere)
+                if not elsewhere and engine not in reached:
+                    engine.reach()
+                    reached.append(engine)
+            except ValueError as error:
+                raise UsageError(f"{op.name}.engine: {error}") from error
+
+
+def _check_engines(config: Config, operators: Iterable[Operator]) -> None:
+    named = {op.name for op in operators}
+    if config.caption.fields and not config.caption.engine.generative:
+        raise UsageError(
+            "caption.fields is true and caption.engine has no model to fill them: name one, or take it out"
+        )
+    if "names" in named and not config.names.engine.generative:
+        raise UsageError(
+            "recipe.video names names, which needs a model: name one as narrate.engine, or leave names out"
+        )
+    if "names" in named and not config.caption.fields:
+        raise UsageError("recipe.video names names, which reads the windows' fields: set caption.fields to true")
+
+
+def _check_pools(where: str, operators: tuple[Operator, ...], *, allowed: tuple[str, ...]) -> None:
+    if not operators:
+        raise UsageError(f"{where} is empty; it must name at least one operator")
+    for op in operators:
+        if op.pool not in allowed and op.pool in POOLS:
+            raise UsageError(f"{where} names {op.name}, of pool {op.pool}; only {' and '.join(allowed)} run there")
+    ours = [op for op in operators if op.pool in POOLS]
+    for before, after in pairwise(ours):
+        if POOLS.index(before.pool) > POOLS.index(after.pool):
+            raise UsageError(
+                f"{where} has {after.name} (pool {after.pool}) after {before.name} (pool {before.pool}); "
+                f"pools go {', '.join(POOLS)}: put {after.name} first"
+            )
+    order = [pool for pool, _ in pools_in_order(operators)]
+    twice = next((pool for pool in order if order.count(pool) > 1), None)
+    if twice:
+        raise UsageError(f"{where} comes back to the pool {twice} after another: put its operators next to each other")
+
+
+def _check_columns(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> None:
+    """Every operator must find what it reads, and the tables `segments` and `dataset` what they keep."""
+    where = where_of(config, spec.name)
+    everything = sections_of(config).values()
+    present = columns_before(config, spec, specs)
+    if spec.name == "dataset":
+        present |= set(FROM_FILTER)
+    for op in spec.steps:
+        for column in sorted(op.reads - present):
+            raise UsageError(
+                f"{where}: {op.name} reads the column {column}, which nothing before it writes; "
+                + _writers(everything, column, before=op.name)
+            )
+        try:
+            op.check_columns(frozenset(present))
+        except ValueError as error:
+            raise UsageError(f"{where}: {op.name}: {error}") from error
+        present |= op.writes
+    if spec.name == "segments":
+        for column in ("frames", "windows", "decode", "provenance"):
+            if column not in present:
+                raise UsageError(
+                    f"{where} ends without the column {column}, which the table of captions keeps; "
+                    + _writers(everything, column, before=None)
+                )
+    if spec.name == "dataset" and not any("caption" in op.writes for op in spec.steps):
+        raise UsageError(f"{where} names no operator that writes the caption; put narrate into it")
+    if not spec.core and not spec.kept:
+        raise UsageError(f"{where}: no step writes a column that is kept")
+
+
+def _writers(operators: Iterable[Operator], column: str, *, before: str | None) -> str:
+    names = [op.name for op in operators if column in op.writes and op.name != before]
+    if not names:
+        return "no operator writes it"
+    return f"{' or '.join(names)} would: put it {f'before {before}' if before else 'into the recipe'}"

@@ -1,0 +1,102 @@
+"""What a table is made from: which columns its parents bring, and whether its keys follow from the videos alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import ItemError, Level
+from pipeline.config.table import CORE, VIDEOS, TableSpec
+from pipeline.config.types import Config
+from pipeline.terminal.errors import UsageError, nearest
+
+_LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
+
+
+def level_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> Level:
+    """Level of a parent."""
+    if name == VIDEOS:
+        return "video"
+    if name in specs:
+        return specs[name].level
+    return "segment" if "segment_index" in schema_of(config, specs, name).names else "video"
+
+
+def schema_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> pa.Schema:
+    """Columns of a parent."""
+    if name == VIDEOS:
+        return rows.VIDEO
+    if name in specs:
+        return specs[name].schema
+    output, _, table = name.partition(".")
+    if table in CORE:
+        return CORE[table][1]
+    return _foreign_schema(f"{config.inputs[output].rstrip('/')}/{table}")
+
+
+@lru_cache(maxsize=64)
+def _foreign_schema(uri: str) -> pa.Schema:
+    from operators.store.reader import stored_schema
+
+    try:
+        return stored_schema(uri)
+    except FileNotFoundError as error:
+        raise UsageError(f"{uri} is no table of a finished output") from error
+    except ItemError as error:
+        raise UsageError(f"{uri} cannot be read: {error.message}") from error
+
+
+def is_static(specs: Mapping[str, TableSpec], name: str) -> bool:
+    """Whether the keys of a table's rows follow from the videos alone, whatever rows its parents have."""
+    if name == VIDEOS:
+        return True
+    if name not in specs:
+        return False
+    spec = specs[name]
+    gathers = spec.level == "video" and any(p in specs and specs[p].level == "segment" for p in spec.parents)
+    return spec.level != "run" and not gathers and all(is_static(specs, p) for p in spec.parents)
+
+
+def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:
+    where = f"tables.{spec.name}.from"
+    for parent in spec.parents:
+        output, dot, _ = parent.partition(".")
+        if parent != VIDEOS and parent not in specs and not (dot and output in config.inputs):
+            known = [VIDEOS, *(n for n in specs if n != spec.name), *(f"{n}.dataset" for n in config.inputs)]
+            raise UsageError(
+                f"{where} names {parent}, which is no table{nearest(parent, known)} Known: {', '.join(known)}"
+            )
+        if spec.level != "run" and parent in specs and specs[parent].level == "run":
+            raise UsageError(
+                f"{where} names {parent}, which is of level run: only tables of that level are made from it"
+            )
+        if spec.level == "segment" and not (is_static(specs, parent) or dot):
+            raise UsageError(
+                f"{where} names {parent}, whose rows depend on which segments are there: a table of segments cannot be "
+                "made from it; make one of level video"
+            )
+    if spec.name == "dataset" and "segments" not in spec.parents:
+        raise UsageError(f"{where} lacks segments, which long captions are made from")
+
+
+def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> set[str]:
+    """Columns that the first step of a table finds: its grain, the video's facts and what its parents bring.
+
+    Of two parents that bring the same column the first counts; `parents` maps each table to its row.
+    """
+    if spec.level == "run":
+        return {"tables"}
+    base = set(rows.SEGMENT.names if spec.level == "segment" else [*rows.VIDEO.names, "segments", *_LAYOUT])
+    brought: list[str] = []
+    for parent in spec.parents:
+        table = parent.partition(".")[2] or parent
+        if parent == VIDEOS:
+            continue
+        if spec.level == "video" and level_of(config, specs, parent) == "segment":
+            brought += [table, *(["captioned", "captioned_indices"] if table == "segments" else [])]
+        else:
+            brought += [n for n in schema_of(config, specs, parent).names if n not in base]
+    return {*base, *brought, "parents"}

@@ -1,0 +1,81 @@
+"""What a committed table is: its level, parents and steps, and the schema that follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Level, Operator
+from pipeline.terminal.errors import UsageError
+
+VIDEOS = "videos"
+"""The first table: what was found and probed. It is never made by steps."""
+LEVELS: tuple[Level, ...] = ("segment", "video", "run")
+CORE: dict[str, tuple[Level, pa.Schema]] = {
+    "segments": ("segment", rows.CAPTIONED_SEGMENT),
+    "dataset": ("video", rows.LONG_CAPTION),
+}
+_AROUND: dict[str, list[pa.Field]] = {  # before and after what the steps write
+    "segment": [rows.SEGMENT.field(n) for n in ("video_id", "segment_index", "key", "uri", "start_s", "end_s")],
+    "video": [rows.SEGMENT.field(n) for n in ("video_id", "key", "uri")],
+    "run": [pa.field("table", pa.string()), rows.SEGMENT.field("key")],
+}
+_OUTSIDE = [rows.COLUMNS[name] for name in ("content_hash", "run_id", "host", "timings")]
+_TYPES = {f.name: f.type for f in (*rows.LONG_CAPTION, *rows.COLUMNS.values())}
+_BOTH_LEVELS = {("segment", "windows"): rows.COLUMNS["windows"].type, ("video", "windows"): pa.int32()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSpec:
+    """A committed table.
+
+    Attributes:
+        parents: tables that its rows are made from; `NAME.TABLE` is a table of the finished output `inputs.NAME`.
+        steps: operators, applied in this order.
+        missing: what becomes of a row of which a parent's row failed for good: made without it, or not made.
+    """
+
+    name: str
+    level: Level
+    parents: tuple[str, ...]
+    steps: tuple[Operator, ...]
+    missing: Literal["partial", "fail"] = "partial"
+
+    @property
+    def core(self) -> bool:
+        """It is `segments` or `dataset`."""
+        return self.name in CORE
+
+    @cached_property
+    def kept(self) -> dict[str, pa.DataType]:
+        """The columns that its steps write and that are stored."""
+        found: dict[str, pa.DataType] = {}
+        for op in self.steps:
+            for column in sorted(op.writes - op.passing):
+                found[column] = column_type(op, column)
+        return found
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Of its rows in the store."""
+        if self.core:
+            return CORE[self.name][1]
+        outside = [f for f in _OUTSIDE if f.name not in self.kept]
+        around = [f for f in _AROUND[self.level] if f.name not in self.kept]
+        return pa.schema([*around, *(pa.field(n, t) for n, t in self.kept.items()), *outside])
+
+
+def column_type(op: Operator, column: str) -> pa.DataType:
+    """Arrow type of a column that an operator writes.
+
+    Raises:
+        UsageError: nobody says which.
+    """
+    known = op.types.get(column) or _BOTH_LEVELS.get((op.level, column)) or _TYPES.get(column)
+    if known is None:
+        raise UsageError(f"operator {op.name} writes the column {column} and says no type of it: add it to its types")
+    return known

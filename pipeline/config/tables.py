@@ -1,0 +1,205 @@
+"""Which tables a config makes. All that lies between two tables is repeatable.
+
+The tables `segments` and `dataset` are always there, unless the job reads finished outputs (`inputs`): the config's
+`recipe` is short for them. Further tables, and other steps for these two, stand under `tables`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from graphlib import CycleError, TopologicalSorter
+from itertools import groupby
+from typing import Any, cast
+
+from operators import registry
+from operators.base import Level, Operator
+from operators.caption.caption import Caption
+from operators.fingerprint import digest, link
+from operators.keys import captioner_of, config_of, narrator_key
+from pipeline.config.parents import check_parents
+from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
+from pipeline.config.types import Config
+from pipeline.terminal.errors import UsageError, nearest
+
+_RESERVED = frozenset({VIDEOS, "filtered", "failures", "annotations", "runs", "parents", "tables"})
+_KEYS = ("level", "from", "steps", "missing")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+def tables_of(config: Config) -> dict[str, TableSpec]:
+    """The tables of a config by name, parents first.
+
+    Raises:
+        UsageError: one line on the first thing that does not fit.
+    """
+    asked: dict[str, Mapping[str, Any]] = dict(config.tables)
+    if not config.inputs:
+        asked.setdefault("segments", {"steps": config.recipe.segment})
+        asked.setdefault("dataset", {"from": ["segments"], "steps": config.recipe.video})
+    specs = {name: _spec(config, name, value) for name, value in asked.items()}
+    for spec in specs.values():
+        check_parents(config, spec, specs)
+    try:
+        order = list(
+            TopologicalSorter({s.name: [p for p in s.parents if p in specs] for s in specs.values()}).static_order()
+        )
+    except CycleError as error:
+        raise UsageError(f"tables go in a circle: {' from '.join(error.args[1])}") from error
+    return {name: specs[name] for name in order}
+
+
+def segment_operators(config: Config) -> tuple[Operator, ...]:
+    """The operators that a segment passes through, in order.
+
+    Raises:
+        UsageError: the recipe names something that is no operator.
+    """
+    return _core(config, "segments")
+
+
+def video_operators(config: Config) -> tuple[Operator, ...]:
+    """The operators that a whole video passes through, in order; errors as in `segment_operators`."""
+    return _core(config, "dataset")
+
+
+def _core(config: Config, name: str) -> tuple[Operator, ...]:
+    if config.inputs:
+        return ()
+    if name in config.tables:
+        return tables_of(config)[name].steps
+    where = "segment" if name == "segments" else "video"
+    return tuple(_steps(config, f"recipe.{where}", getattr(config.recipe, where)))
+
+
+def captioner(config: Config) -> str:
+    """Fingerprint of what decides captions; see `operators.keys.captioner_of`."""
+    return captioner_of(config.plan.segment_s, segment_operators(config), parents_of(config, "segments"))
+
+
+def narrator(config: Config) -> str:
+    """What the video level contributes to a long caption's key; see `operators.keys.narrator_key`."""
+    return narrator_key(video_operators(config), parents_of(config, "dataset", besides=("segments",)))
+
+
+def fingerprint(config: Config) -> str:
+    """Fingerprint of what decides long captions: the column `config`; see `operators.keys.config_of`."""
+    return config_of(captioner(config), narrator(config))
+
+
+def parents_of(config: Config, name: str, besides: Iterable[str] = ()) -> str:
+    """Fingerprint of the tables that `name` is made from, less `videos` and those of `besides`; "": there is none."""
+    if config.inputs or name not in config.tables:
+        return ""
+    specs = tables_of(config)
+    others = [p for p in specs[name].parents if p not in {VIDEOS, *besides}]  # of two the first counts
+    return digest([[p, lineage(config, specs, p)] for p in others]) if others else ""
+
+
+def lineage(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
+    """What decides the rows of a table, less the videos themselves: its own steps and those of all tables above it."""
+    spec = specs.get(name)
+    if spec is None:
+        return None  # of another output: what its rows were made from stands in their keys
+    parents = [[p, lineage(config, specs, p)] for p in spec.parents if p != VIDEOS]
+    links = [link(op) for op in spec.steps]
+    return [spec.level, config.plan.segment_s if spec.level == "segment" else None, parents, links]
+
+
+def table_identity(config: Config, spec: TableSpec) -> str:
+    """Fingerprint of what decides the rows of a table, less the videos and the tables that it is made from."""
+    return digest(
+        [spec.level, config.plan.segment_s if spec.level == "segment" else None, [link(op) for op in spec.steps]]
+    )
+
+
+def warm_up(config: Config, spec: TableSpec) -> int:
+    """Windows that are decoded before each segment: the same for all tables of segments, so that they can share."""
+    own = [op.warm_up() for op in spec.steps if isinstance(op, Caption)]
+    return max([config.caption.warm_up(), *own]) if spec.level == "segment" else 0
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
+    where = f"tables.{name}"
+    if not _NAME.fullmatch(name) or name in _RESERVED:
+        raise UsageError(
+            f"{where}: a table's name is a word such as my_table, and none of {', '.join(sorted(_RESERVED))}"
+        )
+    for key in value:
+        if key not in _KEYS:
+            raise UsageError(
+                f"{where}.{key} is not a known key{nearest(str(key), _KEYS)} Known here: {', '.join(_KEYS)}"
+            )
+    level = value.get("level", CORE[name][0] if name in CORE else None)
+    if level not in LEVELS or (name in CORE and level != CORE[name][0]):
+        allowed = CORE[name][0] if name in CORE else ", ".join(LEVELS)
+        raise UsageError(f"{where}.level is {level!r}; it must be {allowed}")
+    parents = value.get("from", [VIDEOS])
+    if isinstance(parents, str) or not isinstance(parents, list | tuple) or not parents:
+        raise UsageError(f"{where}.from is {parents!r}; it must be a list of tables, such as [segments]")
+    missing = value.get("missing", "partial")
+    if missing not in ("partial", "fail"):
+        raise UsageError(f"{where}.missing is {missing!r}; it must be partial or fail")
+    steps = value.get("steps")
+    if isinstance(steps, str) or not isinstance(steps, list | tuple):
+        raise UsageError(f"{where}.steps is {steps!r}; it must be a list of operators, such as [decode, measure]")
+    where = where_of(config, name)
+    made = tuple(_steps(config, where, steps))
+    for op in made:
+        if op.level != level:
+            raise UsageError(f"{where} names {op.name}, which is of level {op.level}; only level {level} runs there")
+    return TableSpec(name=name, level=cast(Level, level), parents=tuple(map(str, parents)), steps=made, missing=missing)
+
+
+def sections_of(config: Config) -> dict[str, Operator]:
+    """The operators that have a section, by its name; probing comes before any recipe, filtering before narration."""
+    found = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("probe", "filter")}
+    return {name: section for name, section in found.items() if isinstance(section, Operator)}
+
+
+def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operator]:
+    sections, seen = sections_of(config), set()
+    for step in steps:
+        if isinstance(step, Mapping) and len(step) == 1:
+            (name, options), *_ = step.items()
+        else:
+            name, options = step, {}
+        if not isinstance(name, str) or not isinstance(options, Mapping | None):
+            raise UsageError(f"{where}: {step!r} is no step; write an operator's name, or {{name: {{option: value}}}}")
+        given = dict(options or {})
+        alias, pool = given.pop("as", None), given.pop("pool", None)
+        for key, word in (("as", alias), ("pool", pool)):
+            if word is not None and not (isinstance(word, str) and _NAME.fullmatch(word)):
+                raise UsageError(f"{where}: {key} of {name} is {word!r}; it must be a word such as my_{key}")
+        try:
+            op = registry.make(name, given, sections.get(name))
+        except ValueError as error:
+            raise UsageError(_no_operator(where, name, error) if not given else f"{where}: {error}") from error
+        op = registry.instance(op, name=alias, pool=pool) if alias or pool else op
+        if op.name in seen:
+            raise UsageError(f"{where} names {op.name} twice; give one of them a name of its own with as: NAME")
+        seen.add(op.name)
+        yield op
+
+
+def _no_operator(where: str, name: str, error: ValueError) -> str:
+    if "is no operator" not in str(error):
+        return f"{where}: {error}"
+    rest = str(error).removeprefix(f"{name!r} is no operator")
+    return f"{where} names {name!r}, which is no operator of a recipe{rest}"
+
+
+def where_of(config: Config, name: str) -> str:
+    """Where the steps of a table stand in the config."""
+    if name in config.tables:
+        return f"tables.{name}"
+    return "recipe.segment" if name == "segments" else "recipe.video"
+
+
+def pools_in_order(operators: Iterable[Operator]) -> list[tuple[str, list[Operator]]]:
+    """Neighbouring operators of one pool together: they share an actor."""
+    return [(pool, list(group)) for pool, group in groupby(operators, key=lambda op: op.pool)]

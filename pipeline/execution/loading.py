@@ -1,0 +1,89 @@
+"""How rows get what their parents hold, and which columns travel between the stages of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Operator
+from operators.registry import instance
+from operators.store.parents import VIDEO_WORK, LoadRun, LoadSegment, LoadVideo, Parent
+from pipeline.config.parents import level_of, schema_of
+from pipeline.config.table import VIDEOS, TableSpec, column_type
+from pipeline.config.types import Config
+
+_ALWAYS = [rows.COLUMNS[name] for name in ("failure", "host", "timings")]
+
+
+def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, store: str) -> list[Operator]:
+    """The operator that comes before the steps of a table, in the pool of the first; none where all is in the plan."""
+    parents = tuple(_parent(config, specs, name, store) for name in spec.parents if name != VIDEOS)
+    load: Operator
+    if spec.level == "segment":
+        if not parents:
+            return []
+        load = LoadSegment(of=parents)
+    elif spec.level == "run":
+        videos = Parent(name=VIDEOS, uri=f"{store}/{VIDEOS}", schema=rows.VIDEO, level="video")
+        load = LoadRun(of=(*parents, *((videos,) if VIDEOS in spec.parents else ())))
+    else:
+        plan = config.plan
+        load = LoadVideo(
+            of=parents,
+            videos=(store, *(uri.rstrip("/") for uri in config.inputs.values())),
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
+            window_rule=plan.windows,
+            min_shot_s=plan.min_shot_s,
+        )
+    return [instance(load, pool=spec.steps[0].pool)]
+
+
+def _parent(config: Config, specs: Mapping[str, TableSpec], name: str, store: str) -> Parent:
+    output, _, table = name.partition(".")
+    uri = f"{store}/{name}" if name in specs else f"{config.inputs[output].rstrip('/')}/{table}"
+    return Parent(name=name, uri=uri, schema=schema_of(config, specs, name), level=level_of(config, specs, name))
+
+
+class Types:
+    """The columns between the stages of a table, with their types."""
+
+    def __init__(self, config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> None:
+        self._spec = spec
+        base = rows.SEGMENT if spec.level == "segment" else VIDEO_WORK
+        self._carried = {f.name: f.type for f in (*base, *_ALWAYS)}
+        self._brought = {} if spec.level == "run" else brought_by(config, specs, spec)
+
+    def between(self, before: Sequence[Operator], after: Sequence[Operator]) -> pa.Schema:
+        """What passes from the stage that ends with `before` to what comes after: the table's own and what is read."""
+        needed = {*self._spec.schema.names, *(c for op in after for c in op.reads | op.may_read)}
+        made = {c: column_type(op, c) for op in before if op.name != "load" for c in sorted(op.writes)}
+        found = {**{c: t for c, t in self._brought.items() if c in needed}, **self._carried}
+        found |= {c: t for c, t in made.items() if c in needed}
+        return pa.schema([pa.field(name, kind) for name, kind in found.items()])
+
+
+def brought_by(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> dict[str, pa.DataType]:
+    """Types of what loading adds."""
+    found: dict[str, pa.DataType] = {}
+    whole: list[pa.Field] = []
+    if spec.level == "video":
+        found |= {f.name: f.type for f in rows.VIDEO}
+        found |= {"window_s": pa.float64(), "stride_s": pa.float64(), "min_shot_s": pa.float64()}
+        found |= {"window_rule": pa.string(), "segments": pa.int32()}
+    for name in spec.parents:
+        if name == VIDEOS:
+            continue
+        schema = schema_of(config, specs, name)
+        row = pa.struct(list(schema))
+        if spec.level == "video" and level_of(config, specs, name) == "segment":
+            column = name.rpartition(".")[2]
+            found[column] = pa.list_(row)
+            if column == "segments":
+                found |= {"captioned": pa.list_(row), "captioned_indices": pa.list_(pa.int32())}
+        else:
+            whole.append(pa.field(name, row))
+            found |= {f.name: f.type for f in schema if f.name not in found}
+    return {**found, "parents": pa.struct(whole)} if whole else found

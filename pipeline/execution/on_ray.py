@@ -1,0 +1,160 @@
+"""Runs flows on Ray Data: each stage is an actor pool, rows travel between them as blocks of the object store."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pyarrow as pa
+import ray
+from ray.data import ActorPoolStrategy, Dataset
+
+from operators.base import Row
+from operators.store.commit import RECEIPT
+from pipeline.execution.aggregators import Shards, start
+from pipeline.execution.chain import ChainSpec, ChainStage
+from pipeline.execution.coordinator import Channel
+from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node, Work
+from pipeline.execution.pools import Pool
+from pipeline.execution.stage import CommitStage, Stage
+
+_STORE_SHARE = 0.5  # of the object store that the graph may fill before its sources are held back
+_CUT_CPUS = 0.05  # of a task that cuts the plan into blocks
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnRay:
+    """Runs flows on the connected Ray.
+
+    Attributes:
+        coordinator: the run's.
+        object_store_bytes: of the cluster as it is.
+        grows: it may become larger.
+        engine_boots: boots of engines that may fail one after the other, of all actors of a pool together.
+        avoid: pool -> ids of nodes on which its engines do not come up.
+        gpus: that the pools hold.
+    """
+
+    coordinator: Channel | None
+    object_store_bytes: int
+    grows: bool
+    engine_boots: int
+    avoid: Mapping[str, Sequence[str]]
+    gpus: float
+
+    def receipts(self, flow: Flow) -> Iterator[Row]:
+        """Run a flow; yield its receipts as they come."""
+        # Ray Data counts the blocks of the plan's one file, not those it is about to be cut into
+        warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", category=UserWarning)
+        data = self._read(flow)
+        for node in flow.nodes:
+            data = self._placed(data, node)
+        for batch in data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+            yield from cast(pa.Table, batch).to_pylist()
+
+    def _read(self, flow: Flow) -> Dataset:
+        # not from a file of the output: only our own actors are given the driver's credentials
+        data = ray.data.from_arrow(flow.source)
+        context = data.context  # this graph's own: a notebook's other datasets keep theirs
+        context.target_max_block_size = flow.block_bytes
+        context.enable_progress_bars = False
+        context.execution_options.preserve_order = False
+        if not self.grows:  # else Ray counts what there is at each moment: its own limit is a half, too
+            context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
+                object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
+            )
+        if self.gpus:
+            # Ray Data spreads actors over all nodes; Ray's own way leaves those with GPUs to what needs a GPU while
+            # others have room, so that they can go when their work is done
+            with warnings.catch_warnings():  # to go in 2027, when Ray Data is to place actors by itself
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.scheduling_strategy = "DEFAULT"
+        context.max_consecutive_actor_init_deaths = self.engine_boots  # an engine that does not boot is no lost run
+        if self.grows:
+            context.execution_no_progress_timeout_s = -1  # nodes may be hours in coming; `run.stall_s` says so
+        # one table is one block, and one block is one actor's work
+        return _light(data.repartition(target_num_rows_per_block=flow.rows_per_block))
+
+    def _placed(self, data: Dataset, node: Node) -> Dataset:
+        if isinstance(node, Commit):
+            return self._commit(data, node)
+        if isinstance(node, Chained):
+            return self._chained(data, node)
+        return self._work(data, node)
+
+    def _work(self, data: Dataset, node: Work) -> Dataset:
+        return data.map_batches(
+            Stage,
+            fn_constructor_args=(node.spec,),
+            batch_size=1 if node.spec.only is None else None,
+            batch_format="pyarrow",
+            compute=_actors(node.size, node.threads),
+            num_cpus=node.size.num_cpus,
+            **self._place(node.pool, node.size),
+        )
+
+    def _chained(self, data: Dataset, node: Chained) -> Dataset:
+        spec = ChainSpec(
+            decode=node.decode,
+            caption=node.caption,
+            videos=node.videos,
+            store=node.store,
+            gather=Shards(start(node.gather)),
+        )
+        return data.map_batches(
+            ChainStage,
+            fn_constructor_args=(spec,),
+            batch_size=1,
+            batch_format="pyarrow",
+            compute=_actors(node.size, node.videos),
+            num_cpus=node.size.num_cpus,
+            **self._place("caption", node.size),
+        )
+
+    def _commit(self, data: Dataset, node: Commit) -> Dataset:
+        return data.map_batches(
+            CommitStage,
+            fn_constructor_args=(node.spec, RECEIPT, self.coordinator),
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(
+                size=1,
+                max_tasks_in_flight_per_actor=2 * COMMIT_THREADS,
+                max_concurrent_calls_per_actor=COMMIT_THREADS,
+                enable_true_multi_threading=True,
+            ),
+            num_cpus=node.spec.num_cpus,
+        )
+
+    def _place(self, name: str, pool: Pool) -> dict[str, Any]:
+        """Ray's options that say where a pool's actors may be."""
+        options: dict[str, Any] = {"num_gpus": pool.num_gpus or None, "memory": pool.memory_bytes}
+        if pool.custom:
+            options["resources"] = dict(pool.custom)
+        if self.avoid.get(name):
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(self.avoid[name])})"}
+        return options
+
+
+def _light(cut: Dataset) -> Dataset:
+    """Let the tasks of a repartition take next to no CPU: by default one whole, which a node of one CPU that decodes
+    does not have. Ray has no option for it; where its internals are others by now, the default stays."""
+    options = getattr(getattr(getattr(cut, "_logical_plan", None), "dag", None), "ray_remote_args", None)
+    if isinstance(options, dict):
+        options["num_cpus"] = _CUT_CPUS
+    return cut
+
+
+def _actors(pool: Pool, threads: int) -> ActorPoolStrategy:
+    return ActorPoolStrategy(
+        min_size=pool.floor,
+        max_size=pool.actors,
+        initial_size=pool.actors,
+        # twice the calls that run at once: less, and the pool idles between two blocks and never counts as busy enough
+        # to grow
+        max_tasks_in_flight_per_actor=2 * threads,
+        max_concurrent_calls_per_actor=threads,
+        enable_true_multi_threading=threads > 1,
+    )

@@ -1,0 +1,235 @@
+"""Runs the tables of a plan one after the other, parents first, until nothing is left of each.
+
+`segments` and `dataset` run together where long captions need nothing but the segments: a video is narrated as soon as
+it is whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from operators.store.commit import RECEIPT
+from operators.store.store import Store
+from pipeline.config.table import TableSpec
+from pipeline.config.types import Config
+from pipeline.execution.chain import chain_table
+from pipeline.execution.flow import Flow
+from pipeline.execution.graph import Graph
+from pipeline.execution.interrupt import Interrupt
+from pipeline.execution.passes import passes_of, work_of
+from pipeline.execution.prober import PASS_ROWS
+from pipeline.execution.session import Session
+from pipeline.monitoring.progress import Progress
+from pipeline.planning.derived import Derived, TableWork, with_parents
+from pipeline.planning.diff import Remaining, compare
+from pipeline.planning.plan import Plan
+from pipeline.planning.videos import Videos
+from pipeline.terminal.errors import RunFailed
+
+
+@dataclass
+class Standing:
+    """Where a run stands.
+
+    Attributes:
+        plan: with the keys of the segments' parents, once those are made.
+        left: of `segments` and `dataset`.
+        tables: of the others.
+    """
+
+    plan: Plan
+    left: Remaining
+    tables: dict[str, TableWork] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> bool:
+        """Nothing is left that can be made."""
+        return self.left.nothing and not any(work.left or work.waiting for work in self.tables.values())
+
+
+def look(plan: Plan, store: Store) -> Standing:
+    """Compare the plan with the store, all tables of it."""
+    plan = with_parents(plan, store)
+    left = compare(plan, store)
+    derived = Derived(plan, store, left)
+    tables = {spec.name: derived.work(spec) for spec in plan.tables.values() if not spec.core}
+    return Standing(plan, left, tables)
+
+
+class Waves:
+    """Runs what is left.
+
+    Args:
+        stand: where the run stands; kept up to date.
+
+    Attributes:
+        gpu_s_held: GPUs times seconds that graphs held them.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        stand: Standing,
+        *,
+        session: Session,
+        progress: Progress,
+        interrupt: Interrupt,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._session = session
+        self._progress = progress
+        self._interrupt = interrupt
+        self.stand = stand
+        self.gpu_s_held = 0.0
+
+    def run(self) -> None:
+        """Make all tables.
+
+        Raises:
+            RunFailed: a graph broke, and planning anew does not help.
+        """
+        tables = self.stand.plan.tables
+        together = "dataset" in tables and tables["dataset"].parents == ("segments",)
+        for specs in passes_of(self._config, tables.values()):
+            if any(spec.name == "segments" for spec in specs):
+                self._keyed()
+            if len(specs) > 1:
+                self._together(specs, whole=together)
+            for spec in specs:  # what is left of one table alone, too
+                if self._interrupt.requested:
+                    return
+                if spec.name == "segments":
+                    self._core(segments=True, whole=together)
+                elif spec.name == "dataset":
+                    self._core(segments=False, whole=True)
+                else:
+                    self._table(spec)
+
+    def _keyed(self) -> None:
+        """Take note of what the segments' parents came to."""
+        stand = self.stand
+        stand.plan = with_parents(stand.plan, self._store)
+        if stand.plan.parent_keys:
+            stand.left = compare(stand.plan, self._store)
+
+    def _core(self, *, segments: bool, whole: bool) -> None:
+        """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
+        before, plan = None, self.stand.plan
+        pools = {name: {op.pool for op in spec.steps} for name, spec in plan.tables.items() if spec.core}
+        while not self._interrupt.requested and self.stand.left != before:
+            left = before = self.stand.left
+            if segments and left.segments:
+                some = left.segments.table(0, PASS_ROWS)
+                expected = left.segments.shares(self._session.gather_actors, PASS_ROWS)
+                work = chain_table(some.to_pylist()) if self._config.caption.chain == "video" else some
+                streaming = whole and self._session.schedule().kind == "streaming"
+                used = pools["segments"] | {"decode"} | ({"narrate"} | pools["dataset"] if streaming else set())
+                builder = self._session.graph(work.num_rows, used)
+                flow = builder.segments(work, expected, narrate=streaming)
+            elif whole and left.whole:
+                hints = _hints(left.whole[:PASS_ROWS])
+                builder = self._session.graph(hints.num_rows, {"narrate"} | pools["dataset"])
+                flow = builder.narrate(hints)
+            else:
+                return
+            if self._ran(builder, flow):
+                self.stand.left = compare(plan, self._store)
+            else:
+                before = None
+
+    def _together(self, specs: Sequence[TableSpec], *, whole: bool) -> None:
+        """Make the tables of a pass, as long as at least two of them have rows to make."""
+        before: list[int] | None = None
+        while not self._interrupt.requested:
+            counts = {spec.name: self._count(spec) for spec in specs}
+            todo = {spec.name: self._some(spec) for spec in specs if counts[spec.name]}
+            left = list(counts.values())
+            if len(todo) < 2 or left == before:
+                return
+            before = left
+            said = ", ".join(f"{name} {counts[name]}" for name in todo)
+            self._progress.say(f"one pass for {len(todo)} tables, rows to make: {said}")
+            streaming = whole and "segments" in todo and self._session.schedule().kind == "streaming"
+            some = [spec for spec in specs if spec.name in todo]
+            used = {op.pool for spec in some for op in spec.steps} | {"decode"}
+            if streaming:
+                used |= {"narrate", *(op.pool for op in self.stand.plan.tables["dataset"].steps)}
+            work = work_of(todo)
+            builder = self._session.graph(work.num_rows, used)
+            if not self._ran(builder, builder.together(some, work, narrate=streaming)):
+                before = None
+            self.stand.left = compare(self.stand.plan, self._store)
+
+    def _count(self, spec: TableSpec) -> int:
+        """Rows that are left of a table of segments."""
+        return len(self.stand.left.segments) if spec.name == "segments" else self._work(spec).left
+
+    def _some(self, spec: TableSpec) -> pa.Table:
+        """The first of them."""
+        if spec.name == "segments":
+            return self.stand.left.segments.table(0, PASS_ROWS)
+        return self.stand.tables[spec.name].some(PASS_ROWS)
+
+    def _table(self, spec: TableSpec) -> None:
+        """Make one of the other tables."""
+        before = None
+        work = self._work(spec)
+        while work.left and work != before and not self._interrupt.requested:
+            before = work
+            self._progress.say(f"table {spec.name}: {work.left} rows to make, {work.done} of {work.planned} there")
+            some = work.some(PASS_ROWS)
+            builder = self._session.graph(some.num_rows, {op.pool for op in spec.steps})
+            if not self._ran(builder, builder.rows(spec, some)):
+                before = None
+            work = self._work(spec)
+
+    def _work(self, spec: TableSpec) -> TableWork:
+        work = Derived(self.stand.plan, self._store, self.stand.left).work(spec)
+        self.stand.tables[spec.name] = work
+        return work
+
+    def _ran(self, builder: Graph, flow: Flow) -> bool:
+        """Run a flow; False where it broke and is to be planned anew.
+
+        Raises:
+            RunFailed: it broke, and would break again.
+        """
+        session = self._session
+        began, gone, before = time.monotonic(), session.nodes_lost(), self._marks()
+        try:
+            session.drain(flow, counted=True)
+        except RunFailed as failed:
+            if session.alone or self._interrupt.requested or session.coordinator is None:
+                raise
+            self.stand.left = compare(self.stand.plan, self._store)
+            gone = session.nodes_lost() - gone
+            why = session.recovery.after(session.coordinator, builder.pools, gone, progress=self._marks() != before)
+            if why is None:
+                raise
+            self._progress.say(f"{why}; planning anew what is left ({failed})")
+            return False
+        finally:
+            self.gpu_s_held += builder.pools.gpus * (time.monotonic() - began)
+        return True
+
+    def _marks(self) -> tuple[int | None, ...]:
+        """What changes when anything becomes durable."""
+        return tuple(table.version() for table in self._store.tables)
+
+
+def _hints(whole: Videos) -> pa.Table:
+    """Rows of kind `whole`, as gather gives them."""
+    known = {
+        "kind": pa.repeat(pa.scalar("whole"), len(whole)),
+        "video_id": whole.facts["video_id"],
+        "uri": whole.facts["uri"],
+        "key": pa.array(whole.keys, pa.string()),
+        "segment_count": pa.array(whole.counts, pa.int32()),
+    }
+    return pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)

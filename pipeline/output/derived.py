@@ -1,0 +1,34 @@
+"""What makes a further table sound: every wanted row is there or failed, once, and is what its hash says."""
+
+from __future__ import annotations
+
+from operators.store.store import Store
+from pipeline.output.invariants import Verdict, check_hash, read_rows
+from pipeline.output.known import wanted
+
+
+def check_derived(store: Store, name: str, found: Verdict) -> None:
+    """Check one table, and note in `found` what is wrong."""
+    table = store.table(name)
+    of_segments = "segment_index" in table.schema.names
+    failed = {(row["key"], row["segment_index"]) for row in store.failures.read(["key", "segment_index"]).to_pylist()}
+    there: dict[str, set[int | None]] = {}
+    videos: set[str] = set()
+    keys = {row["key"]: row for row in wanted(store, name)}
+    for row in read_rows(table, found):
+        at = row.get("segment_index")
+        what = f"{name}: {row.get('video_id', name)}" + (f" segment {at}" if of_segments else "")
+        own = there.setdefault(row["key"], set())
+        if at in own or (not of_segments and row.get("video_id", name) in videos):
+            found.add("twice", what, f"stands twice in {name}")
+        own.add(at)
+        videos.add(row.get("video_id", name))
+        check_hash(row, table.schema, what, found)
+        if row["key"] not in keys:
+            found.add("stray", what, f"no run wanted its key {row['key']}")
+    for key, row in keys.items():
+        have = there.get(key, set())
+        lost = {index for other, index in failed if other == key}
+        if len(have | lost) < row["rows"]:
+            missing = f"{row['rows'] - len(have | lost)} of {row['rows']} rows are neither there nor among the failures"
+            found.add("missing", f"{name}: {row['video_id']}", missing)

@@ -1,0 +1,115 @@
+"""Which tables recipes have added to an output, and which rows the last run wanted of each.
+
+OUT/runs/<run_id>/videos.parquet        the plan of `segments` and `dataset`
+OUT/runs/<run_id>/tables.json           the other tables: level and parents
+OUT/runs/<run_id>/tables/NAME.parquet   key of each video's rows there
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from operators.base import Row
+from operators.store.reader import stored_schema
+from operators.store.store import Store
+from pipeline.config.table import CORE
+from pipeline.planning.derived import TableWork
+from pipeline.planning.plan import Plan
+
+WANTED = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("key", pa.string()),
+        pa.field("rows", pa.int32()),  # under that key
+    ]
+)
+
+
+def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork] | None = None) -> None:
+    """Write what a run wants, as far as it is known."""
+    if "segments" in plan.tables:
+        store.write_table(f"runs/{run_id}/videos.parquet", plan.table())
+    if not all(spec.core for spec in plan.tables.values()):
+        said = {name: {"level": spec.level, "from": list(spec.parents)} for name, spec in plan.tables.items()}
+        store.write_file(f"runs/{run_id}/tables.json", json.dumps({"run_id": run_id, "tables": said}).encode())
+    counts = dict(zip(plan.videos.ids, plan.videos.counts.tolist(), strict=True))
+    for name, work in (tables or {}).items():
+        rows = [
+            {"video_id": video_id, "key": key, "rows": counts[video_id] if work.spec.level == "segment" else 1}
+            for video_id, key in work.keys.items()
+        ]
+        store.write_table(f"runs/{run_id}/tables/{name}.parquet", pa.Table.from_pylist(rows, schema=WANTED))
+
+
+def known_tables(uri: str) -> dict[str, pa.Schema]:
+    """name -> columns of the tables that recipes have added to an output, as they are stored."""
+    found: dict[str, pa.Schema] = {}
+    for record in Store(uri).run_records("tables.json"):
+        for name in set(record.get("tables", {})) - set(CORE):
+            with suppress(FileNotFoundError):
+                found[name] = stored_schema(f"{uri.rstrip('/')}/{name}")
+    return found
+
+
+def opened(uri: str) -> Store:
+    """An output with all its tables."""
+    return Store(uri, tables=known_tables(uri))
+
+
+def failed_upstream(store: Store) -> dict[str, set[int]]:
+    """video_id -> segments that have no captions because a table that captions are made from has no row of them."""
+    parents: set[str] = set()
+    for record in store.run_records("tables.json"):
+        parents = set(record.get("tables", {}).get("segments", {}).get("from", ()))
+    found: dict[str, set[int]] = {}
+    failed: dict[str, set[int]] = {}
+    for event in store.failures.read(["key", "segment_index"]).to_pylist():
+        if event["segment_index"] is not None:
+            failed.setdefault(event["key"], set()).add(event["segment_index"])
+    for name in parents & set(store.derived):
+        for row in wanted(store, name):
+            found.setdefault(row["video_id"], set()).update(failed.get(row["key"], ()))
+    return found
+
+
+class Durable:
+    """Which rows of the further tables are durable.
+
+    Args:
+        keys: table -> the keys of rows that are wanted there.
+    """
+
+    def __init__(self, store: Store, keys: Mapping[str, Collection[str]]) -> None:
+        self._wanted = {key for some in keys.values() for key in some}
+        self._there: set[tuple[str, int | None]] = set()
+        for name in keys:
+            table = store.table(name)
+            columns = [column for column in ("key", "segment_index") if column in table.schema.names]
+            for batch in table.batches(columns):
+                for row in batch.to_pylist():
+                    if row["key"] in self._wanted:
+                        self._there.add((row["key"], row.get("segment_index")))
+
+    def knows(self, key: str) -> bool:
+        """Whether a row under this key is wanted in one of the tables."""
+        return key in self._wanted
+
+    def has(self, key: str, segment_index: int | None) -> bool:
+        """Whether it is there."""
+        return (key, segment_index) in self._there
+
+
+def wanted(store: Store, name: str) -> list[Row]:
+    """Rows of `WANTED`: what the newest run that made a table wanted of it, or of a video."""
+    found: dict[str, Row] = {}
+    for record in store.run_records("tables.json"):
+        data = store.read_file(f"runs/{record['run_id']}/tables/{name}.parquet")
+        if data is not None:
+            found |= {row["video_id"]: row for row in pq.read_table(io.BytesIO(data)).to_pylist()}
+    return list(found.values())

@@ -1,0 +1,383 @@
+"""What is left to do of the tables beside `segments` and `dataset`, from keys alone.
+
+The key of a row follows from the video, from the operators of its table and from the rows that it is made from, so that
+a changed step makes anew just what depends on it. A row that was made while a parent's row was missing has another key
+than one that was made from all, so that it is made again once the parent arrives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from operators.base import Row
+from operators.fingerprint import digest
+from operators.keys import caption_keys, source_key
+from operators.store.parents import VIDEO_WORK
+from operators.store.store import Failed, Store
+from pipeline.config.parents import level_of
+from pipeline.config.table import VIDEOS, TableSpec
+from pipeline.config.tables import parents_of, table_identity, warm_up
+from pipeline.planning.diff import Remaining, SegmentRows, States, TableCount, states_of
+from pipeline.planning.foreign import foreign_keys, foreign_store
+from pipeline.planning.outcomes import DONE, FAILED, TODO
+from pipeline.planning.plan import Plan
+from pipeline.planning.videos import Videos
+
+_RUN = "run"  # name of the one row of a table of level run
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableWork:
+    """What is left to do of one table.
+
+    Attributes:
+        rows: to work on, of `rows.SEGMENT` with `parent_keys` where there are parents, or of `VIDEO_WORK`.
+        planned: rows that the plan has.
+        done: of these, the durable ones.
+        given_up: video_id, and the segment -> why a row is not made.
+        waiting: rows whose parents are not done yet.
+        keys: video_id -> key of its rows, as far as it is known.
+    """
+
+    spec: TableSpec
+    rows: SegmentRows | pa.Table
+    planned: int
+    done: int
+    given_up: dict[str, str] = field(default_factory=dict)
+    waiting: int = 0
+    seconds: float = 0.0
+    keys: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        return len(self.rows)
+
+    def some(self, count: int) -> pa.Table:
+        """The first rows."""
+        return self.rows.table(0, count) if isinstance(self.rows, SegmentRows) else self.rows.slice(0, count)
+
+    @property
+    def count(self) -> TableCount:
+        """In numbers."""
+        return TableCount(self.planned, self.done, self.left, self.waiting, len(self.given_up))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TableWork) and bool(self.rows == other.rows)
+
+    __hash__ = None  # type: ignore[assignment]  # as of any table
+
+
+class Derived:
+    """Compares the plan's derived tables with the store.
+
+    Args:
+        core: what `compare(plan, store)` says; None: not known yet, so that tables made from `dataset` wait.
+    """
+
+    def __init__(self, plan: Plan, store: Store, core: Remaining | None = None) -> None:
+        self._plan = plan
+        self._store = store
+        self._core = core
+        self._failures = store.failed()
+        self._states: dict[str, tuple[list[str], States]] = {}
+        self._current: dict[str, dict[str, str]] = {}
+
+    def work(self, spec: TableSpec) -> TableWork:
+        """What is left of a table."""
+        if spec.level == "segment":
+            return self._segments(spec)
+        return self._videos(spec) if spec.level == "video" else self._run(spec)
+
+    def parent_keys(self, spec: TableSpec) -> dict[str, list[str | None]]:
+        """table -> key of each video's rows there, for the parents of a table of segments; None: there are none."""
+        found: dict[str, list[str | None]] = {}
+        for parent in spec.parents:
+            if parent == VIDEOS:
+                continue
+            if level_of(self._plan.config, self._plan.tables, parent) == "segment":
+                found[parent] = list(self._segment_keys(parent))
+            else:
+                current = self._current_keys(parent)
+                found[parent] = [current.get(video_id) for video_id, _ in self._plan.sources]
+        return found
+
+    def segment_keys(self, spec: TableSpec) -> list[str]:
+        """Key of each video's rows in a table of segments."""
+        return self._segment_keys(spec.name)
+
+    # -- segments --------------------------------------------------------------------------------------------------
+
+    def _segments(self, spec: TableSpec) -> TableWork:
+        plan, parents = self._plan, self.parent_keys(spec)
+        keys, found = self._segment_states(spec.name)
+        videos = Videos(plan.videos.facts, keys, plan.videos.cut)
+        state = found.state.copy()
+        given_up: dict[str, str] = {}
+        absent = np.zeros(len(videos), bool)
+        for parent, values in parents.items():
+            lacks = np.array([value is None for value in values], bool)
+            if spec.missing == "fail":
+                absent |= lacks
+                for i in np.flatnonzero(lacks).tolist():
+                    given_up[videos.ids[i]] = f"{parent} has no row of it (tables.{spec.name}.missing is fail)"
+        for i in np.flatnonzero(absent).tolist():
+            own = state[found.begins[i] : found.begins[i] + videos.counts[i]]
+            own[own == TODO] = FAILED
+        waiting = self._blocked(spec, state)
+        for place in np.flatnonzero(found.state == FAILED).tolist():
+            of = int(np.searchsorted(found.begins, place, side="right")) - 1
+            index = place - int(found.begins[of])
+            failed = found.tries.get(place)
+            given_up[f"{videos.ids[of]} segment {index}"] = failed.message if failed else "failed"
+        places = np.flatnonzero(state == TODO)
+        todo = SegmentRows(videos, places, found.tries, warm_up(plan.config, spec), parents)
+        return TableWork(
+            spec=spec,
+            rows=todo,
+            planned=int(videos.counts.sum()),
+            done=int(np.count_nonzero(found.state == DONE)),
+            given_up=given_up,
+            waiting=waiting,
+            seconds=todo.seconds,
+            keys=dict(zip(videos.ids, keys, strict=True)),
+        )
+
+    def _blocked(self, spec: TableSpec, state: Any) -> int:
+        """Take out of `state` the segments of which a parent's segment is still to be made; how many."""
+        blocked = np.zeros(len(state), bool)
+        for parent in spec.parents:
+            if parent in self._plan.tables and self._plan.tables[parent].level == "segment":
+                blocked |= self._segment_states(parent)[1].state == TODO
+        blocked &= state == TODO
+        state[blocked] = FAILED
+        return int(np.count_nonzero(blocked))
+
+    def _segment_keys(self, name: str) -> list[str]:
+        plan = self._plan
+        if name not in plan.tables:
+            return foreign_keys(plan, name)
+        if name == "segments" and not plan.parent_keys:
+            return plan.videos.keys
+        spec = plan.tables[name]
+        parents = parents_of(plan.config, name)
+        if not spec.core and (more := warm_up(plan.config, spec)):  # which decides what is decoded
+            parents = digest([parents, "warm-up", more])
+        keys = list(caption_keys(plan.sources, plan.config.plan.segment_s, spec.steps, parents))
+        for parent, values in self.parent_keys(spec).items():
+            keys = [k if v is not None else digest([k, "without", parent]) for k, v in zip(keys, values, strict=True)]
+        return keys
+
+    def _segment_states(self, name: str) -> tuple[list[str], States]:
+        if name not in self._states:
+            plan, store = self._plan, self._store
+            keys = self._segment_keys(name)
+            spec = plan.tables.get(name)
+            upstream = [
+                self._segment_keys(parent)
+                for parent in (spec.parents if spec is not None else ())
+                if parent in plan.tables and plan.tables[parent].level == "segment"
+            ]
+            table = store.table(name) if spec is not None else foreign_store(plan.config, name)
+            videos = Videos(plan.videos.facts, keys, plan.videos.cut)
+            batches = table.batches(["key", "segment_index"])
+            self._states[name] = (keys, states_of(videos, batches, self._failures, upstream))
+        return self._states[name]
+
+    # -- videos ----------------------------------------------------------------------------------------------------
+
+    def _videos(self, spec: TableSpec) -> TableWork:
+        stored = _pairs(self._store, spec.name)
+        todo: list[Row] = []
+        given_up: dict[str, str] = {}
+        done, waiting, seconds = 0, 0, 0.0
+        keys: dict[str, str] = {}
+        for i, (video_id, expected, parents, why) in enumerate(self._expected(spec)):
+            key: str = expected or ""
+            if expected is None:
+                if why is None:
+                    waiting += 1
+                else:
+                    given_up[video_id] = why
+                continue
+            keys[video_id] = key
+            failed = self._failures.get((key, None))
+            if stored.get(video_id) == key:
+                done += 1
+            elif failed is not None and failed.final:
+                given_up[video_id] = failed.message
+            else:
+                todo.append(self._work_row(i, key, parents, failed))
+                seconds += float(self._plan.videos.durations_s[i])
+        return TableWork(
+            spec=spec,
+            rows=pa.Table.from_pylist(todo, schema=VIDEO_WORK),
+            planned=len(self._plan.videos),
+            done=done,
+            given_up=given_up,
+            waiting=waiting,
+            seconds=seconds,
+            keys=keys,
+        )
+
+    def _work_row(self, i: int, key: str, parents: Mapping[str, str | None], failed: Failed | None) -> Row:
+        facts = self._plan.videos.facts
+        return {
+            "video_id": facts["video_id"][i].as_py(),
+            "uri": facts["uri"][i].as_py(),
+            "access_uri": facts["access_uri"][i].as_py() if "access_uri" in facts.column_names else None,
+            "source_version": facts["source_version"][i].as_py(),
+            "segment_count": int(self._plan.videos.counts[i]),
+            "key": key,
+            "parent_keys": json.dumps(parents),
+            "passes": failed.passes if failed else 0,
+            "attempts": failed.attempts if failed else 0,
+        }
+
+    def _expected(self, spec: TableSpec) -> list[tuple[str, str | None, dict[str, str | None], str | None]]:
+        """Of each video: id, key that its row is to have, keys of its parents, and why it cannot be made.
+
+        Without key and reason its parents are not done yet.
+        """
+        plan = self._plan
+        own = table_identity(plan.config, spec)
+        others = [p for p in spec.parents if p != VIDEOS]
+        found: list[tuple[str, str | None, dict[str, str | None], str | None]] = []
+        standings = {parent: self._standing(parent) for parent in others}
+        for i, (video_id, version) in enumerate(plan.sources):
+            parents: dict[str, str | None] = {}
+            states: list[Any] = []
+            why = None
+            waits = False
+            for parent in others:
+                key, state, problem = standings[parent][i]
+                waits |= key is None and problem is None
+                parents[parent] = key
+                states.append([parent, state])
+                if problem is not None and (spec.missing == "fail" or key is None):
+                    why = why or f"{parent}: {problem}"
+            if waits:
+                found.append((video_id, None, {}, None))
+            elif why is not None and (spec.missing == "fail" or all(key is None for key in parents.values())):
+                found.append((video_id, None, {}, why))
+            else:
+                found.append((video_id, digest([source_key(video_id, version), own, states]), parents, None))
+        return found
+
+    def _standing(self, parent: str) -> list[tuple[str | None, Any, str | None]]:
+        """Of each video: key of its rows in a parent, what of them counts, and what is missing of them.
+
+        Without key and problem they are still to be made.
+        """
+        plan = self._plan
+        if level_of(plan.config, plan.tables, parent) == "segment":
+            keys, found = self._segment_states(parent)
+            standing: list[tuple[str | None, Any, str | None]] = []
+            for i, key in enumerate(keys):
+                marks = found.state[found.begins[i] : found.begins[i] + plan.videos.counts[i]]
+                have = np.flatnonzero(marks == DONE).tolist()
+                if parent in plan.tables and (marks == TODO).any():
+                    standing.append((None, None, None))
+                elif not have:
+                    standing.append((None, None, "no segment of it is there"))
+                else:
+                    lost = len(marks) - len(have)
+                    standing.append((key, [key, have], f"{lost} segments failed" if lost else None))
+            return standing
+        current, open_ = self._current_keys(parent), self._open(parent)
+        standing = []
+        for video_id, _ in plan.sources:
+            now = current.get(video_id)
+            problem = None if now is not None or video_id in open_ else "it has no row there"
+            standing.append((now, now, problem))
+        return standing
+
+    def _current_keys(self, name: str) -> dict[str, str]:
+        """video_id -> key of its row in a table of videos, where the row is the one that the plan wants."""
+        if name not in self._current:
+            plan = self._plan
+            if name not in plan.tables:
+                pairs = foreign_store(plan.config, name).read(["video_id", "key"]).to_pylist()
+                self._current[name] = {row["video_id"]: row["key"] for row in pairs}
+            elif name == "dataset":
+                stored = _pairs(self._store, name)
+                core = self._core
+                away = {*core.undone, *core.given_up, *core.filtered} if core is not None else set(stored)
+                self._current[name] = {v: key for v, key in stored.items() if v not in away}
+            else:
+                stored = _pairs(self._store, name)
+                expected = {v: key for v, key, _, _ in self._expected(plan.tables[name])}
+                self._current[name] = {v: key for v, key in stored.items() if expected.get(v) == key}
+        return self._current[name]
+
+    def _open(self, name: str) -> set[str]:
+        """Videos whose row in a table of videos is still to be made."""
+        plan = self._plan
+        if name not in plan.tables:
+            return set()
+        if name == "dataset":
+            return self._core.undone if self._core is not None else set(plan.videos.ids)
+        work = self._videos(plan.tables[name])
+        return {v for v in plan.videos.ids if v not in work.given_up and v not in self._current_keys(name)}
+
+    # -- the whole output ------------------------------------------------------------------------------------------
+
+    def _run(self, spec: TableSpec) -> TableWork:
+        plan = self._plan
+        states, ready = [], True
+        for parent in sorted(spec.parents):
+            if parent == VIDEOS:
+                states.append([parent, _hash(f"{a} {b}" for a, b in plan.sources)])
+                continue
+            if (above := plan.tables.get(parent)) is not None and not above.core and above.level != "run":
+                work = self.work(above)
+                ready &= not work.left and not work.waiting
+            if parent in ("segments", "dataset") and (self._core is None or not self._core.nothing):
+                ready = False
+            table = self._store.table(parent) if parent in plan.tables else foreign_store(plan.config, parent)
+            columns = [name for name in ("video_id", "segment_index", "key") if name in table.schema.names]
+            stand = (" ".join(map(str, row.values())) for row in table.read(columns).to_pylist())
+            states.append([parent, _hash(stand)])
+        key = digest([table_identity(plan.config, spec), states])
+        stored = self._store.table(spec.name).read(["key"])["key"].to_pylist()
+        failed = self._failures.get((key, None))
+        done, lost = key in stored, failed is not None and failed.final
+        row = {"video_id": _RUN, "key": key, "parent_keys": "{}", "passes": failed.passes if failed else 0}
+        todo = [row] if ready and not done and not lost else []
+        return TableWork(
+            spec=spec,
+            rows=pa.Table.from_pylist(todo, schema=VIDEO_WORK),
+            planned=1,
+            done=int(done),
+            given_up={_RUN: failed.message} if failed is not None and lost else {},
+            waiting=int(not ready),
+            keys={_RUN: key},
+        )
+
+
+def with_parents(plan: Plan, store: Store) -> Plan:
+    """The plan with the keys of the segments' parents, as they stand now that those are made."""
+    spec = plan.tables.get("segments")
+    if spec is None or set(spec.parents) <= {VIDEOS}:
+        return plan
+    derived = Derived(plan, store)
+    parents = derived.parent_keys(spec)
+    keyed = replace(plan, parent_keys=parents)
+    keys = Derived(keyed, store).segment_keys(spec)
+    return replace(keyed, videos=Videos(plan.videos.facts, keys, plan.videos.cut))
+
+
+def _pairs(store: Store, name: str) -> dict[str, str]:
+    found = store.table(name).read(["video_id", "key"]).to_pylist()
+    return {row["video_id"]: row["key"] for row in found}
+
+
+def _hash(lines: Any) -> str:
+    """Of all lines, whatever their order."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]

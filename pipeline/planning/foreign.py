@@ -1,0 +1,113 @@
+"""Finished outputs as parents (`inputs`): their videos, their tables, and the keys that their rows have."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from operators.addresses import redacted
+from operators.base import Row
+from operators.store.reader import TableReader
+from operators.store.store import Store
+from pipeline.config.grid import told
+from pipeline.config.parents import schema_of
+from pipeline.config.types import Config
+from pipeline.planning.plan import Plan
+from pipeline.sources.listing import Listing, list_sources
+from pipeline.terminal.errors import UsageError
+
+_CUT = ("segment_s", "window_s", "stride_s", "window_rule", "min_shot_s")
+
+
+def foreign_store(config: Config, name: str) -> TableReader:
+    """The table `NAME.TABLE` of a finished output, to be read."""
+    output, _, table = name.partition(".")
+    return TableReader(f"{config.inputs[output].rstrip('/')}/{table}", schema_of(config, {}, name))
+
+
+def foreign_videos(config: Config) -> list[Row]:
+    """The videos of all finished outputs that a config names, each once, as rows of `rows.VIDEO`.
+
+    Raises:
+        UsageError: an output is not there.
+    """
+    found: dict[str, Row] = {}
+    for name, uri in config.inputs.items():
+        store = Store(uri.rstrip("/"))
+        if not store.exists():
+            raise UsageError(f"inputs.{name}: {uri} is no output of Longcap")
+        for row in store.videos.read().to_pylist():
+            if row["failure"] is None:
+                found.setdefault(row["video_id"], row)
+    return list(found.values())
+
+
+def listing_of(inputs: Sequence[str], config: Config) -> Listing:
+    """The sources that inputs hold, or the videos of the finished outputs that a config names in their place.
+
+    Raises:
+        UsageError: both are given, or neither.
+    """
+    if not config.inputs:
+        if not inputs:
+            raise UsageError("INPUT is missing: give files, folders, globs, prefixes or manifests of videos")
+        return list_sources(inputs, config.sources)
+    if inputs:
+        names = ", ".join(f"inputs.{name}" for name in config.inputs)
+        raise UsageError(f"INPUT {redacted(inputs[0])}: the config reads the videos of {names}; leave INPUT out")
+    return Listing(rows=foreign_videos(config), ignored={})
+
+
+def cut_like(config: Config) -> Config:
+    """The config with videos cut as in the finished outputs that it names.
+
+    Raises:
+        UsageError: they are cut in different ways.
+    """
+    cuts = {tuple(row[name] for name in _CUT) for row in foreign_plan(config).values()} if config.inputs else set()
+    if not cuts:
+        return config
+    if len(cuts) > 1:
+        raise UsageError(
+            f"the outputs {', '.join(config.inputs.values())} cut their videos in different ways: name one"
+        )
+    segment_s, window_s, stride_s, rule, min_shot_s = cuts.pop()
+    grid = {"window_s": window_s, "stride_s": stride_s, "windows": rule or "grid", "min_shot_s": min_shot_s or 0.0}
+    plan = replace(config.plan, segment_s=segment_s, **grid)
+    return told(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
+
+
+def foreign_plan(config: Config) -> dict[str, Row]:
+    """video_id -> its row in the newest plan of a finished output: how it was cut, and the key of its captions."""
+    found: dict[str, Row] = {}
+    for uri in config.inputs.values():
+        store = Store(uri.rstrip("/"))
+        for run in store.run_records("asked.json"):
+            data = store.read_file(f"runs/{run['run_id']}/videos.parquet")
+            if data is not None:
+                found |= {row["video_id"]: row for row in pq.read_table(io.BytesIO(data)).to_pylist() if row["key"]}
+    return found
+
+
+def foreign_keys(plan: Plan, name: str) -> list[str]:
+    """Key of each planned video's rows in a table of segments of a finished output; "" where it has none."""
+    table = foreign_store(plan.config, name)
+    counts: dict[str, dict[str, int]] = {}
+    for batch in table.batches(["video_id", "key"]):
+        grouped = pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([([], "count_all")])
+        for row in grouped.to_pylist():
+            own = counts.setdefault(row["video_id"], {})
+            own[row["key"]] = own.get(row["key"], 0) + row["count_all"]
+    wanted = {v: row["key"] for v, row in foreign_plan(plan.config).items()} if name.endswith(".segments") else {}
+    keys = []
+    for video_id in plan.videos.ids:
+        have = counts.get(video_id, {})
+        planned = wanted.get(video_id)
+        keys.append(
+            planned if planned in have else max(have, key=lambda k: (have[k], k), default=f"none of {video_id}")
+        )
+    return keys

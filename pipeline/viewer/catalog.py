@@ -1,0 +1,226 @@
+"""The list of videos: their columns without texts, as one Arrow table in memory, searched, filtered and sorted in it.
+
+100,000 videos take some tens of megabytes. Long captions are searched where they lie, file by file; none is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import sys
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from operators.base import Row
+from operators.store.store import Store
+from pipeline.output.annotations import Annotations
+from pipeline.viewer.columns import METADATA, build, flat, metadata_array, metadata_names, metadata_value, with_verdicts
+from pipeline.viewer.conditions import all_of, holds, mask_of
+from pipeline.viewer.query import Query
+
+_LOOK_S = 1.0  # how often the tables are asked whether they have changed
+_REBUILD = 5.0  # a list that takes long to build is built again after so many times that, while a run commits
+_REMEMBERED = 16  # searches
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the list.
+
+    Attributes:
+        rows: the columns of `Catalog.columns` that are asked for, as Python values.
+        total: rows of all pages; pages: at least 1.
+        ids: `video_id` of the rows, and of the one before and the one after them.
+    """
+
+    rows: list[Row]
+    total: int
+    page: int
+    pages: int
+
+
+class Catalog:
+    """The videos of one output. Calls of several threads take turns.
+
+    Args:
+        uri: of the output.
+        annotations: of the output.
+    """
+
+    def __init__(self, uri: str, annotations: Annotations) -> None:
+        self._store = Store(uri)  # of its own: a search must not keep the pages of single videos waiting
+        self._annotations = annotations
+        self._lock = threading.Lock()
+        self._table: pa.Table | None = None
+        self._versions: tuple[int | None, ...] = ()
+        self._annotated: int | None = -1
+        self._looked = 0.0
+        self._took_s = 0.0
+        self._found: OrderedDict[tuple[str, ...], pa.Array] = OrderedDict()
+        self._metadata: dict[str, pa.Array] = {}
+        self._names: list[str] = []
+
+    def columns(self) -> list[str]:
+        """Every column by which the list can be filtered and sorted; `metadata.X` is a column X of a manifest."""
+        with self._lock:
+            return [*self._current().column_names, *self._names]
+
+    def counts(self) -> dict[str, Any]:
+        """How many videos are in which state, the hours of all, and a stamp that changes with the output."""
+        with self._lock:
+            table = self._current()
+            states = dict(zip(*(c.to_pylist() for c in pc.value_counts(table["state"]).flatten()), strict=True))
+            return {
+                "videos": table.num_rows,
+                **{name: states.get(name, 0) for name in ("captioned", "filtered", "failed", "waiting")},
+                "hours": (pc.sum(table["duration_s"]).as_py() or 0.0) / 3600,
+                "stamp": "-".join(str(v) for v in (*self._versions, self._annotated)),
+            }
+
+    def page(self, query: Query) -> Page:
+        """The rows that a view shows.
+
+        Raises:
+            UsageError: a condition whose value does not fit its column.
+        """
+        with self._lock:
+            table = self._current()
+            order = self._order(table, query)
+            pages = max(1, -(-len(order) // query.size))
+            page = min(query.page, pages)
+            chosen = order[(page - 1) * query.size : page * query.size]
+            shown = table.take(chosen)
+            for name in query.columns:
+                if name.startswith(METADATA):
+                    shown = shown.append_column(name, self._metadata_of(name).take(chosen))
+            return Page(rows=shown.to_pylist(), total=len(order), page=page, pages=pages)
+
+    def captions(self, video_ids: list[str]) -> dict[str, str]:
+        """video_id -> its long caption, of the few videos of a page."""
+        with self._lock:
+            found = self._store.dataset.lookup("video_id", *video_ids, columns=["video_id", "caption"])
+        return dict(zip(found["video_id"].to_pylist(), found["caption"].to_pylist(), strict=True))
+
+    def misses(self, video_id: str) -> list[Row]:
+        """The bounds that a video misses which the filter left out, as `rows.MISS`."""
+        with self._lock:
+            found = self._store.filtered.lookup("video_id", video_id, columns=["filtered"])
+        return (found["filtered"][0].as_py() or []) if found.num_rows else []
+
+    def beside(self, query: Query, video_id: str) -> tuple[str | None, str | None]:
+        """The ids of the videos before and after one in a view; None where there is none."""
+        with self._lock:
+            table = self._current()
+            ids = table["video_id"].take(self._order(table, query))
+            at = pc.index(ids, video_id).as_py()
+            if at < 0:
+                return None, None
+            before = ids[at - 1].as_py() if at else None
+            return before, ids[at + 1].as_py() if at + 1 < len(ids) else None
+
+    def ids(self, query: Query) -> list[str]:
+        """The ids of all videos of a view, in its order."""
+        with self._lock:
+            table = self._current()
+            found: list[str] = table["video_id"].take(self._order(table, query)).to_pylist()
+            return found
+
+    # -- choosing ----------------------------------------------------------------------------------------------------
+
+    def _order(self, table: pa.Table, query: Query) -> pa.Array:
+        """Positions of the rows of a view in `table`, in its order."""
+        mask: Any = None
+        for part in self._masks(table, query):
+            mask = part if mask is None else pc.and_(mask, part)
+        at = pa.array(np.arange(table.num_rows, dtype=np.int64))
+        if mask is not None:
+            at = at.filter(pc.fill_null(mask, False))
+        name, falling = query.sort.removeprefix("-"), query.sort.startswith("-")
+        keys = pa.table({"key": pc.take(self._column(table, name), at), "id": pc.take(table["video_id"], at), "at": at})
+        order = pc.sort_indices(
+            keys, sort_keys=[("key", "descending" if falling else "ascending"), ("id", "ascending")]
+        )
+        return keys["at"].take(order).combine_chunks()
+
+    def _masks(self, table: pa.Table, query: Query) -> list[Any]:
+        masks = []
+        if query.state:
+            masks.append(pc.equal(table["state"], query.state))
+        if query.verdict:
+            given = pc.fill_null(table["verdict"], "none")
+            masks.append(pc.equal(given, query.verdict))
+        masks += [mask_of(self._column(table, c.column), c) for c in query.where]
+        if terms := query.terms:
+            named = [
+                pc.or_(holds(table["uri"], term), pc.fill_null(holds(table["video_id"], term), False)) for term in terms
+            ]
+            told = pc.is_in(table["video_id"], value_set=self._told(tuple(terms)))
+            masks.append(pc.or_(all_of(named), told))
+        return masks
+
+    def _told(self, terms: tuple[str, ...]) -> pa.Array:
+        """Ids of the videos whose long caption holds all terms."""
+        if terms not in self._found:
+            holds = [pc.match_substring(pc.field("caption"), term, ignore_case=True) for term in terms]
+            where = holds[0]
+            for one in holds[1:]:
+                where = where & one
+            self._found[terms] = flat(self._store.dataset.select(["video_id"], where)["video_id"])
+            give_back()
+            while len(self._found) > _REMEMBERED:
+                self._found.popitem(last=False)
+        return self._found[terms]
+
+    def _column(self, table: pa.Table, name: str) -> Any:
+        return self._metadata_of(name) if name.startswith(METADATA) else table[name]
+
+    # -- building ----------------------------------------------------------------------------------------------------
+
+    def _current(self) -> pa.Table:
+        """The table as the output is now, or was a moment ago."""
+        now = time.monotonic()
+        wait_s = max(_LOOK_S, self._took_s * _REBUILD)
+        if self._table is not None and now - self._looked < wait_s and self._annotated == self._annotations.version():
+            return self._table
+        store = self._store
+        versions = tuple(t.version() for t in (store.videos, store.dataset, store.filtered, store.failures))
+        annotated = self._annotations.version()
+        if self._table is None or versions != self._versions:
+            self._found.clear()
+            self._metadata.clear()
+            self._table = build(store)
+            self._names = metadata_names(store)
+            self._annotated = -1
+        if annotated != self._annotated:
+            self._table = with_verdicts(self._table, self._annotations.all())
+        self._versions, self._annotated = versions, annotated
+        give_back()
+        self._took_s = time.monotonic() - now
+        self._looked = time.monotonic()
+        return self._table
+
+    def _metadata_of(self, name: str) -> pa.Array:
+        """A column of the manifest as text, or as numbers where all its values are; read when it is asked for."""
+        if name not in self._metadata:
+            assert self._table is not None
+            read = self._store.videos.read(["video_id", "metadata"])
+            texts = [metadata_value(text, name.removeprefix(METADATA)) for text in read["metadata"].to_pylist()]
+            made = metadata_array(texts)
+            at = pc.index_in(self._table["video_id"], value_set=read["video_id"].combine_chunks())
+            self._metadata[name] = made.take(at.combine_chunks())
+        return self._metadata[name]
+
+
+def give_back() -> None:
+    """Give memory that is no longer used back to the system, where the allocators would keep it."""
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a libc without it
+            ctypes.CDLL(None).malloc_trim(0)

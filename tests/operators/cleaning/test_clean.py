@@ -1,0 +1,177 @@
+"""Cleaning and gates together, on lists of defects and of human text that looks like one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from operators.caption.structure import WindowFields, parse_window
+from operators.cleaning.clean import SENTENCES, TEXT, clean
+from operators.cleaning.context import Context
+from operators.engines.base import Generation
+from operators.engines.gates import ALWAYS, GENERATIVE, About, first_failed
+from operators.narrate.outline import Outline, parse_outline
+from tests.support.defects import CAPTION, DEFECTS, DURATION_S, FIRST, PROMPT, SECOND, Defect
+from tests.support.ordinary import ORDINARY
+
+ABOUT = About(language="English", duration_s=DURATION_S, instructions=PROMPT)
+
+
+def accepted(answer: str, about: About = ABOUT) -> str | None:
+    """What an answer leaves in a row; None where it is sent back."""
+    text = clean(Generation(text=answer).text, about).text
+    return None if first_failed((*ALWAYS, *GENERATIVE), Generation(text=text), about) else text
+
+
+def test_the_list_is_long_and_of_many_kinds() -> None:
+    kinds = Counter(d.kind for d in DEFECTS)
+    assert len({d.answer for d in DEFECTS}) == len(DEFECTS) >= 150
+    assert len(kinds) >= 20
+
+
+@pytest.mark.parametrize("kind", sorted({d.kind for d in DEFECTS}))
+def test_no_defect_lands_in_a_row(kind: str) -> None:
+    landed = [(d.answer, left) for d in DEFECTS if d.kind == kind and (left := _landed(d)) is not None]
+    assert landed == []
+
+
+def _landed(defect: Defect) -> str | None:
+    left = accepted(defect.answer)
+    return left if left is not None and any(mark in left for mark in defect.gone) else None
+
+
+def test_what_stands_around_a_caption_costs_no_answer() -> None:
+    lost = [d.answer for d in DEFECTS if d.kept and accepted(d.answer) is None]
+    assert lost == []
+
+
+def test_the_caption_itself_stays_whole() -> None:
+    whole = [d.answer for d in DEFECTS if d.kept and CAPTION in d.answer and FIRST not in (accepted(d.answer) or "")]
+    assert whole == []
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_human_text_is_left_as_it_is(text: str) -> None:
+    assert clean(text, ABOUT).text == text
+    assert first_failed((*ALWAYS, *GENERATIVE), Generation(text=text), ABOUT) is None
+
+
+def test_what_was_removed_is_named_once_and_in_order() -> None:
+    answer = f"<think>Hm.</think>**Caption:** {CAPTION} (Word count: 18) Overall, it rains."
+    assert clean(answer, ABOUT).text == CAPTION
+    assert clean(answer, ABOUT).rules == ("thinking", "markdown", "labels", "notes", "closing")
+    assert clean(CAPTION, ABOUT).rules == ()
+    assert clean(f"\n {FIRST}\n{SECOND} \n", ABOUT) == clean(CAPTION, ABOUT), "white space is no removal"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from(ORDINARY), min_size=1, max_size=6, unique=True))
+def test_paragraphs_of_human_text_pass(sentences: list[str]) -> None:
+    text = " ".join(s if s[-1] in '.!?"' else s + "." for s in sentences)
+    assert accepted(text) is not None
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.lists(
+        st.sampled_from(
+            [*(d.answer for d in DEFECTS), "<think>", "</think>", "```", "{", "[", "**", '"', "\n", "【", "<|", "1."]
+        ),
+        max_size=5,
+    )
+)
+def test_whatever_comes_is_cleaned_without_an_error_and_once_is_mostly_enough(parts: list[str]) -> None:
+    text = Generation(text=" ".join(parts)).text
+    once = clean(text, ABOUT)
+    again = clean(once.text, ABOUT)
+    assert len(again.text) <= len(once.text)
+    assert set(once.rules) <= {rule.__name__ for rule in (*TEXT, *SENTENCES)}
+
+
+# -- structured answers ------------------------------------------------------------------------------------------------
+
+FIELDS = {
+    "caption": f"In this video, {FIRST[:1].lower()}{FIRST[1:]} {SECOND} Overall, it rains.",
+    "subjects": [{"name": "**a man**", "looks": "N/A"}, {"name": "None", "looks": ""}],
+    "actions": ["walks", "N/A", "knocks<|im_end|>"],
+    "camera": "N/A",
+    "scene": "Scene: a wet &amp; dark street",
+    "on_screen_text": ["**SALE** [1]", "12:34"],
+    "confidence": 0.9,
+}
+FORM = About(
+    language="English",
+    duration_s=DURATION_S,
+    form=WindowFields,
+    parse=parse_window,
+    prose=lambda fields: fields.caption,
+)
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        "{}",
+        "\ufeff{}",
+        "```json\n{}\n```",
+        "Here is the JSON:\n{}\nLet me know if you need more.",
+        "<think>I need {{braces}}.</think>\n{}",
+        "Sure! ```\n{}\n``` I hope this helps.",
+        "{}<|im_end|>",
+        "[{}]",
+        '{"window": {}}',
+    ],
+)
+def test_fields_are_found_and_cleaned_one_by_one(wrap: str) -> None:
+    cleaned = clean(wrap.replace("{}", json.dumps(FIELDS)), FORM)
+    assert json.loads(cleaned.text) == {
+        "caption": CAPTION,
+        "subjects": [{"name": "a man", "looks": ""}],
+        "actions": ["walks", "knocks"],
+        "camera": "",
+        "scene": "a wet & dark street",
+        "on_screen_text": ["**SALE** [1]", "12:34"],
+    }
+    assert {"form", "framing", "closing", "markdown", "entities", "labels"} <= set(cleaned.rules)
+    assert first_failed((*ALWAYS, *GENERATIVE), Generation(text=cleaned.text), FORM) is None
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '{"sections": [{"topic": "A walk", "words": 40,}, {"topic": "A door", "words": "about 60 words"},]}',
+        "{'sections': [{'topic': 'A walk', 'words': 40}, {'topic': 'A door', 'words': 60.0}]}",
+        '[{"topic": "A walk", "words": 40}, {"topic": "A door", "words": 60}]',
+        '{"outline": {"Sections": [{"Topic": "A walk", "Words": 40}, {"Topic": "A door", "Words": 60, "mood": "x"}]}}',
+        '// the plan\n{"sections": [{"topic": "A walk", "words": 40} /* short */, {"topic": "A door", "words": 60}]}',
+        "{“sections”: [{“topic”: “A walk”, “words”: 40}, {“topic”: “A door”, “words”: 60}]}",
+        '{"sections": [\n{"topic": "A walk", "words": 40}\n{"topic": "A door", "words": 60}\n]}',
+        '{"sections": [{"topic": "Section 1: A walk", "words": 40}, {"topic": "**A door**", "words": 60}]}',
+    ],
+)
+def test_json_that_is_nearly_right_is_read(broken: str) -> None:
+    about = About(form=Outline, parse=lambda text: parse_outline(text, 2))
+    text = clean(broken, about).text
+    assert [(s.topic, s.words) for s in parse_outline(text, 2).sections] == [("A walk", 40), ("A door", 60)]
+
+
+@pytest.mark.parametrize("text", ["", "A man walks.", '{"caption": "A man wal', "{", '{"a": {"b": [1, 2}', "[" * 500])
+def test_what_is_no_json_or_breaks_off_is_malformed(text: str) -> None:
+    cleaned = clean(text, FORM).text
+    found = first_failed(GENERATIVE, Generation(text=cleaned), FORM)
+    assert found is not None and found[0] == "malformed"
+
+
+def test_a_caption_of_nothing_but_thoughts_is_empty() -> None:
+    cleaned = clean(json.dumps({**FIELDS, "caption": "<think>Let me see"}), FORM).text
+    assert first_failed((*ALWAYS, *GENERATIVE), Generation(text=cleaned), FORM) == ("empty", "the answer is empty")
+
+
+def test_marks_stay_where_they_were_asked_for() -> None:
+    text = "A man walks. [3] He knocks [4-5]."
+    assert clean(text, Context(cites=True)).text == text
+    assert clean(text, Context()).text == "A man walks. He knocks."

@@ -1,0 +1,249 @@
+"""Small operators of all levels, for recipes of tests. They count their work in files, so that a test can tell what was
+made again."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from operators.base import SIZING, Apply, ItemError, Level, Needs, Operator, Row
+from operators.engines.base import Request
+from operators.engines.measure import MeasureEngine
+from operators.engines.registry import AnyEngine
+from operators.engines.shared import shared
+
+USAGE: Row = {
+    "prompt_tokens": 0,
+    "cached_tokens": 0,
+    "output_tokens": 0,
+    "engine_s": 0.0,
+    "cost_usd": 0.0,
+    "rejected": [],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(Operator):
+    """Base: leaves a file in `log` for each row that it works on."""
+
+    log: Annotated[str, SIZING] = ""
+    fails: Annotated[str, SIZING] = ""  # "segment 1", or "video": what fails
+    fails_as: Annotated[str, SIZING] = "undecodable"
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        def apply(row: Row) -> Row:
+            if self.log:
+                Path(self.log, f"{self.name}-{os.getpid()}-{uuid.uuid4().hex}").touch()
+            at = "video" if row.get("segment_index") is None else f"segment {row['segment_index']}"
+            if self.fails == at:
+                raise ItemError(self.fails_as, f"{at} is to fail")  # type: ignore[arg-type]  # one of the classes
+            return {**row, **self.made(row)}
+
+        yield apply
+
+    def made(self, row: Row) -> Row:
+        raise NotImplementedError
+
+
+def calls(log: Path, name: str) -> int:
+    """Rows that operators called `name` have worked on since the last call, and forget them."""
+    found = list(log.glob(f"{name}-*"))
+    for file in found:
+        file.unlink()
+    return len(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brightness(Counted):
+    """The mean luma of each frame: a table of vectors, as embeddings are."""
+
+    name: ClassVar[str] = "brightness"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "brightness"
+    reads: ClassVar[frozenset[str]] = frozenset({"pictures"})
+    writes: ClassVar[frozenset[str]] = frozenset({"brightness"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"brightness": pa.list_(pa.float32())}
+
+    scale: float = 1.0
+
+    def needs(self) -> Needs:
+        return Needs(cpus=0.05)
+
+    def made(self, row: Row) -> Row:
+        grey = (np.asarray(Image.open(BytesIO(p["jpeg"])).convert("L")).mean() for p in row["pictures"])
+        return {"brightness": [round(float(value) * self.scale, 2) for value in grey]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference(Counted):
+    """What each frame says beside the one before: times and how much brighter."""
+
+    name: ClassVar[str] = "difference"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "caption"
+    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "facts"})
+    writes: ClassVar[frozenset[str]] = frozenset({"differences", "provenance"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {
+        "differences": pa.list_(pa.struct([("time_s", pa.float64()), ("text", pa.string())]))
+    }
+
+    def made(self, row: Row) -> Row:
+        said = [{"time_s": p["time_s"], "text": f"frame at {p['time_s']:g} s"} for p in row["pictures"]]
+        return {"differences": said, "provenance": _provenance("difference")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summarise(Counted):
+    """Window captions from stored differences: no frame is looked at."""
+
+    name: ClassVar[str] = "summarise"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "caption"
+    reads: ClassVar[frozenset[str]] = frozenset({"differences", "start_s", "end_s", "duration_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"frames", "windows", "usage"})
+
+    prompt: str = "Tell"
+
+    def made(self, row: Row) -> Row:
+        told = f"{self.prompt} {len(row['differences'])} differences."
+        return {"frames": [], "windows": windows_of(row, told), "usage": USAGE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pick(Counted):
+    """Takes the captions of one of several teachers, by what an engine says."""
+
+    name: ClassVar[str] = "pick"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "caption"
+    reads: ClassVar[frozenset[str]] = frozenset({"parents", "video_id", "start_s", "end_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"frames", "windows", "facts", "decode", "provenance", "picked"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"picked": pa.string()}
+
+    longest: bool = True
+
+    def made(self, row: Row) -> Row:
+        def length(name: str) -> tuple[int, str]:
+            return sum(len(w["text"] or "") for w in row["parents"][name]["windows"]), name
+
+        names = sorted(name for name, parent in row["parents"].items() if parent is not None)
+        best = max(names, key=length) if self.longest else min(names, key=length)
+        taken = row["parents"][best]
+        return {**{c: taken[c] for c in ("frames", "windows", "facts", "decode", "provenance")}, "picked": best}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen(Counted):
+    """One row a video, made from the source alone, before any segment."""
+
+    name: ClassVar[str] = "listen"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "asr"
+    reads: ClassVar[frozenset[str]] = frozenset({"uri", "duration_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"speech"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"speech": pa.string()}
+
+    language: str = "en"
+
+    def made(self, row: Row) -> Row:
+        return {"speech": f"{self.language}: {row['duration_s']:.0f} s of silence"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard(Counted):
+    """Writes what was heard beside a segment's frames."""
+
+    name: ClassVar[str] = "heard"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id"})
+    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
+    writes: ClassVar[frozenset[str]] = frozenset({"heard"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"heard": pa.string()}
+
+    def made(self, row: Row) -> Row:
+        return {"heard": row.get("speech")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge(Counted):
+    """Marks a long caption by asking an engine."""
+
+    name: ClassVar[str] = "judge"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "judge"
+    reads: ClassVar[frozenset[str]] = frozenset({"caption", "words", "captioned", "duration_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"mark", "said"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"mark": pa.float64(), "said": pa.string()}
+
+    engine: AnyEngine = field(default_factory=MeasureEngine)
+    bonus: float = 0.0
+
+    def made(self, row: Row) -> Row:
+        with shared(self.engine) as engine:
+            ask = Request(kind="judge", start_s=0.0, end_s=row["duration_s"], prompt=f"Mark: {row['caption']}")
+            said = engine.submit(ask).result().text if self.engine.generative else "no model"
+        windows = sum(len(segment["windows"]) for segment in row["captioned"])
+        return {"mark": row["words"] / max(1, windows) + self.bonus, "said": said}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average(Counted):
+    """One row for the whole output."""
+
+    name: ClassVar[str] = "average"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "run"
+    pool: ClassVar[str] = "judge"
+    reads: ClassVar[frozenset[str]] = frozenset({"tables"})
+    writes: ClassVar[frozenset[str]] = frozenset({"mean", "videos"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"mean": pa.float64(), "videos": pa.int64()}
+
+    def made(self, row: Row) -> Row:
+        marks = row["tables"]["marks"].read(["mark"])["mark"].to_pylist()
+        return {"mean": sum(marks) / len(marks), "videos": len(marks)}
+
+
+def windows_of(row: Row, text: str) -> list[Row]:
+    """A caption for each window of the 10 s / 5 s grid that a segment owns."""
+    from operators.grid import Grid, Span
+
+    grid = Grid(row["duration_s"], 10.0, 5.0)
+    owned = grid.windows_of(Span(row["start_s"], row["end_s"]))
+    spans = ((k, grid.window(k)) for k in owned)
+    return [_window(k, span.start_s, span.end_s, text) for k, span in spans]
+
+
+def _window(index: int, start_s: float, end_s: float, text: str) -> dict[str, Any]:
+    return {
+        "window_index": index,
+        "start_s": start_s,
+        "end_s": end_s,
+        "text": f"{text} It lasts from {start_s:g} to {end_s:g} seconds.",
+        "fields": None,
+        "pts_s": [],
+        "previous_window": None,
+        "valid": True,
+        "prompt_hash": "0",
+        "sampling": None,
+        "attempts": 1,
+        "problem": None,
+        "usage": USAGE,
+    }
+
+
+def _provenance(name: str) -> Row:
+    return {"engine": name, "model": name, "revision": "1", "prompts": "{}", "sampling": "{}"}
