@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from operators.grid import Span
 from operators.narrate.grounding.ground import Sentence
@@ -112,26 +113,51 @@ _LEANS = frozenset(
 def in_order(sentences: Sequence[Sentence], spans: Mapping[int, Span]) -> tuple[list[Sentence], list[Sentence]]:
     """The sentences so that cited times do not run backwards, and those that had to go for it.
 
-    The longest run whose first windows do not go back stays where it is. Any other sentence moves to its place in time,
-    or goes where it leans on the sentence before it ("He …", "Then …") and would mean another thing there.
+    The longest run of sentences that have windows in order stays where it is; of each the windows before the sentence
+    before it are no longer cited. Any other sentence moves to its place in time, or goes where it leans on the sentence
+    before it ("He …", "Then …") and would mean another thing there.
     """
-    starts = [min((spans[w].start_s for w in s.windows if w in spans), default=0.0) for s in sentences]
-    stays = _longest_run(starts)
-    kept = [(starts[k], sentences[k]) for k in stays]
+    chosen = _longest_run([_starts(s, spans) for s in sentences])
+    kept = [(start, _from(sentences[k], start, spans)) for k, start in chosen]
+    stays = {k for k, _ in chosen}
     gone: list[Sentence] = []
-    for k in sorted(set(range(len(sentences))) - set(stays)):
-        if words(sentences[k].text)[:1] and words(sentences[k].text)[0] in _LEANS:
-            gone.append(sentences[k])
+    for k, sentence in enumerate(sentences):
+        if k in stays:
             continue
-        at = next((i for i, (start, _) in enumerate(kept) if start > starts[k]), len(kept))
-        kept.insert(at, (starts[k], sentences[k]))
+        if words(sentence.text)[:1] and words(sentence.text)[0] in _LEANS:
+            gone.append(sentence)
+            continue
+        first = min(_starts(sentence, spans)[0])
+        at = next((i for i, (start, _) in enumerate(kept) if start > first), len(kept))
+        kept.insert(at, (first, sentence))
     return [sentence for _, sentence in kept], gone
 
 
-def _longest_run(starts: Sequence[float]) -> list[int]:
-    """Places of the longest run that never falls; of equal ones the earliest."""
-    best: list[list[int]] = []
-    for k, start in enumerate(starts):
-        before = max((run for run in best if starts[run[-1]] <= start), key=len, default=[])
-        best.append([*before, k])
+def _starts(sentence: Sentence, spans: Mapping[int, Span]) -> tuple[list[float], list[float]]:
+    """When the windows of a sentence begin, and those that support it a little less."""
+    near, also = (sorted(spans[w].start_s for w in some if w in spans) for some in (sentence.windows, sentence.also))
+    return near or [0.0], also
+
+
+def _from(sentence: Sentence, start_s: float, spans: Mapping[int, Span]) -> Sentence:
+    """The sentence with its windows from `start_s` on, and one that supports it less where none of them begins then."""
+    later = [w for w in sentence.windows if w not in spans or spans[w].start_s >= start_s]
+    if not any(w in spans and spans[w].start_s == start_s for w in later):
+        later += [w for w in sentence.also if w in spans and spans[w].start_s == start_s]
+    return replace(sentence, windows=tuple(sorted(later)))
+
+
+def _longest_run(starts: Sequence[tuple[list[float], list[float]]]) -> list[tuple[int, float]]:
+    """Places, and for each a start, of the longest run of starts that never falls; of equal ones the earliest."""
+    best: list[list[tuple[int, float]]] = []  # for each place the longest runs that end there, of both kinds of starts
+    for k, kinds in enumerate(starts):
+        ending: list[list[tuple[int, float]]] = []
+        for times in kinds:
+            longest: list[tuple[int, float]] = []
+            for run in ([], *best):
+                start = next((t for t in times if not run or t >= run[-1][1]), None)
+                if start is not None and len(run) + 1 > len(longest):
+                    longest = [*run, (k, start)]
+            ending.append(longest)
+        best += [run for run in ending if run]
     return max(best, key=len, default=[])

@@ -8,6 +8,7 @@ apart.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 
 from operators.narrate.grounding.lexicon import (
@@ -158,6 +159,16 @@ def _nouns(said: tuple[str, ...], start: int, reach: int = _REACH) -> frozenset[
         if word not in FUNCTION_WORDS and word not in COLOURS:
             nouns.add(singular(word))
     return frozenset(nouns)
+
+
+def miscounted(text: str, others: Iterable[str]) -> bool:
+    """Whether `text` counts something that `others` count, too, and none of them as it does."""
+    here = [(value, nouns) for value, nouns in _numbers(text) if value > 1]
+    if not here:
+        return False
+    there = [number for other in others for number in _numbers(other)]
+    counted = [{value for value, shared in there if nouns & shared} for _, nouns in here]
+    return any(values and value not in values for (value, _), values in zip(here, counted, strict=True))
 
 
 def _counted(text: str, other: str, near: bool) -> str | None:

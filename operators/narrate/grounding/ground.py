@@ -17,7 +17,7 @@ import numpy as np
 from operators.grid import Span
 from operators.language.sentences import split_sentences
 from operators.narrate.grounding.clauses import clauses, rejoined
-from operators.narrate.grounding.conflict import conflict, overlap
+from operators.narrate.grounding.conflict import conflict, miscounted, overlap
 from operators.narrate.grounding.fitted import Level, Support
 from operators.narrate.grounding.scorers import Lexical, Scores
 from operators.narrate.grounding.toolkit import Toolkit
@@ -48,12 +48,14 @@ class Sentence:
     Attributes:
         scores: support, lexical, embedding, entailment, contradiction; 0 to 1. None where a scorer was not used.
         cut: clauses of it that are left out.
+        also: windows that support it a little less; the order of the sentences may choose among them.
     """
 
     text: str
     windows: tuple[int, ...]
     scores: Mapping[str, float | None] = field(default_factory=dict)
     cut: tuple[Cut, ...] = ()
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,19 +149,36 @@ class Ground:
         if len(parts) == 1:
             if whole.why is not None:
                 return Sentence(text, (), whole.scores, (Cut(text=text, why=whole.why),))
-            return Sentence(text, self._chosen([whole], named, cited), whole.scores)
+            return self._made(text, [whole], whole.scores, (), named, cited)
         judged = self._judge([part for _, part in parts], self._toolkit.fitted.clause)
         kept = [j.why is None for j in judged]
         cut = tuple(Cut(text=part, why=j.why) for (_, part), j in zip(parts, judged, strict=True) if j.why is not None)
         if not cut:
-            return Sentence(text, self._chosen(judged, named, cited), whole.scores)
+            return self._made(text, judged, whole.scores, (), named, cited)
         left = rejoined(parts, kept) if any(kept) else ""
         if left and content_stems(left):
             again = self._judge([left], self._toolkit.fitted.sentence)[0]
             if again.why is None:
                 standing = [j for j in judged if j.why is None]
-                return Sentence(left, self._chosen(standing, named, cited), again.scores, cut)
+                return self._made(left, standing, again.scores, cut, named, cited)
         return Sentence(text, (), whole.scores, (Cut(text=text, why=cut[0].why),))
+
+    def _made(  # noqa: PLR0917
+        self,
+        text: str,
+        judged: Sequence[_Judged],
+        scores: Mapping[str, float | None],
+        cut: tuple[Cut, ...],
+        named: Span | None,
+        cited: frozenset[int],
+    ) -> Sentence:
+        windows = self._chosen(judged, named, cited)
+        also: set[int] = set()
+        if named is None and not cited & set(windows):
+            for one in judged:
+                best = _log_odds(max(one.by_window.values()))
+                also |= {k for k, v in one.by_window.items() if _log_odds(v) >= best - _CITED}
+        return Sentence(text, windows, scores, cut, tuple(sorted(also - set(windows))))
 
     def _judge(self, texts: Sequence[str], level: Level) -> list[_Judged]:
         plain = [_TIMES.sub(" ", t) if self._spans else t for t in texts]
@@ -213,7 +232,7 @@ class Ground:
         """
         why = conflict(text, sentences[best], alike=self._alike(scores, best))
         if why is None:
-            return None
+            return "number" if miscounted(text, self._captions.sentences) else None
         nearness = scores.get("embedding", scores["lexical"])
         least = max(_NEAR_WORDS, _NEAR_WORDS * overlap(text, sentences[best]))
         for k in np.flatnonzero(nearness >= nearness[best] - _NEAR_SCORE).tolist():

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -375,6 +376,36 @@ def test_no_outline_is_asked_for_where_there_is_nothing_to_plan(options: dict[st
 
 
 # -- sections ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writer(Model):
+    """Writes `factor` times what it is asked for, and begins every section alike."""
+
+    factor: float = 1.0
+
+    def good(self, request: Request) -> str:
+        if request.kind == "repair":
+            return request.prompt.split("The paragraph:\n")[1].split("\n\nWhat is wrong")[0]
+        if request.kind == "outline":
+            return super().good(request)
+        told = super().good(replace(request, words=round((request.words or 100) * self.factor)))
+        return f"In this part of the video, {told[:1].lower()}{told[1:]}"
+
+
+@pytest.mark.parametrize("factor", [0.35, 0.7, 1.6, 2.5])
+def test_sections_are_as_long_as_wanted_whatever_a_model_makes_of_a_number(factor: float) -> None:
+    def rich(k: int) -> str:
+        return f"{varied(k)} The {PEOPLE[(k + 4) % 11]} at table {k + 500} drinks from a cup with the number {k + 900}."
+
+    with Narrate(engine=Writer(factor=factor), words_per_minute=120.0).open() as apply:
+        made = apply(film(text=rich))
+    for section in made["sections"]:
+        assert 0.9 <= len(section["text"].split()) / section["wanted_words"] <= 1.25, section["length"]
+        assert section["length"] is None
+    assert 0.9 <= made["words"] / made["wanted_words"] <= 1.25
+    assert "In this part" not in made["caption"]
+    assert made["repeated_sentences"] == 0
 
 
 def test_a_short_section_is_gone_on_with() -> None:

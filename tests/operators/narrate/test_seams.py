@@ -51,3 +51,15 @@ def test_cited_times_do_not_run_backwards() -> None:
     assert in_order([a, b, leaning, c], SPANS) == ([a, b, c], [leaning])
     assert in_order([a, b, c], SPANS) == ([a, b, c], [])
     assert in_order([], SPANS) == ([], [])
+
+
+def test_windows_that_support_a_sentence_nearly_as_well_keep_it_in_its_place() -> None:
+    whole = Sentence("Two women dance.", (3, 4), also=(0, 1, 2))
+    first, later = told(("A man walks.", 1), ("A door opens.", 2))
+    made, gone = in_order([whole, first, later], SPANS)
+    assert ([s.text for s in made], gone) == (["Two women dance.", "A man walks.", "A door opens."], [])
+    assert made[0].windows == (0, 3, 4)
+    made, _ = in_order([first, later, whole], SPANS)
+    assert made[-1].windows == (3, 4)
+    cited = Sentence("A cat sleeps.", (0, 2, 5))
+    assert in_order([later, cited], SPANS)[0][-1].windows == (2, 5)

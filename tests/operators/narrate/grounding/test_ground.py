@@ -169,3 +169,10 @@ def test_a_time_that_is_named_tells_which_window_is_meant(text: str, windows: li
 def test_a_text_that_needs_no_proof_is_never_cut() -> None:
     told = Ground(CAPTIONS).cited("A narrow street. Elephants dance on Jupiter.")
     assert [(s.text, s.windows) for s in told] == [("A narrow street.", (2,)), ("Elephants dance on Jupiter.", ())]
+
+
+def test_a_number_that_no_caption_has_is_wrong_where_others_count_the_same() -> None:
+    ground = Ground({1: ["Two women walk into the hall."], 2: ["The women dance on the mat with batons."]})
+    assert ground.sentences("Two women dance on the mat with batons.")[0].windows
+    assert [c.why for c in ground.sentences("Three women dance on the mat with batons.")[0].cut] == ["number"]
+    assert ground.sentences("The women dance on the mat with batons.")[0].windows
