@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 from operators.base import Row
@@ -19,7 +19,7 @@ from operators.engines.measure.evidence import evidence
 from operators.fingerprint import digest
 from operators.grid import Span
 from operators.measure.facts import Facts
-from operators.prompts import Prompt
+from operators.prompts import Prompt, Rendered
 from operators.windows import Window, Windows, cuts_of
 
 _SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
@@ -143,26 +143,24 @@ class SegmentWork:
         span = window.span
         facts = self._facts(span)
         pictures = tuple(p for p in self.pictures if _stands_in(p, span))
-        lines = [line.text for line in facts.subtitles or ()] if facts else []
-        measured = (
-            evidence(replace(facts, subtitles=None), span)
-            if facts and not isinstance(self.caption.engine, MeasureEngine)
-            else ""
+        render = partial(
+            window_prompt,
+            self.prompts["window"],
+            language=self.caption.language,
+            fields=self.caption.fields,
+            span=span,
+            facts=facts,
         )
+        with_evidence = not isinstance(self.caption.engine, MeasureEngine)
 
         def request(times: int) -> Request | None:
             every = 2 ** max(0, times - 2)
             last = every > 1 and len(pictures) <= every // 2  # not even one: without the caption before?
             if last and (not previous or len(pictures) <= every // 4):
                 return None
-            prompt = self.prompts["window"].render(
-                language=self.caption.language,
-                start_s=span.start_s,
-                end_s=span.end_s,
-                fields=self.caption.fields,
-                previous="" if last else previous if times < 2 else " ".join(previous.split()[-_SHORT_WORDS:]),
-                subtitles=lines,
-                evidence=measured if times == 0 else "",
+            prompt = render(
+                previous="" if last else previous if times < 2 else shortened(previous),
+                with_evidence=with_evidence and times == 0,
             )
             return Request(
                 kind="window",
@@ -177,6 +175,40 @@ class SegmentWork:
             )
 
         return request
+
+
+def window_prompt(
+    prompt: Prompt,
+    *,
+    language: str,
+    fields: bool,
+    span: Span,
+    facts: Facts | None,
+    previous: str,
+    with_evidence: bool,
+) -> Rendered:
+    """What a model is asked of a window.
+
+    Args:
+        fields: whether the answer is asked for as JSON.
+        facts: of `span`; None where nothing was measured.
+        previous: the caption of the window before; empty: none.
+        with_evidence: whether what was measured stands in it.
+    """
+    return prompt.render(
+        language=language,
+        start_s=span.start_s,
+        end_s=span.end_s,
+        fields=fields,
+        previous=previous,
+        subtitles=[line.text for line in facts.subtitles or ()] if facts else [],
+        evidence=evidence(replace(facts, subtitles=None), span) if facts and with_evidence else "",
+    )
+
+
+def shortened(previous: str) -> str:
+    """The end of the caption before, for a prompt that was too long."""
+    return " ".join(previous.split()[-_SHORT_WORDS:])
 
 
 def _stands_in(picture: Picture, span: Span) -> bool:

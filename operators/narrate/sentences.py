@@ -69,6 +69,13 @@ class Ground:
             told.append(self._sentence(part, named))
         return told
 
+    def support(self, text: str) -> dict[int, float]:
+        """window_index -> how much of a sentence the captions of that window say, 0 to 1; windows that say none of it
+        are left out. The share is of the weight of its words, rare ones weighing most."""
+        plain = _MARK.sub("", text).strip()
+        shares = self._shares(_TIMES.sub(" ", plain) if self._spans else plain)
+        return {k: share for k, share in shares.items() if share > 0}
+
     def _sentence(self, text: str, named: Span | None) -> Sentence:
         plain = _MARK.sub("", text).strip()
         shares = self._shares(_TIMES.sub(" ", plain) if self._spans else plain)

@@ -2,7 +2,8 @@
 
     OUT/videos     what was found and probed           OUT/dataset    the long captions
     OUT/segments   frame and window captions           OUT/failures   what failed, as events
-    OUT/filtered   videos that the filter left out        OUT/NAME       tables of the recipe's own
+    OUT/filtered   videos that the filter left out        OUT/annotations  what people said of long captions
+    OUT/NAME       tables of the recipe's own
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
 Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
@@ -84,9 +85,15 @@ class Store:
         self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
         self.filtered = Table(f"{self.uri}/filtered", rows.FILTERED, writer=writer, claim=claim)
         self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
+        self.annotations = Table(f"{self.uri}/annotations", rows.ANNOTATION, writer="annotate")  # people hold no claim
 
     @property
     def tables(self) -> tuple[Table, ...]:
+        """All of them; `annotations` is there only once somebody has annotated something."""
+        return (*self._of_runs, self.annotations)
+
+    @property
+    def _of_runs(self) -> tuple[Table, ...]:
         return (self.videos, self.segments, self.dataset, self.filtered, self.failures, *self.derived.values())
 
     def table(self, name: str) -> Table:
@@ -105,7 +112,7 @@ class Store:
         """
         name = f"run {share}"
         claim = Claim(name, self.videos.claim(name))
-        for table in self.tables[1:]:
+        for table in self._of_runs[1:]:
             table.claim(name, claim.version)
         return claim
 

@@ -82,10 +82,15 @@ class Table:
     def exists(self) -> bool:
         return patiently(lambda: self._snapshot(create=False), self.uri) is not None
 
-    def version(self) -> int:
-        """Of the newest snapshot; -1: there is none."""
-        delta = patiently(lambda: self._snapshot(create=False), self.uri)
-        return int(delta.version()) if delta is not None else -1
+    def version(self) -> int | None:
+        """Version of the newest snapshot; None where there is no table."""
+
+        def look() -> int | None:
+            delta = self._snapshot(create=False)
+            return None if delta is None else int(delta.version())
+
+        found: int | None = patiently(look, self.uri)
+        return found
 
     def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
         """Rows of the newest snapshot; an absent table has none.

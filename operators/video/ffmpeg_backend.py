@@ -83,7 +83,7 @@ class FfmpegSource:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=inherited,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 one call into a library that is loaded
+            preexec_fn=die_with_parent,  # noqa: PLW1509 one call into a library that is loaded
         )
         self._process = process
         PROGRESS.helper_pid = process.pid
@@ -164,6 +164,6 @@ def _tell_progress(process: subprocess.Popen[bytes]) -> None:
                 before = now
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     if sys.platform == "linux":
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -15,6 +15,7 @@ from operators.video.protocol import Backend
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
 from operators.video.source import Source
+from operators.video.version import unchanged
 
 SAMPLE_JOB = "operators.video.frames:sample_frames"
 LOOK_JOB = "operators.video.frames:look"
@@ -22,12 +23,20 @@ SIGNALS_JOB = "operators.video.frames:signals"
 
 
 def sample_frames(
-    *, uri: str, backend: Backend, first_pts_s: float, parts: str | None, times_s: Sequence[float], size: Size | None
+    *,
+    uri: str,
+    backend: Backend,
+    first_pts_s: float,
+    parts: str | None,
+    times_s: Sequence[float],
+    size: Size | None,
+    version: str | None = None,
 ) -> list[dict[str, Any]]:
     """The pictures that are on screen at `times_s`.
 
     Args:
         parts: the column `parts`.
+        version: of the source, as `operators.video.version` has it; None: whatever is there.
         times_s: seconds from the first presented picture.
         size: None leaves pictures as large as they are.
 
@@ -36,10 +45,10 @@ def sample_frames(
         the container's seconds and from the first picture), `duration_s`, `pixels` (RGB uint8, height x width x 3).
 
     Raises:
-        ItemError: the input cannot be read.
+        ItemError: the input cannot be read, or is not `version` any more.
     """
     found = []
-    with Source(uri) as source:
+    with unchanged(uri, version), Source(uri) as source:
         try:
             decoder = open_decoder(
                 backend, source, first_pts_s=first_pts_s, from_s=min(times_s), parts=load_parts(parts)

@@ -25,6 +25,8 @@ def compact_command(*, out: str) -> int:
         for table in store.tables:
             table.compact()
         for table, count, gone in zip(store.tables, before, store.sweep(opened), strict=True):
+            if not table.exists():  # nobody has annotated anything
+                continue
             name = table.uri.rsplit("/", 1)[-1]
             echo(f"{name}: {count} → {len(table.file_uris())} files; removed {gone} that no table needs")
             for path in table.lying().foreign:

@@ -36,6 +36,7 @@ from pipeline.cli.options import (
     traceback_option,
     with_options,
 )
+from pipeline.cli.view import view
 
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -51,6 +52,7 @@ def cli() -> None:
       longcap plan videos/                what would be done
       longcap run videos/ -o captions/    do it; run it again to go on where it stopped
       longcap show captions/              what came out
+      longcap view captions/              look at it in a browser
       longcap retry captions/             try what failed once more
     """
 
@@ -289,6 +291,7 @@ for _command in cluster.COMMANDS:
     cli.add_command(_command)
 cli.add_command(demo)
 cli.add_command(eval_group)
+cli.add_command(view)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -40,7 +40,7 @@ from pipeline.planning.origin import makers_of, makers_text
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo
 
-_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "runs", "README.md", MARKER}
+_AROUND = {"videos", "segments", "dataset", "filtered", "failures", "annotations", "runs", "README.md", MARKER}
 STRAY = "the table does not need this file any more"
 _FOREIGN = "Longcap did not write it, so it stays"
 _UPLOAD_AGE_S = 3600.0  # of an upload that no known writer can have begun
@@ -62,8 +62,9 @@ def verify(output: Output) -> Verdict:
         found.notes.append(Finding(kind="mixed", what="dataset", why=makers_text(makers_of(store))))
     for name in store.derived:
         check_derived(store, name, found)
-    for _ in read_rows(store.videos, found):
-        pass  # read, to see that they can be
+    for table in (store.videos, store.annotations):
+        for _ in read_rows(table, found):
+            pass  # read, to see that they can be
     for video_id, plan in planned.items():
         have = captioned.get(plan["key"], set())
         account(plan, have, failed.get(video_id, set()), found, told=video_id in told, left_out=video_id in left_out)

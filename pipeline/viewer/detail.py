@@ -1,0 +1,318 @@
+"""What the page of one video shows: paragraphs and sentences with their times, and the evidence of a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import pyarrow.compute as pc
+
+from operators.base import Row
+from operators.grid import Span
+from operators.narrate.sentences import Ground, split_sentences
+from pipeline.output.annotations import OPENING, corrected, opening_of, standing, verdict_of
+from pipeline.viewer import lanes
+from pipeline.viewer.prompts import Shown, frame_prompt, read_config, section_prompt, window_prompt_of
+from pipeline.viewer.reader import Found, Reader
+
+MAX_CHARACTERS = 400_000
+"""of a long caption that a page shows: hours of video take some 100,000; the rest is one click away, as a text."""
+
+_STORYBOARD = 48
+_STRIP = 16  # frames of a window that are shown at first
+_KEPT = 4  # videos whose grounding is remembered
+
+
+def paragraphs(caption: Row, raw: Row, spans: dict[int, tuple[float, float]], said: Sequence[Row]) -> list[Row]:
+    """The long caption as the page shows it: the opening, then the sections.
+
+    Args:
+        caption: with its corrections; raw: without them.
+        spans: window_index -> its span.
+        said: the annotations that stand.
+
+    Returns:
+        One a paragraph: `section` (-1: the opening), `start_s`, `end_s`, `topic`, `problem`, `verdict`, `corrected`,
+        `sentences`; each sentence has `id`, `text`, `spans`, `start_s` (None: it cites nothing), `windows`, `verdict`,
+        `corrected`.
+    """
+    verdicts = {(r["section_index"], r["sentence_index"]): r["kind"] for r in said if r["kind"] in ("accept", "reject")}
+    changed = {(r["section_index"], r["sentence_index"]) for r in said if r["kind"] in ("text", "times")}
+    room = MAX_CHARACTERS
+    opening = opening_of(caption)[:room]
+    found: list[Row] = []
+    if opening and opening_of(raw) != "".join(s["text"] for s in (raw["sections"] or ())[:1]):
+        found.append(
+            {
+                "section": OPENING,
+                "start_s": None,
+                "end_s": None,
+                "topic": None,
+                "problem": None,
+                "verdict": verdicts.get((OPENING, None)),
+                "corrected": (OPENING, None) in changed,
+                "sentences": [
+                    {"id": f"o.{k}", "text": text, "spans": [], "start_s": None, "windows": [], "verdict": None,
+                     "corrected": False}
+                    for k, text in enumerate(split_sentences(opening))
+                ],
+            }
+        )  # fmt: skip
+        room -= len(opening)
+    for section in caption["sections"] or ():
+        number = section["section_index"]
+        sentences = []
+        for k, sentence in enumerate(section["sentences"] or ()):
+            if room <= 0:
+                break
+            text = (sentence["text"] or "")[:room]
+            room -= len(text)
+            own = sentence.get("start_s") is not None
+            cited = (
+                [(sentence["start_s"], sentence["end_s"])]
+                if own
+                else lanes.cited_spans(sentence["windows"] or (), spans)
+            )
+            sentences.append(
+                {
+                    "id": f"{number}.{k}",
+                    "text": text,
+                    "spans": cited,
+                    "start_s": cited[0][0] if cited else None,
+                    "windows": list(sentence["windows"] or ()),
+                    "verdict": verdicts.get((number, k)),
+                    "corrected": (number, k) in changed,
+                }
+            )
+        found.append(
+            {
+                "section": number,
+                "start_s": section["start_s"],
+                "end_s": section["end_s"],
+                "topic": section["topic"],
+                "problem": section["problem"],
+                "verdict": verdicts.get((number, None)),
+                "corrected": (number, None) in changed,
+                "sentences": sentences,
+            }
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything of one video that its page is rendered from, but for the player.
+
+    Attributes:
+        caption: with its corrections; None where there is none, or the filter left it out before it was told.
+        cut: whether the caption is too long to be shown whole.
+    """
+
+    found: Found
+    caption: Row | None
+    raw: Row | None
+    paragraphs: list[Row]
+    lanes: list[Row]
+    history: list[Row]
+    verdict: str | None
+    board: list[float]
+    cut: bool
+
+
+def page(reader: Reader, found: Found) -> Page:
+    """Read and put together what the page of a video shows."""
+    raw = found.caption if found.caption and found.caption["caption"] is not None else None
+    history = reader.annotations.history(found.video_id)
+    said = standing(history, raw["content_hash"]) if raw else []
+    caption = corrected(raw, said) if raw else None
+    windows = lanes.windows_of(found.segments)
+    spans = _spans(windows)
+    duration_s = float(found.video.get("duration_s") or 0.0)
+    return Page(
+        found=found,
+        caption=caption,
+        raw=raw,
+        paragraphs=paragraphs(caption, raw, spans, said) if caption and raw else [],
+        lanes=lanes.lanes(
+            duration_s=duration_s,
+            caption=caption,
+            segments=found.segments,
+            facts=lanes.facts_of(found.segments),
+            failures=found.failures,
+        ),
+        history=history,
+        verdict=verdict_of(said),
+        board=storyboard(found, duration_s),
+        cut=bool(caption and len(caption["caption"]) > MAX_CHARACTERS),
+    )
+
+
+def storyboard(found: Found, duration_s: float) -> list[float]:
+    """Times of frames that stand for the whole video: those that the captioner saw, thinned out evenly."""
+    times: list[float] = lanes.frames_of(found.segments)["time_s"].to_pylist()
+    if len(times) < 2:
+        count = max(1, min(_STORYBOARD, round(duration_s)))
+        times = [round(k * duration_s / count, 3) for k in range(count)]
+    step = -(-len(times) // _STORYBOARD)
+    return [round(t, 3) for t in times[::step]]
+
+
+# -- the evidence of a sentence or a window ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A window as the panel shows it.
+
+    Attributes:
+        window: value of `rows.WINDOW_CAPTION`.
+        support: how much of the sentence its captions say, 0 to 1; None where no sentence was asked about.
+        frames: of each frame that the model saw: `time_s` and `pts_s`.
+        made: model, sampling and so on, as pairs of name and text.
+    """
+
+    window: Row
+    support: float | None
+    frames: list[Row]
+    made: list[tuple[str, str]]
+    prompt: Shown
+    fields: Mapping[str, Any] | None
+    captions: list[Row]
+
+
+class Evidencer:
+    """Finds what stands behind sentences; remembers the words of the videos that were looked at last."""
+
+    def __init__(self) -> None:
+        self._grounds: OrderedDict[tuple[str, str], Ground] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, reader: Reader, found: Found, windows: Sequence[int], sentence: str | None) -> list[Evidence]:
+        """The evidence of some windows, in order of time, for a sentence that may be said by them."""
+        first_pts_s = float(found.video.get("first_pts_s") or 0.0)
+        facts = lanes.facts_of(found.segments)
+        wanted = set(windows)
+        shares = self._ground(found).support(sentence) if sentence else {}
+        rows: list[tuple[Row, Row, list[Row]]] = []
+        texts = dict(
+            zip(*(lanes.windows_of(found.segments)[n].to_pylist() for n in ("window_index", "text")), strict=True)
+        )
+        there = found.segments.select(["run_id", "provenance", "windows", "frames"])
+        for batch in there.to_batches(max_chunksize=1):
+            indices = set(pc.struct_field(pc.list_flatten(batch["windows"]), "window_index").to_pylist())
+            if not indices & wanted:
+                continue
+            segment = batch.to_pylist()[0]
+            rows += [(w, segment, segment["frames"] or []) for w in segment["windows"] if w["window_index"] in wanted]
+        configs: dict[str, Mapping[str, Any]] = {}
+        shown = []
+        for window, segment, frames in sorted(rows, key=lambda r: r[0]["start_s"]):
+            run_id = str(segment["run_id"] or "")
+            if run_id not in configs:
+                configs[run_id] = read_config(reader.run_file(run_id, "config.yaml"))
+            before = texts.get(window["previous_window"]) or "" if window["previous_window"] is not None else ""
+            shown.append(
+                Evidence(
+                    window=window,
+                    support=shares.get(window["window_index"], 0.0) if sentence else None,
+                    frames=[{"time_s": round(p - first_pts_s, 3), "pts_s": p} for p in window["pts_s"] or ()],
+                    made=made(window, segment["provenance"], "window"),
+                    prompt=window_prompt_of(configs[run_id], window, before, facts),
+                    fields=json_object(window["fields"]),
+                    captions=[
+                        {**f, "made": made(f, segment["provenance"], "frame"),
+                         "prompt": frame_prompt(configs[run_id], f)}
+                        for f in frames
+                        if window["start_s"] - 1e-6 <= f["time_s"] < window["end_s"] - 1e-6
+                    ],
+                )
+            )  # fmt: skip
+        return shown
+
+    def _ground(self, found: Found) -> Ground:
+        """The words of all windows of a video and of the frames in them."""
+        key = (found.video_id, str(lanes_key(found)))
+        with self._lock:
+            if key in self._grounds:
+                self._grounds.move_to_end(key)
+                return self._grounds[key]
+        windows = lanes.windows_of(found.segments).to_pylist()
+        texts: dict[int, list[str]] = {w["window_index"]: [w["text"] or ""] for w in windows if w["valid"]}
+        spans = {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in windows}
+        starts = sorted((w["start_s"], w["window_index"]) for w in windows if w["valid"])
+        at = 0
+        for segment in found.segments["frames"].to_pylist():
+            for frame in segment or ():
+                while at + 1 < len(starts) and starts[at + 1][0] <= frame["time_s"] + 1e-6:
+                    at += 1
+                if starts:  # as the narrator has it: a frame belongs to the window whose cell it stands in
+                    texts[starts[at][1]].append(frame["text"] or "")
+        ground = Ground({k: " ".join(t) for k, t in texts.items()}, spans)
+        with self._lock:
+            self._grounds[key] = ground
+            while len(self._grounds) > _KEPT:
+                self._grounds.popitem(last=False)
+        return ground
+
+
+def lanes_key(found: Found) -> str:
+    """Changes whenever the captions of a video do."""
+    hashes = found.segments["content_hash"].to_pylist()
+    return "-".join(str(h)[:8] for h in hashes)
+
+
+def section_made(reader: Reader, caption: Row, section: Row) -> tuple[list[tuple[str, str]], Shown]:
+    """How a section came about, and its prompt."""
+    config = read_config(reader.run_file(str(caption["run_id"] or ""), "config.yaml"))
+    return made(section, caption["provenance"], "section"), section_prompt(config, section)
+
+
+def made(answer: Row, provenance: Row | None, kind: str) -> list[tuple[str, str]]:
+    """How an answer came about, as pairs of name and text; what is not known is left out."""
+    said = provenance or {}
+    usage = answer.get("usage") or {}
+    prompt = (json_object(said.get("prompts")) or {}).get(kind)
+    seeds = json_object(answer.get("sampling")) or json_object(said.get("sampling")) or {}
+    counted = {"in": "prompt_tokens", "cached": "cached_tokens", "out": "output_tokens"}
+    tokens = [f"{usage[column]} {word}" for word, column in counted.items() if usage.get(column)]
+    pairs: list[tuple[str, Any]] = [
+        ("model", said.get("model")),
+        ("revision", said.get("revision")),
+        ("engine", said.get("engine")),
+        (
+            "template",
+            f"version {prompt.get('version')}, hash {prompt.get('hash')}" if isinstance(prompt, dict) else None,
+        ),
+        ("prompt hash", answer.get("prompt_hash")),
+        ("sampling", ", ".join(f"{k} {v}" for k, v in seeds.items())),
+        ("attempts", answer.get("attempts")),
+        ("gates that rejected", ", ".join(usage.get("rejected") or ()) or ("none" if usage else None)),
+        ("problem", answer.get("problem")),
+        ("tokens", ", ".join(tokens)),
+        ("engine seconds", f"{usage['engine_s']:.2f}" if usage.get("engine_s") else None),
+        ("cost", f"{usage['cost_usd']:.6f} USD" if usage.get("cost_usd") else None),
+    ]
+    return [(name, str(value)) for name, value in pairs if value not in (None, "")]
+
+
+def _spans(windows: Any) -> dict[int, tuple[float, float]]:
+    names = ("window_index", "start_s", "end_s")
+    return {k: (a, b) for k, a, b in zip(*(windows[n].to_pylist() for n in names), strict=True)}
+
+
+def spans_of(found: Found) -> dict[int, tuple[float, float]]:
+    """window_index -> its span."""
+    return _spans(lanes.windows_of(found.segments))
+
+
+def json_object(text: str | None) -> Any:
+    """A JSON object; None where it is none."""
+    try:
+        value = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

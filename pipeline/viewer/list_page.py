@@ -1,0 +1,139 @@
+"""The list of videos, and what changes in it while a run goes on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from operators.base import Row
+from operators.measure.filter import reason_of
+from operators.text import printable
+from pipeline.viewer.lanes import short
+from pipeline.viewer.query import OPERATORS, SIZES, STATES, VERDICTS, Query, parse
+from pipeline.viewer.reader import Reader
+from pipeline.viewer.requests import reader_of
+from pipeline.viewer.site import Site
+
+_USUAL = ("name", "duration_s", "words", "coverage", "flags", "verdict")
+_HEADS = {
+    "name": "Video",
+    "duration_s": "Length",
+    "words": "Words",
+    "coverage": "Coverage",
+    "flags": "Flags",
+    "verdict": "Verdict",
+}
+_SNIPPET = 60  # characters on each side of what was found
+
+
+def listing(site: Site, request: Request) -> Response:
+    """A page of the list."""
+    reader = reader_of(site, request)
+    columns = reader.catalog.columns()
+    query = parse(request.query_params.multi_items(), columns)
+    shown = reader.catalog.page(query)
+    out = site.readers.index(reader)
+    rows = [_row(reader, row, query, out) for row in shown.rows]
+    return HTMLResponse(
+        site.render(
+            "list.html",
+            reader=reader,
+            out=out,
+            query=query,
+            page=shown,
+            rows=rows,
+            counts=reader.catalog.counts(),
+            at_work=reader.at_work(),
+            columns=columns,
+            extra=[c for c in query.columns if c not in _USUAL],
+            heads=_heads(query, out),
+            states=STATES,
+            verdicts=VERDICTS,
+            operators=OPERATORS,
+            sizes=SIZES,
+            chips=[(str(c), _url(query, out, where=tuple(w for w in query.where if w != c))) for c in query.where],
+            link=lambda **changes: _url(query, out, **changes),
+        )
+    )
+
+
+def state(site: Site, request: Request) -> Response:
+    """What a page asks every few seconds: whether there is more to see."""
+    reader = reader_of(site, request)
+    return JSONResponse({**reader.catalog.counts(), "at_work": [printable(line) for line in reader.at_work()]})
+
+
+def ids(site: Site, request: Request) -> Response:
+    """The ids of all videos of a view, a line each: for `--only`, or another program."""
+    reader = reader_of(site, request)
+    query = parse(request.query_params.multi_items(), reader.catalog.columns())
+    text = "".join(f"{printable(video_id)}\n" for video_id in reader.catalog.ids(query))
+    return PlainTextResponse(text)
+
+
+def list_url(query: Query, out: int) -> str:
+    """The address of a view."""
+    return _url(query, out)
+
+
+def _url(query: Query, out: int, **changes: Any) -> str:
+    parts = [query.url(**changes), urlencode({"out": out}) if out else ""]
+    whole = "&".join(part for part in parts if part)
+    return f"/?{whole}" if whole else "/"
+
+
+def _row(reader: Reader, row: Row, query: Query, out: int) -> Row:
+    named = {"id": row["video_id"], **({"out": out} if out else {})}
+    view = query.url(page=query.page)
+    found: Row = {
+        **row,
+        "poster": f"/poster?{urlencode(named)}" if row["duration_s"] is not None else None,
+        "href": f"/video?{urlencode({**named, **({'list': view} if view else {})})}",
+        "reason": row["failure_message"] if row["state"] == "failed" else None,
+        "snippet": None,
+    }
+    if row["state"] == "filtered":
+        left_out = reader.store.filtered.lookup("video_id", row["video_id"])
+        found["reason"] = reason_of(left_out["filtered"][0].as_py() or []) if left_out.num_rows else None
+    if query.terms and row["state"] == "captioned":
+        caption = reader.caption(row["video_id"])
+        found["snippet"] = snippet((caption or {}).get("caption") or "", query.terms)
+    return found
+
+
+def snippet(text: str, terms: list[str]) -> list[tuple[str, bool]] | None:
+    """What stands around the first term in a text, as pieces, those that are terms marked; None where none is there."""
+    pattern = re.compile("|".join(re.escape(t) for t in sorted(terms, key=len, reverse=True)), re.IGNORECASE)
+    found = pattern.search(text)
+    if found is None:
+        return None
+    start, end = max(0, found.start() - _SNIPPET), min(len(text), found.end() + _SNIPPET)
+    pieces: list[tuple[str, bool]] = [("…", False)] if start else []
+    at = start
+    for hit in pattern.finditer(text, start, end):
+        pieces += [(text[at : hit.start()], False), (hit.group(), True)]
+        at = hit.end()
+    pieces.append((text[at:end] + ("…" if end < len(text) else ""), False))
+    return [(short(piece, 400) if len(piece) > 400 else piece, marked) for piece, marked in pieces]
+
+
+def _heads(query: Query, out: int) -> list[Row]:
+    """The heads of the usual columns and the further ones: by a click each sorts, a second click turns the order."""
+    found = []
+    for name in (*_USUAL, *(c for c in query.columns if c not in _USUAL)):
+        falls = query.sort == f"-{name}"
+        rises = query.sort == name
+        first = name if name in ("name", "flags", "verdict") else f"-{name}"
+        found.append(
+            {
+                "name": name,
+                "title": _HEADS.get(name, name),
+                "sorted": "descending" if falls else "ascending" if rises else None,
+                "href": _url(query, out, sort=name if falls else f"-{name}" if rises else first),
+            }
+        )
+    return found

@@ -1,0 +1,135 @@
+"""One output as the viewer reads it: rows of single videos by look-up, never the whole of a table."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from operators.base import Row
+from operators.store.store import Store
+from pipeline.output.activity import sightings
+from pipeline.output.annotations import Annotations
+from pipeline.output.output import Output
+from pipeline.viewer.catalog import Catalog
+
+_ASK_S = 10.0  # how often it is asked whether a run is at work
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an output holds of one video.
+
+    Attributes:
+        video: row of `rows.VIDEO`.
+        caption: row of `rows.LONG_CAPTION`, or of `rows.FILTERED` where the filter left the video out; None where it
+            has none yet.
+        filtered: whether it was left out.
+        segments: rows of `rows.CAPTIONED_SEGMENT` of the newest captions, in order.
+        failures: rows of `rows.FAILED`, newest first.
+    """
+
+    video: Row
+    caption: Row | None
+    filtered: bool
+    segments: pa.Table
+    failures: list[Row]
+
+    @property
+    def video_id(self) -> str:
+        return str(self.video["video_id"])
+
+    @property
+    def name(self) -> str:
+        return str(self.video["uri"]).rstrip("/").rsplit("/", 1)[-1]
+
+
+class Reader:
+    """One output. Every method may be called from any thread.
+
+    Args:
+        uri: of the output.
+        label: by which it is told from others.
+    """
+
+    def __init__(self, uri: str, label: str) -> None:
+        self.output = Output(uri)
+        self.uri, self.label = self.output.uri, label
+        self.annotations = Annotations(self.output.store)
+        self.catalog = Catalog(self.uri, self.annotations)
+        self._lock = threading.Lock()
+        self._asked = threading.Lock()
+        self._at_work: list[str] = []
+        self._last_asked = 0.0
+
+    @property
+    def store(self) -> Store:
+        return self.output.store
+
+    def find(self, video_id: str) -> Found | None:
+        """What there is of a video; None where the output does not know it."""
+        with self._lock:
+            videos = self.store.videos.lookup("video_id", video_id).to_pylist()
+            captions = self.store.dataset.lookup("video_id", video_id).to_pylist()
+            left_out = [] if captions else self.store.filtered.lookup("video_id", video_id).to_pylist()
+            segments = self.store.segments.lookup("video_id", video_id)
+            failures = self.store.failures.lookup("video_id", video_id).to_pylist()
+        known = [*videos, *captions, *left_out, *failures]
+        if not known:
+            return None
+        return Found(
+            video=known[0],
+            caption=next(iter([*captions, *left_out]), None),
+            filtered=bool(left_out),
+            segments=_newest(segments),
+            failures=sorted(failures, key=lambda row: row["time"], reverse=True),
+        )
+
+    def video(self, video_id: str) -> Row | None:
+        """The row of `rows.VIDEO`: what media and frames are read by; None where there is none."""
+        with self._lock:
+            found = self.store.videos.lookup("video_id", video_id).to_pylist()
+        return found[0] if found else None
+
+    def caption(self, video_id: str) -> Row | None:
+        """The row of `rows.LONG_CAPTION`."""
+        with self._lock:
+            found = self.store.dataset.lookup("video_id", video_id).to_pylist()
+        return found[0] if found else None
+
+    def run_file(self, run_id: str, name: str) -> bytes | None:
+        """Content of a file of a run, such as `config.yaml`; None where it is not there."""
+        if not run_id or "/" in run_id or run_id in (".", ".."):
+            return None
+        return self.store.read_file(f"runs/{run_id}/{name}")
+
+    def at_work(self) -> list[str]:
+        """The runs at work on the output, one line each, as known some seconds ago: nobody waits for a heartbeat."""
+        if time.monotonic() - self._last_asked > _ASK_S and self._asked.acquire(blocking=False):
+            threading.Thread(target=self._ask, daemon=True).start()
+        return self._at_work
+
+    def _ask(self) -> None:
+        try:
+            self._at_work = [str(s) for s in sightings(self.uri) if s.state == "at work"]
+        finally:
+            self._last_asked = time.monotonic()
+            self._asked.release()
+
+
+def _newest(segments: pa.Table) -> pa.Table:
+    """The rows under the key of the newest run, in order, as `Output.segments`."""
+    if not segments.num_rows:
+        return segments
+    at = pc.sort_indices(segments, sort_keys=[("run_id", "descending")])[0].as_py()
+    mine = segments.filter(pc.equal(segments["key"], segments["key"][at]))
+    return mine.sort_by("segment_index")
+
+
+def first_of(table: pa.Table, name: str) -> Any:
+    """The first value of a column; None where there is no row."""
+    return table[name][0].as_py() if table.num_rows else None

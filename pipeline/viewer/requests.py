@@ -1,0 +1,69 @@
+"""What requests name: an output, a video, numbers. Whatever does not fit is an error of one line."""
+
+from __future__ import annotations
+
+import math
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from operators.base import Row
+from pipeline.viewer.reader import Found, Reader
+from pipeline.viewer.site import Site
+
+_LONGEST_ID = 2000
+
+
+def reader_of(site: Site, request: Request, name: str = "out") -> Reader:
+    """The output that a request is about: by its number, the first one by default."""
+    text = request.query_params.get(name, "0")
+    if not text.isdecimal() or len(text) > 3 or int(text) >= len(site.readers):
+        raise HTTPException(404, "there is no such output")
+    return site.readers[int(text)]
+
+
+def id_of(request: Request) -> str:
+    """The `video_id` that a request names."""
+    video_id = request.query_params.get("id", "")
+    if not video_id or len(video_id) > _LONGEST_ID:
+        raise HTTPException(400, "the request names no video")
+    return video_id
+
+
+def found_of(site: Site, request: Request) -> tuple[Reader, Found]:
+    """The video that a request names, with all that its output holds of it."""
+    reader = reader_of(site, request)
+    found = reader.find(id_of(request))
+    if found is None:
+        raise HTTPException(404, "the output has no such video")
+    return reader, found
+
+
+def video_of(site: Site, request: Request) -> tuple[Reader, Row]:
+    """The video that a request names, as probed."""
+    reader = reader_of(site, request)
+    video = reader.video(id_of(request))
+    if video is None:
+        raise HTTPException(404, "the output has no such video")
+    return reader, video
+
+
+def time_of(request: Request, name: str) -> float:
+    """A time in seconds."""
+    try:
+        value = float(request.query_params.get(name, ""))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1e7:
+        raise HTTPException(400, f"{name} is no time in seconds")
+    return value
+
+
+def whole_of(request: Request, name: str) -> int | None:
+    """A whole number from -1 up; None where it is not given."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return None
+    if not text.removeprefix("-").isdecimal() or len(text) > 10 or int(text) < -1:
+        raise HTTPException(400, f"{name} is no whole number")
+    return int(text)

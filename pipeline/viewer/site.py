@@ -1,0 +1,102 @@
+"""What all pages share: the outputs, the caches, the templates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from operators.text import printable
+from pipeline.monitoring.progress import clock
+from pipeline.viewer.cache import Cache
+from pipeline.viewer.detail import Evidencer
+from pipeline.viewer.lanes import span_text
+from pipeline.viewer.previews import Previews
+from pipeline.viewer.reader import Reader
+from pipeline.viewer.stills import Stills
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One running viewer.
+
+    Attributes:
+        readers: the outputs; the first is the one whose videos are listed.
+        cache: of frames and previews.
+        author: stands in annotations.
+        editable: whether annotations can be written.
+    """
+
+    readers: Sequence[Reader]
+    cache: Cache
+    author: str
+    editable: bool = True
+
+    @cached_property
+    def stills(self) -> Stills:
+        return Stills(self.cache)
+
+    @cached_property
+    def previews(self) -> Previews:
+        return Previews(self.cache)
+
+    @cached_property
+    def evidence(self) -> Evidencer:
+        return Evidencer()
+
+    @cached_property
+    def templates(self) -> jinja2.Environment:
+        """Everything is escaped unless a template says otherwise, and none does."""
+        found = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        found.filters.update(
+            clock=clock, seconds=seconds, percent=percent, visible=visible, span=lambda s: span_text(*s), number=number
+        )
+        found.globals.update(site=self)
+        return found
+
+    def render(self, template: str, /, **values: Any) -> str:
+        return self.templates.get_template(template).render(**values)
+
+    def close(self) -> None:
+        """End the processes that decode and encode."""
+        if "stills" in self.__dict__:
+            self.stills.close()
+        if "previews" in self.__dict__:
+            self.previews.close()
+
+
+def visible(text: object) -> str:
+    """Untrusted text for a page: what would turn the reading direction or hide letters is spelled out."""
+    return printable(str(text), lines=True)
+
+
+def seconds(time_s: float | None) -> str:
+    """`5.033 s`: a time as exactly as it is known."""
+    return "" if time_s is None else f"{time_s:.3f} s"
+
+
+def percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}" if share in (0, 1) or 0.005 <= share < 0.995 else f"{share:.1%}"
+
+
+def number(value: object) -> str:
+    """A value of any column for a cell of a table."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return visible(value)

@@ -1,0 +1,13 @@
+// Side by side: a click on a time moves the one player.
+
+const video = document.getElementById("video");
+
+for (const link of document.querySelectorAll("[data-seek]")) {
+  link.addEventListener("click", (event) => {
+    if (!video) return;
+    event.preventDefault();
+    video.currentTime = Number(link.dataset.seek) + Number(video.dataset.first);
+    video.play().catch(() => {});
+  });
+}
+video?.addEventListener("error", () => video.closest(".screen").remove());

@@ -1,0 +1,41 @@
+// The list of videos: `/` goes to the search field; while a run goes on, the page says that there is more to see.
+
+import { part } from "./http.js";
+
+const ASK_MS = 5000;
+
+const search = document.getElementById("q");
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select")) return;
+  event.preventDefault();
+  search.focus();
+});
+
+for (const image of document.querySelectorAll(".poster img")) {
+  image.addEventListener("error", () => image.replaceWith(Object.assign(document.createElement("span"), { className: "none" })));
+}
+
+const news = document.getElementById("news");
+const { stamp, out } = news.dataset;
+
+async function ask() {
+  if (document.hidden) return;
+  try {
+    const state = JSON.parse(await part("/state", { out }));
+    const lines = state.at_work.map((line) => `${line}. `);
+    news.textContent = lines.join("");
+    if (state.stamp !== stamp) {
+      const link = document.createElement("a");
+      link.href = location.href;
+      link.textContent = `There is more to see: ${state.captioned} of ${state.videos} videos captioned. Show it`;
+      news.append(link);
+    }
+    news.hidden = !news.hasChildNodes();
+  } catch {
+    news.hidden = false;
+    news.textContent = "The viewer does not answer: it may have been ended.";
+  }
+}
+
+setInterval(ask, ASK_MS);

@@ -1,0 +1,125 @@
+"""Frames for pages: decoded when they are asked for, a batch at a time, and kept.
+
+A page asks for each of its frames by itself. Times that a page is about to ask for are announced (`soon`), so that one
+pass over the file decodes all of them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Queue
+from typing import Any
+
+from operators.base import ItemError, Row
+from pipeline.output.filmstrip import Filmstrip
+from pipeline.viewer.cache import Cache
+
+HEIGHTS = (96, 360)
+"""Short sides in px that there are: for strips and lists, and for a storyboard."""
+
+_WORKERS = 2
+_STEP_S = 1e-3  # times are rounded to it
+
+
+class Stills:
+    """Decodes frames in child processes of its own.
+
+    Args:
+        cache: where they are kept.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        count = max(1, min(_WORKERS, os.cpu_count() or 1))
+        self._strips: dict[int, Queue[Filmstrip]] = {}
+        for height in HEIGHTS:
+            self._strips[height] = Queue()
+            for _ in range(count):
+                self._strips[height].put(Filmstrip(short_side_px=height, quality=78))
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="stills")
+        self._lock = threading.Lock()
+        self._coming: dict[str, Future[bytes]] = {}
+
+    def get(self, video: Row, time_s: float, height: int) -> bytes:
+        """The frame on screen at `time_s` as a JPEG.
+
+        Args:
+            video: row of `rows.VIDEO`.
+            time_s: seconds from the first presented frame.
+            height: one of `HEIGHTS`.
+
+        Raises:
+            ItemError: the video cannot be read, has changed, or has no frame there.
+        """
+        return self._ask(video, [time_s], height)[0].result()
+
+    def soon(self, video: Row, times_s: Sequence[float], height: int) -> None:
+        """Begin to decode these frames; one that cannot be decoded is told of when it is asked for."""
+        self._ask(video, times_s, height)
+
+    def close(self) -> None:
+        """End the child processes."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        for queue in self._strips.values():
+            while not queue.empty():
+                queue.get_nowait().close()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, video: Row, times_s: Sequence[float], height: int) -> list[Future[bytes]]:
+        wanted: list[tuple[float, Any, Future[bytes]]] = []
+        answers: list[Future[bytes]] = []
+        with self._lock:
+            for time_s in times_s:
+                rounded = round(time_s / _STEP_S) * _STEP_S
+                path = self._cache.path(
+                    video["uri"], video.get("source_version"), f"{rounded:.3f}", height, suffix=".jpg"
+                )
+                coming = self._coming.get(path.name)
+                if coming is None:
+                    coming = Future()
+                    if (data := self._cache.read(path)) is not None:
+                        coming.set_result(data)
+                    else:
+                        self._coming[path.name] = coming
+                        wanted.append((rounded, path, coming))
+                answers.append(coming)
+        if wanted:
+            try:
+                self._pool.submit(self._decode, video, wanted, height)
+            except RuntimeError:  # the server is ending
+                self._fail(wanted, ItemError("internal", "the viewer is ending"))
+        return answers
+
+    def _decode(self, video: Row, wanted: list[tuple[float, Any, Future[bytes]]], height: int) -> None:
+        strip = self._strips[height].get()
+        try:
+            found = strip.at(video, [time_s for time_s, _, _ in wanted])
+        except ItemError as error:
+            self._fail(wanted, error)
+            return
+        except BaseException as error:
+            self._fail(wanted, ItemError("internal", f"{type(error).__name__}: {error}"))
+            raise
+        finally:
+            self._strips[height].put(strip)
+        for time_s, path, future in wanted:
+            inside = min(max(0.0, time_s), max(0.0, video["duration_s"] - _STEP_S))  # as `Filmstrip.at` has it
+            still = next((s for s in found if abs(s.requested_s - inside) < _STEP_S / 2), None)
+            with self._lock:
+                self._coming.pop(path.name, None)
+            if still is None:
+                future.set_exception(ItemError("undecodable", f"no frame at {time_s:.3f} s decodes"))
+                continue
+            self._cache.write(path, still.jpeg)
+            future.set_result(still.jpeg)
+
+    def _fail(self, wanted: list[tuple[float, Any, Future[bytes]]], error: ItemError) -> None:
+        with self._lock:
+            for _, path, _ in wanted:
+                self._coming.pop(path.name, None)
+        for _, _, future in wanted:
+            future.set_exception(error)
