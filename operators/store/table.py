@@ -138,13 +138,14 @@ class Table:
         self._seen = (delta.version(), frozenset(fragments))
         return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
 
-    def lookup(self, column: str, value: str) -> pa.Table:
-        """The rows whose `column` equals `value`, reading only the row groups that hold it.
+    def lookup(self, column: str, *values: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows whose `column` is one of `values`, reading only the row groups that hold one of them.
 
         Files never change, so which values a row group holds is read once and remembered: looking up every video of a
         table one after the other reads each byte of it about once.
         """
-        return patiently(lambda: self._lookup(column, value), self.uri)
+        wanted = self.schema if columns is None else pa.schema([self.schema.field(c) for c in columns])
+        return patiently(lambda: self._lookup(column, frozenset(values), wanted), self.uri)
 
     def _read(self, columns: Sequence[str] | None, where: Any) -> pa.Table:
         wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
@@ -154,7 +155,7 @@ class Table:
         data = delta.to_pyarrow_dataset(schema=self.schema)
         return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
 
-    def _lookup(self, column: str, value: str) -> pa.Table:
+    def _lookup(self, column: str, values: frozenset[str], wanted: pa.Schema) -> pa.Table:
         delta = self._snapshot(create=False)
         pieces = []
         groups = delta.to_pyarrow_dataset().get_fragments() if delta is not None else ()

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from pipeline.cli import cluster
+from pipeline.cli import export as exports
 from pipeline.cli.exam import demo
 from pipeline.cli.exam import group as eval_group
 from pipeline.cli.options import (
@@ -287,7 +288,7 @@ def probe(video: str, **options: Any) -> int:
     return int(probe_command(video=video, **options))
 
 
-for _command in cluster.COMMANDS:
+for _command in (*cluster.COMMANDS, *exports.COMMANDS):
     cli.add_command(_command)
 cli.add_command(demo)
 cli.add_command(eval_group)

@@ -179,7 +179,7 @@ class Waves:
             self.gpu_s_held += builder.pools.gpus * (time.monotonic() - began)
         return True
 
-    def _marks(self) -> tuple[int, ...]:
+    def _marks(self) -> tuple[int | None, ...]:
         """What changes when anything becomes durable."""
         return tuple(table.version() for table in self._store.tables)
 
