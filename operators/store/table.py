@@ -164,11 +164,12 @@ class Table:
                 at = (column, group.path, group.row_groups[0].id)
                 if at not in self._held:
                     self._held[at] = frozenset(group.to_table(columns=[column])[column].to_pylist())
-                if value in self._held[at]:
-                    pieces.append(group.to_table(schema=self.schema, filter=pc.field(column) == value))
+                if values & self._held[at]:
+                    rows = pc.field(column).isin(sorted(values))
+                    pieces.append(group.to_table(schema=self.schema, columns=wanted.names, filter=rows))
         if not pieces:
-            return self.schema.empty_table()
-        return pa.concat_tables(_shaped(p, self.schema) for p in pieces)
+            return wanted.empty_table()
+        return pa.concat_tables(_shaped(p, wanted) for p in pieces)
 
     def fragments(self) -> list[Any]:
         """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""

@@ -18,7 +18,9 @@ _set_option = click.option(
 @out_argument
 @with_options(
     click.option("--to", metavar="FORMAT", required=True, help="Whose files; `longcap formats` lists them."),
-    click.option("-o", "--out", "folder", metavar="DIR", required=True, help="Where to: a folder or s3://bucket/prefix."),
+    click.option(
+        "-o", "--out", "folder", metavar="DIR", required=True, help="Where to: a folder or s3://bucket/prefix."
+    ),
     click.option("--unit", type=click.Choice(["video", "section", "sentence", "window"]), help="What one sample is."),
     click.option(
         "--spans",
@@ -31,9 +33,13 @@ _set_option = click.option(
         help="Name videos where they are, copy them into DIR, or link them there.",
     ),
     click.option("--where", metavar="EXPR", help="Only these videos, as in --where 'coverage >= 0.9 and shots > 1'."),
-    click.option("--split", metavar="N=F,…", help="Splits and their shares, as in train=0.9,test=0.1.  [default: train]"),
+    click.option(
+        "--split", metavar="N=F,…", help="Splits and their shares, as in train=0.9,test=0.1.  [default: train]"
+    ),
     click.option("--group", metavar="COLUMN", help="Videos of one value are in one split, as in metadata.channel."),
-    click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Another seed draws other splits."),
+    click.option(
+        "--seed", metavar="N", type=int, default=0, show_default=True, help="Another seed draws other splits."
+    ),
     click.option(
         "--annotations",
         type=click.Choice(["apply", "accepted", "ignore"]),

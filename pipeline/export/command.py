@@ -79,7 +79,11 @@ def formats_command(name: str | None, *, as_json: bool = False) -> int:
         echo_json(said)
         return 0
     lines = [name, "", (cls.__doc__ or "").strip(), ""]
-    lines += [f"--{key}: {', '.join(getattr(cls, key))}; the first is the default" for key in ("unit", "spans", "media") if key != "unit"]
+    lines += [
+        f"--{key}: {', '.join(getattr(cls, key))}; the first is the default"
+        for key in ("unit", "spans", "media")
+        if key != "unit"
+    ]
     lines += [f"--unit: {', '.join(cls.units)}; the first is the default"]
     lines += [f"--set {f.name}={f.default}" for f in fields(cls)]
     echo("\n".join(lines))

@@ -140,12 +140,15 @@ def export(
         seed=asked.seed,
     )
     count = lengths.counter(asked.tokenizer)
-    plan.take(place, _settings(spec, to, asked, making, output), replace=replace)
-    before = plan.earlier(place)
+    settled = _settings(spec, to, asked, making, output)
+    goes_on = plan.admit(place, settled, replace=replace)
+    before = plan.earlier(place) if goes_on else []
     found = select(output, selection, {c.video_id: c.split for _, c in before})
     if not found.chosen:
         reasons = ", ".join(f"{why}: {n}" for why, n in found.left_out.items()) or "the dataset is empty"
         raise UsageError(f"no video of {output.uri} is to be exported ({reasons})")
+    if not goes_on:
+        plan.take(place, settled)
     shards = plan.shards_of(found.chosen, before, asked.shard)
     marks = plan.marks(place)
     todo = [s for s in shards if marks.get(s.name, {}).get("stamp") != s.stamp]
@@ -220,7 +223,8 @@ def _forget(
     marks: dict[str, dict[str, Any]],
     sources: Mapping[str, str],
 ) -> None:
-    """Remove shards that hold no video any more, and media files of videos that left or whose bytes changed."""
+    """Remove the rows of shards that are written anew or hold no video any more, and the media files of videos that left
+    or whose bytes changed."""
     now = {v.video_id: v for shard in shards for v in shard.videos}
     keep = {s.name for s in shards} - {s.name for s in todo}
     used = {path for name in keep for path in _paths(marks.get(name, {}))}
@@ -232,10 +236,8 @@ def _forget(
             if video_id not in now or sources.get(video_id) != now[video_id].source
             for path in paths
         ]
-        if name not in {s.name for s in shards}:
-            gone += old["files"]
+        place.remove({*gone, *old["files"]} - used)
         plan.unmark(place, name)
-        place.remove(set(gone) - used)
         if name not in {s.name for s in shards}:
             marks.pop(name)
 
@@ -256,6 +258,7 @@ def _write(
     """Write one shard and mark it as done; returns the mark."""
     spec = making.spec
     counts = _Counts(lengths.Lengths(spec.limit_tokens))
+    brought: set[str] = set()
 
     def rows() -> Iterator[tuple[Sample, Row]]:
         for key, sample in samples(output, shard.videos, acts, making, place):
@@ -264,8 +267,10 @@ def _write(
                 if isinstance(sample, Unfit):
                     raise sample
                 if sample.relative and spec.needs_files:
-                    counts.media.setdefault(sample.video_id, set()).add(sample.media)
+                    brought.add(sample.media)
                 made = spec.rows(sample)
+                if sample.media in brought:
+                    counts.media.setdefault(sample.video_id, set()).add(sample.media)
             except Unfit as why:
                 counts.left_out.append({"key": key, "why": str(why)})
                 continue
@@ -275,6 +280,7 @@ def _write(
                 yield sample, row
 
     files = spec.write(rows(), Shard(place, shard.split, shard.name))
+    place.remove(brought - {path for paths in counts.media.values() for path in paths})  # of samples that were left out
     said = {
         "stamp": shard.stamp,
         "split": shard.split,

@@ -107,12 +107,14 @@ def cut(uri: str, start_s: float, end_s: float, row: Any, folder: Folder, path: 
                 said = done.stderr.decode(errors="replace").strip().splitlines()
                 raise Unfit(f"its clip cannot be cut: {said[-1] if said else 'ffmpeg wrote nothing'}")
             folder.take(path, clip)
-    except ItemError as error:
-        raise Unfit(str(error)) from error
+    except (ItemError, OSError, ValueError) as error:  # PyAV's own errors are one of the last two
+        raise error if isinstance(error, Unfit) else Unfit(f"its clip cannot be cut: {error}") from error
 
 
 def _first_shown(container: Any, pts_s: float) -> float:
     """Container seconds of the frame that is on screen at `pts_s`, found without decoding."""
+    if not container.streams.video:
+        raise Unfit("it has no video stream")
     stream = container.streams.video[0]
     base = stream.time_base
     container.seek(max(0, int(pts_s / base)), stream=stream, backward=True)
@@ -143,7 +145,7 @@ def facts_of(folder: Folder, media: str, *, relative: bool) -> tuple[int, float,
             stream = container.streams.video[0]
             count = sum(1 for packet in container.demux(stream) if packet.size and packet.pts is not None)
             return count, float(stream.average_rate or 0), int(stream.width), int(stream.height)
-    except (ItemError, IndexError) as error:
+    except (ItemError, IndexError, OSError, ValueError) as error:
         raise Unfit(f"its media file cannot be opened: {error}") from error
 
 

@@ -56,11 +56,11 @@ def marker_of(folder: Folder) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("longcap") == "export" else None
 
 
-def take(folder: Folder, settings: Mapping[str, Any], *, replace: bool) -> None:
-    """Make sure that the folder is empty, or holds an export of these settings.
+def admit(folder: Folder, settings: Mapping[str, Any], *, replace: bool) -> bool:
+    """Whether the folder holds an export of these settings, to go on with; nothing is written.
 
     Args:
-        replace: remove the files of an export of other settings.
+        replace: an export of other settings may be replaced.
 
     Raises:
         UsageError: it holds something else.
@@ -70,18 +70,24 @@ def take(folder: Folder, settings: Mapping[str, Any], *, replace: bool) -> None:
         names = [path for path in folder.files() if path.split("/")[0] not in _BESIDE]
         if names:
             raise UsageError(f"{folder.uri} is not empty and no export: it holds {names[0]}; give an empty folder")
-        folder.write(MARKER, json_of({"longcap": "export", "contract": _CONTRACT, "settings": settings}))
-        return
+        return False
     if marker.get("contract", 0) > _CONTRACT:
         raise UsageError(f"{folder.uri} is an export of a newer version of Longcap")
-    if marker.get("settings") == json.loads(json.dumps(settings)):
-        return
-    changed = sorted(k for k in {*settings, *marker["settings"]} if settings.get(k) != marker["settings"].get(k))
+    before, now = marker.get("settings", {}), json.loads(json.dumps(settings))
+    if before == now:
+        return True
     if not replace:
+        changed = ", ".join(sorted(k for k in {*now, *before} if now.get(k) != before.get(k)))
         raise UsageError(
-            f"{folder.uri} holds an export with other settings ({', '.join(changed)}); give another folder, or --replace"
+            f"{folder.uri} holds an export with other settings ({changed}); give another folder, or --replace"
         )
-    folder.remove([*own_files(folder), *folder.files(STATE)])
+    return False
+
+
+def take(folder: Folder, settings: Mapping[str, Any]) -> None:
+    """Begin an export: remove the files of the one that was there, and mark the folder."""
+    if marker_of(folder) is not None:
+        folder.remove([*own_files(folder), *folder.files(STATE)])
     folder.write(MARKER, json_of({"longcap": "export", "contract": _CONTRACT, "settings": settings}))
 
 
@@ -123,9 +129,7 @@ def shards_of(chosen: Iterable[Chosen], before: Sequence[tuple[str, Chosen]], si
 
 def store(folder: Folder, shards: Iterable[ShardPlan]) -> None:
     """Keep the plan."""
-    rows = [
-        (v.video_id, shard.name, shard.split, v.stamp, v.source) for shard in shards for v in shard.videos
-    ]
+    rows = [(v.video_id, shard.name, shard.split, v.stamp, v.source) for shard in shards for v in shard.videos]
     columns = list(zip(*rows, strict=True)) if rows else [[] for _ in _COLUMNS]
     table = pa.table({name: pa.array(list(c), pa.string()) for name, c in zip(_COLUMNS, columns, strict=True)})
     sink = pa.BufferOutputStream()

@@ -235,9 +235,7 @@ def _moved(part: Part, shift: float, length: float) -> Part:
     if not shift and part.end_s <= length:
         return part
     spans = tuple((max(0.0, a - shift), min(b - shift, length)) for a, b in part.spans)
-    return replace(
-        part, start_s=max(0.0, part.start_s - shift), end_s=min(part.end_s - shift, length), spans=spans
-    )
+    return replace(part, start_s=max(0.0, part.start_s - shift), end_s=min(part.end_s - shift, length), spans=spans)
 
 
 def _opening(row: Row) -> str:

@@ -28,13 +28,17 @@ def parse(text: str | None) -> dict[str, float]:
         except ValueError:
             value = math.nan
         if not name or not set(name) <= _WORD or name in found or not 0 < value < math.inf:
-            raise UsageError(f"--split {text}: {part!r} is no split; write names and shares, such as train=0.9,test=0.1")
+            raise UsageError(
+                f"--split {text}: {part!r} is no split; write names and shares, such as train=0.9,test=0.1"
+            )
         found[name] = value
     total = sum(found.values())
     return {name: value / total for name, value in found.items()}
 
 
-def assign(groups: Mapping[str, str], shares: Mapping[str, float], earlier: Mapping[str, str], seed: int) -> dict[str, str]:
+def assign(
+    groups: Mapping[str, str], shares: Mapping[str, float], earlier: Mapping[str, str], seed: int
+) -> dict[str, str]:
     """video_id -> split.
 
     Groups go, the largest first and equal ones in an order that `seed` decides, each to the split that lacks most. A group

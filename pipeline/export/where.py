@@ -219,4 +219,7 @@ def field_of(path: tuple[str, ...], row: Mapping[str, Any]) -> Any:
 
 
 def _single_equal(text: str) -> bool:
-    return any(a != "=" and a not in "<>!" and b == "=" and c != "=" for a, b, c in zip(" " + text, text, text[1:] + " ", strict=False))
+    return any(
+        a != "=" and a not in "<>!" and b == "=" and c != "="
+        for a, b, c in zip(" " + text, text, text[1:] + " ", strict=False)
+    )

@@ -180,5 +180,3 @@ def _erased(texts: Sequence[str]) -> float:
     letters = [c for text in texts for c in text if c.isalpha()]
     share = sum(1 for c in letters if not c.isascii()) / len(letters) if letters else 0.0
     return share if share >= 0.1 else 0.0
-
-

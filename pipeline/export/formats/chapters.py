@@ -54,7 +54,10 @@ class YouTube(PerVideo):
             yield path, f"it has {len(times)} chapters; YouTube shows none below {_LEAST}"
         for one, other in zip(times, times[1:], strict=False):
             if other - one < _SHORTEST_S:
-                yield path, f"the chapter at {_clock(one)} is shorter than 10 s, or not in order; YouTube shows none then"
+                yield (
+                    path,
+                    f"the chapter at {_clock(one)} is shorter than 10 s, or not in order; YouTube shows none then",
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

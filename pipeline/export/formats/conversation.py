@@ -133,9 +133,7 @@ def media_faults(paths: Sequence[str], folder: Folder, root: str) -> Iterator[st
                 yield why
 
 
-def turn_faults(
-    turns: Any, names: tuple[str, str], roles: dict[str, str], faults: list[str]
-) -> list[tuple[str, str]]:
+def turn_faults(turns: Any, names: tuple[str, str], roles: dict[str, str], faults: list[str]) -> list[tuple[str, str]]:
     """Turns as pairs of role and text; what makes them unreadable is noted.
 
     Args:

@@ -197,9 +197,7 @@ class VideoXFun(Generator):
             yield f"type is {row.get('type')!r}; without video the loader opens it as an image"
 
     def use(self, folder: Folder) -> list[str]:
-        return [
-            f"VideoX-Fun: --train_data_dir {folder.at('').rstrip('/')} --train_data_meta {folder.at('train.json')}"
-        ]
+        return [f"VideoX-Fun: --train_data_dir {folder.at('').rstrip('/')} --train_data_meta {folder.at('train.json')}"]
 
 
 _OPENSORA = ("path", "text", "num_frames", "height", "width", "aspect_ratio", "resolution", "fps")

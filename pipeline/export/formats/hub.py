@@ -107,7 +107,10 @@ class Hub(Export):
         else:
             path = f"data/{shard.name}.parquet"
         schema = self.schema
-        with folder.writing(path) as file, pq.ParquetWriter(file, schema, compression="zstd", write_page_index=True) as out:
+        with (
+            folder.writing(path) as file,
+            pq.ParquetWriter(file, schema, compression="zstd", write_page_index=True) as out,
+        ):
             batch: list[Row] = []
             size = 0
             for sample, row in rows:
@@ -219,7 +222,9 @@ class Hub(Export):
                     if why := fault_of(folder, place):
                         yield Problem(where, why)
             if shown > _FIRST_ROWS_BYTES:
-                yield Problem(path, f"its first {min(number, _ROW_GROUP)} rows have {shown:,} bytes; the viewer shows 1 MB")
+                yield Problem(
+                    path, f"its first {min(number, _ROW_GROUP)} rows have {shown:,} bytes; the viewer shows 1 MB"
+                )
 
     def use(self, folder: Folder) -> list[str]:
         return [f"datasets: load_dataset({folder.at('').rstrip('/')!r})"]

@@ -91,9 +91,7 @@ class Llava(Conversation):
 
         value: object
         if self.target == "llava":
-            value = {
-                "datasets": [{"json_path": folder.at(self.file_of(n)), "sampling_strategy": "all"} for n in names]
-            }
+            value = {"datasets": [{"json_path": folder.at(self.file_of(n)), "sampling_strategy": "all"} for n in names]}
         else:
             value = {
                 self._entry(n): {
@@ -139,7 +137,10 @@ class Llava(Conversation):
                 yield "its answer repeats itself; the loader drops it"
         clip = row.get("clip")
         if clip is not None and not (
-            isinstance(clip, list) and len(clip) == 2 and all(isinstance(t, int | float) for t in clip) and 0 <= clip[0] < clip[1]
+            isinstance(clip, list)
+            and len(clip) == 2
+            and all(isinstance(t, int | float) for t in clip)
+            and 0 <= clip[0] < clip[1]
         ):
             yield f"clip is {clip!r}; it must be [start, end] in seconds"
         elif clip is not None and self.target != "internvl":

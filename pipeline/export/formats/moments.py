@@ -50,11 +50,7 @@ class QVHighlights(Lines):
         part = sample.parts[0]
         spans = part.spans or (sample.span or (part.start_s, part.end_s),)
         last = max(_CLIP_S, _CLIP_S * math.floor(sample.duration_s / _CLIP_S))
-        windows = [
-            [a, b]
-            for a, b in merged(_outward(span, last) for span in spans)
-            if b > a
-        ]
+        windows = [[a, b] for a, b in merged(_outward(span, last) for span in spans) if b > a]
         clips = [c for a, b in windows for c in range(int(a) // _CLIP_S, int(b) // _CLIP_S)]
         row = {
             "qid": int(hash_of(sample.key, 12), 16),

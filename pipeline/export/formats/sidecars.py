@@ -126,7 +126,9 @@ class Cosmos(StemText):
                 yield Problem(path, str(why))
                 continue
             if frames <= self.num_frames:
-                yield Problem(path, f"it has {frames} frames; with num_frames={self.num_frames} another is taken for it")
+                yield Problem(
+                    path, f"it has {frames} frames; with num_frames={self.num_frames} another is taken for it"
+                )
         for text in sorted(texts - expected):
             yield Problem(text, "it has no video of the same name")
 

@@ -114,7 +114,9 @@ class WebVTT(_Cues):
                 yield where, "its cue has no text"
             if any("-->" in line for line in said):
                 yield where, "the text of its cue contains -->"
-            if any(re.search(r"&(?!(amp|lt|gt|lrm|rlm|nbsp|#\d+);)|<(?!/?(c|i|b|u|v|ruby|rt|lang|\d)\b)", x) for x in said):
+            if any(
+                re.search(r"&(?!(amp|lt|gt|lrm|rlm|nbsp|#\d+);)|<(?!/?(c|i|b|u|v|ruby|rt|lang|\d)\b)", x) for x in said
+            ):
                 yield where, "the text of its cue contains & or < that is not escaped"
         if not count:
             yield path, "it has no cue"

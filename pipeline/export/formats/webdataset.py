@@ -18,7 +18,6 @@ from operators.storage import file_system, open_binary
 from pipeline.export.base import Export, Media, Problem, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.tables import row_of
-from pipeline.export.media import suffix_of
 from pipeline.export.plan import STATE
 
 _KEY = re.compile(r"^([^.]+)\.(.+)$")
@@ -30,6 +29,9 @@ _DATASET = "__module__: megatron.energon\n__class__: CrudeWebdataset\n"
 @dataclass(frozen=True, kw_only=True)
 class WebDataset(Export):
     """`SPLIT-NNNNN.tar`, a shard each, with headers that depend on the content alone, so that equal shards hash equal.
+
+    Every video is called `KEY.mp4`, whatever its container is: loaders insist on the same parts in every sample, and
+    decoders know a container by its first bytes. The json part holds the name of the source.
 
     Args:
         energon: also write `.nv-meta/dataset.yaml`; `energon prepare` makes the rest of it.
@@ -49,11 +51,9 @@ class WebDataset(Export):
     def rows(self, sample: Sample) -> Sequence[Row]:
         if not sample.text.strip():
             raise Unfit("its text is empty")
-        name = f"{sample.key}.{suffix_of(sample.media)[1:]}"
+        name = f"{sample.key}.mp4"
         if sample.span is not None and not self.texts_only:
             raise Unfit("each sample carries its own video here; use --spans cut, or texts_only=true with --spans text")
-        if not self.texts_only and name.rsplit(".", 1)[1] not in _VIDEOS:
-            raise Unfit(f"its file is no {', '.join(sorted(_VIDEOS))}")
         said = row_of(sample)
         return [(name, {**said, "video": sample.media if self.texts_only else name})]
 
@@ -63,7 +63,10 @@ class WebDataset(Export):
     def write(self, rows: Iterable[tuple[Sample, Row]], shard: Shard) -> list[str]:
         path = f"{shard.name}.tar"
         clips = []
-        with shard.folder.writing(path) as file, tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+        with (
+            shard.folder.writing(path) as file,
+            tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
             for sample, (name, said) in rows:
                 if not self.texts_only:
                     place = shard.folder.at(sample.media) if sample.relative else sample.media
@@ -118,7 +121,9 @@ class WebDataset(Export):
                 if found[2] in mine:
                     yield Problem(f"{path}: {member.name}", "it stands twice in its sample; the loader stops")
                 if found[2].count(".") and found[2].rsplit(".", 1)[-1].lower() in _VIDEOS:
-                    yield Problem(f"{path}: {member.name}", "its key has a dot; the rest of it becomes part of the suffix")
+                    yield Problem(
+                        f"{path}: {member.name}", "its key has a dot; the rest of it becomes part of the suffix"
+                    )
                 mine.append(found[2])
                 yield from (Problem(f"{path}: {member.name}", why) for why in _member_faults(tar, member))
         if key is not None and parts is not None and sorted(mine) != parts:
@@ -168,4 +173,3 @@ def _info(name: str, size: int) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.size, info.mtime, info.mode = size, 0, 0o644
     return info
-
