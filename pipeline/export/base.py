@@ -1,4 +1,4 @@
-"""The contract of an export: samples in, rows of one target out, and a check that reads the files as the target does."""
+"""The contract of an export: samples in, rows of one target out, and a check that reads files as the target does."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ class Sample:
         duration_s: length of that media file.
         span: part of the media file that `text` describes, seconds; None: all of it.
         text: the caption.
-        parts: `text` in pieces with times: sections of a video, the sentences of a section; of a smaller unit only itself.
+        parts: `text` in pieces with times: sections of a video, the sentences of a section; of a smaller unit only
+            itself.
         opening: first paragraph of a long caption, which belongs to no section; "" for smaller units.
         windows: window captions inside the span, where the export `needs_windows`; else empty.
         row: the row of `rows.LONG_CAPTION`, corrections applied.

@@ -2,8 +2,8 @@
 
 Frames are compared by the perceptual hashes that `measure` keeps in the facts of each segment, one a second, 256 bits
 (`operators.measure.prints`). Two are near-duplicates where at most 24 bits differ. Comparing all pairs of a large
-dataset is out of reach, so that only frames are compared that agree in one of 12 bands of 21 bits: hashes that differ in
-at most 11 bits always do, those that differ in 24 bits in 4 of 5 cases, and a copied video has many frames.
+dataset is out of reach, so that only frames are compared that agree in one of 12 bands of 21 bits: hashes that differ
+in at most 11 bits always do, those that differ in 24 bits in 4 of 5 cases, and a copied video has many frames.
 """
 
 from __future__ import annotations

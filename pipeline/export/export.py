@@ -157,8 +157,17 @@ def export(
     acts = {} if asked.annotations == "ignore" else histories(output)
     for number, shard in enumerate(todo, 1):
         say(f"shard {number} of {len(todo)}: {shard.name}, {len(shard.videos)} videos")
-        marks[shard.name] = _write(output, shard, acts, making, place, count)
-    return _finish(spec, to, place, shards, marks, found.left_out, len(todo), asked)
+        marks[shard.name] = _write(output, shard, acts=acts, making=making, place=place, count=count)
+    return _finish(
+        spec,
+        to,
+        place,
+        shards=shards,
+        marks=marks,
+        not_selected=found.left_out,
+        written=len(todo),
+        asked=asked,
+    )
 
 
 def check(folder: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> list[Problem]:
@@ -223,8 +232,8 @@ def _forget(
     marks: dict[str, dict[str, Any]],
     sources: Mapping[str, str],
 ) -> None:
-    """Remove the rows of shards that are written anew or hold no video any more, and the media files of videos that left
-    or whose bytes changed."""
+    """Remove the rows of shards that are written anew or hold no video any more, and the media files of videos that
+    left or whose bytes changed."""
     now = {v.video_id: v for shard in shards for v in shard.videos}
     keep = {s.name for s in shards} - {s.name for s in todo}
     used = {path for name in keep for path in _paths(marks.get(name, {}))}
@@ -250,6 +259,7 @@ def _paths(mark: Mapping[str, Any]) -> Iterator[str]:
 def _write(
     output: Output,
     shard: ShardPlan,
+    *,
     acts: Mapping[str, list[Any]],
     making: Making,
     place: Folder,
@@ -300,6 +310,7 @@ def _finish(
     spec: Export,
     to: str,
     place: Folder,
+    *,
     shards: Sequence[ShardPlan],
     marks: Mapping[str, dict[str, Any]],
     not_selected: Mapping[str, int],

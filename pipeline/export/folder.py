@@ -1,4 +1,4 @@
-"""Where an export lies: a local folder or a prefix on object storage, files of which are written whole or not at all."""
+"""Where an export lies: a local folder or a prefix on object storage, whose files are written whole or not at all."""
 
 from __future__ import annotations
 

@@ -70,13 +70,13 @@ def bring(uri: str, folder: Folder, path: str, *, link: bool) -> None:
         raise Unfit(f"the video is not at {uri} any more") from None
 
 
-def cut(uri: str, start_s: float, end_s: float, row: Any, folder: Folder, path: str) -> None:
-    """Write the frames and the sound of `[start_s, end_s)` as H.264 and AAC in MP4; a clip that is there stays.
+def cut(uri: str, span: tuple[float, float], row: Any, folder: Folder, path: str) -> None:
+    """Write the frames and the sound of a span as H.264 and AAC in MP4; a clip that is there stays.
 
-    The first frame of the clip is the one that is shown at `start_s`. Frames keep their times.
+    The first frame of the clip is the one that is shown at the start of the span. Frames keep their times.
 
     Args:
-        start_s, end_s: seconds from the first presented frame.
+        span: `[start_s, end_s)`, seconds from the first presented frame.
         row: of the video: `first_pts_s` and `discontinuities` are read.
 
     Raises:
@@ -84,6 +84,7 @@ def cut(uri: str, start_s: float, end_s: float, row: Any, folder: Folder, path: 
     """
     if folder.size(path):
         return
+    start_s, end_s = span
     if row["discontinuities"]:
         raise Unfit("its clock jumps, so that a clip cannot be cut at a time; use --spans text")
     try:
@@ -149,7 +150,7 @@ def facts_of(folder: Folder, media: str, *, relative: bool) -> tuple[int, float,
         raise Unfit(f"its media file cannot be opened: {error}") from error
 
 
-def fault_of(folder: Folder, media: str) -> str | None:
+def fault_of(folder: Folder, media: str) -> str | None:  # noqa: PLR0911  # one return a fault
     """Why a loader could not open a media file; None: it can. Whatever is not on this machine is looked for only."""
     if not media:
         return "the media path is empty"

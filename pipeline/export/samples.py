@@ -1,4 +1,4 @@
-"""From the rows of an output to samples: videos, sections, sentences or windows, annotations applied, media files made."""
+"""From rows of an output to samples: videos, sections, sentences or windows, annotations applied, media files made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 from operators.base import Row
 from pipeline.export import media
@@ -46,6 +45,16 @@ class Piece:
     opening: str = ""
 
 
+@dataclass(frozen=True)
+class _Of:
+    """What all samples of one video share; `whole` is its media file."""
+
+    row: Row
+    windows: list[Row]
+    split: str
+    whole: str
+
+
 def samples(
     output: Output, chosen: Sequence[Chosen], histories: Mapping[str, list[Row]], making: Making, folder: Folder
 ) -> Iterator[tuple[str, Sample | Unfit]]:
@@ -62,9 +71,9 @@ def samples(
                 yield media.key_of(row["video_id"]), why
                 continue
 
-            def make(piece: Piece, given: tuple[Row, list[Row], str, str] = (row, windows, split, whole)) -> Any:
+            def make(piece: Piece, of: _Of = _Of(row, windows, split, whole)) -> Sample | Unfit:
                 try:
-                    return _sample(piece, *given, making, folder)
+                    return _sample(piece, of, making, folder)
                 except Unfit as why:
                     return why
 
@@ -163,27 +172,25 @@ def _whole(row: Row, split: str, making: Making, folder: Folder) -> str:
     return place
 
 
-def _sample(
-    piece: Piece, row: Row, windows: list[Row], split: str, whole: str, making: Making, folder: Folder
-) -> Sample:
-    spec, uri = making.spec, row["uri"]
+def _sample(piece: Piece, of: _Of, making: Making, folder: Folder) -> Sample:
+    spec, row = making.spec, of.row
     cut = making.spans == "cut" and piece.span is not None
     start_s, end_s = piece.span or (0.0, row["duration_s"])
     if end_s - start_s <= _SEAM_S:
         raise Unfit(f"its span from {start_s:g} to {end_s:g} s is empty")
-    place = whole
+    place = of.whole
     if cut:
         name = f"{piece.key}-{round(start_s * 1000):09d}-{round(end_s * 1000):09d}"
-        place = spec.media_path(name, split, ".mp4")
+        place = spec.media_path(name, of.split, ".mp4")
         if spec.needs_files:
-            media.cut(uri, start_s, end_s, row, folder, place)
+            media.cut(row["uri"], (start_s, end_s), row, folder, place)
     shift, length = (start_s, end_s - start_s) if cut else (0.0, row["duration_s"])
-    inside = [w for w in windows if w["start_s"] < end_s and w["end_s"] > start_s] if spec.needs_windows else []
+    inside = [w for w in of.windows if w["start_s"] < end_s and w["end_s"] > start_s] if spec.needs_windows else []
     made = Sample(
         key=piece.key,
         video_id=row["video_id"],
-        uri=uri,
-        split=split,
+        uri=row["uri"],
+        split=of.split,
         media=place,
         duration_s=length,
         span=None if cut or piece.span is None else piece.span,

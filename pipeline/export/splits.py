@@ -41,9 +41,9 @@ def assign(
 ) -> dict[str, str]:
     """video_id -> split.
 
-    Groups go, the largest first and equal ones in an order that `seed` decides, each to the split that lacks most. A group
-    of which a video was in a split before goes there, so that a growing dataset keeps its test set; where a group joins
-    videos of several splits, it goes to the one that has most of them.
+    Groups go, the largest first and equal ones in an order that `seed` decides, each to the split that lacks most. A
+    group of which a video was in a split before goes there, so that a growing dataset keeps its test set; where a
+    group joins videos of several splits, it goes to the one that has most of them.
 
     Args:
         groups: video_id -> group.

@@ -1,9 +1,9 @@
 """A condition on columns, such as `coverage >= 0.9 and metadata.license == 'cc-by'`.
 
 It is the expression of Python with names for columns: comparisons, `and`, `or`, `not`, `in`, `is None`, arithmetic,
-`len(x)`, `lower(x)`. Nothing of it is executed as code. As in SQL, a comparison with a null is not true. `metadata.NAME`
-is a column of the user's manifest, `provenance.model` a field of a struct, `TABLE.column` the row of the video in another
-table of the output that has one row a video.
+`len(x)`, `lower(x)`. Nothing of it is executed as code. As in SQL, a comparison with a null is not true.
+`metadata.NAME` is a column of the user's manifest, `provenance.model` a field of a struct, `TABLE.column` the row of
+the video in another table of the output that has one row a video.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ast
 import json
 import operator
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -87,69 +87,78 @@ def parse(text: str, schema: pa.Schema, tables: Mapping[str, Collection[str]]) -
         hint = "; write == for equal" if isinstance(error, SyntaxError) and _single_equal(text) else ""
         said = error.msg if isinstance(error, SyntaxError) else error
         raise UsageError(f"--where {text!r:.200} cannot be read ({said}){hint}") from None
-    columns: set[str] = set()
-    others: dict[str, set[str]] = {}
-    _look(tree, text, schema, tables, columns, others)
-    return Where(text, frozenset(columns), {name: frozenset(some) for name, some in others.items()}, tree)
+    found = _Reading(text, schema, tables)
+    found.look(tree)
+    others = {name: frozenset(some) for name, some in found.others.items()}
+    return Where(text, frozenset(found.columns), others, tree)
 
 
-def _look(
-    node: ast.expr,
-    text: str,
-    schema: pa.Schema,
-    tables: Mapping[str, Collection[str]],
-    columns: set[str],
-    others: dict[str, set[str]],
-) -> None:
-    path = path_of(node)
-    if path is not None:
+@dataclass
+class _Reading:
+    """Looks through an expression: which columns it reads, and whether all of it is allowed."""
+
+    text: str
+    schema: pa.Schema
+    tables: Mapping[str, Collection[str]]
+    columns: set[str] = field(default_factory=set)
+    others: dict[str, set[str]] = field(default_factory=dict)
+
+    def look(self, node: ast.expr) -> None:
+        """Raises `UsageError` on the first thing that is not allowed."""
+        path = path_of(node)
+        if path is not None:
+            self._name(path)
+            return
+        below: list[ast.expr]
+        match node:
+            case ast.Constant(value=str() | int() | float() | None):
+                below = []
+            case ast.BoolOp():
+                below = node.values
+            case ast.UnaryOp(op=ast.Not() | ast.USub()):
+                below = [node.operand]
+            case ast.BinOp() if type(node.op) in _COMPUTE:
+                below = [node.left, node.right]
+            case ast.Compare() if all(type(op) in _COMPARE or isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+                below = [node.left, *node.comparators]
+            case ast.List() | ast.Tuple() | ast.Set():
+                below = node.elts
+            case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _CALLS:
+                below = [argument]
+            case _:
+                raise UsageError(
+                    f"--where {self.text}: {ast.unparse(node)!r} is not allowed; allowed are columns, numbers, texts, "
+                    "comparisons, and, or, not, in, is None, + - * /, len(x) and lower(x)"
+                )
+        for part in below:
+            self.look(part)
+
+    def _name(self, path: tuple[str, ...]) -> None:
         name = path[0]
-        if name in schema.names:
-            columns.add(name)
-            _check_fields(path, schema.field(name), text)
-        elif name in tables:
-            if len(path) < 2 or path[1] not in tables[name]:
-                known = ", ".join(sorted(tables[name]))
-                raise UsageError(f"--where {text}: {'.'.join(path)} is no column of table {name}. Known: {known}")
-            others.setdefault(name, set()).add(path[1])
+        if name in self.schema.names:
+            self.columns.add(name)
+            _check_fields(path, self.schema.field(name), self.text)
+        elif name in self.tables:
+            if len(path) < 2 or path[1] not in self.tables[name]:
+                known = ", ".join(sorted(self.tables[name]))
+                raise UsageError(f"--where {self.text}: {'.'.join(path)} is no column of table {name}. Known: {known}")
+            self.others.setdefault(name, set()).add(path[1])
         else:
-            known = [*schema.names, *tables]
-            raise UsageError(f"--where {text}: no column {name!r}{nearest(name, known)} Known: {', '.join(known)}")
-        return
-    match node:
-        case ast.Constant(value=str() | int() | float() | None):
-            below: list[ast.expr] = []
-        case ast.BoolOp():
-            below = node.values
-        case ast.UnaryOp(op=ast.Not() | ast.USub()):
-            below = [node.operand]
-        case ast.BinOp() if type(node.op) in _COMPUTE:
-            below = [node.left, node.right]
-        case ast.Compare() if all(type(op) in _COMPARE or isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
-            below = [node.left, *node.comparators]
-        case ast.List() | ast.Tuple() | ast.Set():
-            below = node.elts
-        case ast.Call(func=ast.Name(id=name), args=[argument], keywords=[]) if name in _CALLS:
-            below = [argument]
-        case _:
-            raise UsageError(
-                f"--where {text}: {ast.unparse(node)!r} is not allowed; allowed are columns, numbers, texts, "
-                "comparisons, and, or, not, in, is None, + - * /, len(x) and lower(x)"
-            )
-    for part in below:
-        _look(part, text, schema, tables, columns, others)
+            every = [*self.schema.names, *self.tables]
+            known = ", ".join(every)
+            raise UsageError(f"--where {self.text}: no column {name!r}{nearest(name, every)} Known: {known}")
 
 
-def _check_fields(path: tuple[str, ...], field: pa.Field, text: str) -> None:
-    if field.name == "metadata":
+def _check_fields(path: tuple[str, ...], column: pa.Field, text: str) -> None:
+    if column.name == "metadata":
         return  # the user's own columns: known only by their rows
-    found = field.type
+    found = column.type
     for name in path[1:]:
         if not pa.types.is_struct(found) or found.get_field_index(name) < 0:
             known = [f.name for f in found] if pa.types.is_struct(found) else []
             raise UsageError(
                 f"--where {text}: {'.'.join(path)} is no column{nearest(name, known)} "
-                + (f"Known: {', '.join(known)}" if known else f"{field.name} has no fields that can be named")
+                + (f"Known: {', '.join(known)}" if known else f"{column.name} has no fields that can be named")
             )
         found = found.field(name).type
 

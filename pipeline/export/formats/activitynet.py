@@ -1,5 +1,5 @@
-"""Dense captions and chapters as one JSON object of videos: ActivityNet Captions (YouCook2, SODA, VILA's LITA classes) and
-VidChapters."""
+"""Dense captions and chapters as one JSON object of videos: ActivityNet Captions (YouCook2, SODA, VILA's LITA classes)
+and VidChapters."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -21,8 +22,8 @@ _LINE = re.compile(r"^(?:(\d+):)?(\d{1,2}):([0-5]\d) (\S.*)$")
 class YouTube(PerVideo):
     """`SPLIT/NAME.chapters.txt`: lines such as `1:05 The harbour`.
 
-    The first starts at 0:00, and sections shorter than 10 s are joined with the one before. A video with fewer than three
-    chapters is left out, since YouTube then shows none.
+    The first starts at 0:00, and sections shorter than 10 s are joined with the one before. A video with fewer than
+    three chapters is left out, since YouTube then shows none.
 
     Args:
         title: characters of a title at most; YouTube shortens longer ones.
@@ -52,7 +53,7 @@ class YouTube(PerVideo):
             yield path, "its first chapter does not start at 0:00"
         if len(times) < _LEAST:
             yield path, f"it has {len(times)} chapters; YouTube shows none below {_LEAST}"
-        for one, other in zip(times, times[1:], strict=False):
+        for one, other in pairwise(times):
             if other - one < _SHORTEST_S:
                 yield (
                     path,

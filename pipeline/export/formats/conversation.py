@@ -88,7 +88,7 @@ class Conversation(Lines):
 
 
 def safe(text: str) -> str:
-    """A text without what a loader takes for a medium or a tokenizer for a control token: `<video>` becomes `[video]`."""
+    """A text without tags that loaders take for media and tokenizers for control: `<video>` becomes `[video]`."""
     return _SPECIAL.sub(lambda m: f"[{m[1] or 's'}]", _TAG.sub(lambda m: f"[{m[1]}]", text))
 
 
@@ -108,7 +108,7 @@ def repeated_share(text: str) -> float:
 def media_list(row: Row, key: str, faults: list[str]) -> list[str]:
     """The media that a row names under `key`: a path, or a list of paths or of lists of frame paths."""
     value = row.get(key)
-    if value is None or value == [] or value == "":
+    if not value:
         return []
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(

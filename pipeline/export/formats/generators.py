@@ -1,7 +1,7 @@
 """Tables of paths and captions for trainers of video generators: musubi-tuner, DiffSynth-Studio, VideoX-Fun, Open-Sora.
 
-Their text encoders see 77 to 1,024 tokens and cut the rest silently: `text_encoder` says which, and the length report how
-many captions are cut. So the default unit is the window, not the video.
+Their text encoders see 77 to 1,024 tokens and cut the rest silently: `text_encoder` says which, and the length report
+how many captions are cut. So the default unit is the window, not the video.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Musubi(Generator):
 
 @dataclass(frozen=True, kw_only=True)
 class DiffSynth(Generator):
-    """DiffSynth-Studio: `metadata.jsonl` with `video` and `prompt`; JSON, since pandas reads an empty CSV cell as nan."""
+    """DiffSynth-Studio: `metadata.jsonl` with `video` and `prompt`; no CSV, whose empty cells pandas reads as nan."""
 
     media: ClassVar[tuple[Media, ...]] = ("copy", "path", "link")
 

@@ -62,9 +62,9 @@ class Hub(Export):
     """A folder to upload as it is, or to load with `datasets.load_dataset`.
 
     Args:
-        layout: "videofolder": `SPLIT/` with the videos and `metadata.parquet`, which gives a `Video` column; "embedded":
-            parquet files that contain the videos, as `push_to_hub` makes them; "paths": parquet files with the paths or
-            URIs of the videos as text.
+        layout: "videofolder": `SPLIT/` with the videos and `metadata.parquet`, which gives a `Video` column;
+            "embedded": parquet files that contain the videos, as `push_to_hub` makes them; "paths": parquet files with
+            the paths or URIs of the videos as text.
         pretty_name, license, language: of the card.
     """
 
@@ -102,10 +102,7 @@ class Hub(Export):
 
     def write(self, rows: Iterable[tuple[Sample, Row]], shard: Shard) -> list[str]:
         folder = shard.folder
-        if self.layout == "videofolder":
-            path = f"{STATE}/parts/{shard.name}.parquet"
-        else:
-            path = f"data/{shard.name}.parquet"
+        path = f"{STATE}/parts/{shard.name}.parquet" if self.layout == "videofolder" else f"data/{shard.name}.parquet"
         schema = self.schema
         with (
             folder.writing(path) as file,
@@ -166,8 +163,8 @@ class Hub(Export):
         front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
         rows = "\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
         return (
-            f"---\n{front}---\n\n# {self.pretty_name}\n\nCaptions of videos, made by Longcap. Times are seconds from the "
-            f"first presented frame.\n\n| split | rows |\n|---|---|\n{rows}\n"
+            f"---\n{front}---\n\n# {self.pretty_name}\n\nCaptions of videos, made by Longcap. Times are "
+            f"seconds from the first presented frame.\n\n| split | rows |\n|---|---|\n{rows}\n"
         )
 
     def check(self, folder: Folder) -> Iterator[Problem]:

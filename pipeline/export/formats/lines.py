@@ -123,7 +123,7 @@ class Lines(Export):
                     row = Problem(where, f"it is no JSON object but {type(row).__name__}")
                 yield where, row
 
-    def key_of(self, row: Row) -> str | None:  # noqa: ARG002  # not every target has one
+    def key_of(self, row: Row) -> str | None:
         """What must be unique in the target; None: nothing must."""
         return None
 

@@ -1,8 +1,8 @@
 """LLaVA, Qwen-VL's own finetuning, InternVL and VILA: `conversations` of from and value, one `video` a row.
 
-They differ in the tag (LLaVA writes `<image>` for a video too), in what must stand after it (InternVL replaces `<video>`
-only where a newline follows), in the file (InternVL takes only names that end in jsonl) and in spans (InternVL alone
-reads one: `clip`).
+They differ in the tag (LLaVA writes `<image>` for a video too), in what must stand after it (InternVL replaces
+`<video>` only where a newline follows), in the file (InternVL takes only names that end in jsonl) and in spans
+(InternVL alone reads one: `clip`).
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ class Messages(Conversation):
 
     Args:
         video_key: of a video part: "path" (axolotl), "url", or "video" (qwen-vl-utils).
-        native_spans: with `video_key="video"`, give a span as `video_start` and `video_end`, which qwen-vl-utils decodes,
-            and ask as for a whole video.
+        native_spans: with `video_key="video"`, give a span as `video_start` and `video_end`, which qwen-vl-utils
+            decodes, and ask as for a whole video.
     """
 
     video_key: Literal["path", "url", "video"] = "path"
@@ -84,6 +84,6 @@ class Messages(Conversation):
 
     def use(self, folder: Folder) -> list[str]:
         return [
-            f"axolotl: datasets: [{{path: {folder.at('train.jsonl')}, type: chat_template}}], skip_prepare_dataset: true, "
-            "remove_unused_columns: false, sample_packing: false"
+            f"axolotl: datasets: [{{path: {folder.at('train.jsonl')}, type: chat_template}}], "
+            "skip_prepare_dataset: true, remove_unused_columns: false, sample_packing: false"
         ]

@@ -23,14 +23,16 @@ _UNITS: tuple[Unit, ...] = ("sentence", "section", "window")
 
 @dataclass(frozen=True, kw_only=True)
 class QVHighlights(Lines):
-    """`{"qid", "query", "duration", "vid", "relevant_windows", "relevant_clip_ids", "saliency_scores"}`, a query a line.
+    """`{"qid", "query", "duration", "vid", "relevant_windows", "relevant_clip_ids", "saliency_scores"}`, a query a
+    line.
 
-    Windows lie on even seconds and are rounded outward. A sentence's windows are those that say it. `saliency_scores` are
-    left out unless asked for: nobody has scored the clips.
+    Windows lie on even seconds and are rounded outward. A sentence's windows are those that say it. `saliency_scores`
+    are left out unless asked for: nobody has scored the clips.
 
     Args:
         max_words: of a query; longer ones are left out, since text encoders of this field see 77 tokens.
-        saliency: write this score, 0 to 4, three times for each relevant clip, for loaders that insist on it; null: none.
+        saliency: write this score, 0 to 4, three times for each relevant clip, for loaders that insist on it; null:
+            none.
     """
 
     units: ClassVar[tuple[Unit, ...]] = _UNITS
@@ -102,7 +104,8 @@ class QVHighlights(Lines):
 class Charades(Lines):
     """Lines of `VIDEO start end##sentence`, and `charades.json` with the durations.
 
-    Loaders split a line at `##` and then at single spaces, so that a sentence must not contain `##`, and an id no space.
+    Loaders split a line at `##` and then at single spaces, so that a sentence must not contain `##`, and an id no
+    space.
     """
 
     units: ClassVar[tuple[Unit, ...]] = _UNITS
@@ -146,8 +149,7 @@ class Charades(Lines):
         if data is None:
             yield Problem("charades.json", "it is not there, so that no loader knows a duration")
         durations = json.loads(data) if data else {}
-        for problem in super().check(folder):
-            yield problem
+        yield from super().check(folder)
         for path in self.data_files(folder):
             for where, line in self.read(folder, path):
                 vid, _, rest = line.partition(" ")

@@ -1,7 +1,8 @@
 """LLaMA-Factory and ms-swift: `messages` with roles, `videos` as a list, and LLaMA-Factory's `dataset_info.json`.
 
 One file serves both. LLaMA-Factory reads only columns and tags that `dataset_info.json` lists, counts `<video>` tags
-over all turns, and drops rows whose roles do not alternate; ms-swift puts a missing tag in front and ignores one too many.
+over all turns, and drops rows whose roles do not alternate; ms-swift puts a missing tag in front and ignores one too
+many.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class ShareGPT(Conversation):
     def use(self, folder: Folder) -> list[str]:
         return [
             f"LLaMA-Factory: dataset_dir: {folder.uri}, media_dir: {folder.uri}, dataset: {self.name}",
-            f"ms-swift: swift sft --dataset {folder.at('train.jsonl')}  (from the folder {folder.uri}, to find its media)",
+            f"ms-swift: swift sft --dataset {folder.at('train.jsonl')}  (from {folder.uri}, to find media)",
         ]
 
 

@@ -20,7 +20,7 @@ _VIDEOS = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".flv", ".wmv", ".m4v", ".mp
 
 @dataclass(frozen=True, kw_only=True)
 class StemText(Generator):
-    """`SPLIT/NAME.mp4` and `SPLIT/NAME.txt`. diffusion-pipe: `[[directory]] path`; finetrainers and musubi: the folder."""
+    """`SPLIT/NAME.mp4` and `SPLIT/NAME.txt`. diffusion-pipe: `[[directory]] path`; others: the folder."""
 
     suffix: ClassVar[str] = ".txt"
     media: ClassVar[tuple[Media, ...]] = ("copy", "link")
@@ -79,8 +79,8 @@ class StemText(Generator):
 
 @dataclass(frozen=True, kw_only=True)
 class Cosmos(StemText):
-    """`SPLIT/videos/NAME.mp4` and `SPLIT/metas/NAME.txt`; the loader sees only names in `.mp4`, and takes a random other
-    video for one that is too short.
+    """`SPLIT/videos/NAME.mp4` and `SPLIT/metas/NAME.txt`; the loader sees only names in `.mp4`, and takes a random
+    other video for one that is too short.
 
     Args:
         num_frames: of a training sample; a video needs at least one more.

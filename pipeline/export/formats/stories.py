@@ -17,8 +17,8 @@ from pipeline.export.formats.lines import Lines
 class Vript(Lines):
     """One object a video: `{"meta": …, "data": {"ID-Scene-001": {…, "caption": {…}, "voiceover": […]}}}`.
 
-    A scene is a section. `content` is its text and `scene_title` its topic; `shot_type` and `camera_movement` are empty,
-    since no column says them. Times stand in each scene, as in Vript's own cut files.
+    A scene is a section. `content` is its text and `scene_title` its topic; `shot_type` and `camera_movement` are
+    empty, since no column says them. Times stand in each scene, as in Vript's own cut files.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -124,8 +124,8 @@ class SceneWalk(Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class Interleaved(Lines):
-    """Documents in which clips and texts take turns, as COSMO and interleaved pretraining read them: `content` is a list
-    of parts, `{"type": "video", "path", "start_s", "end_s"}` and `{"type": "text", "text"}`.
+    """Documents in which clips and texts take turns, as COSMO and interleaved pretraining read them: `content` is a
+    list of parts, `{"type": "video", "path", "start_s", "end_s"}` and `{"type": "text", "text"}`.
 
     Args:
         events: "section" or "window".

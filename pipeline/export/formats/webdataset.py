@@ -45,7 +45,7 @@ class WebDataset(Export):
     energon: bool = True
     texts_only: bool = False
 
-    def media_path(self, sample_key: str, split: str, suffix: str) -> str:  # noqa: ARG002
+    def media_path(self, sample_key: str, split: str, suffix: str) -> str:
         return f"{STATE}/clips/{sample_key}{suffix}"  # only until the shard is written
 
     def rows(self, sample: Sample) -> Sequence[Row]:

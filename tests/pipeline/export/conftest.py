@@ -1,4 +1,4 @@
-"""One output for all tests of exports: four short videos, one of them twice, captioned by the engine without a model."""
+"""One output for all tests of exports: four short videos, one of them twice, captioned without a model."""
 
 from __future__ import annotations
 
