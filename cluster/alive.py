@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from cluster.exit_code import tell
@@ -120,12 +120,13 @@ def watched(say: Callable[[str], None]) -> Iterator[None]:
     Ray now ends the process in silence, or waits.
     """
     over = threading.Event()
-    watch = Watch(places(), say)
+    where = places()
+    watch = Watch(where, say)
 
     def run() -> None:
         while not over.wait(_EVERY_S):
             if why := watch.look():
-                _end(f"{why}; what is committed stays, run the same command again")
+                _end(f"{why}; what is committed stays, run the same command again", ours=where.ours)
 
     threading.Thread(target=run, name="ray watch", daemon=True).start()
     try:
@@ -134,8 +135,19 @@ def watched(say: Callable[[str], None]) -> Iterator[None]:
         over.set()
 
 
-def _end(line: str) -> None:
+def end_children() -> None:
+    """Kill every process below this one: what Ray started here, and what that started."""
+    import psutil
+
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _end(line: str, *, ours: bool) -> None:
     sys.stderr.write(f"longcap: error: {line}\n")
+    if ours:
+        end_children()  # Ray's agents would look for the head for another minute
     tell(1)
     sys.stderr.flush()
     os._exit(1)

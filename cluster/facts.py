@@ -99,7 +99,7 @@ def facts(overrides: list[str]) -> Facts:
             raise ValueError(f"{text!r} is not of the form NAME=VALUE with NAME one of {', '.join(known)}")
         try:
             value: Any = raw if isinstance(known[name], str) else yaml.safe_load(raw)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ValueError(f"{name}: {raw!r} is not YAML") from error
         if isinstance(known[name], float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)

@@ -2,7 +2,7 @@
 
 import longcap
 
-config = longcap.load_config("measure", ["caption.window_s=8"])
+config = longcap.load_config("measure", ["plan.window_s=8"])
 result = longcap.run(["videos/"], "captions/", config)
 result.to_pandas()
 

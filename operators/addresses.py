@@ -26,13 +26,17 @@ _STORES = frozenset(  # their keys and paths may hold any character: `?` begins 
     {"file", "memory", "s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "cos", "obs", "hdfs"}
     | {"sftp", "ssh", "smb"}
 )
+_WEB = frozenset({"http", "https", "ftp", "ftps", "rtsp", "rtmp"})
 _EXACT = frozenset(
     {"auth", "authorization", "bearer", "expires", "gda", "hdnea", "hdntl", "hdnts", "hmac", "jsessionid", "jwt", "key"}
     | {"lsig", "otp", "pass", "passphrase", "passwd", "phpsessid", "pw", "pwd", "sas", "sessid", "sig", "sign"}
-    | {"accesscode", "cred", "creds", "passcode", "verify", "wmsauthsign"}
+    | {"accesscode", "authz", "cred", "creds", "csrf", "passcode", "passkey", "pin", "resourcekey", "verify"}
+    | {"wmsauthsign"}
     | {"accesskeyid", "awsaccesskeyid", "googleaccessid", "keypairid", "ossaccesskeyid", "qak"}
 )
-_WEAK = frozenset({"session", "sid", "st", "ticket"})  # secret only with a long value: `session=3` may be a lecture
+_WEAK = frozenset(
+    {"code", "k", "session", "sid", "st", "ticket", "tk"}
+)  # secret only with a long value: `session=3` may be a lecture
 _ENDINGS = (
     *("token", "tokens", "secret", "signature", "password", "passwd", "credential", "credentials", "hmac", "sessionid"),
     *("apikey", "authkey", "accesskey", "secretkey", "privatekey", "sharedkey", "signingkey", "subscriptionkey"),
@@ -70,12 +74,19 @@ _TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?|(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_]){0,3}[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}"
     r"|github_pat_\w{20,}|glpat-[\w-]{15,}|hf_[A-Za-z0-9]{20,}|xox[abeprs]-[\w-]{10,}|AIza[\w-]{30,}|ya29\.[\w-]{16,}"
     r"|bot\d{6,}:[\w-]{30,}|nvapi-[\w-]{16,}|gsk_[A-Za-z0-9]{20,})"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
 )
 """JSON Web Tokens, and keys of vendors that give them a prefix."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:[^\s/?#@]*@)*[^\s\"'<>`|\\^]*")
 _NEXT_URL = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.\-]*://)")
 _PAIR = re.compile(r"(?<=[?&;])([\w.%\-]{1,64})=([^&\s\"'<>;]+)")
+# in a message of a server or a log: `X-Api-Key: ...`, `"api_key": "..."`, `AWS_SECRET_ACCESS_KEY=...`
+_NAMED = re.compile(
+    r"""((?:api[-_]?key|secret[-_]?key|secret[-_]?access[-_]?key|access[-_]?token|auth[-_]?token"""
+    r"""|client[-_]?secret|cookie)["']?\s?[:=]\s?["']?|(?:password|passwd|secret|token)=["']?)[^\s"',;&}]{6,}""",
+    re.IGNORECASE,
+)
 _HEADER = re.compile(r"(authorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?)[^\s\"',;}]+", re.IGNORECASE)
 _TRAILING = re.compile(r"[.,;:!)\]}…]+\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -104,6 +115,8 @@ def redacted_text(text: str) -> str:
         text = _PAIR.sub(lambda m: f"{m[1]}={HIDDEN}" if _is_secret(m[1], m[2]) else m[0], text)
     if "uthorization" in text or "UTHORIZATION" in text:
         text = _HEADER.sub(rf"\g<1>{HIDDEN}", text)
+    if "=" in text or ":" in text:
+        text = _NAMED.sub(lambda m: m[0] if m[0].endswith(HIDDEN) else m[1] + HIDDEN, text)
     return _TOKEN.sub(HIDDEN, text)
 
 
@@ -136,6 +149,9 @@ def _in_text(match: re.Match[str]) -> str:
 
 def _one(uri: str) -> str:
     scheme, _, rest = uri.partition("://")
+    if rest.startswith(("/", "\\")) and scheme.lower() in _WEB:  # mistyped, as in https:///user:password@host
+        slashes = len(rest) - len(rest.lstrip("/\\"))
+        return f"{scheme}://{rest[:slashes]}{_one(f'{scheme}://{rest[slashes:]}').partition('://')[2]}"
     cut = re.search(r"[/?#]", rest)
     authority, tail = (rest[: cut.start()], rest[cut.start() :]) if cut else (rest, "")
     port = authority.rpartition("]")[2].partition(":")[2]

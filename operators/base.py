@@ -56,6 +56,13 @@ class Sizing:
 SIZING = Sizing()
 
 
+class FromPlan:
+    """Marks a field that a job fills in with the section `plan` of its config: how videos are cut."""
+
+
+FROM_PLAN = FromPlan()
+
+
 class ItemError(Exception):
     """One item failed. It becomes a failure row; it never stops the job.
 

@@ -11,6 +11,7 @@ environment are let go.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from operators.addresses import redacted
 from operators.uris import foreign_host, local_path, scheme_of
 
 _PREFIXES = ("AWS_", "AZURE_", "GCSFS_", "GOOGLE_", "FSSPEC_", "STORAGE_EMULATOR_HOST")
+_MOST_BYTES = 256 * 2**20  # of a file that is read whole: a list of a million inputs has about 100 MB
 _RETRY_S = 30  # for which delta-rs itself asks again before it gives a failure back
 
 _WRAPPERS = frozenset(
@@ -28,6 +30,13 @@ _WRAPPERS = frozenset(
 )
 
 _made_under: dict[type, dict[str, str]] = {}
+
+
+class UnfitFileError(OSError):
+    """What stands where a file should is a pipe, a socket or a device, or larger than any file that is expected there.
+
+    Opening a pipe waits for a writer that may never come, and some devices have no end.
+    """
 
 
 def environment() -> dict[str, str]:
@@ -85,13 +94,42 @@ def _is_chain(uri: str) -> bool:
 
 
 def open_binary(uri: str, mode: str = "rb") -> Any:
-    """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made."""
+    """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made.
+
+    Raises:
+        UnfitFileError: a pipe, a socket or a device is to be read.
+    """
     fs, path = file_system(uri)
     if is_local(fs):
         if "w" in mode:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+        else:
+            check_regular(path)
         return Path(path).open(mode)
     return fs.open(path, mode)
+
+
+def check_regular(path: str) -> None:
+    """Raises `UnfitFileError` for a local pipe, socket or device, links followed, and `OSError` where nothing is."""
+    mode = os.stat(path).st_mode  # noqa: PTH116  before it is opened: opening a device may act on it
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UnfitFileError(f"{path} is a pipe, a socket or a device, not a file")
+
+
+def read_whole(fs: Any, path: str) -> bytes:
+    """Content of a small file of an fsspec file system, such as those beside the tables.
+
+    Raises:
+        UnfitFileError: a local one is no regular file, or larger than 256 MiB.
+    """
+    if not is_local(fs):
+        return bytes(fs.cat_file(path))
+    check_regular(path)
+    with Path(path).open("rb") as file:
+        found = file.read(_MOST_BYTES + 1)
+    if len(found) > _MOST_BYTES:
+        raise UnfitFileError(f"{path} is larger than {_MOST_BYTES} bytes")
+    return found
 
 
 def files_below(uri: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.base import SIZING, Operator
+from operators.base import FROM_PLAN, SIZING, Operator
 from operators.engines.measure import MeasureEngine
 from operators.engines.registry import AnyEngine
 from operators.grid import Grid
@@ -22,9 +22,13 @@ class CaptionOptions(Operator):
     engine: Annotated[AnyEngine, Field(description="what turns pictures and prompts into captions")] = field(
         default_factory=MeasureEngine
     )
-    window_s: Annotated[float, Field(gt=0, description="length of a window in s; 10 in LongCaption-Agent")] = 10.0
+    window_s: Annotated[
+        float, Field(gt=0, description="length of a window in s; 10 in LongCaption-Agent"), FROM_PLAN
+    ] = 10.0
     stride_s: Annotated[
-        float, Field(gt=0, description="distance between window starts in s, at most window_s; 5 in LongCaption-Agent")
+        float,
+        Field(gt=0, description="distance between window starts in s, at most window_s; 5 in LongCaption-Agent"),
+        FROM_PLAN,
     ] = 5.0
     windows: Annotated[
         WindowRule,
@@ -32,6 +36,7 @@ class CaptionOptions(Operator):
             description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
             "hard cut; needs measure in the recipe"
         ),
+        FROM_PLAN,
     ] = "grid"
     min_shot_s: Annotated[
         float,
@@ -39,6 +44,7 @@ class CaptionOptions(Operator):
             ge=0,
             description="with windows: shots, a shorter shot is told together with the next, in s; 0: each by itself",
         ),
+        FROM_PLAN,
     ] = 0.0
     chain: Annotated[
         Literal["segment", "video", "none"],

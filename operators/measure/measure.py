@@ -36,7 +36,7 @@ class Measure(Operator):
     """
 
     name: ClassVar[str] = "measure"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"pictures", "signals", "subtitle_lines", "decode_start_s", "decode_end_s"}

@@ -26,7 +26,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.storage import file_system, is_local
+from operators.storage import UnfitFileError, file_system, is_local, read_whole
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 DATA_FILE = re.compile(rf"(?P<name>part-\d{{5}}-{_UUID}-c\d{{3}}(\.[a-z0-9]+)?\.parquet)(?P<staged>#\d+)?")
@@ -232,8 +232,13 @@ def _run_ids(uri: str, path: str) -> frozenset[str] | None:
 
 def _of_commit(fs: Any, path: str) -> set[str]:
     try:
-        actions = [json.loads(line) for line in fs.cat_file(path).splitlines() if line.strip()]
-    except (ValueError, FileNotFoundError):  # damaged, or tidied away by Delta since it was listed: it proves nothing
+        actions = [json.loads(line) for line in read_whole(fs, path).splitlines() if line.strip()]
+    except (
+        ValueError,
+        RecursionError,
+        UnfitFileError,
+        FileNotFoundError,
+    ):  # damaged, or tidied away by Delta since it was listed: it proves nothing
         return set()
     return {unquote(a[kind]["path"]) for a in actions for kind in ("add", "remove") if kind in a}
 

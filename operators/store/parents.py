@@ -1,13 +1,13 @@
 """Reads what a row is made from: the rows of its parents and the facts of its video. Keys travel, texts do not.
 
-What a parent brings stands under the columns' own names; a column that two parents bring, and the rows as a whole,
-stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under the table's name.
+What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
+The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under
+the table's name.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from operators import rows
 from operators.base import Apply, ItemError, Level, Operator, Row
+from operators.store.reader import TableReader
 from operators.store.store import Store
-from operators.store.table import Table
 from operators.windows import WindowRule
 
 VIDEO_WORK = pa.schema(
@@ -54,8 +54,8 @@ class Parent:
         """Under which a video finds the list of its rows."""
         return self.name.rpartition(".")[2]
 
-    def table(self) -> Table:
-        return Table(self.uri, self.schema)
+    def table(self) -> TableReader:
+        return TableReader(self.uri, self.schema)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ class LoadVideo(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class LoadRun(Operator):
-    """Gives the tables themselves to a row of the whole output: `tables`, name -> `operators.store.table.Table`."""
+    """Gives the tables themselves to a row of the whole output: `tables`, name -> `TableReader`."""
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
@@ -163,15 +163,11 @@ class LoadRun(Operator):
 
 
 def _brought(found: dict[str, Row | None], row: Row) -> Row:
-    """The columns that one parent brings and no other, and that the row does not have by itself."""
-    counts = Counter(name for parent in found.values() if parent is not None for name in parent)
-    return {
-        name: value
-        for parent in found.values()
-        if parent is not None
-        for name, value in parent.items()
-        if counts[name] == 1 and name not in row
-    }
+    """The columns that parents bring and that the row does not have by itself; of two parents the first counts."""
+    brought: Row = {}
+    for parent in found.values():
+        brought |= {name: value for name, value in (parent or {}).items() if name not in brought and name not in row}
+    return brought
 
 
 def _first(lookup: Callable[[Store], pa.Table], stores: list[Store]) -> Row:

@@ -2,7 +2,7 @@
 
     OUT/videos     what was found and probed           OUT/dataset    the long captions
     OUT/segments   frame and window captions           OUT/failures   what failed, as events
-    OUT/filtered   videos that the filter left out        OUT/annotations  what people said of long captions
+    OUT/filtered   videos that the filter left out     OUT/annotations  what people said of long captions
     OUT/NAME       tables of the recipe's own
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
@@ -25,7 +25,7 @@ from operators import rows
 from operators.atomic import replace_file
 from operators.base import TRANSIENT, Row
 from operators.fingerprint import digest
-from operators.storage import file_system, files_below, is_local, open_binary
+from operators.storage import UnfitFileError, file_system, files_below, is_local, open_binary, read_whole
 from operators.store.done import Done
 from operators.store.own_files import Unswept, changed_at
 from operators.store.table import Claim, Table
@@ -132,8 +132,8 @@ class Store:
         files.invalidate_cache()
         found = {}
         for path, info in files.glob(f"{folder}/*.json", detail=True).items():
-            with suppress(FileNotFoundError, ValueError, TypeError, AttributeError):
-                since = json.loads(files.cat_file(path)).get("since")
+            with suppress(FileNotFoundError, UnfitFileError, ValueError, RecursionError, TypeError, AttributeError):
+                since = json.loads(read_whole(files, path)).get("since")
                 times = [t for t in (changed_at(info), since) if t is not None]
                 found[str(path)] = min(times)
         return found
@@ -229,8 +229,7 @@ class Store:
     def read_file(self, path: str) -> bytes | None:
         """Content of OUT/`path`; None where there is none."""
         try:
-            with open_binary(f"{self.uri}/{path}") as file:
-                return bytes(file.read())
+            return read_whole(*file_system(f"{self.uri}/{path}"))
         except FileNotFoundError:
             return None
 
@@ -254,8 +253,8 @@ class Store:
         records = []
         for file in mine:
             try:
-                record = json.loads(found.cat_file(file))
-            except ValueError:
+                record = json.loads(read_whole(found, file))
+            except (ValueError, RecursionError, UnfitFileError):
                 record = None
             if isinstance(record, dict) and record.get("run_id") == file.rsplit("/", 2)[-2]:
                 records.append(record)

@@ -13,9 +13,7 @@ So correctness needs no lock, no lease and no clock.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,21 +22,20 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import DeltaError
 
 from operators.storage import storage_options
 from operators.store import own_files
 from operators.store.own_files import Lying, Unswept
-from operators.store.patience import patiently, until_committed
+from operators.store.patience import until_committed
 from operators.store.predicates import VALUES_AT_ONCE, literal, match
+from operators.store.reader import ROW_GROUP, TableReader, name_of
 from operators.uris import table_uri
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
-_ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
 _LOOK_EVERY = 16  # commits between two looks at how many small files there are
 _SMALL_FILES = 64  # from so many on they are joined; each commit looks at all files, so that they would slow a long run
 _SMALL_BYTES = 64 * 2**20
-_READ_AHEAD = 4  # files that are read at once; from object storage one alone is mostly waited for
 
 
 class Fenced(RuntimeError):
@@ -56,8 +53,8 @@ class Claim:
 Fresh: TypeAlias = Callable[[], pa.Table]
 
 
-class Table:
-    """A Delta table at `uri` with a fixed Arrow schema.
+class Table(TableReader):
+    """A Delta table at `uri` with a fixed Arrow schema, to be read and written.
 
     Args:
         uri: folder, local or on object storage.
@@ -68,128 +65,10 @@ class Table:
     """
 
     def __init__(self, uri: str, schema: pa.Schema, *, writer: str = "longcap", claim: Claim | None = None) -> None:
-        self.uri = uri
-        self.schema = schema
+        super().__init__(uri, schema)
         self._writer = writer
         self._claim = claim
-        self._seen: tuple[int, frozenset[str]] = (-1, frozenset())  # version and files that `news` has told of
-        self._delta: DeltaTable | None = None
-        self._held: dict[tuple[str, str, int], frozenset[str]] = {}  # column, file, row group -> values
         self._version: int | None = None  # of the application transaction; None: not fenced, may not write
-
-    # -- reading -------------------------------------------------------------------------------------------------
-
-    def exists(self) -> bool:
-        return patiently(lambda: self._snapshot(create=False), self.uri) is not None
-
-    def version(self) -> int | None:
-        """Version of the newest snapshot; None where there is no table."""
-
-        def look() -> int | None:
-            delta = self._snapshot(create=False)
-            return None if delta is None else int(delta.version())
-
-        found: int | None = patiently(look, self.uri)
-        return found
-
-    def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
-        """Rows of the newest snapshot; an absent table has none.
-
-        Args:
-            columns: which to read; the others' bytes are not touched.
-            where: a `pyarrow.dataset` expression.
-        """
-        return patiently(lambda: self._read(columns, where), self.uri)
-
-    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Some columns of the newest snapshot, file by file: of millions of rows, a few at a time."""
-        wanted = pa.schema([self.schema.field(c) for c in columns])
-
-        def read(fragment: Any) -> pa.Table:
-            def action() -> pa.Table:
-                return fragment.to_table(schema=wanted, columns=wanted.names)
-
-            return _shaped(patiently(action, self.uri), wanted)
-
-        with ThreadPoolExecutor(_READ_AHEAD, thread_name_prefix="read") as pool:
-            waiting: deque[Future[pa.Table]] = deque()
-            for fragment in self.fragments():
-                waiting.append(pool.submit(read, fragment))
-                if len(waiting) > _READ_AHEAD:
-                    yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
-            while waiting:
-                yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
-
-    def news(self, columns: Sequence[str]) -> pa.Table:
-        """Rows of the files that have joined the table since the last call; at the first call all rows.
-
-        A row may be told of again, when its file was joined with others; none that stands in the table is left out.
-        """
-        return patiently(lambda: self._news(columns), self.uri)
-
-    def _news(self, columns: Sequence[str]) -> pa.Table:
-        wanted = pa.schema([self.schema.field(c) for c in columns])
-        delta = self._snapshot(create=False)
-        if delta is None or delta.version() == self._seen[0]:
-            return wanted.empty_table()
-        fragments = {f.path: f for f in delta.to_pyarrow_dataset().get_fragments()}
-        new = [f for path, f in fragments.items() if path not in self._seen[1]]
-        fresh = [f.to_table(schema=wanted, columns=wanted.names) for f in new]
-        self._seen = (delta.version(), frozenset(fragments))
-        return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
-
-    def lookup(self, column: str, *values: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows whose `column` is one of `values`, reading only the row groups that hold one of them.
-
-        Files never change, so which values a row group holds is read once and remembered: looking up every video of a
-        table one after the other reads each byte of it about once.
-        """
-        wanted = self.schema if columns is None else pa.schema([self.schema.field(c) for c in columns])
-        return patiently(lambda: self._lookup(column, frozenset(values), wanted), self.uri)
-
-    def _read(self, columns: Sequence[str] | None, where: Any) -> pa.Table:
-        wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
-        delta = self._snapshot(create=False)
-        if delta is None:
-            return wanted.empty_table()
-        data = delta.to_pyarrow_dataset(schema=self.schema)
-        return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
-
-    def _lookup(self, column: str, values: frozenset[str], wanted: pa.Schema) -> pa.Table:
-        delta = self._snapshot(create=False)
-        pieces = []
-        groups = delta.to_pyarrow_dataset().get_fragments() if delta is not None else ()
-        for fragment in groups:
-            for group in fragment.split_by_row_group():
-                at = (column, group.path, group.row_groups[0].id)
-                if at not in self._held:
-                    self._held[at] = frozenset(group.to_table(columns=[column])[column].to_pylist())
-                if values & self._held[at]:
-                    rows = pc.field(column).isin(sorted(values))
-                    pieces.append(group.to_table(schema=self.schema, columns=wanted.names, filter=rows))
-        if not pieces:
-            return wanted.empty_table()
-        return pa.concat_tables(_shaped(p, wanted) for p in pieces)
-
-    def fragments(self) -> list[Any]:
-        """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""
-
-        def look() -> list[Any]:
-            delta = self._snapshot(create=False)
-            return list(delta.to_pyarrow_dataset().get_fragments()) if delta is not None else []
-
-        found: list[Any] = patiently(look, self.uri)
-        return found
-
-    def file_uris(self) -> list[str]:
-        """The parquet files that make up the newest snapshot, named as this table is: not percent-encoded."""
-
-        def look() -> list[str]:
-            delta = self._snapshot(create=False)
-            return [f"{self.uri}/{_name(uri)}" for uri in delta.file_uris()] if delta is not None else []
-
-        found: list[str] = patiently(look, self.uri)
-        return found
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -317,7 +196,7 @@ class Table:
         return own_files.sort(found, self.uri, self._needed(), unswept, self._run_ids).own
 
     def _needed(self) -> frozenset[str]:
-        return frozenset(map(_name, self.file_uris()))
+        return frozenset(map(name_of, self.file_uris()))
 
     def _run_ids(self) -> frozenset[str]:
         if "run_id" not in self.schema.names:
@@ -334,7 +213,7 @@ class Table:
 
     def _compact(self) -> None:
         self._existing().optimize.compact(
-            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=_ROW_GROUP)
+            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
         )
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -376,7 +255,7 @@ class Table:
         write_deltalake(
             delta,
             rows,
-            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=_ROW_GROUP),
+            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP),
             commit_properties=properties,
             **how,
         )
@@ -396,48 +275,12 @@ class Table:
 
     def _existing(self) -> DeltaTable:
         """The newest state, of a table that is made if it is not there."""
-        delta = self._snapshot(create=True)
-        assert delta is not None
-        return delta
-
-    def _snapshot(self, *, create: bool) -> DeltaTable | None:
-        """The newest state of the table."""
-        try:
-            if self._delta is None:
-                self._delta = DeltaTable(table_uri(self.uri), storage_options=storage_options(self.uri))
-            else:
-                self._delta.update_incremental()
-        except TableNotFoundError:
-            if not create:
-                return None
-            self._delta = DeltaTable.create(
+        delta = self._snapshot()
+        if delta is None:
+            delta = self._delta = DeltaTable.create(
                 table_uri(self.uri), schema=self.schema, mode="ignore", storage_options=storage_options(self.uri)
             )
-        return self._delta
-
-
-def stored_schema(uri: str) -> pa.Schema:
-    """The columns of a table as they are stored.
-
-    Raises:
-        FileNotFoundError: there is no table.
-    """
-
-    def look() -> pa.Schema:
-        try:
-            delta = DeltaTable(table_uri(uri), storage_options=storage_options(uri))
-        except TableNotFoundError as error:
-            raise FileNotFoundError(f"{uri} is no table") from error
-        return pa.schema(delta.schema().to_arrow())
-
-    found: pa.Schema = patiently(look, uri)
-    return found
-
-
-def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    columns = (table.column(f.name) for f in schema)
-    typed = [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(typed, schema=schema)
+        return delta
 
 
 def _same(rows: pa.Table) -> pa.Table:
@@ -446,7 +289,3 @@ def _same(rows: pa.Table) -> pa.Table:
 
 def _properties(*transactions: Transaction) -> CommitProperties:
     return CommitProperties(app_transactions=list(transactions), max_commit_retries=0)
-
-
-def _name(path: str) -> str:
-    return path.rsplit("/", 1)[-1]

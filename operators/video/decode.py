@@ -81,7 +81,7 @@ class Decode(Isolated):
         int, Field(ge=1, le=600, description="pictures a window, evenly spaced, with sampling: count")
     ] = 8
     window_s: Annotated[
-        float, Field(gt=0, description="length of a window in s, with sampling: count; equal to caption.window_s")
+        float, Field(gt=0, description="length of a window in s, with sampling: count; equal to plan.window_s")
     ] = 10.0
     keyframe_tolerance_s: Annotated[
         float, Field(ge=0, description="how far a grid time may move to a keyframe in s, with sampling: keyframes")

@@ -74,6 +74,11 @@ _BROKEN = 0.02  # share of characters outside ASCII that may be broken: a cut li
 _DECLARED = re.compile(rb"(?:encoding|charset)\s{0,4}=\s{0,4}[\"']?([A-Za-z0-9._-]{2,40})", re.IGNORECASE)
 
 
+_UTF7 = re.compile(rb"\+[A-Za-z0-9+/]{3,}")
+_UTF7_LEAST = 3  # shifts to base64 in a file in UTF-7
+_SCRIPTS = 3  # of Japanese
+
+
 class UnknownEncoding(ValueError):
     """The encoding of a file cannot be known; the message says why, in a few words."""
 
@@ -94,15 +99,14 @@ def decode_text(raw: bytes, *, language: str | None = None) -> str:
 
 
 def _unicode(raw: bytes) -> str | None:
-    """The text of a file in UTF-8, UTF-16, UTF-32 or ISO-2022-JP; None where it is in none of them."""
+    """The text of a file in UTF-8, UTF-16, UTF-32 or seven bits; None where it is in none of them."""
     for mark, encoding in _BOMS:
         if raw.startswith(mark):
             return _mostly(raw[len(mark) :], encoding)
     if wide := _wide(raw):
         return _mostly(raw, wide)
-    if b"\x1b$" in raw and raw.isascii():
-        with suppress(UnicodeDecodeError):
-            return raw.decode("iso2022_jp_ext")
+    if raw.isascii():
+        return _seven_bits(raw)
     with suppress(UnicodeDecodeError):
         return _undone(raw.decode("utf-8"))
     with suppress(UnknownEncoding):
@@ -148,6 +152,25 @@ def _mostly(raw: bytes, encoding: str) -> str:
     if broken > 2 + _BROKEN * len(text):
         raise UnknownEncoding(f"its byte order mark says {encoding}, and it is not")
     return text
+
+
+def _seven_bits(raw: bytes) -> str:
+    """ASCII, or an encoding that writes other characters as ASCII: ISO-2022 (by escape), HZ, UTF-7."""
+    for sign, encoding in ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp_ext"), (b"~{", "hz")):
+        if sign in raw:
+            with suppress(UnicodeDecodeError):
+                return raw.decode(encoding)
+    others, shifts = _UTF7.subn(b"", raw)
+    if shifts >= _UTF7_LEAST and b"+" not in others:
+        with suppress(UnicodeDecodeError, UnknownEncoding):
+            text = _plausible(raw.decode("utf-7"))
+            # what a plus sign makes of English by chance are characters of many alphabets
+            if (
+                len({unicodedata.name(c, "?").partition(" ")[0] for c in text if c > "\x7f" and c.isalpha()})
+                <= _SCRIPTS
+            ):
+                return text
+    return raw.decode("ascii")
 
 
 def _undone(text: str) -> str:

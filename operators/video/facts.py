@@ -36,6 +36,7 @@ _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
 """Formats whose header holds the length of each stream and an index of all packets; elsewhere both are guesses."""
 
 _STILL = ("image2", "_pipe")
+_RAW_MJPEG = "jpeg_pipe"  # one JPEG, or Motion JPEG as a camera writes it, which FFmpeg shows at 25 frames a second
 _LOST_S = 0.5  # a part that begins with so much that does not decode was cut within a group of pictures
 
 
@@ -187,7 +188,11 @@ def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tu
     stream = video_stream(container, source.uri)
     name = container.format.name
     if name.startswith(_STILL[0]) or name.endswith(_STILL[1]):
-        raise ItemError("undecodable", f"{source.uri} is a still picture ({stream.codec_context.name}), not a video")
+        if name != _RAW_MJPEG or _packets(container) < 2:
+            codec = stream.codec_context.name
+            raise ItemError("undecodable", f"{source.uri} is a still picture ({codec}), not a video")
+        container = source.open()
+        stream = video_stream(container, source.uri)
     context, untimed = stream.codec_context, is_untimed(container)
     if context.width * context.height > MAX_PIXELS:
         size = f"{context.width}x{context.height}"
@@ -219,6 +224,11 @@ def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tu
         length = measure(source, first=first, interval=interval, header=stream.duration if in_header else None)
     ticks = length.ticks if length.ticks > 0 else interval  # a picture lasts, at the least
     return facts | {"duration_s": float(ticks * base)}, length
+
+
+def _packets(container: Any) -> int:
+    """How many packets a container has, counted up to 2."""
+    return sum(1 for _, packet in zip(range(2), demux_known(container), strict=False) if packet.size)
 
 
 def _first_picture(container: Any, stream: Any, source: Source, *, later: bool) -> tuple[Any, int]:

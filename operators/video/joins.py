@@ -17,6 +17,17 @@ _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _DOC_TYPE = b"\x42\x82"
 _HEADER_BYTES = 4096
 _FLV_BEGINS, _FLV_HEADER_BYTES = b"FLV\x01", 13
+_OGG_BEGINS, _OGG_HEADER_BYTES = b"OggS\x00\x02" + bytes(8), 27  # the first page of a stream (RFC 3533, 6)
+_SIGNATURES = {  # FFmpeg's format -> how a file of it begins, long enough that no other bytes are taken for it
+    "asf": bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"),  # the GUID of the header object
+    "ivf": b"DKIF\x00\x00\x20\x00",
+    "mxf": bytes.fromhex("060e2b34020501010d0102010102"),  # SMPTE ST 377-1, 7.1: a header partition
+    "nut": b"nut/multimedia container\x00",
+    "rm": b".RMF\x00\x00\x00",
+    "yuv4mpegpipe": b"YUV4MPEG2 ",
+}
+STREAMED = frozenset({"flv", "ogg", *_SIGNATURES})
+"""Formats of which a demuxer should read all bytes but for an index: what it leaves unread is not understood."""
 
 
 def find_joins(file: Any, size: int, format_name: str, *, remote: bool) -> list[int]:
@@ -29,15 +40,21 @@ def find_joins(file: Any, size: int, format_name: str, *, remote: bool) -> list[
         remote: every jump costs a request: formats that would need many are not searched.
     """
     name = format_name.split(",", maxsplit=1)[0]
+    found: Iterator[int] = iter(())
     if name == "mov":
-        return list(_boxes(file, size, _MAX_BOXES_REMOTE if remote else _MAX_BOXES))
-    if name == "matroska":
-        return list(_segments(file, size, remote=remote))
-    if name == "avi":
-        return list(_riffs(file, size))
-    if name == "flv" and not remote:
-        return list(_tags(file, size))
-    return []
+        found = _boxes(file, size, _MAX_BOXES_REMOTE if remote else _MAX_BOXES)
+    elif name == "matroska":
+        found = _segments(file, size, remote=remote)
+    elif name == "avi":
+        found = _riffs(file, size)
+    elif not remote:  # of the rest all would have to be read
+        if name == "flv":
+            found = _tags(file, size)
+        elif name == "ogg":
+            found = _chains(file)
+        elif name in _SIGNATURES:
+            found = _signed(file, _SIGNATURES[name])
+    return list(found)
 
 
 def _read(file: Any, at: int, count: int) -> bytes:
@@ -133,3 +150,25 @@ def _tags(file: Any, size: int) -> Iterator[int]:
                 continue
             PROGRESS.step()
             at += 15 + int.from_bytes(data[at + 1 : at + 4], "big")
+
+
+def _chains(file: Any) -> Iterator[int]:
+    """First pages of streams that follow other pages: RFC 3533, 4, calls such a file chained."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        behind = at = 0  # streams of one link begin page by page
+        while (at := data.find(_OGG_BEGINS, at)) >= 0:
+            PROGRESS.step()
+            if at != behind:
+                yield at
+            segments = data[at + 26] if at + _OGG_HEADER_BYTES <= len(data) else 0
+            lengths = data[at + _OGG_HEADER_BYTES : at + _OGG_HEADER_BYTES + segments]
+            at = behind = at + _OGG_HEADER_BYTES + segments + sum(lengths)
+
+
+def _signed(file: Any, signature: bytes) -> Iterator[int]:
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = len(signature)
+        while (at := data.find(signature, at)) >= 0:
+            PROGRESS.step()
+            yield at
+            at += len(signature)

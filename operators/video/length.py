@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operators.video.encrypted import encrypted, has_key_information
+from operators.video.joins import STREAMED
 from operators.video.plausible import MAX_STILL_S, believed
 from operators.video.progress import PROGRESS
 from operators.video.reader import demux_known, video_stream
@@ -15,6 +16,7 @@ from operators.video.source import Source
 _BACK_S = 10.0  # longer than the usual group of pictures in a container without an index
 _CUT_SHORT_S = 0.5  # a Matroska header that claims more than this beyond the last packet: the file was cut
 _END_OF_TIME = 2**40  # ticks
+_UNREAD_SHARE, _UNREAD_BYTES = 0.1, 16 * 1024  # an index, a footer and tags take less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +53,26 @@ def measure(source: Source, *, first: int, interval: int, header: int | None) ->
         raise encrypted(source.uri, "Common Encryption")
     base = tail.base
     there = tail.end - first if tail.end is not None else 0
+    unread = _unread(source, tail)
     claim = max(header or 0, claimed_end - first if claimed_end else 0)
     if tail.still or claim <= there:
-        return Length(ticks=there, stills=int(tail.still))
+        return Length(ticks=there, stills=int(tail.still), incomplete=unread)
     if tail.end is None and header:
         there = min(header, _bytes_there(source, first))
     claimed_s, there_s = float(claim * base), float(max(0, there) * base)
     if believed(claimed_s, there_s):
-        return Length(ticks=claim)
+        return Length(ticks=claim, incomplete=unread)
     why = f"the header claims {claimed_s:.6g} s and the file holds {there_s:.6g} s"
     return Length(ticks=max(there, interval), incomplete=why)
+
+
+def _unread(source: Source, tail: _Tail) -> str | None:
+    """What of a file FFmpeg did not read, such as a second file behind the first; None: no more than an index."""
+    name = tail.format.split(",", maxsplit=1)[0]
+    left = source.size_bytes - tail.read_to
+    if name not in STREAMED or not tail.read_to or left <= max(_UNREAD_BYTES, _UNREAD_SHARE * source.size_bytes):
+        return None
+    return f"FFmpeg reads {tail.read_to} of {source.size_bytes} bytes"
 
 
 def _find_tail(source: Source, interval: int, *, whole: bool) -> tuple[_Tail, int]:
@@ -109,6 +121,8 @@ class _Tail:
         keyframe: whether the video stream has a keyframe here.
         encrypted: whether a packet of the video stream is; its beginning may be in the clear.
         still: whether the last picture claims to stay longer than `MAX_STILL_S`.
+        format: FFmpeg's name of the format.
+        read_to: where the last packet of all streams ends, in bytes of the file; 0 where packets have no positions.
     """
 
     def __init__(self, container: Any, stream: Any, interval: int, lead_bytes: int) -> None:
@@ -123,11 +137,14 @@ class _Tail:
         self.keyframe = False
         self.still = False
         self.encrypted = False
+        self.format: str = container.format.name
+        self.read_to = 0
 
     def read(self) -> None:
         """Demux to the end."""
         for packet in demux_known(self._container):
             PROGRESS.step()
+            self.read_to = max(self.read_to, (packet.pos or 0) + packet.size)
             start = packet.pts if packet.pts is not None else packet.dts
             if start is None or (packet.pos is not None and packet.pos < self._lead_bytes):
                 continue

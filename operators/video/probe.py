@@ -26,7 +26,7 @@ class Probe(Isolated):
     """Adds the facts of `row["uri"]` (see `operators.video.facts.probe`), found in a process that may die."""
 
     name: ClassVar[str] = "probe"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"uri", "source_version"})
     writes: ClassVar[frozenset[str]] = frozenset(field.name for field in VIDEO_FACTS)

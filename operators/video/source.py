@@ -311,6 +311,8 @@ class SpanFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         left = max(0, self._size - self._position)
+        if not left:  # demuxers seek to where no file can have bytes
+            return b""
         self._file.seek(self._from + self._position)
         found = bytes(self._file.read(left if size < 0 else min(size, left)) or b"")
         self._position += len(found)

@@ -44,7 +44,7 @@ def failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[
     return list(values)
 
 
-inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+inputs_argument = click.argument("inputs", metavar="INPUT...", nargs=-1)
 out_argument = click.argument("out", metavar="OUT")
 config_option = click.option(
     "-c",
@@ -53,7 +53,7 @@ config_option = click.option(
     help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
 )
 set_option = click.option(
-    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set caption.window_s=8."
+    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set plan.window_s=8."
 )
 
 

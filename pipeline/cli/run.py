@@ -192,6 +192,11 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         f" ({report.video_hours:.2f} h; {report.frame_captions} frame and {report.window_captions} window captions"
         f" made in {clock(report.elapsed_s)})",
     ]
+    if not report.captions:
+        lines = [f"{report.videos_planned} videos, {report.video_hours:.2f} h, in {clock(report.elapsed_s)}"]
+    for name, made in report.tables.items():
+        failed = f", {made['failed']} failed" if made["failed"] else ""
+        lines.append(f"table {name}: {made['done']} of {made['planned']} rows{failed}")
     lines += _listed("failed", report.failed)
     if report.filtered:
         lines.append(f"{report.videos_filtered} more the filter left out; they stand in {report.out}/filtered")
@@ -200,15 +205,19 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         lines.append(f"{column} was not measured in {count} of the videos told, so its bounds left none of them out")
     if report.unaccounted:
         lines.append(f"{len(report.unaccounted)} videos are not done yet; the same command goes on with them")
+    lost = report.failed or any(made["failed"] for made in report.tables.values())
+    where = f"dataset: {report.out}/dataset/*.parquet   " if report.captions else ""
+    look = f"longcap show {report.out}   ·   " if report.captions else ""
     lines += [
-        f"dataset: {report.out}/dataset/*.parquet   report: {report.out}/runs/{report.run_id}/report.json",
-        f"next:    longcap show {report.out}"
-        + (f"   ·   longcap retry {report.out}" if report.failed else "   ·   longcap status " + report.out),
+        f"{where}report: {report.out}/runs/{report.run_id}/report.json",
+        f"next:    {look}longcap {'retry' if lost else 'status'} {report.out}",
     ]
     echo("\n".join(lines))
     if report.exit_code and report.status == "done" and not report.unaccounted:
-        share = report.videos_failed / max(1, report.videos_planned)
-        raise RunFailed(f"{share:.0%} of the videos failed; run.max_failed allows {report.max_failed:.0%}")
+        shares = {"the videos": report.videos_failed / max(1, report.videos_planned)}
+        shares |= {f"the rows of {n}": c["failed"] / max(1, c["planned"]) for n, c in report.tables.items()}
+        what, share = max(shares.items(), key=lambda pair: pair[1])
+        raise RunFailed(f"{share:.0%} of {what} failed; run.max_failed allows {report.max_failed:.0%}")
     sys.stdout.flush()
 
 
@@ -234,6 +243,7 @@ def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
         "done_before": len(planned - todo - set(left.given_up) - set(left.filtered)),
         "would_replace": _replacement_numbers(left.replaced) if left.replaced and left.replaced.asks else None,
         "notes": left.replaced.notes if left.replaced else [],
+        "tables": {name: count._asdict() for name, count in left.tables.items()},
         "filter": plan.config.filter.text(),
         "filter_not_measured": never_measured(plan.config),
         "left_out": dict(sorted(left.reasons.items())),
@@ -257,6 +267,10 @@ def _plan_text(told: dict[str, Any]) -> str:
         f"done before by this config: {told['done_before']} videos",
         f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
     ]
+    for name, count in told["tables"].items():
+        waiting = f"; {count['waiting']} wait for the rows that they are made from" if count["waiting"] else ""
+        failed = f"; {count['failed']} failed" if count["failed"] else ""
+        lines.append(f"table {name}: {count['left']} of {count['planned']} rows to make{waiting}{failed}")
     if told["would_replace"]:
         lines.append(f"would replace: {told['would_replace']['text']}; longcap run does it only with --replace")
     lines += told["notes"]

@@ -32,6 +32,7 @@ def status_command(*, out: str, as_json: bool = False) -> int:
             f"{told['long_captions']} long captions",
             f"{told['filtered']} left out by the filter",
             f"{told['segments']} segments captioned, {told['segment_hours']:.2f} hours",
+            *(f"{count} rows in {name}" for name, count in told["tables"].items()),
             f"failures: {', '.join(f'{n} {c}' for c, n in sorted(told['failures'].items())) or 'none'}",
             f"runs ended: {told['runs']}" + (f", the last one {told['last_run']}" if told["last_run"] else ""),
         ]
@@ -53,6 +54,7 @@ def status(output: Output) -> dict[str, Any]:
         "filtered": len(output.store.filtered_videos()),
         "segments": len(segments),
         "segment_hours": round(sum(s["end_s"] - s["start_s"] for s in segments) / 3600, 4),
+        "tables": {name: len(table.read(["key"])) for name, table in output.store.derived.items()},
         "failures": dict(Counter(f["class"] for f in output.failures())),
         "runs": len(runs),
         "last_run": f"{runs[-1]['run_id']}: {runs[-1]['status']}" if runs else None,

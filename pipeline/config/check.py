@@ -44,25 +44,25 @@ def check(config: Config) -> None:
     Raises:
         UsageError: one line on the first thing that does not fit.
     """
-    caption, plan = config.caption, config.plan
+    plan = config.plan
     try:
-        check_grid(caption.window_s, caption.stride_s, plan.segment_s)
+        check_grid(plan.window_s, plan.stride_s, plan.segment_s)
     except ValueError as error:
-        raise UsageError(f"plan.segment_s, caption.window_s and stride_s make no grid: {error}") from error
-    if config.measure.cell_s != caption.stride_s:
+        raise UsageError(f"plan.segment_s, window_s and stride_s make no grid: {error}") from error
+    if config.measure.cell_s != plan.stride_s:
         raise UsageError(
-            f"measure.cell_s is {config.measure.cell_s} and caption.stride_s is {caption.stride_s}; they must be "
+            f"measure.cell_s is {config.measure.cell_s} and plan.stride_s is {plan.stride_s}; they must be "
             "equal: leave measure.cell_s out of the file and it follows"
         )
     specs = tables_of(config)
     for spec in specs.values():
         _check_table(config, specs, spec)
     operators = all_operators(specs)
-    if caption.windows == "shots" and _captions(specs):
+    if plan.windows == "shots" and _captions(specs):
         segment = [op.name for op in specs["segments"].steps]
         if "measure" not in segment or config.decode.sampling != "shots":
             raise UsageError(
-                f"caption.windows is shots, decode.sampling is {config.decode.sampling} and recipe.segment is "
+                f"plan.windows is shots, decode.sampling is {config.decode.sampling} and recipe.segment is "
                 f"{', '.join(segment)}; windows by shots need decode.sampling: shots, so that each shot has "
                 "a picture, and measure before caption, which finds the cuts"
             )

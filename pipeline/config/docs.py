@@ -18,7 +18,7 @@ import yaml
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from operators.base import Sizing
+from operators.base import FromPlan, Sizing
 from operators.engines.base import EngineSpec
 from operators.engines.registry import engine_config
 from pipeline.config.types import Config
@@ -77,6 +77,8 @@ def _lines(section: Any, *, indent: int) -> Iterator[str]:
     hints = hints_of(type(section))
     for f in fields(section):
         value, hint = getattr(section, f.name), hints[f.name]
+        if get_origin(hint) is Annotated and any(isinstance(mark, FromPlan) for mark in get_args(hint)[1:]):
+            continue
         if is_dataclass(hint):
             if indent == 0:
                 yield ""

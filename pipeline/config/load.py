@@ -1,6 +1,6 @@
 """Configs as files: YAML with `extends`, overrides from the command line, and one plain line for each mistake.
 
-    config = load_config("recipe.yaml", ["caption.window_s=8"])
+    config = load_config("recipe.yaml", ["plan.window_s=8"])
 
 A bare word names a recipe that ships with Longcap; anything with a slash or a .yaml suffix is a path.
 """
@@ -23,11 +23,16 @@ from operators.addresses import HIDDEN, redacted_value
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
 from pipeline.config.docs import EXTENDS, allowed, hints_of
+from pipeline.config.grid import KEYS, agreed, moved, told
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError, nearest
 
 DEFAULT_RECIPE = "measure"
 
+YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
+"""What PyYAML raises for a text: no YAML, a date that no calendar has, too deep a nesting."""
+
+_SHOWN = 80  # characters of a value that a message shows
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # as engines ask for it
 
 KeyPath: TypeAlias = tuple[str, ...]
@@ -53,6 +58,7 @@ def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str]
     """
     layers = _chain(str(path_or_name or DEFAULT_RECIPE), base=Path.cwd(), asked_by="")
     layers += [_override(text) for text in overrides]
+    layers = [_with_grid(layer) for layer in layers]
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
     for layer in layers:
@@ -61,8 +67,8 @@ def load_config(path_or_name: str | Path | None = None, overrides: Sequence[str]
     values = _named_engines(values)
     config = config_from_dict(values, places=places)
     if "cell_s" not in (values.get("measure") or {}):  # what is measured is cut where the windows are
-        config = replace(config, measure=replace(config.measure, cell_s=config.caption.stride_s))
-    if config.caption.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
+        config = replace(config, measure=replace(config.measure, cell_s=config.plan.stride_s))
+    if config.plan.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
         config = replace(config, decode=replace(config.decode, sampling="shots"))
     if "engine" not in (values.get("names") or {}):  # who tells the video also decides who is who
         config = replace(config, names=replace(config.names, engine=config.narrate.engine))
@@ -76,7 +82,7 @@ def checked(config: Config) -> Config:
     Raises:
         UsageError: as `load_config`.
     """
-    config = config_from_dict(config_to_dict(config))
+    config = config_from_dict(config_to_dict(agreed(config)))
     check(config)
     return config
 
@@ -84,10 +90,11 @@ def checked(config: Config) -> Config:
 def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str] | None = None) -> Config:
     """The config of plain values, validated but not checked as a whole; `places` says where each key was read."""
     problems: list[str] = []
+    values = moved(values)
     cleaned = _clean(Config, values, (), places or {}, problems)
     if not problems:
         try:
-            return _adapter().validate_python(cleaned)
+            return told(_adapter().validate_python(cleaned))
         except ValidationError as error:
             problems = _plain(error, cleaned, places or {})
     raise UsageError("\n".join(problems))
@@ -96,6 +103,7 @@ def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str]
 def config_to_dict(config: Config) -> dict[str, Any]:
     """Plain values that `config_from_dict` turns into an equal config: every field, in the order of the types."""
     dumped: dict[str, Any] = _adapter().dump_python(config, mode="json", warnings=False)
+    dumped["caption"] = {key: value for key, value in dumped["caption"].items() if key not in KEYS}
     return dumped
 
 
@@ -162,23 +170,40 @@ def _chain(named: str, *, base: Path, asked_by: str, seen: tuple[str, ...] = ())
     return [*above, layer]
 
 
+def _with_grid(layer: _Layer) -> _Layer:
+    """The keys of the grid in the section `plan`, with the places where they stand."""
+    places = {
+        ("plan", *path[1:]) if path[0] == "caption" and path[-1] in KEYS else path: p
+        for path, p in layer.places.items()
+    }
+    return _Layer(values=moved(layer.values), places=places)
+
+
 def _parse(text: str, label: str) -> _Layer:
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         places: dict[KeyPath, str] = {}
         if node is not None:
             _note_places(node, (), label, places)
         values = loader.construct_document(node) if node is not None else {}
-    except yaml.YAMLError as error:
+    except YAML_ERRORS as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{label}{line} is not YAML: {getattr(error, 'problem', None) or error}") from error
-    finally:
-        loader.dispose()
+        raise UsageError(f"{label}{line} is not YAML: {_yaml_problem(error)}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{label} holds {_show(values)}; a config is a mapping of sections")
     return _Layer(values=values, places=places)
+
+
+def _yaml_problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return " ".join(str(getattr(error, "problem", None) or error).split())
+
+
+def _cut(text: str) -> str:
+    return repr(text) if len(text) <= _SHOWN else f"{text[:_SHOWN]!r}..."
 
 
 def _note_places(node: yaml.Node, path: KeyPath, label: str, places: dict[KeyPath, str]) -> None:
@@ -200,8 +225,8 @@ def _override(text: str) -> _Layer:
         raise UsageError(f"--set {text!r} is not of the form section.key=VALUE")
     try:
         value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {text!r}: {raw!r} is not YAML: {getattr(error, 'problem', None) or error}") from error
+    except YAML_ERRORS as error:
+        raise UsageError(f"--set {_cut(text)}: {_cut(raw)} is not YAML: {_yaml_problem(error)}") from error
     for part in reversed(path):
         value = {part: value}
     return _Layer(values=value, places={path[: i + 1]: f"--set {key.strip()}" for i in range(len(path))})

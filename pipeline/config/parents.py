@@ -39,7 +39,7 @@ def schema_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> pa.S
 
 @lru_cache(maxsize=64)
 def _foreign_schema(uri: str) -> pa.Schema:
-    from operators.store.table import stored_schema
+    from operators.store.reader import stored_schema
 
     try:
         return stored_schema(uri)
@@ -85,7 +85,7 @@ def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec
 def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> set[str]:
     """Columns that the first step of a table finds: its grain, the video's facts and what its parents bring.
 
-    A column that two parents bring is found only in `parents`, a mapping of table -> row.
+    Of two parents that bring the same column the first counts; `parents` maps each table to its row.
     """
     if spec.level == "run":
         return {"tables"}
@@ -99,5 +99,4 @@ def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpe
             brought += [table, *(["captioned", "captioned_indices"] if table == "segments" else [])]
         else:
             brought += [n for n in schema_of(config, specs, parent).names if n not in base]
-    own = {name for name in brought if brought.count(name) == 1}
-    return {*base, *own, "parents"}
+    return {*base, *brought, "parents"}

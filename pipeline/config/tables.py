@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from operators import registry
 from operators.base import Level, Operator
+from operators.caption.caption import Caption
 from operators.fingerprint import digest, link
 from operators.keys import captioner_of, config_of, narrator_key
 from pipeline.config.parents import check_parents
@@ -92,16 +93,16 @@ def parents_of(config: Config, name: str, besides: Iterable[str] = ()) -> str:
     if config.inputs or name not in config.tables:
         return ""
     specs = tables_of(config)
-    others = sorted(set(specs[name].parents) - {VIDEOS, *besides})
-    return digest([[p, _identity(config, specs, p)] for p in others]) if others else ""
+    others = [p for p in specs[name].parents if p not in {VIDEOS, *besides}]  # of two the first counts
+    return digest([[p, lineage(config, specs, p)] for p in others]) if others else ""
 
 
-def _identity(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
-    """What decides the rows of a table, less the videos themselves."""
+def lineage(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
+    """What decides the rows of a table, less the videos themselves: its own steps and those of all tables above it."""
     spec = specs.get(name)
     if spec is None:
         return None  # of another output: what its rows were made from stands in their keys
-    parents = [[p, _identity(config, specs, p)] for p in sorted(spec.parents) if p != VIDEOS]
+    parents = [[p, lineage(config, specs, p)] for p in spec.parents if p != VIDEOS]
     links = [link(op) for op in spec.steps]
     return [spec.level, config.plan.segment_s if spec.level == "segment" else None, parents, links]
 
@@ -111,6 +112,12 @@ def table_identity(config: Config, spec: TableSpec) -> str:
     return digest(
         [spec.level, config.plan.segment_s if spec.level == "segment" else None, [link(op) for op in spec.steps]]
     )
+
+
+def warm_up(config: Config, spec: TableSpec) -> int:
+    """Windows that are decoded before each segment: the same for all tables of segments, so that they can share."""
+    own = [op.warm_up() for op in spec.steps if isinstance(op, Caption)]
+    return max([config.caption.warm_up(), *own]) if spec.level == "segment" else 0
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------

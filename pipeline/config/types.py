@@ -19,6 +19,7 @@ from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from operators.video.decode import Decode
 from operators.video.probe import Probe
+from operators.windows import WindowRule
 
 POOLS = ("decode", "caption", "narrate")
 """The actor pools, in the order in which a row passes through them."""
@@ -62,12 +63,30 @@ class SourceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions:
-    """How a video is cut into segments, the unit of work, of retry and of resume."""
+    """How a video is cut: into segments, the unit of work and of resume, and into the windows of its captions."""
 
     segment_s: Annotated[
         float,
-        Field(gt=0, description="length of a segment in s; a multiple of caption.stride_s, at least caption.window_s"),
+        Field(gt=0, description="length of a segment in s; a multiple of stride_s, at least window_s"),
     ] = 120.0
+    window_s: Annotated[float, Field(gt=0, description="length of a window in s; 10 in LongCaption-Agent")] = 10.0
+    stride_s: Annotated[
+        float, Field(gt=0, description="distance between window starts in s, at most window_s; 5 in LongCaption-Agent")
+    ] = 5.0
+    windows: Annotated[
+        WindowRule,
+        Field(
+            description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
+            "hard cut; needs measure in the recipe"
+        ),
+    ] = "grid"
+    min_shot_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="with windows: shots, a shorter shot is told together with the next, in s; 0: each by itself",
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

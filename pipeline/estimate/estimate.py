@@ -20,10 +20,11 @@ import yaml
 from operators.base import Row
 from operators.engines.ask import Usage
 from operators.rows import MAX_ROW_BYTES
+from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
 from pipeline.execution.driver import Job
-from pipeline.execution.pools import rows_at_once
+from pipeline.execution.pools import engine_gpus, operators_of, rows_at_once
 from pipeline.output.output import Output
 from pipeline.planning.plan import Plan
 from pipeline.sources.selection import Selection
@@ -185,7 +186,7 @@ def estimate(
         "caption": rates.caption_cpu_s * seconds,
         "narrate": rates.narrate_cpu_s * seconds,
     }
-    takes = {"caption": config.caption.engine.gpus, "narrate": config.narrate.engine.gpus}
+    takes = {pool: engine_gpus(operators_of(config, pool)) for pool in ("caption", "narrate")}
     actor_s = {"caption": rates.caption_actor_s * seconds, "narrate": rates.narrate_actor_s * seconds}
     gpu_s = {pool: actor_s[pool] * takes[pool] if gpus else 0.0 for pool in takes}
     notes = []
@@ -243,7 +244,7 @@ def load_prices(path: Path) -> Prices:
 def _mapping(path: Path) -> dict[str, Any]:
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, *YAML_ERRORS) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(given, dict):
         raise UsageError(f"{path} holds no mapping of names to numbers")

@@ -236,7 +236,7 @@ class Job:
         report = make_report(ran, stand.plan, first, replace(stand.left, tables=counts), status=status)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
-            if not finalize.write_card(self.store, self.config, report):
+            if report.captions and not finalize.write_card(self.store, self.config, report):
                 self.progress.say(f"{self.store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
             opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
             if lease.retire():  # while others are at work, their reads would miss what is removed

@@ -22,6 +22,7 @@ import pyarrow as pa
 from operators import rows
 from operators.base import Operator
 from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, CommitVideos
+from operators.store.commit_pass import CommitPass
 from operators.store.commit_rows import CommitRows
 from operators.store.group_commit import Grouping
 from operators.store.load import Load
@@ -34,7 +35,8 @@ from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.chain import stages
 from pipeline.execution.coordinator import Channel
 from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node, Work
-from pipeline.execution.loading import Types, loading
+from pipeline.execution.loading import Types, brought_by, loading
+from pipeline.execution.passes import Pass, shares
 from pipeline.execution.pools import Pool, Pools
 from pipeline.execution.prober import PROBED
 from pipeline.execution.stage import StageSpec
@@ -87,6 +89,23 @@ class Graph:
         nodes = (*work, Commit(spec=self._gather(expected)), *told)
         return Flow(source=plan, nodes=nodes, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
 
+    def together(self, specs: Sequence[TableSpec], work: pa.Table, *, narrate: bool) -> Flow:
+        """The rows of `work`, as `passes.work_of` gives them → rows of several tables in the store."""
+        load = loading(self.config, self.tables, specs[0], self.store)
+        run = Pass(specs, load, brought_by(self.config, self.tables, specs[0]))
+        nodes = [self._stage(group, output, self.pools.of(pool)) for pool, group, output in run.stages()]
+        parts = {spec.name: self._part(spec) for spec in specs}
+        expected = shares(work, self.config.resources.gather_actors if self.environment is not None else 1)
+        commit = Commit(spec=self._aggregator(CommitPass, "pass", expected=expected, parts=parts))
+        return Flow(source=work, nodes=(*nodes, commit, *(self._narrated() if narrate else ())))
+
+    def _part(self, spec: TableSpec) -> tuple[type, dict[str, Any]]:
+        """Who commits one table of a pass, and what that one is told."""
+        if not spec.core:
+            return CommitRows, {"table": spec.name, "schema": spec.schema, "level": spec.level}
+        partial = self.config.run.on_incomplete == "partial"
+        return CommitSegments, {"partial": partial, "captioner": captioner(self.config)}
+
     def rows(self, spec: TableSpec, work: pa.Table) -> Flow:
         """The rows of `work` → rows of one of the further tables in the store."""
         commit = self._commit(CommitRows, spec.name, table=spec.name, schema=spec.schema, level=spec.level)
@@ -120,23 +139,21 @@ class Graph:
         )
 
     def _gather(self, expected: Sequence[int]) -> AggregatorSpec:
-        partial = self.config.run.on_incomplete == "partial"
-        return self._aggregator(
-            CommitSegments, "gather", expected=tuple(expected), partial=partial, captioner=captioner(self.config)
-        )
+        committer, arguments = self._part(self.tables["segments"])
+        return self._aggregator(committer, "gather", expected=tuple(expected), **arguments)
 
     def narrate(self, whole: pa.Table) -> Flow:
         """The videos in `whole` (rows of kind `whole`) → long captions in the store."""
         return Flow(source=whole, nodes=self._narrated(), rows_per_block=2)
 
     def _narrated(self) -> tuple[Node, ...]:
-        caption = self.config.caption
+        plan = self.config.plan
         load = Load(
             store=self.store,
-            window_s=caption.window_s,
-            stride_s=caption.stride_s,
-            window_rule=caption.windows,
-            min_shot_s=caption.min_shot_s,
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
+            window_rule=plan.windows,
+            min_shot_s=plan.min_shot_s,
         )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])

@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from cluster.alive import end_children
 from cluster.exit_code import tell
 
 EXIT_CODE = 130
@@ -82,8 +83,6 @@ def _end_process(name: str, on_exit: Callable[[], None]) -> NoReturn:
 
     Ray's own way out takes seconds and prints lines of its own when it is interrupted in the middle of something.
     """
-    import psutil
-
     start = "\n" if sys.stderr.isatty() else ""  # below the live line
     moment = f"{start}{time.strftime('%H:%M:%S')}"
     said = f"{moment} {name}: stopped at once. What is committed stays; the same command goes on from there."
@@ -91,9 +90,7 @@ def _end_process(name: str, on_exit: Callable[[], None]) -> NoReturn:
         os.write(2, f"{said}\n".encode())  # not through sys.stderr: the main thread may be in the middle of a line
     leaving = threading.Thread(target=on_exit, daemon=True)
     leaving.start()
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            process.kill()
+    end_children()
     leaving.join(_EXIT_S)
     tell(EXIT_CODE)
     os._exit(EXIT_CODE)

@@ -29,14 +29,14 @@ def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, sto
         videos = Parent(name=VIDEOS, uri=f"{store}/{VIDEOS}", schema=rows.VIDEO, level="video")
         load = LoadRun(of=(*parents, *((videos,) if VIDEOS in spec.parents else ())))
     else:
-        caption = config.caption
+        plan = config.plan
         load = LoadVideo(
             of=parents,
             videos=(store, *(uri.rstrip("/") for uri in config.inputs.values())),
-            window_s=caption.window_s,
-            stride_s=caption.stride_s,
-            window_rule=caption.windows,
-            min_shot_s=caption.min_shot_s,
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
+            window_rule=plan.windows,
+            min_shot_s=plan.min_shot_s,
         )
     return [instance(load, pool=spec.steps[0].pool)]
 
@@ -54,7 +54,7 @@ class Types:
         self._spec = spec
         base = rows.SEGMENT if spec.level == "segment" else VIDEO_WORK
         self._carried = {f.name: f.type for f in (*base, *_ALWAYS)}
-        self._brought = {} if spec.level == "run" else _brought(config, specs, spec)
+        self._brought = {} if spec.level == "run" else brought_by(config, specs, spec)
 
     def between(self, before: Sequence[Operator], after: Sequence[Operator]) -> pa.Schema:
         """What passes from the stage that ends with `before` to what comes after: the table's own and what is read."""
@@ -65,7 +65,7 @@ class Types:
         return pa.schema([pa.field(name, kind) for name, kind in found.items()])
 
 
-def _brought(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> dict[str, pa.DataType]:
+def brought_by(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> dict[str, pa.DataType]:
     """Types of what loading adds."""
     found: dict[str, pa.DataType] = {}
     whole: list[pa.Field] = []

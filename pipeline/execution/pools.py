@@ -145,7 +145,7 @@ def wishes(config: Config, have: Machines, used: Collection[str] = POOLS) -> Res
             return PoolResources(actors=1, num_cpus=0.0, num_gpus=0.0)
         if wish.num_gpus is not None:
             return wish
-        return replace(wish, num_gpus=_engine_gpus(operators_of(config, name)) if have.gpus else 0.0)
+        return replace(wish, num_gpus=engine_gpus(operators_of(config, name)) if have.gpus else 0.0)
 
     return replace(config.resources, caption=of("caption"), narrate=of("narrate"))
 
@@ -155,7 +155,7 @@ def operators_of(config: Config, pool: str) -> list[Operator]:
     return [op for op in all_operators(tables_of(config)) if op.pool == pool]
 
 
-def _engine_gpus(operators: Iterable[Operator]) -> float:
+def engine_gpus(operators: Iterable[Operator]) -> float:
     """GPUs that the largest engine of some operators takes."""
     engines = [getattr(op, "engine", None) for op in operators]
     return max((float(engine.gpus) for engine in engines if engine is not None), default=0.0)
@@ -178,7 +178,7 @@ def named_wishes(config: Config, have: Machines, used: Iterable[str]) -> dict[st
         wish = config.pools.get(name, PoolResources())
         operators = operators_of(config, name)
         needs = [op.needs() for op in operators]
-        gpus = max(_engine_gpus(operators), *(n.gpus for n in needs))
+        gpus = max(engine_gpus(operators), *(n.gpus for n in needs))
         memory = [n.memory_bytes for n in needs if n.memory_bytes is not None]
         found[name] = replace(
             wish,

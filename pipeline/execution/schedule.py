@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.machines import Machines
+from operators.base import Operator
 from pipeline.config.types import Config
-from pipeline.execution.pools import wishes
+from pipeline.execution.pools import operators_of, wishes
 
 _ENGINE_CPUS = 2.0  # that a model on the CPU wants beside the decoders
 
@@ -29,8 +30,7 @@ def choose(config: Config, have: Machines) -> Schedule:
     wanted = config.run.schedule
     if wanted != "auto":
         return Schedule(wanted, "as run.schedule says")
-    captioner, narrator = config.caption.engine, config.narrate.engine
-    if not (captioner.local_model and narrator.local_model):
+    if not all(any(_loads(op) for op in operators_of(config, pool)) for pool in ("caption", "narrate")):
         return Schedule("streaming", "no more than one engine has a model on these machines")
     wished = wishes(config, have)
     wants = sum((pool.actors or 1) * (pool.num_gpus or 0.0) for pool in (wished.caption, wished.narrate))
@@ -43,3 +43,9 @@ def choose(config: Config, have: Machines) -> Schedule:
     if have.cpus < 2 * _ENGINE_CPUS + 1:
         return Schedule("phased", f"two models on {have.cpus:g} CPUs would only take turns")
     return Schedule("streaming", f"{have.cpus:g} CPUs hold both models")
+
+
+def _loads(operator: Operator) -> bool:
+    """Whether the engine of an operator loads a model where it runs."""
+    engine = getattr(operator, "engine", None)
+    return engine is not None and bool(engine.local_model)

@@ -118,9 +118,7 @@ class Session:
     def _in_process(self, tasks: int, used: list[str]) -> Pools:
         cores, wish = in_process.cores(self._config), self._config.resources
         decoders = min(tasks, wish.decode.actors or cores)
-        self._say_once(
-            f"a small job: captioned in this process, with {decoders} decoders and without Ray (run.local_s)"
-        )
+        self._say_once(f"a small job: it runs in this process, with {decoders} decoders and without Ray (run.local_s)")
         if self.coordinator is None:
             self.coordinator = Coordinator()
         self.coordinator.clear()

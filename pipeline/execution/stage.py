@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import socket
 import time
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from cluster.metrics import Meters
 from longcap import paths
 from operators.arrow import failure, to_table
 from operators.base import ItemError, Operator, Row
+from operators.branch import internal_failure
 from operators.engines.base import EngineRefused
 from operators.storage import adopt
 from operators.store.commit import STOPPED
@@ -138,9 +138,7 @@ class Stage:
                 row["failure"] = failure(name, error.failure_class, error.message, error.attempts)
                 break
             except Exception as error:  # one item's bug must not end the job of all the others; the row says where
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
-                row["failure"] = failure(name, "internal", f"{type(error).__name__}: {error} ({place})", 1)
+                row["failure"] = internal_failure(name, error)
                 break
             timings[name] = round(time.perf_counter() - began, 3)
             timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)

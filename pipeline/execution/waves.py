@@ -7,6 +7,7 @@ it is whole.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from pipeline.execution.chain import chain_table
 from pipeline.execution.flow import Flow
 from pipeline.execution.graph import Graph
 from pipeline.execution.interrupt import Interrupt
+from pipeline.execution.passes import passes_of, work_of
 from pipeline.execution.prober import PASS_ROWS
 from pipeline.execution.session import Session
 from pipeline.monitoring.progress import Progress
@@ -94,16 +96,20 @@ class Waves:
         """
         tables = self.stand.plan.tables
         together = "dataset" in tables and tables["dataset"].parents == ("segments",)
-        for spec in tables.values():
-            if self._interrupt.requested:
-                return
-            if spec.name == "segments":
+        for specs in passes_of(self._config, tables.values()):
+            if any(spec.name == "segments" for spec in specs):
                 self._keyed()
-                self._core(segments=True, whole=together)
-            elif spec.name == "dataset":
-                self._core(segments=False, whole=True)
-            else:
-                self._table(spec)
+            if len(specs) > 1:
+                self._together(specs, whole=together)
+            for spec in specs:  # what is left of one table alone, too
+                if self._interrupt.requested:
+                    return
+                if spec.name == "segments":
+                    self._core(segments=True, whole=together)
+                elif spec.name == "dataset":
+                    self._core(segments=False, whole=True)
+                else:
+                    self._table(spec)
 
     def _keyed(self) -> None:
         """Take note of what the segments' parents came to."""
@@ -137,6 +143,39 @@ class Waves:
             else:
                 before = None
 
+    def _together(self, specs: Sequence[TableSpec], *, whole: bool) -> None:
+        """Make the tables of a pass, as long as at least two of them have rows to make."""
+        before: list[int] | None = None
+        while not self._interrupt.requested:
+            counts = {spec.name: self._count(spec) for spec in specs}
+            todo = {spec.name: self._some(spec) for spec in specs if counts[spec.name]}
+            left = list(counts.values())
+            if len(todo) < 2 or left == before:
+                return
+            before = left
+            said = ", ".join(f"{name} {counts[name]}" for name in todo)
+            self._progress.say(f"one pass for {len(todo)} tables, rows to make: {said}")
+            streaming = whole and "segments" in todo and self._session.schedule().kind == "streaming"
+            some = [spec for spec in specs if spec.name in todo]
+            used = {op.pool for spec in some for op in spec.steps} | {"decode"}
+            if streaming:
+                used |= {"narrate", *(op.pool for op in self.stand.plan.tables["dataset"].steps)}
+            work = work_of(todo)
+            builder = self._session.graph(work.num_rows, used)
+            if not self._ran(builder, builder.together(some, work, narrate=streaming)):
+                before = None
+            self.stand.left = compare(self.stand.plan, self._store)
+
+    def _count(self, spec: TableSpec) -> int:
+        """Rows that are left of a table of segments."""
+        return len(self.stand.left.segments) if spec.name == "segments" else self._work(spec).left
+
+    def _some(self, spec: TableSpec) -> pa.Table:
+        """The first of them."""
+        if spec.name == "segments":
+            return self.stand.left.segments.table(0, PASS_ROWS)
+        return self.stand.tables[spec.name].some(PASS_ROWS)
+
     def _table(self, spec: TableSpec) -> None:
         """Make one of the other tables."""
         before = None
@@ -144,7 +183,7 @@ class Waves:
         while work.left and work != before and not self._interrupt.requested:
             before = work
             self._progress.say(f"table {spec.name}: {work.left} rows to make, {work.done} of {work.planned} there")
-            some = work.rows.slice(0, PASS_ROWS)
+            some = work.some(PASS_ROWS)
             builder = self._session.graph(some.num_rows, {op.pool for op in spec.steps})
             if not self._ran(builder, builder.rows(spec, some)):
                 before = None

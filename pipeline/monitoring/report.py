@@ -25,6 +25,7 @@ class Report:
         unmeasured: column with bounds -> in how many of the videos told it was not measured, so that it left none out.
         unaccounted: ids of planned videos that have neither; empty after a run that was done.
         tables: of each further table: rows planned, durable, failed, and left.
+        captions: whether the job makes long captions; one that only reads finished outputs does not.
         tokens: that the engines read (`prompt`, of which `cached` were not computed again) and wrote (`output`).
         engine_s: seconds that requests spent in engines, all together; requests overlap.
         cost_usd: by the engines' configured prices; answers that never came are not in it.
@@ -70,6 +71,7 @@ class Report:
     max_failed: float
     ignored: dict[str, int] = field(default_factory=dict)
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    captions: bool = True
 
     def json(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False)
@@ -122,7 +124,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         elapsed_s=round(time.time() - run.began, 1),
         videos_listed=run.listed,
         videos_planned=planned,
-        videos_told=planned - failed - len(undone) - len(left.filtered),
+        videos_told=planned - failed - len(undone) - len(left.filtered) if "dataset" in plan.tables else 0,
         videos_failed=failed,
         videos_filtered=len(left.filtered),
         video_hours=round(plan.seconds / 3600, 4),
@@ -151,6 +153,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         unaccounted=sorted(undone),
         max_failed=plan.config.run.max_failed,
         ignored=plan.ignored,
+        captions="dataset" in plan.tables,
         tables={
             name: {"planned": c.planned, "done": c.done, "failed": c.failed, "left": c.left + c.waiting}
             for name, c in left.tables.items()

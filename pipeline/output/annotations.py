@@ -190,20 +190,20 @@ def opening_of(caption: Row) -> str:
 
 
 def _section(section: Row, texts: dict[Any, str], times: dict[Any, tuple[float, float]]) -> Row:
-    number = section["section_index"]
-    text, sentences = section["text"], []
-    at = 0
+    number, old = section["section_index"], section["text"]
+    pieces, sentences, at = [], [], 0
     for k, sentence in enumerate(section["sentences"] or ()):
-        new = dict(sentence)
-        if (number, k) in texts:
-            new["text"] = texts[number, k]
-            found = text.find(sentence["text"], at)
-            if found >= 0:
-                text = f"{text[:found]}{new['text']}{text[found + len(sentence['text']) :]}"
-                at = found + len(new["text"])
+        new = {**sentence, "text": texts.get((number, k), sentence["text"])}
         if (number, k) in times:
             new["start_s"], new["end_s"] = times[number, k]
         sentences.append(new)
+        found = old.find(sentence["text"], at)
+        if found >= 0:  # what stands between sentences, line breaks for one, is kept
+            pieces += [old[at:found], new["text"]]
+            at = found + len(sentence["text"])
+        elif (number, k) in texts:
+            pieces += [" ", new["text"]]
+    text = "".join([*pieces, old[at:]])
     if (number, None) in texts:  # a paragraph that was written anew: no sentence of it is one of the model's
         text = texts[number, None]
         sentences = [{"text": text, "windows": section["windows"]}] if text else []

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators.base import Row
+from operators.store.reader import stored_schema
 from operators.store.store import Store
-from operators.store.table import stored_schema
 from pipeline.config.table import CORE
 from pipeline.planning.derived import TableWork
 from pipeline.planning.plan import Plan

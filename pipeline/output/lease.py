@@ -27,7 +27,7 @@ from typing import Any
 import psutil
 
 from operators.atomic import create
-from operators.storage import file_system, files_below
+from operators.storage import UnfitFileError, file_system, files_below, read_whole
 from pipeline.terminal.errors import RunFailed
 
 TTL_S = 15.0
@@ -201,10 +201,10 @@ class Lease:
             if not numbers:
                 return 0, None
             try:
-                return max(numbers), Holder(**json.loads(self._files.cat_file(self._path(max(numbers), share))))
+                return max(numbers), Holder(**json.loads(read_whole(self._files, self._path(max(numbers), share))))
             except FileNotFoundError:
                 continue  # a higher one was made since, and this one cleared away
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError, UnfitFileError):
                 return max(numbers), None
 
     def _path(self, number: int, share: str | None = None) -> str:

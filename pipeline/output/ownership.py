@@ -22,7 +22,7 @@ from deltalake.exceptions import DeltaError
 
 from operators.addresses import redacted
 from operators.atomic import create
-from operators.storage import file_system, is_local, storage_options
+from operators.storage import UnfitFileError, file_system, is_local, read_whole, storage_options
 from operators.store import own_files
 from operators.store.own_files import changed_at
 from operators.store.store import Store
@@ -39,7 +39,7 @@ CONTRACT = 1  # version of what a run leaves behind, as docs/output.md describes
 State = Literal["empty", "marked", "older", "foreign"]
 """of a location: free to be taken; ours; ours from before there was a marker; somebody else's."""
 
-_CORE = frozenset({"videos", "segments", "dataset", "filtered", "failures"})
+_CORE = frozenset({"videos", "segments", "dataset", "filtered", "failures", "annotations"})
 _BESIDE = frozenset({"lost+found"})  # what a fresh disk holds
 _SHOWN = 4
 
@@ -180,10 +180,12 @@ def _check_marker(uri: str) -> None:
     said: Any = None
     for _ in range(20):
         try:
-            said = json.loads(fs.cat_file(f"{root}/{MARKER}"))
+            said = json.loads(read_whole(fs, f"{root}/{MARKER}"))
             break
         except ValueError:
             time.sleep(0.05)  # another process may be writing it
+        except (RecursionError, UnfitFileError, FileNotFoundError, IsADirectoryError):
+            break
     contract = said.get("contract") if isinstance(said, dict) and said.get("longcap") == "output" else None
     if not isinstance(contract, int):
         raise UsageError(f"{uri}/{MARKER} is not the marker of an output of Longcap; give -o a new or an empty place")

@@ -23,7 +23,7 @@ from operators.prompts import packaged
 from operators.store.store import Store
 from operators.text import printable
 from pipeline.config.docs import EXTENDS
-from pipeline.config.load import load_config
+from pipeline.config.load import YAML_ERRORS, load_config
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
@@ -34,6 +34,7 @@ _ENGINE_FIELDS = {  # kind of engine -> its fields that say where something is s
     "vllm": ("model", "hub_revision", "engine_args", "processor_kwargs", "chat_template_kwargs"),
 }
 _ENGINES = ("caption", "narrate", "names")  # sections that have one
+_WHOLE = ("engines", "inputs", "tables")  # sections that may name any engine, operator or place
 _FILES = {  # sections -> their fields that may name a file
     "caption": ("frame_prompt", "window_prompt"),
     "narrate": ("section_prompt", "video_prompt", "digest_prompt", "outline_prompt"),
@@ -74,7 +75,7 @@ def stored_inputs(store: Store, run_id: str) -> Asked:
     try:
         asked = json.loads(_file(store, run_id, "asked.json"))
         inputs, signed = asked["inputs"], bool(asked.get("signed"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{store.uri}/runs/{run_id}/asked.json is damaged: name the inputs with --input") from error
     if not isinstance(inputs, list) or not inputs or not all(isinstance(text, str) for text in inputs):
         raise UsageError(f"{store.uri}/runs/{run_id}/asked.json names no inputs: name them with --input")
@@ -96,7 +97,7 @@ def stored_config(
     where = f"{store.uri}/runs/{run_id}/config.yaml"
     try:
         values = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except YAML_ERRORS as error:
         raise UsageError(f"{where} is not YAML; give the config with -c CONFIG") from error
     if not isinstance(values, dict) or EXTENDS in values:
         raise UsageError(f"{where} is no config that a run has written; give the config with -c CONFIG")
@@ -115,7 +116,8 @@ def stored_config(
 
 def risks(values: Mapping[str, Any]) -> list[Risk]:
     """The keys of a config, as plain values, that send something, load something or name files; nothing is imported."""
-    return [*_engine_risks(values), *_file_risks(values)]
+    named = [Risk(section, values[section]) for section in _WHOLE if values.get(section)]
+    return [*_engine_risks(values), *_file_risks(values), *named]
 
 
 def _engine_risks(values: Mapping[str, Any]) -> Iterator[Risk]:

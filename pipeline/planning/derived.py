@@ -23,7 +23,7 @@ from operators.store.parents import VIDEO_WORK
 from operators.store.store import Failed, Store
 from pipeline.config.parents import level_of
 from pipeline.config.table import VIDEOS, TableSpec
-from pipeline.config.tables import parents_of, table_identity
+from pipeline.config.tables import parents_of, table_identity, warm_up
 from pipeline.planning.diff import Remaining, SegmentRows, States, TableCount, states_of
 from pipeline.planning.foreign import foreign_keys, foreign_store
 from pipeline.planning.outcomes import DONE, FAILED, TODO
@@ -38,7 +38,7 @@ class TableWork:
     """What is left to do of one table.
 
     Attributes:
-        rows: to work on: `rows.SEGMENT` with `parent_keys`, or `VIDEO_WORK`.
+        rows: to work on, of `rows.SEGMENT` with `parent_keys` where there are parents, or of `VIDEO_WORK`.
         planned: rows that the plan has.
         done: of these, the durable ones.
         given_up: video_id, and the segment -> why a row is not made.
@@ -47,7 +47,7 @@ class TableWork:
     """
 
     spec: TableSpec
-    rows: pa.Table
+    rows: SegmentRows | pa.Table
     planned: int
     done: int
     given_up: dict[str, str] = field(default_factory=dict)
@@ -57,7 +57,11 @@ class TableWork:
 
     @property
     def left(self) -> int:
-        return int(self.rows.num_rows)
+        return len(self.rows)
+
+    def some(self, count: int) -> pa.Table:
+        """The first rows."""
+        return self.rows.table(0, count) if isinstance(self.rows, SegmentRows) else self.rows.slice(0, count)
 
     @property
     def count(self) -> TableCount:
@@ -65,7 +69,7 @@ class TableWork:
         return TableCount(self.planned, self.done, self.left, self.waiting, len(self.given_up))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, TableWork) and self.rows.equals(other.rows)
+        return isinstance(other, TableWork) and bool(self.rows == other.rows)
 
     __hash__ = None  # type: ignore[assignment]  # as of any table
 
@@ -133,11 +137,10 @@ class Derived:
             failed = found.tries.get(place)
             given_up[f"{videos.ids[of]} segment {index}"] = failed.message if failed else "failed"
         places = np.flatnonzero(state == TODO)
-        warm_up = max((op.warm_up() for op in spec.steps if hasattr(op, "warm_up")), default=0)
-        todo = SegmentRows(videos, places, found.tries, warm_up, parents or {"": [None] * len(videos)})
+        todo = SegmentRows(videos, places, found.tries, warm_up(plan.config, spec), parents)
         return TableWork(
             spec=spec,
-            rows=todo.table(),
+            rows=todo,
             planned=int(videos.counts.sum()),
             done=int(np.count_nonzero(found.state == DONE)),
             given_up=given_up,
@@ -164,6 +167,8 @@ class Derived:
             return plan.videos.keys
         spec = plan.tables[name]
         parents = parents_of(plan.config, name)
+        if not spec.core and (more := warm_up(plan.config, spec)):  # which decides what is decoded
+            parents = digest([parents, "warm-up", more])
         keys = list(caption_keys(plan.sources, plan.config.plan.segment_s, spec.steps, parents))
         for parent, values in self.parent_keys(spec).items():
             keys = [k if v is not None else digest([k, "without", parent]) for k, v in zip(keys, values, strict=True)]
@@ -250,7 +255,7 @@ class Derived:
             states: list[Any] = []
             why = None
             waits = False
-            for parent in sorted(others):
+            for parent in others:
                 key, state, problem = standings[parent][i]
                 waits |= key is None and problem is None
                 parents[parent] = key

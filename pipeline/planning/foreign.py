@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from operators.addresses import redacted
 from operators.base import Row
+from operators.store.reader import TableReader
 from operators.store.store import Store
-from operators.store.table import Table
+from pipeline.config.grid import told
 from pipeline.config.parents import schema_of
 from pipeline.config.types import Config
 from pipeline.planning.plan import Plan
@@ -22,10 +23,10 @@ from pipeline.terminal.errors import UsageError
 _CUT = ("segment_s", "window_s", "stride_s", "window_rule", "min_shot_s")
 
 
-def foreign_store(config: Config, name: str) -> Table:
+def foreign_store(config: Config, name: str) -> TableReader:
     """The table `NAME.TABLE` of a finished output, to be read."""
     output, _, table = name.partition(".")
-    return Table(f"{config.inputs[output].rstrip('/')}/{table}", schema_of(config, {}, name))
+    return TableReader(f"{config.inputs[output].rstrip('/')}/{table}", schema_of(config, {}, name))
 
 
 def foreign_videos(config: Config) -> list[Row]:
@@ -52,6 +53,8 @@ def listing_of(inputs: Sequence[str], config: Config) -> Listing:
         UsageError: both are given, or neither.
     """
     if not config.inputs:
+        if not inputs:
+            raise UsageError("INPUT is missing: give files, folders, globs, prefixes or manifests of videos")
         return list_sources(inputs, config.sources)
     if inputs:
         names = ", ".join(f"inputs.{name}" for name in config.inputs)
@@ -73,11 +76,9 @@ def cut_like(config: Config) -> Config:
             f"the outputs {', '.join(config.inputs.values())} cut their videos in different ways: name one"
         )
     segment_s, window_s, stride_s, rule, min_shot_s = cuts.pop()
-    caption = replace(
-        config.caption, window_s=window_s, stride_s=stride_s, windows=rule or "grid", min_shot_s=min_shot_s or 0.0
-    )
-    measure = replace(config.measure, cell_s=stride_s)
-    return replace(config, plan=replace(config.plan, segment_s=segment_s), caption=caption, measure=measure)
+    grid = {"window_s": window_s, "stride_s": stride_s, "windows": rule or "grid", "min_shot_s": min_shot_s or 0.0}
+    plan = replace(config.plan, segment_s=segment_s, **grid)
+    return told(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
 
 
 def foreign_plan(config: Config) -> dict[str, Row]:

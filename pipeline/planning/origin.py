@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
@@ -15,28 +16,34 @@ import yaml
 from operators.base import Sizing
 from operators.store.store import Store
 from operators.text import printable
-from pipeline.config.load import config_to_dict
+from pipeline.config.grid import moved
+from pipeline.config.load import YAML_ERRORS, config_to_dict
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
+from pipeline.terminal.errors import UsageError
 
 _SHOWN_CHARACTERS = 60  # of a value
 Settings = dict[str, Any]
 
 
 def settings_of(store: Store, run_id: str) -> Settings | None:
-    """The settings that a run of this output was given, as `{"caption.window_s": 10.0, ...}`; None: not readable."""
+    """The settings that a run of this output was given, as `{"plan.window_s": 10.0, ...}`; None: not readable."""
     text = store.read_file(f"runs/{run_id}/config.yaml")
     if text is None:
         return None
     try:
         values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except YAML_ERRORS:
         return None
-    return dict(_flat(values)) if isinstance(values, Mapping) else None
+    if not isinstance(values, Mapping):
+        return None
+    with suppress(UsageError):
+        values = moved(values)
+    return dict(_flat(values))
 
 
 def differences(before: Settings, now: Config) -> list[str]:
-    """What decides captions and differs, such as `caption.window_s 10 -> 8`, in the order of the config."""
+    """What decides captions and differs, such as `plan.window_s 10 -> 8`, in the order of the config."""
     dumped = dict(_flat(config_to_dict(now)))
     decides, sizing = _deciding(now, dumped)
     sections = {key.partition(".")[0] for key in decides}

@@ -88,8 +88,8 @@ class Plan:
             "window_s": cut.window_s,
             "stride_s": cut.stride_s,
             "segment_s": cut.segment_s,
-            "window_rule": self.config.caption.windows,
-            "min_shot_s": self.config.caption.min_shot_s,
+            "window_rule": self.config.plan.windows,
+            "min_shot_s": self.config.plan.min_shot_s,
             "narrator": narrator(self.config),
             "strict": self.config.run.on_incomplete == "fail",
             "filter": self.config.filter.dump(),
@@ -119,7 +119,7 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
     if selection.max_hours is not None:  # a video that begins below the limit is taken whole
         lengths = usable["duration_s"].to_numpy()
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
-    cut = Cut(window_s=config.caption.window_s, stride_s=config.caption.stride_s, segment_s=config.plan.segment_s)
+    cut = Cut(window_s=config.plan.window_s, stride_s=config.plan.stride_s, segment_s=config.plan.segment_s)
     sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
     parents = parents_of(config, "segments")
     keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config), parents))

@@ -10,8 +10,8 @@ from typing import Any
 from cluster.nodes import Answer, NodeFacts
 from operators.engines.base import EngineSpec
 from operators.engines.vllm import hub
-from pipeline.config.check import check_engines
-from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.check import all_operators, check_engines
+from pipeline.config.tables import tables_of
 from pipeline.config.types import Config
 from pipeline.preflight.finding import Found, Line, as_size
 from pipeline.terminal.errors import UsageError
@@ -20,8 +20,8 @@ _ROOM = 1.1  # a fetched model lies twice for a moment, but never all of it
 
 
 def engines(config: Config) -> dict[str, EngineSpec]:
-    """Operator -> engine, of the recipe's operators that have one."""
-    operators = (*segment_operators(config), *video_operators(config))
+    """Operator -> engine, of the operators of all tables that have one."""
+    operators = all_operators(tables_of(config))
     return {op.name: engine for op in operators if (engine := getattr(op, "engine", None)) is not None}
 
 

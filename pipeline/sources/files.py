@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from operators import web
 from operators.causes import cause_of, explained
 from operators.first_contact import first_contact
-from operators.storage import file_system, open_binary
+from operators.storage import UnfitFileError, file_system, open_binary
 from operators.uris import local_path, local_uri, scheme_of
 from operators.video.version import File, file_of_info, file_of_status
 from operators.web import WEB
@@ -163,6 +163,8 @@ def open_bytes(uri: str) -> Any:
         return open_binary(uri)
     except FileNotFoundError as error:
         raise UsageError(f"there is no {uri}") from error
+    except UnfitFileError as error:
+        raise UsageError(f"cannot read {uri}: it is a pipe, a socket or a device; write it to a file first") from error
     except Exception as error:  # as in `_asking`
         raise UsageError(f"cannot read {uri}: {explained(error)}") from error
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from operators.causes import explained
 from operators.rows import MAX_ROW_BYTES
 from pipeline.sources.files import open_bytes, suffix_of
 from pipeline.terminal.errors import UsageError
@@ -18,7 +19,17 @@ from pipeline.terminal.errors import UsageError
 MANIFEST_SUFFIXES = (".parquet", ".csv", ".jsonl")
 _INTEGER_CHARACTERS = 20  # of the longest integer of 64 bits with its sign; a longer one becomes text
 _BATCH_ROWS = 1024
-_WIDE_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_BATCH_BYTES = 64 * 2**20  # about as much of a parquet file is decoded at a time
+_TOO_LONG = f"takes more than {MAX_ROW_BYTES} bytes"
+_OTHER_FORMATS = {  # first bytes -> what the file is
+    b"\xff\xfe\0\0": "is not UTF-8 but UTF-32; save the manifest as UTF-8",
+    b"\0\0\xfe\xff": "is not UTF-8 but UTF-32; save the manifest as UTF-8",
+    b"\xff\xfe": "is not UTF-8 but UTF-16; save the manifest as UTF-8",
+    b"\xfe\xff": "is not UTF-8 but UTF-16; save the manifest as UTF-8",
+    b"\x1f\x8b": "is compressed (gzip); unpack it first",
+    b"\x28\xb5\x2f\xfd": "is compressed (zstd); unpack it first",
+    b"PK\x03\x04": "is a zip archive or a spreadsheet; unpack it, or save it as CSV",
+}
 
 
 @dataclass(frozen=True)
@@ -54,25 +65,29 @@ def read_lines(uri: str, columns: Columns) -> tuple[list[Line], list[str]]:
 
 
 def _csv(uri: str, _columns: Columns) -> tuple[list[Line], list[str]]:
-    limit = csv.field_size_limit(sys.maxsize)  # the text is in memory already; what a row may hold is checked later
+    limit = csv.field_size_limit(MAX_ROW_BYTES)
     try:
-        reader = csv.reader(io.StringIO(_text(uri), newline=""), strict=True)
-        try:
-            header = next(reader, [])
-        except csv.Error as error:
-            raise UsageError(f"{uri} line 1 is no CSV: {error}") from error
-        if _not_utf8("".join(header)):
-            raise UsageError(f"{uri} line 1 is not UTF-8; save the manifest as UTF-8")
-        _check_unique(uri, header)
-        return list(_csv_lines(uri, reader, header)), header
+        with _Text(uri) as text:
+            reader = csv.reader(text, strict=True)
+            try:
+                header = next(reader, [])
+            except csv.Error as error:
+                raise UsageError(f"{uri} line 1 is no CSV: {error}") from error
+            if text.cut:
+                raise UsageError(f"{uri} line 1 is no header of columns: it {_TOO_LONG}")
+            if _not_utf8("".join(header)):
+                raise UsageError(f"{uri} line 1 is not UTF-8; save the manifest as UTF-8")
+            _check_unique(uri, header)
+            return list(_csv_lines(uri, reader, header, text)), header
     finally:
         csv.field_size_limit(limit)
 
 
-def _csv_lines(uri: str, reader: Any, header: list[str]) -> Iterator[Line]:
+def _csv_lines(uri: str, reader: Any, header: list[str], text: _Text) -> Iterator[Line]:
     number = 0
     while True:
         first = reader.line_num + 1
+        text.cut = False
         try:
             fields = next(reader)
         except StopIteration:
@@ -84,10 +99,13 @@ def _csv_lines(uri: str, reader: Any, header: list[str]) -> Iterator[Line]:
             number += 1
             yield Line(f"{uri} row {number}", {}, f"line {first} is no CSV: {error}")
             continue
-        if not fields:
+        if not fields and not text.cut:
             continue
         number += 1
         where = f"{uri} row {number}"
+        if text.cut:
+            yield Line(where, {}, f"line {first} {_TOO_LONG}")
+            continue
         bad = next((k for k, field in enumerate(fields) if _not_utf8(field)), None)
         if len(fields) != len(header):
             said = f"has not as many fields as the header has columns ({len(fields)}, not {len(header)})"
@@ -102,27 +120,27 @@ def _csv_lines(uri: str, reader: Any, header: list[str]) -> Iterator[Line]:
 
 
 def _jsonl(uri: str, _columns: Columns) -> tuple[list[Line], list[str]]:
-    data = _bytes(uri)
-    separator = b"\n" if b"\n" in data else b"\r"
     lines = []
     names: dict[str, None] = {}
     number = 0
-    for at, raw in enumerate(data.split(separator), start=1):
-        if not raw.strip():
-            continue
-        number += 1
-        values, problem = _object(raw)
-        names.update(dict.fromkeys(values))
-        lines.append(Line(f"{uri} row {number}", values, f"line {at} {problem}" if problem else None))
+    with _Text(uri) as text:
+        for at, line in enumerate(text, start=1):
+            if not line.strip() and not text.cut:
+                continue
+            number += 1
+            values, problem = ({}, _TOO_LONG) if text.cut else _object(line)
+            text.cut = False
+            names.update(dict.fromkeys(values))
+            lines.append(Line(f"{uri} row {number}", values, f"line {at} {problem}" if problem else None))
     return lines, list(names)
 
 
-def _object(raw: bytes) -> tuple[dict[str, Any], str | None]:
+def _object(line: str) -> tuple[dict[str, Any], str | None]:
     """A line's JSON object, or what is wrong with it."""
-    try:
-        return _parsed(raw), None
-    except UnicodeDecodeError:
+    if _not_utf8(line):
         return {}, "is not UTF-8; save the manifest as UTF-8"
+    try:
+        return _parsed(line), None
     except json.JSONDecodeError as error:
         return {}, f"is no JSON: {error}"
     except RecursionError:
@@ -131,19 +149,17 @@ def _object(raw: bytes) -> tuple[dict[str, Any], str | None]:
         return {}, str(error)
 
 
-def _parsed(raw: bytes) -> dict[str, Any]:
+def _parsed(line: str) -> dict[str, Any]:
     """Raises `ValueError` with what is wrong, and `RecursionError`."""
-    if len(raw) > MAX_ROW_BYTES:
-        raise ValueError(f"takes {len(raw)} bytes; at most {MAX_ROW_BYTES} fit")
     outermost: list[tuple[str, Any]] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         outermost[:] = found  # the last call is for the line's own object
         return dict(found)
 
-    value = json.loads(raw.decode(), object_pairs_hook=pairs, parse_int=_integer)
+    value = json.loads(line, object_pairs_hook=pairs, parse_int=_integer)
     if not isinstance(value, dict):
-        raise ValueError(f"is no JSON object: {raw[:60].decode(errors='replace')!r}")
+        raise ValueError(f"is no JSON object: {line[:60]!r}")
     twice = next((key for key, count in Counter(key for key, _ in outermost).items() if count > 1), None)
     if twice is not None:
         raise ValueError(f"has the key {twice[:60]!r} twice")
@@ -169,7 +185,7 @@ def _parquet(uri: str, columns: Columns) -> tuple[list[Line], list[str]]:
             # the captions of a large dataset would fill the memory
             wanted = list(columns(names))
             _check_unique(uri, [name for name in names if name in wanted])
-            for batch in found.iter_batches(batch_size=_BATCH_ROWS, columns=wanted):
+            for batch in found.iter_batches(batch_size=_rows_at_once(found.metadata), columns=wanted):
                 for values, problem in _values(batch):
                     lines.append(Line(f"{uri} row {len(lines) + 1}", values, problem))
     except UsageError:
@@ -177,6 +193,13 @@ def _parquet(uri: str, columns: Columns) -> tuple[list[Line], list[str]]:
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise UsageError(f"{uri} is no parquet file: {' '.join(str(error).split())[:300]}") from error
     return lines, names
+
+
+def _rows_at_once(facts: Any) -> int:
+    """How many rows to decode at a time: rows that are compressed well may be large."""
+    groups = [facts.row_group(k) for k in range(facts.num_row_groups)]
+    largest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows > 0), default=0)
+    return max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / max(largest, 1))))
 
 
 def _values(batch: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
@@ -209,21 +232,52 @@ def _value(scalar: Any) -> Any:
         return scalar.cast(pa.string()).as_py()  # a year beyond 9999, or nanoseconds, as Arrow writes them
 
 
-# -- bytes and text ----------------------------------------------------------------------------------------------------
+# -- text --------------------------------------------------------------------------------------------------------------
 
 
-def _bytes(uri: str) -> bytes:
-    with open_bytes(uri) as file:
-        data: bytes = file.read()
-    for mark, encoding in _WIDE_BOMS.items():
-        if data.startswith(mark):
-            raise UsageError(f"{uri} is not UTF-8 but {encoding}; save the manifest as UTF-8")
-    return data.removeprefix(b"\xef\xbb\xbf")  # spreadsheets put a byte order mark before the first column's name
+class _Text(AbstractContextManager["_Text"], Iterator[str]):
+    """The lines of a manifest as they are, with their ends. Whatever the file is, one line is in memory at a time.
 
+    Bytes that are not UTF-8 become lone surrogates: the rows that hold them are refused, not the others.
 
-def _text(uri: str) -> str:
-    """Bytes that are not UTF-8 become lone surrogates: the rows that hold them are refused, not the others."""
-    return _bytes(uri).decode("utf-8", "surrogateescape")
+    Attributes:
+        cut: set where a line was too long; an empty line stands in its place. Whoever reads it clears it.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._file = open_bytes(uri)
+        self._text = io.TextIOWrapper(self._file, "utf-8", "surrogateescape", newline="")
+        self._begun = self.cut = False
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._text.close()
+
+    def __next__(self) -> str:
+        line = self._read()
+        if not self._begun:
+            line = self._first(line)
+        if len(line) > MAX_ROW_BYTES:
+            self.cut = True
+            while line and line[-1] not in "\r\n":
+                line = self._read()
+            return "\n"
+        if not line:
+            raise StopIteration
+        return line
+
+    def _read(self) -> str:
+        try:
+            return self._text.readline(MAX_ROW_BYTES + 1)
+        except Exception as error:  # the clients of stores raise what they like
+            raise UsageError(f"cannot read {self._uri}: {explained(error)}") from error
+
+    def _first(self, line: str) -> str:
+        self._begun = True
+        for mark, what in _OTHER_FORMATS.items():
+            if line.startswith(mark.decode("utf-8", "surrogateescape")):
+                raise UsageError(f"{self._uri} {what}")
+        return line.removeprefix("\ufeff")  # spreadsheets put a byte order mark before the first column's name
 
 
 def _not_utf8(text: str) -> bool:

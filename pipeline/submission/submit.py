@@ -23,7 +23,7 @@ from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
 from operators.addresses import redacted, redacted_text
 from operators.uris import local_path
-from pipeline.config.load import load_config, recipes
+from pipeline.config.load import YAML_ERRORS, load_config, recipes
 from pipeline.config.types import Config, RunOptions
 from pipeline.monitoring.progress import clock
 from pipeline.submission.package import members_of, variables_of
@@ -197,7 +197,7 @@ def _runtime_env(path: str | None) -> Mapping[str, Any]:
         return {}
     try:
         found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, *YAML_ERRORS) as error:
         raise UsageError(f"--runtime-env {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
         raise UsageError(f"--runtime-env {path} is no mapping such as {{pip: [...]}}")

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from operators.base import ItemError
 from operators.text import printable
 from pipeline.terminal.errors import UsageError
-from pipeline.viewer import files, list_page, video_page
+from pipeline.viewer import evidence_page, files, list_page, video_page
 from pipeline.viewer.guard import LOOPBACK, Guard
 from pipeline.viewer.site import FOLDER, Site
 
@@ -49,7 +49,7 @@ def make_app(site: Site, *, token: str | None, hosts: frozenset[str] = LOOPBACK,
             page("/caption.txt", video_page.caption_text),
             page("/part/caption", video_page.caption_part),
             page("/part/history", video_page.history_part),
-            page("/part/evidence", video_page.evidence_part),
+            page("/part/evidence", evidence_page.evidence_part),
             page("/timeline.json", video_page.timeline),
             page("/subtitles.vtt", video_page.subtitles),
             page("/annotate", video_page.annotate, "POST"),

@@ -8,6 +8,7 @@ import os
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -45,11 +46,14 @@ def view_command(
         from pipeline.viewer.app import make_app
     except ImportError as error:
         raise UsageError(f"longcap view needs {error.name}: pip install 'longcap[view]'") from error
+    import pyarrow as pa
+
     from pipeline.viewer.cache import Cache
     from pipeline.viewer.guard import LOOPBACK
     from pipeline.viewer.reader import Reader
     from pipeline.viewer.site import Site
 
+    pa.set_memory_pool(pa.system_memory_pool())  # the default one keeps what a search has used
     if no_token and host not in LOOPBACK:
         raise UsageError(f"--no-token is allowed on loopback only, and --host is {host}: leave one of them out")
     readers = [Reader(uri, label) for uri, label in zip(outs, labels(outs), strict=True)]
@@ -75,6 +79,9 @@ def view_command(
         if host not in LOOPBACK:
             echo("note: who has this address can see the videos and annotate them; it is not encrypted", err=True)
         echo("Ctrl-C ends it", err=True)
+        threading.Thread(
+            target=readers[0].catalog.counts, daemon=True
+        ).start()  # read before the first page asks for it
         if open_browser:
             import webbrowser
 

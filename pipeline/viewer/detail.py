@@ -23,7 +23,7 @@ MAX_CHARACTERS = 400_000
 """of a long caption that a page shows: hours of video take some 100,000; the rest is one click away, as a text."""
 
 _STORYBOARD = 48
-_STRIP = 16  # frames of a window that are shown at first
+_SENTENCE = 5000  # characters of a sentence by which its words are looked for
 _KEPT = 4  # videos whose grounding is remembered
 
 
@@ -196,7 +196,7 @@ class Evidencer:
         first_pts_s = float(found.video.get("first_pts_s") or 0.0)
         facts = lanes.facts_of(found.segments)
         wanted = set(windows)
-        shares = self._ground(found).support(sentence) if sentence else {}
+        shares = self._ground(found).support(sentence[:_SENTENCE]) if sentence else {}
         rows: list[tuple[Row, Row, list[Row]]] = []
         texts = dict(
             zip(*(lanes.windows_of(found.segments)[n].to_pylist() for n in ("window_index", "text")), strict=True)

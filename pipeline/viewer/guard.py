@@ -8,6 +8,7 @@ first URL carries and a cookie keeps. A request that changes something must come
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Collection
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 MAX_BODY_BYTES = 2**20
 _MOST_URL_BYTES = 16_384
+
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_.\-]+))(?::[0-9]{1,5})?")
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
@@ -105,12 +108,9 @@ class Guard:
 
 
 def _host_of(header: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    text = header.strip().lower()
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    name, colon, port = text.partition(":")
-    return name if not colon or port.isdecimal() else ""
+    """The name in a Host header, without port and brackets; empty where it is none."""
+    found = _HOST.fullmatch(header.strip().lower())
+    return (found["v6"] or found["name"]) if found else ""
 
 
 def _path(scope: Scope) -> str:

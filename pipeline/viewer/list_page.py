@@ -27,6 +27,7 @@ _HEADS = {
     "flags": "Flags",
     "verdict": "Verdict",
 }
+_BEGINNING = 160  # characters of a caption
 _SNIPPET = 60  # characters on each side of what was found
 
 
@@ -37,7 +38,8 @@ def listing(site: Site, request: Request) -> Response:
     query = parse(request.query_params.multi_items(), columns)
     shown = reader.catalog.page(query)
     out = site.readers.index(reader)
-    rows = [_row(reader, row, query, out) for row in shown.rows]
+    texts = reader.catalog.captions([row["video_id"] for row in shown.rows if row["state"] == "captioned"])
+    rows = [_row(reader, row, query, out, texts.get(row["video_id"], "")) for row in shown.rows]
     return HTMLResponse(
         site.render(
             "list.html",
@@ -86,7 +88,7 @@ def _url(query: Query, out: int, **changes: Any) -> str:
     return f"/?{whole}" if whole else "/"
 
 
-def _row(reader: Reader, row: Row, query: Query, out: int) -> Row:
+def _row(reader: Reader, row: Row, query: Query, out: int, caption: str) -> Row:
     named = {"id": row["video_id"], **({"out": out} if out else {})}
     view = query.url(page=query.page)
     found: Row = {
@@ -94,14 +96,10 @@ def _row(reader: Reader, row: Row, query: Query, out: int) -> Row:
         "poster": f"/poster?{urlencode(named)}" if row["duration_s"] is not None else None,
         "href": f"/video?{urlencode({**named, **({'list': view} if view else {})})}",
         "reason": row["failure_message"] if row["state"] == "failed" else None,
-        "snippet": None,
+        "snippet": (snippet(caption, query.terms) if query.terms else None) or [(short(caption, _BEGINNING), False)],
     }
     if row["state"] == "filtered":
-        left_out = reader.store.filtered.lookup("video_id", row["video_id"])
-        found["reason"] = reason_of(left_out["filtered"][0].as_py() or []) if left_out.num_rows else None
-    if query.terms and row["state"] == "captioned":
-        caption = reader.caption(row["video_id"])
-        found["snippet"] = snippet((caption or {}).get("caption") or "", query.terms)
+        found["reason"] = reason_of(reader.catalog.misses(row["video_id"]))
     return found
 
 

@@ -120,9 +120,10 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     Raises:
         RangeNotSatisfiable: as RFC 9110, 15.5.17, or more than one range.
     """
-    if header is None or not header.strip().lower().startswith("bytes="):
+    text = (header or "").lower().replace(" ", "")
+    if not text.startswith("bytes="):
         return None
-    found = _RANGE.fullmatch(header.strip().lower().replace(" ", "")) if len(header) < 80 else None
+    found = _RANGE.fullmatch(text)
     if found is None or not (found[1] or found[2]):
         raise RangeNotSatisfiable
     if not found[1]:  # the last n bytes

@@ -95,12 +95,6 @@ class Reader:
             found = self.store.videos.lookup("video_id", video_id).to_pylist()
         return found[0] if found else None
 
-    def caption(self, video_id: str) -> Row | None:
-        """The row of `rows.LONG_CAPTION`."""
-        with self._lock:
-            found = self.store.dataset.lookup("video_id", video_id).to_pylist()
-        return found[0] if found else None
-
     def run_file(self, run_id: str, name: str) -> bytes | None:
         """Content of a file of a run, such as `config.yaml`; None where it is not there."""
         if not run_id or "/" in run_id or run_id in (".", ".."):

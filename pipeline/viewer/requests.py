@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -67,3 +68,8 @@ def whole_of(request: Request, name: str) -> int | None:
     if not text.removeprefix("-").isdecimal() or len(text) > 10 or int(text) < -1:
         raise HTTPException(400, f"{name} is no whole number")
     return int(text)
+
+
+def named(found: Found, out: int) -> dict[str, Any]:
+    """What a URL names a video by."""
+    return {"id": found.video_id, **({"out": out} if out else {})}

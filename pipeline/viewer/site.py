@@ -20,6 +20,7 @@ from pipeline.viewer.reader import Reader
 from pipeline.viewer.stills import Stills
 
 FOLDER = Path(__file__).parent
+_LONGEST = 100_000  # characters of one text on a page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +79,10 @@ class Site:
 
 
 def visible(text: object) -> str:
-    """Untrusted text for a page: what would turn the reading direction or hide letters is spelled out."""
-    return printable(str(text), lines=True)
+    """Untrusted text for a page: what would turn the reading direction or hide letters is spelled out, and one that no
+    page can show is cut."""
+    whole = str(text)
+    return printable(whole[:_LONGEST], lines=True) + ("…" if len(whole) > _LONGEST else "")
 
 
 def seconds(time_s: float | None) -> str:

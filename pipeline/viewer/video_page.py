@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from operators.base import Row
 from operators.measure.filter import reason_of
 from operators.text import printable
-from pipeline.output.annotations import OPENING, Kind, corrected, opening_of, standing
+from pipeline.output.annotations import Kind, corrected, standing
 from pipeline.terminal.errors import UsageError
 from pipeline.viewer import detail, lanes
 from pipeline.viewer.compare import compare
@@ -20,15 +19,12 @@ from pipeline.viewer.list_page import list_url
 from pipeline.viewer.media import asked_type
 from pipeline.viewer.query import Query, parse
 from pipeline.viewer.reader import Found, Reader
-from pipeline.viewer.requests import found_of, reader_of, whole_of
+from pipeline.viewer.requests import found_of, named, reader_of
 from pipeline.viewer.site import Site
-from pipeline.viewer.stills import HEIGHTS
 
 _HIDDEN = frozenset(
     {"caption", "sections", "names", "failure", "parts"}
 )  # of the table of all columns: shown elsewhere
-_MOST_WINDOWS = 60  # of a sentence, in the panel
-_STRIPS_AT_ONCE = 3  # windows whose frames are decoded before anybody asks for them
 
 
 def video(site: Site, request: Request) -> Response:
@@ -66,7 +62,7 @@ def video(site: Site, request: Request) -> Response:
             columns=_columns(found),
             made=_made(page),
             reason=_why_none(found, page),
-            link=lambda path, **more: f"{path}?{urlencode({**_named(found, out), **more})}",
+            link=lambda path, **more: f"{path}?{urlencode({**named(found, out), **more})}",
         )
     )
 
@@ -88,53 +84,6 @@ def timeline(site: Site, request: Request) -> Response:
     reader, found = found_of(site, request)
     page = detail.page(reader, found)
     return JSONResponse({"duration": found.video.get("duration_s") or 0.0, "lanes": page.lanes})
-
-
-def evidence_part(site: Site, request: Request) -> Response:
-    """What stands behind a sentence (`section`, `sentence`), a section (`section`) or a window (`window`)."""
-    reader, found = found_of(site, request)
-    out = site.readers.index(reader)
-    number, index, window = (whole_of(request, name) for name in ("section", "sentence", "window"))
-    raw = found.caption
-    said = standing(reader.annotations.history(found.video_id), raw["content_hash"]) if raw else []
-    caption = corrected(raw, said) if raw and raw["caption"] is not None else None
-    values: dict[str, Any] = {
-        "section": None,
-        "sentence": None,
-        "original": None,
-        "span": None,
-        "made": [],
-        "template": None,
-    }
-    windows: list[int] = []
-    if window is not None:
-        windows = [window]
-    elif caption is not None and number is not None:
-        values, windows = _of_caption(reader, caption, cast("Row", raw), number, index)
-    else:
-        raise HTTPException(400, "the request names no section and no window")
-    shown = windows[:_MOST_WINDOWS]
-    evidence = site.evidence.of(reader, found, shown, (values["sentence"] or {}).get("text"))
-    if window is not None and not evidence:
-        raise HTTPException(404, "the output has no such window")
-    spans = detail.spans_of(found)
-    if values["sentence"] is not None and values["span"] is None:
-        values["span"] = next(iter(lanes.cited_spans(windows, spans)), None)
-    for one in evidence[:_STRIPS_AT_ONCE]:
-        site.stills.soon(found.video, [f["time_s"] for f in one.frames], HEIGHTS[0])
-    return HTMLResponse(
-        site.render(
-            "_evidence.html",
-            found=found,
-            out=out,
-            number=number,
-            index=index,
-            evidence=evidence,
-            more=len(windows) - len(shown),
-            link=lambda path, **more: f"{path}?{urlencode({**_named(found, out), **more})}",
-            **values,
-        )
-    )
 
 
 def annotate(site: Site, request: Request) -> Response:
@@ -205,34 +154,6 @@ def subtitles(site: Site, request: Request) -> Response:
 
 
 # -- the parts of pages ------------------------------------------------------------------------------------------------
-
-
-def _of_caption(
-    reader: Reader, caption: Row, raw: Row, number: int, index: int | None
-) -> tuple[dict[str, Any], list[int]]:
-    """What the panel shows of a section or a sentence, and the windows that it rests on."""
-    if number == OPENING:
-        values = {"section": {"section_index": OPENING, "text": opening_of(caption)}, "sentence": None,
-                  "original": opening_of(raw), "span": None, "made": [], "template": None}  # fmt: skip
-        return values, []
-    section = next((s for s in caption["sections"] or () if s["section_index"] == number), None)
-    before = next((s for s in raw["sections"] or () if s["section_index"] == number), None)
-    if section is None or before is None:
-        raise HTTPException(404, "the caption has no such section")
-    pairs, prompt = detail.section_made(reader, caption, section)
-    values = {"section": section, "made": pairs, "template": prompt, "sentence": None,
-              "original": before["text"], "span": (section["start_s"], section["end_s"])}  # fmt: skip
-    if index is None:
-        return values, list(section["windows"] or ())
-    sentences = section["sentences"] or []
-    if not 0 <= index < len(sentences):
-        raise HTTPException(404, "the section has no such sentence")
-    sentence = sentences[index]
-    own = sentence.get("start_s") is not None
-    span = (sentence["start_s"], sentence["end_s"]) if own else None
-    same = len(before["sentences"] or ()) == len(sentences)
-    original = before["sentences"][index]["text"] if same else None
-    return {**values, "sentence": sentence, "original": original, "span": span}, list(sentence["windows"] or ())
 
 
 def _made(page: detail.Page) -> list[tuple[str, str]]:
@@ -320,10 +241,6 @@ def _link(video_id: str | None, out: int, query: Query) -> str | None:
     view = query.url(page=query.page)
     named = {"id": video_id, **({"out": out} if out else {}), **({"list": view} if view else {})}
     return f"/video?{urlencode(named)}"
-
-
-def _named(found: Found, out: int) -> dict[str, Any]:
-    return {"id": found.video_id, **({"out": out} if out else {})}
 
 
 def _vtt(time_s: float) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster import alive
@@ -80,12 +81,13 @@ def test_a_raylet_that_died_is_gone_at_once_on_any_cluster(ray: _Ray) -> None:
 
 
 _WATCHING = """
-import sys, time
+import subprocess, sys, time
 from cluster import alive
+started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 alive._EVERY_S, alive._HERE_S = 0.02, 0.05
 alive.places = lambda: alive.Places(raylet=sys.argv[1], gcs=None, ours=True)
 with alive.watched(print):
-    print("watching", flush=True)
+    print(started.pid, flush=True)
     try:
         time.sleep(30)
     finally:
@@ -98,7 +100,8 @@ def test_the_process_ends_with_the_line(ray: _Ray) -> None:
     running = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(_HOME)}
     )
-    assert running.stdout is not None and running.stdout.readline() == "watching\n"
+    assert running.stdout is not None
+    started = psutil.Process(int(running.stdout.readline()))
     ray.raylet.close()
     _, said = running.communicate(timeout=120)
     assert running.returncode == 1
@@ -106,6 +109,7 @@ def test_the_process_ends_with_the_line(ray: _Ray) -> None:
         "longcap: error: Ray's process on this machine (raylet) has died; what is committed stays, "
         "run the same command again\n"
     )
+    assert psutil.wait_procs([started], timeout=60)[1] == []
 
 
 def test_the_places_of_a_real_ray_answer(ray_session: None) -> None:

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from longcap.testing import check_operator
 from operators.engines.registry import parse_engine
 from operators.entry_points import offers
+from operators.registry import make
+from pipeline.config.load import load_config
 from tests.support.command import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
@@ -24,7 +27,7 @@ def blocks(language: str) -> list[str]:
 def test_the_pages_engine_is_found_by_name_and_passes_the_pages_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (project,), (engine, its_test) = blocks("toml"), blocks("python")
+    (project,), (engine, its_test, _) = blocks("toml"), blocks("python")
     described = tomllib.loads(project)["project"]
     (tmp_path / "longcap_loud.py").write_text(engine)
     (tmp_path / "test_loud.py").write_text(its_test)
@@ -48,6 +51,26 @@ def test_the_pages_engine_is_found_by_name_and_passes_the_pages_test(
         for name in ("longcap_loud", "test_loud"):
             sys.modules.pop(name, None)
         offers.cache_clear()
+
+
+def test_the_pages_operator_keeps_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, operator = blocks("python")
+    (tmp_path / "counting.py").write_text(operator)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = make("counting:CountFrames", {})
+    pictures = [{"time_s": float(t), "pts_s": float(t), "until_s": None, "jpeg": b""} for t in range(12)]
+    (found,) = check_operator(made, [{"pictures": pictures, "start_s": 0.0, "end_s": 10.0}])
+    assert found == {"frame_count": 10}
+    sys.modules.pop("counting")
+
+
+def test_the_recipes_of_the_page_about_them_load(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text()
+    found = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert found
+    for text in found:
+        (tmp_path / "recipe.yaml").write_text(text)
+        assert load_config(tmp_path / "recipe.yaml").tables
 
 
 def test_every_folder_that_the_page_names_is_there() -> None:

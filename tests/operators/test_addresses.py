@@ -37,6 +37,7 @@ SIGNED = {
     "token": "token=SECRET&expires=1",
     "names": "access_token=SECRET&api-key=SECRET&X-API-Key=SECRET&key=SECRET&auth=SECRET&password=SECRET&pwd=SECRET",
     "more names": "client_secret=SECRET&sig=SECRET&signature=SECRET&sessionid=SECRET&subscription-key=SECRET",
+    "keys of functions and drives": "code=SECRETSECRET0123&resourcekey=SECRET&passkey=SECRET&authz=SECRET",
     "escaped name": "X%2DAmz%2DSignature=SECRET",
     "JWT": f"q={JWT}",
     "vendor's key": "q=sk-proj-SECRET0SECRET0SECRET",
@@ -55,6 +56,7 @@ def test_a_signature_goes_and_what_names_the_video_stays(query: str) -> None:
     [
         ("https://alice:SECRET@host/v.mp4", "https://alice@host/v.mp4"),
         ("https://alice:SEC/RET@host/v.mp4", "https://alice@host/v.mp4"),
+        ("https:///alice:SECRET@host/v.mp4?sig=SECRET", "https:///alice@host/v.mp4"),
         ("https://alice:SEC@RET@host:8443/v.mp4", "https://alice@host:8443/v.mp4"),
         ("https://:SECRET@[::1]:80/v.mp4", "https://[::1]:80/v.mp4"),
         ("https://ghp_SECRETSECRETSECRETSECRET@host/v.mp4", "https://host/v.mp4"),
@@ -128,6 +130,34 @@ def test_texts_of_others_lose_the_secrets_of_all_their_urls() -> None:
     assert "url='https://alice@host/v.mp4' (see https://host/a)." in clean
     assert f"/v.mp4?sig={HIDDEN}&id=5 (key {HIDDEN})" in clean
     assert redacted_text("nothing: https://host/v.mp4, and a=b") == "nothing: https://host/v.mp4, and a=b"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "X-Api-Key: SECRET0SECRET",
+        '{"api_key": "SECRET0SECRET", "model": "m"}',
+        "Set-Cookie: SECRET0SECRET; path=/",
+        "password=SECRET0SECRET&x",
+        "env: MY_TOKEN='SECRET0SECRET'",
+        "-----BEGIN RSA PRIVATE KEY-----\nSECRET0SECRET\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_keys_that_a_message_names_are_hidden(said: str) -> None:
+    assert "SECRET0SECRET" not in redacted_text(said) and HIDDEN in redacted_text(said)
+    assert redacted_text(redacted_text(said)) == redacted_text(said)
+
+
+def test_ordinary_words_stay() -> None:
+    for said in (
+        "the password: swordfish",
+        "one token: hello",
+        "a = secret",
+        "tokens=5",
+        "public/keys",
+        "cookies = 12",
+    ):
+        assert redacted_text(said) == said
 
 
 def test_values_are_redacted_at_every_depth_and_settings_are_not() -> None:

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from operators.storage import adopt, environment, file_system, files_below, open_binary, storage_options
+from operators import storage
+from operators.storage import (
+    UnfitFileError,
+    adopt,
+    environment,
+    file_system,
+    files_below,
+    open_binary,
+    read_whole,
+    storage_options,
+)
 from tests.support import s3
 
 
@@ -43,6 +53,21 @@ def test_a_new_local_file_gets_its_folders(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"1"
     with pytest.raises(FileNotFoundError):
         open_binary(str(tmp_path / "gone" / "c.txt"))
+
+
+def test_what_has_no_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(UnfitFileError, match="is a pipe, a socket or a device"):
+            open_binary(str(tmp_path / name))
+        with pytest.raises(UnfitFileError, match="is a pipe, a socket or a device"):
+            read_whole(*file_system(str(tmp_path / name)))
+    (tmp_path / "large").write_bytes(b"12345")
+    assert read_whole(*file_system(str(tmp_path / "large"))) == b"12345"
+    monkeypatch.setattr(storage, "_MOST_BYTES", 4)
+    with pytest.raises(UnfitFileError, match="larger than 4 bytes"):
+        read_whole(*file_system(str(tmp_path / "large")))
 
 
 # -- what delta-rs is told ---------------------------------------------------------------------------------------------

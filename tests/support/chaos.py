@@ -30,7 +30,6 @@ from pathlib import Path
 
 import psutil
 
-from operators.store.store import Store
 from pipeline.output.output import Output
 from pipeline.output.verification import verify
 from tests.support import s3, scenes, video
@@ -38,6 +37,14 @@ from tests.support.command import started, wait_until
 
 VICTIMS = ("driver", "decode child", "decode actor", "engine actor", "gather actor", "dataset writer")
 REMOTE_VICTIMS = (*VICTIMS, "server")
+TABLES = """
+tables:
+  vectors: {level: segment, steps: [decode, {"tests.support.operators:Brightness": {}}]}
+  differences: {level: segment, steps: [decode, measure, {"tests.support.operators:Difference": {}}]}
+  segments: {from: [differences, vectors], steps: ["tests.support.operators:Summarise"]}
+  marks: {level: video, from: [dataset, segments], steps: ["tests.support.operators:Judge"]}
+  totals: {level: run, from: [marks], steps: ["tests.support.operators:Average"]}
+"""
 _TRIES = 5  # of the same command; a disaster strikes once
 _RUN_S = 400.0  # for one command on a machine with other work; a quiet one needs ten
 
@@ -100,11 +107,13 @@ class Chaos:
     Args:
         folder: for clips and logs.
         address: of a running Ray whose processes are children of this one.
+        recipe: main, or tables: captions from stored differences, and tables of vectors, marks and totals.
     """
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, recipe: str = "main") -> None:
         self.folder = folder
         self.address = address
+        self.recipe = recipe
         self.clips = folder / "clips"
         self.clips.mkdir()
         shots = [scenes.Scene(seconds=15.0, canvas=scenes.texture("blue", "white", seed=1), pan=0.1)]
@@ -148,6 +157,13 @@ class Chaos:
     def _log(self, out: str) -> Path:
         return self.folder / f"{out.rsplit('/', 1)[-1]}.log"
 
+    def _config(self) -> list[str]:
+        if self.recipe == "main":
+            return []
+        path = self.folder / "recipe.yaml"
+        path.write_text(TABLES)
+        return ["-c", str(path)]
+
     def _drive(
         self, what: Disaster, out: str, outcome: Outcome, *, strike: bool, server: s3.S3Server | None = None
     ) -> int:
@@ -167,7 +183,15 @@ class Chaos:
         end = threading.Event()
         wait_until(lambda: not _actors("Stage"), "the end of the actors of the run before", timeout_s=120)
         with started(
-            "run", str(self.clips), "-o", out, "--address", self.address, *arguments, log=self._log(out)
+            "run",
+            str(self.clips),
+            "-o",
+            out,
+            "--address",
+            self.address,
+            *self._config(),
+            *arguments,
+            log=self._log(out),
         ) as driver:
             striker = threading.Thread(target=_strike, args=(what, driver.pid, server, outcome, end), daemon=True)
             if strike:
@@ -243,14 +267,21 @@ def _line(process: psutil.Process) -> str:
 
 def contents(out: str) -> Counter[tuple[str, ...]]:
     """Every row that an output holds, by what it is about and its content hash; failures by what failed and how."""
-    store = Store(out)
+    output = Output(out)
+    store = output.store
+    further = [
+        (name, str(row.get("video_id")), str(row.get("segment_index")), row["content_hash"])
+        for name in store.derived
+        for row in output.table(name).to_pylist()
+    ]
     dataset = store.dataset.read(["video_id", "content_hash"]).to_pylist()
     segments = store.segments.read(["key", "segment_index", "content_hash"]).to_pylist()
     return Counter(
         [
             *(("long caption", r["video_id"], r["content_hash"]) for r in dataset),
             *(("segment", f"{r['key']}/{r['segment_index']}", r["content_hash"]) for r in segments),
-            *(("failure", f["video_id"], str(f["segment_index"]), f["class"]) for f in Output(out).failures()),
+            *further,
+            *(("failure", f["video_id"], str(f["segment_index"]), f["class"]) for f in output.failures()),
         ]
     )
 
@@ -294,6 +325,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=200, help="how many, half of them on each store")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--store", choices=["local", "s3"], help="only on this store")
+    parser.add_argument("--recipe", choices=["main", "tables"], default="main", help="what the jobs make")
     parser.add_argument("--report", type=Path, help="write a table in Markdown")
     parser.add_argument("--record", type=Path, help="a line of JSON for each seed; those in it are not run again")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further seed after so many")
@@ -311,7 +343,7 @@ def main() -> int:
             (folder / "s3").mkdir()
             server = stack.enter_context(s3.serve(folder / "s3"))
             os.environ.update(server.environment)
-        chaos = Chaos(folder, address)
+        chaos = Chaos(folder, address, asked.recipe)
         for seed in seeds:
             for store in stores:
                 if time.monotonic() - began > 60 * asked.minutes or (store, seed) in ran:

@@ -81,7 +81,7 @@ def render(
     times = list(times_s) if times_s is not None else [k / fps for k in range(count)]
     rate = Fraction(fps).limit_denominator(1001)
     # the time base of the first two holds 16 bits; a bare bitstream states its rate by it
-    tick = 1 / rate if codec in ("mpeg4", "mpeg2video") or path.suffix in (".h264", ".hevc") else _TICK
+    tick = 1 / rate if codec in ("mpeg4", "mpeg2video") or path.suffix in (".h264", ".hevc", ".y4m", ".ogv") else _TICK
     pts_s = [float(round((t + first_pts_s) / tick) * tick) for t in times]
     with av.open(str(path), "w", options=options or {}) as container:
         stream: Any = container.add_stream(codec, rate=rate)

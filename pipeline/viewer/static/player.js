@@ -187,7 +187,8 @@ export class Player extends EventTarget {
     if (!this.#onVideo || !this.#video.getAttribute("src")) return;
     const code = this.#video.error ? this.#video.error.code : 0;
     const broke = code === 3 || (code === 2 && this.#video.readyState > 0);
-    this.showBoard(broke ? "The browser could not decode the video any further" : `This browser does not play ${this.#facts.codec}`);
+    const at = this.#wanted ?? this.#time;
+    this.showBoard(broke ? "The browser could not decode the video any further" : `This browser does not play ${this.#facts.codec}`, at);
   }
 
   #told(name) {
@@ -211,6 +212,7 @@ export class Player extends EventTarget {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
+      if (this.#onVideo && this.#video.readyState > 0) this.#time = this.time; // where it was, should it break off
       this.dispatchEvent(new Event("time"));
     });
   }

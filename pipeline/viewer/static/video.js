@@ -297,7 +297,7 @@ let failedPreview = false;
 player?.addEventListener("time", follow);
 player?.addEventListener("seek", follow);
 player?.addEventListener("state", () => {
-  $("play").textContent = player.paused ? "▶" : "⏸";
+  $("play").dataset.paused = String(player.paused);
   $("play").ariaLabel = player.paused ? "Play" : "Pause";
   follow();
 });

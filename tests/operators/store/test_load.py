@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from operators.base import ItemError, Row
-from operators.store import patience, table
+from operators.store import patience, reader
 from operators.store.commit import CommitSegments, CommitVideos
 from operators.store.load import Load
 from tests.support import rows as sample
@@ -49,7 +49,7 @@ def test_storage_that_does_not_answer_is_storages_error(out: str, monkeypatch: p
     def gone(*args: Any, **kwargs: Any) -> None:
         raise OSError("connection\n\x1b[31m↳\x1b[0m refused")
 
-    monkeypatch.setattr(table, "DeltaTable", gone)
+    monkeypatch.setattr(reader, "DeltaTable", gone)
     monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     with Load(store=out, window_s=10.0, stride_s=5.0).open() as apply:
         with pytest.raises(ItemError, match=r"^storage: .*/videos: OSError: connection ↳ refused$") as error:

@@ -402,7 +402,7 @@ class Stuttering:
 def test_lookup_reads_the_row_groups_that_hold_the_value_and_no_others(
     local: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_ROW_GROUP", 10)
+    monkeypatch.setattr(module, "ROW_GROUP", 10)
     ids = [f"v{k // 10}" for k in range(200)]
     local.append(rows(*ids))
     local.append(rows("v3", n=1))

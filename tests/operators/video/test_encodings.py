@@ -80,6 +80,20 @@ def test_what_cannot_be_known_is_not_guessed(encoding: str, text: str) -> None:
         decode_text(_srt(text, encoding))
 
 
+@pytest.mark.parametrize(("encoding", "language"), [
+    ("iso2022_jp", "cp932"), ("iso2022_kr", "euc-kr"), ("hz", "gbk"), ("utf-7", "cp1251"), ("utf-7", "cp932"),
+    ("utf-7", "cp1252"),
+])  # fmt: skip
+def test_encodings_of_seven_bits(encoding: str, language: str) -> None:
+    text = "\n".join([SAID[language][1]] * 4)
+    assert decode_text(_srt(text, encoding)) == _srt(text, "utf-8").decode()
+
+
+@pytest.mark.parametrize("text", ["C++ and A+B+C, 1+1=2", "18+, Disney+Plus +More +Star ~{not}~", "+AAA+BBB+CCC+DDD"])
+def test_a_plus_sign_is_a_plus_sign(text: str) -> None:
+    assert text in decode_text(_srt(text, "ascii"))
+
+
 def test_noise_is_not_text_and_a_broken_byte_costs_a_character() -> None:
     with pytest.raises(UnknownEncoding):
         decode_text(bytes(range(128, 256)) * 20)

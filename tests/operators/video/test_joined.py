@@ -234,6 +234,11 @@ CONTAINERS: dict[str, dict[str, Any]] = {
     "ts": {},
     "mpg": {"codec": "mpeg2video", "fps": 25.0},
     "3gp": {},
+    "ogv": {"codec": "libvpx", "b_frames": 0},
+    "wmv": {"codec": "wmv2", "b_frames": 0},
+    "ivf": {"codec": "libvpx", "b_frames": 0},
+    "nut": {},
+    "y4m": {"codec": "rawvideo", "b_frames": 0},
 }
 
 
@@ -286,6 +291,20 @@ def test_a_second_mp4_without_its_index_is_said_to_be_there(tmp_path: Path) -> N
     facts = probe(str(path))
     assert facts["duration_s"] == pytest.approx(4.0)
     assert facts["incomplete"].startswith("no frame of bytes ")
+
+
+def test_bytes_that_no_demuxer_reads_are_said_to_be_there(tmp_path: Path) -> None:
+    """Of a remote file not all is searched, and nobody knows what stands behind a video of another format."""
+    render(tmp_path / "a.flv", count=80, fps=FPS, noise=20.0)
+    render(tmp_path / "b.ts", count=80, fps=FPS, noise=20.0)
+    one, other = (tmp_path / "a.flv").read_bytes(), (tmp_path / "b.ts").read_bytes()
+    fsspec.filesystem("memory").pipe("/unread/joined.flv", one + one)
+    (tmp_path / "mixed.flv").write_bytes(one + other)
+    for uri in ("memory://unread/joined.flv", str(tmp_path / "mixed.flv")):
+        facts = probe(uri)
+        assert facts["duration_s"] == pytest.approx(8.0, abs=0.11)
+        assert facts["incomplete"].startswith("FFmpeg reads ")
+    assert probe(str(tmp_path / "a.flv"))["incomplete"] is None
 
 
 def test_damaged_time_stamps_are_no_parts(tmp_path: Path) -> None:

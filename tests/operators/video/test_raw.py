@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from operators.base import ItemError
@@ -99,3 +100,21 @@ def test_damage_does_not_move_what_comes_after_it_far(tmp_path: Path) -> None:
         assert probe(str(path))["duration_s"] == pytest.approx(4.0, abs=0.5)
     except ItemError as error:
         pytest.fail(error.message)
+
+
+def test_motion_jpeg_without_a_container(tmp_path: Path) -> None:
+    render(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", count=60, fps=25.0)
+    with av.open(str(tmp_path / "a.avi")) as clip:
+        pictures = [bytes(packet) for packet in clip.demux(video=0) if packet.size]
+    path = tmp_path / "cam.mp4"
+    path.write_bytes(b"".join(pictures))
+    facts = probe(str(path))
+    assert (facts["codec"], facts["fps"], facts["duration_s"]) == ("mjpeg", 25.0, pytest.approx(2.4))
+    with Source(str(path)) as source:
+        decoder = open_decoder("pyav", source, first_pts_s=0.0)
+        found = {s.time_s: read_index(s.frame.to_ndarray(format="rgb24")) for s in decoder.sample([0.4, 2.0], step_s=0)}
+        decoder.close()
+    assert found == {0.4: 10, 2.0: 50}
+    path.write_bytes(pictures[0])
+    with pytest.raises(ItemError, match="still picture"):
+        probe(str(path))

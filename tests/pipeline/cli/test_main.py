@@ -72,15 +72,15 @@ def test_config_prints_schema_and_defaults(capsys: pytest.CaptureFixture[str]) -
     assert "properties" in json.loads(capsys.readouterr().out)
     assert main(["config", "--defaults"]) == 0
     assert config_from_dict(yaml.safe_load(capsys.readouterr().out)) == Config()
-    assert main(["config", "--set", "caption.window_s=20"]) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["caption"]["window_s"] == 20.0
+    assert main(["config", "--set", "plan.window_s=20"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["plan"]["window_s"] == 20.0
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["rnu"], "No such command 'rnu'"),
-        (["run"], "Missing argument 'INPUT...'"),
+        (["run"], "Missing option '-o'"),
         (["run", "a.mp4"], "Missing option '-o'"),
         (["run", "a.mp4", "-o", "out", "--limit", "0"], "--limit"),
         (["run", "a.mp4", "-o", "out", "--limit", "x"], "--limit"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from operators.fingerprint import digest
 from operators.keys import caption_key, narrator_key, source_key, video_key
 from pipeline.config.load import load_config
-from pipeline.config.tables import captioner, fingerprint, segment_operators, video_operators
+from pipeline.config.tables import captioner, fingerprint, lineage, segment_operators, tables_of, video_operators
 from pipeline.config.types import Config
 
 SOURCE = ("6118f8ee2ee89938", "1024-1700000000")
@@ -22,17 +25,17 @@ def test_the_keys_of_the_default_recipe_do_not_change() -> None:
     config = load_config()
     narrator = narrator_key(video_operators(config))
     assert source_key(*SOURCE) == "e2b13a37f105b419"
-    assert captions(config) == "b43f71b366a187c9"
+    assert captions(config) == "3a14f4a4f30d10bc"
     assert narrator == "9a89202f2d325025"
-    assert video_key(captions(config), range(3), narrator) == "497273919b17f9b9"
-    assert fingerprint(config) == "a4058499-9a89202f"
+    assert video_key(captions(config), range(3), narrator) == "fc69653895989187"
+    assert fingerprint(config) == "cd073321-9a89202f"
 
 
 def test_the_keys_of_the_recipe_with_models_do_not_change() -> None:
     config = load_config("longcaption", [f"caption.{SERVER}", f"narrate.{SERVER}"])
-    assert captions(config) == "1fe706e9bfe6bd83"
+    assert captions(config) == "110d0048d5957043"
     assert narrator_key(video_operators(config)) == "f314fdc871439950"
-    assert fingerprint(config) == "07455b81-f314fdc8"
+    assert fingerprint(config) == "b3c44cc1-f314fdc8"
 
 
 BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()
@@ -66,3 +69,57 @@ def test_a_change_makes_just_the_tables_anew_that_depend_on_it(change: str, anew
     if fingerprint(before) != fingerprint(after):
         changed |= {"dataset"}
     assert changed == anew
+
+
+OPS = "tests.support.operators"
+RECIPE = """
+engines: {judge: {kind: "tests.support.engines:Scripted", stride_s: 5}}
+tables:
+  vectors: {level: segment, steps: [decode, {OPS:Brightness: {}}]}
+  speech: {level: video, steps: [{OPS:Listen: {}}]}
+  notes: {level: segment, from: [videos, speech], steps: [{OPS:Heard: {}}]}
+  differences: {level: segment, steps: [decode, measure, {OPS:Difference: {}}]}
+  segments: {from: [differences], steps: [{OPS:Summarise: {}}]}
+  marks: {level: video, from: [dataset, segments], steps: [{OPS:Judge: {engine: judge}}]}
+  totals: {level: run, from: [marks], steps: [{OPS:Average: {}}]}
+""".replace("OPS:", f"{OPS}:")
+DECODED = {"vectors", "differences", "segments", "dataset", "marks", "totals"}
+
+
+def stepped(config: str, before: str, after: str) -> str:
+    assert before in config
+    return config.replace(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "anew"),
+    [
+        ("tables:", "decode: {fps: 2}\ntables:", DECODED),
+        ("tables:", "plan: {segment_s: 60}\ntables:", DECODED | {"notes"}),
+        ("tables:", "measure: {label_score: 0.9}\ntables:", DECODED - {"vectors"}),
+        ("Brightness: {}", "Brightness: {scale: 2}", {"vectors"}),
+        ("Brightness: {}", "Brightness: {log: x}", set()),
+        ("Listen: {}", "Listen: {language: de}", {"speech", "notes"}),
+        ("Summarise: {}", "Summarise: {prompt: Say}", {"segments", "dataset", "marks", "totals"}),
+        ("stride_s: 5", "stride_s: 6", {"marks", "totals"}),
+        ("Judge: {engine", "Judge: {bonus: 1, engine", {"marks", "totals"}),
+        ("tables:", "narrate: {section_s: 30}\ntables:", {"dataset", "marks", "totals"}),
+        ("tables:", "caption: {language: French}\ntables:", set()),
+        ("tables:", "resources: {decode: {actors: 3}}\ntables:", set()),
+        ("tables:", "pools: {brightness: {actors: 3}}\ntables:", set()),
+        ("Heard: {}", "Heard: {as: again}", set()),
+        ("[videos, speech]", "[speech, videos]", set()),
+        ("totals: {", "spare: {level: segment, steps: [decode, measure, caption]}\n  totals: {", {"spare"}),
+    ],
+)
+def test_a_change_of_a_recipe_makes_just_the_tables_anew_that_depend_on_it(
+    before: str, after: str, anew: set[str], tmp_path: Path
+) -> None:
+    def known(text: str) -> dict[str, str]:
+        (tmp_path / "recipe.yaml").write_text(text)
+        config = load_config(tmp_path / "recipe.yaml")
+        specs = tables_of(config)
+        return {name: digest(lineage(config, specs, name)) for name in specs}
+
+    one, other = known(RECIPE), known(stepped(RECIPE, before, after))
+    assert {name for name, key in other.items() if one.get(name) != key} == anew

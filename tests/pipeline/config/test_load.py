@@ -45,7 +45,9 @@ _configs = st.builds(
             memory_bytes=st.none() | st.integers(2**20, 2**50),
         ),
     ),
-    caption=st.builds(lambda w, lang: replace(Config().caption, window_s=w, language=lang), _positive, _text),
+    caption=st.builds(
+        lambda tries, lang: replace(Config().caption, tries=tries, language=lang), st.integers(1, 10), _text
+    ),
     recipe=st.builds(Recipe, segment=st.lists(_text, max_size=3).map(tuple)),
 )
 
@@ -64,7 +66,7 @@ def _file(folder: Path, name: str, text: str) -> str:
 
 def test_a_config_built_in_python_is_checked_as_a_file_is() -> None:
     config = replace(Config(), caption=Caption(engine="measure", window_s=20, stride_s=5))  # type: ignore[arg-type]
-    assert checked(config) == load_config(None, ["caption.window_s=20"])
+    assert checked(config) == load_config(None, ["plan.window_s=20"])
     with pytest.raises(UsageError, match=r"decode\.fps is -1\.0; it must be a number above 0"):
         checked(replace(Config(), decode=Decode(fps=-1)))
     with pytest.raises(UsageError, match=r"caption\.tries is 'x'; it must be a whole number"):
@@ -87,7 +89,7 @@ def test_the_shipped_configs_load() -> None:
 
 
 def test_a_dump_on_disk_is_a_config_file(tmp_path: Path) -> None:
-    config = load_config(None, ["caption.window_s=20", "run.schedule=phased"])
+    config = load_config(None, ["plan.window_s=20", "run.schedule=phased"])
     assert load_config(_file(tmp_path, "a.yaml", dump_config(config))) == config
 
 
@@ -115,9 +117,9 @@ def test_an_engine_of_another_kind_keeps_no_field_of_the_one_below(tmp_path: Pat
 
 
 def test_measured_cells_follow_the_windows_unless_they_are_set() -> None:
-    assert load_config(None, ["caption.stride_s=4"]).measure.cell_s == 4.0
-    with pytest.raises(UsageError, match=r"measure\.cell_s is 5\.0 and caption\.stride_s is 4\.0"):
-        load_config(None, ["caption.stride_s=4", "measure.cell_s=5"])
+    assert load_config(None, ["plan.stride_s=4"]).measure.cell_s == 4.0
+    with pytest.raises(UsageError, match=r"measure\.cell_s is 5\.0 and plan\.stride_s is 4\.0"):
+        load_config(None, ["plan.stride_s=4", "measure.cell_s=5"])
 
 
 def test_a_section_left_blank_is_its_defaults(tmp_path: Path) -> None:
@@ -128,8 +130,8 @@ def test_a_section_left_blank_is_its_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "value"),
     [
-        ("caption.window_s=8", lambda c: c.caption.window_s == 8.0),
-        ("caption.window_s=1e1", lambda c: c.caption.window_s == 10.0),  # YAML 1.1 reads 1e1 as text
+        ("plan.window_s=8", lambda c: c.plan.window_s == 8.0),
+        ("plan.window_s=1e1", lambda c: c.plan.window_s == 10.0),  # YAML 1.1 reads 1e1 as text
         ("resources.decode.actors=null", lambda c: c.resources.decode.actors is None),
         ("resources.decode.actors=3", lambda c: c.resources.decode.actors == 3),
         ("sources.recursive=no", lambda c: c.sources.recursive is False),
@@ -153,11 +155,11 @@ def test_the_last_set_wins() -> None:
         ("caption.windw_s=8", ["caption.windw_s is not a known key", "did you mean window_s?", "Known here: engine,"]),
         ("capton.window_s=8", ["capton is not a known key", "did you mean caption?"]),
         ("resources.decode.actor=1", ["resources.decode.actor is not", "did you mean actors?"]),
-        ("caption.window_s=-3", ["caption.window_s is -3 (--set caption.window_s)", "a number above 0"]),
-        ("caption.window_s=ten", ["caption.window_s is 'ten'", "a number above 0"]),
-        ("caption.window_s=yes", ["caption.window_s is true", "a number above 0"]),
+        ("caption.window_s=-3", ["plan.window_s is -3 (--set caption.window_s)", "a number above 0"]),
+        ("plan.window_s=ten", ["plan.window_s is 'ten'", "a number above 0"]),
+        ("plan.window_s=yes", ["plan.window_s is true", "a number above 0"]),
         ("caption.tries=yes", ["caption.tries is true", "a whole number at least 1"]),
-        ("caption.window_s=.inf", ["caption.window_s is inf", "a number above 0"]),
+        ("plan.window_s=.inf", ["plan.window_s is inf", "a number above 0"]),
         ("caption.tries=1.5", ["caption.tries is 1.5", "a whole number at least 1 and at most 10"]),
         ("run.schedule=phasd", ["run.schedule is 'phasd'", "one of auto, streaming, phased"]),
         ("run.max_failed=20", ["run.max_failed is 20", "at least 0 and at most 1"]),
@@ -180,9 +182,12 @@ def test_the_last_set_wins() -> None:
             "caption.engine={kind: 'tests.operators.engines.test_registry:Loud', volume: 12}",
             ["caption.engine.volume is 12", "a whole number at least 1 and at most 11"],
         ),
-        ("caption.window_s", ["not of the form section.key=VALUE"]),
+        ("plan.window_s", ["not of the form section.key=VALUE"]),
         ("=3", ["not of the form section.key=VALUE"]),
         ("caption.tries=[1", ["is not YAML"]),
+        ("caption.engine=\x1b[31m", ["is not YAML: unacceptable character"]),
+        (f"caption.engine={'[' * 20_000}", ["is not YAML: it is nested too deep", "[[['..."]),
+        ("caption.language=2001-99-99", ["is not YAML: month must be in 1..12"]),
     ],
 )
 def test_a_wrong_set_is_one_line_that_says_what_is_allowed(override: str, says: list[str]) -> None:
@@ -218,6 +223,9 @@ def test_every_wrong_key_of_a_file_is_told_with_its_line(tmp_path: Path) -> None
         ("extends: ./gone.yaml\n", ["a.yaml extends ./gone.yaml", "no config file"]),
         ("extends: [measure]\n", ["extends is ['measure']", "a recipe's name or a path"]),
         ("caption: !!python/object:os.system {}\n", ["not YAML"]),
+        ('caption: {language: "\x1b[31m"}\n', ["a.yaml is not YAML: unacceptable character"]),
+        ("caption: " + "[" * 20_000, ["a.yaml is not YAML: it is nested too deep"]),
+        ("caption: {language: 2001-99-99}\n", ["a.yaml is not YAML: month must be in 1..12"]),
     ],
 )
 def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, text: str, says: list[str]) -> None:
@@ -238,3 +246,35 @@ def test_a_missing_file_names_the_one_beside_it(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(UsageError, match=r"write \./plain"):
         load_config("plain")
     assert load_config("./plain").run.schedule == "phased"
+
+
+def test_the_grids_keys_are_read_where_they_stood_before(tmp_path: Path) -> None:
+    old = _file(tmp_path, "old.yaml", "caption: {window_s: 20, stride_s: 10}\n")
+    config = load_config(old)
+    assert (config.plan.window_s, config.plan.stride_s, config.measure.cell_s) == (20.0, 10.0, 10.0)
+    assert config == load_config(None, ["plan.window_s=20", "plan.stride_s=10"]) == checked(config)
+    assert (config.caption.window_s, config.caption.stride_s) == (20.0, 10.0), "the captioner is told"
+    assert load_config(old, ["plan.window_s=30"]).caption.window_s == 30.0, "the later one counts"
+    assert "window_s" not in config_to_dict(config)["caption"]
+    both = _file(tmp_path, "both.yaml", "caption: {window_s: 20}\nplan: {window_s: 30}\n")
+    with pytest.raises(UsageError, match=r"plan\.window_s is 30 and caption\.window_s is 20: leave caption\.window_s"):
+        load_config(both)
+    python = replace(Config(), plan=PlanOptions(window_s=20.0), caption=replace(Config().caption, window_s=30.0))
+    with pytest.raises(UsageError, match="leave caption"):
+        checked(python)
+
+
+def test_a_named_engine_stands_for_its_mapping_and_names_the_pool_of_a_step(tmp_path: Path) -> None:
+    tables = "tables: {other: {level: segment, steps: [decode, measure, {caption: {as: b, engine: mine}}]}}\n"
+    path = _file(tmp_path, "named.yaml", "engines: {mine: {kind: measure}}\ncaption: {engine: mine}\n" + tables)
+    config = load_config(path)
+    assert config.caption.engine == Config().caption.engine
+    from pipeline.config.tables import tables_of
+
+    *_, step = tables_of(config)["other"].steps
+    assert (step.name, step.pool) == ("b", "mine") and step.engine == config.engines["mine"]  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match=r"pools\.mien: no step runs in a pool of that name; did you mean mine\?"):
+        load_config(path, ["pools.mien.actors=2"])
+    with pytest.raises(UsageError, match=r"pools\.caption: what this pool takes stands in resources\.caption"):
+        load_config(path, ["pools.caption.actors=2"])
+    assert load_config(path, ["pools.mine.actors=2"]).pools["mine"].actors == 2

@@ -49,12 +49,12 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         (Config(plan=PlanOptions(segment_s=7.0)), ["plan.segment_s", "at least window_s"]),
         (Config(plan=PlanOptions(segment_s=121.0)), ["segment_s is 121.0", "multiple of stride_s (5.0)"]),
         (
-            replace(Config(), caption=replace(Config().caption, stride_s=11.0)),
+            Config(plan=PlanOptions(stride_s=11.0)),
             ["stride_s is 11.0", "at most window_s (10.0)"],
         ),
         (
-            replace(Config(), caption=replace(Config().caption, stride_s=2.0)),
-            ["measure.cell_s is 5.0", "caption.stride_s is 2.0", "equal"],
+            Config(plan=PlanOptions(stride_s=2.0)),
+            ["measure.cell_s is 5.0", "plan.stride_s is 2.0", "equal"],
         ),
         (_recipe("decode", "measre", "caption"), ["'measre'", "did you mean measure?", "caption, decode, measure"]),
         (_recipe("probe", "decode", "measure", "caption"), ["'probe'", "no operator of a recipe"]),

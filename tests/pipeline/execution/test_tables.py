@@ -57,6 +57,9 @@ def test_a_table_of_vectors_beside_the_captions_is_made_once(folder: Path, log: 
     rows = result.table("vectors").sort_by([("video_id", "ascending"), ("segment_index", "ascending")]).to_pylist()
     assert [len(r["brightness"]) for r in rows] and all(0 < r["brightness"][0] < 255 for r in rows)
     assert "pictures" not in rows[0], "frames are handed on and never stored"
+    alone = run(folder, tmp_path / "alone", longcap.load_config(None, ["plan.segment_s=10"]))
+    assert hashes(result, "segments") == hashes(alone, "segments"), "what shares its decoding is what it is alone"
+    assert hashes(result, "dataset") == hashes(alone, "dataset")
     assert verify(longcap.open(str(out))).findings == []
     again = run(folder, out, recipe(tmp_path, embeddings(log)))
     assert again.ok and calls(log, "brightness") == 0
@@ -71,6 +74,36 @@ def test_a_table_of_vectors_beside_the_captions_is_made_once(folder: Path, log: 
     assert sorted(r["brightness"][0] for r in twice) == pytest.approx(doubled, abs=0.02)
     assert verify(longcap.open(str(out))).findings == []
     assert run(folder, out, longcap.load_config(None, ["plan.segment_s=10"])).ok, "a run without the table"
+    assert verify(longcap.open(str(out))).findings == []
+
+
+def hashes(output: longcap.Output, table: str) -> list[str]:
+    return sorted(output.table(table)["content_hash"].to_pylist())
+
+
+def test_tables_of_the_same_parents_share_a_pass(
+    folder: Path, log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    config = recipe(tmp_path, embeddings(log))
+    assert longcap.run(str(folder), str(out), config).ok
+    said = capsys.readouterr().err
+    assert "one pass for 2 tables, rows to make: " in said and "vectors 3" in said and "table vectors" not in said
+    late = run(folder, tmp_path / "late", longcap.load_config(None, ["plan.segment_s=10"]))
+    assert late.ok and calls(log, "brightness") == 3
+    assert longcap.run(str(folder), str(tmp_path / "late"), config).ok
+    said = capsys.readouterr().err
+    assert "one pass" not in said and "table vectors: 3 rows to make, 0 of 3 there" in said
+    both = longcap.open(str(out)), longcap.open(str(tmp_path / "late"))
+    assert hashes(both[0], "vectors") == hashes(both[1], "vectors")
+
+
+def test_what_fails_in_one_table_of_a_pass_costs_the_others_nothing(folder: Path, log: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(folder, out, recipe(tmp_path, embeddings(log, fails="segment 1"), "run.max_failed=0.5"))
+    assert result.ok and result.report.tables["vectors"] == {"planned": 3, "done": 2, "failed": 1, "left": 0}
+    assert result.store.segments.read().num_rows == 3
+    assert [(f["stage"], f["segment_index"]) for f in result.failures()] == [("brightness", 1)]
     assert verify(longcap.open(str(out))).findings == []
 
 
@@ -122,9 +155,9 @@ tables:
   segments: {{from: [teacher_a, teacher_b], steps: [{{{ops}:Pick: {{log: {log}, longest: {longest}}}}}]}}
 """
 LONG = (
-    "A loud teacher believes that a red lorry passes two tall houses, that rain begins behind some distant hills, while "
-    "an old fisherman mends nets beside the harbour wall, gulls circle above wet stones, children carry lanterns along "
-    "narrow streets, and somebody plays slow music upon a broken accordion until evening falls over every quiet roof"
+    "A loud teacher believes that a red lorry passes two tall houses, that rain begins behind some distant hills, "
+    "while an old fisherman mends nets beside the harbour wall, gulls circle above wet stones, children carry lanterns "
+    "along narrow streets, and somebody plays slow music upon a broken accordion until evening falls over quiet roofs"
 )
 
 

@@ -104,6 +104,20 @@ def test_nothing_is_made_where_there_is_no_output(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "nowhere", "deep", "no object"])
+def test_a_marker_that_is_none_is_refused(tmp_path: Path, kind: str) -> None:
+    marker = tmp_path / ownership.MARKER
+    if kind == "pipe":
+        os.mkfifo(marker)
+    elif kind == "folder":
+        marker.mkdir()
+    elif kind in ("device", "nowhere"):
+        marker.symlink_to({"device": "/dev/zero", "nowhere": "/nowhere/at-all"}[kind])
+    else:
+        marker.write_text({"deep": "[" * 100_000, "no object": "[1]"}[kind])
+    assert "is not the marker of an output" in refused(tmp_path)
+
+
 def test_an_output_from_before_the_marker_is_adopted(out: Path) -> None:
     assert ownership.check(str(out), (), (), recursive=True) == "older"
     ownership.take(str(out), "older")

@@ -46,7 +46,7 @@ def refusal(found: Store, *overrides: str) -> str:
 
 
 def test_a_config_that_sends_nothing_needs_no_word(tmp_path: Path) -> None:
-    config = load_config("measure", ["caption.window_s=20", "plan.segment_s=40", "run.max_failed=1"])
+    config = load_config("measure", ["plan.window_s=20", "plan.segment_s=40", "run.max_failed=1"])
     found = store(tmp_path, dump_config(config))
     assert stored_config(found, "r", [], no) == config
     assert stored_config(found, "r", ["run.max_failed=0.5"], no).run.max_failed == 0.5

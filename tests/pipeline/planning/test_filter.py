@@ -184,7 +184,7 @@ def test_the_dataset_is_the_manifest_of_the_run_with_the_dear_model(
     rows = [{"uri": str(clips / f"{who}.mp4"), "video_id": who, "license": "CC0"} for who in ("take", "cut")]
     (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, rows)))
     run(tmp_path / "list.jsonl", tmp_path / "cheap", *TAKES)
-    dear = run(f"{tmp_path}/cheap/dataset/*.parquet", tmp_path / "dear", "caption.window_s=8", "caption.stride_s=5")
+    dear = run(f"{tmp_path}/cheap/dataset/*.parquet", tmp_path / "dear", "plan.window_s=8", "plan.stride_s=5")
     (row,) = dear.to_arrow().to_pylist()
     assert (row["video_id"], json.loads(row["metadata"])) == ("take", {"license": "CC0"})
     assert dear.report.videos_planned == 1 and main(["verify", dear.uri]) == 0

@@ -20,14 +20,14 @@ def stored(tmp_path: Path, text: str) -> Store:
 
 def test_only_what_decides_captions_differs(tmp_path: Path) -> None:
     settings = settings_of(stored(tmp_path, dump_config(load_config())), "r")
-    assert settings is not None and settings["caption.window_s"] == 10.0
+    assert settings is not None and settings["plan.window_s"] == 10.0
     assert differences(settings, load_config()) == []
     sizes = ["caption.concurrency=2", "decode.no_progress_s=5", "run.flush_s=1", "resources.num_cpus=3"]
     assert differences(settings, load_config(None, [*sizes, "filter.motion.min=0.1", "sources.recursive=false"])) == []
-    now = load_config(None, ["caption.window_s=8", "caption.frames=false", "plan.segment_s=60"])
+    now = load_config(None, ["plan.window_s=8", "caption.frames=false", "plan.segment_s=60"])
     assert differences(settings, now) == [
         "plan.segment_s 120 -> 60",
-        "caption.window_s 10 -> 8",
+        "plan.window_s 10 -> 8",
         "caption.frames true -> false",
     ]
 

@@ -22,7 +22,7 @@ from tests.support import rows
 from tests.support.outputs import commit_run
 
 GRID = f"plan.segment_s={rows.SEGMENT_S:g}"
-OTHER = [GRID, "caption.window_s=8"]
+OTHER = [GRID, "plan.window_s=8"]
 
 
 def config(*overrides: str) -> Config:
@@ -64,7 +64,7 @@ def test_it_stops_with_one_line_and_writes_nothing(
     assert main(["run", str(folder), "-o", out, *sets, *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"holds {count} finished long caption{'s'[: count != 1]} (" in line
-    assert "caption.window_s 10 -> 8" in line and "--replace" in line and f"-o {out}-2" in line
+    assert "plan.window_s 10 -> 8" in line and "--replace" in line and f"-o {out}-2" in line
     assert tree(out) == before
 
 
@@ -72,7 +72,7 @@ def test_shards_ask_for_their_own_videos(folder: Path, out: str) -> None:
     asked = 0
     for i in (1, 2, 3):
         try:
-            Job([str(folder)], out, config("caption.window_s=8"), Selection(shard=(i, 3)), quiet=True)._ask_early()
+            Job([str(folder)], out, config("plan.window_s=8"), Selection(shard=(i, 3)), quiet=True)._ask_early()
         except WouldReplace as error:
             asked += int(str(error).split("holds ")[1].split(" ")[0])
     assert asked == 2
@@ -80,7 +80,7 @@ def test_shards_ask_for_their_own_videos(folder: Path, out: str) -> None:
 
 def test_python_says_the_same(folder: Path, out: str) -> None:
     with pytest.raises(UsageError, match=r"2 finished long captions .* replace=True"):
-        longcap.run(str(folder), out, config("caption.window_s=8"), quiet=True)
+        longcap.run(str(folder), out, config("plan.window_s=8"), quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_python_says_the_same(folder: Path, out: str) -> None:
     [
         ((), Selection()),
         (("run.flush_s=1", "caption.concurrency=2", "filter.motion.min=0.5"), Selection()),
-        (("caption.window_s=8",), Selection(only=("c.mp4",))),
-        (("caption.window_s=8",), Selection(recaption=("a.mp4", "b.mp4"))),
+        (("plan.window_s=8",), Selection(only=("c.mp4",))),
+        (("plan.window_s=8",), Selection(recaption=("a.mp4", "b.mp4"))),
     ],
 )
 def test_what_replaces_nothing_or_names_its_videos_is_not_asked_about(
@@ -101,7 +101,7 @@ def test_what_replaces_nothing_or_names_its_videos_is_not_asked_about(
 def test_a_changed_source_is_not_asked_about(folder: Path, out: str) -> None:
     for name in "ab":
         (folder / f"{name}.mp4").write_bytes(b"another film")
-    Job([str(folder)], out, config("caption.window_s=8"), Selection(), quiet=True)._ask_early()
+    Job([str(folder)], out, config("plan.window_s=8"), Selection(), quiet=True)._ask_early()
 
 
 def test_hours_count_only_up_to_the_first_video_that_is_not_known(folder: Path, out: str) -> None:
@@ -118,7 +118,7 @@ def test_plan_says_what_run_would_replace(folder: Path, out: str, capsys: pytest
     assert main(["plan", str(folder), "-o", out, "--limit", "2", *sets]) == 0
     said = capsys.readouterr().out
     assert "done before by this config: 0 videos" in said
-    assert "would replace: 2 finished long captions" in said and "caption.window_s 10 -> 8" in said
+    assert "would replace: 2 finished long captions" in said and "plan.window_s 10 -> 8" in said
     assert main(["plan", str(folder), "-o", out, "--limit", "2", *sets, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["would_replace"]
     assert len(told["captioned"]) == 2 and told["segments"] == 4 and told["cost_usd"] == 1.5

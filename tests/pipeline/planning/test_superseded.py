@@ -20,7 +20,7 @@ from pipeline.planning.superseded import find
 from tests.support import rows
 from tests.support.outputs import CONFIG, commit_run, plan_of, with_changes
 
-WINDOW = with_changes(caption={"window_s": 8.0})
+WINDOW = with_changes(plan={"window_s": 8.0}, caption={"window_s": 8.0})
 SECTION = with_changes(narrate={"section_s": 30.0})
 NOTHING = Replacement()
 A, B, C = (rows.video(v) for v in "abc")
@@ -50,10 +50,10 @@ def test_another_captioner_replaces_captions_and_long_captions_and_says_their_pr
     assert found.hours == pytest.approx(300 / 3600)
     assert found.tokens == 6 * 15 + 2 * 15 and found.cost_usd == pytest.approx(8 * 0.25)
     assert found.runs == {"20260101-000000-0000aa": 3}
-    assert found.settings["20260101-000000-0000aa"] == ("caption.window_s 10 -> 8",)
+    assert found.settings["20260101-000000-0000aa"] == ("plan.window_s 10 -> 8",)
     assert found.text == (
         "2 finished long captions and the captions of 1 unfinished video (0.08 h: 2 captioned and narrated again), "
-        "made by run 20260101-000000-0000aa (3 videos; caption.window_s 10 -> 8); spent on them: 6 segments, "
+        "made by run 20260101-000000-0000aa (3 videos; plan.window_s 10 -> 8); spent on them: 6 segments, "
         "38 window captions, 120 tokens, 2.00 USD"
     )
     assert "--replace" in found.refusal("/out") and "-o /out-2" in found.refusal("/out")

@@ -26,7 +26,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> longcap.Result:
     ]
     (folder / "in").mkdir()
     render(folder / "in" / "film.mp4", scenes)
-    chosen = ["plan.segment_s=10", "caption.windows=shots", "narrate.section_s=12"]
+    chosen = ["plan.segment_s=10", "plan.windows=shots", "narrate.section_s=12"]
     return longcap.run(str(folder / "in"), str(folder / "out"), longcap.load_config(None, chosen))
 
 

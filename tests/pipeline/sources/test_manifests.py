@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import gzip
 import json
+import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 
 from operators.rows import LONG_CAPTION
 from pipeline.config.types import SourceOptions
+from pipeline.sources import formats
 from pipeline.sources.manifests import Entry, read_manifest
 from pipeline.terminal.errors import UsageError
 from tests.support import rows
@@ -105,6 +109,10 @@ def test_bytes_cannot_travel_unless_they_are_left_out(tmp_path: Path) -> None:
         ("m.csv", b"uri,t,t\na.mp4,x,y\n", {}, ["two columns named 't'"]),
         ("m.csv", b'uri,t\na.mp4,"x\nb.mp4,"y"\n', {}, ["line 2 is no CSV"]),
         ("m.csv", "uri\na.mp4\n".encode("utf-16"), {}, ["is not UTF-8 but UTF-16"]),
+        ("m.csv", "uri\na.mp4\n".encode("utf-32"), {}, ["is not UTF-8 but UTF-32"]),
+        ("m.csv", gzip.compress(b"uri\na.mp4\n"), {}, ["is compressed (gzip)"]),
+        ("m.jsonl", b"PK\x03\x04\x14\x00", {}, ["zip archive or a spreadsheet"]),
+        ("m.csv", b"uri," + b"x" * 17 * 2**20 + b"\na.mp4,b\n", {}, ["line 1 is no header", "16777216"]),
         ("m.csv", b"uri,t\na.mp4,x,too much\n", {}, ["row 1 has not as many fields"]),
         ("m.csv", b"uri,t\na.mp4\n", {}, ["row 1 has not as many fields"]),
         ("m.csv", b'uri,t\na.mp4,"x\n', {}, ["is no CSV"]),
@@ -189,7 +197,7 @@ def test_a_value_that_can_be_repaired_is(tmp_path: Path, line: bytes, metadata: 
         (b'{"uri": "b.mp4", "uri": "c.mp4"}', "line 2 has the key 'uri' twice"),
         (b'{"uri": "caf\xe9.mp4"}', "line 2 is not UTF-8"),
         (b'{"uri": "b.mp4", "t": "' + b"x" * 13 * 2**20 + b'"}', "t makes the row's metadata 13631"),
-        (b'{"uri": "b.mp4", "t": "' + b"x" * 17 * 2**20 + b'"}', "line 2 takes 17825"),
+        (b'{"uri": "b.mp4", "t": "' + b"x" * 17 * 2**20 + b'"}', "line 2 takes more than 16777216 bytes"),
         (b"[]", "line 2 is no JSON object"),
         (b"\x00", "line 2 is no JSON"),
     ],
@@ -235,3 +243,40 @@ def test_odd_types_of_parquet_travel_as_text_or_cost_their_row(tmp_path: Path) -
     got = json.loads(a.metadata)
     assert (got["map"], got["large"], got["broken"]) == ([["k", 1]], 2**64 - 1, "café")
     assert isinstance(got["when"], str)
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.jsonl", "m.parquet"])
+def test_a_manifest_that_has_no_end_is_refused(tmp_path: Path, name: str) -> None:
+    """Opening a pipe waits for a writer, and reading a device fills the memory."""
+    os.mkfifo(tmp_path / name)
+    (tmp_path / f"zero-{name}").symlink_to("/dev/zero")
+    for path in (tmp_path / name, tmp_path / f"zero-{name}"):
+        with pytest.raises(UsageError, match="it is a pipe, a socket or a device"):
+            read_manifest(str(path), OPTIONS)
+
+
+@pytest.mark.parametrize(("name", "first"), [("m.csv", b"uri\n"), ("m.jsonl", b'{"uri": "a.mp4"}\n')])
+def test_a_line_that_is_too_long_is_never_in_memory_as_a_whole(tmp_path: Path, name: str, first: bytes) -> None:
+    path = tmp_path / name
+    with path.open("wb") as file:
+        file.write(first)
+        file.truncate(200 * 2**20)  # a hole, which reads as zeros
+        file.seek(0, os.SEEK_END)
+        file.write(b"\r\n" + first.replace(b"uri\n", b"a.mp4\n"))
+    tracemalloc.start()
+    try:
+        entries = read_manifest(str(path), OPTIONS)
+        assert tracemalloc.get_traced_memory()[1] < 120 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert [e.uri for e in entries if e.problem is None] == [f"{tmp_path}/a.mp4"] * (1 if name == "m.csv" else 2)
+    assert [str(e.problem) for e in entries if e.problem] == ["line 2 takes more than 16777216 bytes"]
+
+
+def test_rows_of_parquet_that_are_compressed_well_are_decoded_few_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "m.parquet"
+    pq.write_table(
+        pa.table({"uri": ["a.mp4"] * 4, "x": ["z" * 2**24] * 4}), path, compression="zstd", use_dictionary=False
+    )
+    assert path.stat().st_size < 2**18
+    assert 1 <= formats._rows_at_once(pq.ParquetFile(path).metadata) <= 4

@@ -83,11 +83,10 @@ def _play(draw: random.Random) -> Play:
 
 def fuzz(count: int, *, seed: int = 0) -> Outcome:
     """Send `count` requests to a server that answers at random."""
-    draw, outcome = random.Random(seed), Outcome()
+    outcome = Outcome()
     process = psutil.Process()
     before = process.memory_info().rss
-    plays = iter([_play(draw) for _ in range(count)])
-    with serve(lambda body, number: next(plays)) as server:
+    with serve(lambda body, number: _play(random.Random(f"{seed}-{number}"))) as server:
         for stream in (True, False):
             spec = OpenAIEngine(
                 model="m", base_url=server.url, stream=stream, retries=0, timeout_s=10.0, max_tokens=64,

@@ -1,0 +1,1 @@
+"""Operators and an engine for Longcap."""

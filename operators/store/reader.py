@@ -1,0 +1,218 @@
+"""A Delta Lake table, to be read: exact at every moment, and only what is asked for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from operators.storage import storage_options
+from operators.store.patience import patiently
+from operators.uris import table_uri
+
+ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
+_READ_AHEAD = 4  # files that are read at once; from object storage one alone is mostly waited for
+
+
+class TableReader:
+    """A Delta table at `uri`.
+
+    Args:
+        uri: folder, local or on object storage.
+        schema: columns and types. Nullable columns and struct fields that a table of an earlier version lacks read as
+            null.
+    """
+
+    def __init__(self, uri: str, schema: pa.Schema) -> None:
+        self.uri = uri
+        self.schema = schema
+        self._seen: tuple[int, frozenset[str]] = (-1, frozenset())  # version and files that `news` has told of
+        self._delta: DeltaTable | None = None
+        self._held: dict[tuple[str, str, int], frozenset[str]] = {}  # column, file, row group -> values
+
+    def exists(self) -> bool:
+        return patiently(self._snapshot, self.uri) is not None
+
+    def version(self) -> int | None:
+        """Version of the newest snapshot; None where there is no table."""
+
+        def look() -> int | None:
+            delta = self._snapshot()
+            return None if delta is None else int(delta.version())
+
+        found: int | None = patiently(look, self.uri)
+        return found
+
+    def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
+        """Rows of the newest snapshot; an absent table has none.
+
+        Args:
+            columns: which to read; the others' bytes are not touched.
+            where: a `pyarrow.dataset` expression.
+        """
+        return patiently(lambda: self._read(columns, where), self.uri)
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of the newest snapshot, file by file: of millions of rows, a few at a time."""
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+
+        def read(fragment: Any) -> pa.Table:
+            def action() -> pa.Table:
+                return fragment.to_table(schema=wanted, columns=wanted.names)
+
+            return _shaped(patiently(action, self.uri), wanted)
+
+        with ThreadPoolExecutor(_READ_AHEAD, thread_name_prefix="read") as pool:
+            waiting: deque[Future[pa.Table]] = deque()
+            for fragment in self.fragments():
+                waiting.append(pool.submit(read, fragment))
+                if len(waiting) > _READ_AHEAD:
+                    yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
+            while waiting:
+                yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
+
+    def select(self, columns: Sequence[str], where: Any) -> pa.Table:
+        """As `read`, for a look at columns of long texts of which few rows are wanted: some row groups at a time are in
+        memory, however large the files are."""
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+
+        def action() -> pa.Table:
+            delta = self._snapshot()
+            if delta is None:
+                return wanted.empty_table()
+            scanner = delta.to_pyarrow_dataset(schema=self.schema).scanner(
+                columns=wanted.names,
+                filter=where,
+                batch_size=ROW_GROUP,
+                batch_readahead=_READ_AHEAD,
+                fragment_readahead=1,
+                cache_metadata=False,
+            )
+            return _shaped(pa.Table.from_batches(scanner.to_batches(), wanted), wanted)
+
+        return patiently(action, self.uri)
+
+    def news(self, columns: Sequence[str]) -> pa.Table:
+        """Rows of the files that have joined the table since the last call; at the first call all rows.
+
+        A row may be told of again, when its file was joined with others; none that stands in the table is left out.
+        """
+        return patiently(lambda: self._news(columns), self.uri)
+
+    def _news(self, columns: Sequence[str]) -> pa.Table:
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+        delta = self._snapshot()
+        if delta is None or delta.version() == self._seen[0]:
+            return wanted.empty_table()
+        fragments = {f.path: f for f in delta.to_pyarrow_dataset().get_fragments()}
+        new = [f for path, f in fragments.items() if path not in self._seen[1]]
+        fresh = [f.to_table(schema=wanted, columns=wanted.names) for f in new]
+        self._seen = (delta.version(), frozenset(fragments))
+        return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
+
+    def lookup(self, column: str, *values: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows whose `column` is one of `values`, reading only the row groups that hold one.
+
+        Files never change, so which values a row group holds is read once and remembered: looking up every video of a
+        table one after the other reads each byte of it about once.
+
+        Args:
+            columns: which to read; None: all.
+        """
+        return patiently(lambda: self._lookup(column, frozenset(values), columns), self.uri)
+
+    def _read(self, columns: Sequence[str] | None, where: Any) -> pa.Table:
+        wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
+        delta = self._snapshot()
+        if delta is None:
+            return wanted.empty_table()
+        data = delta.to_pyarrow_dataset(schema=self.schema)
+        return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
+
+    def _lookup(self, column: str, values: frozenset[str], columns: Sequence[str] | None) -> pa.Table:
+        wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
+        delta = self._snapshot()
+        where = pc.field(column).isin(sorted(values))
+        pieces = []
+        for fragment in delta.to_pyarrow_dataset().get_fragments() if delta is not None else ():
+            groups = fragment.split_by_row_group()
+            if groups and (column, fragment.path, groups[0].row_groups[0].id) not in self._held:
+                self._hold(column, fragment, groups)
+            for group in groups:
+                if not values.isdisjoint(self._held[column, group.path, group.row_groups[0].id]):
+                    pieces.append(group.to_table(schema=self.schema, columns=wanted.names, filter=where))
+        return pa.concat_tables([wanted.empty_table(), *(_shaped(p, wanted) for p in pieces)])
+
+    def _hold(self, column: str, fragment: Any, groups: Sequence[Any]) -> None:
+        """Remember which values of a column each row group of a file holds; the file is read in one go."""
+        held = fragment.to_table(columns=[column])[column]
+        at = 0
+        for group in groups:
+            count = group.row_groups[0].num_rows
+            self._held[column, group.path, group.row_groups[0].id] = frozenset(held[at : at + count].to_pylist())
+            at += count
+
+    def fragments(self) -> list[Any]:
+        """The files of the newest snapshot as `pyarrow.dataset` fragments, to be read one by one."""
+
+        def look() -> list[Any]:
+            delta = self._snapshot()
+            return list(delta.to_pyarrow_dataset().get_fragments()) if delta is not None else []
+
+        found: list[Any] = patiently(look, self.uri)
+        return found
+
+    def file_uris(self) -> list[str]:
+        """The parquet files that make up the newest snapshot, named as this table is: not percent-encoded."""
+
+        def look() -> list[str]:
+            delta = self._snapshot()
+            return [f"{self.uri}/{name_of(uri)}" for uri in delta.file_uris()] if delta is not None else []
+
+        found: list[str] = patiently(look, self.uri)
+        return found
+
+    def _snapshot(self) -> DeltaTable | None:
+        """The newest state of the table; None where there is none."""
+        try:
+            if self._delta is None:
+                self._delta = DeltaTable(table_uri(self.uri), storage_options=storage_options(self.uri))
+            else:
+                self._delta.update_incremental()
+        except TableNotFoundError:
+            return None
+        return self._delta
+
+
+def stored_schema(uri: str) -> pa.Schema:
+    """The columns of a table as they are stored.
+
+    Raises:
+        FileNotFoundError: there is no table.
+    """
+
+    def look() -> pa.Schema:
+        try:
+            delta = DeltaTable(table_uri(uri), storage_options=storage_options(uri))
+        except TableNotFoundError as error:
+            raise FileNotFoundError(f"{uri} is no table") from error
+        return pa.schema(delta.schema().to_arrow())
+
+    found: pa.Schema = patiently(look, uri)
+    return found
+
+
+def _shaped(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = (table.column(f.name) for f in schema)
+    typed = [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(typed, schema=schema)
+
+
+def name_of(path: str) -> str:
+    return path.rsplit("/", 1)[-1]

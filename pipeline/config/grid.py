@@ -1,0 +1,52 @@
+"""The keys of the grid stand in the section `plan`; the captioner is told them.
+
+Configs of earlier versions have them in `caption`. They are still read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pipeline.config.types import Config, PlanOptions
+from pipeline.terminal.errors import UsageError
+
+KEYS = ("window_s", "stride_s", "windows", "min_shot_s")
+
+
+def moved(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values of a config with the grid's keys in `plan`, wherever they stood.
+
+    Raises:
+        UsageError: a key stands in both sections, with two values.
+    """
+    caption, plan = values.get("caption"), values.get("plan")
+    if not isinstance(caption, Mapping) or not (set(KEYS) & set(caption)) or not isinstance(plan, Mapping | None):
+        return dict(values)
+    grid = {key: caption[key] for key in KEYS if key in caption}
+    for key, value in grid.items():
+        if plan is not None and plan.get(key, value) != value:
+            raise UsageError(f"plan.{key} is {plan[key]!r} and caption.{key} is {value!r}: leave caption.{key} out")
+    rest = {key: value for key, value in caption.items() if key not in KEYS}
+    return {**values, "caption": rest, "plan": {**(plan or {}), **grid}}
+
+
+def told(config: Config) -> Config:
+    """The config whose captioner knows the grid of its plan."""
+    return replace(config, caption=replace(config.caption, **{key: getattr(config.plan, key) for key in KEYS}))
+
+
+def agreed(config: Config) -> Config:
+    """A config that was put together in Python, in which `plan` and `caption` say the same of the grid.
+
+    Raises:
+        UsageError: both say something, and not the same.
+    """
+    default, grid = PlanOptions(), {}
+    for key in KEYS:
+        planned, captioned, usual = getattr(config.plan, key), getattr(config.caption, key), getattr(default, key)
+        if planned != captioned and usual not in (planned, captioned):
+            raise UsageError(f"plan.{key} is {planned!r} and caption.{key} is {captioned!r}: leave caption.{key} out")
+        grid[key] = captioned if planned == usual else planned
+    return told(replace(config, plan=replace(config.plan, **grid)))

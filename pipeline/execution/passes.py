@@ -1,0 +1,129 @@
+"""Tables that share a pass: of segments, made from the same parents, with equal first steps.
+
+What they share, such as decoding, runs once for a segment, whichever of them it is still to be made for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Operator, Row
+from operators.branch import MISSING, Branch, column_of
+from operators.fingerprint import link
+from operators.registry import instance
+from operators.store.commit_pass import KEYS
+from operators.store.done import share_of
+from pipeline.config.table import TableSpec, column_type
+from pipeline.config.tables import pools_in_order, warm_up
+from pipeline.config.types import Config
+
+_EXTRA = [pa.field(MISSING, pa.list_(pa.string())), pa.field(KEYS, pa.string())]
+_ALWAYS = [rows.COLUMNS[name] for name in ("failure", "host", "timings")]
+
+
+def passes_of(config: Config, specs: Iterable[TableSpec]) -> list[tuple[TableSpec, ...]]:
+    """The tables in the order in which they are made, those that share a pass together."""
+    found: list[list[TableSpec]] = []
+    for spec in specs:
+        mates = next((some for some in found if _share(config, some[0], spec)), None)
+        if mates is not None:
+            mates.append(spec)
+        else:
+            found.append([spec])
+    return [tuple(some) for some in found]
+
+
+def _share(config: Config, one: TableSpec, other: TableSpec) -> bool:
+    return (
+        one.level == other.level == "segment"
+        and config.caption.chain != "video"
+        and set(one.parents) == set(other.parents)
+        and warm_up(config, one) == warm_up(config, other)
+        and common([one, other]) > 0
+    )
+
+
+def common(specs: Sequence[TableSpec]) -> int:
+    """How many first steps are equal in all tables."""
+    count = 0
+    for steps in zip(*(spec.steps for spec in specs), strict=False):
+        if len({(link(op), op.pool) for op in steps}) > 1:
+            break
+        count += 1
+    return min(count, min(len(spec.steps) for spec in specs) - 1)
+
+
+def work_of(parts: Mapping[str, pa.Table]) -> pa.Table:
+    """The rows of all tables of a pass, a segment once: `rows.SEGMENT`, what it is missing in, and its keys there."""
+    found: dict[tuple[str, int], Row] = {}
+    for table, work in parts.items():
+        for row in work.to_pylist():
+            own = found.setdefault((row["video_id"], row["segment_index"]), {**row, MISSING: [], KEYS: {}})
+            own[MISSING].append(table)
+            own[KEYS][table] = (row["key"], row["passes"], row["attempts"])
+    schema = pa.schema([*(next(iter(parts.values())).schema), *_EXTRA])
+    order = sorted(found.values(), key=lambda row: (row["video_id"], row["segment_index"]))
+    return pa.Table.from_pylist([{**row, KEYS: json.dumps(row[KEYS])} for row in order], schema=schema)
+
+
+def shares(work: pa.Table, count: int) -> tuple[int, ...]:
+    """How many rows fall to each of `count` gather actors."""
+    found = Counter(share_of(video_id, count) for video_id in work["video_id"].to_pylist())
+    return tuple(found[index] for index in range(count))
+
+
+class Pass:
+    """The stages of a pass.
+
+    Args:
+        loading: operators before the first step.
+        brought: columns that those bring.
+    """
+
+    def __init__(
+        self, specs: Sequence[TableSpec], loading: Sequence[Operator], brought: Mapping[str, pa.DataType]
+    ) -> None:
+        self._specs = specs
+        self._shared = common(specs)
+        self._brought = dict(brought)
+        self._loading = list(loading)
+
+    def stages(self) -> list[tuple[str, list[Operator], pa.Schema]]:
+        """Pool, operators and output of each stage, in order."""
+        shared = self._specs[0].steps[: self._shared]
+        operators = [*self._loading, *shared]
+        for spec in self._specs:
+            operators += [_branch(op, spec.name) for op in spec.steps[self._shared :]]
+        found = []
+        for pool, group in pools_in_order(operators):
+            end = operators.index(group[-1]) + 1
+            found.append((pool, group, self._between(operators[:end], operators[end:])))
+        return found
+
+    def _between(self, before: Sequence[Operator], after: Sequence[Operator]) -> pa.Schema:
+        needed = {c for spec in self._specs for c in spec.schema.names}
+        needed |= {c for op in after for c in _plain(op).reads | _plain(op).may_read}
+        shared = [op for op in before if not isinstance(op, Branch) and op.name != "load"]
+        columns = {f.name: f.type for f in (*rows.SEGMENT, *_EXTRA, *_ALWAYS)}
+        columns |= {c: t for c, t in self._brought.items() if c in needed}
+        columns |= {c: column_type(op, c) for op in shared for c in sorted(op.writes) if c in needed}
+        for spec in self._specs:
+            own = [op.op for op in before if isinstance(op, Branch) and op.table == spec.name]
+            made = {c: column_type(op, c) for op in own for c in sorted(op.writes) if c in needed}
+            fields = [pa.field("failure", rows.FAILURE), *(pa.field(c, t) for c, t in made.items())]
+            if own:
+                columns[column_of(spec.name)] = pa.struct(fields)
+        return pa.schema([pa.field(name, kind) for name, kind in columns.items()])
+
+
+def _branch(op: Operator, table: str) -> Operator:
+    return instance(Branch(op=op, table=table), name=op.name, pool=op.pool)
+
+
+def _plain(op: Operator) -> Operator:
+    return op.op if isinstance(op, Branch) else op

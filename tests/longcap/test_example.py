@@ -1,0 +1,60 @@
+"""examples/longcap-example: a distribution of its own, installed, runs end to end with no line changed in Longcap."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import video
+from tests.support.command import ROOT
+
+EXAMPLE = ROOT / "examples" / "longcap-example"
+RECIPE = EXAMPLE / "longcap_example" / "recipe.yaml"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what pip makes of the example."""
+    target = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(target), str(EXAMPLE)], check=True, capture_output=True)
+    return target
+
+
+def called(installed: Path, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(installed), str(ROOT)])
+    environment = {**os.environ, "PYTHONPATH": path, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    return subprocess.run(
+        [sys.executable, *arguments], check=False, capture_output=True, text=True, cwd=cwd, env=environment
+    )
+
+
+def test_its_own_tests_pass(installed: Path) -> None:
+    ran = called(installed, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(EXAMPLE / "tests"), "-c", os.devnull)
+    assert ran.returncode == 0, ran.stdout[-2000:]
+
+
+@pytest.mark.parametrize("local_s", [600, pytest.param(0, marks=pytest.mark.ray)])
+def test_it_runs_resumes_and_verifies(installed: Path, tmp_path: Path, local_s: int) -> None:
+    video.render(tmp_path / "in.mp4", count=250, fps=10.0)
+    out, settings = str(tmp_path / "out"), ["--set", "plan.segment_s=10", "--set", f"run.local_s={local_s}"]
+    run = ["-m", "longcap", "run", str(tmp_path / "in.mp4"), "-o", out, "-c", str(RECIPE), *settings]
+    first = called(installed, *run)
+    assert first.returncode == 0, first.stderr[-2000:]
+    assert "one pass for 2 tables" in first.stderr and "table headlines: 1 rows to make" in first.stderr
+    again = called(installed, *run)
+    assert again.returncode == 0 and "table headlines" not in again.stderr
+    verified = called(installed, "-m", "longcap", "verify", out)
+    assert verified.returncode == 0, verified.stdout
+    look = "import longcap, sys; o = longcap.open(sys.argv[1]); "
+    look += "print(o.table('headlines')['headline'].to_pylist(), o.table('sharpness').num_rows)"
+    printed = called(installed, "-c", look, out).stdout
+    (headlines, count) = printed.rsplit(" ", 1)
+    assert len(headlines.split()) == 5 and headlines == headlines.upper() and int(count) == 2, printed
+    changed = called(installed, *run, "--set", "engines.voice.words=2")
+    assert changed.returncode == 0 and "one pass" not in changed.stderr, changed.stderr[-2000:]
+    assert "table headlines: 1 rows to make" in changed.stderr
