@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pipeline.config.load import load_config
     from pipeline.config.types import Config
     from pipeline.execution.api import Result, open, plan, run
+    from pipeline.export.api import check_export, export_dataset
     from pipeline.output.output import Output
     from pipeline.sources.inspection import Frame, Look, frames, probe
     from pipeline.sources.selection import Selection
@@ -19,6 +20,7 @@ _WHERE = {
     **dict.fromkeys(("Result", "open", "plan", "run"), "pipeline.execution.api"),
     "Config": "pipeline.config.types",
     "load_config": "pipeline.config.load",
+    **dict.fromkeys(("check_export", "export_dataset"), "pipeline.export.api"),
     **dict.fromkeys(("RunFailed", "UsageError"), "pipeline.terminal.errors"),
     **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.sources.inspection"),
     "Output": "pipeline.output.output",
@@ -34,6 +36,8 @@ __all__ = [
     "RunFailed",
     "Selection",
     "UsageError",
+    "check_export",
+    "export_dataset",
     "frames",
     "load_config",
     "open",
