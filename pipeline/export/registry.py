@@ -41,6 +41,7 @@ EXPORTS: dict[str, str] = {
     "ffmetadata": f"{_FORMATS}.chapters:FFMetadata",
     "webdataset": f"{_FORMATS}.webdataset:WebDataset",
     "hub": f"{_FORMATS}.hub:Hub",
+    "fiftyone": f"{_FORMATS}.fiftyone:FiftyOne",
     "vript": f"{_FORMATS}.stories:Vript",
     "scenewalk": f"{_FORMATS}.stories:SceneWalk",
     "interleaved": f"{_FORMATS}.stories:Interleaved",

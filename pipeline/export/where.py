@@ -1,7 +1,7 @@
 """A condition on columns, such as `coverage >= 0.9 and metadata.license == 'cc-by'`.
 
 It is the expression of Python with names for columns: comparisons, `and`, `or`, `not`, `in`, `is None`, arithmetic,
-`len(x)`, `lower(x)`. Nothing of it is executed as code. As in SQL, a comparison with a null is not true.
+`len(x)`, `lower(x)`; `=` is `==`. Nothing of it is executed as code. As in SQL, a comparison with a null is not true.
 `metadata.NAME` is a column of the user's manifest, `provenance.model` a field of a struct, `TABLE.column` the row of
 the video in another table of the output that has one row a video.
 """
@@ -9,8 +9,10 @@ the video in another table of the output that has one row a video.
 from __future__ import annotations
 
 import ast
+import io
 import json
 import operator
+import tokenize
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,11 +84,10 @@ def parse(text: str, schema: pa.Schema, tables: Mapping[str, Collection[str]]) -
     try:
         if len(text) > _MOST:
             raise SyntaxError(f"it is longer than {_MOST} characters")
-        tree = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        hint = "; write == for equal" if isinstance(error, SyntaxError) and _single_equal(text) else ""
+        tree = ast.parse(_with_double_equals(text.strip()), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError) as error:
         said = error.msg if isinstance(error, SyntaxError) else error
-        raise UsageError(f"--where {text!r:.200} cannot be read ({said}){hint}") from None
+        raise UsageError(f"--where {text!r:.200} cannot be read ({said})") from None
     found = _Reading(text, schema, tables)
     found.look(tree)
     others = {name: frozenset(some) for name, some in found.others.items()}
@@ -227,8 +228,11 @@ def field_of(path: tuple[str, ...], row: Mapping[str, Any]) -> Any:
     return found
 
 
-def _single_equal(text: str) -> bool:
-    return any(
-        a != "=" and a not in "<>!" and b == "=" and c != "="
-        for a, b, c in zip(" " + text, text, text[1:] + " ", strict=False)
-    )
+def _with_double_equals(text: str) -> str:
+    """`a = b`, as SQL and the viewer's conditions write it, as `a == b`; texts in quotes stay."""
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    places = [token.start for token in tokens if token.type == tokenize.OP and token.string == "="]
+    lines = text.splitlines(keepends=True)
+    for row, column in reversed(places):
+        lines[row - 1] = f"{lines[row - 1][:column]}={lines[row - 1][column:]}"
+    return "".join(lines)

@@ -37,6 +37,10 @@ class Lines(Export):
         """What stands before the rows in the joined file."""
         return {"list": b"[\n", "dict": b"{\n"}.get(self.form, b"")
 
+    def tail(self) -> bytes:
+        """What stands after them."""
+        return {"list": b"\n]\n", "dict": b"\n}\n"}.get(self.form, b"")
+
     def line(self, row: Row) -> str:
         """One row as one line."""
         if self.form == "text":
@@ -70,7 +74,7 @@ class Lines(Export):
                     target.write(b"" if first else b",\n")
                     target.write(line)
                     first = False
-            target.write({"list": b"\n]\n", "dict": b"\n}\n"}[self.form])
+            target.write(self.tail())
         return path
 
     def data_files(self, folder: Folder) -> list[str]:

@@ -44,6 +44,8 @@ ROW: dict[str, Any] = {
         ("marks.mark >= 4", True),
         ("-words < 0", True),
         ("integrity", True),
+        ("codec = 'h264' and caption != 'a = b'", True),
+        ("'=' in caption", False),
         ("words / 0 > 1", False),
     ],
 )
@@ -60,7 +62,7 @@ def test_it_says_which_columns_it_reads() -> None:
     ("text", "line"),
     [
         ("coverge > 1", "no column 'coverge'; did you mean coverage?"),
-        ("codec = 'h264'", "write == for equal"),
+        ("codec = 'h264", "cannot be read"),
         ("provenance.modl == 'x'", "did you mean model?"),
         ("marks.score > 1", "marks.score is no column of table marks"),
         ("coverage.x > 1", "coverage has no fields"),

@@ -213,3 +213,18 @@ def test_stories(exported: Exported, out: str) -> None:
     (row,) = rows(folder / "train.jsonl")
     assert report.ok and [p["type"] for p in row["content"]] == ["text", *["video", "text"] * len(sections)]
     assert any("ends with a text" in s for s in broken(folder, "train.jsonl", lambda r: r["content"].pop()))
+
+
+@pytest.mark.parametrize("media", ["path", "copy"])
+def test_fiftyone_finds_each_video(media: str, exported: Exported, out: str) -> None:
+    report, folder = exported("fiftyone", media=media)
+    found = json.loads((folder / "train" / "labels.json").read_text())["labels"]
+    rows = {r["video_id"]: r for r in longcap.open(out).to_arrow().to_pylist()}
+    key = "forest" if media == "copy" else rows["forest"]["uri"]
+    assert report.ok and len(found) == 4
+    assert [d["label"] for d in found[key]] == [s["text"] for s in rows["forest"]["sections"]]
+    assert found[key][0]["attributes"]["caption"] == rows["forest"]["caption"]
+    found["gone"] = [{"label": "x", "timestamps": [3, 1]}]
+    (folder / "train" / "labels.json").write_text(json.dumps({"labels": found}))
+    said = " ".join(str(p) for p in check(str(folder)))
+    assert "there is no video train/data/gone" in said and "it starts at 3 and ends at 1" in said
