@@ -122,16 +122,16 @@ def shards_of(chosen: Iterable[Chosen], before: Sequence[tuple[str, Chosen]], si
         for start in range(0, len(videos), size):
             name = f"{split}-{number + start // size:05d}"
             found[name] = ShardPlan(name, split, videos[start : start + size])
-    for shard in found.values():
-        shard.videos.sort(key=lambda v: v.video_id)
+    for made in found.values():
+        made.videos.sort(key=lambda v: v.video_id)
     return [found[name] for name in sorted(found)]
 
 
 def store(folder: Folder, shards: Iterable[ShardPlan]) -> None:
     """Keep the plan."""
     rows = [(v.video_id, shard.name, shard.split, v.stamp, v.source) for shard in shards for v in shard.videos]
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in _COLUMNS]
-    table = pa.table({name: pa.array(list(c), pa.string()) for name, c in zip(_COLUMNS, columns, strict=True)})
+    schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
+    table = pa.Table.from_pylist([dict(zip(_COLUMNS, row, strict=True)) for row in rows], schema=schema)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
     folder.write(_PLAN, sink.getvalue().to_pybytes())

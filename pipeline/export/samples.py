@@ -12,6 +12,7 @@ from pipeline.export import media
 from pipeline.export.base import Export, Media, Part, Sample, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.selection import Chosen
+from pipeline.export.times import on_clip
 from pipeline.output.annotations import OPENING, corrected, opening_of, standing
 from pipeline.output.output import Output
 
@@ -194,11 +195,12 @@ def _sample(piece: Piece, of: _Of, making: Making, folder: Folder) -> Sample:
         media=place,
         duration_s=length,
         span=None if cut or piece.span is None else piece.span,
-        text=piece.text,
-        parts=tuple(_moved(part, shift, length) for part in piece.parts),
+        text=on_clip(piece.text, start_s, end_s) if cut else piece.text,
+        parts=tuple(_moved(part, shift, length, cut=cut) for part in piece.parts),
         opening=piece.opening,
         windows=tuple(
-            _moved(_part(w["start_s"], w["end_s"], w["text"], row["duration_s"]), shift, length) for w in inside
+            _moved(_part(w["start_s"], w["end_s"], w["text"], row["duration_s"]), shift, length, cut=cut)
+            for w in inside
         ),
         row=row,
         fps=row["fps"] or 0.0,
@@ -237,12 +239,17 @@ def merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return found
 
 
-def _moved(part: Part, shift: float, length: float) -> Part:
-    """A part in seconds of a clip that begins at `shift`."""
-    if not shift and part.end_s <= length:
+def _moved(part: Part, shift: float, length: float, *, cut: bool) -> Part:
+    """A part in seconds of its media file; of a clip that begins at `shift`, the times that it names are the clip's."""
+    if not cut:
         return part
-    spans = tuple((max(0.0, a - shift), min(b - shift, length)) for a, b in part.spans)
-    return replace(part, start_s=max(0.0, part.start_s - shift), end_s=min(part.end_s - shift, length), spans=spans)
+    return replace(
+        part,
+        start_s=max(0.0, part.start_s - shift),
+        end_s=min(part.end_s - shift, length),
+        text=on_clip(part.text, shift, shift + length),
+        spans=tuple((max(0.0, a - shift), min(b - shift, length)) for a, b in part.spans),
+    )
 
 
 def _opening(row: Row) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeGuard
 
 from pipeline.export.base import Part, Row, Sample, Unfit, Unit
 from pipeline.export.folder import Folder
@@ -171,7 +171,7 @@ def _span(part: Part, duration_s: float) -> list[float]:
     return [start, end]
 
 
-def _number(value: Any) -> bool:
+def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

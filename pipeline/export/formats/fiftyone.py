@@ -67,13 +67,14 @@ class FiftyOne(Lines):
         return [f for f in folder.files() if f.rsplit("/", 1)[-1] == "labels.json" and not f.startswith(f"{STATE}/")]
 
     def read(self, folder: Folder, path: str) -> Iterator[tuple[str, Any]]:
+        labels: dict[str, Any]
         try:
             labels = json.loads(folder.read(path) or b"")["labels"]
         except (ValueError, KeyError, TypeError) as error:
             yield path, Problem(path, f"it is no JSON object with labels: {error!r}")
             return
         base = path.removesuffix("labels.json")
-        names = {PurePosixPath(f).stem: f for f in folder.files() if f.startswith(f"{base}data/")}
+        names: dict[str, str] = {PurePosixPath(f).stem: f for f in folder.files() if f.startswith(f"{base}data/")}
         for key, value in labels.items() if isinstance(labels, dict) else ():
             where = f"{path}[{key!r}]"
             if not key.startswith("/") and key not in names:

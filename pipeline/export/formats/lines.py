@@ -162,7 +162,8 @@ def _read_value(folder: Folder, path: str, form: str) -> Iterator[tuple[str, Any
     if not isinstance(value, list if form == "list" else dict):
         yield path, Problem(path, f"it is no JSON {'list' if form == 'list' else 'object'}")
         return
-    items = enumerate(value) if isinstance(value, list) else value.items()
+    items: Iterable[tuple[Any, Any]] = enumerate(value) if isinstance(value, list) else value.items()
+    key: Any
     for key, row in items:
         where = f"{path}[{key!r}]"
         if form == "list" and not isinstance(row, dict):

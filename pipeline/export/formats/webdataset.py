@@ -97,7 +97,8 @@ class WebDataset(Export):
 
     def _tar_faults(self, folder: Folder, path: str, keys: dict[str, str]) -> Iterator[Problem]:
         parts: list[str] | None = None
-        key, mine = None, []
+        key: str | None = None
+        mine: list[str] = []
         with folder.open(path) as file, tarfile.open(fileobj=file, mode="r|") as tar:
             for member in tar:
                 if not member.isfile():
