@@ -51,6 +51,8 @@ class Sample:
         opening: first paragraph of a long caption, which belongs to no section; "" for smaller units.
         windows: window captions inside the span, where the export `needs_windows`; else empty.
         row: the row of `rows.LONG_CAPTION`, corrections applied.
+        beside: the video's rows in the table that the export `reads_table`, in order.
+        replaced: the text of the model that a person's correction took the place of; None: nobody corrected it.
         frames: pictures of the media file; None where the export does not need `media_facts`.
         fps, width_px, height_px: of the media file.
     """
@@ -67,6 +69,8 @@ class Sample:
     opening: str
     windows: tuple[Part, ...]
     row: Mapping[str, Any]
+    beside: tuple[Mapping[str, Any], ...] = ()
+    replaced: str | None = None
     frames: int | None = None
     fps: float = 0.0
     width_px: int = 0
@@ -130,6 +134,11 @@ class Export(ABC):
     @property
     def limit_tokens(self) -> int:
         return 0
+
+    @property
+    def reads_table(self) -> str:
+        """A further table of the output whose rows of the video are handed over as `Sample.beside`; "": none."""
+        return ""
 
     @abstractmethod
     def rows(self, sample: Sample) -> Sequence[Row]:

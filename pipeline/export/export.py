@@ -138,6 +138,7 @@ def export(
         group=asked.group,
         annotations=asked.annotations,
         seed=asked.seed,
+        beside=spec.reads_table,
     )
     count = lengths.counter(asked.tokenizer)
     settled = _settings(spec, to, asked, making, output)

@@ -48,12 +48,14 @@ class Piece:
 
 @dataclass(frozen=True)
 class _Of:
-    """What all samples of one video share; `whole` is its media file."""
+    """What all samples of one video share: `whole` is its media file, `before` the texts before corrections, by key."""
 
     row: Row
     windows: list[Row]
     split: str
     whole: str
+    beside: tuple[Row, ...]
+    before: Mapping[str, str]
 
 
 def samples(
@@ -61,7 +63,7 @@ def samples(
 ) -> Iterator[tuple[str, Sample | Unfit]]:
     """The key and the sample of every unit of these videos, ordered by uri and time; `Unfit` where it has none."""
     with ThreadPoolExecutor(making.jobs, thread_name_prefix="export") as pool:
-        for row, windows, split in _videos(output, chosen, histories, making):
+        for row, original, windows, beside, split in _videos(output, chosen, histories, making):
             pieces = list(pieces_of(row, windows, making.unit))
             if not pieces:
                 yield media.key_of(row["video_id"]), Unfit(f"it has no {making.unit} with a text")
@@ -72,7 +74,11 @@ def samples(
                 yield media.key_of(row["video_id"]), why
                 continue
 
-            def make(piece: Piece, of: _Of = _Of(row, windows, split, whole)) -> Sample | Unfit:
+            was = () if original is row else pieces_of(original, windows, making.unit)
+            before = {piece.key: piece.text for piece in was}
+            given = _Of(row, windows, split, whole, beside, before)
+
+            def make(piece: Piece, of: _Of = given) -> Sample | Unfit:
                 try:
                     return _sample(piece, of, making, folder)
                 except Unfit as why:
@@ -111,8 +117,10 @@ def pieces_of(row: Row, windows: Sequence[Row], unit: Unit) -> Iterator[Piece]:
 
 def without_rejected(row: Row, acts: Iterable[Row]) -> Row:
     """A long caption without the sections and sentences that were rejected."""
+    acts = list(acts)
     gone = {(a["section_index"], a["sentence_index"]) for a in acts if a["kind"] == "reject"}
-    gone.discard((None, None))
+    anew = {a["section_index"] for a in acts if a["kind"] == "text" and a["sentence_index"] is None}
+    gone = {(s, k) for s, k in gone if s is not None and (k is None or s not in anew)}  # its sentences are gone
     if not gone:
         return row
     sections = []
@@ -135,16 +143,28 @@ def without_rejected(row: Row, acts: Iterable[Row]) -> Row:
 
 def _videos(
     output: Output, chosen: Sequence[Chosen], histories: Mapping[str, list[Row]], making: Making
-) -> Iterator[tuple[Row, list[Row], str]]:
-    """Rows of long captions with their corrections, the windows, and the split."""
+) -> Iterator[tuple[Row, Row, list[Row], tuple[Row, ...], str]]:
+    """Rows of long captions, corrected and as they were, their windows, rows of a further table, their split."""
     for start in range(0, len(chosen), _VIDEOS_AT_ONCE):
         some = {c.video_id: c.split for c in chosen[start : start + _VIDEOS_AT_ONCE]}
         windows = _windows(output, list(some)) if making.reads_windows else {}
+        beside = _beside(output, making.spec.reads_table, list(some))
         found = output.store.dataset.lookup("video_id", *some).to_pylist()
         for row in sorted(found, key=lambda r: (r["uri"], r["video_id"])):
             acts = standing(histories.get(row["video_id"], []), row["content_hash"])
-            row = without_rejected(corrected(row, acts), acts)  # noqa: PLW2901
-            yield row, windows.get(row["video_id"], []), some[row["video_id"]]
+            changed = without_rejected(corrected(row, acts), acts)
+            video_id = row["video_id"]
+            yield changed, row, windows.get(video_id, []), beside.get(video_id, ()), some[video_id]
+
+
+def _beside(output: Output, name: str, video_ids: list[str]) -> dict[str, tuple[Row, ...]]:
+    """video_id -> its rows in a further table, by segment or time."""
+    if not name:
+        return {}
+    found: dict[str, list[Row]] = {}
+    for row in output.store.derived[name].lookup("video_id", *video_ids).to_pylist():
+        found.setdefault(row["video_id"], []).append(row)
+    return {v: tuple(sorted(some, key=lambda r: (r.get("segment_index") or 0, r["key"]))) for v, some in found.items()}
 
 
 def _windows(output: Output, video_ids: list[str]) -> dict[str, list[Row]]:
@@ -203,6 +223,8 @@ def _sample(piece: Piece, of: _Of, making: Making, folder: Folder) -> Sample:
             for w in inside
         ),
         row=row,
+        beside=of.beside,
+        replaced=old if (old := of.before.get(piece.key)) is not None and old != piece.text else None,
         fps=row["fps"] or 0.0,
         width_px=row["width_px"] or 0,
         height_px=row["height_px"] or 0,

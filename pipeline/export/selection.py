@@ -17,7 +17,7 @@ from pipeline.export.duplicates import Clusters
 from pipeline.export.where import Where, field_of, parse, path_of
 from pipeline.output.annotations import Annotations, standing, verdict_of
 from pipeline.output.output import Output
-from pipeline.terminal.errors import UsageError
+from pipeline.terminal.errors import UsageError, nearest
 
 Annotated = Literal["apply", "accepted", "ignore"]
 _FACTS_AT_ONCE = 64  # videos
@@ -48,6 +48,7 @@ class Selection:
         group: a column, such as "metadata.channel": videos of one value are in one split.
         annotations: apply corrections and leave out what was rejected; "accepted": only what was accepted; "ignore".
         seed: another seed draws other splits.
+        beside: a further table whose rows go into the export, too; "": none.
     """
 
     where: str | None = None
@@ -55,6 +56,7 @@ class Selection:
     group: str | None = None
     annotations: Annotated = "apply"
     seed: int = 0
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
     where = None if asked.where is None else parse(asked.where, rows.LONG_CAPTION, others)
     group = None if asked.group is None else _group(asked.group, others)
     acts = {} if asked.annotations == "ignore" else histories(output)
+    beside = _beside(output, asked.beside)
     chosen: list[tuple[Row, str]] = []
     left_out = {"where": 0, "rejected": 0, "not accepted": 0}
     for row in _rows(output, where, group):
@@ -95,6 +98,8 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
             left_out["not accepted"] += 1
         else:
             stamp = digest([row["key"], row["content_hash"], [a["annotation_id"] for a in kept]])
+            if asked.beside:
+                stamp = digest([stamp, beside.get(row["video_id"])])
             value = None if group is None else _text(group, row)
             chosen.append(({**row, "stamp": stamp}, "" if value is None else value))
     groups = {row["video_id"]: row["video_id"] for row, _ in chosen}
@@ -103,6 +108,21 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
     split = splits.assign(groups, asked.shares, earlier, asked.seed)
     found = [Chosen(r["video_id"], split[r["video_id"]], r["stamp"], str(r["source_version"])) for r, _ in chosen]
     return Found(found, {why: count for why, count in left_out.items() if count})
+
+
+def _beside(output: Output, name: str) -> dict[str, list[str]]:
+    """video_id -> what changes whenever the video's rows in a further table do."""
+    if not name:
+        return {}
+    known = {n: t for n, t in output.store.derived.items() if "video_id" in t.schema.names}
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        raise UsageError(f"{output.uri} has no table {name!r} of videos{nearest(name, known)} Known: {listed}")
+    found: dict[str, list[str]] = {}
+    for batch in known[name].batches(["video_id", "key", "content_hash"]):
+        for row in batch.to_pylist():
+            found.setdefault(row["video_id"], []).append(f"{row['key']} {row['content_hash']}")
+    return {video_id: sorted(some) for video_id, some in found.items()}
 
 
 def histories(output: Output) -> dict[str, list[Row]]:

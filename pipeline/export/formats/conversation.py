@@ -34,7 +34,8 @@ class Conversation(Lines):
         timeline_prompt: of a whole video whose sections are the answer.
         answer: "caption": the text; "timeline": one line a section or sentence, with its times.
         times: "seconds": 83.5; "clock": 1:23.
-        system: a system turn; "": none.
+        table: a further table of the output whose rows are the turns, such as questions and answers; "": the captions.
+        question, reply: columns of that table.
     """
 
     tag: ClassVar[str] = "<video>"
@@ -48,6 +49,9 @@ class Conversation(Lines):
     )
     answer: Literal["caption", "timeline"] = "caption"
     times: Literal["seconds", "clock"] = "seconds"
+    table: str = ""
+    question: str = "question"
+    reply: str = "answer"
 
     def __post_init__(self) -> None:
         for name in ("prompt", "span_prompt", "timeline_prompt"):
@@ -56,6 +60,20 @@ class Conversation(Lines):
                 raise ValueError(f"{name} is {text!r}; it must not be empty nor contain a media tag, which is added")
         if not ("{start}" in self.span_prompt and "{end}" in self.span_prompt):
             raise ValueError(f"span_prompt is {self.span_prompt!r}; it must contain {{start}} and {{end}}")
+
+    @property
+    def reads_table(self) -> str:
+        return self.table
+
+    def pairs(self, sample: Sample) -> Iterator[tuple[str, str, str]]:
+        """Key, user turn without its tag and assistant turn, of each row that a sample makes."""
+        if not self.table:
+            yield (sample.key, *self.turns(sample))
+        for k, row in enumerate(sample.beside if self.table else ()):
+            asked, said = (row.get(name) for name in (self.question, self.reply))
+            if not (isinstance(asked, str) and asked.strip() and isinstance(said, str) and said.strip()):
+                raise Unfit(f"table {self.table} has no {self.question} and {self.reply} in row {k} of the video")
+            yield f"{sample.key}-q{k:04d}", safe(asked).strip(), safe(said).strip()
 
     def turns(self, sample: Sample) -> tuple[str, str]:
         """The user turn without its tag, and the assistant turn."""

@@ -163,10 +163,9 @@ def _read_value(folder: Folder, path: str, form: str) -> Iterator[tuple[str, Any
         yield path, Problem(path, f"it is no JSON {'list' if form == 'list' else 'object'}")
         return
     items: Iterable[tuple[Any, Any]] = enumerate(value) if isinstance(value, list) else value.items()
-    key: Any
-    for key, row in items:
-        where = f"{path}[{key!r}]"
+    for name, row in items:
+        where = f"{path}[{name!r}]"
         if form == "list" and not isinstance(row, dict):
             yield where, Problem(where, f"it is no JSON object but {type(row).__name__}")
         else:
-            yield where, row if form == "list" else (key, row)
+            yield where, row if form == "list" else (name, row)

@@ -53,16 +53,18 @@ class Llava(Conversation):
         return frozenset({META})
 
     def rows(self, sample: Sample) -> Sequence[Row]:
-        asked, said = self.turns(sample)
-        row: dict[str, object] = {"id": sample.key, "video": sample.media, "data_source": self.name}
+        return [self._row(sample, *pair) for pair in self.pairs(sample)]
+
+    def _row(self, sample: Sample, key: str, asked: str, said: str) -> Row:
+        row: dict[str, object] = {"id": key, "video": sample.media, "data_source": self.name}
         if self.target == "internvl":
             if repeated_share(said) > _REPEATED:
                 raise Unfit("it repeats itself: InternVL drops texts of which more than 0.4 stands twice")
             if sample.span is not None:
                 row["clip"] = [round(sample.span[0], 3), round(sample.span[1], 3)]
-                asked = self.prompt
+                asked = asked if self.table else self.prompt
         turns = [{"from": "human", "value": f"{_TAGS[self.target]}{asked}"}, {"from": "gpt", "value": said}]
-        return [{**row, "conversations": turns}]
+        return {**row, "conversations": turns}
 
     def text_of(self, row: Row) -> str:
         return "\n".join(turn["value"] for turn in row["conversations"])

@@ -32,17 +32,19 @@ class Messages(Conversation):
             raise ValueError("native_spans needs video_key=video: only qwen-vl-utils reads video_start and video_end")
 
     def rows(self, sample: Sample) -> Sequence[Row]:
-        asked, said = self.turns(sample)
+        return [self._row(sample, *pair) for pair in self.pairs(sample)]
+
+    def _row(self, sample: Sample, key: str, asked: str, said: str) -> Row:
         video: dict[str, Any] = {"type": "video", self.video_key: sample.media}
         if self.native_spans and sample.span is not None:
             video |= {"video_start": sample.span[0], "video_end": sample.span[1]}
-            asked = self.prompt
+            asked = asked if self.table else self.prompt
         user = [video, {"type": "text", "text": asked}]
         turns = [
             {"role": "user", "content": user},
             {"role": "assistant", "content": [{"type": "text", "text": said}]},
         ]
-        return [{"messages": turns, "id": sample.key}]
+        return {"messages": turns, "id": key}
 
     def text_of(self, row: Row) -> str:
         return "\n".join(part["text"] for turn in row["messages"] for part in turn["content"] if part["type"] == "text")

@@ -42,6 +42,7 @@ class ShareGPT(Conversation):
     """Rows of `messages` and `videos`.
 
     Args:
+        system: a system turn; "": none.
         name: of the dataset in `dataset_info.json`; splits other than train are called NAME_SPLIT.
         cutoff_len: tokens of a row that the trainer keeps, those of the video included.
         video_fps, video_maxlen, video_max_pixels: the trainer's sampling, which decides the tokens of a video.
@@ -59,11 +60,19 @@ class ShareGPT(Conversation):
         return self.cutoff_len
 
     def rows(self, sample: Sample) -> Sequence[Row]:
-        asked, said = self.turns(sample)
-        turns = [{"role": "user", "content": f"{self.tag}{asked}"}, {"role": "assistant", "content": said}]
-        if self.system:
-            turns.insert(0, {"role": "system", "content": self.system})
-        return [{"messages": turns, "videos": [sample.media], "id": sample.key}]
+        first = [{"role": "system", "content": self.system}] if self.system else []
+        return [
+            {
+                "messages": [
+                    *first,
+                    {"role": "user", "content": f"{self.tag}{asked}"},
+                    {"role": "assistant", "content": said},
+                ],
+                "videos": [sample.media],
+                "id": key,
+            }
+            for key, asked, said in self.pairs(sample)
+        ]
 
     def text_of(self, row: Row) -> str:
         return "\n".join(turn["content"] for turn in row["messages"])

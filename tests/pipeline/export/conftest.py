@@ -13,6 +13,8 @@ import pipeline as longcap
 from pipeline.export.export import Report, Settings, export
 from tests.support import scenes, video
 
+TABLES = json.dumps({"asked": {"level": "segment", "steps": ["tests.pipeline.export.asking:Asking"]}})
+
 
 @pytest.fixture(scope="session")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -44,7 +46,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def out(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     found = tmp_path_factory.mktemp("out") / "captions"
-    config = longcap.load_config(None, ["plan.segment_s=10", "narrate.section_s=10", "run.flush_s=0"])
+    config = longcap.load_config(
+        None, ["plan.segment_s=10", "narrate.section_s=10", "run.flush_s=0", f"tables={TABLES}"]
+    )
     assert longcap.run(str(sources / "all.jsonl"), str(found), config, quiet=True).ok
     return str(found)
 
