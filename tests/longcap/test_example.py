@@ -55,6 +55,10 @@ def test_it_runs_resumes_and_verifies(installed: Path, tmp_path: Path, local_s: 
     printed = called(installed, "-c", look, out).stdout
     (headlines, count) = printed.rsplit(" ", 1)
     assert len(headlines.split()) == 5 and headlines == headlines.upper() and int(count) == 2, printed
+    exported = called(installed, "-m", "longcap", "export", out, "--to", "titles", "-o", str(tmp_path / "titles"))
+    assert exported.returncode == 0, exported.stderr[-2000:]
+    (line,) = (tmp_path / "titles" / "train-00000.tsv").read_text().splitlines()
+    assert line.split("\t")[1] in headlines
     changed = called(installed, *run, "--set", "engines.voice.words=2")
     assert changed.returncode == 0 and "one pass" not in changed.stderr, changed.stderr[-2000:]
     assert "table headlines: 1 rows to make" in changed.stderr
