@@ -45,9 +45,8 @@ class Asking:
     def whole(self) -> Span:
         return Span(0.0, self.grid.duration_s)
 
-    def about(self, covers: Callable[[str], str | None] | None = None) -> About:
-        # a section may cite the notes that it is written from
-        cites = covers is not None
+    def about(self, covers: Callable[[str], str | None] | None = None, *, cites: bool = False) -> About:
+        """What answers are about. `cites`: they may hold marks such as `[3]`, which grounding reads and takes out."""
         return About(language=self.narrate.language, duration_s=self.grid.duration_s, cites=cites, covers=covers)
 
     def ask(self, request: Request, about: About, tries: int | None = None) -> Answer:

@@ -54,7 +54,7 @@ def mended(
     if room is not None and sum(asking.engine.count_tokens(t) + LINE_TOKENS for t in texts) > room:
         return draft  # without the captions in view a model could only guess
     request = asking.request("repair", span, render(texts=texts), texts, words, seed=_SEED)
-    answer = asking.ask(request, asking.about(), tries=1)
+    answer = asking.ask(request, asking.about(cites=True), tries=1)
     if not answer.valid:
         return draft
     better = keep(answer.text)

@@ -250,7 +250,7 @@ class Narrator:
                 return None
             return "no sentence of the section rests on its captions"
 
-        answer = asking.ask_fitting(build, asking.about(covers))
+        answer = asking.ask_fitting(build, asking.about(covers, cites=True))
         if not answer.valid:
             return answer, Draft()
         if asked:

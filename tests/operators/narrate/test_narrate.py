@@ -495,6 +495,10 @@ def test_unsupported_clauses_are_repaired_by_one_request_and_cut_where_that_fail
     repair, *_ = [r for r in requests if r.kind == "repair"]
     assert '- "a dragon burns the castle down." (no note says so)' in repair.prompt
     assert made["sections"][0]["text"] == f"{good}. {varied(4)}"
+    script[1]["text"] = f"{good} [4]. {varied(4)} [5]"  # the repaired paragraph may cite, too
+    made, _ = model("repair cites", film(minutes=1), script=script)
+    assert made["sections"][0]["text"] == f"{good}. {varied(4)}"
+    assert made["sections"][0]["sentences"][0]["windows"] == [3]
     script[1] |= {"do": "engine"}
     made, requests = model("repair fails", film(minutes=1), script=script)
     assert made["sections"][0]["text"] == f"{good}."
