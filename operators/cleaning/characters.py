@@ -81,11 +81,3 @@ def _meant(escape: str) -> str:
         code = int(escape[2:], 16)
         return "" if 0xD800 <= code < 0xE000 else chr(code)
     return "\n" if escape[1] in "nr" else " " if escape[1] == "t" else escape[1:]
-
-
-_SUPERSCRIPT = re.compile('(?<=[.!?,;:”"’)])[¹²³⁰⁴-⁹]+')
-
-
-def superscripts(text: str) -> str:
-    """Footnote numbers behind a sentence; m² and 10³ stay."""
-    return removed(_SUPERSCRIPT, text)

@@ -47,8 +47,8 @@ _OPEN_END = (
     r"|your|every|than|nor|beside|beneath|between)"
 )
 _MID_SENTENCE = re.compile(
-    rf"(?:\b(?-i:{_OPEN_END})(?:\s*(?:\.{{2,}}|…))?|\b(?-i:the|an|and|or|of|their|while|because|whose|into"
-    r"|onto|every)\.|[,;:–—(\[-])\s*\Z"
+    rf"(?:\b(?-i:{_OPEN_END})(?:\s*(?:\.{{2,}}|…))?|\b(?-i:the|an|and|or|their|whose|every)\."
+    r"|[,;:–—(\[-])\s*\Z"
 )
 
 
