@@ -1,4 +1,4 @@
-"""Contract tests for operators and engines, Longcap's own and those of other distributions.
+"""Contract tests for operators, engines and exports, Longcap's own and those of other distributions.
 
     from longcap.testing import check_engine, check_operator
 
@@ -31,6 +31,7 @@ from operators.store.content import content_of  # noqa: E402
 
 if TYPE_CHECKING:
     from operators.engines.base import EngineSpec, Generation, Request
+    from pipeline.export.base import Export, Sample
 
 _ANSWER_S = 600.0
 _END_S = 30.0  # a process that was told to end may take a moment
@@ -92,6 +93,41 @@ def check_engine(
             f"{name} answers a {request.kind} with {first.text!r} among others and {second.text!r} alone"
         )
     return together
+
+
+def check_export(
+    spec: Export, samples: Sequence[Sample], folder: str, *, other: Mapping[str, Any] | None = None
+) -> None:
+    """Write samples with an export and read them back, as `longcap export` does.
+
+    Checks that it is a frozen dataclass that pickles to an equal one; that equal samples make equal rows; that writing
+    makes the files that it names, and that `check` finds nothing wrong with them.
+
+    Args:
+        samples: in the order in which they are written; their media files, where the export needs them, are there.
+        folder: an empty folder.
+        other: field of the export -> another value than it has, with which the rows differ.
+    """
+    from pipeline.export.base import Shard
+    from pipeline.export.folder import Folder
+
+    name = f"export {type(spec).__name__}"
+    parameters = getattr(spec, "__dataclass_params__", None)
+    assert parameters is not None and parameters.frozen, f"{name} is not a frozen dataclass"
+    assert pickle.loads(pickle.dumps(spec)) == spec, f"{name} does not pickle to an equal one"
+    made = [(sample, row) for sample in samples for row in spec.rows(sample)]
+    again = [row for sample in samples for row in spec.rows(sample)]
+    assert [row for _, row in made] == again, f"{name} makes other rows of equal samples"
+    for field, value in (other or {}).items():
+        changed = [row for sample in samples for row in replace(spec, **{field: value}).rows(sample)]
+        assert changed != again, f"{name}: {field} changes no row"
+    place, split = Folder(folder), samples[0].split
+    files = spec.write(iter(made), Shard(place, split, f"{split}-00000"))
+    finished = spec.finish(place, {split: files})
+    lacking = [path for path in [*files, *finished] if place.size(path) is None]
+    assert not lacking, f"{name} does not write {', '.join(lacking)}"
+    wrong = list(spec.check(place))
+    assert not wrong, f"{name} finds its own files wrong: {wrong[0]}"
 
 
 def _check_spec(name: str, spec: Any, other: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 ENGINES = "longcap.engines"
 OPERATORS = "longcap.operators"
+EXPORTS = "longcap.exports"
 
 
 class Offer(NamedTuple):

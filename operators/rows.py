@@ -128,7 +128,30 @@ WINDOW_CAPTION = pa.struct(
     ]
 )
 
-SENTENCE = pa.struct([pa.field("text", pa.string()), pa.field("windows", pa.list_(pa.int32()))])
+GROUNDING = pa.struct(  # how well the captions support a sentence, 0 to 1; null: that scorer was not used
+    [
+        pa.field("support", pa.float64()),  # of the fitted model over the scorers
+        pa.field("lexical", pa.float64()),  # share of its words that the nearest caption sentence has
+        pa.field("embedding", pa.float64()),  # cosine with the nearest caption sentence
+        pa.field("entailment", pa.float64()),  # probability that one of the nearest implies it
+        pa.field("contradiction", pa.float64()),  # probability that all of the nearest contradict it
+    ]
+)
+
+SENTENCE = pa.struct(
+    [
+        pa.field("text", pa.string()),
+        pa.field("windows", pa.list_(pa.int32())),
+        pa.field("grounding", GROUNDING),  # null where it needs no proof: measured or quoted
+    ]
+)
+
+CUT = pa.struct(  # a clause or sentence of an answer that was left out
+    [
+        pa.field("text", pa.string()),
+        pa.field("why", pa.string()),  # unsupported, number, colour, negation, opposite, roles, contradicted, order, …
+    ]
+)
 
 SECTION = pa.struct(
     [
@@ -139,6 +162,9 @@ SECTION = pa.struct(
         pa.field("windows", pa.list_(pa.int32())),  # window_index of each window it rests on
         pa.field("sentences", pa.list_(SENTENCE)),  # its text again, each sentence with the windows that say it
         pa.field("topic", pa.string()),  # from the outline; null without one
+        pa.field("wanted_words", pa.int32()),  # null: left to the engine
+        pa.field("length", pa.string()),  # why it is not within 0.9 and 1.25 of them; null where it is
+        pa.field("cut", pa.list_(CUT)),  # what was left out of the model's answers; null: no model
         *(f for f in _ANSWER if f.name != "valid"),
     ]
 )
@@ -150,6 +176,15 @@ RENAME = pa.struct(  # a mention in the captions that the narration was told fro
         pa.field("start", pa.int32()),  # index into the caption as it was renamed, in characters
         pa.field("was", pa.string()),
         pa.field("now", pa.string()),
+    ]
+)
+
+OPENING = pa.struct(  # the first paragraph of the caption
+    [
+        pa.field("text", pa.string()),
+        pa.field("sentences", pa.list_(SENTENCE)),  # null: measured, or first sentences of sections
+        pa.field("cut", pa.list_(CUT)),
+        pa.field("wanted_words", pa.int32()),
     ]
 )
 
@@ -264,6 +299,9 @@ LONG_CAPTION = pa.schema(
         pa.field("duration_s", pa.float64()),
         pa.field("caption", pa.string()),
         pa.field("words", pa.int32()),
+        pa.field("wanted_words", pa.int32()),  # of all sections; null: left to the engine, or from before the column
+        pa.field("repeated_sentences", pa.int32()),  # sentences of sections that tell an event again; null: from before
+        pa.field("opening", OPENING),  # the caption's first paragraph; null: from before the column
         pa.field("subtitles", pa.string()),  # "read", or "not read: " and why; null: there are none, or not asked for
         pa.field("coverage", pa.float64()),  # 0 to 1
         pa.field("integrity", pa.bool_()),  # false on any damaged packet, missing span or failed window

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pipeline.config.load import load_config
     from pipeline.config.types import Config
     from pipeline.execution.api import Planned, Result, open, plan, run
+    from pipeline.export.api import check_export, export_dataset
     from pipeline.output.captions import Captions, compare
     from pipeline.output.output import Output
     from pipeline.sources.inspection import Frame, Look, frames, probe
@@ -23,6 +24,7 @@ _WHERE = {
     **dict.fromkeys(("Captions", "compare"), "pipeline.output.captions"),
     "Config": "pipeline.config.types",
     "load_config": "pipeline.config.load",
+    **dict.fromkeys(("check_export", "export_dataset"), "pipeline.export.api"),
     **dict.fromkeys(("RunFailed", "Stopped", "UsageError"), "pipeline.terminal.errors"),
     **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.sources.inspection"),
     "Output": "pipeline.output.output",
@@ -42,7 +44,9 @@ __all__ = [
     "Selection",
     "Stopped",
     "UsageError",
+    "check_export",
     "compare",
+    "export_dataset",
     "frames",
     "load_config",
     "open",

@@ -14,6 +14,8 @@ _TERMINAL = re.compile("[\x1b\x9b\ufffd]\\[[0-9;?]*[A-Za-z]")
 _LOST = re.compile("(?<=\\w)[\ufffd\ufffc]+(?=\\w)")  # a control character that stood for a space
 _SPACES = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000\t]")
 _LINES = re.compile("\r\n?|[\u2028\u2029\u0085\x0b\x0c]")
+_RUNS = re.compile(r"((?:[^\w\s]\s?){1,3}?)\1{3,}")
+_GAPS = re.compile(r"\s{3,}")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 _JOINERS = "\u200c\u200d"
 _JOINED = re.compile("[\u0590-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")
@@ -30,9 +32,14 @@ _ESCAPE = re.compile(r"\\(?:r\\n|[nrt](?![a-z])|[\"'*_#`\[\]()-]|u[0-9a-fA-F]{4}
 def characters(text: str, context: Context) -> str:  # noqa: ARG001
     """Control, format and unassigned characters, terminal escapes, and every kind of space and line break but two."""
     if text.isascii() and text.replace("\n", "").isprintable():
-        return text
+        return _shortened(text)
     text = _LOST.sub(" ", _LINES.sub("\n", _SPACES.sub(" ", _TERMINAL.sub("", text))))
-    return "".join(c for at, c in enumerate(text) if c == "\n" or not _invisible(text, at, c))
+    return _shortened("".join(c for at, c in enumerate(text) if c == "\n" or not _invisible(text, at, c)))
+
+
+def _shortened(text: str) -> str:
+    """Signs without end come three times, spaces once: what rules look for is short, and so is their work."""
+    return _GAPS.sub(lambda found: "\n\n" if "\n" in found.group(0) else " ", _RUNS.sub(r"\1\1\1", text))
 
 
 def _invisible(text: str, at: int, character: str) -> bool:

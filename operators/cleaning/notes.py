@@ -54,7 +54,7 @@ def echo(text: str, context: Context) -> str:
     known = _grams(context.instructions)
     if not known:
         return text
-    short = frozenset(plain(sentence) for sentence in split_sentences(context.instructions))
+    short = frozenset(plain(sentence) for sentence in split_sentences(context.instructions, context.language))
     return filtered(
         text, context, lambda sentence: plain(sentence) in short or _echoes(sentence, known), may_empty=True
     )

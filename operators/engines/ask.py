@@ -11,7 +11,7 @@ from typing import Any
 from operators.base import FailureClass, ItemError
 from operators.cleaning import clean as cleaning
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
-from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed
+from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed, looping
 from operators.text import repaired
 
 _SETTLERS = 2  # gates are Python: more threads would only share the interpreter
@@ -170,7 +170,9 @@ class _Asking:
         text, sampling, too_long = "", None, False
         try:
             generation = done.result()
-            cleaned = cleaning.clean(generation.text, self._about) if self._clean else cleaning.Cleaned(generation.text)
+            # a loop is sent back as it is, and costs no cleaning
+            clean = self._clean and looping(generation) is None
+            cleaned = cleaning.clean(generation.text, self._about) if clean else cleaning.Cleaned(generation.text)
             generation = replace(generation, text=cleaned.text)
             text, sampling = generation.text.strip(), generation.sampling
             no = first_failed(self._gates, generation, self._about)

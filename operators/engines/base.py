@@ -18,7 +18,7 @@ from operators.entry_points import ENGINES, distribution_of
 from operators.measure.facts import Facts
 from operators.text import storable
 
-KINDS = ("frame", "window", "digest", "names", "outline", "section", "video")
+KINDS = ("frame", "window", "digest", "names", "outline", "section", "repair", "video")
 """Kinds of requests that the operators of Longcap make. Other operators may have other kinds."""
 
 
@@ -46,7 +46,7 @@ class Request:
     Attributes:
         kind: what is asked for, one of `KINDS` or a word of the operator's own: frame (one picture), window (a few
             seconds), digest (several captions as one), names (who is who), outline (what each section is to tell),
-            section (a paragraph), video (the whole).
+            section (a paragraph), repair (a paragraph again, without what nothing supports), video (the whole).
         start_s, end_s: the span to describe; for a frame its time and the end of its grid cell.
         prompt: the rendered prompt.
         pictures: frames in order of time; empty where texts alone are aggregated.

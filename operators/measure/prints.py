@@ -18,7 +18,7 @@ from operators.measure.pieces import Print
 from operators.measure.signals import FROZEN, Thumbs
 
 _SIDE = 16  # coefficients each way
-_ALIKE = 24  # bits of 256 that differ at most between near-duplicates
+NEAR_BITS = 24  # bits of 256 that differ at most between near-duplicates
 _PLAIN = 4.0  # standard deviation of luma, of 255, below which there is nothing to know a picture by
 _KEY_PICTURE = 1.0  # mean luma difference, of 255: what a coder changes at once in a picture that stands still
 _MOVED = 12  # grey levels in any pixel of a thumbnail: a coder redraws all of a picture a little, a fly one place much
@@ -84,4 +84,4 @@ def _bits(luma: Any) -> str:
 
 def _near(some: Any, one: Any) -> bool:
     """Whether any row is a near-duplicate of `one`."""
-    return bool(len(some)) and bool(np.bitwise_count(some ^ one).sum(axis=1).min() <= _ALIKE)
+    return bool(len(some)) and bool(np.bitwise_count(some ^ one).sum(axis=1).min() <= NEAR_BITS)

@@ -9,13 +9,16 @@ from typing import ClassVar
 
 from operators.base import Apply, ItemError, Level, Row
 from operators.engines.ask import Usage
-from operators.engines.base import RunningEngine
+from operators.engines.base import EngineRefused, RunningEngine
 from operators.engines.gates import gates_of
 from operators.engines.measure import MeasureEngine
 from operators.engines.shared import shared
 from operators.fingerprint import digest
 from operators.grid import Grid
 from operators.measure.facts import Facts
+from operators.narrate.asking import Asking
+from operators.narrate.fresh import duplicates
+from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.narrator import Narrator
 from operators.narrate.options import NarrateOptions
 from operators.narrate.sections import plan_sections, plan_sections_by_shots
@@ -41,7 +44,7 @@ class Narrate(NarrateOptions):
     """
 
     name: ClassVar[str] = "narrate"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -61,6 +64,9 @@ class Narrate(NarrateOptions):
         {
             "caption",
             "words",
+            "wanted_words",
+            "repeated_sentences",
+            "opening",
             "subtitles",
             "coverage",
             "integrity",
@@ -78,10 +84,14 @@ class Narrate(NarrateOptions):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         prompts = self.prompts()
+        try:
+            toolkit = self.toolkit()
+        except ValueError as error:
+            raise EngineRefused(str(error)) from error
         with shared(self.engine) as engine:
-            yield lambda row: self._apply(row, engine, prompts)
+            yield lambda row: self._apply(row, engine, prompts, toolkit)
 
-    def _apply(self, row: Row, engine: RunningEngine, prompts: dict[str, Prompt]) -> Row:
+    def _apply(self, row: Row, engine: RunningEngine, prompts: dict[str, Prompt], toolkit: Toolkit) -> Row:
         captioned: list[Row] = row["captioned"]
         grid = Grid(row["duration_s"], row["window_s"], row["stride_s"])
         windows = [w for segment in captioned for w in segment["windows"]]
@@ -92,16 +102,20 @@ class Narrate(NarrateOptions):
         facts = Facts.merge(measured) if measured else Facts(start_s=0.0, end_s=grid.duration_s, cell_s=grid.stride_s)
         frames = [f for segment in captioned for f in segment["frames"] if f["valid"]]
         seed = int(digest(row["video_id"], hex_digits=8), 16)
-        narrator = Narrator(
+        asking = Asking(
             narrate=self,
             engine=engine,
             gates=gates_of(self.engine),
             prompts=prompts,
             grid=grid,
-            cells=cells,
             facts=facts,
             seed=seed,
             usage=Usage.of(row.get("usage")),
+        )
+        narrator = Narrator(
+            asking=asking,
+            cells=cells,
+            toolkit=toolkit,
             quoting=isinstance(self.engine, MeasureEngine)
             and any(s["provenance"]["engine"] != self.engine.kind for s in captioned),
         )
@@ -121,11 +135,17 @@ class Narrate(NarrateOptions):
             for number, (part, topic, wanted) in enumerate(zip(parts, topics, words, strict=True))
         ]
         opening = narrator.opening(sections)
-        caption = "\n\n".join([opening, *(s["text"] for s in sections)])
+        caption = "\n\n".join([opening["text"], *(s["text"] for s in sections)])
+        wanted = [s["wanted_words"] for s in sections if s["wanted_words"] is not None]
         return {
             **row,
             "caption": caption,
             "words": len(caption.split()),
+            "wanted_words": sum(wanted) if wanted else None,
+            "repeated_sentences": duplicates(
+                [s for told in narrator.told for s in told], narrator.alike, narrator.spans
+            ),
+            "opening": opening,
             "subtitles": facts.subtitles_status,
             "coverage": coverage_of(cells, captioned),
             "integrity": not narrator.problems
@@ -138,5 +158,5 @@ class Narrate(NarrateOptions):
             "windows": len(cells.starts_s),
             "windows_captioned": sum(1 for w in windows if w["valid"]),
             "provenance": provenance(self.engine, list(prompts.values()), {"tries": self.tries, "seed": seed}),
-            "usage": narrator.usage.row(),
+            "usage": asking.usage.row(),
         }

@@ -1,44 +1,45 @@
-"""Tells one video: sections from their windows and frames, planned first, then written one after the other."""
+"""Narrates one video: sections from their windows and frames, planned first, then written one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
-from typing import Any, Literal
 
 from operators.base import ItemError, Row
-from operators.engines.ask import Answer, Usage, ask
-from operators.engines.base import Request, RunningEngine
-from operators.engines.gates import About, Gate
+from operators.engines.ask import Answer
+from operators.engines.base import Request
+from operators.engines.gates import About
 from operators.fingerprint import digest
-from operators.grid import Grid, Span
+from operators.grid import Span
 from operators.language.sentences import split_sentences
-from operators.measure.facts import Facts
-from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
-from operators.narrate.options import NarrateOptions
-from operators.narrate.outline import Outline, outline_schema, parse_outline, share_words, topics_of
-from operators.narrate.sentences import Ground, Sentence, count_words, fresh
+from operators.narrate.asking import Asking
+from operators.narrate.draft import Draft, mended, standing
+from operators.narrate.fresh import fresh
+from operators.narrate.grounding.alike import Alike
+from operators.narrate.grounding.ground import Cut, Ground, Sentence
+from operators.narrate.grounding.toolkit import Toolkit
+from operators.narrate.length import LEAST, LITTLE, Habit, shortfall, trimmed, words_of
+from operators.narrate.notes import Note, merge_alike, once, quoted, tail
+from operators.narrate.opening import Opening
+from operators.narrate.outline import Outline, brief, outline_schema, parse_outline, share_words, topics_of
+from operators.narrate.rows import cut_rows, numbered, sentence_row
+from operators.narrate.seams import in_order, lead, without_seam
+from operators.narrate.sentences import count_words
 from operators.narrate.whole import Cells
-from operators.prompts import Prompt
 
-_MARGIN = 48  # tokens: what a chat template adds, and what counting parts apart misses
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
-_SHRINK = 0.7  # of its budget that a prompt gets which was too long in spite of counting
-_SHRINKS = 6
-_SHORT = 0.6  # of the wanted words: below, the section is gone on with
-_LITTLE = 8  # words: a continuation that adds less is the end
-_BRIEF_WORDS = 40  # of what a section has to tell, for the outline
-_DETAIL_SHARE = 0.4  # of the budget for captions that frames may take
+_BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words of a sentence in the outline's prompt
+_PLAN_WORDS = 20  # of a topic in the plan that a section sees
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one section is told from.
+    """What one section is written from.
 
     Attributes:
-        span: of the windows it tells.
+        span: of the windows that it covers.
         windows: their rows, in order, all valid.
         notes: their captions; details: captions of the frames there.
     """
@@ -51,31 +52,33 @@ class Part:
 
 @dataclass(kw_only=True)
 class Narrator:
-    """One video being told.
+    """One video being narrated.
 
     Attributes:
-        told: the sentences of each section so far; usage: of all requests;
-            problems: what the model could not tell, and the captions' own sentences stand for.
+        told: the sentences of each section so far; spans: of all windows of these.
+        problems: what the model could not write, and the captions' own sentences stand for.
         quoting: the captions are another engine's, and this one can only measure: sections say what the captions say.
     """
 
-    narrate: NarrateOptions
-    engine: RunningEngine
-    gates: tuple[Gate, ...]
-    prompts: dict[str, Prompt]
-    grid: Grid
+    asking: Asking
     cells: Cells
-    facts: Facts
-    seed: int
-    told: list[list[str]] = field(default_factory=list)
-    usage: Usage = field(default_factory=Usage)
+    toolkit: Toolkit
+    told: list[list[Sentence]] = field(default_factory=list)
+    spans: dict[int, Span] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     quoting: bool = False
+    habit: Habit = field(default_factory=Habit)
+    alike: Alike = field(init=False)
     _last: Note | None = field(default=None, init=False)
+    _plan: list[Row] = field(default_factory=list, init=False)
+    _leads: set[str] = field(default_factory=set, init=False)  # joining words that sections began with
+
+    def __post_init__(self) -> None:
+        self.alike = Alike(self.toolkit)
 
     @property
     def _generative(self) -> bool:
-        return self.narrate.engine.generative
+        return self.asking.narrate.engine.generative
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
@@ -93,68 +96,80 @@ class Narrator:
             if cell.start_s <= f["time_s"] < cell.end_s
         ]
         if self._generative:
-            notes, details = merge_alike(once(notes)), merge_alike(details)
+            words = Alike()  # by words: details are many, and each would have to be embedded
+            notes, details = merge_alike(once(notes, self.alike), self.alike), merge_alike(details, words)
+        self.spans |= {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in told}
         return Part(span=span, windows=told, notes=notes, details=details)
 
     def plan(self, parts: Sequence[Part]) -> tuple[list[str | None], list[int | None]]:
         """Topic and words of each section. Without an outline, or a good one, time shares the words out."""
-        total = self.narrate.wanted_words(sum(p.span.seconds for p in parts))
+        narrate, asking = self.asking.narrate, self.asking
+        total = narrate.wanted_words(sum(p.span.seconds for p in parts))
         if total is None:
             return [None] * len(parts), [None] * len(parts)
         even = share_words(total, [p.span.seconds for p in parts])
-        if not (self.narrate.outline and self._generative and len(parts) > 1):
+        if not (narrate.outline and self._generative and len(parts) > 1):
             return [None] * len(parts), list(even)
-        briefs = [_brief(p.notes) for p in parts]
-        whole = Span(0.0, self.grid.duration_s)
         parse = partial(parse_outline, sections=len(parts))
+        every = [[n.text for n in p.notes] for p in parts]
 
         def build(share: float) -> Request:
-            texts = [" ".join(b.split()[: max(3, int(_BRIEF_WORDS * share))]) for b in briefs]
-            prompt = self._render("outline", whole, texts=texts, words=total)
-            schema = outline_schema(len(parts))
-            return self._request("outline", whole, prompt, texts=texts, words=total, schema=schema)
+            render = partial(asking.render, "outline", asking.whole, words=total)
+            room = asking.room("outline", render(texts=[""] * len(parts)), total, share, [""] * len(parts))
+            for words in _BRIEFS:  # every window stays in view, with less of its sentence where there is no room
+                texts = [brief(texts, words) for texts in every]
+                if room is None or sum(map(asking.engine.count_tokens, texts)) <= room:
+                    break
+            return asking.request(
+                "outline", asking.whole, render(texts=texts), texts, total, schema=outline_schema(len(parts))
+            )
 
-        about = About(language=self.narrate.language, form=Outline, parse=parse, prose=topics_of)
-        answer = self._ask_fitting(build, about)
+        answer = asking.ask_fitting(build, About(language=narrate.language, form=Outline, parse=parse, prose=topics_of))
         if not answer.valid:
             return [None] * len(parts), list(even)
         planned = parse(answer.text).sections
+        self._plan = [
+            {"start_s": p.span.start_s, "end_s": p.span.end_s, "topic": " ".join(s.topic.split()[:_PLAN_WORDS])}
+            for p, s in zip(parts, planned, strict=True)
+        ]
         return [s.topic for s in planned], list(share_words(total, [s.words for s in planned]))
 
     def section(self, part: Part, topic: str | None, words: int | None, number: int) -> Row:
-        """The section as `rows.SECTION`; raises `ItemError` where it cannot be told."""
-        ground = Ground(_captions(part), {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in part.windows})
+        """The section as `rows.SECTION`; raises `ItemError` where it cannot be written."""
+        ground = Ground(_texts(part.windows), self.spans, self.toolkit, _details(part))
+        length = None
         if self.quoting:
-            answer = Answer("", 0)
-            sentences = quoted(self._not_yet(part.notes))
+            answer, draft = Answer("", 0), Draft(sentences=quoted(self._not_yet(part.notes), self.alike))
         else:
-            answer = self._write(part, ground, topic=topic, words=words, number=number, have=[])
-            if answer.valid:
-                sentences = self._kept(ground, answer.text, [])
-            else:
+            answer, draft = self._write(part, ground, topic=topic, words=words, number=number, have=[])
+            if not answer.valid:
                 self._may_stand_in(answer, "section", part.span)
-                sentences = self._new(quoted(part.notes), [])
-        for _ in range(self.narrate.continuations if answer.valid and self._generative and words else 0):
-            have = _words(sentences)
-            if have >= _SHORT * (words or 0):
-                break
-            more = self._write(part, ground, topic=topic, words=(words or 0) - have, number=number, have=sentences)
-            added = self._kept(ground, more.text, sentences) if more.valid else []
-            if _words(added) < _LITTLE:
-                break
-            sentences += added
-        if not self._generative:  # what measures itself needs no proof word by word: it rests on all it measured
+                draft = Draft(sentences=self._new(quoted(part.notes, self.alike), []))
+        if answer.valid and self._generative:
+            draft = self._repaired(part, ground, answer.text, draft)
+            if words:
+                why = self._continue(part, ground, draft, topic=topic, words=words, number=number)
+                draft.sentences = trimmed(self._ordered(draft), words)
+                length = shortfall(draft.sentences, words, why)
+            else:
+                draft.sentences = self._ordered(draft)
+        sentences = draft.sentences
+        if not self._generative:  # an engine that measures needs no proof word by word: it rests on all it measured
             all_windows = tuple(w["window_index"] for w in part.windows)
-            sentences = [Sentence(s.text, s.windows or all_windows) for s in sentences]
-        self.told.append([s.text for s in sentences])
+            sentences = [Sentence(s.text, s.windows or all_windows, s.scores) for s in sentences]
+        self.told.append(sentences)
+        self._leads |= {said for s in sentences[:1] if (said := lead(s.text)) is not None}
         return {
             "section_index": number,
             "start_s": part.span.start_s,
             "end_s": part.span.end_s,
             "text": answer.text if answer.text and not self._generative else " ".join(s.text for s in sentences),
             "windows": [w["window_index"] for w in part.windows],
-            "sentences": [{"text": s.text, "windows": list(s.windows)} for s in sentences],
+            "sentences": [sentence_row(s) for s in sentences],
             "topic": topic,
+            "wanted_words": words,
+            "length": length,
+            "cut": cut_rows(draft.cut) if self._generative else None,
             "prompt_hash": digest(answer.request.prompt) if answer.request else None,
             "sampling": answer.sampling,
             "attempts": answer.attempts,
@@ -166,38 +181,30 @@ class Narrator:
         """The notes without what the ones before them say, those of the section before included."""
         before, self._last = self._last, notes[-1]
         if before is None:
-            return once(notes)
-        first, *rest = once([before, *notes])[1:]
-        said = first.start_s < before.end_s and len(merge_alike([before, first])) == 1
+            return once(notes, self.alike)
+        first, *rest = once([before, *notes], self.alike)[1:]
+        said = first.start_s < before.end_s and len(merge_alike([before, first], self.alike)) == 1
         return rest if said and rest else [first, *rest]
 
-    def opening(self, sections: Sequence[Row]) -> str:
-        """The first paragraph of the caption, told from the sections."""
-        whole = Span(0.0, self.grid.duration_s)
-        notes = [
-            Note(text=s["text"], start_s=s["start_s"], end_s=s["end_s"], windows=tuple(s["windows"])) for s in sections
-        ]
-        wanted = self.narrate.opening_words if self._generative else None
-
-        def build(share: float) -> Request:
-            empty = self._render("video", whole, texts=[], words=wanted)
-            texts = [n.text for n in self._fit(notes, self._room("video", empty, wanted, share))]
-            return self._request("video", whole, self._render("video", whole, texts=texts, words=wanted), texts, wanted)
-
-        if self.facts.measured or not self.quoting:
-            answer = self._ask_fitting(build, self._about())
-            if answer.valid:
-                return answer.text
-            self._may_stand_in(answer, "video", whole)
-        brief = [sentences[0] for n in notes if (sentences := split_sentences(n.text))]
-        fits = accumulate(count_words(s) for s in brief)
-        return " ".join(
-            s for k, (s, words) in enumerate(zip(brief, fits, strict=True)) if not k or words <= (wanted or 80)
+    def opening(self, sections: Sequence[Row]) -> Row:
+        """The first paragraph of the caption, from the sections, as `rows.OPENING`."""
+        wanted = self.asking.narrate.opening_words if self._generative else None
+        if self.asking.facts.measured or not self.quoting:
+            opening = Opening(asking=self.asking, toolkit=self.toolkit, told=[s for told in self.told for s in told])
+            answer, row = opening.write(sections, wanted, self.habit)
+            if row is not None:
+                return row
+            self._may_stand_in(answer, "video", self.asking.whole)
+        first = [sentences[0] for s in sections if (sentences := split_sentences(s["text"]))]
+        fits = accumulate(count_words(s) for s in first)
+        text = " ".join(
+            s for k, (s, words) in enumerate(zip(first, fits, strict=True)) if not k or words <= (wanted or 80)
         )
+        return {"text": text, "sentences": None, "cut": None, "wanted_words": wanted}
 
     def _may_stand_in(self, answer: Answer, what: str, span: Span) -> None:
         """Raise where no good answer came and the captions' own sentences must not stand in for it."""
-        if answer.failure_class == "gate" and self.narrate.untold == "captions":
+        if answer.failure_class == "gate" and self.asking.narrate.untold == "captions":
             self.problems.append(f"{what} {span.start_s:.0f} s to {span.end_s:.0f} s: {answer.problem}")
             return
         raise ItemError(
@@ -206,151 +213,101 @@ class Narrator:
             attempts=answer.attempts,
         )
 
-    # -- asking ----------------------------------------------------------------------------------------------------
+    # -- writing ---------------------------------------------------------------------------------------------------
 
     def _write(
         self, part: Part, ground: Ground, *, topic: str | None, words: int | None, number: int, have: list[Sentence]
-    ) -> Answer:
-        more = " ".join(s.text for s in have)
+    ) -> tuple[Answer, Draft]:
+        """Ask for the section, or for more of it, and keep what the captions support."""
+        asking = self.asking
+        asked = self.habit.ask(words) if words and self._generative else words
+        marks: dict[int, tuple[int, ...]] = {}
 
         def build(share: float) -> Request:
-            so_far = " ".join(text for section in self.told[-2:] for text in section)
-            told = tail(so_far, int(_TOLD_TOKENS * share), self.engine.count_tokens)
+            so_far = " ".join(s.text for section in self.told[-2:] for s in section)
+            told = tail(so_far, int(_TOLD_TOKENS * share), asking.engine.count_tokens)
             render = partial(
-                self._render,
+                asking.render,
                 "section",
                 part.span,
                 topic=topic,
+                plan=self._plan,
+                number=number + 1,
                 told=told if self._generative else "",
-                more=more,
-                words=words,
+                more=" ".join(s.text for s in have),
+                words=asked,
             )
-            room = self._room("section", render(notes=[], details=[]), words, share)
-            takes = sum(self.engine.count_tokens(n.text) for n in part.details)
-            of_details = None if room is None else min(takes + 4 * len(part.details), int(room * _DETAIL_SHARE))
-            notes = self._fit(part.notes, None if room is None or of_details is None else room - of_details)
-            details = self._fit(part.details, of_details)
-            prompt = render(notes=notes, details=[n.text for n in details])
-            return self._request(
-                "section", part.span, prompt, [n.text for n in notes], words, seed=number + 1000 * bool(have)
-            )
+            room = asking.room("section", render(notes=[], details=[]), asked, share)
+            notes, details = asking.fit_both(part.notes, part.details, room)
+            marks.clear()
+            marks.update({k: n.windows for k, n in enumerate(notes, 1)})
+            prompt = render(notes=numbered(notes, details), details=[n.text for n in details])
+            seed = number + 1000 * (1 + len(have)) if have else number
+            return asking.request("section", part.span, prompt, [n.text for n in notes], asked, seed=seed)
 
         def covers(text: str) -> str | None:
-            if self._kept(ground, text, have):
+            if not self._generative or self._kept(ground, text, have, marks).sentences:
                 return None
             return "no sentence of the section rests on its captions"
 
-        return self._ask_fitting(build, self._about(covers))
+        answer = asking.ask_fitting(build, asking.about(covers))
+        if not answer.valid:
+            return answer, Draft()
+        if asked:
+            self.habit.note(asked, count_words(answer.text))
+        return answer, self._kept(ground, answer.text, have, marks)
 
-    def _kept(self, ground: Ground, text: str, have: list[Sentence]) -> list[Sentence]:
-        """The sentences of an answer that may stand: of a model's those that rest on something and are new."""
-        sentences = ground.sentences(text)
+    def _continue(self, part: Part, ground: Ground, draft: Draft, *, topic: str | None, words: int, number: int) -> str:
+        """Go on with a section that is short; returns why it ended."""
+        for _ in range(self.asking.narrate.continuations):
+            have = words_of(draft.sentences)
+            if have >= LEAST * words:
+                return ""
+            _, more = self._write(part, ground, topic=topic, words=words - have, number=number, have=draft.sentences)
+            draft.cut += more.cut
+            if words_of(more.sentences) < LITTLE:
+                return "a continuation added nothing new that the captions support"
+            draft.sentences = [*draft.sentences, *more.sentences]
+        return f"it was continued {self.asking.narrate.continuations} times"
+
+    def _repaired(self, part: Part, ground: Ground, text: str, draft: Draft) -> Draft:
+        marks = {k: n.windows for k, n in enumerate(part.notes, 1)}
+        return mended(
+            self.asking,
+            part.span,
+            [n.text for n in part.notes],
+            text,
+            faults=draft.cut,
+            draft=draft,
+            keep=lambda better: self._kept(ground, better, [], marks),
+        )
+
+    def _kept(self, ground: Ground, text: str, have: list[Sentence], marks: dict[int, tuple[int, ...]]) -> Draft:
+        """The sentences of an answer that may stand: of a model's those that captions support and that are new."""
         if not self._generative:
-            return sentences
-        return self._new([s for s in sentences if s.windows], have)
+            return Draft(sentences=ground.cited(text))
+        draft = standing(ground, without_seam(text, self._leads), marks)
+        return Draft(sentences=self._new(draft.sentences, have), cut=draft.cut)
 
     def _new(self, sentences: list[Sentence], have: list[Sentence]) -> list[Sentence]:
+        before = self.told[-1] if self.told else []
+        new = partial(fresh, sentences, have, alike=self.alike, spans=self.spans)
         # where nothing changes from one section to the next, the same again is all there is to tell
-        return fresh(sentences, have, self.told[-1] if self.told else []) or fresh(sentences, have, [])
+        return new(before=before) or new(before=[])
 
-    def _about(self, covers: Callable[[str], str | None] | None = None) -> About:
-        # a section may cite the notes that it is written from
-        cites = covers is not None
-        return About(language=self.narrate.language, duration_s=self.grid.duration_s, cites=cites, covers=covers)
-
-    def _ask_fitting(self, build: Callable[[float], Request], about: About) -> Answer:
-        """Ask; where the prompt is too long in spite of counting, with ever less in it."""
-        share = 1.0
-        for _ in range(_SHRINKS):
-            answer = self._ask(build(share), about)
-            if not answer.too_long:
-                break
-            share *= _SHRINK
-        return answer
-
-    def _ask(self, request: Request, about: About) -> Answer:
-        tries, clean = self.narrate.tries, self._generative
-        answer = ask(self.engine, request, tries=tries, gates=self.gates, about=about, clean=clean).result()
-        self.usage += answer.usage
-        return answer
-
-    def _room(
-        self, kind: Literal["section", "video", "digest"], prompt: str, words: int | None, share: float
-    ) -> int | None:
-        """Tokens that texts may take in a prompt beside `prompt`; None: as many as there are."""
-        if self.engine.context_tokens is None:
-            return None
-        request = self._request(kind, Span(0.0, 0.0), prompt, words=words)
-        left = self.engine.context_tokens - self.engine.answer_tokens(request) - self.engine.count_tokens(prompt)
-        return max(16, int((left - _MARGIN) * share))
-
-    def _fit(self, notes: list[Note], budget: int | None) -> list[Note]:
-        if budget is None or not notes:
-            return notes
-        empty = self._render("digest", Span(0.0, 0.0), texts=[], words=100)
-        room = self._room("digest", empty, 100, 1.0) or budget
-        return fit(notes, budget, room=room, count=self.engine.count_tokens, digest=self._digest)
-
-    def _digest(self, notes: Sequence[Note], words: int) -> str | None:
-        span = Span(notes[0].start_s, notes[-1].end_s)
-        texts = [n.text for n in notes]
-        prompt = self._render("digest", span, texts=texts, words=words)
-        answer = self._ask(self._request("digest", span, prompt, texts, words), self._about())
-        shorter = answer.valid and count_words(answer.text) < sum(map(count_words, texts))
-        return answer.text if shorter else None
-
-    def _render(self, name: str, span: Span, **values: Any) -> str:
-        defaults: dict[str, Any] = {"topic": None, "told": "", "details": [], "more": ""}
-        return (
-            self.prompts[name]
-            .render(
-                language=self.narrate.language,
-                start_s=span.start_s,
-                end_s=span.end_s,
-                duration_s=self.grid.duration_s,
-                **{**defaults, **values},
-            )
-            .text
-        )
-
-    def _request(
-        self,
-        kind: Literal["digest", "outline", "section", "video"],
-        span: Span,
-        prompt: str,
-        texts: Sequence[str] = (),
-        words: int | None = None,
-        *,
-        schema: str | None = None,
-        seed: int = 0,
-    ) -> Request:
-        return Request(
-            kind=kind,
-            start_s=span.start_s,
-            end_s=span.end_s,
-            prompt=prompt,
-            instructions=self.prompts[kind].instructions,
-            facts=self.facts.slice(span.start_s, span.end_s),
-            texts=tuple(texts),
-            words=words,
-            schema=schema,
-            seed=self.seed + seed,
-        )
+    def _ordered(self, draft: Draft) -> list[Sentence]:
+        sentences, gone = in_order(draft.sentences, self.spans)
+        draft.cut += [Cut(text=s.text, why="order") for s in gone]
+        return sentences
 
 
-def _captions(part: Part) -> dict[int, str]:
-    """window_index -> all that was captioned of it."""
-    told: dict[int, list[str]] = {w["window_index"]: [w["text"]] for w in part.windows}
+def _texts(windows: Sequence[Row]) -> dict[int, list[str]]:
+    return {w["window_index"]: [w["text"]] for w in windows}
+
+
+def _details(part: Part) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
     for detail in part.details:
         for window in detail.windows:
-            told[window].append(detail.text)
-    return {window: " ".join(texts) for window, texts in told.items()}
-
-
-def _brief(notes: Sequence[Note]) -> str:
-    """The first sentence of each note: enough to see what a section is about."""
-    return " ".join(sentences[0] for n in notes if (sentences := split_sentences(n.text)))
-
-
-def _words(sentences: Sequence[Sentence]) -> int:
-    return sum(count_words(s.text) for s in sentences)
+            found.setdefault(window, []).append(detail.text)
+    return found

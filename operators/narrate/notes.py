@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 
 from operators.engines.measure.words import clock
 from operators.language.sentences import split_sentences
-from operators.narrate.sentences import Sentence, count_words, says
+from operators.narrate.grounding.alike import Alike
+from operators.narrate.grounding.ground import Sentence
+from operators.narrate.sentences import count_words
 
 _SHRINK = 0.5  # of its words a digest may keep: each level halves at least
 _LONGEST_WORD = 24  # characters: what is longer has no spaces between its words
-_LINE_TOKENS = 12  # that a note takes beside its words: a dash, its time, a line break
+LINE_TOKENS = 12  # that a note takes beside its words: a dash, its number and time, a line break
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,52 +37,66 @@ Digest = Callable[[Sequence[Note], int], str | None]
 """(notes, at most so many words) -> one text for them; None where no good one could be had."""
 
 
-def merge_alike(notes: Sequence[Note]) -> list[Note]:
-    """Join neighbours of which one says all that the other says: a still scene is told once, not sixty times.
-
-    Likeness (LifelongMemory merges from a similarity of 0.8) would also join a red cross with a blue one.
-    """
+def merge_alike(notes: Sequence[Note], alike: Alike) -> list[Note]:
+    """Join neighbours of which one tells all that the other tells: a still scene is told once, not sixty times."""
     merged: list[Note] = []
     for note in notes:
         if merged:
             last = merged[-1]
-            if _holds(last.text, note.text) or _holds(note.text, last.text):
-                merged[-1] = _joined([last, note], last.text if _holds(last.text, note.text) else note.text)
+            if _holds(last.text, note.text, alike) or _holds(note.text, last.text, alike):
+                text = last.text if _holds(last.text, note.text, alike) else note.text
+                merged[-1] = _joined([last, note], text)
                 continue
         merged.append(note)
     return merged
 
 
-def _holds(whole: str, part: str) -> bool:
+def _holds(whole: str, part: str, alike: Alike) -> bool:
     """Whether each sentence of `part` is in one of `whole`: words of two sentences do not make a third."""
     sentences = split_sentences(whole)
-    return all(any(says(one, sentence) for one in sentences) for sentence in split_sentences(part))
+    return all(any(alike.holds(one, sentence) for one in sentences) for sentence in split_sentences(part))
 
 
-def once(notes: Sequence[Note]) -> list[Note]:
-    """The notes without the sentences that the note before, which overlaps them in time, says word for word.
+def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
+    """The notes without the sentences that tell what the note before, which overlaps them in time, tells.
 
-    Windows overlap so that nothing falls between two of them; what stands in both was seen by both, and happened once.
-    A note of which nothing would stay is kept as it is: `merge_alike` and `quoted` see to it.
+    Windows overlap so that nothing falls between two of them; what both tell was seen by both, and happened once. Of
+    two sentences the one that says more stays, at the first place. A note of which nothing would stay is kept as it is:
+    `merge_alike` and `quoted` see to it.
     """
-    kept: list[Note] = []
+    kept: list[list[list[str]]] = []  # sentences of each note, in cells that a fuller sentence may fill
+    said: list[list[list[str]]] = []  # and the cells that tell what each note told
     for k, note in enumerate(notes):
-        before = notes[k - 1] if k else None
-        if before is not None and note.start_s < before.end_s:
-            said = {s.casefold() for s in split_sentences(before.text)}
-            new = [s for s in split_sentences(note.text) if s.casefold() not in said]
-            note = replace(note, text=" ".join(new)) if new else note  # noqa: PLW2901
-        kept.append(note)
-    return kept
+        before = said[k - 1] if k and note.start_s < notes[k - 1].end_s else []
+        new: list[list[str]] = []
+        telling: list[list[str]] = []
+        for sentence in split_sentences(note.text):
+            cell = next((c for c in before if _one_event(c[0], sentence, alike)), None)
+            if cell is None:
+                cell = [sentence]
+                new.append(cell)
+            elif not alike.holds(cell[0], sentence):
+                cell[0] = sentence
+            telling.append(cell)
+        kept.append(new or [[s] for s in split_sentences(note.text)])
+        said.append(telling)
+    return [
+        replace(note, text=" ".join(cell[0] for cell in cells)) if cells else note
+        for note, cells in zip(notes, kept, strict=True)
+    ]
 
 
-def quoted(notes: Sequence[Note]) -> list[Sentence]:
+def _one_event(one: str, other: str, alike: Alike) -> bool:
+    return alike.same(one, other) or alike.holds(one, other) or alike.holds(other, one)
+
+
+def quoted(notes: Sequence[Note], alike: Alike) -> list[Sentence]:
     """The notes' own sentences, each note's first with its time: "From 0:05 to 0:15: A dog barks."
 
     A note that says no more than the one before it is left out, its windows counting for that one.
     """
     told: list[Sentence] = []
-    for note in merge_alike(notes):
+    for note in merge_alike(notes, alike):
         head = f"From {clock(note.start_s)} to {clock(note.end_s)}: "
         for k, text in enumerate(split_sentences(note.text)):
             told.append(Sentence(text if k else head + text, note.windows))
@@ -97,10 +113,10 @@ def fit(notes: Sequence[Note], budget: int, *, room: int, count: Count, digest: 
         digest: writes several notes as one; where it gives none, the first sentence of each stands for it.
     """
     left = list(notes)
-    while len(left) > 1 and _tokens(left, count) > budget:
-        groups = _groups(left, max(1, min(room, math.ceil(_tokens(left, count) / 2))), count)
+    while len(left) > 1 and tokens_of(left, count) > budget:
+        groups = _groups(left, max(1, min(room, math.ceil(tokens_of(left, count) / 2))), count)
         fewer = [_digested(group, digest) for group in groups]
-        if len(fewer) == len(left) and _tokens(fewer, count) >= _tokens(left, count):
+        if len(fewer) == len(left) and tokens_of(fewer, count) >= tokens_of(left, count):
             break
         left = fewer
     return _cut(left, budget, count)
@@ -121,7 +137,7 @@ def _groups(notes: Sequence[Note], room: int, count: Count) -> list[list[Note]]:
     groups: list[list[Note]] = []
     taken = 0
     for note in notes:
-        takes = count(note.text) + _LINE_TOKENS
+        takes = count(note.text) + LINE_TOKENS
         if groups and (taken + takes <= room or len(groups[-1]) < 2):
             groups[-1].append(note)
             taken += takes
@@ -148,7 +164,7 @@ def _joined(group: Sequence[Note], text: str) -> Note:
 
 def _cut(notes: list[Note], budget: int, count: Count) -> list[Note]:
     """What rewriting could not bring down: each note's text, less from its end."""
-    while (takes := _tokens(notes, count)) > budget:
+    while (takes := tokens_of(notes, count)) > budget:
         share = budget / takes * 0.9
         shorter = [replace(n, text=_beginning(n.text, share)) for n in notes]
         if shorter == notes:
@@ -165,5 +181,6 @@ def _beginning(text: str, share: float) -> str:
     return text if len(text) <= _LONGEST_WORD else text[: max(_LONGEST_WORD, int(len(text) * share))]
 
 
-def _tokens(notes: Sequence[Note], count: Count) -> int:
-    return sum(count(n.text) + _LINE_TOKENS for n in notes)
+def tokens_of(notes: Sequence[Note], count: Count) -> int:
+    """What notes take in a prompt, a line each."""
+    return sum(count(n.text) + LINE_TOKENS for n in notes)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from operators.base import SIZING, Operator
 from operators.engines.measure import MeasureEngine
 from operators.engines.registry import AnyEngine
+from operators.fingerprint import digest
 from operators.prompts import Prompt, load_prompt
+
+if TYPE_CHECKING:
+    from operators.narrate.grounding.toolkit import Toolkit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +43,33 @@ class NarrateOptions(Operator):
         bool, Field(description="let a model plan topics and words of the sections before it writes; else even shares")
     ] = True
     continuations: Annotated[
-        int, Field(ge=0, le=10, description="times a section that stays short of its words is gone on with")
-    ] = 2
+        int, Field(ge=0, le=10, description="times a section below 90 % of its wanted words is continued")
+    ] = 4
+    grounding: Annotated[
+        Literal["lexical", "embedding"],
+        Field(
+            description="how sentences are compared with captions: lexical, by words; embedding, by meaning as well, "
+            "with the extra grounding. Numbers, colours, negation and directions are compared in both"
+        ),
+    ] = "lexical"
+    embedding_model: Annotated[
+        str | None,
+        Field(
+            description="folder with model.onnx and tokenizer.json of a sentence-embedding model with mean pooling; "
+            "null: the English all-MiniLM-L6-v2 of the extra, and words alone for other languages"
+        ),
+    ] = None
+    entailment: Annotated[
+        str | None,
+        Field(
+            description="folder with model.onnx, tokenizer.json and config.json of a natural-language-inference model: "
+            "what the nearest captions contradict is cut; null: none is asked"
+        ),
+    ] = None
+    repair: Annotated[
+        bool,
+        Field(description="ask once for a section or opening without its unsupported clauses, before these are cut"),
+    ] = True
     untold: Annotated[
         Literal["captions", "fail"],
         Field(
@@ -56,6 +85,9 @@ class NarrateOptions(Operator):
     outline_prompt: Annotated[str, Field(description="prompt of the outline: a name or a path to a .j2 file")] = (
         "outline"
     )
+    repair_prompt: Annotated[
+        str, Field(description="prompt that takes unsupported clauses out: a name or a path to a .j2 file")
+    ] = "repair"
     language: Annotated[str, Field(min_length=1, description="language of the caption, as the prompts name it")] = (
         "English"
     )
@@ -65,8 +97,45 @@ class NarrateOptions(Operator):
     ] = 4
 
     def identity_extra(self) -> dict[str, Any]:
-        """The prompts' texts: a changed prompt never reuses a stale narration."""
-        return {"prompts": [p.hash for p in self.prompts().values()]}
+        """The prompts' texts and what grounding was fitted: after a change of these no stale narration is reused."""
+        from operators.narrate.grounding.fitted import FILE
+
+        return {
+            "prompts": [p.hash for p in self.prompts().values()],
+            "fitted": digest(FILE.read_text(encoding="utf-8")),
+        }
+
+    def toolkit(self) -> Toolkit:
+        """The scorers that the config chooses, loaded.
+
+        Raises:
+            ValueError: in one line, which package or file is missing.
+        """
+        from operators.language.identify import language_code
+        from operators.narrate.grounding.embedding import embedder
+        from operators.narrate.grounding.entailment import entailer
+        from operators.narrate.grounding.toolkit import Toolkit
+
+        english = language_code(self.language) == "en"
+        meaning = self.grounding == "embedding" and (english or self.embedding_model is not None)
+        return Toolkit(
+            embed=embedder(self.embedding_model) if meaning else None,
+            entail=entailer(self.entailment) if self.entailment else None,
+        )
+
+    def check(self) -> None:
+        """Look, without loading, for packages and files that grounding needs.
+
+        Raises:
+            ValueError: in one line, what is missing and what to do.
+        """
+        from operators.narrate.grounding.embedding import model_files
+        from operators.narrate.grounding.entailment import check_folder
+
+        if self.grounding == "embedding":
+            model_files(self.embedding_model)
+        if self.entailment is not None:
+            check_folder(self.entailment)
 
     def prompts(self) -> dict[str, Prompt]:
         names = {
@@ -74,6 +143,7 @@ class NarrateOptions(Operator):
             "video": self.video_prompt,
             "digest": self.digest_prompt,
             "outline": self.outline_prompt,
+            "repair": self.repair_prompt,
         }
         return {name: load_prompt(file) for name, file in names.items()}
 

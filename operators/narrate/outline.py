@@ -13,6 +13,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
+from operators.language.sentences import split_sentences
+from operators.narrate.grounding.words import content_stems
 
 _LEAST_WORDS = 25  # of a section: below, a sentence has no room
 _MOST_TIMES = 2.0  # a section's fair share: one that is planned larger is padded
@@ -65,3 +67,14 @@ def share_words(total: int, weights: Sequence[float]) -> list[int]:
     bounded = [min(max(w, even / _MOST_TIMES), even * _MOST_TIMES) for w in weighed]
     scale = total / sum(bounded) if sum(bounded) else 1.0
     return [max(_LEAST_WORDS, round(w * scale)) for w in bounded]
+
+
+def brief(texts: Sequence[str], words: int | None = None) -> str:
+    """One sentence of every caption, the one that says most; each cut to so many words."""
+    chosen = (max(split_sentences(t), key=lambda s: len(set(content_stems(s))), default="") for t in texts)
+    return " ".join(_cut(sentence, words) for sentence in chosen if sentence)
+
+
+def _cut(sentence: str, words: int | None) -> str:
+    said = sentence.split()
+    return sentence if words is None or len(said) <= words else " ".join(said[:words]) + "."

@@ -36,6 +36,7 @@ RECEIPT = pa.schema(
         pa.field("frames", pa.int32()),  # captions made
         pa.field("windows", pa.int32()),
         pa.field("words", pa.int32()),
+        pa.field("repeated_sentences", pa.int32()),
         pa.field("usage", rows.USAGE),  # tokens and seconds of the engine, and which gates sent answers back
         pa.field("failure", rows.FAILURE),
         pa.field("final", pa.bool_()),  # a failure that this run will not try again
@@ -260,7 +261,13 @@ class CommitDataset(Committer):
         )
         return [
             [
-                receipt("video", row, seconds=row["duration_s"] or 0.0, words=row["words"] or 0)
+                receipt(
+                    "video",
+                    row,
+                    seconds=row["duration_s"] or 0.0,
+                    words=row["words"] or 0,
+                    repeated_sentences=row.get("repeated_sentences") or 0,
+                )
                 if row["kind"] == "whole"
                 else {name: row[name] for name in RECEIPT.names}
             ]

@@ -12,7 +12,21 @@ from operators.fingerprint import digest
 OUTSIDE = frozenset({"content_hash", "run_id", "host", "timings", "attempts", "usage", "bytes_fetched", "config"})
 """Columns and struct fields, at any depth, that say how an output came about rather than what it is."""
 
-ADDED: frozenset[str] = frozenset({"discontinuities", "incomplete", "subtitles", "looks", "renames"})
+ADDED: frozenset[str] = frozenset(
+    {
+        "discontinuities",
+        "incomplete",
+        "subtitles",
+        "looks",
+        "renames",
+        "wanted_words",
+        "repeated_sentences",
+        "opening",
+        "grounding",
+        "length",
+        "cut",
+    }
+)
 """Columns and struct fields, at any depth, that were added to the schemas after version 1 of the output contract: left
 out where they are null, so that rows written before keep their hashes."""
 

@@ -15,6 +15,7 @@ from operators.fingerprint import identity
 from operators.grid import check_grid
 from operators.measure.columns import Columns
 from operators.measure.measure import Measure
+from operators.narrate.narrate import Narrate
 from operators.video.decode import Decode
 from pipeline.config.parents import columns_before
 from pipeline.config.table import TableSpec
@@ -115,7 +116,7 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
     """
     reached: list[EngineSpec] = []
     for op in all_operators(tables_of(config)):
-        if isinstance(op, Decode) and not elsewhere:
+        if isinstance(op, Decode | Narrate) and not elsewhere:
             try:
                 op.check()
             except ValueError as error:

@@ -28,6 +28,7 @@ class Counts:
 
     Attributes:
         videos, seconds: how many videos and seconds of video the plan has left to do.
+        repeated: sentences of the long captions that tell an event again.
         usage: what the engines did; rejected: gate -> answers that it sent back;
             cleaned: rule -> answers that it removed something from.
         timeline: when which of it became durable.
@@ -41,6 +42,7 @@ class Counts:
     frames: int = 0
     windows: int = 0
     words: int = 0
+    repeated: int = 0
     usage: Usage = field(default_factory=Usage)
     rejected: Counter[str] = field(default_factory=Counter)
     cleaned: Counter[str] = field(default_factory=Counter)
@@ -68,6 +70,7 @@ class Counts:
         elif receipt["kind"] == "video":
             self.videos_done += 1
             self.words += receipt["words"]
+            self.repeated += receipt["repeated_sentences"] or 0
 
     @property
     def elapsed_s(self) -> float:

@@ -32,6 +32,7 @@ class Report:
         cost_usd: by the engines' configured prices; answers that never came are not in it.
         rejected: gate -> how many answers it sent back.
         cleaned: rule -> from how many answers it removed something.
+        repeated_per_1000_words: sentences of the long captions of this run that tell an event again; null: no words.
         gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
         times_real_time: seconds of video done in a second.
         time_to: share of the videos that this run finished, in % -> seconds from the start of the work.
@@ -66,6 +67,7 @@ class Report:
     cost_usd: float
     rejected: dict[str, int]
     cleaned: dict[str, int]
+    repeated_per_1000_words: float | None
     gpu_s_held: float
     captions_per_gpu_hour: float | None
     video_hours_per_gpu_hour: float | None
@@ -153,6 +155,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         cost_usd=round(counts.usage.cost_usd, 6),
         rejected=dict(counts.rejected),
         cleaned=dict(counts.cleaned),
+        repeated_per_1000_words=round(1000 * counts.repeated / counts.words, 3) if counts.words else None,
         gpu_s_held=round(run.gpu_s_held, 1),
         captions_per_gpu_hour=_per_hour(counts.frames + counts.windows, run.gpu_s_held),
         video_hours_per_gpu_hour=_per_hour(counts.seconds_done / 3600, run.gpu_s_held),

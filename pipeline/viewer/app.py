@@ -7,7 +7,7 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -69,7 +69,9 @@ async def _read_body(request: Request) -> None:
     """Read the body before the page's thread begins, which cannot wait for it."""
     try:
         request.state.body = await request.json()
-    except ValueError as error:
+    except ClientDisconnect as error:  # it grew beyond what the guard lets through
+        raise HTTPException(413, "the body is too large") from error
+    except (ValueError, RecursionError) as error:
         raise HTTPException(400, "the body is no JSON") from error
 
 

@@ -8,7 +8,6 @@ import os
 import secrets
 import socket
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -72,16 +71,14 @@ def view_command(
             hosts=frozenset({*LOOPBACK, *allow_hosts, *({host} if host not in ("0.0.0.0", "::", "") else ())}),
             cookie=f"longcap_{bound}",
         )
-        echo(f"viewing {', '.join(printable(r.uri) for r in readers)}", err=True)
+        counts = readers[0].catalog.counts()  # read now, so that the first page does not wait for it
+        echo(f"viewing {', '.join(printable(r.uri) for r in readers)}: {counts['videos']} videos", err=True)
         address = url(host, bound, secret)
         echo(address)
         sys.stdout.flush()
         if host not in LOOPBACK:
             echo("note: who has this address can see the videos and annotate them; it is not encrypted", err=True)
         echo("Ctrl-C ends it", err=True)
-        threading.Thread(
-            target=readers[0].catalog.counts, daemon=True
-        ).start()  # read before the first page asks for it
         if open_browser:
             import webbrowser
 

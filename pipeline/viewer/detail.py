@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow.compute as pc
 
 from operators.base import Row
-from operators.grid import Span
-from operators.narrate.sentences import Ground, split_sentences
+from operators.language.sentences import split_sentences
+from operators.narrate.grounding.scorers import Lexical
 from pipeline.output.annotations import OPENING, corrected, opening_of, standing, verdict_of
 from pipeline.viewer import lanes
 from pipeline.viewer.prompts import Shown, frame_prompt, read_config, section_prompt, window_prompt_of
@@ -184,11 +184,26 @@ class Evidence:
     captions: list[Row]
 
 
+class _Words:
+    """The words of windows: how much of a text each of them says."""
+
+    def __init__(self, captions: Mapping[int, str]) -> None:
+        self._windows = list(captions)
+        self._scorer = Lexical(list(captions.values()))
+
+    def support(self, text: str) -> dict[int, float]:
+        """window_index -> share of the words of `text` that its captions say, 0 to 1."""
+        if not self._windows:
+            return {}
+        (shares,) = self._scorer.scores([text]).tolist()
+        return dict(zip(self._windows, shares, strict=True))
+
+
 class Evidencer:
     """Finds what stands behind sentences; remembers the words of the videos that were looked at last."""
 
     def __init__(self) -> None:
-        self._grounds: OrderedDict[tuple[str, str], Ground] = OrderedDict()
+        self._grounds: OrderedDict[tuple[str, str], _Words] = OrderedDict()
         self._lock = Lock()
 
     def of(self, reader: Reader, found: Found, windows: Sequence[int], sentence: str | None) -> list[Evidence]:
@@ -233,7 +248,7 @@ class Evidencer:
             )  # fmt: skip
         return shown
 
-    def _ground(self, found: Found) -> Ground:
+    def _ground(self, found: Found) -> _Words:
         """The words of all windows of a video and of the frames in them."""
         key = (found.video_id, str(lanes_key(found)))
         with self._lock:
@@ -242,7 +257,6 @@ class Evidencer:
                 return self._grounds[key]
         windows = lanes.windows_of(found.segments).to_pylist()
         texts: dict[int, list[str]] = {w["window_index"]: [w["text"] or ""] for w in windows if w["valid"]}
-        spans = {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in windows}
         starts = sorted((w["start_s"], w["window_index"]) for w in windows if w["valid"])
         at = 0
         for segment in found.segments["frames"].to_pylist():
@@ -251,7 +265,7 @@ class Evidencer:
                     at += 1
                 if starts:  # as the narrator has it: a frame belongs to the window whose cell it stands in
                     texts[starts[at][1]].append(frame["text"] or "")
-        ground = Ground({k: " ".join(t) for k, t in texts.items()}, spans)
+        ground = _Words({k: " ".join(t) for k, t in texts.items()})
         with self._lock:
             self._grounds[key] = ground
             while len(self._grounds) > _KEPT:

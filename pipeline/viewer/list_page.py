@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,7 +29,8 @@ _HEADS = {
     "verdict": "Verdict",
 }
 _BEGINNING = 160  # characters of a caption
-_SNIPPET = 60  # characters on each side of what was found
+_SNIPPET = 60  # characters before what was found; three times as many from there on
+_MOST_HITS = 200
 
 
 def listing(site: Site, request: Request) -> Response:
@@ -104,19 +106,25 @@ def _row(reader: Reader, row: Row, query: Query, out: int, caption: str) -> Row:
 
 
 def snippet(text: str, terms: list[str]) -> list[tuple[str, bool]] | None:
-    """What stands around the first term in a text, as pieces, those that are terms marked; None where none is there."""
+    """Where most of the terms stand near each other in a text, as pieces, those that are terms marked; None where none
+    is there."""
     pattern = re.compile("|".join(re.escape(t) for t in sorted(terms, key=len, reverse=True)), re.IGNORECASE)
-    found = pattern.search(text)
-    if found is None:
+    hits = [(hit.start(), hit.end()) for hit in islice(pattern.finditer(text), _MOST_HITS)]
+    if not hits:
         return None
-    start, end = max(0, found.start() - _SNIPPET), min(len(text), found.end() + _SNIPPET)
+
+    def near(at: int) -> int:
+        return len({text[a:b].lower() for a, b in hits if at <= a <= at + 2 * _SNIPPET})
+
+    first = max((a for a, _ in hits), key=lambda at: (near(at), -at))
+    start, end = max(0, first - _SNIPPET), min(len(text), first + 3 * _SNIPPET)
     pieces: list[tuple[str, bool]] = [("…", False)] if start else []
     at = start
     for hit in pattern.finditer(text, start, end):
         pieces += [(text[at : hit.start()], False), (hit.group(), True)]
         at = hit.end()
     pieces.append((text[at:end] + ("…" if end < len(text) else ""), False))
-    return [(short(piece, 400) if len(piece) > 400 else piece, marked) for piece, marked in pieces]
+    return [piece for piece in pieces if piece[0]]
 
 
 def _heads(query: Query, out: int) -> list[Row]:

@@ -107,6 +107,8 @@ def open_source(video: Row) -> Opened:
         else:
             fs, where = file_system(uri)
             size = int(fs.size(where) or 0)
+    except FileNotFoundError as error:
+        raise ItemError("unreadable", f"{uri} is not there any more, or not on this machine") from error
     except (OSError, ValueError, ImportError) as error:
         raise ItemError("unreadable", f"{uri} cannot be read here: {explained(error)}") from error
     return Opened(uri=uri, size_bytes=size, media_type=media_type(video.get("container")))

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from longcap.testing import check_operator
+from longcap.testing import check_export, check_operator
 from operators.engines.registry import parse_engine
 from operators.entry_points import offers
 from operators.registry import make
 from pipeline.config.load import load_config
+from pipeline.export.base import Part, Sample, Unfit
+from pipeline.export.folder import Folder
+from pipeline.export.registry import make as make_export
 from tests.support.command import ROOT
 
 PAGE = ROOT / "docs" / "extending.md"
@@ -27,7 +30,7 @@ def blocks(language: str) -> list[str]:
 def test_the_pages_engine_is_found_by_name_and_passes_the_pages_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (project,), (engine, its_test, _) = blocks("toml"), blocks("python")
+    (project,), (engine, its_test, *_) = blocks("toml"), blocks("python")
     described = tomllib.loads(project)["project"]
     (tmp_path / "longcap_loud.py").write_text(engine)
     (tmp_path / "test_loud.py").write_text(its_test)
@@ -54,7 +57,7 @@ def test_the_pages_engine_is_found_by_name_and_passes_the_pages_test(
 
 
 def test_the_pages_operator_keeps_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    *_, operator = blocks("python")
+    (operator,) = [block for block in blocks("python") if "(Operator)" in block]
     (tmp_path / "counting.py").write_text(operator)
     monkeypatch.syspath_prepend(str(tmp_path))
     made = make("counting:CountFrames", {})
@@ -62,6 +65,37 @@ def test_the_pages_operator_keeps_the_contract(tmp_path: Path, monkeypatch: pyte
     (found,) = check_operator(made, [{"pictures": pictures, "start_s": 0.0, "end_s": 10.0}])
     assert found == {"frame_count": 10}
     sys.modules.pop("counting")
+
+
+def test_the_pages_export_keeps_the_contract(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (export,) = [block for block in blocks("python") if "(Export)" in block]
+    (tmp_path / "longcap_tsv.py").write_text(export)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = make_export("longcap_tsv:Tsv", {})
+    part = Part(start_s=0.0, end_s=9.0, text="A boat.")
+    sample = Sample(
+        key="a",
+        video_id="a",
+        uri="/v/a.mp4",
+        split="train",
+        media="/v/a.mp4",
+        duration_s=9.0,
+        span=None,
+        text="A\nboat.",
+        parts=(part,),
+        opening="",
+        windows=(),
+        row={},
+    )
+    check_export(made, [sample], str(tmp_path / "out"))
+    assert (tmp_path / "out" / "train-00000.tsv").read_text() == "/v/a.mp4\tA boat.\n"
+    with pytest.raises(Unfit, match="more than 1 words"):
+        make_export("longcap_tsv:Tsv", {"max_words": 1}).rows(sample)
+    (tmp_path / "out" / "train-00000.tsv").write_text("no tab\n")
+    assert [str(p) for p in made.check(Folder(str(tmp_path / "out")))] == [
+        "train-00000.tsv:1: it does not have exactly one tab"
+    ]
+    sys.modules.pop("longcap_tsv")
 
 
 def test_the_recipes_of_the_page_about_them_load(tmp_path: Path) -> None:

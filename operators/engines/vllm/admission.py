@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 
-PRIORITY = {"window": 0, "section": 0, "outline": 0, "video": 1, "digest": 1, "names": 1, "frame": 2}
+PRIORITY = {"window": 0, "section": 0, "repair": 0, "outline": 0, "video": 1, "digest": 1, "names": 1, "frame": 2}
 """Request kind -> lower enters first."""
 _OTHER = 1  # a kind that Longcap's own operators do not use: after what others wait for, before single frames
 

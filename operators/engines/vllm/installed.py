@@ -50,7 +50,7 @@ def reasoning_parsers() -> frozenset[str] | None:
         for item in ast.parse(file.read_text(encoding="utf-8")).body
         if isinstance(item, ast.Assign | ast.AnnAssign) and isinstance(item.value, ast.Dict)
         for key in item.value.keys
-        if isinstance(key, ast.Constant)
+        if isinstance(key, ast.Constant) and isinstance(key.value, str)
     ]
     return frozenset(names) or None
 

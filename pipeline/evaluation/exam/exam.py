@@ -114,6 +114,7 @@ class Exam:
                 f"narrate.engine={narrator}",
                 "narrate.section_s=30",
                 "narrate.concurrency=8",
+                "narrate.repair=false",  # the small model knows the exam's prompts only
                 *(f"narrate.{k}_prompt={PROMPTS / f'{k}.j2'}" for k in ("section", "video", "digest")),
                 "run.max_failed=0",
                 "run.schedule=phased",

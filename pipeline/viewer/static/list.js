@@ -12,8 +12,13 @@ document.addEventListener("keydown", (event) => {
   search.focus();
 });
 
+function withoutFrame(image) {
+  image.replaceWith(Object.assign(document.createElement("span"), { className: "none" }));
+}
+
 for (const image of document.querySelectorAll(".poster img")) {
-  image.addEventListener("error", () => image.replaceWith(Object.assign(document.createElement("span"), { className: "none" })));
+  image.addEventListener("error", () => withoutFrame(image));
+  if (image.complete && !image.naturalWidth && image.currentSrc) withoutFrame(image); // it failed before this ran
 }
 
 const news = document.getElementById("news");

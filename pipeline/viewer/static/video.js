@@ -253,11 +253,23 @@ $("strip")?.addEventListener("click", (event) => {
   player.seek(Number(link.dataset.seek));
 });
 
+let unreadable = false;
+
+/** Say so where it is the file, not the browser: it is gone, or has changed since it was captioned. */
+async function explain() {
+  const answer = await fetch(video.dataset.src, { headers: { range: "bytes=0-0" } });
+  if (answer.ok || player.mode !== "board") return;
+  $("cannot").textContent = `${(await answer.text()).trim()}. The captions are shown without it.`;
+  unreadable = true;
+  $("strip").hidden = $("board").hidden = $("make").hidden = true;
+  video.hidden = false;
+}
+
 function told(job) {
   const working = job.state === "waiting" || job.state === "working";
   $("progress").hidden = $("stop").hidden = !working;
   $("progress").value = job.progress;
-  $("make").hidden = working || player.mode !== "board";
+  $("make").hidden = working || unreadable || player.mode !== "board";
   if (job.state === "failed") $("cannot").textContent = `${job.message}. The frames below are exact.`;
   if (working) setTimeout(look, 500);
 }
@@ -283,6 +295,7 @@ player?.addEventListener("mode", ({ detail }) => {
   const board = player.mode === "board";
   $("cannot").hidden = !detail;
   $("cannot").textContent = detail ? `${detail}: these are frames of it, each at its true time.` : "";
+  if (board) explain();
   $("screen").dataset.mode = player.mode;
   $("make").hidden = !board;
   if (board) {

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.narrate.notes import Note, fit, merge_alike, once, quoted, tail
-from operators.narrate.sentences import Sentence
+from operators.narrate import notes as module
+from operators.narrate.grounding.alike import Alike
+from operators.narrate.grounding.ground import Sentence
+from operators.narrate.notes import Note, fit, tail
+
+merge_alike, once, quoted = (partial(f, alike=Alike()) for f in (module.merge_alike, module.once, module.quoted))
 
 WORDS = ("man", "woman", "street", "door", "red", "walks", "opens", "table", "child", "tram")
 LINE = 12  # tokens that a note takes beside its words
@@ -179,3 +184,21 @@ def test_words_of_two_sentences_do_not_make_a_third() -> None:
     notes = [note(0, "The man sits. The woman stands."), note(1, "The man stands.")]
     assert merge_alike(notes) == notes
     assert len(merge_alike([notes[0], note(1, "The woman stands.")])) == 1
+
+
+def test_the_same_event_in_other_words_is_told_once_and_a_different_one_twice() -> None:
+    notes = [
+        note(0, "A man throws a ball. It rains."),
+        note(1, "He throws the ball. A dog runs."),
+        note(2, "The man throws a ball. A tram comes."),
+    ]
+    assert [n.text for n in once(notes)] == ["A man throws a ball. It rains.", "A dog runs.", "A tram comes."]
+    for other in (
+        "A man does not throw a ball.",
+        "Two men throw a ball.",
+        "A ball throws a man.",
+        "A man throws a ball again.",
+    ):
+        assert once([note(0, "A man throws a ball. It rains."), note(1, f"{other} It rains.")])[1].text == other
+    fuller = [note(0, "A man walks. It rains."), note(1, "A man with a hat walks. A dog barks.")]
+    assert [n.text for n in once(fuller)] == ["A man with a hat walks. It rains.", "A dog barks."]

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from operators.prompts import load_prompt
 
-BLANKS = {
+BLANKS: dict[str, dict[str, Any]] = {
     "frame": {"language": "English"},
     "window": {
         "language": "English",
@@ -24,14 +25,22 @@ BLANKS = {
         "end_s": 60.0,
         "words": None,
         "topic": None,
+        "plan": [],
+        "number": 1,
         "told": "",
-        "notes": [{"start_s": 5.0, "end_s": 15.0, "text": "a"}],
+        "notes": [{"number": 1, "start_s": 5.0, "end_s": 15.0, "text": "a", "details": []}],
         "details": [],
         "more": "",
     },
     "video": {"language": "English", "duration_s": 60.0, "words": None, "texts": ["a"]},
     "digest": {"language": "English", "start_s": 0.0, "end_s": 60.0, "words": None, "texts": ["a"]},
     "outline": {"language": "English", "duration_s": 60.0, "words": 100, "texts": ["a"]},
+    "repair": {
+        "language": "English",
+        "text": "A cat.",
+        "texts": ["a"],
+        "faults": [{"text": "A cat", "why": "unsupported"}],
+    },
     "names": {
         "language": "English",
         "first": {"start_s": 0.0, "name": "a dog", "looks": ""},
@@ -60,12 +69,17 @@ def test_optional_parts_stand_only_where_there_is_something_to_say() -> None:
     assert "JSON" not in full and "JSON" in window.render(**{**BLANKS["window"], "fields": True}).text
     assert full.splitlines()[-1] == "Measured in this stretch: The camera pans."
     assert "A dog barks." in full.splitlines()
-    notes = [{"start_s": 0.0, "end_s": 10.0, "text": "one"}, {"start_s": 3605.0, "end_s": 3615.0, "text": "two"}]
+    seen = [{"start_s": 3.0, "end_s": 3.0, "text": "seen"}]
+    notes = [
+        {"number": 1, "start_s": 0.0, "end_s": 10.0, "text": "one", "details": seen},
+        {"number": 2, "start_s": 3605.0, "end_s": 3615.0, "text": "two", "details": []},
+    ]
     section = load_prompt("section").render(**{**BLANKS["section"], "notes": notes, "words": 80}).text
-    assert section.splitlines()[-2:] == ["- 0:00 to 0:10: one", "- 1:00:05 to 1:00:15: two"]
+    assert section.splitlines()[-3:] == ["[1] 0:00 to 0:10: one", "- at 0:03: seen", "[2] 1:00:05 to 1:00:15: two"]
     assert "About 80 words." in section
-    assert "Details" not in section
-    assert "- seen" in load_prompt("section").render(**{**BLANKS["section"], "details": ["seen"]}).text
+    plan = [{"start_s": 0.0, "end_s": 60.0, "topic": "Dogs"}, {"start_s": 60.0, "end_s": 120.0, "topic": "Cats"}]
+    planned = load_prompt("section").render(**{**BLANKS["section"], "plan": plan, "number": 2}).text
+    assert "you write number 2:\n1. 0:00 to 1:00: Dogs\n2. 1:00 to 2:00: Cats" in planned
     more = load_prompt("section").render(**{**BLANKS["section"], "told": "T.", "topic": "Dogs", "more": "So far."}).text
     assert "T." in more.splitlines() and "This part is about: Dogs" in more and more.splitlines()[-1] == "So far."
 
@@ -85,10 +99,12 @@ def test_the_pictures_stand_behind_what_is_always_the_same() -> None:
 def test_a_caption_is_never_read_as_a_template() -> None:
     text = (
         load_prompt("section")
-        .render(**{**BLANKS["section"], "notes": [{"start_s": 0, "end_s": 9, "text": "{{ language }} <b> & 'x'"}]})
+        .render(
+            **{**BLANKS["section"], "notes": [{**BLANKS["section"]["notes"][0], "text": "{{ language }} <b> & 'x'"}]}
+        )
         .text
     )
-    assert "0:09: {{ language }} <b> & 'x'" in text
+    assert "0:15: {{ language }} <b> & 'x'" in text
 
 
 def test_a_blank_that_nobody_fills_is_an_error() -> None:
@@ -125,6 +141,7 @@ def test_a_broken_prompt_file_says_where(tmp_path: Path, text: str, says: str) -
 
 def test_an_unknown_prompt_lists_the_packaged_ones() -> None:
     with pytest.raises(
-        ValueError, match="no prompt 'widow': neither a file nor one of digest, frame, names, outline, section, "
+        ValueError,
+        match="no prompt 'widow': neither a file nor one of digest, frame, names, outline, repair, section, ",
     ):
         load_prompt("widow")

@@ -413,6 +413,8 @@ def test_lookup_reads_the_row_groups_that_hold_the_value_and_no_others(
     assert local.lookup("id", "v1").num_rows == 10
     assert local.lookup("id", "v").num_rows == 0
     assert len(local._held) >= 20
+    some = local.lookup("id", "v3", "v19", "nobody", columns=["n"])
+    assert (some.num_rows, some.column_names) == (21, ["n"])
     local.append(rows("v3", n=2))
     assert local.lookup("id", "v3").num_rows == 12
     local.delete("id", ["v3"])
@@ -465,6 +467,18 @@ def test_news_are_told_once_and_after_joining_files_again(local: Table) -> None:
     local.compact()
     assert "d" in reader.news(["id"])["id"].to_pylist()
     assert Table(local.uri, SCHEMA).news(["n"]).num_rows == 4
+
+
+def test_select_reads_what_read_does(local: Table) -> None:
+    absent = Table(local.uri + "/none", SCHEMA)
+    assert absent.select(["n"], pc.field("n") > 0).num_rows == 0 and absent.version() is None
+    before = local.version()
+    local.append(rows(*(f"v{k}" for k in range(700)), n=1))
+    local.append(rows("w", n=2))
+    assert before is not None and (local.version() or 0) > before
+    found = local.select(["id"], pc.match_substring(pc.field("id"), "69") | (pc.field("n") == 2))
+    assert found.column_names == ["id"]
+    assert sorted(found["id"].to_pylist()) == sorted(["w", *(f"v{k}" for k in range(700) if "69" in str(k))])
 
 
 def test_batches_are_the_rows(local: Table) -> None:

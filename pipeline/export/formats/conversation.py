@@ -1,0 +1,194 @@
+"""Conversations: a user turn with a video and a prompt, an assistant turn with the caption."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.export.base import Row, Sample, Unfit
+from pipeline.export.folder import Folder
+from pipeline.export.formats.lines import Lines
+from pipeline.export.media import fault_of
+
+TAGS = ("<video>", "<image>", "<audio>", "<bbox>", "<ref-object>")
+"""Media tags of loaders: each one in a text takes the place of a medium, or makes the loader fail."""
+
+_TAG = re.compile(r"<(video|image|audio|bbox|ref-object|img|vid)>", re.IGNORECASE)
+_SPECIAL = re.compile(r"<\|([A-Za-z0-9_]{1,40})\|>|</?s>")
+_REPEATED = 0.4  # InternVL's own bound on repeated sequences of 10 words
+_WORDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversation(Lines):
+    """What all conversational targets have in common.
+
+    Args:
+        prompt: of a whole video or a clip.
+        span_prompt: of a part of a video that is not cut out; `{start}` and `{end}` stand for its times.
+        timeline_prompt: of a whole video whose sections are the answer.
+        answer: "caption": the text; "timeline": one line a section or sentence, with its times.
+        times: "seconds": 83.5; "clock": 1:23.
+        table: a further table of the output whose rows are the turns, such as questions and answers; "": the captions.
+        question, reply: columns of that table.
+    """
+
+    tag: ClassVar[str] = "<video>"
+
+    prompt: Annotated[str, Field(description="user turn of a video or clip")] = "Describe this video in detail."
+    span_prompt: Annotated[str, Field(description="user turn of a span that is not cut out")] = (
+        "Describe in detail what happens in this video from {start} to {end}."
+    )
+    timeline_prompt: Annotated[str, Field(description="user turn that asks for a timeline")] = (
+        "List what happens in this video, each event with its start and end time."
+    )
+    answer: Literal["caption", "timeline"] = "caption"
+    times: Literal["seconds", "clock"] = "seconds"
+    table: str = ""
+    question: str = "question"
+    reply: str = "answer"
+
+    def __post_init__(self) -> None:
+        for name in ("prompt", "span_prompt", "timeline_prompt"):
+            text = getattr(self, name)
+            if any(tag in text for tag in TAGS) or not text.strip():
+                raise ValueError(f"{name} is {text!r}; it must not be empty nor contain a media tag, which is added")
+        if not ("{start}" in self.span_prompt and "{end}" in self.span_prompt):
+            raise ValueError(f"span_prompt is {self.span_prompt!r}; it must contain {{start}} and {{end}}")
+
+    @property
+    def reads_table(self) -> str:
+        return self.table
+
+    def pairs(self, sample: Sample) -> Iterator[tuple[str, str, str]]:
+        """Key, user turn without its tag and assistant turn, of each row that a sample makes."""
+        if not self.table:
+            yield (sample.key, *self.turns(sample))
+        for k, row in enumerate(sample.beside if self.table else ()):
+            asked, said = (row.get(name) for name in (self.question, self.reply))
+            if not (isinstance(asked, str) and asked.strip() and isinstance(said, str) and said.strip()):
+                raise Unfit(f"table {self.table} has no {self.question} and {self.reply} in row {k} of the video")
+            yield f"{sample.key}-q{k:04d}", safe(asked).strip(), safe(said).strip()
+
+    def turns(self, sample: Sample) -> tuple[str, str]:
+        """The user turn without its tag, and the assistant turn."""
+        said = safe(self._answer(sample)).strip()
+        if not said:
+            raise Unfit("its text is empty")
+        if sample.span is not None:
+            asked = self.span_prompt.replace("{start}", self.time(sample.span[0]))
+            asked = asked.replace("{end}", self.time(sample.span[1]))
+        else:
+            asked = self.timeline_prompt if self.answer == "timeline" else self.prompt
+        return asked, said
+
+    def _answer(self, sample: Sample) -> str:
+        if self.answer == "caption":
+            return sample.text
+        parts = [p for p in sample.parts if p.text]
+        if not parts:
+            raise Unfit("it has no sections to make a timeline of")
+        lines = (f"{self.time(p.start_s)} - {self.time(p.end_s)}: {' '.join(p.text.split())}" for p in parts)
+        return "\n".join(lines)
+
+    def time(self, seconds: float) -> str:
+        """A time as it stands in prompts and answers."""
+        if self.times == "seconds":
+            return f"{seconds:.1f} s"
+        whole = int(seconds + 0.5)
+        clock = f"{whole // 60 % 60:02d}:{whole % 60:02d}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d}"
+        return f"{whole // 3600}:{clock}" if whole >= 3600 else clock
+
+
+def safe(text: str) -> str:
+    """A text without tags that loaders take for media and tokenizers for control: `<video>` becomes `[video]`."""
+    return _SPECIAL.sub(lambda m: f"[{m[1] or 's'}]", _TAG.sub(lambda m: f"[{m[1]}]", text))
+
+
+def tags_in(turns: Sequence[str]) -> Counter[str]:
+    """How often each media tag stands in some turns."""
+    return Counter(tag for turn in turns for tag in TAGS for _ in range(turn.count(tag)))
+
+
+def repeated_share(text: str) -> float:
+    """Share of the sequences of 10 words that stand more than once; InternVL drops rows above 0.4."""
+    words = text.split()
+    grams = [tuple(words[k : k + _WORDS]) for k in range(len(words) - _WORDS + 1)]
+    counts = Counter(grams)
+    return sum(n for n in counts.values() if n > 1) / len(grams) if grams else 0.0
+
+
+def media_list(row: Row, key: str, faults: list[str]) -> list[str]:
+    """The media that a row names under `key`: a path, or a list of paths or of lists of frame paths."""
+    value = row.get(key)
+    if not value:
+        return []
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(
+        isinstance(i, str) or (isinstance(i, list) and i and all(isinstance(f, str) for f in i)) for i in items
+    ):
+        faults.append(f"{key} is {value!r:.60}; it must be a path or a list of paths")
+        return []
+    return ["\x00".join(i) if isinstance(i, list) else i for i in items]
+
+
+def media_faults(paths: Sequence[str], folder: Folder, root: str) -> Iterator[str]:
+    """What is wrong with media files that rows name relative to `root`, a folder inside `folder`."""
+    for path in paths:
+        for one in path.split("\x00"):
+            whole = f"{root}/{one}" if root and not one.startswith("/") and "://" not in one else one
+            if "://" in one:
+                yield f"{one} is a URI, which the loader cannot open; export with --media copy"
+            elif "\x00" in path:
+                if folder.size(whole) is None and not one.startswith("/"):
+                    yield f"there is no file {whole}"
+            elif why := fault_of(folder, whole):
+                yield why
+
+
+def turn_faults(turns: Any, names: tuple[str, str], roles: dict[str, str], faults: list[str]) -> list[tuple[str, str]]:
+    """Turns as pairs of role and text; what makes them unreadable is noted.
+
+    Args:
+        names: of the two keys of a turn.
+        roles: the target's word -> "user", "assistant" or "system".
+    """
+    if not isinstance(turns, list) or not turns:
+        faults.append("it has no turns")
+        return []
+    found = []
+    for k, turn in enumerate(turns):
+        if not isinstance(turn, dict) or names[0] not in turn or names[1] not in turn:
+            faults.append(f"turn {k} is no object with {names[0]} and {names[1]}")
+            return []
+        role, text = turn[names[0]], turn[names[1]]
+        if role not in roles:
+            faults.append(f"turn {k} has the role {role!r}; allowed are {', '.join(roles)}")
+            return []
+        if not isinstance(text, str) or not text.strip():
+            faults.append(f"turn {k} has no text")
+            return []
+        found.append((roles[role], text))
+    return found
+
+
+def order_faults(turns: Sequence[tuple[str, str]], *, odd: bool = False) -> Iterator[str]:
+    """Whether user and assistant take turns after an optional system turn.
+
+    Args:
+        odd: the last one is a user turn, as in preference pairs.
+    """
+    rest = [role for role, _ in turns]
+    if rest[:1] == ["system"]:
+        rest = rest[1:]
+    for k, role in enumerate(rest):
+        if role != ("user", "assistant")[k % 2]:
+            yield f"user and assistant do not take turns: turn {k} is {role}; the loader drops the row"
+            return
+    if rest and len(rest) % 2 != int(odd):
+        yield f"it has {len(rest)} turns; the loader drops rows with an {'even' if odd else 'odd'} number of them"

@@ -1,0 +1,91 @@
+"""Messages whose content is a list of parts: axolotl, and whatever calls a Hugging Face processor's chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.export.base import Row, Sample
+from pipeline.export.folder import Folder
+from pipeline.export.formats.conversation import Conversation, media_faults, order_faults
+
+_PARTS = ("text", "video", "image", "audio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Messages(Conversation):
+    """Rows of `messages`.
+
+    Args:
+        video_key: of a video part: "path" (axolotl), "url", or "video" (qwen-vl-utils).
+        native_spans: with `video_key="video"`, give a span as `video_start` and `video_end`, which qwen-vl-utils
+            decodes, and ask as for a whole video.
+    """
+
+    video_key: Literal["path", "url", "video"] = "path"
+    native_spans: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.native_spans and self.video_key != "video":
+            raise ValueError("native_spans needs video_key=video: only qwen-vl-utils reads video_start and video_end")
+
+    def rows(self, sample: Sample) -> Sequence[Row]:
+        return [self._row(sample, *pair) for pair in self.pairs(sample)]
+
+    def _row(self, sample: Sample, key: str, asked: str, said: str) -> Row:
+        video: dict[str, Any] = {"type": "video", self.video_key: sample.media}
+        if self.native_spans and sample.span is not None:
+            video |= {"video_start": sample.span[0], "video_end": sample.span[1]}
+            asked = asked if self.table else self.prompt
+        user = [video, {"type": "text", "text": asked}]
+        turns = [
+            {"role": "user", "content": user},
+            {"role": "assistant", "content": [{"type": "text", "text": said}]},
+        ]
+        return {"messages": turns, "id": key}
+
+    def text_of(self, row: Row) -> str:
+        return "\n".join(part["text"] for turn in row["messages"] for part in turn["content"] if part["type"] == "text")
+
+    def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        turns = row.get("messages")
+        if not isinstance(turns, list) or not turns:
+            yield "it has no messages"
+            return
+        roles, media, text = [], [], False
+        for k, turn in enumerate(turns):
+            parts = turn.get("content") if isinstance(turn, dict) else None
+            if isinstance(parts, str):
+                parts = [{"type": "text", "text": parts}]
+            if not isinstance(parts, list) or turn.get("role") not in ("system", "user", "assistant", "tool"):
+                yield f"message {k} has no content, or a role that no chat template knows"
+                return
+            roles.append((turn["role"], ""))
+            for part in parts:
+                kind = part.get("type") if isinstance(part, dict) else None
+                if kind not in _PARTS:
+                    yield f"message {k} has a part of type {kind!r}; allowed are {', '.join(_PARTS)}"
+                elif kind == "text":
+                    text = bool(part.get("text", "").strip())
+                else:
+                    places = [part[key] for key in ("path", "url", kind) if part.get(key)]
+                    if len(places) != 1:
+                        yield f"message {k} has a {kind} part with {len(places)} of path, url, {kind}; it needs one"
+                    if turn["role"] != "user":
+                        yield f"message {k} of {turn['role']} has a {kind} part"
+                    media += [place for place in places if isinstance(place, str)]
+                    start, end = part.get("video_start"), part.get("video_end")
+                    if start is not None and end is not None and not 0 <= start < end:
+                        yield f"message {k}: video_start {start} and video_end {end} are no span"
+        if not text:
+            yield "its last message has no text"
+        yield from order_faults(roles)
+        yield from media_faults(media, folder, "")
+
+    def use(self, folder: Folder) -> list[str]:
+        return [
+            f"axolotl: datasets: [{{path: {folder.at('train.jsonl')}, type: chat_template}}], "
+            "skip_prepare_dataset: true, remove_unused_columns: false, sample_packing: false"
+        ]

@@ -1,0 +1,162 @@
+"""LLaMA-Factory and ms-swift: `messages` with roles, `videos` as a list, and LLaMA-Factory's `dataset_info.json`.
+
+One file serves both. LLaMA-Factory reads only columns and tags that `dataset_info.json` lists, counts `<video>` tags
+over all turns, and drops rows whose roles do not alternate; ms-swift puts a missing tag in front and ignores one too
+many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from pipeline.export.base import Problem, Row, Sample
+from pipeline.export.folder import Folder
+from pipeline.export.formats.conversation import (
+    Conversation,
+    media_faults,
+    media_list,
+    order_faults,
+    tags_in,
+    turn_faults,
+)
+
+INFO = "dataset_info.json"
+_TAGS = {
+    "role_tag": "role",
+    "content_tag": "content",
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+    "system_tag": "system",
+}
+_PATCH_PX = 28  # a token of Qwen's vision encoders covers 28 x 28 pixels of 2 frames
+_WORD = r"[A-Za-z0-9_.-]{1,100}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareGPT(Conversation):
+    """Rows of `messages` and `videos`.
+
+    Args:
+        system: a system turn; "": none.
+        name: of the dataset in `dataset_info.json`; splits other than train are called NAME_SPLIT.
+        cutoff_len: tokens of a row that the trainer keeps, those of the video included.
+        video_fps, video_maxlen, video_max_pixels: the trainer's sampling, which decides the tokens of a video.
+    """
+
+    name: Annotated[str, Field(pattern=_WORD)] = "longcap"
+    system: str = ""
+    cutoff_len: Annotated[int, Field(ge=0, description="tokens; 0: no limit")] = 2048
+    video_fps: Annotated[float, Field(gt=0)] = 2.0
+    video_maxlen: Annotated[int, Field(ge=1)] = 128
+    video_max_pixels: Annotated[int, Field(ge=784)] = 65536
+
+    @property
+    def limit_tokens(self) -> int:
+        return self.cutoff_len
+
+    def rows(self, sample: Sample) -> Sequence[Row]:
+        first = [{"role": "system", "content": self.system}] if self.system else []
+        return [
+            {
+                "messages": [
+                    *first,
+                    {"role": "user", "content": f"{self.tag}{asked}"},
+                    {"role": "assistant", "content": said},
+                ],
+                "videos": [sample.media],
+                "id": key,
+            }
+            for key, asked, said in self.pairs(sample)
+        ]
+
+    def text_of(self, row: Row) -> str:
+        return "\n".join(turn["content"] for turn in row["messages"])
+
+    def media_tokens(self, sample: Sample) -> int:
+        frames = min(self.video_maxlen, max(2, int(sample.duration_s * self.video_fps)))
+        pixels = min(self.video_max_pixels, (sample.width_px * sample.height_px) or self.video_max_pixels)
+        return max(1, frames // 2) * max(1, pixels // _PATCH_PX**2)
+
+    def finish(self, folder: Folder, shards: Mapping[str, Sequence[str]]) -> list[str]:
+        files = list(super().finish(folder, shards))
+        entries = {
+            self._entry(split): {
+                "file_name": self.file_of(split),
+                "formatting": "sharegpt",
+                "columns": {"messages": "messages", "videos": "videos"},
+                "tags": _TAGS,
+            }
+            for split in shards
+        }
+        return [*files, folder.write(INFO, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")]
+
+    def _entry(self, split: str) -> str:
+        return self.name if split == "train" else f"{self.name}_{split}"
+
+    def check(self, folder: Folder) -> Iterator[Problem]:
+        data = folder.read(INFO)
+        if data is None:
+            yield Problem(INFO, "it is not there, and LLaMA-Factory finds no dataset without it")
+        else:
+            yield from _info_faults(data, folder)
+        yield from super().check(folder)
+
+    def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        faults: list[str] = []
+        turns = turn_faults(
+            row.get("messages"), ("role", "content"), {r: r for r in ("system", "user", "assistant")}, faults
+        )
+        videos = media_list(row, "videos", faults)
+        yield from faults
+        if not turns:
+            return
+        yield from order_faults(turns)
+        texts = tags_in([text for _, text in turns])
+        if texts["<video>"] != len(videos):
+            yield f"it has {texts['<video>']} <video> tags and {len(videos)} videos; the trainer stops"
+        if spoken := [tag for tag, n in tags_in([t for r, t in turns if r == "assistant"]).items() if n]:
+            yield f"the answer contains {', '.join(spoken)}, which loaders count as media"
+        for tag, key in (("<image>", "images"), ("<audio>", "audios")):
+            if texts[tag] != len(media_list(row, key, [])):
+                yield f"it has {texts[tag]} {tag} tags and {len(media_list(row, key, []))} {key}"
+        yield from media_faults(videos, folder, "")
+
+    def use(self, folder: Folder) -> list[str]:
+        return [
+            f"LLaMA-Factory: dataset_dir: {folder.uri}, media_dir: {folder.uri}, dataset: {self.name}",
+            f"ms-swift: swift sft --dataset {folder.at('train.jsonl')}  (from {folder.uri}, to find media)",
+        ]
+
+
+def _info_faults(data: bytes, folder: Folder) -> Iterator[Problem]:
+    try:
+        info: Any = json.loads(data)
+    except ValueError as error:
+        yield Problem(INFO, f"it is no JSON: {error}")
+        return
+    if not isinstance(info, dict) or not info:
+        yield Problem(INFO, "it is no JSON object with a dataset")
+        return
+    for name, entry in info.items():
+        where = f"{INFO}: {name}"
+        if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
+            yield Problem(where, "it has no file_name")
+            continue
+        if folder.size(entry["file_name"]) is None:
+            yield Problem(where, f"there is no file {entry['file_name']}")
+        columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
+        if entry.get("formatting") != "sharegpt":
+            yield Problem(where, f"formatting is {entry.get('formatting', 'alpaca')!r}; rows of messages need sharegpt")
+        if "video" in columns:
+            yield Problem(where, "columns names video; the loader knows videos only and finds no video")
+        for key in ("messages", "videos"):
+            if key not in columns:
+                yield Problem(where, f"columns does not list {key}, so the loader takes it for absent")
+        missing = [tag for tag in _TAGS if tags and tag not in tags]
+        if missing:
+            yield Problem(where, f"tags does not list {', '.join(missing)}, so the loader drops rows that have them")

@@ -1,0 +1,183 @@
+"""Long-form sets: Vript's scripts, SceneWalk's parallel lists, and documents in which clips and texts take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pipeline.export.base import Row, Sample, Spans, Unfit, Unit
+from pipeline.export.folder import Folder
+from pipeline.export.formats.activitynet import span_faults, title_of
+from pipeline.export.formats.conversation import media_faults, safe
+from pipeline.export.formats.lines import Lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vript(Lines):
+    """One object a video: `{"meta": …, "data": {"ID-Scene-001": {…, "caption": {…}, "voiceover": […]}}}`.
+
+    A scene is a section. `content` is its text and `scene_title` its topic; `shot_type` and `camera_movement` are
+    empty, since no column says them. Times stand in each scene, as in Vript's own cut files.
+    """
+
+    units: ClassVar[tuple[Unit, ...]] = ("video",)
+    spans: ClassVar[tuple[Spans, ...]] = ("text",)
+
+    def rows(self, sample: Sample) -> Sequence[Row]:
+        parts = [p for p in sample.parts if p.text]
+        if not parts:
+            raise Unfit("it has no section with a text")
+        title = sample.uri.rsplit("/", 1)[-1]
+        meta = {"video_id": sample.key, "video_title": title, "num_clips": len(parts)}
+        scenes = {
+            f"{sample.key}-Scene-{k:03d}": {
+                "video_id": sample.key,
+                "clip_id": f"{sample.key}-Scene-{k:03d}",
+                "video_title": title,
+                "caption": {"shot_type": "", "camera_movement": "", "content": p.text, "scene_title": title_of(p)},
+                "voiceover": [],
+                "start": round(p.start_s, 3),
+                "end": round(p.end_s, 3),
+                "duration": round(p.end_s - p.start_s, 3),
+            }
+            for k, p in enumerate(parts, 1)
+        }
+        meta |= {"integrity": bool(sample.row["integrity"]), "duration": round(sample.duration_s, 3)}
+        return [{"meta": meta, "data": scenes, "video": sample.media}]
+
+    def text_of(self, row: Row) -> str:
+        return "\n".join(scene["caption"]["content"] for scene in row["data"].values())
+
+    def key_of(self, row: Row) -> str | None:
+        return str((row.get("meta") or {}).get("video_id"))
+
+    def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        meta, data = row.get("meta"), row.get("data")
+        if not isinstance(meta, dict) or not isinstance(data, dict) or not data:
+            yield "it has no meta, or no data"
+            return
+        if meta.get("num_clips") != len(data):
+            yield f"num_clips is {meta.get('num_clips')}, and it has {len(data)} scenes"
+        for name, scene in data.items():
+            caption = scene.get("caption") if isinstance(scene, dict) else None
+            if not isinstance(caption, dict) or not str(caption.get("content") or "").strip():
+                yield f"{name} has no caption with content"
+            elif "start" in scene:
+                for why in span_faults([scene["start"], scene.get("end")], meta.get("duration", 1e12)):
+                    yield f"{name}: {why}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneWalk(Lines):
+    """A JSON list, one row a video, with parallel lists in order of time: `timestamps`, `captions`.
+
+    Args:
+        events: "section" or "window".
+    """
+
+    units: ClassVar[tuple[Unit, ...]] = ("video",)
+    spans: ClassVar[tuple[Spans, ...]] = ("text",)
+    form: ClassVar[Literal["jsonl", "list", "dict", "text"]] = "list"
+    suffix: ClassVar[str] = ".json"
+    needs_windows: ClassVar[bool] = True
+
+    events: Literal["section", "window"] = "window"
+
+    @property
+    def other_files(self) -> frozenset[str]:
+        return frozenset({"longcap-export.json"})
+
+    def rows(self, sample: Sample) -> Sequence[Row]:
+        parts = [p for p in (sample.windows if self.events == "window" else sample.parts) if p.text]
+        if not parts:
+            raise Unfit(f"it has no {self.events} with a text")
+        return [
+            {
+                "video_id": sample.key,
+                "video": sample.media,
+                "duration": round(sample.duration_s, 3),
+                "timestamps": [[round(p.start_s, 3), round(p.end_s, 3)] for p in parts],
+                "captions": [p.text for p in parts],
+            }
+        ]
+
+    def text_of(self, row: Row) -> str:
+        return "\n".join(row["captions"])
+
+    def key_of(self, row: Row) -> str | None:
+        return str(row.get("video_id"))
+
+    def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        stamps, texts = row.get("timestamps"), row.get("captions")
+        if not isinstance(stamps, list) or not isinstance(texts, list) or len(stamps) != len(texts) or not texts:
+            yield "timestamps and captions are no lists of one length, above 0"
+            return
+        for k, (stamp, text) in enumerate(zip(stamps, texts, strict=True)):
+            yield from (f"clip {k}: {why}" for why in span_faults(stamp, row.get("duration") or 0))
+            if not str(text or "").strip():
+                yield f"clip {k} has no caption"
+        starts = [s[0] for s in stamps if isinstance(s, list) and s]
+        if starts != sorted(starts):
+            yield "its clips are not in order of time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interleaved(Lines):
+    """Documents in which clips and texts take turns, as COSMO and interleaved pretraining read them: `content` is a
+    list of parts, `{"type": "video", "path", "start_s", "end_s"}` and `{"type": "text", "text"}`.
+
+    Args:
+        events: "section" or "window".
+        opening: begin with the opening of the long caption.
+    """
+
+    units: ClassVar[tuple[Unit, ...]] = ("video",)
+    spans: ClassVar[tuple[Spans, ...]] = ("text",)
+    needs_windows: ClassVar[bool] = True
+
+    events: Literal["section", "window"] = "section"
+    opening: bool = True
+
+    def rows(self, sample: Sample) -> Sequence[Row]:
+        parts = [p for p in (sample.windows if self.events == "window" else sample.parts) if p.text]
+        if not parts:
+            raise Unfit(f"it has no {self.events} with a text")
+        content: list[dict[str, Any]] = []
+        if self.opening and sample.opening:
+            content.append({"type": "text", "text": safe(sample.opening)})
+        for p in parts:
+            times = {"start_s": round(p.start_s, 3), "end_s": round(p.end_s, 3)}
+            content += [{"type": "video", "path": sample.media, **times}, {"type": "text", "text": safe(p.text)}]
+        return [{"id": sample.key, "duration_s": round(sample.duration_s, 3), "content": content}]
+
+    def text_of(self, row: Row) -> str:
+        return "\n\n".join(part["text"] for part in row["content"] if part["type"] == "text")
+
+    def key_of(self, row: Row) -> str | None:
+        return str(row.get("id"))
+
+    def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        content = row.get("content")
+        if not isinstance(content, list) or not content:
+            yield "it has no content"
+            return
+        kinds = [part.get("type") if isinstance(part, dict) else None for part in content]
+        if set(kinds) - {"text", "video"} or "video" not in kinds or kinds[-1] != "text":
+            yield "its content is no sequence of video and text parts that ends with a text"
+            return
+        last = -1.0
+        for k, part in enumerate(content):
+            if part["type"] == "text":
+                if not str(part.get("text") or "").strip():
+                    yield f"part {k} is an empty text"
+                continue
+            yield from (
+                f"part {k}: {why}"
+                for why in span_faults([part.get("start_s"), part.get("end_s")], row.get("duration_s") or 0)
+            )
+            if isinstance(part.get("start_s"), int | float):
+                if part["start_s"] < last:
+                    yield f"part {k} is not in order of time"
+                last = part["start_s"]
+        yield from media_faults(sorted({p["path"] for p in content if p.get("path")}), folder, "")

@@ -1,0 +1,198 @@
+"""Which videos of an output are exported: those that hold a condition and that nobody rejected, each with its split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from operators import rows
+from operators.base import Row
+from operators.fingerprint import digest
+from operators.measure.facts import Facts
+from pipeline.export import splits
+from pipeline.export.duplicates import Clusters
+from pipeline.export.where import Where, field_of, parse, path_of
+from pipeline.output.annotations import Annotations, standing, verdict_of
+from pipeline.output.output import Output
+from pipeline.terminal.errors import UsageError, nearest
+
+Annotated = Literal["apply", "accepted", "ignore"]
+_FACTS_AT_ONCE = 64  # videos
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A video that is exported.
+
+    Attributes:
+        stamp: changes whenever its rows in the export may.
+        source: changes whenever the bytes of the video may have.
+    """
+
+    video_id: str
+    split: str
+    stamp: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Options of what is exported.
+
+    Attributes:
+        where: a condition on columns; see `pipeline.export.where`.
+        shares: split -> share.
+        group: a column, such as "metadata.channel": videos of one value are in one split.
+        annotations: apply corrections and leave out what was rejected; "accepted": only what was accepted; "ignore".
+        seed: another seed draws other splits.
+        beside: a further table whose rows go into the export, too; "": none.
+    """
+
+    where: str | None = None
+    shares: Mapping[str, float]
+    group: str | None = None
+    annotations: Annotated = "apply"
+    seed: int = 0
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was selected, and how many videos were not, and why."""
+
+    chosen: list[Chosen]
+    left_out: dict[str, int]
+
+
+def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Found:
+    """Choose videos, in the order in which the dataset stores them.
+
+    Args:
+        earlier: video_id -> split of an earlier export to the same folder.
+
+    Raises:
+        UsageError: the condition or the group names something that is not there.
+    """
+    others = {
+        name: table.schema.names
+        for name, table in output.store.derived.items()
+        if "video_id" in table.schema.names and "segment_index" not in table.schema.names
+    }
+    where = None if asked.where is None else parse(asked.where, rows.LONG_CAPTION, others)
+    group = None if asked.group is None else _group(asked.group, others)
+    acts = {} if asked.annotations == "ignore" else histories(output)
+    beside = _beside(output, asked.beside)
+    chosen: list[tuple[Row, str]] = []
+    left_out = {"where": 0, "rejected": 0, "not accepted": 0}
+    for row in _rows(output, where, group):
+        kept = [a for a in standing(acts.get(row["video_id"], []), row["content_hash"]) if a["kind"] != "note"]
+        verdict = verdict_of(kept)
+        if where is not None and not where.holds(row):
+            left_out["where"] += 1
+        elif verdict == "reject":
+            left_out["rejected"] += 1
+        elif asked.annotations == "accepted" and verdict != "accept":
+            left_out["not accepted"] += 1
+        else:
+            stamp = digest([row["key"], row["content_hash"], [a["annotation_id"] for a in kept]])
+            if asked.beside:
+                stamp = digest([stamp, beside.get(row["video_id"])])
+            value = None if group is None else _text(group, row)
+            chosen.append(({**row, "stamp": stamp}, "" if value is None else value))
+    groups = {row["video_id"]: row["video_id"] for row, _ in chosen}
+    if len(asked.shares) > 1:
+        groups = _joined(clusters(output, list(groups)), {row["video_id"]: value for row, value in chosen})
+    split = splits.assign(groups, asked.shares, earlier, asked.seed)
+    found = [Chosen(r["video_id"], split[r["video_id"]], r["stamp"], str(r["source_version"])) for r, _ in chosen]
+    return Found(found, {why: count for why, count in left_out.items() if count})
+
+
+def _beside(output: Output, name: str) -> dict[str, list[str]]:
+    """video_id -> what changes whenever the video's rows in a further table do."""
+    if not name:
+        return {}
+    known = {n: t for n, t in output.store.derived.items() if "video_id" in t.schema.names}
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        raise UsageError(f"{output.uri} has no table {name!r} of videos{nearest(name, known)} Known: {listed}")
+    found: dict[str, list[str]] = {}
+    for batch in known[name].batches(["video_id", "key", "content_hash"]):
+        for row in batch.to_pylist():
+            found.setdefault(row["video_id"], []).append(f"{row['key']} {row['content_hash']}")
+    return {video_id: sorted(some) for video_id, some in found.items()}
+
+
+def histories(output: Output) -> dict[str, list[Row]]:
+    """video_id -> the annotations of a video."""
+    found: dict[str, list[Row]] = {}
+    for row in Annotations(output.store).all().to_pylist():
+        found.setdefault(row["video_id"], []).append(row)
+    return found
+
+
+def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
+    """video_id -> the smallest id of the videos that share frames with it; see `pipeline.export.duplicates`."""
+    found = Clusters()
+    for start in range(0, len(video_ids), _FACTS_AT_ONCE):
+        some = video_ids[start : start + _FACTS_AT_ONCE]
+        columns = ["video_id", "start_s", "end_s", "facts", "run_id", "key"]
+        table = output.store.segments.lookup("video_id", *some, columns=columns)
+        prints: dict[str, list[str]] = {video_id: [] for video_id in some}
+        for segment in sorted(table.to_pylist(), key=lambda s: (s["video_id"], s["start_s"])):
+            facts = Facts.of(segment)
+            prints[segment["video_id"]] += [p.bits for p in (facts.prints if facts else None) or ()]
+        for video_id in some:
+            found.add(video_id, prints[video_id])
+    return found.groups()
+
+
+def _joined(groups: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """Groups that share a value become one."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parent.setdefault(name, name) != name:
+            name = parent[name]
+        return name
+
+    for video_id, group in groups.items():
+        if values[video_id]:
+            one, other = sorted((root(group), root(f"\x00{values[video_id]}")), reverse=True)
+            parent[one] = other  # the name that begins with a zero byte stays: it is no video's
+    return {video_id: root(group) for video_id, group in groups.items()}
+
+
+def _rows(output: Output, where: Where | None, group: tuple[str, ...] | None) -> Iterator[Row]:
+    columns = {"video_id", "key", "content_hash", "source_version", *(where.columns if where else ())}
+    columns |= {group[0]} & set(rows.LONG_CAPTION.names) if group else set()
+    tables = {name: set(some) for name, some in (where.tables.items() if where else ())}
+    if group and group[0] not in rows.LONG_CAPTION.names:
+        tables.setdefault(group[0], set()).add(group[1])
+    beside: dict[str, dict[str, Row]] = {}
+    for name, some in tables.items():
+        read = output.store.derived[name].read(sorted({"video_id", *some})).to_pylist()
+        beside[name] = {row["video_id"]: row for row in read}
+    for batch in output.store.dataset.batches(sorted(columns)):
+        for row in pa.Table.from_batches([batch]).to_pylist():
+            yield {**row, **{name: some.get(row["video_id"]) for name, some in beside.items()}}
+
+
+def _group(text: str, tables: Mapping[str, list[str]]) -> tuple[str, ...]:
+    import ast
+
+    try:
+        path = path_of(ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        path = None
+    if path is None:
+        raise UsageError(f"--group {text} is no column; write one such as metadata.channel")
+    parse(f"{text} is None", rows.LONG_CAPTION, tables)
+    return path
+
+
+def _text(path: tuple[str, ...], row: Row) -> str | None:
+    value = field_of(path, row)
+    return None if value is None else str(value)

@@ -1,0 +1,230 @@
+"""Tables of spans and of paths: round trips and traps."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+import pipeline as longcap
+from pipeline.export.base import Part, Unfit
+from pipeline.export.export import check
+from pipeline.export.registry import make
+from tests.pipeline.export.formats.test_conversations import broken, sample
+from tests.pipeline.export.test_export import Exported, rows
+
+
+def test_activitynet_is_the_sections(exported: Exported, out: str) -> None:
+    report, folder = exported("activitynet")
+    found = json.loads((folder / "train.json").read_text())
+    dataset = {f"v_{r['video_id']}": r for r in longcap.open(out).to_arrow().to_pylist() if " " not in r["video_id"]}
+    assert report.ok and len(found) == 4
+    for key, row in dataset.items():
+        assert found[key]["sentences"] == [s["text"] for s in row["sections"]]
+        assert found[key]["timestamps"] == [[round(s["start_s"], 3), round(s["end_s"], 3)] for s in row["sections"]]
+    report, folder = exported("activitynet", "windows", events="window")
+    found = json.loads((folder / "train.json").read_text())
+    assert {k: len(found[k]["sentences"]) for k in dataset} == {k: r["windows"] for k, r in dataset.items()}
+
+
+GOOD = {"v_a": {"duration": 10.0, "timestamps": [[0.0, 4.0]], "sentences": ["A boat."]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ({"v_a": {**GOOD["v_a"], "timestamps": []}}, "no lists of one length"),
+        ({"v_a": {**GOOD["v_a"], "timestamps": [[4.0, 4.0]]}}, "starts at 4 and ends at 4"),
+        ({"v_a": {**GOOD["v_a"], "timestamps": [[4.0, 11.0]]}}, "after the video"),
+        ({"v_a": {**GOOD["v_a"], "timestamps": [["0", "4"]]}}, "is no [start, end]"),
+        ({"v_a": {**GOOD["v_a"], "sentences": [""]}}, "has no text"),
+        ({"v_a": {**GOOD["v_a"], "sentences": ["Лодка."]}}, "evaluation tools erase"),
+        ({"v_a": {**GOOD["v_a"], "duration": None}}, "duration is None"),
+        ('{"v_a": 1, "v_a": 2}', "stands twice"),
+        ('{"v_a": {"duration": NaN, "timestamps": [], "sentences": []}}', "duration is nan"),
+        ("[]", "no JSON object"),
+    ],
+)
+def test_activitynet_traps(text: Any, why: str, tmp_path: Path) -> None:
+    (tmp_path / "val_1.json").write_text(json.dumps(GOOD))
+    assert check(str(tmp_path), "activitynet") == []
+    (tmp_path / "val_1.json").write_text(text if isinstance(text, str) else json.dumps(text))
+    assert any(why in p.why for p in check(str(tmp_path), "activitynet"))
+
+
+def test_captions_that_the_tools_would_erase_are_left_out() -> None:
+    part = Part(start_s=0.0, end_s=5.0, text="Лодка на реке.")
+    with pytest.raises(Unfit, match="erase letters that are not ASCII, here 100%"):
+        make("activitynet", {}).rows(sample(parts=(part,)))
+    assert make("activitynet", {"allow_non_ascii": True}).rows(sample(parts=(part,)))
+    cafe = Part(start_s=0.0, end_s=5.0, text="A café by the river with many guests.")
+    assert make("activitynet", {}).rows(sample(parts=(cafe,)))
+
+
+def test_vidchapters(exported: Exported) -> None:
+    report, folder = exported("vidchapters")
+    found = json.loads((folder / "chapters_train.json").read_text())
+    assert report.ok and json.loads((folder / "train.json").read_text()) == list(found)
+    assert [c["time"] for c in found["forest"]["chapters"]] == [0.0, 10.0]
+    found["forest"]["chapters"][1]["time"] = 99
+    (folder / "chapters_train.json").write_text(json.dumps(found))
+    assert "the loader keeps only 0 <= start <= 22" in str(check(str(folder))[0])
+
+
+def test_qvhighlights_windows_lie_on_even_seconds(exported: Exported) -> None:
+    report, folder = exported("qvhighlights")
+    found = rows(folder / "train.jsonl")
+    assert report.ok and len({r["qid"] for r in found}) == len(found)
+    for row in found:
+        assert all(t % 2 == 0 for window in row["relevant_windows"] for t in window)
+        assert row["relevant_clip_ids"] == [
+            c for a, b in row["relevant_windows"] for c in range(int(a) // 2, int(b) // 2)
+        ]
+    spec = make("qvhighlights", {})
+    part = Part(start_s=3.1, end_s=21.0, text="x", spans=((3.1, 4.9), (5.9, 8.0), (20.5, 21.0)))
+    (row,) = spec.rows(sample(parts=(part,), span=(3.1, 21.0), duration_s=21.4))
+    assert row["relevant_windows"] == [[2, 8], [18, 20]] and row["duration"] == 20
+    with pytest.raises(Unfit, match="60 words"):
+        spec.rows(sample(text="word " * 60))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda r: r.update(relevant_windows=[[1, 4]], relevant_clip_ids=None), "does not lie on even seconds"),
+        (lambda r: r.update(relevant_windows=[[0, 9000]]), "after the video"),
+        (lambda r: r.update(relevant_clip_ids=[77]), "are not the clips"),
+        (lambda r: r.update(qid="1"), "qid is '1'"),
+        (lambda r: r.update(saliency_scores=[[1, 2]]), "not three scores"),
+        (lambda r: r.update(query=""), "it has no query"),
+    ],
+)
+def test_qvhighlights_traps(change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
+    _, folder = exported("qvhighlights")
+    assert any(why in said for said in broken(folder, "train.jsonl", change))
+
+
+def test_charades_lines(exported: Exported) -> None:
+    report, folder = exported("charades", unit="section")
+    lines = (folder / "charades_sta_train.txt").read_text().splitlines()
+    place, text = lines[0].split("##")
+    vid, start, end = place.split(" ")
+    assert (
+        report.ok and text and float(start) < float(end) and vid in json.loads((folder / "charades.json").read_text())
+    )
+    (folder / "charades_sta_train.txt").write_text("a b 0 2##x\nforest 3 1##x\nforest 0 99##x\nforest 0 2##x##y\n")
+    said = [p.why for p in check(str(folder))]
+    assert any("single spaces" in w for w in said) and any("exactly one ##" in w for w in said)
+    assert any("after the video" in w for w in said)
+
+
+def test_tables_for_generators(exported: Exported, out: str) -> None:
+    short = {"where": "video_id == 'late'", "unit": "section"}
+    for to, file, video, text in (
+        ("musubi", "train.jsonl", "video_path", "caption"),
+        ("diffsynth", "metadata.jsonl", "video", "prompt"),
+    ):
+        report, folder = exported(to, to, **short)
+        found = rows(folder / file)
+        assert report.ok and found and all("\n" not in r[text] for r in found)
+        for row in found:
+            with av.open(str(folder / row[video])) as container:
+                assert container.streams.video[0].frames > 0
+    assert "source_fps = 16.0" in (exported("musubi", "toml", **short)[1] / "dataset.toml").read_text()
+    report, folder = exported("videox-fun", "vx", **short)
+    assert report.ok and json.loads((folder / "train.json").read_text())[0]["type"] == "video"
+    said = json.loads((folder / "train.json").read_text())
+    del said[0]["type"]
+    (folder / "train.json").write_text(json.dumps(said))
+    assert "opens it as an image" in str(check(str(folder))[0])
+    report, folder = exported("opensora", "os", **short)
+    with (folder / "train.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert report.ok and sum(int(float(r["num_frames"])) for r in table) == 120
+    assert float(table[0]["aspect_ratio"]) == pytest.approx(64 / 192)
+
+
+@pytest.mark.parametrize(
+    ("to", "file", "change", "why"),
+    [
+        ("diffsynth", "metadata.jsonl", lambda r: r.update(prompt=""), "it has no prompt"),
+        ("diffsynth", "metadata.jsonl", lambda r: r.update(prompt="a\nb"), "has a line break"),
+        ("diffsynth", "metadata.jsonl", lambda r: r.update(video="x.ts"), "none of the suffixes"),
+        ("diffsynth", "metadata.jsonl", lambda r: r.update(video="videos/gone.mp4"), "there is no file"),
+    ],
+)
+def test_generator_traps(
+    to: str, file: str, change: Callable[[dict[str, Any]], object], why: str, exported: Exported
+) -> None:
+    _, folder = exported(to, unit="video", media="link", where="video_id == 'forest'")
+    assert any(why in said for said in broken(folder, file, change))
+
+
+def test_captions_beyond_the_text_encoder_are_reported_or_left_out() -> None:
+    long = "word " * 600
+    (row,) = make("diffsynth", {}).rows(sample(text=long))
+    assert row["prompt"]
+    with pytest.raises(Unfit, match="the text encoder sees 512"):
+        make("diffsynth", {"over_limit": "leave_out"}).rows(sample(text=long))
+    assert make("diffsynth", {"text_encoder": "hunyuan-1.5"}).limit_tokens == 1024
+
+
+def test_a_text_beside_each_video(exported: Exported, out: str) -> None:
+    report, folder = exported("stem-txt", unit="video", media="link")
+    captions = {r["video_id"]: r["caption"] for r in longcap.open(out).to_arrow().to_pylist()}
+    assert report.ok and (folder / "train" / "forest.txt").read_text() == " ".join(captions["forest"].split())
+    (folder / "train" / "forest.txt").write_text("a\nb")
+    (folder / "train" / "late.txt").unlink()
+    (folder / "train" / "other.txt").write_text("x")
+    (folder / "train" / "harbour.mkv").write_bytes(b"x")
+    said = " ".join(str(p) for p in check(str(folder)))
+    for why in ("several lines", "late.mkv: it has no caption", "other.txt: it has no video", "has the same stem"):
+        assert why in said
+
+
+def test_cosmos_leaves_out_what_is_too_short(exported: Exported) -> None:
+    report, folder = exported("cosmos", unit="window", where="video_id == 'late'", num_frames=80, max_left_out=0.9)
+    assert report.left_out_count == 1 and "needs 81" in report.left_out[0].why and report.ok
+    assert [p.stem for p in (folder / "train" / "videos").iterdir()] == [
+        p.stem for p in (folder / "train" / "metas").iterdir()
+    ]
+    assert "it has" in str(check(str(folder), "cosmos", {"num_frames": 200})[0])
+
+
+def test_stories(exported: Exported, out: str) -> None:
+    sections = {r["video_id"]: r["sections"] for r in longcap.open(out).to_arrow().to_pylist()}["forest"]
+    only = {"where": "video_id == 'forest'"}
+    report, folder = exported("vript", "vript", **only)
+    (row,) = rows(folder / "train.jsonl")
+    assert report.ok and [s["caption"]["content"] for s in row["data"].values()] == [s["text"] for s in sections]
+    assert any("num_clips is 9" in s for s in broken(folder, "train.jsonl", lambda r: r["meta"].update(num_clips=9)))
+    report, folder = exported("scenewalk", "sw", events="section", **only)
+    (row,) = json.loads((folder / "train.json").read_text())
+    assert report.ok and row["captions"] == [s["text"] for s in sections]
+    row["timestamps"].reverse()
+    (folder / "train.json").write_text(json.dumps([row]))
+    assert "not in order of time" in str(check(str(folder))[0])
+    report, folder = exported("interleaved", "il", **only)
+    (row,) = rows(folder / "train.jsonl")
+    assert report.ok and [p["type"] for p in row["content"]] == ["text", *["video", "text"] * len(sections)]
+    assert any("ends with a text" in s for s in broken(folder, "train.jsonl", lambda r: r["content"].pop()))
+
+
+@pytest.mark.parametrize("media", ["path", "copy"])
+def test_fiftyone_finds_each_video(media: str, exported: Exported, out: str) -> None:
+    report, folder = exported("fiftyone", media=media)
+    found = json.loads((folder / "train" / "labels.json").read_text())["labels"]
+    rows = {r["video_id"]: r for r in longcap.open(out).to_arrow().to_pylist()}
+    key = "forest" if media == "copy" else rows["forest"]["uri"]
+    assert report.ok and len(found) == 4
+    assert [d["label"] for d in found[key]] == [s["text"] for s in rows["forest"]["sections"]]
+    assert found[key][0]["attributes"]["caption"] == rows["forest"]["caption"]
+    found["gone"] = [{"label": "x", "timestamps": [3, 1]}]
+    (folder / "train" / "labels.json").write_text(json.dumps({"labels": found}))
+    said = " ".join(str(p) for p in check(str(folder)))
+    assert "there is no video train/data/gone" in said and "it starts at 3 and ends at 1" in said
