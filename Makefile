@@ -23,6 +23,7 @@ demo: $(DEMO)/videos/.done
 	@$(BIN)/longcap show $(DEMO)/captions story.mp4
 	@echo
 	@echo "The dataset:          $(DEMO)/captions/dataset/*.parquet"
+	@echo "The report:           $(DEMO)/captions/report.html"
 	@echo "All its captions:     $(BIN)/longcap show $(DEMO)/captions"
 	@echo "Your own videos:      $(BIN)/longcap run VIDEOS -o OUT"
 	@echo "What a run would do:  $(BIN)/longcap plan VIDEOS"

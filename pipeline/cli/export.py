@@ -14,7 +14,7 @@ _set_option = click.option(
 )
 
 
-@click.command()
+@click.command(short_help="Write captions for a framework, a tool or a player.")
 @out_argument
 @with_options(
     click.option("--to", metavar="FORMAT", required=True, help="Whose files; `longcap formats` lists them."),
@@ -63,38 +63,50 @@ _set_option = click.option(
 def export(out: str, **options: Any) -> int:
     """Write OUT in the files that a training framework, a tool or a player reads.
 
-    \b
-      longcap export captions/ --to sharegpt -o sft/                       LLaMA-Factory, ms-swift
-      longcap export captions/ --to llava --set target=internvl -o sft/
-      longcap export captions/ --to musubi --unit section -o clips/        clips are cut
-      longcap export captions/ --to webvtt -o subtitles/
-
     The same command again goes on where it stopped, and adds what is new in OUT. The files are read back as the target
     reads them; exit code 1 where it would drop or misread something.
+
+    \b
+    Examples:
+      longcap export captions/ --to sharegpt -o sft/
+      longcap export captions/ --to llava --set target=internvl -o sft/
+      longcap export captions/ --to musubi --unit section -o clips/
+      longcap export captions/ --to webvtt -o subtitles/
     """
     from pipeline.export.command import export_command
 
     return export_command(out, **options)
 
 
-@click.command("check-export")
+@click.command("check-export", short_help="Read files as their target does.")
 @click.argument("folder", metavar="DIR")
 @with_options(_to_option, _set_option, json_option)
 def check_export(folder: str, **options: Any) -> int:
     """Read DIR as a target's loader does, and say what it would reject, drop or misread.
 
     DIR is an export, or files of any origin; then --to says whose.
+
+    \b
+    Examples:
+      longcap check-export sft/
+      longcap check-export sft/ --to sharegpt
     """
     from pipeline.export.command import check_command
 
     return check_command(folder, **options)
 
 
-@click.command()
+@click.command(short_help="List the formats of export.")
 @click.argument("name", metavar="[FORMAT]", required=False)
 @with_options(json_option)
 def formats(name: str | None, as_json: bool) -> int:
-    """List the formats of `longcap export`, or the options of one."""
+    """List the formats of `longcap export`, or the options of one.
+
+    \b
+    Examples:
+      longcap formats
+      longcap formats sharegpt
+    """
     from pipeline.export.command import formats_command
 
     return formats_command(name, as_json=as_json)

@@ -204,7 +204,7 @@ def _limits(measures: Measures, makers: Sequence[Maker], failed: int) -> list[st
     count = len(measures)
     partial = int(np.count_nonzero(measures.coverage < 1.0 - 1e-9))
     damaged = count - int(np.count_nonzero(measures.integrity))
-    uncited = int(np.count_nonzero(measures.grounding < 1.0 - 1e-9))  # False for NaN
+    uncited = int(np.count_nonzero(measures.uncited > 0))  # False for NaN
     fallback = int(np.count_nonzero(measures.fallback > 0))
     engines = {by.split()[0] for maker in makers for by in (maker.captioner, maker.narrator)}
     said = ["The captions are machine-made, and nobody has checked them one by one."] if count else []

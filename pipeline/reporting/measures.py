@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,9 @@ class Measures:
         duration_s, words, coverage: the columns of the dataset.
         words_a_minute: words per minute of video.
         integrity: whether all of the video was decoded and captioned.
-        grounding: share of the sentences that cite at least one window, 0 to 1; NaN where it was not looked at.
+        grounding: mean support of the sentences by the captions, 0 to 1; NaN where it was not looked at. A sentence
+            without a score (measured, or quoted from a caption) counts 1 where it cites a window, else 0.
+        uncited: share of the sentences that cite no window, 0 to 1; NaN as above.
         fallback: share of the sections whose sentences are the captions' own, since the model gave no valid answer, 0
             to 1; NaN as above.
     """
@@ -40,6 +43,7 @@ class Measures:
     coverage: Floats
     integrity: npt.NDArray[np.bool_]
     grounding: Floats
+    uncited: Floats
     fallback: Floats
 
     def __len__(self) -> int:
@@ -51,7 +55,7 @@ class Measures:
 
     @property
     def looked_at(self) -> int:
-        """How many have `grounding` and `fallback`."""
+        """How many have `grounding`, `uncited` and `fallback`."""
         return int(np.count_nonzero(~np.isnan(self.grounding)))
 
 
@@ -61,8 +65,8 @@ def measures_of(store: Store, *, sections: int = SECTIONS_READ) -> Measures:
         store.dataset.batches(_COLUMNS), schema=pa.schema([store.dataset.schema.field(n) for n in _COLUMNS])
     )
     looked = list(_grounding(store, sections))
-    pieces = [np.full((2, table.num_rows - sum(p.shape[1] for p in looked)), np.nan)]
-    grounding, fallback = np.concatenate([*looked, *pieces], axis=1)
+    pieces = [np.full((3, table.num_rows - sum(p.shape[1] for p in looked)), np.nan)]
+    grounding, uncited, fallback = np.concatenate([*looked, *pieces], axis=1)
     return Measures(
         video_ids=table["video_id"].to_pylist(),
         uris=table["uri"].to_pylist(),
@@ -71,6 +75,7 @@ def measures_of(store: Store, *, sections: int = SECTIONS_READ) -> Measures:
         coverage=_floats(table["coverage"]),
         integrity=np.asarray(pc.fill_null(table["integrity"], False)),
         grounding=grounding,
+        uncited=uncited,
         fallback=fallback,
     )
 
@@ -80,7 +85,7 @@ def _floats(column: pa.ChunkedArray) -> Floats:
 
 
 def _grounding(store: Store, most: int) -> Iterator[Floats]:
-    """For each long caption, in the order of the files, `grounding` and `fallback`: arrays of shape (2, n)."""
+    """For each long caption, in the order of the files, what is known of its sentences: arrays of shape (3, n)."""
     left = most
     for batch in store.dataset.batches(["sections"]):
         if left <= 0:
@@ -95,13 +100,23 @@ def _of_sections(sections: pa.ListArray) -> Floats:
     flat = sections.flatten()
     sentences = pc.struct_field(flat, "sentences")
     of_sentence = of_section[np.asarray(pc.list_parent_indices(sentences))]
-    cited = pc.list_value_length(pc.struct_field(sentences.flatten(), "windows"))
+    each = sentences.flatten()
+    cited = pc.list_value_length(pc.struct_field(each, "windows"))
     cites = np.asarray(pc.greater(pc.fill_null(cited, 0), 0))
     fell_back = np.asarray(pc.is_valid(pc.struct_field(flat, "problem")))
-    return np.stack([_share(of_sentence, cites, count), 1.0 - _share(of_section, ~fell_back, count)])
+    support = np.asarray(pc.cast(pc.struct_field(each, ["grounding", "support"]), pa.float64()), dtype=np.float64)
+    support = np.where(np.isnan(support), cites, support)
+    return np.stack(
+        [
+            _mean(of_sentence, support, count),
+            1.0 - _mean(of_sentence, cites, count),
+            1.0 - _mean(of_section, ~fell_back, count),
+        ]
+    )
 
 
-def _share(of: npt.NDArray[np.int64], good: npt.NDArray[np.bool_], count: int) -> Floats:
-    """Of each of `count` things, the share of its parts that are good; 1 where it has none."""
+def _mean(of: npt.NDArray[np.int64], values: npt.NDArray[Any], count: int) -> Floats:
+    """Of each of `count` things, the mean value of its parts; 1 where it has none."""
     parts = np.bincount(of, minlength=count)
-    return np.where(parts > 0, np.bincount(of[good], minlength=count) / np.maximum(parts, 1), 1.0)
+    total = np.bincount(of, weights=values.astype(np.float64), minlength=count)
+    return np.where(parts > 0, total / np.maximum(parts, 1), 1.0)

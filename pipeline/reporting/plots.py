@@ -92,10 +92,12 @@ def lines(series: Mapping[str, Sequence[float | None]], bucket_s: float, title: 
         if len(points) == 1:  # a line of one point is not drawn
             points.append(f"{float(points[0].split(',')[0]) + 3:.1f},{points[0].split(',')[1]}")
         parts.append(Markup('<polyline class="line line{}" points="{}"/>').format(k % 4, " ".join(points)))
-        x = _LEFT + 8 + k * 95
-        parts.append(Markup('<line class="line line{0}" x1="{1}" x2="{2}" y1="16" y2="16"/>').format(k % 4, x, x + 22))
-        parts.append(Markup('<text x="{}" y="20" class="legend">{}</text>').format(x + 27, name))
-    return _svg(title, [*parts, *_times(length * bucket_s), _axis("100 %")])
+        x, y = _LEFT + k * 95, _HEIGHT + 8
+        parts.append(
+            Markup('<line class="line line{0}" x1="{1}" x2="{2}" y1="{3}" y2="{3}"/>').format(k % 4, x, x + 22, y)
+        )
+        parts.append(Markup('<text x="{}" y="{}" class="legend">{}</text>').format(x + 27, y + 4, name))
+    return _svg(title, [*parts, *_times(length * bucket_s), _axis("100 %")], height=_HEIGHT + 16)
 
 
 def lanes(duration_s: float, named: Mapping[str, Sequence[Span]], title: str) -> Markup:

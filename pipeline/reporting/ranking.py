@@ -85,7 +85,7 @@ def _unusual(measures: Measures) -> Floats:
 def _merits(measures: Measures, i: int) -> list[str]:
     said = [f"coverage {measures.coverage[i]:.0%}"]
     if not np.isnan(measures.grounding[i]):
-        said.append(f"{measures.grounding[i]:.0%} of its sentences cite windows")
+        said.append(f"grounding {measures.grounding[i]:.2f}")
     return said
 
 
@@ -96,7 +96,9 @@ def _faults(measures: Measures, unusual: Floats, i: int) -> list[str]:
     if not measures.integrity[i]:
         said.append("damaged or incomplete")
     if measures.grounding[i] < 1:  # False for NaN
-        said.append(f"{1 - measures.grounding[i]:.0%} of its sentences cite no window")
+        said.append(f"grounding {measures.grounding[i]:.2f}")
+    if measures.uncited[i] > 0:
+        said.append(f"{measures.uncited[i]:.0%} of its sentences cite no window")
     if measures.fallback[i] > 0:
         said.append(f"{measures.fallback[i]:.0%} of its sections fall back on the captions' own sentences")
     if abs(unusual[i]) > _UNUSUAL:

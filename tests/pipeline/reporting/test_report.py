@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from operators.storage import file_system
@@ -18,6 +19,7 @@ from pipeline.output.output import Output
 from pipeline.output.verification import verify
 from pipeline.reporting.card import write_card
 from pipeline.reporting.files import make_report_page, write_report
+from pipeline.reporting.measures import measures_of
 from tests.support import rows
 from tests.support import video as media
 from tests.support.outputs import commit_run
@@ -251,3 +253,25 @@ def test_ten_thousand_videos_fit_a_page_that_can_be_mailed(tmp_path: Path) -> No
     checked(html)
     assert len(html) < 200_000, "what the page holds besides frames does not grow with the videos"
     assert json.loads(text)["distributions"]["words"]["count"] == 10_000
+
+
+def test_grounding_is_the_support_that_sentences_have(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "out"))
+    scored = [
+        {"text": "Seen.", "windows": [0], "grounding": {"support": 0.5}},
+        {"text": "Measured.", "windows": [1], "grounding": None},
+        {"text": "Made up.", "windows": [], "grounding": None},
+    ]
+    plain = [{"text": "Measured.", "windows": [0], "grounding": None}]
+    made = [
+        rows.told("a", sections=[rows.section(sentences=scored), rows.section(sentences=plain, problem="no answer")]),
+        rows.told("b", sections=[]),
+    ]
+    CommitDataset(store.uri, "r", "here", "n").commit(made)
+    found = measures_of(store)
+    by_id = {
+        v: [float(x[i]) for x in (found.grounding, found.uncited, found.fallback)]
+        for i, v in enumerate(found.video_ids)
+    }
+    assert by_id == {"a": [pytest.approx(2.5 / 4), 0.25, 0.5], "b": [1.0, 0.0, 0.0]}
+    assert np.isnan(measures_of(store, sections=1).grounding).sum() == 1
