@@ -25,6 +25,8 @@ EXPORTS: dict[str, str] = {
     "llava": f"{_FORMATS}.llava:Llava",
     "messages": f"{_FORMATS}.messages:Messages",
     "dpo": f"{_FORMATS}.preferences:Preferences",
+    "frames": f"{_FORMATS}.images:Frames",
+    "pages": f"{_FORMATS}.images:Pages",
     "activitynet": f"{_FORMATS}.activitynet:ActivityNet",
     "vidchapters": f"{_FORMATS}.activitynet:VidChapters",
     "qvhighlights": f"{_FORMATS}.moments:QVHighlights",
