@@ -37,6 +37,8 @@ EXPORTS: dict[str, str] = {
     "diffsynth": f"{_FORMATS}.generators:DiffSynth",
     "videox-fun": f"{_FORMATS}.generators:VideoXFun",
     "opensora": f"{_FORMATS}.generators:OpenSora",
+    "controls": f"{_FORMATS}.controls:Controls",
+    "storyboards": f"{_FORMATS}.stories:Storyboards",
     "stem-txt": f"{_FORMATS}.sidecars:StemText",
     "cosmos": f"{_FORMATS}.sidecars:Cosmos",
     "webvtt": f"{_FORMATS}.subtitles:WebVTT",
