@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from pipeline.export.folder import Folder
@@ -100,11 +100,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Shard:
-    """Where the rows of one shard go: `name` is such as "train-00003"."""
+    """Where the rows of one shard go: `name` is such as "train-00003".
+
+    Attributes:
+        left_out: `write` adds what it could not write after all, such as a row whose media file cannot be read.
+    """
 
     folder: Folder
     split: str
     name: str
+    left_out: list[Problem] = field(default_factory=list)
 
 
 Row: TypeAlias = Any

@@ -290,7 +290,10 @@ def _write(
                 counts.lengths.add(count(spec.text_of(row)) + spec.media_tokens(sample))
                 yield sample, row
 
-    files = spec.write(rows(), Shard(place, shard.split, shard.name))
+    target = Shard(place, shard.split, shard.name)
+    files = spec.write(rows(), target)
+    counts.rows -= len(target.left_out)
+    counts.left_out += [{"key": p.where, "why": p.why} for p in target.left_out]
     place.remove(brought - {path for paths in counts.media.values() for path in paths})  # of samples that were left out
     said = {
         "stamp": shard.stamp,

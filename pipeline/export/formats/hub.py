@@ -112,7 +112,11 @@ class Hub(Export):
             size = 0
             for sample, row in rows:
                 if self.layout == "embedded":
-                    data = _bytes_of(folder, sample)
+                    try:
+                        data = _bytes_of(folder, sample)
+                    except (FileNotFoundError, ValueError) as error:
+                        shard.left_out.append(Problem(sample.key, f"its video cannot be embedded: {error}"))
+                        continue
                     row = {**row, "video": {"bytes": data, "path": PurePosixPath(sample.media).name}}  # noqa: PLW2901
                     size += len(data)
                 batch.append(row)

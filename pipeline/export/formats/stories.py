@@ -181,3 +181,58 @@ class Interleaved(Lines):
                     yield f"part {k} is not in order of time"
                 last = part["start_s"]
         yield from media_faults(sorted({p["path"] for p in content if p.get("path")}), folder, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storyboards(Lines):
+    """Whole videos with a prompt a stretch of frames, for generators of long videos (FAR; prompts as NarrLV's):
+    `{"video", "prompt", "num_frames", "fps", "prompts": [{"start_frame", "end_frame", "prompt"}]}`.
+
+    Frames are counted in the file. `prompt` is the opening; the stretches are disjoint and in order, and a section that
+    overlaps the one before begins where that ends.
+    """
+
+    units: ClassVar[tuple[Unit, ...]] = ("video",)
+    spans: ClassVar[tuple[Spans, ...]] = ("text",)
+    media_facts: ClassVar[bool] = True
+
+    @property
+    def limit_tokens(self) -> int:
+        return 512  # of one prompt: umT5 in the trainers of Wan
+
+    def rows(self, sample: Sample) -> Sequence[Row]:
+        if not sample.frames or sample.frames < 2:
+            raise Unfit("its file has no frames to divide")
+        prompts: list[dict[str, Any]] = []
+        rate = sample.frames / sample.duration_s
+        for p in sample.parts:
+            start = max(round(p.start_s * rate), prompts[-1]["end_frame"] if prompts else 0)
+            end = min(round(p.end_s * rate), sample.frames)
+            if p.text and end > start:
+                prompts.append({"start_frame": start, "end_frame": end, "prompt": " ".join(p.text.split())})
+        if not prompts:
+            raise Unfit("it has no section with a text")
+        opening = " ".join((sample.opening or sample.text).split())
+        size = {"num_frames": sample.frames, "fps": round(sample.fps, 3), "width": sample.width_px}
+        return [{"video": sample.media, "prompt": opening, **size, "height": sample.height_px, "prompts": prompts}]
+
+    def text_of(self, row: Row) -> str:
+        return str(max((p["prompt"] for p in row["prompts"]), key=len))
+
+    def key_of(self, row: Row) -> str | None:
+        return str(row.get("video"))
+
+    def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        prompts, frames = row.get("prompts"), row.get("num_frames")
+        if not isinstance(prompts, list) or not prompts or not isinstance(frames, int):
+            yield "it has no prompts, or no num_frames"
+            return
+        last = 0
+        for k, p in enumerate(prompts):
+            if not str(p.get("prompt") or "").strip():
+                yield f"prompt {k} has no text"
+            if not last <= p.get("start_frame", -1) < p.get("end_frame", -1) <= frames:
+                yield f"prompt {k} is not a stretch of the {frames} frames after the one before"
+                return
+            last = p["end_frame"]
+        yield from media_faults([str(row.get("video"))], folder, "")

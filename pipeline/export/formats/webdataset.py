@@ -70,7 +70,11 @@ class WebDataset(Export):
             for sample, (name, said) in rows:
                 if not self.texts_only:
                     place = shard.folder.at(sample.media) if sample.relative else sample.media
-                    _add_file(tar, name, place, shard.folder if sample.relative else None, sample.media)
+                    try:
+                        _add_file(tar, name, place)
+                    except FileNotFoundError:
+                        shard.left_out.append(Problem(sample.key, f"the video is not at {place} any more"))
+                        continue
                 _add(tar, f"{sample.key}.txt", sample.text.encode())
                 _add(tar, f"{sample.key}.json", json.dumps(said, ensure_ascii=False, indent=1).encode())
                 if sample.relative:
@@ -160,14 +164,10 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     tar.addfile(_info(name, len(data)), io.BytesIO(data))
 
 
-def _add_file(tar: tarfile.TarFile, name: str, place: str, folder: Folder | None, path: str) -> None:
-    if folder is not None:
-        size = folder.size(path) or 0
-    else:
-        files, there = file_system(place)
-        size = int(files.info(there)["size"])
+def _add_file(tar: tarfile.TarFile, name: str, place: str) -> None:
+    files, there = file_system(place)
     with open_binary(place) as file:
-        tar.addfile(_info(name, size), file)
+        tar.addfile(_info(name, int(files.info(there)["size"])), file)
 
 
 def _info(name: str, size: int) -> tarfile.TarInfo:

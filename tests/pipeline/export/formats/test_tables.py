@@ -228,3 +228,27 @@ def test_fiftyone_finds_each_video(media: str, exported: Exported, out: str) -> 
     (folder / "train" / "labels.json").write_text(json.dumps({"labels": found}))
     said = " ".join(str(p) for p in check(str(folder)))
     assert "there is no video train/data/gone" in said and "it starts at 3 and ends at 1" in said
+
+
+def test_control_tracks_have_a_frame_for_each_frame_of_the_clip(exported: Exported) -> None:
+    report, folder = exported("controls", unit="window", where="video_id = 'late'")
+    found = rows(folder / "train.jsonl")
+    assert report.ok and [r["num_frames"] for r in found] == [100, 70]
+    with av.open(str(folder / found[0]["video"])) as clip:
+        times = [float(f.pts * f.time_base) for f in clip.decode(video=0)]
+    for name in ("edges", "flow"):
+        with av.open(str(folder / found[0][name])) as track:
+            shown = [(float(f.pts * f.time_base), f.to_ndarray(format="gray").max()) for f in track.decode(video=0)]
+        assert [t for t, _ in shown] == pytest.approx(times, abs=1e-3) and max(light for _, light in shown) > 100
+    said = broken(folder, "train.jsonl", lambda r: r.update(num_frames=5))
+    assert any("edges has 100 frames, and the row says 5" in s for s in said)
+
+
+def test_storyboards_divide_the_frames(exported: Exported) -> None:
+    report, folder = exported("storyboards", where="video_id in ('forest', 'late')")
+    found = {Path(r["video"]).stem: r for r in rows(folder / "train.jsonl")}
+    assert report.ok and found["late"]["num_frames"] == 120 and found["forest"]["num_frames"] == 132
+    spans = [(p["start_frame"], p["end_frame"]) for p in found["forest"]["prompts"]]
+    assert spans == [(0, 60), (60, 132)]
+    said = broken(folder, "train.jsonl", lambda r: r["prompts"][0].update(end_frame=999))
+    assert any("is not a stretch" in s for s in said)
