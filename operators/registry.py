@@ -21,6 +21,7 @@ from operators.entry_points import offers
 
 OPERATORS: dict[str, str] = {
     "decode": "operators.video.decode:Decode",
+    "listen": "operators.audio.listen:Listen",
     "measure": "operators.measure.measure:Measure",
     "caption": "operators.caption.caption:Caption",
     "names": "operators.names.names:Names",

@@ -1,0 +1,89 @@
+"""Which of what is said belongs to a span: the words that are said in it, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from operators.audio.lines import SpeechLine
+from operators.engines.measure.words import clock
+from operators.measure.pieces import Line
+
+_LEAST_S = 0.5  # of a line without times of words that must lie in a span, or half of it where it is shorter
+_SAME = 0.5  # share of a recognised line that subtitles cover, from which on they stand for it
+_MOST_CHARACTERS = 600  # of a line in a prompt
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The speech of a video, or of some of it.
+
+    Attributes:
+        lines: in order of time. Where subtitles cover a recognised line, they alone are in it.
+    """
+
+    lines: tuple[SpeechLine, ...]
+
+    @staticmethod
+    def of(column: Sequence[dict[str, Any]] | None) -> Heard | None:
+        """What a column `speech` holds; None where there is none."""
+        return None if column is None else Heard(_once([SpeechLine.of(row) for row in column]))
+
+    def within(self, start_s: float, end_s: float) -> Heard:
+        """What is said in `[start_s, end_s)`.
+
+        Of a line whose words have times, the words whose middle lies in it. A line without goes to a span as a whole,
+        where half a second of it, or half of it, lies there: a line of which 0.09 s reach into a window was not said
+        in it.
+        """
+        return Heard(tuple(cut for line in self.lines if (cut := _cut(line, start_s, end_s)) is not None))
+
+    def measured(self) -> tuple[Line, ...]:
+        """As the lines that `Facts` holds."""
+        return tuple(Line(line.start_s, line.end_s, line.text) for line in self.lines)
+
+    def texts(self) -> list[str]:
+        """One text a line for a prompt: quoted, in one line, with its time and where it comes from."""
+        return [
+            f'{clock(line.start_s)} to {clock(line.end_s)}, {_KIND[line.source]}: "{_plain(line.text)}"'
+            for line in self.lines
+        ]
+
+
+_KIND = {"recognised": "heard", "beside": "subtitle", "embedded": "subtitle"}
+
+
+def _cut(line: SpeechLine, start_s: float, end_s: float) -> SpeechLine | None:
+    if line.end_s <= start_s or line.start_s >= end_s:
+        return None
+    if line.words:
+        if start_s <= line.start_s and line.end_s <= end_s:
+            return line
+        own = tuple(w for w in line.words if start_s <= (w.start_s + w.end_s) / 2 < end_s)
+        if not own:
+            return None
+        text = line.text if len(own) == len(line.words) else " ".join(w.text for w in own)
+        return replace(
+            line, words=own, text=text, start_s=max(start_s, own[0].start_s), end_s=min(end_s, own[-1].end_s)
+        )
+    low, high = max(start_s, line.start_s), min(end_s, line.end_s)
+    enough = high - low >= min(_LEAST_S, (line.end_s - line.start_s) / 2) - 1e-6
+    return replace(line, start_s=low, end_s=high) if enough else None
+
+
+def _once(lines: Iterable[SpeechLine]) -> tuple[SpeechLine, ...]:
+    """The lines less those recognised ones that subtitles cover: of what was said twice, what a person wrote."""
+    ordered = sorted(lines, key=lambda x: (x.start_s, x.end_s, x.text))
+    written = [x for x in ordered if x.source != "recognised"]
+
+    def covered(line: SpeechLine) -> bool:
+        over_s = sum(max(0.0, min(line.end_s, w.end_s) - max(line.start_s, w.start_s)) for w in written)
+        return over_s >= _SAME * (line.end_s - line.start_s)
+
+    return tuple(x for x in ordered if x.source != "recognised" or not covered(x))
+
+
+def _plain(text: str) -> str:
+    """In one line and without quotes of its own, so that nothing in it can end the quotation."""
+    return " ".join(text.replace('"', "'").split())[:_MOST_CHARACTERS]

@@ -1,0 +1,249 @@
+"""The operator `listen`: what is said in a video, heard once as a whole, so that no line is cut at a segment's end."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from posixpath import basename
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from operators.audio.decode import AudioRequest
+from operators.audio.lines import AUDIO, LINE, SPAN, SpeechLine
+from operators.audio.recognise import recognise
+from operators.audio.recognisers.base import RecogniserSpec
+from operators.audio.recognisers.registry import AnyRecogniser, recogniser_config
+from operators.audio.voice import VoiceRules, check_installed
+from operators.base import SIZING, Apply, ItemError, Level, Needs, Row
+from operators.language.identify import likely_language
+from operators.video.isolation import DecodeChild
+from operators.video.limits import Isolated
+from operators.video.subtitles import READ, SubtitleReader
+
+_DECODE = "operators.audio.decode:decode_audio"
+_VOICE = "operators.audio.voice:find_voice"
+_EMBEDDED = "operators.audio.embedded:read_embedded"
+_RECOGNISE = "operators.audio.recognise:recognise_isolated"
+_BLOCK_S = 120.0  # of voice that a recogniser gets as one job: its limits count for so much
+_RECOGNISER_RECYCLE = 10_000  # a model is loaded once
+
+Recognise = Callable[[str, Sequence[tuple[float, float]]], tuple[list[SpeechLine], int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listen(Isolated):
+    """Decodes the sound of a video, finds voice in it and recognises it; adds the subtitles there are.
+
+    Writes `speech`, the lines in order of time, each with where it comes from (`operators.audio.lines.LINE`); `voice`,
+    the spans in which somebody speaks, and `speech_share`, their share of the video, both null where nothing could be
+    decoded; `audio`, the tracks and which one was listened to; `unsaid`, how many recognised lines were left out
+    because no voice is there.
+    """
+
+    name: ClassVar[str] = "listen"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "listen"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"uri", "source_version", "subtitles_uri", "duration_s", "first_pts_s", "parts"}
+    )
+    may_read: ClassVar[frozenset[str]] = frozenset({"access_uri", "passes"})
+    writes: ClassVar[frozenset[str]] = frozenset({"speech", "voice", "speech_share", "audio", "unsaid"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {
+        "speech": pa.list_(LINE),
+        "voice": pa.list_(SPAN),
+        "speech_share": pa.float64(),
+        "audio": AUDIO,
+        "unsaid": pa.int32(),
+    }
+
+    recogniser: Annotated[
+        AnyRecogniser,
+        Field(description="what recognises speech: pocketsphinx, whisper or server; null: voice and subtitles alone"),
+    ] = None
+    subtitles: Annotated[
+        bool, Field(description="subtitles beside the video and text streams in it are lines of speech, too")
+    ] = True
+    track: Annotated[
+        int | None, Field(ge=0, description="audio track to listen to, 0 for the first; null: by languages and roles")
+    ] = None
+    languages: Annotated[
+        tuple[str, ...], Field(description="languages of the track to listen to, the best first, such as [en, de]")
+    ] = ()
+    threshold: Annotated[
+        float, Field(gt=0.15, lt=1, description="probability of voice from which on somebody speaks; 0.5 is Silero's")
+    ] = 0.5
+    min_speech_s: Annotated[float, Field(ge=0, description="shorter spans of voice are noise, in s")] = 0.25
+    min_silence_s: Annotated[float, Field(ge=0, description="shorter pauses do not end a span of voice, in s")] = 0.4
+    max_line_s: Annotated[
+        float,
+        Field(ge=1, le=600, description="longer spans of voice are cut where it is least sure, in s; 30 is Whisper's"),
+    ] = 30.0
+    recogniser_no_progress_s: Annotated[
+        float, SIZING, Field(gt=0, description="seconds without a sign of a recogniser after which it is ended")
+    ] = 600.0
+    recogniser_cpu_limit_s: Annotated[
+        float, SIZING, Field(gt=0, description="CPU seconds of a recogniser for two minutes of speech")
+    ] = 3600.0
+    recogniser_memory_bytes: Annotated[
+        int, SIZING, Field(gt=0, description="resident bytes of a recogniser's process; its model must fit")
+    ] = 8 * 2**30
+
+    @property
+    def rules(self) -> VoiceRules:
+        return VoiceRules(
+            threshold=self.threshold,
+            min_speech_s=self.min_speech_s,
+            min_silence_s=self.min_silence_s,
+            max_line_s=self.max_line_s,
+        )
+
+    def needs(self) -> Needs:
+        waits = self.recogniser is not None and not self.recogniser.isolated
+        return Needs(cpus=0.5 if waits else 1.0)
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        """Look, without loading, for what would make every video fail.
+
+        Raises:
+            ValueError: in one line, what is missing and what to do.
+        """
+        if not elsewhere:
+            check_installed()
+        if self.recogniser is not None:
+            self.recogniser.check(elsewhere=elsewhere)
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        """Yields the function that listens to a video.
+
+        It raises `ItemError`: unreadable, changed, storage, timeout, crash or out_of_memory of decoding, engine of a
+        recogniser. Sound that is not there or does not decode is a status in `audio`.
+        """
+        self.check()
+        with ExitStack() as stack:
+            child = stack.enter_context(self.child())
+            run = self._recognise(stack) if self.recogniser is not None else None
+            reader = SubtitleReader(child.run)
+            yield lambda row: {**row, **self._heard(row, child, run, reader)}
+
+    def _recognise(self, stack: ExitStack) -> Recognise:
+        spec = self.recogniser
+        assert isinstance(spec, RecogniserSpec)
+        if not spec.isolated:
+            running = stack.enter_context(spec.open())
+            return lambda path, spans: recognise(running, spec.origin, path, spans)
+        child = stack.enter_context(
+            DecodeChild(
+                no_progress_s=self.recogniser_no_progress_s,
+                cpu_limit_s=self.recogniser_cpu_limit_s,
+                memory_limit_bytes=self.recogniser_memory_bytes,
+                time_limit_s=self.time_limit_s,
+                recycle_after=_RECOGNISER_RECYCLE,
+            )
+        )
+        config = recogniser_config(spec)
+
+        def isolated(path: str, spans: Sequence[tuple[float, float]]) -> tuple[list[SpeechLine], int]:
+            try:
+                found: tuple[list[SpeechLine], int] = child.run(_RECOGNISE, recogniser=config, path=path, spans=spans)
+            except ItemError as error:
+                raise ItemError(
+                    error.failure_class, error.message.replace("the decoder", f"the recogniser {spec.origin}")
+                ) from error
+            return found
+
+        return isolated
+
+    def _heard(self, row: Row, child: DecodeChild, run: Recognise | None, reader: SubtitleReader) -> Row:
+        with tempfile.TemporaryDirectory(prefix="longcap-") as folder:
+            path = str(Path(folder, "sound"))
+            audio = self._decoded(row, child, path)
+            decoded = audio["status"] == "decoded"
+            voice = _twice(child, _VOICE, path=path, rules=self.rules) if decoded else []
+            lines, unsaid = self._recognised(run, path, voice) if run is not None else ([], 0)
+        lines += self._written(row, child, reader) if self.subtitles else []
+        lines.sort(key=lambda x: (x.start_s, x.end_s, x.source, x.text))
+        seconds = sum(b - a for a, b in voice)
+        return {
+            "speech": [line.row() for line in lines],
+            "voice": [{"start_s": a, "end_s": b} for a, b in voice] if decoded else None,
+            "speech_share": min(1.0, seconds / row["duration_s"]) if decoded and row["duration_s"] else None,
+            "audio": audio,
+            "unsaid": unsaid,
+        }
+
+    def _decoded(self, row: Row, child: DecodeChild, path: str) -> Row:
+        request = AudioRequest(
+            uri=row.get("access_uri") or row["uri"],
+            version=row.get("source_version"),
+            first_pts_s=float(row["first_pts_s"] or 0.0),
+            duration_s=float(row["duration_s"]),
+            parts=row.get("parts"),
+            track=self.track,
+            languages=self.languages,
+        )
+        found: Row = _twice(child, _DECODE, request=request, path=path)
+        return {name: found[name] for name in AUDIO.names}
+
+    def _recognised(self, run: Recognise, path: str, voice: list[tuple[float, float]]) -> tuple[list[SpeechLine], int]:
+        lines: list[SpeechLine] = []
+        unsaid = 0
+        for block in _blocks(voice):
+            some, dropped = run(path, block)
+            lines += some
+            unsaid += dropped
+        return [line if line.language else replace(line, language=_language(line.text)) for line in lines], unsaid
+
+    def _written(self, row: Row, child: DecodeChild, reader: SubtitleReader) -> list[SpeechLine]:
+        found: list[SpeechLine] = []
+        beside = reader.of(row)
+        if beside is not None and beside.status == READ:
+            language = _language(" ".join(c.text for c in beside.cues[:200]))
+            name = basename(str(row["subtitles_uri"]))
+            found += [
+                SpeechLine(
+                    start_s=c.start_s, end_s=c.end_s, text=c.text, language=language, source="beside", origin=name
+                )
+                for c in beside.cues
+                if c.start_s < row["duration_s"]
+            ]
+        embedded = _twice(
+            child,
+            _EMBEDDED,
+            uri=row.get("access_uri") or row["uri"],
+            version=row.get("source_version"),
+            first_pts_s=float(row["first_pts_s"] or 0.0),
+            duration_s=float(row["duration_s"]),
+            parts=row.get("parts"),
+        )
+        return found + [
+            SpeechLine(start_s=a, end_s=b, text=text, language=code, source="embedded", origin=origin)
+            for a, b, text, code, origin in embedded
+        ]
+
+
+def _twice(child: DecodeChild, job: str, **arguments: Any) -> Any:
+    """A job's result; what ends its process is tried once more in a fresh one."""
+    once = ("pyav", job, arguments)
+    return child.run_first([once, once])[0]
+
+
+def _blocks(voice: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
+    block: list[tuple[float, float]] = []
+    for span in voice:
+        if block and sum(b - a for a, b in block) + span[1] - span[0] > _BLOCK_S:
+            yield block
+            block = []
+        block.append(span)
+    if block:
+        yield block
+
+
+def _language(text: str) -> str | None:
+    return likely_language(text)

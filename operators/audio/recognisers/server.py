@@ -1,0 +1,152 @@
+"""Any transcription model behind a server of OpenAI's API: POST /audio/transcriptions, as vLLM serves it."""
+
+from __future__ import annotations
+
+import io
+import os
+import wave
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from operators.audio.decode import BYTES, RATE_HZ
+from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
+from operators.base import SIZING, ItemError
+from operators.language.identify import language_code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(RecogniserSpec):
+    """A model behind a server."""
+
+    version: ClassVar[int] = 1
+    isolated: ClassVar[bool] = False
+
+    kind: Literal["server"] = "server"
+    model: Annotated[str, Field(min_length=1, description="the model's name on the server")]
+    revision: Annotated[
+        str, Field(description="your own word for what the model's name does not tell; a change recognises anew")
+    ] = "unspecified"
+    base_url: Annotated[str, Field(description="where the server's API is, /v1 included where it has that"), SIZING] = (
+        "https://api.openai.com/v1"
+    )
+    api_key_env: Annotated[
+        str | None, Field(description="environment variable that holds the key; null: no key is sent"), SIZING
+    ] = "OPENAI_API_KEY"
+    language: Annotated[str | None, Field(description="ISO 639-1; null: the model finds out")] = None
+    prompt: Annotated[str | None, Field(description="words and names to expect; null: not sent")] = None
+    temperature: Annotated[float, Field(ge=0, le=1, description="of sampling")] = 0.0
+    response_format: Annotated[
+        Literal["verbose_json", "json"],
+        Field(description="verbose_json has times of lines and words; json, for models that refuse it, the text alone"),
+    ] = "verbose_json"
+    timeout_s: Annotated[float, Field(gt=0, description="longest time of one try in s"), SIZING] = 300.0
+    retries: Annotated[int, Field(ge=0, le=20, description="further tries when the server is busy"), SIZING] = 6
+
+    @property
+    def origin(self) -> str:
+        return f"server {self.model}"
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        from operators.engines.openai import OpenAIEngine
+
+        try:
+            OpenAIEngine(model=self.model, base_url=self.base_url, api_key_env=self.api_key_env).check(
+                pictures=False, elsewhere=elsewhere
+            )
+        except ValueError as error:
+            raise ValueError(str(error).replace("engine openai", "recogniser server")) from None
+
+    @contextmanager
+    def open(self) -> Iterator[RunningRecogniser]:
+        import openai
+
+        key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
+        with openai.OpenAI(
+            base_url=self.base_url, api_key=key or "none", timeout=self.timeout_s, max_retries=self.retries
+        ) as client:
+            yield _Running(self, client)
+
+
+class _Running:
+    def __init__(self, spec: Server, client: Any) -> None:
+        self._spec, self._client = spec, client
+
+    def recognise(self, samples: Samples) -> Sequence[Utterance]:
+        import openai
+
+        spec = self._spec
+        asked: dict[str, Any] = {"response_format": spec.response_format, "temperature": spec.temperature}
+        if spec.response_format == "verbose_json":
+            asked["timestamp_granularities"] = ["segment", "word"]
+        asked |= {k: v for k, v in (("language", spec.language), ("prompt", spec.prompt)) if v is not None}
+        try:
+            answer = self._client.audio.transcriptions.create(
+                model=spec.model, file=("speech.wav", _wav(samples), "audio/wav"), **asked
+            )
+        except openai.OpenAIError as error:
+            raise ItemError("engine", f"{spec.model}: the server did not transcribe: {str(error)[:300]}") from error
+        body = answer if isinstance(answer, str) else answer.model_dump()
+        return read_answer({"text": body} if isinstance(body, str) else body, len(samples) / RATE_HZ)
+
+
+def read_answer(body: Mapping[str, Any], length_s: float) -> list[Utterance]:
+    """The lines in an answer. A server may leave out segments, words and language, or send anything in their place.
+
+    Args:
+        length_s: of the sound that was sent.
+    """
+    language = body.get("language")
+    code = language_code(language) if isinstance(language, str) and language else None
+    words = [w for raw in _list(body.get("words")) if (w := _word(raw)) is not None]
+    segments = [s for raw in _list(body.get("segments")) if (s := _segment(raw)) is not None]
+    if not segments:
+        text = str(body.get("text") or "").strip()
+        segments = [(0.0, length_s, text, None)] if text else []
+    found: list[Utterance] = []
+    for start_s, end_s, text, confidence in segments:
+        own = tuple(w for w in words if start_s <= (w[0] + w[1]) / 2 < end_s)
+        found.append(Utterance(start_s, end_s, text, own or None, confidence, code))
+    return found
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _number(value: Any) -> float | None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6
+    return float(value) if good else None
+
+
+def _word(raw: Any) -> tuple[float, float, str, float | None] | None:
+    if not isinstance(raw, Mapping):
+        return None
+    start_s, end_s, text = _number(raw.get("start")), _number(raw.get("end")), str(raw.get("word") or "").strip()
+    return (start_s, end_s, text, None) if start_s is not None and end_s is not None and text else None
+
+
+def _segment(raw: Any) -> tuple[float, float, str, float | None] | None:
+    import math
+
+    if not isinstance(raw, Mapping):
+        return None
+    start_s, end_s, text = _number(raw.get("start")), _number(raw.get("end")), str(raw.get("text") or "").strip()
+    if start_s is None or end_s is None or not text:
+        return None
+    score = raw.get("avg_logprob")
+    known = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
+    return start_s, end_s, text, math.exp(min(0.0, float(score))) if known and score is not None else None
+
+
+def _wav(samples: Samples) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(BYTES)
+        out.setframerate(RATE_HZ)
+        out.writeframes(samples.tobytes())
+    return file.getvalue()

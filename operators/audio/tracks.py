@@ -1,0 +1,77 @@
+"""The audio tracks of a file, and which of them is listened to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from operators.language.identify import language_code
+
+_OTHER_ROLES = {
+    "comment": "commentary",
+    "visual_impaired": "described",
+    "descriptions": "described",
+    "karaoke": "karaoke",
+    "clean_effects": "effects",
+}
+"""Dispositions of tracks that are not what the video's own people say -> the word for it in the row."""
+
+
+def tracks_of(container: Any) -> list[dict[str, Any]]:
+    """The audio streams of a container in order, as values of `operators.audio.lines.TRACK`."""
+    found: list[dict[str, Any]] = []
+    for number, stream in enumerate(container.streams.audio):
+        context = stream.codec_context
+        found.append(
+            {
+                "track": number,
+                "language": _language(stream),
+                "title": stream.metadata.get("title") or stream.metadata.get("handler_name"),
+                "codec": context.codec.canonical_name if context is not None else None,
+                "rate_hz": int(context.rate or 0) if context is not None else None,
+                "channels": int(context.channels or 0) if context is not None else None,
+                "role": _role(stream),
+            }
+        )
+    return found
+
+
+def choose(tracks: Sequence[dict[str, Any]], *, track: int | None, languages: Sequence[str]) -> tuple[int | None, str]:
+    """The track to listen to and why that one; None where there is none that can be decoded.
+
+    Args:
+        track: wanted by number; None: the best one.
+        languages: wanted ones, the best first.
+    """
+    usable = [t for t in tracks if t["codec"] is not None]
+    if track is not None:
+        known = any(t["track"] == track for t in usable)
+        return (track, "by number") if known else (None, f"there is no track {track}")
+    if not usable:
+        return None, "no track has a decoder" if tracks else "no audio"
+    # speech of the video itself, before commentary and descriptions; then what the file says is its default
+    ordered = sorted(usable, key=lambda t: (t["role"] not in (None, "default"), t["role"] != "default", t["track"]))
+    for wanted in languages:
+        code = language_code(wanted) or wanted
+        for one in ordered:
+            if one["language"] == code:
+                return one["track"], f"language {code}"
+    if len(usable) == 1:
+        return ordered[0]["track"], "the only one"
+    return ordered[0]["track"], "the default" if ordered[0]["role"] == "default" else "the first"
+
+
+def _language(stream: Any) -> str | None:
+    said = (stream.metadata.get("language") or "").strip()
+    if not said or said.lower() in ("und", "mis", "mul", "zxx"):
+        return None
+    return language_code(said) or said
+
+
+def _role(stream: Any) -> str | None:
+    from av.stream import Disposition
+
+    for name, word in _OTHER_ROLES.items():
+        if stream.disposition & getattr(Disposition, name):
+            return word
+    return "default" if stream.disposition & Disposition.default else None

