@@ -165,7 +165,9 @@ class Listen(Isolated):
             path = str(Path(folder, "sound"))
             audio = self._decoded(row, child, path)
             decoded = audio["status"] == "decoded"
-            voice = _twice(child, _VOICE, path=path, rules=self.rules) if decoded else []
+            found = _twice(child, _VOICE, path=path, rules=self.rules) if decoded else []
+            end_s = float(row["duration_s"])  # the last chunk of samples may reach over it
+            voice = [(a, min(b, end_s)) for a, b in found if a < end_s]
             lines, unsaid = self._recognised(run, path, voice) if run is not None else ([], 0)
         lines += self._written(row, child, reader) if self.subtitles else []
         lines.sort(key=lambda x: (x.start_s, x.end_s, x.source, x.text))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from operators.audio.heard import Heard
 from operators.base import Apply, ItemError, Row
 from operators.caption.options import CaptionOptions
 from operators.caption.segment import Seed, SegmentWork, columns
@@ -34,6 +35,8 @@ class Caption(CaptionOptions):
     """Captions the frames and windows of a segment with one engine.
 
     Where the chain runs through the video, the row may bring `previous`: text and `window_index` of the last caption.
+    Where it brings `speech` (`operators.audio.lines.LINE`), what is said in a window stands in that window's prompt, in
+    place of the subtitles that were measured: a table of speech has these among its lines.
     """
 
     name: ClassVar[str] = "caption"
@@ -42,6 +45,7 @@ class Caption(CaptionOptions):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures", "facts", "decode"}
     )
+    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
     writes: ClassVar[frozenset[str]] = frozenset({"frames", "windows", "facts", "provenance", "usage"})
 
     @contextmanager
@@ -52,6 +56,7 @@ class Caption(CaptionOptions):
 
     def _apply(self, row: Row, engine: RunningEngine, prompts: dict[str, Prompt]) -> Row:
         facts = Facts.parse(row["facts"]) if row["facts"] else None
+        heard = Heard.of(row.get("speech"))
         work = SegmentWork(
             caption=self,
             engine=engine,
@@ -61,6 +66,7 @@ class Caption(CaptionOptions):
             windows=self.layout(row["duration_s"]),
             pictures=[Picture(**p) for p in row["pictures"] or ()],
             facts=facts,
+            heard=heard,
             seed=int(digest([row["video_id"], row["segment_index"]], hex_digits=8), 16),
             before=Seed(**row["previous"]) if row.get("previous") else Seed(),
         )
@@ -89,7 +95,7 @@ class Caption(CaptionOptions):
                 }
                 for about, answer in windows
             ],
-            "facts": facts.slice(work.segment.start_s, work.segment.end_s).dump() if facts else None,
+            "facts": found.dump() if (found := work.facts_of(work.segment)) else None,
             "provenance": provenance(self.engine, list(prompts.values()), {"tries": self.tries, "seed": work.seed}),
             "usage": sum((answer.usage for _, answer in (*frames, *told)), Usage()).row(),
         }

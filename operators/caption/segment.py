@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import pairwise
 
+from operators.audio.heard import Heard
 from operators.base import Row
 from operators.caption.options import CaptionOptions
 from operators.caption.structure import WindowFields, parse_window, window_schema
@@ -43,6 +44,7 @@ class SegmentWork:
         facts: what was measured there; None where nothing was.
         seed: the segment's first number to draw from.
         before: the last caption of the segment before, where the chain runs through the video.
+        heard: what is said around there; None where the recipe has no table of speech.
     """
 
     caption: CaptionOptions
@@ -55,6 +57,7 @@ class SegmentWork:
     facts: Facts | None
     seed: int
     before: Seed = field(default_factory=Seed)
+    heard: Heard | None = None
 
     def frames(self) -> list[tuple[Row, Future[Answer]]]:
         """Every frame that the segment owns, all asked for at once; one that stays on screen is described once."""
@@ -74,7 +77,7 @@ class SegmentWork:
                 instructions=self.prompts["frame"].instructions,
                 pictures_at=prompt.pictures_at,
                 pictures=(picture,),
-                facts=self._facts(span),
+                facts=self.facts_of(span),
                 seed=self.seed + k,
             )
             about = {"time_s": picture.time_s, "pts_s": picture.pts_s}
@@ -132,8 +135,12 @@ class SegmentWork:
         tries, clean = self.caption.tries, self.caption.engine.generative
         return ask(self.engine, request, tries=tries, gates=self.gates, about=about, clean=clean, smaller=smaller)
 
-    def _facts(self, span: Span) -> Facts | None:
-        return self.facts.slice(span.start_s, span.end_s) if self.facts else None
+    def facts_of(self, span: Span) -> Facts | None:
+        """What was measured in `span`, and as its subtitles what is said in it, where that is known better."""
+        facts = self.facts.slice(span.start_s, span.end_s) if self.facts else None
+        if facts is None or self.heard is None:
+            return facts
+        return replace(facts, subtitles=self.heard.within(span.start_s, span.end_s).measured(), heard=True)
 
     def _frame_cell_s(self) -> float:
         """Step of the pictures' grid, in s: the decoder chooses it, and where pictures are missing gaps are wider."""
@@ -143,7 +150,7 @@ class SegmentWork:
     def _window(self, window: Window, previous: str) -> Smaller:
         """How to ask for a window: first with all there is, then with less and less, down to one picture alone."""
         span = window.span
-        facts = self._facts(span)
+        facts = self.facts_of(span)
         pictures = tuple(p for p in self.pictures if _stands_in(p, span))
         render = partial(
             window_prompt,
@@ -152,6 +159,7 @@ class SegmentWork:
             fields=self.caption.fields,
             span=span,
             facts=facts,
+            heard=self.heard.within(span.start_s, span.end_s) if self.heard else None,
         )
         with_evidence = not isinstance(self.caption.engine, MeasureEngine)
 
@@ -189,6 +197,7 @@ def window_prompt(
     facts: Facts | None,
     previous: str,
     with_evidence: bool,
+    heard: Heard | None = None,
 ) -> Rendered:
     """What a model is asked of a window.
 
@@ -197,14 +206,16 @@ def window_prompt(
         facts: of `span`; None where nothing was measured.
         previous: the caption of the window before; empty: none.
         with_evidence: whether what was measured stands in it.
+        heard: what is said in `span`, in place of the subtitles in `facts`; None: these.
     """
+    shown = [line.text for line in facts.subtitles or ()] if facts else []
     return prompt.render(
         language=language,
         start_s=span.start_s,
         end_s=span.end_s,
         fields=fields,
         previous=previous,
-        subtitles=[line.text for line in facts.subtitles or ()] if facts else [],
+        subtitles=shown if heard is None else heard.texts(),
         evidence=evidence(replace(facts, subtitles=None), span) if facts and with_evidence else "",
     )
 

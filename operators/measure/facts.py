@@ -65,6 +65,7 @@ class Facts:
         pieces: in order of time, without overlap; stretches that did not decode have none.
         subtitles: lines that stand in the span, clipped to it; None where the video has no subtitles.
         subtitles_status: "read", or why the subtitles beside the video are not used; None where it has none.
+        heard: whether `subtitles` are lines of a table of speech, recognised ones among them.
         prints: of its seconds, in order of time, those left out that show nothing; None where there were no signals.
     """
 
@@ -76,6 +77,7 @@ class Facts:
     subtitles: tuple[Line, ...] | None = None
     subtitles_status: str | None = None
     prints: tuple[Print, ...] | None = None
+    heard: bool = False
 
     @property
     def measured(self) -> bool:
@@ -162,6 +164,7 @@ class Facts:
             subtitles=_join_lines(x for s in lines for x in s) if lines else None,
             subtitles_status=_worst(f.subtitles_status for f in ordered),
             prints=tuple(p for some in prints for p in some) if prints else None,
+            heard=any(f.heard for f in ordered),
         )
 
     def dump(self) -> str:
@@ -169,6 +172,8 @@ class Facts:
         found = asdict(self)
         if self.subtitles_status is None:
             del found["subtitles_status"]
+        if not self.heard:
+            del found["heard"]  # as facts were before there was speech
         return json.dumps(_rounded(found), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @staticmethod

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from operators.audio.heard import Heard
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, Gate
@@ -30,6 +31,7 @@ class Asking:
 
     Attributes:
         usage: of all requests so far.
+        heard: what is said in the video; None where the recipe has no table of speech.
     """
 
     narrate: NarrateOptions
@@ -40,6 +42,7 @@ class Asking:
     facts: Facts
     seed: int
     usage: Usage = field(default_factory=Usage)
+    heard: Heard | None = None
 
     @property
     def whole(self) -> Span:
@@ -108,6 +111,7 @@ class Asking:
 
     def render(self, name: str, span: Span, **values: Any) -> str:
         defaults: dict[str, Any] = {"topic": None, "plan": [], "number": 0, "told": "", "details": [], "more": ""}
+        defaults["subtitles"] = self.said(span)
         return (
             self.prompts[name]
             .render(
@@ -119,6 +123,17 @@ class Asking:
             )
             .text
         )
+
+    def said(self, span: Span) -> list[str]:
+        """What is said in `span`, a text a line for a prompt."""
+        return self.heard.within(span.start_s, span.end_s).texts() if self.heard else []
+
+    def facts_of(self, span: Span) -> Facts:
+        """What was measured in `span`, and as its subtitles what is said in it, where that is known better."""
+        facts = self.facts.slice(span.start_s, span.end_s)
+        if self.heard is None:
+            return facts
+        return replace(facts, subtitles=self.heard.within(span.start_s, span.end_s).measured(), heard=True)
 
     def request(
         self,
@@ -137,7 +152,7 @@ class Asking:
             end_s=span.end_s,
             prompt=prompt,
             instructions=self.prompts[kind].instructions,
-            facts=self.facts.slice(span.start_s, span.end_s),
+            facts=self.facts_of(span),
             texts=tuple(texts),
             words=words,
             schema=schema,

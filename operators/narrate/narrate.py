@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from operators.audio.heard import Heard
 from operators.base import Apply, ItemError, Level, Row
 from operators.engines.ask import Usage
 from operators.engines.base import EngineRefused, RunningEngine
@@ -39,6 +40,9 @@ class Narrate(NarrateOptions):
     text so far in view; what does not fit its context is reduced to digests before. Every sentence names the windows it
     rests on, and one that rests on nothing is left out.
 
+    Where the row brings `speech` (`operators.audio.lines.LINE`), what is said in a section stands in its prompt, and
+    counts as support beside the captions.
+
     `measure` has no model and can tell nothing from captions: where another engine made them, its sections quote them,
     each with its time, what overlapping windows both say once.
     """
@@ -60,6 +64,7 @@ class Narrate(NarrateOptions):
             "segments",
         }
     )
+    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
     writes: ClassVar[frozenset[str]] = frozenset(
         {
             "caption",
@@ -80,6 +85,13 @@ class Narrate(NarrateOptions):
             "usage",
         }
     )
+
+    def check_columns(self, columns: frozenset[str]) -> None:
+        if "speech" in columns and self.engine.generative and "subtitles" not in self.prompts()["section"].text:
+            raise ValueError(
+                f"the table is made from speech, and the prompt {self.section_prompt} has no place for it; set "
+                "narrate.section_prompt to section_speech, or leave speech out of the table's parents"
+            )
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -111,6 +123,7 @@ class Narrate(NarrateOptions):
             facts=facts,
             seed=seed,
             usage=Usage.of(row.get("usage")),
+            heard=Heard.of(row.get("speech")),
         )
         narrator = Narrator(
             asking=asking,

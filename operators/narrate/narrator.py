@@ -136,7 +136,7 @@ class Narrator:
 
     def section(self, part: Part, topic: str | None, words: int | None, number: int) -> Row:
         """The section as `rows.SECTION`; raises `ItemError` where it cannot be written."""
-        ground = Ground(_texts(part.windows), self.spans, self.toolkit, _details(part))
+        ground = Ground(self._texts(part.windows), self.spans, self.toolkit, _details(part))
         length = None
         if self.quoting:
             answer, draft = Answer("", 0), Draft(sentences=quoted(self._not_yet(part.notes), self.alike))
@@ -175,6 +175,17 @@ class Narrator:
             "attempts": answer.attempts,
             "problem": answer.problem,
             "usage": answer.usage.row(),
+        }
+
+    def _texts(self, windows: Sequence[Row]) -> dict[int, list[str]]:
+        """What a sentence may rest on, by window: its caption, and what is said in it."""
+        heard = self.asking.heard
+        return {
+            w["window_index"]: [
+                w["text"],
+                *(line.text for line in (heard.within(w["start_s"], w["end_s"]).lines if heard else ())),
+            ]
+            for w in windows
         }
 
     def _not_yet(self, notes: list[Note]) -> list[Note]:
@@ -299,10 +310,6 @@ class Narrator:
         sentences, gone = in_order(draft.sentences, self.spans)
         draft.cut += [Cut(text=s.text, why="order") for s in gone]
         return sentences
-
-
-def _texts(windows: Sequence[Row]) -> dict[int, list[str]]:
-    return {w["window_index"]: [w["text"]] for w in windows}
 
 
 def _details(part: Part) -> dict[int, list[str]]:

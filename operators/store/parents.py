@@ -2,7 +2,8 @@
 
 What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
 The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under
-the table's name.
+the table's name. Of lists of a whole video whose items have a start and an end, such as lines of speech, a segment
+gets the items that stand in what it decodes: a row of the plan must not carry a film's.
 """
 
 from __future__ import annotations
@@ -84,6 +85,8 @@ class LoadSegment(Operator):
                     mine = [r for r in mine if r["segment_index"] == row["segment_index"]]
                 if key is not None and not mine:
                     raise ItemError("internal", f"the row of {parent.name} that it is made from is not there")
+                if mine and parent.level == "video":
+                    mine = [_around(mine[0], row)]
                 found[parent.name] = mine[0] if mine else None
             return {**_brought(found, row), **row, "parents": found}
 
@@ -160,6 +163,22 @@ class LoadRun(Operator):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         yield lambda row: {**row, "tables": {parent.name: parent.table() for parent in self.of}}
+
+
+def _around(parent: Row, segment: Row) -> Row:
+    """The row of a video without the items of its lists that lie outside what a segment decodes."""
+    low, high = segment.get("decode_start_s"), segment.get("decode_end_s")
+    if low is None or high is None:
+        return parent
+
+    def stands(item: Any) -> bool:
+        timed = isinstance(item, dict) and item.get("start_s") is not None and item.get("end_s") is not None
+        return not timed or (item["start_s"] < high and item["end_s"] > low)
+
+    return {
+        name: [item for item in value if stands(item)] if isinstance(value, list) else value
+        for name, value in parent.items()
+    }
 
 
 def _brought(found: dict[str, Row | None], row: Row) -> Row:

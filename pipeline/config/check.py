@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from operators.audio.listen import Listen
 from operators.base import Operator
 from operators.caption.caption import Caption
 from operators.engines.base import EngineSpec
@@ -116,7 +117,7 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
     """
     reached: list[EngineSpec] = []
     for op in all_operators(tables_of(config)):
-        if isinstance(op, Decode | Narrate) and not elsewhere:
+        if isinstance(op, Decode | Narrate | Listen) and not elsewhere:
             try:
                 op.check()
             except ValueError as error:

@@ -33,9 +33,7 @@ class Whisper(RecogniserSpec):
     language: Annotated[str | None, Field(description="ISO 639-1; null: recognised from each span")] = None
     beam_size: Annotated[int, Field(ge=1, le=20, description="beams of the search; 5 is the paper's")] = 5
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="where it runs"), SIZING] = "auto"
-    compute_type: Annotated[str, Field(description="CTranslate2's numbers: int8, float16, default, …")] = (
-        "default"
-    )
+    compute_type: Annotated[str, Field(description="CTranslate2's numbers: int8, float16, default, …")] = "default"
     cpu_threads: Annotated[int, Field(ge=1, description="threads on a CPU"), SIZING] = 1
 
     @property

@@ -243,7 +243,7 @@ def _texts(facts: Facts, voice: Voice) -> Iterator[Said]:
             )
     if facts.subtitles:
         said = quote(" ".join(x.text for x in facts.subtitles))
-        yield Said(f"subtitles read: {said}", 0.85, facts.end_s)
+        yield Said(f"{'one hears' if facts.heard else 'subtitles read'}: {said}", 0.85, facts.end_s)
 
 
 def _moment(change: Transition) -> float:
