@@ -41,7 +41,7 @@ class Heard:
 
     def measured(self) -> tuple[Line, ...]:
         """As the lines that `Facts` holds."""
-        return tuple(Line(line.start_s, line.end_s, line.text) for line in self.lines)
+        return tuple(Line(start_s=line.start_s, end_s=line.end_s, text=line.text) for line in self.lines)
 
     def texts(self) -> list[str]:
         """One text a line for a prompt: quoted, in one line, with its time and where it comes from."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from operators import rows
 from operators.base import Apply, ItemError, Level, Operator, Row
+from operators.store.parents import Parent, brought
 from operators.store.store import Store
 from operators.windows import WindowRule
 
@@ -18,7 +19,8 @@ _FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n
 
 @dataclass(frozen=True, kw_only=True)
 class Load(Operator):
-    """Adds the captioned segments and the probed facts of the video whose captions have the row's `key`."""
+    """Adds the captioned segments and the probed facts of the video whose captions have the row's `key`, and what other
+    tables of videos hold of it that long captions are made from."""
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
@@ -32,13 +34,20 @@ class Load(Operator):
     stride_s: float
     window_rule: WindowRule = "grid"
     min_shot_s: float = 0.0
+    of: tuple[Parent, ...] = ()
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
         store = Store(self.store)
-        yield lambda row: self._apply(row, store)
+        tables = [(parent, parent.table()) for parent in self.of]
 
-    def _apply(self, row: Row, store: Store) -> Row:
+        def others(row: Row) -> dict[str, Row | None]:
+            found = {p.name: table.lookup("video_id", row["video_id"]).to_pylist() for p, table in tables}
+            return {name: mine[0] if mine else None for name, mine in found.items()}
+
+        yield lambda row: self._apply(row, store, others(row))
+
+    def _apply(self, row: Row, store: Store, others: dict[str, Row | None]) -> Row:
         found = store.videos.lookup("video_id", row["video_id"]).to_pylist()
         captioned = store.captioned(row["key"])
         if not found or not captioned:
@@ -46,6 +55,7 @@ class Load(Operator):
                 "internal", f"video {row['video_id']} was to be narrated, but the store has no captions of it"
             )
         return {
+            **brought(others, row),
             **row,
             **{name: found[0][name] for name in _FROM_VIDEO},
             "captioned": captioned,

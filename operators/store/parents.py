@@ -88,7 +88,7 @@ class LoadSegment(Operator):
                 if mine and parent.level == "video":
                     mine = [_around(mine[0], row)]
                 found[parent.name] = mine[0] if mine else None
-            return {**_brought(found, row), **row, "parents": found}
+            return {**brought(found, row), **row, "parents": found}
 
         yield apply
 
@@ -133,7 +133,7 @@ class LoadVideo(Operator):
                     lists |= {"captioned": mine, "captioned_indices": [r["segment_index"] for r in mine]}
             return {
                 **{name: facts.get(name) for name in _FACTS},
-                **_brought(found, row),
+                **brought(found, row),
                 **lists,
                 "window_s": self.window_s,
                 "stride_s": self.stride_s,
@@ -181,7 +181,7 @@ def _around(parent: Row, segment: Row) -> Row:
     }
 
 
-def _brought(found: dict[str, Row | None], row: Row) -> Row:
+def brought(found: dict[str, Row | None], row: Row) -> Row:
     """The columns that parents bring and that the row does not have by itself; of two parents the first counts."""
     brought: Row = {}
     for parent in found.values():

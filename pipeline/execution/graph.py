@@ -35,7 +35,7 @@ from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.chain import stages
 from pipeline.execution.coordinator import Channel
 from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node, Work
-from pipeline.execution.loading import Types, brought_by, loading
+from pipeline.execution.loading import Types, beside_segments, brought_by, loading
 from pipeline.execution.passes import Pass, shares
 from pipeline.execution.pools import Pool, Pools
 from pipeline.execution.prober import PROBED
@@ -154,6 +154,7 @@ class Graph:
             stride_s=plan.stride_s,
             window_rule=plan.windows,
             min_shot_s=plan.min_shot_s,
+            of=beside_segments(self.config, self.tables, self.store),
         )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])

@@ -41,6 +41,12 @@ def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, sto
     return [instance(load, pool=spec.steps[0].pool)]
 
 
+def beside_segments(config: Config, specs: Mapping[str, TableSpec], store: str) -> tuple[Parent, ...]:
+    """The tables of videos that long captions are made from, beside the captions of segments."""
+    found = (_parent(config, specs, name, store) for name in specs["dataset"].parents if name != VIDEOS)
+    return tuple(parent for parent in found if parent.level == "video")
+
+
 def _parent(config: Config, specs: Mapping[str, TableSpec], name: str, store: str) -> Parent:
     output, _, table = name.partition(".")
     uri = f"{store}/{name}" if name in specs else f"{config.inputs[output].rstrip('/')}/{table}"

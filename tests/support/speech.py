@@ -5,20 +5,58 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+
+from operators.audio.recognise import PAD_S
+from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
 
 RATE_HZ = 16_000
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed: apt-get install espeak-ng"
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planted(RecogniserSpec):
+    """Hears in each span the next of `texts`, its words in equal times."""
+
+    version: ClassVar[int] = 1
+    isolated: ClassVar[bool] = False
+
+    texts: tuple[str, ...] = ("hello",)
+
+    @property
+    def origin(self) -> str:
+        return "planted"
+
+    @contextmanager
+    def open(self) -> Iterator[RunningRecogniser]:
+        yield _Planted(list(self.texts))
+
+
+class _Planted:
+    def __init__(self, texts: list[str]) -> None:
+        self._texts = texts
+
+    def recognise(self, samples: Samples) -> Sequence[Utterance]:
+        text = self._texts.pop(0)
+        self._texts.append(text)
+        end_s = len(samples) / RATE_HZ - PAD_S
+        words = text.split()
+        step_s = (end_s - PAD_S) / len(words)
+        spans = [(PAD_S + k * step_s, PAD_S + (k + 1) * step_s, word, 0.9) for k, word in enumerate(words)]
+        return [Utterance(PAD_S, end_s, text, tuple(spans), 0.9, "en")]
+
 
 Sound = np.ndarray[Any, np.dtype[np.int16]]
 
