@@ -14,6 +14,7 @@ from operators.store.store import Store
 from operators.windows import WindowRule
 
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
+_OF_A_ROW = frozenset({"content_hash", "run_id", "host", "timings"})  # say of a parent's row how it came about
 _FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n != "run_id"]
 
 
@@ -55,7 +56,7 @@ class Load(Operator):
                 "internal", f"video {row['video_id']} was to be narrated, but the store has no captions of it"
             )
         return {
-            **brought(others, row),
+            **{name: value for name, value in brought(others, row).items() if name not in _OF_A_ROW},
             **row,
             **{name: found[0][name] for name in _FROM_VIDEO},
             "captioned": captioned,
