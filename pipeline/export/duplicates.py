@@ -17,7 +17,7 @@ from operators.measure.prints import NEAR_BITS
 
 _BANDS, _WIDTH = 12, 21  # of 256 bits
 _MOST = 400  # frames of one video that are kept, evenly chosen
-_COMMON = 200  # frames that agree in a band; of more, such as a title that many videos have, not all pairs are compared
+_COMMON = 64  # frames that agree in a band; of more, such as a title that many videos have, not all pairs are compared
 _NEXT = 4  # but each with so many that follow it in order of their hashes: copies of one frame stand beside each other
 _SHARE = 0.25  # of the frames of the shorter video that must be found in the other
 
@@ -63,7 +63,7 @@ def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
     words = bits.view(np.uint64)
     unpacked = np.unpackbits(bits, axis=1)
     weights = (1 << np.arange(_WIDTH, dtype=np.int64))[::-1]
-    seen: dict[tuple[int, int], set[tuple[bool, int]]] = {}
+    firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for band in range(_BANDS):
         keys = unpacked[:, band * _WIDTH : (band + 1) * _WIDTH] @ weights
         order = np.argsort(keys, kind="stable")
@@ -72,18 +72,29 @@ def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
         for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
             some = order[start:end]
             a, b = _pairs(words[some]) if len(some) <= _COMMON else _neighbours(words[some])
-            a, b = some[a], some[b]
-            for x, y in zip(a[owner[a] != owner[b]].tolist(), b[owner[a] != owner[b]].tolist(), strict=True):
-                one, other = int(owner[x]), int(owner[y])
-                pair = (min(one, other), max(one, other))
-                seen.setdefault(pair, set()).update({(one == pair[0], x), (other == pair[0], y)})
+            firsts.append(some[a])
+            seconds.append(some[b])
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    apart = owner[first] != owner[second]
+    first, second = first[apart], second[apart]
+    turned = owner[first] > owner[second]
+    first, second = np.where(turned, second, first), np.where(turned, first, second)
+    pairs = owner[first] * len(sizes) + owner[second]
     found = []
-    for (one, other), frames in seen.items():
-        shorter = one if sizes[one] <= sizes[other] else other
-        shared = sum(1 for of_first, _ in frames if of_first == (shorter == one))
-        if shared >= max(1.0, _SHARE * sizes[shorter]):
+    shared = [_counts(pairs, frames) for frames in (first, second)]  # frames of either video that stand in the other
+    for pair, counts in shared[0].items():
+        one, other = divmod(pair, len(sizes))
+        count, size = (counts, sizes[one]) if sizes[one] <= sizes[other] else (shared[1][pair], sizes[other])
+        if count >= max(1.0, _SHARE * size):
             found.append((one, other))
-    return sorted(found)
+    return found
+
+
+def _counts(pairs: Any, frames: Any) -> dict[int, int]:
+    """pair -> how many different frames stand beside it."""
+    unique = np.unique(np.stack([pairs, frames]), axis=1)[0]
+    keys, counts = np.unique(unique, return_counts=True)
+    return dict(zip(keys.tolist(), counts.tolist(), strict=True))
 
 
 def _pairs(words: Any) -> tuple[Any, Any]:
