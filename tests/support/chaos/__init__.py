@@ -10,21 +10,12 @@ In the end the output must be, row for row, that of a run that nobody disturbed,
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import random
-import shlex
-import sys
-import tempfile
 import threading
 import time
-import traceback
-import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
