@@ -56,7 +56,10 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
             Config(plan=PlanOptions(stride_s=2.0)),
             ["measure.cell_s is 5.0", "plan.stride_s is 2.0", "equal"],
         ),
-        (_recipe("decode", "measre", "caption"), ["'measre'", "did you mean measure?", "caption, decode, listen, measure"]),
+        (
+            _recipe("decode", "measre", "caption"),
+            ["'measre'", "did you mean measure?", "decode, listen, measure"],
+        ),
         (_recipe("probe", "decode", "measure", "caption"), ["'probe'", "no operator of a recipe"]),
         (_recipe("decode", "filter", "measure", "caption"), ["'filter'", "no operator of a recipe"]),
         (_recipe("decode", "caption"), ["caption reads the column facts", "measure would: put it before caption"]),
