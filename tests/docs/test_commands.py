@@ -1,0 +1,58 @@
+"""Each `longcap` line of the docs is one that the command line takes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from pipeline.cli.main import cli
+from tests.docs.blocks import NEEDS, PAGES, blocks, programs
+from tests.support.command import ROOT
+
+_REFUSED = "longcap: error:"  # a block that shows what a mistake is answered with
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_parses(page: Path) -> None:
+    for block in blocks(page, "console"):
+        for command in block.commands:
+            for program in programs(command):
+                if Path(program[0]).name == "longcap" and _REFUSED not in block.text:
+                    parse(program[1:], f"{block}: {command}")
+
+
+def parse(words: list[str], where: str) -> None:
+    found: click.Command = cli
+    try:
+        while isinstance(found, click.Group) and words and words[0] in found.commands:
+            found = found.commands[words[0]]
+            words = words[1:]
+        with found.make_context("longcap", list(words), parent=click.Context(cli, obj={})):
+            pass
+    except click.ClickException as error:
+        pytest.fail(f"{where}: {error.format_message()}")
+
+
+def test_options_and_arguments_that_are_not_there_are_noticed() -> None:
+    for words in (["run", "a.mp4"], ["show"], ["run", "a.mp4", "-o", "b", "--no-such"], ["nothing"]):
+        with pytest.raises(pytest.fail.Exception):
+            parse(words, "here")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_marks_are_known_and_stand_above_blocks(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    marks = re.findall(r"<!-- needs: ([\w, ]+) -->", text)
+    assert {word.strip() for mark in marks for word in mark.split(",")} <= set(NEEDS)
+    used = [block for block in blocks(page, "console", "python", "yaml", "text", "json", "toml", "") if block.needs]
+    assert len(used) == len(marks), f"{page.name}: a mark with no block below it"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_are_in_console_blocks(page: Path) -> None:
+    """In a block of another language nothing would check them."""
+    for block in blocks(page, "", "bash", "sh", "shell"):
+        assert not re.search(r"^\$? *longcap ", block.text, re.MULTILINE), str(block)
