@@ -11,7 +11,10 @@ from pathlib import Path
 from tests.support.command import ROOT
 
 PAGES = (
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "bench/README.md", "examples/longcap-example/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "bench/README.md", "examples/longcap-example/README.md")
+    ),
     *sorted((ROOT / "docs").rglob("*.md")),
 )
 NEEDS = ("gpu", "cluster", "cloud", "network", "time", "server", "files")

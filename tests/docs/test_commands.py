@@ -27,9 +27,10 @@ def test_every_command_parses(page: Path) -> None:
 def parse(words: list[str], where: str) -> None:
     found: click.Command = cli
     try:
-        while isinstance(found, click.Group) and words and words[0] in found.commands:
-            found = found.commands[words[0]]
-            words = words[1:]
+        while isinstance(found, click.Group) and words and not words[0].startswith("-"):
+            _, below, words = found.resolve_command(click.Context(found), words)
+            assert below is not None
+            found = below
         with found.make_context("longcap", list(words), parent=click.Context(cli, obj={})):
             pass
     except click.ClickException as error:
@@ -56,3 +57,9 @@ def test_commands_are_in_console_blocks(page: Path) -> None:
     """In a block of another language nothing would check them."""
     for block in blocks(page, "", "bash", "sh", "shell"):
         assert not re.search(r"^\$? *longcap ", block.text, re.MULTILINE), str(block)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_python_compiles(page: Path) -> None:
+    for block in blocks(page, "python"):
+        compile(block.text, str(block), "exec")

@@ -51,7 +51,9 @@ def test_relative_links_and_anchors_resolve(page: Path) -> None:
 
 def test_a_link_that_leads_nowhere_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# One two\n[a](#one-two) [b](#three) [c](gone.md) [d](page.md#one-two) `[e](no.md)` ![f](no.png)\n")
+    page.write_text(
+        "# One two\n[a](#one-two) [b](#three) [c](gone.md) [d](page.md#one-two) `[e](no.md)` ![f](no.png)\n"
+    )
     assert [p.split(": ")[1] for p in problems(page)] == ["#three", "gone.md", "no.png"]
 
 

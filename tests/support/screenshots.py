@@ -1,7 +1,6 @@
 """The pictures of the docs, taken by a real Chromium: `python -m tests.support.screenshots OUT NAME VIDEO`.
 
-Writes `docs/images/NAME-list.webp`, `NAME-video.webp` and `NAME-report.webp`, of `longcap view` and of `report.html` over
-an output. Only outputs over rendered stories (`longcap demo`) belong into the docs.
+Writes `docs/images/NAME-video.webp` and `NAME-report.webp`, of `longcap view` and of `report.html` over an output. Only outputs over rendered stories (`longcap demo`) belong into the docs.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from tests.support.browser import browser, chromium, serve
+from tests.support.browser import browser, chromium, serve, until
 from tests.support.command import ROOT
 
 IMAGES = ROOT / "docs" / "images"
-MAX_BYTES = 300_000
+SENTENCE = 3
 _SIZE = {"width": 1280, "height": 800}
 
 
@@ -41,18 +40,26 @@ def main(out: str, name: str, video: str) -> None:
         app = make_app(site, token=None, hosts=frozenset(LOOPBACK), cookie="longcap_docs")
         with serve(app) as address, browser(program) as found:
             page = found.new_page(viewport=_SIZE)
-            page.goto(f"{address}/", wait_until="networkidle")
-            _keep(page, f"{name}-list")
-            page.goto(f"{address}/video/{quote(video_id)}", wait_until="networkidle")
-            page.locator("[data-start]").nth(3).click() if page.locator("[data-start]").count() > 3 else None
-            page.wait_for_timeout(1500)
-            _keep(page, f"{name}-video")
+            page.goto(f"{address}/video?id={quote(video_id)}")
+            page.wait_for_selector("html[data-ready]")
+            page.locator("a.sentence:not(.nowhere)").nth(SENTENCE).click()
+            until(page, "document.getElementById('video').currentTime > 0 && !document.getElementById('video').seeking")
+            page.wait_for_timeout(1000)  # frames of the evidence
+            page.evaluate("window.scrollTo(0, 0)")
+            _keep(page, f"{name}-video", out)
             page.goto(Path(out, "report.html").absolute().as_uri(), wait_until="networkidle")
-            _keep(page, f"{name}-report")
+            _keep(page, f"{name}-report", out)
         site.close()
 
 
-def _keep(page: Any, name: str) -> None:
+_WITHOUT = """parent => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replaceAll(parent, '');
+}"""
+
+
+def _keep(page: Any, name: str, out: str) -> None:
+    page.evaluate(_WITHOUT, f"{Path(out).absolute().parent}/")  # no path of this machine stands in a picture
     IMAGES.mkdir(exist_ok=True)
     path = IMAGES / f"{name}.webp"
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, quality=88, method=6)

@@ -27,4 +27,3 @@ def current() -> dict[Path, str]:
     whole = {DOCS / name: _HEAD + page() for name, page in PAGES.items()}
     config = DOCS / "config.md"
     return {**whole, config: fill_page(config.read_text(encoding="utf-8"))}
-

@@ -43,7 +43,9 @@ def _command(path: str, command: click.Command, above: click.Context) -> Iterato
     if examples:
         shown = [line.strip() for line in examples.splitlines()[1:] if line.strip()]
         yield from ("", "```text", *shown, "```")
-    body = [_option(option, context) for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    body = [
+        _option(option, context) for option in command.params if isinstance(option, click.Option) and not option.hidden
+    ]
     if body:
         yield ""
         yield from table(("option", "meaning"), body)

@@ -35,7 +35,9 @@ def _format(cls: type[Export]) -> Iterator[str]:
             option = key.removesuffix("s") if key == "units" else key
             yield f"- `--{option}`: {', '.join(f'`{value}`' for value in values)}"
     yield ""
-    meanings = {key: text for parent in reversed(cls.__mro__[:-1]) for key, text in _docstring(parent)[1].items()} | told
+    meanings = {
+        key: text for parent in reversed(cls.__mro__[:-1]) for key, text in _docstring(parent)[1].items()
+    } | told
     hints = get_type_hints(cls, include_extras=True)
     body = [(f"`{f.name}`", _default(f), allowed(hints[f.name]), meanings.get(f.name, "")) for f in fields(cls)]
     yield from table(("option", "default", "values", "meaning"), body)
