@@ -1,4 +1,4 @@
-"""The fenced blocks of Markdown pages, and the comment above a block that says what it needs beside a machine without a GPU."""
+"""The fenced blocks of Markdown pages, and the comment above a block that says what it needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = (
     *sorted((ROOT / "docs").rglob("*.md")),
 )
 NEEDS = ("gpu", "cluster", "cloud", "network", "time", "server", "files")
-"""Words of `<!-- needs: … -->`: a GPU, a Ray cluster, storage or an account elsewhere, a package registry, more than a minute, a
+"""Words of `<!-- needs: … -->`: a GPU, a Ray cluster, storage or an account elsewhere, a package registry, minutes, a
 server of another program, files that the reader has."""
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)

@@ -22,7 +22,7 @@ _STORY = ["demo", "videos/", "--stories", "1"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder in which the pages are followed one after the other, with a story in it that is shorter than theirs."""
+    """The folder in which the pages are followed in turn, with a story in it that is shorter than theirs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("start"))
         patch.delenv("RAY_ADDRESS", raising=False)

@@ -1,6 +1,7 @@
 """The pictures of the docs, taken by a real Chromium: `python -m tests.support.screenshots OUT NAME VIDEO`.
 
-Writes `docs/images/NAME-video.webp` and `NAME-report.webp`, of `longcap view` and of `report.html` over an output. Only outputs over rendered stories (`longcap demo`) belong into the docs.
+Writes `docs/images/NAME-video.webp` (`longcap view`) and `NAME-report.webp` (`report.html`) of an output. Only outputs
+over rendered stories (`longcap demo`) belong into the docs.
 """
 
 from __future__ import annotations

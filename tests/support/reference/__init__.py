@@ -1,4 +1,4 @@
-"""The reference pages of the docs, written from the types that they describe. Imports what it documents, and nothing else."""
+"""The reference pages of the docs, written from the types that they describe."""
 
 from __future__ import annotations
 

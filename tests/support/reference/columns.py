@@ -32,8 +32,8 @@ def columns_page() -> str:
         "The tables of an output, with the Arrow type of each column. [What a run writes](../output.md) explains them. "
         "Fields of a struct stand below it as `column.field`; `[]` marks a list. Every column may be null.",
         "",
-        "`_s` is seconds from the first presented frame; `pts_s` is the container's own time in seconds. Columns marked "
-        f"*{_OUTSIDE}* do not enter `content_hash`.",
+        "`_s` is seconds from the first presented frame; `pts_s` is the container's own time in seconds. Columns "
+        f"marked *{_OUTSIDE}* do not enter `content_hash`.",
     ]
     notes = _notes()
     for name, (text, schema) in TABLES.items():

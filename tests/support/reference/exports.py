@@ -18,8 +18,9 @@ def exports_page() -> str:
     lines = [
         "# Export formats",
         "",
-        "What `longcap export OUT --to FORMAT` takes. [Export for training and other tools](../export.md) shows how to use it. "
-        "An option is given with `--set OPTION=VALUE`; the first value of `--unit`, `--spans` and `--media` is the default.",
+        "What `longcap export OUT --to FORMAT` takes. [Export for training and other tools](../export.md) shows how to "
+        "use it. An option is given with `--set OPTION=VALUE`. The first value of `--unit`, `--spans` and `--media` is "
+        "the default.",
     ]
     for name in sorted(EXPORTS):
         lines += ["", f"## {name}", "", *_format(export_class(name))]
@@ -40,7 +41,8 @@ def _format(cls: type[Export]) -> Iterator[str]:
     } | told
     hints = get_type_hints(cls, include_extras=True)
     body = [(f"`{f.name}`", _default(f), allowed(hints[f.name]), meanings.get(f.name, "")) for f in fields(cls)]
-    yield from table(("option", "default", "values", "meaning"), body)
+    if body:
+        yield from table(("option", "default", "values", "meaning"), body)
 
 
 def _default(field: Field[Any]) -> str:

@@ -11,7 +11,8 @@ def metrics_page() -> str:
     lines = [
         "# Metrics",
         "",
-        "Prometheus sees these names with `ray_` before them. [Metrics, a dashboard, alerts](../metrics.md) shows how to use them.",
+        "Prometheus sees these names with `ray_` before them. "
+        "[Metrics, a dashboard, alerts](../metrics.md) shows how to use them.",
         "",
         *table(("metric", "kind", "labels", "meaning"), body),
     ]
