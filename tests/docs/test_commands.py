@@ -46,7 +46,7 @@ def test_options_and_arguments_that_are_not_there_are_noticed() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_marks_are_known_and_stand_above_blocks(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    marks = re.findall(r"<!-- needs: ([\w, ]+) -->", text)
+    marks = re.findall(r"^ *<!-- needs: ([\w, ]+) -->$", text, re.MULTILINE)
     assert {word.strip() for mark in marks for word in mark.split(",")} <= set(NEEDS)
     used = [block for block in blocks(page, "console", "python", "yaml", "text", "json", "toml", "") if block.needs]
     assert len(used) == len(marks), f"{page.name}: a mark with no block below it"
