@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -63,3 +65,21 @@ def test_commands_are_in_console_blocks(page: Path) -> None:
 def test_python_compiles(page: Path) -> None:
     for block in blocks(page, "python"):
         compile(block.text, str(block), "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_targets_modules_and_extras_are_there(page: Path) -> None:
+    """Of `make TARGET`, `python -m MODULE` and `pip install '.[EXTRA]'`, which no test runs."""
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for block in blocks(page, "console"):
+        for program in (p for command in block.commands for p in programs(command)):
+            name, *words = program
+            if name == "make":
+                assert {word for word in words if "=" not in word} <= targets, str(block)
+            elif (
+                Path(name).name == "python" and words[0] == "-m" and words[1].startswith(("bench", "tests", "pipeline"))
+            ):
+                assert find_spec(words[1]), f"{block}: {words[1]}"
+            for wanted in re.findall(r"^(?:\.|longcap)\[(.*)\]$", "\n".join(words), re.MULTILINE):
+                assert set(wanted.split(",")) <= set(extras), f"{block}: {wanted}"
