@@ -83,3 +83,20 @@ def test_targets_modules_and_extras_are_there(page: Path) -> None:
                 assert find_spec(words[1]), f"{block}: {words[1]}"
             for wanted in re.findall(r"^(?:\.|longcap)\[(.*)\]$", "\n".join(words), re.MULTILINE):
                 assert set(wanted.split(",")) <= set(extras), f"{block}: {wanted}"
+
+
+_SIGNS = {
+    "gpu": r"-c longcaption|\.\[vllm",
+    "cluster": r"http://HEAD|longcap (submit|jobs|logs|stop)\b|ray job|kubectl|--address",
+    "cloud": r"s3://|longcap push",
+    "network": r"\bpip (install|download)\b|^make (test|demo|setup|vllm)",
+    "time": r"^make (truth|chaos)|eval truth|bench\.resume",
+    "server": r"api_server|base_url",
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_blocks_that_need_something_are_marked(page: Path) -> None:
+    for block in blocks(page, "console"):
+        needed = {need for need, sign in _SIGNS.items() if re.search(sign, "\n".join(block.commands), re.MULTILINE)}
+        assert block.needs or not needed, f"{block}: put <!-- needs: {', '.join(sorted(needed))} --> above it"
