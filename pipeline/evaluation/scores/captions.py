@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,9 +83,3 @@ def _support(sentences: Sequence[Mapping[str, Any]]) -> float | None:
         for s in sentences
     ]
     return sum(values) / len(values) if values else None
-
-
-def aliases(captions: Iterator[Caption]) -> Iterator[str]:
-    """Every name of every caption."""
-    for caption in captions:
-        yield from caption.aliases

@@ -1,4 +1,4 @@
-"""chrF2, chrF++ and BLEU with the tokenizer 13a: values of sacrebleu 2.6, from counts that many texts can be added up in.
+"""chrF2, chrF++ and BLEU with the tokenizer 13a: values of sacrebleu 2.6, from counts that can be added up.
 
 sacrebleu counts with dictionaries, which takes a tenth of a second for a caption of a thousand words; here arrays are
 counted. The tests compare both.

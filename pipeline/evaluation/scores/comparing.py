@@ -56,7 +56,7 @@ def compare(
         "against": list(against),
         "counts": counts,
         "metrics": metrics,
-        "changed": _changed(shared, texts[0], texts[1], left, right, most),
+        "changed": _changed(shared, texts, left, right, most),
     }
 
 
@@ -119,7 +119,7 @@ def _texts(captions: Captions, videos: set[str]) -> list[tuple[str, str]]:
 
 
 def _changed(
-    videos: Sequence[str], first: Mapping[str, str], second: Mapping[str, str], a: Scores, b: Scores, most: int
+    videos: Sequence[str], texts: Sequence[Mapping[str, str]], a: Scores, b: Scores, most: int
 ) -> list[dict[str, Any]]:
     """Those with the fewest words in common; of each, the metric that moved most among all videos' differences."""
     found = []
@@ -129,7 +129,7 @@ def _changed(
         if metric.better and not np.isnan(moved).all() and np.nanmax(np.abs(moved)) > _EQUAL:
             spread[name] = (moved, float(np.sqrt(np.nanmean(moved**2))))
     for k, video in enumerate(videos):
-        one, other = first.get(video, ""), second.get(video, "")
+        one, other = (side.get(video, "") for side in texts)
         if one == other:
             continue
         words, others = ptb_words(one), ptb_words(other)

@@ -108,7 +108,7 @@ class Frequencies:
 
 def frequencies(items: Iterable[Sequence[Words]]) -> Frequencies:
     """Over all references of all items, an item's references together. Memory grows with the references' words."""
-    kept = [[words for words in item] for item in items]
+    kept = [list(item) for item in items]
     total = ORDERS * sum(len(words) for item in kept for words in item)
     parts = max(1, math.ceil(total / _AT_ONCE))
     grams, counts = [], []

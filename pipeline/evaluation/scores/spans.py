@@ -175,7 +175,7 @@ def mask_f1(told: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
 
 
 def kendall(a: Floats, b: Floats) -> float | None:
-    """Kendall's tau-b; None where the truth `b` is constant, 0 where only `a` is. Both have few values: it counts cells."""
+    """Kendall's tau-b; None where the truth `b` is constant, 0 where only `a` is. Both have few different values."""
     if np.ptp(b) == 0:
         return None
     if np.ptp(a) == 0:

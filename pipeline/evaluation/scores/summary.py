@@ -74,9 +74,7 @@ class Scores:
 
 def summarise(scores: Scores, *, seed: int = 1, resamples: int = _RESAMPLES) -> dict[str, Value]:
     """Each metric that a caption has. The same scores and seed give the same intervals."""
-    known = (
-        {name: values for name, values in scores.metrics.items() if not np.isnan(values).all()} if len(scores) else {}
-    )
+    known = {name: values for name, values in scores.metrics.items() if not np.isnan(values).all()}
     if not known:
         return {}
     names = list(known)
@@ -169,14 +167,9 @@ def _bucket(seconds: float) -> tuple[float, str]:
         return (math.inf, "unknown")
     k = sum(seconds > end for end in BUCKETS_S)
     ends = [f"{end / 60:g}" for end in BUCKETS_S]
-    said = (
-        f"up to {ends[0]} min"
-        if k == 0
-        else f"over {ends[-1]} min"
-        if k == len(ends)
-        else f"{ends[k - 1]} to {ends[k]} min"
-    )
-    return (float(k), said)
+    if k == 0:
+        return (0.0, f"up to {ends[0]} min")
+    return (float(k), f"over {ends[-1]} min" if k == len(ends) else f"{ends[k - 1]} to {ends[k]} min")
 
 
 def _labels(values: Sequence[Any]) -> list[tuple[float, str]]:
