@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.scores.overlap import Counted, Floats, bleu_stats, counted
+from pipeline.evaluation.scores.overlap import Counted, Floats, counted
 from pipeline.evaluation.scores.tokens import Words, hashed, ngrams
 
 CHARS, WORD_ORDER = 6, 2
@@ -53,22 +53,27 @@ def chrf_stats(text: Sequence[tuple[Words, Words]], references: Sequence[Sequenc
             _, a, b = np.intersect1d(own, known, assume_unique=True, return_indices=True)
             shared = int(np.minimum(often[a], its[b]).sum())
             stats += [int(often.sum()) if len(known) else 0, int(its.sum()), shared]
-        score = chrf(np.array(stats), words=WORD_ORDER)
+        score = float(chrf(np.array(stats), words=WORD_ORDER))
         if best is None or score > best[0]:
             best = (score, stats)
     return best[1] if best else [0] * (3 * (CHARS + WORD_ORDER))
 
 
-def chrf(stats: Floats, *, words: int = 0) -> float:
-    """chrF2 (`words=0`) or chrF++ (`words=2`) of stats or of their sum, 0 to 100."""
-    taken = np.asarray(stats, dtype=np.float64)[: 3 * (CHARS + words)].reshape(-1, 3)
-    there = taken[(taken[:, 0] > 0) & (taken[:, 1] > 0)]
-    if not len(there):
-        return 0.0
-    precision, recall = float((there[:, 2] / there[:, 0]).mean()), float((there[:, 2] / there[:, 1]).mean())
-    if not precision + recall:
-        return 0.0
-    return 100 * (1 + _BETA**2) * precision * recall / (_BETA**2 * precision + recall)
+def chrf(stats: Floats, *, words: int = 0) -> Floats:
+    """chrF2 (`words=0`) or chrF++ (`words=2`) of stats or of their sums, 0 to 100.
+
+    Args:
+        stats: shape (..., 24), as `chrf_stats`.
+    """
+    taken = np.asarray(stats, dtype=np.float64)[..., : 3 * (CHARS + words)]
+    own, known, shared = taken[..., 0::3], taken[..., 1::3], taken[..., 2::3]
+    there = (own > 0) & (known > 0)
+    orders = np.maximum(there.sum(axis=-1), 1)
+    precision = np.where(there, shared / np.maximum(own, 1), 0.0).sum(axis=-1) / orders
+    recall = np.where(there, shared / np.maximum(known, 1), 0.0).sum(axis=-1) / orders
+    weighed = _BETA**2 * precision + recall
+    found: Floats = 100 * (1 + _BETA**2) * precision * recall / np.where(weighed > 0, weighed, 1.0)
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -83,18 +88,21 @@ def counted_13a(text: str) -> Counted:
     return counted(hashed(_tokenizer()(text.rstrip()).split()))
 
 
-def sacrebleu_stats(text: Counted, references: Sequence[Counted]) -> list[int]:
-    """As `overlap.bleu_stats`."""
-    return bleu_stats(text, references)
+def sacrebleu_bleu(stats: Floats, *, sentence: bool = False) -> Floats:
+    """sacrebleu's BLEU of stats or of their sums, 0 to 100, smoothed as `smooth_method="exp"`.
 
-
-def sacrebleu_bleu(stats: Floats, *, sentence: bool = False) -> float:
-    """sacrebleu's BLEU of stats or of their sum, 0 to 100; `sentence`: with the effective order, as `sentence_bleu`."""
-    from sacrebleu.metrics.bleu import BLEU
-
-    values = [int(v) for v in stats]
-    made = BLEU.compute_bleu(
-        correct=values[2::2], total=values[3::2], sys_len=values[0], ref_len=values[1],
-        smooth_method="exp", effective_order=sentence,
-    )  # fmt: skip
-    return float(made.score)
+    Args:
+        stats: shape (..., 10), as `overlap.bleu_stats`.
+        sentence: orders that a short text has no n-gram of are left out, as in `sentence_bleu`.
+    """
+    stats = np.asarray(stats, dtype=np.float64)
+    own, known, correct, total = stats[..., 0], stats[..., 1], stats[..., 2::2], stats[..., 3::2]
+    there, none = total > 0, correct == 0
+    halved = 2.0 ** np.cumsum(there & none, axis=-1)
+    shares = np.where(none, 1 / (halved * np.maximum(total, 1)), correct / np.maximum(total, 1))
+    orders = np.maximum(there.sum(axis=-1), 1) if sentence else total.shape[-1]
+    mean = np.exp(np.where(there, np.log(shares), 0.0).sum(axis=-1) / orders)
+    brevity = np.where(own < known, np.exp(1 - known / np.maximum(own, 1e-9)), 1.0)
+    some = (correct > 0).any(axis=-1) & (sentence | there.all(axis=-1))
+    found: Floats = np.where(some, 100 * brevity * mean, 0.0)
+    return found

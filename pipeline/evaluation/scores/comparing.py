@@ -13,11 +13,10 @@ from pipeline.evaluation.scores.metrics import METRICS
 from pipeline.evaluation.scores.overlap import common
 from pipeline.evaluation.scores.page import short
 from pipeline.evaluation.scores.sources import Captions
-from pipeline.evaluation.scores.summary import Floats, Scores
+from pipeline.evaluation.scores.summary import RESAMPLES, Scores, bootstrap, interval
 from pipeline.evaluation.scores.tokens import ptb_words
 from pipeline.terminal.errors import UsageError
 
-_RESAMPLES, _DRAWS = 10_000, 100_000_000
 _EQUAL = 1e-9
 
 
@@ -37,12 +36,7 @@ def compare(
     if not shared:
         raise UsageError(f"{first[0].shown} and {second[0].shown} have no video in common")
     left, right = _picked(a, shared), _picked(b, shared)
-    metrics = {}
-    for name in METRICS:
-        x, y = left.metrics[name], right.metrics[name]
-        both = ~np.isnan(x) & ~np.isnan(y)
-        if both.any():
-            metrics[name] = _difference(name, x[both], y[both])
+    metrics = _differences(left, right)
     counts = {
         "videos in both": len(shared),
         "only in the first": len(a) - len(shared),
@@ -83,35 +77,39 @@ def _picked(scores: Scores, videos: Sequence[str]) -> Scores:
     return scores.taken(np.array([place[v] for v in videos], dtype=np.int64))
 
 
-def _difference(name: str, x: Floats, y: Floats) -> dict[str, Any]:
-    moved = y - x
-    low, high = _interval(moved)
-    better = METRICS[name].better
-    verdict = "the same" if not np.abs(moved).max() > _EQUAL else "not surely different"
-    if low is not None and high is not None and (low > _EQUAL or high < -_EQUAL):
-        up = low > 0
-        verdict = ("more" if up else "less") if not better else "better" if up == (better > 0) else "worse"
-    return {
-        "n": len(moved),
-        "first": _rounded(float(x.mean())),
-        "second": _rounded(float(y.mean())),
-        "difference": _rounded(float(moved.mean())),
-        "low": _rounded(low),
-        "high": _rounded(high),
-        "verdict": verdict,
-    }
+def _differences(a: Scores, b: Scores) -> dict[str, dict[str, Any]]:
+    """Metric -> how the second differs, over the videos that have it in both; intervals are bootstrap ones."""
+    moved = np.stack([b.metrics[name] - a.metrics[name] for name in METRICS], axis=1)
+    there = ~np.isnan(moved)
+    draws, _ = bootstrap(np.where(there, moved, 0.0), there, np.zeros((len(a), 0)), seed=1, resamples=RESAMPLES)
+    found = {}
+    for k, (name, metric) in enumerate(METRICS.items()):
+        both = there[:, k]
+        n = int(both.sum())
+        if not n:
+            continue
+        low, high = interval(draws[:, k]) if n > 1 else (None, None)
+        found[name] = {
+            "n": n,
+            "first": _rounded(float(a.metrics[name][both].mean())),
+            "second": _rounded(float(b.metrics[name][both].mean())),
+            "difference": _rounded(float(moved[both, k].mean())),
+            "low": _rounded(low),
+            "high": _rounded(high),
+            "verdict": _verdict(metric.better, float(np.abs(moved[both, k]).max()), low, high),
+        }
+    return found
 
 
-def _interval(moved: Floats) -> tuple[float | None, float | None]:
-    """95 % bootstrap interval of the mean difference, over videos."""
-    n = len(moved)
-    if n < 2:
-        return None, None
-    random = np.random.default_rng(1)
-    resamples = int(min(_RESAMPLES, max(200, _DRAWS // (n * len(METRICS)))))
-    means = np.array([moved[random.integers(0, n, n)].mean() for _ in range(resamples)])
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)
+def _verdict(better: int, most: float, low: float | None, high: float | None) -> str:
+    if most <= _EQUAL:
+        return "the same"
+    if low is None or high is None or low <= _EQUAL <= high or low <= -_EQUAL <= high:
+        return "not surely different"
+    up = low > 0
+    if not better:
+        return "more" if up else "less"
+    return "better" if up == (better > 0) else "worse"
 
 
 def _texts(captions: Captions, videos: set[str]) -> list[tuple[str, str]]:

@@ -86,7 +86,12 @@ METRICS: dict[str, Metric] = {
     "mask_spearman": Metric("spans", 1, "VideoXum: Spearman's rho with the mean reference"),
     "soda_c_rouge_l": Metric("events", 1, "SODA_c with ROUGE-L (coco) in place of METEOR, F1"),
     "dense_rouge_l": Metric("events", 1, "ROUGE-L (coco) of pairs with an IoU of 0.3, 0.5, 0.7, 0.9; others 0"),
-    "event_order": Metric("events", 1, "neighbouring true events that the caption tells in their order"),
+    "event_precision": Metric("events", 1, "told events that are true ones, by their words, within a minute"),
+    "event_recall": Metric("events", 1, "true events that are told"),
+    "event_order": Metric("events", 1, "of those, neighbours in the caption that do not go back in time"),
+    "event_times": Metric("events", 1, "of those, the ones told within 5 s of their time"),
+    "event_words": Metric("events", 1, "of those, cosine of the words told and true"),
+    "event_polarity": Metric("events", 1, "of those, the ones denied on both sides or on neither"),
     "moment_recall_1": Metric("events", 1, "true events that a search by their text finds first (IoU 0.3)"),
     "moment_recall_5": Metric("events", 1, "the same among the first five"),
 }

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 BUCKETS_S = (120.0, 300.0, 480.0, 600.0)
 """Ends of the buckets of durations: those of CapRiCorn-1K, and longer videos."""
 
-_RESAMPLES, _RESAMPLES_OF_SLICES = 10_000, 2_000
+RESAMPLES, _RESAMPLES_OF_SLICES = 10_000, 2_000
 _DRAWS = 100_000_000  # of videos in all resamples: of 100,000 captions 1,000, whose interval has two sound digits
 _BLOCK = 5_000_000
 _LEVEL = 0.95
@@ -72,7 +72,7 @@ class Scores:
         return some
 
 
-def summarise(scores: Scores, *, seed: int = 1, resamples: int = _RESAMPLES) -> dict[str, Value]:
+def summarise(scores: Scores, *, seed: int = 1, resamples: int = RESAMPLES) -> dict[str, Value]:
     """Each metric that a caption has. The same scores and seed give the same intervals."""
     known = {name: values for name, values in scores.metrics.items() if not np.isnan(values).all()}
     if not known:
@@ -84,21 +84,28 @@ def summarise(scores: Scores, *, seed: int = 1, resamples: int = _RESAMPLES) -> 
     means = filled.sum(axis=0) / there.sum(axis=0)
     pooled = [name for name in names if METRICS[name].pooled]
     stats = np.concatenate([scores.stats[name] for name in STATS], axis=1) if pooled else np.zeros((len(scores), 0))
-    drawn, drawn_stats = _bootstrap(filled, there, stats, seed, resamples)
+    drawn, drawn_stats = bootstrap(filled, there, stats, seed, resamples)
     found = {}
     of_sums = _pooled(stats.sum(axis=0), pooled)
-    of_draws = [_pooled(row, pooled) for row in drawn_stats] if pooled else []
+    of_draws = _pooled(drawn_stats, pooled)
     for k, name in enumerate(names):
-        value = of_sums.get(name, float(means[k]))
-        draws = np.array([row[name] for row in of_draws]) if name in of_sums else drawn[:, k]
-        draws = draws[~np.isnan(draws)]
+        value = float(of_sums.get(name, means[k]))
+        draws = of_draws.get(name, drawn[:, k])
         n = int(there[:, k].sum())
-        low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]) if n > 1 and len(draws) else (None, None)
-        found[name] = Value(n, value, None if low is None else float(low), None if high is None else float(high))
+        found[name] = Value(n, value, *(interval(draws) if n > 1 else (None, None)))
     return found
 
 
-def _bootstrap(
+def interval(draws: Floats) -> tuple[float | None, float | None]:
+    """Between the percentiles 2.5 and 97.5 of what was drawn."""
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
+        return None, None
+    low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
+
+
+def bootstrap(
     filled: Floats, there: npt.NDArray[np.bool_], stats: Floats, seed: int, resamples: int
 ) -> tuple[Floats, Floats]:
     """Means, and sums of stats, of resamples of the rows: shapes (resamples, metrics) and (…, stats)."""
@@ -125,12 +132,13 @@ _WIDTHS = {
 }
 
 
-def _pooled(sums: Floats, names: Sequence[str]) -> dict[str, float]:
+def _pooled(sums: Floats, names: Sequence[str]) -> dict[str, Floats]:
+    """Pooled metrics of sums of stats, shape (..., counts): arrays of shape (...)."""
     if not names:
         return {}
-    coco, sacre, chars = np.split(sums, np.cumsum([_WIDTHS[name] for name in STATS])[:-1])
+    coco, sacre, chars = np.split(sums, np.cumsum([_WIDTHS[name] for name in STATS])[:-1], axis=-1)
     bleu = overlap.bleu(coco)
-    found = {f"bleu_{n + 1}": float(bleu[n]) for n in range(overlap.ORDERS)}
+    found = {f"bleu_{n + 1}": bleu[..., n] for n in range(overlap.ORDERS)}
     found["sacrebleu"] = characters.sacrebleu_bleu(sacre)
     found["chrf"] = characters.chrf(chars)
     found["chrf_pp"] = characters.chrf(chars, words=characters.WORD_ORDER)

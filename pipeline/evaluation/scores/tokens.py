@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from operators.narrate.grounding.lexicon import FUNCTION_WORDS
+
 Words = npt.NDArray[np.uint64]
 """Shape (n,): a hash of each word."""
 
@@ -55,6 +57,16 @@ def google_words(text: str) -> list[str]:
 def stem(word: str) -> str:
     """The Porter stem (NLTK's extensions) of a word of more than three letters; others as they are."""
     return str(_stemmer().stem(word)) if len(word) >= _STEM_FROM and word.isascii() else word
+
+
+def content(text: str) -> frozenset[str]:
+    """Stems of the words that say something: function words, and letters alone, are left out."""
+    return frozenset(map(_content, _GOOGLE.findall(text.lower()))) - {""}
+
+
+@lru_cache(maxsize=200_000)
+def _content(word: str) -> str:
+    return "" if word in FUNCTION_WORDS or (len(word) == 1 and word.isascii() and word.isalpha()) else stem(word)
 
 
 @lru_cache(maxsize=1)

@@ -78,7 +78,7 @@ def test_rouge_agrees_with_the_library_on_long_texts():
 
 def sums(texts, references):
     cased = [
-        characters.sacrebleu_stats(characters.counted_13a(t), [characters.counted_13a(r) for r in some])
+        overlap.bleu_stats(characters.counted_13a(t), [characters.counted_13a(r) for r in some])
         for t, some in zip(texts, references, strict=True)
     ]
     chars = [
@@ -102,6 +102,24 @@ def test_values_of_sacrebleu():
     cased, chars = sums(["a b c"], [["abc"]])
     close(characters.chrf(chars), _chrf("a b c", "abc"))
     assert characters.sacrebleu_bleu(sums([""], [["The dog bit the man."]])[0]) == 0.0
+
+
+def test_sums_and_sentences_agree_with_the_library():
+    from sacrebleu.metrics import BLEU, CHRF
+
+    texts = ["The dog.", "A cat sat on the mat, it did.", "no words here", "x", ""]
+    references = ["The dog ran.", "The cat sat on a mat.", "The end of it all", "x", "A man."]
+    for text, reference in zip(texts, references, strict=True):
+        cased, chars = sums([text], [[reference]])
+        close(
+            characters.sacrebleu_bleu(cased, sentence=True),
+            BLEU(effective_order=True).sentence_score(text, [reference]).score,
+        )
+        close(characters.chrf(chars), CHRF().sentence_score(text, [reference]).score)
+        close(characters.chrf(chars, words=2), CHRF(word_order=2).sentence_score(text, [reference]).score)
+    cased, chars = sums(texts, [[r] for r in references])
+    close(characters.sacrebleu_bleu(cased), BLEU().corpus_score(texts, [references]).score)
+    close(characters.chrf(chars), CHRF().corpus_score(texts, [references]).score)
 
 
 def _chrf(text: str, reference: str) -> float:
