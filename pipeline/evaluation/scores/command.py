@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from operators.addresses import redacted
 from operators.storage import open_binary
 from pipeline.evaluation.scores.comparing import compare, comparison_page
-from pipeline.evaluation.scores.evaluate import Scored, evaluate
+from pipeline.evaluation.scores.evaluate import Scored, evaluate, holds_others
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS
 from pipeline.evaluation.scores.page import as_json, html, report, short
 from pipeline.evaluation.scores.references import read_references
@@ -71,11 +72,14 @@ def compare_command(
     """Score both where that is not done, and print what differs."""
     check_installed()
     references = read_references(against) if against else None
-    both = []
-    for out in (first, second):
-        captions = open_captions(out)
-        both.append((captions, evaluate(captions, references, output_uri(default_folder(out)))))
-    data = compare(*both, most=most, against=[redacted(a) for a in against])
+    with TemporaryDirectory(prefix="longcap-compare-") as scratch:
+        both = []
+        for k, out in enumerate((first, second)):
+            captions, place = open_captions(out), output_uri(default_folder(out))
+            if holds_others(place, references):  # they belong to the user's own evaluation
+                place = f"{scratch}/{k}"
+            both.append((captions, evaluate(captions, references, place)))
+        data = compare(*both, most=most, against=[redacted(a) for a in against])
     if file is not None:
         _write(output_uri(file), comparison_page(data) if file.endswith(".html") else as_json(data))
     if as_json_:

@@ -133,8 +133,10 @@ def _changed(
         words, others = ptb_words(one), ptb_words(other)
         similarity = 2 * common(words, others) / max(1, len(words) + len(others))
         moves = {name: float(moved[k]) for name, (moved, _) in spread.items() if not np.isnan(moved[k])}
-        name = max(moves, key=lambda n, own=moves: abs(own[n]) / spread[n][1], default=None)  # type: ignore[misc]
-        what = f"{name} {moves[name]:+.3g}" if name else ""
+        what = ""
+        if moves:
+            top = max(moves, key=lambda name, own=moves: abs(own[name]) / spread[name][1])  # type: ignore[misc]
+            what = f"{top} {moves[top]:+.3g}"
         found.append({"video_id": video, "similarity": round(similarity, 4), "what": what})
     return sorted(found, key=lambda row: (row["similarity"], row["video_id"]))[:most]
 

@@ -30,7 +30,8 @@ _CHUNK = 64  # captions that a process scores at a time
 _COMMIT = 2000  # rows that a kill can cost
 _MANY = 1500  # from so many on other processes help: starting them takes two seconds
 
-_Job = tuple[str, str | None, Caption, tuple[Reference, ...]]
+_Job = tuple[Row, Caption, tuple[Reference, ...]]
+"""The columns that do not come from scoring, and what is scored."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def evaluate(
     """
     table = open_table(folder)
     known = _frequencies(references) if references is not None else None
-    reference_set = _hash(references) if references is not None else ""
+    reference_set = _hash(references)
     there = table.read(["video_id", "key"])
     done = dict(zip(there["video_id"].to_pylist(), there["key"].to_pylist(), strict=True))
     counts = {"captions": 0, "missing": 0, "unknown": 0}
@@ -104,9 +105,9 @@ def evaluate(
             some = references.by_name[name] if references is not None and name is not None else ()
             wanted.add(caption.video_id)
             used.add(name or "")
-            key = key_of(caption, some, reference_set)
+            key = key_of(caption, some, reference_set or "")
             if done.get(caption.video_id) != key:
-                yield key, name, caption, some
+                yield {"key": key, "reference": name, "reference_set": reference_set}, caption, some
 
     fresh = 0
     try:
@@ -145,7 +146,15 @@ def _frequencies(references: References) -> Frequencies:
     return frequencies([hashed(ptb_words(r.text)) for r in some] for some in references.by_name.values())
 
 
-def _hash(references: References) -> str:
+def holds_others(folder: str, references: References | None) -> bool:
+    """Whether the scores in a folder are against other references."""
+    found = Table(f"{folder}/{TABLE}", SCORES).read(["reference_set"])["reference_set"]
+    return bool(set(found.unique().to_pylist()) - {_hash(references)})
+
+
+def _hash(references: References | None) -> str | None:
+    if references is None:
+        return None
     return digest([[name, [r.text for r in some]] for name, some in sorted(references.by_name.items())])
 
 
@@ -201,8 +210,8 @@ def _rows(jobs: Sequence[_Job]) -> list[Row]:
 
 
 def _row(job: _Job, known: Frequencies | None) -> Row:
-    key, name, caption, some = job
-    return {**score(caption, some, known), "key": key, "reference": name}
+    known_columns, caption, some = job
+    return {**score(caption, some, known), **known_columns}
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

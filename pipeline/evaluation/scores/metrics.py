@@ -104,6 +104,7 @@ SCORES = pa.schema(
         pa.field("video_id", pa.string()),
         pa.field("key", pa.string()),  # fingerprint: caption, references, metrics
         pa.field("reference", pa.string()),  # name under which the references know the video; null: they do not
+        pa.field("reference_set", pa.string()),  # hash of all references; null: none were given
         pa.field("references", pa.int32()),  # how many texts
         pa.field("missing", pa.bool_()),  # has no caption: scores against references are 0
         pa.field("duration_s", pa.float64()),

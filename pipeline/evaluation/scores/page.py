@@ -47,7 +47,9 @@ def worst(scores: Scores, count: int = _WORST) -> list[dict[str, Any]]:
     for name, metric in METRICS.items():
         values = scores.metrics[name]
         if metric.better and not np.isnan(values).all() and np.nanmax(values) > np.nanmin(values):
-            order = np.argsort(np.argsort(metric.better * np.nan_to_num(values, nan=np.nanmean(values)), kind="stable"))
+            order = np.argsort(
+                np.argsort(metric.better * np.nan_to_num(values, nan=float(np.nanmean(values))), kind="stable")
+            )
             places.append(order / max(1, len(scores) - 1))
     if not places:
         return []

@@ -31,7 +31,7 @@ def key_of(caption: Caption, references: Sequence[Reference], reference_set: str
 
 
 def score(caption: Caption, references: Sequence[Reference], known: Frequencies | None) -> Row:
-    """The columns of `metrics.SCORES` but `key` and `reference`.
+    """The columns of `metrics.SCORES` but `key`, `reference` and `reference_set`.
 
     Args:
         known: of the reference set; None, or of fewer than two items: CIDEr-D is null, since no word is rare.

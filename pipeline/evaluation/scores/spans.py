@@ -162,8 +162,7 @@ def mask(spans: Floats, seconds: float, fps: float = 1.0) -> npt.NDArray[np.bool
     if not len(spans):
         return np.zeros(len(times), dtype=bool)
     inside = (times[:, None] >= spans[None, :, 0]) & (times[:, None] < spans[None, :, 1])
-    found: npt.NDArray[np.bool_] = inside.any(axis=1)
-    return found
+    return np.asarray(inside.any(axis=1), dtype=np.bool_)
 
 
 def mask_f1(told: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:

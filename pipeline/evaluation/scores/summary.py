@@ -205,7 +205,9 @@ def _stats(column: pa.ChunkedArray) -> Floats:
     """Shape (rows, counts); rows without any are 0."""
     found = column.to_pylist()
     width = max((len(row) for row in found if row is not None), default=0)
-    return np.array([row if row is not None else [0] * width for row in found], dtype=np.float64).reshape(-1, width)
+    return np.array([row if row is not None else [0] * width for row in found], dtype=np.float64).reshape(
+        len(found), width
+    )
 
 
 def _rounded(value: float | None) -> float | None:

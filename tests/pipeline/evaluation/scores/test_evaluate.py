@@ -164,6 +164,19 @@ def test_compare_finds_what_changed(tmp_path, capsys):
     assert "rouge_l_google" in (tmp_path / "page.html").read_text()
 
 
+def test_compare_leaves_scores_against_other_references(tmp_path, capsys):
+    one, refs = files(tmp_path, 6)
+    assert main(["eval", "captions", one, "--against", refs, "--json"]) == 0
+    before = (tmp_path / "told-eval" / "evaluation.json").read_text()
+    capsys.readouterr()
+    assert main(["compare", one, refs, "--json"]) == 0  # without references
+    assert set(json.loads(capsys.readouterr().out)["metrics"]) >= {"words", "distinct_1"}
+    assert main(["eval", "captions", one, "--against", refs, "--json"]) == 0
+    after = json.loads(capsys.readouterr().out)
+    assert after["counts"]["scored now"] == 0
+    assert after["metrics"] == json.loads(before)["metrics"]
+
+
 def test_intervals_hold_the_value_and_narrow_with_more_videos(tmp_path):
     one, refs = files(tmp_path, 80)
     scores = Scores(evaluate(open_captions(one), read_references([refs]), str(tmp_path / "s")).table.read())
