@@ -16,7 +16,7 @@ from pipeline.evaluation.scores.tokens import ptb_words, stem
 
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
 _REPEATED = 10  # words: the n-grams of InternVL's filter, which drops captions above 0.4
-_HEAD = 400  # characters that the language is told from
+_HEAD = 250  # characters that the language is told from
 _SEAM_S = 1.0  # a clock shows whole seconds
 
 

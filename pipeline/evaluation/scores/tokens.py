@@ -37,10 +37,10 @@ _STEM_FROM = 4  # rouge-score stems words of more than three letters
 
 def ptb_words(text: str) -> list[str]:
     """Words as coco-caption counts them."""
-    low = text.lower()
+    low = text.lower().replace("’", "'")
     if "n" in low and ("can" in low or "na" in low or "n'" in low or "n’" in low or "gotta" in low):
         low = _SPLIT.sub(_apart, low)
-    return [word.replace("’", "'") for word in _PTB.findall(low)]
+    return _PTB.findall(low)
 
 
 def _apart(found: re.Match[str]) -> str:
