@@ -7,18 +7,23 @@ from typing import Any
 import click
 
 from pipeline.cli.options import force_option, json_option, with_options
+from pipeline.cli.scores import captions
 
 CHAINS = ("none", "segment", "video")
 
 
-@click.group(name="eval", short_help="Examine the pipeline itself.")
+@click.group(name="eval", short_help="Score captions, or examine the pipeline itself.")
 def group() -> None:
-    """Examine the pipeline itself.
+    """Score captions, or examine the pipeline itself.
 
     \b
-    Example:
+    Examples:
+      longcap eval captions captions/ --against references.json
       longcap eval truth exam/
     """
+
+
+group.add_command(captions)
 
 
 @group.command()

@@ -21,6 +21,7 @@ from pipeline.cli import export as exports
 from pipeline.cli.exam import demo
 from pipeline.cli.exam import group as eval_group
 from pipeline.cli.options import TRACEBACK, traceback_option, with_options
+from pipeline.cli.scores import compare
 from pipeline.cli.view import view
 
 _PROGRAM = "longcap"
@@ -95,7 +96,7 @@ _section("Make captions", *job.COMMANDS)
 _section("Look at captions, and hand them on", view, *dataset.COMMANDS, *exports.COMMANDS)
 _section("Look at videos", *media.COMMANDS, demo)
 _section("Clusters and machines", *cluster.COMMANDS)
-_section("Other", eval_group, completion)
+_section("Other", eval_group, compare, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,57 @@
+"""`longcap eval captions` and `longcap compare`: as in `pipeline.cli.main`, bodies import what they call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.cli.options import json_option, with_options
+
+_against = click.option(
+    "--against", metavar="REFS", multiple=True, help="References: a file or another output; repeat for several."
+)
+
+
+@click.command(short_help="Score captions, with references or without.")
+@click.argument("out", metavar="OUT_OR_FILE")
+@click.option("-o", "--folder", metavar="DIR", help="Where scores and reports go.  [default: OUT-eval]")
+@click.option("--by", metavar="COLUMN", multiple=True, help="Also by a column of the dataset, or metadata.NAME.")
+@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
+@with_options(_against, json_option)
+def captions(as_json: bool, **options: Any) -> int:
+    """Score the captions of an output, or of a file, and say how sure the values are.
+
+    Writes a table with a row a video (DIR/scores), DIR/evaluation.html and DIR/evaluation.json. Run it again after a
+    kill, or when captions were added: what is scored is not scored again.
+
+    \b
+    Examples:
+      longcap eval captions captions/
+      longcap eval captions captions/ --against val_1.json --against val_2.json --by codec
+      longcap eval captions hypotheses.json --against references.json -o scores/
+    """
+    from pipeline.evaluation.scores.command import captions_command
+
+    return captions_command(as_json_=as_json, **options)
+
+
+@click.command(short_help="Compare the captions of two outputs.")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option(
+    "--most", metavar="N", type=click.IntRange(min=0), default=20, show_default=True, help="Changed captions."
+)
+@click.option("-o", "--file", metavar="FILE", help="Also write FILE.html, or FILE.json.")
+@with_options(_against, json_option)
+def compare(as_json: bool, **options: Any) -> int:
+    """Compare two outputs, or files, video by video: differences with intervals, and which captions changed most.
+
+    \b
+    Examples:
+      longcap compare captions/ captions-8s/
+      longcap compare captions/ captions-8s/ --against references.json -o comparison.html
+    """
+    from pipeline.evaluation.scores.command import compare_command
+
+    return compare_command(as_json_=as_json, **options)

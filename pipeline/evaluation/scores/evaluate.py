@@ -1,0 +1,220 @@
+"""Scores all captions into a table; what is scored already is not scored again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from operators.base import Row
+from operators.fingerprint import digest
+from operators.storage import files_below
+from operators.store.table import Fenced, Table
+from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.metrics import SCORES
+from pipeline.evaluation.scores.overlap import Frequencies, frequencies
+from pipeline.evaluation.scores.references import Reference, References
+from pipeline.evaluation.scores.scoring import key_of, score
+from pipeline.evaluation.scores.sources import Captions
+from pipeline.evaluation.scores.tokens import hashed, ptb_words
+from pipeline.terminal.errors import RunFailed, UsageError
+
+TABLE = "scores"
+FILES = ("evaluation.json", "evaluation.html")
+_CHUNK = 64  # captions that a process scores at a time
+_COMMIT = 2000  # rows that a kill can cost
+_MANY = 1500  # from so many on other processes help: starting them takes two seconds
+
+_Job = tuple[Row, Caption, tuple[Reference, ...]]
+"""The columns that do not come from scoring, and what is scored."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What one evaluation did.
+
+    Attributes:
+        table: of scores.
+        captions: that are there; missing: videos without one.
+        fresh: rows that were scored now; the others were there.
+        unknown: captions that the references do not know.
+        others: references of videos that the captions do not know; they count only where captions come from a file.
+    """
+
+    table: Table
+    captions: int
+    missing: int
+    fresh: int
+    unknown: int
+    others: int
+
+
+def open_table(folder: str) -> Table:
+    """The table of scores in a folder, taken over for writing.
+
+    Raises:
+        UsageError: the folder holds something else.
+    """
+    table = Table(f"{folder}/{TABLE}", SCORES, writer="evaluate")
+    if not table.exists():
+        names = [path for path in files_below(folder) if not path.rsplit("/", 1)[-1].startswith(".")]
+        if any(not path.endswith(FILES) and f"/{TABLE}/" not in path for path in names):
+            raise UsageError(f"{folder} is not empty, and no scores lie there: name a new folder with -o")
+    table.fence()
+    return table
+
+
+def evaluate(
+    captions: Captions,
+    references: References | None,
+    folder: str,
+    *,
+    workers: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Scored:
+    """Score every caption that is not scored yet, and drop rows of videos that are gone.
+
+    Args:
+        references: None: only what captions say of themselves.
+        folder: of the table; local or a prefix on object storage.
+        workers: processes; None: one a core where there are many captions.
+
+    Raises:
+        UsageError: the folder holds something else.
+        RunFailed: another evaluation has taken the folder over.
+    """
+    table = open_table(folder)
+    known = _frequencies(references) if references is not None else None
+    reference_set = _hash(references)
+    there = table.read(["video_id", "key"])
+    done = dict(zip(there["video_id"].to_pylist(), there["key"].to_pylist(), strict=True))
+    counts = {"captions": 0, "missing": 0, "unknown": 0}
+    wanted: set[str] = set()
+    used: set[str] = set()
+
+    def jobs() -> Iterator[_Job]:
+        for caption in _all(captions, references):
+            name = references.name_of(caption) if references is not None else None
+            counts["missing" if caption.missing else "captions"] += 1
+            counts["unknown"] += name is None and references is not None and not caption.missing
+            some = references.by_name[name] if references is not None and name is not None else ()
+            wanted.add(caption.video_id)
+            used.add(name or "")
+            key = key_of(caption, some, reference_set or "")
+            if done.get(caption.video_id) != key:
+                yield {"key": key, "reference": name, "reference_set": reference_set}, caption, some
+
+    fresh = 0
+    try:
+        for rows in _batches(_scored(jobs(), known, workers), _COMMIT):
+            made = pa.Table.from_pylist(rows, schema=SCORES)
+            if any(row["video_id"] in done for row in rows):
+                table.upsert(made, ["video_id"])
+            else:
+                table.append(made)
+            fresh += len(rows)
+            say(f"{fresh} scored")
+        table.delete("video_id", set(done) - wanted)
+        table.tidy()
+    except Fenced:
+        raise RunFailed(f"another evaluation has taken over {folder}; run again once it has ended") from None
+    others = sum(name not in used for name in references.by_name) if references is not None else 0
+    return Scored(table, fresh=fresh, others=others, **counts)
+
+
+def _all(captions: Captions, references: References | None) -> Iterator[Caption]:
+    """The captions; of a file, also the references that it has no caption for."""
+    if captions.knows_videos or references is None:
+        yield from captions
+        return
+    told: set[str] = set()
+    for caption in captions:
+        told.add(references.name_of(caption) or "")
+        yield caption
+    for name, some in references.by_name.items():
+        if name not in told:
+            duration = next((r.duration_s for r in some if r.duration_s), None)
+            yield Caption(video_id=name, aliases=(name,), duration_s=duration, missing=True)
+
+
+def _frequencies(references: References) -> Frequencies:
+    return frequencies([hashed(ptb_words(r.text)) for r in some] for some in references.by_name.values())
+
+
+def holds_others(folder: str, references: References | None) -> bool:
+    """Whether the scores in a folder are against other references."""
+    found = Table(f"{folder}/{TABLE}", SCORES).read(["reference_set"])["reference_set"]
+    return bool(set(found.unique().to_pylist()) - {_hash(references)})
+
+
+def _hash(references: References | None) -> str | None:
+    if references is None:
+        return None
+    return digest([[name, [r.text for r in some]] for name, some in sorted(references.by_name.items())])
+
+
+# -- many at a time ----------------------------------------------------------------------------------------------------
+
+
+def _scored(jobs: Iterator[_Job], known: Frequencies | None, workers: int | None) -> Iterator[Row]:
+    first = list(itertools.islice(jobs, _MANY))
+    count = workers or (os.cpu_count() or 1 if len(first) == _MANY else 1)
+    every = itertools.chain(first, jobs)
+    if count == 1:
+        yield from (_row(job, known) for job in every)
+        return
+    from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+    from multiprocessing import get_context
+
+    # spawned: a fork of a process with Arrow's threads may hang
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(known,)) as pool:
+        running: set[Future[list[Row]]] = set()
+        try:
+            for chunk in _batches(every, _CHUNK):
+                running.add(pool.submit(_rows, chunk))
+                while len(running) > 4 * count:
+                    ended, running = wait(running, return_when=FIRST_COMPLETED)
+                    yield from itertools.chain.from_iterable(future.result() for future in ended)
+            for future in running:
+                yield from future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+_KNOWN: list[Frequencies | None] = []
+
+
+def _begin(known: Frequencies | None) -> None:
+    """In a process that helps: keep what all its captions need, and end with the process that started it."""
+    _KNOWN[:] = [known]
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+    from multiprocessing.connection import wait
+
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _rows(jobs: Sequence[_Job]) -> list[Row]:
+    return [_row(job, _KNOWN[0]) for job in jobs]
+
+
+def _row(job: _Job, known: Frequencies | None) -> Row:
+    known_columns, caption, some = job
+    return {**score(caption, some, known), **known_columns}
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    all_of_them = iter(items)
+    while batch := list(itertools.islice(all_of_them, size)):
+        yield batch

@@ -1,0 +1,86 @@
+"""Which true events a caption tells, in what order, when, in which words, and whether it denies them.
+
+Told and true events are aligned in order of their times, as many as fit: their words are alike, and they are not more
+than a minute apart. Each metric then looks at one thing only, so that a caption with one kind of fault loses one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.evaluation.scores.captions import Event
+from pipeline.evaluation.scores.spans import Floats, in_order
+
+FAR_S = 60.0
+NEAR_S = 5.0
+_LEAST = 0.4  # cosine of the words, from which two events may be one
+_AWAY = 0.3  # what the greatest distance costs, in cosine: less than two events that are told are worth
+_NOT = re.compile(r"\b(?:not|no|never|nobody|nothing|none|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
+
+
+def alike(a: frozenset[str], b: frozenset[str]) -> float:
+    """Cosine of two sets of words."""
+    return len(a & b) / math.sqrt(len(a) * len(b)) if a and b else 0.0
+
+
+def aligned(told: Floats, true: Floats, words: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -> Floats:
+    """Pairs (told, true, likeness), shape (n, 3), of events that are one.
+
+    Args:
+        told, true: spans in order of time, shapes (a, 2) and (b, 2).
+        words, others: stems of their texts.
+    """
+    if not len(told) or not len(true):
+        return np.zeros((0, 3))
+    away = np.abs(told.mean(axis=1)[:, None] - true.mean(axis=1)[None, :])
+    likeness = np.zeros(away.shape)
+    for i, j in zip(*np.nonzero(away <= FAR_S), strict=True):
+        likeness[i, j] = alike(words[i], others[j])
+    worth = np.where(likeness >= _LEAST, likeness - _AWAY * away / FAR_S, 0.0)
+    best = np.zeros((len(told) + 1, len(true) + 1))
+    for i, row in enumerate(worth):
+        best[i + 1, 1:] = np.maximum(best[i, 1:], best[i, :-1] + row)
+        best[i + 1] = np.maximum.accumulate(best[i + 1])
+    pairs = []
+    i, j = len(told), len(true)
+    while i and j:
+        if best[i, j] == best[i, j - 1]:
+            j -= 1
+        elif best[i, j] == best[i - 1, j]:
+            i -= 1
+        else:
+            i, j = i - 1, j - 1
+            pairs.append((i, j, likeness[i, j]))
+    return np.array(pairs[::-1], dtype=np.float64).reshape(-1, 3)
+
+
+def event_scores(
+    told: Sequence[Event], true: Sequence[Event], pairs: Floats, places: Sequence[int]
+) -> dict[str, float | None]:
+    """By name; those of pairs are None where nothing true is told.
+
+    Args:
+        told, true: in order of time.
+        places: of each told event in the caption.
+    """
+    found: dict[str, float | None] = {
+        "event_precision": len(pairs) / len(told) if told else 0.0,
+        "event_recall": len(pairs) / len(true) if true else float(not told),
+        "event_order": None, "event_times": None, "event_words": None, "event_polarity": None,
+    }  # fmt: skip
+    if not len(pairs):
+        return found
+    one = [(told[int(i)], true[int(j)]) for i, j, _ in pairs]
+    as_told = sorted(range(len(one)), key=lambda k: places[int(pairs[k, 0])])
+    near = [abs((a[0] + a[1]) - (b[0] + b[1])) / 2 <= NEAR_S for a, b in one]
+    agree = [bool(_NOT.search(a[2])) == bool(_NOT.search(b[2])) for a, b in one]
+    return found | {
+        "event_order": in_order([one[k][1][0] for k in as_told]),
+        "event_times": sum(near) / len(one),
+        "event_words": float(pairs[:, 2].mean()),
+        "event_polarity": sum(agree) / len(one),
+    }

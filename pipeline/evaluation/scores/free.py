@@ -1,0 +1,136 @@
+"""What a caption says of itself: no model, no reference."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from operators.language.identify import likely_language
+from operators.narrate.grounding.clauses import clauses
+from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.spans import as_spans, in_order, merged
+from pipeline.evaluation.scores.tokens import ptb_words, stem
+
+_CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
+_REPEATED = 10  # words: the n-grams of InternVL's filter, which drops captions above 0.4
+_HEAD = 250  # characters that the language is told from
+_SEAM_S = 1.0  # a clock shows whole seconds
+
+
+def free_scores(caption: Caption) -> dict[str, float | str | None]:
+    """All of them, by name; None where a caption has nothing that it could be measured by. docs/evaluation.md says
+    what each is."""
+    words = ptb_words(caption.text)
+    minutes = caption.duration_s / 60 if caption.duration_s else None
+    sentences = [text for text, _ in caption.sentences]
+    spoken = len(caption.text.split())
+    atoms = {atom for text in sentences for atom in _atoms(text)}
+    return {
+        "words": float(spoken),
+        "words_a_minute": spoken / minutes if minutes else None,
+        "wanted_words": min(1.0, spoken / caption.wanted_words) if caption.wanted_words else None,
+        "balance": balance(caption),
+        "timeline": timeline(caption),
+        "repeated_10grams": repetition(words, _REPEATED),
+        "duplicate_sentences": duplicates(sentences),
+        "distinct_1": distinct(words, 1),
+        "distinct_2": distinct(words, 2),
+        "times_inside": times_inside(caption.text, caption.duration_s),
+        "times_in_order": in_order(clock_times(caption.told_text)) if clock_times(caption.told_text) else None,
+        "cited": cited(caption),
+        "grounding": caption.grounding,
+        "reading_order": reading_order(caption),
+        "name_consistency": name_consistency(caption),
+        "atoms_a_minute": len(atoms) / minutes if minutes else None,
+        "language": likely_language(caption.text[:_HEAD]),
+    }
+
+
+def balance(caption: Caption) -> float | None:
+    """1 where each section has the share of the words that it has of the time, 0 where they have nothing in common."""
+    if not caption.events:
+        return None
+    words = np.array([len(text.split()) for _, _, text in caption.events], dtype=np.float64)
+    times = np.array([max(0.0, end - start) for start, end, _ in caption.events])
+    if not words.sum() or not times.sum():
+        return None
+    return float(1 - np.abs(words / words.sum() - times / times.sum()).sum() / 2)
+
+
+def timeline(caption: Caption) -> float | None:
+    """Share of the video that sections with a text cover."""
+    if not caption.duration_s:
+        return None
+    spans = merged(as_spans([(s, e) for s, e, text in caption.events if text.strip()]))
+    inside = np.clip(spans, 0.0, caption.duration_s)
+    return float(min(1.0, (inside[:, 1] - inside[:, 0]).sum() / caption.duration_s))
+
+
+def repetition(words: Sequence[str], n: int) -> float:
+    """Share of the n-grams that stand earlier in the text, 0 to 1; 0 for texts shorter than n words."""
+    grams = [tuple(words[k : k + n]) for k in range(len(words) - n + 1)]
+    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+
+
+def distinct(words: Sequence[str], n: int) -> float | None:
+    """Different n-grams among all (Li et al. 2016)."""
+    grams = [tuple(words[k : k + n]) for k in range(len(words) - n + 1)]
+    return len(set(grams)) / len(grams) if grams else None
+
+
+def duplicates(sentences: Sequence[str]) -> float | None:
+    """Share of the sentences that stand earlier in the caption, whatever their punctuation and case."""
+    seen = Counter(" ".join(ptb_words(text)) for text in sentences)
+    seen.pop("", None)
+    total = sum(seen.values())
+    return 1 - len(seen) / total if total else None
+
+
+def clock_times(text: str) -> list[float]:
+    """Seconds of the times that a text names as m:ss or h:mm:ss."""
+    return [3600.0 * int(h or 0) + 60 * int(m) + int(s) for h, m, s in _CLOCK.findall(text)]
+
+
+def times_inside(text: str, duration_s: float | None) -> float | None:
+    """Share of the named times that lie in the video."""
+    times = clock_times(text)
+    if not times or duration_s is None:
+        return None
+    return sum(t <= duration_s + _SEAM_S for t in times) / len(times)
+
+
+def cited(caption: Caption) -> float | None:
+    """Share of the sentences of sections that cite a window."""
+    known = [windows for _, windows in caption.sentences if windows is not None]
+    return sum(bool(w) for w in known) / len(known) if known else None
+
+
+def reading_order(caption: Caption) -> float | None:
+    """Share of neighbouring sentences of which the later one does not cite an earlier first window."""
+    firsts = [float(min(windows)) for _, windows in caption.sentences if windows]
+    return in_order(firsts) if firsts else None
+
+
+def name_consistency(caption: Caption) -> float | None:
+    """Of all mentions of who or what has a name, the share that uses it, not one of its aliases."""
+    low, named, other = caption.text.lower(), 0, 0
+    for name, aliases in caption.names:
+        own = _mentions(name, low)
+        named += own
+        # an alias within the name ("the boy" in "the boy in red") is no other mention
+        for alias in {a.lower() for a in aliases} - {name.lower()}:
+            other += max(0, _mentions(alias, low) - (own if alias in name.lower() else 0))
+    return named / (named + other) if named + other else None
+
+
+def _mentions(name: str, low: str) -> int:
+    return len(re.findall(rf"(?<!\w){re.escape(name.lower())}(?!\w)", low)) if name.strip() else 0
+
+
+def _atoms(sentence: str) -> list[str]:
+    """What a sentence tells, clause by clause, as sets of stems: two clauses of the same words are one."""
+    found = (" ".join(sorted({stem(w) for w in ptb_words(text)})) for _, text in clauses(sentence))
+    return [atom for atom in found if atom]

@@ -1,0 +1,118 @@
+"""Every metric by name: its group, which way is better, and what it says. The table of scores has a column for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from pipeline.evaluation.scores.spans import DISTANCES_S, TIOUS
+
+VERSION = 1
+"""Raised whenever the same caption and references would get other scores: rows of another version are scored anew."""
+
+Group = Literal["itself", "words", "spans", "events"]
+
+GROUPS: dict[Group, str] = {
+    "itself": "Of the caption itself",
+    "words": "Words against references",
+    "spans": "Times against references",
+    "events": "Events with their texts against references",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a column of the table of scores says.
+
+    Attributes:
+        better: 1: more is better; -1: less is better; 0: neither.
+        says: in one line.
+        pooled: the value of a set of captions is not the mean, but comes from counts that are added up.
+    """
+
+    group: Group
+    better: Literal[-1, 0, 1]
+    says: str
+    pooled: bool = False
+
+
+METRICS: dict[str, Metric] = {
+    "words": Metric("itself", 0, "words between white space"),
+    "words_a_minute": Metric("itself", 0, "words for each minute of video"),
+    "wanted_words": Metric("itself", 1, "words of those that were asked for, at most 1"),
+    "balance": Metric("itself", 1, "share of the words that stand where their share of the time is"),
+    "timeline": Metric("itself", 1, "share of the video that sections with a text cover"),
+    "repeated_10grams": Metric("itself", -1, "share of the runs of ten words that stood before"),
+    "duplicate_sentences": Metric("itself", -1, "share of the sentences that stood before"),
+    "distinct_1": Metric("itself", 0, "different words among all"),
+    "distinct_2": Metric("itself", 0, "different pairs of words among all"),
+    "times_inside": Metric("itself", 1, "share of the times in the text that lie in the video"),
+    "times_in_order": Metric("itself", 1, "share of neighbouring times in the text that do not go back"),
+    "cited": Metric("itself", 1, "share of the sentences that cite a window"),
+    "grounding": Metric("itself", 1, "mean support of the sentences by the captions"),
+    "reading_order": Metric("itself", 1, "share of neighbouring sentences whose windows do not go back"),
+    "name_consistency": Metric("itself", 1, "share of the mentions that use the name, not an alias"),
+    "atoms_a_minute": Metric("itself", 0, "different clauses for each minute of video"),
+    **{f"bleu_{n}": Metric("words", 1, f"BLEU-{n} of coco-caption", True) for n in (1, 2, 3, 4)},
+    "rouge_l_coco": Metric("words", 1, "ROUGE-L of coco-caption (beta 1.2, no stems)"),
+    "rouge_1": Metric("words", 1, "ROUGE-1 of rouge-score (F1, stems)"),
+    "rouge_2": Metric("words", 1, "ROUGE-2 of rouge-score (F1, stems)"),
+    "rouge_l_google": Metric("words", 1, "ROUGE-L of rouge-score (F1, stems)"),
+    "cider_d": Metric("words", 1, "CIDEr-D of coco-caption, 0 to 10; only for one reference set"),
+    "sacrebleu": Metric("words", 1, "BLEU of sacrebleu (cased, 13a), 0 to 100", True),
+    "chrf": Metric("words", 1, "chrF2 of sacrebleu, 0 to 100", True),
+    "chrf_pp": Metric("words", 1, "chrF++ of sacrebleu, 0 to 100", True),
+    "hal_precision": Metric("words", 1, "content words that the reference has (Vript-HAL by stems)"),
+    "hal_recall": Metric("words", 1, "content words of the reference that the caption has, at most 1"),
+    "hal_f1": Metric("words", 1, "F1 of the two"),
+    **{f"tiou_precision_{t}": Metric("spans", 1, f"sections with an IoU above {t}") for t in TIOUS},
+    **{f"tiou_recall_{t}": Metric("spans", 1, f"true events with an IoU above {t}") for t in TIOUS},
+    "tiou_f1": Metric("spans", 1, "F1 of the two, mean over the thresholds"),
+    "soda_d": Metric("spans", 1, "SODA_d, F1: IoU in order"),
+    **{f"boundary_precision_{d}s": Metric("spans", 1, f"starts less than {d} s from a true one") for d in DISTANCES_S},
+    **{f"boundary_recall_{d}s": Metric("spans", 1, f"true starts less than {d} s from one") for d in DISTANCES_S},
+    "ranges_iou": Metric("spans", 1, "IoU of the times that all events cover together"),
+    "ranges_precision": Metric("spans", 1, "share of the told time that is true"),
+    "ranges_recall": Metric("spans", 1, "share of the true time that is told"),
+    "ranges_iou_auc": Metric("spans", 1, "VUE-TR: area over thresholds of IoU; at most 0.995"),
+    "temporal_precision": Metric("spans", 1, "LV-Haystack: middles within 5 s of a true one"),
+    "temporal_recall": Metric("spans", 1, "LV-Haystack: true middles within 5 s of one"),
+    "temporal_f1": Metric("spans", 1, "F1 of the two"),
+    "mask_f1": Metric("spans", 1, "VideoXum: F1 of frames at 1 fps, mean over references"),
+    "mask_f1_best": Metric("spans", 1, "the same, best reference"),
+    "mask_kendall": Metric("spans", 1, "VideoXum: Kendall's tau-b with the mean reference"),
+    "mask_spearman": Metric("spans", 1, "VideoXum: Spearman's rho with the mean reference"),
+    "soda_c_rouge_l": Metric("events", 1, "SODA_c with ROUGE-L (coco) in place of METEOR, F1"),
+    "dense_rouge_l": Metric("events", 1, "ROUGE-L (coco) of pairs with an IoU of 0.3, 0.5, 0.7, 0.9; others 0"),
+    "event_precision": Metric("events", 1, "told events that are true ones, by their words, within a minute"),
+    "event_recall": Metric("events", 1, "true events that are told"),
+    "event_order": Metric("events", 1, "of those, neighbours in the caption that do not go back in time"),
+    "event_times": Metric("events", 1, "of those, the ones told within 5 s of their time"),
+    "event_words": Metric("events", 1, "of those, cosine of the words told and true"),
+    "event_polarity": Metric("events", 1, "of those, the ones denied on both sides or on neither"),
+    "moment_recall_1": Metric("events", 1, "true events that a search by their text finds first (IoU 0.3)"),
+    "moment_recall_5": Metric("events", 1, "the same among the first five"),
+}
+
+STATS = ("bleu_stats", "sacrebleu_stats", "chrf_stats")
+"""Counts that pooled metrics add up; docs/evaluation.md says what they are."""
+
+SCORES = pa.schema(
+    [
+        pa.field("video_id", pa.string()),
+        pa.field("key", pa.string()),  # fingerprint: caption, references, metrics
+        pa.field("reference", pa.string()),  # name under which the references know the video; null: they do not
+        pa.field("reference_set", pa.string()),  # hash of all references; null: none were given
+        pa.field("references", pa.int32()),  # how many texts
+        pa.field("missing", pa.bool_()),  # has no caption: scores against references are 0
+        pa.field("duration_s", pa.float64()),
+        pa.field("language", pa.string()),
+        *[pa.field(name, pa.float64()) for name in METRICS],
+        *[pa.field(name, pa.list_(pa.int64())) for name in STATS],
+    ]
+)
+"""The table of scores: a row a video."""
+
+AGAINST = frozenset(name for name, metric in METRICS.items() if metric.group != "itself")

@@ -1,0 +1,103 @@
+"""The report of an evaluation: one JSON object, and one page that is all in one file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import jinja2
+
+from operators.text import printable, repaired
+from pipeline.evaluation.scores.metrics import GROUPS, METRICS
+from pipeline.evaluation.scores.summary import Scores, Value
+
+_WORST = 20
+
+
+def report(
+    *, captions: str, against: str | None, counts: Mapping[str, int], whole: Mapping[str, Value],
+    slices: Sequence[Mapping[str, Any]], scores: Scores,
+) -> dict[str, Any]:  # fmt: skip
+    """What `evaluation.json` holds."""
+    return {
+        "generator": "longcap",
+        "version": version("longcap"),
+        "captions": captions,
+        "against": against,
+        "counts": dict(counts),
+        "languages": _languages(scores.languages),
+        "metrics": {
+            name: {"group": METRICS[name].group, "better": METRICS[name].better, **value.row()}
+            for name, value in whole.items()
+        },
+        "slices": [dict(one) for one in slices],
+        "worst": worst(scores),
+    }
+
+
+def worst(scores: Scores, count: int = _WORST) -> list[dict[str, Any]]:
+    """The captions with the least scores: by the mean place among all, over the metrics that have a better way."""
+    import numpy as np
+
+    if not len(scores):
+        return []
+    places = []
+    for name, metric in METRICS.items():
+        values = scores.metrics[name]
+        if metric.better and not np.isnan(values).all() and np.nanmax(values) > np.nanmin(values):
+            order = np.argsort(
+                np.argsort(metric.better * np.nan_to_num(values, nan=float(np.nanmean(values))), kind="stable")
+            )
+            places.append(order / max(1, len(scores) - 1))
+    if not places:
+        return []
+    mean = np.mean(places, axis=0)
+    return [
+        {"video_id": scores.video_ids[k], "rank": round(float(mean[k]), 4), "missing": bool(scores.missing[k])}
+        for k in np.argsort(mean, kind="stable")[:count]
+    ]
+
+
+def _languages(found: Sequence[str | None]) -> dict[str, int]:
+    from collections import Counter
+
+    return dict(Counter(code or "unknown" for code in found).most_common())
+
+
+def as_json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def html(data: Mapping[str, Any]) -> str:
+    """`evaluation.html`."""
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [jinja2.PackageLoader("pipeline.evaluation.scores"), jinja2.PackageLoader("pipeline.reporting")]
+        ),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["short"] = short
+    by = dict.fromkeys(one["by"] for one in data["slices"])
+    tables = {name: [one for one in data["slices"] if one["by"] == name] for name in by}
+    return environment.get_template("evaluation.html.j2").render(
+        generator=f"longcap {version('longcap')}", data=data, groups=GROUPS, metrics=METRICS, tables=tables
+    )
+
+
+def short(value: float | None) -> str:
+    """Four digits that say something."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def _shown(value: Any) -> Any:
+    return (
+        printable(repaired(value), lines=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    )

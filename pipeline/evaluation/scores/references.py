@@ -1,0 +1,276 @@
+"""References and captions from files: the forms of the benchmarks, and plain ones.
+
+| form | looks like |
+|---|---|
+| ActivityNet Captions | `{"ID": {"duration": s, "timestamps": [[s, s]], "sentences": [""]}}` |
+| its submissions | `{"results": {"ID": [{"timestamp": [s, s], "sentence": ""}]}}` |
+| YouCook2 | `{"database": {"ID": {"duration": s, "annotations": [{"segment": [s, s], "sentence": ""}]}}}` |
+| VidChapters | `{"ID": {"duration": s, "chapters": [{"time": s, "label": ""}]}}` |
+| COCO | `{"annotations": [{"image_id": "ID", "caption": ""}]}`, or that list alone |
+| VUE-TR | `[{"query_id": "ID", "gt": [[s, s]]}]`, with `answer` in place of `gt` for captions |
+| a mapping | `{"ID": "text"}`, `{"ID": ["text", "text"]}` |
+| rows | JSON list, JSONL, CSV, TSV or Parquet with an id, a text, and where known `start`, `end`, `duration` |
+| an output of Longcap | its folder or prefix |
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from operators.causes import explained
+from operators.fingerprint import digest
+from operators.storage import open_binary
+from operators.text import repaired
+from pipeline.evaluation.scores.captions import Caption, Event, names_of
+from pipeline.sources.files import normalise
+from pipeline.terminal.errors import UsageError
+
+_IDS = ("video_id", "query_id", "image_id", "clip_id", "id", "key", "video", "vid", "name", "uri", "path", "file")
+_TEXTS = ("caption", "text", "sentence", "label", "description", "content", "reference", "title", "summary", "title_en")
+_SPANS = ("timestamp", "segment", "span", "timestamps")
+_STARTS, _ENDS = ("start_s", "start", "begin", "time"), ("end_s", "end", "stop")
+_LISTS = ("events", "sections", "annotations", "segments", "chapters", "clips")
+_MANY = ("captions", "references", "texts")
+_ANSWERS = ("gt", "answer")
+_WRAPPED = ("results", "database", "videos", "data", "predictions")
+_FORMS = (
+    "known are ActivityNet Captions, YouCook2, VidChapters, VUE-TR, COCO, {id: text}, and rows with an id and a text "
+    "as JSON, JSONL, CSV, TSV or Parquet (docs/evaluation.md)"
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One text of a video, of one person or file.
+
+    Attributes:
+        text: all of it; where only events have texts, these in order, with spaces between.
+        events: in the order of the file; empty where it has no times.
+        timed: whether it has times, be it an empty list of them.
+    """
+
+    text: str
+    events: tuple[Event, ...] = ()
+    timed: bool = False
+    duration_s: float | None = None
+
+
+class References:
+    """References by the names that their file gives videos."""
+
+    def __init__(self, found: Mapping[str, Sequence[Reference]], shown: str) -> None:
+        self.by_name = {name: tuple(some) for name, some in found.items()}
+        self.shown = shown
+        # v_ID is ActivityNet's spelling of ID; a file name stands for itself without its suffix
+        self._near: dict[str, str] = {}
+        for name in self.by_name:
+            for other in (*names_of(name, name), name.removeprefix("v_")):
+                self._near.setdefault(other, name)
+
+    def __len__(self) -> int:
+        return len(self.by_name)
+
+    def name_of(self, caption: Caption) -> str | None:
+        """The name under which they know the video of a caption; None: they do not."""
+        for alias in caption.aliases:
+            if alias in self.by_name:
+                return alias
+        return next((self._near[a] for a in caption.aliases if a in self._near), None)
+
+
+def read_references(uris: Sequence[str]) -> References:
+    """All of these files; of a video in several, each is a reference.
+
+    Raises:
+        UsageError: one cannot be read, or is in no form that is known.
+    """
+    found: dict[str, list[Reference]] = {}
+    for uri in uris:
+        before = len(found)
+        for name, reference in _read(uri):
+            found.setdefault(name, []).append(reference)
+        if len(found) == before == 0:
+            raise UsageError(f"{uri} holds no reference: {_FORMS}")
+    return References(found, ", ".join(uris))
+
+
+def read_captions(uri: str) -> list[Caption]:
+    """The captions of a file, in its order.
+
+    Raises:
+        UsageError: as `read_references`; or a video has two captions.
+    """
+    found: dict[str, Reference] = {}
+    for name, one in _read(uri):
+        if name in found:
+            raise UsageError(
+                f"{uri} has two captions of {name!r}; a video can have several references, but one caption"
+            )
+        found[name] = one
+    if not found:
+        raise UsageError(f"{uri} holds no caption: {_FORMS}")
+    return [_caption(name, one) for name, one in found.items()]
+
+
+def _caption(name: str, one: Reference) -> Caption:
+    from operators.language.sentences import split_sentences
+
+    return Caption(
+        video_id=name,
+        aliases=tuple(dict.fromkeys([*names_of(name, name), name.removeprefix("v_")])),
+        duration_s=one.duration_s,
+        text=one.text,
+        events=one.events,
+        sentences=tuple((sentence, None) for sentence in split_sentences(one.text)),
+        content=digest([name, one.text, [list(e) for e in one.events], one.duration_s]),
+    )
+
+
+def _read(uri: str) -> Iterator[tuple[str, Reference]]:
+    kind = uri.rstrip("/").rsplit(".", 1)[-1].lower() if "." in uri.rstrip("/").rsplit("/", 1)[-1] else ""
+    if kind not in ("json", "jsonl", "ndjson", "csv", "tsv", "parquet"):
+        yield from _of_output(uri)
+        return
+    try:
+        with open_binary(normalise(uri)) as file:
+            data = file.read()
+    except OSError as error:
+        raise UsageError(f"cannot read {uri}: {explained(error)}") from None
+    try:
+        value = _parsed(data, kind)
+        yield from _of_rows(value) if isinstance(value, list) else _of_mapping(value)
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError, IndexError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"{uri} cannot be read ({' '.join(str(error).split())[:200]}): {_FORMS}") from None
+
+
+def _parsed(data: bytes, kind: str) -> Any:
+    if kind == "parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        return pq.read_table(pa.BufferReader(data)).to_pylist()
+    text = data.decode("utf-8-sig")
+    if kind in ("csv", "tsv"):
+        return list(csv.DictReader(io.StringIO(text), delimiter="," if kind == "csv" else "\t"))
+    if kind == "json":
+        return json.loads(text)
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _of_output(uri: str) -> Iterator[tuple[str, Reference]]:
+    from pipeline.evaluation.scores.captions import COLUMNS, of_row
+    from pipeline.output.output import Output
+
+    for batch in Output(uri).store.dataset.batches(list(COLUMNS)):
+        for row in batch.to_pylist():
+            caption = of_row(row)
+            yield caption.video_id, Reference(caption.text, caption.events, True, caption.duration_s)
+
+
+def _of_mapping(value: Any) -> Iterator[tuple[str, Reference]]:
+    if not isinstance(value, dict):
+        raise ValueError("it holds neither an object nor a list")
+    for key in _WRAPPED:
+        if isinstance(value.get(key), dict):
+            yield from _of_mapping(value[key])
+            return
+        if isinstance(value.get(key), list) and value[key] and isinstance(value[key][0], dict):
+            yield from _of_rows(value[key])
+            return
+    if isinstance(value.get("annotations"), list):
+        yield from _of_rows(value["annotations"])
+        return
+    for name, one in value.items():
+        if isinstance(one, str):
+            yield name, Reference(_clean(one))
+        elif isinstance(one, dict):
+            yield name, _reference(one)
+        elif isinstance(one, list) and all(isinstance(text, str) for text in one) and one:
+            yield from ((name, Reference(_clean(text))) for text in one)
+        elif (isinstance(one, list) and any(_span(part) for part in one if isinstance(part, dict))) or one == []:
+            yield name, _reference({"events": one})
+        elif isinstance(one, list):
+            yield from ((name, _reference(part)) for part in one)
+
+
+def _of_rows(rows: Sequence[Any]) -> Iterator[tuple[str, Reference]]:
+    """Rows of videos; rows of one id that all have a start and an end are events of one text."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for k, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise ValueError(f"row {k} is {type(row).__name__}, not an object")
+        name = _first(row, _IDS)
+        if name is None:
+            raise ValueError(f"row {k} has no id; one of {', '.join(_IDS)}")
+        if _span(row) is not None and _first(row, _LISTS) is None:
+            parts.setdefault(str(name), []).append(row)
+        elif many := _first(row, _MANY):
+            yield from ((str(name), Reference(_clean(str(text)))) for text in many)
+        else:
+            yield str(name), _reference(row)
+    for name, events in parts.items():
+        yield name, _reference({"events": events, "duration": _first(events[0], ("duration_s", "duration"))})
+
+
+def _reference(row: Mapping[str, Any]) -> Reference:
+    duration = _first(row, ("duration_s", "duration"))
+    duration = float(duration) if duration not in (None, "") else None
+    events: list[Event] | None = None
+    if isinstance(row.get("timestamps"), list) and isinstance(row.get("sentences"), list):
+        events = [(*_pair(s), _clean(t)) for s, t in zip(row["timestamps"], row["sentences"], strict=True)]
+    elif (ranges := _first(row, _ANSWERS)) is not None and isinstance(ranges, list):
+        events = [(*_pair(span), "") for span in ranges if len(span) == 2]
+    elif (listed := _first(row, _LISTS)) is not None:
+        events = _events(listed, duration)
+    text = _first(row, _TEXTS)
+    joined = " ".join(t for _, _, t in events if t) if events else ""
+    if text is None and events is None:
+        raise ValueError(f"{sorted(row)[:8]} has no text; one of {', '.join(_TEXTS)}")
+    return Reference(_clean(str(text)) if text else joined, tuple(events or ()), events is not None, duration)
+
+
+def _events(listed: Sequence[Mapping[str, Any]], duration: float | None) -> list[Event]:
+    starts = [_span(part) for part in listed]
+    found = []
+    for k, part in enumerate(listed):
+        span = starts[k]
+        if span is None:
+            raise ValueError(f"event {k} has no start and end in seconds")
+        start, end = span
+        if end is None:  # a chapter lasts until the next one
+            after = starts[k + 1][0] if k + 1 < len(listed) and starts[k + 1] else duration  # type: ignore[index]
+            end = max(start, after if after is not None else start)
+        found.append((start, end, _clean(str(_first(part, _TEXTS) or ""))))
+    return found
+
+
+def _span(row: Mapping[str, Any]) -> tuple[float, float | None] | None:
+    """Start and end of an event; the end is None where only a start is given."""
+    for name in _SPANS:
+        span = row.get(name)
+        if isinstance(span, list | tuple) and len(span) == 2 and not isinstance(span[0], list | tuple):
+            return _pair(span)
+    start, end = _first(row, _STARTS), _first(row, _ENDS)
+    if start is None or start == "":
+        return None
+    return float(start), float(end) if end not in (None, "") else None
+
+
+def _pair(span: Sequence[Any]) -> tuple[float, float]:
+    a, b = float(span[0]), float(span[1])
+    return (a, b) if a <= b else (b, a)
+
+
+def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((row[name] for name in names if row.get(name) is not None), None)
+
+
+def _clean(text: str) -> str:
+    return repaired(text).strip()

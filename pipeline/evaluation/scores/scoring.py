@@ -1,0 +1,249 @@
+"""One caption and its references in, one row of scores out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from operators.base import Row
+from operators.fingerprint import digest
+from pipeline.evaluation.scores import characters, overlap, spans
+from pipeline.evaluation.scores.captions import Caption, Event
+from pipeline.evaluation.scores.events import aligned, alike, event_scores
+from pipeline.evaluation.scores.free import free_scores
+from pipeline.evaluation.scores.metrics import SCORES, VERSION
+from pipeline.evaluation.scores.overlap import Frequencies
+from pipeline.evaluation.scores.references import Reference
+from pipeline.evaluation.scores.tokens import content, google_words, hashed, ptb_words
+
+
+def key_of(caption: Caption, references: Sequence[Reference], reference_set: str) -> str:
+    """Fingerprint of all that decides a row.
+
+    Args:
+        reference_set: a hash of all references, on which CIDEr-D's rarity of words rests.
+    """
+    said = [[r.text, [list(e) for e in r.events], r.timed] for r in references]
+    return digest([VERSION, caption.content, caption.missing, caption.duration_s, said, reference_set])
+
+
+def score(caption: Caption, references: Sequence[Reference], known: Frequencies | None) -> Row:
+    """The columns of `metrics.SCORES` but `key`, `reference` and `reference_set`.
+
+    Args:
+        known: of the reference set; None, or of fewer than two items: CIDEr-D is null, since no word is rare.
+    """
+    row: Row = dict.fromkeys(SCORES.names)
+    row |= {
+        "video_id": caption.video_id,
+        "references": len(references),
+        "missing": caption.missing,
+        "duration_s": caption.duration_s,
+    }
+    if not caption.missing:
+        row |= free_scores(caption)
+    texts = [r.text for r in references if r.text]
+    if texts:
+        row |= _words(caption.text, texts, known)
+    timed = [r for r in references if r.timed]
+    if timed:
+        row |= _timed(caption, timed)
+    return row
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def _words(text: str, references: Sequence[str], known: Frequencies | None) -> Row:
+    words, others = ptb_words(text), [ptb_words(r) for r in references]
+    own, theirs = overlap.counted(hashed(words)), [overlap.counted(hashed(r)) for r in others]
+    stats = overlap.bleu_stats(own, theirs)
+    stems, stemmed = google_words(text), [google_words(r) for r in references]
+    hashes, known_hashes = hashed(stems), [hashed(r) for r in stemmed]
+    cased = overlap.bleu_stats(characters.counted_13a(text), [characters.counted_13a(r) for r in references])
+    chars = characters.chrf_stats(characters.chrf_grams(text), [characters.chrf_grams(r) for r in references])
+    told, true = content(text), frozenset().union(*map(content, references))
+    precision, recall = hallucination(told, true)
+    return {
+        **{f"bleu_{n + 1}": value for n, value in enumerate(map(float, overlap.bleu(np.array(stats))))},
+        "rouge_l_coco": overlap.rouge_l_coco(words, others),
+        "rouge_1": overlap.rouge_n_google(hashes, known_hashes, 1),
+        "rouge_2": overlap.rouge_n_google(hashes, known_hashes, 2),
+        "rouge_l_google": overlap.rouge_l_google(stems, stemmed),
+        "cider_d": overlap.cider_d(own, theirs, known) if known is not None and known.items > 1 else None,
+        "sacrebleu": float(characters.sacrebleu_bleu(np.array(cased), sentence=True)),
+        "chrf": float(characters.chrf(np.array(chars))),
+        "chrf_pp": float(characters.chrf(np.array(chars), words=characters.WORD_ORDER)),
+        "hal_precision": precision,
+        "hal_recall": recall,
+        "hal_f1": overlap.f1(precision, recall),
+        "bleu_stats": stats,
+        "sacrebleu_stats": cased,
+        "chrf_stats": chars,
+    }
+
+
+def hallucination(
+    told: frozenset[str],
+    true: frozenset[str],
+    same: Callable[[str, str], bool] | None = None,
+) -> tuple[float, float]:
+    """Precision and recall of Vript-HAL, whose tagged nouns and verbs are here all words that say something.
+
+    The released script divides the told words that match by the true ones and so passes 1; here recall counts true
+    words that match.
+
+    Args:
+        same: whether two words match; None: equal ones do.
+    """
+    if same is None:
+        shared = len(told & true)
+        return shared / len(told) if told else 0.0, shared / len(true) if true else 0.0
+    hits = np.array([[same(a, b) for b in sorted(true)] for a in sorted(told)], dtype=bool).reshape(
+        len(told), len(true)
+    )
+    return spans.covered(hits) if told or true else (0.0, 0.0)
+
+
+# -- times -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Events of a caption against those of one reference; both in order of time."""
+
+    told: Sequence[Event]
+    true: Sequence[Event]
+
+    @cached_property
+    def told_spans(self) -> spans.Floats:
+        return spans.as_spans([(s, e) for s, e, _ in self.told])
+
+    @cached_property
+    def true_spans(self) -> spans.Floats:
+        return spans.as_spans([(s, e) for s, e, _ in self.true])
+
+    @cached_property
+    def overlap(self) -> spans.Floats:
+        return spans.tiou(self.told_spans, self.true_spans)
+
+    @cached_property
+    def texts(self) -> spans.Floats:
+        """ROUGE-L (coco) of each pair that overlaps; 0 for others, which no metric looks at."""
+        told, true = ([ptb_words(text) for _, _, text in side] for side in (self.told, self.true))
+        found = np.zeros(self.overlap.shape)
+        for i, j in zip(*np.nonzero(self.overlap > 0), strict=True):
+            found[i, j] = overlap.rouge_l_coco(told[i], [true[j]])
+        return found
+
+    @cached_property
+    def told_stems(self) -> list[frozenset[str]]:
+        return [content(text) for _, _, text in self.told]
+
+    @cached_property
+    def true_stems(self) -> list[frozenset[str]]:
+        return [content(text) for _, _, text in self.true]
+
+    @property
+    def has_texts(self) -> bool:
+        return any(text for _, _, text in self.true)
+
+
+def _in_time(events: Sequence[Event]) -> list[Event]:
+    order = spans.ordered([(s, e) for s, e, _ in events])
+    return [events[k] for k in order]
+
+
+def _timed(caption: Caption, references: Sequence[Reference]) -> Row:
+    told = _in_time(caption.events)
+    pairs = [_Pair(told, _in_time(r.events)) for r in references]
+    row = _best([_of_spans(pair) for pair in pairs])
+    duration = caption.duration_s or next((r.duration_s for r in references if r.duration_s), None)
+    row |= _masks(pairs, duration)
+    with_texts = [pair for pair in pairs if pair.has_texts]
+    return row | _best([_of_events(pair, spans.ordered([(s, e) for s, e, _ in caption.events])) for pair in with_texts])
+
+
+def _best(rows: Sequence[Row]) -> Row:
+    """Of several references the best value of each metric, as the evaluators of dense captions take it."""
+    found: Row = {}
+    for row in rows:
+        for name, value in row.items():
+            if value is not None and (found.get(name) is None or value > found[name]):
+                found[name] = value
+    return found
+
+
+def _of_spans(pair: _Pair) -> Row:
+    row: Row = {}
+    each = []
+    for t in spans.TIOUS:
+        precision, recall = spans.detection(pair.overlap, t)
+        row |= {f"tiou_precision_{t}": precision, f"tiou_recall_{t}": recall}
+        each.append(overlap.f1(precision, recall))
+    row["tiou_f1"] = float(np.mean(each))
+    row["soda_d"] = spans.soda(pair.overlap)[2]
+    for d in spans.DISTANCES_S:
+        precision, recall = spans.boundaries(pair.told_spans, pair.true_spans, d)
+        row |= {f"boundary_precision_{d}s": precision, f"boundary_recall_{d}s": recall}
+    iou, precision, recall = spans.ranges(pair.told_spans, pair.true_spans)
+    row |= {"ranges_iou": iou, "ranges_precision": precision, "ranges_recall": recall}
+    row["ranges_iou_auc"] = spans.area([iou], strict=True)
+    precision, recall, f1 = spans.moments(pair.told_spans, pair.true_spans)
+    return row | {"temporal_precision": precision, "temporal_recall": recall, "temporal_f1": f1}
+
+
+def _masks(pairs: Sequence[_Pair], duration_s: float | None) -> Row:
+    ends = [float(side.max()) for pair in pairs for side in (pair.told_spans, pair.true_spans) if len(side)]
+    seconds = duration_s or max(ends, default=0.0)
+    if not seconds:
+        return {}
+    told = spans.mask(pairs[0].told_spans, seconds)
+    true = [spans.mask(pair.true_spans, seconds) for pair in pairs]
+    each = [spans.mask_f1(told, one) for one in true]
+    mean = np.mean(np.stack(true).astype(np.float64), axis=0)
+    return {
+        "mask_f1": float(np.mean(each)),
+        "mask_f1_best": max(each),
+        "mask_kendall": spans.kendall(told.astype(np.float64), mean),
+        "mask_spearman": spans.spearman(told.astype(np.float64), mean),
+    }
+
+
+# -- events with texts -------------------------------------------------------------------------------------------------
+
+
+def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
+    texts = pair.texts
+    ranked = _ranked(pair)
+    pairs = aligned(pair.told_spans, pair.true_spans, pair.told_stems, pair.true_stems)
+    hits = {k: [_found(pair, ranked, j, k) for j in range(len(pair.true))] for k in (1, 5)}
+    return {
+        "soda_c_rouge_l": spans.soda(pair.overlap, texts)[2],
+        "dense_rouge_l": float(
+            np.mean([spans.dense(pair.overlap, lambda i, j: float(texts[i, j]), t) for t in spans.TIOUS])
+        ),
+        "moment_recall_1": float(np.mean(hits[1])) if hits[1] else 0.0,
+        "moment_recall_5": float(np.mean(hits[5])) if hits[5] else 0.0,
+        **event_scores(pair.told, pair.true, pairs, places),
+    }
+
+
+def _ranked(pair: _Pair) -> list[list[int]]:
+    """For each true event the told ones, the most alike text first; equal ones in order of time."""
+    order = []
+    for wanted in pair.true_stems:
+        likeness = [alike(wanted, own) for own in pair.told_stems]
+        order.append(sorted(range(len(likeness)), key=lambda k, found=likeness: (-found[k], k)))  # type: ignore[misc]
+    return order
+
+
+def _found(pair: _Pair, ranked: list[list[int]], j: int, k: int) -> float:
+    first = ranked[j][:k]
+    same = [
+        i for i, words in enumerate(pair.true_stems) if words == pair.true_stems[j]
+    ]  # the query asks for all of them
+    return spans.recall_at(pair.told_spans[first], pair.true_spans[same], k) if first else 0.0

@@ -1,0 +1,229 @@
+"""Spans of time against spans of time: dense captioning, grounding, summaries.
+
+Spans are `(start_s, end_s)`. A side without spans gives 0, never an error and never a value left over from another
+video; where neither side has any, both agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.evaluation.scores.overlap import f1
+
+Span = tuple[float, float]
+Floats = npt.NDArray[np.float64]
+
+TIOUS = (0.3, 0.5, 0.7, 0.9)
+DISTANCES_S = (1, 3, 5, 10, 30, 60)
+MOST = 1000
+"""Spans of a video that count, as in the evaluator of ActivityNet Captions."""
+
+_THRESHOLDS = np.linspace(0.0, 1.0, 101)
+
+
+def as_spans(found: Sequence[Span]) -> Floats:
+    """Shape (n, 2), each from its earlier to its later time; the first `MOST`."""
+    return np.sort(np.asarray(found, dtype=np.float64).reshape(-1, 2)[:MOST], axis=1)
+
+
+def tiou(told: Floats, true: Floats) -> Floats:
+    """Intersection over union of each pair, shape (told, true); the union is that of densevid_eval, with its 1e-8."""
+    a, b = told[:, None, :], true[None, :, :]
+    shared = np.maximum(0.0, np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]))
+    hull = np.maximum(a[..., 1], b[..., 1]) - np.minimum(a[..., 0], b[..., 0])
+    lengths = (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0])
+    found: Floats = shared / (np.minimum(hull, lengths) + 1e-8)
+    return found
+
+
+def detection(overlap: Floats, threshold: float) -> tuple[float, float]:
+    """Precision and recall: spans with an overlap above `threshold` (not at it) on the other side."""
+    return covered(overlap > threshold)
+
+
+def boundaries(told: Floats, true: Floats, distance_s: float) -> tuple[float, float]:
+    """Precision and recall of starts less than `distance_s` away, as VidChapters counts them."""
+    return covered(np.abs(told[:, None, 0] - true[None, :, 0]) < distance_s)
+
+
+def covered(hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    """Share of rows, and of columns, with a hit; both 1 where there is neither."""
+    if not hits.shape[0] and not hits.shape[1]:
+        return 1.0, 1.0
+    if not hits.size:
+        return 0.0, 0.0
+    return float(hits.any(axis=1).mean()), float(hits.any(axis=0).mean())
+
+
+def soda(overlap: Floats, texts: Floats | None = None) -> tuple[float, float, float]:
+    """SODA: precision, recall, F1 of the best matching that keeps the order of both sides.
+
+    Both sides are in order of time. A dynamic programme maximises the sum S of IoU (SODA_d), or of IoU times the
+    similarity of the texts (SODA_c); precision is S / told spans, recall S / true spans (Fujita et al. 2020).
+
+    Args:
+        overlap: `tiou`, shape (told, true).
+        texts: similarity of each pair, the same shape; None: SODA_d.
+    """
+    told, true = overlap.shape
+    if not told and not true:
+        return 1.0, 1.0, 1.0
+    if not told or not true:
+        return 0.0, 0.0, 0.0
+    gains = overlap if texts is None else overlap * texts
+    best = np.zeros(true + 1)
+    for row in gains:
+        step = best.copy()
+        step[1:] = np.maximum(best[1:], best[:-1] + row)
+        best = np.maximum.accumulate(step)
+    total = float(best[-1])
+    return total / told, total / true, f1(total / told, total / true)
+
+
+def ordered(found: Sequence[Span]) -> list[int]:
+    """Indices in order of time, as SODA reads them."""
+    return sorted(range(len(found)), key=lambda k: (min(found[k]), max(found[k])))[:MOST]
+
+
+# -- several ranges that are one answer --------------------------------------------------------------------------------
+
+
+def merged(spans: Floats) -> Floats:
+    """The same times as spans that do not touch."""
+    out: list[list[float]] = []
+    for start, end in sorted(map(tuple, spans)):
+        if out and start <= out[-1][1]:
+            out[-1][1] = max(out[-1][1], end)
+        else:
+            out.append([start, end])
+    return np.asarray(out, dtype=np.float64).reshape(-1, 2)
+
+
+def ranges(told: Floats, true: Floats, *, whole_seconds: bool = False) -> tuple[float, float, float]:
+    """IoU, precision and recall of the times that all spans of a side cover together; empty against empty is 1.
+
+    Args:
+        whole_seconds: told starts are rounded down and ends up, as VUE-TR does with answers.
+    """
+    if whole_seconds and len(told):
+        told = np.stack([np.floor(told[:, 0]), np.ceil(told[:, 1])], axis=1)
+    a, b = merged(told), merged(true)
+    if not len(a) and not len(b):
+        return 1.0, 1.0, 1.0
+    if not len(a) or not len(b):
+        return 0.0, 0.0, 0.0
+    pairs = np.minimum(a[:, None, 1], b[None, :, 1]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    shared = float(np.maximum(0.0, pairs).sum())
+    own, other = float((a[:, 1] - a[:, 0]).sum()), float((b[:, 1] - b[:, 0]).sum())
+    union = own + other - shared
+    return (
+        min(1.0, shared / union) if union else 0.0,
+        min(1.0, shared / own) if own else 0.0,
+        min(1.0, shared / other) if other else 0.0,
+    )
+
+
+def area(values: Sequence[float], *, strict: bool) -> float:
+    """Area under the share of values above each of 101 thresholds, as VUE-TR: IoU strictly, precision and recall not.
+
+    With strict thresholds a perfect answer reaches 0.995, since nothing is above 1.
+    """
+    found = np.asarray(values, dtype=np.float64)[:, None]
+    if not len(found):
+        return 0.0
+    # a value such as 0.29 must not miss its own threshold by the last bit
+    hits = (found > _THRESHOLDS + 1e-12) if strict else (found >= _THRESHOLDS - 1e-12)
+    return float(np.trapezoid(hits.mean(axis=0), _THRESHOLDS))
+
+
+def moments(told: Floats, true: Floats, within_s: float = 5.0) -> tuple[float, float, float]:
+    """Temporal precision, recall and F1 of LV-Haystack: of middles that have one of the other side within 5 s."""
+    near = np.abs(told.mean(axis=1)[:, None] - true.mean(axis=1)[None, :]) <= within_s
+    precision, recall = covered(near)
+    return precision, recall, f1(precision, recall)
+
+
+def recall_at(ranked: Floats, true: Floats, k: int, threshold: float = 0.3) -> float:
+    """1 where one of the first `k` ranked spans overlaps a true one by `threshold` and more (MomentSeeker), else 0."""
+    overlap = tiou(ranked[:k], true)
+    return float(bool((overlap >= threshold).any()))
+
+
+# -- masks of frames ---------------------------------------------------------------------------------------------------
+
+
+def mask(spans: Floats, seconds: float, fps: float = 1.0) -> npt.NDArray[np.bool_]:
+    """Which frames at `fps` the spans show: frame k is the one at (k + 0.5) / fps."""
+    times = (np.arange(max(1, round(seconds * fps))) + 0.5) / fps
+    if not len(spans):
+        return np.zeros(len(times), dtype=bool)
+    inside = (times[:, None] >= spans[None, :, 0]) & (times[:, None] < spans[None, :, 1])
+    return np.asarray(inside.any(axis=1), dtype=np.bool_)
+
+
+def mask_f1(told: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
+    """F1 of the frames of a summary; both empty: 1."""
+    if not told.any() and not true.any():
+        return 1.0
+    shared = float((told & true).sum())
+    return f1(shared / max(1, int(told.sum())), shared / max(1, int(true.sum())))
+
+
+def kendall(a: Floats, b: Floats) -> float | None:
+    """Kendall's tau-b; None where the truth `b` is constant, 0 where only `a` is. Both have few different values."""
+    if np.ptp(b) == 0:
+        return None
+    if np.ptp(a) == 0:
+        return 0.0
+    left, i = np.unique(a, return_inverse=True)
+    right, j = np.unique(b, return_inverse=True)
+    cells = np.zeros((len(left), len(right)))
+    np.add.at(cells, (i, j), 1.0)
+    above = cells[::-1, ::-1].cumsum(axis=0).cumsum(axis=1)[::-1, ::-1]  # of the cell and all that are right below it
+    crossed = cells[::-1, :].cumsum(axis=0).cumsum(axis=1)[::-1, :]
+    agree = float((cells[:-1, :-1] * above[1:, 1:]).sum())
+    differ = float((cells[:-1, 1:] * crossed[1:, :-1]).sum())
+    pairs = len(a) * (len(a) - 1) / 2
+    ties = [float((n * (n - 1) / 2).sum()) for n in (cells.sum(axis=1), cells.sum(axis=0))]
+    return (agree - differ) / float(np.sqrt((pairs - ties[0]) * (pairs - ties[1])))
+
+
+def spearman(a: Floats, b: Floats) -> float | None:
+    """Spearman's rho with mean ranks of ties; None and 0 as `kendall`."""
+    if np.ptp(b) == 0:
+        return None
+    if np.ptp(a) == 0:
+        return 0.0
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = counts.cumsum()
+    middles: Floats = ends - (counts - 1) / 2
+    return middles[place]
+
+
+# -- texts within spans ------------------------------------------------------------------------------------------------
+
+
+def dense(overlap: Floats, score: Callable[[int, int], float], threshold: float) -> float:
+    """A text score of the pairs that overlap by `threshold` and more; a told span without a pair counts 0.
+
+    The released evaluator compares such a span with a random string, which is about 0 and never the same twice.
+    """
+    values: list[float] = []
+    for i in range(overlap.shape[0]):
+        fits = np.flatnonzero(overlap[i] >= threshold)
+        values += [score(i, int(j)) for j in fits] or [0.0]
+    return float(np.mean(values)) if values else 0.0
+
+
+def in_order(times: Sequence[float]) -> float:
+    """Share of neighbours that do not go back; 1 for fewer than two."""
+    pairs = list(pairwise(times))
+    return sum(a <= b for a, b in pairs) / len(pairs) if pairs else 1.0

@@ -1,0 +1,214 @@
+"""Scores of many captions as one number each, with an interval, for all of them and by slices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.evaluation.scores import characters, overlap
+from pipeline.evaluation.scores.metrics import METRICS, STATS
+
+Floats = npt.NDArray[np.float64]
+
+BUCKETS_S = (120.0, 300.0, 480.0, 600.0)
+"""Ends of the buckets of durations: those of CapRiCorn-1K, and longer videos."""
+
+RESAMPLES, _RESAMPLES_OF_SLICES = 10_000, 2_000
+_DRAWS = 100_000_000  # of videos in all resamples: of 100,000 captions 1,000, whose interval has two sound digits
+_BLOCK = 5_000_000
+_LEVEL = 0.95
+_QUARTILES_FROM = 12  # different numbers of a column, from which on it is cut at its quartiles
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric of a set of captions.
+
+    Attributes:
+        n: captions that have it.
+        value: their mean, or where the metric is pooled, that of all their counts.
+        low, high: 95 % bootstrap interval over videos (percentiles); None for fewer than two.
+    """
+
+    n: int
+    value: float
+    low: float | None
+    high: float | None
+
+    def row(self) -> dict[str, Any]:
+        return {"n": self.n, "value": _rounded(self.value), "low": _rounded(self.low), "high": _rounded(self.high)}
+
+
+class Scores:
+    """The columns of a table of scores (`metrics.SCORES`), in the order of video ids."""
+
+    def __init__(self, table: pa.Table) -> None:
+        table = table.sort_by("video_id")
+        self.video_ids: list[str] = table["video_id"].to_pylist()
+        self.missing = np.asarray(table["missing"].fill_null(False))
+        self.duration_s = _floats(table["duration_s"])
+        self.metrics = {name: _floats(table[name]) for name in METRICS}
+        self.stats = {name: _stats(table[name]) for name in STATS}
+        self.languages: list[str | None] = table["language"].to_pylist()
+
+    def __len__(self) -> int:
+        return len(self.video_ids)
+
+    def taken(self, which: npt.NDArray[Any]) -> Scores:
+        """Some of them."""
+        some = object.__new__(Scores)
+        places = np.flatnonzero(which) if which.dtype == bool else which
+        some.video_ids = [self.video_ids[k] for k in places]
+        some.languages = [self.languages[k] for k in places]
+        some.missing, some.duration_s = self.missing[places], self.duration_s[places]
+        some.metrics = {name: values[places] for name, values in self.metrics.items()}
+        some.stats = {name: values[places] for name, values in self.stats.items()}
+        return some
+
+
+def summarise(scores: Scores, *, seed: int = 1, resamples: int = RESAMPLES) -> dict[str, Value]:
+    """Each metric that a caption has. The same scores and seed give the same intervals."""
+    known = {name: values for name, values in scores.metrics.items() if not np.isnan(values).all()}
+    if not known:
+        return {}
+    names = list(known)
+    values = np.stack([known[name] for name in names], axis=1)
+    there = ~np.isnan(values)
+    filled = np.where(there, values, 0.0)
+    means = filled.sum(axis=0) / there.sum(axis=0)
+    pooled = [name for name in names if METRICS[name].pooled]
+    stats = np.concatenate([scores.stats[name] for name in STATS], axis=1) if pooled else np.zeros((len(scores), 0))
+    drawn, drawn_stats = bootstrap(filled, there, stats, seed, resamples)
+    found = {}
+    of_sums = _pooled(stats.sum(axis=0), pooled)
+    of_draws = _pooled(drawn_stats, pooled)
+    for k, name in enumerate(names):
+        value = float(of_sums.get(name, means[k]))
+        draws = of_draws.get(name, drawn[:, k])
+        n = int(there[:, k].sum())
+        found[name] = Value(n, value, *(interval(draws) if n > 1 else (None, None)))
+    return found
+
+
+def interval(draws: Floats) -> tuple[float | None, float | None]:
+    """Between the percentiles 2.5 and 97.5 of what was drawn."""
+    draws = draws[~np.isnan(draws)]
+    if not len(draws):
+        return None, None
+    low, high = np.quantile(draws, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
+
+
+def bootstrap(
+    filled: Floats, there: npt.NDArray[np.bool_], stats: Floats, seed: int, resamples: int
+) -> tuple[Floats, Floats]:
+    """Means, and sums of stats, of resamples of the rows: shapes (resamples, metrics) and (…, stats)."""
+    n = len(filled)
+    resamples = int(min(resamples, max(200, _DRAWS // n)))
+    random = np.random.default_rng(seed)
+    means, sums = [], []
+    left = resamples
+    while left:
+        some = min(left, max(1, _BLOCK // n))
+        places = random.integers(0, n, size=(some, n)) + n * np.arange(some)[:, None]
+        weights = np.bincount(places.ravel(), minlength=some * n).reshape(some, n).astype(np.float64)
+        counts = weights @ there
+        means.append(np.where(counts > 0, (weights @ filled) / np.maximum(counts, 1), np.nan))
+        sums.append(weights @ stats)
+        left -= some
+    return np.concatenate(means), np.concatenate(sums)
+
+
+_WIDTHS = {
+    "bleu_stats": 2 + 2 * overlap.ORDERS,
+    "sacrebleu_stats": 2 + 2 * overlap.ORDERS,
+    "chrf_stats": 3 * (characters.CHARS + characters.WORD_ORDER),
+}
+
+
+def _pooled(sums: Floats, names: Sequence[str]) -> dict[str, Floats]:
+    """Pooled metrics of sums of stats, shape (..., counts): arrays of shape (...)."""
+    if not names:
+        return {}
+    coco, sacre, chars = np.split(sums, np.cumsum([_WIDTHS[name] for name in STATS])[:-1], axis=-1)
+    bleu = overlap.bleu(coco)
+    found = {f"bleu_{n + 1}": bleu[..., n] for n in range(overlap.ORDERS)}
+    found["sacrebleu"] = characters.sacrebleu_bleu(sacre)
+    found["chrf"] = characters.chrf(chars)
+    found["chrf_pp"] = characters.chrf(chars, words=characters.WORD_ORDER)
+    return {name: found[name] for name in names}
+
+
+# -- slices ------------------------------------------------------------------------------------------------------------
+
+
+def slices(scores: Scores, columns: Mapping[str, Mapping[str, Any]], *, seed: int = 1) -> list[dict[str, Any]]:
+    """By duration and by each column: `by`, `value`, `n`, `missing` and `metrics`, in the order of values.
+
+    Args:
+        columns: column -> video id -> value. A column of many numbers is cut at its quartiles.
+    """
+    found = []
+    every = {"duration": [_bucket(float(s)) for s in scores.duration_s]}
+    for name, values in columns.items():
+        every[name] = _labels([values.get(video) for video in scores.video_ids])
+    for by, labels in every.items():
+        order = {label: k for k, label in enumerate(dict.fromkeys(sorted(labels)))}
+        of = np.array([order[label] for label in labels], dtype=np.int64)
+        for (_, label), k in order.items():
+            some = scores.taken(of == k)
+            values = summarise(some, seed=seed, resamples=_RESAMPLES_OF_SLICES)
+            metrics = {name: value.row() for name, value in values.items()}
+            counts = {"n": len(some), "missing": int(some.missing.sum())}
+            found.append({"by": by, "value": label, **counts, "metrics": metrics})
+    return found
+
+
+def _bucket(seconds: float) -> tuple[float, str]:
+    if math.isnan(seconds):
+        return (math.inf, "unknown")
+    k = sum(seconds > end for end in BUCKETS_S)
+    ends = [f"{end / 60:g}" for end in BUCKETS_S]
+    if k == 0:
+        return (0.0, f"up to {ends[0]} min")
+    return (float(k), f"over {ends[-1]} min" if k == len(ends) else f"{ends[k - 1]} to {ends[k]} min")
+
+
+def _labels(values: Sequence[Any]) -> list[tuple[float, str]]:
+    """A place in the order and a label of each value."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(set(numbers)) >= _QUARTILES_FROM:
+        cuts = sorted({float(q) for q in np.quantile(numbers, [0.25, 0.5, 0.75])})
+        ends = [min(numbers), *cuts, max(numbers)]
+
+        def quartile(v: float) -> tuple[float, str]:
+            k = sum(v > cut for cut in cuts)
+            return (float(k), f"{ends[k]:.4g} to {ends[k + 1]:.4g}")
+
+        return [quartile(v) if isinstance(v, int | float) else (math.inf, "none") for v in values]
+    known = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
+    places = {str(v): float(k) for k, v in enumerate(known)}
+    return [(math.inf, "none") if v is None else (places[str(v)], str(v)) for v in values]
+
+
+def _floats(column: pa.ChunkedArray) -> Floats:
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _stats(column: pa.ChunkedArray) -> Floats:
+    """Shape (rows, counts); rows without any are 0."""
+    found = column.to_pylist()
+    width = max((len(row) for row in found if row is not None), default=0)
+    return np.array([row if row is not None else [0] * width for row in found], dtype=np.float64).reshape(
+        len(found), width
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")

@@ -1,0 +1,109 @@
+"""Flaws of released scorers: each test fails on what they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.evaluation.scores import overlap, spans
+from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.metrics import METRICS
+from pipeline.evaluation.scores.references import Reference
+from pipeline.evaluation.scores.scoring import hallucination, score
+from pipeline.evaluation.scores.tokens import google_words, hashed, ptb_words
+
+NONE = spans.as_spans([])
+ONE = spans.as_spans([(0.0, 10.0)])
+TRUE = Reference("a man runs", ((0.0, 10.0, "a man runs"),), True, 20.0)
+
+
+def test_recall_of_words_counts_words_of_the_reference():
+    # Vript-HAL divides told words that match by true words: three told words that match one true one give 3
+    told, true = frozenset({"cat", "kitten", "feline"}), frozenset({"cat"})
+    precision, recall = hallucination(told, true, lambda a, b: True)
+    assert (precision, recall) == (1.0, 1.0)
+    assert hallucination(told, frozenset({"dog", "cat"}), lambda a, b: b == "cat") == (1.0, 0.5)
+    assert hallucination(frozenset(), true) == (0.0, 0.0)
+
+
+def test_an_empty_list_of_events_is_scored_0_and_counted():
+    # densevid_eval goes on with the predictions of the video before; SODA fails on an empty matrix
+    row = score(Caption(video_id="v", text="", events=()), [TRUE], None)
+    assert all(
+        row[name] == 0.0 for name in METRICS if name.startswith(("tiou", "soda", "ranges", "temporal", "mask_f1"))
+    )
+    assert spans.soda(spans.tiou(NONE, ONE)) == (0.0, 0.0, 0.0)
+    assert spans.detection(spans.tiou(ONE, NONE), 0.5) == (0.0, 0.0)
+
+
+def test_a_video_without_a_caption_counts_0():
+    # VidChapters leaves it out, which raises the mean
+    row = score(Caption(video_id="v", missing=True), [TRUE], None)
+    against = {n: row[n] for n in METRICS if METRICS[n].group != "itself" and row[n] is not None}
+    assert len(against) > 30
+    assert not any(round(v, 12) for v in against.values())
+
+
+def test_an_event_that_matches_nothing_is_scored_0_every_time():
+    # the released evaluators compare it with a random string
+    found = spans.tiou(spans.as_spans([(0, 10), (50, 60)]), ONE)
+    assert spans.dense(found, lambda i, j: 0.8, 0.5) == pytest.approx(0.4)
+
+
+def test_letters_that_are_not_ascii_stay():
+    # the released evaluators and rouge-score erase them, so that these texts score 0
+    assert ptb_words("Une fille à Zürich") == ["une", "fille", "à", "zürich"]
+    assert overlap.rouge_l_coco(ptb_words("女孩跑步"), [ptb_words("女孩跑步")]) == pytest.approx(1.0)
+    assert overlap.rouge_l_google(google_words("Девушка бежит"), [google_words("девушка бежит")]) == 1.0
+
+
+def test_detection_is_strict_and_captions_are_not():
+    half = np.array([[0.5]])
+    assert spans.detection(half, 0.5) == (0.0, 0.0)
+    assert spans.dense(half, lambda i, j: 1.0, 0.5) == 1.0
+
+
+def test_ranges_that_overlap_are_merged_and_a_missing_answer_stays_in_precision():
+    # VUE-TR adds up ranges that overlap, on the side of the truth, and drops videos without an answer from precision
+    twice = spans.as_spans([(0, 10), (0, 10)])
+    assert spans.ranges(ONE, twice) == (1.0, 1.0, 1.0)
+    assert spans.ranges(twice, ONE) == (1.0, 1.0, 1.0)
+    assert spans.ranges(NONE, NONE) == (1.0, 1.0, 1.0)
+    assert spans.ranges(NONE, ONE) == (0.0, 0.0, 0.0)
+    assert spans.area([1.0, 0.0], strict=False) == pytest.approx(0.5025, abs=0.003)
+    assert spans.area([1.0], strict=True) == pytest.approx(0.995)
+    assert spans.ranges(spans.as_spans([(0.4, 9.5)]), ONE, whole_seconds=True)[0] == 1.0
+
+
+def test_one_caption_has_no_cider():
+    # every word of the only item is in all items: the released scorer gives 0, aac-metrics an error
+    known = overlap.frequencies([[hashed(["a", "man"])]])
+    assert score(Caption(video_id="v", text="a man"), [Reference("a man")], known)["cider_d"] is None
+
+
+@pytest.mark.parametrize("text", ["", "\n", "|||", "a\r\nb ||| c", "  ", "..."])
+def test_texts_that_break_other_scorers(text):
+    # METEOR's protocol crashes or hangs on line breaks, ||| and empty texts
+    known = overlap.frequencies([[hashed(["a", "b"])], [hashed(["c"])]])
+    row = score(Caption(video_id="v", text=text, events=((0.0, 1.0, text),)), [TRUE], known)
+    assert row["bleu_1"] is not None and 0.0 <= row["chrf"] <= 100.0
+
+
+def test_frequencies_do_not_depend_on_how_many_are_sorted_at_a_time(monkeypatch):
+    items = [[hashed(f"w{k % 7} w{k % 5} w{k % 3} x".split())] for k in range(40)]
+    whole = overlap.frequencies(items)
+    monkeypatch.setattr(overlap, "_AT_ONCE", 100)
+    parts = overlap.frequencies(items)
+    assert whole.grams.tolist() == parts.grams.tolist()
+    assert whole.counts.tolist() == parts.counts.tolist()
+
+
+def test_the_longest_common_subsequence_is_that_of_the_table():
+    random = np.random.default_rng(3)
+    for _ in range(60):
+        a, b = (random.integers(0, 6, random.integers(0, 90)).tolist() for _ in range(2))
+        table = np.zeros((len(a) + 1, len(b) + 1), dtype=int)
+        for i, x in enumerate(a):
+            for j, y in enumerate(b):
+                table[i + 1, j + 1] = table[i, j] + 1 if x == y else max(table[i, j + 1], table[i + 1, j])
+        assert overlap.common(a, b) == table[-1, -1]
