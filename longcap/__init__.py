@@ -23,6 +23,7 @@ if _TYPE_CHECKING:
         Captions,
         Config,
         Frame,
+        Hits,
         ItemError,
         Look,
         Output,
@@ -36,11 +37,13 @@ if _TYPE_CHECKING:
         compare,
         export_dataset,
         frames,
+        index_output,
         load_config,
         open,
         plan,
         probe,
         run,
+        search_output,
     )
 
     __version__: str
@@ -49,6 +52,7 @@ __all__ = [
     "Captions",
     "Config",
     "Frame",
+    "Hits",
     "ItemError",
     "Look",
     "Output",
@@ -63,11 +67,13 @@ __all__ = [
     "compare",
     "export_dataset",
     "frames",
+    "index_output",
     "load_config",
     "open",
     "plan",
     "probe",
     "run",
+    "search_output",
 ]
 
 _own()
