@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import complete_video, json_option, out_argument, with_options
+from pipeline.cli.options import (
+    complete_video,
+    config_option,
+    json_option,
+    out_argument,
+    set_option,
+    with_options,
+)
 
 _video_option = click.option(
     "--video", "videos", metavar="VIDEO", multiple=True, shell_complete=complete_video, help="Only in this video."
@@ -74,4 +81,47 @@ def search(out: str, query: str, **options: Any) -> int:
     return search_command(out, query, **options)
 
 
-COMMANDS = (index, search)
+@click.command(short_help="Answer questions from captions.")
+@out_argument
+@click.argument("question", metavar="[QUESTION]", required=False)
+@with_options(
+    _video_option,
+    click.option("--questions", metavar="FILE", help='JSON lines such as {"question": "..."}, or a question a line.'),
+    click.option(
+        "--strategy",
+        type=click.Choice(["agent", "clips", "summary", "quote"]),
+        help="How to answer.  [default: agent with a model, else quote]",
+    ),
+    click.option(
+        "--calls",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=12,
+        show_default=True,
+        help="Calls of the engine that a question may cost.",
+    ),
+    click.option(
+        "-k", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True, help="Moments of one search."
+    ),
+    config_option,
+    set_option,
+    json_option,
+)
+def ask(out: str, question: str | None, **options: Any) -> int:
+    """Answer QUESTION from the captions of OUT, and cite the spans that the answer rests on.
+
+    The engine is narrate.engine of the config. Without a model the moment that fits best is quoted. Exit code 1: the
+    captions do not tell.
+
+    \b
+    Examples:
+      longcap ask captions/ "Who drops the violin?"
+      longcap ask captions/ "What happens after the fire?" --video talk.mp4 -c longcaption --set narrate.engine.model=M
+      longcap ask captions/ --questions questions.jsonl --json
+    """
+    from pipeline.retrieval.command import ask_command
+
+    return ask_command(out, question, **options)
+
+
+COMMANDS = (index, search, ask)

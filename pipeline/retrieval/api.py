@@ -7,11 +7,15 @@ from os import PathLike
 
 from markupsafe import Markup
 
+from operators.engines.measure import MeasureEngine
+from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.output.notebook import shown, table
 from pipeline.output.output import Output
+from pipeline.retrieval.ask import STRATEGIES, Answer, Asking, Strategy
 from pipeline.retrieval.index import Index, Updated
 from pipeline.retrieval.search import Hit, Mode, opened, search
+from pipeline.terminal.errors import UsageError
 
 Place = str | PathLike[str]
 
@@ -68,3 +72,58 @@ def search_output(
     index = opened(output)
     ids = [output.find(video)["video_id"] for video in videos]
     return Hits(search(index, query, k=k, mode=mode, levels=levels, video_ids=ids))
+
+
+def ask_output(
+    out: Place | Output,
+    questions: str | Sequence[str],
+    *,
+    config: Config | None = None,
+    strategy: Strategy | None = None,
+    videos: Sequence[Place] = (),
+    calls: int = 12,
+    k: int = 8,
+) -> list[Answer]:
+    """Answer questions from an indexed output; each answer cites its spans, or says that the captions do not tell.
+
+    Args:
+        out: an output, or its place.
+        questions: one, or several: the engine boots once.
+        config: its `narrate.engine` answers and, where it takes pictures, looks at frames; None: no model.
+        strategy: "agent", "clips", "summary" or "quote"; None: agent where the engine has a model, else quote.
+        videos: only from these, each named as for `Output.find`.
+        calls: of the engine that a question may cost, at least 1; the agent's last is its answer.
+        k: moments of one search.
+
+    Raises:
+        UsageError: there is no output or no index, or the strategy needs an engine with a model.
+        ItemError: the engine gives no answer.
+    """
+    if calls < 1 or k < 1:
+        raise UsageError(f"calls and k must be at least 1; they are {calls} and {k}")
+    if strategy is not None and strategy not in STRATEGIES:
+        raise UsageError(f"strategy is {strategy!r}; allowed are {', '.join(STRATEGIES)}")
+    output = out if isinstance(out, Output) else Output(out)
+    index = opened(output)
+    ids = [str(output.find(video)["video_id"]) for video in videos]
+    asked = [questions] if isinstance(questions, str) else list(questions)
+    spec = config.narrate.engine if config is not None else None
+    model = spec is not None and not isinstance(spec, MeasureEngine)
+    chosen: Strategy = strategy or ("agent" if model else "quote")
+    asking = Asking(output, index, budget=calls, k=k, video_ids=ids)
+    if chosen == "quote":
+        return [asking.answer(question, chosen) for question in asked]
+    if spec is None or not model:
+        raise UsageError(f"strategy {chosen} needs an engine with a model: name one in narrate.engine of the config")
+    try:
+        spec.check(pictures=False)
+    except ValueError as error:
+        raise UsageError(f"narrate.engine: {error}") from error
+    try:
+        spec.check(pictures=True)
+        asking.sees = True
+    except ValueError:
+        pass
+    with spec.open() as engine:
+        asking.engine = engine
+        return [asking.answer(question, chosen) for question in asked]

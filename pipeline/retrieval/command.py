@@ -1,14 +1,19 @@
-"""What `longcap index` and `longcap search` print."""
+"""What `longcap index`, `search` and `ask` print."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 from operators.text import printable
+from pipeline.config.load import load_config
 from pipeline.monitoring.progress import clock
-from pipeline.retrieval.api import index_output, search_output
+from pipeline.retrieval.api import ask_output, index_output, search_output
+from pipeline.retrieval.ask import Answer, Strategy
 from pipeline.retrieval.search import Hit, Mode
+from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo, echo_json
 
 _SHOWN_CHARACTERS = 400
@@ -45,6 +50,70 @@ def search_command(
     else:
         echo("\n".join(text_of(hit) for hit in hits) if hits else "nothing found")
     return 0 if hits else 1
+
+
+def ask_command(
+    out: str,
+    question: str | None,
+    *,
+    questions: str | None,
+    config: str | None,
+    overrides: Sequence[str],
+    strategy: Strategy | None,
+    videos: Sequence[str],
+    calls: int,
+    k: int,
+    as_json: bool,
+) -> int:
+    """Answer one question, or those of a file, and print answers with their spans; 1 where one is not answered."""
+    if (question is None) == (questions is None):
+        raise UsageError("give one QUESTION, or a file of them with --questions")
+    asked = [question] if question is not None else questions_of(str(questions))
+    loaded = load_config(config, list(overrides))
+    found = ask_output(out, asked, config=loaded, strategy=strategy, videos=videos, calls=calls, k=k)
+    if as_json:
+        echo_json(asdict(found[0]) if questions is None else [asdict(answer) for answer in found])
+    else:
+        echo("\n\n".join(answer_text(answer, with_question=questions is not None) for answer in found))
+    return 0 if all(answer.found for answer in found) else 1
+
+
+def questions_of(path: str) -> list[str]:
+    """The questions of a file: a JSON object with `question` on each line, or the line itself.
+
+    Raises:
+        UsageError: the file cannot be read, or a line holds no question.
+    """
+    try:
+        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--questions {path} cannot be read: {error}") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        question: object = line.strip()
+        if line.lstrip().startswith("{"):
+            try:
+                question = json.loads(line).get("question")
+            except ValueError as error:
+                raise UsageError(f"--questions {path}, line {number}: {error}") from error
+        if not isinstance(question, str) or not question.strip():
+            raise UsageError(f'--questions {path}, line {number}: it needs a text under "question"')
+        found.append(question)
+    if not found:
+        raise UsageError(f"--questions {path} holds no question")
+    return found
+
+
+def answer_text(answer: Answer, *, with_question: bool = False) -> str:
+    """An answer for people."""
+    lines = [f"? {printable(answer.question)}"] if with_question else []
+    lines.append(printable(answer.answer))
+    for cite in answer.cites:
+        name = printable(cite.uri.rsplit("/", 1)[-1])
+        lines.append(f"    {name}  {clock(cite.start_s)} to {clock(cite.end_s)}")
+    return "\n".join(lines)
 
 
 def text_of(hit: Hit) -> str:

@@ -17,16 +17,8 @@ from pipeline.retrieval import index as index_module
 from pipeline.retrieval.index import Index
 from pipeline.retrieval.search import Hit, moments
 from pipeline.terminal.errors import UsageError
+from tests.pipeline.retrieval.conftest import Stories
 from tests.support import planted
-
-
-@pytest.fixture(scope="module")
-def stories(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[int, tuple[str, int]]]:
-    out = str(tmp_path_factory.mktemp("stories") / "captions")
-    texts, places = planted.planted(3, 30)
-    planted.make(out, texts)
-    assert longcap.index_output(out).vectors
-    return out, places
 
 
 def _found(hits: list[Hit], video: str, window: int) -> bool:
@@ -37,9 +29,7 @@ def _found(hits: list[Hit], video: str, window: int) -> bool:
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "text"])
-def test_facts_asked_for_in_other_words_are_in_the_top_five(
-    stories: tuple[str, dict[int, tuple[str, int]]], mode: str
-) -> None:
+def test_facts_asked_for_in_other_words_are_in_the_top_five(stories: Stories, mode: str) -> None:
     out, places = stories
     missed = []
     for i, (_, question) in enumerate(planted.FACTS):
@@ -50,7 +40,7 @@ def test_facts_asked_for_in_other_words_are_in_the_top_five(
     assert len(missed) <= (1 if mode == "hybrid" else 3), missed
 
 
-def test_a_hit_has_its_time_and_its_place(stories: tuple[str, dict[int, tuple[str, int]]]) -> None:
+def test_a_hit_has_its_time_and_its_place(stories: Stories) -> None:
     out, places = stories
     video, window = places[0]
     first = longcap.search_output(out, "violin in a canal")[0]
@@ -63,9 +53,7 @@ def test_a_hit_has_its_time_and_its_place(stories: tuple[str, dict[int, tuple[st
     assert "canal" in longcap.search_output(out, "violin")._repr_html_()
 
 
-def test_what_cannot_be_asked_is_said_in_one_line(
-    stories: tuple[str, dict[int, tuple[str, int]]], tmp_path: Path
-) -> None:
+def test_what_cannot_be_asked_is_said_in_one_line(stories: Stories, tmp_path: Path) -> None:
     out, _ = stories
     for given, said in (
         ({"query": " "}, "query is empty"),
@@ -81,7 +69,7 @@ def test_what_cannot_be_asked_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("query", ['"', "a AND", "it's", "(", "*:*", "f\x00o", "{}", "日本", "x" * 5000])
-def test_no_query_is_taken_for_a_program(stories: tuple[str, dict[int, tuple[str, int]]], query: str) -> None:
+def test_no_query_is_taken_for_a_program(stories: Stories, query: str) -> None:
     longcap.search_output(stories[0], query)
 
 
@@ -195,7 +183,7 @@ def test_overlapping_passages_are_one_moment() -> None:
     ]
 
 
-def test_the_command_line(stories: tuple[str, dict[int, tuple[str, int]]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line(stories: Stories, capsys: pytest.CaptureFixture[str]) -> None:
     from pipeline.cli.main import main
 
     out, places = stories
