@@ -34,6 +34,8 @@ DIMENSIONS = 384  # of operators.narrate.grounding.embedding's model
 _TABLE = "passages"
 _VIDEOS_AT_ONCE = 32  # of one commit
 _ANN_FROM = 100_000  # passages; below, comparing with every vector takes some tens of milliseconds
+_PARTITION = 4096  # vectors of a partition of the approximate index, which keeps one bit a dimension
+_ITERATIONS = 15  # of k-means: partitions need not be perfect
 _KEEP = timedelta(hours=1)  # for which older versions stay, for readers that have opened one
 
 
@@ -210,7 +212,7 @@ class Index:
         if "video_id" not in there:
             self.table.create_index("video_id", config=BTree())
         if vectors and "vector" not in there and count >= _ANN_FROM:
-            config = IvfRq(distance_type="dot", num_partitions=int(count**0.5))  # one bit a dimension
+            config = IvfRq(distance_type="dot", num_partitions=count // _PARTITION, max_iterations=_ITERATIONS)
             self.table.create_index("vector", config=config)
         self.table.optimize(cleanup_older_than=_KEEP)
 

@@ -17,7 +17,7 @@ Mode = Literal["hybrid", "text", "vector"]
 _CANDIDATES = 100  # of each ranking
 _RRF = 60  # reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009
 _SAME = 0.5  # share of the shorter of two spans from which on both are one moment
-_PROBES = 40  # partitions of the approximate index that are searched
+_PROBES = 20  # partitions of the approximate index that are searched
 _REFINE = 3  # times as many candidates are compared exactly
 _COLUMNS = ["video_id", "uri", "level", "place", "start_s", "end_s", "text"]
 

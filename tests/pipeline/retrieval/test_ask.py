@@ -16,7 +16,7 @@ from pipeline.config.types import Config
 from pipeline.retrieval.ask import NOT_FOUND
 from pipeline.terminal.errors import UsageError
 from tests.pipeline.retrieval.conftest import Stories
-from tests.support import planted
+from tests.support import planted, viewed
 from tests.support.engines import Scripted, asked
 from tests.support.video import render
 
@@ -100,11 +100,10 @@ def test_a_budget_holds_and_made_up_citations_do_not_count(stories: Stories) -> 
 
 
 def test_the_agent_looks_at_just_those_frames(tmp_path: Path) -> None:
-    film = render(tmp_path / "film.mp4", count=40, fps=10.0)
+    film = tmp_path / "film.mp4"
+    render(film, count=40, fps=10.0)
     out = str(tmp_path / "captions")
-    from tests.support import viewed
-
-    viewed.make(out, [viewed.video_row("v0", Path(str(film or tmp_path / "film.mp4")))])
+    viewed.make(out, [viewed.video_row("v0", film)])
     longcap.index_output(out, vectors=False)
     engine = Reader(first="inspect", log=str(tmp_path))
     answer = longcap.ask_output(out, "Is there a violin in the frames?", config=_config(engine))[0]
