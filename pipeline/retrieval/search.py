@@ -195,5 +195,5 @@ def _ranked(found: dict[str, Row], rows: Sequence[Row], score: str) -> list[str]
 
 
 def _hit(row: Mapping[str, Any], score: float) -> Hit:
-    scores = {name: row.get(name) for name in ("text_score", "similarity")}
-    return Hit(**{name: row[name] for name in _COLUMNS}, **scores, score=score)
+    values: dict[str, Any] = {name: row[name] for name in _COLUMNS}
+    return Hit(**values, score=score, text_score=row.get("text_score"), similarity=row.get("similarity"))

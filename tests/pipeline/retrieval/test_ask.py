@@ -31,7 +31,7 @@ class Reader(Scripted):
 
     def good(self, request: Request) -> str:
         if request.kind == "look":
-            return f"The frames show a violin; {len(request.pictures)} of them."
+            return f"A violin floats in the water in {len(request.pictures)} pictures."
         if request.kind == "digest_for_question":
             return next((s for s in request.prompt.splitlines() if "violin" in s and "Question" not in s), "nothing")
         question = re.search(r"^Question: (.*)$", request.prompt, re.M)
@@ -106,7 +106,7 @@ def test_the_agent_looks_at_just_those_frames(tmp_path: Path) -> None:
     viewed.make(out, [viewed.video_row("v0", film)])
     longcap.index_output(out, vectors=False)
     engine = Reader(first="inspect", log=str(tmp_path))
-    answer = longcap.ask_output(out, "Is there a violin in the frames?", config=_config(engine))[0]
+    answer = longcap.ask_output(out, "Does a violin float in the water?", config=_config(engine))[0]
     assert answer.found and (answer.cites[0].start_s, answer.cites[0].end_s) == (0.0, 2.0)
     (look,) = [r for r in asked(str(tmp_path)) if r.kind == "look"]
     assert len(look.pictures) == 8 and all(0 <= p.time_s < 2 for p in look.pictures)
