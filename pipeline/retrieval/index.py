@@ -36,6 +36,7 @@ _VIDEOS_AT_ONCE = 32  # of one commit
 _ANN_FROM = 100_000  # passages; below, comparing with every vector takes some tens of milliseconds
 _PARTITION = 4096  # vectors of a partition of the approximate index, which keeps one bit a dimension
 _ITERATIONS = 15  # of k-means: partitions need not be perfect
+_INDEX_CACHE, _METADATA_CACHE = 256 * 2**20, 64 * 2**20  # bytes; LanceDB itself would take gigabytes
 _KEEP = timedelta(hours=1)  # for which older versions stay, for readers that have opened one
 
 
@@ -82,7 +83,8 @@ class Index:
         self.uri = f"{self.out}/{FOLDER}"
         place = local_path(self.uri) or self.uri
         options = {k.lower(): v for k, v in storage_options(self.uri).items() if k != "aws_conditional_put"}
-        self._db = lancedb.connect(place, storage_options=options or None)
+        session = lancedb.Session(index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE)
+        self._db = lancedb.connect(place, storage_options=options or None, session=session)
         self.table: Any = None
         if _TABLE in self._names():
             self.table = self._db.open_table(_TABLE)

@@ -9,16 +9,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import pipeline as longcap
+from operators.store.store import Store
 from pipeline.output.output import Output
 from pipeline.retrieval import index as index_module
 from pipeline.retrieval.index import Index
 from pipeline.retrieval.search import Hit, moments
 from pipeline.terminal.errors import UsageError
 from tests.pipeline.retrieval.conftest import Stories
-from tests.support import planted
+from tests.support import planted, s3
 
 
 def _found(hits: list[Hit], video: str, window: int) -> bool:
@@ -160,6 +162,20 @@ def test_a_killed_update_is_resumed(tmp_path: Path, commits: int) -> None:
     assert table.num_rows == len(set(table["passage_id"].to_pylist())) == done.passages
 
 
+def test_an_index_on_object_storage(s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    out = f"{s3_server.uri}/search/captions"
+    planted.make(out, {"a": [*planted.dull(5, 1), "A whale jumps."]})
+    assert longcap.index_output(out, vectors=False).added == 1
+    planted.make(out, {"b": [*planted.dull(5, 2), "A zebra jumps."]}, run_id="20260102-000000-0000aa")
+    assert longcap.index_output(out).kept == 1
+    assert [h.video_id for h in longcap.search_output(out, "zebra whale", levels=["window"])] in (
+        ["a", "b"],
+        ["b", "a"],
+    )
+
+
 def test_overlapping_passages_are_one_moment() -> None:
     def hit(level: str, start_s: float, end_s: float, score: float, video: str = "a") -> Hit:
         return Hit(
@@ -193,3 +209,28 @@ def test_the_command_line(stories: Stories, capsys: pytest.CaptureFixture[str]) 
     found = json.loads(capsys.readouterr().out)
     assert len(found) <= 2 and found[0]["video_id"] == places[1][0]
     assert main(["search", out, "snowman", "--video", "nope"]) == 2
+
+
+def test_further_tables_with_texts_and_spans_are_found(tmp_path: Path) -> None:
+    """A list of spans in each row, and a table that has nothing to find."""
+    out = str(tmp_path / "captions")
+    planted.make(out, {"a": planted.dull(6, 1)})
+    line = pa.struct([("text", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())])
+    same = [("video_id", pa.string()), ("key", pa.string()), ("content_hash", pa.string())]
+    speech, marks = pa.schema([*same, ("lines", pa.list_(line))]), pa.schema([*same, ("mark", pa.float64())])
+    store = Store(out, tables={"speech": speech, "marks": marks})
+    said = {"video_id": "a", "key": "k", "content_hash": "h"}
+    lines = [{"text": "The submarine is leaking.", "start_s": 3.0, "end_s": 4.5}, {"text": None, "start_s": 5.0}]
+    for name, more in (("speech", {"lines": lines}), ("marks", {"mark": 1.0})):
+        store.derived[name].fence()
+        store.derived[name].append(pa.Table.from_pylist([{**said, **more}], schema=store.derived[name].schema))
+    tables = {name: {"level": "video", "from": ["videos"]} for name in ("speech", "marks")}
+    store.write_file("runs/r/tables.json", json.dumps({"run_id": "r", "tables": tables}).encode())
+    longcap.index_output(out, vectors=False)
+    (found,) = longcap.search_output(out, "submarine", levels=["speech"])
+    assert (found.level, found.start_s, found.end_s) == ("speech", 3.0, 4.5)
+    lines[0]["text"] = "The airship is leaking."
+    row = {**said, "key": "k2", "content_hash": "h2", "lines": lines}
+    store.derived["speech"].upsert(pa.Table.from_pylist([row], schema=speech), ["video_id"])
+    assert longcap.index_output(out).changed == 1
+    assert not longcap.search_output(out, "submarine", levels=["speech"])
