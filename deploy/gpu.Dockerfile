@@ -17,7 +17,7 @@ COPY operators operators
 COPY cluster cluster
 COPY configs configs
 # the user is not root, and has a home for the caches of models
-RUN pip install --no-cache-dir "ray[data,default]==2.60.0" ".[vllm,openai,grounding]" \
+RUN pip install --no-cache-dir "ray[data,default]==2.60.0" ".[vllm,openai]" \
  && useradd --create-home --uid 1000 ray
 USER 1000
 WORKDIR /home/ray

@@ -24,6 +24,7 @@ from pipeline.monitoring.report import Report
 from pipeline.output.finalize import forget_failures
 from pipeline.output.output import Output
 from pipeline.output.stored_config import stored_config, stored_inputs
+from pipeline.planning.derived import RUN
 from pipeline.planning.diff import Remaining
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement, WouldReplace
@@ -136,14 +137,11 @@ def retry_command(
     for event in events:
         by_run.setdefault(event["run_id"], []).append(event)
     store = Store(output_uri(out))
-    replays = [  # all is checked before anything runs
-        (
-            [*inputs] or _inputs_of(store, run_id),
-            load_config(config, overrides) if config is not None else stored_config(store, run_id, overrides),
-            some,
-        )
-        for run_id, some in sorted(by_run.items())
-    ]
+    replays = []
+    for run_id, some in sorted(by_run.items()):  # all is checked before anything runs
+        settings = load_config(config, overrides) if config is not None else stored_config(store, run_id, overrides)
+        given = [*inputs] or ([] if settings.inputs else _inputs_of(store, run_id))
+        replays.append((given, settings, some))
     reports = [_replay(out, *replay, address, quiet=quiet or as_json) for replay in replays]
     if as_json:
         echo_json([dataclasses.asdict(report) for report in reports])
@@ -176,7 +174,7 @@ def _replay(
             held.videos.fence()
             held.videos.delete("video_id", unprobed)
 
-    videos = tuple(sorted({event["video_id"] for event in events}))
+    videos = tuple(sorted({event["video_id"] for event in events} - {RUN}))
     return Job(inputs, out, config, Selection(only=videos), quiet=quiet).run(address, prepare, replacing=True)
 
 

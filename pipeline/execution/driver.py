@@ -25,7 +25,6 @@ from pipeline.config.check import check_engines, never_measured
 from pipeline.config.load import checked, dump_config
 from pipeline.config.tables import tables_of
 from pipeline.config.types import Config
-from pipeline.execution.in_process import Small
 from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.execution.prober import Prober
 from pipeline.execution.session import Session
@@ -199,8 +198,7 @@ class Job:
         self._announce(stand, replaced)
         if not stand.nothing:
             check_engines(self.config, elsewhere=bool(address or os.environ.get("RAY_ADDRESS")))
-            seconds = max([first.seconds, *(work.seconds for work in stand.tables.values())])
-            stack.enter_context(session.connected(address, Small(seconds, len(stand.plan.videos))))
+            stack.enter_context(session.connected(address, stand.small))
             waves = Waves(
                 self.config,
                 self.store,

@@ -19,6 +19,7 @@ from pipeline.config.types import Config
 from pipeline.execution.chain import chain_table
 from pipeline.execution.flow import Flow
 from pipeline.execution.graph import Graph
+from pipeline.execution.in_process import Small
 from pipeline.execution.interrupt import Interrupt
 from pipeline.execution.passes import passes_of, work_of
 from pipeline.execution.prober import PASS_ROWS
@@ -49,6 +50,13 @@ class Standing:
     def nothing(self) -> bool:
         """Nothing is left that can be made."""
         return self.left.nothing and not any(work.left or work.waiting for work in self.tables.values())
+
+    @property
+    def small(self) -> Small:
+        """How much there is to do."""
+        works = self.tables.values()
+        seconds = max([self.left.seconds, *(work.seconds for work in works)])
+        return Small(seconds, max([len(self.left.undone), *(work.left for work in works)]))
 
 
 def look(plan: Plan, store: Store) -> Standing:

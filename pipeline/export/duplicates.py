@@ -17,7 +17,8 @@ from operators.measure.prints import NEAR_BITS
 
 _BANDS, _WIDTH = 12, 21  # of 256 bits
 _MOST = 400  # frames of one video that are kept, evenly chosen
-_COMMON = 200  # frames that agree in a band: such as black leader or a channel's title, which says nothing
+_COMMON = 64  # frames that agree in a band; of more, such as a title that many videos have, not all pairs are compared
+_NEXT = 4  # but each with so many that follow it in order of their hashes: copies of one frame stand beside each other
 _SHARE = 0.25  # of the frames of the shorter video that must be found in the other
 
 
@@ -39,13 +40,17 @@ class Clusters:
 
     def groups(self) -> dict[str, str]:
         """video_id -> the smallest video_id of its cluster."""
-        sizes = np.array([len(bits) for bits in self._hashes], np.int64)
         parent = list(range(len(self._ids)))
-        if sizes.sum():
-            bits = np.concatenate(self._hashes)
-            owner = np.repeat(np.arange(len(sizes)), sizes)
-            for one, other in _alike(bits, owner, sizes):
-                parent[_root(parent, one)] = _root(parent, other)
+        firsts: dict[bytes, int] = {}
+        for k, bits in enumerate(self._hashes):  # of videos with the same frames, one is compared with the others
+            if len(bits):
+                parent[k] = firsts.setdefault(bits.tobytes(), k)
+        kept = sorted(firsts.values())
+        if kept:
+            sizes = np.array([len(self._hashes[k]) for k in kept], np.int64)
+            owner = np.repeat(np.arange(len(kept)), sizes)
+            for one, other in _alike(np.concatenate([self._hashes[k] for k in kept]), owner, sizes):
+                parent[_root(parent, kept[one])] = _root(parent, kept[other])
         smallest: dict[int, str] = {}
         for k, video_id in enumerate(self._ids):
             root = _root(parent, k)
@@ -58,29 +63,57 @@ def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
     words = bits.view(np.uint64)
     unpacked = np.unpackbits(bits, axis=1)
     weights = (1 << np.arange(_WIDTH, dtype=np.int64))[::-1]
-    seen: dict[tuple[int, int], set[tuple[bool, int]]] = {}
+    firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for band in range(_BANDS):
         keys = unpacked[:, band * _WIDTH : (band + 1) * _WIDTH] @ weights
         order = np.argsort(keys, kind="stable")
         ends = np.flatnonzero(np.diff(keys[order], append=-1)) + 1
         starts = np.r_[0, ends[:-1]]
         for start, end in zip(starts[ends - starts > 1], ends[ends - starts > 1], strict=True):
-            if end - start > _COMMON:
-                continue
             some = order[start:end]
-            near = np.bitwise_count(words[some][:, None] ^ words[some][None]).sum(axis=2) <= NEAR_BITS
-            rows, columns = np.nonzero(np.triu(near & (owner[some][:, None] != owner[some][None]), 1))
-            for a, b in zip(some[rows].tolist(), some[columns].tolist(), strict=True):
-                one, other = int(owner[a]), int(owner[b])
-                pair = (min(one, other), max(one, other))
-                seen.setdefault(pair, set()).update({(one == pair[0], a), (other == pair[0], b)})
+            a, b = _pairs(words[some]) if len(some) <= _COMMON else _neighbours(words[some])
+            firsts.append(some[a])
+            seconds.append(some[b])
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    apart = owner[first] != owner[second]
+    first, second = first[apart], second[apart]
+    turned = owner[first] > owner[second]
+    first, second = np.where(turned, second, first), np.where(turned, first, second)
+    pairs = owner[first] * len(sizes) + owner[second]
     found = []
-    for (one, other), frames in seen.items():
-        shorter = one if sizes[one] <= sizes[other] else other
-        shared = sum(1 for of_first, _ in frames if of_first == (shorter == one))
-        if shared >= max(1.0, _SHARE * sizes[shorter]):
+    shared = [_counts(pairs, frames) for frames in (first, second)]  # frames of either video that stand in the other
+    for pair, counts in shared[0].items():
+        one, other = divmod(pair, len(sizes))
+        count, size = (counts, sizes[one]) if sizes[one] <= sizes[other] else (shared[1][pair], sizes[other])
+        if count >= max(1.0, _SHARE * size):
             found.append((one, other))
-    return sorted(found)
+    return found
+
+
+def _counts(pairs: Any, frames: Any) -> dict[int, int]:
+    """pair -> how many different frames stand beside it."""
+    unique = np.unique(np.stack([pairs, frames]), axis=1)[0]
+    keys, counts = np.unique(unique, return_counts=True)
+    return dict(zip(keys.tolist(), counts.tolist(), strict=True))
+
+
+def _pairs(words: Any) -> tuple[Any, Any]:
+    """All pairs of near-duplicates among some hashes, as two arrays of places."""
+    near = np.bitwise_count(words[:, None] ^ words[None]).sum(axis=2) <= NEAR_BITS
+    rows, columns = np.nonzero(np.triu(near, 1))
+    return rows, columns
+
+
+def _neighbours(words: Any) -> tuple[Any, Any]:
+    """Pairs of near-duplicates that stand near each other in order of their hashes."""
+    order = np.lexsort(words.T)
+    first, second = [], []
+    for step in range(1, _NEXT + 1):
+        a, b = order[:-step], order[step:]
+        near = np.bitwise_count(words[a] ^ words[b]).sum(axis=1) <= NEAR_BITS
+        first.append(a[near])
+        second.append(b[near])
+    return np.concatenate(first), np.concatenate(second)
 
 
 def _root(parent: list[int], k: int) -> int:

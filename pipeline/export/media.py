@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def facts_of(folder: Folder, media: str, *, relative: bool) -> tuple[int, float,
         raise Unfit(f"its media file cannot be opened: {error}") from error
 
 
-def fault_of(folder: Folder, media: str) -> str | None:  # noqa: PLR0911  # one return a fault
+def fault_of(folder: Folder, media: str) -> str | None:
     """Why a loader could not open a media file; None: it can. Whatever is not on this machine is looked for only."""
     if not media:
         return "the media path is empty"
@@ -163,14 +164,20 @@ def fault_of(folder: Folder, media: str) -> str | None:  # noqa: PLR0911  # one 
             return None if files.exists(there) else f"there is no file {media}"
         except (ValueError, ImportError, OSError) as error:
             return f"{media} cannot be looked for: {error}"
-    if not Path(path).exists():
+    try:
+        status = Path(path).stat()
+    except OSError:
         return f"there is no file {media}"
     if Path(path).is_dir():
         return None if any(Path(path).iterdir()) else f"the folder of frames {media} is empty"
+    why = _refusal(place, status.st_size, status.st_mtime_ns)
+    return None if why is None else f"{media} {why}"
+
+
+@lru_cache(maxsize=65536)  # rows of parts of one video name the same file
+def _refusal(place: str, size: int, mtime_ns: int) -> str | None:  # noqa: ARG001  # another file of the name is another
     try:
         with Source(place) as source:
-            if not source.open().streams.video:
-                return f"{media} has no video stream"
+            return None if source.open().streams.video else "has no video stream"
     except ItemError as error:
-        return f"{media} cannot be opened: {error}"
-    return None
+        return f"cannot be opened: {error}"

@@ -33,7 +33,7 @@ WANTED = pa.schema(
 
 def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork] | None = None) -> None:
     """Write what a run wants, as far as it is known."""
-    if "segments" in plan.tables:
+    if "segments" in plan.tables and (tables is None or plan.parent_keys):  # at the end only what has changed
         store.write_table(f"runs/{run_id}/videos.parquet", plan.table())
     if not all(spec.core for spec in plan.tables.values()):
         said = {name: {"level": spec.level, "from": list(spec.parents)} for name, spec in plan.tables.items()}

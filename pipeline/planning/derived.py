@@ -30,7 +30,8 @@ from pipeline.planning.outcomes import DONE, FAILED, TODO
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 
-_RUN = "run"  # name of the one row of a table of level run
+RUN = "run"
+"""In place of a video's id: the one row of a table of level run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,16 +349,16 @@ class Derived:
         stored = self._store.table(spec.name).read(["key"])["key"].to_pylist()
         failed = self._failures.get((key, None))
         done, lost = key in stored, failed is not None and failed.final
-        row = {"video_id": _RUN, "key": key, "parent_keys": "{}", "passes": failed.passes if failed else 0}
+        row = {"video_id": RUN, "key": key, "parent_keys": "{}", "passes": failed.passes if failed else 0}
         todo = [row] if ready and not done and not lost else []
         return TableWork(
             spec=spec,
             rows=pa.Table.from_pylist(todo, schema=VIDEO_WORK),
             planned=1,
             done=int(done),
-            given_up={_RUN: failed.message} if failed is not None and lost else {},
+            given_up={RUN: failed.message} if failed is not None and lost else {},
             waiting=int(not ready),
-            keys={_RUN: key},
+            keys={RUN: key},
         )
 
 

@@ -51,7 +51,7 @@ def test_a_job_runs_from_a_folder_with_files_of_our_names_and_of_standard_ones(t
     out = tmp_path / "out"
     done = python("-P", "-m", "longcap", "run", str(tmp_path / "clip.mp4"), "-o", str(out), cwd=here, timeout_s=240)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 of 1 videos have a long caption" in done.stdout
+    assert "1 of 1 video has a long caption" in done.stdout
     assert "was imported" not in done.stdout + done.stderr
 
 

@@ -21,7 +21,7 @@ from tests.support.engines import Scripted
 
 OPERATORS: list[Operator] = [Probe(), Decode(), Measure(), Caption(), Narrate()]
 PROMPTS = {"frame_prompt": "video", "window_prompt": "video", "section_prompt": "frame", "video_prompt": "frame"}
-PROMPTS |= {"digest_prompt": "frame", "outline_prompt": "frame"}
+PROMPTS |= {"digest_prompt": "frame", "outline_prompt": "frame", "repair_prompt": "frame"}
 
 _TOGETHER = {"shots", "shots_weights"}  # set together or not at all: a test of their own
 _FIELDS = [(op, f.name) for op in OPERATORS for f in fields(op) if f.name not in _TOGETHER]

@@ -4,8 +4,10 @@ picture it was given. Also breaks clips in the ways in which they break in the f
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,7 @@ def render(
     # the time base of the first two holds 16 bits; a bare bitstream states its rate by it
     tick = 1 / rate if codec in ("mpeg4", "mpeg2video") or path.suffix in (".h264", ".hevc", ".y4m", ".ogv") else _TICK
     pts_s = [float(round((t + first_pts_s) / tick) * tick) for t in times]
-    with av.open(str(path), "w", options=options or {}) as container:
+    with _own_priority(), av.open(str(path), "w", options=options or {}) as container:
         stream: Any = container.add_stream(codec, rate=rate)
         stored = picture(0, size) if turn_deg % 180 == 0 else np.rot90(picture(0, size))
         stream.height, stream.width = stored.shape[:2]
@@ -113,6 +115,20 @@ def render(
         if sound is not None:
             _silence(container, sound, sound_s)
     return pts_s
+
+
+@contextmanager
+def _own_priority() -> Iterator[None]:
+    """Keep this thread's scheduling: the AV1 encoder SVT makes it a real-time thread where it may, as root, and every
+    process that is started afterwards inherits that. A browser that spins would then stop the whole machine."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameter)
 
 
 def render_sound(path: Path, seconds: float = 1.0) -> None:

@@ -20,7 +20,7 @@ _LINE = re.compile(r"^(?:(\d+):)?(\d{1,2}):([0-5]\d) (\S.*)$")
 
 @dataclass(frozen=True, kw_only=True)
 class YouTube(PerVideo):
-    """`SPLIT/NAME.chapters.txt`: lines such as `1:05 The harbour`.
+    """Chapters of YouTube, `SPLIT/NAME.chapters.txt`: lines such as `1:05 The harbour`.
 
     The first starts at 0:00, and sections shorter than 10 s are joined with the one before. A video with fewer than
     three chapters is left out, since YouTube then shows none.

@@ -25,7 +25,7 @@ Kind = Literal["edges", "flow"]
 
 @dataclass(frozen=True, kw_only=True)
 class Controls(Generator):
-    """Rows of `video`, `prompt`, `edges`, `flow` and `num_frames`; `SPLIT.jsonl`.
+    """Clips with control tracks: rows of `video`, `prompt`, `edges`, `flow` and `num_frames`.
 
     Edges are Canny's, white on black. Flow is Farneback's: the hue is the direction, the brightness the length.
 

@@ -18,7 +18,8 @@ from pipeline.export.formats.lines import PARTS, Lines
 
 @dataclass(frozen=True, kw_only=True)
 class Embeddings(Lines):
-    """`SPLIT/NAME.npy`, float32 of shape (segments, dimensions), and `SPLIT.jsonl` with the times of the rows.
+    """Vectors of segments: `SPLIT/NAME.npy`, float32 of shape (segments, dimensions), and `SPLIT.jsonl` with
+    the times of the rows.
 
     Args:
         table: of the output, with a column of vectors a segment.

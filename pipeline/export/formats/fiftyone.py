@@ -18,7 +18,7 @@ from pipeline.export.plan import STATE
 
 @dataclass(frozen=True, kw_only=True)
 class FiftyOne(Lines):
-    """`SPLIT/labels.json`, and with `--media copy` or `link` the videos in `SPLIT/data/`.
+    """FiftyOne: `SPLIT/labels.json`, and with `--media copy` or `link` the videos in `SPLIT/data/`.
 
     A label is the text of a section or window with its times; the long caption stands in the attribute `caption` of the
     first one. Videos are named by their paths, or by their names in `data/`, which is what the importer looks up.

@@ -36,7 +36,7 @@ _REPEATED = 0.4
 
 @dataclass(frozen=True, kw_only=True)
 class Llava(Conversation):
-    """Rows of `video` and `conversations`.
+    """LLaVA, Qwen-VL finetuning, InternVL, VILA: rows of `video` and `conversations`.
 
     Args:
         target: whose loader reads it.

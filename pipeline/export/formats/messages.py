@@ -15,7 +15,7 @@ _PARTS = ("text", "video", "image", "audio")
 
 @dataclass(frozen=True, kw_only=True)
 class Messages(Conversation):
-    """Rows of `messages`.
+    """axolotl and processors of transformers: rows of `messages` whose content is a list of parts.
 
     Args:
         video_key: of a video part: "path" (axolotl), "url", or "video" (qwen-vl-utils).

@@ -102,7 +102,7 @@ class QVHighlights(Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class Charades(Lines):
-    """Lines of `VIDEO start end##sentence`, and `charades.json` with the durations.
+    """Charades-STA: lines of `VIDEO start end##sentence`, and `charades.json` with the durations.
 
     Loaders split a line at `##` and then at single spaces, so that a sentence must not contain `##`, and an id no
     space.

@@ -27,7 +27,7 @@ _ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences(Conversation):
-    """Pairs of a chosen and a rejected text.
+    """LLaMA-Factory, ms-swift, LLaVA: pairs of a chosen and a rejected text.
 
     Without `table` the pairs are what people corrected: the corrected text is chosen, the model's text that it replaced
     is rejected. Samples that nobody corrected make no row. With `table` they are the rows of a further table of the

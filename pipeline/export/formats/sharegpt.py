@@ -39,7 +39,7 @@ _WORD = r"[A-Za-z0-9_.-]{1,100}"
 
 @dataclass(frozen=True, kw_only=True)
 class ShareGPT(Conversation):
-    """Rows of `messages` and `videos`.
+    """LLaMA-Factory and ms-swift: rows of `messages` and `videos`, and `dataset_info.json`.
 
     Args:
         system: a system turn; "": none.

@@ -75,7 +75,7 @@ class _Cues(PerVideo):
 
 @dataclass(frozen=True, kw_only=True)
 class WebVTT(_Cues):
-    """`SPLIT/NAME.vtt`."""
+    """Subtitles for browsers: `SPLIT/NAME.vtt`."""
 
     suffix: ClassVar[str] = ".vtt"
 
@@ -124,7 +124,7 @@ class WebVTT(_Cues):
 
 @dataclass(frozen=True, kw_only=True)
 class SubRip(_Cues):
-    """`SPLIT/NAME.srt`."""
+    """Subtitles for players and editors: `SPLIT/NAME.srt`."""
 
     suffix: ClassVar[str] = ".srt"
 

@@ -51,7 +51,8 @@ def test_bounds_that_nothing_or_everything_keeps_are_refused(wrong: Any) -> None
 
 
 def row(*facts: Facts | None, segments: int) -> dict[str, Any]:
-    return {"captioned": [{"facts": f and f.dump()} for f in facts], "segments": segments, "duration_s": 10.0}
+    captioned = [{"facts": f and f.dump(), "start_s": 5.0 * k, "end_s": 5.0 * k + 5} for k, f in enumerate(facts)]
+    return {"captioned": captioned, "segments": segments, "duration_s": 10.0}
 
 
 def lively(start_s: float) -> Facts:

@@ -28,6 +28,12 @@ def chaos(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Chaos:
 
 
 @pytest.fixture(scope="module")
+def tables(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Chaos:
+    """The same with a recipe of five further tables."""
+    return Chaos(tmp_path_factory.mktemp("chaos-tables"), ray.get_runtime_context().gcs_address, "tables")
+
+
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
     """One of its own: it is killed."""
     if s3.weed() is None:
@@ -48,6 +54,14 @@ def test_every_kind_of_process_has_its_turn() -> None:
 @pytest.mark.parametrize("seed", LOCAL)
 def test_on_the_local_disk(chaos: Chaos, tmp_path: Path, seed: int) -> None:
     outcome = chaos.run(seed, str(tmp_path / f"out{seed}"))
+    assert outcome.problems == [], outcome
+    assert outcome.codes[-1] == 0
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", [0, 4])  # the driver, an actor that commits
+def test_a_recipe_of_further_tables(tables: Chaos, tmp_path: Path, seed: int) -> None:
+    outcome = tables.run(seed, str(tmp_path / f"out{seed}"))
     assert outcome.problems == [], outcome
     assert outcome.codes[-1] == 0
 

@@ -237,6 +237,19 @@ def test_a_judge_over_a_finished_output_is_a_job_of_its_own(folder: Path, log: P
     other = run(None, out, recipe(tmp_path, JUDGE.format(ops=OPS, log=log, done=done, bonus=1)))
     assert other.ok and (calls(log, "judge"), calls(log, "average")) == (2, 1)
     assert sorted(str(p) for p in done.rglob("*")) == before, "the finished output is only read"
+
+    broken = JUDGE.replace("bonus: {bonus}", "bonus: 2, fails: video").replace(
+        "Average: {{", "Average: {{fails: video, "
+    )
+    failing = run(None, out, recipe(tmp_path, broken.format(ops=OPS, log=log, done=done), "run.max_failed=1"))
+    assert [f["stage"] for f in failing.failures()] == ["judge", "judge"]
+    from pipeline.cli.run import retry_command
+
+    mended = tmp_path / "mended.yaml"
+    mended.write_text(JUDGE.format(ops=OPS, log=log, done=done, bonus=2))
+    assert retry_command(out=str(out), config=str(mended)) == 0
+    assert longcap.open(str(out)).failures() == [] and longcap.open(str(out)).table("totals").num_rows == 1
+    assert verify(longcap.open(str(out))).findings == []
     with pytest.raises(UsageError, match="leave INPUT out"):
         run(folder, out, config)
 

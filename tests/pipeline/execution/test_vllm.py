@@ -60,6 +60,8 @@ def config(model: Callable[[str], Path]) -> Callable[..., Config]:
             "plan.segment_s=10",
             "narrate.section_s=12",
             "narrate.words_per_minute=60",
+            "narrate.continuations=0",
+            "narrate.tries=2",
             "run.schedule=phased",
             *overrides,
         ]

@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pipeline as longcap
+from operators.measure.facts import Facts
 from pipeline.export.duplicates import Clusters
+from pipeline.export.selection import prints_of
 from pipeline.export.splits import assign, parse
 from pipeline.terminal.errors import UsageError
 
@@ -81,3 +84,22 @@ def test_copies_recoded_and_trimmed_ones_are_one_cluster_and_others_are_not() ->
     assert {v for v in groups if groups[v] == groups["film"]} == {"film", "recoded", "trimmed"}
     assert groups["film"] == "film" and groups["without prints"] == "without prints"
     assert len(set(groups.values())) == 33
+
+
+def test_a_video_that_was_copied_very_often_is_one_cluster() -> None:
+    found = Clusters()
+    film = prints(1, 12)
+    for k in range(100):
+        found.add(f"exact {k}", film)
+        found.add(f"near {k}", [spoiled(p, 5, k) for p in film])
+    for k in range(100):  # all begin with the same title, and show something else then
+        found.add(f"titled {k}", [film[0], *prints(100 + k, 12)])
+    groups = found.groups()
+    assert len({groups[v] for v in groups if not v.startswith("titled")}) == 1
+    assert len({groups[v] for v in groups if v.startswith("titled")}) == 100
+
+
+def test_hashes_are_read_as_the_facts_tell_them(out: str) -> None:
+    for segment in longcap.open(out).store.segments.read().to_pylist():
+        facts = Facts.of(segment)
+        assert facts is not None and prints_of(segment) == [p.bits for p in facts.prints or ()]

@@ -243,7 +243,7 @@ def test_compact_leaves_one_file_a_table_and_the_same_rows(store: Store, capsys:
         store.videos.append(pa.Table.from_pylist([rows.video(f"x{k}")], schema=schemas.VIDEO))
     before = sorted(store.videos.read(["video_id"])["video_id"].to_pylist())
     assert main(["compact", store.uri]) == 0
-    assert "videos: 6 → 1 files" in capsys.readouterr().out
+    assert ["videos", "6", "1", "6"] in [line.split() for line in capsys.readouterr().out.splitlines()]
     assert sorted(pq.read_table(Path(store.uri, "videos"))["video_id"].to_pylist()) == before
 
 

@@ -94,12 +94,10 @@ def test_plain_readers_verify_status_show_and_the_card_agree(
     assert main(["status", filtered.uri, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["filtered"] == 3
     assert main(["show", filtered.uri]) == 0
-    assert "left out by the filter: shots is 2, wanted is at most 1  cut.mp4" in capsys.readouterr().out
+    assert "left out by the filter: cut.mp4: shots is 2, wanted is at most 1" in capsys.readouterr().out
     assert main(["show", filtered.uri, "still.mp4"]) == 1
     assert "the filter left it out: still is 1" in capsys.readouterr().err
-    assert "| that the filter left out | 3 (see `filtered/`): duration_s at least 5" in (
-        Path(filtered.uri, "README.md").read_text()
-    )
+    assert "| that the filter left out | 3 |" in Path(filtered.uri, "README.md").read_text()
 
 
 def test_a_second_run_has_nothing_to_do(out: Path, clips: Path) -> None:
@@ -174,7 +172,7 @@ def test_what_is_not_measured_leaves_nothing_out_and_that_is_said(
     said = capsys.readouterr().out
     assert "filter: text_share at most 0.1\n  text_share is not measured (measure.ocr is false)" in said
     assert main(["run", *where]) == 0
-    assert "text_share was not measured in 1 of the videos told" in capsys.readouterr().out
+    assert "text_share was not measured in 1 narrated video" in capsys.readouterr().out
     assert set(told(tmp_path / "out")) == {"pan"}
 
 

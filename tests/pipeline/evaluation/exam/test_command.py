@@ -18,7 +18,7 @@ def test_stories_come_with_their_scripts_and_always_the_same(
     for name in ("one", "again"):
         assert main(["demo", str(tmp_path / name), "--stories", "2", "--seconds", "20", "--seed", "4"]) == 0
     said = capsys.readouterr().out
-    assert "story-5.mp4: " in said and f"longcap run {tmp_path / 'again'} -o OUT" in said
+    assert said.count("story-5.mp4: ") == 2
     for number in (4, 5):
         video, again = (tmp_path / name / f"story-{number}.mp4" for name in ("one", "again"))
         assert again.with_suffix(".txt").read_text() == video.with_suffix(".txt").read_text()

@@ -1,0 +1,156 @@
+"""Many disasters, one after the other, and a table of what came of them; see `tests.support.chaos`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shlex
+import sys
+import tempfile
+import time
+import traceback
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.support import s3
+from tests.support.chaos import REMOTE_VICTIMS, Chaos, Outcome, disaster
+
+
+@contextmanager
+def warm_ray() -> Iterator[str]:
+    """A Ray for many jobs; its address."""
+    import ray
+
+    os.environ.update({"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"})
+    os.environ["RAY_worker_maximum_startup_concurrency"] = "8"  # noqa: SIM112
+    with tempfile.TemporaryDirectory(prefix="lc-", dir="/tmp") as folder:
+        ray.init(
+            num_cpus=4,
+            object_store_memory=400 * 2**20,
+            include_dashboard=False,
+            _temp_dir=folder,
+            log_to_driver=False,
+            configure_logging=False,
+        )
+        try:
+            yield ray.get_runtime_context().gcs_address
+        finally:
+            ray.shutdown()
+
+
+def main() -> int:
+    """Run many seeds, or one; 0 if every output was right."""
+    parser = argparse.ArgumentParser(description="Kill processes of small jobs and compare what comes out.")
+    parser.add_argument("--seeds", type=int, default=200, help="how many, half of them on each store")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--store", choices=["local", "s3"], help="only on this store")
+    parser.add_argument("--recipe", choices=["main", "tables"], default="main", help="what the jobs make")
+    parser.add_argument("--report", type=Path, help="write a table in Markdown")
+    parser.add_argument("--record", type=Path, help="a line of JSON for each seed; those in it are not run again")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further seed after so many")
+    asked = parser.parse_args()
+    stores = [asked.store] if asked.store else ["local", "s3"]
+    seeds = [asked.seed] if asked.seed is not None else list(range(asked.seeds // len(stores)))
+    began = time.monotonic()
+    outcomes = _recorded(asked.record)
+    ran = {(store, outcome.disaster.seed) for store, outcome in outcomes}
+    with ExitStack() as stack:
+        address = stack.enter_context(warm_ray())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        server = None
+        if "s3" in stores:
+            (folder / "s3").mkdir()
+            server = stack.enter_context(s3.serve(folder / "s3"))
+            os.environ.update(server.environment)
+        chaos = Chaos(folder, address, asked.recipe)
+        for seed in seeds:
+            for store in stores:
+                if time.monotonic() - began > 60 * asked.minutes or (store, seed) in ran:
+                    continue
+                on = server if store == "s3" else None
+                out = (
+                    f"{server.uri}/{uuid.uuid4().hex}" if on is not None and server else str(folder / uuid.uuid4().hex)
+                )
+                try:
+                    outcome = chaos.run(seed, out, on)
+                except Exception:
+                    outcome = Outcome(disaster(seed, remote=on is not None), problems=[traceback.format_exc()])
+                outcomes.append((store, outcome))
+                _record(asked.record, store, outcome)
+                print(_told(store, outcome), flush=True)
+                if outcome.problems:
+                    print("\n".join(outcome.problems), chaos.log(out), sep="\n", flush=True)
+                if asked.report:
+                    asked.report.write_text(report(outcomes), "utf-8")
+    bad = [(store, o.disaster.seed) for store, o in outcomes if o.problems]
+    for store, seed in bad:
+        print(f"replay: python -m tests.support.chaos --seed {seed} --store {store}")
+    return 1 if bad else 0
+
+
+def _record(path: Path | None, store: str, outcome: Outcome) -> None:
+    if path is not None:
+        line = {"store": store, "seed": outcome.disaster.seed, "hit": outcome.hit, "codes": outcome.codes}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**line, "problems": outcome.problems, "seconds": outcome.seconds}) + "\n")
+
+
+def _recorded(path: Path | None) -> list[tuple[str, Outcome]]:
+    """What an earlier call has seen; a day's work need not be one sitting."""
+    if path is None or not path.exists():
+        return []
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    outcomes = []
+    for line in lines:
+        store, seed = line.pop("store"), line.pop("seed")
+        outcomes.append((store, Outcome(disaster(seed, remote=store == "s3"), **line)))
+    return outcomes
+
+
+def _told(store: str, outcome: Outcome) -> str:
+    what = outcome.disaster
+    hit = f"killed after {what.after_s:.1f} s" if outcome.hit else "was not there to be killed"
+    ends = ", ".join(map(str, outcome.codes))
+    verdict = "WRONG" if outcome.problems else "right"
+    return f"seed {what.seed} {store}: {what.victim} {hit}; exit codes {ends}; {verdict} ({outcome.seconds:.0f} s)"
+
+
+def report(outcomes: list[tuple[str, Outcome]]) -> str:
+    """What happened, by victim and store."""
+    lines = [
+        "| store | killed | runs | hit | same command again | outputs lost, doubled or different |",
+        "|" + "---|" * 6,
+    ]
+    for store in ("local", "s3"):
+        for victim in REMOTE_VICTIMS:
+            some = [o for s, o in outcomes if s == store and o.disaster.victim == victim]
+            if some:
+                hit, again = sum(o.hit for o in some), sum(len(o.codes) > 1 for o in some)
+                wrong = sum(bool(o.problems) for o in some)
+                lines.append(f"| {store} | {victim} | {len(some)} | {hit} | {again} | {wrong} |")
+    runs, wrong = len(outcomes), sum(bool(o.problems) for _, o in outcomes)
+    host = f"{os.cpu_count()} cores of a shared {platform.machine()} machine"
+    return "\n".join(
+        [
+            "# What killing processes did",
+            "",
+            f"{runs} seeded runs, {wrong} wrong: rows lost, doubled or different from those of an undisturbed run,",
+            "or anything that `longcap verify` has to say. A row tells what was killed, how often it was there to be",
+            "killed, and how often the driver had to be started again.",
+            "`python -m tests.support.chaos --seed N --store local` (or `s3`) replays a seed.",
+            "",
+            f"Written by `python -m tests.support.chaos {shlex.join(sys.argv[1:])}`"
+            f" on {time.strftime('%Y-%m-%d', time.gmtime())}, {host}.",
+            "",
+            *lines,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
