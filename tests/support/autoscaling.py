@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -185,3 +186,17 @@ def watched(timeline: Timeline, address: str, kinds: Mapping[str, str]) -> Itera
     finally:
         done.set()
         thread.join(5)
+
+
+def main() -> None:
+    """A head whose nodes come and go, until Ctrl-C: docs/laptop-cluster.md."""
+    types = {"cpu": {"CPU": 2, "max": 2}}
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background deaf to the first
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), head(types, idle_s=30.0) as address:
+        print(f"a head at {address}; nodes that may come: {types}; Ctrl-C ends it", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The reference pages of the docs, written from the types that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.config.docs import fill_page
+from tests.support.command import ROOT
+from tests.support.reference.columns import columns_page
+from tests.support.reference.commands import commands_page
+from tests.support.reference.exports import exports_page
+from tests.support.reference.metrics import metrics_page
+
+DOCS = ROOT / "docs"
+_HEAD = "<!-- generated: python -m tests.support.reference -->\n"
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/cli.md": commands_page,
+    "reference/columns.md": columns_page,
+    "reference/exports.md": exports_page,
+    "reference/metrics.md": metrics_page,
+}
+
+
+def current() -> dict[Path, str]:
+    """Path -> text that the types of today give, of each page that is generated as a whole or in part."""
+    whole = {DOCS / name: _HEAD + page() for name, page in PAGES.items()}
+    config = DOCS / "config.md"
+    return {**whole, config: fill_page(config.read_text(encoding="utf-8"))}

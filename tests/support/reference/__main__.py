@@ -1,0 +1,11 @@
+"""`python -m tests.support.reference`: write the generated pages of the docs anew."""
+
+from __future__ import annotations
+
+from tests.support.command import ROOT
+from tests.support.reference import current
+
+for path, text in current().items():
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(path.relative_to(ROOT))
