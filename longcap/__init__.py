@@ -23,6 +23,7 @@ if _TYPE_CHECKING:
         Captions,
         Config,
         Frame,
+        Hits,
         ItemError,
         Look,
         Output,
@@ -32,15 +33,18 @@ if _TYPE_CHECKING:
         Selection,
         Stopped,
         UsageError,
+        ask_output,
         check_export,
         compare,
         export_dataset,
         frames,
+        index_output,
         load_config,
         open,
         plan,
         probe,
         run,
+        search_output,
     )
 
     __version__: str
@@ -49,6 +53,7 @@ __all__ = [
     "Captions",
     "Config",
     "Frame",
+    "Hits",
     "ItemError",
     "Look",
     "Output",
@@ -59,15 +64,18 @@ __all__ = [
     "Stopped",
     "UsageError",
     "__version__",
+    "ask_output",
     "check_export",
     "compare",
     "export_dataset",
     "frames",
+    "index_output",
     "load_config",
     "open",
     "plan",
     "probe",
     "run",
+    "search_output",
 ]
 
 _own()

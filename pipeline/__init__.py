@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.export.api import check_export, export_dataset
     from pipeline.output.captions import Captions, compare
     from pipeline.output.output import Output
+    from pipeline.retrieval.api import Hits, ask_output, index_output, search_output
     from pipeline.sources.inspection import Frame, Look, frames, probe
     from pipeline.sources.selection import Selection
     from pipeline.terminal.errors import RunFailed, Stopped, UsageError
@@ -25,6 +26,7 @@ _WHERE = {
     "Config": "pipeline.config.types",
     "load_config": "pipeline.config.load",
     **dict.fromkeys(("check_export", "export_dataset"), "pipeline.export.api"),
+    **dict.fromkeys(("Hits", "ask_output", "index_output", "search_output"), "pipeline.retrieval.api"),
     **dict.fromkeys(("RunFailed", "Stopped", "UsageError"), "pipeline.terminal.errors"),
     **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.sources.inspection"),
     "Output": "pipeline.output.output",
@@ -35,6 +37,7 @@ __all__ = [
     "Captions",
     "Config",
     "Frame",
+    "Hits",
     "ItemError",
     "Look",
     "Output",
@@ -44,15 +47,18 @@ __all__ = [
     "Selection",
     "Stopped",
     "UsageError",
+    "ask_output",
     "check_export",
     "compare",
     "export_dataset",
     "frames",
+    "index_output",
     "load_config",
     "open",
     "plan",
     "probe",
     "run",
+    "search_output",
 ]
 
 own()  # before anything of ours is imported: processes that unpickle objects of ours come here first

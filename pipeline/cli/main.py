@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import click
 
-from pipeline.cli import cluster, dataset, job, media
+from pipeline.cli import cluster, dataset, job, media, retrieval
 from pipeline.cli import export as exports
 from pipeline.cli.exam import demo
 from pipeline.cli.exam import group as eval_group
@@ -94,6 +94,7 @@ def _section(title: str, *commands: click.Command) -> None:
 
 _section("Make captions", *job.COMMANDS)
 _section("Look at captions, and hand them on", view, *dataset.COMMANDS, *exports.COMMANDS)
+_section("Search captions", *retrieval.COMMANDS)
 _section("Look at videos", *media.COMMANDS, demo)
 _section("Clusters and machines", *cluster.COMMANDS)
 _section("Other", eval_group, compare, completion)

@@ -23,7 +23,7 @@ from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError, nearest
 
-_RESERVED = frozenset({VIDEOS, "filtered", "failures", "annotations", "runs", "parents", "tables"})
+_RESERVED = frozenset({VIDEOS, "filtered", "failures", "annotations", "index", "runs", "parents", "tables"})
 _KEYS = ("level", "from", "steps", "missing")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 

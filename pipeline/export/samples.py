@@ -13,7 +13,7 @@ from pipeline.export.base import Export, Media, Part, Sample, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.selection import Chosen
 from pipeline.export.times import on_clip
-from pipeline.output.annotations import OPENING, corrected, opening_of, standing
+from pipeline.output.annotations import corrected, opening_of, standing, without_rejected
 from pipeline.output.output import Output
 
 _VIDEOS_AT_ONCE = 16  # whose captions are in memory
@@ -113,29 +113,6 @@ def pieces_of(row: Row, windows: Sequence[Row], unit: Unit) -> Iterator[Piece]:
             if part.text:
                 name = f"{key}-s{section['section_index']:04d}-{k:03d}"
                 yield Piece(name, (part.start_s, part.end_s), part.text, (part,))
-
-
-def without_rejected(row: Row, acts: Iterable[Row]) -> Row:
-    """A long caption without the sections and sentences that were rejected."""
-    acts = list(acts)
-    gone = {(a["section_index"], a["sentence_index"]) for a in acts if a["kind"] == "reject"}
-    anew = {a["section_index"] for a in acts if a["kind"] == "text" and a["sentence_index"] is None}
-    gone = {(s, k) for s, k in gone if s is not None and (k is None or s not in anew)}  # its sentences are gone
-    if not gone:
-        return row
-    sections = []
-    for section in row["sections"] or []:
-        number = section["section_index"]
-        if (number, None) in gone:
-            continue
-        kept = [s for k, s in enumerate(section["sentences"] or ()) if (number, k) not in gone]
-        if len(kept) < len(section["sentences"] or ()):
-            section = {**section, "sentences": kept, "text": " ".join(s["text"] for s in kept)}  # noqa: PLW2901
-        if section["text"]:
-            sections.append(section)
-    opening = "" if (OPENING, None) in gone else opening_of(row)
-    caption = "\n\n".join(part for part in (opening, *(s["text"] for s in sections)) if part)
-    return {**row, "caption": caption, "words": len(caption.split()), "sections": sections}
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

@@ -181,6 +181,29 @@ def corrected(caption: Row, standing: Sequence[Row]) -> Row:
     return {**caption, "caption": whole, "words": len(whole.split()), "sections": sections}
 
 
+def without_rejected(row: Row, acts: Iterable[Row]) -> Row:
+    """A long caption without the sections and sentences that were rejected."""
+    acts = list(acts)
+    gone = {(a["section_index"], a["sentence_index"]) for a in acts if a["kind"] == "reject"}
+    anew = {a["section_index"] for a in acts if a["kind"] == "text" and a["sentence_index"] is None}
+    gone = {(s, k) for s, k in gone if s is not None and (k is None or s not in anew)}  # its sentences are gone
+    if not gone:
+        return row
+    sections = []
+    for section in row["sections"] or []:
+        number = section["section_index"]
+        if (number, None) in gone:
+            continue
+        kept = [s for k, s in enumerate(section["sentences"] or ()) if (number, k) not in gone]
+        if len(kept) < len(section["sentences"] or ()):
+            section = {**section, "sentences": kept, "text": " ".join(s["text"] for s in kept)}  # noqa: PLW2901
+        if section["text"]:
+            sections.append(section)
+    opening = "" if (OPENING, None) in gone else opening_of(row)
+    caption = "\n\n".join(part for part in (opening, *(s["text"] for s in sections)) if part)
+    return {**row, "caption": caption, "words": len(caption.split()), "sections": sections}
+
+
 def opening_of(caption: Row) -> str:
     """The first paragraph of a long caption, which belongs to no section."""
     return str(caption["caption"] or "").split("\n\n", 1)[0]

@@ -1,0 +1,127 @@
+"""`longcap index`, `search` and `ask`: options only, the work is in `pipeline.retrieval`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pipeline.cli.options import (
+    complete_video,
+    config_option,
+    json_option,
+    out_argument,
+    set_option,
+    with_options,
+)
+
+_video_option = click.option(
+    "--video", "videos", metavar="VIDEO", multiple=True, shell_complete=complete_video, help="Only in this video."
+)
+_k_option = click.option(
+    "-k", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many moments at most."
+)
+
+
+@click.command(short_help="Make captions searchable.")
+@out_argument
+@with_options(
+    click.option(
+        "--vectors/--no-vectors",
+        default=None,
+        help="Sentence embeddings beside the full text.  [default: as before; at first where they are installed]",
+    ),
+    json_option,
+)
+def index(out: str, **options: Any) -> int:
+    """Make the index of OUT, in OUT/index, or bring it up to date; only what is new or changed is touched.
+
+    \b
+    Examples:
+      longcap index captions/
+      longcap index s3://bucket/captions --no-vectors
+    """
+    from pipeline.retrieval.command import index_command
+
+    return index_command(out, **options)
+
+
+@click.command(short_help="Find moments by what the captions say.")
+@out_argument
+@click.argument("query", metavar="QUERY")
+@with_options(
+    _k_option,
+    _video_option,
+    click.option(
+        "--level",
+        "levels",
+        metavar="LEVEL",
+        multiple=True,
+        help="Only window, sentence, section, video, or the name of a further table.",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice(["hybrid", "text", "vector"]),
+        help="Words, meaning, or both.  [default: both where OUT has vectors]",
+    ),
+    json_option,
+)
+def search(out: str, query: str, **options: Any) -> int:
+    """Print the moments of OUT that fit QUERY best, each with its video, its time span and its text.
+
+    Exit code 1: nothing was found.
+
+    \b
+    Examples:
+      longcap search captions/ "a dog on a bridge"
+      longcap search captions/ "red car" --video talk.mp4 -k 10 --json
+    """
+    from pipeline.retrieval.command import search_command
+
+    return search_command(out, query, **options)
+
+
+@click.command(short_help="Answer questions from captions.")
+@out_argument
+@click.argument("question", metavar="[QUESTION]", required=False)
+@with_options(
+    _video_option,
+    click.option("--questions", metavar="FILE", help='JSON lines such as {"question": "..."}, or a question a line.'),
+    click.option(
+        "--strategy",
+        type=click.Choice(["agent", "clips", "summary", "quote"]),
+        help="How to answer.  [default: agent with a model, else quote]",
+    ),
+    click.option(
+        "--calls",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=12,
+        show_default=True,
+        help="Calls of the engine that a question may cost.",
+    ),
+    click.option(
+        "-k", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True, help="Moments of one search."
+    ),
+    config_option,
+    set_option,
+    json_option,
+)
+def ask(out: str, question: str | None, **options: Any) -> int:
+    """Answer QUESTION from the captions of OUT, and cite the spans that the answer rests on.
+
+    The engine is narrate.engine of the config. Without a model the moment that fits best is quoted. Exit code 1: the
+    captions do not tell.
+
+    \b
+    Examples:
+      longcap ask captions/ "Who drops the violin?"
+      longcap ask captions/ "What happens after the fire?" --video talk.mp4 -c longcaption --set narrate.engine.model=M
+      longcap ask captions/ --questions questions.jsonl --json
+    """
+    from pipeline.retrieval.command import ask_command
+
+    return ask_command(out, question, **options)
+
+
+COMMANDS = (index, search, ask)

@@ -1,0 +1,129 @@
+"""Retrieval from Python and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+
+from markupsafe import Markup
+
+from operators.engines.measure import MeasureEngine
+from pipeline.config.types import Config
+from pipeline.monitoring.progress import clock
+from pipeline.output.notebook import shown, table
+from pipeline.output.output import Output
+from pipeline.retrieval.ask import STRATEGIES, Answer, Asking, Strategy
+from pipeline.retrieval.index import Index, Updated
+from pipeline.retrieval.search import Hit, Mode, opened, search
+from pipeline.terminal.errors import UsageError
+
+Place = str | PathLike[str]
+
+
+class Hits(list[Hit]):
+    """Moments, best first; a notebook shows them as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [[hit.name, f"{clock(hit.start_s)} to {clock(hit.end_s)}", hit.level, shown(hit.text)] for hit in self]
+        return str(Markup("{}").format(table(("video", "time", "level", "text"), rows)))
+
+
+def index_output(
+    out: Place | Output, *, vectors: bool | None = None, say: Callable[[str], None] = lambda _: None
+) -> Updated:
+    """Make the index of an output, or bring it up to date; an interrupted call is resumed by the next.
+
+    Args:
+        out: an output, or its place.
+        vectors: whether it has sentence embeddings beside the full text; None: as before, and for a new index where
+            the extra `grounding` is installed.
+        say: is told of progress.
+
+    Raises:
+        UsageError: there is no output, or an extra is not installed.
+        RunFailed: another process is at work on this index.
+    """
+    output = out if isinstance(out, Output) else Output(out)
+    return Index(output.uri).update(output, vectors=vectors, say=say)
+
+
+def search_output(
+    out: Place | Output,
+    query: str,
+    *,
+    k: int = 5,
+    mode: Mode | None = None,
+    levels: Sequence[str] = (),
+    videos: Sequence[Place] = (),
+) -> Hits:
+    """The moments of an indexed output that fit a query best, best first.
+
+    Args:
+        out: an output, or its place.
+        k: how many at most.
+        mode: "hybrid", "text" or "vector"; None: hybrid where the index has vectors.
+        levels: only passages of these levels: window, sentence, section, video, or the name of a further table.
+        videos: only in these, each named as for `Output.find`.
+
+    Raises:
+        UsageError: there is no output, no index, or what is asked for is not in it.
+    """
+    output = out if isinstance(out, Output) else Output(out)
+    index = opened(output)
+    ids = [output.find(video)["video_id"] for video in videos]
+    return Hits(search(index, query, k=k, mode=mode, levels=levels, video_ids=ids))
+
+
+def ask_output(
+    out: Place | Output,
+    questions: str | Sequence[str],
+    *,
+    config: Config | None = None,
+    strategy: Strategy | None = None,
+    videos: Sequence[Place] = (),
+    calls: int = 12,
+    k: int = 8,
+) -> list[Answer]:
+    """Answer questions from an indexed output; each answer cites its spans, or says that the captions do not tell.
+
+    Args:
+        out: an output, or its place.
+        questions: one, or several: the engine boots once.
+        config: its `narrate.engine` answers and, where it takes pictures, looks at frames; None: no model.
+        strategy: "agent", "clips", "summary" or "quote"; None: agent where the engine has a model, else quote.
+        videos: only from these, each named as for `Output.find`.
+        calls: of the engine that a question may cost, at least 1; the agent's last is its answer.
+        k: moments of one search.
+
+    Raises:
+        UsageError: there is no output or no index, or the strategy needs an engine with a model.
+        ItemError: the engine gives no answer.
+    """
+    if calls < 1 or k < 1:
+        raise UsageError(f"calls and k must be at least 1; they are {calls} and {k}")
+    if strategy is not None and strategy not in STRATEGIES:
+        raise UsageError(f"strategy is {strategy!r}; allowed are {', '.join(STRATEGIES)}")
+    output = out if isinstance(out, Output) else Output(out)
+    index = opened(output)
+    ids = [str(output.find(video)["video_id"]) for video in videos]
+    asked = [questions] if isinstance(questions, str) else list(questions)
+    spec = config.narrate.engine if config is not None else None
+    model = spec is not None and not isinstance(spec, MeasureEngine)
+    chosen: Strategy = strategy or ("agent" if model else "quote")
+    asking = Asking(output, index, budget=calls, k=k, video_ids=ids)
+    if chosen == "quote":
+        return [asking.answer(question, chosen) for question in asked]
+    if spec is None or not model:
+        raise UsageError(f"strategy {chosen} needs an engine with a model: name one in narrate.engine of the config")
+    try:
+        spec.check(pictures=False)
+    except ValueError as error:
+        raise UsageError(f"narrate.engine: {error}") from error
+    try:
+        spec.check(pictures=True)
+        asking.sees = True
+    except ValueError:
+        pass
+    with spec.open() as engine:
+        asking.engine = engine
+        return [asking.answer(question, chosen) for question in asked]

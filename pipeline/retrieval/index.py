@@ -1,0 +1,257 @@
+"""The index of an output: its passages in LanceDB, in OUT/index, brought up to date with the tables.
+
+All passages of a video enter or change in one commit, and the passage of level `video` carries the stamp of the rows
+that they were made from. So the index itself says what it holds: an update that was killed resumes with the videos
+whose stamps differ, and no unchanged text is embedded twice.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from operators.fingerprint import digest
+from operators.narrate.grounding.embedding import embedder, model_files
+from operators.storage import storage_options
+from operators.uris import local_path
+from pipeline.output.lease import ALL, Lease
+from pipeline.output.output import Output
+from pipeline.retrieval.passages import VIDEO, Passage, passages, stamps
+from pipeline.terminal.errors import UsageError
+
+FOLDER = "index"  # of OUT
+INSTALL = "pip install 'longcap[search]'"
+DIMENSIONS = 384  # of operators.narrate.grounding.embedding's model
+_TABLE = "passages"
+_VIDEOS_AT_ONCE = 32  # of one commit
+_ANN_FROM = 100_000  # passages; below, comparing with every vector takes some tens of milliseconds
+_PARTITION = 4096  # vectors of a partition of the approximate index, which keeps one bit a dimension
+_ITERATIONS = 15  # of k-means: partitions need not be perfect
+_INDEX_CACHE, _METADATA_CACHE = 256 * 2**20, 64 * 2**20  # bytes; LanceDB itself would take gigabytes
+_KEEP = timedelta(hours=1)  # for which older versions stay, for readers that have opened one
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update of an index did.
+
+    Attributes:
+        videos, passages: that the index holds now.
+        added, changed, removed, kept: videos.
+        embedded: texts that were embedded.
+        vectors: whether it has vectors.
+    """
+
+    videos: int
+    passages: int
+    added: int
+    changed: int
+    removed: int
+    kept: int
+    embedded: int
+    vectors: bool
+    seconds: float
+
+
+class Index:
+    """The index of one output. Opening it writes nothing.
+
+    Args:
+        out: the output's uri.
+
+    Raises:
+        UsageError: LanceDB is not installed.
+    """
+
+    def __init__(self, out: str) -> None:
+        try:
+            # its pool takes two cores less than there are: on two, tasks that wait for others could fill it
+            os.environ.setdefault("LANCE_CPU_THREADS", str(max(2, (os.cpu_count() or 2))))
+            import lancedb
+        except ImportError as error:
+            raise UsageError(f"search needs LanceDB: {INSTALL}") from error
+        self.out = out.rstrip("/")
+        self.uri = f"{self.out}/{FOLDER}"
+        place = local_path(self.uri) or self.uri
+        options = {k.lower(): v for k, v in storage_options(self.uri).items() if k != "aws_conditional_put"}
+        session = lancedb.Session(index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE)
+        self._db = lancedb.connect(place, storage_options=options or None, session=session)
+        self.table: Any = None
+        if _TABLE in self._names():
+            self.table = self._db.open_table(_TABLE)
+
+    @property
+    def vectors(self) -> bool:
+        """Whether it has vectors beside the full text."""
+        return self.table is not None and "vector" in self.table.schema.names
+
+    def update(
+        self, output: Output, *, vectors: bool | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> Updated:
+        """Bring the index up to date with the tables; only videos whose rows are new or changed are touched.
+
+        Args:
+            vectors: whether it has sentence embeddings; None: as it is, and a new one where the extra `grounding` is
+                installed. Another answer than before builds it anew.
+            say: is told of progress, a line each.
+
+        Raises:
+            UsageError: vectors are wanted and the extra `grounding` is not installed.
+            RunFailed: another process is at work on this index.
+        """
+        began = time.monotonic()
+        wants = self._wants_vectors(vectors)
+        with Lease(self.uri, ALL, f"index-{secrets.token_hex(4)}", say).held():
+            self._ready(wants)
+            wanted = stamps(output)
+            held = self._held()
+            gone = sorted(set(held) - set(wanted))
+            todo = sorted(v for v, stamp in wanted.items() if held.get(v) != stamp)
+            for start in range(0, len(gone), 500):
+                self.table.delete(_among("video_id", gone[start : start + 500]))
+            embedded = 0
+            for start in range(0, len(todo), _VIDEOS_AT_ONCE):
+                some = todo[start : start + _VIDEOS_AT_ONCE]
+                embedded += self._put(output, some, wanted, {v for v in some if v in held}, wants)
+                say(f"{min(start + _VIDEOS_AT_ONCE, len(todo)):,} of {len(todo):,} videos indexed")
+            self._tidy(wants)
+        added = sum(v not in held for v in todo)
+        return Updated(
+            videos=len(wanted),
+            passages=int(self.table.count_rows()),
+            added=added,
+            changed=len(todo) - added,
+            removed=len(gone),
+            kept=len(wanted) - len(todo),
+            embedded=embedded,
+            vectors=wants,
+            seconds=round(time.monotonic() - began, 3),
+        )
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _names(self) -> list[str]:
+        return list(self._db.list_tables().tables)
+
+    def _wants_vectors(self, vectors: bool | None) -> bool:
+        wants = vectors if vectors is not None else self.vectors
+        why = ""
+        if wants or (vectors is None and self.table is None):
+            try:
+                model_files(None)
+                wants = True
+            except ValueError:
+                why = "sentence embeddings need the extra grounding: pip install 'longcap[grounding]'"
+        if wants and why:
+            raise UsageError(f"{why}, or build an index of full text alone with --no-vectors")
+        return wants
+
+    def _ready(self, vectors: bool) -> None:
+        """Make the table, or make it anew where it was made with another model or without one."""
+        schema = schema_of(vectors)
+        if self.table is not None and self.table.schema.names == schema.names:
+            return
+        self.table = self._db.create_table(_TABLE, schema=schema, mode="overwrite")
+
+    def _held(self) -> dict[str, str]:
+        """video_id -> stamp."""
+        found = self.table.search().where(f"level = '{VIDEO}'").select(["video_id", "stamp"]).to_arrow()
+        return dict(zip(found["video_id"].to_pylist(), found["stamp"].to_pylist(), strict=True))
+
+    def _put(
+        self, output: Output, video_ids: Sequence[str], stamps: dict[str, str], known: set[str], vectors: bool
+    ) -> int:
+        """Commit the passages of some videos in place of those that they have; how many texts were embedded."""
+        rows = [_row(p, stamps[p.video_id]) for p in passages(output, video_ids)]
+        count = 0
+        if vectors:
+            old = self._embedded(sorted(known))
+            texts = {row["text"] for row in rows if row["text"]} - set(old)
+            old.update(_embed(sorted(texts)))
+            count = len(texts)
+            for row in rows:
+                row["vector"] = old[row["text"]] if row["text"] else None
+        table = pa.Table.from_pylist(rows, schema=schema_of(vectors))
+        if not known:
+            self.table.add(table)
+        else:
+            (
+                self.table.merge_insert("passage_id")
+                .when_matched_update_all()
+                .when_not_matched_insert_all()
+                .when_not_matched_by_source_delete(_among("video_id", video_ids))
+                .execute(table)
+            )
+        return count
+
+    def _embedded(self, video_ids: Sequence[str]) -> dict[str, Any]:
+        """text -> vector of the passages of these videos that are there."""
+        if not video_ids:
+            return {}
+        found = self.table.search().where(_among("video_id", video_ids)).select(["text", "vector"]).to_arrow()
+        pairs = zip(found["text"].to_pylist(), found["vector"].to_pylist(), strict=True)
+        return {text: np.asarray(vector, np.float16) for text, vector in pairs if vector is not None}
+
+    def _tidy(self, vectors: bool) -> None:
+        """Bring LanceDB's own indices up to date: text that they lack is found by reading it all."""
+        from lancedb.index import FTS, BTree, IvfRq
+
+        count = int(self.table.count_rows())
+        if not count:
+            return
+        there = {column for index in self.table.list_indices() for column in index.columns}
+        if "text" not in there:
+            self.table.create_index("text", config=FTS(with_position=False))
+        if "video_id" not in there:
+            self.table.create_index("video_id", config=BTree())
+        if vectors and "vector" not in there and count >= _ANN_FROM:
+            config = IvfRq(distance_type="dot", num_partitions=count // _PARTITION, max_iterations=_ITERATIONS)
+            self.table.create_index("vector", config=config)
+        self.table.optimize(cleanup_older_than=_KEEP)
+
+
+def schema_of(vectors: bool) -> pa.Schema:
+    """Columns of the table in LanceDB."""
+    names = ("passage_id", "video_id", "uri", "level", "place", "text", "stamp")
+    fields = [pa.field(name, pa.string()) for name in names]
+    fields += [pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())]
+    if vectors:
+        fields.append(pa.field("vector", pa.list_(pa.float16(), DIMENSIONS)))
+    return pa.schema(fields)
+
+
+def quoted(text: str) -> str:
+    """A string literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def embed_query(text: str) -> Any:
+    """The vector of a query: 384 float32 of length 1."""
+    return embedder()([text])[0]
+
+
+def _embed(texts: Sequence[str]) -> dict[str, Any]:
+    """text -> 384 float16 of length 1; one text at a time on each core."""
+    if not texts:
+        return {}
+    model = embedder()
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="embed") as pool:
+        return dict(zip(texts, (v[0].astype(np.float16) for v in pool.map(lambda t: model([t]), texts)), strict=True))
+
+
+def _row(passage: Passage, stamp: str) -> dict[str, Any]:
+    passage_id = digest([passage.video_id, passage.level, passage.place])
+    return {**asdict(passage), "passage_id": passage_id, "stamp": stamp if passage.level == VIDEO else None}
+
+
+def _among(column: str, values: Sequence[str]) -> str:
+    return f"{column} IN ({', '.join(map(quoted, values))})"

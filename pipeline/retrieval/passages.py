@@ -1,0 +1,176 @@
+"""The texts of an output that can be found: of windows, sections, sentences and further tables, each with its span."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from operators.base import Row
+from operators.fingerprint import digest
+from pipeline.output.annotations import Annotations, corrected, opening_of, standing, verdict_of, without_rejected
+from pipeline.output.output import Output
+
+VIDEO = "video"
+CORE = (VIDEO, "section", "sentence", "window")
+"""Levels of passages; a row of a further table has the name of its table as its level."""
+
+_VERSION = 1  # raised whenever equal rows would give other passages
+_SPAN = ("start_s", "end_s", "text")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A text that can be found.
+
+    Attributes:
+        place: tells passages of one video and level apart; stays the same when only the text changes.
+        start_s, end_s: seconds from the first presented frame.
+    """
+
+    video_id: str
+    uri: str
+    level: str
+    place: str
+    start_s: float
+    end_s: float
+    text: str
+
+
+def stamps(output: Output) -> dict[str, str]:
+    """video_id -> a hash that changes whenever a passage of that video may; videos without captions are left out.
+
+    Only keys and hashes are read, no texts.
+    """
+    segments: dict[str, list[tuple[str, str, int, str]]] = {}
+    for batch in output.store.segments.batches(["video_id", "run_id", "key", "segment_index", "content_hash"]):
+        for row in batch.to_pylist():
+            found = (str(row["run_id"]), row["key"], row["segment_index"], str(row["content_hash"]))
+            segments.setdefault(row["video_id"], []).append(found)
+    told: dict[str, str] = {}
+    for batch in output.store.dataset.batches(["video_id", "key", "content_hash"]):
+        for row in batch.to_pylist():
+            told[row["video_id"]] = str(row["content_hash"])
+    beside: dict[str, list[str]] = {}
+    for name in _searchable(output):
+        for batch in output.store.derived[name].batches(["video_id", "key", "content_hash"]):
+            for row in batch.to_pylist():
+                beside.setdefault(row["video_id"], []).append(f"{name} {row['key']} {row['content_hash']}")
+    acts = _histories(output)
+    away = set(output.store.filtered_videos())
+    made = {}
+    for video_id in (set(segments) | set(told)) - away:
+        kept = standing(acts.get(video_id, []), told.get(video_id))
+        if verdict_of(kept) == "reject":
+            continue
+        some = segments.get(video_id, [])
+        newest = max(some)[1] if some else ""
+        parts = sorted((index, content) for _, key, index, content in some if key == newest)
+        marks = [a["annotation_id"] for a in kept if a["kind"] != "note"]
+        made[video_id] = digest([_VERSION, told.get(video_id), parts, sorted(beside.get(video_id, ())), marks])
+    return made
+
+
+def passages(output: Output, video_ids: Sequence[str]) -> Iterator[Passage]:
+    """The passages of some videos, annotations applied; of each video one of level `video`, whose text may be empty."""
+    told = {r["video_id"]: r for r in output.store.dataset.lookup("video_id", *video_ids).to_pylist()}
+    facts = output.store.videos.lookup("video_id", *video_ids, columns=["video_id", "uri", "duration_s"]).to_pylist()
+    uris = {row["video_id"]: row for row in facts}
+    windows = _windows(output, video_ids)
+    acts = _histories(output) if told else {}
+    for video_id in video_ids:
+        video = told.get(video_id) or uris.get(video_id)
+        if video is None:
+            continue
+        if video_id in told:
+            kept = standing(acts.get(video_id, []), video["content_hash"])
+            video = without_rejected(corrected(video, kept), kept)
+        yield from _of_video(video, windows.get(video_id, []))
+    for name, columns in _searchable(output).items():
+        for row in output.store.derived[name].lookup("video_id", *video_ids).to_pylist():
+            uri = uris.get(row["video_id"], {}).get("uri", "")
+            yield from _of_row(row, name, columns, uri)
+
+
+def _of_video(video: Row, windows: Sequence[Row]) -> Iterator[Passage]:
+    end_s = float(video["duration_s"] or 0.0)
+    same = {"video_id": video["video_id"], "uri": video["uri"]}
+    sections = video.get("sections") or []
+    opening = opening_of(video) if video.get("caption") else ""
+    topics = "; ".join(s["topic"] for s in sections if s["topic"])
+    yield Passage(
+        **same, level=VIDEO, place="", start_s=0.0, end_s=end_s, text="\n".join(t for t in (opening, topics) if t)
+    )
+    spans = {w["window_index"]: (w["start_s"], w["end_s"]) for w in windows}
+    for s in sections:
+        number, own = s["section_index"], (s["start_s"], s["end_s"])
+        if s["text"]:
+            yield _made(same, "section", str(number), own, s["text"])
+        for k, sentence in enumerate(s["sentences"] or ()):
+            cited = [spans[w] for w in sentence["windows"] or () if w in spans]
+            span = (min(a for a, _ in cited), max(b for _, b in cited)) if cited else own
+            if sentence.get("start_s") is not None:
+                span = (sentence["start_s"], sentence["end_s"])
+            if sentence["text"]:
+                yield _made(same, "sentence", f"{number}.{k}", span, sentence["text"])
+    for w in windows:
+        if w["text"]:
+            yield _made(same, "window", str(w["window_index"]), (w["start_s"], w["end_s"]), w["text"])
+
+
+def _of_row(row: Row, table: str, columns: Iterable[str], uri: str) -> Iterator[Passage]:
+    same, of = {"video_id": row["video_id"], "uri": uri}, row.get("segment_index")
+    for column in columns:
+        if column == "text":
+            found = [row]
+        else:
+            found = [item for item in row[column] or () if item is not None and item.get("valid") is not False]
+        for k, item in enumerate(found):
+            if item["text"] and item["start_s"] is not None and item["end_s"] is not None:
+                place = f"{of}.{column}.{k}"
+                yield _made(same, table, place, (item["start_s"], item["end_s"]), item["text"])
+
+
+def _made(same: Mapping[str, str], level: str, place: str, span: tuple[float, float], text: str) -> Passage:
+    return Passage(**same, level=level, place=place, start_s=float(span[0]), end_s=float(span[1]), text=text.strip())
+
+
+def _searchable(output: Output) -> dict[str, list[str]]:
+    """Further table -> its columns of texts with spans: `text` beside `start_s` and `end_s`, or lists of such."""
+    found = {}
+    for name, table in output.store.derived.items():
+        columns = [f.name for f in table.schema if _is_spans(f.type)]
+        if set(_SPAN) <= set(table.schema.names) and pa.types.is_string(table.schema.field("text").type):
+            columns.append("text")
+        if columns and "video_id" in table.schema.names and name not in CORE:
+            found[name] = columns
+    return found
+
+
+def _is_spans(kind: pa.DataType) -> bool:
+    if not (pa.types.is_list(kind) and pa.types.is_struct(kind.value_type)):
+        return False
+    fields = {f.name: f.type for f in kind.value_type}
+    return set(_SPAN) <= set(fields) and pa.types.is_string(fields["text"])
+
+
+def _windows(output: Output, video_ids: Sequence[str]) -> dict[str, list[Row]]:
+    """video_id -> its valid window captions, in order; the newest captions."""
+    columns = ["video_id", "segment_index", "key", "run_id", "windows"]
+    segments = output.store.segments.lookup("video_id", *video_ids, columns=columns).to_pylist()
+    newest: dict[str, tuple[str, str]] = {}
+    for s in segments:
+        newest[s["video_id"]] = max(newest.get(s["video_id"], ("", "")), (str(s["run_id"]), s["key"]))
+    found: dict[str, list[Row]] = {}
+    for s in segments:
+        if s["key"] == newest[s["video_id"]][1]:
+            found.setdefault(s["video_id"], []).extend(w for w in s["windows"] or () if w["valid"])
+    return {video_id: sorted(some, key=lambda w: int(w["window_index"])) for video_id, some in found.items()}
+
+
+def _histories(output: Output) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in Annotations(output.store).all().to_pylist():
+        found.setdefault(row["video_id"], []).append(row)
+    return found

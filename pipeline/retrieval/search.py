@@ -1,0 +1,199 @@
+"""Finding spans: full text (BM25) and sentence embeddings over an index, ranked together, one answer a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from operators.base import Row
+from pipeline.output.output import Output
+from pipeline.retrieval.index import Index, embed_query, quoted
+from pipeline.retrieval.passages import CORE, VIDEO
+from pipeline.terminal.errors import UsageError, nearest
+
+Mode = Literal["hybrid", "text", "vector"]
+
+_CANDIDATES = 100  # of each ranking
+_RRF = 60  # reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009
+_SAME = 0.5  # share of the shorter of two spans from which on both are one moment
+_PROBES = 20  # partitions of the approximate index that are searched
+_REFINE = 3  # times as many candidates are compared exactly
+_COLUMNS = ["video_id", "uri", "level", "place", "start_s", "end_s", "text"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """A moment that was found.
+
+    Attributes:
+        level: window, sentence, section, video, or the name of a further table.
+        start_s, end_s: seconds from the first presented frame.
+        score: of the fused ranking; compares hits of one query only.
+        text_score: BM25; None: the full text did not find it.
+        similarity: cosine with the query, -1 to 1; None: the vectors did not find it.
+    """
+
+    video_id: str
+    uri: str
+    level: str
+    place: str
+    start_s: float
+    end_s: float
+    text: str
+    score: float
+    text_score: float | None = None
+    similarity: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.uri.rsplit("/", 1)[-1]
+
+
+def opened(output: Output) -> Index:
+    """The index of an output.
+
+    Raises:
+        UsageError: it has none.
+    """
+    index = Index(output.uri)
+    if index.table is None or "text" not in {c for i in index.table.list_indices() for c in i.columns}:
+        raise UsageError(f"{output.shown_uri} has no finished index; make it with: longcap index {output.shown_uri}")
+    return index
+
+
+def search(
+    index: Index,
+    query: str,
+    *,
+    k: int = 5,
+    mode: Mode | None = None,
+    levels: Sequence[str] = (),
+    video_ids: Sequence[str] = (),
+) -> list[Hit]:
+    """The moments that fit a query best, best first.
+
+    Passages of one moment, such as a window and a sentence that rests on it, are one hit: the shortest of them.
+
+    Args:
+        k: how many at most.
+        mode: which rankings; None: hybrid where the index has vectors, text otherwise.
+        levels: only passages of these levels; empty: all.
+        video_ids: only in these videos; empty: in all.
+
+    Raises:
+        UsageError: the query is empty, or a mode or level is not there.
+    """
+    if not query.strip():
+        raise UsageError("the query is empty")
+    mode = mode or ("hybrid" if index.vectors else "text")
+    if mode not in get_args(Mode):
+        raise UsageError(f"mode is {mode!r}; allowed are {', '.join(get_args(Mode))}")
+    if mode != "text" and not index.vectors:
+        raise UsageError(
+            f"mode {mode} needs vectors, and the index has none; add them with: longcap index OUT --vectors"
+        )
+    if k < 1:
+        raise UsageError(f"k is {k}; it must be at least 1")
+    where = _where(index, levels, video_ids)
+    count = max(_CANDIDATES, 4 * k)
+    found: dict[str, Row] = {}
+    rankings = []
+    if mode != "vector":
+        rankings.append(_ranked(found, _by_text(index, query, where, count), "text_score"))
+    if mode != "text":
+        rankings.append(_ranked(found, _by_vector(index, query, where, count), "similarity"))
+    scores = fused(rankings)
+    order = sorted(scores, key=lambda key: (-scores[key], key))
+    return moments((_hit(found[key], scores[key]) for key in order), k)
+
+
+def fused(rankings: Iterable[Sequence[str]]) -> dict[str, float]:
+    """key -> sum over rankings of 1 / (60 + rank), rank from 1."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, key in enumerate(ranking, 1):
+            scores[key] = scores.get(key, 0.0) + 1 / (_RRF + rank)
+    return scores
+
+
+def moments(hits: Iterable[Hit], k: int) -> list[Hit]:
+    """The first `k` moments of ranked hits: of those that overlap the best keeps its place, and becomes the first of
+    them that lies within it and is shorter."""
+    found: list[Hit] = []
+    narrowed: set[int] = set()
+    for hit in hits:
+        at = next((i for i, other in enumerate(found) if _same(hit, other)), None)
+        if at is None:
+            found.append(hit)
+        elif at not in narrowed and _within(hit, found[at]):
+            found[at] = replace(hit, score=found[at].score)
+            narrowed.add(at)
+    return found[:k]
+
+
+def _same(a: Hit, b: Hit) -> bool:
+    if a.video_id != b.video_id:
+        return False
+    common = min(a.end_s, b.end_s) - max(a.start_s, b.start_s)
+    return common >= _SAME * min(a.end_s - a.start_s, b.end_s - b.start_s)
+
+
+def _within(inner: Hit, outer: Hit) -> bool:
+    longer = outer.end_s - outer.start_s > inner.end_s - inner.start_s
+    return longer and outer.start_s <= inner.start_s and inner.end_s <= outer.end_s
+
+
+def _where(index: Index, levels: Sequence[str], video_ids: Sequence[str]) -> str:
+    parts = []
+    if levels:
+        known = {*CORE, *(level for level in levels if level not in CORE and _has(index, level))}
+        for level in levels:
+            if level not in known:
+                raise UsageError(f"the index has no level {level!r}{nearest(level, known)} Known: {', '.join(CORE)}")
+        parts.append(f"level IN ({', '.join(map(quoted, levels))})")
+    else:
+        parts.append(f"level != {quoted(VIDEO)}")  # an opening tells of the whole video, and of no moment
+    if video_ids:
+        parts.append(f"video_id IN ({', '.join(map(quoted, video_ids))})")
+    return " AND ".join(parts)
+
+
+def _has(index: Index, level: str) -> bool:
+    return bool(index.table.count_rows(f"level = {quoted(level)}"))
+
+
+def _by_text(index: Index, query: str, where: str, count: int) -> list[Row]:
+    from lancedb.query import MatchQuery
+
+    asked = index.table.search(MatchQuery(query, "text"), query_type="fts").where(where, prefilter=True).limit(count)
+    return [{**row, "text_score": row["_score"]} for row in asked.select([*_COLUMNS, "_score"]).to_list()]
+
+
+def _by_vector(index: Index, query: str, where: str, count: int) -> list[Row]:
+    asked = (
+        index.table.search(embed_query(query), vector_column_name="vector", query_type="vector")
+        .distance_type("dot")
+        .where(where, prefilter=True)
+        .limit(count)
+        .nprobes(_PROBES)
+        .refine_factor(_REFINE)
+    )
+    # LanceDB's "dot" distance is one minus the product
+    return [{**row, "similarity": 1.0 - row["_distance"]} for row in asked.select([*_COLUMNS, "_distance"]).to_list()]
+
+
+def _ranked(found: dict[str, Row], rows: Sequence[Row], score: str) -> list[str]:
+    """Keys of the rows in their order; `found` gets the rows, each with the scores of all rankings."""
+    keys = []
+    for row in rows:
+        key = f"{row['video_id']}\x00{row['level']}\x00{row['place']}"
+        found.setdefault(key, row)[score] = row[score]
+        keys.append(key)
+    return keys
+
+
+def _hit(row: Mapping[str, Any], score: float) -> Hit:
+    values: dict[str, Any] = {name: row[name] for name in _COLUMNS}
+    return Hit(**values, score=score, text_score=row.get("text_score"), similarity=row.get("similarity"))

@@ -1,0 +1,136 @@
+"""Answering questions about planted facts, with an engine that reads its notes and with none."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import pipeline as longcap
+from operators.engines.base import Request
+from operators.narrate.grounding.words import content_stems
+from pipeline.config.types import Config
+from pipeline.retrieval.ask import NOT_FOUND
+from pipeline.terminal.errors import UsageError
+from tests.pipeline.retrieval.conftest import Stories
+from tests.support import planted, viewed
+from tests.support.engines import Scripted, asked
+from tests.support.video import render
+
+UNANSWERABLE = ("Which planet does the astronaut land on?", "What is the name of the submarine captain?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader(Scripted):
+    """Searches for the question's words, then answers from the note that says most of them, or says that none does."""
+
+    first: str = "search"
+
+    def good(self, request: Request) -> str:
+        if request.kind == "look":
+            return f"A violin floats in the water in {len(request.pictures)} pictures."
+        if request.kind == "digest_for_question":
+            return next((s for s in request.prompt.splitlines() if "violin" in s and "Question" not in s), "nothing")
+        question = re.search(r"^Question: (.*)$", request.prompt, re.M)
+        assert question
+        if '"search"' in request.prompt and not request.texts and "Done:" not in request.prompt:
+            told = {"query": question[1], "video": "v0", "start_s": 0, "end_s": 2}
+            return json.dumps({"action": self.first, **told})
+        wanted = set(content_stems(question[1]))
+        numbers = [int(n) for n in re.findall(r"^\[(\d+)\]", request.prompt, re.M)]
+        ranked = sorted(zip(numbers, request.texts, strict=True), key=lambda n: -len(wanted & set(content_stems(n[1]))))
+        if not ranked or len(wanted & set(content_stems(ranked[0][1]))) < 2:
+            return json.dumps({"action": "answer", "answer": "", "cites": []})
+        return f"Sure: {json.dumps({'action': 'answer', 'answer': ranked[0][1], 'cites': [ranked[0][0]]})}"
+
+
+def _config(engine: Scripted) -> Config:
+    config = Config()
+    return replace(config, narrate=replace(config.narrate, engine=engine))
+
+
+@pytest.mark.parametrize("strategy", ["agent", "clips"])
+def test_answers_cite_the_right_span(stories: Stories, strategy: str) -> None:
+    out, places = stories
+    questions = ["Who drops a violin into the canal?", "Who builds a snowman next to the fire truck?"]
+    found = longcap.ask_output(out, [*questions, *UNANSWERABLE], config=_config(Reader()), strategy=strategy)
+    for i, answer in enumerate(found[:2]):
+        video, window = places[i]
+        start_s, end_s = planted.span_of(window)
+        (cite,) = answer.cites
+        assert answer.found and answer.calls == (2 if strategy == "agent" else 1)
+        assert cite.video_id == video and cite.start_s < end_s and cite.end_s > start_s
+    for answer in found[2:]:
+        assert (answer.answer, answer.found, answer.cites) == (NOT_FOUND, False, ())
+
+
+def test_a_digest_of_one_video_answers(stories: Stories) -> None:
+    out, places = stories
+    question = "Who drops a violin into the canal?"
+    found = longcap.ask_output(out, question, config=_config(Reader()), strategy="summary", videos=[places[0][0]])[0]
+    assert found.found and "violin" in found.answer and found.cites[0].video_id == places[0][0]
+
+
+def test_without_a_model_a_moment_is_quoted(stories: Stories) -> None:
+    out, places = stories
+    right = 0
+    for i, (fact, _) in enumerate(planted.FACTS):
+        answer = longcap.ask_output(out, f"Where does this happen: {fact}")[0]
+        start_s, end_s = planted.span_of(places[i][1])
+        right += any(c.video_id == places[i][0] and c.start_s < end_s and c.end_s > start_s for c in answer.cites)
+    assert right >= 19
+    assert [a.answer for a in longcap.ask_output(out, UNANSWERABLE)] == [NOT_FOUND] * 2
+
+
+def test_a_budget_holds_and_made_up_citations_do_not_count(stories: Stories) -> None:
+    out, _ = stories
+    for text, calls in (
+        ('{"action": "search", "query": "man"}', 4),
+        ('{"action": "answer", "answer": "A whale.", "cites": [99]}', 3),
+        ("no JSON at all", 3),
+        ('{"action": "browse", "video": "nothing of the kind"}', 3),
+        ('{"action": "answer", "answer": "A whale.", "cites": "all"}', 3),
+    ):
+        engine = Scripted(script=json.dumps([{"kind": "ask", "do": "say", "text": text}]))
+        answer = longcap.ask_output(out, "Who?", config=_config(engine), calls=4)[0]
+        assert (answer.found, answer.answer, answer.calls) == (False, NOT_FOUND, calls), text
+
+
+def test_the_agent_looks_at_just_those_frames(tmp_path: Path) -> None:
+    film = tmp_path / "film.mp4"
+    render(film, count=40, fps=10.0)
+    out = str(tmp_path / "captions")
+    viewed.make(out, [viewed.video_row("v0", film)])
+    longcap.index_output(out, vectors=False)
+    engine = Reader(first="inspect", log=str(tmp_path))
+    answer = longcap.ask_output(out, "Does a violin float in the water?", config=_config(engine))[0]
+    assert answer.found and (answer.cites[0].start_s, answer.cites[0].end_s) == (0.0, 2.0)
+    (look,) = [r for r in asked(str(tmp_path)) if r.kind == "look"]
+    assert len(look.pictures) == 8 and all(0 <= p.time_s < 2 for p in look.pictures)
+
+
+def test_the_command_line(stories: Stories, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pipeline.cli.main import main
+
+    out, places = stories
+    assert main(["ask", out, "Who drops a violin into the canal?", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["found"] and found["cites"][0]["video_id"] == places[0][0]
+    file = tmp_path / "questions.jsonl"
+    file.write_text(f'{{"question": "Who drops a violin into the canal?"}}\n\n{UNANSWERABLE[0]}\n')
+    assert main(["ask", out, "--questions", str(file)]) == 1
+    assert NOT_FOUND in capsys.readouterr().out
+    assert main(["ask", out]) == 2
+    assert main(["ask", out, "Who?", "--strategy", "agent"]) == 2
+    file.write_text('{"q": 1}')
+    assert main(["ask", out, "--questions", str(file)]) == 2
+
+
+def test_what_cannot_be_asked(stories: Stories) -> None:
+    with pytest.raises(UsageError, match="empty"):
+        longcap.ask_output(stories[0], "  ")
+    with pytest.raises(UsageError, match="strategy"):
+        longcap.ask_output(stories[0], "Who?", strategy="guess")  # type: ignore[arg-type]

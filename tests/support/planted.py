@@ -1,0 +1,117 @@
+"""Outputs of long dull videos with facts planted in them: each is in one window, and asked for in other words."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from operators.grid import Grid
+from operators.keys import narrator_key
+from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
+from operators.store.store import Store
+from pipeline.config.tables import captioner, video_operators
+from tests.support import rows
+from tests.support.outputs import CONFIG, plan_of
+
+RUN = "20260101-000000-0000aa"
+
+FACTS: tuple[tuple[str, str], ...] = (
+    ("A man in a green raincoat drops a violin into the canal.", "somebody loses a violin in the water"),
+    ("Two children build a snowman next to a fire truck.", "kids making a snowman"),
+    ("A woman signs a contract with a fountain pen.", "signing of a contract"),
+    ("The chef sets a pan of mushrooms on fire.", "flames in a pan while cooking"),
+    ("A parrot lands on the shoulder of the pilot.", "bird sitting on a pilot"),
+    ("An old map of Iceland hangs above the piano.", "map of Iceland on the wall"),
+    ("The goalkeeper catches the ball with one hand.", "goalkeeper saves the ball"),
+    ("A scientist pours a blue liquid into a flask.", "scientist pouring liquid in a laboratory"),
+    ("A black cat sleeps on a stack of newspapers.", "cat sleeping on newspapers"),
+    ("A red balloon drifts over the stadium.", "balloon above a stadium"),
+    ("A tailor measures the sleeve of a wedding dress.", "tailor and a wedding dress"),
+    ("Firefighters carry a ladder through the library.", "ladder carried through a library"),
+    ("A girl blows out nine candles on a birthday cake.", "candles on a birthday cake"),
+    ("A tractor pulls a boat out of the mud.", "boat pulled by a tractor"),
+    ("A magician hides a coin under a glass.", "magician makes a coin vanish"),
+    ("Lightning strikes a tree behind the church.", "tree hit by lightning"),
+    ("A nurse bandages the paw of a dog.", "dog with a bandaged paw"),
+    ("A surfer waxes his board at dawn.", "surfer preparing a surfboard"),
+    ("The clockmaker replaces a broken spring.", "repair of a clock"),
+    ("A juggler drops three oranges on the stairs.", "oranges falling down the stairs"),
+)
+"""What a window says, and what somebody asks who remembers it in other words."""
+
+_WHO = ("A man", "A woman", "A couple", "A cyclist", "A guide", "A student")
+_DOES = ("walks along", "stands by", "looks at", "waits near", "points to", "crosses")
+_WHAT = ("the square", "a shop window", "the bridge", "a wall", "the platform", "an empty street", "a parked van")
+
+
+def make(
+    uri: str, texts: Mapping[str, Sequence[str]], *, run_id: str = RUN, uris: Mapping[str, str] | None = None
+) -> Store:
+    """Commit videos whose windows say `texts`; a section for every six windows repeats their first sentences."""
+    made = [
+        rows.video(v, duration_s=_seconds(some), **({"uri": uris[v]} if uris and v in uris else {}))
+        for v, some in texts.items()
+    ]
+    store = Store(uri)
+    CommitVideos(uri, run_id, "here").commit([dict(v) for v in made])
+    plan = plan_of(CONFIG, made)
+    by_id = {v["video_id"]: v for v in made}
+    captions = captioner(CONFIG)
+    segments = CommitSegments(uri, run_id, "here", captioner=captions)
+    dataset = CommitDataset(uri, run_id, "here", narrator_key(video_operators(CONFIG)), captioner=captions)
+    captioned, told = [], []
+    for planned in plan.videos:
+        video = by_id[planned.video_id]
+        said, length = texts[planned.video_id], video["duration_s"]
+        for k in range(planned.segment_count):
+            row = rows.captioned(planned.video_id, k, key=planned.key, duration_s=length)
+            for window in row["windows"]:
+                window["text"] = said[window["window_index"]]
+            captioned.append({**row, "uri": video["uri"]})
+        sections = [_section(number, start, said) for number, start in enumerate(range(0, len(said), 6))]
+        opening = "A long video of a town."
+        row = rows.told(planned.video_id, key=planned.key, captioned_indices=tuple(range(planned.segment_count)))
+        facts = {name: video[name] for name in ("uri", "duration_s", "source_version")}
+        caption = "\n\n".join([opening, *(s["text"] for s in sections)])
+        told.append({**row, **facts, "sections": sections, "caption": caption, "segments": planned.segment_count})
+    segments.commit(captioned)
+    dataset.commit(told)
+    store.write_file("longcap.json", b'{"longcap": "output", "contract": 1}\n')
+    return store
+
+
+def dull(count: int, seed: int) -> list[str]:
+    """Texts of windows in which nothing happens."""
+    draw = random.Random(seed)
+    return [f"{draw.choice(_WHO)} {draw.choice(_DOES)} {draw.choice(_WHAT)}." for _ in range(count)]
+
+
+def planted(
+    videos: int = 4, windows: int = 60, seed: int = 1
+) -> tuple[dict[str, list[str]], dict[int, tuple[str, int]]]:
+    """Texts of some videos, and fact -> the video and the window that hold it; facts are never in adjacent windows."""
+    texts = {f"v{i}": dull(windows, seed * 100 + i) for i in range(videos)}
+    free = [(f"v{i}", w) for i in range(videos) for w in range(2, windows, 3)]
+    places = random.Random(seed).sample(free, len(FACTS))
+    for (fact, _), (video, window) in zip(FACTS, places, strict=True):
+        texts[video][window] = f"{texts[video][window]} {fact}"
+    return texts, dict(enumerate(places))
+
+
+def span_of(window: int) -> tuple[float, float]:
+    """Seconds of a window."""
+    return window * rows.STRIDE_S, window * rows.STRIDE_S + rows.WINDOW_S
+
+
+def _seconds(texts: Sequence[str]) -> float:
+    seconds = (len(texts) - 1) * rows.STRIDE_S + rows.WINDOW_S
+    assert Grid(seconds, rows.WINDOW_S, rows.STRIDE_S).window_count == len(texts)
+    return seconds
+
+
+def _section(number: int, start: int, texts: Sequence[str]) -> dict[str, object]:
+    windows = list(range(start, min(start + 6, len(texts))))
+    said = [{"text": texts[w].split(". ")[0].rstrip(".") + ".", "windows": [w], "grounding": None} for w in windows]
+    span = {"start_s": span_of(windows[0])[0], "end_s": span_of(windows[-1])[1]}
+    text = " ".join(str(s["text"]) for s in said)
+    return {**rows.section(section_index=number, **span), "text": text, "sentences": said, "windows": windows}
