@@ -74,7 +74,7 @@ class Index:
 
     def __init__(self, out: str) -> None:
         try:
-            # its pool takes two cores less than there are: on two, tasks that wait for others could fill it
+            # at least two threads, whatever the machine has: some of its tasks wait for others
             os.environ.setdefault("LANCE_CPU_THREADS", str(max(2, (os.cpu_count() or 2))))
             import lancedb
         except ImportError as error:
