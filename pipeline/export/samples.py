@@ -15,6 +15,7 @@ from pipeline.export.selection import Chosen
 from pipeline.export.times import on_clip
 from pipeline.output.annotations import corrected, opening_of, standing, without_rejected
 from pipeline.output.output import Output
+from pipeline.output.windows import window_captions
 
 _VIDEOS_AT_ONCE = 16  # whose captions are in memory
 _SEAM_S = 1e-6
@@ -124,7 +125,7 @@ def _videos(
     """Rows of long captions, corrected and as they were, their windows, rows of a further table, their split."""
     for start in range(0, len(chosen), _VIDEOS_AT_ONCE):
         some = {c.video_id: c.split for c in chosen[start : start + _VIDEOS_AT_ONCE]}
-        windows = _windows(output, list(some)) if making.reads_windows else {}
+        windows = window_captions(output, list(some)) if making.reads_windows else {}
         beside = _beside(output, making.spec.reads_table, list(some))
         found = output.store.dataset.lookup("video_id", *some).to_pylist()
         for row in sorted(found, key=lambda r: (r["uri"], r["video_id"])):
@@ -142,20 +143,6 @@ def _beside(output: Output, name: str, video_ids: list[str]) -> dict[str, tuple[
     for row in output.store.derived[name].lookup("video_id", *video_ids).to_pylist():
         found.setdefault(row["video_id"], []).append(row)
     return {v: tuple(sorted(some, key=lambda r: (r.get("segment_index") or 0, r["key"]))) for v, some in found.items()}
-
-
-def _windows(output: Output, video_ids: list[str]) -> dict[str, list[Row]]:
-    """video_id -> its valid window captions, in order; the newest captions."""
-    columns = ["video_id", "segment_index", "key", "run_id", "windows"]
-    segments = output.store.segments.lookup("video_id", *video_ids, columns=columns).to_pylist()
-    newest: dict[str, tuple[str, str]] = {}
-    for s in segments:
-        newest[s["video_id"]] = max(newest.get(s["video_id"], ("", "")), (str(s["run_id"]), s["key"]))
-    found: dict[str, list[Row]] = {}
-    for s in segments:
-        if s["key"] == newest[s["video_id"]][1]:
-            found.setdefault(s["video_id"], []).extend(w for w in s["windows"] or () if w["valid"])
-    return {video_id: sorted(some, key=lambda w: (w["start_s"], w["window_index"])) for video_id, some in found.items()}
 
 
 def _whole(row: Row, split: str, making: Making, folder: Folder) -> str:

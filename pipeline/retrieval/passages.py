@@ -11,6 +11,7 @@ from operators.base import Row
 from operators.fingerprint import digest
 from pipeline.output.annotations import Annotations, corrected, opening_of, standing, verdict_of, without_rejected
 from pipeline.output.output import Output
+from pipeline.output.windows import window_captions
 
 VIDEO = "video"
 CORE = (VIDEO, "section", "sentence", "window")
@@ -77,7 +78,7 @@ def passages(output: Output, video_ids: Sequence[str]) -> Iterator[Passage]:
     told = {r["video_id"]: r for r in output.store.dataset.lookup("video_id", *video_ids).to_pylist()}
     facts = output.store.videos.lookup("video_id", *video_ids, columns=["video_id", "uri", "duration_s"]).to_pylist()
     uris = {row["video_id"]: row for row in facts}
-    windows = _windows(output, video_ids)
+    windows = window_captions(output, video_ids)
     acts = _histories(output) if told else {}
     for video_id in video_ids:
         video = told.get(video_id) or uris.get(video_id)
@@ -153,20 +154,6 @@ def _is_spans(kind: pa.DataType) -> bool:
         return False
     fields = {f.name: f.type for f in kind.value_type}
     return set(_SPAN) <= set(fields) and pa.types.is_string(fields["text"])
-
-
-def _windows(output: Output, video_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """video_id -> its valid window captions, in order; the newest captions."""
-    columns = ["video_id", "segment_index", "key", "run_id", "windows"]
-    segments = output.store.segments.lookup("video_id", *video_ids, columns=columns).to_pylist()
-    newest: dict[str, tuple[str, str]] = {}
-    for s in segments:
-        newest[s["video_id"]] = max(newest.get(s["video_id"], ("", "")), (str(s["run_id"]), s["key"]))
-    found: dict[str, list[Row]] = {}
-    for s in segments:
-        if s["key"] == newest[s["video_id"]][1]:
-            found.setdefault(s["video_id"], []).extend(w for w in s["windows"] or () if w["valid"])
-    return {video_id: sorted(some, key=lambda w: int(w["window_index"])) for video_id, some in found.items()}
 
 
 def _histories(output: Output) -> dict[str, list[Row]]:
