@@ -17,9 +17,9 @@ from math import log
 from typing import Protocol
 
 from operators.caption.caption import Caption
+from operators.core.grid import Grid, Span
 from operators.engines.vllm.admission import PRIORITY, Admission
 from operators.engines.vllm.engine import _ROOM as ROOM
-from operators.grid import Grid, Span
 from operators.narrate.narrate import Narrate
 from tests.support.virtual_time import run
 

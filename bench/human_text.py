@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from operators.grid import Grid, Span
+from operators.core.grid import Grid, Span
 from operators.narrate.sections import plan_sections
 
 WINDOW_S, STRIDE_S, SECTION_S = 10.0, 5.0, 60.0

@@ -21,7 +21,7 @@ import av
 import s3fs
 from pyarrow import fs
 
-from operators.grid import Grid
+from operators.core.grid import Grid
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from tests.support import s3

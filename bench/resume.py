@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow as pa
 from deltalake import WriterProperties, write_deltalake
 
-from operators import rows
-from operators.keys import caption_keys, narrator_key, video_keys
+from operators.core import rows
+from operators.core.keys import caption_keys, narrator_key, video_keys
 from operators.store.store import Store
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config

@@ -4,7 +4,7 @@
     python -m bench.shots --media FOLDER       # on real clips whose cuts a manifest.json tells, clip by clip
     python -m bench.shots --weights FILE …     # either by TransNet V2 with these weights
 
-Thresholds (`operators.measure.cuts`) are set on the rendered film alone; the real clips are the test.
+Thresholds (`operators.analysis.cuts`) are set on the rendered film alone; the real clips are the test.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from operators.base import ItemError
-from operators.measure.facts import Facts
-from operators.measure.measure import Measure
+from operators.analysis.facts import Facts
+from operators.analysis.measure import Measure
+from operators.core.base import ItemError
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from tests.support.scenes import HEIGHT, RGB, WIDTH, Scene, Thing, Words, plain, render, texture

@@ -22,8 +22,8 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
-from operators import rows as schemas
-from operators.grid import Grid
+from operators.core import rows as schemas
+from operators.core.grid import Grid
 from operators.store.store import Store
 from tests.support import rows
 

@@ -25,8 +25,8 @@ from longcap.paths import own
 
 own()
 
-from operators.base import Operator, Row, Sizing  # noqa: E402  # Longcap's own, whatever lies in the current folder
-from operators.fingerprint import digest, identity  # noqa: E402
+from operators.core.base import Operator, Row, Sizing  # noqa: E402  # Longcap's own, whatever lies in the current folder
+from operators.core.fingerprint import digest, identity  # noqa: E402
 from operators.store.content import content_of  # noqa: E402
 
 if TYPE_CHECKING:

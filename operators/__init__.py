@@ -1,0 +1,5 @@
+"""The work: plain Python on rows. Imports neither Ray nor `pipeline` nor `cluster`.
+
+From top to bottom, each imports only what stands below it: the task folders (caption, coreference, narrate), audio,
+engines and video, analysis, prompts and cleaning, language, store, core. Task folders never import each other.
+"""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from longcap.paths import own
 
 if TYPE_CHECKING:
-    from operators.base import ItemError
+    from operators.core.base import ItemError
     from pipeline.config.load import load_config
     from pipeline.config.types import Config
     from pipeline.execution.api import Planned, Result, open, plan, run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.terminal.errors import RunFailed, Stopped, UsageError
 
 _WHERE = {
-    "ItemError": "operators.base",
+    "ItemError": "operators.core.base",
     **dict.fromkeys(("Planned", "Result", "open", "plan", "run"), "pipeline.execution.api"),
     **dict.fromkeys(("Captions", "compare"), "pipeline.output.captions"),
     "Config": "pipeline.config.types",

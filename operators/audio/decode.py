@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from operators.audio.tracks import choose, tracks_of
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.parts import Part, load_parts
 from operators.video.progress import PROGRESS
 from operators.video.reader import demux_known

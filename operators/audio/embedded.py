@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.language.identify import language_code
 from operators.video.markup import plain_text
 from operators.video.parts import Part, load_parts

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from operators.analysis.pieces import Line
 from operators.audio.lines import SpeechLine
-from operators.engines.measure.words import clock
-from operators.measure.pieces import Line
+from operators.core.text import clock
 
 _LEAST_S = 0.5  # of a line without times of words that must lie in a span, or half of it where it is shorter
 _SAME = 0.5  # share of a recognised line that subtitles cover, from which on they stand for it

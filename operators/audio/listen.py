@@ -19,7 +19,7 @@ from operators.audio.recognise import recognise
 from operators.audio.recognisers.base import RecogniserSpec
 from operators.audio.recognisers.registry import AnyRecogniser, recogniser_config
 from operators.audio.voice import VoiceRules, check_installed
-from operators.base import SIZING, Apply, ItemError, Level, Needs, Row
+from operators.core.base import SIZING, Apply, ItemError, Level, Needs, Row
 from operators.language.identify import likely_language
 from operators.video.isolation import DecodeChild
 from operators.video.limits import Isolated

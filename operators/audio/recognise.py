@@ -17,7 +17,7 @@ from operators.audio.decode import BYTES, RATE_HZ
 from operators.audio.lines import SpeechLine, Word
 from operators.audio.recognisers.base import RunningRecogniser, Samples, Utterance
 from operators.audio.recognisers.registry import parse_recogniser
-from operators.fingerprint import canonical
+from operators.core.fingerprint import canonical
 
 PAD_S = 0.15  # of sound before and behind a span that a recogniser hears: the breath of a consonant
 _LEAST_SHARE = 0.3  # of a line that must lie within the span of voice it was recognised in

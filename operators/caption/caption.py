@@ -14,20 +14,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from operators.analysis.facts import Facts
 from operators.audio.heard import Heard
-from operators.base import Apply, ItemError, Row
 from operators.caption.options import CaptionOptions
 from operators.caption.segment import Seed, SegmentWork, columns
 from operators.caption.structure import parse_window
+from operators.core.base import Apply, ItemError, Row
+from operators.core.fingerprint import digest
+from operators.core.grid import Span
 from operators.engines.ask import Usage
 from operators.engines.base import Picture, RunningEngine
 from operators.engines.gates import gates_of
+from operators.engines.provenance import provenance
 from operators.engines.shared import shared
-from operators.fingerprint import digest
-from operators.grid import Span
-from operators.measure.facts import Facts
 from operators.prompts import Prompt
-from operators.provenance import provenance
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.base import FROM_PLAN, SIZING, Operator
-from operators.engines.measure import MeasureEngine
+from operators.core.base import FROM_PLAN, SIZING, Operator
+from operators.core.grid import Grid
+from operators.core.windows import WindowRule, Windows
 from operators.engines.registry import AnyEngine
-from operators.grid import Grid
+from operators.engines.template import MeasureEngine
 from operators.prompts import Prompt, load_prompt
-from operators.windows import WindowRule, Windows
 
 
 @dataclass(frozen=True, kw_only=True)

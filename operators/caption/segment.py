@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import pairwise
 
+from operators.analysis.facts import Facts, cuts_of
 from operators.audio.heard import Heard
-from operators.base import Row
 from operators.caption.options import CaptionOptions
 from operators.caption.structure import WindowFields, parse_window, window_schema
+from operators.core.base import Row
+from operators.core.fingerprint import digest
+from operators.core.grid import Span
+from operators.core.windows import Window, Windows
 from operators.engines.ask import Answer, Smaller, ask
 from operators.engines.base import Picture, Request, RunningEngine
 from operators.engines.gates import About, Gate
-from operators.engines.measure import MeasureEngine
-from operators.engines.measure.evidence import evidence
-from operators.fingerprint import digest
-from operators.grid import Span
-from operators.measure.facts import Facts
+from operators.engines.template import MeasureEngine
+from operators.engines.template.evidence import evidence
 from operators.prompts import Prompt, Rendered
-from operators.windows import Window, Windows, cuts_of
 
 _SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from operators.base import FailureClass, ItemError
 from operators.cleaning import clean as cleaning
+from operators.core.base import FailureClass, ItemError
+from operators.core.text import repaired
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ALWAYS, ANYTHING, About, Gate, first_failed, looping
-from operators.text import repaired
 
 _SETTLERS = 2  # gates are Python: more threads would only share the interpreter
 _MOST_CHARACTERS = 2000  # of what an error says
@@ -54,14 +54,14 @@ class Usage:
 
     @staticmethod
     def of(row: dict[str, Any] | None) -> Usage:
-        """From a value of `operators.rows.USAGE`; None is nothing."""
+        """From a value of `operators.core.rows.USAGE`; None is nothing."""
         if not row:
             return Usage()
         # a row of an earlier version has no `cleaned`
         return Usage(**{**row, "rejected": tuple(row["rejected"] or ()), "cleaned": tuple(row.get("cleaned") or ())})
 
     def row(self) -> dict[str, Any]:
-        """As `operators.rows.USAGE`."""
+        """As `operators.core.rows.USAGE`."""
         return {**vars(self), "rejected": list(self.rejected), "cleaned": list(self.cleaned)}
 
 

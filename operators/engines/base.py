@@ -13,10 +13,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from operators.base import ItemError
-from operators.entry_points import ENGINES, distribution_of
-from operators.measure.facts import Facts
-from operators.text import storable
+from operators.analysis.facts import Facts
+from operators.core.base import ItemError
+from operators.core.entry_points import ENGINES, distribution_of
+from operators.core.text import storable
 
 KINDS = ("frame", "window", "digest", "names", "outline", "section", "repair", "video")
 """Kinds of requests that the operators of Longcap make. Other operators may have other kinds."""
@@ -159,7 +159,7 @@ class RunningEngine(abc.ABC):
 
     @abc.abstractmethod
     def submit(self, request: Request) -> Future[Generation]:
-        """Never raises; the future carries `operators.base.ItemError` when the request failed.
+        """Never raises; the future carries `operators.core.base.ItemError` when the request failed.
 
         That is `PromptTooLong` where it does not fit, class `engine` otherwise.
         """
@@ -181,11 +181,14 @@ class EngineSpec(abc.ABC):
         version: raised whenever equal requests would get other answers; part of every fingerprint.
         generative: its text is a model's, so that it must pass the gates that catch what models do wrong.
         local_model: it loads a model on the machine it runs on.
+        place: the name by which keys know the class, "package.module:ClassName"; None: where it is defined. Set it
+            when a class moves, so that what it made before stays valid.
     """
 
     version: ClassVar[int]
     generative: ClassVar[bool] = True
     local_model: ClassVar[bool] = False
+    place: ClassVar[str | None] = None
 
     def identity_extra(self) -> dict[str, Any]:
         """Which engine it is and its version: two engines with equal fields are not the same captioner.
@@ -193,7 +196,7 @@ class EngineSpec(abc.ABC):
         Of an engine that an installed distribution offers, the distribution's version counts as well.
         """
         cls = type(self)
-        extra: dict[str, Any] = {"engine": f"{cls.__module__}:{cls.__qualname__}", "version": self.version}
+        extra: dict[str, Any] = {"engine": cls.place or f"{cls.__module__}:{cls.__qualname__}", "version": self.version}
         distribution = distribution_of(cls, ENGINES)
         return extra if distribution is None else {**extra, "distribution": distribution}
 

@@ -16,12 +16,12 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 
+from operators.core.entry_points import ENGINES as GROUP
+from operators.core.entry_points import offers
 from operators.engines.base import EngineSpec
-from operators.entry_points import ENGINES as GROUP
-from operators.entry_points import offers
 
 ENGINES: dict[str, str] = {
-    "measure": "operators.engines.measure:MeasureEngine",
+    "measure": "operators.engines.template:MeasureEngine",
     "openai": "operators.engines.openai:OpenAIEngine",
     "vllm": "operators.engines.vllm:VllmEngine",
 }

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from operators.core.fingerprint import digest
 from operators.engines.base import EngineSpec, RunningEngine
 from operators.engines.registry import engine_config
-from operators.fingerprint import digest
 
 
 @dataclass

@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from operators.analysis.facts import Facts
 from operators.audio.heard import Heard
+from operators.core.grid import Grid, Span
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, Gate
-from operators.grid import Grid, Span
-from operators.measure.facts import Facts
+from operators.language.words import count_words
 from operators.narrate.notes import Note, fit, tokens_of
 from operators.narrate.options import NarrateOptions
-from operators.narrate.sentences import count_words
 from operators.prompts import Prompt
 
 Kind = Literal["digest", "outline", "repair", "section", "video"]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from operators.grid import Span
+from operators.core.grid import Span
+from operators.language.words import count_words
 from operators.narrate.asking import Asking
 from operators.narrate.grounding.ground import Cut, Ground, Sentence
 from operators.narrate.length import words_of
 from operators.narrate.notes import LINE_TOKENS
-from operators.narrate.sentences import count_words
 
 _SEED = 500  # behind the request's own seeds: the sections of a video count from 0, continuations from 1000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from operators.grid import Span
+from operators.core.grid import Span
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Sentence
 

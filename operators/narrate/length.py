@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from operators.language.words import count_words
 from operators.narrate.grounding.ground import Sentence
-from operators.narrate.sentences import count_words
 
 LEAST, MOST = 0.9, 1.25  # of the wanted words: below, a section is continued; above, it is trimmed
 LITTLE = 8  # words: a continuation that adds less is the end

@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+from operators.analysis.facts import Facts, cuts_of
 from operators.audio.heard import Heard
-from operators.base import Apply, ItemError, Level, Row
+from operators.core.base import Apply, ItemError, Level, Row
+from operators.core.fingerprint import digest
+from operators.core.grid import Grid
+from operators.core.windows import Windows
 from operators.engines.ask import Usage
 from operators.engines.base import EngineRefused, RunningEngine
 from operators.engines.gates import gates_of
-from operators.engines.measure import MeasureEngine
+from operators.engines.provenance import provenance
 from operators.engines.shared import shared
-from operators.fingerprint import digest
-from operators.grid import Grid
-from operators.measure.facts import Facts
+from operators.engines.template import MeasureEngine
 from operators.narrate.asking import Asking
 from operators.narrate.fresh import duplicates
 from operators.narrate.grounding.toolkit import Toolkit
@@ -25,8 +27,6 @@ from operators.narrate.options import NarrateOptions
 from operators.narrate.sections import plan_sections, plan_sections_by_shots
 from operators.narrate.whole import Cells, coverage_of, integrity_of, owned_windows
 from operators.prompts import Prompt
-from operators.provenance import provenance
-from operators.windows import Windows, cuts_of
 
 
 @dataclass(frozen=True, kw_only=True)

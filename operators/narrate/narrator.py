@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 
-from operators.base import ItemError, Row
+from operators.core.base import ItemError, Row
+from operators.core.fingerprint import digest
+from operators.core.grid import Span
 from operators.engines.ask import Answer
 from operators.engines.base import Request
 from operators.engines.gates import About
-from operators.fingerprint import digest
-from operators.grid import Span
 from operators.language.sentences import split_sentences
+from operators.language.words import count_words
 from operators.narrate.asking import Asking
 from operators.narrate.draft import Draft, mended, standing
 from operators.narrate.fresh import fresh
@@ -26,7 +27,6 @@ from operators.narrate.opening import Opening
 from operators.narrate.outline import Outline, brief, outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.rows import cut_rows, numbered, sentence_row
 from operators.narrate.seams import in_order, lead, without_seam
-from operators.narrate.sentences import count_words
 from operators.narrate.whole import Cells
 
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs

@@ -11,11 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from operators.engines.measure.words import clock
+from operators.core.text import clock
 from operators.language.sentences import split_sentences
+from operators.language.words import count_words
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Sentence
-from operators.narrate.sentences import count_words
 
 _SHRINK = 0.5  # of its words a digest may keep: each level halves at least
 _LONGEST_WORD = 24  # characters: what is longer has no spaces between its words

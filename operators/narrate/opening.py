@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.engines.ask import Answer
 from operators.engines.base import Request
 from operators.narrate.asking import Asking

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.base import SIZING, Operator
-from operators.engines.measure import MeasureEngine
+from operators.core.base import SIZING, Operator
+from operators.core.fingerprint import digest
 from operators.engines.registry import AnyEngine
-from operators.fingerprint import digest
+from operators.engines.template import MeasureEngine
 from operators.prompts import Prompt, load_prompt
 
 if TYPE_CHECKING:

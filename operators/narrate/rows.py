@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.narrate.grounding.ground import Cut, Sentence
 from operators.narrate.notes import Note
 
@@ -12,13 +12,13 @@ SCORES = ("support", "lexical", "embedding", "entailment", "contradiction")
 
 
 def sentence_row(sentence: Sentence) -> Row:
-    """As `operators.rows.SENTENCE`."""
+    """As `operators.core.rows.SENTENCE`."""
     scores = {name: sentence.scores.get(name) for name in SCORES} if sentence.scores else None
     return {"text": sentence.text, "windows": list(sentence.windows), "grounding": scores}
 
 
 def cut_rows(cut: Sequence[Cut]) -> list[Row]:
-    """As a list of `operators.rows.CUT`."""
+    """As a list of `operators.core.rows.CUT`."""
     return [{"text": c.text, "why": c.why} for c in cut]
 
 

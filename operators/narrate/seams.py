@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from operators.grid import Span
+from operators.core.grid import Span
 from operators.narrate.grounding.ground import Sentence
 from operators.narrate.grounding.words import words
 

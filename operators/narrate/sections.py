@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operators.grid import Grid, Span
+from operators.core.grid import Grid, Span
 
 _EPSILON_S = 1e-5  # stored times of cuts are whole microseconds
 

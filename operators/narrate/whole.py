@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from operators.base import Row
-from operators.grid import Span
-from operators.measure.facts import Facts
-from operators.windows import Windows, cuts_of
+from operators.analysis.facts import Facts, cuts_of
+from operators.core.base import Row
+from operators.core.grid import Span
+from operators.core.windows import Windows
 
 
 @dataclass(frozen=True, kw_only=True)

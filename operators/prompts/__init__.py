@@ -19,8 +19,8 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from operators.engines.measure.words import clock
-from operators.fingerprint import digest
+from operators.core.fingerprint import digest
+from operators.core.text import clock
 
 _VERSION = re.compile(r"\A\{#-?\s*version:\s*(\S+)\s*-?#\}\s*")
 _FOLDER = Path(__file__).parent

@@ -15,10 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators import rows
-from operators.addresses import redacted
-from operators.base import TRANSIENT, Row
-from operators.keys import config_of, video_key
+from operators.core import rows
+from operators.core.addresses import redacted
+from operators.core.base import TRANSIENT, Row
+from operators.core.keys import config_of, video_key
 from operators.store.content import content_hash
 from operators.store.done import Done, Share
 from operators.store.store import MAX_PASSES, Store, narration_failure_key
@@ -137,7 +137,7 @@ class CommitSegments(Committer):
     """Gather: commits captioned segments, and hands on the key of each video that has become whole.
 
     Args:
-        captioner: for the column `config`; see `operators.keys.captioner_of`.
+        captioner: for the column `config`; see `operators.core.keys.captioner_of`.
     """
 
     def __init__(
@@ -215,8 +215,8 @@ class CommitDataset(Committer):
     well, from before, the end of the run clears that up.
 
     Args:
-        narrator: from `operators.keys.narrator_key`.
-        captioner: for the column `config`; see `operators.keys.captioner_of`.
+        narrator: from `operators.core.keys.narrator_key`.
+        captioner: for the column `config`; see `operators.core.keys.captioner_of`.
     """
 
     def __init__(

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from operators.base import Row
-from operators.branch import MISSING, column_of
+from operators.core.base import Row
+from operators.core.branch import MISSING, column_of
 from operators.store.commit import Committer
 
 KEYS = "keys"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from operators.base import Level, Row
+from operators.core.base import Level, Row
 from operators.store.commit import Committer, receipt, stopped
 from operators.store.content import content_hash
 from operators.store.done import Done

@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators.base import Row
-from operators.fingerprint import digest
+from operators.core.base import Row
+from operators.core.fingerprint import digest
 
 OUTSIDE = frozenset({"content_hash", "run_id", "host", "timings", "attempts", "usage", "bytes_fetched", "config"})
 """Columns and struct fields, at any depth, that say how an output came about rather than what it is."""

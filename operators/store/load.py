@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from operators import rows
-from operators.base import Apply, ItemError, Level, Operator, Row
+from operators.core import rows
+from operators.core.base import Apply, ItemError, Level, Operator, Row
+from operators.core.windows import WindowRule
 from operators.store.parents import Parent, brought
 from operators.store.store import Store
-from operators.windows import WindowRule
 
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
 _OF_A_ROW = frozenset({"content_hash", "run_id", "host", "timings"})  # say of a parent's row how it came about

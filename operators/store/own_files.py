@@ -26,7 +26,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.storage import UnfitFileError, file_system, is_local, read_whole
+from operators.core.storage import UnfitFileError, file_system, is_local, read_whole
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 DATA_FILE = re.compile(rf"(?P<name>part-\d{{5}}-{_UUID}-c\d{{3}}(\.[a-z0-9]+)?\.parquet)(?P<staged>#\d+)?")

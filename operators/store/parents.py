@@ -16,11 +16,11 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Apply, ItemError, Level, Operator, Row
+from operators.core import rows
+from operators.core.base import Apply, ItemError, Level, Operator, Row
+from operators.core.windows import WindowRule
 from operators.store.reader import TableReader
 from operators.store.store import Store
-from operators.windows import WindowRule
 
 VIDEO_WORK = pa.schema(
     [

@@ -18,8 +18,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from operators.base import ItemError
-from operators.causes import cause_of, explained, one_line
+from operators.core.base import ItemError
+from operators.core.causes import cause_of, explained, one_line
 
 _TRIES = 5  # delta-rs has asked storage several times itself by the time that it gives one of them up
 _PAUSE_S = 0.5  # before the second try, doubled before each one after it

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from operators.storage import storage_options
+from operators.core.storage import storage_options
+from operators.core.uris import table_uri
 from operators.store.patience import patiently
-from operators.uris import table_uri
 
 ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
 _READ_AHEAD = 4  # files that are read at once; from object storage one alone is mostly waited for

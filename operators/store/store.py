@@ -22,11 +22,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators import rows
-from operators.atomic import replace_file
-from operators.base import TRANSIENT, Row
-from operators.fingerprint import digest
-from operators.storage import UnfitFileError, file_system, files_below, is_local, open_binary, read_whole
+from operators.core import rows
+from operators.core.atomic import replace_file
+from operators.core.base import TRANSIENT, Row
+from operators.core.fingerprint import digest
+from operators.core.storage import UnfitFileError, file_system, files_below, is_local, open_binary, read_whole
 from operators.store.done import Done
 from operators.store.own_files import Unswept, changed_at
 from operators.store.table import Claim, Table

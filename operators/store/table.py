@@ -24,13 +24,13 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import DeltaError
 
-from operators.storage import storage_options
+from operators.core.storage import storage_options
+from operators.core.uris import table_uri
 from operators.store import own_files
 from operators.store.own_files import Lying, Unswept
 from operators.store.patience import until_committed
 from operators.store.predicates import VALUES_AT_ONCE, literal, match
 from operators.store.reader import ROW_GROUP, TableReader, name_of
-from operators.uris import table_uri
 
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
 _LOOK_EVERY = 16  # commits between two looks at how many small files there are

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.parcels import pack, send_descriptor
 from operators.video.progress import PROGRESS
 

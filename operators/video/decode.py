@@ -17,10 +17,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.base import Apply, ItemError, Row
-from operators.fingerprint import FINGERPRINT_HEX
-from operators.grid import Span, frame_times
-from operators.rows import MAX_ROW_BYTES
+from operators.core.base import Apply, ItemError, Row
+from operators.core.fingerprint import FINGERPRINT_HEX
+from operators.core.grid import Span, frame_times
+from operators.core.rows import MAX_ROW_BYTES
 from operators.video.isolation import DecodeChild, Try
 from operators.video.limits import Isolated
 from operators.video.protocol import LAST_RESORTS, PART_BLIND, Backend
@@ -36,7 +36,7 @@ _SLIVER_S = 1e-3  # shorter stretches come from rounding, not from damage
 
 @dataclass(frozen=True, kw_only=True)
 class Decode(Isolated):
-    """Adds `pictures`, `signals` and `decode` (shapes in `operators.rows`) to a segment row.
+    """Adds `pictures`, `signals` and `decode` (shapes in `operators.core.rows`) to a segment row.
 
     Pictures lie on one grid of the whole video, over `[decode_start_s, decode_end_s)`; what `sampling` makes of it is
     said there. `decode` tells of the segment's own span only, so that segments can be summed.

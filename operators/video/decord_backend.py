@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.progress import PROGRESS
 from operators.video.protocol import Sample, Watch
 from operators.video.reader import pixel_aspect, video_stream

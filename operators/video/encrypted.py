@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.source import Source
 
 _SAMPLE_AES = 0xDB  # stream type of H.264 in MPEG-TS with HLS SAMPLE-AES

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from statistics import median
 from typing import Any
 
-from operators.base import ItemError
-from operators.uris import local_path
+from operators.core.base import ItemError
+from operators.core.uris import local_path
 from operators.video.encrypted import encrypted, explain, has_key_information, refuse_encrypted
 from operators.video.gaps import find_gaps
 from operators.video.length import Length, measure
@@ -41,7 +41,7 @@ _LOST_S = 0.5  # a part that begins with so much that does not decode was cut wi
 
 
 def probe(uri: str, version: str | None = None) -> dict[str, Any]:
-    """The facts of one video, exactly the columns `operators.rows.VIDEO_FACTS`.
+    """The facts of one video, exactly the columns `operators.core.rows.VIDEO_FACTS`.
 
     Reads the header and decodes until one picture comes out, so that what probes well can be captioned. A damaged
     beginning is passed over. For a file that was cut short but kept its header the header's length is the truth, as

@@ -17,7 +17,7 @@ import threading
 from fractions import Fraction
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.progress import PROGRESS
 from operators.video.reader import video_stream
 from operators.video.source import Source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.parts import MAX_PARTS
 from operators.video.plausible import MAX_STILL_S
 from operators.video.progress import PROGRESS

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 from longcap import paths
-from operators.base import FailureClass, ItemError
+from operators.core.base import FailureClass, ItemError
 from operators.video.parcels import unpack
 
 _POLL_S = 0.1

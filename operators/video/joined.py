@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any, Protocol
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.parts import Part
 from operators.video.protocol import PART_BLIND, Backend, Decoder, Sample, Watch
 from operators.video.source import Source

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from operators.base import SIZING, Operator
+from operators.core.base import SIZING, Operator
 from operators.video.isolation import DecodeChild
 
 

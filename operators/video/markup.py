@@ -11,7 +11,7 @@ import re
 import unicodedata
 from typing import Literal
 
-from operators.text import repaired
+from operators.core.text import repaired
 
 Format = Literal["srt", "vtt", "ass"]
 

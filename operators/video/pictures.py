@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.size import Size
 
 _QUALITIES = (90, 80, 70, 60, 50, 40, 30)  # below 30 blocks of JPEG are more visible than the picture

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 
 MAX_DURATION_S = 7 * 86_400.0
 """The longest video that is accepted: 5,040 segments of two minutes. Longer recordings must be split."""

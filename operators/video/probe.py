@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from operators.base import Apply, ItemError, Row
-from operators.rows import VIDEO_FACTS
-from operators.text import repaired
+from operators.core.base import Apply, ItemError, Row
+from operators.core.rows import VIDEO_FACTS
+from operators.core.text import repaired
 from operators.video.facts import probe
 from operators.video.limits import Isolated
 

@@ -20,8 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from operators import web
-from operators.storage import file_system, s3_endpoint
+from operators.core import web
+from operators.core.storage import file_system, s3_endpoint
 
 FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
 LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p film

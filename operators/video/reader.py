@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.av1 import Av1Packets
 from operators.video.plausible import bound_decoder, frame_rate
 from operators.video.progress import PROGRESS

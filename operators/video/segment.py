@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.backends import open_decoder
 from operators.video.duplicates import Novelty
 from operators.video.keyframes import keyframe_times, snap
@@ -71,8 +71,8 @@ def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
     """Decode a segment.
 
     Returns:
-        pictures: list of `operators.rows.PICTURE`, in order of time; a time that could not be had is not in it.
-        signals: `operators.rows.SIGNALS`, or None when `signals_fps` is 0.
+        pictures: list of `operators.core.rows.PICTURE`, in order of time; a time that could not be had is not in it.
+        signals: `operators.core.rows.SIGNALS`, or None when `signals_fps` is 0.
         had: the grid times whose picture was had, kept or not.
         damaged_packets: of the own span alone, so that segments can be summed.
         pictures_decoded: how many the decoder produced.
@@ -203,8 +203,8 @@ class _Pass:
 
     def _heed_shots(self, signals: dict[str, Any] | None) -> int:
         """At least one picture a shot, and none from behind a cut; returns how many pictures this decoded."""
-        from operators.measure.cuts import find_cuts
-        from operators.measure.signals import read_signals
+        from operators.analysis.cuts import find_cuts
+        from operators.analysis.signals import read_signals
 
         request = self._request
         thumbs = read_signals(signals)

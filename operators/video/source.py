@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-from operators.base import ItemError
-from operators.causes import explained
-from operators.uris import foreign_host, is_utf8, local_path
+from operators.core.base import ItemError
+from operators.core.causes import explained
+from operators.core.uris import foreign_host, is_utf8, local_path
 from operators.video.progress import PROGRESS
 from operators.video.ranged import RangedFile
 

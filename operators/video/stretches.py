@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from operators.base import ItemError
-from operators.uris import local_path
+from operators.core.base import ItemError
+from operators.core.uris import local_path
 from operators.video.clock import Break, find_breaks
 from operators.video.joins import find_joins
 from operators.video.parts import MAX_PARTS

@@ -18,8 +18,8 @@ from itertools import accumulate
 from posixpath import basename
 from typing import Any
 
-from operators.base import ItemError, Row
-from operators.uris import local_path
+from operators.core.base import ItemError, Row
+from operators.core.uris import local_path
 from operators.video.cues import Cue, NoSubtitles, read_cues
 from operators.video.encodings import UnknownEncoding, decode_text
 from operators.video.progress import PROGRESS
@@ -60,7 +60,7 @@ class Subtitles:
         return Subtitles(self.status, tuple(c for c in self.cues if c.start_s < end_s and c.end_s > start_s))
 
     def row(self) -> Row:
-        """The value of the column `subtitles`, shaped as `operators.rows.SUBTITLES`."""
+        """The value of the column `subtitles`, shaped as `operators.core.rows.SUBTITLES`."""
         return {"status": self.status, "lines": [asdict(cue) for cue in self.cues]}
 
 
@@ -76,7 +76,7 @@ class SubtitleReader:
         self._kept: OrderedDict[tuple[str, str | None], Subtitles] = OrderedDict()
 
     def of(self, row: Row) -> Subtitles | None:
-        """Those of a row of `operators.rows.SEGMENT`; None where none lie beside its video.
+        """Those of a row of `operators.core.rows.SEGMENT`; None where none lie beside its video.
 
         Raises:
             ItemError: class `changed` where they changed after they were listed; `storage` where storage did not answer

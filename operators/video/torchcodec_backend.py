@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from operators.base import ItemError
-from operators.uris import local_path
+from operators.core.base import ItemError
+from operators.core.uris import local_path
 from operators.video.plausible import frame_rate
 from operators.video.progress import PROGRESS
 from operators.video.protocol import Sample, Watch

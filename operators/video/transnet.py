@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.pictures import turn_deg
 
 _WIDTH_PX, _HEIGHT_PX = 48, 27

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from posixpath import basename
 from typing import Any
 
-from operators import web
-from operators.addresses import redacted
-from operators.base import FailureClass, ItemError
-from operators.causes import explained
-from operators.fingerprint import digest
-from operators.storage import file_system
-from operators.uris import local_path
+from operators.core import web
+from operators.core.addresses import redacted
+from operators.core.base import FailureClass, ItemError
+from operators.core.causes import explained
+from operators.core.fingerprint import digest
+from operators.core.storage import file_system
+from operators.core.uris import local_path
 from operators.video.progress import PROGRESS
 from operators.video.ranged import s3_path
 

@@ -6,7 +6,7 @@ import secrets
 import time
 from typing import Any
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.output.lease import ALL, Lease
 from pipeline.output.output import Output
 from pipeline.output.ownership import check_folders

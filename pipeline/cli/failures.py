@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operators.addresses import redacted
-from operators.text import printable
+from operators.core.addresses import redacted
+from operators.core.text import printable
 from pipeline.output.failure_groups import group
 from pipeline.output.output import Output
 from pipeline.terminal.commands import longcap

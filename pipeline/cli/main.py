@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         if state.get(TRACEBACK):
-            from operators.addresses import redacted_text
+            from operators.core.addresses import redacted_text
             from pipeline.terminal.printing import echo
 
             echo(redacted_text(traceback.format_exc()), err=True)
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(error: click.ClickException) -> None:
-    from operators.addresses import redacted_text
+    from operators.core.addresses import redacted_text
     from pipeline.terminal.printing import echo
 
     said = StringIO()
@@ -138,9 +138,9 @@ def _show(error: click.ClickException) -> None:
 
 
 def _report(error: Exception) -> int:
-    from operators.addresses import redacted_text
-    from operators.base import ItemError
-    from operators.causes import cause_of, explained
+    from operators.core.addresses import redacted_text
+    from operators.core.base import ItemError
+    from operators.core.causes import cause_of, explained
     from pipeline.terminal.errors import RunFailed, UsageError
     from pipeline.terminal.printing import echo
 

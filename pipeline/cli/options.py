@@ -37,7 +37,7 @@ def with_options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
-    from operators.base import FAILURE_CLASSES
+    from operators.core.base import FAILURE_CLASSES
 
     for value in values:
         if value not in FAILURE_CLASSES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from operators.uris import local_path
+from operators.core.uris import local_path
 from pipeline.output.output import Output
 from pipeline.reporting.files import STRIPS_S, make_report_page, make_video_page, publish, save
 from pipeline.terminal.errors import UsageError

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 import click
 
-from operators.base import Row
+from operators.core.base import Row
+from operators.core.text import printable
 from operators.store.store import Store
-from operators.text import printable
 from pipeline.config.check import never_measured
 from pipeline.config.load import load_config
 from pipeline.config.types import Config

@@ -6,8 +6,8 @@ import json
 import textwrap
 from typing import Any
 
-from operators.measure.filter import reason_of
-from operators.text import printable
+from operators.analysis.filter import reason_of
+from operators.core.text import printable
 from pipeline.monitoring.progress import clock
 from pipeline.output.captions import NoCaption
 from pipeline.output.output import Output

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.output.output import Output
 from pipeline.output.verification import STRAY, tidy, verify
 from pipeline.terminal.commands import longcap

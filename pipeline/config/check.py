@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
+from operators.analysis.columns import Columns
+from operators.analysis.measure import Measure
 from operators.audio.listen import Listen
-from operators.base import Operator
 from operators.caption.caption import Caption
+from operators.core.base import Operator
+from operators.core.fingerprint import identity
+from operators.core.grid import check_grid
 from operators.engines.base import EngineSpec
-from operators.fingerprint import identity
-from operators.grid import check_grid
-from operators.measure.columns import Columns
-from operators.measure.measure import Measure
 from operators.narrate.narrate import Narrate
 from operators.video.decode import Decode
 from pipeline.config.parents import columns_before

@@ -18,7 +18,7 @@ import yaml
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from operators.base import FromPlan, Sizing
+from operators.core.base import FromPlan, Sizing
 from operators.engines.base import EngineSpec
 from operators.engines.registry import engine_config
 from pipeline.config.types import Config

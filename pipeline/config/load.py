@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_origin
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from operators.addresses import HIDDEN, redacted_value
+from operators.core.addresses import HIDDEN, redacted_value
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
 from pipeline.config.docs import EXTENDS, allowed, hints_of

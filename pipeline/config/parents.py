@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import ItemError, Level
+from operators.core import rows
+from operators.core.base import ItemError, Level
 from pipeline.config.table import CORE, VIDEOS, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError, nearest

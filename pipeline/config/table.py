@@ -8,8 +8,8 @@ from typing import Literal
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Level, Operator
+from operators.core import rows
+from operators.core.base import Level, Operator
 from pipeline.terminal.errors import UsageError
 
 VIDEOS = "videos"

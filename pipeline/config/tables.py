@@ -13,11 +13,11 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 from typing import Any, cast
 
-from operators import registry
-from operators.base import Level, Operator
 from operators.caption.caption import Caption
-from operators.fingerprint import digest, link
-from operators.keys import captioner_of, config_of, narrator_key
+from operators.core import registry
+from operators.core.base import Level, Operator
+from operators.core.fingerprint import digest, link
+from operators.core.keys import captioner_of, config_of, narrator_key
 from pipeline.config.parents import check_parents
 from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
 from pipeline.config.types import Config
@@ -74,17 +74,17 @@ def _core(config: Config, name: str) -> tuple[Operator, ...]:
 
 
 def captioner(config: Config) -> str:
-    """Fingerprint of what decides captions; see `operators.keys.captioner_of`."""
+    """Fingerprint of what decides captions; see `operators.core.keys.captioner_of`."""
     return captioner_of(config.plan.segment_s, segment_operators(config), parents_of(config, "segments"))
 
 
 def narrator(config: Config) -> str:
-    """What the video level contributes to a long caption's key; see `operators.keys.narrator_key`."""
+    """What the video level contributes to a long caption's key; see `operators.core.keys.narrator_key`."""
     return narrator_key(video_operators(config), parents_of(config, "dataset", besides=("segments",)))
 
 
 def fingerprint(config: Config) -> str:
-    """Fingerprint of what decides long captions: the column `config`; see `operators.keys.config_of`."""
+    """Fingerprint of what decides long captions: the column `config`; see `operators.core.keys.config_of`."""
     return config_of(captioner(config), narrator(config))
 
 

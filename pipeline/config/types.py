@@ -11,15 +11,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from operators.analysis.filter import Filter
+from operators.analysis.measure import Measure
 from operators.caption.caption import Caption
+from operators.core.windows import WindowRule
+from operators.coreference.names import Names
 from operators.engines.registry import AnyEngine
-from operators.measure.filter import Filter
-from operators.measure.measure import Measure
-from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from operators.video.decode import Decode
 from operators.video.probe import Probe
-from operators.windows import WindowRule
 
 POOLS = ("decode", "caption", "narrate")
 """The actor pools, in the order in which a row passes through them."""

@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
-from operators.base import Row
+from operators.core.base import Row
+from operators.core.rows import MAX_ROW_BYTES
 from operators.engines.ask import Usage
-from operators.rows import MAX_ROW_BYTES
 from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from operators.base import Row
-from operators.storage import adopt
+from operators.core.base import Row
+from operators.core.storage import adopt
 from operators.store.done import Share, share_of
 from operators.store.group_commit import GroupCommit, Grouping
 

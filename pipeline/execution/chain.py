@@ -17,9 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators import rows
-from operators.arrow import fitted, to_table
-from operators.base import Row
+from operators.core import rows
+from operators.core.arrow import fitted, to_table
+from operators.core.base import Row
 from operators.store.commit import RECEIPT, segment_receipt
 from operators.store.store import Store
 from pipeline.execution.aggregators import Aggregator, Shards

@@ -16,9 +16,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from operators.addresses import redacted
-from operators.base import ItemError, Row
-from operators.causes import cause_of, explained
+from operators.core.addresses import redacted
+from operators.core.base import ItemError, Row
+from operators.core.causes import cause_of, explained
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
 from pipeline.config.check import check_engines, never_measured

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from operators import rows
+from operators.core import rows
 from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.pools import Pool
 from pipeline.execution.stage import StageSpec

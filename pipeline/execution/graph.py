@@ -19,8 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Operator
+from operators.core import rows
+from operators.core.base import Operator
 from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, CommitVideos
 from operators.store.commit_pass import CommitPass
 from operators.store.commit_rows import CommitRows

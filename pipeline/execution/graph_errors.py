@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from operators.causes import shortened
+from operators.core.causes import shortened
 from operators.engines.base import EngineRefused
 
 _RAISED = re.compile(r"^(?!ray\.)(?:[A-Za-z_]\w*\.)*(?P<name>[A-Z]\w*): (?P<said>.+)$")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 import psutil
 import pyarrow as pa
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.commit import RECEIPT
 from pipeline.config.check import all_operators
 from pipeline.config.tables import tables_of

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Operator
-from operators.registry import instance
+from operators.core import rows
+from operators.core.base import Operator
+from operators.core.registry import instance
 from operators.store.parents import VIDEO_WORK, LoadRun, LoadSegment, LoadVideo, Parent
 from pipeline.config.parents import level_of, schema_of
 from pipeline.config.table import VIDEOS, TableSpec, column_type

@@ -11,7 +11,7 @@ import pyarrow as pa
 import ray
 from ray.data import ActorPoolStrategy, Dataset
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.commit import RECEIPT
 from pipeline.execution.aggregators import Shards, start
 from pipeline.execution.chain import ChainSpec, ChainStage

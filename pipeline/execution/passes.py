@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Operator, Row
-from operators.branch import MISSING, Branch, column_of
-from operators.fingerprint import link
-from operators.registry import instance
+from operators.core import rows
+from operators.core.base import Operator, Row
+from operators.core.branch import MISSING, Branch, column_of
+from operators.core.fingerprint import link
+from operators.core.registry import instance
 from operators.store.commit_pass import KEYS
 from operators.store.done import share_of
 from pipeline.config.table import TableSpec, column_type

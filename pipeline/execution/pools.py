@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from cluster.machines import Machines, Node
-from operators.base import Operator
+from operators.core.base import Operator
 from pipeline.config.check import all_operators
 from pipeline.config.tables import tables_of
 from pipeline.config.types import POOLS, Config, PoolResources, Resources

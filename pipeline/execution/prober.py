@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators import rows
-from operators.arrow import to_table
-from operators.base import Row
-from operators.keys import source_key
+from operators.core import rows
+from operators.core.arrow import to_table
+from operators.core.base import Row
+from operators.core.keys import source_key
 from operators.store.commit import RECEIPT, CommitVideos
 from operators.store.store import Store
 from operators.store.table import Claim

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cluster.machines import Machines
-from operators.base import Operator
+from operators.core.base import Operator
 from pipeline.config.types import Config
 from pipeline.execution.pools import operators_of, wishes
 

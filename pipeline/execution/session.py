@@ -9,7 +9,7 @@ from typing import Any
 from cluster.alive import watched
 from cluster.connect import connected
 from cluster.machines import Machines, lost
-from operators.storage import environment
+from operators.core.storage import environment
 from operators.store.table import Claim
 from pipeline.config.types import POOLS, Config, PoolResources
 from pipeline.execution import in_process

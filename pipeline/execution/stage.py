@@ -19,11 +19,11 @@ import pyarrow as pa
 
 from cluster.metrics import Meters
 from longcap import paths
-from operators.arrow import failure, to_table
-from operators.base import ItemError, Operator, Row
-from operators.branch import internal_failure
+from operators.core.arrow import failure, to_table
+from operators.core.base import ItemError, Operator, Row
+from operators.core.branch import internal_failure
+from operators.core.storage import adopt
 from operators.engines.base import EngineRefused
-from operators.storage import adopt
 from operators.store.commit import STOPPED
 from operators.video.isolation import child_cpu_s
 from pipeline.execution.aggregators import AggregatorSpec, aggregator

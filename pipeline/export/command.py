@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.export import plan
 from pipeline.export.base import Problem
 from pipeline.export.export import Report, Settings, check, export

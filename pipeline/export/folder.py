@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from operators.atomic import replace_file
-from operators.storage import file_system, files_below, is_local, open_binary
+from operators.core.atomic import replace_file
+from operators.core.storage import file_system, files_below, is_local, open_binary
 
 _COPY_BYTES = 8 * 2**20
 

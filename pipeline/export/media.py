@@ -10,10 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from operators.base import ItemError
-from operators.fingerprint import hash_of
-from operators.storage import file_system, open_binary
-from operators.uris import local_path
+from operators.core.base import ItemError
+from operators.core.fingerprint import hash_of
+from operators.core.storage import file_system, open_binary
+from operators.core.uris import local_path
 from operators.video.ffmpeg_backend import die_with_parent, ffmpeg_program
 from operators.video.source import Source
 from pipeline.export.base import Unfit

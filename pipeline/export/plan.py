@@ -20,7 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.fingerprint import digest
+from operators.core.fingerprint import digest
 from pipeline.export.folder import Folder
 from pipeline.export.selection import Chosen
 from pipeline.terminal.errors import UsageError

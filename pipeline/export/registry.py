@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from operators.entry_points import EXPORTS as GROUP
-from operators.entry_points import offers
+from operators.core.entry_points import EXPORTS as GROUP
+from operators.core.entry_points import offers
 from pipeline.export.base import Export
 from pipeline.terminal.errors import UsageError, nearest
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.export import media
 from pipeline.export.base import Export, Media, Part, Sample, Spans, Unfit, Unit
 from pipeline.export.folder import Folder

@@ -9,9 +9,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Row
-from operators.fingerprint import digest
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.fingerprint import digest
 from pipeline.export import splits
 from pipeline.export.duplicates import Clusters
 from pipeline.export.where import Where, field_of, parse, path_of

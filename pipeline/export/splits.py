@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from operators.fingerprint import digest
+from operators.core.fingerprint import digest
 from pipeline.terminal.errors import UsageError
 
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")

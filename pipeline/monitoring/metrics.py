@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from cluster.metrics import Meters
-from operators.base import Row
+from operators.core.base import Row
 from operators.engines.ask import Usage
 from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import Holding

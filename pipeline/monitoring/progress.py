@@ -15,10 +15,10 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Protocol
 
-from operators.addresses import redacted_text
-from operators.base import Row
+from operators.core.addresses import redacted_text
+from operators.core.base import Row
+from operators.core.text import printable
 from operators.engines.ask import Usage
-from operators.text import printable
 from pipeline.monitoring.timeline import Timeline
 
 

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Mapping, Sized
 from typing import Any
 
-from operators.base import Row
+from operators.core.base import Row
 
 _BUCKETS = 240  # as many as a plot has use for; past that two become one
 _FIRST_S = 1.0

@@ -19,11 +19,11 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Row
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.text import storable
 from operators.store.store import Store
 from operators.store.table import Fenced
-from operators.text import storable
 from pipeline.terminal.errors import UsageError
 
 Kind = Literal["accept", "reject", "text", "times", "note", "undo"]

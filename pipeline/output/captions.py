@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from operators.base import ItemError, Row
+from operators.core.base import ItemError, Row
 from pipeline.monitoring.progress import clock
 from pipeline.output.filmstrip import Filmstrip, Still, spread
 from pipeline.output.notebook import shown, strip_html

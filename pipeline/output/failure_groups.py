@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.terminal.commands import longcap
 
 _EXAMPLES = 3

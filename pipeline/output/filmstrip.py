@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.frames import SAMPLE_JOB
 from operators.video.isolation import DecodeChild
 from operators.video.pictures import to_jpeg

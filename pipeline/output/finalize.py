@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Row
-from operators.keys import source_key
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.keys import source_key
 from operators.store.store import Store, narration_failure_key
 from pipeline.config.tables import fingerprint
 from pipeline.config.tables import narrator as narrator_of

@@ -12,18 +12,18 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Row
-from operators.causes import explained
-from operators.grid import Grid
-from operators.keys import video_key
-from operators.measure.facts import Facts
-from operators.measure.filter import Filter, reason_of
+from operators.analysis.facts import Facts, cuts_of
+from operators.analysis.filter import Filter, reason_of
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.causes import explained
+from operators.core.grid import Grid
+from operators.core.keys import video_key
+from operators.core.windows import WindowRule, Windows
 from operators.store.content import content_hash
 from operators.store.patience import FAILURES
 from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
-from operators.windows import WindowRule, Windows, cuts_of
 
 _BATCH = 256  # rows with their texts at a time
 

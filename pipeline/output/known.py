@@ -15,7 +15,7 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.reader import stored_schema
 from operators.store.store import Store
 from pipeline.config.table import CORE

@@ -26,8 +26,8 @@ from typing import Any
 
 import psutil
 
-from operators.atomic import create
-from operators.storage import UnfitFileError, file_system, files_below, read_whole
+from operators.core.atomic import create
+from operators.core.storage import UnfitFileError, file_system, files_below, read_whole
 from pipeline.terminal.errors import RunFailed
 
 TTL_S = 15.0

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 from markupsafe import Markup
 
-from operators.base import Row
-from operators.text import printable, repaired
+from operators.core.base import Row
+from operators.core.text import printable, repaired
 from pipeline.monitoring.progress import clock
 
 SHOWN_COLUMNS = ("uri", "duration_s", "words", "coverage", "integrity")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators import rows
-from operators.addresses import redacted
-from operators.base import Row
-from operators.measure.filter import reason_of
-from operators.storage import arrow_files
+from operators.analysis.filter import reason_of
+from operators.core import rows
+from operators.core.addresses import redacted
+from operators.core.base import Row
+from operators.core.storage import arrow_files
 from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html

@@ -20,15 +20,15 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from operators.addresses import redacted
-from operators.atomic import create
-from operators.storage import UnfitFileError, file_system, is_local, read_whole, storage_options
+from operators.core.addresses import redacted
+from operators.core.atomic import create
+from operators.core.storage import UnfitFileError, file_system, is_local, read_whole, storage_options
+from operators.core.text import printable
+from operators.core.uris import local_path, scheme_of, table_uri
 from operators.store import own_files
 from operators.store.own_files import changed_at
 from operators.store.store import Store
 from operators.store.table import Table
-from operators.text import printable
-from operators.uris import local_path, scheme_of, table_uri
 from pipeline.output.known import known_tables, opened
 from pipeline.sources.files import is_folder, suffix_of
 from pipeline.sources.manifests import MANIFEST_SUFFIXES

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterable, Iterator
 
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Row
+from operators.core import rows
+from operators.core.base import Row
 from operators.store.content import content_hash
 from operators.store.store import Store
 from operators.store.table import Table

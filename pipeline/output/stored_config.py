@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import click
 import yaml
 
-from operators.addresses import redacted_text
+from operators.core.addresses import redacted_text
+from operators.core.text import printable
 from operators.prompts import packaged
 from operators.store.store import Store
-from operators.text import printable
 from pipeline.config.docs import EXTENDS
 from pipeline.config.load import YAML_ERRORS, load_config
 from pipeline.config.types import Config

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.base import Row
-from operators.storage import file_system
+from operators.core.base import Row
+from operators.core.storage import file_system
 from operators.store.own_files import DATA_FILE, Unswept
 from operators.store.store import Store
 from pipeline.output.derived import check_derived

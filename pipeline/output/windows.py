@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.output.output import Output
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from operators.base import Row
-from operators.fingerprint import digest
-from operators.keys import caption_keys, source_key
+from operators.core.base import Row
+from operators.core.fingerprint import digest
+from operators.core.keys import caption_keys, source_key
 from operators.store.parents import VIDEO_WORK
 from operators.store.store import Failed, Store
 from pipeline.config.parents import level_of

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from operators import rows
-from operators.base import Row
-from operators.measure.filter import reason_of
+from operators.analysis.filter import reason_of
+from operators.core import rows
+from operators.core.base import Row
 from operators.store.done import share_of
 from operators.store.store import Failed, Store
 from operators.video.parts import cut_parts

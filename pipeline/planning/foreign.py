@@ -9,8 +9,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.addresses import redacted
-from operators.base import Row
+from operators.core.addresses import redacted
+from operators.core.base import Row
 from operators.store.reader import TableReader
 from operators.store.store import Store
 from pipeline.config.grid import told

@@ -13,9 +13,9 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from operators.base import Sizing
+from operators.core.base import Sizing
+from operators.core.text import printable
 from operators.store.store import Store
-from operators.text import printable
 from pipeline.config.grid import moved
 from pipeline.config.load import YAML_ERRORS, config_to_dict
 from pipeline.config.tables import segment_operators, video_operators

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from operators.base import Row
-from operators.keys import video_key, video_keys
-from operators.measure.filter import Filter
+from operators.analysis.filter import Filter
+from operators.core.base import Row
+from operators.core.keys import video_key, video_keys
 from operators.store.store import Failed, narration_failure_key
 from pipeline.config.tables import narrator as narrator_of
 from pipeline.planning.plan import Plan

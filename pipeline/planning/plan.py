@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators import rows
-from operators.base import Row
-from operators.keys import caption_keys
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.keys import caption_keys
 from operators.video.plausible import MAX_DURATION_S, check_length
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import narrator, parents_of, segment_operators, tables_of
@@ -35,11 +35,11 @@ PLANNED = pa.schema(
         pa.field("window_s", pa.float64()),
         pa.field("stride_s", pa.float64()),
         pa.field("segment_s", pa.float64()),
-        pa.field("window_rule", pa.string()),  # how windows lie: operators.windows.WindowRule
+        pa.field("window_rule", pa.string()),  # how windows lie: operators.core.windows.WindowRule
         pa.field("min_shot_s", pa.float64()),
         pa.field("narrator", pa.string()),  # key of the video level
         pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
-        pa.field("filter", pa.string()),  # the bounds of operators.measure.filter.Filter as JSON; null: none
+        pa.field("filter", pa.string()),  # the bounds of operators.analysis.filter.Filter as JSON; null: none
     ]
 )
 
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        fps = self.config.decode.grid_fps  # as operators.grid.frame_times counts, without a list of them
+        fps = self.config.decode.grid_fps  # as operators.core.grid.frame_times counts, without a list of them
         return int(np.ceil(self.videos.durations_s * fps - 1e-6).sum())
 
     def table(self) -> pa.Table:

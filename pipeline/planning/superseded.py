@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from operators.keys import config_of
+from operators.core.keys import config_of
 from operators.store.store import Store
 from pipeline.config.tables import captioner
 from pipeline.config.tables import narrator as narrator_of

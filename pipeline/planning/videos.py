@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from operators.base import Row
-from operators.grid import Grid, check_grid
+from operators.core.base import Row
+from operators.core.grid import Grid, check_grid
 
-_EPSILON_S = 1e-6  # as in operators.grid
+_EPSILON_S = 1e-6  # as in operators.core.grid
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -22,7 +22,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How videos are cut, and the arithmetic of `operators.grid.Grid` for many at once (a test compares the two)."""
+    """How videos are cut, and the arithmetic of `operators.core.grid.Grid` for many at once (tests compare them)."""
 
     window_s: float
     stride_s: float

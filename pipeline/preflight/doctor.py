@@ -14,9 +14,9 @@ from functools import partial
 
 from cluster.connect import connected
 from cluster.nodes import Answer, NodeFacts, facts_here, on_every_node, this_machine
-from operators.addresses import redacted_text, redacted_value
-from operators.storage import environment
-from operators.uris import scheme_of
+from operators.core.addresses import redacted_text, redacted_value
+from operators.core.storage import environment
+from operators.core.uris import scheme_of
 from pipeline.config.load import load_config
 from pipeline.config.types import Config
 from pipeline.output import ownership

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from operators.causes import explained
-from operators.rows import MAX_ROW_BYTES
-from operators.storage import open_binary
+from operators.core.causes import explained
+from operators.core.rows import MAX_ROW_BYTES
+from operators.core.storage import open_binary
 from pipeline.config.types import Config
 from pipeline.preflight.finding import Found, Line, as_size
 from pipeline.preflight.models import engines

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster.nodes import Gpu, facts_here
 from cluster.own_files import check_own, write_files
-from operators.causes import explained
+from operators.core.causes import explained
 from pipeline.config.load import load_config
 from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import UsageError

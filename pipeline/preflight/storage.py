@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from operators.causes import explained
-from operators.storage import adopt, file_system, is_local
+from operators.core.causes import explained
+from operators.core.storage import adopt, file_system, is_local
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
     """Write, read, list and remove `OUT/runs/.probe-…`; folders that are made for it are removed again.
 
     Args:
-        variables: the driver's `operators.storage.environment()`: what every actor of a run is given.
+        variables: the driver's `operators.core.storage.environment()`: what every actor of a run is given.
     """
     adopt(variables)
     step, body = "reach", secrets.token_bytes(64)

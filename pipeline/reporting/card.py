@@ -21,11 +21,11 @@ import jinja2
 import numpy as np
 import yaml
 
+from operators.core.storage import file_system, is_local
+from operators.core.text import printable, repaired
 from operators.language.identify import language_code
-from operators.storage import file_system, is_local
 from operators.store.store import Store
 from operators.store.table import Table
-from operators.text import printable, repaired
 from pipeline.planning.origin import Maker, Settings, makers_of, settings_of
 from pipeline.reporting.features import features
 from pipeline.reporting.measures import Measures, measures_of

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cluster.own_files import check_own, write_files
-from operators.base import Row
-from operators.causes import explained
-from operators.storage import file_system, is_local
+from operators.core.base import Row
+from operators.core.causes import explained
+from operators.core.storage import file_system, is_local
 from operators.store.store import Store
 from pipeline.output.output import Output
 from pipeline.reporting.overview import overview

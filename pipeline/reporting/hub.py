@@ -21,10 +21,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.base import ItemError, Row
-from operators.fingerprint import digest
-from operators.storage import open_binary
-from operators.uris import local_path
+from operators.core.base import ItemError, Row
+from operators.core.fingerprint import digest
+from operators.core.storage import open_binary
+from operators.core.uris import local_path
 from operators.video.version import check_video
 from pipeline.output.output import Output
 from pipeline.reporting.card import CardTable, card_tables, card_text, is_card

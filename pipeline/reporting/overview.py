@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from operators.addresses import redacted
-from operators.base import Row
+from operators.core.addresses import redacted
+from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.failure_groups import group
 from pipeline.output.output import Output

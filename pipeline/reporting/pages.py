@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from operators.text import printable, repaired
+from operators.core.text import printable, repaired
 from pipeline.monitoring.progress import clock
 from pipeline.reporting.plots import histogram, lanes, lines, over_time
 from pipeline.reporting.strips import Strip

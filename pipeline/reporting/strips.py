@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
-from operators.base import ItemError, Row
+from operators.core.base import ItemError, Row
 from operators.store.store import Store
 from pipeline.output.filmstrip import Filmstrip, Still, spread
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from operators.base import Row
-from operators.measure.facts import Facts
+from operators.analysis.facts import Facts
+from operators.core.base import Row
 from pipeline.monitoring.progress import clock
 from pipeline.output.failure_groups import replay
 from pipeline.output.output import Output

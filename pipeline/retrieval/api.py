@@ -7,7 +7,7 @@ from os import PathLike
 
 from markupsafe import Markup
 
-from operators.engines.measure import MeasureEngine
+from operators.engines.template import MeasureEngine
 from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.output.notebook import shown, table

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from operators.base import ItemError, Row
+from operators.core.base import ItemError, Row
 from operators.engines.ask import ask as ask_engine
 from operators.engines.base import Picture, Request, RunningEngine
 from operators.engines.gates import ALWAYS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.config.load import load_config
 from pipeline.monitoring.progress import clock
 from pipeline.retrieval.api import ask_output, index_output, search_output

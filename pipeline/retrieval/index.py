@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from operators.fingerprint import digest
+from operators.core.fingerprint import digest
+from operators.core.storage import storage_options
+from operators.core.uris import local_path
 from operators.narrate.grounding.embedding import embedder, model_files
-from operators.storage import storage_options
-from operators.uris import local_path
 from pipeline.output.lease import ALL, Lease
 from pipeline.output.output import Output
 from pipeline.retrieval.passages import VIDEO, Passage, passages, stamps

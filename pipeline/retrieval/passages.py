@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from operators.base import Row
-from operators.fingerprint import digest
+from operators.core.base import Row
+from operators.core.fingerprint import digest
 from pipeline.output.annotations import Annotations, corrected, opening_of, standing, verdict_of, without_rejected
 from pipeline.output.output import Output
 from pipeline.output.windows import window_captions

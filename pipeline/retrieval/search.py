@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.output.output import Output
 from pipeline.retrieval.index import Index, embed_query, quoted
 from pipeline.retrieval.passages import CORE, VIDEO

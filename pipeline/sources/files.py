@@ -1,6 +1,6 @@
 """Which files are there, here and on every file system that fsspec knows: names, sizes, times; nothing is opened.
 
-A *uri* is an absolute path for a local file and `scheme://...` for any other (see `operators.uris`). One listing a
+A *uri* is an absolute path for a local file and `scheme://...` for any other (see `operators.core.uris`). One listing a
 folder, whatever the store: 100,000 files are listed in seconds, and a manifest does not cost a request a row.
 """
 
@@ -16,13 +16,13 @@ from functools import partial
 from posixpath import basename, normpath, splitext
 from typing import Any, TypeAlias
 
-from operators import web
-from operators.causes import cause_of, explained
-from operators.first_contact import first_contact
-from operators.storage import UnfitFileError, file_system, open_binary
-from operators.uris import local_path, local_uri, scheme_of
+from operators.core import web
+from operators.core.causes import cause_of, explained
+from operators.core.first_contact import first_contact
+from operators.core.storage import UnfitFileError, file_system, open_binary
+from operators.core.uris import local_path, local_uri, scheme_of
+from operators.core.web import WEB
 from operators.video.version import File, file_of_info, file_of_status
-from operators.web import WEB
 from pipeline.terminal.errors import UsageError
 
 _PREFIX_FIND = frozenset({"s3", "gs"})  # whose `find` can ask for the names that begin with a prefix

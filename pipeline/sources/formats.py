@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from operators.causes import explained
-from operators.rows import MAX_ROW_BYTES
+from operators.core.causes import explained
+from operators.core.rows import MAX_ROW_BYTES
 from pipeline.sources.files import open_bytes, suffix_of
 from pipeline.terminal.errors import UsageError
 

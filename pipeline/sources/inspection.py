@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from cluster.own_files import check_own
-from operators.addresses import redacted
-from operators.atomic import replace_file
-from operators.base import ItemError, Row
-from operators.text import printable
+from operators.core.addresses import redacted
+from operators.core.atomic import replace_file
+from operators.core.base import ItemError, Row
+from operators.core.text import printable
 from operators.video.frames import LOOK_JOB, SAMPLE_JOB, SIGNALS_JOB
 from operators.video.isolation import DecodeChild
 from operators.video.protocol import LAST_RESORTS, Backend
@@ -70,7 +70,7 @@ class Look:
 
     Attributes:
         uri: the video.
-        facts: the columns `operators.rows.VIDEO_FACTS`.
+        facts: the columns `operators.core.rows.VIDEO_FACTS`.
         keyframes_s: times of its keyframes, seconds from the first presented picture.
         cuts_s: times of its hard cuts; None where they were not looked for.
     """
@@ -180,8 +180,8 @@ class _Batches:
 
 
 def _cuts(child: DecodeChild, video: str, facts: Row) -> list[float]:
-    from operators.measure.cuts import find_cuts
-    from operators.measure.signals import read_signals
+    from operators.analysis.cuts import find_cuts
+    from operators.analysis.signals import read_signals
 
     found: set[float] = set()
     start_s = 0.0

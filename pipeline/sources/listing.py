@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from glob import has_magic
 from posixpath import basename
 
-from operators.addresses import redacted
-from operators.arrow import failure
-from operators.base import Row
-from operators.fingerprint import digest
-from operators.text import printable
-from operators.uris import foreign_host, local_path, scheme_of
+from operators.core.addresses import redacted
+from operators.core.arrow import failure
+from operators.core.base import Row
+from operators.core.fingerprint import digest
+from operators.core.text import printable
+from operators.core.uris import foreign_host, local_path, scheme_of
+from operators.core.web import WEB
 from operators.video.version import File, version_of
-from operators.web import WEB
 from pipeline.config.types import SourceOptions
 from pipeline.sources.files import (
     is_folder,
@@ -50,7 +50,7 @@ class Listing:
         rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
             `subtitles_uri` (None: there are none), `metadata` (a JSON object), `access_uri` (a URL with its signature
             or password, for reading only; None: `uri` is the whole of it);
-            where a manifest's row cannot be used also `failure` (of `operators.rows.FAILURE`).
+            where a manifest's row cannot be used also `failure` (of `operators.core.rows.FAILURE`).
         ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
     """
 

@@ -6,10 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from operators.causes import explained
-from operators.first_contact import first_contact
-from operators.text import printable
-from operators.uris import local_path, unfit_for_tables
+from operators.core.causes import explained
+from operators.core.first_contact import first_contact
+from operators.core.text import printable
+from operators.core.uris import local_path, unfit_for_tables
 from pipeline.sources.files import normalise
 from pipeline.terminal.errors import UsageError
 

@@ -18,9 +18,9 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from operators.addresses import redacted_text
-from operators.rows import MAX_ROW_BYTES
-from operators.text import printable, repaired
+from operators.core.addresses import redacted_text
+from operators.core.rows import MAX_ROW_BYTES
+from operators.core.text import printable, repaired
 from pipeline.config.types import SourceOptions
 from pipeline.sources.files import normalise, path_of, suffix_of
 from pipeline.sources.formats import MANIFEST_SUFFIXES, Line, read_lines

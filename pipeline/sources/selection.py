@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from operators.addresses import redacted
-from operators.base import Row
-from operators.fingerprint import digest
+from operators.core.addresses import redacted
+from operators.core.base import Row
+from operators.core.fingerprint import digest
 from operators.store.done import share_of
 from pipeline.terminal.errors import UsageError, nearest
 

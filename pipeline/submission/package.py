@@ -11,8 +11,8 @@ from pathlib import Path
 
 from cluster.package import files_of, find
 from longcap import paths
-from operators.text import printable
-from operators.uris import local_path
+from operators.core.text import printable
+from operators.core.uris import local_path
 from pipeline.config.types import VIDEO_SUFFIXES
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo

@@ -21,8 +21,8 @@ import yaml
 
 from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
-from operators.addresses import redacted, redacted_text
-from operators.uris import local_path
+from operators.core.addresses import redacted, redacted_text
+from operators.core.uris import local_path
 from pipeline.config.load import DEFAULT_RECIPE, YAML_ERRORS, load_config, recipes
 from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from operators.addresses import redacted_text
-from operators.text import printable
+from operators.core.addresses import redacted_text
+from operators.core.text import printable
 
 
 class OneLine(BaseException):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.terminal.printing import echo
 
 _GAP = "  "

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from operators.text import printable
+from operators.core.text import printable
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

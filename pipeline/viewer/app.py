@@ -13,8 +13,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from operators.base import ItemError
-from operators.text import printable
+from operators.core.base import ItemError
+from operators.core.text import printable
 from pipeline.terminal.errors import UsageError
 from pipeline.viewer import evidence_page, files, list_page, video_page
 from pipeline.viewer.guard import LOOPBACK, Guard

@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from operators.fingerprint import digest
+from operators.core.fingerprint import digest
 
 _ROOM_BYTES = 4 * 2**30
 _CHECK_EVERY = 200  # files written between two looks at how much there is

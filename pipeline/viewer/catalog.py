@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.annotations import Annotations
 from pipeline.viewer.columns import METADATA, build, flat, metadata_array, metadata_names, metadata_value, with_verdicts

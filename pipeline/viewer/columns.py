@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators import rows
+from operators.core import rows
 from operators.store.store import Store
 from pipeline.output.annotations import VERDICTS
 

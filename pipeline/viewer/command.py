@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from operators.base import Row
+from operators.core.base import Row
 
 _PIECE = re.compile(r"\S+|\s+")
 _MOST_WORDS = 6000  # of a paragraph; comparing takes time that grows with the square

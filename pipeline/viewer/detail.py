@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.language.sentences import split_sentences
 from operators.narrate.grounding.scorers import Lexical
 from pipeline.output.annotations import OPENING, corrected, opening_of, standing, verdict_of

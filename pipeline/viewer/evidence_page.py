@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.output.annotations import OPENING, corrected, opening_of, standing
 from pipeline.viewer import detail, lanes
 from pipeline.viewer.prompts import Shown

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from pipeline.viewer.media import Opened, RangeNotSatisfiable, byte_range, open_source
 from pipeline.viewer.requests import time_of, video_of
 from pipeline.viewer.site import Site

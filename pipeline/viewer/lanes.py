@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators.base import Row
-from operators.measure.facts import Facts
+from operators.analysis.facts import Facts
+from operators.core.base import Row
 from pipeline.monitoring.progress import clock
 
 _LABEL = 90  # characters; the whole text is one click away

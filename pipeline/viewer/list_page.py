@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from operators.base import Row
-from operators.measure.filter import reason_of
-from operators.text import printable
+from operators.analysis.filter import reason_of
+from operators.core.base import Row
+from operators.core.text import printable
 from pipeline.viewer.lanes import short
 from pipeline.viewer.query import OPERATORS, SIZES, STATES, VERDICTS, Query, parse
 from pipeline.viewer.reader import Reader

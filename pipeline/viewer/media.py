@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from operators.base import ItemError, Row
-from operators.causes import explained
-from operators.storage import file_system
-from operators.uris import local_path
+from operators.core.base import ItemError, Row
+from operators.core.causes import explained
+from operators.core.storage import file_system
+from operators.core.uris import local_path
 from operators.video.version import check_video
 
 _CHUNK_BYTES = 2**20

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from operators.base import ItemError, Row
-from operators.uris import local_path
+from operators.core.base import ItemError, Row
+from operators.core.uris import local_path
 from operators.video.ffmpeg_backend import die_with_parent, ffmpeg_program
 from pipeline.viewer.cache import Cache
 from pipeline.viewer.media import open_source

@@ -15,11 +15,11 @@ from typing import Any
 
 import yaml
 
-from operators.base import Row
+from operators.analysis.facts import Facts
 from operators.caption.segment import shortened, window_prompt
-from operators.fingerprint import digest
-from operators.grid import Span
-from operators.measure.facts import Facts
+from operators.core.base import Row
+from operators.core.fingerprint import digest
+from operators.core.grid import Span
 from operators.prompts import Prompt, load_prompt, packaged
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.activity import sightings
 from pipeline.output.annotations import Annotations

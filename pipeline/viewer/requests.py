@@ -8,7 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.viewer.reader import Found, Reader
 from pipeline.viewer.site import Site
 

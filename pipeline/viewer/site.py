@@ -10,7 +10,7 @@ from typing import Any
 
 import jinja2
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.monitoring.progress import clock
 from pipeline.viewer.cache import Cache
 from pipeline.viewer.detail import Evidencer

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Queue
 from typing import Any
 
-from operators.base import ItemError, Row
+from operators.core.base import ItemError, Row
 from pipeline.output.filmstrip import Filmstrip
 from pipeline.viewer.cache import Cache
 

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from operators.measure.filter import reason_of
-from operators.text import printable
+from operators.analysis.filter import reason_of
+from operators.core.text import printable
 from pipeline.output.annotations import Kind, corrected, standing
 from pipeline.terminal.errors import UsageError
 from pipeline.viewer import detail, lanes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from operators import rows
+from operators.core import rows
 from pipeline.export.registry import EXPORTS
 from tests.support.command import ROOT
 from tests.support.reference import current

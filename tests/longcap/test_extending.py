@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from longcap.testing import check_export, check_operator
+from operators.core.entry_points import offers
+from operators.core.registry import make
 from operators.engines.registry import parse_engine
-from operators.entry_points import offers
-from operators.registry import make
 from pipeline.config.load import load_config
 from pipeline.export.base import Part, Sample, Unfit
 from pipeline.export.folder import Folder

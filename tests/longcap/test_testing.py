@@ -14,16 +14,16 @@ from typing import Annotated, Any, ClassVar
 import pytest
 
 from longcap.testing import check_engine, check_operator
-from operators.base import SIZING, Apply, Operator, Row
+from operators.analysis.filter import Bounds, Filter
+from operators.analysis.measure import Measure
 from operators.caption.caption import Caption
+from operators.core.base import SIZING, Apply, Operator, Row
 from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
-from operators.engines.measure import MeasureEngine
-from operators.measure.filter import Bounds, Filter
-from operators.measure.measure import Measure
+from operators.engines.template import MeasureEngine
 from operators.narrate.narrate import Narrate
 from operators.video.decode import Decode
 from operators.video.probe import Probe
-from tests.operators.measure.reel import reel
+from tests.operators.analysis.reel import reel
 from tests.support import rows
 from tests.support.engines import Scripted
 from tests.support.video import render

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from operators.base import SIZING, ItemError
+from operators.core.base import SIZING, ItemError
+from operators.core.fingerprint import digest
 from operators.engines.base import EngineRefused, EngineSpec, Generation, PromptTooLong, Request, RunningEngine
-from operators.fingerprint import digest
 from operators.language.sentences import split_sentences
 
 LOOP = " ".join(["the red car turns left at the corner again"] * 6)

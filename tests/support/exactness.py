@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.backends import open_decoder
 from operators.video.facts import probe
 from operators.video.protocol import Backend

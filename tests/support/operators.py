@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from operators.base import SIZING, Apply, ItemError, Level, Needs, Operator, Row
+from operators.core.base import SIZING, Apply, ItemError, Level, Needs, Operator, Row
 from operators.engines.base import Request
-from operators.engines.measure import MeasureEngine
 from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
+from operators.engines.template import MeasureEngine
 
 USAGE: Row = {
     "prompt_tokens": 0,
@@ -219,7 +219,7 @@ class Average(Counted):
 
 def windows_of(row: Row, text: str) -> list[Row]:
     """A caption for each window of the 10 s / 5 s grid that a segment owns."""
-    from operators.grid import Grid, Span
+    from operators.core.grid import Grid, Span
 
     grid = Grid(row["duration_s"], 10.0, 5.0)
     owned = grid.windows_of(Span(row["start_s"], row["end_s"]))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from operators.base import Row
-from operators.keys import narrator_key
+from operators.core.base import Row
+from operators.core.keys import narrator_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.config.load import dump_config

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from operators.grid import Grid
-from operators.keys import narrator_key
+from operators.core.grid import Grid
+from operators.core.keys import narrator_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.config.tables import captioner, video_operators

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from operators import rows
-from operators.base import Row
-from operators.grid import Grid, Span, frame_times
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.grid import Grid, Span, frame_times
 
 WINDOW_S, STRIDE_S, SEGMENT_S = 10.0, 5.0, 60.0
 LAYOUT: Row = {"window_s": WINDOW_S, "stride_s": STRIDE_S, "window_rule": "grid", "min_shot_s": 0.0}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from operators.base import Row
-from operators.grid import Grid
-from operators.keys import narrator_key
+from operators.core.base import Row
+from operators.core.grid import Grid
+from operators.core.keys import narrator_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from operators.video.facts import probe

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from longcap_example.shout import Shout
-from operators.base import Apply, Level, Operator, Row
+from operators.core.base import Apply, Level, Operator, Row
 from operators.engines.base import Request
 from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from operators.base import Apply, Needs, Operator, Row
+from operators.core.base import Apply, Needs, Operator, Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from operators.audio.decode import BYTES, RATE_HZ
 from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
-from operators.base import SIZING, ItemError
+from operators.core.base import SIZING, ItemError
 from operators.language.identify import language_code
 
 

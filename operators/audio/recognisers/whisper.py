@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
-from operators.base import SIZING, ItemError
+from operators.core.base import SIZING, ItemError
 from operators.video.progress import PROGRESS
 
 

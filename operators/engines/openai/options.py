@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.base import SIZING
+from operators.core.base import SIZING
 from operators.engines.base import EngineSpec
 
 SchemaAs = Literal["json_schema", "json_schema_plain", "structured_outputs", "guided_json", "prompt"]

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.openai.bounds import bounded_client, most_bytes, most_characters
 from operators.engines.openai.faults import Fault, fault_of

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-from operators.text import repaired
+from operators.core.text import repaired
 
 _SHORTEST = 8  # characters of a key from which on its encodings are looked for; a shorter one is replaced as it is
 _GRAM = 12  # letters and digits in a row that a text and a form of the key must share to be masked

@@ -16,7 +16,7 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.engines.base import EngineRefused, Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ends_in_loop
 from operators.engines.vllm import installed, refusal

@@ -11,8 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from operators.core.fingerprint import digest
 from operators.engines.vllm import hub
-from operators.fingerprint import digest
 
 _EYES = ("vision", "visual", "image_token", "image_processor", "mm_")  # in the names of a config's keys
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.base import SIZING
+from operators.core.base import SIZING
 from operators.engines.base import EngineSpec, Request
 from operators.engines.vllm import installed
 

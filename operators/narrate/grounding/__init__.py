@@ -2,5 +2,5 @@
 
 Scorers compare a text with the sentences of the captions; `fitted.json` holds the weights and thresholds that
 `bench/grounding.py` fits. Belongs here: everything that compares two texts about a video. Imports only
-`operators.narrate.sentences`, and `operators.grid`.
+`operators.language.words`, and `operators.core.grid`.
 """

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from operators.language.words import says
 from operators.narrate.grounding.conflict import colours, conflict, counts
 from operators.narrate.grounding.lexicon import PERSONS, PREPOSITIONS, PRONOUNS
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems, words
-from operators.narrate.sentences import says
 
 # what says that an event is not the one before, or goes on: one sentence with such a word and one without are two
 _ANEW = frozenset(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from operators.grid import Span
+from operators.core.grid import Span
 from operators.language.sentences import split_sentences
 from operators.narrate.grounding.clauses import clauses, rejoined
 from operators.narrate.grounding.conflict import conflict, miscounted, overlap

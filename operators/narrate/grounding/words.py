@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from operators.language.words import WORD, stems
 from operators.narrate.grounding.lexicon import FUNCTION_WORDS, SINGULAR
-from operators.narrate.sentences import WORD, stems
 
 _WORD = re.compile(rf"{WORD.pattern}(?:'{WORD.pattern})*")
 
@@ -34,7 +34,7 @@ def singular(word: str) -> str:
 
 @lru_cache(maxsize=16384)
 def content_stems(text: str) -> tuple[str, ...]:
-    """Stems (`operators.narrate.sentences.stems`) of the words that say something, in order, repeats kept.
+    """Stems (`operators.language.words.stems`) of the words that say something, in order, repeats kept.
 
     Function words carry no evidence: every caption has them.
     """

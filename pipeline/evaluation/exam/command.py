@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cluster.own_files import check_own
-from operators.atomic import replace_file
-from operators.engines.measure.words import clock
+from operators.core.atomic import replace_file
+from operators.core.text import clock
 from pipeline.evaluation.exam import CHECKPOINT
 from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.exam import BUCKETS, CHAINS, Exam, as_json, verdict

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from operators.base import Row
-from operators.grid import Grid
+from operators.core.base import Row
+from operators.core.grid import Grid
 from operators.narrate.narrate import Narrate
 from pipeline.config.load import load_config
 from pipeline.config.types import Config

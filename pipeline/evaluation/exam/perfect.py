@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from operators.base import Row
-from operators.grid import Grid
+from operators.core.base import Row
+from operators.core.grid import Grid
 from pipeline.evaluation.exam.language import caption, window_events
 from pipeline.evaluation.exam.story import Story
 

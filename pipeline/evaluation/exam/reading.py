@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from operators.base import Row
-from operators.grid import Grid
+from operators.core.base import Row
+from operators.core.grid import Grid
 from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.language import read_sentence
 
@@ -29,7 +29,7 @@ _SAYS: tuple[tuple[str, str | None, str], ...] = (
     ("night", None, r"\b(?:grows darker|darkens)"),
     ("day", None, r"\b(?:grows lighter|brightens)"),
 )
-"""What the built-in engine says of events: kind, where, and its words (`operators.engines.measure`)."""
+"""What the built-in engine says of events: kind, where, and its words (`operators.engines.template`)."""
 
 MEASURED = frozenset(kind for kind, _, _ in _SAYS)
 """Kinds of events of which it can say anything at all."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from operators.base import Row
+from operators.core.base import Row
 
 Event = tuple[float, float, str]
 """start_s, end_s, text."""

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from operators.addresses import redacted
-from operators.storage import open_binary
+from operators.core.addresses import redacted
+from operators.core.storage import open_binary
 from pipeline.evaluation.scores.comparing import compare, comparison_page
 from pipeline.evaluation.scores.evaluate import Scored, evaluate, holds_others
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators.base import Row
-from operators.fingerprint import digest
-from operators.storage import files_below
+from operators.core.base import Row
+from operators.core.fingerprint import digest
+from operators.core.storage import files_below
 from operators.store.table import Fenced, Table
 from pipeline.evaluation.scores.captions import Caption
 from pipeline.evaluation.scores.metrics import SCORES

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from operators.text import printable, repaired
+from operators.core.text import printable, repaired
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS
 from pipeline.evaluation.scores.summary import Scores, Value
 

@@ -22,10 +22,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from operators.causes import explained
-from operators.fingerprint import digest
-from operators.storage import open_binary
-from operators.text import repaired
+from operators.core.causes import explained
+from operators.core.fingerprint import digest
+from operators.core.storage import open_binary
+from operators.core.text import repaired
 from pipeline.evaluation.scores.captions import Caption, Event, names_of
 from pipeline.sources.files import normalise
 from pipeline.terminal.errors import UsageError

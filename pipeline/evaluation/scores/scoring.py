@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from operators.base import Row
-from operators.fingerprint import digest
+from operators.core.base import Row
+from operators.core.fingerprint import digest
 from pipeline.evaluation.scores import characters, overlap, spans
 from pipeline.evaluation.scores.captions import Caption, Event
 from pipeline.evaluation.scores.events import aligned, alike, event_scores

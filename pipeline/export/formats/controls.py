@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.source import Source
 from pipeline.export.base import Media, Problem, Row, Sample, Shard, Unfit
 from pipeline.export.folder import Folder

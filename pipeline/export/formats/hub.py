@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from operators.fingerprint import hash_of
-from operators.storage import open_binary
+from operators.core.fingerprint import hash_of
+from operators.core.storage import open_binary
 from pipeline.export.base import Export, Media, Problem, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.tables import row_of

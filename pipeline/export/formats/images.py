@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from pipeline.export.base import Media, Problem, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.conversation import Conversation, order_faults, safe

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.fingerprint import hash_of
+from operators.core.fingerprint import hash_of
 from pipeline.export.base import Problem, Row, Sample, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.activitynet import span_faults

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from operators.storage import file_system, open_binary
+from operators.core.storage import file_system, open_binary
 from pipeline.export.base import Export, Media, Problem, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.tables import row_of

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from operators.audio.decode import RATE_HZ, AudioRequest, decode_audio
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.facts import probe
 from tests.support.speech import Sound, mixed, write_clip
 

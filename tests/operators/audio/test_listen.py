@@ -12,7 +12,7 @@ from longcap.testing import check_operator
 from operators.audio.heard import Heard
 from operators.audio.listen import Listen
 from operators.audio.recognisers.base import RecogniserSpec
-from operators.registry import make
+from operators.core.registry import make
 from operators.video.facts import probe
 from tests.support.speech import Sound, ends, mixed, needs_espeak, spoken, write_clip
 

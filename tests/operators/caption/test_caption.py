@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators import rows
-from operators.base import ItemError, Row
+from operators.analysis.facts import Facts, Light, Line, Piece
 from operators.caption.caption import Caption
 from operators.caption.structure import parse_window, window_schema
+from operators.core import rows
+from operators.core.base import ItemError, Row
+from operators.core.fingerprint import digest
 from operators.engines.base import PromptTooLong, Request, RunningEngine
-from operators.fingerprint import digest
-from operators.measure.facts import Facts, Light, Line, Piece
 from operators.prompts import load_prompt
 from tests.support.engines import Model, Scripted, asked, say, segment_seed
 from tests.support.rows import decoded, picture

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.analysis.facts import Camera, Colour, Facts, Light, Piece, Transition
 from operators.engines.ask import ask
 from operators.engines.base import Generation, Request
 from operators.engines.gates import (
@@ -25,8 +26,7 @@ from operators.engines.gates import (
     truncated,
     wrong_language,
 )
-from operators.engines.measure import MeasureEngine
-from operators.measure.facts import Camera, Colour, Facts, Light, Piece, Transition
+from operators.engines.template import MeasureEngine
 from tests.support.engines import LOOP, Model
 
 WAIT_S = 120.0

@@ -12,8 +12,8 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from operators.engines.base import EngineSpec, RunningEngine
-from operators.engines.measure import MeasureEngine
 from operators.engines.registry import AnyEngine, engine_config, engine_kind, parse_engine
+from operators.engines.template import MeasureEngine
 
 HERE = __name__
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from operators.caption.caption import Caption
+from operators.coreference.names import Names
 from operators.engines.base import RunningEngine
 from operators.engines.shared import shared
-from operators.names.names import Names
 from operators.narrate.narrate import Narrate
 from tests.support.engines import Scripted
 

@@ -5,7 +5,7 @@ from functools import partial
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.grid import Span
+from operators.core.grid import Span
 from operators.narrate import fresh as module
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Sentence

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators import rows
-from operators.base import ItemError, Row
+from operators.analysis.facts import Camera, Facts, Light, Piece, Transition
+from operators.core import rows
+from operators.core.base import ItemError, Row
+from operators.core.grid import Span
 from operators.engines.base import Request, RunningEngine
-from operators.grid import Span
-from operators.measure.facts import Camera, Facts, Light, Piece, Transition
 from operators.narrate.narrate import Narrate
 from operators.prompts import load_prompt
 from tests.support.engines import Model, Scripted, asked, say, video_seed

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from operators.grid import Span
+from operators.core.grid import Span
 from operators.narrate.grounding.ground import Sentence
 from operators.narrate.seams import in_order, lead, without_seam
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.grid import Grid
+from operators.core.grid import Grid
 from operators.narrate.sections import plan_sections, plan_sections_by_shots
 
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from operators.base import Row
-from operators.grid import Grid, Span
-from operators.measure.facts import Facts, Transition
+from operators.analysis.facts import Facts, Transition
+from operators.core.base import Row
+from operators.core.grid import Grid, Span
+from operators.core.windows import Windows
 from operators.narrate.whole import Cells, coverage_of, integrity_of, owned_windows
-from operators.windows import Windows
 from tests.support.rows import captioned
 
 # 100 s: windows 0 to 11 in the segment of 60 s, 12 to 18 in that of 40 s; window 18 owns the last 10 s

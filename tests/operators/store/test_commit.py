@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators import rows
-from operators.base import ItemError, Row
-from operators.keys import video_key
+from operators.core import rows
+from operators.core.base import ItemError, Row
+from operators.core.keys import video_key
 from operators.store import patience
 from operators.store import table as table_module
 from operators.store.commit import RECEIPT, STOPPED, CommitDataset, CommitSegments, CommitVideos

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import ItemError, Row
+from operators.core.base import ItemError, Row
 from operators.store import patience, reader
 from operators.store.commit import CommitSegments, CommitVideos
 from operators.store.load import Load

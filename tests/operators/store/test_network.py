@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from operators.base import ItemError
-from operators.storage import files_below
+from operators.core.base import ItemError
+from operators.core.storage import files_below
 from operators.store.commit import CommitSegments
 from operators.store.store import Store
 from tests.support import rows, s3
@@ -76,7 +76,7 @@ def test_a_server_that_is_not_there_is_storages_error(monkeypatch: pytest.Monkey
     for name, value in {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("operators.storage._RETRY_S", 1)
+    monkeypatch.setattr("operators.core.storage._RETRY_S", 1)
     monkeypatch.setattr("operators.store.patience._PAUSE_S", 0.01)
     with pytest.raises(ItemError, match="storage: s3://bucket/out/segments: "):
         Store("s3://bucket/out").segments.read(["key"])

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from operators.base import ItemError
-from operators.rows import CAPTIONED_SEGMENT
+from operators.core.base import ItemError
+from operators.core.rows import CAPTIONED_SEGMENT
 from operators.store import patience
 from operators.store import table as module
 from operators.store.commit import CommitDataset, CommitSegments

@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from operators import rows
-from operators.base import Row
-from operators.branch import MISSING, column_of
-from operators.fingerprint import digest
+from operators.core import rows
+from operators.core.base import Row
+from operators.core.branch import MISSING, column_of
+from operators.core.fingerprint import digest
 from operators.store import table as module
 from operators.store.commit_pass import KEYS, CommitPass
 from operators.store.commit_rows import CommitRows

@@ -14,7 +14,7 @@ import pytest
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.store import patience
 from operators.store import table as module
 from operators.store.own_files import Unswept

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.progress import PROGRESS
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from operators.base import ItemError
-from operators.fingerprint import identity
-from operators.rows import DECODE_FACTS, MAX_ROW_BYTES, PICTURE, SIGNALS
+from operators.core.base import ItemError
+from operators.core.fingerprint import identity
+from operators.core.rows import DECODE_FACTS, MAX_ROW_BYTES, PICTURE, SIGNALS
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from tests.support.video import cut_short, flip_bytes, read_index, read_jpeg, render

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.decode import Decode
 from operators.video.decord_backend import DecordDecoder
 from operators.video.facts import probe

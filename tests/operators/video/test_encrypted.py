@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.facts import probe
 from tests.support.video import render
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.isolation import DecodeChild
 
 JOBS = "tests.operators.video.jobs"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.backends import open_decoder
 from operators.video.facts import probe
 from operators.video.source import Source

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from operators.video.parts import load_parts

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators.rows import PICTURE
+from operators.core.rows import PICTURE
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from tests.support.scenes import Scene, texture

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.base import ItemError
-from operators.rows import VIDEO_FACTS
+from operators.core.base import ItemError
+from operators.core.rows import VIDEO_FACTS
 from operators.video.probe import Probe, plausible, probe
 from tests.support.video import SIZE, cut_short, flip_bytes, render, render_sound
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from operators.video.ranged import FIRST_BYTES, LARGEST_BYTES, RangedFile, _node_folder

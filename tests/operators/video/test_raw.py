@@ -9,7 +9,7 @@ from typing import Any
 import av
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.backends import open_decoder
 from operators.video.decode import Decode
 from operators.video.facts import probe

@@ -8,8 +8,8 @@ from typing import Any
 import fsspec
 import pytest
 
-from operators.base import ItemError
-from operators.uris import local_path, local_uri
+from operators.core.base import ItemError
+from operators.core.uris import local_path, local_uri
 from operators.video.facts import probe
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size

@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators.base import ItemError, Row
-from operators.rows import SUBTITLES
+from operators.core.base import ItemError, Row
+from operators.core.rows import SUBTITLES
 from operators.video.isolation import DecodeChild
 from operators.video.subtitles import SubtitleReader
 from pipeline.config.types import SourceOptions
 from pipeline.sources.listing import list_sources
-from tests.operators.measure.reel import measure, reel
+from tests.operators.analysis.reel import measure, reel
 
 SRT = """1
 00:00:01,000 --> 00:00:03,500

@@ -11,10 +11,10 @@ import av
 import numpy as np
 import pytest
 
-from operators.base import ItemError, Row
-from operators.fingerprint import identity
-from operators.measure.facts import Facts
-from operators.measure.measure import Measure
+from operators.analysis.facts import Facts
+from operators.analysis.measure import Measure
+from operators.core.base import ItemError, Row
+from operators.core.fingerprint import identity
 from operators.video.decode import Decode
 from operators.video.transnet import ShotNet, layout, load, scores
 from tests.support.scenes import Scene, render, texture

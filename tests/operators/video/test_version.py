@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from operators.base import ItemError, Row
-from operators.storage import open_binary
+from operators.core.base import ItemError, Row
+from operators.core.storage import open_binary
 from operators.video import segment
 from operators.video.decode import Decode
 from operators.video.facts import probe

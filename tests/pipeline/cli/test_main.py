@@ -16,7 +16,7 @@ import pytest
 import yaml
 from click.shell_completion import ShellComplete
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from pipeline.cli.main import cli, main
 from pipeline.config.load import config_from_dict
 from pipeline.config.types import Config

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from operators.fingerprint import digest
-from operators.keys import caption_key, narrator_key, source_key, video_key
+from operators.core.fingerprint import digest
+from operators.core.keys import caption_key, narrator_key, source_key, video_key
 from pipeline.config.load import load_config
 from pipeline.config.tables import captioner, fingerprint, lineage, segment_operators, tables_of, video_operators
 from pipeline.config.types import Config

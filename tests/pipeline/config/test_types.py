@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 import yaml
 
-from operators.base import Operator
+from operators.analysis.filter import Bounds, Filter
+from operators.core.base import Operator
 from operators.engines.base import EngineSpec
-from operators.measure.filter import Bounds, Filter
 from operators.video.decode import Decode
 from pipeline.config.check import check, check_engines, never_measured
 from pipeline.config.load import config_to_dict, load_config

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 import pipeline as longcap
-from operators import rows
-from operators.base import Row
+from operators.core import rows
+from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.config.types import Config
 from pipeline.execution.chain import _COMMITTED, _slim, chain_table, last_window

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pipeline as longcap
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.cli.run import retry_command
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import RunFailed, UsageError

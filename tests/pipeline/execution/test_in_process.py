@@ -16,8 +16,8 @@ import pyarrow as pa
 import pytest
 
 import pipeline as longcap
-from operators import rows
-from operators.base import Apply, Operator, Row
+from operators.core import rows
+from operators.core.base import Apply, Operator, Row
 from operators.engines.base import EngineRefused
 from operators.store.commit import STOPPED
 from operators.store.group_commit import Grouping

@@ -13,8 +13,8 @@ import pytest
 from deltalake import DeltaTable
 
 import pipeline as longcap
-from operators.base import Row
-from operators.grid import Grid, Span
+from operators.core.base import Row
+from operators.core.grid import Grid, Span
 from operators.store.store import Store
 from pipeline.cli.main import main
 from pipeline.config.types import Config

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import pipeline as longcap
+from operators.core.grid import Grid
 from operators.engines.base import Request
-from operators.grid import Grid
 from pipeline.config.load import load_config
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import UsageError

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from operators import rows
-from operators.arrow import to_table
-from operators.base import Apply, ItemError, Operator, Row
+from operators.core import rows
+from operators.core.arrow import to_table
+from operators.core.base import Apply, ItemError, Operator, Row
 from operators.engines.base import EngineRefused
 from operators.store.commit import STOPPED
 from pipeline.execution.aggregators import AggregatorSpec

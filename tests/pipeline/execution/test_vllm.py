@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 import pipeline as longcap
-from operators.base import Row
-from operators.grid import Grid
+from operators.core.base import Row
+from operators.core.grid import Grid
 from pipeline.config.types import Config
 from tests.support import scenes
 

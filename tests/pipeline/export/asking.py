@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from operators.base import Apply, Operator, Row
+from operators.core.base import Apply, Operator, Row
 
 
 @dataclass(frozen=True, kw_only=True)

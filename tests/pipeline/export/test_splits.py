@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pipeline as longcap
-from operators.measure.facts import Facts
+from operators.analysis.facts import Facts
 from pipeline.export.duplicates import Clusters
 from pipeline.export.selection import prints_of
 from pipeline.export.splits import assign, parse

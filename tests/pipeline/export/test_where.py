@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators import rows
+from operators.core import rows
 from pipeline.export.where import parse
 from pipeline.terminal.errors import UsageError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.commit import RECEIPT, STOPPED
 from pipeline.monitoring import progress as module
 from pipeline.monitoring.progress import Counts, Progress, clock

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.annotations import OPENING, Annotations, corrected, standing, verdict_of
 from pipeline.output.output import Output

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.facts import probe
 from operators.video.version import file_of_status, version_of
 from pipeline.output.filmstrip import Filmstrip, Still, spread

@@ -14,7 +14,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from operators.storage import files_below
+from operators.core.storage import files_below
 from pipeline.output import lease as module
 from pipeline.output.lease import Lease
 from pipeline.terminal.errors import RunFailed

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from operators import rows as schemas
+from operators.core import rows as schemas
 from operators.store.commit import CommitDataset, CommitSegments
 from operators.store.store import Store
 from pipeline.output import finalize

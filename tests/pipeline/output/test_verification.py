@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from operators import rows as schemas
-from operators.grid import Grid, Span
-from operators.keys import narrator_key
-from operators.measure.facts import Facts, Transition
+from operators.analysis.facts import Facts, Transition
+from operators.core import rows as schemas
+from operators.core.grid import Grid, Span
+from operators.core.keys import narrator_key
+from operators.core.windows import Windows
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
-from operators.windows import Windows
 from pipeline.cli.main import main
 from pipeline.config.tables import video_operators
 from pipeline.config.types import Config, PlanOptions, RunOptions

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipeline as longcap
-from operators.base import Row
-from operators.measure.filter import reason_of
+from operators.analysis.filter import reason_of
+from operators.core.base import Row
 from pipeline.cli.main import main
 from tests.support.scenes import Scene, Thing, render, texture
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.fingerprint import chain
-from operators.grid import Grid, Span, frame_times
-from operators.keys import narrator_key, video_key
-from operators.measure.filter import Bounds, Filter
-from operators.rows import FILTERED
+from operators.analysis.filter import Bounds, Filter
+from operators.core.fingerprint import chain
+from operators.core.grid import Grid, Span, frame_times
+from operators.core.keys import narrator_key, video_key
+from operators.core.rows import FILTERED
 from operators.store.store import Failed, Store, narration_failure_key
 from operators.video.parts import Part, dump_parts, load_parts
 from pipeline.config.tables import video_operators

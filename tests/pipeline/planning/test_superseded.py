@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from operators.keys import narrator_key
-from operators.measure.filter import Bounds, Filter
+from operators.analysis.filter import Bounds, Filter
+from operators.core.keys import narrator_key
 from operators.narrate.narrate import Narrate
 from operators.store.commit import CommitDataset
 from operators.store.store import Store

@@ -7,8 +7,7 @@ from itertools import pairwise
 import pytest
 
 import pipeline as longcap
-from operators.measure.facts import Facts
-from operators.windows import cuts_of
+from operators.analysis.facts import Facts, cuts_of
 from pipeline.output.verification import verify
 from tests.support.scenes import Scene, render, texture
 

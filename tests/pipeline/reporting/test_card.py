@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from operators import rows as schemas
+from operators.core import rows as schemas
 from operators.store.commit import CommitDataset
 from operators.store.store import Store
 from pipeline.config.tables import fingerprint

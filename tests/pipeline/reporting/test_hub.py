@@ -26,6 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[hub.Hub]:
     with hub.serve() as found:
         monkeypatch.setattr(constants, "ENDPOINT", found.url)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)  # this machine's wish; the stand-in is on this machine
         monkeypatch.setenv("HF_TOKEN", hub.TOKEN)
         yield found
 

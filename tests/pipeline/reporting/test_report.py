@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from operators.storage import file_system
+from operators.core.storage import file_system
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.cli.main import main

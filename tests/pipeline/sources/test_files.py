@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from operators import storage
-from operators.uris import scheme_of
+from operators.core import storage
+from operators.core.uris import scheme_of
 from pipeline.sources.files import File, look, matching, normalise, open_bytes, stem_of, suffix_of, tree
 from pipeline.terminal.errors import UsageError
 

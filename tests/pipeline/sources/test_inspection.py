@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import pipeline as longcap
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.isolation import DecodeChild
 from operators.video.size import Size
 from pipeline.cli.main import main

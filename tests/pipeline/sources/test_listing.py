@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators import rows
-from operators.fingerprint import digest
+from operators.core import rows
+from operators.core.fingerprint import digest
 from pipeline.config.types import SourceOptions
 from pipeline.sources.files import File
 from pipeline.sources.listing import list_sources

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from operators import first_contact as contact
+from operators.core import first_contact as contact
 from operators.store.store import Store
 from pipeline.config.types import SourceOptions
 from pipeline.output.output import Output

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from operators.rows import LONG_CAPTION
+from operators.core.rows import LONG_CAPTION
 from pipeline.config.types import SourceOptions
 from pipeline.sources import formats
 from pipeline.sources.manifests import Entry, read_manifest

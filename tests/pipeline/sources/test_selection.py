@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.base import Row
+from operators.core.base import Row
 from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import UsageError
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.text import printable
+from operators.core.text import printable
 from pipeline.cli.main import main
 from pipeline.monitoring.progress import Progress
 from pipeline.terminal.printing import echo, echo_json, json_text, without_colours

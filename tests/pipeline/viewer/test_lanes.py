@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators import rows as schemas
-from operators.grid import Span
-from operators.measure.facts import Facts, Line, Piece, Transition
+from operators.analysis.facts import Facts, Line, Piece, Transition
+from operators.core import rows as schemas
+from operators.core.grid import Span
 from pipeline.viewer import lanes
 from tests.support import rows
 

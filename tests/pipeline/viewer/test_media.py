@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from pipeline.viewer.media import RangeNotSatisfiable, asked_type, byte_range, media_type, open_source
 from tests.support import video, viewed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.video.facts import probe
 from pipeline.viewer.cache import Cache
 from pipeline.viewer.previews import Job, Previews

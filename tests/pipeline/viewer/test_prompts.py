@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from operators.base import Row
+from operators.analysis.facts import Facts, Light, Line, Piece
 from operators.caption.caption import Caption
-from operators.measure.facts import Facts, Light, Line, Piece
+from operators.core.base import Row
 from pipeline.viewer.prompts import frame_prompt, read_config, section_prompt, window_prompt_of
 from tests.support.engines import Scripted, asked
 from tests.support.rows import decoded, section

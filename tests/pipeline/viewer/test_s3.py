@@ -8,7 +8,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from operators.storage import file_system
+from operators.core.storage import file_system
 from operators.video.facts import probe
 from operators.video.version import file_of_info, version_of
 from pipeline.viewer.cache import Cache

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from pipeline.viewer.cache import Cache
 from pipeline.viewer.stills import HEIGHTS, Stills
 from tests.support import viewed

@@ -14,12 +14,12 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
-from operators.base import ItemError
+from operators.core.base import ItemError
+from operators.core.rows import USAGE
 from operators.engines.ask import Usage
 from operators.engines.base import Request
 from operators.engines.openai import OpenAIEngine
 from operators.engines.openai.running import running
-from operators.rows import USAGE
 from tests.support.chat import GOOD, Play, serve
 from tests.support.fuzz.outcome import Outcome
 

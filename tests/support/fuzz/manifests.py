@@ -17,8 +17,8 @@ from typing import Any
 
 import psutil
 
-from operators.arrow import to_table
-from operators.rows import VIDEO
+from operators.core.arrow import to_table
+from operators.core.rows import VIDEO
 from pipeline.config.types import SourceOptions
 from pipeline.sources.listing import list_sources
 from pipeline.terminal.errors import UsageError

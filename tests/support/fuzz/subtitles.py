@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from operators.base import Row
+from operators.core.base import Row
 from operators.video.isolation import DecodeChild
 from operators.video.subtitles import MAX_LINE_CHARACTERS, MAX_LINES, SubtitleReader, Subtitles
 from tests.support.fuzz.outcome import Outcome

@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.video.decode import Decode
 from operators.video.probe import Probe
 from tests.support.fuzz.outcome import Outcome

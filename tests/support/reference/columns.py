@@ -1,4 +1,4 @@
-"""docs/reference/columns.md: the tables of an output, from the schemas of `operators.rows` and the comments there."""
+"""docs/reference/columns.md: the tables of an output, from the schemas and comments of `operators.core.rows`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from operators import rows
+from operators.core import rows
 from tests.support.reference.markdown import table
 
 TABLES: dict[str, tuple[str, pa.Schema]] = {
@@ -57,13 +57,13 @@ def _fields(schema: pa.Schema, notes: Notes, path: str) -> Iterator[tuple[str, s
 
 
 def _constant(schema: pa.Schema) -> str:
-    """Name of the schema or struct of `operators.rows` that has exactly these fields."""
+    """Name of the schema or struct of `operators.core.rows` that has exactly these fields."""
     schemas = {name: v for name, v in vars(rows).items() if isinstance(v, (pa.Schema, pa.StructType))}
     return next((name for name, value in schemas.items() if list(value) == list(schema)), "")
 
 
 def _notes() -> Notes:
-    """Constant of `operators.rows` -> field -> the comment on its line, those of the lists spread into it included."""
+    """Constant of `operators.core.rows` -> field -> the comment on its line, with those of the lists spread into it."""
     source = Path(str(rows.__file__)).read_text(encoding="utf-8")
     comments = {
         token.start[0]: token.string.removeprefix("#").strip()

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from operators.engines.measure.words import clock
+from operators.core.text import clock
 from pipeline.evaluation.exam import language
 from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, WAYS, WORDS, Event
 from pipeline.evaluation.exam.pictures import on_screen, picture

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from operators.base import Row
-from operators.grid import Grid
+from operators.core.base import Row
+from operators.core.grid import Grid
 from pipeline.evaluation.exam import CHECKPOINT
 from pipeline.evaluation.exam.events import Event, held_out
 from pipeline.evaluation.exam.exam import Exam

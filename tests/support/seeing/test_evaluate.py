@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from operators.grid import Grid
+from operators.core.grid import Grid
 from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.language import caption, window_events
 from pipeline.evaluation.exam.story import write_story

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from operators.audio.recognisers.server import Server, read_answer
-from operators.base import ItemError
+from operators.core.base import ItemError
 
 ANSWER = {
     "text": "Hello there. Bye.",

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from operators.caption.caption import Caption
+from operators.core.fingerprint import chain
 from operators.engines.gates import ALWAYS, GENERATIVE, gates_of
 from operators.engines.openai import OpenAIEngine
+from operators.engines.provenance import provenance
 from operators.engines.registry import engine_config, parse_engine
-from operators.fingerprint import chain
 from operators.prompts import load_prompt
-from operators.provenance import provenance
 
 KEY = "sk-very-secret-0123"
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from operators import rows
-from operators.base import ItemError, Row
 from operators.caption.caption import Caption
+from operators.core import rows
+from operators.core.base import ItemError, Row
 from operators.engines.openai import OpenAIEngine
 from operators.narrate.narrate import Narrate
 from tests.support.chat import Asked, ChatServer, Play, serve

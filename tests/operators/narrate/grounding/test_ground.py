@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.grid import Span
+from operators.core.grid import Span
 from operators.narrate.grounding.ground import Ground
 
 CAPTIONS = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from operators.grid import Grid
+from operators.core.grid import Grid
 from pipeline.evaluation.exam.language import NOTHING, caption, read_caption, read_sentence, sentence, window_events
 from pipeline.evaluation.exam.story import write_story
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from operators.grid import Grid
+from operators.core.grid import Grid
 from operators.narrate.narrate import Narrate
 from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.exam import caught

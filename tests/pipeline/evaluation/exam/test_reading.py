@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from operators.base import Row
-from operators.grid import Grid
+from operators.core.base import Row
+from operators.core.grid import Grid
 from pipeline.evaluation.exam.reading import read
 
 

@@ -1,0 +1,156 @@
+"""From pairs of thumbnails to words: what the camera does in a piece, and what moves besides."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from operators.analysis.facts import Camera, Motion, MotionLevel, MoveName
+from operators.analysis.flow import Pairs, still_share
+from operators.analysis.signals import BoolArray, FloatArray
+
+_EVIDENCE = 0.5  # of the blocks: fewer are one subject, not the whole picture
+_CROSSED = 0.2  # of the textured picture has stayed in place: too much for a moving camera, too little for a still one
+_ENOUGH = 0.6  # of the pairs must be evidence before anything is said of a piece
+_BRIEF_S = 2.5  # what is seen for less must go twice as far: a hand's tremble is a movement for a moment
+_LEAST_S = 0.7  # a movement seen for less has no name
+_PAN = 0.02  # widths a second: slower is not seen as a pan
+_PAN_TOTAL = 0.04  # widths over the piece
+_ZOOM = 0.025  # logarithm of growth a second
+_ZOOM_TOTAL = 0.05
+_STEADY = 0.75  # of the time, a named movement goes its own way
+_STILL = 0.006  # widths a second, slow part
+_STILL_SHAKE = 0.0015  # widths a pair, fast part: a tenth of a pixel of a 64 px thumbnail
+_SHAKE = 0.0035
+
+
+def camera(pairs: Pairs, index: BoolArray, interval_s: float) -> Camera:
+    """What the camera does over the pairs `index` (bool, one a pair; a piece without cuts and fades)."""
+    stayed = _looked_back(pairs.stood, pairs, index)
+    if still_share(stayed):
+        return Camera(state="still")
+    use = index & (pairs.evidence >= _EVIDENCE)
+    count, good = int(index.sum()), int(use.sum())
+    if count == 0 or good < _ENOUGH * count or good * interval_s < _LEAST_S:
+        return Camera(state="unsure")
+    shift, zoom = pairs.shift[use] / interval_s, pairs.zoom[use] / interval_s
+    seconds = good * interval_s
+    slow = _smooth(shift, max(1, round(0.6 / interval_s)))
+    slow_zoom = _smooth(zoom[:, None], max(1, round(0.6 / interval_s)))[:, 0]
+    mean, growth = shift.mean(axis=0), float(zoom.mean())
+    shake = float(np.sqrt(((shift - slow) ** 2).sum(axis=1).mean())) * interval_s
+    moves: list[MoveName] = []
+    crossed = len(stayed) > 0 and float(stayed.mean()) >= _CROSSED
+    if crossed and shake < _SHAKE:
+        return Camera(state="unsure", speed=float(np.hypot(*mean)), zoom=growth, shake=shake)
+    if _goes(slow[:, 0], _PAN, _PAN_TOTAL, seconds) and abs(mean[0]) > 0.4 * abs(mean[1]):
+        moves.append("pan right" if mean[0] < 0 else "pan left")  # the picture goes against the camera
+    if _goes(slow[:, 1], _PAN, _PAN_TOTAL, seconds) and abs(mean[1]) > 0.4 * abs(mean[0]):
+        moves.append("tilt down" if mean[1] < 0 else "tilt up")
+    if _goes(slow_zoom, _ZOOM, _ZOOM_TOTAL, seconds):
+        moves.append("zoom in" if growth > 0 else "zoom out")
+    speed = float(np.hypot(*mean))
+    if moves:
+        return Camera(state="moves", moves=tuple(moves), speed=speed, zoom=growth, shake=shake)
+    drift = float(np.sqrt((slow**2).sum(axis=1).mean()))
+    state: Literal["still", "moves", "shakes", "unsure"] = "unsure"
+    if drift < _STILL and shake < _STILL_SHAKE and abs(growth) < _ZOOM / 3:
+        state = "still"
+    elif shake > _SHAKE:
+        state = "shakes"
+    elif drift > 2 * _PAN and seconds >= _BRIEF_S:
+        state = "moves"
+    return Camera(state=state, speed=speed, zoom=growth, shake=shake)
+
+
+def _looked_back(values: FloatArray, pairs: Pairs, index: BoolArray) -> FloatArray:
+    """Those of the pairs whose look back stays inside the piece, where they could be measured."""
+    inside = index.copy()
+    for k in range(1, pairs.back):
+        inside[k:] &= index[:-k]
+    kept: FloatArray = values[inside & np.isfinite(values)]
+    return kept
+
+
+def _goes(values: FloatArray, least: float, total: float, seconds: float) -> bool:
+    """Whether a movement goes one way at a seen speed nearly all the time."""
+    mean = float(values.mean())
+    along = values * np.sign(mean)
+    total *= 2 if seconds < _BRIEF_S else 1
+    return abs(mean) >= least and abs(mean) * seconds >= total and float((along > 0.25 * abs(mean)).mean()) >= _STEADY
+
+
+def _smooth(values: FloatArray, width: int) -> FloatArray:
+    """Running mean along axis 0, shorter at the ends."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    n = len(values)
+    low = np.maximum(np.arange(n) - width // 2, 0)
+    high = np.minimum(np.arange(n) + width // 2 + 1, n)
+    return np.asarray((sums[high] - sums[low]) / (high - low)[:, None], np.float32)
+
+
+_NONE, _LITTLE, _SOME = 0.002, 0.02, 0.08  # mean share of the picture that moves from one thumbnail to the next
+_ABRUPT = 2  # pairs
+_SLOW = 0.004  # mean share of the picture that is another than a second and a half before
+_FLASH = 8.0  # grey levels of the whole picture at once: light, not movement
+_ROWS = ("upper", "middle", "lower")
+_COLUMNS = ("left", "centre", "right")
+
+
+def motion(pairs: Pairs, index: BoolArray, seen: Camera, interval_s: float) -> Motion | None:
+    """What moves besides the camera; None where the camera is not known to stand still.
+
+    Before a moving camera near things move against far ones, and a change of the picture may be either.
+    """
+    index = index & (np.abs(pairs.step) < _FLASH)
+    if not index.any() or seen.state != "still":
+        return None
+    shares = pairs.moving[index].mean(axis=(1, 2))
+    busy = shares > _NONE
+    if 0 < busy.sum() <= _ABRUPT and float(shares[~busy].sum()) < _NONE:
+        return None  # one step out of rest and into it: another page, not a movement
+    ninths = pairs.moving[index].mean(axis=0)
+    share = float(ninths.mean())
+    level = motion_level(share)
+    slow = _looked_back(pairs.changed, pairs, index)
+    if level == "none" and len(slow) and float(slow.mean()) > _SLOW:
+        level = "little"  # it creeps: hardly seen from one thumbnail to the next, seen in a second and a half
+    if level == "none":
+        return Motion(level=level, share=share)
+    where = _where(ninths) if share >= _NONE / 4 else None
+    return Motion(level=level, share=share, where=where, direction=_direction(pairs, index, interval_s))
+
+
+def motion_level(share: float) -> MotionLevel:
+    """A word for the mean share of the picture that moves from one thumbnail to the next."""
+    return "none" if share < _NONE else "little" if share < _LITTLE else "some" if share < _SOME else "much"
+
+
+def _where(ninths: FloatArray) -> str | None:
+    part = ninths / max(float(ninths.sum()), 1e-9)
+    columns, rows = part.sum(axis=0), part.sum(axis=1)
+    column = int(columns.argmax()) if columns.max() > 0.65 else None
+    row = int(rows.argmax()) if rows.max() > 0.65 else None
+    if column is None and row is None:
+        return None
+    if row is None or row == 1:
+        return _COLUMNS[column] if column is not None else "middle"
+    if column is None or column == 1:
+        return ("top", "", "bottom")[row]
+    return f"{_ROWS[row]} {_COLUMNS[column]}"
+
+
+def _direction(pairs: Pairs, index: BoolArray, interval_s: float) -> Literal["left", "right", "up", "down"] | None:
+    """The way that what moves goes, if it goes one way nearly all the time."""
+    share = pairs.moving[index].mean(axis=(1, 2))
+    busy = share > _NONE
+    if busy.sum() * interval_s < _LEAST_S or busy.mean() < 0.5:
+        return None
+    drift = pairs.drift[index][busy] / interval_s
+    mean = drift.mean(axis=0)
+    axis = int(np.abs(mean).argmax())
+    along = drift[:, axis] * np.sign(mean[axis])
+    if abs(mean[axis]) < 0.03 or abs(mean[axis]) < 2.5 * abs(mean[1 - axis]) or (along > 0).mean() < 0.85:
+        return None
+    return ("right" if mean[0] > 0 else "left") if axis == 0 else ("down" if mean[1] > 0 else "up")

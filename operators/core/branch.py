@@ -1,0 +1,72 @@
+"""Steps of several tables in one pass: what they share runs once, and each table's own steps see their own columns."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from operators.core.arrow import failure
+from operators.core.base import Apply, ItemError, Needs, Operator, Row
+
+MISSING = "missing"
+"""Column: the tables that a row is still to be made for."""
+
+
+def column_of(table: str) -> str:
+    """The column in which a table's own values travel: a mapping of column -> value, and `failure`."""
+    return f"of_{table}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch(Operator):
+    """Applies `op` for `table` only: what it writes stands in the table's own column, and so does its failure.
+
+    A row that owes nothing to the table passes untouched. A failure in one table costs the others nothing.
+    """
+
+    name: ClassVar[str] = "branch"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = ""
+    reads: ClassVar[frozenset[str]] = frozenset({MISSING})
+    writes: ClassVar[frozenset[str]] = frozenset()
+
+    op: Operator
+    table: str
+
+    @property
+    def concurrency(self) -> int:
+        """Rows that it works on simultaneously."""
+        return int(getattr(self.op, "concurrency", 1))
+
+    def needs(self) -> Needs:
+        return self.op.needs()
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        at = column_of(self.table)
+        with self.op.open() as apply:
+
+            def own(row: Row) -> Row:
+                mine: dict[str, Any] = row.get(at) or {}
+                if self.table not in row[MISSING] or mine.get("failure"):
+                    return row
+                try:
+                    made = apply({**row, **mine})
+                except ItemError as error:
+                    lost = failure(self.op.name, error.failure_class, error.message, error.attempts)
+                    return {**row, at: {**mine, "failure": lost}}
+                except Exception as error:  # as in a stage: one item's bug must not end the job of all the others
+                    return {**row, at: {**mine, "failure": internal_failure(self.op.name, error)}}
+                return {**row, at: {**mine, **{column: made[column] for column in self.op.writes}}}
+
+            yield own
+
+
+def internal_failure(stage: str, error: Exception) -> Row:
+    """The failure of an item that met a bug; it says where."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
+    return failure(stage, "internal", f"{type(error).__name__}: {error} ({place})", 1)

@@ -1,0 +1,119 @@
+"""Names of places: one spelling for each local file, and the spelling of a location that delta-rs reads back as itself.
+
+A local file is named by its absolute path, taken literally: `%20`, `#`, `::` and blanks in it mean themselves. Only a
+path that is no valid UTF-8 is spelled as a `file://` URI with percent escapes (RFC 8089): text columns hold UTF-8.
+Everything else is `scheme://...`, with the key as the store has it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from unicodedata import category
+from urllib.parse import quote, quote_from_bytes, unquote_to_bytes
+
+from operators.core.text import printable, repaired
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*(?:::[a-z][a-z0-9+.-]*)*)://", re.IGNORECASE)
+_FILE = re.compile(r"file:(?://(?P<host>[^/]*)(?P<path>/.*)?|(?P<alone>/(?!/).*))\Z", re.IGNORECASE | re.DOTALL)
+_ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}  # one file, one uri, one id
+_HERE = frozenset({"", "localhost"})
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")  # delta-rs decodes it a second time, so that tables lie elsewhere
+_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, surrogates, line breaks
+_NO_FOLDER_OF_TABLES = frozenset("[]^|")  # of a local path: delta-rs makes a host name of it, and aborts
+
+
+def scheme_of(uri: str) -> str:
+    """`s3` of `s3://bucket/key`; empty for a local path and for a `file:` URI of this machine.
+
+    `file` is the scheme of a URI that names a file of another host, which nothing here can open.
+    """
+    if file := _FILE.match(uri):
+        return "" if (file["host"] or "").lower() in _HERE and (file["path"] or file["alone"]) else "file"
+    found = _SCHEME.match(uri)
+    if found is None:
+        return ""
+    scheme = found[1].lower()
+    return _ALIASES.get(scheme, scheme)
+
+
+def local_path(uri: str) -> str | None:
+    """The path of a local file: percent escapes of a `file:` URI are decoded, a plain path is taken literally.
+
+    None for whatever is not on this machine.
+    """
+    if scheme_of(uri):
+        return None
+    file = _FILE.match(uri)
+    return os.fsdecode(unquote_to_bytes(file["path"] or file["alone"])) if file else uri
+
+
+def local_uri(path: str) -> str:
+    """The one uri of an absolute path: itself, or a `file://` URI where it is no valid UTF-8."""
+    if path.isascii() or is_utf8(path):
+        return path
+    try:
+        return f"file://{quote_from_bytes(os.fsencode(path))}"
+    except UnicodeEncodeError:  # a surrogate that stands for no byte: no file has this name
+        return repaired(path)
+
+
+def foreign_host(uri: str) -> str | None:
+    """Why a `file:` URI cannot be opened: it names another machine. None: it does not."""
+    if scheme_of(uri) != "file":
+        return None
+    file = _FILE.match(uri)
+    host = file["host"] if file else ""
+    what = f"a file of the host {printable(host)}" if host.lower() not in _HERE else "no file"
+    return f"it names {what}; give a path, or file:///PATH for a file of this machine"
+
+
+def is_utf8(path: str) -> bool:
+    """Whether a path is spelled in UTF-8, which is all that many programs take."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def table_uri(uri: str) -> str:
+    """A location as delta-rs has to be given it: it takes a remote one for a URL, and a local one for a path."""
+    if not scheme_of(uri):
+        return local_path(uri) or uri
+    scheme, _, rest = uri.partition("://")
+    bucket, slash, key = rest.partition("/")
+    return f"{scheme}://{bucket}{slash}{quote(key)}"
+
+
+def unfit_for_tables(uri: str) -> str | None:
+    """Why no table can lie below a location, as the end of a sentence; None where one can.
+
+    delta-rs decodes percent escapes twice, drops line breaks, turns backslashes into slashes and resolves `..`: its
+    tables would lie elsewhere than the files beside them.
+    """
+    path = local_path(uri)
+    key = path if path is not None else uri.partition("://")[2]
+    return foreign_host(uri) or _unfit_character(key, local=path is not None) or _unfit_part(uri)
+
+
+def _unfit_character(key: str, *, local: bool) -> str | None:
+    unfit = (c for c in key if c == "\\" or category(c) in _UNFIT or (local and c in _NO_FOLDER_OF_TABLES))
+    if bad := next(unfit, None):
+        return f"its name holds {bad!r}, and no table can lie below such a name; rename it or choose another"
+    if escape := _ESCAPE.search(key):
+        same = repr(chr(int(escape[0][1:], 16)))
+        return f"its name holds {escape[0]!r}, which is not kept apart from {same}; rename it or choose another"
+    return None
+
+
+def _unfit_part(uri: str) -> str | None:
+    if not scheme_of(uri):
+        return None
+    bucket, *parts = uri.partition("://")[2].rstrip("/").split("/")
+    if not bucket:
+        return "it names no bucket"
+    odd = next((part for part in parts if part in ("", ".", "..")), None)
+    if odd is None:
+        return None
+    return f"its name holds {odd or '//'!r}, which stores and their clients read in different ways; leave it out"

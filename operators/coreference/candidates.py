@@ -1,0 +1,80 @@
+"""Who may be who: mentions of people and things in window captions, and the pairs worth asking about."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from operators.core.base import Row
+from operators.language.words import stems
+
+_LEAST_LIKE = 0.2  # of 1: pairs that share less are not asked about
+
+
+@dataclass(kw_only=True)
+class Candidate:
+    """Mentions that are the same to the letter.
+
+    Attributes:
+        name, looks: as a caption gave them.
+        start_s: of the first window that mentions it.
+        windows: all of these, in order.
+    """
+
+    name: str
+    looks: str
+    start_s: float
+    windows: list[int] = field(default_factory=list)
+
+
+def candidates(windows: Sequence[Row]) -> list[Candidate]:
+    """The subjects of all valid windows (`rows.WINDOW_CAPTION`, in order), equal ones together, by appearance."""
+    found: dict[tuple[str, str], Candidate] = {}
+    for window in windows:
+        if not window["valid"] or not window["fields"]:
+            continue
+        for subject in json.loads(window["fields"])["subjects"]:
+            name, looks = subject["name"].strip(" ."), subject["looks"].strip(" .")
+            if not name:
+                continue
+            at = (name.casefold(), looks.casefold())
+            one = found.setdefault(at, Candidate(name=name, looks=looks, start_s=window["start_s"]))
+            if window["window_index"] not in one.windows:
+                one.windows.append(window["window_index"])
+    return list(found.values())
+
+
+def likely_pairs(found: Sequence[Candidate], nearest: int) -> list[tuple[float, int, int]]:
+    """(likeness, i, j) of pairs that may be the same, the likeliest first.
+
+    Likeness is the cosine of the two descriptions' words, each weighed by how rare it is (the square root of its IDF:
+    with the whole of it one word that nobody else uses would outweigh ten that two share). Asking a model about
+    every pair grows with the square of a film's length; asking about the `nearest` few of each does not. Two that one
+    window names side by side are two.
+    """
+    # in one order: what floats add up to must not depend on how a process hashes its strings
+    bags = [sorted(set(stems(f"{c.name} {c.looks}"))) for c in found]
+    held: dict[str, list[int]] = {}
+    for k, bag in enumerate(bags):
+        for word in bag:
+            held.setdefault(word, []).append(k)
+    weight = {w: math.log(1 + len(found) / len(ks)) for w, ks in held.items()}
+    holders = {w: np.array(ks) for w, ks in held.items()}
+    norms = np.array([max(1e-9, math.sqrt(sum(weight[w] for w in bag))) for bag in bags])
+    seen = [set(c.windows) for c in found]
+    chosen: set[tuple[float, int, int]] = set()
+    for i, bag in enumerate(bags):  # one against all others at a time: all pairs of a film would not fit the memory
+        products = np.zeros(len(found))
+        for word in bag:
+            products[holders[word]] += weight[word]
+        likeness = (products / (norms * norms[i])).round(6)
+        likely = np.flatnonzero(likeness >= _LEAST_LIKE)
+        others = (int(j) for j in likely[np.argsort(-likeness[likely], kind="stable")] if j != i)
+        apart = (j for j in others if not seen[i] & seen[j])
+        chosen |= {(float(likeness[j]), min(i, j), max(i, j)) for j in islice(apart, nearest)}
+    return sorted(chosen, key=lambda p: (-p[0], p[1:]))

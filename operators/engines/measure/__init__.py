@@ -1,5 +1,0 @@
-"""The built-in engine: no model, no GPU. It says in plain English what was measured, and nothing else."""
-
-from operators.engines.measure.engine import MeasureEngine
-
-__all__ = ["MeasureEngine"]
