@@ -19,7 +19,7 @@ from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
 
 _BATCH = 16
-INSTALL = "pip install 'longcap[embed]'"
+INSTALL = "pip install 'longcap[transformers]'"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from operators.embedding.embedders.transformers import Transformers
 from operators.engines.base import EngineRefused
 from tests.support import embedders, video
 
-pytest.importorskip("transformers", reason="the extra embed is not installed")
+pytest.importorskip("transformers", reason="the extra transformers is not installed")
 
 
 def jpeg(index: int) -> bytes:
