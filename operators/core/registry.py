@@ -28,6 +28,23 @@ OPERATORS: dict[str, str] = {
     "caption": "operators.caption.caption:Caption",
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
+    "layout": "operators.caption.layout:Layout",
+    "keyframes": "operators.selection.keyframes:Keyframes",
+    "tile": "operators.selection.tile:Tile",
+    "question": "operators.selection.question:Question",
+    "choose_frames": "operators.selection.choose:ChooseFrames",
+    "find_frames": "operators.selection.find:FindFrames",
+    "associate": "operators.coreference.associate:Associate",
+    "tags": "operators.tags.tags:Tags",
+    "stitch": "operators.spans.stitch:Stitch",
+    "clip_scores": "operators.spans.suitability:ClipScores",
+    "weigh": "operators.spans.suitability:Weigh",
+    "own": "operators.spans.own:Own",
+    "split": "operators.spans.own:Split",
+    "scene_scores": "operators.spans.long_takes:SceneScores",
+    "long_takes": "operators.spans.long_takes:LongTakes",
+    "transition_score": "operators.transitions.score:TransitionScore",
+    "transitions": "operators.transitions.transitions:Transitions",
 }
 """name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
 

@@ -81,9 +81,7 @@ class Keyframes(Operator):
             }
             for n, (k, end_s, like) in enumerate(zip(kept, ends, likes, strict=True))
         ]
-        pictures = [
-            {**seen[f["pts_s"]], "time_s": f["at_s"], "until_s": f["end_s"]} for f in keyframes
-        ]
+        pictures = [{**seen[f["pts_s"]], "time_s": f["at_s"], "until_s": f["end_s"]} for f in keyframes]
         return {**row, "keyframes": keyframes, "pictures": pictures}
 
 

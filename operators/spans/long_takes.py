@@ -87,7 +87,7 @@ class SceneScores(Operator):
         import cv2
 
         def grey(picture: Row) -> Any:
-            luma = cv2.imdecode(np.frombuffer(picture["jpeg"], np.uint8), cv2.IMREAD_GRAYSCALE)
+            luma: Any = cv2.imdecode(np.frombuffer(picture["jpeg"], np.uint8), cv2.IMREAD_GRAYSCALE)
             height = max(16, round(luma.shape[0] * self.width_px / luma.shape[1]))
             return cv2.resize(luma, (self.width_px, height), interpolation=cv2.INTER_AREA)
 

@@ -37,8 +37,8 @@ class TransitionScore(Operator):
 
     The two measures are those of Koala-36M's transition detector (github.com/KwaiVGI/Koala-36M,
     trainsition_detect/VideoTransitionAnalyzer.py): correlation of 254-bin histograms over grey levels 1 to 255, and
-    SSIM at 128 x 128 of the maximum of luma and Canny(100, 200). Theirs takes every frame, in colour, at 256 x 256; this
-    one the luma thumbnails of the shared decoding, so that `decode.signals_fps` says how many there are.
+    SSIM at 128 x 128 of the maximum of luma and Canny(100, 200). Theirs takes every frame, in colour, at 256 x 256;
+    this one the luma thumbnails of the shared decoding, `decode.signals_fps` of them a second.
     """
 
     name: ClassVar[str] = "transition_score"

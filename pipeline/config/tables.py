@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from operators.caption.caption import Caption
 from operators.core import registry
-from operators.core.base import Level, Operator
+from operators.core.base import FromPlan, Level, Operator
 from operators.core.fingerprint import digest, link
 from operators.core.keys import captioner_of, config_of, narrator_key
 from pipeline.config.parents import check_parents
@@ -176,6 +176,7 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
             if word is not None and not (isinstance(word, str) and _NAME.fullmatch(word)):
                 raise UsageError(f"{where}: {key} of {name} is {word!r}; it must be a word such as my_{key}")
         try:
+            given = given if name in sections else {**_from_plan(config, name), **given}
             op = registry.make(name, given, sections.get(name))
         except ValueError as error:
             raise UsageError(_no_operator(where, name, error) if not given else f"{where}: {error}") from error
@@ -184,6 +185,13 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
             raise UsageError(f"{where} names {op.name} twice; give one of them a name of its own with as: NAME")
         seen.add(op.name)
         yield op
+
+
+def _from_plan(config: Config, name: str) -> dict[str, Any]:
+    """What the section `plan` says of an operator's fields that are filled in with it."""
+    hints = get_type_hints(registry.operator_class(name), include_extras=True)
+    marked = (f for f, hint in hints.items() if any(isinstance(m, FromPlan) for m in getattr(hint, "__metadata__", ())))
+    return {f: getattr(config.plan, f) for f in marked}
 
 
 def _no_operator(where: str, name: str, error: ValueError) -> str:
