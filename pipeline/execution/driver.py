@@ -117,8 +117,8 @@ class Job:
         Raises:
             WouldReplace: finished captions would be replaced and `replacing` is false; nothing was changed.
             UsageError: the output cannot be written to.
-            RunFailed: no Ray answers at `address`, another run is at work on the output, or the graph broke; what was committed stays, and the same command
-                goes on from there.
+            RunFailed: no Ray answers at `address`, another run is at work on it, or the graph broke; what was committed
+                stays, and the same command resumes from there.
         """
         _check_address(address)
         if not replacing:
