@@ -1,3 +1,3 @@
-"""Lists of spans of a video: cut, filtered, stitched, handed to the segments that they start in. Imports analysis,
+"""Lists of spans: found by what changes, cut, joined, stitched, scored. Imports analysis,
 embedding and everything below; no other task folder.
 """

@@ -1,4 +1,4 @@
-"""`scene_scores` and `long_takes`: which stretches of a video are one take with movement in it, as LVD-2M chooses."""
+"""`scene_scores` and `long_takes`: which stretches of a segment are one take with movement in it, as LVD-2M chooses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from operators.core.base import Apply, Level, Operator, Row
+from operators.core.base import Apply, Operator, Row
 
 CHANGE = pa.struct(
     [
@@ -121,7 +121,7 @@ def _content(a: Any, b: Any) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class LongTakes(Operator):
-    """Cuts a video where its content changes and says of each stretch whether it is a long take; writes `takes`.
+    """Cuts a segment where its content changes and says of each stretch whether it is a long take; writes `takes`.
 
     A take that is too short or too still stays in the list, with `kept` false and the reason, so that another bound
     can be tried. LVD-2M (the paper's text): content threshold 50 at 0.5 frames a second, which also finds fades of up
@@ -130,9 +130,8 @@ class LongTakes(Operator):
 
     name: ClassVar[str] = "long_takes"
     version: ClassVar[int] = 1
-    level: ClassVar[Level] = "video"
-    pool: ClassVar[str] = "narrate"
-    reads: ClassVar[frozenset[str]] = frozenset({"content_changes", "flow_changes", "duration_s"})
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"content_changes", "flow_changes", "start_s", "end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"takes"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"takes": pa.list_(TAKE)}
 
@@ -148,8 +147,8 @@ class LongTakes(Operator):
         changes = sorted(row["content_changes"] or (), key=lambda c: float(c["end_s"]))
         # where in the two seconds it was is not known: neither side is one take there
         cuts = [c for c in changes if c["content"] >= self.content]
-        starts = [0.0, *(float(c["end_s"]) for c in cuts)]
-        ends = [*(float(c["start_s"]) for c in cuts), float(row["duration_s"])]
+        starts = [float(row["start_s"]), *(float(c["end_s"]) for c in cuts)]
+        ends = [*(float(c["start_s"]) for c in cuts), float(row["end_s"])]
         for start_s, end_s in zip(starts, ends, strict=True):
             if end_s - start_s < _CELL_S:
                 continue

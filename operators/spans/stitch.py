@@ -1,4 +1,4 @@
-"""`stitch`: pieces of a video joined where they go on to show the same, by the vectors of their frames."""
+"""`stitch`: pieces of a segment joined where they go on to show the same, by the vectors of their frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from operators.core.base import Apply, ItemError, Level, Operator, Row
+from operators.core.base import Apply, ItemError, Operator, Row
 from operators.embedding.vectors import unpacked
 
 EVENT = pa.struct(
@@ -39,8 +39,7 @@ class Stitch(Operator):
 
     name: ClassVar[str] = "stitch"
     version: ClassVar[int] = 1
-    level: ClassVar[Level] = "video"
-    pool: ClassVar[str] = "narrate"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"frame_vectors"})
     writes: ClassVar[frozenset[str]] = frozenset({"events"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"events": pa.list_(EVENT)}

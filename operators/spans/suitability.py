@@ -12,7 +12,7 @@ from pydantic import Field
 
 from operators.analysis.columns import Columns, columns_of
 from operators.analysis.facts import Facts
-from operators.core.base import Apply, Level, Operator, Row
+from operators.core.base import Apply, Operator, Row
 
 _MEASURED = tuple(Columns.__annotations__)
 CLIP_SCORE = pa.struct(
@@ -35,13 +35,12 @@ SUITABILITY = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class ClipScores(Operator):
-    """What was measured in each span of the list `of`; writes `clip_scores`."""
+    """What `measure` measured in each span of the list `of`; writes `clip_scores`."""
 
     name: ClassVar[str] = "clip_scores"
     version: ClassVar[int] = 1
-    level: ClassVar[Level] = "video"
-    pool: ClassVar[str] = "narrate"
-    reads: ClassVar[frozenset[str]] = frozenset({"captioned"})
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"facts"})
     writes: ClassVar[frozenset[str]] = frozenset({"clip_scores"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"clip_scores": pa.list_(CLIP_SCORE)}
 
@@ -55,8 +54,7 @@ class ClipScores(Operator):
         yield self._apply
 
     def _apply(self, row: Row) -> Row:
-        measured = [facts for segment in row["captioned"] if (facts := Facts.of(segment)) is not None]
-        whole = Facts.merge(measured) if measured else None
+        whole = Facts.parse(row["facts"]) if row["facts"] else None
         found = []
         for span in row[self.of] or ():
             low, high = float(span["start_s"]), float(span["end_s"])
@@ -75,8 +73,7 @@ class Weigh(Operator):
 
     name: ClassVar[str] = "weigh"
     version: ClassVar[int] = 1
-    level: ClassVar[Level] = "video"
-    pool: ClassVar[str] = "narrate"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset()
     writes: ClassVar[frozenset[str]] = frozenset({"suitability"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"suitability": pa.list_(SUITABILITY)}

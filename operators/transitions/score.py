@@ -23,6 +23,9 @@ SCORE = pa.struct(
     ]
 )
 
+BEFORE_S = 1.0
+"""Pairs of so long before a segment are scored with it: what is gradual is told from the scores before."""
+
 _SIDE_PX = 128
 _EDGES = (100, 200)  # Canny's thresholds
 _WINDOW = (7, 7)  # of SSIM, uniform; Wang et al., "Image quality assessment", 2004, with K1 0.01 and K2 0.03
@@ -33,7 +36,7 @@ Picture = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class TransitionScore(Operator):
-    """Compares each thumbnail of a segment with the one before it; writes `transition_scores`.
+    """Compares each thumbnail of a segment, and of a second before it, with the one before; writes `transition_scores`.
 
     The two measures are those of Koala-36M's transition detector (github.com/KwaiVGI/Koala-36M,
     trainsition_detect/VideoTransitionAnalyzer.py): correlation of 254-bin histograms over grey levels 1 to 255, and
@@ -64,7 +67,7 @@ def _scores(row: Row) -> Iterator[Row]:
         if time_s >= row["end_s"]:
             break
         now = (histogram(luma), edges(luma))
-        if before is not None and time_s >= row["start_s"]:
+        if before is not None and time_s >= row["start_s"] - BEFORE_S:
             yield {
                 "start_s": before_s,
                 "end_s": float(time_s),

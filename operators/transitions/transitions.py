@@ -1,4 +1,4 @@
-"""`transitions`: hard and gradual transitions of a video from its stored scores, and the clips between them."""
+"""`transitions`: hard and gradual transitions of a segment from its stored scores, and the clips between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from operators.core.base import Apply, Level, Operator, Row
+from operators.core.base import Apply, Operator, Row
 
 TRANSITION = pa.struct(
     [
@@ -29,20 +29,20 @@ _CUT_PAIRS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Transitions(Operator):
-    """Decides from `transition_scores` of all segments where shots change; writes `transitions` and `clips`.
+    """Decides from `transition_scores` where shots change; writes `transitions` and `clips`.
 
     The score of a pair is `histogram_weight` x correlation + `edges_weight` x SSIM + `bias`, below `threshold` a hard
     transition. A gradual one is where the mean of three scores is below `gradual` and more than `sigmas` deviations
     (at least `least_sigma`) below the trimmed mean of the `history` ones before. What lies between two transitions and
-    has more than `least_thumbnails` thumbnails is a clip, less `trim_thumbnails` at each end. Formula and defaults:
+    has more than `least_thumbnails` thumbnails is a clip, less `trim_thumbnails` at each
+    transition. A segment's edge parts a clip and trims nothing. Formula and defaults:
     github.com/KwaiVGI/Koala-36M, trainsition_detect/VideoTransitionAnalyzer.py.
     """
 
     name: ClassVar[str] = "transitions"
     version: ClassVar[int] = 1
-    level: ClassVar[Level] = "video"
-    pool: ClassVar[str] = "narrate"
-    reads: ClassVar[frozenset[str]] = frozenset({"transition_scores"})
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"transition_scores", "start_s", "end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"transitions", "clips"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"transitions": pa.list_(TRANSITION), "clips": pa.list_(CLIP)}
 
@@ -62,7 +62,8 @@ class Transitions(Operator):
         def apply(row: Row) -> Row:
             pairs = sorted(row["transition_scores"] or (), key=lambda p: float(p["end_s"]))
             scores = self.scores(pairs)
-            return {**row, "transitions": list(self._transitions(pairs, scores)), "clips": self._clips(pairs, scores)}
+            found = [t for t in self._transitions(pairs, scores) if row["start_s"] <= t["end_s"] < row["end_s"]]
+            return {**row, "transitions": found, "clips": list(self._clips(row, pairs, scores))}
 
         yield apply
 
@@ -101,17 +102,19 @@ class Transitions(Operator):
                 "score": float(scores[lowest]),
             }
 
-    def _clips(self, pairs: Sequence[Row], scores: Any) -> list[Row]:
+    def _clips(self, row: Row, pairs: Sequence[Row], scores: Any) -> Iterator[Row]:
         """A run of n pairs that do not change is of n + 1 thumbnails."""
-        clips = []
         for first, last in _runs(self.changing(scores), False):
-            times_s = [pairs[first]["start_s"], *(p["end_s"] for p in pairs[first : last + 1])]
-            if len(times_s) <= max(self.least_thumbnails, 2 * self.trim_thumbnails + 1):
+            times_s = [float(pairs[first]["start_s"]), *(float(p["end_s"]) for p in pairs[first : last + 1])]
+            inside = [t for t in times_s if row["start_s"] <= t < row["end_s"]]
+            if len(inside) <= max(self.least_thumbnails, 2 * self.trim_thumbnails):
                 continue
-            clips.append(
-                {"start_s": times_s[self.trim_thumbnails], "end_s": times_s[len(times_s) - 1 - self.trim_thumbnails]}
-            )
-        return clips
+            opens = first > 0 and times_s[0] >= row["start_s"]  # at a transition, not at the segment's edge
+            closes = last < len(pairs) - 1
+            start_s = inside[self.trim_thumbnails] if opens else float(row["start_s"])
+            end_s = inside[len(inside) - 1 - self.trim_thumbnails] if closes else float(row["end_s"])
+            if end_s > start_s:
+                yield {"start_s": start_s, "end_s": end_s}
 
 
 def _runs(kinds: Sequence[str], changing: bool) -> Iterator[tuple[int, int]]:

@@ -1,8 +1,8 @@
-"""`own`: of a list of a whole video the items that start in the segment; `split`: longer spans in pieces."""
+"""`split`: long spans in pieces; `join`: spans that touch as one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -18,40 +18,6 @@ _SLIVER_S = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Own(Operator):
-    """Leaves in the list `of` the spans that start in the segment, so that each is worked on once.
-
-    A segment also gets those that start before it and reach into it, and those of what is decoded around it.
-    """
-
-    name: ClassVar[str] = "own"
-    version: ClassVar[int] = 1
-    pool: ClassVar[str] = "decode"
-    reads: ClassVar[frozenset[str]] = frozenset({"start_s", "end_s"})
-    writes: ClassVar[frozenset[str]] = frozenset()
-
-    of: Annotated[str, Field(min_length=1, description="the list of spans")]
-
-    def __post_init__(self) -> None:
-        columns = {
-            "reads": type(self).reads | {self.of},
-            "writes": frozenset({self.of}),
-            "types": {self.of: pa.list_(SPAN)},
-            "passing": frozenset({self.of}),
-        }
-        for name, value in columns.items():
-            object.__setattr__(self, name, value)
-
-    @contextmanager
-    def open(self) -> Iterator[Apply]:
-        def apply(row: Row) -> Row:
-            own = [s for s in row[self.of] or () if row["start_s"] <= s["start_s"] < row["end_s"]]
-            return {**row, self.of: [{"start_s": s["start_s"], "end_s": s["end_s"]} for s in own]}
-
-        yield apply
-
-
-@dataclass(frozen=True, kw_only=True)
 class Split(Operator):
     """Cuts the spans of the list `of` into pieces of `length_s`; writes the list `to`.
 
@@ -60,8 +26,7 @@ class Split(Operator):
 
     name: ClassVar[str] = "split"
     version: ClassVar[int] = 1
-    level: ClassVar[Level] = "video"
-    pool: ClassVar[str] = "narrate"
+    pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset()
     writes: ClassVar[frozenset[str]] = frozenset()
 
@@ -96,3 +61,41 @@ class Split(Operator):
             if high - low >= self.least_s:
                 yield {"start_s": low, "end_s": high}
             count += 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join(Operator):
+    """Joins spans of the list `of` of a whole video that touch, as those do that a segment's edge has parted.
+
+    Writes the list `to`. Spans whose `kept` is false are left out.
+    """
+
+    name: ClassVar[str] = "join"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "narrate"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    writes: ClassVar[frozenset[str]] = frozenset()
+
+    of: Annotated[str, Field(min_length=1, description="the list of spans")]
+    to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of joined spans")]
+    gap_s: Annotated[float, Field(ge=0, description="spans that lie so far apart at most touch, in s")] = 0.001
+
+    def __post_init__(self) -> None:
+        types: Mapping[str, pa.DataType] = {self.to: pa.list_(SPAN)}
+        for name, value in (("reads", frozenset({self.of})), ("writes", frozenset({self.to})), ("types", types)):
+            object.__setattr__(self, name, value)
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        yield lambda row: {**row, self.to: self._joined(row[self.of] or ())}
+
+    def _joined(self, spans: Iterable[Row]) -> list[Row]:
+        found: list[Row] = []
+        for span in sorted((s for s in spans if s.get("kept") is not False), key=lambda s: float(s["start_s"])):
+            start_s, end_s = float(span["start_s"]), float(span["end_s"])
+            if found and start_s - found[-1]["end_s"] <= self.gap_s:
+                found[-1]["end_s"] = max(found[-1]["end_s"], end_s)
+            else:
+                found.append({"start_s": start_s, "end_s": end_s})
+        return found
