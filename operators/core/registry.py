@@ -26,6 +26,9 @@ OPERATORS: dict[str, str] = {
     "caption": "operators.caption.caption:Caption",
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
+    "ask": "operators.ask.ask:Ask",
+    "candidates": "operators.pick.candidates:Candidates",
+    "pick": "operators.pick.pick:Pick",
 }
 """name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
 
