@@ -154,6 +154,10 @@ class Operator(abc.ABC):
             ValueError: in one line, what is missing and what to do.
         """
 
+    def at(self, level: Level) -> Operator:  # noqa: ARG002  # most work on rows of one level
+        """The operator as a step of a table of this level; what works on several levels has other columns in each."""
+        return self
+
     def check_columns(self, columns: frozenset[str]) -> None:  # noqa: B027  a choice, not a duty
         """Look for what no type can tell, before anything is started.
 

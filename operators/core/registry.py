@@ -46,6 +46,9 @@ OPERATORS: dict[str, str] = {
     "long_takes": "operators.spans.long_takes:LongTakes",
     "transition_score": "operators.transitions.score:TransitionScore",
     "transitions": "operators.transitions.transitions:Transitions",
+    "ask": "operators.ask.ask:Ask",
+    "candidates": "operators.pick.candidates:Candidates",
+    "pick": "operators.pick.pick:Pick",
 }
 """name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
 

@@ -47,7 +47,7 @@ class Stitch(Operator):
     of: Annotated[str, Field(min_length=1, description="the list of pieces")] = "clips"
     drop: Annotated[float, Field(ge=0, le=2, description="distance inside a piece above which it is left out")] = 1.0
     join: Annotated[float, Field(ge=0, le=2, description="distance of neighbours up to which they are joined")] = 0.6
-    at: Annotated[float, Field(ge=0, lt=0.5, description="share of a piece at which its two frames are taken")] = 0.05
+    edge: Annotated[float, Field(ge=0, lt=0.5, description="share of a piece at which its two frames are taken")] = 0.05
     min_s: Annotated[float, Field(ge=0, description="shortest event that is kept, in s")] = 2.0
     max_s: Annotated[float, Field(gt=0, description="longest event that is kept, in s")] = 1200.0
 
@@ -74,7 +74,7 @@ class Stitch(Operator):
         tail: np.ndarray | None = None  # how the last event ends, where the next piece may go on from it
         for piece in pieces:
             low, high = float(piece["start_s"]), float(piece["end_s"])
-            first, last = (seen(low + share * (high - low)) for share in (self.at, 1 - self.at))
+            first, last = (seen(low + share * (high - low)) for share in (self.edge, 1 - self.at))
             distance = float(np.linalg.norm(first - last))
             event = {"start_s": low, "end_s": high, "pieces": 1, "distance": distance, "kept": True, "why": None}
             if distance > self.drop:
