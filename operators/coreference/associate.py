@@ -94,7 +94,7 @@ class Associate(Isolated):
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "associate"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "uri", "access_uri", "source_version", "duration_s", "first_pts_s", "parts"}
+        {"video_id", "uri", "source_version", "duration_s", "first_pts_s", "parts"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"entities", "pairs", "entities_provenance", "usage"})
     types: ClassVar[Mapping[str, pa.DataType]] = {

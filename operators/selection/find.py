@@ -62,7 +62,7 @@ class FindFrames(Isolated):
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "search"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "uri", "access_uri", "source_version", "duration_s", "first_pts_s", "parts", "question"}
+        {"video_id", "uri", "source_version", "duration_s", "first_pts_s", "parts", "question"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"found_spans", "search_calls", "found_provenance", "usage"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
@@ -223,7 +223,7 @@ class Times:
         """Stretches `[low, high)` without a cell that was looked at."""
         edges = [-1, *sorted(self._said), self._count]
         for a, b in pairwise(edges):
-            if b - a > 1 and not (self._said.get(a) == self._said.get(b) == "yes"):
+            if b - a > 1:
                 yield a + 1, b
 
     def spans(self) -> list[Row]:

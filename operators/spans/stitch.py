@@ -74,7 +74,7 @@ class Stitch(Operator):
         tail: np.ndarray | None = None  # how the last event ends, where the next piece may go on from it
         for piece in pieces:
             low, high = float(piece["start_s"]), float(piece["end_s"])
-            first, last = (seen(low + share * (high - low)) for share in (self.edge, 1 - self.at))
+            first, last = (seen(low + share * (high - low)) for share in (self.edge, 1 - self.edge))
             distance = float(np.linalg.norm(first - last))
             event = {"start_s": low, "end_s": high, "pieces": 1, "distance": distance, "kept": True, "why": None}
             if distance > self.drop:

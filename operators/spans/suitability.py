@@ -27,8 +27,9 @@ SUITABILITY = pa.struct(
     [
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("score", pa.float64()),  # null: a sub-score that counts was not measured
+        pa.field("score", pa.float64()),
         pa.field("kept", pa.bool_()),
+        pa.field("missing", pa.list_(pa.string())),  # fields that count and were not measured: taken as 0
     ]
 )
 
@@ -94,10 +95,9 @@ class Weigh(Operator):
         yield lambda row: {**row, "suitability": [self._weighed(item) for item in row[self.of] or ()]}
 
     def _weighed(self, item: Row) -> Row:
-        values = [(weight, item.get(name)) for name, weight in self.weights.items()]
-        score = None
-        if all(value is not None for _, value in values):
-            total = self.bias + sum(weight * float(value) for weight, value in values if value is not None)
-            score = round(min(self.most, max(0.0, total)), 4)
-        kept = score is not None and score >= self.threshold
-        return {"start_s": item["start_s"], "end_s": item["end_s"], "score": score, "kept": kept}
+        values = {name: item.get(name) for name in self.weights}
+        total = self.bias + sum(self.weights[name] * float(value or 0.0) for name, value in values.items())
+        score = round(min(self.most, max(0.0, total)), 4)
+        missing = [name for name, value in values.items() if value is None]
+        at = {"start_s": item["start_s"], "end_s": item["end_s"]}
+        return {**at, "score": score, "kept": score >= self.threshold, "missing": missing}
