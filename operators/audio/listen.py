@@ -46,7 +46,7 @@ class Listen(Isolated):
     """
 
     name: ClassVar[str] = "listen"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "listen"
     reads: ClassVar[frozenset[str]] = frozenset(
