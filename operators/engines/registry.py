@@ -23,6 +23,7 @@ from operators.engines.base import EngineSpec
 ENGINES: dict[str, str] = {
     "measure": "operators.engines.template:MeasureEngine",
     "openai": "operators.engines.openai:OpenAIEngine",
+    "transformers": "operators.engines.transformers:TransformersEngine",
     "vllm": "operators.engines.vllm:VllmEngine",
 }
 """kind -> "module:Class" of the spec, of the engines that ship with Longcap; an entry point cannot replace them."""

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from operators.audio.heard import Heard
 from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.activity import sightings
@@ -94,6 +95,17 @@ class Reader:
         with self._lock:
             found = self.store.videos.lookup("video_id", video_id).to_pylist()
         return found[0] if found else None
+
+    def heard(self, video_id: str) -> Heard | None:
+        """The speech of a video; None where the output has no table of it."""
+        table = next((t for t in self.store.tables if t.uri.rsplit("/", 1)[-1] == "speech"), None)
+        if table is None:
+            return None
+        with self._lock:
+            found = table.lookup("video_id", video_id)
+        if not found.num_rows or "speech" not in found.column_names:
+            return None
+        return Heard.of(found["speech"][found.num_rows - 1].as_py())
 
     def run_file(self, run_id: str, name: str) -> bytes | None:
         """Content of a file of a run, such as `config.yaml`; None where it is not there."""
