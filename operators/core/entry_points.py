@@ -10,6 +10,8 @@ from typing import NamedTuple
 ENGINES = "longcap.engines"
 OPERATORS = "longcap.operators"
 EXPORTS = "longcap.exports"
+METRICS = "longcap.metrics"
+RECOGNISERS = "longcap.recognisers"
 
 
 class Offer(NamedTuple):

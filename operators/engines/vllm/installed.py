@@ -83,7 +83,7 @@ def check_folder(model: str, *, dummy: bool = False) -> None:
         return
     if not path.is_dir():
         raise ValueError(
-            f"engine vllm: there is no folder {model}{hub.nearest(model) or ';'} give a checkpoint's folder or a "
+            f"engine vllm: there is no folder {model}{hub.nearest_model(model) or ';'} give a checkpoint's folder or a "
             "model's name on a hub"
         )
     file = path / "config.json"
