@@ -10,7 +10,7 @@ from typing import NamedTuple
 ENGINES = "longcap.engines"
 OPERATORS = "longcap.operators"
 EXPORTS = "longcap.exports"
-METRICS = "longcap.metrics"
+EMBEDDERS = "longcap.embedders"
 RECOGNISERS = "longcap.recognisers"
 
 

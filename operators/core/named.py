@@ -1,4 +1,4 @@
-"""Finds classes that a config names, and builds them: operators, engines, recognisers, exports, metrics.
+"""Finds classes that a config names, and builds them: operators, engines, recognisers, embedders, exports.
 
 A name is a word of ours, a name that an installed distribution offers as an entry point, or the place of a class,
 `package.module:ClassName`. A class is imported when it is named, so that a machine without its packages can read every
@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Generic, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
 from operators.core.entry_points import offers
 from operators.core.text import nearest
@@ -141,17 +141,27 @@ class Registry(Generic[T]):
                 return name
         return f"{cls.__module__}:{cls.__qualname__}"
 
-    def json_schema(self, *, optional: bool = False) -> dict[str, Any]:
-        """JSON Schema of what `parse` takes."""
+    def annotations(self, *, optional: bool = False) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema]:
+        """What makes a field of a dataclass take what `parse` takes: for `Annotated[EngineSpec, *annotations()]`.
+
+        Args:
+            optional: null is taken as None.
+        """
+
+        def parse(value: object) -> T | None:
+            return None if optional and value is None else self.parse(value)
+
+        words = f"{self.noun}: its kind, or a mapping of its kind and its own fields"
         null: list[dict[str, Any]] = [{"type": "null"}] if optional else []
-        return {
-            "description": f"{self.noun}: its kind, or a mapping of its kind and its own fields",
+        schema = {
+            "description": f"{words}; null: none" if optional else words,
             "anyOf": [
                 *null,
                 {"type": "string", "examples": sorted(self.ours)},
                 {"type": "object", "properties": {"kind": {"type": "string"}}, "required": ["kind"]},
             ],
         }
+        return PlainValidator(parse), PlainSerializer(self.config), WithJsonSchema(schema)
 
     def _known(self, names: Collection[str]) -> str:
         return f"{', '.join(sorted(names))}, or package.module:ClassName of your own"

@@ -13,6 +13,8 @@ from operators.core.named import Registry
 
 OPERATORS: dict[str, str] = {
     "decode": "operators.video.decode:Decode",
+    "embed": "operators.embedding.embed:Embed",
+    "embed_text": "operators.embedding.embed:EmbedText",
     "listen": "operators.audio.listen:Listen",
     "measure": "operators.analysis.measure:Measure",
     "caption": "operators.caption.caption:Caption",

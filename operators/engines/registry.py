@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
-
 from operators.core import entry_points
 from operators.core.named import Registry
 from operators.engines.base import EngineSpec
@@ -17,6 +15,7 @@ from operators.engines.base import EngineSpec
 ENGINES: dict[str, str] = {
     "measure": "operators.engines.template:MeasureEngine",
     "openai": "operators.engines.openai:OpenAIEngine",
+    "transformers": "operators.engines.transformers:TransformersEngine",
     "vllm": "operators.engines.vllm:VllmEngine",
 }
 """kind -> "module:Class" of the spec, of the engines that ship with Longcap; an entry point cannot replace them."""
@@ -30,7 +29,5 @@ REGISTRY: Registry[EngineSpec] = Registry(
 
 spec_class, parse_engine, engine_config, engine_kind = REGISTRY.find, REGISTRY.parse, REGISTRY.config, REGISTRY.kind
 
-AnyEngine: TypeAlias = Annotated[
-    EngineSpec, PlainValidator(parse_engine), PlainSerializer(engine_config), WithJsonSchema(REGISTRY.json_schema())
-]
+AnyEngine: TypeAlias = Annotated[EngineSpec, *REGISTRY.annotations()]
 """The type of an operator's `engine` field."""

@@ -93,6 +93,24 @@ class Output:
             raise UsageError(f"no table {name!r} in {self.uri}{nearest(name, known)} Known: {', '.join(known)}")
         return known[name].read()
 
+    def vectors(self, name: str) -> pa.Table:
+        """The vectors of a table that `embed` or `embed_text` wrote, one a row.
+
+        Args:
+            name: of the table.
+
+        Returns:
+            `video_id`, `segment_index` (null for texts), the columns of `operators.embedding.vectors.FRAME_VECTOR` or
+            `TEXT_VECTOR` with `vector` as a fixed-size list of float16, and `embedder`, the model; ordered by
+            video and time.
+
+        Raises:
+            UsageError: there is no such table, it holds no vectors, or they are of several models.
+        """
+        from pipeline.output.vectors import vectors_of
+
+        return vectors_of(self.table(name), name)
+
     def to_pandas(self) -> pd.DataFrame:
         """The long captions as a pandas frame."""
         frame: pd.DataFrame = self.to_arrow().to_pandas()

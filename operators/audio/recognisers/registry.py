@@ -6,9 +6,7 @@ A kind is a word of `RECOGNISERS`, a name that an installed distribution offers 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
-
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from typing import Annotated, TypeAlias
 
 from operators.audio.recognisers.base import RecogniserSpec
 from operators.core import entry_points
@@ -29,20 +27,5 @@ REGISTRY: Registry[RecogniserSpec] = Registry(
 )
 
 
-def parse_recogniser(value: object) -> RecogniserSpec | None:
-    """A recogniser from its config; None for null. Raises: as `Registry.parse`."""
-    return None if value is None else REGISTRY.parse(value)
-
-
-def recogniser_config(spec: RecogniserSpec | None) -> Any:
-    """What `parse_recogniser` turns into an equal spec."""
-    return None if spec is None else REGISTRY.config(spec)
-
-
-AnyRecogniser: TypeAlias = Annotated[
-    RecogniserSpec | None,
-    PlainValidator(parse_recogniser),
-    PlainSerializer(recogniser_config),
-    WithJsonSchema(REGISTRY.json_schema(optional=True)),
-]
+AnyRecogniser: TypeAlias = Annotated[RecogniserSpec | None, *REGISTRY.annotations(optional=True)]
 """The type of the operator `listen`'s field `recogniser`."""

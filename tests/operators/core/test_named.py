@@ -15,10 +15,17 @@ from operators.core import registry as operators
 from operators.core.entry_points import offers
 from operators.core.fingerprint import identity
 from operators.core.named import Registry
+from operators.embedding.embedders import registry as embedders
 from operators.engines import registry as engines
 from pipeline.export import registry as exports
 
-SORTS: list[Registry[Any]] = [operators.REGISTRY, engines.REGISTRY, recognisers.REGISTRY, exports.REGISTRY]
+SORTS: list[Registry[Any]] = [
+    operators.REGISTRY,
+    engines.REGISTRY,
+    recognisers.REGISTRY,
+    embedders.REGISTRY,
+    exports.REGISTRY,
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +108,9 @@ def test_a_recogniser_of_a_distribution_is_found_and_counts_in_its_identity(
     monkeypatch.syspath_prepend(str(tmp_path))
     offers.cache_clear()
     try:
-        found = recognisers.parse_recogniser("ear")
+        found = recognisers.REGISTRY.parse("ear")
         assert identity(found) == {"version": 1, "recogniser": "keen_ear:Ear", "distribution": "keen-ear 2.1"}
-        assert identity(recognisers.parse_recogniser("pocketsphinx")).keys().isdisjoint({"recogniser", "distribution"})
+        assert identity(recognisers.REGISTRY.parse("pocketsphinx")).keys().isdisjoint({"recogniser", "distribution"})
     finally:
         sys.modules.pop("keen_ear", None)
         offers.cache_clear()
