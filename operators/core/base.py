@@ -147,16 +147,16 @@ class Operator(abc.ABC):
         """What an actor of it takes."""
         return Needs()
 
+    def at(self, level: Level) -> Operator:  # noqa: ARG002  # most work on rows of one level
+        """The operator as a step of a table of this level; what works on several levels has other columns in each."""
+        return self
+
     def check(self) -> None:  # noqa: B027  a choice, not a duty
         """Look, without loading, for what would make every item fail on this machine.
 
         Raises:
             ValueError: in one line, what is missing and what to do.
         """
-
-    def at(self, level: Level) -> Operator:  # noqa: ARG002  # most work on rows of one level
-        """The operator as a step of a table of this level; what works on several levels has other columns in each."""
-        return self
 
     def check_columns(self, columns: frozenset[str]) -> None:  # noqa: B027  a choice, not a duty
         """Look for what no type can tell, before anything is started.

@@ -143,6 +143,7 @@ def page(reader: Reader, found: Found) -> Page:
             segments=found.segments,
             facts=lanes.facts_of(found.segments),
             failures=found.failures,
+            further=reader.further(found.video_id),
         ),
         history=history,
         verdict=verdict_of(said),
