@@ -99,10 +99,8 @@ def test_packs_keep_their_budget_and_cut_nothing(most: int, training: str, made:
     assert report.problems == [] and report.rows["train"] == len(found)
     samples = [key for row in found for key in row["samples"]]
     assert len(samples) == len(set(samples))
-    stored = {
-        (i["question"], i["answer"]) for r in longcap.open(training).table("questions").to_pylist() for i in r["items"]
-    }
-    plain = {(" ".join(q.split()), " ".join(a.split())) for q, a in stored}
+    stored = [i for r in longcap.open(training).table("questions").to_pylist() for i in r["items"]]
+    plain = {(" ".join(i["question"].split()), " ".join(i["answer"].split())) for i in stored}
     count = 0
     for row in found:
         names = row["fields"].split(",")
@@ -112,7 +110,7 @@ def test_packs_keep_their_budget_and_cut_nothing(most: int, training: str, made:
                 k = name[2:-1]
                 assert (" ".join(row[f"q{k}"].split()), " ".join(row[f"a{k}"].split())) in plain, "nothing is cut"
                 count += 1
-    assert count == sum(len(r["items"]) for r in longcap.open(training).table("questions").to_pylist()) or most < 1000
+    assert count == len(stored) or most < 1000
 
 
 @pytest.mark.parametrize(
@@ -150,11 +148,11 @@ def test_what_people_rejected_or_corrected_is_told_by_no_row(out: str, training:
     settings = Settings(tables=training, where="video_id = 'harbour'")
     report = export(output.uri, "records", str(tmp_path / "r"), options={"table": "chapters"}, settings=settings)
     texts = [r["text"] for r in rows(tmp_path / "r" / "train.jsonl")]
-    assert report.ok and len(texts) == len(row["sections"]) - 1 and not any(was in text for text in texts)
+    assert report.ok and 0 < len(texts) < len(row["sections"]) and not any(was in text for text in texts)
 
 
 def test_what_is_not_there_is_one_line(out: str, training: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="has no table 'chapters' of videos.*--tables"):
+    with pytest.raises(UsageError, match=r"has no table 'chapters' of videos.*--tables"):
         export(out, "records", str(tmp_path / "a"), options={"table": "chapters"})
     with pytest.raises(UsageError, match="name the table"):
         export(out, "records", str(tmp_path / "b"), options={}, settings=Settings(tables=training))
