@@ -53,7 +53,7 @@ def suits(config: Config, address: str | None, left: Small) -> bool:
     operators = all_operators(tables_of(config))
     if address or os.environ.get("RAY_ADDRESS") or left.videos > _VIDEOS:
         return False
-    if left.seconds > config.run.local_s and any(_costs(op) for op in operators):
+    if left.seconds > config.run.local_s and (not config.run.local_s or any(_costs(op) for op in operators)):
         return False
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         return False

@@ -46,9 +46,7 @@ class Records(OfTable, Lines):
         table: its name, such as `questions`, `subcaptions` or `chapters`.
     """
 
-    def __post_init__(self) -> None:
-        if not self.table:
-            raise ValueError("table is missing; name the table whose rows are written, as in table=subcaptions")
+    table: str = "subcaptions"
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         whole = {"video": sample.media, "video_id": sample.video_id, "duration_s": round(sample.duration_s, 6)}

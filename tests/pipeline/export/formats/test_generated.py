@@ -154,7 +154,5 @@ def test_what_people_rejected_or_corrected_is_told_by_no_row(out: str, training:
 def test_what_is_not_there_is_one_line(out: str, training: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no table 'chapters' of videos.*--tables"):
         export(out, "records", str(tmp_path / "a"), options={"table": "chapters"})
-    with pytest.raises(UsageError, match="name the table"):
-        export(out, "records", str(tmp_path / "b"), options={}, settings=Settings(tables=training))
     with pytest.raises(UsageError, match="there is no output"):
         export(out, "videoxum", str(tmp_path / "c"), settings=Settings(tables=str(tmp_path / "none")))
