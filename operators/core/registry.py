@@ -21,6 +21,7 @@ OPERATORS: dict[str, str] = {
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
     "ask": "operators.ask.ask:Ask",
+    "join": "operators.ask.join:Join",
     "candidates": "operators.pick.candidates:Candidates",
     "pick": "operators.pick.pick:Pick",
 }
