@@ -59,8 +59,13 @@ def stem(word: str) -> str:
     return str(_stemmer().stem(word)) if len(word) >= _STEM_FROM and word.isascii() else word
 
 
+def content_words(text: str) -> list[str]:
+    """Stems of the words that say something, in order: function words, and letters alone, are left out."""
+    return [word for word in map(_content, _GOOGLE.findall(text.lower())) if word]
+
+
 def content(text: str) -> frozenset[str]:
-    """Stems of the words that say something: function words, and letters alone, are left out."""
+    """`content_words` as a set."""
     return frozenset(map(_content, _GOOGLE.findall(text.lower()))) - {""}
 
 

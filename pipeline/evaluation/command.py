@@ -1,4 +1,4 @@
-"""What `longcap eval captions` and `longcap compare` do."""
+"""What `longcap eval OUT` and `longcap compare` do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from typing import Any
 
 from operators.core.addresses import redacted
 from operators.core.storage import open_binary
+from pipeline.evaluation.judging.judge import Named
+from pipeline.evaluation.judging.naming import judges_of, protocols_of
+from pipeline.evaluation.judging.protocols import METRICS as JUDGE_METRICS
+from pipeline.evaluation.judging.report import judge_report
+from pipeline.evaluation.judging.run import CONCURRENCY, judge_captions
 from pipeline.evaluation.scores.comparing import compare, comparison_page
 from pipeline.evaluation.scores.evaluate import Scored, evaluate, holds_others
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS
 from pipeline.evaluation.scores.page import as_json, html, report, short
 from pipeline.evaluation.scores.references import read_references
+from pipeline.evaluation.scores.slices import slices
 from pipeline.evaluation.scores.sources import FILES, open_captions
-from pipeline.evaluation.scores.summary import Scores, slices, summarise
+from pipeline.evaluation.scores.summary import Scores, summarise
 from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.look import columns, counted, facts
@@ -31,10 +37,16 @@ def captions_command(
     by: tuple[str, ...] = (),
     folder: str | None = None,
     workers: int | None = None,
+    judges: tuple[str, ...] = (),
+    protocols: tuple[str, ...] = (),
+    concurrency: int = CONCURRENCY,
+    config: str | None = None,
+    overrides: tuple[str, ...] = (),
     as_json_: bool = False,
 ) -> int:
-    """Score captions, write the table and the reports, print the values."""
+    """Score captions, have them judged, write tables and reports, print the values."""
     check_installed()
+    named = _judges(judges, protocols, config, overrides)
     captions = open_captions(out)
     values = captions.values(by)  # first: a column that is not there is said before anything is written
     references = read_references(against) if against else None
@@ -51,8 +63,17 @@ def captions_command(
         slices=slices(scores, values),
         scores=scores,
     )
-    written = [f"{place}/scores", _write(f"{place}/evaluation.json", as_json(data))]
-    written.append(_write(f"{place}/evaluation.html", html(data)))
+    written = [f"{place}/scores"]
+    if named:
+        judged = judge_captions(
+            captions, references, place, named, protocols=protocols_of(protocols), concurrency=concurrency, say=say
+        )
+        data |= judge_report(judged, named, values)
+        written += [f"{place}/judged", f"{place}/answers"]
+    written += [
+        _write(f"{place}/evaluation.json", as_json(data)),
+        _write(f"{place}/evaluation.html", html(data, JUDGE_METRICS)),
+    ]
     if as_json_:
         echo_json(data)
     else:
@@ -89,9 +110,21 @@ def compare_command(
     return 0
 
 
-def check_installed() -> None:
+def _judges(
+    judges: Sequence[str], protocols: Sequence[str], config: str | None, overrides: Sequence[str]
+) -> list[Named]:
+    """Before anything is read: what the command line says of judges is wrong or right in itself."""
+    if not judges and (protocols or config or overrides):
+        raise UsageError("--protocol, -c and --set are for a judge: name one with --judge")
+    protocols_of(protocols)
+    if len(judges) > 1:
+        check_installed("krippendorff")
+    return judges_of(judges, config, overrides) if judges else []
+
+
+def check_installed(*more: str) -> None:
     """Raises: UsageError: the extra `eval` is not there."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [name for name in (*_NEEDED, *more) if find_spec(name) is None]
     if missing:
         raise UsageError(f"scores need {', '.join(missing)}: pip install 'longcap[eval]'")
 
@@ -129,7 +162,36 @@ def _text(data: Mapping[str, Any], written: Sequence[str]) -> str:
     missing = data["counts"]["videos without a caption"]
     if missing:
         parts.append(f"{counted(missing, 'video')} without a caption: 0 in every score against references")
+    parts += [_judge_text(one) for one in data.get("judges", ())]
+    if data.get("between"):
+        alphas = [(name, short(v["alpha"]), v["things"]) for name, v in data["between"].items()]
+        parts.append("Agreement of the judges\n" + columns(("metric", "Krippendorff's alpha", "things"), alphas))
     return "\n\n".join([*parts, "\n".join(written)])
+
+
+def _judge_text(one: Mapping[str, Any]) -> str:
+    title = f"By the judge {one['judge']} (model {one['model']}, revision {one['revision']})"
+    sent = one["requests"]
+    lines = [
+        f"requests: {sent['ok'] + sent['failed']} answered, {sent['failed']} of them not validly after all tries; "
+        f"{sent['sent now']} sent now; {one['prompt_tokens']} + {one['output_tokens']} tokens"
+    ]
+    lost = one["things without an answer"]
+    lines.append(f"things without a valid answer: {lost}; they count as not told, in every denominator")
+    lines += [f"  {count} x {problem}" for problem, count in one["problems"].items()]
+    twice = one["asked_twice"]
+    agreed = "-" if twice["agreement"] is None else f"{twice['agreement']:.1%} of {twice['labels']} labels are equal"
+    lines.append(f"asked twice: {counted(twice['requests'], 'request')}; {agreed}")
+    if not one["pinned"]:
+        lines.append(
+            "its revision is not pinned: set revision in its engine, so that scores of other days are comparable"
+        )
+    found = [
+        (name, short(v["value"]), short(v["low"]), short(v["high"]), v["n"], v["zeros"], JUDGE_METRICS[name].says)
+        for name, v in one["metrics"].items()
+    ]
+    head = ("metric", "value", "low", "high", "n", "zeros", "what it is")
+    return "\n".join([title, *lines, columns(head, found)] if found else [title, *lines])
 
 
 def _compared(data: Mapping[str, Any]) -> str:
