@@ -17,7 +17,7 @@ from pipeline.evaluation.scores.captions import Caption, Event
 from pipeline.evaluation.scores.references import Reference
 from pipeline.evaluation.scores.truth import truth_of
 
-SECONDS = 300.0
+SECONDS = 120.0
 
 
 def story(seed: int, seconds: float = SECONDS) -> list[tuple[float, float, str, str]]:

@@ -14,7 +14,7 @@ from pipeline.evaluation.judging.protocols.keypoints import consistency
 from pipeline.evaluation.scores.captions import Caption, Event
 from pipeline.evaluation.scores.references import Reference
 from pipeline.evaluation.scores.truth import KeyPoint, Question, Truth, truth_of
-from tests.pipeline.evaluation.judging.stories import case, judged, story
+from tests.pipeline.evaluation.judging.stories import SECONDS, case, judged, story
 
 NONE = Case(Caption(video_id="v", missing=True), case(1).references)
 
@@ -68,8 +68,8 @@ def test_inventing_costs_precision_and_dropping_recall():
 def test_events_have_no_cap_and_are_looked_for_near_their_time():
     """DREAM-1K's script takes ten events of a caption."""
     found = judged(case(1), "events")
-    assert sum(u.metric == "judged_event_recall" for u in found.units) == len(story(1)) > 40
-    far = judged(case(1, lambda events: [(s + 200, e + 200, t) for s, e, t in events if s < 60]), "events")
+    assert sum(u.metric == "judged_event_recall" for u in found.units) == len(story(1)) > 20
+    far = judged(case(1, lambda events: [(s + 400, e + 400, t) for s, e, t in events if s < 60]), "events")
     early = [u for u in far.units if u.metric == "judged_event_recall" and (u.position or 1) < 0.2]
     assert early and all(u.value == 0.0 for u in early)
 
@@ -191,10 +191,10 @@ def test_a_minimal_edit_changes_one_thing_and_makes_the_sentence_false():
 def test_position_and_scope_of_what_is_judged():
     one = case(1)
     spans = [(s, e) for s, e, _, _ in story(1)]
-    assert one.position(spans[:1]) == pytest.approx(sum(spans[0]) / 2 / 300)
+    assert one.position(spans[:1]) == pytest.approx(sum(spans[0]) / 2 / SECONDS)
     assert one.scope(spans[3:4]) == "within-event"
     assert one.scope(spans[3:5]) == "between-event"
-    assert one.scope([spans[3], spans[20]]) == "long-term"
+    assert one.scope([spans[3], spans[12]]) == "long-term"
     assert one.scope([]) is None
 
 

@@ -16,7 +16,7 @@ from deltalake import DeltaTable
 
 from pipeline.cli.main import main
 from pipeline.evaluation.judging.agreement import alpha
-from tests.pipeline.evaluation.judging.stories import row, story
+from tests.pipeline.evaluation.judging.stories import SECONDS, row, story
 from tests.support.chat import Play, serve
 from tests.support.command import ROOT
 from tests.support.judges import LOST, MENDED, requests
@@ -30,7 +30,7 @@ def files(tmp_path: Path) -> tuple[str, str]:
     """Perfect captions of four stories, and a fifth story that has none."""
     told = {
         f"story{k}": {
-            "duration": 300.0,
+            "duration": SECONDS,
             "timestamps": [[s, e] for s, e, _, _ in story(k)],
             "sentences": [t for _, _, t, _ in story(k)],
         }
@@ -95,7 +95,7 @@ def test_nothing_is_asked_again_and_changed_captions_are(files, capsys):
     assert requests("again") == [] and second["metrics"] == first["metrics"]
     told = Path(files[0])
     value = json.loads(told.read_text())
-    value["story9"] = value.pop("story2") | {"duration": 300.0}  # an equal caption of a video that nobody knows
+    value["story9"] = value.pop("story2") | {"duration": SECONDS}  # an equal caption of a video that nobody knows
     value["story1"]["sentences"][0] = "Nothing happens."
     told.write_text(json.dumps(value))
     third = evaluate(capsys, files, judge(log="again"))["judges"][0]
@@ -109,9 +109,10 @@ def test_a_dead_judge_is_said_in_one_line_and_asked_again_by_the_next_run(files,
     assert "has answered nothing: nobody is there" in said and said.count("longcap: error") == 1
     with serve(lambda body, number: Play(status=500)) as server:
         dead = {"kind": "openai", "model": "m", "base_url": server.url, "retries": 0, "api_key_env": None}
-        assert "has answered nothing" in evaluate(capsys, files, json.dumps(dead), code=1)
+        said = evaluate(capsys, files, json.dumps(dead), more=["--protocol", "questions"], code=1)
+        assert "has answered nothing" in said
         server.script = lambda body, number: Play(text="not JSON")
-        one = evaluate(capsys, files, json.dumps(dead))["judges"][0]
+        one = evaluate(capsys, files, json.dumps(dead), more=["--protocol", "questions"])["judges"][0]
         assert one["requests"]["failed"] > 0 and one["requests"]["sent now"] > 0
         body = server.asked[-1].body
         assert body["temperature"] <= 1.0 and body["response_format"]["json_schema"]["strict"]
@@ -133,7 +134,7 @@ def test_two_judges_have_an_alpha_and_one_that_wavers_disagrees_with_itself(file
 def test_slices_of_what_was_judged(files, capsys):
     (one,) = evaluate(capsys, files, judge())["judges"]
     by = {(s["by"], s["value"]): s["metrics"] for s in one["slices"]}
-    assert ("position", "40 to 50 %") in by and ("duration", "2 to 5 min") in by
+    assert ("position", "40 to 50 %") in by and ("duration", "up to 2 min") in by
     assert ("scope", "within-event") in by and ("group", "events") in by
     assert by["position", "40 to 50 %"]["keypoint_accuracy"]["value"] == pytest.approx(0.8)
 
