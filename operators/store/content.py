@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pyarrow as pa
@@ -37,9 +38,11 @@ def content_hash(row: Row, schema: pa.Schema) -> str:
 
 
 def content_of(value: Any) -> Any:
-    """`value` without what is outside of its content, at any depth."""
+    """`value` without what is outside of its content, at any depth; of bytes, such as vectors, their hash."""
     if isinstance(value, dict):
         return {k: content_of(v) for k, v in value.items() if k not in OUTSIDE and not (v is None and k in ADDED)}
     if isinstance(value, list | tuple):
         return [content_of(v) for v in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"bytes {hashlib.sha256(value).hexdigest()}"
     return value

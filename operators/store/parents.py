@@ -2,7 +2,8 @@
 
 What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
 The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under
-the table's name. Of lists of a whole video whose items have a start and an end, such as lines of speech, a segment
+the table's name, and of its columns that are lists of spans, such as vectors of frames, the lists of all its segments
+as one. Of lists of a whole video whose items have a start and an end, such as lines of speech, a segment
 gets the items that stand in what it decodes: a row of the plan must not carry a film's.
 """
 
@@ -131,6 +132,9 @@ class LoadVideo(Operator):
                 lists[parent.column] = mine
                 if parent.column == "segments":
                     lists |= {"captioned": mine, "captioned_indices": [r["segment_index"] for r in mine]}
+                for column in joined_columns(parent.column, parent.schema):
+                    if column not in lists:
+                        lists[column] = [item for r in mine for item in r[column] or ()]
             return {
                 **{name: facts.get(name) for name in _FACTS},
                 **brought(found, row),
@@ -163,6 +167,20 @@ class LoadRun(Operator):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         yield lambda row: {**row, "tables": {parent.name: parent.table() for parent in self.of}}
+
+
+def joined_columns(table: str, schema: pa.Schema) -> list[str]:
+    """Columns of a table of segments that a video gets as one list: those whose items have a start and an end.
+
+    Captions are read by segment: the table `segments` has none.
+    """
+    if table == "segments":
+        return []
+    return [f.name for f in schema if pa.types.is_list(f.type) and _is_span(f.type.value_type)]
+
+
+def _is_span(kind: pa.DataType) -> bool:
+    return pa.types.is_struct(kind) and {"start_s", "end_s"} <= {field.name for field in kind}
 
 
 def _around(parent: Row, segment: Row) -> Row:

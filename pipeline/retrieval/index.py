@@ -22,7 +22,7 @@ import pyarrow as pa
 from operators.core.fingerprint import digest
 from operators.core.storage import storage_options
 from operators.core.uris import local_path
-from operators.narrate.grounding.embedding import embedder, model_files
+from operators.embedding.sentences import embedder, model_files
 from pipeline.output.lease import ALL, Lease
 from pipeline.output.output import Output
 from pipeline.retrieval.passages import VIDEO, Passage, passages, stamps
@@ -30,7 +30,7 @@ from pipeline.terminal.errors import UsageError
 
 FOLDER = "index"  # of OUT
 INSTALL = "pip install 'longcap[search]'"
-DIMENSIONS = 384  # of operators.narrate.grounding.embedding's model
+DIMENSIONS = 384  # of operators.embedding.sentences's model
 _TABLE = "passages"
 _VIDEOS_AT_ONCE = 32  # of one commit
 _ANN_FROM = 100_000  # passages; below, comparing with every vector takes some tens of milliseconds

@@ -17,6 +17,7 @@ import pyarrow as pa
 from PIL import Image
 
 from operators.core.base import SIZING, Apply, ItemError, Level, Needs, Operator, Row
+from operators.embedding.vectors import unpacked
 from operators.engines.base import Request
 from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
@@ -247,3 +248,43 @@ def _window(index: int, start_s: float, end_s: float, text: str) -> dict[str, An
 
 def _provenance(name: str) -> Row:
     return {"engine": name, "model": name, "revision": "1", "prompts": "{}", "sampling": "{}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nearest(Operator):
+    """How many neighbouring frames of a table of vectors are alike."""
+
+    name: ClassVar[str] = "nearest"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "nearest"
+    reads: ClassVar[frozenset[str]] = frozenset({"frame_vectors"})
+    writes: ClassVar[frozenset[str]] = frozenset({"alike"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"alike": pa.int32()}
+
+    share: float = 0.5
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        def apply(row: Row) -> Row:
+            vectors = unpacked([v["vector"] for v in row["frame_vectors"]])
+            cosines = (vectors[1:] * vectors[:-1]).sum(1)
+            return {**row, "alike": int((cosines > self.share).sum())}
+
+        yield apply
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length(Operator):
+    """How many vectors of frames a video has."""
+
+    name: ClassVar[str] = "length"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "length"
+    reads: ClassVar[frozenset[str]] = frozenset({"frame_vectors"})
+    writes: ClassVar[frozenset[str]] = frozenset({"frames"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"frames": pa.int32()}
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        yield lambda row: {**row, "frames": len(row["frame_vectors"])}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import socket
 import threading
@@ -19,7 +18,7 @@ from typing import Any
 from operators.core.base import ItemError
 from operators.engines.base import EngineRefused, Generation, PromptTooLong, Request, RunningEngine
 from operators.engines.gates import ends_in_loop
-from operators.engines.vllm import installed, refusal
+from operators.engines.vllm import environment, refusal
 from operators.engines.vllm.admission import Admission, priority_of
 from operators.engines.vllm.alive import LOOK_S, EngineDied, while_alive
 from operators.engines.vllm.inputs import Shown, content, media, render
@@ -118,7 +117,13 @@ class Engine(RunningEngine):
 
     async def _start(self) -> None:
         """Boot the engine once."""
-        _prepare_environment(self._spec)
+        spec = self._spec
+        environment.prepare(
+            spec.model,
+            kv_cache_gib=spec.cpu_kv_cache_gib,
+            threads=spec.cpu_threads,
+            alone=spec.tensor_parallel * spec.pipeline_parallel == 1,
+        )
         log = refusal.Log()
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs
@@ -321,20 +326,6 @@ def _structured(schema: str) -> Any:
 
     # without it a small model falls into endless line breaks between two tokens of JSON
     return StructuredOutputsParams(json=schema, disable_any_whitespace=True)
-
-
-def _prepare_environment(spec: VllmOptions) -> None:
-    """What vLLM reads from its environment and has no argument for; what the user set stays."""
-    # vLLM starts `python -m` and `python -c`, which would import from the current folder first
-    defaults = {"VLLM_LOGGING_LEVEL": "WARNING", "VLLM_NO_USAGE_STATS": "1", "PYTHONSAFEPATH": "1"}
-    if installed.folder(spec.model) is not None:
-        defaults |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    if installed.on_cpu():
-        defaults |= {"VLLM_CPU_KVCACHE_SPACE": str(spec.cpu_kv_cache_gib), "OMP_NUM_THREADS": str(spec.cpu_threads)}
-        if spec.tensor_parallel * spec.pipeline_parallel == 1:
-            defaults["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # the worker lives in the engine's process: half the boot
-    for name, value in defaults.items():
-        os.environ.setdefault(name, value)
 
 
 def _refused(error: Exception, limit: int) -> ItemError:

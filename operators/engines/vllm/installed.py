@@ -72,27 +72,28 @@ def folder(model: str) -> Path | None:
     return path if model.startswith(("/", "./", "../", "~")) else None
 
 
-def check_folder(model: str, *, dummy: bool = False) -> None:
+def check_folder(model: str, *, dummy: bool = False, engine: str = "vllm") -> None:
     """Raise `ValueError`, in one line, for a folder that is not there or holds no checkpoint.
 
     Args:
         dummy: no weights are read.
+        engine: that asks.
     """
     path = folder(model)
     if path is None or path.is_file():  # a GGUF file is a model
         return
     if not path.is_dir():
         raise ValueError(
-            f"engine vllm: there is no folder {model}{hub.nearest(model) or ';'} give a checkpoint's folder or a "
-            "model's name on a hub"
+            f"engine {engine}: there is no folder {model}{hub.nearest_model(model) or ';'} give a checkpoint's folder "
+            "or a model's name on a hub"
         )
     file = path / "config.json"
     if not file.is_file():
-        raise ValueError(f"engine vllm: the folder {model} holds no config.json, so it is no checkpoint")
+        raise ValueError(f"engine {engine}: the folder {model} holds no config.json, so it is no checkpoint")
     if config(model) is None:
-        raise ValueError(f"engine vllm: {file} cannot be read as JSON, so {model} is no checkpoint")
+        raise ValueError(f"engine {engine}: {file} cannot be read as JSON, so {model} is no checkpoint")
     if not dummy and not _weights(path):
-        raise ValueError(f"engine vllm: the folder {model} holds no weights ({', '.join(_WEIGHTS)})")
+        raise ValueError(f"engine {engine}: the folder {model} holds no weights ({', '.join(_WEIGHTS)})")
 
 
 def config(model: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from operators.narrate.grounding.embedding import load_tokenizer, session
+from operators.embedding.sentences import load_tokenizer, session
 from operators.narrate.grounding.scorers import Scores
 
 _TOKENS = 192

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from operators.embedding.vectors import unpacked
 from pipeline.export.base import Media, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.lines import PARTS, Lines
@@ -23,7 +24,7 @@ class Embeddings(Lines):
 
     Args:
         table: of the output, with a column of vectors a segment.
-        column: the vectors: lists of numbers, all of one length.
+        column: the vectors: lists of numbers, or bytes as `embed` stores them, all of one length.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -43,7 +44,7 @@ class Embeddings(Lines):
             raise Unfit(f"table {self.table} has no row of it")
         if self.column not in sample.beside[0]:
             raise Unfit(f"table {self.table} has no column {self.column}")
-        vectors = [row[self.column] for row in sample.beside]
+        vectors = [_numbers(row[self.column]) for row in sample.beside]
         if any(not isinstance(v, list) or len(v) != len(vectors[0]) or not v for v in vectors):
             raise Unfit(f"{self.column} is not a vector of one length in all its segments")
         array = np.asarray(vectors, np.float32)
@@ -89,6 +90,11 @@ class Embeddings(Lines):
             yield "its times are not as many as its vectors"
         elif any(a is not None and b is not None and a[0] > b[0] for a, b in _neighbours(times)):
             yield "its vectors are not in order of time"
+
+
+def _numbers(value: Any) -> Any:
+    """A vector as a list, whichever way it is stored."""
+    return unpacked([value])[0].tolist() if isinstance(value, bytes) and value else value
 
 
 def _neighbours(times: Sequence[Any]) -> Iterator[tuple[Any, Any]]:

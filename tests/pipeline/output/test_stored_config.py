@@ -77,6 +77,14 @@ def test_where_an_engine_sends_what_is_only_taken_from_what_is_said_now(tmp_path
             {"caption": {"engine": {"kind": "vllm", "model": "m", "engine_args": {"trust_remote_code": True}}}},
             "caption.engine.engine_args",
         ),
+        (
+            {"caption": {"engine": {"kind": "transformers", "model": "m", "trust_remote_code": True}}},
+            "caption.engine.trust_remote_code",
+        ),
+        (
+            {"caption": {"engine": {"kind": "transformers", "model": "m", "adapter": "thiefs:load"}}},
+            "caption.engine.adapter",
+        ),
         ({"caption": {"engine": "thiefs_module:Engine"}}, "caption.engine"),
         ({"caption": {"engine": {"kind": "thiefs_module:Engine"}}}, "caption.engine"),
         ({"caption": {"window_prompt": "/home/me/.ssh/id_rsa"}}, "caption.window_prompt"),

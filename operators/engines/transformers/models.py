@@ -1,0 +1,227 @@
+"""From a request to an answer: the checkpoint's own processor and `generate()`, or an adapter of the user's.
+
+Frames and their times are shown as the engine `vllm` shows them (`operators.engines.vllm.inputs`).
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
+from operators.engines.gates import ends_in_loop
+from operators.engines.transformers.options import TransformersOptions
+from operators.engines.vllm.inputs import Shown, content, metadata, render
+
+_LOOP_EVERY = 24  # tokens between two looks for a loop
+_AUTO = ("AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
+_SCHEMA = "\n\nAnswer with one JSON object that follows this JSON Schema, and with nothing else:\n"
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer of a model, with its tokens."""
+
+    text: str
+    finish: Literal["stop", "length", "loop"]
+    prompt_tokens: int
+    output_tokens: int
+
+
+class Answering(Protocol):
+    """A loaded model. For one thread."""
+
+    context_tokens: int | None
+    sees: bool
+
+    def shown(self, request: Request) -> Shown:
+        """How the frames of a request enter the prompt."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text`."""
+
+    def answer(self, request: Request, room: int) -> Said:
+        """Answer in at most `room` tokens.
+
+        Raises:
+            PromptTooLong: prompt and `room` do not fit the context.
+        """
+
+
+def load(spec: TransformersOptions, closed: threading.Event) -> Answering:
+    """The model that `spec` names; it stops generating as soon as `closed` is set."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu":
+        torch.set_num_threads(spec.cpu_threads)
+    return _Adapted(spec, device) if spec.adapter else _Own(spec, device, closed)
+
+
+class _Own:
+    """A checkpoint with a processor and `generate()`, as transformers defines them."""
+
+    def __init__(self, spec: TransformersOptions, device: str, closed: threading.Event) -> None:
+        import transformers as t
+
+        t.utils.logging.disable_progress_bar()
+        self._spec, self._closed = spec, closed
+        common = {"trust_remote_code": spec.trust_remote_code, "revision": spec.hub_revision}
+        config = t.AutoConfig.from_pretrained(spec.model, **common)
+        self._model = _auto(config).from_pretrained(
+            spec.model,
+            dtype=spec.dtype,
+            **common,
+            **({"device_map": "auto"} if spec.gpu_count > 1 else {}),
+            **spec.model_args,
+        )
+        if spec.gpu_count == 1:
+            self._model.to(device)
+        self._model.eval()
+        self._processor = t.AutoProcessor.from_pretrained(spec.model, **common)
+        self._tokenizer = getattr(self._processor, "tokenizer", self._processor)
+        self.sees = getattr(self._processor, "image_processor", None) is not None
+        self._video = self.sees and getattr(self._processor, "video_processor", None) is not None
+        self._type = str(getattr(config, "model_type", ""))
+        text = getattr(config, "text_config", config)
+        self.context_tokens = spec.max_model_len or getattr(text, "max_position_embeddings", None)
+
+    def shown(self, request: Request) -> Shown:
+        if len(request.pictures) < 2 or request.kind == "frame" or self._spec.pictures_as == "images":
+            return "images"  # some processors of videos need two frames
+        return "video" if self._video or self._spec.pictures_as == "video" else "images"
+
+    def count_tokens(self, text: str) -> int:
+        return len(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def answer(self, request: Request, room: int) -> Said:
+        import torch
+        import transformers as t
+
+        inputs = self._inputs(request)
+        asked = int(inputs["input_ids"].shape[1])
+        if self.context_tokens is not None and asked + room > self.context_tokens:
+            raise PromptTooLong(asked, self.context_tokens - room)
+        settings = self._spec.sampling(request.attempt)
+        draws = settings["temperature"] > 0
+        looking = _Looking(self._tokenizer, asked, self._closed)
+        with torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(request.seed % 2**63)
+            made = self._model.generate(
+                **inputs.to(self._model.device),
+                max_new_tokens=room,
+                do_sample=draws,
+                **({"temperature": settings["temperature"], "top_p": settings["top_p"], "top_k": 0} if draws else {}),
+                repetition_penalty=settings["repetition_penalty"],
+                stopping_criteria=t.StoppingCriteriaList([looking]),
+            )
+        tokens = made[0]
+        # models that were given embeddings return the answer alone
+        tokens = tokens[asked:] if len(tokens) >= asked and tokens[:asked].equal(inputs["input_ids"][0]) else tokens
+        text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+        cut = len(tokens) >= room and int(tokens[-1]) not in self._ends()
+        finish: Literal["stop", "length", "loop"] = (
+            "loop" if looking.looped else "length" if cut or self._closed.is_set() else "stop"
+        )
+        return Said(text, finish, asked, len(tokens))
+
+    def _ends(self) -> set[int]:
+        ends = self._model.generation_config.eos_token_id
+        return set(ends) if isinstance(ends, list) else {ends}
+
+    def _inputs(self, request: Request) -> Any:
+        shown = self.shown(request)
+        parts = content(request, shown)
+        if request.schema is not None:
+            parts.append({"type": "text", "text": _SCHEMA + request.schema})
+        templated = self._processor if getattr(self._processor, "chat_template", None) else self._tokenizer
+        text = render(templated, parts, self._spec.system, self._spec.chat_template_kwargs)
+        given: dict[str, Any] = {"text": [text], "return_tensors": "pt", **self._spec.processor_kwargs}
+        frames = decoded(request.pictures)
+        if frames and shown == "images":
+            given["images"] = frames
+        elif frames:
+            import numpy as np
+            from transformers.video_utils import VideoMetadata
+
+            facts = metadata([p.time_s for p in request.pictures], self._type)
+            sampled = facts.pop("do_sample_frames")
+            given |= {"videos": [np.stack([np.asarray(frame) for frame in frames])], "do_sample_frames": sampled}
+            given["video_metadata"] = [VideoMetadata(**facts)]
+        return self._processor(**given)
+
+
+class _Looking:
+    """Stops a model that repeats itself, or whose engine is being closed."""
+
+    def __init__(self, tokenizer: Any, asked: int, closed: threading.Event) -> None:
+        self._tokenizer, self._asked, self._closed = tokenizer, asked, closed
+        self._seen = 0
+        self.looped = False
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:  # noqa: ARG002  # transformers' signature
+        import torch
+
+        self._seen += 1
+        if self._seen % _LOOP_EVERY == 0:
+            made = input_ids[0][-self._seen :]
+            self.looped = ends_in_loop(self._tokenizer.decode(made, skip_special_tokens=True))
+        stop = self.looped or self._closed.is_set()
+        return torch.full((input_ids.shape[0],), stop, dtype=torch.bool, device=input_ids.device)
+
+
+class _Adapted:
+    """A model behind `adapter`: a function of the spec and the device that returns `answer(prompt, frames, times_s,
+    settings) -> text`."""
+
+    def __init__(self, spec: TransformersOptions, device: str) -> None:
+        self._spec = spec
+        self.context_tokens = spec.max_model_len
+        self.sees = True
+        self._call: Callable[[str, Sequence[Any], Sequence[float], dict[str, Any]], str] = spec.load_adapter()(
+            spec, device
+        )
+        if not callable(self._call):
+            raise EngineRefused(f"adapter {spec.adapter} returned {type(self._call).__name__}, not a function")
+
+    def shown(self, request: Request) -> Shown:  # noqa: ARG002  # its frames are its own affair
+        return "images"
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def answer(self, request: Request, room: int) -> Said:
+        import torch
+
+        prompt = request.prompt if request.schema is None else request.prompt + _SCHEMA + request.schema
+        asked = self.count_tokens(prompt)
+        if self.context_tokens is not None and asked + room > self.context_tokens:
+            raise PromptTooLong(asked, self.context_tokens - room)
+        settings = {**self._spec.sampling(request.attempt), "max_new_tokens": room}
+        times_s = [p.time_s for p in request.pictures]
+        with torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(request.seed % 2**63)
+            text = self._call(prompt, decoded(request.pictures), times_s, settings)
+        return Said(text, "stop", asked, self.count_tokens(text))
+
+
+def decoded(pictures: Sequence[Picture]) -> list[Any]:
+    """Frames as PIL images, RGB."""
+    from PIL import Image
+
+    return [Image.open(io.BytesIO(p.jpeg)).convert("RGB") for p in pictures]
+
+
+def _auto(config: Any) -> Any:
+    """The class of transformers that loads a config's model, with vision where there is one."""
+    import transformers as t
+
+    own = getattr(config, "auto_map", None) or {}
+    for name in _AUTO:
+        auto = getattr(t, name)
+        if name in own or type(config) in auto._model_mapping:
+            return auto
+    raise EngineRefused(f"transformers has no class that generates text for a model of type {config.model_type}")

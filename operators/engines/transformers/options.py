@@ -1,0 +1,133 @@
+"""What a config says of the engine `transformers`, and what follows from it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from operators.core.base import SIZING
+from operators.engines.base import EngineSpec, Request
+from operators.engines.vllm import installed
+
+_WORD_TOKENS = 3  # as the engine vllm counts: a word of prose takes 1.3 tokens in English, up to 3 in other scripts
+_SPARE_TOKENS = 96
+_SECTION_TOKENS = 72  # of an outline: a topic, a number, and the JSON around them
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformersOptions(EngineSpec):
+    """The fields of the engine `transformers`, and what follows from them alone."""
+
+    version: ClassVar[int] = 1
+    local_model: ClassVar[bool] = True
+
+    kind: Literal["transformers"] = "transformers"
+    model: Annotated[str, Field(min_length=1, description="a folder with a checkpoint, or a model's name on a hub")]
+    hub_revision: Annotated[
+        str | None, Field(description="branch, tag or commit of a model on a hub, and of its code; pin a commit")
+    ] = None
+    trust_remote_code: Annotated[
+        bool, Field(description="run Python code that comes with the checkpoint; read that code first")
+    ] = False
+    adapter: Annotated[
+        str | None,
+        Field(
+            description="package.module:function of yours that loads a model which transformers cannot call "
+            "(docs/transformers.md); null: the checkpoint's own processor and generate()"
+        ),
+    ] = None
+    dtype: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"], Field(description="number type; auto: the checkpoint's own")
+    ] = "auto"
+    max_model_len: Annotated[
+        int | None,
+        Field(ge=256, description="tokens of prompt and answer together; null: what the model's config says"),
+    ] = None
+    temperature: Annotated[float, Field(ge=0, le=2, description="0 takes the likeliest word, more draws")] = 0.0
+    top_p: Annotated[float, Field(gt=0, le=1, description="draw from the likeliest words up to this share")] = 1.0
+    repetition_penalty: Annotated[
+        float, Field(ge=0.5, le=2, description="over 1 makes words that were used less likely; 1.05 helps small models")
+    ] = 1.0
+    retry_temperature: Annotated[
+        float, Field(ge=0, le=2, description="least temperature after a gate has sent an answer back")
+    ] = 0.7
+    max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
+    pictures_as: Annotated[
+        Literal["auto", "images", "video"],
+        Field(
+            description="how a window's frames are shown: video, with their times; images, each with its time before "
+            "it; auto: video where the model's processor takes videos"
+        ),
+    ] = "auto"
+    max_pictures: Annotated[int, Field(ge=1, description="images a prompt may hold")] = 16
+    system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
+    chat_template_kwargs: Annotated[Mapping[str, Any], Field(description="options of the model's chat template")] = (
+        field(default_factory=dict)
+    )
+    processor_kwargs: Annotated[
+        Mapping[str, Any], Field(description="options of the model's processor, such as max_pixels")
+    ] = field(default_factory=dict)
+    model_args: Annotated[
+        Mapping[str, Any],
+        Field(description="any other argument of from_pretrained, such as attn_implementation: flash_attention_2"),
+    ] = field(default_factory=dict)
+    gpu_count: Annotated[
+        int, Field(ge=1, description="GPUs that the layers are spread over; more than 1 needs accelerate"), SIZING
+    ] = 1
+    cpu_threads: Annotated[int, Field(ge=1, description="threads where there is no GPU"), SIZING] = 1
+
+    @property
+    def model_id(self) -> str:
+        return self.model
+
+    @property
+    def revision(self) -> str:
+        """The hub's revision, or a fingerprint of a folder's config and the sizes of its weights."""
+        return self.hub_revision or installed.folder_revision(self.model) or "main"
+
+    @property
+    def gpus(self) -> int:
+        return self.gpu_count
+
+    def identity_extra(self) -> dict[str, Any]:
+        """A folder whose weights were exchanged is another model."""
+        return {**super().identity_extra(), "revision": self.revision}
+
+    def sampling(self, attempt: int) -> dict[str, float]:
+        """Sampling settings of the `attempt`-th try, 1 the first; as the engine `vllm` has them."""
+        temperature = self.temperature if attempt == 1 else max(self.temperature, self.retry_temperature)
+        penalty = self.repetition_penalty if attempt == 1 else max(self.repetition_penalty, 1.0 + 0.05 * (attempt - 1))
+        return {
+            "temperature": temperature,
+            "top_p": self.top_p if temperature else 1.0,
+            "repetition_penalty": round(penalty, 3),
+        }
+
+    def answer_tokens(self, request: Request) -> int:
+        """Tokens that the answer to `request` may take."""
+        if request.kind == "outline":
+            return max(self.max_tokens, _SECTION_TOKENS * len(request.texts))
+        if request.words is None:
+            return self.max_tokens
+        return min(self.max_tokens, _WORD_TOKENS * request.words + _SPARE_TOKENS)
+
+    def load_adapter(self) -> Any:
+        """The function that `adapter` names.
+
+        Raises:
+            ValueError: in one line, it is not there.
+        """
+        module, colon, name = (self.adapter or "").partition(":")
+        if not (module and colon and name):
+            raise ValueError(f"engine transformers: adapter is {self.adapter!r}; write package.module:function")
+        try:
+            found = getattr(import_module(module), name, None)
+        except ImportError as error:
+            raise ValueError(f"engine transformers: adapter {self.adapter} cannot be imported: {error}") from error
+        if not callable(found):
+            raise ValueError(f"engine transformers: adapter {self.adapter} is no function: {module} has no {name}")
+        return found
