@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import yaml
 
+from operators.core.text import nearest
 from operators.engines.base import EngineSpec
 from operators.engines.registry import parse_engine
 from operators.engines.template import MeasureEngine
 from pipeline.config.load import load_config
 from pipeline.evaluation.judging.judge import Named, pinned
 from pipeline.evaluation.judging.protocols import EXTRA, PROTOCOLS
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 RULES = "rules"
 _RULES_PLACE = "pipeline.evaluation.judging.rules:RuleJudge"
