@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +31,20 @@ from pipeline.terminal.printing import echo, echo_json
 _NEEDED = ("nltk", "sacrebleu")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """Which judges are asked what.
+
+    Attributes:
+        judges: empty: none.
+        protocols: names; empty: all that the references allow.
+    """
+
+    judges: Sequence[Named] = ()
+    protocols: Sequence[str] = ()
+    concurrency: int = CONCURRENCY
+
+
 def captions_command(
     *,
     out: str,
@@ -46,39 +61,61 @@ def captions_command(
 ) -> int:
     """Score captions, have them judged, write tables and reports, print the values."""
     check_installed()
-    named = _judges(judges, protocols, config, overrides)
-    captions = open_captions(out)
-    values = captions.values(by)  # first: a column that is not there is said before anything is written
-    references = read_references(against) if against else None
-    place = output_uri(folder or default_folder(out))
+    judging = judging_of(judges, protocols, config, overrides, concurrency=concurrency)
     say = (lambda _: None) if as_json_ else lambda text: echo(text, err=True)
-    scored = evaluate(captions, references, place, workers=workers, say=say)
-    scores = Scores(scored.table.read())
-    whole = summarise(scores)
-    data = report(
-        captions=captions.shown,
-        against=", ".join(redacted(a) for a in against) or None,
-        counts=_counts(scored, with_references=bool(against)),
-        whole=whole,
-        slices=slices(scores, values),
-        scores=scores,
+    data, written = score_captions(
+        out, against=against, by=by, folder=folder, workers=workers, judging=judging, say=say
     )
-    written = [f"{place}/scores"]
-    if named:
-        judged = judge_captions(
-            captions, references, place, named, protocols=protocols_of(protocols), concurrency=concurrency, say=say
-        )
-        data |= judge_report(judged, named, values)
-        written += [f"{place}/judged", f"{place}/answers"]
-    written += [
-        _write(f"{place}/evaluation.json", as_json(data)),
-        _write(f"{place}/evaluation.html", html(data, JUDGE_METRICS)),
-    ]
     if as_json_:
         echo_json(data)
     else:
         echo(_text(data, written))
     return 0
+
+
+def score_captions(
+    out: str,
+    *,
+    against: Sequence[str] = (),
+    by: Sequence[str] = (),
+    folder: str | None = None,
+    workers: int | None = None,
+    judging: Judging | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[str, Any], list[str]]:
+    """What `evaluation.json` holds, and where all of it was written; arguments as those of `longcap eval captions`."""
+    captions = open_captions(out)
+    values = captions.values(by)  # first: a column that is not there is said before anything is written
+    references = read_references(against) if against else None
+    place = output_uri(folder or default_folder(out))
+    scored = evaluate(captions, references, place, workers=workers, say=say)
+    scores = Scores(scored.table.read())
+    data = report(
+        captions=captions.shown,
+        against=", ".join(redacted(a) for a in against) or None,
+        counts=_counts(scored, with_references=bool(against)),
+        whole=summarise(scores),
+        slices=slices(scores, values),
+        scores=scores,
+    )
+    written = [f"{place}/scores"]
+    if judging is not None and judging.judges:
+        judged = judge_captions(
+            captions,
+            references,
+            place,
+            judging.judges,
+            protocols=protocols_of(judging.protocols),
+            concurrency=judging.concurrency,
+            say=say,
+        )
+        data |= judge_report(judged, judging.judges, values)
+        written += [f"{place}/judged", f"{place}/answers"]
+    written += [
+        _write(f"{place}/evaluation.json", as_json(data)),
+        _write(f"{place}/evaluation.html", html(data, JUDGE_METRICS)),
+    ]
+    return data, written
 
 
 def compare_command(
@@ -110,16 +147,22 @@ def compare_command(
     return 0
 
 
-def _judges(
-    judges: Sequence[str], protocols: Sequence[str], config: str | None, overrides: Sequence[str]
-) -> list[Named]:
-    """Before anything is read: what the command line says of judges is wrong or right in itself."""
+def judging_of(
+    judges: Sequence[str],
+    protocols: Sequence[str],
+    config: str | None,
+    overrides: Sequence[str],
+    *,
+    concurrency: int = CONCURRENCY,
+) -> Judging:
+    """What a command line says of judges; whatever is wrong in itself is said before anything is read."""
     if not judges and (protocols or config or overrides):
         raise UsageError("--protocol, -c and --set are for a judge: name one with --judge")
     protocols_of(protocols)
     if len(judges) > 1:
         check_installed("krippendorff")
-    return judges_of(judges, config, overrides) if judges else []
+    named = judges_of(judges, config, overrides) if judges else []
+    return Judging(judges=named, protocols=protocols, concurrency=concurrency)
 
 
 def check_installed(*more: str) -> None:
