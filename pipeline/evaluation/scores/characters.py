@@ -75,7 +75,7 @@ def chrf(stats: Floats, *, words: int = 0) -> Floats:
     return found
 
 
-_APART = str.maketrans({c: f" {c} " for c in "{|}~[\\]^_`!\"#$%&()*+:;<=>?@/"})
+_APART = str.maketrans({c: f" {c} " for c in '{|}~[\\]^_`!"#$%&()*+:;<=>?@/'})
 _BEHIND, _BEFORE, _DASH = re.compile(r"([^0-9])([.,])"), re.compile(r"([.,])([^0-9])"), re.compile(r"([0-9])(-)")
 _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
