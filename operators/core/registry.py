@@ -39,6 +39,7 @@ OPERATORS: dict[str, str] = {
     "transition_score": "operators.transitions.score:TransitionScore",
     "transitions": "operators.transitions.transitions:Transitions",
     "ask": "operators.ask.ask:Ask",
+    "join": "operators.ask.join:Join",
     "candidates": "operators.pick.candidates:Candidates",
     "pick": "operators.pick.pick:Pick",
     "questions": "operators.training.questions:Questions",
