@@ -33,7 +33,7 @@ OPERATORS: dict[str, str] = {
     "weigh": "operators.spans.suitability:Weigh",
     "spans": "operators.spans.given:Spans",
     "split": "operators.spans.pieces:Split",
-    "join": "operators.spans.pieces:Join",
+    "join_spans": "operators.spans.pieces:JoinSpans",
     "scene_scores": "operators.spans.long_takes:SceneScores",
     "long_takes": "operators.spans.long_takes:LongTakes",
     "transition_score": "operators.transitions.score:TransitionScore",

@@ -1,4 +1,4 @@
-"""`split`: long spans in pieces; `join`: spans that touch as one."""
+"""`split`: long spans in pieces; `join_spans`: those that touch as one."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ class Split(Operator):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Join(Operator):
+class JoinSpans(Operator):
     """Joins spans of the list `of` of a whole video that touch, as those do that a segment's edge has parted.
 
     Writes the list `to`. Spans whose `kept` is false are left out.
     """
 
-    name: ClassVar[str] = "join"
+    name: ClassVar[str] = "join_spans"
     version: ClassVar[int] = 1
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"

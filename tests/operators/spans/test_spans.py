@@ -16,7 +16,7 @@ from operators.core.base import ItemError, Row
 from operators.embedding.vectors import packed, unit
 from operators.spans.given import Spans
 from operators.spans.long_takes import LongTakes, SceneScores
-from operators.spans.pieces import Join, Split
+from operators.spans.pieces import JoinSpans, Split
 from operators.spans.stitch import Stitch
 from operators.spans.suitability import ClipScores, Weigh
 
@@ -81,7 +81,7 @@ def test_seventy_five_seconds_are_three_clips_and_what_was_dropped_has_none() ->
 def test_spans_that_a_segments_edge_has_parted_are_one_again() -> None:
     spans = [(60.0, 75.0, True), (0.0, 60.0, True), (80.0, 90.0, True), (90.0, 95.0, False)]
     rows = [{"start_s": a, "end_s": b, "kept": kept} for a, b, kept in spans]
-    (made,) = check_operator(Join(of="takes", to="joined"), [{"takes": rows}])
+    (made,) = check_operator(JoinSpans(of="takes", to="joined"), [{"takes": rows}])
     assert [(s["start_s"], s["end_s"]) for s in made["joined"]] == [(0.0, 75.0), (80.0, 90.0)]
 
 
