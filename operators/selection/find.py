@@ -23,7 +23,7 @@ from operators.engines.provenance import provenance
 from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.prompts import Prompt, load_prompt
-from operators.selection.tile import tiled
+from operators.selection.mosaic import tiled
 from operators.video.isolation import DecodeChild
 from operators.video.limits import Isolated
 from operators.video.pictures import to_jpeg

@@ -1,1 +1,1 @@
-"""Topic tags of captions, by their vectors. Imports embedding and everything below; no other task folder."""
+"""Captions compared by their vectors: topic tags, scores. Imports embedding and below; no other task folder."""

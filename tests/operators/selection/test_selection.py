@@ -21,7 +21,7 @@ from operators.selection.choose import POLICIES, ChooseFrames, choose
 from operators.selection.find import FindFrames, Times
 from operators.selection.keyframes import Keyframes
 from operators.selection.question import Question
-from operators.selection.tile import Tile
+from operators.selection.mosaic import Mosaic
 from tests.support import video
 from tests.support.engines import Scripted, asked
 
@@ -74,7 +74,7 @@ def test_a_clip_becomes_one_picture_of_six_frames() -> None:
         "clips": [{"start_s": 0.0, "end_s": 12.0}, {"start_s": 12.0, "end_s": 15.0}],
     }
     row["clips"].append({"start_s": 30.0, "end_s": 40.0})
-    (made,) = check_operator(Tile(), [row], other={"tiles": 4})
+    (made,) = check_operator(Mosaic(), [row], other={"tiles": 4})
     assert [(p["time_s"], p["until_s"]) for p in made["pictures"]] == [(0.0, 12.0), (12.0, 15.0)]
     six, three = (np.asarray(Image.open(io.BytesIO(p["jpeg"])).convert("L"), int) for p in made["pictures"])
     assert six.shape == (48 * 2 + 4, 64 * 3 + 8) and three.shape == (48, 64 * 3 + 8)

@@ -13,6 +13,7 @@ from operators.core.base import ItemError, Row
 from operators.embedding.embedders.minilm import MiniLM
 from operators.embedding.vectors import packed
 from operators.tags.tags import Tags
+from operators.tags.text_scores import TextScores
 from tests.support.embedders import Counting
 
 LABELS = {"cooking": "aaaa bbbb", "sports": "cccc dddd"}
@@ -67,3 +68,10 @@ def test_real_captions_get_the_planted_topic() -> None:
         made = apply(row([("window", text) for text in told], MiniLM()))
     assert [t["tag"] for t in made["tags"]] == ["cooking", "sports", "driving", "unknown"]
     assert all(np.isfinite(t["score"]) for t in made["tags"])
+
+
+def test_a_text_that_says_something_else_has_the_lowest_score() -> None:
+    texts = [("window", "aab"), ("window", "abb"), ("window", "zzz"), ("section", "aab")]
+    (made,) = check_operator(TextScores(), [row(texts, Counting())])
+    scores = [s["score"] for s in made["text_scores"]]
+    assert scores[3] is None and min(scores[:3]) == scores[2] and scores[0] > 0.5

@@ -1,4 +1,4 @@
-"""`tile`: several frames of a span as one picture, for models that are shown one."""
+"""`mosaic`: several frames of a span as one picture, for models that are shown one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _QUALITY = 90
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tile(Operator):
+class Mosaic(Operator):
     """Replaces the frames of each span in the list `of` by one picture of `tiles` frames, evenly spaced, in rows.
 
     A span with fewer frames has fewer tiles; one without frames has no picture. Steps after it see these pictures
     alone, each at the start of its span. LVD-2M shows a clip of up to 30 s as a grid of 6 frames (the paper's text).
     """
 
-    name: ClassVar[str] = "tile"
+    name: ClassVar[str] = "mosaic"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset({"pictures"})
