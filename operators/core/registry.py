@@ -24,10 +24,12 @@ OPERATORS: dict[str, str] = {
     "embed": "operators.embedding.embed:Embed",
     "embed_text": "operators.embedding.embed:EmbedText",
     "listen": "operators.audio.listen:Listen",
+    "match": "operators.embedding.match:Match",
     "measure": "operators.analysis.measure:Measure",
     "caption": "operators.caption.caption:Caption",
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
+    "tile": "operators.embedding.tile:Tile",
 }
 """name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
 

@@ -41,7 +41,8 @@ class Narrate(NarrateOptions):
     rests on, and one that rests on nothing is left out.
 
     Where the row brings `speech` (`operators.audio.lines.LINE`), what is said in a section stands in its prompt, and
-    counts as support beside the captions.
+    counts as support beside the captions. Where it brings `scenes` (`operators.embedding.tile.SCENE`), sections begin
+    with scenes instead of cuts, as far as windows allow.
 
     `measure` has no model and can tell nothing from captions: where another engine made them, its sections quote them,
     each with its time, what overlapping windows both say once.
@@ -64,7 +65,7 @@ class Narrate(NarrateOptions):
             "segments",
         }
     )
-    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
+    may_read: ClassVar[frozenset[str]] = frozenset({"speech", "scenes"})
     writes: ClassVar[frozenset[str]] = frozenset(
         {
             "caption",
@@ -132,10 +133,11 @@ class Narrate(NarrateOptions):
             quoting=isinstance(self.engine, MeasureEngine)
             and any(s["provenance"]["engine"] != self.engine.kind for s in captioned),
         )
+        scenes = [scene["start_s"] for scene in row.get("scenes") or ()][1:]  # the first begins with the video
         spans = (
             plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s)
             if layout.rule == "shots"
-            else plan_sections(grid, facts.boundaries_s(), self.section_s)
+            else plan_sections(grid, scenes or facts.boundaries_s(), self.section_s)
         )
         told = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell
