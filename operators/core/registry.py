@@ -29,6 +29,7 @@ OPERATORS: dict[str, str] = {
     "caption": "operators.caption.caption:Caption",
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
+    "read": "operators.reading.read:Read",
     "tile": "operators.embedding.tile:Tile",
 }
 """name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
