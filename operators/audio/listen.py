@@ -17,7 +17,7 @@ from operators.audio.decode import AudioRequest
 from operators.audio.lines import AUDIO, LINE, SPAN, SpeechLine
 from operators.audio.recognise import recognise
 from operators.audio.recognisers.base import RecogniserSpec
-from operators.audio.recognisers.registry import AnyRecogniser, recogniser_config
+from operators.audio.recognisers.registry import REGISTRY, AnyRecogniser
 from operators.audio.voice import VoiceRules, check_installed
 from operators.core.base import SIZING, Apply, ItemError, Level, Needs, Row
 from operators.language.identify import likely_language
@@ -46,7 +46,7 @@ class Listen(Isolated):
     """
 
     name: ClassVar[str] = "listen"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "listen"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -147,7 +147,7 @@ class Listen(Isolated):
                 recycle_after=_RECOGNISER_RECYCLE,
             )
         )
-        config = recogniser_config(spec)
+        config = REGISTRY.config(spec)
 
         def isolated(path: str, spans: Sequence[tuple[float, float]]) -> tuple[list[SpeechLine], int]:
             try:

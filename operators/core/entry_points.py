@@ -10,6 +10,8 @@ from typing import NamedTuple
 ENGINES = "longcap.engines"
 OPERATORS = "longcap.operators"
 EXPORTS = "longcap.exports"
+EMBEDDERS = "longcap.embedders"
+RECOGNISERS = "longcap.recognisers"
 
 
 class Offer(NamedTuple):

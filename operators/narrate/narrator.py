@@ -31,7 +31,7 @@ from operators.narrate.whole import Cells
 
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
 _BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words of a sentence in the outline's prompt
-_PLAN_WORDS = 20  # of a topic in the plan that a section sees
+PLAN_WORDS = 20  # of a topic in the plan that a section sees
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ class Narrator:
             return [None] * len(parts), list(even)
         planned = parse(answer.text).sections
         self._plan = [
-            {"start_s": p.span.start_s, "end_s": p.span.end_s, "topic": " ".join(s.topic.split()[:_PLAN_WORDS])}
+            {"start_s": p.span.start_s, "end_s": p.span.end_s, "topic": " ".join(s.topic.split()[:PLAN_WORDS])}
             for p, s in zip(parts, planned, strict=True)
         ]
         return [s.topic for s in planned], list(share_words(total, [s.words for s in planned]))

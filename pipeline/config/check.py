@@ -14,12 +14,13 @@ from operators.caption.caption import Caption
 from operators.core.base import Operator
 from operators.core.fingerprint import identity
 from operators.core.grid import check_grid
+from operators.core.text import nearest
 from operators.engines.base import EngineSpec
 from pipeline.config.parents import columns_before
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
 from pipeline.config.types import POOLS, Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 FROM_FILTER = ("filtered", *Columns.__annotations__)
 """Columns that filtering brings, which comes before every narration."""

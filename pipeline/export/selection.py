@@ -12,12 +12,13 @@ import pyarrow as pa
 from operators.core import rows
 from operators.core.base import Row
 from operators.core.fingerprint import digest
+from operators.core.text import nearest
 from pipeline.export import splits
 from pipeline.export.duplicates import Clusters
 from pipeline.export.where import Where, field_of, parse, path_of
 from pipeline.output.annotations import Annotations, standing, verdict_of
 from pipeline.output.output import Output
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 Annotated = Literal["apply", "accepted", "ignore"]
 _FACTS_AT_ONCE = 64  # videos

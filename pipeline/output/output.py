@@ -13,13 +13,14 @@ from operators.core import rows
 from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.core.storage import arrow_files
+from operators.core.text import nearest
 from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
 from pipeline.output.ownership import state_of
 from pipeline.sources.files import normalise
 from pipeline.sources.location import output_uri
-from pipeline.terminal.errors import RunFailed, UsageError, nearest
+from pipeline.terminal.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
