@@ -131,33 +131,41 @@ def follow(frames: Iterable[tuple[float, float, Sequence[ReadLine]]]) -> list[di
 
 
 def joined(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Items of neighbouring segments as those of one stretch: a line that a seam cut in two is one again."""
+    """Items of neighbouring segments, which may overlap, as those of one stretch: a line at a seam is one again."""
     made: list[dict[str, Any]] = []
     for item in sorted(items, key=lambda i: (i["start_s"], i["top"], i["left"], i["text"])):
-        before = next(
-            (
-                m
-                for m in made
-                if abs(m["end_s"] - item["start_s"]) < _SEAM_S
-                and alike(m["text"], item["text"]) >= _ALIKE
-                and (_near(m, item) or "scrolling" in (m["role"], item["role"]))
-            ),
-            None,
-        )
+        before = next((m for m in reversed(made) if m["end_s"] >= item["start_s"] - _SEAM_S and _same(m, item)), None)
         if before is None:
             made.append(dict(item))
             continue
         better = item if item["frames"] > before["frames"] else before
+        rate = item["frames"] / max(_SEAM_S, item["end_s"] - item["start_s"])
+        fresh = round(rate * max(0.0, item["end_s"] - max(before["end_s"], item["start_s"])))
         before |= {
-            "end_s": item["end_s"],
-            "text": better["text"],
+            "end_s": max(before["end_s"], item["end_s"]),
+            "text": _both(before, item) or better["text"],
             "role": before["role"] if before["role"] != "painted" else item["role"],
             "confidence": better["confidence"],
             **{name: min(before[name], item[name]) for name in ("left", "top")},
             **{name: max(before[name], item[name]) for name in ("right", "bottom")},
-            "frames": before["frames"] + item["frames"],
+            "frames": before["frames"] + fresh,
         }
     return made
+
+
+def _same(before: dict[str, Any], item: dict[str, Any]) -> bool:
+    scrolling = "scrolling" in (before["role"], item["role"])
+    if alike(before["text"], item["text"]) >= _ALIKE:
+        return scrolling or _near(before, item)
+    return scrolling and _near(before, item) and _both(before, item) is not None
+
+
+def _both(before: dict[str, Any], item: dict[str, Any]) -> str | None:
+    """The text of a ticker that goes on after a seam; None: it is none."""
+    if before["role"] != "scrolling" or before["text"] == item["text"]:
+        return None
+    more = stitched(before["text"], item["text"])
+    return more[0] if more is not None and more[1] else None
 
 
 def alike(one: str, other: str) -> float:

@@ -26,13 +26,15 @@ _SAME = 1.5  # grey levels, mean of any cell of them, below which it has not
 class Read(Operator):
     """Reads the frames of a segment; writes `screen_text` (`operators.reading.lines.ITEM`), in order of time.
 
-    A frame that looks as the one before is not read again.
+    It reads all that is decoded with a segment, so that windows that reach over its ends have all of their text: a line
+    at a seam stands in two rows, and `operators.reading.lines.joined` makes it one again. A frame that looks as the one
+    before is not read again.
     """
 
     name: ClassVar[str] = "read"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "read"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "start_s", "end_s"})
+    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "decode_start_s", "decode_end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"screen_text"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"screen_text": pa.list_(ITEM)}
 
@@ -61,7 +63,7 @@ class Read(Operator):
 
         found: list[tuple[float, float, Sequence[ReadLine]]] = []
         before: Any = None
-        for picture, start_s, end_s in frame_spans(row["pictures"] or (), row["start_s"], row["end_s"]):
+        for picture, start_s, end_s in frame_spans(row["pictures"] or (), row["decode_start_s"], row["decode_end_s"]):
             pixels = cv2.imdecode(np.frombuffer(picture["jpeg"], np.uint8), cv2.IMREAD_COLOR)
             if pixels is None:
                 raise ItemError("internal", f"a frame of {len(picture['jpeg'])} bytes is no JPEG")

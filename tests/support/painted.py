@@ -49,4 +49,5 @@ def segment(lines: Sequence[Painted], length_s: float, *, step_s: float = 1.0, s
     """A decoded row of a segment of such frames."""
     times = [start_s + k * step_s for k in range(round(length_s / step_s))]
     pictures = [{"time_s": t, "pts_s": t, "until_s": t + step_s, "jpeg": frame(lines, t)} for t in times]
-    return {"pictures": pictures, "start_s": start_s, "end_s": start_s + length_s}
+    end_s = start_s + length_s
+    return {"pictures": pictures, "start_s": start_s, "end_s": end_s, "decode_start_s": start_s, "decode_end_s": end_s}

@@ -108,6 +108,7 @@ def test_items_lie_in_the_frames_and_a_seam_changes_nothing_but_gaps(shown: list
     for item in found:
         assert 0 <= item["start_s"] < item["end_s"] <= len(made)
     half = len(made) // 2
-    parts = joined([*follow(made[:half]), *follow(made[half:])])
-    assert sum(i["frames"] for i in parts) == sum(i["frames"] for i in found)
-    assert sorted(joined(found), key=str) == sorted(joined(joined(found)), key=str)
+    parts = joined([*follow(made[: half + 1]), *follow(made[half:])])  # of two segments that share a frame
+    for k, some in enumerate(shown):
+        for text, _ in some:
+            assert any(i["text"] == text and i["start_s"] <= k and k + 1 <= i["end_s"] for i in parts)

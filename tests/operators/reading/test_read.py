@@ -33,10 +33,10 @@ STEP_S = 1.0
 
 def test_each_line_is_one_item_with_its_text_its_span_and_its_role() -> None:
     row = segment(LINES, 8.0)
-    cut = {**row, "end_s": 4.0}, {**row, "start_s": 4.0}  # two segments, each decoded with what stands around it
+    cut = {**row, "decode_end_s": 5.0}, {**row, "decode_start_s": 4.0}  # two segments, the first decoded beyond its end
     with Read().open() as apply:
         halves = [apply(part)["screen_text"] for part in cut]
-    assert all(0 <= i["start_s"] < i["end_s"] <= 4 for i in halves[0])
+    assert all(0 <= i["start_s"] < i["end_s"] <= 5 for i in halves[0])
     assert all(4 <= i["start_s"] < i["end_s"] <= 8 for i in halves[1])
     whole = joined([*halves[0], *halves[1]])
     found = {item["text"]: item for item in whole}
@@ -92,4 +92,4 @@ def test_frames_without_text_have_none_and_nothing_is_read_twice(monkeypatch: py
     )
     with Read().open() as apply:
         assert apply(segment([], 5.0))["screen_text"] == [] and len(read) == 1, "five equal frames are read once"
-        assert apply({"pictures": [], "start_s": 0.0, "end_s": 5.0})["screen_text"] == []
+        assert apply({"pictures": [], "decode_start_s": 0.0, "decode_end_s": 5.0})["screen_text"] == []
