@@ -24,6 +24,7 @@ OPERATORS: dict[str, str] = {
     "read": "operators.reading.read:Read",
     "tile": "operators.embedding.tile:Tile",
     "ask": "operators.ask.ask:Ask",
+    "join": "operators.ask.join:Join",
     "candidates": "operators.pick.candidates:Candidates",
     "pick": "operators.pick.pick:Pick",
     "questions": "operators.training.questions:Questions",
