@@ -20,8 +20,8 @@ from operators.engines.base import Request
 from operators.selection.choose import POLICIES, ChooseFrames, choose
 from operators.selection.find import FindFrames, Times
 from operators.selection.keyframes import Keyframes
-from operators.selection.question import Question
 from operators.selection.mosaic import Mosaic
+from operators.selection.question import Question
 from tests.support import video
 from tests.support.engines import Scripted, asked
 
