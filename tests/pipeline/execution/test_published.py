@@ -100,7 +100,7 @@ def koala_36m(result: longcap.Result) -> None:
 
 
 def lvd_2m(result: longcap.Result) -> None:
-    (takes,) = rows(result, "takes")
+    (takes,) = rows(result, "long")
     assert [t["why"] for t in takes["takes"]] == [None, "still"], "what is left out stays, with its reason"
     (versions,) = rows(result, "versions")
     (described,) = rows(result, "described")
