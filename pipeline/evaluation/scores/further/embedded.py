@@ -52,7 +52,7 @@ class SentenceCosine(CaptionMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class EntityScore(CaptionMetric):
-    """FAVD's EntityScore, 2RC / (R + C): R is the share of the reference's nouns that the caption has, C = (cosine + 1)/2.
+    """FAVD's EntityScore, 2RC / (R + C): R = share of the reference's nouns that the caption has, C = (cosine + 1) / 2.
 
     Published with a tagger and T5-base; here the nouns are all words that say something, by stem, and the embeddings
     those of all-MiniLM-L6-v2.
