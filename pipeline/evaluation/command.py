@@ -162,12 +162,12 @@ def judging_of(
     concurrency: int = CONCURRENCY,
 ) -> Judging:
     """What a command line says of judges; whatever is wrong in itself is said before anything is read."""
-    if not judges and (protocols or config or overrides):
-        raise UsageError("--protocol, -c and --set are for a judge: name one with --judge")
+    if not judges and protocols:
+        raise UsageError("--protocol is for a judge: name one with --judge")
     protocols_of(protocols)
     if len(judges) > 1:
         check_installed("krippendorff")
-    named = judges_of(judges, config, overrides) if judges else []
+    named = judges_of(judges, config, overrides)
     return Judging(judges=named, protocols=protocols, concurrency=concurrency)
 
 

@@ -46,7 +46,7 @@ def test_what_is_no_sweep_is_said(over, said):
 
 def test_only_what_decides_a_table_is_in_its_fingerprint():
     base, narrator, frames = (
-        load_config("measure", [o]) for o in ("run.local_s=1", "narrate.section_s=60", "decode.fps=2")
+        load_config("measure", [o]) for o in ("run.local_s=1", "narrate.section_s=90", "decode.fps=2")
     )
     a, b, c = map(fingerprints, (base, narrator, frames))
     assert a["segments"] == b["segments"] != c["segments"]
