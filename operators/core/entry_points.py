@@ -13,6 +13,7 @@ EXPORTS = "longcap.exports"
 EMBEDDERS = "longcap.embedders"
 RECOGNISERS = "longcap.recognisers"
 SPEAKERS = "longcap.speakers"
+DETECTORS = "longcap.detectors"
 
 
 class Offer(NamedTuple):
