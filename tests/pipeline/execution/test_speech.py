@@ -72,7 +72,15 @@ def test_each_word_is_in_the_prompts_of_its_windows_and_of_no_others(recogniser:
     assert all(r.facts is not None and r.facts.heard for r in windows)
     assert verify(longcap.open(str(tmp_path / "out"))).findings == []
 
+    (told,) = result.table("dataset").to_pylist()
+    for name in ("speech_share", "silence_share", "music_share", "speech_language"):
+        assert told[name] == row[name], name
+    assert told["speech_language"] == "en" and 0.2 < told["speech_share"] < 0.5 < told["silence_share"]
+
     before = len(requests)
+    talk = longcap.load_config(recipe(tmp_path, log, recogniser), ["filter.speech_share.min=0.9"])
+    left_out = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), talk, quiet=True, replace=True)
+    assert left_out.table("dataset").num_rows == 0 and len(asked(log)) == before, "nothing is heard or captioned again"
     again = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True)
     assert again.ok and len(asked(log)) == before, "nothing is made again"
 
