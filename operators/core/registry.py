@@ -20,6 +20,16 @@ OPERATORS: dict[str, str] = {
     "caption": "operators.caption.caption:Caption",
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
+    "ask": "operators.ask.ask:Ask",
+    "candidates": "operators.pick.candidates:Candidates",
+    "pick": "operators.pick.pick:Pick",
+    "questions": "operators.training.questions:Questions",
+    "dialogues": "operators.training.dialogues:Dialogues",
+    "subcaptions": "operators.training.subcaptions:Subcaptions",
+    "chapters": "operators.training.chapters:Chapters",
+    "highlights": "operators.training.highlights:Highlights",
+    "documents": "operators.training.documents:Documents",
+    "pairs": "operators.training.pairs:Pairs",
 }
 """name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from operators.analysis.columns import Columns
+from operators.analysis.filter import Filter
 from operators.analysis.measure import Measure
 from operators.caption.caption import Caption
 from operators.core.base import Operator
@@ -35,6 +36,9 @@ def never_measured(config: Config) -> dict[str, str]:
         if not config.decode.signals_fps:
             seen = (name for name in Columns.__annotations__ if name != "text_share")
             silent |= dict.fromkeys(seen, "decode.signals_fps is 0")
+    brought = columns_before(config, specs["dataset"], specs) if (specs := tables_of(config)).get("dataset") else set()
+    unheard = "the dataset is not made from a table of speech"
+    silent |= {name: unheard for name in Filter.may_read if name not in brought}
     return {name: silent[name] for name in config.filter.limits if name in silent}
 
 

@@ -149,7 +149,7 @@ def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
     if isinstance(steps, str) or not isinstance(steps, list | tuple):
         raise UsageError(f"{where}.steps is {steps!r}; it must be a list of operators, such as [decode, measure]")
     where = where_of(config, name)
-    made = tuple(_steps(config, where, steps))
+    made = tuple(op.at(cast(Level, level)) for op in _steps(config, where, steps))
     for op in made:
         if op.level != level:
             raise UsageError(f"{where} names {op.name}, which is of level {op.level}; only level {level} runs there")

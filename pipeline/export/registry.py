@@ -43,6 +43,10 @@ EXPORTS: dict[str, str] = {
     "fiftyone": f"{_FORMATS}.fiftyone:FiftyOne",
     "vript": f"{_FORMATS}.stories:Vript",
     "scenewalk": f"{_FORMATS}.stories:SceneWalk",
+    "records": f"{_FORMATS}.generated:Records",
+    "videoxum": f"{_FORMATS}.generated:VideoXum",
+    "distime": f"{_FORMATS}.generated:DisTime",
+    "packed": f"{_FORMATS}.packed:Packed",
     "interleaved": f"{_FORMATS}.stories:Interleaved",
 }
 """name -> "module:Class" of the exports that ship with Longcap; an entry point cannot replace them."""
