@@ -271,7 +271,7 @@ class Derived:
         own = table_identity(plan.config, spec)
         others = [p for p in spec.parents if p != VIDEOS]
         found: list[tuple[str, str | None, dict[str, str | None], str | None]] = []
-        standings = {parent: self._standing(parent) for parent in others}
+        standings = {parent: self.standing(parent) for parent in others}
         for i, (video_id, version) in enumerate(plan.sources):
             parents: dict[str, str | None] = {}
             states: list[Any] = []
@@ -292,7 +292,7 @@ class Derived:
                 found.append((video_id, digest([source_key(video_id, version), own, states]), parents, None))
         return found
 
-    def _standing(self, parent: str) -> list[tuple[str | None, Any, str | None]]:
+    def standing(self, parent: str) -> list[tuple[str | None, Any, str | None]]:
         """Of each video: key of its rows in a parent, what of them counts, and what is missing of them.
 
         Without key and problem they are still to be made.

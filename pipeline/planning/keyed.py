@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from operators.core.fingerprint import canonical
 from operators.store.store import Store
+from pipeline.config.parents import level_of
 from pipeline.config.table import VIDEOS
 from pipeline.planning.derived import Derived
 from pipeline.planning.plan import Plan
@@ -24,6 +25,14 @@ def with_parents(plan: Plan, store: Store) -> Plan:
         return plan
     derived = Derived(plan, store)
     some = replace(dataset, parents=tuple(others))
-    said = derived.apart(some)
+    beside, said = derived.parent_keys(some), derived.apart(some)
+    for parent in others:
+        if level_of(plan.config, plan.tables, parent) == "segment":
+            standing = derived.standing(parent)
+            beside[parent] = [key for key, _, _ in standing]
+            said[parent] = [
+                "" if key is None else usual if problem is None else canonical(state)
+                for usual, (key, state, problem) in zip(said[parent], standing, strict=True)
+            ]
     lines = ([[p, s[i]] for p, s in said.items() if s[i] is not None] for i in range(len(plan.videos)))
-    return replace(plan, beside=derived.parent_keys(some), apart=[canonical(one) if one else "" for one in lines])
+    return replace(plan, beside=beside, apart=[canonical(one) if one else "" for one in lines])
