@@ -12,6 +12,7 @@ OPERATORS = "longcap.operators"
 EXPORTS = "longcap.exports"
 EMBEDDERS = "longcap.embedders"
 RECOGNISERS = "longcap.recognisers"
+METRICS = "longcap.metrics"
 SPEAKERS = "longcap.speakers"
 
 
