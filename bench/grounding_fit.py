@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,14 +16,17 @@ from bench.human_text import Video
 from bench.rewordings import reworded
 from operators.embedding.sentences import embedder
 from operators.language.sentences import split_sentences
-from operators.narrate.grounding.alike import Alike
+from operators.narrate.grounding.alike import Alike, lengths_differ
 from operators.narrate.grounding.clauses import clauses
 from operators.narrate.grounding.fitted import CENTRE_FILE, FALSE_PASS_RATES, FILE, centre, fitted, nearest
 from operators.narrate.grounding.toolkit import Toolkit
 
-EVEN_AT = 0.05  # share of false texts at which both layouts are made to pass alike
-CLAUSES = 0.5  # of the share of whole sentences: a sentence has several clauses that may pass
-TOLD_TWICE = 0.095  # of events in other words
+EVEN_AT, MIXED = 0.03, 2.0  # share of false texts, and how many times as many may pass where sections are filled up
+CLAUSE_RATES = (0.004, 0.009, 0.015, 0.03, 0.055, 0.1, 0.15, 0.2)  # of false clauses, for each of `FALSE_PASS_RATES`:
+# where few false sentences may pass, added clauses are what is left to catch
+SPARE = {"lexical": 0.85, "embedding": 1.0}  # of each rate; words alone pass more of videos that nothing was fitted on
+NEAR = 0.6  # cosine of two sentences below which they are never the same event
+TOLD_TWICE = 0.1  # of events in other words
 
 
 Array = np.ndarray
@@ -91,7 +95,8 @@ def logistic(x: Array, y: Array, weights: Array) -> tuple[Array, float]:
 def model(data: Samples) -> tuple[Array, float]:
     """Weights and bias. Each kind of text in each layout counts alike, independent texts more than reworded ones.
 
-    The weight of the number of sentences is then set so that false texts pass alike often in both layouts.
+    The weight of the number of sentences is then set so that `MIXED` times as many false texts pass in sections that
+    are filled up: with many captions, asking for as few would cost too many true texts.
     """
     importance = {0: 2.0, 1: 0.3, 2: 1.7}
     weights = np.zeros(len(data.labels))
@@ -102,7 +107,10 @@ def model(data: Samples) -> tuple[Array, float]:
     w, bias = logistic(data.features, (data.labels > 0).astype(float), weights)
     false, count = data.labels == 0, data.features[:, -1]
     total = data.features[:, :-1] @ w[:-1]
-    highest = [np.quantile(total[false & (data.mixed == m)], 1 - EVEN_AT) for m in (False, True)]
+    highest = [
+        np.quantile(total[false & (data.mixed == m)], 1 - rate)
+        for m, rate in ((False, EVEN_AT), (True, MIXED * EVEN_AT))
+    ]
     many = [count[false & (data.mixed == m)].mean() for m in (False, True)]
     w[-1] = (highest[0] - highest[1]) / (many[1] - many[0])
     return w, bias
@@ -119,11 +127,11 @@ def fit(videos: Sequence[Video], name: str) -> None:
     stored: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     toolkit = chosen_toolkit(name)
     scorers = [s.name for s in toolkit.scorers(["A dog barks."])]
-    for level, share in (("sentence", 1.0), ("clause", CLAUSES)):
+    for level, rates in (("sentence", FALSE_PASS_RATES), ("clause", CLAUSE_RATES)):
         data = samples(videos, toolkit, level)
         w, bias = model(data)
-        support, false = supports(data, w, bias), data.labels == 0
-        least = [float(np.quantile(support[false], 1 - share * rate)) for rate in FALSE_PASS_RATES]
+        support, false = supports(data, w, bias), (data.labels == 0) & ~data.mixed
+        least = [float(np.quantile(support[false], 1 - SPARE[name] * rate)) for rate in rates]
         stored[name][level] = {
             "weights": {n: round(float(v), 3) for n, v in zip([*scorers, "nearest", "sentences"], w, strict=True)},
             "bias": round(bias, 3),
@@ -133,8 +141,7 @@ def fit(videos: Sequence[Video], name: str) -> None:
             kept = [f"{100 * (support[data.labels == label] >= v).mean():.1f}" for v in least]
             print(f"fitted {name} {level}: {kind}, kept at {FALSE_PASS_RATES}: {' '.join(kept)} %")
     if name == "embedding":
-        stored[name]["same"] = _same(videos)
-        print(f"fitted {name}: the same event from a cosine of {stored[name]['same']}")
+        stored[name] |= _same(videos, toolkit)
     FILE.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
     fitted.cache_clear()
 
@@ -146,20 +153,31 @@ def _fit_centre(videos: Sequence[Video]) -> None:
     centre.cache_clear()
 
 
-def _same(videos: Sequence[Video]) -> float:
-    """The highest cosine at which few enough events in other words are told twice: the fewest others are merged."""
-    toolkit, rng = chosen_toolkit("embedding"), random.Random(17)
-    pairs = [(s.text, reworded(s.text, rng)) for v in videos for s in v.first]
-    for same in np.round(np.arange(0.95, 0.6, -0.01), 2):
-        alike = Alike(replace_same(toolkit, float(same)))
-        if sum(not alike.same(a, b) for a, b in pairs) <= TOLD_TWICE * len(pairs):
-            return float(same)
-    return 0.6
+def _same(videos: Sequence[Video], toolkit: Toolkit) -> dict[str, float]:
+    """The weight of lengths, and the highest nearness at which few enough events in other words are told twice."""
+    alike, rng = Alike(replace_same(toolkit, 1.0)), random.Random(17)
+    pairs, labels, excluded = [], [], []
+    for video in videos:
+        texts = list(dict.fromkeys(s.text for s in video.first if len(split_sentences(s.text)) == 1))
+        for k, text in enumerate(texts):
+            for one, other, label in ((text, reworded(text, rng), 1), *((text, before, 0) for before in texts[:k])):
+                pairs.append((alike.nearness(one, other), lengths_differ(one, other)))
+                labels.append(label)
+                excluded.append(alike.excluded(one, other))
+    x, y, out = np.array(pairs), np.array(labels), np.array(excluded)
+    near = ~out & (x[:, 0] > NEAR)
+    weights = np.where(y == 1, 500 / (near & (y == 1)).sum(), 500 / (near & (y == 0)).sum())
+    (cosine, length), _ = logistic(x[near], y[near].astype(float), weights[near])
+    lengths = round(float(-length / cosine), 3)
+    nearness = np.where(out, -1.0, x[:, 0] - lengths * x[:, 1])
+    same = math.floor(1000 * np.quantile(nearness[y == 1], TOLD_TWICE)) / 1000
+    print(f"fitted embedding: {100 * (nearness[y == 0] >= same).mean():.2f} % of different events merged")
+    return {"same": same, "lengths": lengths}
 
 
 def replace_same(toolkit: Toolkit, same: float) -> Toolkit:
     made = Toolkit(embed=toolkit.embed)
-    object.__setattr__(made, "fitted", replace(made.fitted, same=same))
+    object.__setattr__(made, "fitted", replace(made.fitted, same=same, lengths=0.0))
     return made
 
 

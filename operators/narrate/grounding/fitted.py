@@ -60,12 +60,14 @@ class Fitted:
 
     Attributes:
         sentence, clause: models of support for whole sentences and for clauses.
-        same: cosine (`embedding`) or share of words (`lexical`) from which on two sentences tell the same event.
+        same: nearness (`Alike.nearness`) from which on two sentences tell the same event.
+        lengths: weight of the difference of their lengths in it.
     """
 
     sentence: Level
     clause: Level
     same: float
+    lengths: float
 
 
 @lru_cache(maxsize=16)
@@ -84,7 +86,7 @@ def fitted(scorers: str, false_pass_rate: float = 0.03) -> Fitted:
         )
         for name in ("sentence", "clause")
     }
-    return Fitted(**levels, same=stored["same"])
+    return Fitted(**levels, same=stored["same"], lengths=stored["lengths"])
 
 
 def _at(least: Sequence[float], rate: float) -> float:

@@ -547,6 +547,10 @@ def test_captions_stand_for_a_section_that_a_model_cannot_tell(bad: str) -> None
     first, second = made["sections"]
     assert first["problem"] and second["problem"] is None
     assert first["attempts"] == 2
+    assert first["length"].endswith(
+        f"of {first['wanted_words']} words: the model gave no good answer, and the captions' own sentences stand for it"
+    )
+    assert second["length"] is None
     assert first["text"].startswith("From 0:00 to 0:10: A baker with a red hat number 0 lifts a heavy crate")
     check_citations(made, range(23))
     assert made["integrity"] is False
