@@ -73,7 +73,7 @@ def connect(address: str | None = None, *, num_cpus: int | None = None, object_s
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what it logs of a graph that breaks it raises as well
     where = address or os.environ.get("RAY_ADDRESS")
     if where is not None:
-        _check_reachable(where)
+        check_address(where)
         try:
             ray.init(address=where, log_to_driver=False, logging_level=logging.WARNING, job_config=_job_config(where))
         except (OSError, RuntimeError, ValueError, AssertionError) as error:  # all of them mean one thing here
@@ -178,15 +178,29 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _check_reachable(address: str) -> None:
-    """Raise `ConnectionError` at once where nothing listens at `host:port`; other forms are left to Ray."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if "://" in host or not (host and port.isdecimal() and int(port) < 2**16):
+def check_address(address: str | None) -> None:
+    """Raise `ConnectionError` where no Ray can be at an address, without asking Ray, which tries for minutes.
+
+    Nothing is checked where this process is connected already, and nothing of "auto" and of addresses with a scheme
+    other than `ray://`: only Ray knows them.
+
+    Args:
+        address: as for `connect`.
+    """
+    ray = sys.modules.get("ray")
+    where = address or os.environ.get("RAY_ADDRESS")
+    if where in (None, "", "auto", "local") or (ray is not None and ray.is_initialized()):
         return
+    assert where is not None
+    host, _, port = where.removeprefix("ray://").rpartition(":")
+    if "://" in host:
+        return
+    if not (host and port.isdecimal() and int(port) < 2**16):
+        raise ConnectionError(_nobody(where, ValueError("not of the form host:port")))
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_REACH_S).close()
     except OSError as error:
-        raise ConnectionError(_nobody(address, error)) from error
+        raise ConnectionError(_nobody(where, error)) from error
 
 
 def _nobody(address: str, error: Exception) -> str:

@@ -14,7 +14,8 @@ from operators.analysis.columns import Columns, columns_of
 from operators.analysis.facts import Facts
 from operators.core.base import Apply, Level, Operator, Row
 
-_SHARES = ("motion", "moving_camera", "still", "duplicate", "text_share")
+_HEARD = ("speech_share", "silence_share", "music_share")
+_SHARES = ("motion", "moving_camera", "still", "duplicate", "text_share", *_HEARD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,7 @@ class Filter(Operator):
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"captioned", "segments", "duration_s"})
+    may_read: ClassVar[frozenset[str]] = frozenset(_HEARD)
     writes: ClassVar[frozenset[str]] = frozenset({*Columns.__annotations__, "filtered"})
 
     duration_s: Bounds = field(default_factory=Bounds)
@@ -62,6 +64,9 @@ class Filter(Operator):
     text_share: Bounds = field(default_factory=Bounds)
     shots: Bounds = field(default_factory=Bounds)
     longest_shot_s: Bounds = field(default_factory=Bounds)
+    speech_share: Bounds = field(default_factory=Bounds)
+    silence_share: Bounds = field(default_factory=Bounds)
+    music_share: Bounds = field(default_factory=Bounds)
 
     def __post_init__(self) -> None:
         for name in _SHARES:

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 
 from operators.audio.tracks import choose, tracks_of
 from operators.core.base import ItemError
+from operators.video.packets import packets_of
 from operators.video.parts import Part, load_parts
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known
 from operators.video.source import Source
 from operators.video.version import unchanged
 
@@ -27,7 +27,6 @@ BYTES = 2  # of a sample: signed, 16 bits, in the machine's order
 _JUMP_S = (
     0.05  # a packet that comes so far from where the ones before it end starts anew: time stamps of players jitter
 )
-_DEMUX_RETRIES = 32
 _BLOCK = bytes(64 * 1024)
 
 
@@ -132,7 +131,10 @@ class _Track:
         """
         import av
 
-        for packet in self._packets():
+        for packet in packets_of(self._source, self._container, self._stream):
+            if packet is None:
+                self.damaged += 1
+                continue
             if packet.pos is not None and packet.pos < self._source.lead_bytes:
                 continue
             try:
@@ -150,26 +152,6 @@ class _Track:
                     if -1.0 < inside_s < part.length_s:
                         yield part.start_s + inside_s, frame
                         break
-
-    def _packets(self) -> Iterator[Any]:
-        import av
-
-        failures = 0
-        demux = demux_known(self._container, self._stream)
-        while failures < _DEMUX_RETRIES:
-            try:
-                packet = next(demux)
-            except StopIteration:
-                return
-            except av.FFmpegError:
-                self._source.check()
-                failures += 1
-                self.damaged += 1
-                demux = demux_known(self._container, self._stream)
-                continue
-            PROGRESS.step()
-            failures = 0
-            yield packet
 
 
 @dataclass

@@ -8,9 +8,9 @@ from typing import Any
 from operators.core.base import ItemError
 from operators.language.identify import language_code
 from operators.video.markup import plain_text
+from operators.video.packets import demux_known
 from operators.video.parts import Part, load_parts
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known
 from operators.video.source import Source
 from operators.video.version import unchanged
 

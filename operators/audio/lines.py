@@ -32,6 +32,8 @@ LINE = pa.struct(
         pa.field("language", pa.string()),  # ISO 639-1 where it is known
         pa.field("source", pa.string()),  # one of `Source`
         pa.field("origin", pa.string()),  # the recogniser and its model, the file's name, or the stream's number
+        pa.field("speaker", pa.string()),  # S1, S2, … in the order in which they first speak; null: not told apart
+        pa.field("speaker_name", pa.string()),  # where a language model found it in what is said
     ]
 )
 
@@ -83,6 +85,8 @@ class SpeechLine:
     language: str | None = None
     source: Source = "recognised"
     origin: str = ""
+    speaker: str | None = None
+    speaker_name: str | None = None
 
     def row(self) -> dict[str, Any]:
         """As a value of `LINE`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,10 @@ from operators.audio.decode import AudioRequest
 from operators.audio.lines import AUDIO, LINE, SPAN, SpeechLine
 from operators.audio.recognise import recognise
 from operators.audio.recognisers.base import RecogniserSpec
-from operators.audio.recognisers.registry import AnyRecogniser, recogniser_config
+from operators.audio.recognisers.registry import REGISTRY, AnyRecogniser
+from operators.audio.speakers.base import REGISTRY as SPEAKERS
+from operators.audio.speakers.base import AnySpeakers
+from operators.audio.speakers.cluster import speakers_of
 from operators.audio.voice import VoiceRules, check_installed
 from operators.core.base import SIZING, Apply, ItemError, Level, Needs, Row
 from operators.language.identify import likely_language
@@ -28,9 +32,19 @@ from operators.video.subtitles import READ, SubtitleReader
 _DECODE = "operators.audio.decode:decode_audio"
 _VOICE = "operators.audio.voice:find_voice"
 _EMBEDDED = "operators.audio.embedded:read_embedded"
+_SHARES = "operators.audio.sound:find_shares"
+_VOICES = "operators.audio.speakers.base:embed_isolated"
 _RECOGNISE = "operators.audio.recognise:recognise_isolated"
 _BLOCK_S = 120.0  # of voice that a recogniser gets as one job: its limits count for so much
 _RECOGNISER_RECYCLE = 10_000  # a model is loaded once
+
+SOUND_COLUMNS: Mapping[str, pa.DataType] = {
+    "speech_share": pa.float64(),
+    "silence_share": pa.float64(),
+    "music_share": pa.float64(),
+    "speech_language": pa.string(),
+}
+"""Columns that `operators.core.rows.LONG_CAPTION` takes over where the dataset is made from a table of speech."""
 
 Recognise = Callable[[str, Sequence[tuple[float, float]]], tuple[list[SpeechLine], int]]
 
@@ -41,23 +55,24 @@ class Listen(Isolated):
 
     Writes `speech`, the lines in order of time, each with where it comes from (`operators.audio.lines.LINE`); `voice`,
     the spans in which somebody speaks, and `speech_share`, their share of the video, both null where nothing could be
-    decoded; `audio`, the tracks and which one was listened to; `unsaid`, how many recognised lines were left out
+    decoded; `silence_share` and `music_share` likewise (`operators.audio.sound`); `speech_language`, that of most
+    of the speech; `audio`, the tracks and which one was listened to; `unsaid`, how many recognised lines were left out
     because no voice is there.
     """
 
     name: ClassVar[str] = "listen"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 3
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "listen"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"uri", "source_version", "subtitles_uri", "duration_s", "first_pts_s", "parts"}
     )
     may_read: ClassVar[frozenset[str]] = frozenset({"access_uri", "passes"})
-    writes: ClassVar[frozenset[str]] = frozenset({"speech", "voice", "speech_share", "audio", "unsaid"})
+    writes: ClassVar[frozenset[str]] = frozenset({"speech", "voice", *SOUND_COLUMNS, "audio", "unsaid"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "speech": pa.list_(LINE),
         "voice": pa.list_(SPAN),
-        "speech_share": pa.float64(),
+        **SOUND_COLUMNS,
         "audio": AUDIO,
         "unsaid": pa.int32(),
     }
@@ -66,6 +81,16 @@ class Listen(Isolated):
         AnyRecogniser,
         Field(description="what recognises speech: pocketsphinx, whisper or server; null: voice and subtitles alone"),
     ] = None
+    speakers: Annotated[
+        AnySpeakers,
+        Field(description="what tells voices apart, such as {kind: onnx, model: FILE}; null: nothing does"),
+    ] = None
+    speaker_likeness: Annotated[
+        float, Field(gt=0, lt=1, description="mean cosine from which on lines are of one voice; 0.85 is StoryTeller's")
+    ] = 0.85
+    min_voice_s: Annotated[
+        float, Field(ge=0.1, description="shorter lines are too short to tell whose voice it is, in s")
+    ] = 0.5
     subtitles: Annotated[
         bool, Field(description="subtitles beside the video and text streams in it are lines of speech, too")
     ] = True
@@ -117,6 +142,8 @@ class Listen(Isolated):
             check_installed()
         if self.recogniser is not None:
             self.recogniser.check(elsewhere=elsewhere)
+        if self.speakers is not None:
+            self.speakers.check(elsewhere=elsewhere)
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -128,26 +155,28 @@ class Listen(Isolated):
         self.check()
         with ExitStack() as stack:
             child = stack.enter_context(self.child())
-            run = self._recognise(stack) if self.recogniser is not None else None
+            native = stack.enter_context(self._native_child())  # starts at its first job
+            run = self._recognise(stack, native) if self.recogniser is not None else None
             reader = SubtitleReader(child.run)
-            yield lambda row: {**row, **self._heard(row, child, run, reader)}
+            yield lambda row: {**row, **self._heard(row, child, native, run, reader)}
 
-    def _recognise(self, stack: ExitStack) -> Recognise:
+    def _native_child(self) -> DecodeChild:
+        """For models that run here: their limits are not those of decoding."""
+        return DecodeChild(
+            no_progress_s=self.recogniser_no_progress_s,
+            cpu_limit_s=self.recogniser_cpu_limit_s,
+            memory_limit_bytes=self.recogniser_memory_bytes,
+            time_limit_s=self.time_limit_s,
+            recycle_after=_RECOGNISER_RECYCLE,
+        )
+
+    def _recognise(self, stack: ExitStack, child: DecodeChild) -> Recognise:
         spec = self.recogniser
         assert isinstance(spec, RecogniserSpec)
         if not spec.isolated:
             running = stack.enter_context(spec.open())
             return lambda path, spans: recognise(running, spec.origin, path, spans)
-        child = stack.enter_context(
-            DecodeChild(
-                no_progress_s=self.recogniser_no_progress_s,
-                cpu_limit_s=self.recogniser_cpu_limit_s,
-                memory_limit_bytes=self.recogniser_memory_bytes,
-                time_limit_s=self.time_limit_s,
-                recycle_after=_RECOGNISER_RECYCLE,
-            )
-        )
-        config = recogniser_config(spec)
+        config = REGISTRY.config(spec)
 
         def isolated(path: str, spans: Sequence[tuple[float, float]]) -> tuple[list[SpeechLine], int]:
             try:
@@ -160,7 +189,9 @@ class Listen(Isolated):
 
         return isolated
 
-    def _heard(self, row: Row, child: DecodeChild, run: Recognise | None, reader: SubtitleReader) -> Row:
+    def _heard(
+        self, row: Row, child: DecodeChild, native: DecodeChild, run: Recognise | None, reader: SubtitleReader
+    ) -> Row:
         with tempfile.TemporaryDirectory(prefix="longcap-") as folder:
             path = str(Path(folder, "sound"))
             audio = self._decoded(row, child, path)
@@ -168,14 +199,19 @@ class Listen(Isolated):
             found = _twice(child, _VOICE, path=path, rules=self.rules) if decoded else []
             end_s = float(row["duration_s"])  # the last chunk of samples may reach over it
             voice = [(a, min(b, end_s)) for a, b in found if a < end_s]
+            shares = _twice(child, _SHARES, path=path, voice=voice) if decoded else (None, None)
             lines, unsaid = self._recognised(run, path, voice) if run is not None else ([], 0)
-        lines += self._written(row, child, reader) if self.subtitles else []
-        lines.sort(key=lambda x: (x.start_s, x.end_s, x.source, x.text))
+            lines += self._written(row, child, reader) if self.subtitles else []
+            lines.sort(key=lambda x: (x.start_s, x.end_s, x.source, x.text))
+            lines = self._told_apart(native, path, lines) if decoded else lines
         seconds = sum(b - a for a, b in voice)
         return {
             "speech": [line.row() for line in lines],
             "voice": [{"start_s": a, "end_s": b} for a, b in voice] if decoded else None,
             "speech_share": min(1.0, seconds / row["duration_s"]) if decoded and row["duration_s"] else None,
+            "silence_share": shares[0],
+            "music_share": shares[1],
+            "speech_language": _main_language(lines),
             "audio": audio,
             "unsaid": unsaid,
         }
@@ -200,13 +236,26 @@ class Listen(Isolated):
             some, dropped = run(path, block)
             lines += some
             unsaid += dropped
-        return [line if line.language else replace(line, language=_language(line.text)) for line in lines], unsaid
+        return [line if line.language else replace(line, language=likely_language(line.text)) for line in lines], unsaid
+
+    def _told_apart(self, native: DecodeChild, path: str, lines: list[SpeechLine]) -> list[SpeechLine]:
+        """The lines with their speakers, numbered over the whole video."""
+        if self.speakers is None or not lines:
+            return lines
+        spans = [(line.start_s, line.end_s) for line in lines]
+        model = SPEAKERS.config(self.speakers)
+        voices = native.run(_VOICES, speakers=model, path=path, spans=spans, least_s=self.min_voice_s)
+        numbers = speakers_of(voices, [b - a for a, b in spans], self.speaker_likeness)
+        return [
+            line if number is None else replace(line, speaker=f"S{number + 1}")
+            for line, number in zip(lines, numbers, strict=True)
+        ]
 
     def _written(self, row: Row, child: DecodeChild, reader: SubtitleReader) -> list[SpeechLine]:
         found: list[SpeechLine] = []
         beside = reader.of(row)
         if beside is not None and beside.status == READ:
-            language = _language(" ".join(c.text for c in beside.cues[:200]))
+            language = likely_language(" ".join(c.text for c in beside.cues[:200]))
             name = basename(str(row["subtitles_uri"]))
             found += [
                 SpeechLine(
@@ -247,5 +296,10 @@ def _blocks(voice: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, 
         yield block
 
 
-def _language(text: str) -> str | None:
-    return likely_language(text)
+def _main_language(lines: Sequence[SpeechLine]) -> str | None:
+    """The language of most seconds of the lines that have one."""
+    seconds: dict[str, float] = defaultdict(float)
+    for line in lines:
+        if line.language:
+            seconds[line.language] += line.end_s - line.start_s
+    return min(seconds, key=lambda code: (-seconds[code], code), default=None)

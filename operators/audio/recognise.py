@@ -16,7 +16,7 @@ import numpy as np
 from operators.audio.decode import BYTES, RATE_HZ
 from operators.audio.lines import SpeechLine, Word
 from operators.audio.recognisers.base import RunningRecogniser, Samples, Utterance
-from operators.audio.recognisers.registry import parse_recogniser
+from operators.audio.recognisers.registry import REGISTRY
 from operators.core.fingerprint import canonical
 
 PAD_S = 0.15  # of sound before and behind a span that a recogniser hears: the breath of a consonant
@@ -35,8 +35,7 @@ def recognise_isolated(
     Args:
         recogniser: the config of one.
     """
-    spec = parse_recogniser(recogniser)
-    assert spec is not None
+    spec = REGISTRY.parse(recogniser)
     key = canonical(recogniser)
     if key not in _loaded:
         _loaded[key] = _KEPT.enter_context(spec.open())

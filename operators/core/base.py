@@ -147,6 +147,10 @@ class Operator(abc.ABC):
         """What an actor of it takes."""
         return Needs()
 
+    def at(self, level: Level) -> Operator:  # noqa: ARG002  # most work on rows of one level
+        """The operator as a step of a table of this level; what works on several levels has other columns in each."""
+        return self
+
     def check(self) -> None:  # noqa: B027  a choice, not a duty
         """Look, without loading, for what would make every item fail on this machine.
 

@@ -10,6 +10,9 @@ from typing import NamedTuple
 ENGINES = "longcap.engines"
 OPERATORS = "longcap.operators"
 EXPORTS = "longcap.exports"
+EMBEDDERS = "longcap.embedders"
+RECOGNISERS = "longcap.recognisers"
+SPEAKERS = "longcap.speakers"
 
 
 class Offer(NamedTuple):

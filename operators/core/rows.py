@@ -322,6 +322,10 @@ LONG_CAPTION = pa.schema(
         pa.field("text_share", pa.float64()),
         pa.field("shots", pa.int32()),
         pa.field("longest_shot_s", pa.float64()),
+        pa.field("speech_share", pa.float64()),  # this and the next three: operators.audio.listen; null: nobody did
+        pa.field("silence_share", pa.float64()),
+        pa.field("music_share", pa.float64()),
+        pa.field("speech_language", pa.string()),
         *[f for f in VIDEO_FACTS if f.name not in ("duration_s", "parts")],
         pa.field("source_version", pa.string()),
         pa.field("metadata", pa.string()),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any
 
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})  # control, format (bidirectional), surrogates, line breaks
@@ -73,3 +75,27 @@ def clock(time_s: float) -> str:
     whole = math.floor(time_s + 1e-6)
     hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def nearest(word: str, known: Iterable[str], *, most: int = 1) -> str:
+    """The tail of "X is not known": `"; did you mean Y?"` for the `most` known words most like it, `"."` for none."""
+    by_case = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), by_case, n=most, cutoff=0.6)
+    return f"; did you mean {' or '.join(by_case[name] for name in close)}?" if close else "."
+
+
+_QUOTED = str.maketrans(
+    {'"': "'", "“": "'", "”": "'", "„": "'", "«": "'", "»": "'", "`": "'", "<": "‹", ">": "›", "{": "(", "}": ")"}
+)
+
+
+def quotation(text: str, most: int = 600) -> str:
+    """Text of others as a quotation in a prompt: within quotation marks, in one line, so that it cannot end it.
+
+    Marks that could close the quotation, open a tag or a code block, or be one of a model's own tokens, such as
+    `<|im_end|>`, are replaced; control characters and bidirectional marks are spelled out.
+
+    Args:
+        most: characters; longer text is cut.
+    """
+    return f'"{printable(" ".join(text.split())).translate(_QUOTED)[:most]}"'

@@ -8,7 +8,7 @@ A mention that is left alone costs a repetition; a wrong name makes a caption wr
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from operators.cleaning.quotes import HIDDEN, masked
@@ -64,6 +64,19 @@ def rewritten(segment: Row, names: Sequence[Row], language: str = "English") -> 
 
 def undone(segment: Row, names: Sequence[Row]) -> Row:
     """The segment as it was before `rewritten`, by the renames that `names` keep."""
+    return _each_text(segment, names, _before)
+
+
+def redone(segment: Row, names: Sequence[Row]) -> Row:
+    """The segment as `rewritten` made it, by the renames that `names` keep.
+
+    Raises:
+        ValueError: the renames are of other captions.
+    """
+    return _each_text(segment, names, _after)
+
+
+def _each_text(segment: Row, names: Sequence[Row], change: Callable[[str, list[Row]], str]) -> Row:
     of_window: dict[int, list[Row]] = {}
     of_frame: dict[float, list[Row]] = {}
     for one in (rename for name in names for rename in name["renames"]):
@@ -73,10 +86,8 @@ def undone(segment: Row, names: Sequence[Row]) -> Row:
             of_frame.setdefault(one["time_s"], []).append(one)
     return {
         **segment,
-        "windows": [
-            {**w, "text": _before(w["text"], of_window.get(w["window_index"], []))} for w in segment["windows"]
-        ],
-        "frames": [{**f, "text": _before(f["text"], of_frame.get(f["time_s"], []))} for f in segment["frames"]],
+        "windows": [{**w, "text": change(w["text"], of_window.get(w["window_index"], []))} for w in segment["windows"]],
+        "frames": [{**f, "text": change(f["text"], of_frame.get(f["time_s"], []))} for f in segment["frames"]],
     }
 
 
@@ -84,6 +95,17 @@ def _before(text: str, renames: list[Row]) -> str:
     for one in sorted(renames, key=lambda r: -int(r["start"])):
         text = text[: one["start"]] + one["was"] + text[one["start"] + len(one["now"]) :]
     return text
+
+
+def _after(text: str, renames: list[Row]) -> str:
+    made, at = "", 0
+    for one in sorted(renames, key=lambda r: int(r["start"])):
+        here = at + int(one["start"]) - len(made)
+        if here < at or not text.startswith(one["was"], here):
+            raise ValueError(f"the captions hold no {one['was']!r} where one was renamed")
+        made += text[at:here] + one["now"]
+        at = here + len(one["was"])
+    return made + text[at:]
 
 
 @dataclass

@@ -11,9 +11,9 @@ from operators.narrate.grounding.ground import Sentence
 
 LEAST, MOST = 0.9, 1.25  # of the wanted words: below, a section is continued; above, it is trimmed
 LITTLE = 8  # words: a continuation that adds less is the end
-_LOWEST, _HIGHEST = 0.25, 4.0  # bounds of a habit: one odd answer must not ask for a page, or for nothing
+LOWEST, HIGHEST = 0.25, 4.0  # bounds of a habit: one odd answer must not ask for a page, or for nothing
 _BEFORE = 15  # words, asked for and written, that stand for what is not known yet
-_FEWEST_ASKED = 10
+FEWEST_ASKED = 10
 
 
 @dataclass(kw_only=True)
@@ -33,7 +33,7 @@ class Habit:
     def ask(self, wanted: int) -> int:
         """The number to ask for so that about `wanted` words come."""
         ratio = (self.written + _BEFORE) / (self.asked + _BEFORE)
-        return max(_FEWEST_ASKED, round(wanted / min(_HIGHEST, max(_LOWEST, ratio))))
+        return max(FEWEST_ASKED, round(wanted / min(HIGHEST, max(LOWEST, ratio))))
 
 
 def words_of(sentences: Sequence[Sentence]) -> int:

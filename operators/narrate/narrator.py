@@ -31,8 +31,8 @@ from operators.narrate.whole import Cells
 
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
 _BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words of a sentence in the outline's prompt
+PLAN_WORDS = 20  # of a topic in the plan that a section sees
 _STANDING_IN = "the model gave no good answer, and the captions' own sentences stand for it"
-_PLAN_WORDS = 20  # of a topic in the plan that a section sees
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +130,7 @@ class Narrator:
             return [None] * len(parts), list(even)
         planned = parse(answer.text).sections
         self._plan = [
-            {"start_s": p.span.start_s, "end_s": p.span.end_s, "topic": " ".join(s.topic.split()[:_PLAN_WORDS])}
+            {"start_s": p.span.start_s, "end_s": p.span.end_s, "topic": " ".join(s.topic.split()[:PLAN_WORDS])}
             for p, s in zip(parts, planned, strict=True)
         ]
         return [s.topic for s in planned], list(share_words(total, [s.words for s in planned]))
@@ -180,12 +180,12 @@ class Narrator:
         }
 
     def _texts(self, windows: Sequence[Row]) -> dict[int, list[str]]:
-        """What a sentence may rest on, by window: its caption, and what is said in it."""
-        heard = self.asking.heard
+        """What a sentence may rest on, by window: its caption, and what is known of it beside that."""
+        evidence = self.asking.evidence
         return {
             w["window_index"]: [
                 w["text"],
-                *(line.text for line in (heard.within(w["start_s"], w["end_s"]).lines if heard else ())),
+                *(evidence.within(w["start_s"], w["end_s"]).supports() if evidence else ()),
             ]
             for w in windows
         }

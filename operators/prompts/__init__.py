@@ -5,18 +5,21 @@ this module and are named without suffix (`window`); a path to a `.j2` file work
 
 `{{ pictures }}` in a prompt marks where the pictures stand. What is the same in every request (the instruction) goes
 before it, what changes (the caption before, subtitles, measurements) behind it: engines compute a common beginning
-once. `{{ seconds | clock }}` writes a time as m:ss.
+once. `{{ seconds | clock }}` writes a time as m:ss; `speech | within(start_s, end_s)` gives the items of a list that
+overlap a span.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2 import meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from operators.core.fingerprint import digest
@@ -61,29 +64,80 @@ class Prompt:
     @cached_property
     def instructions(self) -> str:
         """The fixed text of the template, without what fills its blanks."""
-        environment = self._template.environment
-        data = environment.parse(self.text).find_all(jinja2.nodes.TemplateData)
+        data = _ENVIRONMENT.parse(self.text).find_all(jinja2.nodes.TemplateData)
         return " ".join(" ".join(part.data for part in data).split())
 
     @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that the template reads."""
+        return names_in(self.text)
+
+    @cached_property
+    def optional(self) -> frozenset[str]:
+        """Those of `names` that it asks for with `is defined`."""
+        tests = _ENVIRONMENT.parse(self.text).find_all(jinja2.nodes.Test)
+        tested = (test.node for test in tests if test.name == "defined")
+        return frozenset(node.name for node in tested if isinstance(node, jinja2.nodes.Name))
+
+    @cached_property
     def _template(self) -> jinja2.Template:
-        environment = ImmutableSandboxedEnvironment(  # a prompt that came with somebody's recipe runs no code
-            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-        )
-        environment.filters["clock"] = clock
-        return environment.from_string(self.text)
+        return _ENVIRONMENT.from_string(self.text)
 
     def render(self, **values: Any) -> Rendered:
         """The prompt with its blanks filled in; a blank that nobody fills is a `ValueError`."""
         try:
             text = self._template.render(pictures=_PICTURES, **values).strip()
-        except jinja2.TemplateError as error:
+        except Exception as error:  # a template may do to a value what cannot be done to it
             raise ValueError(f"prompt {self.name!r}: {error}") from error
         before, marker, behind = text.partition(_PICTURES)
         if not marker:
             return Rendered(text)
         before, behind = before.rstrip(), behind.replace(_PICTURES, "").strip()
         return Rendered(f"{before}\n{behind}".strip(), len(before) if behind else None)
+
+
+def within(items: Iterable[Mapping[str, Any]] | None, start_s: float, end_s: float) -> list[Mapping[str, Any]]:
+    """The items that overlap `[start_s, end_s)`: those with `start_s` and `end_s`, or a `time_s`."""
+    found = []
+    for item in items or ():
+        low = item.get("start_s", item.get("time_s"))
+        high = item.get("end_s")
+        if low is not None and low < end_s and (low >= start_s if high is None else high > start_s):
+            found.append(item)
+    return found
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(  # a prompt that came with somebody's recipe runs no code
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    environment.filters["clock"] = clock
+    environment.filters["within"] = within
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+def names_in(template: str) -> frozenset[str]:
+    """The names that a template reads and does not set itself.
+
+    Raises:
+        jinja2.TemplateSyntaxError: it is no template.
+    """
+    return frozenset(meta.find_undeclared_variables(_ENVIRONMENT.parse(template)))
+
+
+def expression(text: str) -> Callable[..., Any]:
+    """A Jinja2 expression such as `item.score < 0.5` as a function of the names in it; an unknown one is None.
+
+    Raises:
+        ValueError: it is no expression.
+    """
+    try:
+        return _ENVIRONMENT.compile_expression(text)
+    except jinja2.TemplateError as error:
+        raise ValueError(f"{text!r} is no expression: {error}") from error
 
 
 def packaged() -> list[str]:

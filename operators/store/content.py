@@ -26,6 +26,10 @@ ADDED: frozenset[str] = frozenset(
         "grounding",
         "length",
         "cut",
+        "speech_share",
+        "silence_share",
+        "music_share",
+        "speech_language",
     }
 )
 """Columns and struct fields, at any depth, that were added to the schemas after version 1 of the output contract: left

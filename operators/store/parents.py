@@ -200,10 +200,14 @@ def _around(parent: Row, segment: Row) -> Row:
 
 
 def brought(found: dict[str, Row | None], row: Row) -> Row:
-    """The columns that parents bring and that the row does not have by itself; of two parents the first counts."""
+    """The columns that parents bring and that the row does not have by itself; of two parents the first counts.
+
+    What a parent cost is not brought: `usage` is of the row itself, or a run's sum would hold it twice.
+    """
     brought: Row = {}
     for parent in found.values():
-        brought |= {name: value for name, value in (parent or {}).items() if name not in brought and name not in row}
+        own = {"usage", *brought, *row}
+        brought |= {name: value for name, value in (parent or {}).items() if name not in own}
     return brought
 
 

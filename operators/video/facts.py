@@ -14,6 +14,7 @@ from operators.core.uris import local_path
 from operators.video.encrypted import encrypted, explain, has_key_information, refuse_encrypted
 from operators.video.gaps import find_gaps
 from operators.video.length import Length, measure
+from operators.video.packets import demux_known
 from operators.video.parts import Part, dump_parts
 from operators.video.pictures import shown_size, turn_deg
 from operators.video.plausible import (
@@ -27,7 +28,7 @@ from operators.video.plausible import (
 )
 from operators.video.progress import PROGRESS
 from operators.video.raw import scan
-from operators.video.reader import UNTIMED, demux_known, is_untimed, pixel_aspect, video_stream
+from operators.video.reader import UNTIMED, is_untimed, pixel_aspect, video_stream
 from operators.video.source import Source
 from operators.video.stretches import Stretches, find_stretches
 from operators.video.version import unchanged

@@ -6,10 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 from operators.core.base import ItemError
+from operators.video.packets import demux_known
 from operators.video.parts import MAX_PARTS
 from operators.video.plausible import MAX_STILL_S
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, video_stream
+from operators.video.reader import video_stream
 from operators.video.source import Source
 
 _BEHIND = 32  # packets decoded after a gap that may be shown before it: more than any reordering

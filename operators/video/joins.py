@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from operators.video.progress import PROGRESS
 
 _MAX_BOXES = 100_000  # of a local file; fragments of a second make 28 hours
 _MAX_BOXES_REMOTE = 64  # each may cost a request
+_MAX_SCANNED_REMOTE = 2 * 2**30  # bytes: of formats in which only reading everything shows a second header
+_BLOCK_BYTES = 2**20  # of a remote file that is read whole
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _DOC_TYPE = b"\x42\x82"
 _HEADER_BYTES = 4096
@@ -37,7 +40,8 @@ def find_joins(file: Any, size: int, format_name: str, *, remote: bool) -> list[
         file: has `seek` and `read`; a local one also has `fileno`.
         size: of the file in bytes.
         format_name: FFmpeg's.
-        remote: every jump costs a request: formats that would need many are not searched.
+        remote: every jump costs a request. Boxes are followed up to a number; formats of which all must be read are
+            read up to 2 GiB, and not searched at all where the file is larger.
     """
     name = format_name.split(",", maxsplit=1)[0]
     found: Iterator[int] = iter(())
@@ -47,14 +51,57 @@ def find_joins(file: Any, size: int, format_name: str, *, remote: bool) -> list[
         found = _segments(file, size, remote=remote)
     elif name == "avi":
         found = _riffs(file, size)
-    elif not remote:  # of the rest all would have to be read
+    elif not remote or size <= _MAX_SCANNED_REMOTE:
         if name == "flv":
-            found = _tags(file, size)
+            found = _tags(file, size, remote=remote)
         elif name == "ogg":
-            found = _chains(file)
+            found = _chains(file, size, remote=remote)
         elif name in _SIGNATURES:
-            found = _signed(file, _SIGNATURES[name])
+            found = _signed(file, size, _SIGNATURES[name], remote=remote)
     return list(found)
+
+
+class _Blocks:
+    """A remote file, searched and sliced as an `mmap` is, a block at a time and in order."""
+
+    def __init__(self, file: Any, size: int) -> None:
+        self._file, self._size = file, size
+        self._start, self._block = 0, b""
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, where: slice | int) -> Any:
+        if isinstance(where, int):
+            return self._at(where, 1)[0]
+        start, end, _ = where.indices(self._size)
+        return self._at(start, end - start)[: max(0, end - start)]
+
+    def find(self, wanted: bytes, at: int) -> int:
+        """Position of the first `wanted` at or after `at`; -1: there is none."""
+        while at + len(wanted) <= self._size:
+            found = self._at(at, len(wanted)).find(wanted)
+            if found >= 0:
+                return at + found
+            PROGRESS.step()
+            at = self._start + len(self._block) - len(wanted) + 1
+        return -1
+
+    def _at(self, start: int, count: int) -> bytes:
+        """From `start` to the end of a block that holds `count` bytes of it, unless the file ends before."""
+        inside = start - self._start
+        if not 0 <= inside <= inside + count <= len(self._block):
+            self._start, self._block, inside = start, _read(self._file, start, max(count, _BLOCK_BYTES)), 0
+        return self._block[inside:]
+
+
+@contextmanager
+def _bytes_of(file: Any, size: int, *, remote: bool) -> Iterator[Any]:
+    if remote:
+        yield _Blocks(file, size)
+        return
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
 
 
 def _read(file: Any, at: int, count: int) -> bytes:
@@ -83,7 +130,7 @@ def _boxes(file: Any, size: int, most: int) -> Iterator[int]:
 
 
 def _segments(file: Any, size: int, *, remote: bool) -> Iterator[int]:
-    """EBML headers (RFC 8794, 11.2). A Segment of unknown size is searched, where the file is at hand."""
+    """EBML headers (RFC 8794, 11.2). A Segment of unknown size is searched."""
     at = 0
     while 0 <= at < size:
         head = _read(file, at, _HEADER_BYTES)
@@ -96,10 +143,10 @@ def _segments(file: Any, size: int, *, remote: bool) -> Iterator[int]:
         segment, width = _ebml_number(head, begin)
         if segment is not None:
             at += begin + width + segment
-        elif remote:
+        elif remote and size > _MAX_SCANNED_REMOTE:
             return
         else:
-            at = _next_header(file, at + begin)
+            at = _next_header(file, size, at + begin, remote=remote)
         if not 0 <= at < size or _read(file, at, 4) != _EBML:
             return
         yield at
@@ -114,8 +161,8 @@ def _ebml_number(data: bytes, at: int) -> tuple[int | None, int]:
     return (None if value == (1 << 7 * width) - 1 else value), width
 
 
-def _next_header(file: Any, at: int) -> int:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+def _next_header(file: Any, size: int, at: int, *, remote: bool) -> int:
+    with _bytes_of(file, size, remote=remote) as data:
         while (at := data.find(_EBML, at)) >= 0:
             PROGRESS.step()
             if _DOC_TYPE in data[at : at + 64]:
@@ -139,9 +186,9 @@ def _riffs(file: Any, size: int) -> Iterator[int]:
             return
 
 
-def _tags(file: Any, size: int) -> Iterator[int]:
+def _tags(file: Any, size: int, *, remote: bool) -> Iterator[int]:
     """A header where a tag is due (Adobe Flash Video File Format Specification, annex E)."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with _bytes_of(file, size, remote=remote) as data:
         at = _FLV_HEADER_BYTES
         while at + 15 <= size:
             if data[at : at + 4] == _FLV_BEGINS:
@@ -152,9 +199,9 @@ def _tags(file: Any, size: int) -> Iterator[int]:
             at += 15 + int.from_bytes(data[at + 1 : at + 4], "big")
 
 
-def _chains(file: Any) -> Iterator[int]:
+def _chains(file: Any, size: int, *, remote: bool) -> Iterator[int]:
     """First pages of streams that follow other pages: RFC 3533, 4, calls such a file chained."""
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with _bytes_of(file, size, remote=remote) as data:
         behind = at = 0  # streams of one link begin page by page
         while (at := data.find(_OGG_BEGINS, at)) >= 0:
             PROGRESS.step()
@@ -165,8 +212,8 @@ def _chains(file: Any) -> Iterator[int]:
             at = behind = at + _OGG_HEADER_BYTES + segments + sum(lengths)
 
 
-def _signed(file: Any, signature: bytes) -> Iterator[int]:
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+def _signed(file: Any, size: int, signature: bytes, *, remote: bool) -> Iterator[int]:
+    with _bytes_of(file, size, remote=remote) as data:
         at = len(signature)
         while (at := data.find(signature, at)) >= 0:
             PROGRESS.step()

@@ -7,10 +7,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
+from operators.video.packets import demux_known
 from operators.video.parts import Part
 from operators.video.plausible import DEFAULT_FPS, frame_rate
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, is_untimed, video_stream
+from operators.video.reader import is_untimed, video_stream
 from operators.video.source import Source
 
 _SLACK_S = 1e-6

@@ -8,9 +8,10 @@ from typing import Any
 
 from operators.video.encrypted import encrypted, has_key_information
 from operators.video.joins import STREAMED
+from operators.video.packets import demux_known
 from operators.video.plausible import MAX_STILL_S, believed
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, video_stream
+from operators.video.reader import video_stream
 from operators.video.source import Source
 
 _BACK_S = 10.0  # longer than the usual group of pictures in a container without an index

@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from operators.video.packets import demux_known
 from operators.video.plausible import DEFAULT_FPS, frame_rate_stated
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, is_untimed, video_stream
+from operators.video.reader import is_untimed, video_stream
 from operators.video.source import Source
 
 __all__ = ["Scan", "is_untimed", "scan"]

@@ -14,11 +14,10 @@ from typing import Any
 
 from operators.core.base import ItemError
 from operators.video.av1 import Av1Packets
+from operators.video.packets import packets_of
 from operators.video.plausible import bound_decoder, frame_rate
-from operators.video.progress import PROGRESS
 from operators.video.source import Containers
 
-_DEMUX_RETRIES = 32  # demuxer errors in a row after which the rest of the file counts as gone
 _INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; elsewhere it holds what was read so far
 _CLOCKED = ("mpegts", "mpeg")  # a clock and no index: see operators.video.clock
 _BACK_BY_S, _AHEAD_BY_S = -0.5, 10.0
@@ -128,27 +127,15 @@ class Reader:
 
     def _packets(self) -> Iterator[Any]:
         """Packets from where the container stands to its end, past whatever the demuxer stumbles over."""
-        import av
-
-        failures, last = 0, self.first
+        last = self.first
         clocked = self._container.format.name in _CLOCKED
         before: int | None = None
-        demux = demux_known(self._container, self._stream)
-        while failures < _DEMUX_RETRIES:
-            try:
-                packet = next(demux)
-            except StopIteration:
-                return
-            except av.FFmpegError:
-                self._source.check()
-                failures += 1
+        for packet in packets_of(self._source, self._container, self._stream):
+            if packet is None:
                 self.faults.add(last + 1)
-                demux = demux_known(self._container, self._stream)
                 continue
-            PROGRESS.step()
             if packet.size == 0 and packet.dts is None and packet.pts is None:
                 return  # PyAV's mark of the end
-            failures = 0
             if packet.pos is not None and packet.pos < self._source.lead_bytes:
                 packet.pts = packet.dts = None  # of the clock before: decoded for what it is referred to, not shown
             last = packet.pts if packet.pts is not None else last
@@ -266,19 +253,6 @@ def _time(packet: Any) -> int | None:
         return None
     pts = packet.pts if packet.pts is not None else packet.dts
     return None if pts is None else int(pts)
-
-
-def demux_known(container: Any, *streams: Any) -> Iterator[Any]:
-    """As `container.demux`, without packets of streams that were not there when it was opened.
-
-    MPEG-TS may grow streams on the way, a damaged one at random; PyAV knows only those that it saw first.
-    """
-    while True:
-        try:
-            yield from container.demux(*streams)
-        except IndexError:
-            continue
-        return
 
 
 def video_stream(container: Any, uri: str) -> Any:

@@ -10,9 +10,10 @@ from operators.core.base import ItemError
 from operators.core.uris import local_path
 from operators.video.clock import Break, find_breaks
 from operators.video.joins import find_joins
+from operators.video.packets import demux_known
 from operators.video.parts import MAX_PARTS
 from operators.video.progress import PROGRESS
-from operators.video.reader import demux_known, video_stream
+from operators.video.reader import video_stream
 from operators.video.source import Source
 
 _CLOCKED = {"mpegts": True, "mpeg": False}  # formats with a clock and without an index: transport streams or not

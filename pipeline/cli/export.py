@@ -55,6 +55,7 @@ _set_option = click.option(
         default=0.0,
         help="Share of the samples that may be unfit for FORMAT before the export counts as failed.  [default: 0]",
     ),
+    click.option("--tables", metavar="OUT2", help="Read tables of another output, too, that was made from OUT."),
     click.option("--tokenizer", metavar="FILE", help="A tokenizer.json for the length report.  [default: an estimate]"),
     _set_option,
     click.option("--replace", is_flag=True, help="Remove an export of other settings that lies in DIR."),

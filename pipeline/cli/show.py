@@ -17,13 +17,14 @@ from pipeline.terminal.look import columns, counted, hint
 from pipeline.terminal.printing import echo, json_text
 
 _WIDTH = 100
+_LISTED = ("video_id", "uri", "duration_s", "words", "coverage")
 
 
 def show_command(*, out: str, video: str | None = None, as_json: bool = False) -> int:
     """Print one video's long caption, or a table of all videos."""
     output = Output(out)
     if video is None:
-        rows = output.to_arrow().drop_columns(["sections"]).to_pylist()
+        rows = (output.to_arrow().drop_columns(["sections"]) if as_json else output.to_arrow(_LISTED)).to_pylist()
         echo(json_text([_plain(r) for r in rows]) if as_json else _table(rows, output))
         if not as_json and rows:
             hint(longcap("show", output.shown_uri, _name(rows[0])), longcap("report", output.shown_uri))

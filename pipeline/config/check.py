@@ -9,17 +9,19 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from operators.analysis.columns import Columns
+from operators.analysis.filter import Filter
 from operators.analysis.measure import Measure
 from operators.caption.caption import Caption
 from operators.core.base import Operator
 from operators.core.fingerprint import identity
 from operators.core.grid import check_grid
+from operators.core.text import nearest
 from operators.engines.base import EngineSpec
 from pipeline.config.parents import columns_before
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
 from pipeline.config.types import POOLS, Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 FROM_FILTER = ("filtered", *Columns.__annotations__)
 """Columns that filtering brings, which comes before every narration."""
@@ -34,6 +36,9 @@ def never_measured(config: Config) -> dict[str, str]:
         if not config.decode.signals_fps:
             seen = (name for name in Columns.__annotations__ if name != "text_share")
             silent |= dict.fromkeys(seen, "decode.signals_fps is 0")
+    brought = columns_before(config, specs["dataset"], specs) if (specs := tables_of(config)).get("dataset") else set()
+    unheard = "the dataset is not made from a table of speech"
+    silent |= {name: unheard for name in Filter.may_read if name not in brought}
     return {name: silent[name] for name in config.filter.limits if name in silent}
 
 

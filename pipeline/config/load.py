@@ -22,12 +22,13 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from operators.core.addresses import HIDDEN, redacted_value
+from operators.core.text import nearest
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
 from pipeline.config.docs import EXTENDS, allowed, hints_of
 from pipeline.config.grid import KEYS, agreed, moved, told
 from pipeline.config.types import Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 DEFAULT_RECIPE = "measure"
 

@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from operators.core import rows
 from operators.core.base import ItemError, Level
+from operators.core.text import nearest
 from operators.store.parents import joined_columns
 from pipeline.config.table import CORE, VIDEOS, TableSpec
 from pipeline.config.types import Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
 

@@ -14,14 +14,15 @@ from itertools import groupby
 from typing import Any, cast
 
 from operators.caption.caption import Caption
-from operators.core import registry
 from operators.core.base import Level, Operator
 from operators.core.fingerprint import digest, link
 from operators.core.keys import captioner_of, config_of, narrator_key
+from operators.core.registry import instance, make
+from operators.core.text import nearest
 from pipeline.config.parents import check_parents
 from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
 from pipeline.config.types import Config
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 _RESERVED = frozenset({VIDEOS, "filtered", "failures", "annotations", "index", "runs", "parents", "tables"})
 _KEYS = ("level", "from", "steps", "missing")
@@ -148,7 +149,7 @@ def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
     if isinstance(steps, str) or not isinstance(steps, list | tuple):
         raise UsageError(f"{where}.steps is {steps!r}; it must be a list of operators, such as [decode, measure]")
     where = where_of(config, name)
-    made = tuple(_steps(config, where, steps))
+    made = tuple(op.at(cast(Level, level)) for op in _steps(config, where, steps))
     for op in made:
         if op.level != level:
             raise UsageError(f"{where} names {op.name}, which is of level {op.level}; only level {level} runs there")
@@ -176,10 +177,10 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
             if word is not None and not (isinstance(word, str) and _NAME.fullmatch(word)):
                 raise UsageError(f"{where}: {key} of {name} is {word!r}; it must be a word such as my_{key}")
         try:
-            op = registry.make(name, given, sections.get(name))
+            op = make(name, given, sections.get(name))
         except ValueError as error:
             raise UsageError(_no_operator(where, name, error) if not given else f"{where}: {error}") from error
-        op = registry.instance(op, name=alias, pool=pool) if alias or pool else op
+        op = instance(op, name=alias, pool=pool) if alias or pool else op
         if op.name in seen:
             raise UsageError(f"{where} names {op.name} twice; give one of them a name of its own with as: NAME")
         seen.add(op.name)

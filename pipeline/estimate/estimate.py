@@ -19,6 +19,7 @@ import yaml
 
 from operators.core.base import Row
 from operators.core.rows import MAX_ROW_BYTES
+from operators.core.text import nearest
 from operators.engines.ask import Usage
 from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
@@ -28,7 +29,7 @@ from pipeline.execution.pools import engine_gpus, operators_of, rows_at_once
 from pipeline.output.output import Output
 from pipeline.planning.plan import Plan
 from pipeline.sources.selection import Selection
-from pipeline.terminal.errors import RunFailed, UsageError, nearest
+from pipeline.terminal.errors import RunFailed, UsageError
 
 _FILES_A_RUN = 40  # of logs, reports and the tables' own
 SHIPPED_PRICES = Path(__file__).with_name("prices.yaml")

@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from cluster.connect import check_address
 from operators.core.addresses import redacted
 from operators.core.base import ItemError, Row
 from operators.core.causes import cause_of, explained
@@ -85,6 +86,7 @@ class Job:
 
     def plan(self, address: str | None = None) -> tuple[Plan, Remaining]:
         """Probe what is not known yet, and compare the plan with the store; says, too, what `run` would replace."""
+        _check_address(address)
         self._take()
         self.store.open_for(self.run_id)
         with ExitStack() as stack:
@@ -115,9 +117,10 @@ class Job:
         Raises:
             WouldReplace: finished captions would be replaced and `replacing` is false; nothing was changed.
             UsageError: the output cannot be written to.
-            RunFailed: another run is at work on it, or the graph broke; what was committed stays, and the same command
-                goes on from there.
+            RunFailed: no Ray answers at `address`, another run is at work on it, or the graph broke; what was committed
+                stays, and the same command resumes from there.
         """
+        _check_address(address)
         if not replacing:
             self._ask_early()
         try:
@@ -331,6 +334,14 @@ class Job:
         )
         if self._session is not None and self._session.coordinator is not None:
             self._session.coordinator.stop()
+
+
+def _check_address(address: str | None) -> None:
+    """Before anything is written: an address may be a slip of the keyboard."""
+    try:
+        check_address(address)
+    except ConnectionError as error:
+        raise RunFailed(str(error)) from error
 
 
 def _new_run_id() -> str:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeAlias
 import psutil
 import pyarrow as pa
 
-from operators.core.base import Row
+from operators.core.base import Operator, Row
 from operators.store.commit import RECEIPT
 from pipeline.config.check import all_operators
 from pipeline.config.tables import tables_of
@@ -50,7 +50,10 @@ def suits(config: Config, address: str | None, left: Small) -> bool:
         address: of a cluster, as given by the user.
         left: what is left to do.
     """
-    if address or os.environ.get("RAY_ADDRESS") or left.videos > _VIDEOS or left.seconds > config.run.local_s:
+    operators = all_operators(tables_of(config))
+    if address or os.environ.get("RAY_ADDRESS") or left.videos > _VIDEOS:
+        return False
+    if left.seconds > config.run.local_s and (not config.run.local_s or any(_costs(op) for op in operators)):
         return False
     if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         return False
@@ -58,11 +61,15 @@ def suits(config: Config, address: str | None, left: Small) -> bool:
     pools = (resources.decode, resources.caption, resources.narrate)
     if resources.node_types or resources.gather_actors > 1 or any(p.num_gpus or p.custom for p in pools):
         return False
-    operators = all_operators(tables_of(config))
     engines = [getattr(op, "engine", None) for op in operators]
     if any(pool.num_gpus or pool.custom for pool in config.pools.values()) or any(op.needs().gpus for op in operators):
         return False
     return not any(engine.local_model or engine.gpus for engine in engines if engine is not None)
+
+
+def _costs(op: Operator) -> bool:
+    """Whether its time grows with the length of a video by more than reading captions takes."""
+    return op.level == "segment" or hasattr(op, "engine") or not op.reads.isdisjoint({"uri", "access_uri"})
 
 
 def cores(config: Config) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from operators.core.text import nearest
 from pipeline.export.base import Problem
 from pipeline.export.export import Report, Settings, check, export
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 
 def export_dataset(

@@ -12,6 +12,8 @@ from pipeline.export.folder import Folder
 Unit = Literal["video", "section", "sentence", "window"]
 Spans = Literal["text", "cut"]
 Media = Literal["path", "copy", "link"]
+ITEMS = "items"
+"""Column of a further table that holds a list; each of its entries counts as a row of the table."""
 
 
 class Unfit(ValueError):
@@ -104,12 +106,14 @@ class Shard:
 
     Attributes:
         left_out: `write` adds what it could not write after all, such as a row whose media file cannot be read.
+        joined: `write` adds the key of each row that it put into the line of another one.
     """
 
     folder: Folder
     split: str
     name: str
     left_out: list[Problem] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
 
 
 Row: TypeAlias = Any

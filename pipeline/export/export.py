@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
+from operators.store.reader import TableReader
 from pipeline.export import lengths, plan, splits
 from pipeline.export.base import Export, Media, Problem, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
+from pipeline.export.further import further_tables
 from pipeline.export.plan import ShardPlan
 from pipeline.export.registry import make
 from pipeline.export.samples import Making, samples
@@ -36,6 +38,7 @@ class Settings:
         shard: videos of one shard: the unit of work and of resume.
         max_left_out: share of the samples that may be left out before the export counts as failed.
         tokenizer: a tokenizer.json to count tokens with.
+        tables: another output that was made from this one (`inputs`), whose tables are read, too.
     """
 
     unit: Unit | None = None
@@ -49,6 +52,7 @@ class Settings:
     shard: int = 500
     max_left_out: float = 0.0
     tokenizer: str | None = None
+    tables: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def export(
     output = Output(out)
     place = Folder(output_uri(folder))
     _check_place(place.uri, output.uri)
-    making = _making(spec, to, asked, place)
+    further = further_tables(output, asked.tables)
+    making = _making(spec, to, asked, place, further)
     selection = Selection(
         where=asked.where,
         shares=splits.parse(asked.split),
@@ -139,6 +144,7 @@ def export(
         annotations=asked.annotations,
         seed=asked.seed,
         beside=spec.reads_table,
+        tables=further,
     )
     count = lengths.counter(asked.tokenizer)
     settled = _settings(spec, to, asked, making, output)
@@ -198,7 +204,7 @@ def _check_place(folder: str, out: str) -> None:
         raise UsageError(f"the export cannot lie at {folder}: the output lies at {out}; give a folder beside it")
 
 
-def _making(spec: Export, to: str, asked: Settings, place: Folder) -> Making:
+def _making(spec: Export, to: str, asked: Settings, place: Folder, tables: Mapping[str, TableReader]) -> Making:
     chosen: dict[str, Any] = {}
     for name, allowed in (("unit", spec.units), ("spans", spec.spans), ("media", spec.media)):
         value = getattr(asked, name)
@@ -209,7 +215,7 @@ def _making(spec: Export, to: str, asked: Settings, place: Folder) -> Making:
         raise UsageError("--spans cut needs --unit section, sentence or window: a whole video is not cut")
     if chosen["media"] == "link" and place.local is None:
         raise UsageError("--media link needs a local folder; use --media copy")
-    return Making(spec=spec, jobs=max(2, os.cpu_count() or 2), **chosen)
+    return Making(spec=spec, tables=tables, jobs=max(2, os.cpu_count() or 2), **chosen)
 
 
 def _settings(spec: Export, to: str, asked: Settings, making: Making, output: Output) -> dict[str, Any]:
@@ -219,6 +225,7 @@ def _settings(spec: Export, to: str, asked: Settings, making: Making, output: Ou
         "version": spec.version,
         "options": asdict(spec),
         "output": output.uri,
+        **({"tables": asked.tables} if asked.tables else {}),
         "unit": making.unit,
         "spans": making.spans,
         "media": making.media,
@@ -292,7 +299,7 @@ def _write(
 
     target = Shard(place, shard.split, shard.name)
     files = spec.write(rows(), target)
-    counts.rows -= len(target.left_out)
+    counts.rows -= len(target.left_out) + len(target.joined)
     counts.left_out += [{"key": p.where, "why": p.why} for p in target.left_out]
     place.remove(brought - {path for paths in counts.media.values() for path in paths})  # of samples that were left out
     said = {

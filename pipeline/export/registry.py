@@ -1,23 +1,16 @@
 """How an export is named: a word of `EXPORTS`, a name that an installed distribution offers as an entry point of the
 group `longcap.exports`, or the place of your own class, `package.module:ClassName`.
-
-Exports are imported when they are named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from operators.core.entry_points import EXPORTS as GROUP
-from operators.core.entry_points import offers
+from operators.core import entry_points
+from operators.core.named import Registry
 from pipeline.export.base import Export
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 _FORMATS = "pipeline.export.formats"
 EXPORTS: dict[str, str] = {
@@ -50,18 +43,23 @@ EXPORTS: dict[str, str] = {
     "fiftyone": f"{_FORMATS}.fiftyone:FiftyOne",
     "vript": f"{_FORMATS}.stories:Vript",
     "scenewalk": f"{_FORMATS}.stories:SceneWalk",
+    "records": f"{_FORMATS}.generated:Records",
+    "videoxum": f"{_FORMATS}.generated:VideoXum",
+    "distime": f"{_FORMATS}.generated:DisTime",
+    "packed": f"{_FORMATS}.packed:Packed",
     "interleaved": f"{_FORMATS}.stories:Interleaved",
 }
 """name -> "module:Class" of the exports that ship with Longcap; an entry point cannot replace them."""
 
 
-def names() -> dict[str, str]:
-    """name -> "module:Class", of all exports that have a name here.
+REGISTRY: Registry[Export] = Registry(
+    noun="export",
+    base=Export,  # type: ignore[type-abstract]  # it is asked for subclasses only
+    ours=EXPORTS,
+    group=entry_points.EXPORTS,
+)
 
-    Raises:
-        ValueError: two installed distributions offer the same name.
-    """
-    return {**{name: offer.place for name, offer in offers(GROUP).items()}, **EXPORTS}
+names = REGISTRY.names
 
 
 def export_class(name: str) -> type[Export]:
@@ -70,18 +68,10 @@ def export_class(name: str) -> type[Export]:
     Raises:
         UsageError: in one line, when there is no such name, module or class, or the class is no export.
     """
-    named = names()
-    module_name, colon, class_name = named.get(name, name).partition(":")
-    if not (colon and module_name and class_name):
-        known = ", ".join(sorted(named))
-        raise UsageError(f"{name!r} is no export{nearest(name, named)} Known: {known}, or package.module:ClassName")
     try:
-        found = getattr(import_module(module_name), class_name, None)
-    except ImportError as error:
-        raise UsageError(f"export {name!r} cannot be imported: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Export) and is_dataclass(found)):
-        raise UsageError(f"export {name!r} is not a dataclass derived from pipeline.export.base.Export")
-    return found
+        return REGISTRY.find(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def make(name: str, options: Mapping[str, Any]) -> Export:
@@ -90,23 +80,7 @@ def make(name: str, options: Mapping[str, Any]) -> Export:
     Raises:
         UsageError: in one line, for an unknown name or option, or a wrong value.
     """
-    cls = export_class(name)
-    known = [f.name for f in fields(cls) if f.init]
-    for key in options:
-        if key not in known:
-            raise UsageError(
-                f"{key} is no option of export {name}{nearest(key, known)} Known here: {', '.join(known) or 'none'}"
-            )
     try:
-        return _adapter(cls).validate_python(dict(options))
-    except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in detail["loc"])
-        raise UsageError(
-            f"export {name}: {where or 'options'}: {detail['msg']}, and {detail['input']!r:.80} was given"
-        ) from error
-
-
-@lru_cache(maxsize=64)
-def _adapter(cls: type[Export]) -> TypeAdapter[Export]:
-    return TypeAdapter(cls)
+        return REGISTRY.make(name, options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from operators.core.base import Row
+from operators.store.reader import TableReader
 from pipeline.export import media
 from pipeline.export.base import Export, Media, Part, Sample, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
+from pipeline.export.further import rows_of, standing_rows, texts_gone
 from pipeline.export.selection import Chosen
 from pipeline.export.times import on_clip
 from pipeline.output.annotations import corrected, opening_of, standing, without_rejected
@@ -23,12 +25,13 @@ _SEAM_S = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
-    """What samples are made of, and how: see `pipeline.export.base` for the three words."""
+    """What samples are made of, and how: see `pipeline.export.base` for the three words; `tables` are further ones."""
 
     spec: Export
     unit: Unit
     spans: Spans
     media: Media
+    tables: Mapping[str, TableReader]
     jobs: int = 2
 
     @property
@@ -126,23 +129,15 @@ def _videos(
     for start in range(0, len(chosen), _VIDEOS_AT_ONCE):
         some = {c.video_id: c.split for c in chosen[start : start + _VIDEOS_AT_ONCE]}
         windows = window_captions(output, list(some)) if making.reads_windows else {}
-        beside = _beside(output, making.spec.reads_table, list(some))
+        name = making.spec.reads_table
+        beside = rows_of(making.tables[name], list(some)) if name else {}
         found = output.store.dataset.lookup("video_id", *some).to_pylist()
         for row in sorted(found, key=lambda r: (r["uri"], r["video_id"])):
             acts = standing(histories.get(row["video_id"], []), row["content_hash"])
             changed = without_rejected(corrected(row, acts), acts)
             video_id = row["video_id"]
-            yield changed, row, windows.get(video_id, []), beside.get(video_id, ()), some[video_id]
-
-
-def _beside(output: Output, name: str, video_ids: list[str]) -> dict[str, tuple[Row, ...]]:
-    """video_id -> its rows in a further table, by segment or time."""
-    if not name:
-        return {}
-    found: dict[str, list[Row]] = {}
-    for row in output.store.derived[name].lookup("video_id", *video_ids).to_pylist():
-        found.setdefault(row["video_id"], []).append(row)
-    return {v: tuple(sorted(some, key=lambda r: (r.get("segment_index") or 0, r["key"]))) for v, some in found.items()}
+            brought = standing_rows(beside.get(video_id, ()), texts_gone(row, changed))
+            yield changed, row, windows.get(video_id, []), brought, some[video_id]
 
 
 def _whole(row: Row, split: str, making: Making, folder: Folder) -> str:

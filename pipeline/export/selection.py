@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pyarrow as pa
@@ -12,12 +12,14 @@ import pyarrow as pa
 from operators.core import rows
 from operators.core.base import Row
 from operators.core.fingerprint import digest
+from operators.core.text import nearest
+from operators.store.reader import TableReader
 from pipeline.export import splits
 from pipeline.export.duplicates import Clusters
 from pipeline.export.where import Where, field_of, parse, path_of
 from pipeline.output.annotations import Annotations, standing, verdict_of
 from pipeline.output.output import Output
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 Annotated = Literal["apply", "accepted", "ignore"]
 _FACTS_AT_ONCE = 64  # videos
@@ -49,6 +51,7 @@ class Selection:
         annotations: apply corrections and leave out what was rejected; "accepted": only what was accepted; "ignore".
         seed: another seed draws other splits.
         beside: a further table whose rows go into the export, too; "": none.
+        tables: further tables by name.
     """
 
     where: str | None = None
@@ -57,6 +60,7 @@ class Selection:
     annotations: Annotated = "apply"
     seed: int = 0
     beside: str = ""
+    tables: Mapping[str, TableReader] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,16 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
     """
     others = {
         name: table.schema.names
-        for name, table in output.store.derived.items()
+        for name, table in asked.tables.items()
         if "video_id" in table.schema.names and "segment_index" not in table.schema.names
     }
     where = None if asked.where is None else parse(asked.where, rows.LONG_CAPTION, others)
     group = None if asked.group is None else _group(asked.group, others)
     acts = {} if asked.annotations == "ignore" else histories(output)
-    beside = _beside(output, asked.beside)
+    beside = _beside(output, asked)
     chosen: list[tuple[Row, str]] = []
     left_out = {"where": 0, "rejected": 0, "not accepted": 0}
-    for row in _rows(output, where, group):
+    for row in _rows(output, asked.tables, where, group):
         kept = [a for a in standing(acts.get(row["video_id"], []), row["content_hash"]) if a["kind"] != "note"]
         verdict = verdict_of(kept)
         if where is not None and not where.holds(row):
@@ -110,14 +114,17 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
     return Found(found, {why: count for why, count in left_out.items() if count})
 
 
-def _beside(output: Output, name: str) -> dict[str, list[str]]:
+def _beside(output: Output, asked: Selection) -> dict[str, list[str]]:
     """video_id -> what changes whenever the video's rows in a further table do."""
-    if not name:
+    if not asked.beside:
         return {}
-    known = {n: t for n, t in output.store.derived.items() if "video_id" in t.schema.names}
+    name, known = asked.beside, {n: t for n, t in asked.tables.items() if "video_id" in t.schema.names}
     if name not in known:
         listed = ", ".join(known) or "none"
-        raise UsageError(f"{output.uri} has no table {name!r} of videos{nearest(name, known)} Known: {listed}")
+        raise UsageError(
+            f"{output.uri} has no table {name!r} of videos{nearest(name, known)} Known: {listed}; tables of another "
+            "output that was made from it are named with --tables"
+        )
     found: dict[str, list[str]] = {}
     for batch in known[name].batches(["video_id", "key", "content_hash"]):
         for row in batch.to_pylist():
@@ -170,7 +177,9 @@ def _joined(groups: Mapping[str, str], values: Mapping[str, str]) -> dict[str, s
     return {video_id: root(group) for video_id, group in groups.items()}
 
 
-def _rows(output: Output, where: Where | None, group: tuple[str, ...] | None) -> Iterator[Row]:
+def _rows(
+    output: Output, further: Mapping[str, TableReader], where: Where | None, group: tuple[str, ...] | None
+) -> Iterator[Row]:
     columns = {"video_id", "key", "content_hash", "source_version", *(where.columns if where else ())}
     columns |= {group[0]} & set(rows.LONG_CAPTION.names) if group else set()
     tables = {name: set(some) for name, some in (where.tables.items() if where else ())}
@@ -178,7 +187,7 @@ def _rows(output: Output, where: Where | None, group: tuple[str, ...] | None) ->
         tables.setdefault(group[0], set()).add(group[1])
     beside: dict[str, dict[str, Row]] = {}
     for name, some in tables.items():
-        read = output.store.derived[name].read(sorted({"video_id", *some})).to_pylist()
+        read = further[name].read(sorted({"video_id", *some})).to_pylist()
         beside[name] = {row["video_id"]: row for row in read}
     for batch in output.store.dataset.batches(sorted(columns)):
         for row in pa.Table.from_batches([batch]).to_pylist():

@@ -19,7 +19,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.terminal.errors import UsageError, nearest
+from operators.core.text import nearest
+from pipeline.terminal.errors import UsageError
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,14 @@ from operators.core import rows
 from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.core.storage import arrow_files
+from operators.core.text import nearest
 from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
 from pipeline.output.ownership import state_of
 from pipeline.sources.files import normalise
 from pipeline.sources.location import output_uri
-from pipeline.terminal.errors import RunFailed, UsageError, nearest
+from pipeline.terminal.errors import RunFailed, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +79,13 @@ class Output:
         facts = self.store.videos.read(where=where).to_pylist()[0]
         return Captions(facts, row, lambda: self.captioned(found["video_id"]), self._why_not)
 
-    def to_arrow(self) -> pa.Table:
-        """The long captions: `rows.LONG_CAPTION`, ordered by uri."""
-        return self.store.dataset.read().sort_by([("uri", "ascending"), ("video_id", "ascending")])
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The long captions: `rows.LONG_CAPTION`, ordered by uri.
+
+        Args:
+            columns: which to read, `uri` and `video_id` among them; None: all.
+        """
+        return self.store.dataset.read(columns).sort_by([("uri", "ascending"), ("video_id", "ascending")])
 
     def table(self, name: str) -> pa.Table:
         """The rows of one table: `dataset`, `segments`, `videos`, or one that the recipe added.

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from operators.core.base import Row
+from operators.core.text import nearest
 from pipeline.output.output import Output
 from pipeline.retrieval.index import Index, embed_query, quoted
 from pipeline.retrieval.passages import CORE, VIDEO
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 Mode = Literal["hybrid", "text", "vector"]
 

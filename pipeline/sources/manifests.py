@@ -20,11 +20,11 @@ from typing import Any
 
 from operators.core.addresses import redacted_text
 from operators.core.rows import MAX_ROW_BYTES
-from operators.core.text import printable, repaired
+from operators.core.text import nearest, printable, repaired
 from pipeline.config.types import SourceOptions
 from pipeline.sources.files import normalise, path_of, suffix_of
 from pipeline.sources.formats import MANIFEST_SUFFIXES, Line, read_lines
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 __all__ = ["MANIFEST_SUFFIXES", "MAX_ID_CHARACTERS", "Entry", "checked_id", "read_manifest"]
 

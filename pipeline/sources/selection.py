@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.core.fingerprint import digest
+from operators.core.text import nearest
 from operators.store.done import share_of
-from pipeline.terminal.errors import UsageError, nearest
+from pipeline.terminal.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)

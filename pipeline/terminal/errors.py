@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
-
 from operators.core.addresses import redacted_text
 from operators.core.text import printable
 
@@ -38,10 +35,3 @@ class RunFailed(OneLine, RuntimeError):  # a run that failed, not a fault in run
 
 class Stopped(OneLine, KeyboardInterrupt):
     """A run in a notebook or a script was interrupted and has drained; the message says how far it is."""
-
-
-def nearest(word: str, known: Iterable[str], *, most: int = 1) -> str:
-    """The tail of "X is not known": `"; did you mean Y?"` for the `most` known words most like it, `"."` for none."""
-    by_case = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), by_case, n=most, cutoff=0.6)
-    return f"; did you mean {' or '.join(by_case[name] for name in close)}?" if close else "."

@@ -16,7 +16,7 @@ from operators.language.sentences import split_sentences
 from operators.narrate.grounding.scorers import Lexical
 from pipeline.output.annotations import OPENING, corrected, opening_of, standing, verdict_of
 from pipeline.viewer import lanes
-from pipeline.viewer.prompts import Shown, frame_prompt, read_config, section_prompt, window_prompt_of
+from pipeline.viewer.prompts import Shown, Whole, frame_prompt, read_config, section_prompt, window_prompt_of
 from pipeline.viewer.reader import Found, Reader
 
 MAX_CHARACTERS = 400_000
@@ -143,6 +143,7 @@ def page(reader: Reader, found: Found) -> Page:
             segments=found.segments,
             facts=lanes.facts_of(found.segments),
             failures=found.failures,
+            further=reader.further(found.video_id),
         ),
         history=history,
         verdict=verdict_of(said),
@@ -279,10 +280,34 @@ def lanes_key(found: Found) -> str:
     return "-".join(str(h)[:8] for h in hashes)
 
 
-def section_made(reader: Reader, caption: Row, section: Row) -> tuple[list[tuple[str, str]], Shown]:
-    """How a section came about, and its prompt."""
-    config = read_config(reader.run_file(str(caption["run_id"] or ""), "config.yaml"))
-    return made(section, caption["provenance"], "section"), section_prompt(config, section)
+def section_made(reader: Reader, found: Found, raw: Row, number: int) -> tuple[list[tuple[str, str]], Shown]:
+    """How a section came about, and its prompt.
+
+    Args:
+        raw: the caption as the model wrote it, with its sections.
+        number: index of the section in the caption.
+    """
+    config = read_config(reader.run_file(str(raw["run_id"] or ""), "config.yaml"))
+    section = raw["sections"][number]
+    whole = Whole(
+        sections=raw["sections"],
+        names=raw["names"] or (),
+        segments=_segments_of(found, set(section["windows"] or ())),
+        duration_s=float(found.video.get("duration_s") or 0.0),
+        facts=lanes.facts_of(found.segments),
+        heard=reader.heard(found.video_id),
+    )
+    return made(section, raw["provenance"], "section"), section_prompt(config, number, whole)
+
+
+def _segments_of(found: Found, windows: set[int]) -> list[Row]:
+    """The captioned segments that hold some windows."""
+    held = []
+    for batch in found.segments.to_batches(max_chunksize=1):
+        indices = set(pc.struct_field(pc.list_flatten(batch["windows"]), "window_index").to_pylist())
+        if indices & windows:
+            held += batch.to_pylist()
+    return held
 
 
 def made(answer: Row, provenance: Row | None, kind: str) -> list[tuple[str, str]]:

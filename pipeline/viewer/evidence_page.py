@@ -14,7 +14,7 @@ from operators.core.base import Row
 from pipeline.output.annotations import OPENING, corrected, opening_of, standing
 from pipeline.viewer import detail, lanes
 from pipeline.viewer.prompts import Shown
-from pipeline.viewer.reader import Reader
+from pipeline.viewer.reader import Found, Reader
 from pipeline.viewer.requests import found_of, named, whole_of
 from pipeline.viewer.site import Site
 from pipeline.viewer.stills import HEIGHTS
@@ -34,7 +34,7 @@ def evidence_part(site: Site, request: Request) -> Response:
     if window is not None:
         picked = Picked(windows=[window])
     elif caption is not None and raw is not None and number is not None:
-        picked = _picked(reader, caption, raw, number, index)
+        picked = _picked(reader, found, (caption, raw), number, index)
     else:
         raise HTTPException(400, "the request names no section and no window")
     shown = picked.windows[:_MOST_WINDOWS]
@@ -82,16 +82,18 @@ class Picked:
     windows: Sequence[int] = ()
 
 
-def _picked(reader: Reader, caption: Row, raw: Row, number: int, index: int | None) -> Picked:
+def _picked(reader: Reader, found: Found, captions: tuple[Row, Row], number: int, index: int | None) -> Picked:
     """A section or a sentence of a long caption. A section that was written anew is picked as a whole."""
+    caption, raw = captions  # with corrections, and as the model wrote it
     if number == OPENING:
         opening = {"section_index": OPENING, "text": opening_of(caption)}
         return Picked(section=opening, original=opening_of(raw))
     section = next((s for s in caption["sections"] or () if s["section_index"] == number), None)
-    before = next((s for s in raw["sections"] or () if s["section_index"] == number), None)
-    if section is None or before is None:
+    at = next((k for k, s in enumerate(raw["sections"] or ()) if s["section_index"] == number), None)
+    if section is None or at is None:
         raise HTTPException(404, "the caption has no such section")
-    made, template = detail.section_made(reader, caption, section)
+    before = raw["sections"][at]
+    made, template = detail.section_made(reader, found, raw, at)
     whole = Picked(
         section=section,
         original=before["text"],

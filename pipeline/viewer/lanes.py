@@ -16,6 +16,9 @@ from pipeline.monitoring.progress import clock
 _LABEL = 90  # characters; the whole text is one click away
 _MOST_ITEMS = 20_000  # of a lane
 
+Item = tuple[float, float, str, str, str]
+"""Start and end in seconds, id, label, kind."""
+
 
 def span_text(start_s: float, end_s: float) -> str:
     """`0:05 to 0:12`."""
@@ -59,12 +62,19 @@ def cited_spans(windows: Iterable[int], spans: dict[int, tuple[float, float]]) -
 
 
 def lanes(
-    *, duration_s: float, caption: Row | None, segments: pa.Table, facts: Facts | None, failures: Sequence[Row]
+    *,
+    duration_s: float,
+    caption: Row | None,
+    segments: pa.Table,
+    facts: Facts | None,
+    failures: Sequence[Row],
+    further: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """The lanes that have something to show, from top to bottom.
 
     Args:
         caption: with the corrections that stand.
+        further: lanes of the recipe's own tables; one with the id of another takes its place.
 
     Returns:
         One a lane: `id`, `name`, and `items`, each `[start_s, end_s, id, label, row, kind]`. Rows count from 0 and keep
@@ -74,18 +84,21 @@ def lanes(
     spans = {w["window_index"]: (w["start_s"], w["end_s"]) for w in windows}
     sections = (caption or {}).get("sections") or []
     found = [
-        _lane("sections", "Sections", _sections(sections)),
-        _lane("sentences", "Sentences", _sentences(sections, spans)),
-        _lane("windows", "Windows", _windows(windows)),
-        _lane("shots", "Shots", _shots(facts)),
-        _lane("speech", "Speech", _speech(facts)),
-        _lane("text", "Text on screen", _text(facts)),
-        _lane("gaps", "Failed or skipped", _gaps(duration_s, segments, windows, failures)),
+        lane("sections", "Sections", _sections(sections)),
+        lane("sentences", "Sentences", _sentences(sections, spans)),
+        lane("windows", "Windows", _windows(windows)),
+        lane("shots", "Shots", _shots(facts)),
+        lane("speech", "Speech", _speech(facts)),
+        lane("text", "Text on screen", _text(facts)),
+        lane("gaps", "Failed or skipped", _gaps(duration_s, segments, windows, failures)),
     ]
-    return [lane for lane in found if lane["items"]]
+    there = {one["id"]: one for one in further}
+    found = [there.pop(one["id"], one) for one in found]
+    return [one for one in (*found[:-1], *there.values(), found[-1]) if one["items"]]
 
 
-def _lane(key: str, name: str, items: Iterable[tuple[float, float, str, str, str]]) -> dict[str, Any]:
+def lane(key: str, name: str, items: Iterable[Item]) -> dict[str, Any]:
+    """A lane as the timeline draws it: overlapping items in rows of their own."""
     ends: list[float] = []
     packed = []
     for start_s, end_s, item, label, kind in sorted(items, key=lambda i: (i[0], i[1]))[:_MOST_ITEMS]:
@@ -97,7 +110,7 @@ def _lane(key: str, name: str, items: Iterable[tuple[float, float, str, str, str
     return {"id": key, "name": name, "rows": len(ends), "items": packed}
 
 
-def _sections(sections: Sequence[Row]) -> Iterable[tuple[float, float, str, str, str]]:
+def _sections(sections: Sequence[Row]) -> Iterable[Item]:
     for s in sections:
         topic = s["topic"] or short(s["text"])
         yield (
@@ -109,9 +122,7 @@ def _sections(sections: Sequence[Row]) -> Iterable[tuple[float, float, str, str,
         )
 
 
-def _sentences(
-    sections: Sequence[Row], spans: dict[int, tuple[float, float]]
-) -> Iterable[tuple[float, float, str, str, str]]:
+def _sentences(sections: Sequence[Row], spans: dict[int, tuple[float, float]]) -> Iterable[Item]:
     for s in sections:
         for k, sentence in enumerate(s["sentences"] or ()):
             own = sentence.get("start_s") is not None
@@ -121,31 +132,29 @@ def _sentences(
                 yield start_s, end_s, f"s{s['section_index']}.{k}", short(sentence["text"]), "own" if own else "ok"
 
 
-def _windows(windows: Sequence[Row]) -> Iterable[tuple[float, float, str, str, str]]:
+def _windows(windows: Sequence[Row]) -> Iterable[Item]:
     for w in windows:
         label = short(w["text"]) if w["valid"] else f"No caption: {short(w['problem'])}"
         yield w["start_s"], w["end_s"], f"w{w['window_index']}", label, "ok" if w["valid"] else "bad"
 
 
-def _shots(facts: Facts | None) -> Iterable[tuple[float, float, str, str, str]]:
+def _shots(facts: Facts | None) -> Iterable[Item]:
     for k, (start_s, end_s) in enumerate(facts.shots() if facts else ()):
         yield start_s, end_s, f"c{k}", f"Shot {k + 1}", "ok"
 
 
-def _speech(facts: Facts | None) -> Iterable[tuple[float, float, str, str, str]]:
+def _speech(facts: Facts | None) -> Iterable[Item]:
     for k, line in enumerate((facts.subtitles if facts else None) or ()):
         yield line.start_s, line.end_s, f"l{k}", short(line.text), "ok"
 
 
-def _text(facts: Facts | None) -> Iterable[tuple[float, float, str, str, str]]:
+def _text(facts: Facts | None) -> Iterable[Item]:
     for k, piece in enumerate(facts.pieces if facts else ()):
         if piece.text:
             yield piece.start_s, piece.end_s, f"t{k}", short(" / ".join(piece.text)), "ok"
 
 
-def _gaps(
-    duration_s: float, segments: pa.Table, windows: Sequence[Row], failures: Sequence[Row]
-) -> Iterable[tuple[float, float, str, str, str]]:
+def _gaps(duration_s: float, segments: pa.Table, windows: Sequence[Row], failures: Sequence[Row]) -> Iterable[Item]:
     """What did not decode, windows without a caption, and segments that are not there."""
     number = 0
     for decode in segments["decode"].to_pylist():

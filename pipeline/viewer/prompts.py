@@ -1,25 +1,33 @@
 """The prompts of captions, rendered again from what the output holds, and proved by their hash.
 
-An output keeps the hash of each prompt, not its text. The text of a frame's and of a window's prompt follows from the
-packaged template, the config of the run, the caption before, and what was measured. Where the hash of what is rendered
-is the stored one, it is what the model saw, letter by letter; else it is shown as the template only.
+An output keeps the hash of each prompt, not its text. The text follows from the packaged template, the config of the
+run, the captions, and what was measured and heard. Where the hash of what is rendered is the stored one, it is what the
+model saw, letter by letter; else it is shown as the template only.
 
 A stored config is not trusted: no file that it names is read, and no engine is made from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
 
 from operators.analysis.facts import Facts
+from operators.audio.heard import Heard
 from operators.caption.segment import shortened, window_prompt
 from operators.core.base import Row
 from operators.core.fingerprint import digest
-from operators.core.grid import Span
+from operators.core.grid import Grid, Span
+from operators.core.windows import WindowRule, Windows
+from operators.coreference.rewriting import redone
+from operators.narrate.grounding.toolkit import Toolkit
+from operators.narrate.narrate import Narrate
+from operators.narrate.replay import section_prompts
+from operators.narrate.whole import Cells
 from operators.prompts import Prompt, load_prompt, packaged
 
 
@@ -36,6 +44,25 @@ class Shown:
     text: str
     exact: bool
     note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """What the sections of a video were written from.
+
+    Attributes:
+        sections: of the caption as the model wrote it.
+        names: values of `rows.NAME`.
+        segments: rows of `rows.CAPTIONED_SEGMENT` that the section rests on, in order.
+        facts: of the whole video; heard: its speech, where the output has it.
+    """
+
+    sections: Sequence[Row]
+    names: Sequence[Row]
+    segments: Sequence[Row]
+    duration_s: float
+    facts: Facts | None
+    heard: Heard | None
 
 
 def read_config(data: bytes | None) -> Mapping[str, Any]:
@@ -72,16 +99,21 @@ def window_prompt_of(config: Mapping[str, Any], window: Row, previous: str, fact
     return _shown(prompt, window["prompt_hash"], _ways(prompt, options, span, previous, facts))
 
 
-def section_prompt(config: Mapping[str, Any], section: Row) -> Shown:
-    """The template of a section's prompt: its text held the captions of the section and the end of the text before."""
-    prompt, note = _load(_section(config, "narrate").get("section_prompt", "section"))
+def section_prompt(config: Mapping[str, Any], number: int, whole: Whole) -> Shown:
+    """The prompt of a section.
+
+    Args:
+        number: index of the section in the caption.
+    """
+    options = _section(config, "narrate")
+    prompt, note = _load(options.get("section_prompt", "section"))
     if prompt is None:
         return Shown("", exact=False, note=note)
-    told = (
-        f"the template {prompt.name}, version {prompt.version}; the model saw it filled in with the captions of the "
-        f"section's windows and the end of the text before (hash {section['prompt_hash'] or 'none'})"
-    )
-    return Shown(prompt.text, exact=False, note=told)
+    try:
+        texts = _sections(prompt, number, whole, config)
+        return _shown(prompt, whole.sections[number]["prompt_hash"], texts)
+    except (ValueError, KeyError, IndexError, TypeError):  # an output is not trusted
+        return _shown(prompt, whole.sections[number]["prompt_hash"], ())
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------
@@ -105,7 +137,40 @@ def _ways(prompt: Prompt, options: Mapping[str, Any], span: Span, previous: str,
         ).text
 
 
-def _shown(prompt: Prompt, stored: str | None, texts: Any) -> Shown:
+def _sections(prompt: Prompt, number: int, whole: Whole, config: Mapping[str, Any]) -> Iterator[str]:
+    plan, options = _section(config, "plan"), _section(config, "narrate")
+    grid = Grid(whole.duration_s, float(plan.get("window_s", 10.0)), float(plan.get("stride_s", 5.0)))
+    rule: WindowRule = "shots" if plan.get("windows") == "shots" else "grid"
+    layout = Windows(grid=grid, rule=rule, min_shot_s=float(plan.get("min_shot_s") or 0.0))
+    segments = [redone(s, whole.names) for s in whole.segments] if whole.names else list(whole.segments)
+    own = set(whole.sections[number]["windows"] or ())
+    for heard in (None, whole.heard) if whole.heard is not None else (None,):
+        yield from section_prompts(
+            prompt,
+            number,
+            whole.sections,
+            [w for s in segments for w in s["windows"] if w["window_index"] in own and w["valid"]],
+            [f for s in segments for f in s["frames"] if f["valid"]],
+            cells=Cells.of(layout, segments, [Facts.of(s) for s in segments]),
+            grid=grid,
+            facts=whole.facts or Facts(start_s=0.0, end_s=whole.duration_s, cell_s=grid.stride_s),
+            heard=heard,
+            toolkit=_toolkit(str(options.get("grounding", "lexical")), _language(options)),
+            language=_language(options),
+        )
+
+
+@lru_cache(maxsize=4)
+def _toolkit(grounding: str, language: str) -> Toolkit:
+    """The scorers of a run, but for models of its own, which are not loaded from here."""
+    options = Narrate(language=language, grounding="embedding" if grounding == "embedding" else "lexical")
+    try:
+        return options.toolkit()
+    except ValueError:  # the extra is not installed
+        return Toolkit()
+
+
+def _shown(prompt: Prompt, stored: str | None, texts: Iterable[str]) -> Shown:
     for text in texts:
         if digest(text) == stored:
             return Shown(

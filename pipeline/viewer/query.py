@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Literal
 from urllib.parse import urlencode
 
-from pipeline.terminal.errors import UsageError, nearest
+from operators.core.text import nearest
+from pipeline.terminal.errors import UsageError
 
 Operator = Literal["<=", ">=", "!=", "<", ">", "=", "~"]
 OPERATORS: tuple[Operator, ...] = ("<=", ">=", "!=", "<", ">", "=", "~")

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from operators.audio.heard import Heard
 from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.activity import sightings
 from pipeline.output.annotations import Annotations
 from pipeline.output.output import Output
 from pipeline.viewer.catalog import Catalog
+from pipeline.viewer.further import further_lanes, newest
 
 _ASK_S = 10.0  # how often it is asked whether a run is at work
 
@@ -85,7 +86,7 @@ class Reader:
             video=known[0],
             caption=next(iter([*captions, *left_out]), None),
             filtered=bool(left_out),
-            segments=_newest(segments),
+            segments=newest(segments),
             failures=sorted(failures, key=lambda row: row["time"], reverse=True),
         )
 
@@ -94,6 +95,20 @@ class Reader:
         with self._lock:
             found = self.store.videos.lookup("video_id", video_id).to_pylist()
         return found[0] if found else None
+
+    def further(self, video_id: str) -> list[dict[str, Any]]:
+        """The lanes of the tables that the recipe added."""
+        with self._lock:
+            return further_lanes(self.store, video_id)
+
+    def heard(self, video_id: str) -> Heard | None:
+        """The speech of a video; None where the output has no table of it."""
+        table = self.store.derived.get("speech")
+        if table is None or "speech" not in table.schema.names:
+            return None
+        with self._lock:
+            found = newest(table.lookup("video_id", video_id, columns=["speech", "key", "run_id"]))
+        return Heard.of(found["speech"][0].as_py()) if found.num_rows else None
 
     def run_file(self, run_id: str, name: str) -> bytes | None:
         """Content of a file of a run, such as `config.yaml`; None where it is not there."""
@@ -113,15 +128,6 @@ class Reader:
         finally:
             self._last_asked = time.monotonic()
             self._asked.release()
-
-
-def _newest(segments: pa.Table) -> pa.Table:
-    """The rows under the key of the newest run, in order, as `Output.segments`."""
-    if not segments.num_rows:
-        return segments
-    at = pc.sort_indices(segments, sort_keys=[("run_id", "descending")])[0].as_py()
-    mine = segments.filter(pc.equal(segments["key"], segments["key"][at]))
-    return mine.sort_by("segment_index")
 
 
 def first_of(table: pa.Table, name: str) -> Any:

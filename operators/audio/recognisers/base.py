@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.core.entry_points import RECOGNISERS, distribution_of
+
 Samples = NDArray[np.int16]
 """Sound at 16 kHz, mono; shape (samples,)."""
 
@@ -82,5 +84,10 @@ class RecogniserSpec(abc.ABC):
         """
 
     def identity_extra(self) -> dict[str, Any]:
-        """The version: lines of another one are never taken for this one's."""
-        return {"version": self.version}
+        """The version, and which class it is where it is not ours: lines of another are never taken for its own."""
+        cls = type(self)
+        extra: dict[str, Any] = {"version": self.version}
+        if cls.__module__.partition(".")[0] != __name__.partition(".")[0]:
+            extra["recogniser"] = f"{cls.__module__}:{cls.__qualname__}"
+        distribution = distribution_of(cls, RECOGNISERS)
+        return extra if distribution is None else {**extra, "distribution": distribution}

@@ -81,9 +81,13 @@ class _Running:
         for segment in segments:
             PROGRESS.step()
             if text := segment.text.strip():
-                words = [(w.start, w.end, w.word.strip(), float(w.probability)) for w in segment.words or ()]
+                words = [
+                    (float(w.start), float(w.end), w.word.strip(), float(w.probability)) for w in segment.words or ()
+                ]
                 confidence = math.exp(min(0.0, segment.avg_logprob))
                 found.append(
-                    Utterance(segment.start, segment.end, text, tuple(words) or None, confidence, info.language)
+                    Utterance(
+                        float(segment.start), float(segment.end), text, tuple(words) or None, confidence, info.language
+                    )
                 )
         return found

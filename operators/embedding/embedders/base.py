@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from operators.core.entry_points import EMBEDDERS, distribution_of
 from operators.embedding.vectors import Vectors
 
 Modality = Literal["frames", "texts"]
@@ -75,4 +76,7 @@ class EmbedderSpec(abc.ABC):
 
     def identity_extra(self) -> dict[str, Any]:
         """Which embedder it is and its version: vectors of another one are never taken for this one's."""
-        return {"embedder": f"{type(self).__module__}:{type(self).__qualname__}", "version": self.version}
+        cls = type(self)
+        extra = {"embedder": f"{cls.__module__}:{cls.__qualname__}", "version": self.version}
+        distribution = distribution_of(cls, EMBEDDERS)
+        return extra if distribution is None else {**extra, "distribution": distribution}

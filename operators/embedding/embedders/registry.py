@@ -1,24 +1,33 @@
-"""How a config names an embedder: `embedder: minilm`, or `{kind: transformers, model: …}` with its own fields."""
+"""How a config names an embedder: `embedder: minilm`, or `{kind: transformers, model: …}` with its own fields.
+
+A kind is a word of `EMBEDDERS`, a name that an installed distribution offers as an entry point of the group
+`longcap.embedders`, or the place of your own spec, `package.module:ClassName`.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from operators.core.kinds import Kinds
+from operators.core import entry_points
+from operators.core.named import Registry
 from operators.embedding.embedders.base import EmbedderSpec
 
 _HERE = "operators.embedding.embedders"
-EMBEDDERS: Kinds[EmbedderSpec] = Kinds(
-    "embedder",
-    EmbedderSpec,  # type: ignore[type-abstract]  # its subclasses are parsed, never itself
-    {
-        "efficientnet": f"{_HERE}.efficientnet:EfficientNet",
-        "minilm": f"{_HERE}.minilm:MiniLM",
-        "server": f"{_HERE}.server:Server",
-        "transformers": f"{_HERE}.transformers:Transformers",
-        "vllm": f"{_HERE}.vllm:Vllm",
-    },
+EMBEDDERS: dict[str, str] = {
+    "efficientnet": f"{_HERE}.efficientnet:EfficientNet",
+    "minilm": f"{_HERE}.minilm:MiniLM",
+    "server": f"{_HERE}.server:Server",
+    "transformers": f"{_HERE}.transformers:Transformers",
+    "vllm": f"{_HERE}.vllm:Vllm",
+}
+"""kind -> "module:Class" of the spec, of the embedders that ship with Longcap."""
+
+REGISTRY: Registry[EmbedderSpec] = Registry(
+    noun="embedder",
+    base=EmbedderSpec,  # type: ignore[type-abstract]  # it is asked for subclasses only
+    ours=EMBEDDERS,
+    group=entry_points.EMBEDDERS,
 )
 
-AnyEmbedder: TypeAlias = Annotated[EmbedderSpec | None, *EMBEDDERS.annotations()]
+AnyEmbedder: TypeAlias = Annotated[EmbedderSpec | None, *REGISTRY.annotations(optional=True)]
 """The type of a field `embedder`."""

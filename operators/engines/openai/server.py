@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+from operators.core.text import nearest
 from operators.engines.openai.faults import Fault, fault_of
 from operators.engines.openai.options import OpenAIOptions
 
@@ -63,8 +63,7 @@ def _fault(error: Exception, spec: OpenAIOptions, key: str | None) -> Fault | No
 
 
 def _known(model: str, known: list[str]) -> str:
-    by_case = {name.lower(): name for name in known}
-    close = get_close_matches(model.lower(), by_case, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {by_case[close[0]]}?"
+    hint = nearest(model, known)
+    if hint != ".":
+        return hint
     return f"; it has {', '.join(sorted(known)[:5])}" + (f" and {len(known) - 5} more" if len(known) > 5 else "")

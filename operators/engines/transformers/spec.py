@@ -51,7 +51,7 @@ class TransformersEngine(TransformersOptions):
         if installed.folder(self.model) is None and not hub.is_name(self.model):
             raise ValueError(
                 f"engine transformers: the model {self.model!r} is no folder, and no name that a hub knows "
-                f"(NAME or OWNER/NAME){hub.nearest(self.model)}"
+                f"(NAME or OWNER/NAME){hub.nearest_model(self.model)}"
             )
         if elsewhere:
             return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from operators.core.text import nearest
 
 _NAME = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*")
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -42,15 +43,13 @@ def is_offline() -> bool:
     return any(os.environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 
 
-def nearest(model: str) -> str:
+def nearest_model(model: str) -> str:
     """`; did you mean X?` for the cached model, or the folder on this machine, with the name most like `model`."""
     known = {path.name.removeprefix("models--").replace("--", "/") for path in cache_folder().glob("models--*")}
     parent = Path(model).expanduser().parent
     if str(parent) != "." and parent.is_dir():
         known |= {str(parent / path.name) for path in parent.iterdir() if path.is_dir()}
-    by_case = {name.lower(): name for name in sorted(known)}
-    close = get_close_matches(model.lower(), by_case, n=1, cutoff=0.6)
-    return f"; did you mean {by_case[close[0]]}?" if close else ""
+    return nearest(model, sorted(known)).removesuffix(".")
 
 
 def ask(model: str, revision: str | None = None) -> None:
@@ -70,7 +69,7 @@ def ask(model: str, revision: str | None = None) -> None:
         return
     lacking = f"the model {model} is no folder, and not in the local cache ({cache_folder()})"
     if is_offline():
-        raise ValueError(f"{lacking}, and HF_HUB_OFFLINE forbids to fetch it{nearest(model)}")
+        raise ValueError(f"{lacking}, and HF_HUB_OFFLINE forbids to fetch it{nearest_model(model)}")
     endpoint = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
     try:
         url = hf_hub_url(model, "config.json", revision=revision, endpoint=endpoint)
@@ -83,12 +82,14 @@ def ask(model: str, revision: str | None = None) -> None:
         raise ValueError(f"the model {model} has no revision {revision} on {endpoint}") from None
     except errors.RepositoryNotFoundError:
         raise ValueError(
-            f"{endpoint} knows no model {model}, or it is private and HF_TOKEN does not open it{nearest(model)}"
+            f"{endpoint} knows no model {model}, or it is private and HF_TOKEN does not open it{nearest_model(model)}"
         ) from None
     except errors.EntryNotFoundError:
         return
     except Exception as error:  # of the client, of its HTTP library: all mean one thing here
-        raise ValueError(f"{lacking}, and {endpoint} cannot be reached ({_words(error)}){nearest(model)}") from error
+        raise ValueError(
+            f"{lacking}, and {endpoint} cannot be reached ({_words(error)}){nearest_model(model)}"
+        ) from error
 
 
 def _words(error: Any) -> str:

@@ -84,8 +84,8 @@ def check_folder(model: str, *, dummy: bool = False, engine: str = "vllm") -> No
         return
     if not path.is_dir():
         raise ValueError(
-            f"engine {engine}: there is no folder {model}{hub.nearest(model) or ';'} give a checkpoint's folder or a "
-            "model's name on a hub"
+            f"engine {engine}: there is no folder {model}{hub.nearest_model(model) or ';'} give a checkpoint's folder "
+            "or a model's name on a hub"
         )
     file = path / "config.json"
     if not file.is_file():

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
+from operators.core.text import nearest
 from operators.engines.base import RunningEngine
 from operators.engines.vllm import hub, installed
 from operators.engines.vllm.options import VllmOptions
@@ -54,8 +54,7 @@ class VllmEngine(VllmOptions):
                 instead = f"use the engine's own key {ours}" if ours else "every request has a seed of its own"
                 raise ValueError(f"engine vllm: engine_args.{name} is not for here: {instead}")
             if known is not None and name not in known:
-                close = get_close_matches(name, known, n=1)
-                hint = f"; did you mean {close[0]}?" if close else ""
+                hint = nearest(name, known).removesuffix(".")
                 raise ValueError(f"engine vllm: engine_args.{name} is no argument of vLLM's AsyncEngineArgs{hint}")
         parsers = installed.reasoning_parsers()
         parser, plugin = self.reasoning_parser, "reasoning_parser_plugin" in self.engine_args
@@ -66,7 +65,7 @@ class VllmEngine(VllmOptions):
         if installed.folder(self.model) is None and not hub.is_name(self.model) and not self._is_special:
             raise ValueError(
                 f"engine vllm: the model {self.model!r} is no folder, and no name that a hub knows (NAME or OWNER/NAME)"
-                + hub.nearest(self.model)
+                + hub.nearest_model(self.model)
             )
         if not elsewhere:
             installed.check_folder(self.model, dummy=self.engine_args.get("load_format") == "dummy")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeGuard
 
+from operators.language.titles import title_of as short_title
 from pipeline.export.base import Part, Row, Sample, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.lines import Lines
@@ -146,12 +147,7 @@ class VidChapters(Lines):
 
 def title_of(part: Part, most: int = 60) -> str:
     """A short title: the topic of the outline, else the beginning of the text, cut at a word."""
-    text = " ".join((part.topic or part.text).split())
-    if not part.topic:
-        text = text.split(". ", 1)[0].rstrip(".")
-    if len(text) <= most:
-        return text
-    return f"{text[: most - 1].rsplit(' ', 1)[0].rstrip(',;:')}…"
+    return short_title(part.text, part.topic, most)
 
 
 def span_faults(stamp: Any, duration: float) -> Iterator[str]:

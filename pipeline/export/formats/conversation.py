@@ -13,6 +13,7 @@ from pydantic import Field
 from pipeline.export.base import Row, Sample, Unfit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.lines import Lines
+from pipeline.export.further import items_of
 from pipeline.export.media import fault_of
 
 TAGS = ("<video>", "<image>", "<audio>", "<bbox>", "<ref-object>")
@@ -69,7 +70,7 @@ class Conversation(Lines):
         """Key, user turn without its tag and assistant turn, of each row that a sample makes."""
         if not self.table:
             yield (sample.key, *self.turns(sample))
-        for k, row in enumerate(sample.beside if self.table else ()):
+        for k, row in enumerate(items_of(sample, self.table) if self.table else ()):
             asked, said = (row.get(name) for name in (self.question, self.reply))
             if not (isinstance(asked, str) and asked.strip() and isinstance(said, str) and said.strip()):
                 raise Unfit(f"table {self.table} has no {self.question} and {self.reply} in row {k} of the video")

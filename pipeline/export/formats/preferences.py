@@ -21,6 +21,7 @@ from pipeline.export.formats.conversation import (
     turn_faults,
 )
 from pipeline.export.formats.sharegpt import INFO
+from pipeline.export.further import items_of
 
 _ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
 
@@ -65,7 +66,7 @@ class Preferences(Conversation):
                 asked, said = self.turns(sample)
                 yield sample.key, asked, said, _different(said, sample.replaced), None
             return
-        for k, row in enumerate(sample.beside):
+        for k, row in enumerate(items_of(sample, self.table)):
             good, bad = row.get(self.chosen), row.get(self.rejected)
             if not isinstance(good, str) or not isinstance(bad, str) or not good.strip() or not bad.strip():
                 raise Unfit(f"table {self.table} has no {self.chosen} and {self.rejected} in row {k} of the video")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.core.text import printable, repaired, repaired_value
+from operators.core.text import nearest, printable, repaired, repaired_value
 
 ANY = st.text(st.characters())  # surrogates included
 
@@ -61,3 +61,10 @@ def test_printable_text_of_several_lines():
 @given(ANY)
 def test_nothing_that_a_terminal_obeys_is_printed(text):
     assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in printable(text))
+
+
+def test_nearest_is_a_tail_of_a_sentence():
+    assert nearest("windw_s", ["window_s", "stride_s"]) == "; did you mean window_s?"
+    assert nearest("Window_S", ["window_s"]) == "; did you mean window_s?"
+    assert nearest("zzz", ["window_s"]) == "."
+    assert nearest("zzz", []) == "."

@@ -15,7 +15,7 @@ from operators.core import rows
 from operators.core.base import ItemError, Row
 from operators.coreference.candidates import Candidate
 from operators.coreference.names import Names, name_all, parse_same, same_schema
-from operators.coreference.rewriting import rewritten, undone
+from operators.coreference.rewriting import redone, rewritten, undone
 from operators.engines.base import Request
 from tests.operators.coreference.people import Seen, video, windows
 from tests.support.engines import Model, asked
@@ -259,6 +259,7 @@ def told_of(text: str, *names: Row) -> str:
     made, renames = rewritten(segment, names)
     kept = [{**n, "renames": [r for r in renames if r["name_id"] == n["name_id"]]} for n in names]
     assert undone(made, kept) == segment, "each rename can be undone"
+    assert redone(segment, kept) == made, "and done again"
     return str(made["windows"][0]["text"])
 
 

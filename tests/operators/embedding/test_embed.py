@@ -16,10 +16,11 @@ from PIL import Image
 
 from longcap.testing import check_operator
 from operators.core.fingerprint import digest, identity
-from operators.embedding.embed import Embed, EmbedText, frame_spans
+from operators.core.shown import frame_spans
+from operators.embedding.embed import Embed, EmbedText
 from operators.embedding.embedders.efficientnet import EfficientNet
 from operators.embedding.embedders.minilm import MiniLM
-from operators.embedding.embedders.registry import EMBEDDERS
+from operators.embedding.embedders.registry import REGISTRY
 from operators.embedding.vectors import as_list_array, packed, unit, unpacked
 from tests.support import rows, scenes
 from tests.support.embedders import Counting
@@ -118,21 +119,24 @@ def test_what_is_not_there_to_embed_is_refused_before_a_run() -> None:
     [
         ("minilmm", "'minilmm' is no embedder; did you mean minilm?"),
         ({"kind": "minilm", "foldr": "x"}, "foldr is not a known key of embedder minilm; did you mean folder?"),
-        ("operators.audio.lines:Word", "is not a dataclass derived from EmbedderSpec"),
+        (
+            "operators.audio.lines:Word",
+            "derived from operators.embedding.embedders.base.EmbedderSpec",
+        ),
         ("nowhere.at:All", "cannot be imported"),
         (3, "3 is no embedder; write a kind"),
     ],
 )
 def test_a_wrong_embedder_is_told_in_one_line(value: object, problem: str) -> None:
     with pytest.raises(ValueError) as caught:
-        EMBEDDERS.parse(value)
+        REGISTRY.parse(value)
     assert problem in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_an_embedder_parses_back_from_its_config() -> None:
     for config in ("minilm", "efficientnet", {"kind": "transformers", "model": "/models/siglip", "device": "cpu"}):
-        spec = EMBEDDERS.parse(config)
-        assert EMBEDDERS.parse(EMBEDDERS.config(spec)) == spec
+        spec = REGISTRY.parse(config)
+        assert REGISTRY.parse(REGISTRY.config(spec)) == spec
     default, named = Embed(), Embed(embedder=EfficientNet())
     assert identity(default)["embedder"] == identity(named)["embedder"], "the default named is the same table"
     assert digest(identity(default)) != digest(identity(Embed(embedder=Counting())))

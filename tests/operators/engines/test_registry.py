@@ -66,7 +66,7 @@ def test_the_built_in_engine_goes_by_its_short_name() -> None:
     ("value", "says"),
     [
         ("measur", ["'measur' is no engine", "did you mean measure?", "package.module:ClassName"]),
-        ("zzz", ["'zzz' is no engine", "Allowed are measure"]),
+        ("zzz", ["'zzz' is no engine", "Known: measure"]),
         ("no_such_module:Engine", ["cannot be imported", "no_such_module"]),
         (f"{HERE}:Lod", [f"module {HERE} has no Lod", "did you mean Loud?"]),
         (f"{HERE}:NoSpec", ["not a dataclass derived from operators.engines.base.EngineSpec"]),

@@ -254,6 +254,8 @@ def test_decoded_seconds_equal_those_of_a_sequential_decode(suffix: str, tmp_pat
         facts = probe(str(path))
         assert facts["duration_s"] == pytest.approx(len(pictures) / how["fps"], abs=0.11), path
         assert facts["discontinuities"] == jumps
+        fsspec.filesystem("memory").pipe(f"/containers/{path.name}", path.read_bytes())
+        assert probe(f"memory://containers/{path.name}") == facts
         times_s = [k / how["fps"] for k in range(len(pictures))]
         request = SegmentRequest(
             uri=str(path),
@@ -281,6 +283,8 @@ def test_live_webm_of_unknown_size(tmp_path: Path) -> None:
     path = tmp_path / "joined.webm"
     path.write_bytes((tmp_path / "a.webm").read_bytes() * 3)
     _check(path, [*range(40)] * 3, discontinuities=2)
+    fsspec.filesystem("memory").pipe("/containers/live.webm", path.read_bytes())
+    assert probe("memory://containers/live.webm") == probe(str(path))
 
 
 def test_a_second_mp4_without_its_index_is_said_to_be_there(tmp_path: Path) -> None:
@@ -293,13 +297,14 @@ def test_a_second_mp4_without_its_index_is_said_to_be_there(tmp_path: Path) -> N
     assert facts["incomplete"].startswith("no frame of bytes ")
 
 
-def test_bytes_that_no_demuxer_reads_are_said_to_be_there(tmp_path: Path) -> None:
-    """Of a remote file not all is searched, and nobody knows what stands behind a video of another format."""
+def test_bytes_that_no_demuxer_reads_are_said_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large remote file is not searched, and nobody knows what stands behind a video of another format."""
     render(tmp_path / "a.flv", count=80, fps=FPS, noise=20.0)
     render(tmp_path / "b.ts", count=80, fps=FPS, noise=20.0)
     one, other = (tmp_path / "a.flv").read_bytes(), (tmp_path / "b.ts").read_bytes()
     fsspec.filesystem("memory").pipe("/unread/joined.flv", one + one)
     (tmp_path / "mixed.flv").write_bytes(one + other)
+    monkeypatch.setattr("operators.video.joins._MAX_SCANNED_REMOTE", len(one))
     for uri in ("memory://unread/joined.flv", str(tmp_path / "mixed.flv")):
         facts = probe(uri)
         assert facts["duration_s"] == pytest.approx(8.0, abs=0.11)

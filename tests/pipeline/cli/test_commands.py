@@ -135,11 +135,15 @@ def test_retry_sends_nothing_to_where_an_output_says(
     assert main(["retry", str(tmp_path / "out"), "-c", "measure", *SETTINGS, "--class", "timeout"]) == 0
 
 
-def test_a_cluster_that_is_not_there_is_one_line(clips: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nonsense"])
+def test_a_cluster_that_is_not_there_is_one_line_and_nothing_is_written(
+    address: str, clips: Path, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
-    assert run("run", str(clips / "short.mp4"), "-o", str(tmp_path / "out"), "--address", "127.0.0.1:1", log=log) == 1
-    assert "longcap: error: no Ray answers at 127.0.0.1:1" in log.read_text()
+    assert run("run", str(clips / "short.mp4"), "-o", str(tmp_path / "out"), "--address", address, log=log) == 1
+    assert f"longcap: error: no Ray answers at {address}" in log.read_text()
     assert "Traceback" not in log.read_text()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("place", ["file.txt", "file.txt/out", "s3://no-such-bucket-of-mine/out"])

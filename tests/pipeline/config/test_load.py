@@ -176,7 +176,7 @@ def test_the_last_set_wins() -> None:
         ),
         ("caption.engine.kind=openai", ["caption.engine=openai names a kind of engine but no model", "engine.model=…"]),
         ("caption.engine={kind: vllm}", ["caption.engine=vllm names a kind of engine but no model"]),
-        ("caption.engine=vlm", ["did you mean vllm? Allowed are measure, openai, ", "or package.module:ClassName"]),
+        ("caption.engine=vlm", ["did you mean vllm? Known: measure, openai, ", "or package.module:ClassName"]),
         ("caption.engine.wrods=5", ["wrods is not a known key of engine measure"]),
         (
             "caption.engine={kind: 'tests.operators.engines.test_registry:Loud', volume: 12}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from operators.engines.base import Request
 from pipeline.config.load import load_config
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import UsageError
+from tests.support.chaos import contents, problems
+from tests.support.command import run, started, wait_until
 from tests.support.engines import asked
 from tests.support.speech import mixed, needs_espeak, spoken, write_clip
 
@@ -20,65 +23,97 @@ LONG = "Yesterday evening we walked along the old harbour and watched the ships 
 TEXTS = ["alpha bravo charlie delta", "echo foxtrot golf hotel india juliett kilo lima"]
 LENGTH_S = 24.0
 
+PLANTED = {"kind": "tests.support.speech:Planted", "texts": TEXTS}
+SLOWLY = '[{"kind": "window", "do": "sleep", "sleep_s": 0.3}]'
+
 RECIPE = """
 extends: speech
 tables:
   speech:
     level: video
-    steps: [{{listen: {{recogniser: {{kind: "tests.support.speech:Planted", texts: {texts}}}}}}}]
-caption: {{engine: {{kind: "tests.support.engines:Scripted", log: {log}}}}}
+    steps: [{{listen: {{recogniser: {recogniser}}}}}]
+caption: {{engine: {{kind: "tests.support.engines:Scripted", log: {log}, script: '{script}'}}}}
 narrate: {{engine: {{kind: "tests.support.engines:Scripted", log: {log}}}, section_s: 12}}
 plan: {{segment_s: 10}}
 run: {{flush_s: 0}}
 """
 
 
-def recipe(tmp_path: Path, log: str, texts: list[str] = TEXTS) -> longcap.Config:
+def recipe(tmp_path: Path, log: str, recogniser: object = PLANTED, script: str = "[]") -> Path:
     path = tmp_path / "recipe.yaml"
-    path.write_text(RECIPE.format(texts=json.dumps(texts), log=log))
-    return longcap.load_config(path)
+    path.write_text(RECIPE.format(recogniser=json.dumps(recogniser), log=log, script=script))
+    return path
 
 
 @needs_espeak
-def test_each_word_is_in_the_prompts_of_its_windows_and_of_no_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("recogniser", [PLANTED, "pocketsphinx"], ids=["planted", "pocketsphinx"])
+def test_each_word_is_in_the_prompts_of_its_windows_and_of_no_others(recogniser: object, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     said = [(1.0, spoken("Hello everybody and welcome to this talk.")), (7.5, spoken(LONG))]  # over a segment's end
     write_clip(tmp_path / "in" / "talk.mp4", [mixed(LENGTH_S, said)], length_s=LENGTH_S)
-    config = recipe(tmp_path, "words")
+    log = "planted" if recogniser == PLANTED else "heard"
+    config = longcap.load_config(recipe(tmp_path, log, recogniser))
     result = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True)
     assert result.ok and result.report.tables["speech"]["done"] == 1
     (row,) = result.table("speech").to_pylist()
     words = [w for line in row["speech"] for w in line["words"]]
-    assert [w["text"] for w in words] == " ".join(TEXTS).split()
+    assert words and (recogniser != PLANTED or [w["text"] for w in words] == " ".join(TEXTS).split())
 
-    requests = asked("words")
+    requests = asked(log)
     grid = Grid(LENGTH_S, 10.0, 5.0)
-    windows = {(r.start_s, r.end_s): r for r in requests if r.kind == "window"}
-    assert set(windows) == {(s.start_s, s.end_s) for s in map(grid.window, range(4))}
+    windows = [r for r in requests if r.kind == "window"]
+    assert {(r.start_s, r.end_s) for r in windows} == {(s.start_s, s.end_s) for s in map(grid.window, range(4))}
     sections = [r for r in requests if r.kind == "section"]
     assert len(sections) == 2
-    for request in [*windows.values(), *sections]:
-        for word in words:
-            middle_s = (word["start_s"] + word["end_s"]) / 2
-            assert (word["text"] in request.prompt) == (request.start_s <= middle_s < request.end_s), (
-                word,
-                request.start_s,
-            )
-    assert all(quoted(r) == spoken_in(r) for r in windows.values())
+    for request in [*windows, *sections]:
+        middles = ((w["text"], (w["start_s"] + w["end_s"]) / 2) for w in words)
+        wanted = [text for text, middle_s in middles if request.start_s <= middle_s < request.end_s]
+        assert quoted(request) == wanted, (request.kind, request.start_s)
+    assert all(r.facts is not None and r.facts.heard for r in windows)
     assert verify(longcap.open(str(tmp_path / "out"))).findings == []
 
+    (told,) = result.table("dataset").to_pylist()
+    for name in ("speech_share", "silence_share", "music_share", "speech_language"):
+        assert told[name] == row[name], name
+    assert told["speech_language"] == "en" and 0.2 < told["speech_share"] < 0.5 < told["silence_share"]
+
     before = len(requests)
+    talk = longcap.load_config(recipe(tmp_path, log, recogniser), ["filter.speech_share.min=0.9"])
+    left_out = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), talk, quiet=True, replace=True)
+    assert left_out.table("dataset").num_rows == 0 and len(asked(log)) == before, "nothing is heard or captioned again"
     again = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True)
-    assert again.ok and len(asked("words")) == before, "nothing is made again"
+    assert again.ok and len(asked(log)) == before, "nothing is made again"
 
 
-def quoted(request: Request) -> int:
-    return request.prompt.count("heard: ")
+def quoted(request: Request) -> list[str]:
+    """The words that a prompt says were heard, in order."""
+    return " ".join(re.findall(r'heard: "(.*?)"', request.prompt)).split()
 
 
-def spoken_in(request: Request) -> int:
-    assert request.facts is not None and request.facts.subtitles is not None and request.facts.heard
-    return len(request.facts.subtitles)
+@needs_espeak
+@pytest.mark.slow
+def test_a_run_that_is_killed_while_it_listens_and_while_it_captions_ends_equal(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for k in range(2):
+        said = [(1.0 + k, spoken("Hello everybody and welcome to this talk.")), (7.5, spoken(LONG, pitch=30 + 10 * k))]
+        write_clip(tmp_path / "in" / f"talk{k}.mp4", [mixed(LENGTH_S, said)], length_s=LENGTH_S)
+    config, log = recipe(tmp_path, "killed", "pocketsphinx", SLOWLY), tmp_path / "log"
+    calm, out = tmp_path / "calm", tmp_path / "out"
+    assert longcap.run(str(tmp_path / "in"), str(calm), longcap.load_config(config), quiet=True).ok
+
+    arguments = ["run", str(tmp_path / "in"), "-c", str(config), "-o", str(out)]
+    for table in ("speech", "segments"):
+        with started(*arguments, log=log) as driver:
+            wait_until(lambda t=table, d=driver: rows_of(out, t) > 0 or d.poll() is not None, f"a row of {table}")
+            assert driver.poll() is None, "it was killed in time"
+            driver.kill()
+    assert run(*arguments, log=log) == 0, log.read_text()[-2000:]
+    assert problems(str(out), contents(str(calm))) == []
+
+
+def rows_of(out: Path, table: str) -> int:
+    """How many rows of a table are durable; 0 before it is there."""
+    return len(list((out / table).glob("*.parquet")))
 
 
 def test_the_shipped_recipe_fits_and_the_default_one_does_not_know_of_it() -> None:

@@ -260,7 +260,7 @@ def test_a_judge_over_a_finished_output_is_a_job_of_its_own(folder: Path, log: P
         ({"x": {"level": "frame", "steps": ["decode"]}}, "tables.x.level is 'frame'; it must be segment, video, run"),
         ({"x": {"level": "segment", "steps": ["decod"]}}, "did you mean decode?"),
         ({"x": {"level": "segment", "from": ["segment"], "steps": ["decode"]}}, "did you mean segments?"),
-        ({"x": {"level": "segment", "steps": [{"decode": {"fpss": 1}}]}}, "fpss is not a known key of decode"),
+        ({"x": {"level": "segment", "steps": [{"decode": {"fpss": 1}}]}}, "fpss is not a known key of operator decode"),
         ({"x": {"level": "segment", "steps": [{"decode": {"fps": -1}}]}}, "tables.x: fps: "),
         ({"x": {"level": "segment", "steps": ["measure"]}}, "measure reads the column pictures"),
         ({"x": {"level": "segment", "steps": ["narrate"]}}, "names narrate, which is of level video"),

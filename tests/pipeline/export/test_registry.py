@@ -29,7 +29,7 @@ def test_a_class_can_be_named_by_its_place() -> None:
     ("name", "options", "line"),
     [
         ("lava", {}, "'lava' is no export; did you mean llava?"),
-        ("llava", {"targt": "qwen"}, "targt is no option of export llava; did you mean target?"),
+        ("llava", {"targt": "qwen"}, "targt is not a known key of export llava; did you mean target?"),
         ("llava", {"target": "gpt"}, "export llava: target: Input should be 'llava', 'qwen'"),
         ("musubi", {"target_frames": 80}, "target_frames is 80; the trainer cuts all but 4N \\+ 1"),
         ("sharegpt", {"prompt": "<video>Look."}, "must not be empty nor contain a media tag"),

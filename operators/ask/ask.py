@@ -1,0 +1,285 @@
+"""`ask`: a prompt, the values of a row and of its parents, and frames, become a request; its answer becomes a column.
+
+    - ask:
+        as: title
+        engine: llm
+        prompt: prompts/title.j2
+        column: title
+
+Blanks of the prompt are columns: a prompt that names `captions` makes the step read that column. Beside them it may
+name `item` (of the list in `each`), `index`, `count`, `start_s`, `end_s`, `duration_s`, `language`, `words`, `form`
+(the fields in plain English), `evidence` (what was measured in the span, as a sentence), `said` (what is said in it),
+`previous` (the answer before), `carried` (the field `carry` of it, at most `carry_words` words) and `shrunk` (how often
+the prompt was too long: leave something out). A prompt that names `previous` or `carried` is asked item by item.
+
+About a row, `column` is the text, and `<column>_answer` says how it came about; a failed request is a failed row. About
+items, `column` is a list of `operators.ask.options.ITEM`; a failed request is an item that is not valid, and a row of
+which none is valid has failed. `<column>_provenance` says what engine and prompt made them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+from operators.analysis.facts import Facts
+from operators.ask.checks import problem, texts_in
+from operators.ask.items import Item, frames_of, items_of, readable
+from operators.ask.options import ANSWER, AskOptions
+from operators.audio.heard import Heard
+from operators.core import rows
+from operators.core.base import Apply, ItemError, Row
+from operators.core.fingerprint import digest
+from operators.core.text import clock
+from operators.engines.ask import Answer, Usage, ask
+from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.gates import About, covers_nothing, gates_of, malformed
+from operators.engines.provenance import provenance
+from operators.engines.shared import shared
+from operators.engines.template.evidence import evidence
+from operators.prompts import Prompt, expression, load_prompt
+
+_SHRINKS = 12  # of a prompt that is too long, at most
+_WINDOW = [f.name for f in rows.WINDOW_CAPTION]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask(AskOptions):
+    """Asks an engine about each row, or about each item of a list; see the module's text."""
+
+    name: ClassVar[str] = "ask"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "ask"
+    reads: ClassVar[frozenset[str]] = frozenset()  # these two follow from the options
+    writes: ClassVar[frozenset[str]] = frozenset()
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        prompt = load_prompt(self.prompt)
+        with shared(self.engine) as engine:
+            yield lambda row: _Work(self, engine, prompt, row).made()
+
+
+class _Work:
+    """One row being asked about."""
+
+    def __init__(self, spec: Ask, engine: RunningEngine, prompt: Prompt, row: Row) -> None:
+        self._spec, self._engine, self._prompt, self._row = spec, engine, prompt, row
+        self._items = items_of(row, spec.path)
+        self._pictures = [Picture(**p) for p in row["pictures"] or ()] if spec.frames else []
+        self._heard = Heard.of(row.get("speech"))
+        self._seed = int(digest([row["video_id"], row.get("segment_index"), spec.column], hex_digits=8), 16)
+        gates = gates_of(spec.engine)
+        of_form = ((malformed,) if spec.form else ()) + ((covers_nothing,) if spec.keep else ())
+        self._gates = (*gates, *(gate for gate in of_form if gate not in gates))
+        named = (spec.reads | spec.may_read) - {"pictures"}
+        self._values = {name: readable(row[name]) for name in named if name in row}
+        self._chosen = [item for item in self._items if self._wanted(item)]
+
+    def made(self) -> Row:
+        answers = self._one_by_one() if self._spec.chained else self._all_at_once()
+        if answers and not any(answer.valid for answer in answers):
+            why = answers[0]
+            what = "the request failed" if not self._spec.path else "no item could be answered"
+            raise ItemError(why.failure_class or "internal", f"{what}: {why.problem}", attempts=max(1, why.attempts))
+        spec, row = self._spec, self._row
+        made_by = provenance(spec.engine, [self._prompt], {"tries": spec.tries, "seed": self._seed})
+        usage = sum((answer.usage for answer in answers), Usage.of(row.get("usage")))
+        found: Row = {spec.provenance_column: made_by, "usage": usage.row()}
+        told = [self._told(item, answer) for item, answer in zip(self._chosen, answers, strict=True)]
+        if spec.rewrites:
+            found["windows"] = self._windows(told)
+        elif spec.path:
+            found[spec.column] = told
+        else:
+            answer = told[0] if told else None  # None: `only` leaves the row out
+            found[spec.column] = answer["text"] if answer else None
+            found[spec.answer_column] = {f.name: answer[f.name] for f in ANSWER} if answer else None
+        return {**row, **found}
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def _all_at_once(self) -> list[Answer]:
+        asked = [self._ask(item, ("", "")) for item in self._chosen]
+        return [future.result() for future in asked]
+
+    def _one_by_one(self) -> list[Answer]:
+        answers: list[Answer] = []
+        before = ("", "")
+        for item in self._chosen:
+            answer = self._ask(item, before).result()
+            answers.append(answer)
+            if answer.valid:
+                before = (self._text(answer), _first_words(self._carried(answer), self._spec.carry_words))
+        return answers
+
+    def _ask(self, item: Item, before: tuple[str, str]) -> Future[Answer]:
+        """Ask about one item; a prompt that is too long is rendered with another `shrunk`, and with fewer frames."""
+        frames = frames_of(self._pictures, item.span, self._spec.frames) if self._spec.frames else ()
+        if self._spec.frames and not frames:
+            return _done(Answer("", 0, "undecodable", "no frame of it decoded"))
+
+        def smaller(times: int) -> Request | None:
+            request = self._request(item, before, frames, times)
+            last = self._request(item, before, frames, times - 1) if times else None
+            return None if times > _SHRINKS or request == last else request
+
+        try:
+            request = smaller(0)
+        except ValueError as error:
+            return _done(Answer("", 0, "invalid", str(error)))
+        assert request is not None
+        return ask(
+            self._engine,
+            request,
+            tries=self._spec.tries,
+            gates=self._gates,
+            about=self._about(item),
+            clean=self._spec.engine.generative,
+            smaller=smaller,
+        )
+
+    def _request(self, item: Item, before: tuple[str, str], frames: tuple[Picture, ...], times: int) -> Request:
+        spec = self._spec
+        measured = _measured(item.facts)
+        facts = measured.slice(item.span.start_s, item.span.end_s) if measured else None
+        prompt = self._prompt.render(
+            **self._values | self._given(item),
+            evidence=evidence(facts, item.span),
+            said=said(item, facts, self._heard),
+            previous=before[0],
+            carried=before[1],
+            shrunk=times,
+        )
+        return Request(
+            kind=spec.column,
+            start_s=item.span.start_s,
+            end_s=item.span.end_s,
+            prompt=prompt.text,
+            instructions=self._prompt.instructions,
+            pictures=frames[:: 2**times],
+            pictures_at=prompt.pictures_at,
+            facts=facts,
+            words=spec.words,
+            schema=spec.form.schema if spec.form else None,
+            seed=self._seed + item.index,
+        )
+
+    def _given(self, item: Item) -> dict[str, Any]:
+        spec = self._spec
+        return {
+            "item": item.value,
+            "index": item.index,
+            "count": len(self._items),
+            "start_s": item.span.start_s,
+            "end_s": item.span.end_s,
+            "language": spec.language,
+            "words": spec.words,
+            "form": spec.form.about if spec.form else "",
+        }
+
+    def _wanted(self, item: Item) -> bool:
+        return not self._spec.only or bool(self._value("only", self._spec.only, item))
+
+    def _value(self, what: str, text: str, item: Item) -> Any:
+        try:
+            return expression(text)(**{**self._values, **self._given(item)})
+        except Exception as error:  # of the user's expression, over values that a model wrote
+            raise ItemError("invalid", f"{what} ({text}) cannot be told of item {item.index}: {error}") from error
+
+    def _about(self, item: Item) -> About:
+        spec, form = self._spec, self._spec.form
+        common: dict[str, Any] = {"language": spec.language, "duration_s": self._row["duration_s"]}
+        if spec.keep:
+            source = " ".join(texts_in(self._value("source", spec.source, item)))
+            common["covers"] = lambda answer: problem(spec.keep, source, self._prose(answer), into=spec.language)
+        if form is None:
+            return About(**common)
+        prose_fields = frozenset({form.text} if form.text else ())
+        return About(**common, form=form.model, parse=form.read, prose=form.prose, prose_fields=prose_fields)
+
+    def _prose(self, answer: str) -> str:
+        """What of an answer is its text; one that does not parse is another gate's."""
+        form = self._spec.form
+        if form is None:
+            return answer
+        try:
+            return form.prose(form.read(answer))
+        except ValueError:
+            return answer
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    def _read(self, answer: Answer) -> BaseModel | None:
+        return self._spec.form.read(answer.text) if self._spec.form and answer.valid else None
+
+    def _text(self, answer: Answer) -> str:
+        read = self._read(answer)
+        if read is None or self._spec.form is None:
+            return answer.text
+        return self._spec.form.prose(read).strip() if self._spec.form.text else read.model_dump_json()
+
+    def _carried(self, answer: Answer) -> str:
+        read = self._read(answer)
+        if read is None or not self._spec.carry:
+            return self._text(answer)
+        value = getattr(read, self._spec.carry)
+        return value if isinstance(value, str) else json.dumps(read.model_dump()[self._spec.carry], ensure_ascii=False)
+
+    def _told(self, item: Item, answer: Answer) -> Row:
+        """As `options.ITEM`."""
+        read = self._read(answer)
+        return {
+            "index": item.index,
+            "start_s": item.span.start_s,
+            "end_s": item.span.end_s,
+            "text": self._text(answer),
+            "fields": read.model_dump_json() if read is not None else None,
+            "pts_s": [p.pts_s for p in answer.request.pictures] if answer.request else [],
+            "valid": answer.valid,
+            "prompt_hash": digest(answer.request.prompt) if answer.request else None,
+            "sampling": answer.sampling,
+            "attempts": answer.attempts,
+            "problem": answer.problem,
+            "usage": answer.usage.row(),
+        }
+
+    def _windows(self, told: list[Row]) -> list[Row]:
+        """The windows with their new texts; those that were not asked about stay as they are."""
+        new = {row["index"]: row for row in told}
+        windows = []
+        for item, old in zip(self._items, self._row["windows"], strict=True):
+            row = {**old, **{k: v for k, v in new.get(item.index, {}).items() if k in _WINDOW}}
+            windows.append({**row, "pts_s": row["pts_s"] or old["pts_s"]})
+        return windows
+
+
+@lru_cache(maxsize=8)
+def _measured(facts: str | None) -> Facts | None:
+    return Facts.parse(facts) if facts else None
+
+
+def said(item: Item, facts: Facts | None, heard: Heard | None) -> list[str]:
+    """Lines of speech in the span of an item, else of the subtitles that were measured there, a text a line."""
+    if heard is not None:
+        return heard.within(item.span.start_s, item.span.end_s).texts()
+    lines = (facts.subtitles or ()) if facts else ()
+    return [f'{clock(line.start_s)} to {clock(line.end_s)}: "{line.text}"' for line in lines]
+
+
+def _first_words(text: str, most: int) -> str:
+    words = text.split()
+    return text if len(words) <= most else " ".join(words[:most])
+
+
+def _done(answer: Answer) -> Future[Answer]:
+    future: Future[Answer] = Future()
+    future.set_result(answer)
+    return future

@@ -1,0 +1,94 @@
+"""Rows of further tables that go into an export: of the output itself, or of another one that was made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from operators.core.base import Row
+from operators.store.reader import TableReader
+from pipeline.export.base import ITEMS, Sample, Unfit
+from pipeline.output.annotations import opening_of
+from pipeline.output.output import Output
+
+_SHORT = 3  # words: a shorter text stands in others by chance
+
+
+def further_tables(output: Output, place: str | None) -> dict[str, TableReader]:
+    """The further tables of an output, and those of the output at `place`, which count first.
+
+    Raises:
+        UsageError: there is no output at `place`.
+    """
+    return {**output.store.derived, **(Output(place).store.derived if place else {})}
+
+
+def rows_of(table: TableReader, video_ids: Sequence[str]) -> dict[str, tuple[Row, ...]]:
+    """video_id -> its rows, by segment."""
+    found: dict[str, list[Row]] = {}
+    for row in table.lookup("video_id", *video_ids).to_pylist():
+        found.setdefault(row["video_id"], []).append(row)
+    return {v: tuple(sorted(some, key=lambda r: (r.get("segment_index") or 0, r["key"]))) for v, some in found.items()}
+
+
+def texts_gone(before: Row, now: Row) -> frozenset[str]:
+    """The texts of a long caption that a person rejected or corrected."""
+    if before is now:
+        return frozenset()
+    return frozenset(_texts(before)) - frozenset(_texts(now))
+
+
+def standing_rows(rows: Iterable[Row], gone: frozenset[str]) -> tuple[Row, ...]:
+    """Rows without those, and without those items, that tell what a person rejected or corrected: they were made from
+    the captions as the model wrote them."""
+    if not gone:
+        return tuple(rows)
+    found = []
+    for row in rows:
+        kept: Row = row
+        if isinstance(row.get(ITEMS), list):
+            kept = {**row, ITEMS: [item for item in row[ITEMS] if not _says(item, gone)]}
+        if not _says({name: value for name, value in kept.items() if name != ITEMS}, gone):
+            found.append(dict(kept))
+    return tuple(found)
+
+
+def items_of(sample: Sample, table: str) -> list[Row]:
+    """The rows of the table that a sample brings; of a row with a list `items`, its items, each with the row's other
+    columns.
+
+    Raises:
+        Unfit: the table has no row of the video.
+    """
+    if not sample.beside:
+        raise Unfit(f"table {table} has no row of the video")
+    found: list[Row] = []
+    for row in sample.beside:
+        items = row.get(ITEMS)
+        if isinstance(items, list):
+            rest = {name: value for name, value in row.items() if name != ITEMS}
+            found += [{**rest, **(item if isinstance(item, dict) else {"text": item})} for item in items]
+        else:
+            found.append(dict(row))
+    return found
+
+
+def _texts(row: Row) -> Iterable[str]:
+    for section in row["sections"] or ():
+        yield from (_plain(s["text"]) for s in section["sentences"] or ())
+        yield _plain(section["text"])
+    yield _plain(opening_of(row))
+    yield _plain(row["caption"])
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split()).rstrip(".")
+
+
+def _says(value: Any, gone: frozenset[str]) -> bool:
+    if isinstance(value, str):
+        text = _plain(value)
+        return any(one in text for one in gone if len(one.split()) >= _SHORT)
+    if isinstance(value, Mapping):
+        return any(_says(v, gone) for v in value.values())
+    return isinstance(value, list) and any(_says(v, gone) for v in value)

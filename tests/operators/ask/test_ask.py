@@ -1,0 +1,186 @@
+"""`ask` on rows: what enters a prompt, what comes out, and what becomes of failures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from longcap.testing import check_operator
+from operators.ask.ask import Ask
+from operators.core.base import ItemError, Level, Row
+from operators.engines.registry import parse_engine
+from tests.support.engines import Scripted, asked
+
+SCENES = [{"start_s": 0.0, "end_s": 4.0, "text": "A dog runs."}, {"start_s": 4.0, "end_s": 9.0, "text": "It sleeps."}]
+
+
+def prompt(tmp_path: Path, text: str, name: str = "mine.j2") -> str:
+    path = tmp_path / name
+    path.write_text("{# version: 1 #}\n" + text)
+    return str(path)
+
+
+def rule(kind: str, text: str, **more: Any) -> dict[str, Any]:
+    return {"kind": kind, "do": "say", "text": text, **more}
+
+
+def scripted(*rules: dict[str, Any], log: str = "") -> Scripted:
+    return Scripted(script=json.dumps(rules), log=log)
+
+
+def segment(**more: Any) -> Row:
+    pictures = [{"time_s": float(k), "pts_s": k + 0.5, "until_s": None, "jpeg": b"%d" % k} for k in range(10)]
+    row = {"video_id": "v", "segment_index": 0, "start_s": 0.0, "end_s": 9.0, "duration_s": 9.0, "scenes": SCENES}
+    return {**row, "pictures": pictures, **more}
+
+
+def apply(step: Ask, row: Row, level: Level = "segment") -> Row:
+    with step.at(level).open() as work:
+        return work(row)
+
+
+def test_a_prompt_says_which_columns_a_step_reads(tmp_path: Path) -> None:
+    text = "{{ caption }} {% if speech is defined %}{{ speech }}{% endif %} {{ start_s }} {{ item.x }} {{ said }}"
+    step = Ask(engine=scripted(), prompt=prompt(tmp_path, text), column="title", only="mood == 'calm'")
+    assert step.reads == {"caption", "mood", "video_id", "segment_index", "start_s", "end_s", "duration_s"}
+    assert step.may_read == {"speech", "facts", "usage"}
+    assert step.at("video").reads == {"caption", "mood", "video_id", "duration_s"}
+    assert step.writes == {"title", "title_answer", "title_provenance", "usage"}
+
+
+def test_a_row_gets_a_text_and_how_it_came_about(tmp_path: Path) -> None:
+    step = Ask(
+        engine=scripted(rule("title", "At sea.")), prompt=prompt(tmp_path, "Title of {{ caption }}"), column="title"
+    )
+    (made,) = check_operator(step.at("video"), [{"video_id": "v", "duration_s": 5.0, "caption": "Waves."}])
+    assert made["title"] == "At sea." and made["title_answer"]["valid"] and made["title_answer"]["attempts"] == 1
+    assert json.loads(made["title_provenance"]["prompts"])[step.prompt]["version"] == "1"
+
+
+def test_items_get_fields_frames_and_spans(tmp_path: Path) -> None:
+    log = str(tmp_path)
+    text = "{{ index + 1 }} of {{ count }}: {{ item.text }} {{ pictures }} Fields are {{ form }}."
+    step = Ask(
+        engine=scripted(rule("shots", '{"camera": "It pans.", "close": true}'), log=log),
+        prompt=prompt(tmp_path, text),
+        column="shots",
+        each="scenes",
+        fields={"camera": "text", "close": "boolean"},
+        frames=2,
+    )
+    (made,) = check_operator(step, [segment()], other={"frames": 3, "concurrency": 9, "only": "index == 0"})
+    first, second = made["shots"]
+    assert (first["text"], json.loads(first["fields"])) == ("It pans.", {"camera": "It pans.", "close": True})
+    assert (second["start_s"], second["end_s"], second["pts_s"]) == (4.0, 9.0, [5.5, 7.5])
+    request = asked(log)[0]
+    assert request.prompt.startswith("1 of 2: A dog runs.") and "camera: text; close: boolean" in request.prompt
+    assert [p.time_s for p in request.pictures] == [1.0, 3.0] and request.schema and request.kind == "shots"
+
+
+def test_lists_in_lists_are_asked_about_one_after_the_other(tmp_path: Path) -> None:
+    step = Ask(
+        engine=scripted(rule("notes", "Noted.")),
+        prompt=prompt(tmp_path, "{{ item.text }}"),
+        column="notes",
+        each="parts.scenes",
+    )
+    row = {"video_id": "v", "duration_s": 9.0, "parts": [{"scenes": SCENES}, {"scenes": None}, {"scenes": SCENES[:1]}]}
+    assert [n["index"] for n in apply(step, row, "video")["notes"]] == [0, 1, 2]
+    with pytest.raises(ItemError, match=r"invalid: parts\.scenes is no list"):
+        apply(step, {**row, "parts": [{"scenes": "two"}]}, "video")
+
+
+def test_only_some_items_are_asked_about(tmp_path: Path) -> None:
+    step = Ask(
+        engine=scripted(rule("notes", "Noted.")),
+        prompt=prompt(tmp_path, "{{ item.text }}"),
+        column="notes",
+        each="scenes",
+        only="item.start_s > threshold",
+    )
+    assert [n["index"] for n in apply(step, segment(threshold=3.0))["notes"]] == [1]
+    assert apply(step, segment(threshold=9.0))["notes"] == []
+    with pytest.raises(ItemError, match="invalid: only"):
+        apply(step, segment(threshold="high"))
+
+
+def test_notes_are_carried_under_a_cap(tmp_path: Path) -> None:
+    log, notes = str(tmp_path), "one two three four five six"
+    step = Ask(
+        engine=scripted(rule("told", json.dumps({"text": "It moves.", "notes": notes})), log=log),
+        prompt=prompt(tmp_path, "Before: {{ previous }} Notes: {{ carried }}|"),
+        column="told",
+        each="scenes",
+        fields={"text": "text", "notes": "text"},
+        carry="notes",
+        carry_words=4,
+    )
+    apply(step, segment())
+    assert [r.prompt for r in asked(log)] == ["Before:  Notes: |", "Before: It moves. Notes: one two three four|"]
+
+
+def test_a_failed_item_is_a_state_and_a_failed_row_a_failure(tmp_path: Path) -> None:
+    bad = rule("notes", "<nothing>", start_s=0.0) | {"do": "empty"}
+    step = Ask(
+        engine=scripted(bad, rule("notes", "Noted.")),
+        prompt=prompt(tmp_path, "{{ item.text }}"),
+        column="notes",
+        each="scenes",
+    )
+    first, second = apply(step, segment())["notes"]
+    assert (first["valid"], first["text"], first["attempts"], second["valid"]) == (False, "", 3, True)
+    assert first["problem"] == "the answer is empty"
+    nothing = scripted({"kind": "notes", "do": "engine"})
+    with pytest.raises(ItemError, match="engine: no item could be answered: the script says so"):
+        apply(Ask(engine=nothing, prompt=step.prompt, column="notes", each="scenes", tries=2), segment())
+    answer = scripted(rule("notes", "no JSON"))
+    with pytest.raises(ItemError, match="gate: the request failed: the answer does not parse"):
+        apply(Ask(engine=answer, prompt=prompt(tmp_path, "Say."), column="notes", fields={"a": "text"}), segment())
+
+
+def test_a_prompt_that_is_too_long_is_made_smaller(tmp_path: Path) -> None:
+    engine = parse_engine({"kind": "tests.support.engines:Model", "context": 120, "log": str(tmp_path)})
+    text = "Sum up: {{ long.split()[: 200 // 2 ** shrunk] | join(' ') }}"
+    step = Ask(engine=engine, prompt=prompt(tmp_path, text), column="notes", words=20)
+    assert apply(step, segment(long="word " * 300))["notes"]
+    assert len(asked(str(tmp_path))[-1].prompt.split()) == 52
+    stubborn = Ask(engine=engine, prompt=prompt(tmp_path, "{{ long }}", "b.j2"), column="notes", words=20)
+    with pytest.raises(ItemError, match="the prompt takes 300 tokens"):
+        apply(stubborn, segment(long="word " * 300))
+
+
+def test_windows_get_new_texts_and_keep_their_places(tmp_path: Path) -> None:
+    from tests.support.operators import windows_of
+
+    windows = windows_of(segment(), "Old.")
+    step = Ask(
+        engine=scripted(rule("windows", "New.")),
+        prompt=prompt(tmp_path, "{{ item.text }}"),
+        column="windows",
+        each="window",
+    )
+    (made,) = check_operator(step, [segment(windows=windows)])
+    assert [w["text"] for w in made["windows"]] == ["New."] * len(windows)
+    assert [w["window_index"] for w in made["windows"]] == [w["window_index"] for w in windows]
+    assert step.writes == {"windows", "provenance", "usage"}
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"column": "A b"}, "column is 'A b'"),
+        ({"each": "a b"}, "each is 'a b'"),
+        ({"carry": "x"}, "there are no fields"),
+        ({"carry": "x", "fields": {"a": "text"}}, "carry is 'x'; it must be one of the fields a"),
+        ({"column": "windows"}, "each must be windows"),
+        ({"prompt": "nowhere"}, "no prompt 'nowhere'"),
+        ({"only": "item. <"}, "is no expression"),
+    ],
+)
+def test_a_wrong_step_is_one_line(options: dict[str, Any], line: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError) as error:
+        Ask(**{"engine": scripted(), "prompt": prompt(tmp_path, "Say."), "column": "a", **options})
+    assert line in str(error.value) and "\n" not in str(error.value)
