@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from operators.language.sentences import split_sentences
-from operators.language.words import WORD, stems
+from operators.language.words import WORD, roots
 
 Check = Literal["sentences", "numbers", "words", "names"]
 
@@ -24,8 +24,6 @@ _TIES = """
     set takes place taking
 """
 _GLUE = frozenset(_TIES.split())
-_ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|d|e)\Z")
-_SHORT = 3  # letters of a word that has no ending
 _MOST_NAMED = 8  # words in a message
 
 
@@ -70,14 +68,9 @@ def _words(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
 
 def leaks(source: str, answer: str) -> list[str]:
     """Words of `answer` that neither stand in `source`, whatever their endings, nor only tie others together."""
-    held = {stem for word in WORD.findall(source.lower()) for stem in stems(_root(word)) or [word]}
+    held = set(roots(source))
     words = dict.fromkeys(word for word in WORD.findall(answer.lower()) if word not in _GLUE)
-    return [word for word in words if not set(stems(_root(word)) or [word]) <= held]
-
-
-def _root(word: str) -> str:
-    """Without an English ending: mends and mending are the same word."""
-    return _ENDING.sub("", word) if len(word) > _SHORT else word
+    return [word for word in words if not set(roots(word)) <= held]
 
 
 def _listed(words: Counter[str]) -> str:

@@ -16,10 +16,11 @@ import pyarrow as pa
 from pydantic import Field
 
 from operators.core.base import Apply, ItemError, Level, Operator, Row
-from operators.language.words import WORD, stems
+from operators.language.words import WORD, roots
 
 _PARTS = ("actor", "action", "object", "place")
 _NEGATORS = frozenset({"no", "not", "never", "nobody", "nothing", "without", "neither"})
+_ARTICLES = frozenset({"a", "an", "the"})
 _NODE = pa.struct(
     [
         pa.field("node_id", pa.string()),  # e0, e1, … in order of time
@@ -93,13 +94,22 @@ class EventGraph(Operator):
 
     def _of(self, sentence: str, section: Row, nodes: Sequence[Row]) -> list[str]:
         """The events in the time of a section that a sentence tells of."""
-        words = set(stems(sentence))
+        words = set(roots(sentence))
         near = [n for n in nodes if n["start_s"] < section["end_s"] and n["end_s"] > section["start_s"]]
-        return [n["node_id"] for n in near if len((own := _words(n)) & words) >= self.least * max(1, len(own))]
+        acted = [n for n in near if set(roots(n["action"])) & words]
+        return [n["node_id"] for n in acted if len((own := _words(n)) & words) >= self.least * max(1, len(own))]
 
 
 def _words(node: Mapping[str, Any]) -> set[str]:
-    return {stem for part in ("actor", "action", "object") for stem in stems(node[part] or "")}
+    return {stem for part in ("actor", "action", "object") for stem in roots(node[part] or "")} - _ARTICLES
+
+
+def _label(text: str) -> str:
+    return " ".join(word for word in roots(text) if word not in _ARTICLES)
+
+
+def _same(one: str, other: str) -> bool:
+    return _label(one) == _label(other)
 
 
 def _nodes(items: Sequence[Row]) -> list[Row]:
@@ -109,7 +119,7 @@ def _nodes(items: Sequence[Row]) -> list[Row]:
     for place, item in enumerate(items):
         still: dict[tuple[str, ...], Row] = {}
         for event in _events(item):
-            label = tuple(" ".join(stems(event[part])) for part in ("actor", "action", "object"))
+            label = tuple(_label(event[part]) for part in ("actor", "action", "object"))
             node = open_.get(label) or still.get(label)
             if node is None:
                 node = {"start_s": item["start_s"], "end_s": item["end_s"], **event, "windows": []}
@@ -142,7 +152,7 @@ def _edges(nodes: Sequence[Row]) -> list[Row]:
         for n in nodes:
             if n is not node and n["start_s"] <= node["start_s"] and node["end_s"] <= n["end_s"]:
                 found.append({"source": node["node_id"], "relation": "during", "target": n["node_id"]})
-        same = next((n for n in nodes[k + 1 :] if node["actor"] and stems(n["actor"]) == stems(node["actor"])), None)
+        same = next((n for n in nodes[k + 1 :] if node["actor"] and _same(n["actor"], node["actor"])), None)
         if same is not None:
             found.append({"source": node["node_id"], "relation": "same_actor", "target": same["node_id"]})
     return found

@@ -117,4 +117,4 @@ def notes(log: str | Path) -> list[dict[str, Any]]:
 
 def counted(found: list[dict[str, Any]]) -> dict[str, int]:
     """Kind -> how many different requests of it there were."""
-    return dict(sorted(Counter(kind for kind, _ in {(n["kind"], n["hash"]) for n in found}).items()))
+    return dict(sorted(Counter(kind for kind, _, _ in {(n["kind"], n["engine"], n["hash"]) for n in found}).items()))
