@@ -57,6 +57,10 @@ class Measure(Operator):
         float, Field(gt=0, le=1, description="lowest score of a label worth telling; below 0.5 most are wrong")
     ] = 0.5
 
+    def identity_extra(self) -> dict[str, Any]:
+        """The version of the reader, where it is asked for: text that another one read is read again."""
+        return {"reader": 2} if self.ocr else {}
+
     @contextmanager
     def open(self) -> Iterator[Apply]:
         import cv2

@@ -24,11 +24,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from operators.analysis.facts import Facts
+from operators.ask.checks import problem, texts_in
 from operators.ask.items import Item, frames_of, items_of, readable
 from operators.ask.options import ANSWER, AskOptions
 from operators.audio.heard import Heard
@@ -38,7 +40,7 @@ from operators.core.fingerprint import digest
 from operators.core.text import clock
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Picture, Request, RunningEngine
-from operators.engines.gates import About, gates_of, malformed
+from operators.engines.gates import About, covers_nothing, gates_of, malformed
 from operators.engines.provenance import provenance
 from operators.engines.shared import shared
 from operators.engines.template.evidence import evidence
@@ -71,16 +73,15 @@ class _Work:
     def __init__(self, spec: Ask, engine: RunningEngine, prompt: Prompt, row: Row) -> None:
         self._spec, self._engine, self._prompt, self._row = spec, engine, prompt, row
         self._items = items_of(row, spec.path)
-        self._chosen = [item for item in self._items if self._wanted(item)]
         self._pictures = [Picture(**p) for p in row["pictures"] or ()] if spec.frames else []
-        facts = row.get("facts") if isinstance(row.get("facts"), str) else None
-        self._facts = Facts.parse(facts) if facts else None
         self._heard = Heard.of(row.get("speech"))
         self._seed = int(digest([row["video_id"], row.get("segment_index"), spec.column], hex_digits=8), 16)
         gates = gates_of(spec.engine)
-        self._gates = gates if malformed in gates or spec.form is None else (*gates, malformed)
+        of_form = ((malformed,) if spec.form else ()) + ((covers_nothing,) if spec.keep else ())
+        self._gates = (*gates, *(gate for gate in of_form if gate not in gates))
         named = (spec.reads | spec.may_read) - {"pictures"}
         self._values = {name: readable(row[name]) for name in named if name in row}
+        self._chosen = [item for item in self._items if self._wanted(item)]
 
     def made(self) -> Row:
         answers = self._one_by_one() if self._spec.chained else self._all_at_once()
@@ -140,18 +141,19 @@ class _Work:
             request,
             tries=self._spec.tries,
             gates=self._gates,
-            about=self._about(),
+            about=self._about(item),
             clean=self._spec.engine.generative,
             smaller=smaller,
         )
 
     def _request(self, item: Item, before: tuple[str, str], frames: tuple[Picture, ...], times: int) -> Request:
         spec = self._spec
-        facts = self._facts.slice(item.span.start_s, item.span.end_s) if self._facts else None
+        measured = _measured(item.facts)
+        facts = measured.slice(item.span.start_s, item.span.end_s) if measured else None
         prompt = self._prompt.render(
             **self._values | self._given(item),
             evidence=evidence(facts, item.span),
-            said=self._said(item, facts),
+            said=said(item, facts, self._heard),
             previous=before[0],
             carried=before[1],
             shrunk=times,
@@ -183,33 +185,35 @@ class _Work:
             "form": spec.form.about if spec.form else "",
         }
 
-    def _said(self, item: Item, facts: Facts | None) -> list[str]:
-        if self._heard is not None:
-            return self._heard.within(item.span.start_s, item.span.end_s).texts()
-        lines = (facts.subtitles or ()) if facts else ()
-        return [f'{clock(line.start_s)} to {clock(line.end_s)}: "{line.text}"' for line in lines]
-
     def _wanted(self, item: Item) -> bool:
-        if not self._spec.only:
-            return True
-        try:
-            return bool(expression(self._spec.only)(**{**self._row, **self._given(item)}))
-        except Exception as error:  # of the user's expression, over values that a model wrote
-            what = f"only ({self._spec.only}) cannot be told of item {item.index}: {error}"
-            raise ItemError("invalid", what) from error
+        return not self._spec.only or bool(self._value("only", self._spec.only, item))
 
-    def _about(self) -> About:
-        form, duration_s = self._spec.form, self._row["duration_s"]
+    def _value(self, what: str, text: str, item: Item) -> Any:
+        try:
+            return expression(text)(**{**self._values, **self._given(item)})
+        except Exception as error:  # of the user's expression, over values that a model wrote
+            raise ItemError("invalid", f"{what} ({text}) cannot be told of item {item.index}: {error}") from error
+
+    def _about(self, item: Item) -> About:
+        spec, form = self._spec, self._spec.form
+        common: dict[str, Any] = {"language": spec.language, "duration_s": self._row["duration_s"]}
+        if spec.keep:
+            source = " ".join(texts_in(self._value("source", spec.source, item)))
+            common["covers"] = lambda answer: problem(spec.keep, source, self._prose(answer), into=spec.language)
         if form is None:
-            return About(language=self._spec.language, duration_s=duration_s)
-        return About(
-            language=self._spec.language,
-            duration_s=duration_s,
-            form=form.model,
-            parse=form.read,
-            prose=form.prose,
-            prose_fields=frozenset({form.text} if form.text else ()),
-        )
+            return About(**common)
+        prose_fields = frozenset({form.text} if form.text else ())
+        return About(**common, form=form.model, parse=form.read, prose=form.prose, prose_fields=prose_fields)
+
+    def _prose(self, answer: str) -> str:
+        """What of an answer is its text; one that does not parse is another gate's."""
+        form = self._spec.form
+        if form is None:
+            return answer
+        try:
+            return form.prose(form.read(answer))
+        except ValueError:
+            return answer
 
     # -- answers ---------------------------------------------------------------------------------------------------
 
@@ -255,6 +259,19 @@ class _Work:
             row = {**old, **{k: v for k, v in new.get(item.index, {}).items() if k in _WINDOW}}
             windows.append({**row, "pts_s": row["pts_s"] or old["pts_s"]})
         return windows
+
+
+@lru_cache(maxsize=8)
+def _measured(facts: str | None) -> Facts | None:
+    return Facts.parse(facts) if facts else None
+
+
+def said(item: Item, facts: Facts | None, heard: Heard | None) -> list[str]:
+    """Lines of speech in the span of an item, else of the subtitles that were measured there, a text a line."""
+    if heard is not None:
+        return heard.within(item.span.start_s, item.span.end_s).texts()
+    lines = (facts.subtitles or ()) if facts else ()
+    return [f'{clock(line.start_s)} to {clock(line.end_s)}: "{line.text}"' for line in lines]
 
 
 def _first_words(text: str, most: int) -> str:

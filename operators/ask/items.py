@@ -21,11 +21,13 @@ class Item:
         index: among all of its row.
         value: the item; JSON in its `fields` is read. Empty where the row itself is asked about.
         span: in s; that of the row, where the item has no times.
+        facts: what was measured around it, as `Facts.dump` writes it: of the segment that holds it.
     """
 
     index: int
     value: Any
     span: Span
+    facts: str | None = None
 
 
 def items_of(row: Row, path: Sequence[str]) -> list[Item]:
@@ -36,14 +38,21 @@ def items_of(row: Row, path: Sequence[str]) -> list[Item]:
     """
     whole = Span(row.get("start_s") or 0.0, row["end_s"] if row.get("end_s") is not None else row["duration_s"])
     if not path:
-        return [Item(index=0, value={}, span=whole)]
+        return [Item(index=0, value={}, span=whole, facts=_facts(row))]
     return [
-        Item(index=k, value=readable(value), span=_span(value, around))
-        for k, (value, around) in enumerate(_walk(row, list(path), whole, ""))
+        Item(index=k, value=readable(value), span=_span(value, around), facts=facts)
+        for k, (value, around, facts) in enumerate(_walk(row, list(path), whole, "", _facts(row)))
     ]
 
 
-def _walk(holder: Any, path: list[str], around: Span, above: str) -> Iterator[tuple[Any, Span]]:
+def _facts(holder: Any, otherwise: str | None = None) -> str | None:
+    found = holder.get("facts") if isinstance(holder, dict) else None
+    return found if isinstance(found, str) else otherwise
+
+
+def _walk(
+    holder: Any, path: list[str], around: Span, above: str, facts: str | None
+) -> Iterator[tuple[Any, Span, str | None]]:
     name, *rest = path
     values = holder.get(name) if isinstance(holder, dict) else None
     if values is None:
@@ -52,9 +61,9 @@ def _walk(holder: Any, path: list[str], around: Span, above: str) -> Iterator[tu
         raise ItemError("invalid", f"{above}{name} is no list, so that there are no items to ask about")
     for value in values:
         if rest:
-            yield from _walk(value, rest, _span(value, around), f"{above}{name}.")
+            yield from _walk(value, rest, _span(value, around), f"{above}{name}.", _facts(value, facts))
         else:
-            yield value, around
+            yield value, around, _facts(value, facts)
 
 
 def _span(value: Any, around: Span) -> Span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from copy import copy
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import jinja2
 import pyarrow as pa
 from pydantic import Field
 
+from operators.ask.checks import Check
 from operators.ask.form import Form, form_of
 from operators.core import rows
 from operators.core.base import SIZING, Level, Operator
@@ -64,6 +66,16 @@ class AskOptions(Operator):
         Field(description="the fields of an answer, asked for as JSON: name -> type; {}: the answer is text"),
     ] = field(default_factory=dict)
     text: Annotated[str | None, Field(description="which field is its text; null: the first that is a text")] = None
+    source: Annotated[
+        str, Field(description="an expression, such as item.fields: what an answer is made from, for `keep`")
+    ] = ""
+    keep: Annotated[
+        tuple[Check, ...],
+        Field(
+            description="what an answer keeps of `source`: sentences (their number), numbers, names (and ids); "
+            "words: it says nothing that is not there"
+        ),
+    ] = ()
     frames: Annotated[
         int, Field(ge=0, le=64, description="frames of the item's span that are shown, evenly spaced; 0: none")
     ] = 0
@@ -89,6 +101,8 @@ class AskOptions(Operator):
             raise ValueError("text and carry name a field, and there are no fields: leave them out")
         if self.carry and self.carry not in self.fields:
             raise ValueError(f"carry is {self.carry!r}; it must be one of the fields {', '.join(self.fields)}")
+        if bool(self.source) != bool(self.keep):
+            raise ValueError("source and keep belong together: one is given without the other")
         if self.rewrites and self.path[-1:] != ("windows",):
             raise ValueError("column is windows, which holds one caption for each window: each must be windows")
         _ = self.form
@@ -150,8 +164,8 @@ class AskOptions(Operator):
         return bool(self._prompt.names & {"carried", "previous"})
 
     def identity_extra(self) -> dict[str, Any]:
-        """The prompt's text: a changed prompt never reuses stale answers."""
-        return {"prompts": [load_prompt(self.prompt).hash]}
+        """The prompt's text, and the order of the fields, in which an engine writes them."""
+        return {"prompts": [load_prompt(self.prompt).hash], "order": json.dumps(self.fields)}
 
     def check_columns(self, columns: frozenset[str]) -> None:
         if self.rewrites:
@@ -165,13 +179,15 @@ class AskOptions(Operator):
 
     @property
     def _names(self) -> frozenset[str]:
-        if not self.only:
-            return frozenset()
-        expression(self.only)
-        try:
-            return names_in(f"{{{{ ({self.only}) }}}}")
-        except jinja2.TemplateError as error:
-            raise ValueError(f"only is {self.only!r}: {error}") from error
+        """The names in the expressions."""
+        found: frozenset[str] = frozenset()
+        for text in filter(None, (self.only, self.source)):
+            expression(text)
+            try:
+                found |= names_in(f"{{{{ ({text}) }}}}")
+            except jinja2.TemplateError as error:
+                raise ValueError(f"{text!r} is no expression: {error}") from error
+        return found
 
     @property
     def _types(self) -> dict[str, pa.DataType | None]:

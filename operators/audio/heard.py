@@ -8,11 +8,10 @@ from typing import Any
 
 from operators.analysis.pieces import Line
 from operators.audio.lines import SpeechLine
-from operators.core.text import clock
+from operators.core.text import clock, quotation
 
 _LEAST_S = 0.5  # of a line without times of words that must lie in a span, or half of it where it is shorter
 _SAME = 0.5  # share of a recognised line that subtitles cover, from which on they stand for it
-_MOST_CHARACTERS = 600  # of a line in a prompt
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Heard:
     def texts(self) -> list[str]:
         """One text a line for a prompt: quoted, in one line, with its time and where it comes from."""
         return [
-            f'{clock(line.start_s)} to {clock(line.end_s)}, {_KIND[line.source]}: "{_plain(line.text)}"'
+            f"{clock(line.start_s)} to {clock(line.end_s)}, {_KIND[line.source]}: {quotation(line.text)}"
             for line in self.lines
         ]
 
@@ -82,8 +81,3 @@ def _once(lines: Iterable[SpeechLine]) -> tuple[SpeechLine, ...]:
         return over_s >= _SAME * (line.end_s - line.start_s)
 
     return tuple(x for x in ordered if x.source != "recognised" or not covered(x))
-
-
-def _plain(text: str) -> str:
-    """In one line and without quotes of its own, so that nothing in it can end the quotation."""
-    return " ".join(text.replace('"', "'").split())[:_MOST_CHARACTERS]

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from operators.analysis.facts import Facts
-from operators.audio.heard import Heard
 from operators.caption.options import CaptionOptions
 from operators.caption.segment import Seed, SegmentWork, columns
 from operators.caption.structure import parse_window
@@ -27,6 +26,8 @@ from operators.engines.base import Picture, RunningEngine
 from operators.engines.gates import gates_of
 from operators.engines.provenance import provenance
 from operators.engines.shared import shared
+from operators.evidence.evidence import Evidence
+from operators.evidence.items import COLUMNS, KINDS
 from operators.prompts import Prompt
 
 
@@ -36,7 +37,8 @@ class Caption(CaptionOptions):
 
     Where the chain runs through the video, the row may bring `previous`: text and `window_index` of the last caption.
     Where it brings `speech` (`operators.audio.lines.LINE`), what is said in a window stands in that window's prompt, in
-    place of the subtitles that were measured: a table of speech has these among its lines.
+    place of the subtitles that were measured: a table of speech has these among its lines. Text on screen and objects
+    (`operators.evidence.items.COLUMNS`) enter prompts that have a place for them, such as `window_evidence`.
     """
 
     name: ClassVar[str] = "caption"
@@ -45,8 +47,16 @@ class Caption(CaptionOptions):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures", "facts", "decode"}
     )
-    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
+    may_read: ClassVar[frozenset[str]] = COLUMNS
     writes: ClassVar[frozenset[str]] = frozenset({"frames", "windows", "facts", "provenance", "usage"})
+
+    def check_columns(self, columns: frozenset[str]) -> None:
+        others = sorted(columns & KINDS.keys())
+        if others and self.engine.generative and "known" not in self.prompts()["window"].text:
+            raise ValueError(
+                f"the table is made from {', '.join(others)}, and the prompt {self.window_prompt} has no place for it; "
+                "set caption.window_prompt to window_evidence, or leave it out of the table's parents"
+            )
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -56,7 +66,6 @@ class Caption(CaptionOptions):
 
     def _apply(self, row: Row, engine: RunningEngine, prompts: dict[str, Prompt]) -> Row:
         facts = Facts.parse(row["facts"]) if row["facts"] else None
-        heard = Heard.of(row.get("speech"))
         work = SegmentWork(
             caption=self,
             engine=engine,
@@ -66,7 +75,7 @@ class Caption(CaptionOptions):
             windows=self.layout(row["duration_s"]),
             pictures=[Picture(**p) for p in row["pictures"] or ()],
             facts=facts,
-            heard=heard,
+            evidence=Evidence.of(row),
             seed=int(digest([row["video_id"], row["segment_index"]], hex_digits=8), 16),
             before=Seed(**row["previous"]) if row.get("previous") else Seed(),
         )

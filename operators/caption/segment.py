@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from itertools import pairwise
 
 from operators.analysis.facts import Facts, cuts_of
-from operators.audio.heard import Heard
 from operators.caption.options import CaptionOptions
 from operators.caption.structure import WindowFields, parse_window, window_schema
 from operators.core.base import Row
@@ -21,6 +20,7 @@ from operators.engines.base import Picture, Request, RunningEngine
 from operators.engines.gates import About, Gate
 from operators.engines.template import MeasureEngine
 from operators.engines.template.evidence import evidence
+from operators.evidence.evidence import Evidence
 from operators.prompts import Prompt, Rendered
 
 _SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
@@ -44,7 +44,7 @@ class SegmentWork:
         facts: what was measured there; None where nothing was.
         seed: the segment's first number to draw from.
         before: the last caption of the segment before, where the chain runs through the video.
-        heard: what is said around there; None where the recipe has no table of speech.
+        evidence: what is known around there beside the frames; None where the recipe has no tables of it.
     """
 
     caption: CaptionOptions
@@ -57,7 +57,7 @@ class SegmentWork:
     facts: Facts | None
     seed: int
     before: Seed = field(default_factory=Seed)
-    heard: Heard | None = None
+    evidence: Evidence | None = None
 
     def frames(self) -> list[tuple[Row, Future[Answer]]]:
         """Every frame that the segment owns, all asked for at once; one that stays on screen is described once."""
@@ -138,9 +138,9 @@ class SegmentWork:
     def facts_of(self, span: Span) -> Facts | None:
         """What was measured in `span`, and as its subtitles what is said in it, where that is known better."""
         facts = self.facts.slice(span.start_s, span.end_s) if self.facts else None
-        if facts is None or self.heard is None:
+        if facts is None or self.evidence is None:
             return facts
-        return replace(facts, subtitles=self.heard.within(span.start_s, span.end_s).measured(), heard=True)
+        return self.evidence.within(span.start_s, span.end_s).facts(facts)
 
     def _frame_cell_s(self) -> float:
         """Step of the pictures' grid, in s: the decoder chooses it, and where pictures are missing gaps are wider."""
@@ -159,7 +159,8 @@ class SegmentWork:
             fields=self.caption.fields,
             span=span,
             facts=facts,
-            heard=self.heard.within(span.start_s, span.end_s) if self.heard else None,
+            known=self.evidence.within(span.start_s, span.end_s) if self.evidence else None,
+            count=self.engine.count_tokens,
         )
         with_evidence = not isinstance(self.caption.engine, MeasureEngine)
 
@@ -197,7 +198,8 @@ def window_prompt(
     facts: Facts | None,
     previous: str,
     with_evidence: bool,
-    heard: Heard | None = None,
+    known: Evidence | None = None,
+    count: Callable[[str], int] = lambda text: len(text.split()),
 ) -> Rendered:
     """What a model is asked of a window.
 
@@ -206,7 +208,8 @@ def window_prompt(
         facts: of `span`; None where nothing was measured.
         previous: the caption of the window before; empty: none.
         with_evidence: whether what was measured stands in it.
-        heard: what is said in `span`, in place of the subtitles in `facts`; None: these.
+        known: what is known of `span` beside its frames; its speech stands in place of the subtitles in `facts`.
+        count: tokens of a text.
     """
     shown = [line.text for line in facts.subtitles or ()] if facts else []
     return prompt.render(
@@ -215,7 +218,8 @@ def window_prompt(
         end_s=span.end_s,
         fields=fields,
         previous=previous,
-        subtitles=shown if heard is None else heard.texts(),
+        subtitles=shown if known is None or known.heard is None else known.spoken(),
+        known=known.texts(seconds=span.seconds, count=count, about=[previous] if previous else ()) if known else [],
         evidence=evidence(replace(facts, subtitles=None), span) if facts and with_evidence else "",
     )
 

@@ -82,3 +82,20 @@ def nearest(word: str, known: Iterable[str], *, most: int = 1) -> str:
     by_case = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), by_case, n=most, cutoff=0.6)
     return f"; did you mean {' or '.join(by_case[name] for name in close)}?" if close else "."
+
+
+_QUOTED = str.maketrans(
+    {'"': "'", "“": "'", "”": "'", "„": "'", "«": "'", "»": "'", "`": "'", "<": "‹", ">": "›", "{": "(", "}": ")"}
+)
+
+
+def quotation(text: str, most: int = 600) -> str:
+    """Text of others as a quotation in a prompt: within quotation marks, in one line, so that it cannot end it.
+
+    Marks that could close the quotation, open a tag or a code block, or be one of a model's own tokens, such as
+    `<|im_end|>`, are replaced; control characters and bidirectional marks are spelled out.
+
+    Args:
+        most: characters; longer text is cut.
+    """
+    return f'"{printable(" ".join(text.split())).translate(_QUOTED)[:most]}"'

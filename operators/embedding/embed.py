@@ -6,10 +6,9 @@ from it: a change there embeds nothing again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from pydantic import Field
 
 from operators.core.base import Apply, Level, Needs, Operator, Row
 from operators.core.fingerprint import identity
+from operators.core.shown import frame_spans
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.embedders.efficientnet import EfficientNet
 from operators.embedding.embedders.minilm import MiniLM
@@ -107,27 +107,6 @@ class Embed(Embeds):
             "embedding": packed(mean_of(vectors)[None])[0] if found else None,
             "frame_embedder": self.model.model_id,
         }
-
-
-def frame_spans(pictures: Sequence[Row], start_s: float, end_s: float) -> list[tuple[Row, float, float]]:
-    """The frames that stand in `[start_s, end_s)`, each with its part of it, in order of time.
-
-    A frame stands until `until_s` where it says so, else until the next. One that was taken before the span and is
-    still shown stands in it. A frame that is repeated is one.
-    """
-    ordered = sorted(pictures, key=lambda p: p["time_s"])
-    found: list[tuple[Row, float, float]] = []
-    for picture, following in pairwise([*ordered, {"time_s": end_s}]):
-        until_s = picture.get("until_s")
-        low = max(start_s, float(picture["time_s"]))
-        high = min(end_s, float(following["time_s"] if until_s is None else until_s))
-        if high - low <= 1e-6:
-            continue
-        if found and found[-1][0]["pts_s"] == picture["pts_s"] and low - found[-1][2] < 1e-6:
-            found[-1] = (found[-1][0], found[-1][1], high)
-        else:
-            found.append((picture, low, high))
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)

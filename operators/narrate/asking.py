@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from operators.analysis.facts import Facts
-from operators.audio.heard import Heard
 from operators.core.grid import Grid, Span
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, Gate
+from operators.evidence.evidence import Embed, Evidence
 from operators.language.words import count_words
 from operators.narrate.notes import Note, fit, tokens_of
 from operators.narrate.options import NarrateOptions
@@ -31,7 +31,8 @@ class Asking:
 
     Attributes:
         usage: of all requests so far.
-        heard: what is said in the video; None where the recipe has no table of speech.
+        evidence: what is known of the video beside its frames; None where the recipe has no tables of it.
+        embed: how its relevance is measured: by meaning; None: by words.
     """
 
     narrate: NarrateOptions
@@ -42,7 +43,8 @@ class Asking:
     facts: Facts
     seed: int
     usage: Usage = field(default_factory=Usage)
-    heard: Heard | None = None
+    evidence: Evidence | None = None
+    embed: Embed | None = None
 
     @property
     def whole(self) -> Span:
@@ -110,8 +112,18 @@ class Asking:
         return answer.text if shorter else None
 
     def render(self, name: str, span: Span, **values: Any) -> str:
-        defaults: dict[str, Any] = {"topic": None, "plan": [], "number": 0, "told": "", "details": [], "more": ""}
+        defaults: dict[str, Any] = {
+            "topic": None,
+            "plan": [],
+            "number": 0,
+            "told": "",
+            "details": [],
+            "more": "",
+            "known": [],
+        }
         defaults["subtitles"] = self.said(span)
+        if name == "section":
+            defaults["known"] = self.known(span, [note["text"] for note in values.get("notes", ())])
         return (
             self.prompts[name]
             .render(
@@ -126,14 +138,20 @@ class Asking:
 
     def said(self, span: Span) -> list[str]:
         """What is said in `span`, a text a line for a prompt."""
-        return self.heard.within(span.start_s, span.end_s).texts() if self.heard else []
+        return self.evidence.within(span.start_s, span.end_s).spoken() if self.evidence else []
+
+    def known(self, span: Span, about: Sequence[str]) -> list[str]:
+        """What is known of `span` beside its frames, a text a line for a prompt; chosen by `about` where it is much."""
+        if self.evidence is None:
+            return []
+        return self.evidence.within(span.start_s, span.end_s).texts(
+            seconds=span.seconds, count=self.engine.count_tokens, about=about, embed=self.embed
+        )
 
     def facts_of(self, span: Span) -> Facts:
         """What was measured in `span`, and as its subtitles what is said in it, where that is known better."""
         facts = self.facts.slice(span.start_s, span.end_s)
-        if self.heard is None:
-            return facts
-        return replace(facts, subtitles=self.heard.within(span.start_s, span.end_s).measured(), heard=True)
+        return self.evidence.within(span.start_s, span.end_s).facts(facts) if self.evidence else facts
 
     def request(
         self,

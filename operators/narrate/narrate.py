@@ -19,6 +19,8 @@ from operators.engines.gates import gates_of
 from operators.engines.provenance import provenance
 from operators.engines.shared import shared
 from operators.engines.template import MeasureEngine
+from operators.evidence.evidence import Evidence
+from operators.evidence.items import COLUMNS, KINDS
 from operators.narrate.asking import Asking
 from operators.narrate.fresh import duplicates
 from operators.narrate.grounding.toolkit import Toolkit
@@ -41,7 +43,8 @@ class Narrate(NarrateOptions):
     rests on, and one that rests on nothing is left out.
 
     Where the row brings `speech` (`operators.audio.lines.LINE`), what is said in a section stands in its prompt, and
-    counts as support beside the captions.
+    counts as support beside the captions. Where it brings `scenes` (`operators.embedding.tile.SCENE`), sections begin
+    with scenes instead of cuts, as far as windows allow.
 
     `measure` has no model and can tell nothing from captions: where another engine made them, its sections quote them,
     each with its time, what overlapping windows both say once.
@@ -64,7 +67,7 @@ class Narrate(NarrateOptions):
             "segments",
         }
     )
-    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
+    may_read: ClassVar[frozenset[str]] = frozenset({*COLUMNS, "scenes"})
     writes: ClassVar[frozenset[str]] = frozenset(
         {
             "caption",
@@ -87,7 +90,15 @@ class Narrate(NarrateOptions):
     )
 
     def check_columns(self, columns: frozenset[str]) -> None:
-        if "speech" in columns and self.engine.generative and "subtitles" not in self.prompts()["section"].text:
+        if not self.engine.generative:
+            return
+        text, others = self.prompts()["section"].text, sorted(columns & KINDS.keys())
+        if others and "known" not in text:
+            raise ValueError(
+                f"the table is made from {', '.join(others)}, and the prompt {self.section_prompt} has no place for "
+                "it; set narrate.section_prompt to section_evidence, or leave it out of the table's parents"
+            )
+        if "speech" in columns and "subtitles" not in text and "known" not in text:
             raise ValueError(
                 f"the table is made from speech, and the prompt {self.section_prompt} has no place for it; set "
                 "narrate.section_prompt to section_speech, or leave speech out of the table's parents"
@@ -123,7 +134,8 @@ class Narrate(NarrateOptions):
             facts=facts,
             seed=seed,
             usage=Usage.of(row.get("usage")),
-            heard=Heard.of(row.get("speech")),
+            evidence=Evidence.of(row),
+            embed=toolkit.embed,
         )
         narrator = Narrator(
             asking=asking,
@@ -132,10 +144,13 @@ class Narrate(NarrateOptions):
             quoting=isinstance(self.engine, MeasureEngine)
             and any(s["provenance"]["engine"] != self.engine.kind for s in captioned),
         )
+        scenes = [scene["start_s"] for scene in row.get("scenes") or ()][1:]  # the first begins with the video
+        heard = Heard.of(row.get("speech")) if self.keep_lines else None
+        lines = [(line.start_s, line.end_s) for line in heard.lines] if heard is not None else []
         spans = (
-            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s)
+            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s, lines)
             if layout.rule == "shots"
-            else plan_sections(grid, facts.boundaries_s(), self.section_s)
+            else plan_sections(grid, scenes or facts.boundaries_s(), self.section_s, lines)
         )
         told = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell

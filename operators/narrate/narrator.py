@@ -178,12 +178,12 @@ class Narrator:
         }
 
     def _texts(self, windows: Sequence[Row]) -> dict[int, list[str]]:
-        """What a sentence may rest on, by window: its caption, and what is said in it."""
-        heard = self.asking.heard
+        """What a sentence may rest on, by window: its caption, and what is known of it beside that."""
+        evidence = self.asking.evidence
         return {
             w["window_index"]: [
                 w["text"],
-                *(line.text for line in (heard.within(w["start_s"], w["end_s"]).lines if heard else ())),
+                *(evidence.within(w["start_s"], w["end_s"]).supports() if evidence else ()),
             ]
             for w in windows
         }

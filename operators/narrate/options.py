@@ -27,6 +27,9 @@ class NarrateOptions(Operator):
     section_s: Annotated[
         float, Field(gt=0, description="wanted length of a section in s; its edges move to cuts and windows")
     ] = 60.0
+    keep_lines: Annotated[
+        bool, Field(description="no section begins inside a spoken line, for a dataset made from a table of speech")
+    ] = False
     words_per_minute: Annotated[
         float | None,
         Field(

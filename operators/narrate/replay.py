@@ -18,6 +18,7 @@ from operators.audio.heard import Heard
 from operators.core.base import ItemError, Row
 from operators.core.grid import Grid
 from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
+from operators.evidence.evidence import Evidence
 from operators.language.sentences import split_sentences
 from operators.narrate.asking import Asking
 from operators.narrate.grounding.toolkit import Toolkit
@@ -89,7 +90,8 @@ def section_prompts(
         grid=grid,
         facts=facts,
         seed=0,
-        heard=heard,
+        evidence=Evidence(heard=heard) if heard is not None else None,
+        embed=toolkit.embed,
     )
     part = Narrator(asking=asking, cells=cells, toolkit=toolkit).part(list(windows), frames)
     section = sections[number]

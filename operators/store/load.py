@@ -10,7 +10,7 @@ from typing import ClassVar
 from operators.core import rows
 from operators.core.base import Apply, ItemError, Level, Operator, Row
 from operators.core.windows import WindowRule
-from operators.store.parents import Parent, brought
+from operators.store.parents import Parent, brought, joined_columns
 from operators.store.store import Store
 
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
@@ -21,7 +21,7 @@ _FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n
 @dataclass(frozen=True, kw_only=True)
 class Load(Operator):
     """Adds the captioned segments and the probed facts of the video whose captions have the row's `key`, and what other
-    tables of videos hold of it that long captions are made from."""
+    tables hold of it that long captions are made from."""
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
@@ -43,8 +43,7 @@ class Load(Operator):
         tables = [(parent, parent.table()) for parent in self.of]
 
         def others(row: Row) -> dict[str, Row | None]:
-            found = {p.name: table.lookup("video_id", row["video_id"]).to_pylist() for p, table in tables}
-            return {name: mine[0] if mine else None for name, mine in found.items()}
+            return {p.name: _row_of(p, table.lookup("video_id", row["video_id"]).to_pylist()) for p, table in tables}
 
         yield lambda row: self._apply(row, store, others(row))
 
@@ -67,3 +66,12 @@ class Load(Operator):
             "window_rule": self.window_rule,
             "min_shot_s": self.min_shot_s,
         }
+
+
+def _row_of(parent: Parent, mine: list[Row]) -> Row | None:
+    """What a parent holds of a video: its row, or of the rows of its segments the lists of spans as one each."""
+    if parent.level != "segment":
+        return mine[0] if mine else None
+    mine.sort(key=lambda r: int(r["segment_index"]))
+    columns = joined_columns(parent.column, parent.schema)
+    return {column: [item for r in mine for item in r[column] or ()] for column in columns}

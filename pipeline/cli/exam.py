@@ -12,13 +12,23 @@ from pipeline.cli.scores import captions
 CHAINS = ("none", "segment", "video")
 
 
-@click.group(name="eval", short_help="Score captions, or examine the pipeline itself.")
+class _CaptionsFirst(click.Group):
+    """`longcap eval OUT` is `longcap eval captions OUT`: what is no command is an output."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, "-h", "--help", "--traceback"}
+        if args and args[0] not in known:
+            args = [str(captions.name), *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(name="eval", cls=_CaptionsFirst, short_help="Score captions, or examine the pipeline itself.")
 def group() -> None:
     """Score captions, or examine the pipeline itself.
 
     \b
     Examples:
-      longcap eval captions captions/ --against references.json
+      longcap eval captions/ --against references.json
       longcap eval truth exam/
     """
 

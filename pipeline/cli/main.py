@@ -22,6 +22,7 @@ from pipeline.cli.exam import demo
 from pipeline.cli.exam import group as eval_group
 from pipeline.cli.options import TRACEBACK, traceback_option, with_options
 from pipeline.cli.scores import compare
+from pipeline.cli.sweep import sweep
 from pipeline.cli.view import view
 
 _PROGRAM = "longcap"
@@ -97,7 +98,7 @@ _section("Look at captions, and hand them on", view, *dataset.COMMANDS, *exports
 _section("Search captions", *retrieval.COMMANDS)
 _section("Look at videos", *media.COMMANDS, demo)
 _section("Clusters and machines", *cluster.COMMANDS)
-_section("Other", eval_group, compare, completion)
+_section("Other", eval_group, compare, sweep, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

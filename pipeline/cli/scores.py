@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import json_option, with_options
+from pipeline.cli.options import config_option, json_option, set_option, with_options
+
+_JUDGE = "An engine that judges: a name under engines of -c, a kind, a mapping, or rules; repeat for several."
 
 _against = click.option(
     "--against", metavar="REFS", multiple=True, help="References: a file or another output; repeat for several."
@@ -18,20 +20,33 @@ _against = click.option(
 @click.option("-o", "--folder", metavar="DIR", help="Where scores and reports go.  [default: OUT-eval]")
 @click.option("--by", metavar="COLUMN", multiple=True, help="Also by a column of the dataset, or metadata.NAME.")
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
-@with_options(_against, json_option)
+@click.option("--judge", "judges", metavar="ENGINE", multiple=True, help=_JUDGE)
+@click.option("--protocol", "protocols", metavar="NAME", multiple=True, help="Only this of what judges are asked.")
+@click.option(
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(1, 512),
+    default=16,
+    show_default=True,
+    help="Captions judged at once.",
+)
+@with_options(_against, config_option, set_option, json_option)
 def captions(as_json: bool, **options: Any) -> int:
     """Score the captions of an output, or of a file, and say how sure the values are.
 
     Writes a table with a row a video (DIR/scores), DIR/evaluation.html and DIR/evaluation.json. Run it again after a
-    kill, or when captions were added: what is scored is not scored again.
+    kill, or when captions were added: what is scored is not scored again. A judge is an engine: its answers stand in
+    DIR/answers, its scores in DIR/judged. `captions` may be left out: longcap eval OUT.
 
     \b
     Examples:
       longcap eval captions captions/
       longcap eval captions captions/ --against val_1.json --against val_2.json --by codec
       longcap eval captions hypotheses.json --against references.json -o scores/
+      longcap eval captions captions/ --against key_points.jsonl --judge judge -c judges.yaml
+      longcap eval captions captions/ --against key_points.jsonl --judge rules --protocol keypoints
     """
-    from pipeline.evaluation.scores.command import captions_command
+    from pipeline.evaluation.command import captions_command
 
     return captions_command(as_json_=as_json, **options)
 
@@ -52,6 +67,6 @@ def compare(as_json: bool, **options: Any) -> int:
       longcap compare captions/ captions-8s/
       longcap compare captions/ captions-8s/ --against references.json -o comparison.html
     """
-    from pipeline.evaluation.scores.command import compare_command
+    from pipeline.evaluation.command import compare_command
 
     return compare_command(as_json_=as_json, **options)

@@ -42,9 +42,10 @@ def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, sto
 
 
 def beside_segments(config: Config, specs: Mapping[str, TableSpec], store: str) -> tuple[Parent, ...]:
-    """The tables of videos that long captions are made from, beside the captions of segments."""
-    found = (_parent(config, specs, name, store) for name in specs["dataset"].parents if name != VIDEOS)
-    return tuple(parent for parent in found if parent.level == "video")
+    """The tables that long captions are made from, beside the captions of segments."""
+    return tuple(
+        _parent(config, specs, name, store) for name in specs["dataset"].parents if name not in (VIDEOS, "segments")
+    )
 
 
 def _parent(config: Config, specs: Mapping[str, TableSpec], name: str, store: str) -> Parent:

@@ -22,6 +22,7 @@ from operators.engines.base import Request
 from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.engines.template import MeasureEngine
+from operators.reading.lines import ITEM
 
 USAGE: Row = {
     "prompt_tokens": 0,
@@ -288,3 +289,26 @@ class Length(Operator):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         yield lambda row: {**row, "frames": len(row["frame_vectors"])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signs(Operator):
+    """Text on screen as a reader finds it: sign `texts[k]` in `[7 k, 7 k + 5)` of the video."""
+
+    name: ClassVar[str] = "signs"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "signs"
+    reads: ClassVar[frozenset[str]] = frozenset({"decode_start_s", "decode_end_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"screen_text"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"screen_text": pa.list_(ITEM)}
+
+    texts: tuple[str, ...] = ()
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        yield lambda row: {**row, "screen_text": self._found(row["decode_start_s"], row["decode_end_s"])}
+
+    def _found(self, low: float, high: float) -> list[Row]:
+        place = {"role": "painted", "confidence": 0.9, "left": 0.1, "right": 0.4, "top": 0.1, "bottom": 0.2}
+        spans = [(max(low, 7.0 * k), min(high, 7.0 * k + 5), text) for k, text in enumerate(self.texts)]
+        return [{"start_s": a, "end_s": b, "text": t, "frames": int(b - a), **place} for a, b, t in spans if b > a]

@@ -38,4 +38,9 @@ def content_stems(text: str) -> tuple[str, ...]:
 
     Function words carry no evidence: every caption has them.
     """
-    return tuple(stem for word in words(text) if word not in FUNCTION_WORDS for stem in stems(SINGULAR.get(word, word)))
+    return tuple(stem for word in words(text) for stem in _stems_of(word))
+
+
+@lru_cache(maxsize=65536)
+def _stems_of(word: str) -> tuple[str, ...]:
+    return () if word in FUNCTION_WORDS else tuple(stems(SINGULAR.get(word, word)))

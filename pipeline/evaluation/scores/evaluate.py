@@ -25,6 +25,7 @@ from pipeline.evaluation.scores.tokens import hashed, ptb_words
 from pipeline.terminal.errors import RunFailed, UsageError
 
 TABLE = "scores"
+TABLES = (TABLE, "judged", "answers")
 FILES = ("evaluation.json", "evaluation.html")
 _CHUNK = 64  # captions that a process scores at a time
 _COMMIT = 2000  # rows that a kill can cost
@@ -63,7 +64,7 @@ def open_table(folder: str) -> Table:
     table = Table(f"{folder}/{TABLE}", SCORES, writer="evaluate")
     if not table.exists():
         names = [path for path in files_below(folder) if not path.rsplit("/", 1)[-1].startswith(".")]
-        if any(not path.endswith(FILES) and f"/{TABLE}/" not in path for path in names):
+        if any(not path.endswith(FILES) and not any(f"/{t}/" in path for t in TABLES) for path in names):
             raise UsageError(f"{folder} is not empty, and no scores lie there: name a new folder with -o")
     table.fence()
     return table
@@ -98,7 +99,7 @@ def evaluate(
     used: set[str] = set()
 
     def jobs() -> Iterator[_Job]:
-        for caption in _all(captions, references):
+        for caption in all_captions(captions, references):
             name = references.name_of(caption) if references is not None else None
             counts["missing" if caption.missing else "captions"] += 1
             counts["unknown"] += name is None and references is not None and not caption.missing
@@ -127,7 +128,7 @@ def evaluate(
     return Scored(table, fresh=fresh, others=others, **counts)
 
 
-def _all(captions: Captions, references: References | None) -> Iterator[Caption]:
+def all_captions(captions: Captions, references: References | None) -> Iterator[Caption]:
     """The captions; of a file, also the references that it has no caption for."""
     if captions.knows_videos or references is None:
         yield from captions

@@ -22,6 +22,11 @@ _AWAY = 0.3  # what the greatest distance costs, in cosine: less than two events
 _NOT = re.compile(r"\b(?:not|no|never|nobody|nothing|none|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
 
 
+def denies(text: str) -> bool:
+    """Whether a text has a word of denial."""
+    return bool(_NOT.search(text))
+
+
 def alike(a: frozenset[str], b: frozenset[str]) -> float:
     """Cosine of two sets of words."""
     return len(a & b) / math.sqrt(len(a) * len(b)) if a and b else 0.0
@@ -77,7 +82,7 @@ def event_scores(
     one = [(told[int(i)], true[int(j)]) for i, j, _ in pairs]
     as_told = sorted(range(len(one)), key=lambda k: places[int(pairs[k, 0])])
     near = [abs((a[0] + a[1]) - (b[0] + b[1])) / 2 <= NEAR_S for a, b in one]
-    agree = [bool(_NOT.search(a[2])) == bool(_NOT.search(b[2])) for a, b in one]
+    agree = [denies(a[2]) == denies(b[2]) for a, b in one]
     return found | {
         "event_order": in_order([one[k][1][0] for k in as_told]),
         "event_times": sum(near) / len(one),

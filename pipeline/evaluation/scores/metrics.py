@@ -12,13 +12,14 @@ from pipeline.evaluation.scores.spans import DISTANCES_S, TIOUS
 VERSION = 1
 """Raised whenever the same caption and references would get other scores: rows of another version are scored anew."""
 
-Group = Literal["itself", "words", "spans", "events"]
+Group = Literal["itself", "words", "spans", "events", "judge"]
 
 GROUPS: dict[Group, str] = {
     "itself": "Of the caption itself",
     "words": "Words against references",
     "spans": "Times against references",
     "events": "Events with their texts against references",
+    "judge": "By a judge",
 }
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 
 from operators.core.text import printable, repaired
-from pipeline.evaluation.scores.metrics import GROUPS, METRICS
+from pipeline.evaluation.scores.metrics import GROUPS, METRICS, Metric
 from pipeline.evaluation.scores.summary import Scores, Value
 
 _WORST = 20
@@ -70,8 +71,12 @@ def as_json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def html(data: Mapping[str, Any]) -> str:
-    """`evaluation.html`."""
+def html(data: Mapping[str, Any], judge_metrics: Mapping[str, Metric] = MappingProxyType({})) -> str:
+    """`evaluation.html`.
+
+    Args:
+        judge_metrics: what the metrics of judges say, where the report has some.
+    """
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [jinja2.PackageLoader("pipeline.evaluation.scores"), jinja2.PackageLoader("pipeline.reporting")]
@@ -83,11 +88,21 @@ def html(data: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["short"] = short
-    by = dict.fromkeys(one["by"] for one in data["slices"])
-    tables = {name: [one for one in data["slices"] if one["by"] == name] for name in by}
+    judges = {"judges": [], "between": {}, **data}
     return environment.get_template("evaluation.html.j2").render(
-        generator=f"longcap {version('longcap')}", data=data, groups=GROUPS, metrics=METRICS, tables=tables
+        generator=f"longcap {version('longcap')}",
+        data=judges,
+        groups=GROUPS,
+        metrics=METRICS,
+        judge_metrics=judge_metrics,
+        tables=_by(data["slices"]),
+        judge_tables={one["judge"]: _by(one["slices"]) for one in judges["judges"]},
     )
+
+
+def _by(slices: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    names = dict.fromkeys(one["by"] for one in slices)
+    return {name: [one for one in slices if one["by"] == name] for name in names}
 
 
 def short(value: float | None) -> str:

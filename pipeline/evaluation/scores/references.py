@@ -8,6 +8,7 @@
 | VidChapters | `{"ID": {"duration": s, "chapters": [{"time": s, "label": ""}]}}` |
 | COCO | `{"annotations": [{"image_id": "ID", "caption": ""}]}`, or that list alone |
 | VUE-TR | `[{"query_id": "ID", "gt": [[s, s]]}]`, with `answer` in place of `gt` for captions |
+| for judges | `key_points`, `subjects`, `questions`, beside a text or without one (`truth`) |
 | a mapping | `{"ID": "text"}`, `{"ID": ["text", "text"]}` |
 | rows | JSON list, JSONL, CSV, TSV or Parquet with an id, a text, and where known `start`, `end`, `duration` |
 | an output of Longcap | its folder or prefix |
@@ -27,6 +28,7 @@ from operators.core.fingerprint import digest
 from operators.core.storage import open_binary
 from operators.core.text import repaired
 from pipeline.evaluation.scores.captions import Caption, Event, names_of
+from pipeline.evaluation.scores.truth import NOTHING, Truth, truth_of
 from pipeline.sources.files import normalise
 from pipeline.terminal.errors import UsageError
 
@@ -52,12 +54,14 @@ class Reference:
         text: all of it; where only events have texts, these in order, with spaces between.
         events: in the order of the file; empty where it has no times.
         timed: whether it has times, be it an empty list of them.
+        truth: its key points and questions.
     """
 
     text: str
     events: tuple[Event, ...] = ()
     timed: bool = False
     duration_s: float | None = None
+    truth: Truth = NOTHING
 
 
 class References:
@@ -203,13 +207,16 @@ def _of_mapping(value: Any) -> Iterator[tuple[str, Reference]]:
 def _of_rows(rows: Sequence[Any]) -> Iterator[tuple[str, Reference]]:
     """Rows of videos; rows of one id that all have a start and an end are events of one text."""
     parts: dict[str, list[dict[str, Any]]] = {}
+    asked: dict[str, list[dict[str, Any]]] = {}
     for k, row in enumerate(rows):
         if not isinstance(row, dict):
             raise ValueError(f"row {k} is {type(row).__name__}, not an object")
         name = _first(row, _IDS)
         if name is None:
             raise ValueError(f"row {k} has no id; one of {', '.join(_IDS)}")
-        if _span(row) is not None and _first(row, _LISTS) is None:
+        if isinstance(row.get("question"), str):  # a row a question
+            asked.setdefault(str(name), []).append(row)
+        elif _span(row) is not None and _first(row, _LISTS) is None:
             parts.setdefault(str(name), []).append(row)
         elif many := _first(row, _MANY):
             yield from ((str(name), Reference(_clean(str(text)))) for text in many)
@@ -217,6 +224,8 @@ def _of_rows(rows: Sequence[Any]) -> Iterator[tuple[str, Reference]]:
             yield str(name), _reference(row)
     for name, events in parts.items():
         yield name, _reference({"events": events, "duration": _first(events[0], ("duration_s", "duration"))})
+    for name, questions in asked.items():
+        yield name, _reference({"questions": questions, "duration": _first(questions[0], ("duration_s", "duration"))})
 
 
 def _reference(row: Mapping[str, Any]) -> Reference:
@@ -227,13 +236,14 @@ def _reference(row: Mapping[str, Any]) -> Reference:
         events = [(*_pair(s), _clean(t)) for s, t in zip(row["timestamps"], row["sentences"], strict=True)]
     elif (ranges := _first(row, _ANSWERS)) is not None and isinstance(ranges, list):
         events = [(*_pair(span), "") for span in ranges if len(span) == 2]
-    elif (listed := _first(row, _LISTS)) is not None:
+    elif isinstance(listed := _first(row, _LISTS), list):
         events = _events(listed, duration)
     text = _first(row, _TEXTS)
     joined = " ".join(t for _, _, t in events if t) if events else ""
-    if text is None and events is None:
+    truth = truth_of(row)
+    if text is None and events is None and not truth:
         raise ValueError(f"{sorted(row)[:8]} has no text; one of {', '.join(_TEXTS)}")
-    return Reference(_clean(str(text)) if text else joined, tuple(events or ()), events is not None, duration)
+    return Reference(_clean(str(text)) if text else joined, tuple(events or ()), events is not None, duration, truth)
 
 
 def _events(listed: Sequence[Mapping[str, Any]], duration: float | None) -> list[Event]:

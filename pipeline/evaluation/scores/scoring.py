@@ -246,4 +246,4 @@ def _found(pair: _Pair, ranked: list[list[int]], j: int, k: int) -> float:
     same = [
         i for i, words in enumerate(pair.true_stems) if words == pair.true_stems[j]
     ]  # the query asks for all of them
-    return spans.recall_at(pair.told_spans[first], pair.true_spans[same], k) if first else 0.0
+    return spans.recall_at(pair.overlap[np.ix_(first, same)])

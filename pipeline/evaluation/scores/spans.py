@@ -147,9 +147,12 @@ def moments(told: Floats, true: Floats, within_s: float = 5.0) -> tuple[float, f
     return precision, recall, f1(precision, recall)
 
 
-def recall_at(ranked: Floats, true: Floats, k: int, threshold: float = 0.3) -> float:
-    """1 where one of the first `k` ranked spans overlaps a true one by `threshold` and more (MomentSeeker), else 0."""
-    overlap = tiou(ranked[:k], true)
+def recall_at(overlap: Floats, threshold: float = 0.3) -> float:
+    """1 where one of the first ranked spans overlaps a true one by `threshold` and more (MomentSeeker), else 0.
+
+    Args:
+        overlap: `tiou` of the first k ranked spans, shape (k, true).
+    """
     return float(bool((overlap >= threshold).any()))
 
 

@@ -1,8 +1,7 @@
-"""Scores of many captions as one number each, with an interval, for all of them and by slices."""
+"""Scores of many captions as one number each, with an interval."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,18 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.evaluation.scores import characters, overlap
-from pipeline.evaluation.scores.metrics import METRICS, STATS
+from pipeline.evaluation.scores.metrics import METRICS, STATS, Metric
 
 Floats = npt.NDArray[np.float64]
 
-BUCKETS_S = (120.0, 300.0, 480.0, 600.0)
-"""Ends of the buckets of durations: those of CapRiCorn-1K, and longer videos."""
-
-RESAMPLES, _RESAMPLES_OF_SLICES = 10_000, 2_000
+RESAMPLES = 10_000
 _DRAWS = 100_000_000  # of videos in all resamples: of 100,000 captions 1,000, whose interval has two sound digits
 _BLOCK = 5_000_000
 _LEVEL = 0.95
-_QUARTILES_FROM = 12  # different numbers of a column, from which on it is cut at its quartiles
 
 
 @dataclass(frozen=True)
@@ -46,16 +41,24 @@ class Value:
 
 
 class Scores:
-    """The columns of a table of scores (`metrics.SCORES`), in the order of video ids."""
+    """The columns of a table of scores, in the order of video ids.
 
-    def __init__(self, table: pa.Table) -> None:
+    Args:
+        table: as `metrics.SCORES`, or another one with `video_id`, `missing` and `duration_s`.
+        known: its metrics by name.
+        stats: columns of counts that pooled metrics are made from.
+    """
+
+    def __init__(self, table: pa.Table, known: Mapping[str, Metric] = METRICS, stats: Sequence[str] = STATS) -> None:
         table = table.sort_by("video_id")
+        self.known = known
         self.video_ids: list[str] = table["video_id"].to_pylist()
         self.missing = np.asarray(table["missing"].fill_null(False))
         self.duration_s = _floats(table["duration_s"])
-        self.metrics = {name: _floats(table[name]) for name in METRICS}
-        self.stats = {name: _stats(table[name]) for name in STATS}
-        self.languages: list[str | None] = table["language"].to_pylist()
+        self.metrics = {name: _floats(table[name]) for name in known}
+        self.stats = {name: _stats(table[name]) for name in stats}
+        there = "language" in table.column_names
+        self.languages: list[str | None] = table["language"].to_pylist() if there else [None] * len(self.video_ids)
 
     def __len__(self) -> int:
         return len(self.video_ids)
@@ -63,6 +66,7 @@ class Scores:
     def taken(self, which: npt.NDArray[Any]) -> Scores:
         """Some of them."""
         some = object.__new__(Scores)
+        some.known = self.known
         places = np.flatnonzero(which) if which.dtype == bool else which
         some.video_ids = [self.video_ids[k] for k in places]
         some.languages = [self.languages[k] for k in places]
@@ -82,7 +86,7 @@ def summarise(scores: Scores, *, seed: int = 1, resamples: int = RESAMPLES) -> d
     there = ~np.isnan(values)
     filled = np.where(there, values, 0.0)
     means = filled.sum(axis=0) / there.sum(axis=0)
-    pooled = [name for name in names if METRICS[name].pooled]
+    pooled = [name for name in names if scores.known[name].pooled]
     stats = np.concatenate([scores.stats[name] for name in STATS], axis=1) if pooled else np.zeros((len(scores), 0))
     drawn, drawn_stats = bootstrap(filled, there, stats, seed, resamples)
     found = {}
@@ -143,58 +147,6 @@ def _pooled(sums: Floats, names: Sequence[str]) -> dict[str, Floats]:
     found["chrf"] = characters.chrf(chars)
     found["chrf_pp"] = characters.chrf(chars, words=characters.WORD_ORDER)
     return {name: found[name] for name in names}
-
-
-# -- slices ------------------------------------------------------------------------------------------------------------
-
-
-def slices(scores: Scores, columns: Mapping[str, Mapping[str, Any]], *, seed: int = 1) -> list[dict[str, Any]]:
-    """By duration and by each column: `by`, `value`, `n`, `missing` and `metrics`, in the order of values.
-
-    Args:
-        columns: column -> video id -> value. A column of many numbers is cut at its quartiles.
-    """
-    found = []
-    every = {"duration": [_bucket(float(s)) for s in scores.duration_s]}
-    for name, values in columns.items():
-        every[name] = _labels([values.get(video) for video in scores.video_ids])
-    for by, labels in every.items():
-        order = {label: k for k, label in enumerate(dict.fromkeys(sorted(labels)))}
-        of = np.array([order[label] for label in labels], dtype=np.int64)
-        for (_, label), k in order.items():
-            some = scores.taken(of == k)
-            values = summarise(some, seed=seed, resamples=_RESAMPLES_OF_SLICES)
-            metrics = {name: value.row() for name, value in values.items()}
-            counts = {"n": len(some), "missing": int(some.missing.sum())}
-            found.append({"by": by, "value": label, **counts, "metrics": metrics})
-    return found
-
-
-def _bucket(seconds: float) -> tuple[float, str]:
-    if math.isnan(seconds):
-        return (math.inf, "unknown")
-    k = sum(seconds > end for end in BUCKETS_S)
-    ends = [f"{end / 60:g}" for end in BUCKETS_S]
-    if k == 0:
-        return (0.0, f"up to {ends[0]} min")
-    return (float(k), f"over {ends[-1]} min" if k == len(ends) else f"{ends[k - 1]} to {ends[k]} min")
-
-
-def _labels(values: Sequence[Any]) -> list[tuple[float, str]]:
-    """A place in the order and a label of each value."""
-    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(set(numbers)) >= _QUARTILES_FROM:
-        cuts = sorted({float(q) for q in np.quantile(numbers, [0.25, 0.5, 0.75])})
-        ends = [min(numbers), *cuts, max(numbers)]
-
-        def quartile(v: float) -> tuple[float, str]:
-            k = sum(v > cut for cut in cuts)
-            return (float(k), f"{ends[k]:.4g} to {ends[k + 1]:.4g}")
-
-        return [quartile(v) if isinstance(v, int | float) else (math.inf, "none") for v in values]
-    known = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
-    places = {str(v): float(k) for k, v in enumerate(known)}
-    return [(math.inf, "none") if v is None else (places[str(v)], str(v)) for v in values]
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:

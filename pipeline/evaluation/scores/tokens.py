@@ -32,11 +32,13 @@ _PTB = re.compile(
     r"|[%$&#@*+=<>/\\~^|_°€£]"
 )
 _GOOGLE = re.compile(rf"[{_DENSE}]|[^\W_{_DENSE}]+")
+_TEXTS = 1024  # that are remembered: several metrics look at the same ones, one after the other
 _STEM_FROM = 4  # rouge-score stems words of more than three letters
 
 
+@lru_cache(maxsize=_TEXTS)
 def ptb_words(text: str) -> list[str]:
-    """Words as coco-caption counts them."""
+    """Words as coco-caption counts them; not to be changed by the caller."""
     low = text.lower().replace("’", "'")
     if "n" in low and ("can" in low or "na" in low or "n'" in low or "n’" in low or "gotta" in low):
         low = _SPLIT.sub(_apart, low)
@@ -48,8 +50,9 @@ def _apart(found: re.Match[str]) -> str:
     return " ".join(parts) if len(parts) > 1 else f" {parts[0]}"
 
 
+@lru_cache(maxsize=_TEXTS)
 def google_words(text: str) -> list[str]:
-    """Words as rouge-score counts them with `use_stemmer=True`."""
+    """Words as rouge-score counts them with `use_stemmer=True`; not to be changed by the caller."""
     return [stem(word) for word in _GOOGLE.findall(text.lower())]
 
 
@@ -59,8 +62,14 @@ def stem(word: str) -> str:
     return str(_stemmer().stem(word)) if len(word) >= _STEM_FROM and word.isascii() else word
 
 
+def content_words(text: str) -> list[str]:
+    """Stems of the words that say something, in order: function words, and letters alone, are left out."""
+    return [word for word in map(_content, _GOOGLE.findall(text.lower())) if word]
+
+
+@lru_cache(maxsize=_TEXTS)
 def content(text: str) -> frozenset[str]:
-    """Stems of the words that say something: function words, and letters alone, are left out."""
+    """`content_words` as a set."""
     return frozenset(map(_content, _GOOGLE.findall(text.lower()))) - {""}
 
 

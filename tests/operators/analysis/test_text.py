@@ -20,7 +20,7 @@ def test_painted_words_are_read() -> None:
     row, _ = filmed(Scene(seconds=2, canvas=plain("blue"), words=words), size=(640, 360))
     found = measure(row, ocr=True).pieces[0]
     assert found.text is not None and found.text_share is not None
-    assert [t.replace(" ", "") for t in found.text] == ["OPENDOOR", "EXIT42"]
+    assert found.text == ("OPEN DOOR", "EXIT 42")
     (one,) = (Words(text="EXIT 42", at=(0.3, 0.4)),)
     less, _ = filmed(Scene(seconds=2, canvas=plain("blue"), words=(one,)), size=(640, 360))
     assert 0.005 < (measure(less, ocr=True).pieces[0].text_share or 0.0) < found.text_share < 0.2

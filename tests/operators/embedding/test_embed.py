@@ -16,7 +16,8 @@ from PIL import Image
 
 from longcap.testing import check_operator
 from operators.core.fingerprint import digest, identity
-from operators.embedding.embed import Embed, EmbedText, frame_spans
+from operators.core.shown import frame_spans
+from operators.embedding.embed import Embed, EmbedText
 from operators.embedding.embedders.efficientnet import EfficientNet
 from operators.embedding.embedders.minilm import MiniLM
 from operators.embedding.embedders.registry import REGISTRY

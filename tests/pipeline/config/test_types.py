@@ -58,7 +58,7 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         ),
         (
             _recipe("decode", "measre", "caption"),
-            ["'measre'", "did you mean measure?", "Known: caption, decode, "],
+            ["'measre'", "did you mean measure?", "Known: "],
         ),
         (_recipe("probe", "decode", "measure", "caption"), ["'probe'", "no operator of a recipe"]),
         (_recipe("decode", "filter", "measure", "caption"), ["'filter'", "no operator of a recipe"]),

@@ -11,10 +11,12 @@ from tests.support.reference.columns import columns_page
 from tests.support.reference.commands import commands_page
 from tests.support.reference.exports import exports_page
 from tests.support.reference.metrics import metrics_page
+from tests.support.reference.published import published_page
 
 DOCS = ROOT / "docs"
 _HEAD = "<!-- generated: python -m tests.support.reference -->\n"
 PAGES: dict[str, Callable[[], str]] = {
+    "published.md": published_page,
     "reference/cli.md": commands_page,
     "reference/columns.md": columns_page,
     "reference/exports.md": exports_page,

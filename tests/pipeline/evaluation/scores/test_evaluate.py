@@ -15,8 +15,9 @@ from operators.store.store import Store
 from pipeline.cli.main import main
 from pipeline.evaluation.scores.evaluate import evaluate
 from pipeline.evaluation.scores.references import read_references
+from pipeline.evaluation.scores.slices import slices
 from pipeline.evaluation.scores.sources import open_captions
-from pipeline.evaluation.scores.summary import Scores, slices, summarise
+from pipeline.evaluation.scores.summary import Scores, summarise
 from pipeline.terminal.errors import UsageError
 from tests.support import outputs, rows
 from tests.support.command import ROOT

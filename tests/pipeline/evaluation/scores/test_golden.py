@@ -150,3 +150,13 @@ def test_ranks_of_masks():
     close(spans.kendall(a, b), 3 / np.sqrt(4 * 5))
     close(spans.spearman(a, b), np.corrcoef([1.5, 1.5, 3.5, 3.5], [1, 2.5, 2.5, 4])[0, 1])
     close(spans.kendall(a, -b), -3 / np.sqrt(4 * 5))
+
+
+def test_words_of_13a_are_those_of_sacrebleu():
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+
+    theirs, random = Tokenizer13a(), np.random.default_rng(2)
+    signs = [*"ab 12.,-&;<>\"'()[]{}/\\:!?%\n~`^_|@#$*+=éa.", "&quot;", "&amp;", "&lt;"]
+    for _ in range(3000):
+        text = "".join(random.choice(signs, random.integers(0, 40)))
+        assert characters.words_13a(text) == theirs(text.rstrip()).split(), text

@@ -1,27 +1,48 @@
-"""What `longcap eval captions` and `longcap compare` do."""
+"""What `longcap eval OUT` and `longcap compare` do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from operators.core.addresses import redacted
 from operators.core.storage import open_binary
+from pipeline.evaluation.judging.judge import Named
+from pipeline.evaluation.judging.naming import judges_of, protocols_of
+from pipeline.evaluation.judging.protocols import METRICS as JUDGE_METRICS
+from pipeline.evaluation.judging.report import judge_report
+from pipeline.evaluation.judging.run import CONCURRENCY, judge_captions
 from pipeline.evaluation.scores.comparing import compare, comparison_page
 from pipeline.evaluation.scores.evaluate import Scored, evaluate, holds_others
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS
 from pipeline.evaluation.scores.page import as_json, html, report, short
 from pipeline.evaluation.scores.references import read_references
+from pipeline.evaluation.scores.slices import slices
 from pipeline.evaluation.scores.sources import FILES, open_captions
-from pipeline.evaluation.scores.summary import Scores, slices, summarise
+from pipeline.evaluation.scores.summary import Scores, summarise
 from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.look import columns, counted, facts
 from pipeline.terminal.printing import echo, echo_json
 
 _NEEDED = ("nltk", "sacrebleu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """Which judges are asked what.
+
+    Attributes:
+        judges: empty: none.
+        protocols: names; empty: all that the references allow.
+    """
+
+    judges: Sequence[Named] = ()
+    protocols: Sequence[str] = ()
+    concurrency: int = CONCURRENCY
 
 
 def captions_command(
@@ -31,33 +52,70 @@ def captions_command(
     by: tuple[str, ...] = (),
     folder: str | None = None,
     workers: int | None = None,
+    judges: tuple[str, ...] = (),
+    protocols: tuple[str, ...] = (),
+    concurrency: int = CONCURRENCY,
+    config: str | None = None,
+    overrides: tuple[str, ...] = (),
     as_json_: bool = False,
 ) -> int:
-    """Score captions, write the table and the reports, print the values."""
+    """Score captions, have them judged, write tables and reports, print the values."""
     check_installed()
-    captions = open_captions(out)
-    values = captions.values(by)  # first: a column that is not there is said before anything is written
-    references = read_references(against) if against else None
-    place = output_uri(folder or default_folder(out))
+    judging = judging_of(judges, protocols, config, overrides, concurrency=concurrency)
     say = (lambda _: None) if as_json_ else lambda text: echo(text, err=True)
-    scored = evaluate(captions, references, place, workers=workers, say=say)
-    scores = Scores(scored.table.read())
-    whole = summarise(scores)
-    data = report(
-        captions=captions.shown,
-        against=", ".join(redacted(a) for a in against) or None,
-        counts=_counts(scored, with_references=bool(against)),
-        whole=whole,
-        slices=slices(scores, values),
-        scores=scores,
+    data, written = score_captions(
+        out, against=against, by=by, folder=folder, workers=workers, judging=judging, say=say
     )
-    written = [f"{place}/scores", _write(f"{place}/evaluation.json", as_json(data))]
-    written.append(_write(f"{place}/evaluation.html", html(data)))
     if as_json_:
         echo_json(data)
     else:
         echo(_text(data, written))
     return 0
+
+
+def score_captions(
+    out: str,
+    *,
+    against: Sequence[str] = (),
+    by: Sequence[str] = (),
+    folder: str | None = None,
+    workers: int | None = None,
+    judging: Judging | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[str, Any], list[str]]:
+    """What `evaluation.json` holds, and where all of it was written; arguments as those of `longcap eval captions`."""
+    captions = open_captions(out)
+    values = captions.values(by)  # first: a column that is not there is said before anything is written
+    references = read_references(against) if against else None
+    place = output_uri(folder or default_folder(out))
+    scored = evaluate(captions, references, place, workers=workers, say=say)
+    scores = Scores(scored.table.read())
+    data = report(
+        captions=captions.shown,
+        against=", ".join(redacted(a) for a in against) or None,
+        counts=_counts(scored, with_references=bool(against)),
+        whole=summarise(scores),
+        slices=slices(scores, values),
+        scores=scores,
+    )
+    written = [f"{place}/scores"]
+    if judging is not None and judging.judges:
+        judged = judge_captions(
+            captions,
+            references,
+            place,
+            judging.judges,
+            protocols=protocols_of(judging.protocols),
+            concurrency=judging.concurrency,
+            say=say,
+        )
+        data |= judge_report(judged, judging.judges, values)
+        written += [f"{place}/judged", f"{place}/answers"]
+    written += [
+        _write(f"{place}/evaluation.json", as_json(data)),
+        _write(f"{place}/evaluation.html", html(data, JUDGE_METRICS)),
+    ]
+    return data, written
 
 
 def compare_command(
@@ -89,9 +147,27 @@ def compare_command(
     return 0
 
 
-def check_installed() -> None:
+def judging_of(
+    judges: Sequence[str],
+    protocols: Sequence[str],
+    config: str | None,
+    overrides: Sequence[str],
+    *,
+    concurrency: int = CONCURRENCY,
+) -> Judging:
+    """What a command line says of judges; whatever is wrong in itself is said before anything is read."""
+    if not judges and (protocols or config or overrides):
+        raise UsageError("--protocol, -c and --set are for a judge: name one with --judge")
+    protocols_of(protocols)
+    if len(judges) > 1:
+        check_installed("krippendorff")
+    named = judges_of(judges, config, overrides) if judges else []
+    return Judging(judges=named, protocols=protocols, concurrency=concurrency)
+
+
+def check_installed(*more: str) -> None:
     """Raises: UsageError: the extra `eval` is not there."""
-    missing = [name for name in _NEEDED if find_spec(name) is None]
+    missing = [name for name in (*_NEEDED, *more) if find_spec(name) is None]
     if missing:
         raise UsageError(f"scores need {', '.join(missing)}: pip install 'longcap[eval]'")
 
@@ -129,7 +205,36 @@ def _text(data: Mapping[str, Any], written: Sequence[str]) -> str:
     missing = data["counts"]["videos without a caption"]
     if missing:
         parts.append(f"{counted(missing, 'video')} without a caption: 0 in every score against references")
+    parts += [_judge_text(one) for one in data.get("judges", ())]
+    if data.get("between"):
+        alphas = [(name, short(v["alpha"]), v["things"]) for name, v in data["between"].items()]
+        parts.append("Agreement of the judges\n" + columns(("metric", "Krippendorff's alpha", "things"), alphas))
     return "\n\n".join([*parts, "\n".join(written)])
+
+
+def _judge_text(one: Mapping[str, Any]) -> str:
+    title = f"By the judge {one['judge']} (model {one['model']}, revision {one['revision']})"
+    sent = one["requests"]
+    lines = [
+        f"requests: {sent['ok'] + sent['failed']} answered, {sent['failed']} of them not validly after all tries; "
+        f"{sent['sent now']} sent now; {one['prompt_tokens']} + {one['output_tokens']} tokens"
+    ]
+    lost = one["things without an answer"]
+    lines.append(f"things without a valid answer: {lost}; they count as not told, in every denominator")
+    lines += [f"  {count} x {problem}" for problem, count in one["problems"].items()]
+    twice = one["asked_twice"]
+    agreed = "-" if twice["agreement"] is None else f"{twice['agreement']:.1%} of {twice['labels']} labels are equal"
+    lines.append(f"asked twice: {counted(twice['requests'], 'request')}; {agreed}")
+    if not one["pinned"]:
+        lines.append(
+            "its revision is not pinned: set revision in its engine, so that scores of other days are comparable"
+        )
+    found = [
+        (name, short(v["value"]), short(v["low"]), short(v["high"]), v["n"], v["zeros"], JUDGE_METRICS[name].says)
+        for name, v in one["metrics"].items()
+    ]
+    head = ("metric", "value", "low", "high", "n", "zeros", "what it is")
+    return "\n".join([title, *lines, columns(head, found)] if found else [title, *lines])
 
 
 def _compared(data: Mapping[str, Any]) -> str:

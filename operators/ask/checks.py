@@ -1,0 +1,99 @@
+"""What an answer owes to the text that it is made from. An answer that breaks a check is asked for again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+from operators.language.sentences import split_sentences
+from operators.language.words import WORD, stems
+
+Check = Literal["sentences", "numbers", "words", "names"]
+
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NAME = re.compile(r"(?<![.!?:\"'“(] )(?<!\A)\b[A-Z][\w-]*\d*\b|\b[\w-]*\d[\w-]*\b")
+# what ties facts to sentences and says nothing of the video
+_TIES = """
+    a an the and or but of in on at to from by with without as is are was were be been being it its this that these
+    those there here he she they him his her their who which while then when where into onto over under near next beside
+    between behind before after through across around along against toward towards up down out off for not no has have
+    had do does did can will would may also very more most each other another some any all both one
+    shot scene frame frames camera video view image picture shows show seen showing features featuring captured capture
+    set takes place taking
+"""
+_GLUE = frozenset(_TIES.split())
+_MOST_NAMED = 8  # words in a message
+
+
+def problem(checks: Sequence[Check], source: str, answer: str, *, into: str) -> str | None:
+    """Why `answer` does not keep what it owes to `source`; None: it does.
+
+    Args:
+        into: language of the answer, as the config names it.
+    """
+    return next((found for check in checks if (found := _CHECKS[check](source, answer, into)) is not None), None)
+
+
+def _sentences(source: str, answer: str, into: str) -> str | None:
+    had, has = len(split_sentences(source)), len(split_sentences(answer, into))
+    return None if had == has else f"it has {has} sentences, and the text that it is made from {had}"
+
+
+def _numbers(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001  # as all checks
+    had, has = Counter(_digits(source)), Counter(_digits(answer))
+    if had == has:
+        return None
+    return f"its numbers are not those of the text that it is made from ({_listed((had - has) + (has - had))})"
+
+
+def _digits(text: str) -> list[str]:
+    """Numbers as they are read: 1,200 and 1.200 are the same."""
+    return [re.sub(r"[.,:]", "", number) for number in _NUMBER.findall(text)]
+
+
+def _names(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
+    """Names and ids are words in capitals inside a sentence, or words with digits."""
+    lost = [name for name in dict.fromkeys(_NAME.findall(source)) if not re.search(rf"\b{re.escape(name)}", answer)]
+    return f"it lacks the names {', '.join(lost[:_MOST_NAMED])}" if lost else None
+
+
+def _words(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
+    added = leaks(source, answer)
+    return (
+        f"it says what the text that it is made from does not hold: {', '.join(added[:_MOST_NAMED])}" if added else None
+    )
+
+
+def leaks(source: str, answer: str) -> list[str]:
+    """Words of `answer` that neither stand in `source`, whatever their endings, nor only tie others together."""
+    held = set(stems(source))
+    words = dict.fromkeys(word for word in WORD.findall(answer.lower()) if word not in _GLUE)
+    return [word for word in words if not set(stems(word)) <= held]
+
+
+def _listed(words: Counter[str]) -> str:
+    return ", ".join(list(words)[:_MOST_NAMED])
+
+
+_CHECKS: dict[str, Callable[[str, str, str], str | None]] = {
+    "sentences": _sentences,
+    "numbers": _numbers,
+    "words": _words,
+    "names": _names,
+}
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text inside a value of a row: of a mapping its values, of a list its items."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_in(inner)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield f"{value:g}"

@@ -1,0 +1,162 @@
+"""`join`: the items of a list one after the other as long texts, without an engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from operators.analysis.facts import Facts
+from operators.ask.ask import said
+from operators.ask.items import Item, items_of
+from operators.audio.heard import Heard
+from operators.core.base import Apply, ItemError, Level, Operator, Row
+from operators.core.fingerprint import digest
+from operators.prompts import Prompt, load_prompt
+
+_ITEM = pa.struct(
+    [
+        pa.field("item_key", pa.string()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("text", pa.string()),  # of the template; null: the item is not valid
+        pa.field("fields", pa.string()),  # JSON; null: it has none
+        pa.field("said", pa.list_(pa.string())),
+    ]
+)
+_JOINED = pa.struct(
+    [
+        pa.field("first", pa.string()),  # item_key of the first and of the last item
+        pa.field("last", pa.string()),
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("items", pa.int32()),
+        pa.field("text", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join(Operator):
+    """Writes `items`, each with a key, its voice-over and its text by a template; `joined`, runs of consecutive items
+    as one text; and `integrity`, whether every item is valid.
+
+    A run has `least` to `most` items, as many as a generator draws that the video's id seeds: equal rows give equal
+    runs. An item that is not valid ends a run; what is left with fewer than `least` goes to the run before it, or
+    into none.
+    """
+
+    name: ClassVar[str] = "join"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "ask"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id", "duration_s"})
+    may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
+    writes: ClassVar[frozenset[str]] = frozenset({"items", "joined", "integrity"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM), "joined": pa.list_(_JOINED)}
+
+    of: Annotated[str, Field(min_length=1, description="the list, such as segments.windows")]
+    template: Annotated[str, Field(description="text of an item: a prompt's name or a path to a .j2 file")]
+    key: Annotated[str, Field(description="key of an item, from video_id and number (from 1)")] = "{video_id}-{number}"
+    least: Annotated[int, Field(ge=1, description="items of a joined text at least")] = 2
+    most: Annotated[int, Field(ge=1, description="items of a joined text at most")] = 20
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise ValueError(f"least is {self.least} and most is {self.most}; least must not be above most")
+        try:
+            self.key.format(video_id="v", number=1)
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(f"key is {self.key!r}; it may hold {{video_id}} and {{number}}") from error
+        load_prompt(self.template)
+        object.__setattr__(self, "reads", type(self).reads | {self._path[0]})
+
+    @property
+    def _path(self) -> tuple[str, ...]:
+        first, *rest = self.of.split(".")
+        return ("captioned" if first == "segments" else first, *rest)
+
+    def identity_extra(self) -> dict[str, Any]:
+        """The template's text."""
+        return {"template": load_prompt(self.template).hash}
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        template = load_prompt(self.template)
+        yield lambda row: {**row, **self._made(row, template)}
+
+    def _made(self, row: Row, template: Prompt) -> Row:
+        heard = Heard.of(row.get("speech"))
+        items = [self._item(row, item, template, heard) for item in items_of(row, self._path)]
+        if not items:
+            raise ItemError("gate", f"{self.of} holds no item to join")
+        sizes = Random(digest([row["video_id"], self.of]))
+        joined = [part for run in _runs(items) for part in self._cut(run, sizes)]
+        return {
+            "items": items,
+            "joined": [_joined(part) for part in joined],
+            "integrity": all(item["text"] is not None for item in items),
+        }
+
+    def _cut(self, run: Sequence[Row], sizes: Random) -> list[list[Row]]:
+        parts: list[list[Row]] = []
+        at = 0
+        while at < len(run):
+            part = list(run[at : at + sizes.randint(self.least, self.most)])
+            at += len(part)
+            if len(part) >= self.least:
+                parts.append(part)
+            elif parts and len(parts[-1]) + len(part) <= self.most:
+                parts[-1] += part
+        return parts
+
+    def _item(self, row: Row, item: Item, template: Prompt, heard: Heard | None) -> Row:
+        span, number = item.span, item.index + 1
+        facts = Facts.parse(item.facts).slice(span.start_s, span.end_s) if item.facts else None
+        lines = said(item, facts, heard)
+        valid = bool(item.value.get("valid", True))
+        text = None
+        if valid:
+            try:
+                values = {"item": item.value, "number": number, "start_s": span.start_s, "end_s": span.end_s}
+                text = template.render(**values, said=lines).text
+            except ValueError as error:
+                raise ItemError("invalid", str(error)) from error
+        fields = item.value.get("fields")
+        return {
+            "item_key": self.key.format(video_id=row["video_id"], number=number),
+            "start_s": span.start_s,
+            "end_s": span.end_s,
+            "text": text,
+            "fields": json.dumps(fields, ensure_ascii=False) if fields else None,
+            "said": lines,
+        }
+
+
+def _runs(items: Sequence[Row]) -> list[list[Row]]:
+    """Stretches of items that have a text."""
+    runs: list[list[Row]] = [[]]
+    for item in items:
+        if item["text"] is None:
+            runs.append([])
+        else:
+            runs[-1].append(item)
+    return [run for run in runs if run]
+
+
+def _joined(part: Sequence[Row]) -> Row:
+    first, last = part[0], part[-1]
+    return {
+        "first": first["item_key"],
+        "last": last["item_key"],
+        "start_s": first["start_s"],
+        "end_s": last["end_s"],
+        "items": len(part),
+        "text": "\n".join(item["text"] for item in part),
+    }

@@ -1,0 +1,147 @@
+"""Atomic events, entailed both ways in windows of time: AutoDQ of DREAM-1K, and the error rates of video-SALMONN 2.
+
+The published scripts take at most ten events of a caption, which a caption of a thousand words passes several times.
+Here sentences are split where they stand, all of them, and events are compared with what is told near their time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.evaluation.judging.asking import TEXTS, Ask, Values, batches, label
+from pipeline.evaluation.judging.case import FAILED, MISSING, Asking, Case, Found, Unit, f1, share
+from pipeline.evaluation.judging.protocols.keypoints import ENTAILMENT
+from pipeline.evaluation.scores.metrics import Metric
+from pipeline.evaluation.scores.truth import Span
+
+WINDOW_S = 120.0
+_AROUND_S = 30.0  # that a text may tell an event too early or too late
+_BATCH = 20
+
+
+@dataclass(frozen=True)
+class _Atom:
+    text: str
+    span: Span | None
+
+
+class AtomicEvents:
+    """AutoDQ and the rates of video-SALMONN 2.
+
+    recall = true events that the caption entails, precision = told events that the truth entails, and F1. Miss = true
+    events that are not told, hallucination = (true events told wrongly + told events of which the truth says nothing) /
+    true events, and their sum. A neutral event counts for nothing, as in the published scripts.
+    """
+
+    name = "events"
+    metrics: Mapping[str, Metric] = {
+        "judged_event_precision": Metric("judge", 1, "told atomic events that the reference entails"),
+        "judged_event_recall": Metric("judge", 1, "true atomic events that the caption entails"),
+        "judged_event_f1": Metric("judge", 1, "F1 of the two, caption by caption"),
+        "event_miss_rate": Metric("judge", -1, "true events that are not told"),
+        "event_hallucination_rate": Metric("judge", -1, "events told wrongly or invented, for each true event"),
+        "event_error_rate": Metric("judge", -1, "the sum of the two"),
+    }
+
+    def applies(self, case: Case) -> bool:
+        return bool(case.true_sentences)
+
+    def judge(self, case: Case, ask: Asking) -> Found:
+        true, true_failed = self._atoms("t", case.true_sentences, ask)
+        told, told_failed = (
+            self._atoms("c", [(line.text, line.span) for line in case.lines], ask) if case.told else ({}, 0)
+        )
+        texts = [(line.text, line.span) for line in case.lines]
+        asks = self._windows(true, texts) if case.told else []
+        asks += self._windows(told, case.true_sentences)
+        said = ask(asks) if asks else {}
+        units = []
+        for metric, atoms in (("judged_event_recall", true), ("judged_event_precision", told)):
+            for name, atom in atoms.items():
+                verdict = _verdict(said.get(name), case.told)
+                where = [atom.span] if atom.span else []
+                units.append(
+                    Unit(
+                        id=name,
+                        metric=metric,
+                        label=verdict,
+                        value=float(verdict == "entailed"),
+                        position=case.position(where),
+                        scope=case.scope(where) if metric == "judged_event_recall" else None,
+                    )
+                )
+        # sentences that could not be split stand as one event each, and as a failure
+        units += [Unit(id=f"split {k}", metric="", label=FAILED, value=None) for k in range(true_failed + told_failed)]
+        return Found(self._metrics(units, bool(told)), tuple(units))
+
+    def _metrics(self, units: Sequence[Unit], told: bool) -> dict[str, float | None]:
+        of_true = [u for u in units if u.metric == "judged_event_recall"]
+        of_told = [u for u in units if u.metric == "judged_event_precision"]
+        recall = share([u.value for u in of_true])
+        precision = share([u.value for u in of_told]) if told else 0.0
+        rates: dict[str, float | None] = dict.fromkeys(self.metrics)
+        if of_true:
+            wrong = sum(u.label == "contradicted" for u in of_true)
+            missing = sum(u.label not in ("entailed", "contradicted") for u in of_true)
+            invented = sum(u.label in ("neutral", FAILED) for u in of_told)
+            miss, hall = missing / len(of_true), (wrong + invented) / len(of_true)
+            rates = {
+                "event_miss_rate": miss, "event_hallucination_rate": hall, "event_error_rate": miss + hall
+            }  # fmt: skip
+        return {
+            "judged_event_precision": precision, "judged_event_recall": recall,
+            "judged_event_f1": f1(precision, recall), **rates,
+        }  # fmt: skip
+
+    def _atoms(
+        self, mark: str, sentences: Sequence[tuple[str, Span | None]], ask: Asking
+    ) -> tuple[dict[str, _Atom], int]:
+        """Id -> atomic event of all sentences, and how many sentences could not be split."""
+        named = {f"{mark}{k}": text for k, (text, _) in enumerate(sentences, 1)}
+        spans = {f"{mark}{k}": span for k, (_, span) in enumerate(sentences, 1)}
+        asks = []
+        for some in batches(named, _BATCH):
+            asks.append(
+                Ask(prompt="atoms", items=some, fields={"events": TEXTS}, material="\n".join(some.values()))
+            )  # fmt: skip
+        said = ask(asks) if asks else {}
+        found: dict[str, _Atom] = {}
+        failed = 0
+        for name, text in named.items():
+            answer = said.get(name)
+            failed += answer is None
+            for k, event in enumerate(answer["events"] if answer else [text]):
+                found[f"{name}.{k}"] = _Atom(event, spans[name])
+        return found, failed
+
+    def _windows(self, atoms: Mapping[str, _Atom], texts: Sequence[tuple[str, Span | None]]) -> list[Ask]:
+        """Requests: events of one window of time, with what is told in it and half a minute around it."""
+        by: dict[int | None, dict[str, str]] = {}
+        for name, atom in atoms.items():
+            timed = atom.span is not None and any(span is not None for _, span in texts)
+            window = int((atom.span[0] + atom.span[1]) / 2 / WINDOW_S) if timed and atom.span else None
+            by.setdefault(window, {})[name] = atom.text
+        asks = []
+        for window, some in sorted(by.items(), key=lambda pair: -1 if pair[0] is None else pair[0]):
+            span = None if window is None else (window * WINDOW_S, (window + 1) * WINDOW_S)
+            near = [t for t, s in texts if span is None or s is None or _near(s, span)]
+            for part in batches(some, _BATCH):
+                asks.append(
+                    Ask(
+                        prompt="events",
+                        items=part,
+                        fields={"verdict": label(*ENTAILMENT)},
+                        material="\n".join(near) or "(nothing)",
+                        values={"span": span},
+                    )
+                )
+        return asks
+
+
+def _near(span: Span, window: Span) -> bool:
+    return span[0] < window[1] + _AROUND_S and span[1] > window[0] - _AROUND_S
+
+
+def _verdict(answer: Values | None, told: bool) -> str:
+    return str(answer["verdict"]) if answer else FAILED if told else MISSING

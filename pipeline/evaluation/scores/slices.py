@@ -1,0 +1,79 @@
+"""Scores by slices: duration, position in the video, how far things reach, and any column."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.evaluation.scores.summary import Scores, summarise
+
+BUCKETS_S = (120.0, 300.0, 480.0, 600.0)
+"""Ends of the buckets of durations: those of CapRiCorn-1K, and longer videos."""
+
+TENTHS = 10
+POSITIONS = tuple(f"{10 * k} to {10 * k + 10} %" for k in range(TENTHS))
+"""Tenths of a video, by which it shows whether the middle is lost."""
+
+_RESAMPLES = 2_000
+_QUARTILES_FROM = 12  # different numbers of a column, from which on it is cut at its quartiles
+
+
+def tenth(position: float) -> int:
+    """The tenth of the video that a position from 0 to 1 lies in."""
+    return min(TENTHS - 1, max(0, int(position * TENTHS)))
+
+
+def position_label(position: float | None) -> str | None:
+    return None if position is None else POSITIONS[tenth(position)]
+
+
+def slices(scores: Scores, columns: Mapping[str, Mapping[str, Any]], *, seed: int = 1) -> list[dict[str, Any]]:
+    """By duration and by each column: `by`, `value`, `n`, `missing` and `metrics`, in the order of values.
+
+    Args:
+        columns: column -> video id -> value. A column of many numbers is cut at its quartiles.
+    """
+    found = []
+    every = {"duration": [_bucket(float(s)) for s in scores.duration_s]}
+    for name, values in columns.items():
+        every[name] = _labels([values.get(video) for video in scores.video_ids])
+    for by, labels in every.items():
+        order = {label: k for k, label in enumerate(dict.fromkeys(sorted(labels)))}
+        of = np.array([order[label] for label in labels], dtype=np.int64)
+        for (_, label), k in order.items():
+            some = scores.taken(of == k)
+            values = summarise(some, seed=seed, resamples=_RESAMPLES)
+            metrics = {name: value.row() for name, value in values.items()}
+            counts = {"n": len(some), "missing": int(some.missing.sum())}
+            found.append({"by": by, "value": label, **counts, "metrics": metrics})
+    return found
+
+
+def _bucket(seconds: float) -> tuple[float, str]:
+    if math.isnan(seconds):
+        return (math.inf, "unknown")
+    k = sum(seconds > end for end in BUCKETS_S)
+    ends = [f"{end / 60:g}" for end in BUCKETS_S]
+    if k == 0:
+        return (0.0, f"up to {ends[0]} min")
+    return (float(k), f"over {ends[-1]} min" if k == len(ends) else f"{ends[k - 1]} to {ends[k]} min")
+
+
+def _labels(values: Sequence[Any]) -> list[tuple[float, str]]:
+    """A place in the order and a label of each value."""
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(set(numbers)) >= _QUARTILES_FROM:
+        cuts = sorted({float(q) for q in np.quantile(numbers, [0.25, 0.5, 0.75])})
+        ends = [min(numbers), *cuts, max(numbers)]
+
+        def quartile(v: float) -> tuple[float, str]:
+            k = sum(v > cut for cut in cuts)
+            return (float(k), f"{ends[k]:.4g} to {ends[k + 1]:.4g}")
+
+        return [quartile(v) if isinstance(v, int | float) else (math.inf, "none") for v in values]
+    known = sorted({v for v in values if v is not None}, key=lambda v: (isinstance(v, str), v))
+    places = {str(v): float(k) for k, v in enumerate(known)}
+    return [(math.inf, "none") if v is None else (places[str(v)], str(v)) for v in values]

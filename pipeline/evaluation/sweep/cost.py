@@ -1,0 +1,54 @@
+"""What an output cost, from its rows: what it took to make them, whichever run of whichever output made them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from operators.core.base import Row
+from operators.core.storage import files_below, open_binary
+from operators.engines.base import EngineSpec
+from operators.store.store import Store
+from pipeline.config.tables import tables_of
+from pipeline.config.types import Config
+
+COSTS = ("cpu_s", "engine_s", "gpu_s", "prompt_tokens", "output_tokens", "tokens", "cost_usd", "video_hours")
+
+
+def cost_of(uri: str, config: Config) -> dict[str, float]:
+    """By name of `COSTS`.
+
+    `cpu_s`: seconds of all operators that do not wait for a model. `engine_s`: seconds of requests, which overlap.
+    `gpu_s`: engine seconds times the GPUs of the engine, by which outputs can be compared; it is not what a run held.
+    """
+    specs = tables_of(config)
+    store = Store(uri, tables={name: spec.schema for name, spec in specs.items() if not spec.core})
+    found = dict.fromkeys(COSTS, 0.0)
+    for name, spec in specs.items():
+        engines = {op.name: e for op in spec.steps if isinstance(e := getattr(op, "engine", None), EngineSpec)}
+        waiting = {op for op, engine in engines.items() if engine.generative}
+        gpus = max((engine.gpus for engine in engines.values()), default=0)
+        table = store.table(name)
+        columns = [c for c in ("timings", "usage") if c in table.schema.names]
+        for row in table.read(columns).to_pylist() if columns else ():
+            times = json.loads(row.get("timings") or "{}")
+            found["cpu_s"] += sum(s for op, s in times.items() if op not in waiting and isinstance(s, int | float))
+            usage: Row = row.get("usage") or {}
+            for key in ("engine_s", "prompt_tokens", "output_tokens", "cost_usd"):
+                found[key] += usage.get(key) or 0
+            found["gpu_s"] += gpus * (usage.get("engine_s") or 0)
+    found["tokens"] = found["prompt_tokens"] + found["output_tokens"]
+    found["video_hours"] = sum(d or 0 for d in store.videos.read(["duration_s"])["duration_s"].to_pylist()) / 3600
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def runs_of(uri: str) -> dict[str, float]:
+    """Seconds and GPU seconds of the runs that this output has had."""
+    found = {"run_s": 0.0, "gpu_s_held": 0.0}
+    for path in files_below(f"{uri}/runs"):
+        if path.endswith("/report.json"):
+            with open_binary(path) as file:
+                report: dict[str, Any] = json.loads(file.read())
+            found["run_s"] += report.get("elapsed_s") or 0.0
+            found["gpu_s_held"] += report.get("gpu_s_held") or 0.0
+    return {name: round(value, 2) for name, value in found.items()}

@@ -1,0 +1,114 @@
+"""Lines over time, from readings as a reader gives them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from operators.analysis.text import ReadLine
+from operators.reading.lines import follow, joined, stitched
+
+
+def line(text: str, left: float = 0.1, top: float = 0.1, confidence: float = 0.9) -> ReadLine:
+    right, bottom = min(1.0, left + 0.012 * len(text)), top + 0.05
+    corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+    return ReadLine(text, confidence, corners, left, top, right, bottom)
+
+
+def frames(*lines: list[ReadLine]) -> list[tuple[float, float, list[ReadLine]]]:
+    return [(float(k), k + 1.0, some) for k, some in enumerate(lines)]
+
+
+def spans(items: list[dict[str, object]]) -> list[tuple[object, object, object]]:
+    return [(i["start_s"], i["end_s"], i["text"]) for i in items]
+
+
+def test_a_misread_letter_does_not_part_a_line_and_the_majority_counts() -> None:
+    found = follow(frames([line("Hello world")], [line("Helio world")], [line("Hello world")]))
+    assert spans(found) == [(0, 3, "Hello world")] and found[0]["frames"] == 3
+    assert found[0]["role"] == "painted"
+
+
+def test_a_line_that_is_missed_once_is_one_and_missed_twice_is_two() -> None:
+    sign = line("EXIT 42")
+    assert spans(follow(frames([sign], [], [sign]))) == [(0, 3, "EXIT 42")]
+    assert spans(follow(frames([sign], [], [], [sign]))) == [(0, 1, "EXIT 42"), (3, 4, "EXIT 42")]
+
+
+def test_equal_lines_in_two_places_are_two() -> None:
+    two = [line("Score 10", top=0.1), line("Score 10", top=0.8)]
+    assert spans(follow(frames(two, two))) == [(0, 2, "Score 10")] * 2
+
+
+def test_another_line_in_the_same_place_is_another_item() -> None:
+    found = follow(frames([line("First slide")], [line("Second thought")]))
+    assert spans(found) == [(0, 1, "First slide"), (1, 2, "Second thought")]
+
+
+def test_rolling_credits_keep_their_order() -> None:
+    names = ["Directed by Ann", "Written by Bob", "Music by Carla", "Edited by Dan"]
+    rolled = [
+        [line(n, top=0.9 - 0.2 * (k - j)) for j, n in enumerate(names) if 0 <= 0.9 - 0.2 * (k - j) <= 0.9]
+        for k in range(8)
+    ]
+    found = follow(frames(*rolled))
+    assert [i["text"] for i in found] == names
+    assert all(i["role"] == "scrolling" and i["end_s"] - i["start_s"] == 5 for i in found[:3])
+    assert all(b["start_s"] == a["start_s"] + 1 for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "whole"),
+    [
+        ("the market fell by n", "et fell by nine points", "the market fell by nine points"),
+        ("BREAKING: the mark", "BREAKING: the market fell", "BREAKING: the market fell"),
+        (
+            "BREAKING: the market fell by nine",
+            "BREAKiNG: the market fell by nine points",
+            "BREAKING: the market fell by nine points",
+        ),
+        ("the market fell", "a different sentence", None),
+        ("nine points today", "the market fell by nine points", None),
+    ],
+)
+def test_parts_of_a_ticker_are_put_together(before: str, after: str, whole: str | None) -> None:
+    found = stitched(before, after)
+    assert (found[0] if found else None) == whole
+
+
+def test_subtitles_stand_one_after_another_in_one_place() -> None:
+    def low(text: str) -> ReadLine:
+        return line(text, left=0.5 - 0.006 * len(text), top=0.86)
+
+    found = follow(frames([low("Where are you?")], [low("I am at home.")], [low("I am at home.")], [line("EXIT 42")]))
+    assert [i["role"] for i in found] == ["subtitle", "subtitle", "painted"]
+    alone = follow(frames([low("Where are you?")], [line("EXIT 42")]))
+    assert [i["role"] for i in alone] == ["painted", "painted"], "one alone may be a caption of any kind"
+
+
+TEXTS = ["EXIT 42", "Open door", "Chapter one"]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(["EXIT 42", "Open door", "Chapter one"]), st.sampled_from([0.1, 0.5, 0.8])),
+            max_size=3,
+        ),
+        max_size=8,
+    )
+)
+def test_items_lie_in_the_frames_and_a_seam_changes_nothing_but_gaps(shown: list[list[tuple[str, float]]]) -> None:
+    made = frames(*([line(text, top=top) for text, top in dict.fromkeys(some)] for some in shown))
+    found = follow(made)
+    assert sum(i["frames"] for i in found) == sum(len(lines) for _, _, lines in made)
+    for item in found:
+        assert 0 <= item["start_s"] < item["end_s"] <= len(made)
+    half = len(made) // 2
+    parts = joined([*follow(made[: half + 1]), *follow(made[half:])])  # of two segments that share a frame
+    for k, some in enumerate(shown):
+        for text, _ in some:
+            assert any(i["text"] == text and i["start_s"] <= k and k + 1 <= i["end_s"] for i in parts)

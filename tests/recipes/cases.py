@@ -1,0 +1,47 @@
+"""What every published recipe is held to: `cases.yaml`, one entry a recipe.
+
+says:    kind -> what the scripted engine answers to requests of it, where no filled form will do
+calls:   kind -> different requests for one video of 20 s in two segments: the golden call log
+edits:   each {table, step, set} is another option of a step; `anew` are the tables that it makes anew
+shows:   [table, expression]: what the docs quote of a run with a real engine
+set:     overrides for the test, such as a smaller model of an operator
+needs:   modules without which it is skipped
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import pipeline as longcap
+
+HERE = Path(__file__).parent
+
+
+@lru_cache(maxsize=1)
+def cases() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((HERE / "cases.yaml").read_text())
+    return found
+
+
+def config_of(name: str, engine: dict[str, Any], *overrides: str) -> longcap.Config:
+    """A recipe with every engine of its section `engines` replaced."""
+    named = longcap.load_config(name).engines
+    engines = {key: {**engine, **({"name": key} if "name" in engine else {})} for key in named}
+    common = ["plan.segment_s=10", "run.flush_s=0", "run.report_frames_s=0"]
+    own = cases()[name].get("set", ())
+    return longcap.load_config(name, [f"engines={json.dumps(engines)}", *common, *own, *overrides])
+
+
+def edited(config: longcap.Config, edit: dict[str, Any]) -> str:
+    """The override that gives one step of a table other options."""
+    table = copy.deepcopy(config.tables[edit["table"]])
+    step = table["steps"][edit["step"]]
+    ((name, options),) = step.items() if isinstance(step, dict) else ((step, {}),)
+    table["steps"][edit["step"]] = {name: {**options, **edit["set"]}}
+    return f"tables.{edit['table']}={json.dumps(table)}"

@@ -1,0 +1,72 @@
+"""Every published recipe: what it asks, that a kill costs nothing that was stored, that its output is sound, and that
+an edit makes anew what depends on it and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+import pipeline as longcap
+from pipeline.output.verification import verify
+from tests.recipes.cases import cases, config_of, edited
+from tests.recipes.engine import counted, notes
+from tests.support import scenes
+from tests.support.command import run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A video of two shots and 20 s, so of two segments."""
+    found = tmp_path_factory.mktemp("in")
+    shots = [
+        scenes.Scene(seconds=7.0, canvas=scenes.texture("blue", "white", seed=1), pan=0.15),
+        scenes.Scene(seconds=13.0, canvas=scenes.texture("red", "brown", seed=2)),
+    ]
+    scenes.render(found / "two.mp4", shots, fps=12)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(cases()))
+def test_a_recipe_is_killed_finishes_and_is_sound(name: str, folder: Path, tmp_path: Path) -> None:
+    case = cases()[name]
+    for module in case.get("needs", ()):
+        pytest.importorskip(module)
+    log, out = tmp_path / "asked", tmp_path / "out"
+    calls = case["calls"]
+    engine = {
+        "kind": "tests.recipes.engine:Said",
+        "name": "",
+        "says": json.dumps(case.get("says", {})),
+        "log": str(log),
+        "die_at": max(1, sum(calls.values()) * 2 // 3),
+    }
+    config = config_of(name, engine)
+    from pipeline.config.load import config_to_dict
+
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(config_to_dict(config), sort_keys=False))
+    code = run("run", str(folder), "-o", str(out), "-c", str(tmp_path / "recipe.yaml"), "-q", log=tmp_path / "log")
+    assert code == 9, (tmp_path / "log").read_text()
+
+    result = longcap.run(str(folder), str(out), config, quiet=True)
+    assert result.ok, result.failures()
+    assert counted(notes(log)) == calls
+    output = longcap.open(str(out))
+    assert verify(output).findings == []
+    assert all(output.table(table).num_rows for table in config.tables), "a table is empty"
+    for edit in case["edits"]:
+        planned = longcap.plan(str(folder), str(out), config_of(name, engine, edited(config, edit)))
+        left = {table for table, count in planned.remaining.tables.items() if count.left or count.waiting}
+        left |= ({"segments"} if planned.remaining.segments else set()) | (
+            {"dataset"} if planned.remaining.segments or planned.remaining.whole else set()
+        )
+        assert left == set(edit["anew"]), edit
+
+
+def test_every_published_recipe_has_a_case() -> None:
+    """A recipe that says what is theirs and what is ours is a published one."""
+    root = Path(longcap.__file__).parents[1] / "configs" / "recipes"
+    published = {path.stem for path in root.glob("*.yaml") if "Ours: " in path.read_text()}
+    assert published == set(cases())
