@@ -63,6 +63,11 @@ class Vllm(RecogniserSpec):
             raise ValueError(f"recogniser vllm: engine_args.{unknown[0]} is no argument of vLLM's EngineArgs")
         if installed.folder(self.model) is None and not hub.is_name(self.model):
             raise ValueError(f"recogniser vllm: the model {self.model!r} is no folder, and no name that a hub knows")
+        if not elsewhere:
+            try:
+                installed.check_folder(self.model, dummy=self.engine_args.get("load_format") == "dummy")
+            except ValueError as error:
+                raise ValueError(str(error).replace("engine vllm", "recogniser vllm")) from None
 
     @contextmanager
     def open(self) -> Iterator[RunningRecogniser]:

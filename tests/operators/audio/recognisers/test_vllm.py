@@ -34,7 +34,7 @@ def test_a_span_is_a_line_with_a_language(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"is no folder|is not installed"):
+    with pytest.raises(ValueError, match=r"recogniser vllm: .*(none|is not installed)"):
         REGISTRY.parse({"kind": "vllm", "model": str(tmp_path / "none")}).check()
     with pytest.raises(ValueError, match=r"engine_args\.nosuch|is not installed"):
         REGISTRY.parse({"kind": "vllm", "model": "openai/whisper-tiny", "engine_args": {"nosuch": 1}}).check()
