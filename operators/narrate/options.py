@@ -28,7 +28,9 @@ class NarrateOptions(Operator):
         float, Field(gt=0, description="wanted length of a section in s; its edges move to cuts and windows")
     ] = 60.0
     keep_lines: Annotated[
-        bool, Field(description="no section begins inside a spoken line, for a dataset made from a table of speech")
+        bool,
+        SIZING,  # it does change the text: `identity_extra` has it where it is set, so that older keys stay as they are
+        Field(description="no section begins inside a spoken line, for a dataset made from a table of speech"),
     ] = False
     words_per_minute: Annotated[
         float | None,
@@ -106,6 +108,7 @@ class NarrateOptions(Operator):
         return {
             "prompts": [p.hash for p in self.prompts().values()],
             "fitted": digest(FILE.read_text(encoding="utf-8")),
+            **({"keep_lines": True} if self.keep_lines else {}),
         }
 
     def toolkit(self) -> Toolkit:

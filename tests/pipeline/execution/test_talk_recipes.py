@@ -137,7 +137,7 @@ def storyteller(result: longcap.Result, requests: list[Request]) -> None:
     assert [line["speaker_name"] for line in cast["speech"]] == ["Anna", None]
     story = next(r for r in requests if r.kind == "stories").prompt
     assert 'Anna: "add two cups' in story and 'S2: "stir' in story and "Seen:" in story
-    assert (story.count("0:00 to 0:10"), story.count("0:15 to 0:24")) == (1, 1)
+    assert (story.count("- 0:00 to 0:10: "), story.count("- 0:15 to 0:24: ")) == (1, 1)
 
 
 CHECKS = {f.__name__: f for f in (howtocaption, align, av, chapters, procedural, storyteller)}
