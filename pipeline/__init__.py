@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.export.api import check_export, export_dataset
     from pipeline.output.captions import Captions, compare
     from pipeline.output.output import Output
-    from pipeline.retrieval.api import Hits, ask_output, index_output, search_output
+    from pipeline.retrieval.api import Hits, answer_questions, ask_output, index_output, search_output
     from pipeline.sources.inspection import Frame, Look, frames, probe
     from pipeline.sources.selection import Selection
     from pipeline.terminal.errors import RunFailed, Stopped, UsageError
@@ -26,7 +26,9 @@ _WHERE = {
     "Config": "pipeline.config.types",
     "load_config": "pipeline.config.load",
     **dict.fromkeys(("check_export", "export_dataset"), "pipeline.export.api"),
-    **dict.fromkeys(("Hits", "ask_output", "index_output", "search_output"), "pipeline.retrieval.api"),
+    **dict.fromkeys(
+        ("Hits", "answer_questions", "ask_output", "index_output", "search_output"), "pipeline.retrieval.api"
+    ),
     **dict.fromkeys(("RunFailed", "Stopped", "UsageError"), "pipeline.terminal.errors"),
     **dict.fromkeys(("Frame", "Look", "frames", "probe"), "pipeline.sources.inspection"),
     "Output": "pipeline.output.output",
@@ -47,6 +49,7 @@ __all__ = [
     "Selection",
     "Stopped",
     "UsageError",
+    "answer_questions",
     "ask_output",
     "check_export",
     "compare",

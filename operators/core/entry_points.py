@@ -12,7 +12,9 @@ OPERATORS = "longcap.operators"
 EXPORTS = "longcap.exports"
 EMBEDDERS = "longcap.embedders"
 RECOGNISERS = "longcap.recognisers"
+METRICS = "longcap.metrics"
 SPEAKERS = "longcap.speakers"
+DETECTORS = "longcap.detectors"
 
 
 class Offer(NamedTuple):

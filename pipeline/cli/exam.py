@@ -16,10 +16,16 @@ class _CaptionsFirst(click.Group):
     """`longcap eval OUT` is `longcap eval captions OUT`: what is no command is an output."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        known = {*self.commands, "-h", "--help", "--traceback"}
-        if args and args[0] not in known:
-            args = [str(captions.name), *args]
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help", "--traceback"):
+            args = [str(captions.name), *args]  # an option of `captions` comes first
         return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in self.commands:
+            return captions.name, captions, args
+        return super().resolve_command(ctx, args)
 
 
 @click.group(name="eval", cls=_CaptionsFirst, short_help="Score captions, or examine the pipeline itself.")

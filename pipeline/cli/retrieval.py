@@ -103,6 +103,7 @@ def search(out: str, query: str, **options: Any) -> int:
     click.option(
         "-k", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True, help="Moments of one search."
     ),
+    click.option("-o", "--out", "place", metavar="DIR", help="Write the answers of FILE as a committed table to DIR."),
     config_option,
     set_option,
     json_option,
@@ -111,13 +112,13 @@ def ask(out: str, question: str | None, **options: Any) -> int:
     """Answer QUESTION from the captions of OUT, and cite the spans that the answer rests on.
 
     The engine is narrate.engine of the config. Without a model the moment that fits best is quoted. Exit code 1: the
-    captions do not tell.
+    captions do not tell; with -o, a question failed. The same command again asks only what has no answer yet.
 
     \b
     Examples:
       longcap ask captions/ "Who drops the violin?"
       longcap ask captions/ "What happens after the fire?" --video talk.mp4 -c longcaption --set narrate.engine.model=M
-      longcap ask captions/ --questions questions.jsonl --json
+      longcap ask captions/ --questions questions.jsonl -o answers/
     """
     from pipeline.retrieval.command import ask_command
 

@@ -20,6 +20,13 @@ _against = click.option(
 @click.option("-o", "--folder", metavar="DIR", help="Where scores and reports go.  [default: OUT-eval]")
 @click.option("--by", metavar="COLUMN", multiple=True, help="Also by a column of the dataset, or metadata.NAME.")
 @click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="NAME",
+    multiple=True,
+    help="A further metric: meteor, sentence_cosine, entity_score, or package.module:Class; repeat for several.",
+)
 @click.option("--judge", "judges", metavar="ENGINE", multiple=True, help=_JUDGE)
 @click.option("--protocol", "protocols", metavar="NAME", multiple=True, help="Only this of what judges are asked.")
 @click.option(

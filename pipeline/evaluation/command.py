@@ -17,10 +17,11 @@ from pipeline.evaluation.judging.report import judge_report
 from pipeline.evaluation.judging.run import CONCURRENCY, judge_captions
 from pipeline.evaluation.scores.comparing import compare, comparison_page
 from pipeline.evaluation.scores.evaluate import Scored, evaluate, holds_others
+from pipeline.evaluation.scores.further.base import CaptionMetric, metrics_of
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS
 from pipeline.evaluation.scores.page import as_json, html, report, short
 from pipeline.evaluation.scores.references import read_references
-from pipeline.evaluation.scores.slices import slices
+from pipeline.evaluation.scores.slices import positions, scopes, slices
 from pipeline.evaluation.scores.sources import FILES, open_captions
 from pipeline.evaluation.scores.summary import Scores, summarise
 from pipeline.sources.location import output_uri
@@ -52,6 +53,7 @@ def captions_command(
     by: tuple[str, ...] = (),
     folder: str | None = None,
     workers: int | None = None,
+    metrics: tuple[str, ...] = (),
     judges: tuple[str, ...] = (),
     protocols: tuple[str, ...] = (),
     concurrency: int = CONCURRENCY,
@@ -63,8 +65,9 @@ def captions_command(
     check_installed()
     judging = judging_of(judges, protocols, config, overrides, concurrency=concurrency)
     say = (lambda _: None) if as_json_ else lambda text: echo(text, err=True)
+    further = metrics_of(metrics)
     data, written = score_captions(
-        out, against=against, by=by, folder=folder, workers=workers, judging=judging, say=say
+        out, against=against, by=by, folder=folder, further=further, workers=workers, judging=judging, say=say
     )
     if as_json_:
         echo_json(data)
@@ -79,6 +82,7 @@ def score_captions(
     against: Sequence[str] = (),
     by: Sequence[str] = (),
     folder: str | None = None,
+    further: Sequence[CaptionMetric] = (),
     workers: int | None = None,
     judging: Judging | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -88,14 +92,16 @@ def score_captions(
     values = captions.values(by)  # first: a column that is not there is said before anything is written
     references = read_references(against) if against else None
     place = output_uri(folder or default_folder(out))
-    scored = evaluate(captions, references, place, workers=workers, say=say)
-    scores = Scores(scored.table.read())
+    scored = evaluate(captions, references, place, further=further, workers=workers, say=say)
+    known = {**METRICS, **{name: column for metric in further for name, column in metric.columns.items()}}
+    scores = Scores(scored.table.read(), known)
+    whole = summarise(scores)
     data = report(
         captions=captions.shown,
         against=", ".join(redacted(a) for a in against) or None,
         counts=_counts(scored, with_references=bool(against)),
-        whole=summarise(scores),
-        slices=slices(scores, values),
+        whole=whole,
+        slices=[*slices(scores, values), *positions(scores), *scopes(whole, len(scores))],
         scores=scores,
     )
     written = [f"{place}/scores"]
@@ -156,12 +162,12 @@ def judging_of(
     concurrency: int = CONCURRENCY,
 ) -> Judging:
     """What a command line says of judges; whatever is wrong in itself is said before anything is read."""
-    if not judges and (protocols or config or overrides):
-        raise UsageError("--protocol, -c and --set are for a judge: name one with --judge")
+    if not judges and protocols:
+        raise UsageError("--protocol is for a judge: name one with --judge")
     protocols_of(protocols)
     if len(judges) > 1:
         check_installed("krippendorff")
-    named = judges_of(judges, config, overrides) if judges else []
+    named = judges_of(judges, config, overrides)
     return Judging(judges=named, protocols=protocols, concurrency=concurrency)
 
 
@@ -196,7 +202,7 @@ def _text(data: Mapping[str, Any], written: Sequence[str]) -> str:
     parts = [facts((name, count) for name, count in data["counts"].items())]
     for group, title in GROUPS.items():
         rows = [
-            (name, short(v["value"]), short(v["low"]), short(v["high"]), v["n"], METRICS[name].says)
+            (name, short(v["value"]), short(v["low"]), short(v["high"]), v["n"], v["says"])
             for name, v in data["metrics"].items()
             if v["group"] == group
         ]

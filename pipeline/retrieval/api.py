@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from os import PathLike
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from os import PathLike, fspath
 
 from markupsafe import Markup
 
+from operators.core.fingerprint import identity
+from operators.engines.base import EngineSpec
 from operators.engines.template import MeasureEngine
 from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.output.notebook import shown, table
 from pipeline.output.output import Output
+from pipeline.retrieval.answers import Answered, Question, commit_answers, read_questions
 from pipeline.retrieval.ask import STRATEGIES, Answer, Asking, Strategy
 from pipeline.retrieval.index import Index, Updated
 from pipeline.retrieval.search import Hit, Mode, opened, search
+from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError
 
 Place = str | PathLike[str]
@@ -99,6 +104,63 @@ def ask_output(
         UsageError: there is no output or no index, or the strategy needs an engine with a model.
         ItemError: the engine gives no answer.
     """
+    asked = [questions] if isinstance(questions, str) else list(questions)
+    with _asking(out, config, strategy, videos, calls=calls, k=k) as (asking, chosen, _):
+        return [asking.answer(question, chosen) for question in asked]
+
+
+def answer_questions(
+    out: Place | Output,
+    questions: Place | Sequence[Question],
+    to: Place,
+    *,
+    config: Config | None = None,
+    strategy: Strategy | None = None,
+    calls: int = 12,
+    k: int = 8,
+    say: Callable[[str], None] = lambda _: None,
+) -> Answered:
+    """Answer a file of questions into a committed table; a call that was interrupted is resumed by the next.
+
+    What is answered already is not asked again, unless the captions, the question, the strategy or the engine changed.
+
+    Args:
+        out: an output, or its place.
+        questions: a file of them, or the questions: see `pipeline.retrieval.answers.read_questions`.
+        to: folder or remote prefix; the table is `answers` in it, its columns are those of
+            `pipeline.retrieval.answers.ANSWERS`.
+        config, strategy, calls, k: as for `ask_output`.
+        say: is told of progress.
+
+    Raises:
+        UsageError: as `ask_output`, or a question or the folder cannot be used.
+        RunFailed: another process answers into this folder.
+    """
+    asked = read_questions(fspath(questions)) if isinstance(questions, str | PathLike) else list(questions)
+    with _asking(out, config, strategy, (), calls=calls, k=k) as (asking, chosen, spec):
+        ids = {name: str(asking.output.find(name)["video_id"]) for name in {q.video for q in asked} if name}
+        engine = None if chosen == "quote" else identity(spec)
+
+        def answer(question: Question) -> Answer:
+            asking.video_ids = [ids[question.video]] if question.video else []
+            return asking.answer(question.text, chosen)
+
+        settings = [chosen, calls, k, asking.sees, engine, asking.index.stamp()]
+        model = None if spec is None or chosen == "quote" else spec.model_id
+        return commit_answers(output_uri(fspath(to)), asked, settings, answer, model=model, say=say)
+
+
+@contextmanager
+def _asking(
+    out: Place | Output,
+    config: Config | None,
+    strategy: Strategy | None,
+    videos: Sequence[Place],
+    *,
+    calls: int,
+    k: int,
+) -> Iterator[tuple[Asking, Strategy, EngineSpec | None]]:
+    """What answers, with its engine open; the strategy; the engine's spec, None without a config."""
     if calls < 1 or k < 1:
         raise UsageError(f"calls and k must be at least 1; they are {calls} and {k}")
     if strategy is not None and strategy not in STRATEGIES:
@@ -106,24 +168,22 @@ def ask_output(
     output = out if isinstance(out, Output) else Output(out)
     index = opened(output)
     ids = [str(output.find(video)["video_id"]) for video in videos]
-    asked = [questions] if isinstance(questions, str) else list(questions)
     spec = config.narrate.engine if config is not None else None
     model = spec is not None and not isinstance(spec, MeasureEngine)
     chosen: Strategy = strategy or ("agent" if model else "quote")
     asking = Asking(output, index, budget=calls, k=k, video_ids=ids)
     if chosen == "quote":
-        return [asking.answer(question, chosen) for question in asked]
+        yield asking, chosen, spec
+        return
     if spec is None or not model:
         raise UsageError(f"strategy {chosen} needs an engine with a model: name one in narrate.engine of the config")
     try:
         spec.check(pictures=False)
     except ValueError as error:
         raise UsageError(f"narrate.engine: {error}") from error
-    try:
+    with suppress(ValueError):
         spec.check(pictures=True)
         asking.sees = True
-    except ValueError:
-        pass
     with spec.open() as engine:
         asking.engine = engine
-        return [asking.answer(question, chosen) for question in asked]
+        yield asking, chosen, spec

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from operators.core.text import printable
 from pipeline.config.load import load_config
 from pipeline.monitoring.progress import clock
-from pipeline.retrieval.api import ask_output, index_output, search_output
-from pipeline.retrieval.ask import Answer, Strategy
+from pipeline.retrieval.answers import Answered, read_questions
+from pipeline.retrieval.api import answer_questions, ask_output, index_output, search_output
+from pipeline.retrieval.ask import NOT_FOUND, Answer, Strategy
 from pipeline.retrieval.search import Hit, Mode
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo, echo_json
@@ -63,12 +62,28 @@ def ask_command(
     videos: Sequence[str],
     calls: int,
     k: int,
+    place: str | None,
     as_json: bool,
 ) -> int:
     """Answer one question, or those of a file, and print answers with their spans; 1 where one is not answered."""
+    if place is not None:
+        if questions is None or videos:
+            raise UsageError("-o needs --questions FILE, and no --video: name the video of a question in the file")
+        loaded = load_config(config, list(overrides))
+        done = answer_questions(
+            out,
+            questions,
+            place,
+            config=loaded,
+            strategy=strategy,
+            calls=calls,
+            k=k,
+            say=lambda line: echo(line, err=True),
+        )
+        return _told(done, as_json)
     if (question is None) == (questions is None):
         raise UsageError("give one QUESTION, or a file of them with --questions")
-    asked = [question] if question is not None else questions_of(str(questions))
+    asked = [question] if question is not None else [q.text for q in read_questions(str(questions))]
     loaded = load_config(config, list(overrides))
     found = ask_output(out, asked, config=loaded, strategy=strategy, videos=videos, calls=calls, k=k)
     if as_json:
@@ -78,32 +93,18 @@ def ask_command(
     return 0 if all(answer.found for answer in found) else 1
 
 
-def questions_of(path: str) -> list[str]:
-    """The questions of a file: a JSON object with `question` on each line, or the line itself.
-
-    Raises:
-        UsageError: the file cannot be read, or a line holds no question.
-    """
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--questions {path} cannot be read: {error}") from error
-    found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        question: object = line.strip()
-        if line.lstrip().startswith("{"):
-            try:
-                question = json.loads(line).get("question")
-            except ValueError as error:
-                raise UsageError(f"--questions {path}, line {number}: {error}") from error
-        if not isinstance(question, str) or not question.strip():
-            raise UsageError(f'--questions {path}, line {number}: it needs a text under "question"')
-        found.append(question)
-    if not found:
-        raise UsageError(f"--questions {path} holds no question")
-    return found
+def _told(done: Answered, as_json: bool) -> int:
+    """Say what became of a file of questions; 1 where one failed."""
+    counts = {"asked": done.asked, "found": done.found, "not_in_the_captions": done.refused, "failed": done.failed}
+    if as_json:
+        echo_json({**counts, "table": done.table.uri})
+    else:
+        total = done.found + done.refused + done.failed
+        echo(
+            f"{total} questions: {done.found} answered, {done.refused} {NOT_FOUND}, {done.failed} failed; "
+            f"{done.asked} asked now\n{done.table.uri}"
+        )
+    return 1 if done.failed else 0
 
 
 def answer_text(answer: Answer, *, with_question: bool = False) -> str:

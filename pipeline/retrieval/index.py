@@ -162,6 +162,10 @@ class Index:
             return
         self.table = self._db.create_table(_TABLE, schema=schema, mode="overwrite")
 
+    def stamp(self) -> str:
+        """Changes whenever what the index holds does."""
+        return digest(sorted(self._held().items()))
+
     def _held(self) -> dict[str, str]:
         """video_id -> stamp."""
         found = self.table.search().where(f"level = '{VIDEO}'").select(["video_id", "stamp"]).to_arrow()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from operators.core.base import Row
 from operators.core.text import nearest
+from operators.narrate.grounding.words import content_stems
 from pipeline.output.output import Output
 from pipeline.retrieval.index import Index, embed_query, quoted
 from pipeline.retrieval.passages import CORE, VIDEO
@@ -105,18 +107,31 @@ def search(
         rankings.append(_ranked(found, _by_text(index, query, where, count), "text_score"))
     if mode != "text":
         rankings.append(_ranked(found, _by_vector(index, query, where, count), "similarity"))
-    scores = fused(rankings)
+    asked = frozenset(content_stems(query))
+    weights = {key: _said(asked, row["text"]) for key, row in found.items()} if len(rankings) > 1 else {}
+    scores = fused(rankings, weights)
     order = sorted(scores, key=lambda key: (-scores[key], key))
     return moments((_hit(found[key], scores[key]) for key in order), k)
 
 
-def fused(rankings: Iterable[Sequence[str]]) -> dict[str, float]:
-    """key -> sum over rankings of 1 / (60 + rank), rank from 1."""
+def fused(rankings: Sequence[Sequence[str]], weights: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
+    """key -> sum over rankings of 1 / (60 + rank), rank from 1.
+
+    Args:
+        weights: key -> factor of its rank in the first ranking; 1 where there is none. Full text also ranks passages
+            that say one word of many, and these must not count as much as those that say all.
+    """
     scores: dict[str, float] = {}
-    for ranking in rankings:
+    for number, ranking in enumerate(rankings):
         for rank, key in enumerate(ranking, 1):
-            scores[key] = scores.get(key, 0.0) + 1 / (_RRF + rank)
+            weight = 1.0 if number else weights.get(key, 1.0)
+            scores[key] = scores.get(key, 0.0) + weight / (_RRF + rank)
     return scores
+
+
+def _said(asked: frozenset[str], text: str) -> float:
+    """Share of the words of a query that a text says; 1 where the query has none that say something."""
+    return len(asked.intersection(content_stems(text))) / len(asked) if asked else 1.0
 
 
 def moments(hits: Iterable[Hit], k: int) -> list[Hit]:

@@ -39,6 +39,67 @@ FACTS: tuple[tuple[str, str], ...] = (
 )
 """What a window says, and what somebody asks who remembers it in other words."""
 
+UNSHOWN: tuple[str, ...] = (
+    "Which planet does the astronaut land on?",
+    "What is the name of the submarine captain?",
+    "Who wins the chess tournament?",
+    "How many penguins dive into the sea?",
+    "What colour is the dragon?",
+    "Why does the volcano erupt?",
+    "When does the orchestra start to play?",
+    "Who signs the peace treaty?",
+    "Where does the helicopter crash?",
+    "What does the dentist say to the patient?",
+    "Which horse wins the race?",
+    "How deep is the coal mine?",
+    "Who is buried in the pyramid?",
+    "What does the surgeon remove?",
+    "How does the ballerina fall?",
+    "Which team scores a goal in overtime?",
+    "What is written on the tombstone?",
+    "Who flies the hot-air balloon over the glacier?",
+    "Why does the judge leave the court?",
+    "Where do the elephants drink?",
+)
+"""Questions about what no window of these outputs says."""
+
+_PEOPLE = (
+    ("a carpenter", "a woodworker"),
+    ("an old sailor", "an elderly seaman"),
+    ("two twin sisters", "a pair of twins"),
+    ("the mayor", "a town politician"),
+    ("a firefighter", "a fireman"),
+    ("a toddler", "a small child"),
+    ("the librarian", "somebody who works in a library"),
+    ("a beekeeper", "a person who keeps bees"),
+    ("the goalkeeper", "a goalie"),
+    ("a street musician", "a busker"),
+)
+_ACTS = (
+    ("paints {}", "painting {}"),
+    ("repairs {}", "fixing {}"),
+    ("steals {}", "{} being stolen"),
+    ("buries {} in the sand", "digging {} into the sand"),
+    ("throws {} out of the window", "{} thrown from a window"),
+    ("photographs {}", "taking a picture of {}"),
+    ("washes {}", "cleaning {}"),
+    ("sells {} at the market", "{} sold on a market stall"),
+    ("burns {}", "setting fire to {}"),
+    ("carries {} upstairs", "taking {} up the stairs"),
+)
+_THINGS = (
+    ("a wooden chair", "a chair"),
+    ("a silver trumpet", "a trumpet"),
+    ("a birthday cake", "a cake"),
+    ("an old bicycle", "a bike"),
+    ("a red umbrella", "an umbrella"),
+    ("a grandfather clock", "a big clock"),
+    ("a blue suitcase", "luggage"),
+    ("a stuffed bear", "a teddy"),
+    ("a globe", "a model of the earth"),
+    ("a fishing rod", "an angling rod"),
+)
+
 _WHO = ("A man", "A woman", "A couple", "A cyclist", "A guide", "A student")
 _DOES = ("walks along", "stands by", "looks at", "waits near", "points to", "crosses")
 _WHAT = ("the square", "a shop window", "the bridge", "a wall", "the platform", "an empty street", "a parked van")
@@ -86,14 +147,26 @@ def dull(count: int, seed: int) -> list[str]:
     return [f"{draw.choice(_WHO)} {draw.choice(_DOES)} {draw.choice(_WHAT)}." for _ in range(count)]
 
 
+def hundred_facts() -> list[tuple[str, str]]:
+    """A hundred facts that differ from each other in two of who, what is done, and to what; each as a window says it,
+    and as somebody asks for it who remembers it in other words."""
+    found = []
+    for k in range(100):
+        i, j = divmod(k, 10)
+        who, act, thing = _PEOPLE[j], _ACTS[(i + j) % 10], _THINGS[(i * 3 + j * 7) % 10]
+        fact = f"{who[0]} {act[0].format(thing[0])}."
+        found.append((fact[0].upper() + fact[1:], f"{who[1]} {act[1].format(thing[1])}"))
+    return found
+
+
 def planted(
-    videos: int = 4, windows: int = 60, seed: int = 1
+    videos: int = 4, windows: int = 60, seed: int = 1, facts: Sequence[tuple[str, str]] = FACTS
 ) -> tuple[dict[str, list[str]], dict[int, tuple[str, int]]]:
     """Texts of some videos, and fact -> the video and the window that hold it; facts are never in adjacent windows."""
     texts = {f"v{i}": dull(windows, seed * 100 + i) for i in range(videos)}
     free = [(f"v{i}", w) for i in range(videos) for w in range(2, windows, 3)]
-    places = random.Random(seed).sample(free, len(FACTS))
-    for (fact, _), (video, window) in zip(FACTS, places, strict=True):
+    places = random.Random(seed).sample(free, len(facts))
+    for (fact, _), (video, window) in zip(facts, places, strict=True):
         texts[video][window] = f"{texts[video][window]} {fact}"
     return texts, dict(enumerate(places))
 

@@ -25,7 +25,7 @@ def judges_of(texts: Sequence[str], config: str | None = None, overrides: Sequen
     Raises:
         UsageError: there is no such engine, it cannot judge, or two have the same name.
     """
-    engines = load_config(config, list(overrides)).engines
+    engines = load_config(config, list(overrides)).engines if texts or config or overrides else {}
     found: list[Named] = []
     for text in texts:
         try:

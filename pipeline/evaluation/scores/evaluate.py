@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from operators.core.fingerprint import digest
 from operators.core.storage import files_below
 from operators.store.table import Fenced, Table
 from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.further.base import CaptionMetric
 from pipeline.evaluation.scores.metrics import SCORES
 from pipeline.evaluation.scores.overlap import Frequencies, frequencies
 from pipeline.evaluation.scores.references import Reference, References
@@ -55,13 +58,19 @@ class Scored:
     others: int
 
 
-def open_table(folder: str) -> Table:
+def schema_with(further: Sequence[CaptionMetric]) -> pa.Schema:
+    """The columns of the table of scores, with those of further metrics."""
+    columns = [pa.field(name, pa.float64()) for metric in further for name in metric.columns]
+    return pa.schema([*SCORES, *columns])
+
+
+def open_table(folder: str, schema: pa.Schema = SCORES) -> Table:
     """The table of scores in a folder, taken over for writing.
 
     Raises:
         UsageError: the folder holds something else.
     """
-    table = Table(f"{folder}/{TABLE}", SCORES, writer="evaluate")
+    table = Table(f"{folder}/{TABLE}", schema, writer="evaluate")
     if not table.exists():
         names = [path for path in files_below(folder) if not path.rsplit("/", 1)[-1].startswith(".")]
         if any(not path.endswith(FILES) and not any(f"/{t}/" in path for t in TABLES) for path in names):
@@ -75,6 +84,7 @@ def evaluate(
     references: References | None,
     folder: str,
     *,
+    further: Sequence[CaptionMetric] = (),
     workers: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Scored:
@@ -82,6 +92,7 @@ def evaluate(
 
     Args:
         references: None: only what captions say of themselves.
+        further: metrics that are asked for by name.
         folder: of the table; local or a prefix on object storage.
         workers: processes; None: one a core where there are many captions.
 
@@ -89,7 +100,9 @@ def evaluate(
         UsageError: the folder holds something else.
         RunFailed: another evaluation has taken the folder over.
     """
-    table = open_table(folder)
+    schema = schema_with(further)
+    table = open_table(folder, schema)
+    asked = [metric.identity() for metric in further]
     known = _frequencies(references) if references is not None else None
     reference_set = _hash(references)
     there = table.read(["video_id", "key"])
@@ -106,14 +119,14 @@ def evaluate(
             some = references.by_name[name] if references is not None and name is not None else ()
             wanted.add(caption.video_id)
             used.add(name or "")
-            key = key_of(caption, some, reference_set or "")
+            key = key_of(caption, some, reference_set or "", asked)
             if done.get(caption.video_id) != key:
                 yield {"key": key, "reference": name, "reference_set": reference_set}, caption, some
 
     fresh = 0
     try:
-        for rows in _batches(_scored(jobs(), known, workers), _COMMIT):
-            made = pa.Table.from_pylist(rows, schema=SCORES)
+        for rows in _batches(_scored(jobs(), _Scorer(known, further), workers), _COMMIT):
+            made = pa.Table.from_pylist(rows, schema=schema)
             if any(row["video_id"] in done for row in rows):
                 table.upsert(made, ["video_id"])
             else:
@@ -162,18 +175,41 @@ def _hash(references: References | None) -> str | None:
 # -- many at a time ----------------------------------------------------------------------------------------------------
 
 
-def _scored(jobs: Iterator[_Job], known: Frequencies | None, workers: int | None) -> Iterator[Row]:
+@dataclass(frozen=True)
+class _Scorer:
+    """What every process that scores needs."""
+
+    known: Frequencies | None
+    further: Sequence[CaptionMetric]
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[_Job], Row]]:
+        with ExitStack() as stack:
+            measures = [stack.enter_context(metric.open()) for metric in self.further]
+
+            def row(job: _Job) -> Row:
+                known_columns, caption, some = job
+                found = score(caption, some, self.known)
+                for measure in measures:
+                    found |= measure(caption, some)
+                return {**found, **known_columns}
+
+            yield row
+
+
+def _scored(jobs: Iterator[_Job], scorer: _Scorer, workers: int | None) -> Iterator[Row]:
     first = list(itertools.islice(jobs, _MANY))
     count = workers or (os.cpu_count() or 1 if len(first) == _MANY else 1)
     every = itertools.chain(first, jobs)
     if count == 1:
-        yield from (_row(job, known) for job in every)
+        with scorer.open() as row:
+            yield from map(row, every)
         return
     from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
     from multiprocessing import get_context
 
     # spawned: a fork of a process with Arrow's threads may hang
-    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(known,)) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(scorer,)) as pool:
         running: set[Future[list[Row]]] = set()
         try:
             for chunk in _batches(every, _CHUNK):
@@ -187,12 +223,14 @@ def _scored(jobs: Iterator[_Job], known: Frequencies | None, workers: int | None
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-_KNOWN: list[Frequencies | None] = []
+_OPENED: list[Callable[[_Job], Row]] = []
+_STACK = ExitStack()
 
 
-def _begin(known: Frequencies | None) -> None:
-    """In a process that helps: keep what all its captions need, and end with the process that started it."""
-    _KNOWN[:] = [known]
+def _begin(scorer: _Scorer) -> None:
+    """In a process that helps: load what all its captions need, and end with the process that started it."""
+    _OPENED[:] = [_STACK.enter_context(scorer.open())]
+    atexit.register(_STACK.close)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -207,12 +245,7 @@ def _end_with_parent() -> None:
 
 
 def _rows(jobs: Sequence[_Job]) -> list[Row]:
-    return [_row(job, _KNOWN[0]) for job in jobs]
-
-
-def _row(job: _Job, known: Frequencies | None) -> Row:
-    known_columns, caption, some = job
-    return {**score(caption, some, known), **known_columns}
+    return [_OPENED[0](job) for job in jobs]
 
 
 def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

@@ -17,6 +17,8 @@ from pipeline.evaluation.scores.spans import Floats, in_order
 
 FAR_S = 60.0
 NEAR_S = 5.0
+TENTHS = 10
+_FAR_SHARE = 1 / 3  # of the video, from which on an order is one of the long term
 _LEAST = 0.4  # cosine of the words, from which two events may be one
 _AWAY = 0.3  # what the greatest distance costs, in cosine: less than two events that are told are worth
 _NOT = re.compile(r"\b(?:not|no|never|nobody|nothing|none|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
@@ -63,6 +65,33 @@ def aligned(told: Floats, true: Floats, words: Sequence[frozenset[str]], others:
     return np.array(pairs[::-1], dtype=np.float64).reshape(-1, 3)
 
 
+def far_order(starts: Sequence[float], end_s: float) -> float | None:
+    """Of pairs of events at least a third of the video apart, the share of which the earlier one is told first.
+
+    Args:
+        starts: true times, in the order in which they are told.
+        end_s: of the last true event.
+
+    Returns:
+        None where no two are so far apart.
+    """
+    times = np.asarray(starts)
+    later = times[None, :] - times[:, None]  # of the pair (told first, told later)
+    pairs = np.triu(np.abs(later) >= end_s * _FAR_SHARE, 1)
+    return float((later[pairs] > 0).mean()) if pairs.any() else None
+
+
+def by_tenth(pairs: Floats, true: Sequence[Event], duration_s: float) -> list[int]:
+    """True events that are told, then all true events, by the tenth of the video that their middle lies in."""
+    counts = np.zeros((2, TENTHS), dtype=np.int64)
+    told = {int(j) for _, j, _ in pairs}
+    for k, (start, end, _) in enumerate(true):
+        place = min(TENTHS - 1, max(0, int(TENTHS * (start + end) / 2 / duration_s)))
+        counts[1, place] += 1
+        counts[0, place] += k in told
+    return counts.ravel().tolist()
+
+
 def event_scores(
     told: Sequence[Event], true: Sequence[Event], pairs: Floats, places: Sequence[int]
 ) -> dict[str, float | None]:
@@ -75,7 +104,7 @@ def event_scores(
     found: dict[str, float | None] = {
         "event_precision": len(pairs) / len(told) if told else 0.0,
         "event_recall": len(pairs) / len(true) if true else float(not told),
-        "event_order": None, "event_times": None, "event_words": None, "event_polarity": None,
+        "event_order": None, "event_order_far": None, "event_times": None, "event_words": None, "event_polarity": None,
     }  # fmt: skip
     if not len(pairs):
         return found
@@ -85,6 +114,7 @@ def event_scores(
     agree = [denies(a[2]) == denies(b[2]) for a, b in one]
     return found | {
         "event_order": in_order([one[k][1][0] for k in as_told]),
+        "event_order_far": far_order([one[k][1][0] for k in as_told], max(e for _, e, _ in true)),
         "event_times": sum(near) / len(one),
         "event_words": float(pairs[:, 2].mean()),
         "event_polarity": sum(agree) / len(one),

@@ -32,6 +32,7 @@ def free_scores(caption: Caption) -> dict[str, float | str | None]:
         "words": float(spoken),
         "words_a_minute": spoken / minutes if minutes else None,
         "wanted_words": min(1.0, spoken / caption.wanted_words) if caption.wanted_words else None,
+        "length_score": length_score(spoken, caption.wanted_words),
         "balance": balance(caption),
         "timeline": timeline(caption),
         "repeated_10grams": repetition(words, _REPEATED),
@@ -47,6 +48,20 @@ def free_scores(caption: Caption) -> dict[str, float | str | None]:
         "atoms_a_minute": len(atoms) / minutes if minutes else None,
         "language": likely_language(caption.text[:_HEAD]),
     }
+
+
+def length_score(words: int, wanted: int | None) -> float | None:
+    """LongWriter's length score, 0 to 100; its script divides by the words, and fails on an empty text.
+
+    Args:
+        wanted: None: nobody asked for a length, and there is no score.
+    """
+    if not wanted:
+        return None
+    if not words:
+        return 0.0
+    away = (words / wanted - 1) / 3 if words > wanted else (wanted / words - 1) / 2
+    return 100 * max(0.0, 1 - away)
 
 
 def balance(caption: Caption) -> float | None:

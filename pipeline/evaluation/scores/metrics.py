@@ -9,16 +9,17 @@ import pyarrow as pa
 
 from pipeline.evaluation.scores.spans import DISTANCES_S, TIOUS
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same caption and references would get other scores: rows of another version are scored anew."""
 
-Group = Literal["itself", "words", "spans", "events", "judge"]
+Group = Literal["itself", "words", "spans", "events", "further", "judge"]
 
 GROUPS: dict[Group, str] = {
     "itself": "Of the caption itself",
     "words": "Words against references",
     "spans": "Times against references",
     "events": "Events with their texts against references",
+    "further": "Asked for with --metric",
     "judge": "By a judge",
 }
 
@@ -47,6 +48,7 @@ METRICS: dict[str, Metric] = {
     "timeline": Metric("itself", 1, "share of the video that sections with a text cover"),
     "repeated_10grams": Metric("itself", -1, "share of the runs of ten words that stood before"),
     "duplicate_sentences": Metric("itself", -1, "share of the sentences that stood before"),
+    "length_score": Metric("itself", 1, "LongWriter: 100 at the wanted length, 0 at a third of it and at four times"),
     "distinct_1": Metric("itself", 0, "different words among all"),
     "distinct_2": Metric("itself", 0, "different pairs of words among all"),
     "times_inside": Metric("itself", 1, "share of the times in the text that lie in the video"),
@@ -90,6 +92,7 @@ METRICS: dict[str, Metric] = {
     "event_precision": Metric("events", 1, "told events that are true ones, by their words, within a minute"),
     "event_recall": Metric("events", 1, "true events that are told"),
     "event_order": Metric("events", 1, "of those, neighbours in the caption that do not go back in time"),
+    "event_order_far": Metric("events", 1, "of those, pairs a third of the video apart that are told in order"),
     "event_times": Metric("events", 1, "of those, the ones told within 5 s of their time"),
     "event_words": Metric("events", 1, "of those, cosine of the words told and true"),
     "event_polarity": Metric("events", 1, "of those, the ones denied on both sides or on neither"),
@@ -112,6 +115,9 @@ SCORES = pa.schema(
         pa.field("language", pa.string()),
         *[pa.field(name, pa.float64()) for name in METRICS],
         *[pa.field(name, pa.list_(pa.int64())) for name in STATS],
+        pa.field(
+            "events_by_tenth", pa.list_(pa.int64())
+        ),  # true events that are told, then all, by tenths of the video
     ]
 )
 """The table of scores: a row a video."""

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from operators.core.text import printable, repaired
-from pipeline.evaluation.scores.metrics import GROUPS, METRICS, Metric
+from pipeline.evaluation.scores.metrics import GROUPS, Metric
 from pipeline.evaluation.scores.summary import Scores, Value
 
 _WORST = 20
@@ -30,7 +30,12 @@ def report(
         "counts": dict(counts),
         "languages": _languages(scores.languages),
         "metrics": {
-            name: {"group": METRICS[name].group, "better": METRICS[name].better, **value.row()}
+            name: {
+                "group": scores.known[name].group,
+                "better": scores.known[name].better,
+                "says": scores.known[name].says,
+                **value.row(),
+            }
             for name, value in whole.items()
         },
         "slices": [dict(one) for one in slices],
@@ -45,7 +50,7 @@ def worst(scores: Scores, count: int = _WORST) -> list[dict[str, Any]]:
     if not len(scores):
         return []
     places = []
-    for name, metric in METRICS.items():
+    for name, metric in scores.known.items():
         values = scores.metrics[name]
         if metric.better and not np.isnan(values).all() and np.nanmax(values) > np.nanmin(values):
             order = np.argsort(
@@ -93,7 +98,6 @@ def html(data: Mapping[str, Any], judge_metrics: Mapping[str, Metric] = MappingP
         generator=f"longcap {version('longcap')}",
         data=judges,
         groups=GROUPS,
-        metrics=METRICS,
         judge_metrics=judge_metrics,
         tables=_by(data["slices"]),
         judge_tables={one["judge"]: _by(one["slices"]) for one in judges["judges"]},

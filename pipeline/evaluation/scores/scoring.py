@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from operators.core.base import Row
 from operators.core.fingerprint import digest
 from pipeline.evaluation.scores import characters, overlap, spans
 from pipeline.evaluation.scores.captions import Caption, Event
-from pipeline.evaluation.scores.events import aligned, alike, event_scores
+from pipeline.evaluation.scores.events import aligned, alike, by_tenth, event_scores
 from pipeline.evaluation.scores.free import free_scores
 from pipeline.evaluation.scores.metrics import SCORES, VERSION
 from pipeline.evaluation.scores.overlap import Frequencies
@@ -20,14 +21,15 @@ from pipeline.evaluation.scores.references import Reference
 from pipeline.evaluation.scores.tokens import content, google_words, hashed, ptb_words
 
 
-def key_of(caption: Caption, references: Sequence[Reference], reference_set: str) -> str:
+def key_of(caption: Caption, references: Sequence[Reference], reference_set: str, further: Sequence[Any] = ()) -> str:
     """Fingerprint of all that decides a row.
 
     Args:
         reference_set: a hash of all references, on which CIDEr-D's rarity of words rests.
+        further: identities of further metrics.
     """
     said = [[r.text, [list(e) for e in r.events], r.timed] for r in references]
-    return digest([VERSION, caption.content, caption.missing, caption.duration_s, said, reference_set])
+    return digest([VERSION, caption.content, caption.missing, caption.duration_s, said, reference_set, *further])
 
 
 def score(caption: Caption, references: Sequence[Reference], known: Frequencies | None) -> Row:
@@ -147,6 +149,11 @@ class _Pair:
     def true_stems(self) -> list[frozenset[str]]:
         return [content(text) for _, _, text in self.true]
 
+    @cached_property
+    def same(self) -> spans.Floats:
+        """Pairs of events that are one, as `aligned`."""
+        return aligned(self.told_spans, self.true_spans, self.told_stems, self.true_stems)
+
     @property
     def has_texts(self) -> bool:
         return any(text for _, _, text in self.true)
@@ -164,7 +171,13 @@ def _timed(caption: Caption, references: Sequence[Reference]) -> Row:
     duration = caption.duration_s or next((r.duration_s for r in references if r.duration_s), None)
     row |= _masks(pairs, duration)
     with_texts = [pair for pair in pairs if pair.has_texts]
-    return row | _best([_of_events(pair, spans.ordered([(s, e) for s, e, _ in caption.events])) for pair in with_texts])
+    places = spans.ordered([(s, e) for s, e, _ in caption.events])
+    found = [_of_events(pair, places) for pair in with_texts]
+    if found:
+        best = max(range(len(found)), key=lambda k: found[k]["event_recall"])
+        length = duration or max(e for _, e, _ in with_texts[best].true)
+        row["events_by_tenth"] = by_tenth(with_texts[best].same, with_texts[best].true, length) if length else None
+    return row | _best(found)
 
 
 def _best(rows: Sequence[Row]) -> Row:
@@ -219,7 +232,6 @@ def _masks(pairs: Sequence[_Pair], duration_s: float | None) -> Row:
 def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
     texts = pair.texts
     ranked = _ranked(pair)
-    pairs = aligned(pair.told_spans, pair.true_spans, pair.told_stems, pair.true_stems)
     hits = {k: [_found(pair, ranked, j, k) for j in range(len(pair.true))] for k in (1, 5)}
     return {
         "soda_c_rouge_l": spans.soda(pair.overlap, texts)[2],
@@ -228,7 +240,7 @@ def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
         ),
         "moment_recall_1": float(np.mean(hits[1])) if hits[1] else 0.0,
         "moment_recall_5": float(np.mean(hits[5])) if hits[5] else 0.0,
-        **event_scores(pair.told, pair.true, pairs, places),
+        **event_scores(pair.told, pair.true, pair.same, places),
     }
 
 

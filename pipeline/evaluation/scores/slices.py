@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.scores.summary import Scores, summarise
+from pipeline.evaluation.scores.events import TENTHS
+from pipeline.evaluation.scores.summary import Scores, Value, bootstrap, interval, summarise
 
 BUCKETS_S = (120.0, 300.0, 480.0, 600.0)
 """Ends of the buckets of durations: those of CapRiCorn-1K, and longer videos."""
 
-TENTHS = 10
 POSITIONS = tuple(f"{10 * k} to {10 * k + 10} %" for k in range(TENTHS))
 """Tenths of a video, by which it shows whether the middle is lost."""
 
@@ -49,6 +49,51 @@ def slices(scores: Scores, columns: Mapping[str, Mapping[str, Any]], *, seed: in
             metrics = {name: value.row() for name, value in values.items()}
             counts = {"n": len(some), "missing": int(some.missing.sum())}
             found.append({"by": by, "value": label, **counts, "metrics": metrics})
+    return found
+
+
+_SCOPES = {
+    "within-event": ("event_words", "event_polarity", "event_times"),
+    "between-event": ("event_order", "reading_order"),
+    "long-term": ("event_order_far", "name_consistency"),
+}
+"""How far what a metric looks at reaches: details of one event, two neighbours, all of the video."""
+
+
+def scopes(whole: Mapping[str, Value], count: int) -> list[dict[str, Any]]:
+    """The metrics of a set of captions by how far they reach."""
+    found = []
+    for scope, names in _SCOPES.items():
+        metrics = {name: whole[name].row() for name in names if name in whole}
+        if metrics:
+            found.append({"by": "scope", "value": scope, "n": count, "missing": 0, "metrics": metrics})
+    return found
+
+
+def positions(scores: Scores, *, seed: int = 1) -> list[dict[str, Any]]:
+    """Recall of true events by tenths of the video, of all captions together: is the middle lost?"""
+    counts = scores.by_tenth
+    if not counts.any():
+        return []
+    nothing = np.zeros((len(scores), 0))
+    _, drawn = bootstrap(nothing, nothing.astype(bool), counts, seed, _RESAMPLES)
+    found = []
+    for k, label in enumerate(POSITIONS):
+        told, there = counts[:, k].sum(), counts[:, TENTHS + k].sum()
+        if there:
+            draws = np.divide(
+                drawn[:, k], drawn[:, TENTHS + k], out=np.full(len(drawn), np.nan), where=drawn[:, TENTHS + k] > 0
+            )
+            value = Value(int(there), float(told / there), *(interval(draws) if len(scores) > 1 else (None, None)))
+            found.append(
+                {
+                    "by": "position",
+                    "value": label,
+                    "n": int(there),
+                    "missing": 0,
+                    "metrics": {"event_recall": value.row()},
+                }
+            )
     return found
 
 

@@ -57,6 +57,8 @@ class Scores:
         self.duration_s = _floats(table["duration_s"])
         self.metrics = {name: _floats(table[name]) for name in known}
         self.stats = {name: _stats(table[name]) for name in stats}
+        tenths = "events_by_tenth" in table.column_names
+        self.by_tenth = _stats(table["events_by_tenth"]) if tenths else np.zeros((len(self.video_ids), 0))
         there = "language" in table.column_names
         self.languages: list[str | None] = table["language"].to_pylist() if there else [None] * len(self.video_ids)
 
@@ -70,6 +72,7 @@ class Scores:
         places = np.flatnonzero(which) if which.dtype == bool else which
         some.video_ids = [self.video_ids[k] for k in places]
         some.languages = [self.languages[k] for k in places]
+        some.by_tenth = self.by_tenth[places]
         some.missing, some.duration_s = self.missing[places], self.duration_s[places]
         some.metrics = {name: values[places] for name, values in self.metrics.items()}
         some.stats = {name: values[places] for name, values in self.stats.items()}

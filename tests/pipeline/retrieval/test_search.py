@@ -42,6 +42,26 @@ def test_facts_asked_for_in_other_words_are_in_the_top_five(stories: Stories, mo
     assert len(missed) <= (1 if mode == "hybrid" else 3), missed
 
 
+def test_ninety_five_of_a_hundred_facts_are_in_the_top_five(tmp_path: Path) -> None:
+    """Facts that differ in two of three parts, asked for in other words; and questions about what no video shows."""
+    facts = planted.hundred_facts()
+    texts, places = planted.planted(5, 62, facts=facts)
+    out = str(tmp_path / "captions")
+    planted.make(out, texts)
+    assert longcap.index_output(out).vectors
+    found = [_found(longcap.search_output(out, asked, k=5), *places[i]) for i, (_, asked) in enumerate(facts)]
+    assert sum(found) >= 95, [asked for (_, asked), good in zip(facts, found, strict=True) if not good]
+    told = longcap.ask_output(out, [f"Where does this happen: {fact}" for fact, _ in facts[::4]])
+    spans = [planted.span_of(places[k][1]) for k in range(0, 100, 4)]
+    right = [
+        any(c.video_id == places[4 * i][0] and c.start_s < spans[i][1] and c.end_s > spans[i][0] for c in answer.cites)
+        for i, answer in enumerate(told)
+    ]
+    assert sum(right) >= 24
+    refused = longcap.ask_output(out, [*planted.UNSHOWN])
+    assert sum(not answer.found for answer in refused) == len(refused) >= 20
+
+
 def test_a_hit_has_its_time_and_its_place(stories: Stories) -> None:
     out, places = stories
     video, window = places[0]

@@ -1,0 +1,98 @@
+"""Metrics of sentence embeddings: all-MiniLM-L6-v2, English, on a CPU core (the extra `grounding`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from operators.embedding.sentences import embedder, model_files
+from operators.language.sentences import split_sentences
+from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.further.base import CaptionMetric, Measure
+from pipeline.evaluation.scores.metrics import Metric
+from pipeline.evaluation.scores.references import Reference
+from pipeline.evaluation.scores.tokens import content
+
+_MODEL = Field(description="folder with model.onnx and tokenizer.json of another model; null: all-MiniLM-L6-v2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceCosine(CaptionMetric):
+    """TemporalBench's score of captions: cosine of the embeddings of both texts, times 100; the best reference.
+
+    The model takes 128 tokens. A longer text is the mean of its sentences, so that nothing of it is cut off.
+    """
+
+    version: ClassVar[int] = 1
+    columns: ClassVar[Mapping[str, Metric]] = {
+        "sentence_cosine": Metric("further", 1, "TemporalBench: cosine of sentence embeddings, times 100")
+    }
+    model: Annotated[str | None, _MODEL] = None
+
+    def check(self) -> None:
+        model_files(self.model)
+
+    @contextmanager
+    def open(self) -> Iterator[Measure]:
+        def measure(caption: Caption, references: Sequence[Reference]) -> Mapping[str, float | None]:
+            truths = [r.text for r in references if r.text]
+            if not truths:
+                return {}
+            if not caption.text.strip():
+                return {"sentence_cosine": 0.0}
+            return {"sentence_cosine": 100 * max(cosine(caption.text, text, self.model) for text in truths)}
+
+        yield measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityScore(CaptionMetric):
+    """FAVD's EntityScore, 2RC / (R + C): R = share of the reference's nouns that the caption has, C = (cosine + 1) / 2.
+
+    Published with a tagger and T5-base; here the nouns are all words that say something, by stem, and the embeddings
+    those of all-MiniLM-L6-v2.
+    """
+
+    version: ClassVar[int] = 1
+    columns: ClassVar[Mapping[str, Metric]] = {
+        "entity_score": Metric("further", 1, "EntityScore by stems in place of tagged nouns, MiniLM for T5")
+    }
+    model: Annotated[str | None, _MODEL] = None
+
+    def check(self) -> None:
+        model_files(self.model)
+
+    @contextmanager
+    def open(self) -> Iterator[Measure]:
+        def measure(caption: Caption, references: Sequence[Reference]) -> Mapping[str, float | None]:
+            truths = [r.text for r in references if r.text]
+            if not truths:
+                return {}
+            if not caption.text.strip():
+                return {"entity_score": 0.0}
+            return {
+                "entity_score": max(
+                    entity_score(content(caption.text), content(text), cosine(caption.text, text, self.model))
+                    for text in truths
+                )
+            }
+
+        yield measure
+
+
+def entity_score(told: frozenset[str], true: frozenset[str], similarity: float) -> float:
+    """2RC / (R + C) with R = |told ∩ true| / |true| and C = (similarity + 1) / 2; 0 where nothing is shared."""
+    recall = len(told & true) / len(true) if true else 0.0
+    near = (similarity + 1) / 2
+    return 2 * recall * near / (recall + near) if recall else 0.0
+
+
+def cosine(first: str, second: str, model: str | None = None) -> float:
+    """Of two texts, each the mean of its sentences' embeddings."""
+    a, b = (embedder(model)(split_sentences(text) or [text]).mean(axis=0) for text in (first, second))
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))
