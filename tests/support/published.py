@@ -4,15 +4,20 @@ needs no model."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pipeline as longcap
-from operators.engines.base import Request
-from tests.support.engines import Scripted
+import numpy as np
 
-EMBEDDER = '{kind: "tests.support.embedders:Counting"}'
+import pipeline as longcap
+from operators.embedding.embedders.base import RunningEmbedder
+from operators.embedding.vectors import Vectors
+from operators.engines.base import Request
+from tests.support.embedders import Counting, _Counting
+from tests.support.engines import Scripted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,21 @@ class Obliging(Scripted):
             case "number":
                 return 0.5
         return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Joint(Counting):
+    """Frames and texts in one space, of 48 dimensions."""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEmbedder]:
+        yield _Joint(self)
+
+
+class _Joint(_Counting):
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        found = super().texts(texts)
+        return np.pad(found, ((0, 0), (0, 48 - found.shape[1]))) if len(found) else found
 
 
 def published(name: str, log: str, *more: str, values: Any = None) -> longcap.Config:
