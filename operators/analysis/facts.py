@@ -26,8 +26,8 @@ from operators.analysis.pieces import (
     Motion,
     MotionLevel,
     MoveName,
+    PerceptualHash,
     Piece,
-    Print,
     Transition,
     TransitionKind,
 )
@@ -45,8 +45,8 @@ __all__ = [
     "Motion",
     "MotionLevel",
     "MoveName",
+    "PerceptualHash",
     "Piece",
-    "Print",
     "Transition",
     "TransitionKind",
     "cuts_of",
@@ -77,7 +77,7 @@ class Facts:
     pieces: tuple[Piece, ...] = ()
     subtitles: tuple[Line, ...] | None = None
     subtitles_status: str | None = None
-    prints: tuple[Print, ...] | None = None
+    prints: tuple[PerceptualHash, ...] | None = None
     heard: bool = False
 
     @property
@@ -288,7 +288,7 @@ def _facts(raw: dict[str, Any]) -> Facts:
         pieces=pieces,
         transitions=None if changes is None else tuple(Transition(**t) for t in changes),
         subtitles=None if lines is None else tuple(Line(**x) for x in lines),
-        prints=None if prints is None else tuple(Print(**p) for p in prints),
+        prints=None if prints is None else tuple(PerceptualHash(**p) for p in prints),
     )
 
 

@@ -10,7 +10,7 @@ from importlib import resources
 
 import numpy as np
 
-from operators.analysis.efficientnet import INSTALL, Network
+from operators.analysis.efficientnet import INSTALL, Network, rgb
 from operators.analysis.facts import Label
 
 _BEST = 3
@@ -36,7 +36,7 @@ def open_classifier() -> Callable[[bytes], tuple[Label, ...]]:
     classes = class_names()
 
     def classify(jpeg: bytes) -> tuple[Label, ...]:
-        scores = network.scores(jpeg)
+        scores = network.scores(rgb(jpeg))
         best = np.argsort(-scores, kind="stable")[:_BEST]
         return tuple(Label(name=classes[k], score=float(scores[k])) for k in best)
 

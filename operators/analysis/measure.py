@@ -16,7 +16,7 @@ from operators.analysis import camera, pictures, shots
 from operators.analysis.facts import Camera, Facts, Label, Light, Line, Motion, Piece, Transition
 from operators.analysis.flow import Pairs, track
 from operators.analysis.labels import open_classifier
-from operators.analysis.prints import prints_of
+from operators.analysis.perceptual_hash import perceptual_hashes
 from operators.analysis.signals import FROZEN, BoolArray, Thumbs, read_signals
 from operators.analysis.text import Text, open_reader
 from operators.core.base import Apply, Operator, Row
@@ -106,7 +106,7 @@ class _Segment:
             transitions=None if found is None else tuple(found),
             subtitles=tuple(Line(**line) for line in beside["lines"]) if beside is not None and read else None,
             subtitles_status=beside["status"] if beside is not None else None,
-            prints=prints_of(thumbs) if thumbs is not None else None,
+            prints=perceptual_hashes(thumbs) if thumbs is not None else None,
         ).slice(self.start_s, self.end_s)
         pieces = []
         for low, high in self._spans(facts):

@@ -99,8 +99,8 @@ class Label:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Print:
-    """What the picture of one second is known again by: `operators.analysis.prints`.
+class PerceptualHash:
+    """What the picture of one second is known again by: `operators.analysis.perceptual_hash`.
 
     Attributes:
         time_s: the whole second that it stands for.

@@ -14,6 +14,7 @@ EMBEDDERS = "longcap.embedders"
 RECOGNISERS = "longcap.recognisers"
 METRICS = "longcap.metrics"
 SPEAKERS = "longcap.speakers"
+DETECTORS = "longcap.detectors"
 
 
 class Offer(NamedTuple):

@@ -52,9 +52,9 @@ def video_key(captions: str, captioned: Iterable[int], narrator: str) -> str:
     return digest([captions, sorted(captioned), narrator])
 
 
-def video_keys(complete: Iterable[tuple[str, int]], narrator: str) -> Iterator[str]:
-    """`video_key` of many videos of which every segment is captioned: (key of the captions, how many there are)."""
-    for captions, count in complete:
+def video_keys(complete: Iterable[tuple[str, int, str]]) -> Iterator[str]:
+    """`video_key` of many videos of which every segment is captioned: (key of the captions, how many, narrator)."""
+    for captions, count, narrator in complete:
         yield hash_of(f'["{captions}",[{_counted(count)}],"{narrator}"]')
 
 

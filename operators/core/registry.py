@@ -13,6 +13,7 @@ from operators.core.named import Registry
 
 OPERATORS: dict[str, str] = {
     "decode": "operators.video.decode:Decode",
+    "detect": "operators.detection.detect:Detect",
     "embed": "operators.embedding.embed:Embed",
     "embed_text": "operators.embedding.embed:EmbedText",
     "listen": "operators.audio.listen:Listen",
@@ -21,6 +22,8 @@ OPERATORS: dict[str, str] = {
     "caption": "operators.caption.caption:Caption",
     "names": "operators.coreference.names:Names",
     "narrate": "operators.narrate.narrate:Narrate",
+    "near_duplicates": "operators.embedding.near_duplicates:NearDuplicates",
+    "rate": "operators.embedding.rate:Rate",
     "read": "operators.reading.read:Read",
     "tile": "operators.embedding.tile:Tile",
     "ask": "operators.ask.ask:Ask",

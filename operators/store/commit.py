@@ -43,6 +43,10 @@ RECEIPT = pa.schema(
     ]
 )
 
+BESIDE = pa.schema([rows.PARENT_KEYS, pa.field("narrator", pa.string())])
+"""Further columns of a hint where long captions have other parents than segments: those rows' keys by table, as JSON,
+and the key of the video level."""
+
 STOPPED = "stopped"  # class of a row that was let pass because the run is being stopped: neither done nor failed
 
 
@@ -246,7 +250,7 @@ class CommitDataset(Committer):
         fresh, left_out = [], []
         for row in told:
             if not row["failure"]:
-                key = video_key(row["key"], row["captioned_indices"], self._narrator)
+                key = video_key(row["key"], row["captioned_indices"], self._narrated_by(row))
                 if row.get("filtered"):
                     left_out.append(self._finished({**row, "key": key}))
                 elif self._done.get(row["video_id"]) != key:
@@ -255,7 +259,7 @@ class CommitDataset(Committer):
             table.upsert(pa.Table.from_pylist(_last(some, "video_id"), schema=table.schema), ["video_id"])
         self._done.update({row["video_id"]: row["key"] for row in fresh})
         self._record(
-            {**r, "key": narration_failure_key(r["key"], self._narrator)}
+            {**r, "key": narration_failure_key(r["key"], self._narrated_by(r))}
             for r in told
             if r["failure"] and not stopped(r)
         )
@@ -273,6 +277,9 @@ class CommitDataset(Committer):
             ]
             for row in items
         ]
+
+    def _narrated_by(self, row: Row) -> str:
+        return row.get("narrator") or self._narrator
 
     def _finished(self, row: Row) -> Row:
         made = {"run_id": self.run_id, "config": self._config, "content_hash": content_hash(row, rows.LONG_CAPTION)}

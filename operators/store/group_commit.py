@@ -77,7 +77,7 @@ class GroupCommit(Generic[Item, Result]):
 
     def _wait(self, call: _Call[Item, Result]) -> list[_Call[Item, Result]]:
         """Until `call` was answered, or it falls to its caller to commit what is returned."""
-        while not call.settled:
+        while not call.answered:
             left = None if self._committing else self._due_in()
             if left is not None and left <= 0:
                 calls, self._waiting = self._waiting, []
@@ -113,7 +113,7 @@ class GroupCommit(Generic[Item, Result]):
                 call.error = error
                 call.results = [answer for answers in results[at : at + len(call.items)] for answer in answers]
                 at += len(call.items)
-                call.settled = True
+                call.answered = True
             self._committing = False
             self._turn.notify_all()
 
@@ -125,4 +125,4 @@ class _Call(Generic[Item, Result]):
         self.at = time.monotonic()
         self.results: list[Result] = []
         self.error: BaseException | None = None
-        self.settled = False
+        self.answered = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Load(Operator):
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "key", "segment_count"})
+    may_read: ClassVar[frozenset[str]] = frozenset({"parent_keys"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "captioned_indices", "segments", *_LAYOUT, *_FROM_VIDEO})
 
     store: str
@@ -43,7 +45,8 @@ class Load(Operator):
         tables = [(parent, parent.table()) for parent in self.of]
 
         def others(row: Row) -> dict[str, Row | None]:
-            return {p.name: _row_of(p, table.lookup("video_id", row["video_id"]).to_pylist()) for p, table in tables}
+            keys = json.loads(row.get("parent_keys") or "{}")
+            return {parent.name: _row_of(parent, parent.rows(table, keys)) for parent, table in tables}
 
         yield lambda row: self._apply(row, store, others(row))
 

@@ -10,7 +10,7 @@ gets the items that stand in what it decodes: a row of the plan must not carry a
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -59,6 +59,22 @@ class Parent:
     def table(self) -> TableReader:
         return TableReader(self.uri, self.schema)
 
+    def rows(self, table: TableReader, keys: Mapping[str, str | None]) -> list[Row]:
+        """The rows that something is made from, by their key: none of another config or source version.
+
+        Args:
+            table: from `table()`.
+            keys: table -> key, as the plan has them; None: it is made without.
+
+        Raises:
+            ItemError: they are not there any more.
+        """
+        key = keys.get(self.name)
+        found: list[Row] = [] if key is None else table.lookup("key", key).to_pylist()
+        if key is not None and not found and self.level != "segment":
+            raise ItemError("internal", f"the row of {self.name} that it is made from is not there")
+        return found
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSegment(Operator):
@@ -80,11 +96,10 @@ class LoadSegment(Operator):
             keys = json.loads(row["parent_keys"])
             found: dict[str, Row | None] = {}
             for parent, table in tables:
-                key = keys.get(parent.name)
-                mine = [] if key is None else table.lookup("key", key).to_pylist()
+                mine = parent.rows(table, keys)
                 if parent.level == "segment":
                     mine = [r for r in mine if r["segment_index"] == row["segment_index"]]
-                if key is not None and not mine:
+                if keys.get(parent.name) is not None and not mine:
                     raise ItemError("internal", f"the row of {parent.name} that it is made from is not there")
                 if mine and parent.level == "video":
                     mine = [_around(mine[0], row)]
@@ -123,8 +138,7 @@ class LoadVideo(Operator):
             found: dict[str, Any] = {}
             lists: dict[str, Any] = {}
             for parent, table in tables:
-                key = keys.get(parent.name)
-                mine = [] if key is None else table.lookup("key", key).to_pylist()
+                mine = parent.rows(table, keys)
                 if parent.level != "segment":
                     found[parent.name] = mine[0] if mine else None
                     continue

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators.core import rows
+from operators.core.annotation import ANNOTATION
 from operators.core.atomic import replace_file
 from operators.core.base import TRANSIENT, Row
 from operators.core.fingerprint import digest
@@ -86,7 +87,7 @@ class Store:
         self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
         self.filtered = Table(f"{self.uri}/filtered", rows.FILTERED, writer=writer, claim=claim)
         self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
-        self.annotations = Table(f"{self.uri}/annotations", rows.ANNOTATION, writer="annotate")  # people hold no claim
+        self.annotations = Table(f"{self.uri}/annotations", ANNOTATION, writer="annotate")  # people hold no claim
 
     @property
     def tables(self) -> tuple[Table, ...]:

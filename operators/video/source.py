@@ -7,9 +7,7 @@ permission), `undecodable` (the bytes are there and are no video), `storage` (it
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
-import stat
 import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,8 +16,8 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from operators.core.base import ItemError
-from operators.core.causes import explained
-from operators.core.uris import foreign_host, is_utf8, local_path
+from operators.core.uris import is_utf8, local_path
+from operators.video.faults import check_local, empty, missing_index, storage_error
 from operators.video.progress import PROGRESS
 from operators.video.ranged import RangedFile
 
@@ -102,7 +100,7 @@ class Source:
         self.close()
         target: Any
         if self._path is not None:
-            _check_local(self.uri, self._path)
+            check_local(self.uri, self._path)
             path = self._path
             target = f"file:{path}" if is_utf8(path) else f"file:{self.local_file()[0]}"
         else:
@@ -233,8 +231,8 @@ class Source:
         try:
             if self._path is not None:
                 with Path(self._path).open("rb") as file:
-                    return _missing_index(file)
-            return _missing_index(self._remote)
+                    return missing_index(file)
+            return missing_index(self._remote)
         except (OSError, ItemError):
             return None
 
@@ -255,9 +253,9 @@ class WatchedFile(io.RawIOBase):
                 self._file = RangedFile(uri)
                 self.size_bytes = self._file.size_bytes
         except Exception as error:
-            raise _storage_error(uri, error) from error
+            raise storage_error(uri, error) from error
         if self.size_bytes == 0:
-            raise _empty(uri)
+            raise empty(uri)
 
     @property
     def bytes_fetched(self) -> int:
@@ -274,7 +272,7 @@ class WatchedFile(io.RawIOBase):
             with PROGRESS.waiting():
                 return bytes(self._file.read(size))
         except Exception as error:
-            self.error = self.error or _storage_error(self.uri, error)
+            self.error = self.error or storage_error(self.uri, error)
             raise
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -331,70 +329,6 @@ class SpanFile(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
-
-
-def _check_local(uri: str, path: str) -> None:
-    try:
-        status = Path(path).stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise ItemError("unreadable", f"{uri} is a folder, not a video")
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for a writer that may never come
-            raise ItemError("unreadable", f"{uri} is a pipe, a socket or a device, not a file")
-        with Path(path).open("rb"):
-            pass
-    except FileNotFoundError as error:
-        raise ItemError("unreadable", f"{uri} does not exist") from error
-    except PermissionError as error:
-        raise ItemError("unreadable", f"{uri} may not be read: permission denied") from error
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
-            raise ItemError("unreadable", f"{uri} leads to no file: {error.strerror}") from error
-        raise ItemError("storage", f"{uri}: {explained(error)}") from error
-    except ValueError as error:  # such as a zero byte
-        raise ItemError("unreadable", f"{uri!r} is no name of a file: {error}") from error
-    if status.st_size == 0:
-        raise _empty(uri)
-
-
-def _storage_error(uri: str, error: Exception) -> ItemError:
-    if isinstance(error, ItemError):
-        return error
-    if isinstance(error, FileNotFoundError):
-        return ItemError("unreadable", f"{uri} does not exist")
-    if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):  # as Arrow puts it
-        return ItemError("unreadable", f"{uri} may not be read: permission denied")
-    if why := foreign_host(uri):
-        return ItemError("unreadable", f"{uri} cannot be opened: {why}")
-    if isinstance(error, ImportError | ValueError):  # fsspec: no such protocol, or its package is not installed
-        return ItemError("unreadable", f"{uri} cannot be opened: {error}")
-    return ItemError("storage", f"{uri}: reading failed: {explained(error)}")
-
-
-def _empty(uri: str) -> ItemError:
-    return ItemError("undecodable", f"{uri} is empty (0 bytes)")
-
-
-def _missing_index(file: Any) -> str | None:
-    """Walk the top boxes of an ISO media file (ISO/IEC 14496-12, 4.2): a `ftyp` without a `moov` was cut short."""
-    position = 0
-    names: list[bytes] = []
-    while len(names) < 1000:
-        file.seek(position)
-        head = file.read(16)
-        if len(head) < 8:
-            break
-        size, name = int.from_bytes(head[:4], "big"), head[4:8]
-        if not names and name not in (b"ftyp", b"mdat", b"wide", b"moov", b"free", b"skip"):
-            return None
-        names.append(name)
-        if size == 1:
-            size = int.from_bytes(head[8:16], "big")
-        if size < 8:
-            break
-        position += size
-    if names and b"moov" not in names:
-        return "an MP4 without its index (no moov box): cut short, or still being written"
-    return None
 
 
 def _plain(error: Exception) -> str:

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from operators.core import rows
 from operators.core.base import Operator
-from operators.store.commit import RECEIPT, CommitDataset, CommitSegments, CommitVideos
+from operators.store.commit import BESIDE, RECEIPT, CommitDataset, CommitSegments, CommitVideos
 from operators.store.commit_pass import CommitPass
 from operators.store.commit_rows import CommitRows
 from operators.store.group_commit import Grouping
@@ -158,7 +158,7 @@ class Graph:
         )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])
-        output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *work]}.values())
+        output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *BESIDE, *work]}.values())
         return (
             self._stage([load, self.config.filter, *video], output, self.pools.narrate, only="whole"),
             self._commit(CommitDataset, "narrate", narrator=narrator_of(self.config), captioner=captioner(self.config)),

@@ -6,13 +6,14 @@ it is whole.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from operators.store.commit import RECEIPT
+from operators.store.commit import BESIDE, RECEIPT
 from operators.store.store import Store
 from pipeline.config.table import TableSpec
 from pipeline.config.types import Config
@@ -25,8 +26,9 @@ from pipeline.execution.passes import passes_of, work_of
 from pipeline.execution.prober import PASS_ROWS
 from pipeline.execution.session import Session
 from pipeline.monitoring.progress import Progress
-from pipeline.planning.derived import Derived, TableWork, with_parents
+from pipeline.planning.derived import Derived, TableWork
 from pipeline.planning.diff import Remaining, compare
+from pipeline.planning.keyed import with_parents
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 from pipeline.terminal.errors import RunFailed
@@ -115,15 +117,16 @@ class Waves:
                 if spec.name == "segments":
                     self._core(segments=True, whole=together)
                 elif spec.name == "dataset":
+                    self._keyed()
                     self._core(segments=False, whole=True)
                 else:
                     self._table(spec)
 
     def _keyed(self) -> None:
-        """Take note of what the segments' parents came to."""
+        """Take note of what the parents of segments and long captions came to."""
         stand = self.stand
         stand.plan = with_parents(stand.plan, self._store)
-        if stand.plan.parent_keys:
+        if stand.plan.parent_keys or stand.plan.beside:
             stand.left = compare(stand.plan, self._store)
 
     def _core(self, *, segments: bool, whole: bool) -> None:
@@ -141,7 +144,7 @@ class Waves:
                 builder = self._session.graph(work.num_rows, used)
                 flow = builder.segments(work, expected, narrate=streaming)
             elif whole and left.whole:
-                hints = _hints(left.whole[:PASS_ROWS])
+                hints = _hints(plan, left.whole[:PASS_ROWS])
                 builder = self._session.graph(hints.num_rows, {"narrate"} | pools["dataset"])
                 flow = builder.narrate(hints)
             else:
@@ -231,8 +234,8 @@ class Waves:
         return tuple(table.version() for table in self._store.tables)
 
 
-def _hints(whole: Videos) -> pa.Table:
-    """Rows of kind `whole`, as gather gives them."""
+def _hints(plan: Plan, whole: Videos) -> pa.Table:
+    """Rows of kind `whole`, as gather gives them; where long captions have other parents, with their keys."""
     known = {
         "kind": pa.repeat(pa.scalar("whole"), len(whole)),
         "video_id": whole.facts["video_id"],
@@ -240,4 +243,13 @@ def _hints(whole: Videos) -> pa.Table:
         "key": pa.array(whole.keys, pa.string()),
         "segment_count": pa.array(whole.counts, pa.int32()),
     }
-    return pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)
+    hints = pa.table([known.get(f.name, pa.nulls(len(whole), f.type)) for f in RECEIPT], schema=RECEIPT)
+    if not plan.beside:
+        return hints
+    place = {video_id: i for i, video_id in enumerate(plan.videos.ids)}
+    places = [place[video_id] for video_id in whole.ids]
+    parents = [json.dumps({name: keys[i] for name, keys in plan.beside.items()}) for i in places]
+    columns = (parents, [plan.narrators[i] for i in places])
+    for column, values in zip(BESIDE, columns, strict=True):
+        hints = hints.append_column(column, pa.array(values, pa.string()))
+    return hints

@@ -1,9 +1,9 @@
 """Which videos show the same: clusters of videos that share frames, so that no split leaks into another.
 
 Frames are compared by the perceptual hashes that `measure` keeps in the facts of each segment, one a second, 256 bits
-(`operators.analysis.prints`). Two are near-duplicates where at most 24 bits differ. Comparing all pairs of a large
-dataset is out of reach, so that only frames are compared that agree in one of 12 bands of 21 bits: hashes that differ
-in at most 11 bits always do, those that differ in 24 bits in 4 of 5 cases, and a copied video has many frames.
+(`operators.analysis.perceptual_hash`). Two are near-duplicates where at most 24 bits differ. Comparing all pairs of a
+large dataset is out of reach, so that only frames are compared that agree in one of 12 bands of 21 bits: hashes that
+differ in at most 11 bits always do, those that differ in 24 bits in 4 of 5 cases, and a copied video has many frames.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.analysis.prints import NEAR_BITS
+from operators.analysis.perceptual_hash import NEAR_BITS
 
 _BANDS, _WIDTH = 12, 21  # of 256 bits
 _MOST = 400  # frames of one video that are kept, evenly chosen

@@ -140,6 +140,9 @@ def histories(output: Output) -> dict[str, list[Row]]:
     return found
 
 
+_DUPLICATES = "duplicate_groups"
+
+
 def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
     """video_id -> the smallest id of the videos that share frames with it; see `pipeline.export.duplicates`."""
     found = Clusters()
@@ -149,13 +152,20 @@ def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
         table = output.store.segments.lookup("video_id", *some, columns=columns)
         prints: dict[str, list[str]] = {video_id: [] for video_id in some}
         for segment in sorted(table.to_pylist(), key=lambda s: (s["video_id"], s["start_s"])):
-            prints[segment["video_id"]] += prints_of(segment)
+            prints[segment["video_id"]] += hashes_of(segment)
         for video_id in some:
             found.add(video_id, prints[video_id])
-    return found.groups()
+    groups = found.groups()
+    for name in output.store.derived:  # what `near_duplicates` has found by vectors
+        table = output.store.table(name)
+        if _DUPLICATES in table.schema.names:
+            known = [g for row in table.read([_DUPLICATES]).to_pylist() for g in row[_DUPLICATES] or ()]
+            values = {g["video_id"]: g["group"] for g in known}
+            groups = _joined(groups, {video_id: values.get(video_id, "") for video_id in groups})
+    return groups
 
 
-def prints_of(segment: Row) -> list[str]:
+def hashes_of(segment: Row) -> list[str]:
     """The perceptual hashes of a segment's own span, as `Facts.of` gives them; nothing else of the facts is read."""
     found = json.loads(segment["facts"] or "{}").get("prints") or ()
     return [p["bits"] for p in found if segment["start_s"] <= p["time_s"] < segment["end_s"]]

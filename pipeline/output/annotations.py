@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from operators.core import rows
+from operators.core.annotation import ANNOTATION
 from operators.core.base import Row
 from operators.core.text import storable
 from operators.store.store import Store
@@ -54,7 +54,7 @@ class Annotations:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def history(self, video_id: str) -> list[Row]:
-        """Every row of one video, oldest first, as `rows.ANNOTATION` with `undone`, a bool."""
+        """Every row of one video, oldest first, as `ANNOTATION` with `undone`, a bool."""
         with self._lock:
             found = self._store.annotations.lookup("video_id", video_id).to_pylist()
         return _marked(found)
@@ -64,7 +64,7 @@ class Annotations:
         return standing(self.history(video_id), content_hash)
 
     def all(self) -> pa.Table:
-        """Every row of every video: `rows.ANNOTATION`, in no order."""
+        """Every row of every video: `ANNOTATION`, in no order."""
         with self._lock:
             return self._store.annotations.read()
 
@@ -81,7 +81,7 @@ class Annotations:
         Args:
             caption: a row of `rows.LONG_CAPTION`; `video_id`, `uri`, `content_hash`, `sections` and `duration_s` are
                 looked at.
-            values: the other columns of `rows.ANNOTATION`: `section_index`, `sentence_index`, `text`, `start_s`,
+            values: the other columns of `ANNOTATION`: `section_index`, `sentence_index`, `text`, `start_s`,
                 `end_s`, `note`.
 
         Returns:
@@ -92,7 +92,7 @@ class Annotations:
             ItemError: class storage: it could not be committed.
         """
         row = {
-            **dict.fromkeys(rows.ANNOTATION.names),
+            **dict.fromkeys(ANNOTATION.names),
             **values,
             "annotation_id": secrets.token_hex(8),
             "kind": kind,
@@ -121,7 +121,7 @@ class Annotations:
             """Nothing where an earlier try landed and only its answer was lost."""
             known = table.read(["annotation_id"])["annotation_id"].to_pylist() if table.exists() else []
             todo = [] if row["annotation_id"] in known else [row]
-            return pa.Table.from_pylist(todo, schema=rows.ANNOTATION)
+            return pa.Table.from_pylist(todo, schema=ANNOTATION)
 
         with self._lock:
             self._store.open_for(self.session)  # a file that is left behind by a crash is known to be ours

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operators.store.store import Store
 from pipeline.output.invariants import Verdict, check_hash, read_rows
-from pipeline.output.known import wanted
+from pipeline.output.known import ever_wanted
 
 
 def check_derived(store: Store, name: str, found: Verdict) -> None:
@@ -14,7 +14,10 @@ def check_derived(store: Store, name: str, found: Verdict) -> None:
     failed = {(row["key"], row["segment_index"]) for row in store.failures.read(["key", "segment_index"]).to_pylist()}
     there: dict[str, set[int | None]] = {}
     videos: set[str] = set()
-    keys = {row["key"]: row for row in wanted(store, name)}
+    every = list(ever_wanted(store, name))
+    current = {row["video_id"]: row for row in every}
+    keys, earlier = {row["key"]: row for row in current.values()}, {row["key"] for row in every}
+    older: dict[str, str] = {}
     for row in read_rows(table, found):
         at = row.get("segment_index")
         what = f"{name}: {row.get('video_id', name)}" + (f" segment {at}" if of_segments else "")
@@ -24,8 +27,13 @@ def check_derived(store: Store, name: str, found: Verdict) -> None:
         own.add(at)
         videos.add(row.get("video_id", name))
         check_hash(row, table.schema, what, found)
-        if row["key"] not in keys:
+        if row["key"] in earlier - keys.keys():
+            older[what] = current[row["video_id"]]["key"]
+        elif row["key"] not in keys:
             found.add("stray", what, f"no run wanted its key {row['key']}")
+    for what, key in older.items():  # a row stays until its successor is there: what fails costs nothing
+        if there.get(key):
+            found.add("stray", what, f"a row under the key {key} has taken its place")
     for key, row in keys.items():
         have = there.get(key, set())
         lost = {index for other, index in failed if other == key}

@@ -12,7 +12,6 @@ from operators.core.base import Row
 from operators.core.keys import source_key
 from operators.store.store import Store, narration_failure_key
 from pipeline.config.tables import fingerprint
-from pipeline.config.tables import narrator as narrator_of
 from pipeline.output.known import Durable
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
@@ -139,10 +138,9 @@ def _failed(events: Iterable[Row]) -> pa.Table:
 
 def _current(store: Store, plan: Plan, events: list[Row], durable: Durable) -> list[Row]:
     """The failures that still stand: of other videos all, of this plan's the newest of each item that is not cured."""
-    narrator = narrator_of(plan.config)
     done, told = store.done_segments(), {*store.done_videos(), *store.filtered_videos()}
     standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
-    for video_id, key in zip(plan.videos.ids, plan.videos.keys, strict=True):
+    for video_id, key, narrator in zip(plan.videos.ids, plan.videos.keys, plan.narrators, strict=True):
         standing[video_id] = {key}
         if video_id not in told:
             standing[video_id].add(narration_failure_key(key, narrator))

@@ -127,14 +127,14 @@ def _off_grid(row: Row, plan: Row) -> str | None:
 
 
 def check_superseded(
-    planned: dict[str, Row], earlier: Earlier, captioned: dict[str, set[int]], settled: set[str], found: Verdict
+    planned: dict[str, Row], earlier: Earlier, captioned: dict[str, set[int]], present: set[str], found: Verdict
 ) -> None:
     """Captions of an earlier plan that lie about although those of the newest have taken their place.
 
     Args:
-        settled: ids of the videos that stand in the dataset or in filtered.
+        present: ids of the videos that stand in the dataset or in filtered.
     """
-    for video_id in sorted(settled & earlier.keys() - set(found.kept)):
+    for video_id in sorted(present & earlier.keys() - set(found.kept)):
         newest = planned[video_id]["key"]
         for key in {plan["key"] for plan in earlier[video_id]} - {newest, None}:
             if captioned.get(newest) and captioned.get(key):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
 import pyarrow as pa
@@ -33,7 +33,9 @@ WANTED = pa.schema(
 
 def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork] | None = None) -> None:
     """Write what a run wants, as far as it is known."""
-    if "segments" in plan.tables and (tables is None or plan.parent_keys):  # at the end only what has changed
+    if "segments" in plan.tables and (
+        tables is None or plan.parent_keys or plan.beside
+    ):  # at the end only what has changed
         store.write_table(f"runs/{run_id}/videos.parquet", plan.table())
     if not all(spec.core for spec in plan.tables.values()):
         said = {name: {"level": spec.level, "from": list(spec.parents)} for name, spec in plan.tables.items()}
@@ -107,9 +109,12 @@ class Durable:
 
 def wanted(store: Store, name: str) -> list[Row]:
     """Rows of `WANTED`: what the newest run that made a table wanted of it, or of a video."""
-    found: dict[str, Row] = {}
+    return list({row["video_id"]: row for row in ever_wanted(store, name)}.values())
+
+
+def ever_wanted(store: Store, name: str) -> Iterator[Row]:
+    """Rows of `WANTED` of all runs that made a table, the oldest run's first."""
     for record in store.run_records("tables.json"):
         data = store.read_file(f"runs/{record['run_id']}/tables/{name}.parquet")
         if data is not None:
-            found |= {row["video_id"]: row for row in pq.read_table(io.BytesIO(data)).to_pylist()}
-    return list(found.values())
+            yield from pq.read_table(io.BytesIO(data)).to_pylist()

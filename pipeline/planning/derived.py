@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from operators.core.fingerprint import digest
 from operators.core.keys import caption_keys, source_key
 from operators.store.parents import VIDEO_WORK
 from operators.store.store import Failed, Store
-from pipeline.config.parents import level_of
+from pipeline.config.parents import is_static, level_of
 from pipeline.config.table import VIDEOS, TableSpec
 from pipeline.config.tables import parents_of, table_identity, warm_up
 from pipeline.planning.diff import Remaining, SegmentRows, States, TableCount, states_of
@@ -166,14 +166,35 @@ class Derived:
             return foreign_keys(plan, name)
         if name == "segments" and not plan.parent_keys:
             return plan.videos.keys
-        spec = plan.tables[name]
+        keys = list(self._usual(name))
+        for parent, said in self.apart(plan.tables[name]).items():
+            keys = [k if s is None else digest(_said(k, parent, s)) for k, s in zip(keys, said, strict=True)]
+        return keys
+
+    def apart(self, spec: TableSpec) -> dict[str, list[str | None]]:
+        """table -> of each video what the key of its rows there says beyond the config; "": there are none, None:
+        nothing, since no row that they rest on is missing."""
+        found: dict[str, list[str | None]] = {}
+        for parent, values in self.parent_keys(spec).items():
+            known = is_static(self._plan.tables, parent)
+            usual = self._usual(parent) if known else [None] * len(values)
+            found[parent] = [None if v is not None and v == u else v or "" for v, u in zip(values, usual, strict=True)]
+        return found
+
+    def _usual(self, name: str) -> Sequence[str]:
+        """Key that each video's rows have in a static table where no row that they rest on is missing."""
+        plan, spec = self._plan, self._plan.tables[name]
+        if spec.level == "video":
+            own = table_identity(plan.config, spec)
+            above = [(parent, self._usual(parent)) for parent in spec.parents if parent != VIDEOS]
+            return [
+                digest([source_key(*source), own, [[parent, keys[i]] for parent, keys in above]])
+                for i, source in enumerate(plan.sources)
+            ]
         parents = parents_of(plan.config, name)
         if not spec.core and (more := warm_up(plan.config, spec)):  # which decides what is decoded
             parents = digest([parents, "warm-up", more])
-        keys = list(caption_keys(plan.sources, plan.config.plan.segment_s, spec.steps, parents))
-        for parent, values in self.parent_keys(spec).items():
-            keys = [k if v is not None else digest([k, "without", parent]) for k, v in zip(keys, values, strict=True)]
-        return keys
+        return list(caption_keys(plan.sources, plan.config.plan.segment_s, spec.steps, parents))
 
     def _segment_states(self, name: str) -> tuple[list[str], States]:
         if name not in self._states:
@@ -250,7 +271,7 @@ class Derived:
         own = table_identity(plan.config, spec)
         others = [p for p in spec.parents if p != VIDEOS]
         found: list[tuple[str, str | None, dict[str, str | None], str | None]] = []
-        standings = {parent: self._standing(parent) for parent in others}
+        standings = {parent: self.standing(parent) for parent in others}
         for i, (video_id, version) in enumerate(plan.sources):
             parents: dict[str, str | None] = {}
             states: list[Any] = []
@@ -271,7 +292,7 @@ class Derived:
                 found.append((video_id, digest([source_key(video_id, version), own, states]), parents, None))
         return found
 
-    def _standing(self, parent: str) -> list[tuple[str | None, Any, str | None]]:
+    def standing(self, parent: str) -> list[tuple[str | None, Any, str | None]]:
         """Of each video: key of its rows in a parent, what of them counts, and what is missing of them.
 
         Without key and problem they are still to be made.
@@ -362,16 +383,8 @@ class Derived:
         )
 
 
-def with_parents(plan: Plan, store: Store) -> Plan:
-    """The plan with the keys of the segments' parents, as they stand now that those are made."""
-    spec = plan.tables.get("segments")
-    if spec is None or set(spec.parents) <= {VIDEOS}:
-        return plan
-    derived = Derived(plan, store)
-    parents = derived.parent_keys(spec)
-    keyed = replace(plan, parent_keys=parents)
-    keys = Derived(keyed, store).segment_keys(spec)
-    return replace(keyed, videos=Videos(plan.videos.facts, keys, plan.videos.cut))
+def _said(key: str, parent: str, said: str) -> list[str]:
+    return [key, "from", parent, said] if said else [key, "without", parent]
 
 
 def _pairs(store: Store, name: str) -> dict[str, str]:

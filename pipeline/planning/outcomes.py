@@ -18,7 +18,6 @@ from operators.analysis.filter import Filter
 from operators.core.base import Row
 from operators.core.keys import video_key, video_keys
 from operators.store.store import Failed, narration_failure_key
-from pipeline.config.tables import narrator as narrator_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 
@@ -115,7 +114,7 @@ def decide(
     plan: Plan, outcomes: Outcomes, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
 ) -> None:
     """Sort the videos of which no segment is left to do into `outcomes`."""
-    videos, narrator = plan.videos, narrator_of(plan.config)
+    videos, narrators = plan.videos, plan.narrators
     strict = plan.config.run.on_incomplete == "fail"
     if not len(videos):
         return
@@ -123,9 +122,9 @@ def decide(
     over = np.flatnonzero(np.add.reduceat(state == TODO, begins, dtype=np.int64) == 0)
     ids = videos.facts["video_id"].take(pa.array(over)).to_pylist()
     complete = (np.add.reduceat(state == DONE, begins, dtype=np.int64) == counts)[over]
-    up_to_date = video_keys(((videos.keys[i], int(counts[i])) for i in over.tolist()), narrator)
+    up_to_date = video_keys((videos.keys[i], int(counts[i]), narrators[i]) for i in over.tolist())
     for i, video_id, is_complete, key in zip(over.tolist(), ids, complete.tolist(), up_to_date, strict=True):
-        captions = videos.keys[i]
+        captions, narrator = videos.keys[i], narrators[i]
         if is_complete and not unwanted[i] and outcomes.stands(video_id, key):
             continue
         marks = state[begins[i] : begins[i] + counts[i]]

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from operators.core import rows
 from operators.core.base import Row
+from operators.core.fingerprint import digest
 from operators.core.keys import caption_keys
 from operators.video.plausible import MAX_DURATION_S, check_length
 from pipeline.config.table import TableSpec
@@ -53,6 +54,15 @@ class Plan:
     unusable: list[Row]  # rows of `rows.VIDEO` whose `failure` says why they cannot be captioned
     parent_keys: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the segments' parents, by table
     ignored: dict[str, int] = field(default_factory=dict)
+    beside: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the long captions' other parents
+    apart: Sequence[str] = ()  # of each video what those keys say beyond the config; "": nothing
+
+    @cached_property
+    def narrators(self) -> list[str]:
+        """Key of the video level for each video: the config's, and where a parent's row is missing or was made in
+        another way than usual, one that says so. Such a row is made again once that changes."""
+        own = narrator(self.config)
+        return [digest([own, said]) if said else own for said in self.apart] or [own] * len(self.videos)
 
     @cached_property
     def tables(self) -> dict[str, TableSpec]:
@@ -90,7 +100,6 @@ class Plan:
             "segment_s": cut.segment_s,
             "window_rule": self.config.plan.windows,
             "min_shot_s": self.config.plan.min_shot_s,
-            "narrator": narrator(self.config),
             "strict": self.config.run.on_incomplete == "fail",
             "filter": self.config.filter.dump(),
         }
@@ -100,6 +109,7 @@ class Plan:
             "key": pa.array(videos.keys, pa.string()),
             "segment_count": videos.counts.astype(np.int32),
             "duration_s": videos.durations_s,
+            "narrator": pa.array(self.narrators, pa.string()),
             **{n: pa.repeat(pa.scalar(value, PLANNED.field(n).type), len(videos)) for n, value in every.items()},
         }
         usable = pa.table([columns[name] for name in PLANNED.names], schema=PLANNED)

@@ -87,7 +87,7 @@ def timeline(site: Site, request: Request) -> Response:
 
 
 def annotate(site: Site, request: Request) -> Response:
-    """Commit an annotation: a JSON object with `kind` and the columns of `rows.ANNOTATION` that go with it."""
+    """Commit an annotation: a JSON object with `kind` and the columns of `annotation.ANNOTATION` that go with it."""
     if not site.editable:
         raise HTTPException(403, "this viewer was started with --read-only")
     reader, found = found_of(site, request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from operators.core import rows
+from operators.core.annotation import ANNOTATION
 from pipeline.export.registry import EXPORTS
 from tests.support.command import ROOT
 from tests.support.reference import current
@@ -18,7 +19,7 @@ def test_generated_pages_are_current(path: object) -> None:
 
 def test_every_column_export_and_comment_is_there() -> None:
     columns = (ROOT / "docs" / "reference" / "columns.md").read_text()
-    for schema in (rows.LONG_CAPTION, rows.CAPTIONED_SEGMENT, rows.FAILED, rows.VIDEO, rows.ANNOTATION):
+    for schema in (rows.LONG_CAPTION, rows.CAPTIONED_SEGMENT, rows.FAILED, rows.VIDEO, ANNOTATION):
         assert all(f"| `{name}`" in columns or f"| `{name}[]`" in columns for name in schema.names)
     assert "| `sections[].sentences[].windows[]` | int32 |" in columns
     assert "first presented picture to the end of the last" in columns  # a comment of a list that is spread into others
@@ -29,5 +30,5 @@ def test_every_column_export_and_comment_is_there() -> None:
 def test_the_page_about_outputs_names_every_column() -> None:
     page = (ROOT / "docs" / "output.md").read_text()
     hidden = {"parts", "timings"}
-    for schema in (rows.LONG_CAPTION, rows.CAPTIONED_SEGMENT, rows.FAILED, rows.ANNOTATION):
+    for schema in (rows.LONG_CAPTION, rows.CAPTIONED_SEGMENT, rows.FAILED, ANNOTATION):
         assert not [name for name in schema.names if name not in hidden and f"`{name}`" not in page]

@@ -180,6 +180,40 @@ class Heard(Counted):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Entitle(Counted):
+    """A title for each video, made from the source alone."""
+
+    name: ClassVar[str] = "entitle"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "asr"
+    reads: ClassVar[frozenset[str]] = frozenset({"duration_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"title"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"title": pa.string()}
+
+    language: str = "en"
+
+    def made(self, row: Row) -> Row:
+        return {"title": f"{self.language}: {row['duration_s']:.0f} s"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quote(Counted):
+    """Writes a video's title before its long caption."""
+
+    name: ClassVar[str] = "quote"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "narrate"
+    reads: ClassVar[frozenset[str]] = frozenset({"caption"})
+    may_read: ClassVar[frozenset[str]] = frozenset({"title"})
+    writes: ClassVar[frozenset[str]] = frozenset({"caption"})
+
+    def made(self, row: Row) -> Row:
+        return {"caption": f"{row.get('title')} | {row['caption']}"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Judge(Counted):
     """Marks a long caption by asking an engine."""
 

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from operators.analysis.efficientnet import INSTALL, PACKAGES, Network
+from operators.analysis.efficientnet import INSTALL, PACKAGES, Network, rgb
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
@@ -53,5 +53,5 @@ class _Running(RunningEmbedder):
         self._network = network
 
     def frames(self, jpegs: Sequence[bytes]) -> Vectors:
-        features = [self._network.features(jpeg) for jpeg in jpegs]
+        features = [self._network.features(rgb(jpeg)) for jpeg in jpegs]
         return unit(np.stack(features)) if features else np.zeros((0, 1280), np.float32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,10 +100,6 @@ class Answers:
             self.table.upsert(made, ["key"])
         else:
             self.table.append(made)
-
-    def rows(self) -> Iterator[Row]:
-        """All rows, in the order of their keys."""
-        yield from self.table.read().sort_by("key").to_pylist()
 
 
 def _known(row: Row) -> Known:

@@ -223,6 +223,7 @@ def _protocol(metric: str) -> str:
 
 def _check(named: Named, answers: Answers) -> None:
     """Raises: RunFailed: the engine has failed on all requests."""
-    rows = [row for row in answers.rows() if row["judge"] == named.name]
+    read = answers.table.read(["judge", "state", "failure_class", "problem"])
+    rows = [row for row in read.to_pylist() if row["judge"] == named.name]
     if rows and all(row["state"] == "failed" and row["failure_class"] != "gate" for row in rows):
         raise RunFailed(f"judge {named.name} has answered nothing: {rows[0]['problem']}")

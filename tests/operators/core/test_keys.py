@@ -45,4 +45,4 @@ def test_keys_of_many_are_the_keys_of_each() -> None:
             plain = chain(plain, operator)
         assert key == plain == caption_key(video_id, version, 120.0, operators)
     for count in (1, 2, 61):
-        assert list(video_keys([("abc", count)], "n")) == [video_key("abc", range(count), "n")]
+        assert list(video_keys([("abc", count, "n")])) == [video_key("abc", range(count), "n")]

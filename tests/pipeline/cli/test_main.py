@@ -1,23 +1,21 @@
+"""The command line: what it takes, what it refuses with which exit code, and how it ends."""
+
 from __future__ import annotations
 
 import inspect
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
-from click.shell_completion import ShellComplete
 
 from operators.core.base import ItemError
-from pipeline.cli.main import cli, main
+from pipeline.cli.main import main
 from pipeline.config.load import config_from_dict
 from pipeline.config.types import Config
 from pipeline.terminal.errors import RunFailed, UsageError
@@ -348,67 +346,3 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-
-
-def _all(group: click.Group, above: str = "longcap") -> Iterator[tuple[str, click.Command]]:
-    for name, command in group.commands.items():
-        yield f"{above} {name}", command
-        if isinstance(command, click.Group):
-            yield from _all(command, f"{above} {name}")
-
-
-@pytest.mark.parametrize(
-    ("path", "command"), list(_all(cli)), ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_every_command_shows_examples_that_it_takes_and_a_help_text_for_each_option(
-    path: str, command: click.Command
-) -> None:
-    for parameter in command.params:
-        assert not isinstance(parameter, click.Option) or parameter.help, f"{path} {parameter.name}"
-    help_text = command.get_help(click.Context(command, info_name=path, parent=click.Context(cli, info_name="longcap")))
-    examples = re.findall(rf"^ +({re.escape(path)}(?: .*)?)$", help_text.split("Example", 1)[-1], re.MULTILINE)
-    assert examples, f"{path} has no example"
-    for example in examples:
-        _, *words = shlex.split(example.split(" >")[0])
-        found: click.Command = cli
-        while isinstance(found, click.Group):
-            found = found.commands[words.pop(0)]
-        with found.make_context("longcap", words, parent=click.Context(cli, obj={})):
-            pass  # it parses: no unknown option, nothing missing
-
-
-def test_commands_that_print_data_print_it_as_json_too() -> None:
-    without = {path for path, c in _all(cli) if not any("--json" in p.opts for p in c.params)}
-    assert without == {"longcap logs", "longcap completion", "longcap eval", "longcap view"}, "no data of their own"
-
-
-@pytest.mark.parametrize(
-    ("words", "expects"),
-    [
-        (["re"], {"retry", "report"}),
-        (["run", "--sch"], {"--schedule"}),
-        (["run", "videos", "-c", "me"], {"measure"}),
-        (["submit", "--recap"], {"--recaption"}),
-        (["submit", "--work"], {"--working-dir"}),
-    ],
-)
-def test_a_shell_completes_commands_options_and_recipes(words: list[str], expects: set[str]) -> None:
-    *before, incomplete = words
-    completer = ShellComplete(cli, {}, "longcap", "_LONGCAP_COMPLETE")
-    assert expects <= {item.value for item in completer.get_completions(before, incomplete)}
-
-
-def test_the_installed_command_answers_a_shell_that_completes() -> None:
-    asked = {"_LONGCAP_COMPLETE": "bash_complete", "COMP_WORDS": "longcap sta", "COMP_CWORD": "1"}
-    command = [sys.executable, "-m", "longcap"]
-    done = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "plain,status\n", "")
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts_call_the_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion", shell]) == 0
-    script = capsys.readouterr().out
-    assert "_LONGCAP_COMPLETE" in script and "longcap" in script
-    if shell == "bash":
-        subprocess.run(["bash", "-n"], input=script, text=True, check=True)

@@ -261,7 +261,7 @@ def test_a_judge_over_a_finished_output_is_a_job_of_its_own(folder: Path, log: P
         ({"x": {"level": "segment", "steps": ["decod"]}}, "did you mean decode?"),
         ({"x": {"level": "segment", "from": ["segment"], "steps": ["decode"]}}, "did you mean segments?"),
         ({"x": {"level": "segment", "steps": [{"decode": {"fpss": 1}}]}}, "fpss is not a known key of operator decode"),
-        ({"x": {"level": "segment", "steps": [{"decode": {"fps": -1}}]}}, "tables.x: fps: "),
+        ({"x": {"level": "segment", "steps": [{"decode": {"fps": -1}}]}}, "tables.x: operator decode: fps: "),
         ({"x": {"level": "segment", "steps": ["measure"]}}, "measure reads the column pictures"),
         ({"x": {"level": "segment", "steps": ["narrate"]}}, "names narrate, which is of level video"),
         ({"x": {"level": "segment", "from": ["dataset"], "steps": ["decode"]}}, "depend on which segments are there"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import pipeline as longcap
 from operators.analysis.facts import Facts
 from pipeline.export.duplicates import Clusters
-from pipeline.export.selection import prints_of
+from pipeline.export.selection import hashes_of
 from pipeline.export.splits import assign, parse
 from pipeline.terminal.errors import UsageError
 
@@ -102,4 +102,4 @@ def test_a_video_that_was_copied_very_often_is_one_cluster() -> None:
 def test_hashes_are_read_as_the_facts_tell_them(out: str) -> None:
     for segment in longcap.open(out).store.segments.read().to_pylist():
         facts = Facts.of(segment)
-        assert facts is not None and prints_of(segment) == [p.bits for p in facts.prints or ()]
+        assert facts is not None and hashes_of(segment) == [p.bits for p in facts.prints or ()]

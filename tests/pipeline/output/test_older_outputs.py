@@ -71,8 +71,8 @@ def test_it_verifies_and_only_what_was_not_done_is_wrong(store: Store) -> None:
 
 def test_it_resumes_and_grows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, narrator = planned(store)
-    for module in ("planning.outcomes", "planning.superseded", "output.finalize"):
-        monkeypatch.setattr(f"pipeline.{module}.narrator_of", lambda _: narrator)
+    for name in ("plan.narrator", "superseded.narrator_of"):
+        monkeypatch.setattr(f"pipeline.planning.{name}", lambda _: narrator)
     left = compare(plan, store)
     assert [v.video_id for v in left.whole] == ["c"] and not left.segments
     assert not find(plan, store).asks, "its own config replaces nothing"

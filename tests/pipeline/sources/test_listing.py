@@ -1,12 +1,12 @@
+"""What a listing holds: the videos of folders, globs and manifests, with their ids, versions and subtitles."""
+
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import fsspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,46 +14,25 @@ from hypothesis import strategies as st
 from operators.core import rows
 from operators.core.fingerprint import digest
 from pipeline.config.types import SourceOptions
-from pipeline.sources.files import File
 from pipeline.sources.listing import list_sources
-from pipeline.terminal.errors import UsageError
-from tests.support import web
-
-OPTIONS = SourceOptions()
+from tests.pipeline.sources.listed import OPTIONS, error_of, touch
 
 
-def _touch(folder: Path, *names: str, content: bytes = b"x") -> None:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-
-
-def _names(inputs: list[str], options: SourceOptions = OPTIONS) -> list[str]:
+def names_of(inputs: list[str], options: SourceOptions = OPTIONS) -> list[str]:
     return [Path(row["uri"]).name for row in list_sources(inputs, options).rows]
 
 
-@pytest.fixture
-def remote() -> str:
-    fs = fsspec.filesystem("memory")
-    fs.store.clear()
-    fs.pseudo_dirs[:] = [""]
-    for name in ("a.mp4", "deep/b.MKV", "deep/b.en.srt", "note.txt"):
-        fs.pipe_file(f"/bucket/{name}", b"12345")
-    return "memory://bucket"
-
-
 def test_a_folder_gives_its_videos_at_any_depth_and_counts_the_rest(tmp_path: Path) -> None:
-    _touch(tmp_path, "b.mp4", "sub/deep/a.MOV", "c.txt", "d.txt", "README", ".hidden.mp4", ".git/e.mp4")
+    touch(tmp_path, "b.mp4", "sub/deep/a.MOV", "c.txt", "d.txt", "README", ".hidden.mp4", ".git/e.mp4")
     listing = list_sources([str(tmp_path)], OPTIONS)
     assert [row["uri"] for row in listing.rows] == [f"{tmp_path}/b.mp4", f"{tmp_path}/sub/deep/a.MOV"]
     assert listing.ignored == {".txt": 2, "no suffix": 1, "hidden": 1}
-    assert _names([str(tmp_path)], SourceOptions(recursive=False)) == ["b.mp4"]
-    assert _names([str(tmp_path)], SourceOptions(suffixes=("",))) == ["README"]
+    assert names_of([str(tmp_path)], SourceOptions(recursive=False)) == ["b.mp4"]
+    assert names_of([str(tmp_path)], SourceOptions(suffixes=("",))) == ["README"]
 
 
 def test_rows_have_exactly_the_columns_of_a_source(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4", content=b"12345")
+    touch(tmp_path, "a.mp4", content=b"12345")
     (row,) = list_sources([str(tmp_path)], OPTIONS).rows
     assert set(row) == {*rows.VIDEO.names[:6], "access_uri"}
     assert row["size_bytes"] == 5
@@ -63,7 +42,7 @@ def test_rows_have_exactly_the_columns_of_a_source(tmp_path: Path) -> None:
 
 
 def test_one_file_has_one_id_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _touch(tmp_path, "sub/a.mp4")
+    touch(tmp_path, "sub/a.mp4")
     monkeypatch.chdir(tmp_path)
     ways = ["sub/a.mp4", "./sub/../sub/a.mp4", f"file://{tmp_path}/sub/a.mp4", "sub", "s*/*.mp4", str(tmp_path)]
     listings = [list_sources([way], OPTIONS).rows for way in ways]
@@ -76,16 +55,16 @@ def test_a_version_changes_with_size_and_time_and_with_nothing_else(tmp_path: Pa
         (row,) = list_sources([str(tmp_path)], OPTIONS).rows
         return str(row["source_version"])
 
-    _touch(tmp_path, "a.mp4")
+    touch(tmp_path, "a.mp4")
     os.utime(tmp_path / "a.mp4", ns=(0, 1_700_000_000_000_000_000))
     first = version()
     assert version() == first
     os.utime(tmp_path / "a.mp4", ns=(0, 1_700_000_000_000_000_001))
     second = version()
-    _touch(tmp_path, "a.mp4", content=b"xy")
+    touch(tmp_path, "a.mp4", content=b"xy")
     os.utime(tmp_path / "a.mp4", ns=(0, 1_700_000_000_000_000_001))
     third = version()
-    _touch(tmp_path, "a.srt")
+    touch(tmp_path, "a.srt")
     with_subtitles = version()
     assert len({first, second, third, with_subtitles}) == 4
 
@@ -101,7 +80,7 @@ def test_a_version_changes_with_size_and_time_and_with_nothing_else(tmp_path: Pa
     ],
 )
 def test_subtitles_lie_beside_the_video(tmp_path: Path, beside: list[str], chosen: str | None) -> None:
-    _touch(tmp_path, "a.mp4", *beside)
+    touch(tmp_path, "a.mp4", *beside)
     manifest = tmp_path / "m.csv"
     manifest.write_text("uri\na.mp4\n")
     expected = None if chosen is None else str(tmp_path / chosen)
@@ -111,12 +90,12 @@ def test_subtitles_lie_beside_the_video(tmp_path: Path, beside: list[str], chose
 
 
 def test_subtitles_that_are_used_are_not_counted_as_ignored(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4", "a.srt", "other.srt")
+    touch(tmp_path, "a.mp4", "a.srt", "other.srt")
     assert list_sources([str(tmp_path)], OPTIONS).ignored == {".srt": 1}
 
 
 def test_links_are_followed_and_a_circle_of_them_ends(tmp_path: Path) -> None:
-    _touch(tmp_path, "elsewhere/a.mp4", "root/b.mp4")
+    touch(tmp_path, "elsewhere/a.mp4", "root/b.mp4")
     root = tmp_path / "root"
     (root / "up").symlink_to(root)
     (root / "other").symlink_to(tmp_path / "elsewhere")
@@ -127,67 +106,16 @@ def test_links_are_followed_and_a_circle_of_them_ends(tmp_path: Path) -> None:
     assert sizes == {"a.mp4": 1, "b.mp4": 1, "c.mp4": 1, "gone.mp4": None}
 
 
-def test_a_name_that_is_not_utf8_is_listed_with_its_subtitles_however_it_is_named(tmp_path: Path) -> None:
-    folder = tmp_path / os.fsdecode(b"d\xff")
-    try:
-        folder.mkdir()
-    except OSError:
-        pytest.skip("this file system takes only UTF-8 names")
-    _touch(folder, os.fsdecode(b"caf\xe9.mp4"), os.fsdecode(b"caf\xe9.en.srt"), "a.mp4")
-    _touch(tmp_path, "b.mp4")
-    root = f"file://{tmp_path}/d%FF"
-    manifest = tmp_path / "m.csv"
-    manifest.write_text(f"uri\n{root}/caf%E9.mp4\nb.mp4\n{root}/a.mp4\n")
-    nested = folder / "m.csv"
-    nested.write_text(f"uri\na.mp4\n../b.mp4\n{root}/caf%E9.mp4\n")
-    expected = list_sources([str(tmp_path)], OPTIONS).rows
-    assert [row["uri"] for row in expected] == [f"{tmp_path}/b.mp4", f"{root}/a.mp4", f"{root}/caf%E9.mp4"]
-    assert [row["size_bytes"] for row in expected] == [1, 1, 1]
-    assert expected[2]["subtitles_uri"] == f"{root}/caf%E9.en.srt"
-    ways = [
-        [str(manifest)],
-        [str(nested)],
-        [str(folder), f"{tmp_path}/b.mp4"],
-        [f"{folder}/*.mp4", f"{tmp_path}/b.mp4"],
-    ]
-    for way in [*ways, [f"{root}/caf%E9.mp4", f"{root}/*.mp4", f"{tmp_path}/b.mp4"]]:
-        assert list_sources(way, OPTIONS).rows == expected, way
-
-
 def test_a_glob_names_files_and_a_literal_name_wins_over_its_pattern(tmp_path: Path) -> None:
-    _touch(tmp_path, "a1.mp4", "a2.mp4", "a[1].mp4", "x.txt", "sub/b.mp4")
-    assert _names([f"{tmp_path}/a?.mp4"]) == ["a1.mp4", "a2.mp4"]
-    assert _names([f"{tmp_path}/**/*.mp4"]) == ["a1.mp4", "a2.mp4", "a[1].mp4", "b.mp4"]
-    assert _names([f"{tmp_path}/a[1].mp4"]) == ["a[1].mp4"]
+    touch(tmp_path, "a1.mp4", "a2.mp4", "a[1].mp4", "x.txt", "sub/b.mp4")
+    assert names_of([f"{tmp_path}/a?.mp4"]) == ["a1.mp4", "a2.mp4"]
+    assert names_of([f"{tmp_path}/**/*.mp4"]) == ["a1.mp4", "a2.mp4", "a[1].mp4", "b.mp4"]
+    assert names_of([f"{tmp_path}/a[1].mp4"]) == ["a[1].mp4"]
     assert list_sources([f"{tmp_path}/*"], OPTIONS).ignored == {".txt": 1}
 
 
-def test_a_remote_prefix_lists_as_a_folder_does(remote: str) -> None:
-    listing = list_sources([remote], OPTIONS)
-    assert [row["uri"] for row in listing.rows] == [f"{remote}/a.mp4", f"{remote}/deep/b.MKV"]
-    assert [row["subtitles_uri"] for row in listing.rows] == [None, f"{remote}/deep/b.en.srt"]
-    assert listing.rows[0]["size_bytes"] == 5
-    assert listing.ignored == {".txt": 1}
-
-
-def test_a_remote_file_glob_and_manifest_give_the_rows_of_the_prefix(remote: str) -> None:
-    of_prefix = list_sources([remote], OPTIONS).rows
-    assert list_sources([f"{remote}/a.mp4"], OPTIONS).rows == of_prefix[:1]
-    assert list_sources([f"{remote}/*.mp4"], OPTIONS).rows == of_prefix[:1]
-    fs = fsspec.filesystem("memory")
-    fs.pipe_file("/bucket/lists/m.jsonl", b'{"uri": "../a.mp4"}\n{"uri": "memory://bucket/deep/b.MKV"}\n')
-    assert list_sources([f"{remote}/lists/m.jsonl"], OPTIONS).rows == of_prefix
-
-
-def test_a_remote_version_changes_when_the_object_is_written_again(remote: str) -> None:
-    before = list_sources([remote], OPTIONS).rows[0]["source_version"]
-    assert list_sources([remote], OPTIONS).rows[0]["source_version"] == before
-    fsspec.filesystem("memory").pipe_file("/bucket/a.mp4", b"54321")
-    assert list_sources([remote], OPTIONS).rows[0]["source_version"] != before
-
-
 def test_a_manifest_brings_ids_and_metadata_and_its_uris_are_relative_to_it(tmp_path: Path) -> None:
-    _touch(tmp_path, "clips/a.mp4")
+    touch(tmp_path, "clips/a.mp4")
     (tmp_path / "lists").mkdir()
     manifest = tmp_path / "lists" / "m.jsonl"
     manifest.write_text('{"uri": "../clips/a.mp4", "video_id": 7, "z": 1, "a": "é"}\n')
@@ -208,14 +136,14 @@ def test_a_glob_of_manifests_is_all_of_them(tmp_path: Path) -> None:
 
 
 def test_what_a_manifest_names_and_is_not_there_is_a_row(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4")
+    touch(tmp_path, "a.mp4")
     (tmp_path / "m.csv").write_text("uri\na.mp4\ngone.mp4\nno/such/folder/b.mp4\n")
     sizes = {Path(r["uri"]).name: r["size_bytes"] for r in list_sources([str(tmp_path / "m.csv")], OPTIONS).rows}
     assert sizes == {"a.mp4": 1, "gone.mp4": None, "b.mp4": None}
 
 
 def test_a_manifest_and_the_folder_it_is_about_are_one_listing(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4", "b.mp4")
+    touch(tmp_path, "a.mp4", "b.mp4")
     (tmp_path / "m.csv").write_text("uri,video_id,title\na.mp4,mine,A\n")
     for inputs in ([str(tmp_path), str(tmp_path / "m.csv")], [str(tmp_path / "m.csv"), str(tmp_path)]):
         listed = list_sources(inputs, OPTIONS).rows
@@ -229,26 +157,19 @@ def test_a_manifest_and_the_folder_it_is_about_are_one_listing(tmp_path: Path) -
 @given(st.permutations(["z.mp4", "a.mp4", "m/b.mp4", "m/a.mp4", "m.mp4"]))
 def test_the_order_of_the_inputs_does_not_matter(tmp_path_factory: pytest.TempPathFactory, names: list[str]) -> None:
     folder = tmp_path_factory.mktemp("order")
-    _touch(folder, *names)
+    touch(folder, *names)
     uris = [r["uri"] for r in list_sources([f"{folder}/{name}" for name in names], OPTIONS).rows]
     assert uris == sorted(f"{folder}/{name}" for name in names)
 
 
-def _error(inputs: list[str], options: SourceOptions = OPTIONS) -> str:
-    with pytest.raises(UsageError) as caught:
-        list_sources(inputs, options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_two_sources_with_one_id_are_both_named(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4", "b.mp4")
+    touch(tmp_path, "a.mp4", "b.mp4")
     (tmp_path / "m.csv").write_text("uri,video_id\na.mp4,same\nb.mp4,same\n")
-    message = _error([str(tmp_path / "m.csv")])
+    message = error_of([str(tmp_path / "m.csv")])
     assert "'same'" in message
     assert f"{tmp_path}/a.mp4 and {tmp_path}/b.mp4" in message
     (tmp_path / "m.csv").write_text("uri,video_id,t\na.mp4,same,1\na.mp4,same,2\n")
-    assert "with other metadata" in _error([str(tmp_path / "m.csv")])
+    assert "with other metadata" in error_of([str(tmp_path / "m.csv")])
 
 
 @pytest.mark.parametrize(
@@ -272,7 +193,7 @@ def test_an_id_that_is_no_id_is_the_failure_of_its_row(tmp_path: Path, video_id:
     assert (bad["uri"], bad["size_bytes"], bad["failure"]["class"]) == (f"{tmp_path}/b", None, "invalid")
     assert bad["failure"]["message"].startswith(f"{manifest} row 2: ") and says in bad["failure"]["message"]
     manifest.write_text(json.dumps({"uri": "b", "video_id": video_id}))
-    assert says in _error([str(manifest)])  # no row can be used: the manifest is at fault
+    assert says in error_of([str(manifest)])  # no row can be used: the manifest is at fault
 
 
 def test_a_corrected_row_of_a_manifest_is_another_source(tmp_path: Path) -> None:
@@ -286,163 +207,59 @@ def test_a_corrected_row_of_a_manifest_is_another_source(tmp_path: Path) -> None
 
 
 def test_an_address_that_cannot_be_asked_is_left_to_probing_beside_good_ones(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4")
+    touch(tmp_path, "a.mp4")
     manifest = tmp_path / "m.csv"
     manifest.write_text("uri\na.mp4\nno-such-protocol://x/b.mp4\n")
     assert [row["size_bytes"] is None for row in list_sources([str(manifest)], OPTIONS).rows] == [False, True]
     manifest.write_text("uri\nno-such-protocol://x/b.mp4\n")
-    assert "cannot list no-such-protocol://x" in _error([str(manifest)])
+    assert "cannot list no-such-protocol://x" in error_of([str(manifest)])
 
 
 def test_an_empty_listing_says_what_was_there(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.txt", "b.txt", "c.jpg")
-    message = _error([str(tmp_path)])
+    touch(tmp_path, "a.txt", "b.txt", "c.jpg")
+    message = error_of([str(tmp_path)])
     assert "3 other files" in message
     assert "2 .txt, 1 .jpg" in message
     assert ".mp4" in message
     (tmp_path / "empty").mkdir()
-    assert _error([f"{tmp_path}/empty"]) == f"no video in {tmp_path}/empty: there are no files"
+    assert error_of([f"{tmp_path}/empty"]) == f"no video in {tmp_path}/empty: there are no files"
     manifest = tmp_path / "m.csv"
     manifest.write_text("uri,title\n")
-    assert _error([str(manifest)]) == f"the manifest {manifest} has no rows: give it one for each video"
-    both = _error([str(manifest), f"{tmp_path}/empty"])
+    assert error_of([str(manifest)]) == f"the manifest {manifest} has no rows: give it one for each video"
+    both = error_of([str(manifest), f"{tmp_path}/empty"])
     assert (
         both == f"the manifest {manifest} has no rows: give it one for each video; no video in {tmp_path}/empty: "
         "there are no files"
     )
-    assert _error([f"{tmp_path}/*.mkv"]) == f"no file matches {tmp_path}/*.mkv"
+    assert error_of([f"{tmp_path}/*.mkv"]) == f"no file matches {tmp_path}/*.mkv"
 
 
 def test_a_path_that_is_not_there_names_what_is(tmp_path: Path, remote: str) -> None:
-    _touch(tmp_path, "videos/a.mp4")
-    assert f"did you mean {tmp_path}/videos?" in _error([f"{tmp_path}/vidoes/a.mp4"])
-    assert f"did you mean {tmp_path}/videos?" in _error([f"{tmp_path}/vidoes"])
-    assert f"did you mean {tmp_path}/videos/a.mp4?" in _error([f"{tmp_path}/videos/a.mp3"])
-    assert f"there is no {remote}/b.mp4" in _error([f"{remote}/b.mp4"])
-    assert _error(["memory://nothing"]) == "there is no memory://nothing"
-    assert _error([f"{remote}/*.avi"]) == f"no file matches {remote}/*.avi"
+    touch(tmp_path, "videos/a.mp4")
+    assert f"did you mean {tmp_path}/videos?" in error_of([f"{tmp_path}/vidoes/a.mp4"])
+    assert f"did you mean {tmp_path}/videos?" in error_of([f"{tmp_path}/vidoes"])
+    assert f"did you mean {tmp_path}/videos/a.mp4?" in error_of([f"{tmp_path}/videos/a.mp3"])
+    assert f"there is no {remote}/b.mp4" in error_of([f"{remote}/b.mp4"])
+    assert error_of(["memory://nothing"]) == "there is no memory://nothing"
+    assert error_of([f"{remote}/*.avi"]) == f"no file matches {remote}/*.avi"
 
 
 def test_a_file_that_is_neither_video_nor_manifest_is_refused(tmp_path: Path) -> None:
-    _touch(tmp_path, "list.txt")
-    message = _error([f"{tmp_path}/list.txt"])
+    touch(tmp_path, "list.txt")
+    message = error_of([f"{tmp_path}/list.txt"])
     assert "neither a video" in message
     assert ".parquet .csv .jsonl" in message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.mp4", "closed/b.mp4")
+    touch(tmp_path, "a.mp4", "closed/b.mp4")
     (tmp_path / "closed").chmod(0)
     try:
-        assert f"cannot list {tmp_path}/closed: Permission denied" in _error([str(tmp_path)])
+        assert f"cannot list {tmp_path}/closed: Permission denied" in error_of([str(tmp_path)])
     finally:
         (tmp_path / "closed").chmod(0o700)
 
 
 def test_a_file_system_that_is_not_known_is_an_error() -> None:
-    assert "cannot list nosuch://bucket" in _error(["nosuch://bucket"])
-
-
-def test_signed_urls_are_videos_whatever_their_query_and_keep_their_ids(tmp_path: Path) -> None:
-    _touch(tmp_path, "v.mp4", "w.mp4", content=b"12345")
-    with web.serve(tmp_path) as server:
-        (row,) = list_sources([server.signed("v.mp4", 1)], OPTIONS).rows
-        (later,) = list_sources([server.signed("v.mp4", 2)], OPTIONS).rows
-        assert row["uri"] == f"{server.url}/v.mp4" and row["access_uri"] == server.signed("v.mp4", 1)
-        assert row["video_id"] == digest(row["uri"]) and row["size_bytes"] == 5
-        assert {**later, "access_uri": None} == {**row, "access_uri": None}
-        manifest = tmp_path / "m.csv"
-        manifest.write_text(f"uri,thumb\n{server.signed('v.mp4', 3)},{server.signed('t.jpg')}\n")
-        (named,) = list_sources([str(manifest)], OPTIONS).rows
-        assert named["video_id"] == row["video_id"] and named["source_version"] == row["source_version"]
-        assert named["metadata"] == json.dumps({"thumb": f"{server.url}/t.jpg"})
-        remote = list_sources([server.signed("m.csv")], OPTIONS).rows
-        assert [r["access_uri"] for r in remote] == [server.signed("v.mp4", 3)]
-
-
-def test_two_signatures_of_one_file_are_one_video_and_two_files_are_told_apart(tmp_path: Path) -> None:
-    _touch(tmp_path, "v.mp4", content=b"12345")
-    with web.serve(tmp_path) as server:
-        expired = f"{server.url}/v.mp4?sig=expired"
-        (tmp_path / "m.csv").write_text(f"uri\n{server.signed('v.mp4')}\n{expired}\n{server.signed('v.mp4', 2)}\n")
-        (row,) = list_sources([str(tmp_path / "m.csv")], OPTIONS).rows
-        assert row["size_bytes"] == 5
-        with pytest.raises(UsageError, match=r"may not be read: access denied .HTTP 403") as caught:
-            list_sources([expired], OPTIONS)
-        assert "sig=" not in str(caught.value)
-        (tmp_path / "m.csv").write_text(f"uri\n{server.url}/a?id=5\n{server.url}/a?id=6\n")
-        assert len(list_sources([str(tmp_path / "m.csv")], OPTIONS).rows) == 2
-
-
-def test_urls_that_differ_in_a_token_and_in_their_files_need_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes = {"https://h/get.mp4?token=a": 1, "https://h/get.mp4?token=b": 2}
-    monkeypatch.setattr("pipeline.sources.listing.look", lambda uris, **_: {uri: File(sizes[uri], "t") for uri in uris})
-    with pytest.raises(UsageError, match=r"https://h/get.mp4 stands for two files.*column video_id"):
-        list_sources(list(sizes), OPTIONS)
-
-
-def test_a_name_that_only_the_query_ends_in_still_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.sources.listing.look", lambda uris, **_: {uri: File(1, "t") for uri in uris})
-    (row,) = list_sources(["https://host/get?file=a.mp4"], OPTIONS).rows
-    assert row["video_id"] == digest("https://host/get?file=a.mp4") and row["access_uri"] is None
-
-
-HARD = (
-    *("a#1.mp4", "q?v=1.mp4", "pct%20x.mp4", "a b.mp4", "a+b.mp4", "a&b.mp4", "ünï.mp4", "[x].mp4", "st*r.mp4"),
-    *("q'u\"o.mp4", "a::b.mp4", "zip::x.mp4", "file:x.mp4", "C:\\x.mp4", "-n.mp4", "~u.mp4", "{}.mp4", "new\nline.mp4"),
-    *("http:/h.mp4", "s3:/b/k.mp4", "file:/a.mp4", "memory::zip::x.mp4", "%.mp4", "a%zz.mp4", "a..mp4", "x^y|z.mp4"),
-)
-
-
-@pytest.mark.parametrize("name", HARD)
-def test_any_name_is_listed_by_its_folder_by_itself_and_by_a_manifest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    _touch(tmp_path, f"v/{name}", "other/x1.mp4")
-    monkeypatch.chdir(tmp_path / "v")
-    expected = list_sources([f"{tmp_path}/v"], OPTIONS).rows
-    assert [(row["uri"], row["size_bytes"]) for row in expected] == [(f"{tmp_path}/v/{name}", 1)]
-    assert expected[0]["video_id"] == digest(f"{tmp_path}/v/{name}")
-    (tmp_path / "v" / "m.jsonl").write_text(json.dumps({"uri": f"./{name}"}))
-    escaped = f"file://localhost{quote(f'{tmp_path}/v/{name}')}"
-    for way in (f"./{name}", f"{tmp_path}/v/{name}", escaped, "m.jsonl"):
-        assert list_sources([way], OPTIONS).rows == expected, way
-
-
-@pytest.mark.parametrize("name", [n for n in HARD if "\\" not in n])
-def test_any_key_is_listed_by_its_prefix_and_by_itself(name: str) -> None:
-    fs = fsspec.filesystem("memory")
-    fs.store.clear()
-    fs.pseudo_dirs[:] = [""]
-    fs.pipe_file(f"/bucket/v/{name}", b"12345")
-    expected = list_sources(["memory://bucket/v"], OPTIONS).rows
-    assert [(row["uri"], row["size_bytes"]) for row in expected] == [(f"memory://bucket/v/{name}", 5)]
-    assert list_sources([f"memory://bucket/v/{name}"], OPTIONS).rows == expected
-
-
-@pytest.mark.parametrize("uri", ["file://server/share/a.mp4", "file://a.mp4", "file://"])
-def test_a_file_uri_of_another_host_is_refused_as_an_input_and_a_row_in_a_manifest(tmp_path: Path, uri: str) -> None:
-    message = _error([uri])
-    assert message.startswith(f"{uri} cannot be opened: it names ") and message.endswith(
-        "; give a path, or file:///PATH for a file of this machine"
-    )
-    (tmp_path / "m.jsonl").write_text(json.dumps({"uri": uri}))
-    assert [(r["uri"], r["size_bytes"]) for r in list_sources([f"{tmp_path}/m.jsonl"], OPTIONS).rows] == [(uri, None)]
-
-
-def test_names_that_no_file_can_have_are_rows_that_will_fail(tmp_path: Path) -> None:
-    manifest = tmp_path / "m.jsonl"
-    manifest.write_text('{"uri": "a\\u0000b.mp4"}\n{"uri": "file:///a%00/b.mp4"}\n')
-    assert [r["size_bytes"] for r in list_sources([str(manifest)], OPTIONS).rows] == [None, None]
-
-
-def test_what_is_missing_in_a_ray_job_says_where_it_was_looked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert "Ray job" not in _error(["videos"])
-    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"metadata": {"job_submission_id": "raysubmit_1"}}))
-    for text in ("videos", "videos/*.mp4"):
-        assert f"in a Ray job a relative path is looked up in the job's own folder ({tmp_path})" in _error([text])
-    assert "Ray job" not in _error([f"{tmp_path}/videos"])
+    assert "cannot list nosuch://bucket" in error_of(["nosuch://bucket"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from operators.core import rows
+from operators.core.annotation import ANNOTATION
 from tests.support.reference.markdown import table
 
 TABLES: dict[str, tuple[str, pa.Schema]] = {
@@ -19,7 +20,7 @@ TABLES: dict[str, tuple[str, pa.Schema]] = {
     "segments": ("One row for each segment: captions of its frames and windows.", rows.CAPTIONED_SEGMENT),
     "failures": ("One row for each failure that still stands.", rows.FAILED),
     "videos": ("One row for each source: what was found and probed.", rows.VIDEO),
-    "annotations": ("One row for each act of a person on a long caption.", rows.ANNOTATION),
+    "annotations": ("One row for each act of a person on a long caption.", ANNOTATION),
 }
 _OUTSIDE = "(outside content)"
 Notes = Mapping[str, Mapping[str, str]]

@@ -9,7 +9,7 @@ import pytest
 
 from operators.analysis.columns import columns_of
 from operators.analysis.facts import Facts
-from operators.analysis.prints import prints_of, repeated_share
+from operators.analysis.perceptual_hash import perceptual_hashes, repeated_share
 from operators.analysis.signals import Thumbs
 from tests.operators.analysis.reel import filmed, measure
 from tests.support.scenes import Scene, Thing, plain, texture
@@ -94,4 +94,4 @@ def test_noise_does_not_make_a_picture_new() -> None:
     times = np.arange(8) / 4
     base = rng.integers(0, 256, (9, 16)).repeat(4, 0).repeat(4, 1)
     luma = np.clip(base + rng.normal(0, 3, (8, 36, 64)), 0, 255).astype(np.uint8)
-    assert repeated_share(prints_of(Thumbs(times, luma))) == 0.5
+    assert repeated_share(perceptual_hashes(Thumbs(times, luma))) == 0.5

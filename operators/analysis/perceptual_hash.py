@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from operators.analysis.cuts import is_black
-from operators.analysis.pieces import Print
+from operators.analysis.pieces import PerceptualHash
 from operators.analysis.signals import FROZEN, Thumbs
 
 _SIDE = 16  # coefficients each way
@@ -25,24 +25,24 @@ _MOVED = 12  # grey levels in any pixel of a thumbnail: a coder redraws all of a
 _STEP_S = 1.0
 
 
-def prints_of(thumbs: Thumbs) -> tuple[Print, ...]:
+def perceptual_hashes(thumbs: Thumbs) -> tuple[PerceptualHash, ...]:
     """One for each whole second, of the first thumbnail in it; none where that is black or plain."""
     seconds = np.floor(thumbs.times_s / _STEP_S + 1e-6)
     first = np.flatnonzero(np.r_[True, np.diff(seconds) > 0])
     changes = np.abs(np.diff(thumbs.luma.astype(np.int16), axis=0)).mean(axis=(1, 2))
-    prints: list[Print] = []
+    prints: list[PerceptualHash] = []
     last = -1
     for k in first.tolist():
         luma = thumbs.luma[k]
         if float(luma.std()) >= _PLAIN and not is_black(luma):
             follows = last >= 0 and seconds[k] - seconds[last] == 1
             held = _rests(changes[last:k], luma, thumbs.luma[last]) if follows else None if last < 0 else False
-            prints.append(Print(time_s=float(seconds[k] * _STEP_S), bits=_bits(luma), held=held))
+            prints.append(PerceptualHash(time_s=float(seconds[k] * _STEP_S), bits=_bits(luma), held=held))
             last = k
     return tuple(prints)
 
 
-def repeated_share(prints: Sequence[Print]) -> float | None:
+def repeated_share(prints: Sequence[PerceptualHash]) -> float | None:
     """Share of the printed seconds whose picture is a near-duplicate of an earlier one, 0 to 1; None without prints.
 
     A second is compared with every earlier one that was new (ShareGPT4Video compares with the last one that was kept,

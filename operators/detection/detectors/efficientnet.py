@@ -1,0 +1,52 @@
+"""Tags of whole frames by EfficientNet-Lite0, with the weights of a package: 1,000 classes of ImageNet, no boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, ClassVar, Literal
+
+from operators.analysis.efficientnet import INSTALL, PACKAGES, Network
+from operators.analysis.labels import class_names
+from operators.detection.detectors.base import DetectorSpec, Found, RunningDetector
+from operators.engines.base import EngineRefused
+
+_BEST = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class EfficientNet(DetectorSpec):
+    """What a frame is taken for as a whole; below a score of 0.5 most labels are wrong."""
+
+    version: ClassVar[int] = 1
+
+    kind: Literal["efficientnet"] = "efficientnet"
+
+    @property
+    def model_id(self) -> str:
+        return "efficientnet lite0-imagenet"
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        missing = [p for p in PACKAGES if find_spec(p) is None]
+        if missing and not elsewhere:
+            raise ValueError(f"detector efficientnet needs {', '.join(missing)}; {INSTALL}")
+
+    @contextmanager
+    def open(self) -> Iterator[RunningDetector]:
+        try:
+            self.check()
+        except ValueError as error:
+            raise EngineRefused(str(error)) from error
+        yield _Running(Network(), class_names())
+
+
+class _Running(RunningDetector):
+    def __init__(self, network: Network, names: list[str]) -> None:
+        self._network, self._names = network, names
+
+    def detect(self, picture: Any) -> Sequence[Found]:
+        scores = self._network.scores(picture)
+        best = (-scores).argsort(kind="stable")[:_BEST]
+        return [Found(self._names[k], float(scores[k])) for k in best]

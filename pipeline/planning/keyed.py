@@ -1,0 +1,38 @@
+"""The plan with the keys of what segments and long captions are made from, beside the videos."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from operators.core.fingerprint import canonical
+from operators.store.store import Store
+from pipeline.config.parents import level_of
+from pipeline.config.table import VIDEOS
+from pipeline.planning.derived import Derived
+from pipeline.planning.plan import Plan
+from pipeline.planning.videos import Videos
+
+
+def with_parents(plan: Plan, store: Store) -> Plan:
+    """The plan with the keys of the parents of segments and long captions, as they stand now that those are made."""
+    spec, dataset = plan.tables.get("segments"), plan.tables.get("dataset")
+    if spec is not None and not set(spec.parents) <= {VIDEOS}:
+        keyed = replace(plan, parent_keys=Derived(plan, store).parent_keys(spec))
+        keys = Derived(keyed, store).segment_keys(spec)
+        plan = replace(keyed, videos=Videos(plan.videos.facts, keys, plan.videos.cut))
+    others = [p for p in dataset.parents if p not in (VIDEOS, "segments")] if dataset is not None else []
+    if dataset is None or not others:
+        return plan
+    derived = Derived(plan, store)
+    some = replace(dataset, parents=tuple(others))
+    beside, said = derived.parent_keys(some), derived.apart(some)
+    for parent in others:
+        if level_of(plan.config, plan.tables, parent) == "segment":
+            standing = derived.standing(parent)
+            beside[parent] = [key for key, _, _ in standing]
+            said[parent] = [
+                "" if key is None else usual if problem is None else canonical(state)
+                for usual, (key, state, problem) in zip(said[parent], standing, strict=True)
+            ]
+    lines = ([[p, s[i]] for p, s in said.items() if s[i] is not None] for i in range(len(plan.videos)))
+    return replace(plan, beside=beside, apart=[canonical(one) if one else "" for one in lines])
