@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from operators.caption.caption import Caption
-from operators.core.base import Level, Operator
+from operators.core.base import FromPlan, Level, Operator
 from operators.core.fingerprint import digest, link
 from operators.core.keys import captioner_of, config_of, narrator_key
-from operators.core.registry import instance, make
+from operators.core.registry import REGISTRY, instance, make
 from operators.core.text import nearest
 from pipeline.config.parents import check_parents
 from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
@@ -177,6 +177,7 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
             if word is not None and not (isinstance(word, str) and _NAME.fullmatch(word)):
                 raise UsageError(f"{where}: {key} of {name} is {word!r}; it must be a word such as my_{key}")
         try:
+            given = given if name in sections else {**_from_plan(config, name), **given}
             op = make(name, given, sections.get(name))
         except ValueError as error:
             raise UsageError(_no_operator(where, name, error) if not given else f"{where}: {error}") from error
@@ -185,6 +186,13 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
             raise UsageError(f"{where} names {op.name} twice; give one of them a name of its own with as: NAME")
         seen.add(op.name)
         yield op
+
+
+def _from_plan(config: Config, name: str) -> dict[str, Any]:
+    """What the section `plan` says of an operator's fields that are filled in with it."""
+    hints = get_type_hints(REGISTRY.find(name), include_extras=True)
+    marked = (f for f, hint in hints.items() if any(isinstance(m, FromPlan) for m in getattr(hint, "__metadata__", ())))
+    return {f: getattr(config.plan, f) for f in marked}
 
 
 def _no_operator(where: str, name: str, error: ValueError) -> str:

@@ -55,7 +55,7 @@ def _row(name: str, title: str, seen: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 def _asks(calls: dict[str, int]) -> str:
-    return ", ".join(f"{count} × `{kind}`" for kind, count in calls.items())
+    return ", ".join(f"{count} × `{kind}`" for kind, count in calls.items()) or "no engine"
 
 
 def head_of(path: Path) -> tuple[str, dict[str, str]]:

@@ -1,0 +1,244 @@
+"""`find_frames`: where something is seen in a long video, from coarse to fine, under a budget of calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from operators.cleaning.forms import read_form
+from operators.core import rows
+from operators.core.base import Apply, Level, Row
+from operators.core.fingerprint import digest
+from operators.engines.ask import Usage, ask
+from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.gates import About, gates_of, malformed
+from operators.engines.provenance import provenance
+from operators.engines.registry import AnyEngine
+from operators.engines.shared import shared
+from operators.prompts import Prompt, load_prompt
+from operators.selection.mosaic import tiled
+from operators.video.isolation import DecodeChild
+from operators.video.limits import Isolated
+from operators.video.pictures import to_jpeg
+from operators.video.size import Size
+
+FOUND = pa.struct(
+    [
+        pa.field("start_s", pa.float64()),  # of the first frame that shows it
+        pa.field("end_s", pa.float64()),  # of the first one after it that was looked at and does not
+        pa.field("frames", pa.list_(pa.float64())),  # that show it, s
+    ]
+)
+_JOB = "operators.video.frames:sample_frames"
+
+
+class Cells(BaseModel):
+    """An answer: numbers of cells, from 1."""
+
+    model_config = ConfigDict(extra="forbid")
+    yes: list[int] = Field(max_length=64)
+    maybe: list[int] = Field(max_length=64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindFrames(Isolated):
+    """Shows a model grids of frames and asks in which cells something is seen; writes `found_spans`, `search_calls`.
+
+    First frames all over the video, then those around cells that show it or may, at half the distance and so on down to
+    `step_s`; where nothing looks likely, the middles of the longest stretches that nobody has looked at. What is
+    visible for longer than duration / (`calls` x `cells`) is in a cell before the budget ends. The idea of zooming over
+    grids is T*'s (arXiv 2504.02259), which has a detector where we ask a vision-language model.
+    """
+
+    name: ClassVar[str] = "find_frames"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "search"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"video_id", "uri", "source_version", "duration_s", "first_pts_s", "parts", "question"}
+    )
+    writes: ClassVar[frozenset[str]] = frozenset({"found_spans", "search_calls", "found_provenance", "usage"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {
+        "found_spans": pa.list_(FOUND),
+        "search_calls": pa.int32(),
+        "found_provenance": rows.PROVENANCE,
+    }
+
+    engine: Annotated[AnyEngine, Field(description="a vision-language model")]
+    prompt: Annotated[str, Field(description="a prompt's name or a path to a .j2 file")] = "find_frames"
+    calls: Annotated[int, Field(ge=1, le=1000, description="requests for a video at most")] = 24
+    cells: Annotated[int, Field(ge=1, le=64, description="frames in a grid")] = 16
+    columns: Annotated[int, Field(ge=1, le=8, description="frames in a row of a grid")] = 4
+    step_s: Annotated[float, Field(gt=0, description="finest distance of two frames, in s")] = 1.0
+    short_side_px: Annotated[int, Field(ge=64, le=1080, description="short side of a cell in pixels")] = 168
+    tries: Annotated[int, Field(ge=1, le=10, description="times a request is asked before its cells count as no")] = 3
+
+    def identity_extra(self) -> dict[str, Any]:
+        """The prompt's text: a changed prompt never reuses what another one found."""
+        return {"prompts": [load_prompt(self.prompt).hash]}
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        """It raises `ItemError`: unreadable, changed, storage, or what ends a decoder."""
+        prompt = load_prompt(self.prompt)
+        with self.child() as child, shared(self.engine) as engine:
+            yield lambda row: {**row, **self._found(row, child, engine, prompt)}
+
+    def _found(self, row: Row, child: DecodeChild, engine: RunningEngine, prompt: Prompt) -> Row:
+        seen = _Seen(self, row, child, engine, prompt)
+        times = Times(float(row["duration_s"]), self.step_s)
+        calls = 0
+        while calls < self.calls and (chosen := times.next(self.cells)):
+            times.note(chosen, seen.look(chosen))
+            calls += 1
+        return {
+            "found_spans": times.spans(),
+            "search_calls": calls,
+            "found_provenance": provenance(self.engine, [prompt], {"tries": self.tries, "calls": self.calls}),
+            "usage": seen.usage.row(),
+        }
+
+
+@dataclass
+class _Seen:
+    """Asks about times of one video."""
+
+    spec: FindFrames
+    row: Row
+    child: DecodeChild
+    engine: RunningEngine
+    prompt: Prompt
+    usage: Usage = field(default_factory=Usage)
+
+    def look(self, times_s: Sequence[float]) -> dict[float, str]:
+        """yes, maybe or no for each time."""
+        spec, row = self.spec, self.row
+        frames = self.child.run_first(
+            [
+                (
+                    "pyav",
+                    _JOB,
+                    {
+                        "uri": row.get("access_uri") or row["uri"],
+                        "backend": "pyav",
+                        "first_pts_s": float(row["first_pts_s"] or 0.0),
+                        "parts": row.get("parts"),
+                        "times_s": list(times_s),
+                        "size": Size(short_side_px=spec.short_side_px),
+                        "version": row.get("source_version"),
+                    },
+                )
+            ]
+            * 2
+        )[0]
+        if not frames:
+            return dict.fromkeys(times_s, "no")
+        shown = [float(f["requested_s"]) for f in frames]
+        grid = tiled([to_jpeg(f["pixels"], 90) for f in frames], spec.columns)
+        rendered = self.prompt.render(
+            question=row["question"], cells=len(frames), columns=spec.columns, times_s=[round(t, 1) for t in shown]
+        )
+        request = Request(
+            kind="find",
+            start_s=min(shown),
+            end_s=max(shown) + spec.step_s,
+            prompt=rendered.text,
+            instructions=self.prompt.instructions,
+            pictures=(Picture(time_s=shown[0], pts_s=frames[0]["pts_s"], jpeg=grid),),
+            pictures_at=rendered.pictures_at,
+            schema=json.dumps(Cells.model_json_schema(), sort_keys=True),
+            seed=int(digest([row["video_id"], shown], hex_digits=8), 16),
+        )
+        gates = gates_of(spec.engine)
+        about = About(form=Cells, parse=_cells, prose=lambda _: "Yes.")
+        answer = ask(
+            self.engine,
+            request,
+            tries=spec.tries,
+            gates=gates if malformed in gates else (*gates, malformed),
+            about=about,
+            clean=spec.engine.generative,
+        ).result()
+        self.usage += answer.usage
+        if not answer.valid:
+            return dict.fromkeys(times_s, "no")
+        cells = _cells(answer.text)
+        said = {**dict.fromkeys(cells.maybe, "maybe"), **dict.fromkeys(cells.yes, "yes")}
+        return {**dict.fromkeys(times_s, "no"), **{t: said.get(k, "no") for k, t in enumerate(shown, 1)}}
+
+
+def _cells(text: str) -> Cells:
+    return read_form(text, Cells)
+
+
+class Times:
+    """Which times of a video to look at next, on a grid of `step_s`."""
+
+    def __init__(self, duration_s: float, step_s: float) -> None:
+        self._step_s = step_s
+        self._count = max(1, int(duration_s / step_s + 1e-6))
+        self._said: dict[int, str] = {}
+
+    def next(self, most: int) -> list[float]:
+        """At most `most` times that nobody has looked at, in order; empty where there is none left."""
+        if not self._said:
+            wanted = min(most, self._count)
+            cells = {int((k + 0.5) * self._count / wanted) for k in range(wanted)}
+        else:
+            cells = set(self._around(most))
+            for low, high in sorted(self._gaps(), key=lambda gap: (gap[0] - gap[1], gap[0])):
+                if len(cells) >= most:
+                    break
+                cells.add((low + high) // 2)
+        return [k * self._step_s for k in sorted(cells)]
+
+    def note(self, times_s: Sequence[float], said: Mapping[float, str]) -> None:
+        """What was seen at these times."""
+        for time_s in times_s:
+            self._said[round(time_s / self._step_s)] = said.get(time_s, "no")
+
+    def _around(self, most: int) -> list[int]:
+        """Between a cell that shows it, or may, and the nearest ones that were looked at: the middle, yes first."""
+        known = sorted(self._said)
+        found: list[int] = []
+        for word in ("yes", "maybe"):
+            for k in (k for k in known if self._said[k] == word):
+                at = known.index(k)
+                low = known[at - 1] if at else -1
+                high = known[at + 1] if at + 1 < len(known) else self._count
+                for other, middle in ((low, (low + k) // 2 if k - low > 1 else None), (high, (k + high) // 2)):
+                    inside = self._said.get(other) == word == "yes"  # both ends show it: so does what lies between
+                    if middle is not None and middle not in self._said and middle >= 0 and not inside:
+                        found.append(middle)
+        return list(dict.fromkeys(found))[:most]
+
+    def _gaps(self) -> Iterator[tuple[int, int]]:
+        """Stretches `[low, high)` without a cell that was looked at."""
+        edges = [-1, *sorted(self._said), self._count]
+        for a, b in pairwise(edges):
+            if b - a > 1:
+                yield a + 1, b
+
+    def spans(self) -> list[Row]:
+        """Runs of cells that show it, with none between them that does not."""
+        found: list[Row] = []
+        known = sorted(self._said)
+        before = None
+        for at, k in enumerate(known):
+            if self._said[k] == "yes":
+                following = known[at + 1] if at + 1 < len(known) else self._count
+                end_s = min(following, self._count) * self._step_s
+                if before == "yes":
+                    found[-1]["end_s"] = end_s
+                    found[-1]["frames"].append(k * self._step_s)
+                else:
+                    found.append({"start_s": k * self._step_s, "end_s": end_s, "frames": [k * self._step_s]})
+            before = self._said[k]
+        return found
