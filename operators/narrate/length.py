@@ -56,11 +56,13 @@ def trimmed(sentences: Sequence[Sentence], wanted: int) -> list[Sentence]:
     return left
 
 
-def shortfall(sentences: Sequence[Sentence], wanted: int, why: str) -> str | None:
-    """Why a section is not as long as wanted; None where it is."""
+def shortfall(
+    sentences: Sequence[Sentence], wanted: int, why: str, *, over: str = "no sentence of it could be left out"
+) -> str | None:
+    """Why a section is not as long as wanted, `why` if it is shorter and `over` if it is longer; None where it is."""
     have = words_of(sentences)
     if have < LEAST * wanted:
         return f"{have} of {wanted} words: {why}"
     if have > MOST * wanted:
-        return f"{have} of {wanted} words: no sentence of it could be left out"
+        return f"{have} of {wanted} words: {over}"
     return None

@@ -22,7 +22,7 @@ from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Cut, Ground, Sentence
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.length import LEAST, LITTLE, Habit, shortfall, trimmed, words_of
-from operators.narrate.notes import Note, merge_alike, once, quoted, tail
+from operators.narrate.notes import Note, merge_alike, once, quoted, tail, untimed
 from operators.narrate.opening import Opening
 from operators.narrate.outline import Outline, brief, outline_schema, parse_outline, share_words, topics_of
 from operators.narrate.rows import cut_rows, numbered, sentence_row
@@ -32,6 +32,7 @@ from operators.narrate.whole import Cells
 _TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
 _BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words of a sentence in the outline's prompt
 PLAN_WORDS = 20  # of a topic in the plan that a section sees
+_STANDING_IN = "the model gave no good answer, and the captions' own sentences stand for it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +146,7 @@ class Narrator:
             if not answer.valid:
                 self._may_stand_in(answer, "section", part.span)
                 draft = Draft(sentences=self._new(quoted(part.notes, self.alike), []))
+                length = shortfall(draft.sentences, words, _STANDING_IN, over=_STANDING_IN) if words else None
         if answer.valid and self._generative:
             draft = self._repaired(part, ground, answer.text, draft)
             if words:
@@ -206,7 +208,7 @@ class Narrator:
             if row is not None:
                 return row
             self._may_stand_in(answer, "video", self.asking.whole)
-        first = [sentences[0] for s in sections if (sentences := split_sentences(s["text"]))]
+        first = [untimed(sentences[0]) for s in sections if (sentences := split_sentences(s["text"]))]
         fits = accumulate(count_words(s) for s in first)
         text = " ".join(
             s for k, (s, words) in enumerate(zip(first, fits, strict=True)) if not k or words <= (wanted or 80)

@@ -8,6 +8,7 @@ told from it can still name them.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -61,46 +62,66 @@ def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
     """The notes without the sentences that tell what the note before, which overlaps them in time, tells.
 
     Windows overlap so that nothing falls between two of them; what both tell was seen by both, and happened once. Of
-    two sentences the one that says more stays, at the first place. A note of which nothing would stay is kept as it is:
-    `merge_alike` and `quoted` see to it.
+    two sentences the one that says more stays, at the first place if its window overlaps the one there: what lasts
+    through many windows must not carry an event of the last of them to the first. A note of which nothing would stay
+    is kept as it is: `merge_alike` and `quoted` see to it.
     """
-    kept: list[list[list[str]]] = []  # sentences of each note, in cells that a fuller sentence may fill
-    said: list[list[list[str]]] = []  # and the cells that tell what each note told
+    kept: list[list[_Cell]] = []  # sentences of each note
+    said: list[list[_Cell]] = []  # and the cells that tell what each note told
     for k, note in enumerate(notes):
         before = said[k - 1] if k and note.start_s < notes[k - 1].end_s else []
-        new: list[list[str]] = []
-        telling: list[list[str]] = []
+        new: list[_Cell] = []
+        telling: list[_Cell] = []
         for sentence in split_sentences(note.text):
-            cell = next((c for c in before if _one_event(c[0], sentence, alike)), None)
-            if cell is None:
-                cell = [sentence]
+            cell = next((c for c in before if _one_event(c.text, sentence, alike)), None)
+            fuller = cell is not None and not alike.holds(cell.text, sentence)
+            if cell is None or (fuller and note.start_s >= cell.end_s):
+                cell = _Cell(sentence, note.end_s)
                 new.append(cell)
-            elif not alike.holds(cell[0], sentence):
-                cell[0] = sentence
+            elif fuller:
+                cell.text = sentence
             telling.append(cell)
-        kept.append(new or [[s] for s in split_sentences(note.text)])
+        kept.append(new or [_Cell(s, note.end_s) for s in split_sentences(note.text)])
         said.append(telling)
     return [
-        replace(note, text=" ".join(cell[0] for cell in cells)) if cells else note
+        replace(note, text=" ".join(cell.text for cell in cells)) if cells else note
         for note, cells in zip(notes, kept, strict=True)
     ]
+
+
+@dataclass
+class _Cell:
+    """A sentence where it is told first, and the end of its window."""
+
+    text: str
+    end_s: float
 
 
 def _one_event(one: str, other: str, alike: Alike) -> bool:
     return alike.same(one, other) or alike.holds(one, other) or alike.holds(other, one)
 
 
+_HEAD = re.compile(r"\AFrom [\d:]+ to [\d:]+: ")
+_TIMED = re.compile(r"\A(?:(?:From|Between|Until|Up to|At|Around) )?\d{1,3}:[0-5]\d\b")
+
+
 def quoted(notes: Sequence[Note], alike: Alike) -> list[Sentence]:
     """The notes' own sentences, each note's first with its time: "From 0:05 to 0:15: A dog barks."
 
-    A note that says no more than the one before it is left out, its windows counting for that one.
+    A sentence that begins with a time of its own ("From 0:05 to 0:10 a dog barks.") is left as it is. A note that says
+    no more than the one before it is left out, its windows counting for that one.
     """
     told: list[Sentence] = []
     for note in merge_alike(notes, alike):
         head = f"From {clock(note.start_s)} to {clock(note.end_s)}: "
         for k, text in enumerate(split_sentences(note.text)):
-            told.append(Sentence(text if k else head + text, note.windows))
+            told.append(Sentence(text if k or _TIMED.match(text) else head + text, note.windows))
     return told
+
+
+def untimed(text: str) -> str:
+    """A sentence without the time that `quoted` puts before it."""
+    return _HEAD.sub("", text)
 
 
 def fit(notes: Sequence[Note], budget: int, *, room: int, count: Count, digest: Digest) -> list[Note]:

@@ -27,6 +27,11 @@ class NarrateOptions(Operator):
     section_s: Annotated[
         float, Field(gt=0, description="wanted length of a section in s; its edges move to cuts and windows")
     ] = 60.0
+    keep_lines: Annotated[
+        bool,
+        SIZING,  # it does change the text: `identity_extra` has it where it is set, so that older keys stay as they are
+        Field(description="no section begins inside a spoken line, for a dataset made from a table of speech"),
+    ] = False
     words_per_minute: Annotated[
         float | None,
         Field(
@@ -59,6 +64,15 @@ class NarrateOptions(Operator):
             "null: the English all-MiniLM-L6-v2 of the extra, and words alone for other languages"
         ),
     ] = None
+    false_pass_rate: Annotated[
+        float,
+        Field(
+            ge=0.01,
+            le=0.2,
+            description="share of sentences about something else that may pass the comparison with the captions. "
+            "A larger share keeps more true sentences that say what no caption says in like words",
+        ),
+    ] = 0.03
     entailment: Annotated[
         str | None,
         Field(
@@ -98,11 +112,12 @@ class NarrateOptions(Operator):
 
     def identity_extra(self) -> dict[str, Any]:
         """The prompts' texts and what grounding was fitted: after a change of these no stale narration is reused."""
-        from operators.narrate.grounding.fitted import FILE
+        from operators.narrate.grounding.fitted import CENTRE_FILE, FILE
 
         return {
             "prompts": [p.hash for p in self.prompts().values()],
-            "fitted": digest(FILE.read_text(encoding="utf-8")),
+            "fitted": digest([f.read_text(encoding="utf-8") for f in (FILE, CENTRE_FILE)]),
+            **({"keep_lines": True} if self.keep_lines else {}),
         }
 
     def toolkit(self) -> Toolkit:
@@ -114,13 +129,19 @@ class NarrateOptions(Operator):
         from operators.embedding.sentences import embedder
         from operators.language.identify import language_code
         from operators.narrate.grounding.entailment import entailer
+        from operators.narrate.grounding.fitted import centre
+        from operators.narrate.grounding.scorers import Embed, centred
         from operators.narrate.grounding.toolkit import Toolkit
 
         english = language_code(self.language) == "en"
         meaning = self.grounding == "embedding" and (english or self.embedding_model is not None)
+        embed: Embed | None = embedder(self.embedding_model) if meaning else None
+        if embed is not None and self.embedding_model is None:
+            embed = centred(embed, centre())
         return Toolkit(
-            embed=embedder(self.embedding_model) if meaning else None,
+            embed=embed,
             entail=entailer(self.entailment) if self.entailment else None,
+            false_pass_rate=self.false_pass_rate,
         )
 
     def check(self) -> None:

@@ -51,6 +51,13 @@ group.add_command(captions)
 @click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
 @click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
+@click.option(
+    "--wording",
+    type=click.Choice(("plain", "human")),
+    default="plain",
+    show_default=True,
+    help="human: stories in the words that people use, by a scripted model with defects and falsehoods; no pictures.",
+)
 @with_options(force_option, json_option)
 def truth(as_json: bool, **options: Any) -> int:
     """Caption stories whose script is known, read the long captions back, and compare.
@@ -60,6 +67,7 @@ def truth(as_json: bool, **options: Any) -> int:
     \b
     Example:
       longcap eval truth exam/ --lengths 30,120
+      longcap eval truth human/ --wording human
     """
     from pipeline.evaluation.exam.command import truth_command
 

@@ -1,6 +1,10 @@
 """Tables that share a pass: of segments, made from the same parents, with equal first steps.
 
-What they share, such as decoding, runs once for a segment, whichever of them it is still to be made for.
+What they share, such as decoding, runs once for a segment, whichever of them it is still to be made for. Frames are
+written to the object store once for each later pool that reads them, and dropped behind the last one. Once for all
+pools is not possible in Ray Data: a stage's blocks have one reader. References to frames in place of frames would have
+to be put by the decoder's actor, which owns them and ends when decoding does, before the last pool has read them; they
+are not counted when Ray Data holds sources back, and are not made again where a node is lost, as blocks are.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from operators.narrate.grounding.words import content_stems, words
 
 # what says that an event is not the one before, or goes on: one sentence with such a word and one without are two
 _ANEW = frozenset(
-    "again another continue continues continued continuing second third still anymore once twice more".split()
+    """again another other others continue continues continued continuing second third still anymore once twice
+    more""".split()
 )
 _PERSONS = frozenset(stem for word in PERSONS for stem in content_stems(word))
 
@@ -38,23 +39,34 @@ class Alike:
         """Whether both tell the same event."""
         if one.casefold() == other.casefold():
             return True
-        if (
+        if self.excluded(one, other):
+            return False
+        if _bare(one, other) == _bare(other, one) != frozenset():
+            return True
+        return self._toolkit.embed is not None and self.nearness(one, other) >= self._toolkit.fitted.same
+
+    def excluded(self, one: str, other: str) -> bool:
+        """Whether a word of one says that they are two events, however near they are."""
+        return bool(
             _anew(one) != _anew(other)
             or counts(one) != counts(other)
             or (colours(one) and colours(other) and colours(one) != colours(other))
             or _subjects_differ(one, other)
             or conflict(one, other, alike=True)
             or conflict(other, one, alike=True)
-        ):
-            return False
-        if _bare(one, other) == _bare(other, one) != frozenset():
-            return True
-        return self._toolkit.embed is not None and self._cosine(one, other) >= self._toolkit.fitted.same
+        )
 
-    def _cosine(self, one: str, other: str) -> float:
+    def nearness(self, one: str, other: str) -> float:
+        """The cosine, less a fitted share of the difference in length: what is told at more length has more in it."""
         assert self._toolkit.embed is not None
         first, second = self._toolkit.embed([one, other])
-        return float(first @ second)
+        return float(first @ second) - self._toolkit.fitted.lengths * lengths_differ(one, other)
+
+
+def lengths_differ(one: str, other: str) -> float:
+    """By what share of its words the shorter is shorter, 0 to 1."""
+    shorter, longer = sorted((len(words(one)), len(words(other))))
+    return 1 - shorter / max(1, longer)
 
 
 @lru_cache(maxsize=8192)

@@ -28,7 +28,7 @@ _NEAR_BEST = 1.0  # of log odds below the support of the best window: overlappin
 _CITED = 3.0  # the same for a window that the model cites
 _NEAR_SCORE = 0.1  # below the best score: captions that near speak of the same event, and one may set the other right
 _NEAR_WORDS = 0.8  # and of the words that the text shares with the best caption
-_ALIKE = 0.7  # cosine from which on a text and a caption are taken to be about one event, whatever their words
+_ALIKE = 0.65  # cosine from which on a text and a caption are taken to be about one event, whatever their words
 _DETAILS = 8  # frame captions that a text is compared with, the nearest by words
 _ASKED = 3  # nearest caption sentences that an entailment model reads
 

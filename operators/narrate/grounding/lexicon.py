@@ -76,6 +76,7 @@ man,men,boy,boys,male,guy/woman,women,girl,girls,female,lady,ladies young/old,el
 big,large,huge/small,little,tiny fast,quickly/slow,slowly hot/cold wet/dry full/empty
 win,wins,winning/lose,loses,losing catch,catches,catching/throw,throws,throwing light,bright/dark
 clockwise/counterclockwise,anticlockwise toward,towards/away north/south east/west first/last before/after
+prepare,prepares,preparing/complete,completes,completed,completing,finish,finishes,finished,finishing
 add,adds,adding/remove,removes,removing happy/sad lift,lifts,lifting/lower,lowers,lowering,drop,drops,dropping
 give,gives,giving/take,takes,taking,receive,receives zoom-in/zoom-out horizontal,horizontally/vertical,vertically
 smile,smiles,smiling/frown,frowns,frowning,cry,cries,crying

@@ -73,3 +73,20 @@ class Embedding:
 
 class Embed(Protocol):
     def __call__(self, texts: Sequence[str]) -> Scores: ...
+
+
+def centred(embed: Embed, centre: Scores) -> Embed:
+    """Embeddings less what the sentences of all captions have in common, of length 1 again.
+
+    Args:
+        centre: d float32, the mean of embeddings of length 1.
+    """
+
+    def embedded(texts: Sequence[str]) -> Scores:
+        if not texts:
+            return embed(texts)
+        made = embed(texts) - centre
+        length: Scores = np.maximum(np.linalg.norm(made, axis=1, keepdims=True), 1e-9)
+        return made / length
+
+    return embedded

@@ -20,15 +20,18 @@ class Toolkit:
         embed: texts -> embeddings; None: words alone.
         entail: an entailment model; None: none is asked.
         contradicted: probability of contradiction from which on a caption excludes a text.
+        false_pass_rate: share of sentences about another video that pass; a larger one keeps more true sentences, too.
     """
 
     embed: Embed | None = None
     entail: Entail | None = None
     contradicted: float = 0.9
+    false_pass_rate: float = 0.03
     fitted: Fitted = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fitted", fitted("lexical" if self.embed is None else "embedding"))
+        scorers = "lexical" if self.embed is None else "embedding"
+        object.__setattr__(self, "fitted", fitted(scorers, self.false_pass_rate))
 
     def scorers(self, sentences: Sequence[str]) -> list[Scorer]:
         """The scorers of one set of caption sentences."""

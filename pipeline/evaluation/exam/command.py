@@ -16,7 +16,7 @@ from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.exam import BUCKETS, CHAINS, Exam, as_json, verdict
 from pipeline.evaluation.exam.language import sentence
 from pipeline.evaluation.exam.pictures import write_video
-from pipeline.evaluation.exam.report import plot, spoiled_table, table
+from pipeline.evaluation.exam.report import chain_line, plot, spoiled_table, table
 from pipeline.evaluation.exam.story import Story, write_story
 from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import UsageError
@@ -34,27 +34,35 @@ def truth_command(
     model: str | None = None,
     chains: tuple[str, ...] = (),
     seed: int = 1,
+    wording: str = "plain",
     as_json_: bool = False,
     force: bool = False,
 ) -> int:
-    """Sit the exam in the folder `out`; 0: passed, 1: something is lost or not noticed."""
+    """Sit the exam in the folder `out`; 0: passed, 1: something is lost or not noticed.
+
+    Args:
+        wording: plain: the little language; human: the words that people use, without pictures.
+    """
     buckets = _buckets(lengths, stories)
     folder = Path(out).expanduser().absolute()
     say = (lambda _: None) if as_json_ else echo
-    seeing = _model(model, say)
+    human = wording == "human"
+    if human and model not in (None, "none"):
+        raise UsageError(f"--model {model}: with --wording human a scripted model captions; leave --model out")
+    seeing = None if human else _model(model, say)
     _take(folder, force=force)  # last: a command that cannot be carried out writes nothing
     exam = Exam(folder=folder, buckets=buckets, model=seeing, chains=chains or CHAINS, seed=seed, say=say)
-    sheets = exam.sit()
-    spoiled = exam.spoiled()
-    told = as_json(sheets, spoiled)
+    sheets = exam.sit_human() if human else exam.sit()
+    spoiled = {} if human else exam.spoiled()
+    told = {**as_json(sheets, spoiled), **({"chain": exam.chain.row()} if human else {})}
     replace_file(folder / "truth.json", f"{json.dumps(told, indent=1)}\n".encode())
-    markdown = f"{table(sheets)}\n\n{spoiled_table(spoiled)}\n"
+    markdown = f"{table(sheets)}\n\n{chain_line(exam.chain) if human else spoiled_table(spoiled)}\n"
     replace_file(folder / "truth.md", markdown.encode())
     if find_spec("matplotlib") is not None:
         plot(sheets, folder / "truth.png")
     else:
         say("no plot: it needs matplotlib (pip install 'longcap[eval]')")
-    wrong = verdict(sheets, spoiled)
+    wrong = verdict(sheets, spoiled) + [f"a defect landed: {text}" for text in exam.chain.landed]
     if as_json_:
         echo(json.dumps(told, indent=1))
     else:

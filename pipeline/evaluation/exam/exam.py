@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from operators.core.grid import Grid
 from operators.narrate.narrate import Narrate
 from pipeline.config.load import load_config
 from pipeline.config.types import Config
-from pipeline.evaluation.exam import PROMPTS
+from pipeline.evaluation.exam import PROMPTS, wording
+from pipeline.evaluation.exam.human import GROUNDINGS, Chain, as_written, groundings, narrated, row_of
 from pipeline.evaluation.exam.marks import Marks, mark
 from pipeline.evaluation.exam.perfect import narration
 from pipeline.evaluation.exam.pictures import write_video
-from pipeline.evaluation.exam.reading import MEASURED, read
+from pipeline.evaluation.exam.reading import MEASURED, Sentences, read
 from pipeline.evaluation.exam.spoiling import SPOILS
 from pipeline.evaluation.exam.story import Story, write_story
 from pipeline.execution.api import Result
@@ -30,9 +31,15 @@ BUCKETS: dict[int, int] = {30: 24, 120: 6, 300: 2, 600: 2, 1800: 1}
 """Length of the stories in seconds -> how many of them, so that the short ones hold enough events to count."""
 
 CHAINS = ("none", "segment", "video")
-WAYS = ("script", "measure", *(f"{how}, chain {chain}" for chain in CHAINS for how in ("seeing", "both levels")))
+HUMAN = ("human, as written", *(f"human, {g}" for g in GROUNDINGS))
+WAYS = (
+    *("script", "measure"),
+    *(f"{how}, chain {chain}" for chain in CHAINS for how in ("seeing", "both levels")),
+    *HUMAN,
+)
 """`script`: perfect captions, told by the built-in narrator. `measure`: the default recipe. `seeing`: the small model
-captions, the built-in narrator tells. `both levels`: the small model tells, too."""
+captions, the built-in narrator tells. `both levels`: the small model tells, too. `human`: a scripted model captions and
+tells in words that people use, with defects and falsehoods; `as written`, without cleaning and grounding."""
 
 Say = Callable[[str], None]
 MOST_LOST = 0.05
@@ -61,6 +68,7 @@ class Exam:
         model: a folder with the small model; None: only the ways without a model.
         chains: of `CHAINS`.
         seed: of the stories.
+        chain: what cleaning and gates did in `sit_human`.
     """
 
     folder: Path
@@ -69,6 +77,7 @@ class Exam:
     chains: Sequence[str] = CHAINS
     seed: int = 1
     say: Say = print
+    chain: Chain = field(default_factory=Chain)
 
     @cached_property
     def stories(self) -> dict[str, Story]:
@@ -91,6 +100,16 @@ class Exam:
             for how, narrator in (("seeing", "measure"), ("both levels", self._engine(320))):
                 rows = self._run(chain, self.seeing(chain, narrator))
                 sheets += self._marked(f"{how}, chain {chain}", rows)
+        return sheets
+
+    def sit_human(self) -> list[Sheet]:
+        """The same stories in real wording, without pictures: as the scripted model writes, and through the chain."""
+        rows = {name: row_of(story, _grid(story), self.chain) for name, story in self.stories.items()}
+        sheets = self._marked(HUMAN[0], as_written(rows), sentences=wording.read)
+        for grounding in groundings():
+            self.say(f"real wording, grounding {grounding}")
+            made = narrated(rows, grounding, self.chain)
+            sheets += self._marked(f"human, {grounding}", made, sentences=wording.read)
         return sheets
 
     # -- ways to caption -------------------------------------------------------------------------------------------
@@ -154,12 +173,18 @@ class Exam:
             raise RunFailed(f"{', '.join(missing)}: no long caption came out: {why[0] if why else 'see the report'}")
         return [(name, rows[name]) for name in self.stories]
 
-    def _marked(self, way: str, rows: Iterable[tuple[str, Row]], kinds: frozenset[str] | None = None) -> list[Sheet]:
+    def _marked(
+        self,
+        way: str,
+        rows: Iterable[tuple[str, Row]],
+        kinds: frozenset[str] | None = None,
+        sentences: Sentences | None = None,
+    ) -> list[Sheet]:
         of: dict[int, Marks] = {}
         for name, row in rows:
             story = self.stories[name]
             seconds = round(story.seconds)
-            of[seconds] = of.get(seconds, Marks()) + mark(read(row, _grid(story)), story.events, kinds)
+            of[seconds] = of.get(seconds, Marks()) + mark(read(row, _grid(story), sentences), story.events, kinds)
         return [Sheet(way, seconds, marks) for seconds, marks in sorted(of.items())]
 
     def spoiled(self) -> dict[str, tuple[str, Marks, Marks]]:
@@ -180,6 +205,10 @@ def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]
             wrong.append(
                 f"script, {sheet.seconds} s: perfect captions in, and recall {m.recall:.3f}, order {m.order:.3f}"
             )
+    written = {s.seconds: s.marks for s in sheets if s.way == HUMAN[0]}
+    for sheet in sheets:
+        if sheet.way in HUMAN[1:] and sheet.marks.invented >= written[sheet.seconds].invented > 0:
+            wrong.append(f"{sheet.way}, {sheet.seconds} s: no falsehood was cut")
     for way in dict.fromkeys(s.way for s in sheets):
         own = sorted((s for s in sheets if s.way == way), key=lambda s: s.seconds)
         for sheet in own[1:]:

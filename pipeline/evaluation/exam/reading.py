@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from operators.core.base import Row
@@ -48,8 +48,17 @@ class Told:
     sentence: int
 
 
-def read(row: Row, grid: Grid) -> list[Told]:
-    """The events of a long caption (`rows.LONG_CAPTION`) in its order; the opening tells nothing that is not below."""
+Sentences = Callable[[str, float, float], Iterator[Event]]
+"""A sentence and its time -> the events that it tells of."""
+
+
+def read(row: Row, grid: Grid, sentences: Sentences | None = None) -> list[Told]:
+    """The events of a long caption (`rows.LONG_CAPTION`) in its order; the opening tells nothing that is not below.
+
+    Args:
+        sentences: reads a sentence; None: as the little language or the built-in engine has it.
+    """
+    read_one = sentences or _events
     told: list[Told] = []
     number = 0
     for section in row["sections"]:
@@ -63,7 +72,7 @@ def read(row: Row, grid: Grid) -> list[Told]:
                 named = None
             last = list(sentence["windows"])
             start_s, end_s = named or _of_windows(sentence["windows"], grid)
-            told += [Told(e, number) for e in _events(text, start_s, end_s)]
+            told += [Told(e, number) for e in read_one(text, start_s, end_s)]
             number += 1
     return told
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation.exam.exam import WAYS, Sheet
+from pipeline.evaluation.exam.human import Chain
 from pipeline.evaluation.exam.marks import Marks
 
 _COLUMNS = ("way", "length", "events", "recall", "precision", "order", "names", "time error")
@@ -41,6 +42,14 @@ def spoiled_table(spoiled: dict[str, tuple[str, Marks, Marks]]) -> str:
         values = (f"{getattr(m, what):.3f}" for m in (before, behind))
         lines.append(f"| {done} | {what.removesuffix('_s').replace('_', ' ')} | {' | '.join(values)} |")
     return "\n".join(lines)
+
+
+def chain_line(chain: Chain) -> str:
+    """What cleaning and gates did, in a line."""
+    return (
+        f"{chain.answers} answers: {chain.cleaned} times a rule of cleaning removed something, {chain.rejected} were "
+        f"sent back by a gate, {len(chain.landed)} landed with a defect."
+    )
 
 
 def plot(sheets: Sequence[Sheet], path: Path) -> None:
@@ -78,6 +87,9 @@ def _style(way: str) -> dict[str, Any]:
         "none": "tab:blue",
         "segment": "tab:orange",
         "video": "tab:green",
+        "human, as written": "tab:red",
+        "human, lexical": "tab:purple",
+        "human, embedding": "tab:brown",
     }
     colour = colours[way.rsplit("chain ", maxsplit=1)[-1]]
     return {"color": colour, "linestyle": "--" if way.startswith("both") else "-", "marker": "o", "markersize": 3}

@@ -547,6 +547,10 @@ def test_captions_stand_for_a_section_that_a_model_cannot_tell(bad: str) -> None
     first, second = made["sections"]
     assert first["problem"] and second["problem"] is None
     assert first["attempts"] == 2
+    assert first["length"].endswith(
+        f"of {first['wanted_words']} words: the model gave no good answer, and the captions' own sentences stand for it"
+    )
+    assert second["length"] is None
     assert first["text"].startswith("From 0:00 to 0:10: A baker with a red hat number 0 lifts a heavy crate")
     check_citations(made, range(23))
     assert made["integrity"] is False
@@ -635,7 +639,9 @@ def test_measure_quotes_the_captions_of_another_engine() -> None:
     assert made["sections"][0]["text"].startswith("From 0:00 to 0:10: Window 0 is told. From 0:05 to 0:15: Window 1 is")
     said = [s for section in made["sections"] for s in section["sentences"]]
     assert [s["windows"] for s in said] == [[k] for k in range(19)]
-    assert made["caption"].startswith(said[0]["text"])  # nothing was measured: the opening quotes, too
+    assert made["caption"].startswith(
+        "Window 0 is told. Window 10 is told.\n\n"
+    )  # nothing was measured: it quotes, too
 
 
 def test_what_both_sides_of_a_section_say_is_quoted_once() -> None:

@@ -171,6 +171,16 @@ def test_what_two_overlapping_windows_both_say_is_said_once() -> None:
     assert once(apart) == apart  # it opened twice
 
 
+def test_what_lasts_does_not_carry_a_later_event_to_its_beginning() -> None:
+    still = [note(k, "The picture is without colour.") for k in range(4)]
+    later = note(4, "At 0:27 a new shot begins: the picture is without colour.")
+    made = once([*still, later])
+    assert made[0].text == "The picture is without colour."
+    assert made[4].text == later.text
+    near = once([note(0, "A man walks."), note(1, "A man in a red coat walks slowly.")])
+    assert near[0].text == "A man in a red coat walks slowly."  # seen by two windows that overlap
+
+
 def test_quotations_have_their_time_and_lose_no_window() -> None:
     notes = once([note(0, "A man walks. A door opens."), note(1, "A door opens."), note(2, "A tram comes.")])
     assert quoted(notes) == [
@@ -178,6 +188,14 @@ def test_quotations_have_their_time_and_lose_no_window() -> None:
         Sentence("A door opens.", (0, 1)),
         Sentence("From 0:10 to 0:20: A tram comes.", (2,)),
     ]
+
+
+def test_a_quotation_that_has_a_time_gets_no_second_one() -> None:
+    notes = [note(0, "From 0:02 to 0:05 a man walks. He sits."), note(2, "At 0:11 a tram comes.")]
+    texts = [s.text for s in quoted(notes)]
+    assert texts == ["From 0:02 to 0:05 a man walks.", "He sits.", "At 0:11 a tram comes."]
+    assert module.untimed("From 0:10 to 1:00:20: A tram comes.") == "A tram comes."
+    assert module.untimed("From here to there: a tram.") == "From here to there: a tram."
 
 
 def test_words_of_two_sentences_do_not_make_a_third() -> None:
