@@ -81,7 +81,7 @@ class _Work:
         self._gates = (*gates, *(gate for gate in of_form if gate not in gates))
         named = (spec.reads | spec.may_read) - {"pictures"}
         self._values = {name: readable(row[name]) for name in named if name in row}
-        self._chosen = [item for item in self._items if self._wanted(item)]
+        self._chosen = self._within_budget([item for item in self._items if self._wanted(item)])
 
     def made(self) -> Row:
         answers = self._one_by_one() if self._spec.chained else self._all_at_once()
@@ -187,6 +187,17 @@ class _Work:
 
     def _wanted(self, item: Item) -> bool:
         return not self._spec.only or bool(self._value("only", self._spec.only, item))
+
+    def _within_budget(self, items: list[Item]) -> list[Item]:
+        """The items with the lowest rank, in their order."""
+        spec = self._spec
+        if spec.budget is None:
+            return items
+        ranked = items
+        if spec.rank:
+            values = [(self._value("rank", spec.rank, item), item.index, item) for item in items]
+            ranked = [v[2] for v in sorted(values, key=lambda v: (v[0] is None, 0 if v[0] is None else v[0], v[1]))]
+        return sorted(ranked[: spec.budget], key=lambda item: item.index)
 
     def _value(self, what: str, text: str, item: Item) -> Any:
         try:

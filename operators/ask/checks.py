@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from operators.language.sentences import split_sentences
-from operators.language.words import WORD, stems
+from operators.language.words import WORD, roots
 
 Check = Literal["sentences", "numbers", "words", "names"]
 
@@ -68,9 +68,9 @@ def _words(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
 
 def leaks(source: str, answer: str) -> list[str]:
     """Words of `answer` that neither stand in `source`, whatever their endings, nor only tie others together."""
-    held = set(stems(source))
+    held = set(roots(source))
     words = dict.fromkeys(word for word in WORD.findall(answer.lower()) if word not in _GLUE)
-    return [word for word in words if not set(stems(word)) <= held]
+    return [word for word in words if not set(roots(word)) <= held]
 
 
 def _listed(words: Counter[str]) -> str:

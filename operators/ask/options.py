@@ -66,6 +66,13 @@ class AskOptions(Operator):
         Field(description="the fields of an answer, asked for as JSON: name -> type; {}: the answer is text"),
     ] = field(default_factory=dict)
     text: Annotated[str | None, Field(description="which field is its text; null: the first that is a text")] = None
+    budget: Annotated[
+        int | None,
+        Field(ge=0, description="items of a row that are asked about at most; null: no limit"),
+    ] = None
+    rank: Annotated[
+        str, Field(description="an expression: with `budget`, items with the lowest value come first; empty: in order")
+    ] = ""
     source: Annotated[
         str, Field(description="an expression, such as item.fields: what an answer is made from, for `keep`")
     ] = ""
@@ -103,6 +110,8 @@ class AskOptions(Operator):
             raise ValueError(f"carry is {self.carry!r}; it must be one of the fields {', '.join(self.fields)}")
         if bool(self.source) != bool(self.keep):
             raise ValueError("source and keep belong together: one is given without the other")
+        if self.rank and self.budget is None:
+            raise ValueError("rank says which items come first in a budget, and there is no budget")
         if self.rewrites and self.path[-1:] != ("windows",):
             raise ValueError("column is windows, which holds one caption for each window: each must be windows")
         _ = self.form
@@ -181,7 +190,7 @@ class AskOptions(Operator):
     def _names(self) -> frozenset[str]:
         """The names in the expressions."""
         found: frozenset[str] = frozenset()
-        for text in filter(None, (self.only, self.source)):
+        for text in filter(None, (self.only, self.source, self.rank)):
             expression(text)
             try:
                 found |= names_in(f"{{{{ ({text}) }}}}")

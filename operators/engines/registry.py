@@ -6,6 +6,7 @@ A kind is a word of `ENGINES`, a name that an installed distribution offers as a
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Annotated, TypeAlias
 
 from operators.core import entry_points
@@ -31,3 +32,16 @@ spec_class, parse_engine, engine_config, engine_kind = REGISTRY.find, REGISTRY.p
 
 AnyEngine: TypeAlias = Annotated[EngineSpec, *REGISTRY.annotations()]
 """The type of an operator's `engine` field."""
+
+
+def engines_of(operator: object) -> list[EngineSpec]:
+    """The engines in the fields of an operator: its own and those of further roles."""
+    if not is_dataclass(operator) or isinstance(operator, type):
+        return []
+    found: list[EngineSpec] = []
+    for part in fields(operator):
+        value = getattr(operator, part.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, EngineSpec) and one not in found:
+                found.append(one)
+    return found

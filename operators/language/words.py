@@ -8,6 +8,8 @@ import unicodedata
 _SIGNS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
 WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
+_ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|d|e)\Z")
+_SHORT = 3  # letters of a word that has no ending
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
 
 
@@ -31,3 +33,9 @@ def stems(text: str) -> list[str]:
         elif len(word) >= 3 or word.isdigit():
             stems.append(word[:_STEM])
     return stems
+
+
+def roots(text: str) -> list[str]:
+    """As `stems`, without English endings: eats and eat are one word. A word of one or two letters stays itself."""
+    words = (_ENDING.sub("", word) if len(word) > _SHORT else word for word in WORD.findall(text.lower()))
+    return [stem for word in words for stem in (stems(word) or [word])]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from operators.analysis.facts import Facts, cuts_of
+from operators.audio.heard import Heard
 from operators.core.base import Apply, ItemError, Level, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Grid
@@ -144,10 +145,12 @@ class Narrate(NarrateOptions):
             and any(s["provenance"]["engine"] != self.engine.kind for s in captioned),
         )
         scenes = [scene["start_s"] for scene in row.get("scenes") or ()][1:]  # the first begins with the video
+        heard = Heard.of(row.get("speech")) if self.keep_lines else None
+        lines = [(line.start_s, line.end_s) for line in heard.lines] if heard is not None else []
         spans = (
-            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s)
+            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s, lines)
             if layout.rule == "shots"
-            else plan_sections(grid, scenes or facts.boundaries_s(), self.section_s)
+            else plan_sections(grid, scenes or facts.boundaries_s(), self.section_s, lines)
         )
         told = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell

@@ -27,6 +27,11 @@ class NarrateOptions(Operator):
     section_s: Annotated[
         float, Field(gt=0, description="wanted length of a section in s; its edges move to cuts and windows")
     ] = 60.0
+    keep_lines: Annotated[
+        bool,
+        SIZING,  # it does change the text: `identity_extra` has it where it is set, so that older keys stay as they are
+        Field(description="no section begins inside a spoken line, for a dataset made from a table of speech"),
+    ] = False
     words_per_minute: Annotated[
         float | None,
         Field(
@@ -112,6 +117,7 @@ class NarrateOptions(Operator):
         return {
             "prompts": [p.hash for p in self.prompts().values()],
             "fitted": digest([f.read_text(encoding="utf-8") for f in (FILE, CENTRE_FILE)]),
+            **({"keep_lines": True} if self.keep_lines else {}),
         }
 
     def toolkit(self) -> Toolkit:

@@ -9,7 +9,9 @@ from operators.core.grid import Grid, Span
 _EPSILON_S = 1e-5  # stored times of cuts are whole microseconds
 
 
-def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list[Span]:
+def plan_sections(
+    grid: Grid, cuts_s: Sequence[float], section_s: float, lines: Sequence[tuple[float, float]] = ()
+) -> list[Span]:
     """Cut a video into sections.
 
     Sections are whole stride cells, about `section_s` long, and tile the video. Each inner boundary moves by up to a
@@ -20,14 +22,17 @@ def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list
         grid: the video's windows.
         cuts_s: times of cuts, in any order, seconds.
         section_s: wanted length in seconds, above 0.
+        lines: spoken lines, in which no section may begin; where there is no other cell edge within half a section, two
+            sections are one.
     """
     cells = grid.window_count
     count = max(1, min(cells, round(grid.duration_s / section_s)))
-    reach = max(0, int(cells / count / 4))
+    reach = max(0, int(cells / count / (2 if lines else 4)))
     edges = [0]
     for i in range(1, count):
         wanted = round(i * cells / count)
         near = [c for c in range(wanted - reach, wanted + reach + 1) if edges[-1] < c < cells]
+        near = [c for c in near if not _inside(c * grid.stride_s, lines)]
         if not near:
             continue
         edges.append(min(near, key=lambda c: (_distance(c * grid.stride_s, cuts_s, grid.stride_s), abs(c - wanted), c)))
@@ -35,7 +40,11 @@ def plan_sections(grid: Grid, cuts_s: Sequence[float], section_s: float) -> list
 
 
 def plan_sections_by_shots(
-    duration_s: float, starts_s: Sequence[float], cuts_s: Sequence[float], section_s: float
+    duration_s: float,
+    starts_s: Sequence[float],
+    cuts_s: Sequence[float],
+    section_s: float,
+    lines: Sequence[tuple[float, float]] = (),
 ) -> list[Span]:
     """Cut a video whose windows follow its shots into sections.
 
@@ -47,7 +56,9 @@ def plan_sections_by_shots(
         starts_s: where windows begin, ascending, cuts among them.
         cuts_s: times of hard cuts.
         section_s: wanted length in seconds, above 0.
+        lines: as in `plan_sections`.
     """
+    starts_s = [s for s in starts_s if not _inside(s, lines)]
     count = max(1, round(duration_s / section_s))
     length_s = duration_s / count
     edges = [0.0]
@@ -58,6 +69,10 @@ def plan_sections_by_shots(
         if near:
             edges.append(min(near, key=lambda s: (round(abs(s - wanted_s), 6), s)))
     return _tiles(edges, duration_s)
+
+
+def _inside(time_s: float, lines: Sequence[tuple[float, float]]) -> bool:
+    return any(a + _EPSILON_S < time_s < b - _EPSILON_S for a, b in lines)
 
 
 def _tiles(edges: Sequence[float], end_s: float) -> list[Span]:

@@ -17,6 +17,7 @@ from operators.core.fingerprint import identity
 from operators.core.grid import check_grid
 from operators.core.text import nearest
 from operators.engines.base import EngineSpec
+from operators.engines.registry import engines_of
 from pipeline.config.parents import columns_before
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
@@ -124,8 +125,7 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
                 op.check()
             except ValueError as error:
                 raise UsageError(str(error)) from error
-        engine = getattr(op, "engine", None)
-        if engine is not None:
+        for engine in engines_of(op):
             try:
                 engine.check(pictures="pictures" in op.reads, elsewhere=elsewhere)
                 if not elsewhere and engine not in reached:

@@ -35,6 +35,7 @@ DEFAULT_RECIPE = "measure"
 YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 """What PyYAML raises for a text: no YAML, a date that no calendar has, too deep a nesting."""
 
+_ENGINE_KEYS = ("engine", "verifiers", "evaluator", "optimiser")  # options that hold engines
 _SHOWN = 80  # characters of a value that a message shows
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # as engines ask for it
 
@@ -247,21 +248,32 @@ def _merge(below: Any, above: Any) -> Any:
 
 
 def _named_engines(values: dict[str, Any]) -> dict[str, Any]:
-    """`engine: NAME` in sections and steps as what `engines.NAME` says; such a step runs in a pool of that name."""
+    """Names of engines in sections and steps as what `engines` says of them; the step runs in that pool."""
     engines = values.get("engines")
     if not isinstance(engines, Mapping):
         return values
 
     def section(value: Any) -> Any:
-        name = value.get("engine") if isinstance(value, Mapping) else None
-        return {**value, "engine": engines[name]} if isinstance(name, str) and name in engines else value
+        if not isinstance(value, Mapping):
+            return value
+        found = {key: named(value[key]) for key in _ENGINE_KEYS if key in value}
+        return {**value, **found} if any(found[key] is not value[key] for key in found) else value
+
+    def named(value: Any) -> Any:
+        if isinstance(value, list):
+            found = [named(one) for one in value]
+            return found if any(a is not b for a, b in zip(found, value, strict=True)) else value
+        return engines[value] if isinstance(value, str) and value in engines else value
 
     def step(value: Any) -> Any:
         if not (isinstance(value, Mapping) and len(value) == 1):
             return value
         ((name, options),) = value.items()
-        named = section(options)
-        return value if named is options else {name: {"pool": options["engine"], **named}}
+        found = section(options)
+        if found is options:
+            return value
+        pool = {"pool": options["engine"]} if isinstance(options.get("engine"), str) else {}
+        return {name: {**pool, **found}}
 
     def table(value: Any) -> Any:
         steps = value.get("steps") if isinstance(value, Mapping) else None

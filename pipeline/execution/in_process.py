@@ -18,6 +18,7 @@ import psutil
 import pyarrow as pa
 
 from operators.core.base import Operator, Row
+from operators.engines.registry import engines_of
 from operators.store.commit import RECEIPT
 from pipeline.config.check import all_operators
 from pipeline.config.tables import tables_of
@@ -61,10 +62,9 @@ def suits(config: Config, address: str | None, left: Small) -> bool:
     pools = (resources.decode, resources.caption, resources.narrate)
     if resources.node_types or resources.gather_actors > 1 or any(p.num_gpus or p.custom for p in pools):
         return False
-    engines = [getattr(op, "engine", None) for op in operators]
     if any(pool.num_gpus or pool.custom for pool in config.pools.values()) or any(op.needs().gpus for op in operators):
         return False
-    return not any(engine.local_model or engine.gpus for engine in engines if engine is not None)
+    return not any(engine.local_model or engine.gpus for op in operators for engine in engines_of(op))
 
 
 def _costs(op: Operator) -> bool:

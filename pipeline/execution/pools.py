@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from cluster.machines import Machines, Node
 from operators.core.base import Operator
+from operators.engines.registry import engines_of
 from pipeline.config.check import all_operators
 from pipeline.config.tables import tables_of
 from pipeline.config.types import POOLS, Config, PoolResources, Resources
@@ -156,9 +157,8 @@ def operators_of(config: Config, pool: str) -> list[Operator]:
 
 
 def engine_gpus(operators: Iterable[Operator]) -> float:
-    """GPUs that the largest engine of some operators takes."""
-    engines = [getattr(op, "engine", None) for op in operators]
-    return max((float(engine.gpus) for engine in engines if engine is not None), default=0.0)
+    """GPUs that the engines of the operator with the largest ones take."""
+    return max((float(sum(engine.gpus for engine in engines_of(op))) for op in operators), default=0.0)
 
 
 def rows_at_once(config: Config) -> dict[str, int]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from operators.core.base import Row
@@ -53,9 +55,10 @@ def standing_rows(rows: Iterable[Row], gone: frozenset[str]) -> tuple[Row, ...]:
     return tuple(found)
 
 
-def items_of(sample: Sample, table: str) -> list[Row]:
-    """The rows of the table that a sample brings; of a row with a list `items`, its items, each with the row's other
-    columns.
+def items_of(sample: Sample, table: str, column: str = ITEMS) -> list[Row]:
+    """The rows of the table that a sample brings; of a row with a list in `column`, its items, each with the row's
+    other columns. An item that an engine answered with fields (the step `ask`) has these as columns; one that is not
+    valid is left out.
 
     Raises:
         Unfit: the table has no row of the video.
@@ -64,13 +67,26 @@ def items_of(sample: Sample, table: str) -> list[Row]:
         raise Unfit(f"table {table} has no row of the video")
     found: list[Row] = []
     for row in sample.beside:
-        items = row.get(ITEMS)
+        items = row.get(column)
         if isinstance(items, list):
-            rest = {name: value for name, value in row.items() if name != ITEMS}
-            found += [{**rest, **(item if isinstance(item, dict) else {"text": item})} for item in items]
+            rest = {name: value for name, value in row.items() if name != column}
+            found += [{**rest, **_columns(item)} for item in items if not _failed(item)]
         else:
             found.append(dict(row))
     return found
+
+
+def _failed(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("valid") is False
+
+
+def _columns(item: Any) -> Row:
+    if not isinstance(item, dict):
+        return {"text": item}
+    with suppress(TypeError, ValueError):  # no text, or no JSON
+        fields = json.loads(item.get("fields"))  # type: ignore[arg-type]
+        return {**item, **fields} if isinstance(fields, dict) else item
+    return item
 
 
 def _texts(row: Row) -> Iterable[str]:

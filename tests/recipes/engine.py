@@ -20,9 +20,12 @@ from tests.support.engines import say
 
 @dataclass(frozen=True, kw_only=True)
 class Said(EngineSpec):
-    """Answers a kind as `says` has it, a JSON object: kind -> answer, or a list of answers of which the request's time
-    chooses; `echo` stands for the last paragraph of the prompt. Other requests with a schema get it filled in, the rest
-    a sentence about the request."""
+    """Answers a kind as `says` has it, a JSON object: kind -> answer.
+
+    An answer may be an object by engine, or a list of answers of which the request's time and seed choose; `echo`
+    stands for the last paragraph of the prompt. Other requests with a schema get it filled in, the rest a sentence
+    about the request.
+    """
 
     version: ClassVar[int] = 1
     generative: ClassVar[bool] = False
@@ -55,6 +58,8 @@ class _Running(RunningEngine):
 
     def _text(self, request: Request) -> str:
         said = self._says.get(request.kind)
+        if isinstance(said, dict) and self._spec.name in said:
+            said = said[self._spec.name]
         if isinstance(said, list):
             said = said[(int(request.start_s) + request.seed) % len(said)]
         if said == "echo":
@@ -112,4 +117,4 @@ def notes(log: str | Path) -> list[dict[str, Any]]:
 
 def counted(found: list[dict[str, Any]]) -> dict[str, int]:
     """Kind -> how many different requests of it there were."""
-    return dict(sorted(Counter(kind for kind, _ in {(n["kind"], n["hash"]) for n in found}).items()))
+    return dict(sorted(Counter(kind for kind, _, _ in {(n["kind"], n["engine"], n["hash"]) for n in found}).items()))

@@ -69,6 +69,11 @@ class RecogniserSpec(abc.ABC):
     def origin(self) -> str:
         """Its name and model, for the rows."""
 
+    @property
+    def gpus(self) -> float:
+        """GPUs that one of it takes on a machine that has some."""
+        return 0.0
+
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningRecogniser]:
         """Load it once."""

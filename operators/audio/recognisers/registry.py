@@ -15,6 +15,7 @@ from operators.core.named import Registry
 RECOGNISERS: dict[str, str] = {
     "pocketsphinx": "operators.audio.recognisers.pocketsphinx:Pocketsphinx",
     "server": "operators.audio.recognisers.server:Server",
+    "vllm": "operators.audio.recognisers.vllm:Vllm",
     "whisper": "operators.audio.recognisers.whisper:Whisper",
 }
 """kind -> "module:Class" of the spec, of the recognisers that ship with Longcap."""

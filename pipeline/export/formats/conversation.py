@@ -37,6 +37,7 @@ class Conversation(Lines):
         times: "seconds": 83.5; "clock": 1:23.
         table: a further table of the output whose rows are the turns, such as questions and answers; "": the captions.
         question, reply: columns of that table.
+        items: a list column of that table whose items count as its rows.
     """
 
     tag: ClassVar[str] = "<video>"
@@ -53,6 +54,7 @@ class Conversation(Lines):
     table: str = ""
     question: str = "question"
     reply: str = "answer"
+    items: str = "items"
 
     def __post_init__(self) -> None:
         for name in ("prompt", "span_prompt", "timeline_prompt"):
@@ -70,7 +72,7 @@ class Conversation(Lines):
         """Key, user turn without its tag and assistant turn, of each row that a sample makes."""
         if not self.table:
             yield (sample.key, *self.turns(sample))
-        for k, row in enumerate(items_of(sample, self.table) if self.table else ()):
+        for k, row in enumerate(items_of(sample, self.table, self.items) if self.table else ()):
             asked, said = (row.get(name) for name in (self.question, self.reply))
             if not (isinstance(asked, str) and asked.strip() and isinstance(said, str) and said.strip()):
                 raise Unfit(f"table {self.table} has no {self.question} and {self.reply} in row {k} of the video")

@@ -44,9 +44,11 @@ class Records(OfTable, Lines):
 
     Args:
         table: its name, such as `questions`, `subcaptions` or `chapters`.
+        items: a list column of it whose items count as its rows.
     """
 
     table: str = "subcaptions"
+    items: str = "items"
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         whole = {"video": sample.media, "video_id": sample.video_id, "duration_s": round(sample.duration_s, 6)}
@@ -57,7 +59,7 @@ class Records(OfTable, Lines):
                 **whole,
                 **{n: v for n, v in row.items() if n not in {*_OWN, *whole, "id"}},
             }
-            for k, row in enumerate(items_of(sample, self.table))
+            for k, row in enumerate(items_of(sample, self.table, self.items))
         ]
 
     def text_of(self, row: Row) -> str:

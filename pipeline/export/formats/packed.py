@@ -51,6 +51,7 @@ class Packed(Lines):
         tokenizer: a `tokenizer.json` to count with; "": an estimate.
         table: a further table of questions and answers; "": one question, for the long caption.
         question, reply: its columns.
+        items: a list column of it whose items count as its rows.
         events: what the document is made of.
         prompt: the question where there is no table.
     """
@@ -65,6 +66,7 @@ class Packed(Lines):
     table: str = ""
     question: str = "question"
     reply: str = "answer"
+    items: str = "items"
     events: Literal["window", "section"] = "window"
     prompt: str = "Describe this video in detail."
 
@@ -100,7 +102,7 @@ class Packed(Lines):
         if not self.table:
             yield _Asked(self.prompt, safe(sample.text).strip(), 0.0, sample.duration_s)
             return
-        for k, row in enumerate(items_of(sample, self.table)):
+        for k, row in enumerate(items_of(sample, self.table, self.items)):
             asked, said = row.get(self.question), row.get(self.reply)
             if not (isinstance(asked, str) and asked.strip() and isinstance(said, str) and said.strip()):
                 raise Unfit(f"table {self.table} has no {self.question} and {self.reply} in row {k} of the video")

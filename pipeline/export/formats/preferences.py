@@ -66,7 +66,7 @@ class Preferences(Conversation):
                 asked, said = self.turns(sample)
                 yield sample.key, asked, said, _different(said, sample.replaced), None
             return
-        for k, row in enumerate(items_of(sample, self.table)):
+        for k, row in enumerate(items_of(sample, self.table, self.items)):
             good, bad = row.get(self.chosen), row.get(self.rejected)
             if not isinstance(good, str) or not isinstance(bad, str) or not good.strip() or not bad.strip():
                 raise Unfit(f"table {self.table} has no {self.chosen} and {self.rejected} in row {k} of the video")

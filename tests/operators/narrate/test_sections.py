@@ -78,3 +78,21 @@ def test_by_shots_they_tile_the_video(cuts_s: list[float], section_s: float) -> 
     for before, after in itertools.pairwise(sections):
         assert before.end_s == after.start_s in cuts_s
         assert before.seconds >= 600.0 / max(1, round(600.0 / section_s)) / 4 - 1e-6
+
+
+@given(st.floats(30, 900), st.lists(st.tuples(st.floats(0, 9), st.floats(0.5, 30)), max_size=60), st.floats(20, 90))
+def test_no_section_begins_inside_a_spoken_line(
+    duration_s: float, pairs: list[tuple[float, float]], section_s: float
+) -> None:
+    lines, at = [], 0.0
+    for pause, length in pairs:
+        lines.append((at + pause, at + pause + length))
+        at += pause + length
+    grid = Grid(duration_s, 10.0, 5.0)
+    starts = [k * 5.0 for k in range(grid.window_count)]
+    for spans in (
+        plan_sections(grid, [], section_s, lines),
+        plan_sections_by_shots(duration_s, starts, [], section_s, lines),
+    ):
+        assert spans[0].start_s == 0 and spans[-1].end_s == duration_s
+        assert not any(a + 1e-4 < s.start_s < b - 1e-4 for s in spans for a, b in lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from operators.audio.recognisers.registry import parse_recogniser
+from operators.audio.recognisers.registry import REGISTRY
 from operators.core.registry import make
 from tests.operators.audio.test_listen import row_of
 from tests.support.speech import ends, mixed, needs_espeak, spoken, write_clip
@@ -39,7 +39,6 @@ def test_it_hears_a_sentence_and_when_each_word_is_said(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
-    spec = parse_recogniser({"kind": "whisper", "model": str(tmp_path)})
-    assert spec is not None
+    spec = REGISTRY.parse({"kind": "whisper", "model": str(tmp_path)})
     with pytest.raises(ValueError, match=r"has no model\.bin"):
         spec.check()

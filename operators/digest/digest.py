@@ -1,0 +1,130 @@
+"""`digest`: the window captions of a video without vague ones, alike neighbours merged (LifelongMemory)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from operators.core.base import Apply, ItemError, Level, Needs, Operator, Row
+from operators.core.fingerprint import identity
+from operators.embedding.embedders.base import EmbedderSpec, RunningEmbedder
+from operators.embedding.embedders.minilm import MiniLM
+from operators.embedding.embedders.registry import AnyEmbedder
+from operators.language.words import WORD
+
+VAGUE = (
+    *("walks around", "walking around", "looks around", "looking around", "moves around", "moving around"),
+    *("nothing happens", "nothing changes", "stays as it is", "is still", "remains still"),
+)
+# words that a vague caption may have beside a vague phrase
+_FILLERS = """
+    a an the in on at of and with is are c camera man woman person people someone he she they it there this that wearer
+    room picture image video frame frames scene shows still
+"""
+_FILLING = frozenset(_FILLERS.split())
+_DIGEST = pa.struct(
+    [
+        pa.field("start_s", pa.float64()),  # items and dropped ones together tile the video
+        pa.field("end_s", pa.float64()),
+        pa.field("text", pa.string()),  # the longest of the captions that were merged
+        pa.field("windows", pa.list_(pa.int32())),  # window_index of each
+    ]
+)
+_DROPPED = pa.struct(
+    [
+        *(f for f in _DIGEST if f.name != "windows"),
+        pa.field("window_index", pa.int32()),
+        pa.field("why", pa.string()),  # not captioned, or the vague phrase
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest(Operator):
+    """Writes `digest` and `dropped` of a video's window captions.
+
+    A caption is vague where, without a phrase of `vague`, fewer than `least_words` words of its own are left. A
+    caption joins the one before it where their cosine is above `similarity`; a dropped one between them parts them.
+    Each stands for the span in which its window is the latest, so that nothing is told twice or missing.
+    """
+
+    name: ClassVar[str] = "digest"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "embed"
+    reads: ClassVar[frozenset[str]] = frozenset({"captioned", "duration_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"digest", "dropped"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"digest": pa.list_(_DIGEST), "dropped": pa.list_(_DROPPED)}
+
+    similarity: Annotated[
+        float, Field(gt=0, le=1, description="cosine above which neighbours are merged; 0.8 in LifelongMemory")
+    ] = 0.8
+    vague: Annotated[tuple[str, ...], Field(description="phrases that say nothing, in lower case; (): none")] = VAGUE
+    least_words: Annotated[int, Field(ge=1, description="words of its own that a caption has beside such a phrase")] = 3
+    embedder: Annotated[AnyEmbedder, Field(description="what embeds the captions; null: MiniLM of a package")] = None
+
+    @property
+    def model(self) -> EmbedderSpec:
+        """The embedder, where none is named the package's own."""
+        return self.embedder if self.embedder is not None else MiniLM()
+
+    def identity_extra(self) -> dict[str, Any]:
+        return {"embedder": identity(self.model)}
+
+    def needs(self) -> Needs:
+        return Needs(cpus=1.0, gpus=self.model.gpus)
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        """Look for the embedder's files.
+
+        Raises:
+            ValueError: in one line, what is missing.
+        """
+        self.model.check(elsewhere=elsewhere)
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        with self.model.open() as running:
+            yield lambda row: {**row, **self._made(row, running)}
+
+    def _made(self, row: Row, running: RunningEmbedder) -> Row:
+        windows = [w for segment in row["captioned"] for w in segment["windows"]]
+        if not windows:
+            raise ItemError("gate", "there is no caption to digest")
+        ends = [*(w["start_s"] for w in windows[1:]), max(row["duration_s"], windows[-1]["start_s"])]
+        valid = [w for w in windows if w["valid"]]
+        vectors = dict(zip([w["window_index"] for w in valid], running.texts([w["text"] for w in valid]), strict=True))
+        digest: list[Row] = []
+        dropped: list[Row] = []
+        before: int | None = None
+        for window, end_s in zip(windows, ends, strict=True):
+            at = {"start_s": window["start_s"], "end_s": end_s, "text": window["text"]}
+            index, why = window["window_index"], self._why_not(window)
+            if why is not None:
+                dropped.append({**at, "window_index": index, "why": why})
+                before = None
+            elif before is not None and float(np.dot(vectors[before], vectors[index])) > self.similarity:
+                last = digest[-1]
+                last |= {"end_s": end_s, "windows": [*last["windows"], index]}
+                last["text"] = max(last["text"], window["text"], key=len)
+                before = index
+            else:
+                digest.append({**at, "windows": [index]})
+                before = index
+        return {"digest": digest, "dropped": dropped}
+
+    def _why_not(self, window: Mapping[str, Any]) -> str | None:
+        if not window["valid"]:
+            return "not captioned"
+        text = " ".join(str(window["text"]).lower().split())
+        phrase = next((phrase for phrase in self.vague if phrase in text), None)
+        if phrase is None:
+            return None
+        own = [word for word in WORD.findall(text.replace(phrase, " ")) if word not in _FILLING]
+        return f"vague: {phrase}" if len(own) < self.least_words else None

@@ -1,0 +1,113 @@
+"""`agreement`: how far several tables' captions of a window agree, pair by pair, and how reliable each table is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from operators.core.base import Apply, Needs, Operator, Row
+from operators.core.fingerprint import identity
+from operators.embedding.embedders.base import EmbedderSpec, RunningEmbedder
+from operators.embedding.embedders.minilm import MiniLM
+from operators.embedding.embedders.registry import AnyEmbedder
+
+_AGREEMENT = pa.struct(
+    [
+        pa.field("index", pa.int32()),  # of the window among the candidates
+        pa.field("start_s", pa.float64()),
+        pa.field("end_s", pa.float64()),
+        pa.field("value", pa.float64()),  # mean cosine of all pairs; null: fewer than two tables have a caption of it
+        pa.field("matrix", pa.list_(pa.list_(pa.float64()))),  # cosine of each two options
+        pa.field("scores", pa.list_(pa.float64())),  # of each option: its mean cosine with the others, by their weights
+    ]
+)
+_WEIGHT = pa.struct([pa.field("table", pa.string()), pa.field("weight", pa.float64())])
+_DIGITS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement(Operator):
+    """Writes `agreement` of each window of `candidates`, and `weights`, one a table, which sum to 1.
+
+    A table's weight is its mean cosine with the others over the segment's windows. `pick` takes the caption with the
+    highest score: the one that the reliable others agree with most.
+    """
+
+    name: ClassVar[str] = "agreement"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "embed"
+    reads: ClassVar[frozenset[str]] = frozenset({"candidates"})
+    writes: ClassVar[frozenset[str]] = frozenset({"agreement", "weights"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"agreement": pa.list_(_AGREEMENT), "weights": pa.list_(_WEIGHT)}
+
+    embedder: Annotated[AnyEmbedder, Field(description="what embeds the captions; null: MiniLM of a package")] = None
+
+    @property
+    def model(self) -> EmbedderSpec:
+        """The embedder, where none is named the package's own."""
+        return self.embedder if self.embedder is not None else MiniLM()
+
+    def identity_extra(self) -> dict[str, Any]:
+        return {"embedder": identity(self.model)}
+
+    def needs(self) -> Needs:
+        return Needs(cpus=1.0, gpus=self.model.gpus)
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        """Look for the embedder's files.
+
+        Raises:
+            ValueError: in one line, what is missing.
+        """
+        self.model.check(elsewhere=elsewhere)
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        with self.model.open() as running:
+            yield lambda row: {**row, **_made(row["candidates"], running)}
+
+
+def _made(candidates: Sequence[Row], running: RunningEmbedder) -> Row:
+    tables = sorted({option["table"] for c in candidates for option in c["options"]})
+    met: dict[str, list[float]] = {table: [] for table in tables}
+    matrices = []
+    for candidate in candidates:
+        options = candidate["options"]
+        vectors = running.texts([option["text"] for option in options])
+        matrix = np.clip(np.asarray(vectors) @ np.asarray(vectors).T, -1.0, 1.0) if options else np.zeros((0, 0))
+        matrices.append(matrix)
+        for k, option in enumerate(options):
+            met[option["table"]] += [float(matrix[k, j]) for j in range(len(options)) if j != k]
+    reliable = {table: max(0.0, float(np.mean(values))) if values else 0.0 for table, values in met.items()}
+    total = sum(reliable.values())
+    weights = {table: value / total if total else 1 / len(tables) for table, value in reliable.items()}
+    found = []
+    for k, (candidate, matrix) in enumerate(zip(candidates, matrices, strict=True)):
+        names = [option["table"] for option in candidate["options"]]
+        count = len(names)
+        pairs = [float(matrix[a, b]) for a in range(count) for b in range(a + 1, count)]
+        found.append(
+            {
+                "index": k,
+                "start_s": candidate["start_s"],
+                "end_s": candidate["end_s"],
+                "value": round(sum(pairs) / len(pairs), _DIGITS) if pairs else None,
+                "matrix": [[round(float(value), _DIGITS) for value in line] for line in matrix],
+                "scores": [_score(k, names, matrix, weights) for k in range(count)],
+            }
+        )
+    return {"agreement": found, "weights": [{"table": t, "weight": round(weights[t], _DIGITS)} for t in tables]}
+
+
+def _score(k: int, names: Sequence[str], matrix: Any, weights: Mapping[str, float]) -> float:
+    others = [j for j in range(len(names)) if j != k]
+    total = sum(weights[names[j]] for j in others)
+    if not total:
+        return 0.0
+    return round(sum(float(matrix[k, j]) * weights[names[j]] for j in others) / total, _DIGITS)

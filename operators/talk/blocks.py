@@ -1,0 +1,111 @@
+"""The operator `blocks`: speech in pieces that a prompt can hold. No line is ever cut, and each keeps its second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from operators.audio.heard import Heard
+from operators.audio.lines import SpeechLine
+from operators.core.base import Apply, Level, Operator, Row
+from operators.talk.items import BLOCK
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocks(Operator):
+    """Writes `blocks` (`operators.talk.items.BLOCK`).
+
+    With `words`, whole lines up to so many words make a block; a longer line is one alone. With `seconds`, the blocks
+    tile the video: each ends in the pause between lines that is nearest to its wanted end, never inside a line.
+    """
+
+    name: ClassVar[str] = "blocks"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "talk"
+    reads: ClassVar[frozenset[str]] = frozenset({"speech", "duration_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"blocks"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"blocks": pa.list_(BLOCK)}
+
+    words: Annotated[int, Field(ge=1, description="words of a block at most; 200 in HowToCaption")] = 200
+    seconds: Annotated[
+        float | None, Field(gt=0, description="wanted length of blocks that tile the video, in s; null: by words")
+    ] = None
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        yield lambda row: {**row, "blocks": self._blocks(row)}
+
+    def _blocks(self, row: Row) -> list[Row]:
+        heard = Heard.of(row["speech"])
+        lines = heard.lines if heard is not None else ()
+        if self.seconds is None:
+            return [_block(some, some[0].start_s, max(x.end_s for x in some)) for some in self._by_words(lines)]
+        edges = speech_edges(float(row["duration_s"]), lines, self.seconds)
+        return [_block([x for x in lines if a <= x.start_s < b], a, b) for a, b in pairwise(edges)]
+
+    def _by_words(self, lines: Sequence[SpeechLine]) -> Iterator[list[SpeechLine]]:
+        block: list[SpeechLine] = []
+        for line in lines:
+            if block and sum(_count(x) for x in (*block, line)) > self.words:
+                yield block
+                block = []
+            block.append(line)
+        if block:
+            yield block
+
+
+def speech_edges(duration_s: float, lines: Sequence[SpeechLine], wanted_s: float) -> list[float]:
+    """Edges of spans of about `wanted_s` that tile the video and never cut a line: 0 first, the end last.
+
+    An edge is the point in a pause between lines that is nearest to where it is wanted. Where there is no pause before
+    the next edge is wanted, there is none.
+    """
+    pauses = _pauses(duration_s, lines)
+    count = max(1, round(duration_s / wanted_s))
+    length_s = duration_s / count
+    edges = [0.0]
+    for k in range(1, count):
+        wanted = k * length_s
+        near = [min(max(wanted, a), b) for a, b in pauses]
+        near = [t for t in near if abs(t - wanted) <= length_s / 2 and edges[-1] + length_s / 4 <= t < duration_s]
+        if near:
+            edges.append(min(near, key=lambda t: (abs(t - wanted), t)))
+    return [*edges, duration_s]
+
+
+def _pauses(duration_s: float, lines: Sequence[SpeechLine]) -> list[tuple[float, float]]:
+    """Where nobody speaks; a pause may have no length, where one line ends as the next begins."""
+    found: list[tuple[float, float]] = []
+    at = 0.0
+    for line in sorted(lines, key=lambda x: x.start_s):
+        if line.start_s >= at:
+            found.append((at, line.start_s))
+        at = max(at, line.end_s)
+    return [*found, (at, duration_s)] if at <= duration_s else found
+
+
+def _block(lines: Sequence[SpeechLine], start_s: float, end_s: float) -> Row:
+    return {
+        "start_s": start_s,
+        "end_s": end_s,
+        "text": "\n".join(_told(line) for line in lines),
+        "words": sum(_count(line) for line in lines),
+        "lines": len(lines),
+    }
+
+
+def _told(line: SpeechLine) -> str:
+    who = line.speaker_name or line.speaker
+    said = " ".join(line.text.replace('"', "'").split())
+    return f'{line.start_s:.0f}: {f"{who}: " if who else ""}"{said}"'
+
+
+def _count(line: Any) -> int:
+    return len(line.text.split())

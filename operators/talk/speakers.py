@@ -1,0 +1,103 @@
+"""The operator `name_speakers`: names for the speakers of a whole video, found in what is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from operators.audio.lines import LINE
+from operators.core.base import Apply, Level, Operator, Row
+
+SPEAKER = pa.struct(
+    [
+        pa.field("speaker", pa.string()),  # S1, S2, …
+        pa.field("name", pa.string()),  # null: none was found, or all were another's
+        pa.field("votes", pa.int32()),  # answers that gave it that name
+        pa.field("others", pa.list_(pa.string())),  # further names that answers gave it, the most frequent first
+        pa.field("lines", pa.int32()),
+        pa.field("seconds", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameSpeakers(Operator):
+    """Gives the speakers of `speech` the names that answers about single blocks found, each name to one speaker.
+
+    Reads the column `of` of a step `ask` over blocks, whose answers hold a list `names` of `speaker` and `name`. A name
+    counts where it is said in some line. Of all pairs of speaker and name the one that most answers give counts first,
+    and then no other pair of that speaker or that name: what is decided is the same for the whole video, as in
+    StoryTeller. Writes `speech` with `speaker_name`, and `speakers`.
+    """
+
+    name: ClassVar[str] = "name_speakers"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "talk"
+    reads: ClassVar[frozenset[str]] = frozenset()
+    writes: ClassVar[frozenset[str]] = frozenset({"speech", "speakers"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"speech": pa.list_(LINE), "speakers": pa.list_(SPEAKER)}
+
+    of: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the column of the answers")] = "guesses"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reads", frozenset({"speech", self.of}))
+
+    @contextmanager
+    def open(self) -> Iterator[Apply]:
+        yield lambda row: {**row, **self._named(row)}
+
+    def _named(self, row: Row) -> Row:
+        lines: list[Row] = row["speech"] or []
+        said = " ".join(line["text"] for line in lines).casefold()
+        known = list(dict.fromkeys(line["speaker"] for line in lines if line["speaker"]))
+        votes: dict[tuple[str, str], int] = {}
+        for answer in row[self.of] or ():
+            for speaker, name in _guesses(answer) if answer["valid"] else ():
+                if speaker in known and name.casefold() in said:
+                    votes[speaker, name] = votes.get((speaker, name), 0) + 1
+        names = assign(votes)
+        return {
+            "speech": [{**line, "speaker_name": names.get(line["speaker"])} for line in lines],
+            "speakers": [_about(speaker, names.get(speaker), votes, lines) for speaker in known],
+        }
+
+
+def assign(votes: Mapping[tuple[str, str], int]) -> dict[str, str]:
+    """speaker -> name; no name twice. Of equal votes the pair that was given first counts."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for (speaker, name), _ in sorted(votes.items(), key=lambda item: -item[1]):
+        if speaker not in found and name.casefold() not in taken:
+            found[speaker] = name
+            taken.add(name.casefold())
+    return found
+
+
+def _guesses(answer: Row) -> Iterator[tuple[str, str]]:
+    value = json.loads(answer["fields"] or "{}").get("names")
+    for entry in value if isinstance(value, list) else ():
+        speaker, name = (" ".join(str(entry.get(k) or "").split()) for k in ("speaker", "name"))
+        if speaker and name:
+            yield speaker, name
+
+
+def _about(
+    speaker: str, name: str | None, votes: Mapping[tuple[str, str], int], lines: Sequence[Row]
+) -> dict[str, Any]:
+    own = [line for line in lines if line["speaker"] == speaker]
+    given = sorted(((n, v) for (s, n), v in votes.items() if s == speaker), key=lambda item: -item[1])
+    return {
+        "speaker": speaker,
+        "name": name,
+        "votes": dict(given).get(name, 0) if name else 0,
+        "others": [n for n, _ in given if n != name],
+        "lines": len(own),
+        "seconds": sum(line["end_s"] - line["start_s"] for line in own),
+    }

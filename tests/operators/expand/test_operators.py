@@ -1,0 +1,90 @@
+"""`expand` and `optimise_prompt` with engines whose answers are written down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from longcap.testing import check_operator
+from operators.core.base import ItemError, Row
+from operators.expand.expand import Expand
+from operators.expand.optimise import OptimisePrompt
+from tests.recipes.engine import Said
+from tests.support.embedders import Counting
+
+
+def said(**answers: Any) -> Said:
+    return Said(says=json.dumps(answers))
+
+
+def segment() -> Row:
+    pictures = [{"time_s": float(k), "pts_s": float(k), "until_s": None, "jpeg": b"%d" % k} for k in range(10)]
+    return {
+        "video_id": "v",
+        "segment_index": 0,
+        "start_s": 0.0,
+        "end_s": 10.0,
+        "duration_s": 10.0,
+        "pictures": pictures,
+    }
+
+
+def test_key_points_are_found_once_and_every_verifier_must_agree() -> None:
+    finder = said(key_points={"points": ["A dog runs.", "A dog runs.", "Kites fly high."]})
+    yes, no = said(verdict={"right": [True, True]}), said(verdict={"right": [True, False]})
+    step = Expand(engine=finder, verifiers=(yes, no), rollouts=4, embedder=Counting())
+    (made,) = check_operator(
+        step, [segment()], other={"rollouts": 5, "same": 0.9, "concurrency": 9, "verifiers": (yes,)}
+    )
+    assert [(p["text"], p["confirmed"]) for p in made["key_points"]] == [
+        ("A dog runs.", True),
+        ("Kites fly high.", False),
+    ]
+    assert [r["found"] for r in made["rollouts"]] == [2, 0, 0, 0] and made["rollouts"][0]["kind"] == "detail"
+
+
+def test_failed_questions_are_named_and_a_segment_without_answers_fails() -> None:
+    step = Expand(engine=said(key_points="no JSON"), rollouts=3, embedder=Counting(), tries=1)
+    with (
+        pytest.raises(ItemError, match="no question could be answered: the answer does not parse"),
+        step.open() as apply,
+    ):
+        apply(segment())
+    found: dict[str, Any] = {"engine": said(key_points={"points": ["A dog."]}), "rollouts": 1, "embedder": Counting()}
+    silent = Expand(**found, verifiers=(said(verdict="no JSON"),))
+    with silent.open() as apply:
+        made = apply(segment())
+    assert [p["confirmed"] for p in made["key_points"]] == [False] and "parse" in made["rollouts"][0]["problem"]
+
+
+def rounds(*scores: int, **options: Any) -> Row:
+    windows = [{"start_s": 0.0, "end_s": 10.0, "text": "A dog runs.", "valid": True}]
+    row: Row = {"video_id": "v", "duration_s": 10.0, "captioned": [{"windows": windows}]}
+    answers = [{"score": score, "critique": "More of the dog."} for score in scores]
+    step = OptimisePrompt(engine=Said(), evaluator=Judge(answers), optimiser=Said(), **options)
+    with step.open() as apply:
+        return apply(row)
+
+
+def Judge(answers: list[dict[str, Any]]) -> Said:  # reads as the engine that it makes
+    return said(meta_evaluate=answers)
+
+
+def test_rounds_end_where_nothing_is_gained_and_the_best_is_kept() -> None:
+    made = rounds(50)
+    assert [r["score"] for r in made["summary_rounds"]] == [50.0, 50.0]
+    assert made["summary"] == made["summary_rounds"][0]["text"]
+    assert made["summary_rounds"][1]["instruction"] != made["summary_rounds"][0]["instruction"]
+    assert len(rounds(50, rounds=1)["summary_rounds"]) == 1
+
+
+def test_a_summary_that_is_not_judged_still_stands() -> None:
+    windows = [{"start_s": 0.0, "end_s": 10.0, "text": "A dog runs.", "valid": True}]
+    row: Row = {"video_id": "v", "duration_s": 10.0, "captioned": [{"windows": windows}]}
+    step = OptimisePrompt(engine=Said(), evaluator=said(meta_evaluate="well"), optimiser=Said(), tries=1)
+    (made,) = check_operator(step, [row], other={"rounds": 2, "gain": 3.0})
+    assert made["summary"] and made["summary_rounds"][0]["problem"].startswith("evaluator: ")
+    with pytest.raises(ItemError, match="there is no caption to summarise"), step.open() as apply:
+        apply({**row, "captioned": []})

@@ -1,0 +1,59 @@
+"""The event graph: events, their relations, and what the prose makes of them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from longcap.testing import check_operator
+from operators.core.base import ItemError, Row
+from operators.graph.graph import EventGraph
+
+RUNS = {"actor": "a dog", "action": "runs", "object": "", "place": "a field"}
+EATS = {"actor": "The dog", "action": "eats", "object": "a bone", "place": ""}
+RAINS = {"actor": "", "action": "rains", "object": "", "place": "a field"}
+
+
+def item(start_s: float, *events: dict[str, str], valid: bool = True) -> Row:
+    return {"start_s": start_s, "end_s": start_s + 5, "fields": json.dumps({"events": list(events)}), "valid": valid}
+
+
+def row(*sentences: str) -> Row:
+    section = {"section_index": 0, "start_s": 0.0, "end_s": 20.0, "sentences": [{"text": text} for text in sentences]}
+    events = [{"events": [item(0, RUNS, RAINS), item(5, {**RUNS, "action": "flees"})]}, {"events": [item(10, EATS)]}]
+    return {"events": events, "sections": [section]}
+
+
+def graph(*sentences: str) -> dict[str, Any]:
+    return check_operator(EventGraph(), [row(*sentences)], other={"least": 0.9})[0]
+
+
+def test_the_same_event_of_neighbours_is_one_and_times_give_the_edges() -> None:
+    made = graph("A dog runs.")
+    nodes = {n["action"]: n for n in made["nodes"]}
+    spans = {a: (n["start_s"], n["end_s"]) for a, n in nodes.items()}
+    assert spans == {
+        "runs": (0, 5),
+        "rains": (0, 5),
+        "flees": (5, 10),
+        "eats": (10, 15),
+    }
+    edges = {(e["relation"], e["source"], e["target"]) for e in made["edges"]}
+    ids = {a: n["node_id"] for a, n in nodes.items()}
+    assert ("before", ids["runs"], ids["flees"]) in edges and ("before", ids["flees"], ids["eats"]) in edges
+    assert not [e for e in edges if e[:2] == ("before", ids["eats"])]
+
+
+def test_sentences_find_their_events_and_contradictions_are_listed() -> None:
+    made = graph("The dog eats a bone.", "Before, a dog runs.", "The dog does not eat the bone.", "A plane lands.")
+    told = [t["nodes"] for t in made["told"]]
+    assert told[0] == ["e3"] and "e0" in told[1] and told[3] == []
+    assert [c["why"] for c in made["contradictions"]].count("negation") >= 1
+    assert ("Before, a dog runs.", "order") in [(c["text"], c["why"]) for c in made["contradictions"]]
+
+
+def test_no_event_is_a_failure() -> None:
+    with pytest.raises(ItemError, match=r"gate: events\.events holds no event"), EventGraph().open() as apply:
+        apply({"events": [{"events": [item(0, RUNS, valid=False)]}], "sections": []})
