@@ -81,9 +81,11 @@ def test_the_default_recipe_says_what_the_types_say() -> None:
 
 def test_the_shipped_configs_load() -> None:
     assert "measure" in recipes()
-    for name in recipes():
-        load_config(name)
     root = Path(__file__).parents[3] / "configs"
+    over = {name for name in recipes() if "done." in (root / "recipes" / f"{name}.yaml").read_text("utf-8")}
+    assert over, "some are made over a finished output, which has to be named"
+    for name in recipes():
+        load_config(name, *(["inputs.done=elsewhere"] if name in over else []))
     demo = load_config(root / "demo.yaml")
     assert demo.plan.segment_s < Config().plan.segment_s
 
