@@ -130,7 +130,7 @@ class Listen(Isolated):
 
     def needs(self) -> Needs:
         waits = self.recogniser is not None and not self.recogniser.isolated
-        return Needs(cpus=0.5 if waits else 1.0, gpus=self.recogniser.gpus if self.recogniser is not None else 0.0)
+        return Needs(cpus=0.5 if waits else 0.9, gpus=self.recogniser.gpus if self.recogniser is not None else 0.0)
 
     def check(self, *, elsewhere: bool = False) -> None:
         """Look, without loading, for what would make every video fail.
