@@ -80,6 +80,7 @@ def plan_pools(
     tasks: int,
     at_once: Mapping[str, int] | None = None,
     others: Mapping[str, PoolResources] = MappingProxyType({}),
+    flexible: Collection[str] = (),
 ) -> Pools:
     """Sizes of the pools.
 
@@ -90,6 +91,7 @@ def plan_pools(
         at_once: rows that one actor of a pool works on at once. Where nodes are started for a pool, it gets no more
             actors than take all rows at once.
         others: wishes for the pools that a recipe names itself, complete but for the number of actors.
+        flexible: those of them whose CPUs nobody has set: where they do not fit, they share what there is.
 
     Raises:
         UsageError: the wishes do not fit the cluster, so that the graph could never start.
@@ -114,6 +116,7 @@ def plan_pools(
         name: _pool(wish, _engine_actors(wish, have, gpus) if wish.num_gpus else wish.actors or 1, LIGHT_CPUS, tasks)
         for name, wish in others.items()
     }
+    named = _shared(named, flexible, free - sum(p.actors * p.num_cpus for p in (caption, narrate)))
     light = sum(pool.actors * pool.num_cpus for pool in (caption, narrate, *named.values()))
     decode = _decode(resources.decode, have, free, light, tasks)
 
@@ -169,6 +172,11 @@ def rows_at_once(config: Config) -> dict[str, int]:
     return found
 
 
+def flexible_pools(config: Config, used: Iterable[str]) -> list[str]:
+    """The pools of a recipe's own whose CPUs the config leaves open."""
+    return [n for n in used if n not in POOLS and config.pools.get(n, PoolResources()).num_cpus is None]
+
+
 def named_wishes(config: Config, have: Machines, used: Iterable[str]) -> dict[str, PoolResources]:
     """What the pools of a recipe's own take: as `pools` of the config says, else what their operators need."""
     found = {}
@@ -219,6 +227,22 @@ def _decode(wish: PoolResources, have: Machines, free: float, light: float, task
     if pool.memory_bytes is None and memory and not wish.actors and not wish.num_cpus:
         pool = replace(pool, memory_bytes=int(min(_DECODER_BYTES, *memory)))
     return pool
+
+
+def _shared(pools: dict[str, Pool], flexible: Collection[str], free: float) -> dict[str, Pool]:
+    """The pools with smaller shares of a core for the flexible ones, where all of them leave less than half to decoding.
+
+    What an operator needs is its working share of a core; on a small machine it works more slowly.
+    """
+    free -= sum(pool.actors * pool.num_cpus for name, pool in pools.items() if name not in flexible)
+    asked = sum(pool.actors * pool.num_cpus for name, pool in pools.items() if name in flexible)
+    if not asked or asked <= free / 2:
+        return pools
+    scale = max(0.0, free / 2) / asked
+    return {
+        name: replace(pool, num_cpus=_rounded(pool.num_cpus * scale)) if name in flexible else pool
+        for name, pool in pools.items()
+    }
 
 
 def _rounded(cpus: float) -> float:

@@ -18,7 +18,7 @@ from pipeline.execution.flow import Flow
 from pipeline.execution.graph import Graph
 from pipeline.execution.graph_errors import refusal_in, root_of
 from pipeline.execution.interrupt import Interrupted
-from pipeline.execution.pools import Pools, named_wishes, plan_pools, rows_at_once, wishes
+from pipeline.execution.pools import Pools, flexible_pools, named_wishes, plan_pools, rows_at_once, wishes
 from pipeline.execution.recovery import Recovery
 from pipeline.execution.resources import Asked, bring_cpus, cluster_of, table
 from pipeline.execution.schedule import Schedule, choose
@@ -140,7 +140,8 @@ class Session:
         have, most = cluster_of(self._config)
         wanted = self.recovery.limited(wishes(self._config, most, used))
         named = named_wishes(self._config, most, used)
-        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config), named)
+        open_ones = flexible_pools(self._config, used)
+        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config), named, open_ones)
         self._say_once(table(Asked(pools=pools, used=used), have, most))
         if self.coordinator is None:
             self.coordinator = start_coordinator()
