@@ -80,6 +80,7 @@ def plan_pools(
     tasks: int,
     at_once: Mapping[str, int] | None = None,
     others: Mapping[str, PoolResources] = MappingProxyType({}),
+    *,
     flexible: Collection[str] = (),
 ) -> Pools:
     """Sizes of the pools.
@@ -230,7 +231,7 @@ def _decode(wish: PoolResources, have: Machines, free: float, light: float, task
 
 
 def _shared(pools: dict[str, Pool], flexible: Collection[str], free: float) -> dict[str, Pool]:
-    """The pools with smaller shares of a core for the flexible ones, where all of them leave less than half to decoding.
+    """The pools, the flexible ones with less of a core each where they would leave less than half to decoding.
 
     What an operator needs is its working share of a core; on a small machine it works more slowly.
     """

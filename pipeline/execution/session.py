@@ -140,8 +140,9 @@ class Session:
         have, most = cluster_of(self._config)
         wanted = self.recovery.limited(wishes(self._config, most, used))
         named = named_wishes(self._config, most, used)
-        open_ones = flexible_pools(self._config, used)
-        pools = plan_pools(wanted, most, tasks, rows_at_once(self._config), named, open_ones)
+        pools = plan_pools(
+            wanted, most, tasks, rows_at_once(self._config), named, flexible=flexible_pools(self._config, used)
+        )
         self._say_once(table(Asked(pools=pools, used=used), have, most))
         if self.coordinator is None:
             self.coordinator = start_coordinator()

@@ -147,7 +147,7 @@ def test_pools_whose_cpus_nobody_set_share_a_small_machine(cpus: int, needs: lis
     others = {f"p{k}": PoolResources(num_cpus=each) for k, each in enumerate(needs)}
     have = cluster(cpus)
     unused = PoolResources(actors=1, num_cpus=0.0)
-    pools = plan_pools(Resources(caption=unused, narrate=unused), have, 10, None, others, list(others))
+    pools = plan_pools(Resources(caption=unused, narrate=unused), have, 10, None, others, flexible=list(others))
     free = cpus - (1.0 if cpus >= 2 else 0.5)
     assert sum(p.actors * p.num_cpus for p in (pools.decode, *pools.others.values())) <= free + 1e-9
     assert all(0 < p.num_cpus <= each for p, each in zip(pools.others.values(), needs, strict=True))
@@ -155,7 +155,7 @@ def test_pools_whose_cpus_nobody_set_share_a_small_machine(cpus: int, needs: lis
 
 def test_cpus_that_the_config_sets_are_kept_or_refused() -> None:
     others = {"ours": PoolResources(num_cpus=0.8), "theirs": PoolResources(num_cpus=1.0)}
-    pools = plan_pools(Resources(), cluster(4), 10, None, others, ["theirs"])
+    pools = plan_pools(Resources(), cluster(8), 10, None, others, flexible=["theirs"])
     assert pools.others["ours"].num_cpus == 0.8 and pools.others["theirs"].num_cpus == 1.0
     with pytest.raises(UsageError, match="the pools ask for"):
-        plan_pools(Resources(), cluster(2), 10, None, {"ours": PoolResources(num_cpus=1.0)}, [])
+        plan_pools(Resources(), cluster(2), 10, None, {"ours": PoolResources(num_cpus=1.0)})
