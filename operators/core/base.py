@@ -56,6 +56,14 @@ class Sizing:
 SIZING = Sizing()
 
 
+class Added:
+    """Marks a field that came after the first release of its operator: it counts in fingerprints unless it has its
+    default, so that the keys of what was made before stay as they are. Its default must give what came out before."""
+
+
+ADDED = Added()
+
+
 class FromPlan:
     """Marks a field that a job fills in with the section `plan` of its config: how videos are cut."""
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
-from operators.core.base import Operator, Sizing
+from operators.core.base import Added, Operator, Sizing
 from operators.core.entry_points import OPERATORS, distribution_of
 
 FINGERPRINT_HEX = 16  # 64 bits: a collision among ten million videos of one run is a 3-in-a-million event
@@ -34,7 +34,9 @@ def hash_of(text: str, hex_digits: int = FINGERPRINT_HEX) -> str:
 
 
 def identity(spec: Any) -> Any:
-    """What of a spec decides the output: its dataclass fields less those marked `SIZING`, nested specs included.
+    """What of a spec decides the output: its dataclass fields, nested specs included.
+
+    Fields marked `SIZING` are left out, and those marked `ADDED` where they have their default.
 
     A spec may define `identity_extra() -> dict` for what its fields only point at, such as the text of a prompt file.
     """
@@ -43,7 +45,7 @@ def identity(spec: Any) -> Any:
         found: dict[str, Any] = {
             f.name: identity(getattr(spec, f.name))
             for f in fields(spec)
-            if not any(isinstance(m, Sizing) for m in getattr(hints[f.name], "__metadata__", ()))
+            if _counts(getattr(hints[f.name], "__metadata__", ()), getattr(spec, f.name), f.default)
         }
         extra = getattr(spec, "identity_extra", None)
         if extra is not None:
@@ -54,6 +56,13 @@ def identity(spec: Any) -> Any:
     if isinstance(spec, list | tuple):
         return [identity(v) for v in spec]
     return spec
+
+
+def _counts(marks: tuple[Any, ...], value: Any, default: Any) -> bool:
+    """Whether a field with these marks is part of an identity."""
+    if any(isinstance(mark, Sizing) for mark in marks):
+        return False
+    return value != default or not any(isinstance(mark, Added) for mark in marks)
 
 
 def chain(parent: str, operator: Operator) -> str:

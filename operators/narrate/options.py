@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.core.base import SIZING, Operator
+from operators.core.base import ADDED, SIZING, Operator
 from operators.core.fingerprint import digest
 from operators.engines.registry import AnyEngine
 from operators.engines.template import MeasureEngine
@@ -29,7 +29,7 @@ class NarrateOptions(Operator):
     ] = 60.0
     keep_lines: Annotated[
         bool,
-        SIZING,  # it does change the text: `identity_extra` has it where it is set, so that older keys stay as they are
+        ADDED,
         Field(description="no section begins inside a spoken line, for a dataset made from a table of speech"),
     ] = False
     words_per_minute: Annotated[
@@ -117,7 +117,6 @@ class NarrateOptions(Operator):
         return {
             "prompts": [p.hash for p in self.prompts().values()],
             "fitted": digest([f.read_text(encoding="utf-8") for f in (FILE, CENTRE_FILE)]),
-            **({"keep_lines": True} if self.keep_lines else {}),
         }
 
     def toolkit(self) -> Toolkit:

@@ -70,4 +70,9 @@ def test_every_published_recipe_has_a_case() -> None:
     """A recipe that says what is theirs and what is ours is a published one."""
     root = Path(longcap.__file__).parents[1] / "configs" / "recipes"
     published = {path.stem for path in root.glob("*.yaml") if "Ours: " in path.read_text()}
-    assert published == set(cases())
+    talk = {
+        "align",
+        "howtocaption",
+        "storyteller",
+    }  # need speech or vectors: tests/pipeline/execution/test_talk_recipes.py
+    assert published == set(cases()) | talk

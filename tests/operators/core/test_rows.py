@@ -5,6 +5,7 @@ import pytest
 
 from operators.analysis.filter import Filter
 from operators.analysis.measure import Measure
+from operators.audio.listen import Listen
 from operators.caption.caption import Caption
 from operators.core import rows
 from operators.core.base import Row
@@ -45,7 +46,7 @@ def test_what_video_operators_read_is_written_before_them() -> None:
 
 
 def test_every_kept_column_has_a_writer() -> None:
-    written = Narrate.writes | Names.writes | Load.writes | Filter.writes
+    written = Narrate.writes | Names.writes | Load.writes | Filter.writes | Listen.writes
     made = written | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings", "config"}
     assert set(rows.FILTERED.names) <= made
 

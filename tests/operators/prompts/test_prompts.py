@@ -142,6 +142,6 @@ def test_a_broken_prompt_file_says_where(tmp_path: Path, text: str, says: str) -
 def test_an_unknown_prompt_lists_the_packaged_ones() -> None:
     with pytest.raises(
         ValueError,
-        match=r"no prompt 'widow': neither a file nor one of .*digest, frame, ",
+        match=r"no prompt 'widow': neither a file nor one of .*digest, .*frame, ",
     ):
         load_prompt("widow")

@@ -28,6 +28,7 @@ from pipeline.execution.flow import Commit, Flow, Work
 from pipeline.execution.in_process import InProcess, Small, pool, suits
 from pipeline.execution.stage import StageSpec
 from tests.support.command import run
+from tests.support.engines import Scripted
 
 SCHEMA = pa.schema([pa.field("n", pa.int32()), *(rows.COLUMNS[name] for name in ("failure", "host", "timings"))])
 
@@ -122,6 +123,10 @@ def test_a_stop_lets_the_rows_that_wait_pass_as_neither_done_nor_failed() -> Non
     assert [(row["n"], row["failure"]["class"]) for row in found] == [(1, STOPPED)]
 
 
+class Loads(Scripted):
+    local_model: ClassVar[bool] = True
+
+
 def left(seconds: float = 60.0, videos: int = 1) -> Small:
     return Small(seconds, videos)
 
@@ -136,10 +141,7 @@ def test_which_jobs_run_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not suits(config, None, left(videos=257))
     for override in ("run.local_s=0", "resources.gather_actors=2", "resources.caption.custom={spot: 1}"):
         assert not suits(longcap.load_config(None, [override]), None, left())
-    loads = SimpleNamespace(local_model=True, gpus=0)
-    narrate = replace(config.narrate)
-    object.__setattr__(narrate, "engine", loads)
-    assert not suits(replace(config, narrate=narrate), None, left())
+    assert not suits(replace(config, narrate=replace(config.narrate, engine=Loads())), None, left())
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:6379")
     assert not suits(config, None, left())
     monkeypatch.delenv("RAY_ADDRESS")
