@@ -41,7 +41,10 @@ _ENGINES = ("caption", "narrate", "names")  # sections that have one
 _WHOLE = ("engines", "inputs", "tables")  # sections that may name any engine, operator or place
 _FILES = {  # sections -> their fields that may name a file
     "caption": ("frame_prompt", "window_prompt"),
-    "narrate": ("section_prompt", "video_prompt", "digest_prompt", "outline_prompt"),
+    "narrate": (
+        *("section_prompt", "video_prompt", "digest_prompt", "outline_prompt", "repair_prompt"),
+        *("embedding_model", "entailment"),
+    ),
     "names": ("prompt",),
     "decode": ("shots_weights",),
 }
@@ -121,7 +124,14 @@ def stored_config(
 def risks(values: Mapping[str, Any]) -> list[Risk]:
     """The keys of a config, as plain values, that send something, load something or name files; nothing is imported."""
     named = [Risk(section, values[section]) for section in _WHOLE if values.get(section)]
-    return [*_engine_risks(values), *_file_risks(values), *named]
+    return [*_engine_risks(values), *_file_risks(values), *_code_risks(values), *named]
+
+
+def _code_risks(values: Mapping[str, Any]) -> Iterator[Risk]:
+    """Steps of the recipe that are no names but places of classes, which would be imported."""
+    for level, steps in _mapping(values.get("recipe")).items():
+        if isinstance(steps, list) and any(":" in str(step) for step in steps):
+            yield Risk(f"recipe.{level}", steps)
 
 
 def _engine_risks(values: Mapping[str, Any]) -> Iterator[Risk]:

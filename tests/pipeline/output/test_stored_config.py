@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
@@ -11,7 +13,7 @@ import yaml
 from operators.store.store import Store
 from pipeline.config.load import config_to_dict, dump_config, load_config
 from pipeline.config.types import Config
-from pipeline.output.stored_config import stored_config, stored_inputs
+from pipeline.output.stored_config import risks, stored_config, stored_inputs
 from pipeline.terminal.errors import UsageError
 
 OPENAI = {
@@ -89,6 +91,10 @@ def test_where_an_engine_sends_what_is_only_taken_from_what_is_said_now(tmp_path
         ({"caption": {"engine": {"kind": "thiefs_module:Engine"}}}, "caption.engine"),
         ({"caption": {"window_prompt": "/home/me/.ssh/id_rsa"}}, "caption.window_prompt"),
         ({"narrate": {"video_prompt": "theirs.j2"}}, "narrate.video_prompt"),
+        ({"narrate": {"repair_prompt": "/home/me/.ssh/id_rsa"}}, "narrate.repair_prompt"),
+        ({"narrate": {"embedding_model": "/tmp/theirs"}}, "narrate.embedding_model"),
+        ({"narrate": {"entailment": "/tmp/theirs"}}, "narrate.entailment"),
+        ({"recipe": {"segment": ["decode", "measure", "caption", "thiefs_module:Step"]}}, "recipe.segment"),
         ({"decode": {"shots": "transnetv2", "shots_weights": "/tmp/theirs.pt"}}, "decode.shots_weights"),
         (
             {"names": {"engine": OPENAI}, "recipe": {"video": ["names", "narrate"]}},
@@ -103,6 +109,17 @@ def test_what_sends_loads_or_reads_is_refused(
     monkeypatch.syspath_prepend(str(tmp_path))
     assert key in refusal(store(tmp_path / "out", changes))
     assert "thiefs_module" not in sys.modules
+
+
+def test_every_field_that_names_a_file_is_known() -> None:
+    """A field that came later and was forgotten here would be taken from anybody's output."""
+    config = Config()
+    for section in ("decode", "measure", "caption", "names", "narrate"):
+        for field in fields(getattr(config, section)):
+            hint = get_type_hints(type(getattr(config, section)), include_extras=True)[field.name]
+            says = " ".join(m.description or "" for m in getattr(hint, "__metadata__", ()) if hasattr(m, "description"))
+            if re.search(r"\b(path to|path of|folder with|path)\b", says):
+                assert [r.key for r in risks({section: {field.name: "/x"}})] == [f"{section}.{field.name}"], says
 
 
 def test_a_yes_at_a_terminal_is_as_good_as_saying_it(tmp_path: Path) -> None:
