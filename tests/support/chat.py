@@ -138,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._whole(Play(), {"object": "list", "data": [{"id": name, "object": "model"} for name in models]})
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(data) if self.headers["Content-Type"] == "application/json" else {}  # a form, such as a WAV
         asked = Asked(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         with self.chat.guard:
             number = len(self.chat.asked)

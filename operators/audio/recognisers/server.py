@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import wave
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from pydantic import Field
 
 from operators.audio.decode import BYTES, RATE_HZ
 from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
-from operators.core.base import SIZING, ItemError
+from operators.core.base import SIZING
+from operators.engines.openai.plain import PlainServer
 from operators.language.identify import language_code
 
 
@@ -51,44 +51,34 @@ class Server(RecogniserSpec):
         return f"server {self.model}"
 
     def check(self, *, elsewhere: bool = False) -> None:
-        from operators.engines.openai import OpenAIEngine
+        self.server().check(elsewhere=elsewhere)
 
-        try:
-            OpenAIEngine(model=self.model, base_url=self.base_url, api_key_env=self.api_key_env).check(
-                pictures=False, elsewhere=elsewhere
-            )
-        except ValueError as error:
-            raise ValueError(str(error).replace("engine openai", "recogniser server")) from None
+    def server(self) -> PlainServer:
+        return PlainServer("recogniser server", model=self.model, base_url=self.base_url, api_key_env=self.api_key_env)
 
     @contextmanager
     def open(self) -> Iterator[RunningRecogniser]:
-        import openai
-
-        key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
-        with openai.OpenAI(
-            base_url=self.base_url, api_key=key or "none", timeout=self.timeout_s, max_retries=self.retries
-        ) as client:
+        with self.server().client(timeout_s=self.timeout_s, retries=self.retries) as client:
             yield _Running(self, client)
 
 
 class _Running:
     def __init__(self, spec: Server, client: Any) -> None:
-        self._spec, self._client = spec, client
+        self._spec, self._client, self._server = spec, client, spec.server()
 
     def recognise(self, samples: Samples) -> Sequence[Utterance]:
-        import openai
-
         spec = self._spec
         asked: dict[str, Any] = {"response_format": spec.response_format, "temperature": spec.temperature}
         if spec.response_format == "verbose_json":
             asked["timestamp_granularities"] = ["segment", "word"]
         asked |= {k: v for k, v in (("language", spec.language), ("prompt", spec.prompt)) if v is not None}
-        try:
+        with self._server.failures():
             answer = self._client.audio.transcriptions.create(
-                model=spec.model, file=("speech.wav", _wav(samples), "audio/wav"), **asked
+                model=spec.model,
+                file=("speech.wav", _wav(samples), "audio/wav"),
+                extra_headers=self._server.headers,
+                **asked,
             )
-        except openai.OpenAIError as error:
-            raise ItemError("engine", f"{spec.model}: the server did not transcribe: {str(error)[:300]}") from error
         body = answer if isinstance(answer, str) else answer.model_dump()
         return read_answer({"text": body} if isinstance(body, str) else body, len(samples) / RATE_HZ)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from operators.core.base import SIZING, ItemError
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
+from operators.engines.openai.plain import PlainServer
 
 _BATCH = 32  # texts a request
 
@@ -50,14 +50,10 @@ class Server(EmbedderSpec):
         return f"server {self.model}@{self.revision}"
 
     def check(self, *, elsewhere: bool = False) -> None:
-        from operators.engines.openai import OpenAIEngine
+        self.server().check(elsewhere=elsewhere)
 
-        try:
-            OpenAIEngine(model=self.model, base_url=self.base_url, api_key_env=self.api_key_env).check(
-                pictures=False, elsewhere=elsewhere
-            )
-        except ValueError as error:
-            raise ValueError(str(error).replace("engine openai", "embedder server")) from None
+    def server(self) -> PlainServer:
+        return PlainServer("embedder server", model=self.model, base_url=self.base_url, api_key_env=self.api_key_env)
 
     @contextmanager
     def open(self) -> Iterator[RunningEmbedder]:
@@ -65,18 +61,13 @@ class Server(EmbedderSpec):
             self.check()
         except ValueError as error:
             raise EngineRefused(str(error)) from error
-        import openai
-
-        key = os.environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
-        with openai.OpenAI(
-            base_url=self.base_url, api_key=key or "none", timeout=self.timeout_s, max_retries=self.retries
-        ) as client:
+        with self.server().client(timeout_s=self.timeout_s, retries=self.retries) as client:
             yield _Running(self, client)
 
 
 class _Running(RunningEmbedder):
     def __init__(self, spec: Server, client: Any) -> None:
-        self._spec, self._client = spec, client
+        self._spec, self._client, self._server = spec, client, spec.server()
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         made: list[list[float]] = []
@@ -96,16 +87,14 @@ class _Running(RunningEmbedder):
         return unit(np.array(made, np.float32)) if made else np.zeros((0, 0), np.float32)
 
     def _ask(self, asked: dict[str, Any], count: int) -> list[list[float]]:
-        import openai
-
         spec = self._spec
         body = {"model": spec.model, "encoding_format": "float", **asked}
         if spec.dimensions is not None:
             body["dimensions"] = spec.dimensions
-        try:
-            answer = self._client.post("/embeddings", cast_to=object, body=body)
-        except openai.OpenAIError as error:
-            raise ItemError("engine", f"{spec.model}: the server did not embed: {str(error)[:300]}") from error
+        with self._server.failures():
+            answer = self._client.post(
+                "/embeddings", cast_to=object, body=body, options={"headers": self._server.headers}
+            )
         found = read_answer(answer, count)
         if found is None:
             raise ItemError("engine", f"{spec.model}: the server's answer holds no {count} vectors of one length")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,11 +37,7 @@ def bounded_client(limit_bytes: int) -> Any:
     """
     import openai
 
-    # the HTTP package that this version of the client is built on, httpx or httpx2
-    base = next(c for c in openai.DefaultAsyncHttpxClient.__mro__ if c.__name__ == "AsyncClient")
-    http = import_module(base.__module__.split(".")[0])
-
-    class Bounded(http.AsyncByteStream):  # type: ignore[name-defined,misc]
+    class Bounded(_http(openai.DefaultAsyncHttpxClient).AsyncByteStream):  # type: ignore[misc]
         def __init__(self, stream: Any) -> None:
             self._stream = stream
 
@@ -49,24 +45,64 @@ def bounded_client(limit_bytes: int) -> Any:
             came = 0
             async for chunk in self._stream:
                 came += len(chunk)
-                if came > limit_bytes:
-                    raise TooMuch(f"it sent more than {limit_bytes} bytes, more than max_tokens allows")
+                _check_size(came, limit_bytes)
                 yield chunk
 
         async def aclose(self) -> None:
             await self._stream.aclose()
 
     async def check(response: Any) -> None:
-        if response.has_redirect_location:
-            _check_redirect(str(response.request.url), str(response.request.url.join(response.headers["location"])))
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
-            raise TooMuch(f"its answer is compressed ({encoding[:20]}), which it was asked not to send")
+        _check_head(response)
         response.stream = Bounded(response.stream)
 
-    return openai.DefaultAsyncHttpxClient(
-        event_hooks={"response": [check]}, headers={"Accept-Encoding": "identity"}, max_redirects=5
-    )
+    return openai.DefaultAsyncHttpxClient(event_hooks={"response": [check]}, **_OPTIONS)
+
+
+def bounded_sync_client(limit_bytes: int) -> Any:
+    """As `bounded_client`, for `openai.OpenAI`."""
+    import openai
+
+    class Bounded(_http(openai.DefaultHttpxClient).SyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any) -> None:
+            self._stream = stream
+
+        def __iter__(self) -> Iterator[bytes]:
+            came = 0
+            for chunk in self._stream:
+                came += len(chunk)
+                _check_size(came, limit_bytes)
+                yield chunk
+
+        def close(self) -> None:
+            self._stream.close()
+
+    def check(response: Any) -> None:
+        _check_head(response)
+        response.stream = Bounded(response.stream)
+
+    return openai.DefaultHttpxClient(event_hooks={"response": [check]}, **_OPTIONS)
+
+
+_OPTIONS: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "max_redirects": 5}
+
+
+def _http(client: type) -> Any:
+    """The HTTP package that this version of the client is built on, httpx or httpx2."""
+    base = next(c for c in client.__mro__ if c.__name__ in ("AsyncClient", "Client"))
+    return import_module(base.__module__.split(".")[0])
+
+
+def _check_size(came: int, limit_bytes: int) -> None:
+    if came > limit_bytes:
+        raise TooMuch(f"it sent more than {limit_bytes} bytes, more than an answer to it takes")
+
+
+def _check_head(response: Any) -> None:
+    if response.has_redirect_location:
+        _check_redirect(str(response.request.url), str(response.request.url.join(response.headers["location"])))
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise TooMuch(f"its answer is compressed ({encoding[:20]}), which it was asked not to send")
 
 
 def _check_redirect(here: str, there: str) -> None:

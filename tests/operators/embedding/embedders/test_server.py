@@ -56,7 +56,7 @@ def test_an_answer_of_another_form_is_none(body: Any) -> None:
 def test_what_the_server_refuses_is_a_failure_of_the_item() -> None:
     with serve(lambda body, number: Play(status=400, whole={"error": {"message": "no pooling model"}})) as server:
         with Server(model="m", base_url=server.url, api_key_env=None).open() as model:
-            with pytest.raises(ItemError, match=r"did not embed: .*no pooling model"):
+            with pytest.raises(ItemError, match=r"HTTP 400: .*no pooling model"):
                 model.texts(["a"])
     with serve(lambda body, number: Play(whole={"data": []})) as server:
         with Server(model="m", base_url=server.url, api_key_env=None).open() as model:
