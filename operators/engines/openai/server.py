@@ -7,10 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from operators.core.text import nearest
+from operators.engines.openai.bounds import bounded_sync_client
 from operators.engines.openai.faults import Fault, fault_of
 from operators.engines.openai.options import OpenAIOptions
 
 _ANSWER_S = 20.0
+_MOST_BYTES = 16 * 2**20  # of a list of models: vendors have thousands
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +25,10 @@ def fault_before(spec: OpenAIOptions, key: str | None) -> Fault | None:
     """
     import openai
 
-    with openai.OpenAI(base_url=spec.base_url, api_key=key or "none", max_retries=0, timeout=_ANSWER_S) as client:
+    http = bounded_sync_client(_MOST_BYTES)
+    with openai.OpenAI(
+        base_url=spec.base_url, api_key=key or "none", max_retries=0, timeout=_ANSWER_S, http_client=http
+    ) as client:
         try:
             known = [model.id for model in client.models.list(extra_headers=_headers(key)).data or ()]
             if known and spec.model not in known:
