@@ -15,6 +15,7 @@ from pydantic import Field
 
 from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
 from operators.core.base import SIZING, ItemError
+from operators.engines.vllm.installed import weights_identity
 from operators.video.progress import PROGRESS
 
 
@@ -39,6 +40,9 @@ class Whisper(RecogniserSpec):
     @property
     def origin(self) -> str:
         return f"whisper {Path(self.model).name}"
+
+    def identity_extra(self) -> dict[str, Any]:
+        return {**super().identity_extra(), **weights_identity(self.model)}
 
     def check(self, *, elsewhere: bool = False) -> None:
         if find_spec("faster_whisper") is None and not elsewhere:

