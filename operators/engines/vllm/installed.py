@@ -126,7 +126,7 @@ def folder_revision(model: str) -> str | None:
 
 
 def weights_identity(model: str) -> dict[str, str]:
-    """What a spec's identity holds of a folder's weights: exchanged ones are another model. Of a hub's model: nothing."""
+    """What a spec's identity holds of a folder's weights: exchanged ones are another model. Of a hub's: nothing."""
     revision = folder_revision(model)
     return {} if revision is None else {"weights": revision}
 
