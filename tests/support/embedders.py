@@ -112,7 +112,7 @@ def tiny_siglip(folder: Path) -> Path:
 
 
 def tiny_bert(folder: Path) -> Path:
-    """A text encoder of two layers, 32 dimensions."""
+    """A text encoder of two layers, 64 dimensions; vLLM on a CPU takes no heads of less than 32."""
     import torch
     from transformers import BertConfig, BertModel
 
@@ -120,10 +120,10 @@ def tiny_bert(folder: Path) -> Path:
     _words(folder)
     config = BertConfig(
         vocab_size=30,
-        hidden_size=32,
-        intermediate_size=37,
+        hidden_size=64,
+        intermediate_size=64,
         num_hidden_layers=2,
-        num_attention_heads=4,
+        num_attention_heads=2,
         max_position_embeddings=64,
     )
     BertModel(config).save_pretrained(folder)

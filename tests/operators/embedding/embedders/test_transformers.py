@@ -50,7 +50,7 @@ def test_a_text_encoder_pools_the_real_tokens(tmp_path: Path, pooling: str) -> N
     folder = embedders.tiny_bert(tmp_path)
     with Transformers(model=str(folder), device="cpu", pooling=pooling).open() as model:  # type: ignore[arg-type]
         texts = model.texts(TEXTS)
-        assert texts.shape == (4, 32)
+        assert texts.shape == (4, 64)
         for k, text in enumerate(TEXTS):
             assert np.allclose(model.texts([text])[0], texts[k], atol=1e-5), "padding does not count"
         with pytest.raises(ItemError, match="embeds texts alone"):
