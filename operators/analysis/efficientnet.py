@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,13 @@ def rgb(jpeg: bytes) -> Any:
     if coloured is None:
         raise ItemError("internal", f"a frame of {len(jpeg)} bytes is no JPEG")
     return coloured[..., ::-1]
+
+
+def check_installed(what: str) -> None:
+    """Raise `ValueError` where a package is missing.
+
+    Args:
+        what: who needs it, as messages name it, such as "detector efficientnet".
+    """
+    if missing := [package for package in PACKAGES if find_spec(package) is None]:
+        raise ValueError(f"{what} needs {', '.join(missing)}; {INSTALL}")

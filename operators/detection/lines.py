@@ -59,8 +59,8 @@ def _steady(signatures: list[tuple[tuple[str, int], ...]]) -> list[tuple[tuple[s
     """Signatures without those of one frame between two equal ones."""
     made = list(signatures)
     for k in range(1, len(signatures) - 1):
-        if signatures[k - 1] == signatures[k + 1]:
-            made[k] = signatures[k - 1]
+        if made[k - 1] == signatures[k + 1]:  # as the one before was told: what comes and goes is told as one of both
+            made[k] = made[k - 1]
     return made
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, ClassVar, Literal
 
-from operators.analysis.efficientnet import INSTALL, PACKAGES, Network
+from operators.analysis.efficientnet import Network, check_installed
 from operators.analysis.labels import class_names
 from operators.detection.detectors.base import DetectorSpec, Found, RunningDetector
 from operators.engines.base import EngineRefused
@@ -29,9 +28,8 @@ class EfficientNet(DetectorSpec):
         return "efficientnet lite0-imagenet"
 
     def check(self, *, elsewhere: bool = False) -> None:
-        missing = [p for p in PACKAGES if find_spec(p) is None]
-        if missing and not elsewhere:
-            raise ValueError(f"detector efficientnet needs {', '.join(missing)}; {INSTALL}")
+        if not elsewhere:
+            check_installed("detector efficientnet")
 
     @contextmanager
     def open(self) -> Iterator[RunningDetector]:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from operators.analysis.efficientnet import INSTALL, PACKAGES, Network, rgb
+from operators.analysis.efficientnet import Network, check_installed, rgb
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
@@ -35,9 +34,8 @@ class EfficientNet(EmbedderSpec):
         return "efficientnet lite0-imagenet"
 
     def check(self, *, elsewhere: bool = False) -> None:
-        missing = [p for p in PACKAGES if find_spec(p) is None]
-        if missing and not elsewhere:
-            raise ValueError(f"embedder efficientnet needs {', '.join(missing)}; {INSTALL}")
+        if not elsewhere:
+            check_installed("embedder efficientnet")
 
     @contextmanager
     def open(self) -> Iterator[RunningEmbedder]:

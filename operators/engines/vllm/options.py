@@ -10,12 +10,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from operators.core.base import SIZING
+from operators.engines import drawing
 from operators.engines.base import EngineSpec, Request
 from operators.engines.vllm import installed
-
-_WORD_TOKENS = 3  # a word of prose takes 1.3 tokens in English, up to 3 in other scripts
-_SPARE_TOKENS = 96  # an answer that is cut is lost, one that may be a little longer is not
-_SECTION_TOKENS = 72  # of an outline: a topic of a few words, a number, and the JSON around them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,23 +115,15 @@ class VllmOptions(EngineSpec):
         """A folder whose weights were exchanged is another model."""
         return {**super().identity_extra(), "revision": self.revision}
 
-    def sampling(self, attempt: int) -> dict[str, Any]:
-        """Sampling settings of the `attempt`-th try, 1 the first: a pure function, so that provenance can tell them."""
-        temperature = self.temperature if attempt == 1 else max(self.temperature, self.retry_temperature)
-        penalty = self.repetition_penalty if attempt == 1 else max(self.repetition_penalty, 1.0 + 0.05 * (attempt - 1))
-        return {
-            "temperature": temperature,
-            "top_p": self.top_p if temperature else 1.0,
-            "repetition_penalty": round(penalty, 3),
-        }
+    def sampling(self, attempt: int) -> dict[str, float]:
+        """See `operators.engines.drawing.sampling`."""
+        return drawing.sampling(self, attempt)
 
     def answer_tokens(self, request: Request) -> int:
         """Tokens that the answer to `request` may take."""
-        if request.kind == "outline":
-            return max(self.max_tokens, _SECTION_TOKENS * len(request.texts))
-        if request.words is None or self.reasoning_parser is not None:  # thoughts take what they take
+        if self.reasoning_parser is not None and request.kind != "outline":  # thoughts take what they take
             return self.max_tokens
-        return min(self.max_tokens, _WORD_TOKENS * request.words + _SPARE_TOKENS)
+        return drawing.answer_tokens(self.max_tokens, request)
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of vLLM's `AsyncEngineArgs`."""

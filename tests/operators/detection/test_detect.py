@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from longcap.testing import check_operator
@@ -49,6 +49,7 @@ def test_a_line_stands_as_long_as_the_same_things_are_seen() -> None:
 
 
 @given(st.lists(st.lists(st.sampled_from([PERSON, DOG, BALL]), max_size=4), max_size=10))
+@example([[], [PERSON], [], [PERSON], []])
 def test_lines_never_overlap_and_stand_where_something_is_seen(seen: list[list[Found]]) -> None:
     found = lines_of([(float(k), k + 1.0, things) for k, things in enumerate(seen)])
     assert all(a["end_s"] <= b["start_s"] for a, b in pairwise(found))
