@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
 from operators.engines.gates import ends_in_loop
+from operators.engines.transformers.grammar import Grammars
 from operators.engines.transformers.options import TransformersOptions
 from operators.engines.vllm.inputs import Shown, content, metadata, render
 
@@ -87,6 +88,7 @@ class _Own:
         self._video = self.sees and getattr(self._processor, "video_processor", None) is not None
         self._type = str(getattr(config, "model_type", ""))
         text = getattr(config, "text_config", config)
+        self._grammars = Grammars(self._tokenizer, self._ends(), text.vocab_size)
         self.context_tokens = spec.max_model_len or getattr(text, "max_position_embeddings", None)
 
     def shown(self, request: Request) -> Shown:
@@ -108,6 +110,7 @@ class _Own:
         settings = self._spec.sampling(request.attempt)
         draws = settings["temperature"] > 0
         looking = _Looking(self._tokenizer, asked, self._closed)
+        following = [self._grammars.following(request.schema)] if request.schema is not None else []
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(request.seed % 2**63)
             made = self._model.generate(
@@ -116,6 +119,7 @@ class _Own:
                 do_sample=draws,
                 **({"temperature": settings["temperature"], "top_p": settings["top_p"], "top_k": 0} if draws else {}),
                 repetition_penalty=settings["repetition_penalty"],
+                logits_processor=t.LogitsProcessorList(following),
                 stopping_criteria=t.StoppingCriteriaList([looking]),
             )
         tokens = made[0]

@@ -19,7 +19,7 @@ from operators.engines.vllm import installed
 class TransformersOptions(EngineSpec):
     """The fields of the engine `transformers`, and what follows from them alone."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: answers follow a schema
     local_model: ClassVar[bool] = True
 
     kind: Literal["transformers"] = "transformers"

@@ -25,9 +25,9 @@ _OURS = {
 class TransformersEngine(TransformersOptions):
     """A model in Hugging Face transformers, loaded once an actor; it answers one request at a time.
 
-    For models that vLLM does not serve: it has no batches, no prefix cache and no grammar, so it is many times slower.
-    Code that comes with a checkpoint runs only with `trust_remote_code`. A model whose code lies in a repository of its
-    own is called through `adapter`.
+    For models that vLLM does not serve: it has no batches and no prefix cache, so it is many times slower. Code that
+    comes with a checkpoint runs only with `trust_remote_code`. A model whose code lies in a repository of its own is
+    called through `adapter`. An answer to a request with a schema follows it, except behind `adapter`.
     """
 
     def check(self, *, pictures: bool, elsewhere: bool = False) -> None:
@@ -36,7 +36,8 @@ class TransformersEngine(TransformersOptions):
         Raises:
             ValueError: in one line.
         """
-        lacking = [name for name in ("torch", "transformers") if find_spec(name) is None]
+        needed = ("torch", "transformers") if self.adapter else ("torch", "transformers", "xgrammar")
+        lacking = [name for name in needed if find_spec(name) is None]
         if lacking and not elsewhere:
             raise ValueError(f"engine transformers needs {' and '.join(lacking)}: pip install 'longcap[transformers]'")
         for name in self.model_args:

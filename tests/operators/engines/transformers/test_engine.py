@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from longcap.testing import check_engine
+from operators.ask.form import form_of
 from operators.core.base import ItemError
 from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
 from operators.engines.registry import parse_engine
@@ -21,7 +22,8 @@ from operators.engines.transformers import TransformersEngine
 from operators.engines.transformers.engine import Engine
 
 pytestmark = pytest.mark.skipif(
-    find_spec("torch") is None or find_spec("transformers") is None, reason="transformers is not installed"
+    any(find_spec(name) is None for name in ("torch", "transformers", "xgrammar")),
+    reason="transformers is not installed",
 )
 CHECKPOINT = str(Path(__file__).parents[4] / "pipeline" / "evaluation" / "exam" / "checkpoint")
 WAIT_S = 120.0
@@ -66,6 +68,24 @@ def test_images_carry_their_times_and_a_schema_stands_in_the_prompt(eyes: Engine
     finally:
         own._spec = spec
     assert [f"{t:.1f} s:" in text for t in TIMES_S] == [True] * 4 and '{"type": "object"}' in text
+
+
+def test_an_answer_follows_its_schema(eyes: Engine) -> None:
+    """The model has never seen JSON, and is not told to write any: what it may say is masked token by token."""
+    fields = {"caption": "text", "shot": ["close-up", "wide shot"], "subjects": [{"name": "text"}], "still": "boolean"}
+    form = form_of(fields)
+    own: Any = eyes._model
+    spec, own._spec = own._spec, replace(own._spec, max_tokens=160)
+    wide, eyes._spec = eyes._spec, replace(eyes._spec, max_tokens=160)
+    try:
+        for attempt in (1, 2):
+            answer = eyes.submit(window(attempt, attempt=attempt, schema=form.schema)).result(WAIT_S)
+            assert answer.finish_reason == "stop" and "\n" not in answer.text
+            assert set(json.loads(answer.text)) == set(fields) and form.read(answer.text)
+        with pytest.raises(ItemError, match="the model failed on a window: "):
+            eyes.submit(window(schema='{"type": "nothing"}')).result(WAIT_S)
+    finally:
+        own._spec, eyes._spec = spec, wide
 
 
 def test_what_is_shown_changes_the_answer_and_equal_requests_have_equal_ones() -> None:
