@@ -1,7 +1,12 @@
-"""`python -m tests.recipes VIDEO ENGINE [NAME …]`: run recipes with a real engine and note a line of what each wrote.
+"""`python -m tests.recipes VIDEO EYES TEXTS [NAME …]`: run recipes with real engines and note a line of each.
 
-ENGINE is the JSON of an engine that takes frames and texts; it stands for every engine that a recipe names. The lines
-go to `seen.yaml`, from which `python -m tests.support.reference` writes the page of published recipes.
+EYES and TEXTS are engines as JSON: EYES stands for every engine of a recipe that is shown frames, TEXTS for those that
+read texts only. The lines go to `seen.yaml`, from which `python -m tests.support.reference` writes the page of
+published recipes. A run that fails is noted with its reason.
+
+    python -m tests.support.models .cache/models smollm2
+    python -m tests.recipes VIDEO '{"kind": "transformers", "model": "pipeline/evaluation/exam/checkpoint"}' \\
+        '{"kind": "transformers", "model": ".cache/models/smollm2"}'
 """
 
 from __future__ import annotations
@@ -9,42 +14,66 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import time
 from typing import Any
 
 import yaml
 
 import pipeline as longcap
+from operators.engines.transformers import TransformersEngine
 from pipeline.output.verification import verify
-from tests.recipes.cases import HERE, cases, config_of
+from tests.recipes.cases import HERE, OF_TEXTS, cases, config_of
+
+_MOST = 300  # characters of a line
 
 
-def main(video: str, engine: str, *names: str) -> int:
-    spec: dict[str, Any] = json.loads(engine)
-    known: dict[str, Any] = yaml.safe_load((HERE / "seen.yaml").read_text()) or {}
+def main(video: str, eyes: str, texts: str, *names: str) -> int:
+    # the models stay in this process, so that no Ray is started for each recipe
+    TransformersEngine.local_model, TransformersEngine.gpus = False, 0  # type: ignore[assignment]
+    specs: list[dict[str, Any]] = [json.loads(eyes), json.loads(texts)]
     for name in names or sorted(cases()):
+        if not longcap.load_config(name).engines:
+            continue
+        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="recipe-") as out:
-            result = longcap.run(video, out, config_of(name, spec, "run.max_failed=1"), quiet=True)
-            wrong = verify(longcap.open(out)).findings
-            line = _line(longcap.open(out), *cases()[name]["shows"])
+            seen = cases()[name].get("seen", ())
+            config = config_of(name, specs[0], "run.max_failed=1", *seen, texts=specs[1])
+            result = longcap.run(video, out, config, quiet=True)
+            output = longcap.open(out)
+            wrong = verify(output).findings
+            line = _line(output, *cases()[name]["shows"])
             failed = [f"{f['stage']}: {f['message']}" for f in result.failures()]
-        print(f"{name}: ok {result.ok}, {len(wrong)} findings, {failed}\n  {line}", flush=True)
-        if line is not None and not wrong:
-            words = str(spec.get("model", spec["kind"])).rstrip("/").rpartition("/")[2]
-            known[name] = {"engine": f"{words} in {spec['kind']} on a CPU", "line": line}
-            text = yaml.safe_dump(known, allow_unicode=True, width=110)
-            (HERE / "seen.yaml").write_text(text, encoding="utf-8")
+        took = time.monotonic() - began
+        print(f"{name}: ok {result.ok}, {len(wrong)} findings, {failed}, {took:.0f} s\n  {line}", flush=True)
+        if wrong:
+            continue
+        reads = {engine in OF_TEXTS for engine in longcap.load_config(name).engines}
+        engine = ", ".join(f"{_name(specs[texts])} in {specs[texts]['kind']}" for texts in sorted(reads))
+        said = {"line": line} if line else {"failed": " ".join(failed)[:_MOST]}
+        _note(name, {"engine": f"{engine} on a CPU", **said})
     return 0
 
 
+def _name(spec: dict[str, Any]) -> str:
+    name = str(spec.get("model", spec["kind"])).rstrip("/").rpartition("/")[2]
+    return {"checkpoint": "the exam's small model", "smollm2": "SmolLM2-135M"}.get(name, name)
+
+
+def _note(name: str, what: dict[str, str]) -> None:
+    known: dict[str, Any] = yaml.safe_load((HERE / "seen.yaml").read_text()) or {}
+    text = yaml.safe_dump({**known, name: what}, allow_unicode=True, width=110)
+    (HERE / "seen.yaml").write_text(text, encoding="utf-8")
+
+
 def _line(output: longcap.Output, table: str, column: str) -> str | None:
-    """The first text in a column of a table."""
+    """The first valid text in a column of a table."""
     for row in output.table(table).to_pylist():
         value = row[column]
-        items = value if isinstance(value, list) else [value]
-        for item in items:
+        for item in value if isinstance(value, list) else [value]:
             text = item if not isinstance(item, dict) else item.get("fields") or item.get("text")
             if text:
-                return str(text)
+                line = " ".join(str(text).split())
+                return line if len(line) <= _MOST else f"{line[:_MOST].rsplit(' ', 1)[0]} …"
     return None
 
 

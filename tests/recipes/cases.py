@@ -21,6 +21,7 @@ import yaml
 import pipeline as longcap
 
 HERE = Path(__file__).parent
+OF_TEXTS = ("llm", "judge")  # the engines of recipes that are shown no frame
 
 
 @lru_cache(maxsize=1)
@@ -29,10 +30,13 @@ def cases() -> dict[str, dict[str, Any]]:
     return found
 
 
-def config_of(name: str, engine: dict[str, Any], *overrides: str) -> longcap.Config:
-    """A recipe with every engine of its section `engines` replaced."""
+def config_of(
+    name: str, engine: dict[str, Any], *overrides: str, texts: dict[str, Any] | None = None
+) -> longcap.Config:
+    """A recipe with every engine of its section `engines` replaced: by `texts` where it reads texts only."""
     named = longcap.load_config(name).engines
-    engines = {key: {**engine, **({"name": key} if "name" in engine else {})} for key in named}
+    chosen = {key: texts if texts and key in OF_TEXTS else engine for key in named}
+    engines = {key: {**one, **({"name": key} if "name" in one else {})} for key, one in chosen.items()}
     common = ["plan.segment_s=10", "run.flush_s=0", "run.report_frames_s=0"]
     own = cases()[name].get("set", ())
     return longcap.load_config(name, [f"engines={json.dumps(engines)}", *common, *own, *overrides])
