@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from operators.analysis.signals import FloatArray, Jump, Thumbs
+from operators.analysis.signals import FloatArray, Jump, Thumbs, pixel_grid, quantile_reaches
 
 _SCALE = 2  # as in `operators.analysis.flow`
 _CUT = 8.0  # what no movement explains of a new picture
@@ -61,25 +61,26 @@ def find_cuts(thumbs: Thumbs) -> list[float]:
         after = int(np.searchsorted(thumbs.times_s, jump.time_s - 1e-6))
         beside = max(jump.beside, _usual(changes, after))
         explained = _explained(jump.before, jump.after, dis)
-        moving = max(_left(jump.earlier, jump.before, dis), _left(jump.after, jump.later, dis))
-        new = _is_new_shot(explained, moving) or _out_of_rest(jump, changes, after)
+        new = _is_new_shot(explained, jump, dis) or _out_of_rest(jump, changes, after)
         new = new or (_is_new_colour(jump, beside) and not _colour_returns(thumbs.jumps, number))
         if new and not _comes_back(thumbs, jump, after):
             cuts.append(jump.time_s)
     return cuts
 
 
-def _is_new_shot(explained: tuple[float, float, float], moving: float) -> bool:
+def _is_new_shot(explained: tuple[float, float, float], jump: Jump, dis: Any) -> bool:
     """Whether movement explains a jump badly, and far worse than the steps beside it.
 
     Args:
         explained: what `_explained` says of the jump.
-        moving: what movement leaves of the steps on both sides of it, the larger one.
     """
     left, relative, alike = explained
-    torn = left >= _CUT and relative >= _RELATIVE and alike <= _ALIKE and left >= _LEAP * moving
-    leapt = left >= _CUT and relative >= _LEAP_RELATIVE and alike <= _LEAP_ALIKE and left >= _CALM_LEAP * moving
-    return torn or leapt
+    torn = left >= _CUT and relative >= _RELATIVE and alike <= _ALIKE
+    leapt = left >= _CUT and relative >= _LEAP_RELATIVE and alike <= _LEAP_ALIKE
+    if not (torn or leapt):
+        return False  # most are not, and the steps beside them need no look
+    moving = max(_left(jump.earlier, jump.before, dis), _left(jump.after, jump.later, dis))
+    return (torn and left >= _LEAP * moving) or (leapt and left >= _CALM_LEAP * moving)
 
 
 def _is_new_colour(jump: Jump, beside: float) -> bool:
@@ -105,7 +106,7 @@ def _explained(before: Any, after: Any, dis: Any) -> tuple[float, float, float]:
     old, new = (cv2.resize(x, None, fx=_SCALE, fy=_SCALE, interpolation=cv2.INTER_CUBIC) for x in (before, after))
     height, width = old.shape
     flow = dis.calc(new, old, None)[::_SCALE, ::_SCALE]
-    grid_y, grid_x = np.mgrid[0:height:_SCALE, 0:width:_SCALE].astype(np.float32)
+    grid_x, grid_y = pixel_grid(height, width, _SCALE)
     warped = cv2.remap(
         old, grid_x + flow[..., 0], grid_y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -198,14 +199,24 @@ def _colour_returns(jumps: tuple[Jump, ...], number: int) -> bool:
 
 def is_black(picture: Any) -> bool:
     """Whether a thumbnail is black throughout."""
-    return float(np.percentile(picture, 98)) < _BLACK
+    return not quantile_reaches(picture, 0.98, _BLACK)
 
 
 def alike(a: Any, b: Any) -> float:
     """Correlation of two thumbnails, -1 to 1; for plain ones 1 where they are of like luma, else 0."""
-    x, y = a.astype(np.float32), b.astype(np.float32)
-    x, y = x - x.mean(), y - y.mean()
-    power = float((x * x).sum() * (y * y).sum())
+    return _alike(_centred(a), _centred(b))
+
+
+def _centred(picture: Any) -> tuple[Any, Any, Any]:
+    """A thumbnail, its distance from its mean, and the sum of the squares of that."""
+    x = picture.astype(np.float32)
+    x = x - x.mean()
+    return picture, x, (x * x).sum()
+
+
+def _alike(one: tuple[Any, Any, Any], other: tuple[Any, Any, Any]) -> float:
+    (a, x, of_x), (b, y, of_y) = one, other
+    power = float(of_x * of_y)
     if power < 1e4:
         return 1.0 if abs(float(a.mean()) - float(b.mean())) < 8 else 0.0
     return float((x * y).sum()) / float(np.sqrt(power))
@@ -215,6 +226,8 @@ def alike_moved(a: Any, b: Any) -> float:
     """As `alike`, the best over small shifts of one against the other."""
     height, width = a.shape
     my, mx = height // 8, width // 8
-    core = a[my : height - my, mx : width - mx]
+    core = _centred(a[my : height - my, mx : width - mx])
     shifts = [(dy, dx) for dy in (-my, -my // 2, 0, my // 2, my) for dx in (-mx, -mx // 2, 0, mx // 2, mx)]
-    return max(alike(core, b[my + dy : height - my + dy, mx + dx : width - mx + dx]) for dy, dx in shifts)
+    return max(
+        _alike(core, _centred(b[my + dy : height - my + dy, mx + dx : width - mx + dx])) for dy, dx in shifts
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from operators.analysis.signals import BoolArray, FloatArray, Thumbs
+from operators.analysis.signals import BoolArray, FloatArray, Thumbs, pixel_grid, quantile_reaches
 
 _SCALE = 2  # DIS matches 8x8 patches: on a 64 px thumbnail they would be an eighth of the picture
 _STEP = 4  # every fourth flow vector is fitted: neighbours say the same
@@ -86,6 +86,7 @@ def track(thumbs: Thumbs) -> Pairs:
         slice(None, None, _SCALE),
     )  # enlarged for the flow alone; compared as they came
     own_x, own_y = grid_x[coarse], grid_y[coarse]
+    seen = [_Seen.of(picture[coarse]) for picture in big]
     dense = np.zeros((n, *own_x.shape, 2), np.float32)
     for i in range(n):
         before, after = big[i], big[i + 1]
@@ -93,7 +94,7 @@ def track(thumbs: Thumbs) -> Pairs:
         dense[i] = -flow[coarse]
         at_x, at_y = own_x - dense[i, ..., 0], own_y - dense[i, ..., 1]
         warped = cv2.remap(before, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        scalars[:, i] = _differences(before[coarse], after[coarse], warped)
+        scalars[:, i] = _differences(seen[i], seen[i + 1], warped)
         flows[i] = -flow[points]
         texture[i] = cv2.blur(cv2.cornerMinEigenVal(after, 5, ksize=3), (_STEP, _STEP))[points]
     # cornerMinEigenVal scales by its kernels (1/(255*blockSize*2^(k-1))): bring it back to grey levels squared
@@ -107,7 +108,7 @@ def track(thumbs: Thumbs) -> Pairs:
     moving = np.zeros((n, 3, 3), np.float32)
     drift = np.zeros((n, 2), np.float32)
     for i in range(n):
-        moving[i], drift[i] = _residual(big[i], big[i + 1][coarse], fit[i], dense[i])
+        moving[i], drift[i] = _residual(big[i], seen[i + 1].luma, fit[i], dense[i])
     return Pairs(
         warped=scalars[0],
         plain=scalars[1],
@@ -125,14 +126,34 @@ def track(thumbs: Thumbs) -> Pairs:
     )
 
 
-def _differences(before: Any, after: Any, warped: Any) -> tuple[float, float, float, float, float]:
-    a, b, w = before.astype(np.float32), after.astype(np.float32), warped.astype(np.float32)
-    left = float(np.abs(b - w).mean())
-    deviation = max(float(a.std()), float(b.std()), 4.0)  # a plain picture's noise must not look like contrast
-    x, y = w - w.mean(), b - b.mean()
-    power = float((x * x).sum() * (y * y).sum())
-    alike = float((x * y).sum()) / np.sqrt(power) if power > 1e4 else 1.0
-    return left, float(np.abs(b - a).mean()), float(b.mean() - a.mean()), left / deviation, alike
+@dataclass(frozen=True)
+class _Seen:
+    """One picture of two pairs, what both need of it computed once: luma as float32, its mean and deviation, and its
+    distance from the mean with the sum of the squares."""
+
+    luma: Any
+    mean: Any
+    deviation: float
+    centred: Any
+    power: Any
+
+    @staticmethod
+    def of(picture: Any) -> _Seen:
+        luma = picture.astype(np.float32)
+        mean = luma.mean()
+        centred = luma - mean
+        return _Seen(luma, mean, float(luma.std()), centred, (centred * centred).sum())
+
+
+def _differences(before: _Seen, after: _Seen, warped: Any) -> tuple[float, float, float, float, float]:
+    w = warped.astype(np.float32)
+    left = float(np.abs(after.luma - w).mean())
+    deviation = max(before.deviation, after.deviation, 4.0)  # a plain picture's noise must not look like contrast
+    x = w - w.mean()
+    power = float((x * x).sum() * after.power)
+    alike = float((x * after.centred).sum()) / np.sqrt(power) if power > 1e4 else 1.0
+    plain, step = float(np.abs(after.luma - before.luma).mean()), float(after.mean - before.mean)
+    return left, plain, step, left / deviation, alike
 
 
 def _fit(x: Any, y: Any, flow: Any, weight: Any) -> tuple[npt.NDArray[np.float64], BoolArray]:
@@ -198,30 +219,45 @@ def _stood(thumbs: Thumbs) -> tuple[FloatArray, FloatArray, int]:
     back = max(1, round(_BACK_S / thumbs.interval_s)) if thumbs.interval_s > 0 else 1
     found, changed = np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32)
     luma = thumbs.luma.astype(np.float32)
-    fine = [x - cv2.blur(x, (9, 9)) for x in thumbs.luma.astype(np.float32)]
+    centred = [x - x.mean() for x in luma]
+    squares = [float((x * x).sum()) for x in centred]
+    fine = [x - cv2.blur(x, (9, 9)) for x in luma]
     power = [cv2.blur(x * x, (7, 7)) for x in fine]
     for i in range(back - 1, n):
         a, b = i + 1 - back, i + 1
-        before, after = luma[a] - luma[a].mean(), luma[b] - luma[b].mean()
-        gain = float((before * after).sum()) / max(float((before * before).sum()), 1.0)  # the light may have changed
-        changed[i] = (np.abs(after - np.clip(gain, 0.5, 2.0) * before) > _CHANGED).mean()
+        before, after = centred[a], centred[b]
+        gain = float((before * after).sum()) / max(squares[a], 1.0)  # the light may have changed
+        changed[i] = _share(np.abs(after - np.clip(gain, 0.5, 2.0) * before) > _CHANGED)
         textured = np.minimum(power[a], power[b]) > _FINE**2
-        if textured.mean() < 0.1:
+        if _share(textured) < 0.1:
             continue
         alike = cv2.blur(fine[a] * fine[b], (7, 7)) / np.sqrt(power[a] * power[b] + 1e-6)
-        found[i] = (alike[textured] > _SAME).mean()
+        found[i] = _share(alike[textured] > _SAME)
     return found, changed, back
+
+
+def _share(flags: BoolArray) -> float:
+    return int(np.count_nonzero(flags)) / flags.size
 
 
 def still_share(stood: FloatArray) -> bool:
     """Whether these values of `Pairs.stood` say that the camera stands still: mostly, and never long not."""
     known = stood[np.isfinite(stood)]
-    return len(known) > 0 and float(known.mean()) >= STOOD and float(np.percentile(known, 20)) >= STOOD / 2
+    return len(known) > 0 and float(known.mean()) >= STOOD and quantile_reaches(known, 0.2, STOOD / 2)
 
 
 def _steady(stood: FloatArray, back: int) -> BoolArray:
     """Pairs around which, for `back` pairs to both sides, the picture stayed in place."""
     return np.array([still_share(stood[max(0, i - back) : i + back + 1]) for i in range(len(stood))], bool)
+
+
+def _median(values: FloatArray) -> np.float32:
+    """As `np.median` of what holds no nan, at a third of the time."""
+    middle = values.size // 2
+    if values.size % 2:
+        return np.float32(np.partition(values.ravel(), middle)[middle])
+    low, high = np.partition(values.ravel(), (middle - 1, middle))[middle - 1 : middle + 1]
+    return np.float32((low + high) / 2)
 
 
 def _tiles(height: int, width: int, count: int) -> list[tuple[int, int, slice, slice]]:
@@ -233,25 +269,25 @@ def _tiles(height: int, width: int, count: int) -> list[tuple[int, int, slice, s
 def _residual(before: Any, after: Any, fit: Any, flow: Any) -> tuple[FloatArray, FloatArray]:
     """Where `after` differs from `before` moved by `fit`: share by ninths (3, 3), mean movement there (2,) px.
 
-    `before` is enlarged, (2h, 2w); `after` is every second pixel of the enlarged one, (h, w); `flow` (h, w, 2) and
+    `before` is enlarged, (2h, 2w); `after` is every second pixel of the enlarged one, (h, w) float32; `flow` (h, w, 2) and
     `fit` are in pixels of the enlarged one.
     """
     import cv2
 
     height, width = before.shape
-    grid_y, grid_x = np.mgrid[0:height:_SCALE, 0:width:_SCALE].astype(np.float32)
+    grid_x, grid_y = pixel_grid(height, width, _SCALE)
     x, y = grid_x - (width - 1) / 2, grid_y - (height - 1) / 2
     u, v = fit[0] * x - fit[1] * y + fit[2], fit[1] * x + fit[0] * y + fit[3]
     source_x, source_y = (grid_x - u).astype(np.float32), (grid_y - v).astype(np.float32)
     seen = (source_x >= 0) & (source_x <= width - 1) & (source_y >= 0) & (source_y <= height - 1)
     moved = cv2.remap(before, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    now = after.astype(np.float32)
+    now = after
     change = now - moved
-    change -= np.median(change)  # the light of the whole picture may change
+    change -= _median(change)  # the light of the whole picture may change
     across = np.abs(cv2.Sobel(now, cv2.CV_32F, 1, 0, scale=1 / 8))
     down = np.abs(cv2.Sobel(now, cv2.CV_32F, 0, 1, scale=1 / 8))
     # a quarter of a thumbnail pixel of misfit changes luma by a quarter of the gradient: not a movement
-    noise = float(np.clip(4 * np.median(np.abs(change)), 5.0, 10.0))
+    noise = min(max(4 * float(_median(np.abs(change))), 5.0), 10.0)
     mask = (np.abs(change) > noise + 0.25 * (across + down)) & seen
     mask &= cv2.blur(mask.astype(np.float32), (3, 3)) > 0.3  # what moves has neighbours that move: specks are noise
     ninths = cv2.resize(mask.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)

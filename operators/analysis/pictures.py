@@ -37,6 +37,9 @@ _HUES: tuple[tuple[float, str], ...] = (
 )
 
 
+_HUE_EDGES = np.array([edge for edge, _ in _HUES])
+
+
 @dataclass(frozen=True)
 class Look:
     """One picture, measured.
@@ -111,20 +114,25 @@ def names() -> tuple[str, ...]:
     return (*plain, *(f"{shade}{hue}" for hue in hues for shade in ("dark ", "", "light ")))
 
 
+@lru_cache(maxsize=1)
+def _places() -> tuple[dict[str, int], npt.NDArray[np.int64], dict[str, npt.NDArray[np.bool_]]]:
+    """The code of each name; of each of `_HUES` the code of its dark shade; and by name which of them it is."""
+    place = {name: k for k, name in enumerate(names())}
+    dark = np.array([place[f"dark {name}"] for _, name in _HUES])
+    return place, dark, {name: np.array([n == name for _, n in _HUES]) for _, name in _HUES}
+
+
 def name_codes(lab: Any) -> npt.NDArray[np.int64]:
     """The name of every pixel of a Lab picture (L 0 to 100), as places in `names()`."""
-    place = {name: k for k, name in enumerate(names())}
+    place, base_of, is_of = _places()
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
     chroma = np.hypot(a, b)
     hue = np.degrees(np.arctan2(b, a)) % 360
-    edges = np.array([h for h, _ in _HUES])
-    index = np.searchsorted(edges, hue, side="right").clip(0, len(_HUES) - 1)
-    base = np.array([place[f"dark {name}"] for _, name in _HUES])[index]
+    index = np.searchsorted(_HUE_EDGES, hue, side="right").clip(0, len(_HUES) - 1)
+    base = base_of[index]
     shade = np.where(light < 32, 0, np.where(light < 76, 1, 2))
     codes = base + shade
-    is_yellow = np.isin(index, [k for k, (_, n) in enumerate(_HUES) if n == "yellow"])
-    is_orange = np.isin(index, [k for k, (_, n) in enumerate(_HUES) if n == "orange"])
-    is_red = np.isin(index, [k for k, (_, n) in enumerate(_HUES) if n == "red"])
+    is_yellow, is_orange, is_red = (is_of[name][index] for name in ("yellow", "orange", "red"))
     codes = np.where(is_yellow & (light >= 60) & (chroma >= 35), place["yellow"], codes)
     codes = np.where(is_orange & (light >= 55) & (chroma >= 45), place["orange"], codes)
     brown = (is_orange | is_red | is_yellow) & (light < 58) & (chroma < 52 - 10 * (light > 48))

@@ -18,6 +18,7 @@ from operators.analysis.flow import Pairs
 from operators.analysis.signals import FloatArray, Thumbs
 
 _DISSOLVE_MIX = 0.3  # largest part of a dissolve's middle that is no mixture of its two ends
+_DISSOLVE_OFF = 0.2  # how far the share of the new picture may be from a steady rise
 _DISSOLVE_CHANGE = 18.0
 _DISSOLVE_AREA = 0.6  # of the picture: a title that fades in over a shot mixes as well
 
@@ -108,15 +109,20 @@ def _dissolves(thumbs: Thumbs) -> list[tuple[int, int]]:
 def _mixture(x: FloatArray) -> float | None:
     """The largest unexplained part in the middle of a span (length + 1, pixels); None where it is no dissolve."""
     whole = x[-1] - x[0]
-    size = float(np.sqrt((whole**2).mean()))
+    power = float(whole @ whole)
+    middle = len(x) // 2  # most spans are none, and one picture says so; by a margin, since sums are rounded otherwise
+    wanted = middle / (len(x) - 1)
+    if abs(float((x[middle] - x[0]) @ whole) - wanted * power) > (_DISSOLVE_OFF + 0.01) * power:
+        return None
     if float(whole.std()) < _DISSOLVE_CHANGE:  # a change of light alone
         return None
-    if float((np.abs(whole) > 8).mean()) < _DISSOLVE_AREA:
+    if np.count_nonzero(np.abs(whole) > 8) < _DISSOLVE_AREA * whole.size:
         return None
+    size = float(np.sqrt((whole**2).mean()))
     inside = x[1:-1] - x[0]
-    share = inside @ whole / float(whole @ whole)
-    wanted = np.arange(1, len(x) - 1) / (len(x) - 1)
-    if np.abs(share - wanted).max() > 0.2 or np.diff(share).min(initial=1.0) < 0:
+    share = inside @ whole / power
+    steady = np.arange(1, len(x) - 1) / (len(x) - 1)
+    if np.abs(share - steady).max() > _DISSOLVE_OFF or np.diff(share).min(initial=1.0) < 0:
         return None
     left = np.sqrt(((inside - share[:, None] * whole) ** 2).mean(axis=1)) / size
     return float(left.max()) if left.max() < _DISSOLVE_MIX else None
