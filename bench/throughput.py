@@ -1,30 +1,40 @@
-"""What our way into vLLM costs: tokens a CPU second through `Engine.submit`, against `vllm.LLM` on ready-made requests.
+"""What our way into vLLM costs: tokens a CPU second through `Engine.submit`, against vLLM on ready-made requests.
 
-The rival gets all prompts at once, rendered and with their pictures decoded beforehand, and hands back whole answers:
-no arrival, no admission, no look at what streams, no second process. Both run the same arguments, sampling and seeds in
-fresh processes, in turns. CPU seconds are those of the whole process tree from the first request to the last answer,
-so a busy machine moves them little.
+The rivals get all prompts at once, rendered and with their pictures decoded beforehand, and hand back whole answers: no
+arrival, no admission, no look at what streams. All run the same arguments, sampling and seeds in fresh processes, in
+turns. CPU seconds are those of the whole process tree from the first request to the last answer, so a busy machine
+moves them little.
+
+    ours    `Engine.submit`, requests one after the other; vLLM's core runs in a process of its own
+    async   `AsyncLLM.generate`, that core likewise: what `vllm bench` drives
+    llm     `LLM.generate`, that core likewise
+    inside  `LLM.generate` with the core in its own process: the leanest, and of no use beside other work
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import io
 import json
 import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import psutil
 
-from operators.engines.base import Generation, Picture, Request
+from operators.caption.caption import Caption
+from operators.caption.segment import SegmentWork
+from operators.core.grid import Span
+from operators.engines.base import Generation, Picture, Request, RunningEngine
 from operators.engines.vllm.spec import VllmEngine
 
-_TIMEOUT_S = 900
+_TIMEOUT_S = 1800
 _INSTRUCTION = (
     "You see a few seconds of a video. Tell in plain sentences who is there, what they do, in which order, how the "
     "camera moves and what text can be read. Say only what can be seen. Before this moment: "
@@ -34,12 +44,25 @@ _WORDS = ("a woman", "the dog", "two men", "walks", "turns", "a red door", "the 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is asked for."""
+    """What is asked for.
+
+    Attributes:
+        requests: windows, each with `pictures` of its own.
+        segments: if not 0, in place of them what `caption` asks of so many segments of `segment_s`: each frame, and
+            each window with the caption before it.
+        tokens: of each answer.
+        side: of a picture, width and height in px.
+        shown: how a window's pictures enter its prompt.
+    """
 
     model: str
     requests: int = 96
     tokens: int = 96
     pictures: int = 0
+    segments: int = 0
+    segment_s: float = 30.0
+    side: tuple[int, int] = (336, 192)
+    shown: Literal["video", "images"] = "video"
     max_num_seqs: int = 16
     stream_interval: int | None = None
 
@@ -49,24 +72,80 @@ class Work:
             args["stream_interval"] = self.stream_interval
         return Endless(
             model=self.model,
-            max_model_len=4096,
+            max_model_len=2048,
             max_num_seqs=self.max_num_seqs,
             max_tokens=self.tokens,
             temperature=0.8,
+            pictures_as=self.shown if self.pictures or self.segments else "auto",
             engine_args=args,
         )
 
     def asked(self) -> list[Request]:
+        """Requests in the order in which they are made."""
+        return self._captioning() if self.segments else self._windows()
+
+    def _windows(self) -> list[Request]:
         """Windows with a shared instruction, each with its own text and its own pictures."""
         draw = np.random.default_rng(7)
         made = []
         for k in range(self.requests):
             text = _INSTRUCTION + " ".join(draw.choice(_WORDS, 60))
             pictures = tuple(
-                Picture(time_s=float(t), pts_s=float(t), jpeg=_jpeg(draw, k + t)) for t in range(self.pictures)
+                Picture(time_s=float(t), pts_s=float(t), jpeg=self._jpeg(draw, k + t)) for t in range(self.pictures)
             )
             made.append(Request(kind="window", start_s=0.0, end_s=10.0, prompt=text, pictures=pictures, seed=k))
         return made
+
+    def _captioning(self) -> list[Request]:
+        """What `caption` asks: frames of a grid of one a second, and windows of ten seconds every five."""
+        draw = np.random.default_rng(7)
+        caption = Caption(engine=self.spec(), chain="segment")
+        length_s = self.segments * self.segment_s
+        times = [float(t) for t in range(int(length_s))]
+        pictures = [Picture(time_s=t, pts_s=t, jpeg=self._jpeg(draw, int(t))) for t in times]
+        recorder = _Recorder(" ".join(draw.choice(_WORDS, 40)) + ".")
+        for k in range(self.segments):
+            segment = Span(k * self.segment_s, (k + 1) * self.segment_s)
+            near = [p for p in pictures if segment.start_s - 10 <= p.time_s < segment.end_s + 10]
+            work = SegmentWork(
+                caption=caption,
+                engine=recorder,
+                gates=(),
+                prompts=caption.prompts(),
+                segment=segment,
+                windows=caption.layout(length_s),
+                pictures=near,
+                facts=None,
+                seed=k,
+            )
+            work.frames()
+            work.tell()
+        return recorder.requests
+
+    def _jpeg(self, draw: np.random.Generator, shift: int) -> bytes:
+        from PIL import Image
+
+        width, height = self.side
+        rows, columns = np.mgrid[0:height, 0:width]
+        base = np.stack([(rows + 5 * shift) % 256, (columns + 3 * shift) % 256, (rows + columns) % 256], axis=-1)
+        noisy = np.clip(base + draw.integers(0, 24, base.shape), 0, 255).astype(np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
+        return buffer.getvalue()
+
+
+class _Recorder(RunningEngine):
+    """Keeps what it is asked, and answers with the same words each time."""
+
+    def __init__(self, text: str) -> None:
+        self.requests: list[Request] = []
+        self._text = text
+
+    def submit(self, request: Request) -> Future[Generation]:
+        self.requests.append(request)
+        done: Future[Generation] = Future()
+        done.set_result(Generation(text=self._text))
+        return done
 
 
 class Endless(VllmEngine):
@@ -76,9 +155,9 @@ class Endless(VllmEngine):
         return {**super().sampling(attempt), "ignore_eos": True}
 
 
-def compare(work: Work, rounds: int) -> float:
-    """Run both in turns, print each, and return the ratio of all tokens a CPU second: ours to the rival's."""
-    totals = {"ours": [0.0, 0.0], "ready": [0.0, 0.0]}
+def compare(work: Work, rounds: int, rivals: list[str]) -> dict[str, float]:
+    """Run all in turns, print each, and return the ratio of ours to each rival: of all tokens a CPU second."""
+    totals = {who: [0.0, 0.0] for who in ("ours", *rivals)}
     for number in range(rounds):
         for who, total in totals.items():
             told = _fresh(who, work)
@@ -86,12 +165,17 @@ def compare(work: Work, rounds: int) -> float:
             total[1] += told["cpu_s"]
             print(
                 f"{number + 1} {who:6} {told['tokens']:7d} tokens {told['cpu_s']:7.1f} CPU s "
-                f"{told['tokens'] / told['cpu_s']:8.1f} tokens/CPU s   load {os.getloadavg()[0]:.1f}"
-                + (f"   {told['loops']} ended as loops" if told["loops"] else ""),
+                f"{told['tokens'] / told['cpu_s']:8.1f} tokens/CPU s   {told['peak_bytes'] / 2**30:.2f} GiB   "
+                f"load {os.getloadavg()[0]:.1f}" + (f"   {told['loops']} ended as loops" if told.get("loops") else ""),
                 flush=True,
             )
-    ours, ready = (tokens / cpu_s for tokens, cpu_s in totals.values())
-    return ours / ready
+    speeds = {who: tokens / cpu_s for who, (tokens, cpu_s) in totals.items()}
+    return {who: speeds["ours"] / speeds[who] for who in rivals}
+
+
+def hits(work: Work) -> dict[str, Any]:
+    """What vLLM's caches spare of `work`, asked in our order: see `caches`."""
+    return _fresh("caches", work)
 
 
 def ours(work: Work) -> dict[str, Any]:
@@ -109,47 +193,126 @@ def ours(work: Work) -> dict[str, Any]:
             futures.append(future)
         answers = [f.result() for f in futures]
         cpu_s = _cpu_s() - began
+        peak = _memory()
     return {
         "tokens": sum(a.output_tokens for a in answers),
         "cpu_s": cpu_s,
         "loops": sum(a.finish_reason == "loop" for a in answers),
+        "peak_bytes": peak,
     }
 
 
-def ready(work: Work) -> dict[str, Any]:
+def llm(work: Work) -> dict[str, Any]:
     """`vllm.LLM.generate` on all of them at once."""
     from vllm import LLM
+
+    model = LLM(**work.spec().arguments())
+    kind = str(model.llm_engine.model_config.hf_config.model_type)
+    prompts, parameters = _ready(work, model.get_tokenizer(), kind)
+    model.generate({"prompt": "Say yes."}, parameters[0], use_tqdm=False)
+    began = _cpu_s()
+    outputs = model.generate(prompts, parameters, use_tqdm=False)
+    return {
+        "tokens": sum(len(o.outputs[0].token_ids) for o in outputs),
+        "cpu_s": _cpu_s() - began,
+        "peak_bytes": _memory(),
+    }
+
+
+def bare(work: Work) -> dict[str, Any]:
+    """`AsyncLLM.generate` on all of them at once, on an event loop."""
+    return asyncio.run(_bare(work))
+
+
+async def _bare(work: Work) -> dict[str, Any]:
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    engine: Any = AsyncLLM.from_engine_args(AsyncEngineArgs(**work.spec().arguments()))
+    tokenizer = engine.get_tokenizer()
+    tokenizer = await tokenizer if asyncio.iscoroutine(tokenizer) else tokenizer
+    kind = str(engine.model_config.hf_config.model_type)
+    prompts, parameters = _ready(work, tokenizer, kind)
+
+    async def answer(number: int, prompt: Any, sampling: Any) -> int:
+        tokens = 0
+        async for output in engine.generate(prompt, sampling, f"request-{number}"):
+            tokens = len(output.outputs[0].token_ids)
+        return tokens
+
+    await answer(-1, {"prompt": "Say yes."}, parameters[0])
+    began = _cpu_s()
+    counts = await asyncio.gather(*(answer(k, p, s) for k, (p, s) in enumerate(zip(prompts, parameters, strict=True))))
+    found = {"tokens": sum(counts), "cpu_s": _cpu_s() - began, "peak_bytes": _memory()}
+    engine.shutdown()
+    return found
+
+
+def caches(work: Work) -> dict[str, Any]:
+    """How often vLLM finds what it has computed before: in each cache, hits and what was asked.
+
+    `prefix` counts tokens of prompts; `processor` pictures and videos whose pixels were prepared before; `encoder`
+    those that the vision encoder had seen.
+    """
+    from vllm import LLM
+    from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
+
+    encoded = 0
+    allocate = EncoderCacheManager.allocate
+
+    def counted(self: Any, request: Any, input_id: int) -> None:
+        nonlocal encoded
+        encoded += 1
+        allocate(self, request, input_id)
+
+    EncoderCacheManager.allocate = counted
+    model = LLM(**{**work.spec().arguments(), "disable_log_stats": False})
+    kind = str(model.llm_engine.model_config.hf_config.model_type)
+    prompts, parameters = _ready(work, model.get_tokenizer(), kind)
+    outputs = model.generate(prompts, parameters, use_tqdm=False)
+    counts = {m.name: m.value for m in model.get_metrics() if hasattr(m, "value")}
+    shown = sum(len(v) for p in prompts for v in p.get("multi_modal_uuids", {}).values())
+    return {
+        "prompt_tokens": sum(len(o.prompt_token_ids or ()) for o in outputs),
+        "prefix": [counts.get("vllm:prefix_cache_hits", 0), counts.get("vllm:prefix_cache_queries", 0)],
+        "processor": [counts.get("vllm:mm_cache_hits", 0), counts.get("vllm:mm_cache_queries", 0)],
+        "encoder": [shown - encoded, shown],
+    }
+
+
+def _ready(work: Work, tokenizer: Any, kind: str) -> tuple[list[Any], list[Any]]:
+    """Prompts and sampling as vLLM takes them."""
     from vllm.sampling_params import RequestOutputKind
 
     from operators.engines.vllm.engine import _parameters
     from operators.engines.vllm.inputs import content, media, render
 
     spec = work.spec()
-    llm = LLM(**spec.arguments())
-    tokenizer = llm.get_tokenizer()
-    kind = str(llm.llm_engine.model_config.hf_config.model_type)
     prompts, parameters = [], []
     for request in work.asked():
-        text = render(tokenizer, content(request, "video"), spec.system, spec.chat_template_kwargs)
-        prompts.append({"prompt": text, **media(request.pictures, "video", kind)})
-        sampling = _parameters(spec.sampling(1), work.tokens, request)
+        shown: Any = "images" if request.kind == "frame" else work.shown
+        text = render(tokenizer, content(request, shown), spec.system, spec.chat_template_kwargs)
+        prompts.append({"prompt": text, **media(request.pictures, shown, kind)})
+        sampling = _parameters(spec.sampling(1), work.tokens, request, None)
         sampling.output_kind = RequestOutputKind.FINAL_ONLY
         parameters.append(sampling)
-    llm.generate({"prompt": "Say yes."}, _parameters({"temperature": 0.0}, 2, request), use_tqdm=False)
-    began = _cpu_s()
-    outputs = llm.generate(prompts, parameters, use_tqdm=False)
-    return {
-        "tokens": sum(len(o.outputs[0].token_ids) for o in outputs),
-        "cpu_s": _cpu_s() - began,
-        "loops": 0,
-    }
+    return prompts, parameters
+
+
+def _tree() -> list[psutil.Process]:
+    here = psutil.Process()
+    return [here, *here.children(recursive=True)]
 
 
 def _cpu_s() -> float:
     """CPU seconds of this process and all below it that live."""
-    here = psutil.Process()
-    times = [p.cpu_times() for p in (here, *here.children(recursive=True))]
+    times = [p.cpu_times() for p in _tree()]
     return float(sum(t.user + t.system for t in times))
+
+
+def _memory() -> int:
+    """Bytes of memory of this process and all below it, shared pages counted in each."""
+    return int(sum(p.memory_info().rss for p in _tree()))
 
 
 def _fresh(who: str, work: Work) -> dict[str, Any]:
@@ -158,7 +321,7 @@ def _fresh(who: str, work: Work) -> dict[str, Any]:
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if who in ("inside", "caches") else "1",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",
@@ -170,20 +333,11 @@ def _fresh(who: str, work: Work) -> dict[str, Any]:
     return dict(json.loads(lines[-1]))
 
 
-def _jpeg(draw: np.random.Generator, shift: int) -> bytes:
-    from PIL import Image
-
-    rows, columns = np.mgrid[0:192, 0:336]
-    base = np.stack([(rows + 5 * shift) % 256, (columns + 3 * shift) % 256, (rows + columns) % 256], axis=-1)
-    noisy = np.clip(base + draw.integers(0, 24, base.shape), 0, 255).astype(np.uint8)
-    buffer = io.BytesIO()
-    Image.fromarray(noisy).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
-
+SIDES = {"ours": ours, "async": bare, "llm": llm, "inside": llm, "caches": caches}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="one side of `python -m bench.engine throughput`")
-    parser.add_argument("who", choices=["ours", "ready"])
+    parser.add_argument("who", choices=SIDES)
     parser.add_argument("work", type=lambda text: Work(**json.loads(text)))
     asked_for = parser.parse_args()
-    print(json.dumps({"ours": ours, "ready": ready}[asked_for.who](asked_for.work)))
+    print(json.dumps(SIDES[asked_for.who](asked_for.work)))

@@ -228,6 +228,4 @@ def alike_moved(a: Any, b: Any) -> float:
     my, mx = height // 8, width // 8
     core = _centred(a[my : height - my, mx : width - mx])
     shifts = [(dy, dx) for dy in (-my, -my // 2, 0, my // 2, my) for dx in (-mx, -mx // 2, 0, mx // 2, mx)]
-    return max(
-        _alike(core, _centred(b[my + dy : height - my + dy, mx + dx : width - mx + dx])) for dy, dx in shifts
-    )
+    return max(_alike(core, _centred(b[my + dy : height - my + dy, mx + dx : width - mx + dx])) for dy, dx in shifts)

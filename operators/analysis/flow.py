@@ -269,8 +269,8 @@ def _tiles(height: int, width: int, count: int) -> list[tuple[int, int, slice, s
 def _residual(before: Any, after: Any, fit: Any, flow: Any) -> tuple[FloatArray, FloatArray]:
     """Where `after` differs from `before` moved by `fit`: share by ninths (3, 3), mean movement there (2,) px.
 
-    `before` is enlarged, (2h, 2w); `after` is every second pixel of the enlarged one, (h, w) float32; `flow` (h, w, 2) and
-    `fit` are in pixels of the enlarged one.
+    `before` is enlarged, (2h, 2w); `after` is every second pixel of the enlarged one, (h, w) float32; `flow` (h, w, 2)
+    and `fit` are in pixels of the enlarged one.
     """
     import cv2
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.core.base import FROM_PLAN, SIZING, Operator
+from operators.core.base import ADDED, FROM_PLAN, SIZING, Operator
 from operators.core.grid import Grid
 from operators.core.windows import WindowRule, Windows
 from operators.engines.registry import AnyEngine
@@ -57,6 +57,16 @@ class CaptionOptions(Operator):
         int, Field(ge=0, le=8, description="windows before a segment that are captioned only to seed its chain")
     ] = 1
     frames: Annotated[bool, Field(description="caption single frames, too: the detail that windows leave out")] = True
+    frame_similarity: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            description="SSIM of thumbnails from which a frame gets no caption of its own: that of the frame before it "
+            "stands for it; windows show every frame all the same; null: every frame has one",
+        ),
+        ADDED,
+    ] = None
     fields: Annotated[
         bool,
         Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -22,6 +22,7 @@ from operators.engines.template import MeasureEngine
 from operators.engines.template.evidence import evidence
 from operators.evidence.evidence import Evidence
 from operators.prompts import Prompt, Rendered
+from operators.video.duplicates import jpeg_thumbnail, structural_similarity
 
 _SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
 
@@ -60,15 +61,16 @@ class SegmentWork:
     evidence: Evidence | None = None
 
     def frames(self) -> list[tuple[Row, Future[Answer]]]:
-        """Every frame that the segment owns, all asked for at once; one that stays on screen is described once."""
+        """Every frame that the segment owns, all asked for at once; one that stays on screen is described once, and
+        where `frame_similarity` says so, one that hardly changes, too."""
         prompt = self.prompts["frame"].render(language=self.caption.language)
         own = [p for p in self.pictures if self.segment.start_s <= p.time_s < self.segment.end_s]
         cell_s = self._frame_cell_s()
         asked: list[tuple[Row, Future[Answer]]] = []
-        for k, picture in enumerate(own):
-            if k and picture.pts_s == own[k - 1].pts_s:
-                continue
-            span = Span(picture.time_s, min(picture.until_s or picture.time_s + cell_s, self.segment.end_s))
+        for k, last in self._distinct(own):
+            picture = own[k]
+            until_s = own[last].until_s or own[last].time_s + cell_s
+            span = Span(picture.time_s, min(until_s, self.segment.end_s))
             request = Request(
                 kind="frame",
                 start_s=span.start_s,
@@ -83,6 +85,25 @@ class SegmentWork:
             about = {"time_s": picture.time_s, "pts_s": picture.pts_s}
             asked.append((about, self._ask(request)))
         return asked
+
+    def _distinct(self, own: Sequence[Picture]) -> Iterator[tuple[int, int]]:
+        """Places of the frames that get a caption, each with that of the last near-duplicate that it stands for."""
+        similarity = self.caption.frame_similarity
+        first = last = 0
+        seen = jpeg_thumbnail(own[0].jpeg) if own and similarity is not None else None
+        for k in range(1, len(own)):
+            if own[k].pts_s == own[k - 1].pts_s:
+                continue
+            if similarity is not None and seen is not None:
+                now = jpeg_thumbnail(own[k].jpeg)
+                if now.shape == seen.shape and structural_similarity(seen, now) >= similarity:
+                    last = k
+                    continue
+                seen = now
+            yield first, last
+            first = last = k
+        if own:
+            yield first, last
 
     @cached_property
     def own(self) -> list[Window]:

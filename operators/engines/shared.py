@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from operators.core.fingerprint import digest
 from operators.engines.base import EngineSpec, RunningEngine
 from operators.engines.registry import engine_config
+from operators.language import identify
 
 
 @dataclass
@@ -26,6 +27,8 @@ _guard = threading.Lock()
 @contextmanager
 def shared(spec: EngineSpec) -> Iterator[RunningEngine]:
     """`spec.open()`, booted by the first who asks in this process and closed by the last who leaves."""
+    if spec.generative:  # whose answers gates look at: not only while the first of them waits
+        identify.load()
     key = digest([f"{type(spec).__module__}:{type(spec).__qualname__}", engine_config(spec)])
     with _guard:  # others wait for the boot, too: that is the point
         if key not in _held:

@@ -41,6 +41,11 @@ def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _
     return str(code) if probability >= sure else None
 
 
+def load() -> None:
+    """Load the identifier, half a second, before anybody waits for it."""
+    _identifier()
+
+
 def _dense(text: str) -> bool:
     """Scripts in which a character says as much as a short word."""
     return any("\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7af" for ch in text)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from operators.video.thumbnails import luma_thumbnail
+from operators.core.base import ItemError
+from operators.video.thumbnails import THUMBNAIL_LONG_PX, luma_thumbnail
 
 _BLOCK = 8  # SSIM's windows, side by side instead of sliding
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # the paper's constants
@@ -56,6 +57,23 @@ class Novelty:
             return False
         self._last, self.last_s = small, time_s
         return True
+
+
+def jpeg_thumbnail(jpeg: bytes) -> np.ndarray[Any, Any]:
+    """The luma of a JPEG as small as the decoder's thumbnails are, (height, width) uint8.
+
+    Raises:
+        ItemError: class `internal`, the bytes are no JPEG.
+    """
+    import cv2
+
+    luma = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_4)
+    if luma is None:
+        raise ItemError("internal", f"a frame of {len(jpeg)} bytes is no JPEG")
+    height, width = luma.shape
+    scale = min(1.0, THUMBNAIL_LONG_PX / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
 
 
 def _blocks(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -73,11 +73,17 @@ class Output:
 
     def __getitem__(self, video: str | PathLike[str]) -> Captions:
         """What it holds of one video, named as for `find`."""
-        found = self.find(video)
-        where = pc.field("video_id") == found["video_id"]
-        row = next(iter(self.store.dataset.read(where=where).to_pylist()), None)
-        facts = self.store.videos.read(where=where).to_pylist()[0]
-        return Captions(facts, row, lambda: self.captioned(found["video_id"]), self._why_not)
+        video_id = self.find(video)["video_id"]
+        facts, row = self.rows_of(video_id)
+        return Captions(facts, row, lambda: self.captioned(video_id), self._why_not)
+
+    def rows_of(self, video_id: str) -> tuple[Row, Row | None]:
+        """What is known of the video with this id, and its long caption: rows of `rows.VIDEO`, `rows.LONG_CAPTION`.
+
+        Of all others nothing but the ids is read.
+        """
+        facts, told = (t.lookup("video_id", video_id).to_pylist() for t in (self.store.videos, self.store.dataset))
+        return facts[0], next(iter(told), None)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The long captions: `rows.LONG_CAPTION`, ordered by uri.
@@ -212,18 +218,19 @@ class Output:
             UsageError: none, with near names, or several.
         """
         name = fspath(name)
-        videos = self.store.videos.read(["video_id", "uri", "duration_s"]).to_pylist()
+        videos = self.store.videos.read(["video_id", "uri", "duration_s"])
+        ids, uris = videos["video_id"], videos["uri"]
         uri = normalise(name) if "/" in name else name
-        for fits in (
-            [v for v in videos if v["video_id"] == name or v["uri"] in (name, uri)],
-            [v for v in videos if v["uri"].rsplit("/", 1)[-1] == name],
-            [v for v in videos if name and v["video_id"].startswith(name)],
-        ):
-            if len(fits) == 1:
-                return dict(fits[0])
-            if fits:
-                raise UsageError(f"{name!r} fits {len(fits)} videos: {', '.join(v['video_id'] for v in fits[:5])}")
-        some = videos[:_NAMES]
+        same = pc.or_(pc.equal(ids, name), pc.is_in(uris, pa.array([name, uri])))
+        called = same if "/" in name else pc.ends_with(uris, f"/{name}")
+        for fits in (same, called, pc.starts_with(ids, name)):
+            found = videos.filter(fits) if name else videos.slice(0, 0)
+            if found.num_rows == 1:
+                return dict(found.to_pylist()[0])
+            if found.num_rows:
+                listed = ", ".join(found["video_id"][:5].to_pylist())
+                raise UsageError(f"{name!r} fits {found.num_rows} videos: {listed}")
+        some = videos.slice(0, _NAMES).to_pylist()
         known = [v["video_id"] for v in some] + [v["uri"].rsplit("/", 1)[-1] for v in some]
         raise UsageError(f"no video {name!r} in {self.shown_uri}{nearest(name, known, most=3)}".rstrip("."))
 

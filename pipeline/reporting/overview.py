@@ -169,7 +169,7 @@ def _shown(store: Store, measures: Measures, ranked: Sequence[Ranked]) -> list[d
     ids = [measures.video_ids[r.index] for r in ranked]
     texts = {}
     if ids:
-        found = store.dataset.read(list(_CAPTION), pc.field("video_id").isin(ids)).to_pylist()
+        found = store.dataset.lookup("video_id", *ids, columns=list(_CAPTION)).to_pylist()
         texts = {row["video_id"]: row for row in found}
     return [
         {

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import pyarrow.compute as pc
-
 from operators.core.base import ItemError, Row
 from operators.store.store import Store
 from pipeline.output.filmstrip import Filmstrip, Still, spread
@@ -44,7 +42,7 @@ class Strips:
         wanted = [v for v in dict.fromkeys(video_ids) if v not in self.made]
         if not wanted:
             return
-        found = self.store.videos.read(where=pc.field("video_id").isin(wanted)).to_pylist()
+        found = self.store.videos.lookup("video_id", *wanted).to_pylist()
         videos: dict[str, Row] = {row["video_id"]: row for row in found}
         end = time.monotonic() + self.limit_s
         limit_s = max(_LEAST_S, min(self.limit_s, _VIDEO_LIMIT_S))

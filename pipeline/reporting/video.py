@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.compute as pc
-
 from operators.analysis.facts import Facts
 from operators.core.base import Row
 from pipeline.monitoring.progress import clock
@@ -68,9 +66,7 @@ def video_page(output: Output, name: str) -> VideoPage:
     Raises:
         UsageError: no such video, or several.
     """
-    where = pc.field("video_id") == output.find(name)["video_id"]
-    video = output.store.videos.read(where=where).to_pylist()[0]
-    row = next(iter(output.store.dataset.read(where=where).to_pylist()), None)
+    video, row = output.rows_of(output.find(name)["video_id"])
     segments = output.captioned(video["video_id"])
     events = [event for event in output.failures() if event["video_id"] == video["video_id"]]
     failures = [{**event, "command": replay(event, output.shown_uri)} for event in events]

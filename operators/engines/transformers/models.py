@@ -5,13 +5,13 @@ Frames and their times are shown as the engine `vllm` shows them (`operators.eng
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
+from operators.engines.base import EngineRefused, PromptTooLong, Request
+from operators.engines.decoded import images
 from operators.engines.gates import ends_in_loop
 from operators.engines.transformers.grammar import Grammars
 from operators.engines.transformers.options import TransformersOptions
@@ -144,7 +144,7 @@ class _Own:
         templated = self._processor if getattr(self._processor, "chat_template", None) else self._tokenizer
         text = render(templated, parts, self._spec.system, self._spec.chat_template_kwargs)
         given: dict[str, Any] = {"text": [text], "return_tensors": "pt", **self._spec.processor_kwargs}
-        frames = decoded(request.pictures)
+        frames = images(request.pictures)
         if frames and shown == "images":
             given["images"] = frames
         elif frames:
@@ -208,15 +208,8 @@ class _Adapted:
         times_s = [p.time_s for p in request.pictures]
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(request.seed % 2**63)
-            text = self._call(prompt, decoded(request.pictures), times_s, settings)
+            text = self._call(prompt, images(request.pictures), times_s, settings)
         return Said(text, "stop", asked, self.count_tokens(text))
-
-
-def decoded(pictures: Sequence[Picture]) -> list[Any]:
-    """Frames as PIL images, RGB."""
-    from PIL import Image
-
-    return [Image.open(io.BytesIO(p.jpeg)).convert("RGB") for p in pictures]
 
 
 def _auto(config: Any) -> Any:

@@ -8,14 +8,13 @@ the processor would sample the frames a second time, and all times would be wron
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Mapping
 from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
 from operators.engines.base import Picture, Request
+from operators.engines.decoded import images, jpeg_id
 
 Shown = Literal["images", "video"]
 
@@ -51,16 +50,16 @@ def media(pictures: tuple[Picture, ...], shown: Shown, model_type: str) -> dict[
         return {}
     if shown == "images":
         return {
-            "multi_modal_data": {"image": [_decoded(p) for p in pictures]},
-            "multi_modal_uuids": {"image": [_id(p.jpeg) for p in pictures]},
+            "multi_modal_data": {"image": images(pictures)},
+            "multi_modal_uuids": {"image": [jpeg_id(p.jpeg) for p in pictures]},
         }
     import numpy as np
 
     facts = metadata([p.time_s for p in pictures], model_type)
-    frames = np.stack([np.asarray(_decoded(p)) for p in pictures])
+    frames = np.stack([np.asarray(image) for image in images(pictures)])
     return {
         "multi_modal_data": {"video": [(frames, facts)]},
-        "multi_modal_uuids": {"video": [_id(repr(facts).encode() + b"".join(p.jpeg for p in pictures))]},
+        "multi_modal_uuids": {"video": [jpeg_id(repr(facts).encode() + b"".join(p.jpeg for p in pictures))]},
     }
 
 
@@ -102,13 +101,3 @@ def render(tokenizer: Any, parts: list[dict[str, Any]], system: str | None, opti
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": message})
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **options))
-
-
-def _decoded(picture: Picture) -> Any:
-    from PIL import Image
-
-    return Image.open(io.BytesIO(picture.jpeg)).convert("RGB")
-
-
-def _id(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -18,6 +19,7 @@ from operators.core.base import ItemError, Row
 from operators.core.fingerprint import digest
 from operators.engines.base import PromptTooLong, Request, RunningEngine
 from operators.prompts import load_prompt
+from operators.video.pictures import to_jpeg
 from tests.support.engines import Model, Scripted, asked, say, segment_seed
 from tests.support.rows import decoded, picture
 
@@ -499,3 +501,26 @@ def test_subtitles_stand_in_a_windows_prompt_once() -> None:
         assert prompt.count("Good morning, everybody.") == prompt.count("- Sit down.") == times
         assert prompt.count("Said or shown as subtitles") == times
     assert not any("Good morning" in r.prompt for r in requests if r.kind == "frame")
+
+
+def jpeg(level: int, quality: int = 90) -> bytes:
+    """A textured picture."""
+    luma = np.indices((96, 128)).sum(0) * 7 % (level + 1)
+    return to_jpeg(np.repeat(luma[..., None], 3, axis=2).astype(np.uint8), quality)
+
+
+def test_near_duplicates_share_a_caption_while_windows_show_them_all() -> None:
+    def row() -> Row:
+        looks = [jpeg(90), jpeg(90, quality=80), jpeg(90), jpeg(200), jpeg(200), jpeg(90)]
+        pictures = [{**picture(float(t)), "jpeg": looks[min(t, 5)]} for t in range(60)]
+        return {**decoded("v", 0, warm_up=0), "pictures": pictures}
+
+    each, _ = run("each", row())
+    made, requests = run("near", row(), frame_similarity=0.95)
+    frames = [r for r in requests if r.kind == "frame"]
+    assert [(r.start_s, r.end_s) for r in frames] == [(0.0, 3.0), (3.0, 5.0), (5.0, 60.0)]
+    assert [f["time_s"] for f in made["frames"]] == [0.0, 3.0, 5.0]
+    assert len(each["frames"]) == 60
+    assert [w["pts_s"] for w in made["windows"]] == [w["pts_s"] for w in each["windows"]]
+    seeds = {f["time_s"]: f["sampling"] for f in each["frames"]}
+    assert all(f["sampling"] == seeds[f["time_s"]] for f in made["frames"])
