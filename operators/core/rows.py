@@ -10,6 +10,8 @@ commit. One that is part of the content goes into `operators.store.content.ADDED
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 
 # -- small parts ---------------------------------------------------------------------------------------------------
@@ -288,9 +290,7 @@ CAPTIONED_SEGMENT = pa.schema(
         pa.field("run_id", pa.string()),  # (outside content)
         pa.field("host", pa.string()),  # (outside content)
         pa.field("timings", pa.string()),  # (outside content) JSON: operator -> seconds it took
-        pa.field(
-            "config", pa.string()
-        ),  # (outside content) operators.core.keys.captioner_of; null: from before the column
+        pa.field("config", pa.string()),  # (outside content) keys.captioner_of; null: from before the column
     ]
 )
 
@@ -336,9 +336,7 @@ LONG_CAPTION = pa.schema(
         pa.field("run_id", pa.string()),  # (outside content)
         pa.field("host", pa.string()),  # (outside content)
         pa.field("timings", pa.string()),  # (outside content)
-        pa.field(
-            "config", pa.string()
-        ),  # (outside content) operators.core.keys.config_of; null: from before the column
+        pa.field("config", pa.string()),  # (outside content) keys.config_of; null: from before the column
     ]
 )
 
@@ -372,6 +370,15 @@ FAILED = pa.schema(
         pa.field("host", pa.string()),
     ]
 )
+
+CORE: dict[str, pa.Schema] = {"segments": CAPTIONED_SEGMENT, "dataset": LONG_CAPTION}
+"""The two tables that every job makes: the columns that they have always; recipes may add further ones."""
+
+
+def joined(first: pa.Schema, further: Iterable[pa.Field]) -> pa.Schema:
+    """The columns of `first`, and after them those of `further` that it does not have."""
+    return pa.schema([*first, *(field for field in further if field.name not in first.names)])
+
 
 COLUMNS: dict[str, pa.Field] = {
     f.name: f

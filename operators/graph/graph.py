@@ -65,7 +65,7 @@ class EventGraph(Operator):
     }
 
     of: Annotated[str, Field(min_length=1, description="table of segments and column whose `fields` hold `events`")] = (
-        "events.events"
+        "scenes.events"
     )
     least: Annotated[
         float, Field(gt=0, le=1, description="share of an event's words that a sentence telling it has")
@@ -73,7 +73,7 @@ class EventGraph(Operator):
 
     def __post_init__(self) -> None:
         if self.of.count(".") != 1:
-            raise ValueError(f"of is {self.of!r}; it must be a table and its column, such as events.events")
+            raise ValueError(f"of is {self.of!r}; it must be a table and its column, such as scenes.events")
         object.__setattr__(self, "reads", type(self).reads | {self.of.partition(".")[0]})
 
     @contextmanager

@@ -142,6 +142,7 @@ class CommitSegments(Committer):
 
     Args:
         captioner: for the column `config`; see `operators.core.keys.captioner_of`.
+        schema: columns of the table.
     """
 
     def __init__(
@@ -155,8 +156,10 @@ class CommitSegments(Committer):
         share: Share | None = None,
         partial: bool = True,
         captioner: str | None = None,
+        schema: pa.Schema = rows.CAPTIONED_SEGMENT,
     ) -> None:
-        super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
+        super().__init__(store_uri, run_id, host, writer=writer, claim=claim, tables={"segments": schema})
+        self._schema = schema
         self.store.segments.fence()
         self._done = Done(share)
         self._captioner = captioner
@@ -170,14 +173,13 @@ class CommitSegments(Committer):
     def commit(self, items: list[Row]) -> list[list[Row]]:
         captioned = {(row["key"], row["segment_index"]): row for row in items if not row["failure"]}
         for row in captioned.values():
-            row.update(
-                run_id=self.run_id, config=self._captioner, content_hash=content_hash(row, rows.CAPTIONED_SEGMENT)
-            )
+            content = content_hash(row, self._schema, rows.CAPTIONED_SEGMENT)
+            row.update(run_id=self.run_id, config=self._captioner, content_hash=content)
 
         def fresh() -> pa.Table:
             self._done.add(self.store.segments.news(self._done.columns))
             todo = [row for at, row in captioned.items() if not self._done.has(*at)]
-            return pa.Table.from_pylist(todo, schema=rows.CAPTIONED_SEGMENT)
+            return pa.Table.from_pylist(todo, schema=self._schema)
 
         if captioned:
             self.store.segments.append(fresh)
@@ -221,6 +223,7 @@ class CommitDataset(Committer):
     Args:
         narrator: from `operators.core.keys.narrator_key`.
         captioner: for the column `config`; see `operators.core.keys.captioner_of`.
+        schema: columns of the dataset.
     """
 
     def __init__(
@@ -233,8 +236,10 @@ class CommitDataset(Committer):
         writer: str = "narrate",
         claim: Claim | None = None,
         captioner: str | None = None,
+        schema: pa.Schema = rows.LONG_CAPTION,
     ) -> None:
-        super().__init__(store_uri, run_id, host, writer=writer, claim=claim)
+        super().__init__(store_uri, run_id, host, writer=writer, claim=claim, tables={"dataset": schema})
+        self._schema = schema
         self._narrator = narrator
         self._config = config_of(captioner, narrator) if captioner else None
         self.store.dataset.fence()
@@ -282,8 +287,8 @@ class CommitDataset(Committer):
         return row.get("narrator") or self._narrator
 
     def _finished(self, row: Row) -> Row:
-        made = {"run_id": self.run_id, "config": self._config, "content_hash": content_hash(row, rows.LONG_CAPTION)}
-        return {**row, **made}
+        content = content_hash(row, self._schema, rows.LONG_CAPTION)
+        return {**row, "run_id": self.run_id, "config": self._config, "content_hash": content}
 
 
 def segment_receipt(row: Row) -> Row:

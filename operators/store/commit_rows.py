@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from operators.core.base import Level, Row
 from operators.store.commit import Committer, receipt, stopped
-from operators.store.content import content_hash
+from operators.store.content import NOTHING, content_hash
 from operators.store.done import Done
 from operators.store.table import Claim
 
@@ -48,7 +48,7 @@ class CommitRows(Committer):
         good = [row for row in items if not row["failure"]]
         for row in good:
             row.update(run_id=self.run_id, table=self._name)
-            row["content_hash"] = content_hash(row, self._schema)
+            row["content_hash"] = content_hash(row, self._schema, NOTHING)
         if good:
             if self._level == "segment":
                 self._append(good)

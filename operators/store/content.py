@@ -35,10 +35,20 @@ ADDED: frozenset[str] = frozenset(
 """Columns and struct fields, at any depth, that were added to the schemas after version 1 of the output contract: left
 out where they are null, so that rows written before keep their hashes."""
 
+NOTHING = pa.schema([])
 
-def content_hash(row: Row, schema: pa.Schema) -> str:
-    """32 hex digits over what of `row` the config and the input determine."""
-    return digest(content_of({name: row.get(name) for name in schema.names}), hex_digits=32)
+
+def content_hash(row: Row, schema: pa.Schema, always: pa.Schema | None = None) -> str:
+    """32 hex digits over what of `row` the config and the input determine.
+
+    Args:
+        schema: columns of its table.
+        always: those that count where they are null, too; None: all. A column that a later recipe adds to a table is
+            not among them, so that the rows without it keep their hashes.
+    """
+    fixed = frozenset((schema if always is None else always).names)
+    counted = {name: row.get(name) for name in schema.names if name in fixed or row.get(name) is not None}
+    return digest(content_of(counted), hex_digits=32)
 
 
 def content_of(value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 What a parent brings stands under the columns' own names; of two parents that bring the same column, the first counts.
 The rows as a whole stand in `parents`, table -> row. A parent of segments gives a video the list of its rows, under
-the table's name, and of its columns that are lists of spans, such as vectors of frames, the lists of all its segments
-as one. Of lists of a whole video whose items have a start and an end, such as lines of speech, a segment
-gets the items that stand in what it decodes: a row of the plan must not carry a film's.
+the table's name (of `segments`, as `captioned`), and of its columns that are lists of spans, such as vectors of frames,
+the lists of all its segments as one. Of lists of a whole video whose items have a start and an end, such as lines of
+speech, a segment gets the items that stand in what it decodes: a row of the plan must not carry a film's.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Parent:
     @property
     def column(self) -> str:
         """Under which a video finds the list of its rows."""
-        return self.name.rpartition(".")[2]
+        return list_of(self.name)
 
     def table(self) -> TableReader:
         return TableReader(self.uri, self.schema)
@@ -144,8 +144,8 @@ class LoadVideo(Operator):
                     continue
                 mine.sort(key=lambda r: int(r["segment_index"]))
                 lists[parent.column] = mine
-                if parent.column == "segments":
-                    lists |= {"captioned": mine, "captioned_indices": [r["segment_index"] for r in mine]}
+                if parent.column == "captioned":
+                    lists["captioned_indices"] = [r["segment_index"] for r in mine]
                 for column in joined_columns(parent.column, parent.schema):
                     if column not in lists:
                         lists[column] = [item for r in mine for item in r[column] or ()]
@@ -183,12 +183,22 @@ class LoadRun(Operator):
         yield lambda row: {**row, "tables": {parent.name: parent.table() for parent in self.of}}
 
 
-def joined_columns(table: str, schema: pa.Schema) -> list[str]:
+def list_of(table: str) -> str:
+    """The column in which a video gets the list of its rows in a table of segments: `captioned` of `segments`, for that
+    name is how many it has."""
+    name = table.rpartition(".")[2]
+    return "captioned" if name == "segments" else name
+
+
+def joined_columns(column: str, schema: pa.Schema) -> list[str]:
     """Columns of a table of segments that a video gets as one list: those whose items have a start and an end.
 
     Captions are read by segment: the table `segments` has none.
+
+    Args:
+        column: as `list_of` gives it.
     """
-    if table == "segments":
+    if column == "captioned":
         return []
     return [f.name for f in schema if pa.types.is_list(f.type) and _is_span(f.type.value_type)]
 

@@ -197,14 +197,16 @@ def stored_schema(uri: str) -> pa.Schema:
         FileNotFoundError: there is no table.
     """
 
-    def look() -> pa.Schema:
+    def look() -> pa.Schema | None:  # an error that says so would be taken for one of storage's, and tried again
         try:
             delta = DeltaTable(table_uri(uri), storage_options=storage_options(uri))
-        except TableNotFoundError as error:
-            raise FileNotFoundError(f"{uri} is no table") from error
+        except TableNotFoundError:
+            return None
         return pa.schema(delta.schema().to_arrow())
 
-    found: pa.Schema = patiently(look, uri)
+    found: pa.Schema | None = patiently(look, uri)
+    if found is None:
+        raise FileNotFoundError(f"{uri} is no table")
     return found
 
 

@@ -66,7 +66,8 @@ class Store:
         uri: a folder, or a prefix on object storage.
         writer: name under which its tables are written to; writers of different names may commit side by side.
         claim: of the run that writes; see `claim`.
-        tables: the tables that recipes added, with their columns; see `pipeline.config.tables`.
+        tables: the tables that recipes added, with their columns; see `pipeline.config.tables`. With `segments` and
+            `dataset` among them those two hold columns that recipes added.
     """
 
     def __init__(
@@ -78,14 +79,17 @@ class Store:
         tables: Mapping[str, pa.Schema] | None = None,
     ) -> None:
         self.uri = uri.rstrip("/")
+        schemas = {**rows.CORE, **(tables or {})}
+        filtered = rows.joined(rows.FILTERED, schemas["dataset"])
         self.derived = {
             name: Table(f"{self.uri}/{name}", schema, writer=writer, claim=claim)
-            for name, schema in (tables or {}).items()
+            for name, schema in schemas.items()
+            if name not in rows.CORE
         }
         self.videos = Table(f"{self.uri}/videos", rows.VIDEO, writer=writer, claim=claim)
-        self.segments = Table(f"{self.uri}/segments", rows.CAPTIONED_SEGMENT, writer=writer, claim=claim)
-        self.dataset = Table(f"{self.uri}/dataset", rows.LONG_CAPTION, writer=writer, claim=claim)
-        self.filtered = Table(f"{self.uri}/filtered", rows.FILTERED, writer=writer, claim=claim)
+        self.segments = Table(f"{self.uri}/segments", schemas["segments"], writer=writer, claim=claim)
+        self.dataset = Table(f"{self.uri}/dataset", schemas["dataset"], writer=writer, claim=claim)
+        self.filtered = Table(f"{self.uri}/filtered", filtered, writer=writer, claim=claim)
         self.failures = Table(f"{self.uri}/failures", rows.FAILED, writer=writer, claim=claim)
         self.annotations = Table(f"{self.uri}/annotations", ANNOTATION, writer="annotate")  # people hold no claim
 

@@ -204,7 +204,8 @@ def config(config: str | None, overrides: tuple[str, ...], schema: bool, default
 
         click.echo((schema_json() if schema else defaults_yaml()).rstrip())
         return 0
-    from pipeline.config.load import dump_config, load_config
+    from pipeline.config.load import load_config
+    from pipeline.config.values import dump_config
 
     text = dump_config(load_config(config, overrides)).rstrip()
     if as_json:

@@ -24,10 +24,10 @@ from pipeline.monitoring.report import Report
 from pipeline.output.finalize import forget_failures
 from pipeline.output.output import Output
 from pipeline.output.stored_config import stored_config, stored_inputs
-from pipeline.planning.derived import RUN
 from pipeline.planning.diff import Remaining
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement, WouldReplace
+from pipeline.planning.work import RUN
 from pipeline.preflight.doctor import cluster_of, look_first
 from pipeline.sources.location import output_uri
 from pipeline.sources.selection import Selection

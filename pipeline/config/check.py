@@ -195,6 +195,13 @@ def _check_columns(config: Config, specs: Mapping[str, TableSpec], spec: TableSp
                 )
     if spec.name == "dataset" and not any("caption" in op.writes for op in spec.steps):
         raise UsageError(f"{where} names no operator that writes the caption; put narrate into it")
+    for column, kind in spec.kept.items() if spec.core else ():
+        of_table = spec.schema.field(column).type
+        if kind != of_table:
+            raise UsageError(
+                f"{where} writes the column {column} as {kind}, and {spec.name} keeps {of_table} there: "
+                "give the step's column another name"
+            )
     if not spec.core and not spec.kept:
         raise UsageError(f"{where}: no step writes a column that is kept")
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from operators.core import rows
 from operators.core.base import ItemError, Level
 from operators.core.text import nearest
-from operators.store.parents import joined_columns
-from pipeline.config.table import CORE, VIDEOS, TableSpec
+from operators.store.parents import VIDEO_WORK, joined_columns, list_of
+from pipeline.config.table import VIDEOS, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
@@ -34,9 +34,17 @@ def schema_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> pa.S
     if name in specs:
         return specs[name].schema
     output, _, table = name.partition(".")
-    if table in CORE:
-        return CORE[table][1]
-    return _foreign_schema(f"{config.inputs[output].rstrip('/')}/{table}")
+    uri = f"{config.inputs[output].rstrip('/')}/{table}"
+    base = rows.CORE.get(table)
+    return _foreign_schema(uri) if base is None else rows.joined(base, _stored_columns(uri))
+
+
+def _stored_columns(uri: str) -> pa.Schema:
+    """Of `segments` or `dataset` of a finished output; none where it is not there: that is said where it is read."""
+    try:
+        return _foreign_schema(uri)
+    except UsageError:
+        return pa.schema([])
 
 
 @lru_cache(maxsize=64)
@@ -80,8 +88,29 @@ def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec
                 f"{where} names {parent}, whose rows depend on which segments are there: a table of segments cannot be "
                 "made from it; make one of level video"
             )
+    _check_lists(config, spec, specs)
     if spec.name == "dataset" and "segments" not in spec.parents:
         raise UsageError(f"{where} lacks segments, which long captions are made from")
+
+
+def _check_lists(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:
+    """Refuse a list of rows that would hide another column, or be hidden by one: see `operators.store.parents`."""
+    if spec.level != "video" or spec.name == "dataset":
+        return
+    gathered = [p for p in spec.parents if level_of(config, specs, p) == "segment"]
+    owners = dict.fromkeys([*rows.VIDEO.names, *VIDEO_WORK.names, *_LAYOUT, "parents"], "every video")
+    for parent in (p for p in spec.parents if p != VIDEOS):
+        schema = schema_of(config, specs, parent)
+        columns = joined_columns(list_of(parent), schema) if parent in gathered else schema.names
+        owners |= {column: parent for column in columns if column not in owners}
+    for parent in gathered:
+        column = list_of(parent)
+        if column in owners:
+            raise UsageError(
+                f"tables.{spec.name}.from names {parent}: a video gets the list of its rows as the column {column}, "
+                f"and {owners[column]} has a column of that name, too: give the table, or the column, another name"
+            )
+        owners[column] = f"the list of rows of {parent}"
 
 
 def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> set[str]:
@@ -94,12 +123,17 @@ def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpe
     base = set(rows.SEGMENT.names if spec.level == "segment" else [*rows.VIDEO.names, "segments", *_LAYOUT])
     brought: list[str] = []
     for parent in spec.parents:
-        table = parent.partition(".")[2] or parent
+        schema = schema_of(config, specs, parent)
         if parent == VIDEOS:
             continue
         if spec.level == "video" and level_of(config, specs, parent) == "segment":
-            brought += [table, *(["captioned", "captioned_indices"] if table == "segments" else [])]
-            brought += joined_columns(table, schema_of(config, specs, parent))
+            column = list_of(parent)
+            if column == "captioned":
+                brought += [column, "captioned_indices"]
+            elif spec.name != "dataset":
+                brought.append(column)
+            brought += joined_columns(column, schema)
         else:
-            brought += [n for n in schema_of(config, specs, parent).names if n not in base]
-    return {*base, *brought, "parents"}
+            brought += [n for n in schema.names if n not in base]
+            brought += [] if spec.name == "dataset" else ["parents"]
+    return {*base, *brought}

@@ -15,10 +15,8 @@ from pipeline.terminal.errors import UsageError
 VIDEOS = "videos"
 """The first table: what was found and probed. It is never made by steps."""
 LEVELS: tuple[Level, ...] = ("segment", "video", "run")
-CORE: dict[str, tuple[Level, pa.Schema]] = {
-    "segments": ("segment", rows.CAPTIONED_SEGMENT),
-    "dataset": ("video", rows.LONG_CAPTION),
-}
+CORE: dict[str, Level] = {"segments": "segment", "dataset": "video"}
+"""The two tables that every job makes, and their levels."""
 _AROUND: dict[str, list[pa.Field]] = {  # before and after what the steps write
     "segment": [rows.SEGMENT.field(n) for n in ("video_id", "segment_index", "key", "uri", "start_s", "end_s")],
     "video": [rows.SEGMENT.field(n) for n in ("video_id", "key", "uri")],
@@ -60,10 +58,15 @@ class TableSpec:
         return found
 
     @cached_property
+    def further(self) -> list[pa.Field]:
+        """Of `segments` and `dataset`: the columns that its steps add to those that the table has always."""
+        return [pa.field(n, t) for n, t in self.kept.items() if n not in rows.CORE[self.name].names]
+
+    @cached_property
     def schema(self) -> pa.Schema:
         """Of its rows in the store."""
         if self.core:
-            return CORE[self.name][1]
+            return rows.joined(rows.CORE[self.name], self.further)
         outside = [f for f in _OUTSIDE if f.name not in self.kept]
         around = [f for f in _AROUND[self.level] if f.name not in self.kept]
         return pa.schema([*around, *(pa.field(n, t) for n, t in self.kept.items()), *outside])

@@ -13,6 +13,8 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
 from typing import Any, cast, get_type_hints
 
+import pyarrow as pa
+
 from operators.caption.caption import Caption
 from operators.core.base import FromPlan, Level, Operator
 from operators.core.fingerprint import digest, link
@@ -24,7 +26,9 @@ from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
-_RESERVED = frozenset({VIDEOS, "filtered", "failures", "annotations", "index", "runs", "parents", "tables"})
+_RESERVED = frozenset(
+    {VIDEOS, "filtered", "failures", "annotations", "index", "runs", "parents", "tables", "captioned"}
+)
 _KEYS = ("level", "from", "steps", "missing")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -51,6 +55,11 @@ def tables_of(config: Config) -> dict[str, TableSpec]:
     return {name: specs[name] for name in order}
 
 
+def schemas_of(config: Config) -> dict[str, pa.Schema]:
+    """Table -> its columns; `segments` and `dataset` only where the recipe adds columns to them."""
+    return {name: spec.schema for name, spec in tables_of(config).items() if not spec.core or spec.further}
+
+
 def segment_operators(config: Config) -> tuple[Operator, ...]:
     """The operators that a segment passes through, in order.
 
@@ -72,6 +81,12 @@ def _core(config: Config, name: str) -> tuple[Operator, ...]:
         return tables_of(config)[name].steps
     where = "segment" if name == "segments" else "video"
     return tuple(_steps(config, f"recipe.{where}", getattr(config.recipe, where)))
+
+
+def strict(config: Config) -> bool:
+    """Whether a video of which a segment failed gets no long caption."""
+    dataset = config.tables.get("dataset", {})
+    return config.run.on_incomplete == "fail" or dataset.get("missing") == "fail"
 
 
 def captioner(config: Config) -> str:
@@ -135,9 +150,9 @@ def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
             raise UsageError(
                 f"{where}.{key} is not a known key{nearest(str(key), _KEYS)} Known here: {', '.join(_KEYS)}"
             )
-    level = value.get("level", CORE[name][0] if name in CORE else None)
-    if level not in LEVELS or (name in CORE and level != CORE[name][0]):
-        allowed = CORE[name][0] if name in CORE else ", ".join(LEVELS)
+    level = value.get("level", CORE.get(name))
+    if level not in LEVELS or (name in CORE and level != CORE[name]):
+        allowed = CORE[name] if name in CORE else ", ".join(LEVELS)
         raise UsageError(f"{where}.level is {level!r}; it must be {allowed}")
     parents = value.get("from", [VIDEOS])
     if isinstance(parents, str) or not isinstance(parents, list | tuple) or not parents:

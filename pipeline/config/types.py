@@ -1,7 +1,7 @@
 """The whole configuration of a job, as types: one frozen dataclass a section, each built-in operator being a section.
 
 Which tables a config makes is `pipeline.config.tables`; what no single field can tell is checked by
-`pipeline.config.check`; files, overrides and error lines are `pipeline.config.load`.
+`pipeline.config.check`; files and overrides are `pipeline.config.load`, error lines `pipeline.config.values`.
 """
 
 from __future__ import annotations

@@ -34,8 +34,10 @@ CHAIN = pa.schema(
 )
 """Rows of the plan that the graph reads: one a video."""
 
-_COMMITTED = tuple(dict.fromkeys([*rows.SEGMENT.names, *rows.CAPTIONED_SEGMENT.names, "failure", "host", "timings"]))
-_COMMITTED_SCHEMA = pa.schema([rows.COLUMNS[name] for name in _COMMITTED])
+
+def committed_of(schema: pa.Schema) -> pa.Schema:
+    """What of a captioned segment goes to the committer of a table with this schema."""
+    return rows.joined(rows.SEGMENT, [*schema, *(rows.COLUMNS[n] for n in ("failure", "host", "timings"))])
 
 
 def chain_table(segments: Sequence[Row]) -> pa.Table:
@@ -53,7 +55,7 @@ class ChainSpec:
 
     Attributes:
         decode: the operators before the captioner, as a stage's spec.
-        caption: the captioner and what follows it.
+        caption: the captioner and what follows it; its output is what is committed.
         videos: chains that run at once in one actor, each with a decoder of its own.
         store: uri, for what is durable already.
         gather: makes segments durable.
@@ -99,7 +101,9 @@ class ChainStage:
                     continue
                 ready = decoded(row)
                 told = self._caption.map({**ready, "previous": last_window(durable, index)})
-                captioned = fitted(told, _COMMITTED_SCHEMA, stage=self._caption.writer)  # its pictures have served
+                captioned = fitted(
+                    told, self._spec.caption.output, stage=self._caption.writer
+                )  # its pictures have served
                 yield self._gather.commit([captioned])
                 if not captioned["failure"]:
                     durable[index] = _slim(captioned)

@@ -23,9 +23,9 @@ from operators.core.causes import cause_of, explained
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
 from pipeline.config.check import check_engines, never_measured
-from pipeline.config.load import checked, dump_config
-from pipeline.config.tables import tables_of
+from pipeline.config.tables import schemas_of
 from pipeline.config.types import Config
+from pipeline.config.values import checked, dump_config
 from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.execution.prober import Prober
 from pipeline.execution.session import Session
@@ -72,7 +72,7 @@ class Job:
         self.listing: Listing = listing_of(inputs, config)
         self.chosen: list[Row] = selection.of(self.listing.rows)
         self._anew = selection.anew(self.chosen)
-        self._tables = {name: spec.schema for name, spec in tables_of(config).items() if not spec.core}
+        self._tables = schemas_of(config)
         self.store = Store(where, tables=self._tables)
         self.claim: Claim | None = None
         self.run_id = _new_run_id()
@@ -152,7 +152,8 @@ class Job:
             raise
         except Exception as error:  # each file system has errors of its own, and here all mean one thing
             raise self._cannot_write(error) from error
-        self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim, tables=self._tables)
+        tables = known.grown(self.store.uri, self._tables)
+        self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim, tables=tables)
         return lease
 
     def _take(self) -> None:

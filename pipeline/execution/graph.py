@@ -28,11 +28,11 @@ from operators.store.group_commit import Grouping
 from operators.store.load import Load
 from operators.store.table import Claim
 from pipeline.config.table import TableSpec
-from pipeline.config.tables import captioner, pools_in_order, segment_operators, tables_of, video_operators
+from pipeline.config.tables import captioner, pools_in_order, segment_operators, strict, tables_of, video_operators
 from pipeline.config.tables import narrator as narrator_of
 from pipeline.config.types import Config
 from pipeline.execution.aggregators import AggregatorSpec
-from pipeline.execution.chain import stages
+from pipeline.execution.chain import committed_of, stages
 from pipeline.execution.coordinator import Channel
 from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node, Work
 from pipeline.execution.loading import Types, beside_segments, brought_by, loading
@@ -103,8 +103,11 @@ class Graph:
         """Who commits one table of a pass, and what that one is told."""
         if not spec.core:
             return CommitRows, {"table": spec.name, "schema": spec.schema, "level": spec.level}
-        partial = self.config.run.on_incomplete == "partial"
-        return CommitSegments, {"partial": partial, "captioner": captioner(self.config)}
+        return CommitSegments, {
+            "partial": not strict(self.config),
+            "captioner": captioner(self.config),
+            "schema": spec.schema,
+        }
 
     def rows(self, spec: TableSpec, work: pa.Table) -> Flow:
         """The rows of `work` → rows of one of the further tables in the store."""
@@ -126,7 +129,8 @@ class Graph:
         """Videos → receipts of their segments: each video's are captioned in order, in one actor."""
         pool, decoding = self.pools.caption, self.pools.decode
         gather = self._gather(expected)
-        spec = StageSpec(operators=(), output=RECEIPT, coordinator=self.coordinator, environment=self.environment)
+        committed = committed_of(self.tables["segments"].schema)
+        spec = StageSpec(operators=(), output=committed, coordinator=self.coordinator, environment=self.environment)
         decode, caption = stages(spec, operators)
         return Chained(
             decode=decode,
@@ -158,10 +162,17 @@ class Graph:
         )
         video = video_operators(self.config)
         work = _schema(["captioned_indices", "passes", "attempts", "filtered"])
-        output = pa.schema({f.name: f for f in [*rows.LONG_CAPTION, *RECEIPT, *BESIDE, *work]}.values())
+        schema = self.tables["dataset"].schema
+        output = pa.schema({f.name: f for f in [*schema, *RECEIPT, *BESIDE, *work]}.values())
         return (
             self._stage([load, self.config.filter, *video], output, self.pools.narrate, only="whole"),
-            self._commit(CommitDataset, "narrate", narrator=narrator_of(self.config), captioner=captioner(self.config)),
+            self._commit(
+                CommitDataset,
+                "narrate",
+                narrator=narrator_of(self.config),
+                captioner=captioner(self.config),
+                schema=schema,
+            ),
         )
 
     def _stage(self, operators: Sequence[Operator], output: pa.Schema, size: Pool, only: str | None = None) -> Work:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from operators.core import rows
 from operators.core.base import Operator
 from operators.core.registry import instance
-from operators.store.parents import VIDEO_WORK, LoadRun, LoadSegment, LoadVideo, Parent, joined_columns
+from operators.store.parents import VIDEO_WORK, LoadRun, LoadSegment, LoadVideo, Parent, joined_columns, list_of
 from pipeline.config.parents import level_of, schema_of
 from pipeline.config.table import VIDEOS, TableSpec, column_type
 from pipeline.config.types import Config
@@ -86,10 +86,10 @@ def brought_by(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) 
         schema = schema_of(config, specs, name)
         row = pa.struct(list(schema))
         if spec.level == "video" and level_of(config, specs, name) == "segment":
-            column = name.rpartition(".")[2]
+            column = list_of(name)
             found[column] = pa.list_(row)
-            if column == "segments":
-                found |= {"captioned": pa.list_(row), "captioned_indices": pa.list_(pa.int32())}
+            if column == "captioned":
+                found["captioned_indices"] = pa.list_(pa.int32())
             found |= {c: schema.field(c).type for c in joined_columns(column, schema) if c not in found}
         else:
             whole.append(pa.field(name, row))

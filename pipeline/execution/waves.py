@@ -26,11 +26,12 @@ from pipeline.execution.passes import passes_of, work_of
 from pipeline.execution.prober import PASS_ROWS
 from pipeline.execution.session import Session
 from pipeline.monitoring.progress import Progress
-from pipeline.planning.derived import Derived, TableWork
+from pipeline.planning.derived import Derived
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.keyed import with_parents
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
+from pipeline.planning.work import TableWork
 from pipeline.terminal.errors import RunFailed
 
 

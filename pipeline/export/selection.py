@@ -9,7 +9,6 @@ from typing import Literal
 
 import pyarrow as pa
 
-from operators.core import rows
 from operators.core.base import Row
 from operators.core.fingerprint import digest
 from operators.core.text import nearest
@@ -85,8 +84,9 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
         for name, table in asked.tables.items()
         if "video_id" in table.schema.names and "segment_index" not in table.schema.names
     }
-    where = None if asked.where is None else parse(asked.where, rows.LONG_CAPTION, others)
-    group = None if asked.group is None else _group(asked.group, others)
+    schema = output.store.dataset.schema
+    where = None if asked.where is None else parse(asked.where, schema, others)
+    group = None if asked.group is None else _group(asked.group, schema, others)
     acts = {} if asked.annotations == "ignore" else histories(output)
     beside = _beside(output, asked)
     chosen: list[tuple[Row, str]] = []
@@ -191,9 +191,10 @@ def _rows(
     output: Output, further: Mapping[str, TableReader], where: Where | None, group: tuple[str, ...] | None
 ) -> Iterator[Row]:
     columns = {"video_id", "key", "content_hash", "source_version", *(where.columns if where else ())}
-    columns |= {group[0]} & set(rows.LONG_CAPTION.names) if group else set()
+    own = set(output.store.dataset.schema.names)
+    columns |= {group[0]} & own if group else set()
     tables = {name: set(some) for name, some in (where.tables.items() if where else ())}
-    if group and group[0] not in rows.LONG_CAPTION.names:
+    if group and group[0] not in own:
         tables.setdefault(group[0], set()).add(group[1])
     beside: dict[str, dict[str, Row]] = {}
     for name, some in tables.items():
@@ -204,7 +205,7 @@ def _rows(
             yield {**row, **{name: some.get(row["video_id"]) for name, some in beside.items()}}
 
 
-def _group(text: str, tables: Mapping[str, list[str]]) -> tuple[str, ...]:
+def _group(text: str, schema: pa.Schema, tables: Mapping[str, list[str]]) -> tuple[str, ...]:
     import ast
 
     try:
@@ -213,7 +214,7 @@ def _group(text: str, tables: Mapping[str, list[str]]) -> tuple[str, ...]:
         path = None
     if path is None:
         raise UsageError(f"--group {text} is no column; write one such as metadata.channel")
-    parse(f"{text} is None", rows.LONG_CAPTION, tables)
+    parse(f"{text} is None", schema, tables)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operators.store.content import NOTHING
 from operators.store.store import Store
 from pipeline.output.invariants import Verdict, check_hash, read_rows
 from pipeline.output.known import ever_wanted
@@ -26,7 +27,7 @@ def check_derived(store: Store, name: str, found: Verdict) -> None:
             found.add("twice", what, f"stands twice in {name}")
         own.add(at)
         videos.add(row.get("video_id", name))
-        check_hash(row, table.schema, what, found)
+        check_hash(row, table.schema, what, found, NOTHING, table.schema)  # the second: of earlier versions
         if row["key"] in earlier - keys.keys():
             older[what] = current[row["video_id"]]["key"]
         elif row["key"] not in keys:

@@ -11,7 +11,7 @@ from operators.core import rows
 from operators.core.base import Row
 from operators.core.keys import source_key
 from operators.store.store import Store, narration_failure_key
-from pipeline.config.tables import fingerprint
+from pipeline.config.tables import fingerprint, strict
 from pipeline.output.known import Durable
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
@@ -84,13 +84,14 @@ def _void(store: Store, plan: Plan, left: Remaining) -> set[str]:
     """Videos that this run gave up and whose earlier long caption must not stay.
 
     Either it tells a version of the source that is gone, or it tells the video in part, made by this config, and
-    `run.on_incomplete` allows that no longer. Captions of another config stay when this one fails.
+    `run.on_incomplete` or `tables.dataset.missing` allows that no longer. Captions of another config stay when this one
+    fails.
     """
     if not left.given_up:
         return set()
     versions = dict(zip(plan.videos.ids, plan.videos.facts["source_version"].to_pylist(), strict=True))
     versions |= {v["video_id"]: v["source_version"] for v in plan.unusable}
-    own = fingerprint(plan.config) if plan.config.run.on_incomplete == "fail" else ""
+    own = fingerprint(plan.config) if strict(plan.config) else ""
     void = set()
     for table in (store.dataset, store.filtered):
         for row in table.read(["video_id", "source_version", "config"]).to_pylist():

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from operators.core import rows
 from operators.core.base import Row
 from operators.store.reader import stored_schema
 from operators.store.store import Store
-from pipeline.config.table import CORE
-from pipeline.planning.derived import TableWork
 from pipeline.planning.plan import Plan
+from pipeline.planning.work import TableWork
 
 WANTED = pa.schema(
     [
@@ -37,8 +37,16 @@ def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork]
         tables is None or plan.parent_keys or plan.beside
     ):  # at the end only what has changed
         store.write_table(f"runs/{run_id}/videos.parquet", plan.table())
-    if not all(spec.core for spec in plan.tables.values()):
-        said = {name: {"level": spec.level, "from": list(spec.parents)} for name, spec in plan.tables.items()}
+    if any(not spec.core or spec.further or spec.missing == "fail" for spec in plan.tables.values()):
+        said = {
+            name: {
+                "level": spec.level,
+                "from": list(spec.parents),
+                **({"columns": [f.name for f in spec.further]} if spec.core and spec.further else {}),
+                **({"missing": spec.missing} if spec.missing == "fail" else {}),
+            }
+            for name, spec in plan.tables.items()
+        }
         store.write_file(f"runs/{run_id}/tables.json", json.dumps({"run_id": run_id, "tables": said}).encode())
     counts = dict(zip(plan.videos.ids, plan.videos.counts.tolist(), strict=True))
     for name, work in (tables or {}).items():
@@ -50,13 +58,27 @@ def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork]
 
 
 def known_tables(uri: str) -> dict[str, pa.Schema]:
-    """name -> columns of the tables that recipes have added to an output, as they are stored."""
-    found: dict[str, pa.Schema] = {}
+    """name -> columns of the tables that recipes have added to an output, as they are stored; of `segments` and
+    `dataset` where recipes have added columns to them."""
+    added: dict[str, list[str]] = {}
     for record in Store(uri).run_records("tables.json"):
-        for name in set(record.get("tables", {})) - set(CORE):
+        for name, said in record.get("tables", {}).items():
+            added.setdefault(name, []).extend(said.get("columns", ()))
+    found: dict[str, pa.Schema] = {}
+    for name, columns in added.items():
+        base = rows.CORE.get(name)
+        if base is None or columns:
             with suppress(FileNotFoundError):
-                found[name] = stored_schema(f"{uri.rstrip('/')}/{name}")
+                stored = stored_schema(f"{uri.rstrip('/')}/{name}")
+                found[name] = stored if base is None else rows.joined(base, (f for f in stored if f.name in columns))
     return found
+
+
+def grown(uri: str, tables: Mapping[str, pa.Schema]) -> dict[str, pa.Schema]:
+    """The columns of a run's tables and of all others in an output; `segments` and `dataset` keep what they have."""
+    known = known_tables(uri)
+    both = {name: rows.joined(tables[name], known[name]) for name in rows.CORE if name in known and name in tables}
+    return {**known, **tables, **both}
 
 
 def opened(uri: str) -> Store:
@@ -64,20 +86,43 @@ def opened(uri: str) -> Store:
     return Store(uri, tables=known_tables(uri))
 
 
-def failed_upstream(store: Store) -> dict[str, set[int]]:
-    """video_id -> segments that have no captions because a table that captions are made from has no row of them."""
-    parents: set[str] = set()
+def failed_upstream(store: Store, planned: Mapping[str, Row]) -> dict[str, set[int | None]]:
+    """video_id -> its segments, or None for the video, that get no row since a table that they are made from has none.
+
+    Args:
+        planned: video_id -> its row of `pipeline.planning.plan.PLANNED`.
+    """
+    of_run: Mapping[str, Row] = {}
     for record in store.run_records("tables.json"):
-        parents = set(record.get("tables", {}).get("segments", {}).get("from", ()))
-    found: dict[str, set[int]] = {}
+        of_run = record.get("tables", {})
+    found: dict[str, set[int | None]] = {}
     failed: dict[str, set[int]] = {}
     for event in store.failures.read(["key", "segment_index"]).to_pylist():
         if event["segment_index"] is not None:
             failed.setdefault(event["key"], set()).add(event["segment_index"])
-    for name in parents & set(store.derived):
-        for row in wanted(store, name):
-            found.setdefault(row["video_id"], set()).update(failed.get(row["key"], ()))
+    for name, said in of_run.items():
+        for parent in set(said.get("from", ())) & set(store.derived) if name in rows.CORE else ():
+            if name == "segments" and "segment_index" in store.table(parent).schema.names:
+                for row in wanted(store, parent):
+                    found.setdefault(row["video_id"], set()).update(failed.get(row["key"], ()))
+            elif said.get("missing") == "fail":
+                for video_id in _without(store, parent, planned):
+                    count = planned[video_id]["segment_count"] or 0
+                    found.setdefault(video_id, set()).update(range(count) if name == "segments" else [None])
     return found
+
+
+def _without(store: Store, name: str, videos: Iterable[str]) -> Iterator[str]:
+    """Those of the videos of which a table lacks a row that should be there, or that it was not to have at all."""
+    of_segments = "segment_index" in store.table(name).schema.names
+    found = {row["video_id"]: row for row in wanted(store, name)}
+    durable = Durable(store, {name: {row["key"] for row in found.values()}})
+    for video_id in videos:
+        row = found.get(video_id)
+        if row is None or not all(
+            durable.has(row["key"], at) for at in (range(row["rows"]) if of_segments else [None])
+        ):
+            yield video_id
 
 
 class Durable:

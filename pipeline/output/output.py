@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from operators.analysis.filter import reason_of
-from operators.core import rows
 from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.core.storage import arrow_files
@@ -143,9 +142,9 @@ class Output:
             raise RunFailed(str(error)) from error
         uris = self.store.dataset.file_uris()
         if not uris:
-            return ray.data.from_arrow(rows.LONG_CAPTION.empty_table())
+            return ray.data.from_arrow(self.store.dataset.schema.empty_table())
         files, paths = arrow_files(uris)  # given as URIs, Ray would decode `%20` and cut at `#`
-        return ray.data.read_parquet(paths, filesystem=files, schema=rows.LONG_CAPTION)
+        return ray.data.read_parquet(paths, filesystem=files, schema=self.store.dataset.schema)
 
     def segments(self, video: str | PathLike[str]) -> pd.DataFrame:
         """Frame and window captions of one video, a row each, in order of time.

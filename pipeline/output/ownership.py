@@ -29,7 +29,7 @@ from operators.store import own_files
 from operators.store.own_files import changed_at
 from operators.store.store import Store
 from operators.store.table import Table
-from pipeline.output.known import known_tables, opened
+from pipeline.output.known import grown, opened
 from pipeline.sources.files import is_folder, suffix_of
 from pipeline.sources.manifests import MANIFEST_SUFFIXES
 from pipeline.terminal.errors import UsageError
@@ -39,7 +39,8 @@ CONTRACT = 1  # version of what a run leaves behind, as docs/output.md describes
 State = Literal["empty", "marked", "older", "foreign"]
 """of a location: free to be taken; ours; ours from before there was a marker; somebody else's."""
 
-_CORE = frozenset({"videos", "segments", "dataset", "filtered", "failures", "annotations"})
+_FIXED = frozenset({"videos", "failures", "annotations"})
+_GROWING = frozenset({"segments", "dataset", "filtered"})  # a recipe may have had further columns there
 _BESIDE = frozenset({"lost+found"})  # what a fresh disk holds
 _SHOWN = 4
 
@@ -83,7 +84,7 @@ def check(
             f"give a new or an empty place, as in -o {uri.rstrip('/')}/captions"
         )
     if state != "empty":
-        store = Store(uri, tables={**known_tables(uri), **tables})
+        store = Store(uri, tables=grown(uri, tables))
         check_folders(uri, store)
         _check_tables(store)
     return state
@@ -203,8 +204,9 @@ def _has_our_columns(table: Table) -> bool:
     except (DeltaError, OSError, ValueError):
         return False
     needed = {"video_id", "uri", "run_id"} & set(table.schema.names)
-    derived = _last(table.uri) not in _CORE  # a recipe may have had further columns there
-    return needed <= columns and (derived or columns <= set(table.schema.names))
+    if _last(table.uri) in _GROWING:
+        needed |= {"key", "content_hash"}
+    return needed <= columns and (_last(table.uri) not in _FIXED or columns <= set(table.schema.names))
 
 
 def _check_tables(store: Store) -> None:

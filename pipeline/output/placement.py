@@ -68,7 +68,7 @@ def _left_out(store: Store, plan: Plan, left: Remaining, ids: Iterable[str], run
             video = plan.videos[position[video_id]]
             row = {name: video.facts.get(name) for name in rows.LONG_CAPTION.names}
             row |= {"key": key, "segments": video.segment_count, "run_id": run_id, "config": fingerprint(plan.config)}
-            row["content_hash"] = content_hash(row, rows.LONG_CAPTION)
+            row["content_hash"] = content_hash(row, store.dataset.schema, rows.LONG_CAPTION)
         yield {**row, "filtered": misses}
 
 

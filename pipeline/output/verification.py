@@ -53,7 +53,7 @@ def verify(output: Output) -> Verdict:
     planned, earlier = _planned(store, found)
     captioned = check_segments(store, planned, found, earlier)
     failed = standing_failures(store, planned, captioned, found)
-    for video_id, indices in failed_upstream(store).items():
+    for video_id, indices in failed_upstream(store, planned).items():
         if video_id in planned:
             failed.setdefault(video_id, set()).update(indices)
     told = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,55 +23,12 @@ from operators.store.store import Failed, Store
 from pipeline.config.parents import is_static, level_of
 from pipeline.config.table import VIDEOS, TableSpec
 from pipeline.config.tables import parents_of, table_identity, warm_up
-from pipeline.planning.diff import Remaining, SegmentRows, States, TableCount, states_of
+from pipeline.planning.diff import Remaining, SegmentRows, States, states_of
 from pipeline.planning.foreign import foreign_keys, foreign_store
 from pipeline.planning.outcomes import DONE, FAILED, TODO
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
-
-RUN = "run"
-"""In place of a video's id: the one row of a table of level run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableWork:
-    """What is left to do of one table.
-
-    Attributes:
-        rows: to work on, of `rows.SEGMENT` with `parent_keys` where there are parents, or of `VIDEO_WORK`.
-        planned: rows that the plan has.
-        done: of these, the durable ones.
-        given_up: video_id, and the segment -> why a row is not made.
-        waiting: rows whose parents are not done yet.
-        keys: video_id -> key of its rows, as far as it is known.
-    """
-
-    spec: TableSpec
-    rows: SegmentRows | pa.Table
-    planned: int
-    done: int
-    given_up: dict[str, str] = field(default_factory=dict)
-    waiting: int = 0
-    seconds: float = 0.0
-    keys: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def left(self) -> int:
-        return len(self.rows)
-
-    def some(self, count: int) -> pa.Table:
-        """The first rows."""
-        return self.rows.table(0, count) if isinstance(self.rows, SegmentRows) else self.rows.slice(0, count)
-
-    @property
-    def count(self) -> TableCount:
-        """In numbers."""
-        return TableCount(self.planned, self.done, self.left, self.waiting, len(self.given_up))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TableWork) and bool(self.rows == other.rows)
-
-    __hash__ = None  # type: ignore[assignment]  # as of any table
+from pipeline.planning.work import RUN, TableWork
 
 
 class Derived:
@@ -109,6 +65,21 @@ class Derived:
                 found[parent] = [current.get(video_id) for video_id, _ in self._plan.sources]
         return found
 
+    def refused(self, spec: TableSpec) -> dict[str, str]:
+        """video_id -> why the rows of a video are not made: a parent lacks its row for good, and `missing` is fail.
+
+        A segment that a parent of segments lacks is not made either way: see `states_of`.
+        """
+        found: dict[str, str] = {}
+        for parent in spec.parents if spec.missing == "fail" else ():
+            of_segments = level_of(self._plan.config, self._plan.tables, parent) == "segment"
+            if parent == VIDEOS or (of_segments and spec.level == "segment"):
+                continue
+            for video_id, (_, _, problem) in zip(self._plan.videos.ids, self.standing(parent), strict=True):
+                if problem is not None:
+                    found.setdefault(video_id, f"{parent}: {problem} (tables.{spec.name}.missing is fail)")
+        return found
+
     def segment_keys(self, spec: TableSpec) -> list[str]:
         """Key of each video's rows in a table of segments."""
         return self._segment_keys(spec.name)
@@ -121,16 +92,11 @@ class Derived:
         videos = Videos(plan.videos.facts, keys, plan.videos.cut)
         state = found.state.copy()
         given_up: dict[str, str] = {}
-        absent = np.zeros(len(videos), bool)
-        for parent, values in parents.items():
-            lacks = np.array([value is None for value in values], bool)
-            if spec.missing == "fail":
-                absent |= lacks
-                for i in np.flatnonzero(lacks).tolist():
-                    given_up[videos.ids[i]] = f"{parent} has no row of it (tables.{spec.name}.missing is fail)"
-        for i in np.flatnonzero(absent).tolist():
-            own = state[found.begins[i] : found.begins[i] + videos.counts[i]]
-            own[own == TODO] = FAILED
+        refused = self.refused(spec)
+        for i, video_id in enumerate(videos.ids) if refused else ():
+            if video_id in refused:
+                given_up[video_id] = refused[video_id]
+                state[found.begins[i] : found.begins[i] + videos.counts[i]] = FAILED
         waiting = self._blocked(spec, state)
         for place in np.flatnonzero(found.state == FAILED).tolist():
             of = int(np.searchsorted(found.begins, place, side="right")) - 1
@@ -147,7 +113,7 @@ class Derived:
             given_up=given_up,
             waiting=waiting,
             seconds=todo.seconds,
-            keys=dict(zip(videos.ids, keys, strict=True)),
+            keys={v: key for v, key in zip(videos.ids, keys, strict=True) if v not in refused},
         )
 
     def _blocked(self, spec: TableSpec, state: Any) -> int:
@@ -353,10 +319,13 @@ class Derived:
     def _run(self, spec: TableSpec) -> TableWork:
         plan = self._plan
         states, ready = [], True
+        lost: dict[str, str] = {}
         for parent in sorted(spec.parents):
             if parent == VIDEOS:
                 states.append([parent, _hash(f"{a} {b}" for a, b in plan.sources)])
                 continue
+            if spec.missing == "fail" and (count := self._lost(parent)):
+                lost[RUN] = f"{parent}: {count} rows failed (tables.{spec.name}.missing is fail)"
             if (above := plan.tables.get(parent)) is not None and not above.core and above.level != "run":
                 work = self.work(above)
                 ready &= not work.left and not work.waiting
@@ -369,7 +338,9 @@ class Derived:
         key = digest([table_identity(plan.config, spec), states])
         stored = self._store.table(spec.name).read(["key"])["key"].to_pylist()
         failed = self._failures.get((key, None))
-        done, lost = key in stored, failed is not None and failed.final
+        done = key in stored
+        if failed is not None and failed.final:
+            lost.setdefault(RUN, failed.message)
         row = {"video_id": RUN, "key": key, "parent_keys": "{}", "passes": failed.passes if failed else 0}
         todo = [row] if ready and not done and not lost else []
         return TableWork(
@@ -377,10 +348,16 @@ class Derived:
             rows=pa.Table.from_pylist(todo, schema=VIDEO_WORK),
             planned=1,
             done=int(done),
-            given_up={RUN: failed.message} if failed is not None and lost else {},
+            given_up=lost if ready else {},
             waiting=int(not ready),
-            keys={RUN: key},
+            keys={RUN: key} if failed is not None or not lost else {},
         )
+
+    def _lost(self, name: str) -> int:
+        """How many rows of a table of this output are given up."""
+        if name in ("segments", "dataset"):
+            return len(self._core.given_up) if self._core is not None else 0
+        return len(self.work(self._plan.tables[name]).given_up) if name in self._plan.tables else 0
 
 
 def _said(key: str, parent: str, said: str) -> list[str]:

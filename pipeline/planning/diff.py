@@ -21,7 +21,7 @@ from operators.analysis.filter import reason_of
 from operators.core import rows
 from operators.core.base import Row
 from operators.store.done import share_of
-from operators.store.store import Failed, Store
+from operators.store.store import MAX_PASSES, Failed, Store
 from operators.video.parts import cut_parts
 from pipeline.planning.outcomes import DONE, FAILED, TODO, UNWANTED, LeftOut, Outcomes, Standing, decide, unwanted_of
 from pipeline.planning.plan import Plan
@@ -264,6 +264,11 @@ def compare(plan: Plan, store: Store) -> Remaining:
         return Remaining(segments=SegmentRows(videos, nothing, {}, 0), whole=videos[:0], given_up={}, captioned=0)
     failures = store.failed()
     upstream = [keys for name, keys in plan.parent_keys.items() if plan.tables[name].level == "segment"]
+    if refused := plan.refused.get("segments"):
+        for video_id, key, count in zip(videos.ids, videos.keys, videos.counts.tolist(), strict=True):
+            if why := refused.get(video_id):
+                failed = Failed("segments", "internal", why, attempts=0, passes=MAX_PASSES)
+                failures |= {(key, index): failed for index in range(count)}
     found = states_of(videos, store.segment_keys(), failures, upstream)
     state, begins, tries = found.state, found.begins, found.tries
     rule = plan.config.filter

@@ -16,13 +16,15 @@ from pipeline.planning.videos import Videos
 def with_parents(plan: Plan, store: Store) -> Plan:
     """The plan with the keys of the parents of segments and long captions, as they stand now that those are made."""
     spec, dataset = plan.tables.get("segments"), plan.tables.get("dataset")
+    refused: dict[str, dict[str, str]] = {}
     if spec is not None and not set(spec.parents) <= {VIDEOS}:
         keyed = replace(plan, parent_keys=Derived(plan, store).parent_keys(spec))
         keys = Derived(keyed, store).segment_keys(spec)
         plan = replace(keyed, videos=Videos(plan.videos.facts, keys, plan.videos.cut))
+        refused["segments"] = Derived(plan, store).refused(spec)
     others = [p for p in dataset.parents if p not in (VIDEOS, "segments")] if dataset is not None else []
     if dataset is None or not others:
-        return plan
+        return replace(plan, refused=refused)
     derived = Derived(plan, store)
     some = replace(dataset, parents=tuple(others))
     beside, said = derived.parent_keys(some), derived.apart(some)
@@ -34,5 +36,7 @@ def with_parents(plan: Plan, store: Store) -> Plan:
                 "" if key is None else usual if problem is None else canonical(state)
                 for usual, (key, state, problem) in zip(said[parent], standing, strict=True)
             ]
+    refused["dataset"] = derived.refused(some)
     lines = ([[p, s[i]] for p, s in said.items() if s[i] is not None] for i in range(len(plan.videos)))
-    return replace(plan, beside=beside, apart=[canonical(one) if one else "" for one in lines])
+    apart = [canonical(one) if one else "" for one in lines]
+    return replace(plan, beside=beside, apart=apart, refused=refused)

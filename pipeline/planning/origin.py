@@ -17,9 +17,10 @@ from operators.core.base import Sizing
 from operators.core.text import printable
 from operators.store.store import Store
 from pipeline.config.grid import moved
-from pipeline.config.load import YAML_ERRORS, config_to_dict
+from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
+from pipeline.config.values import config_to_dict
 from pipeline.terminal.errors import UsageError
 
 _SHOWN_CHARACTERS = 60  # of a value

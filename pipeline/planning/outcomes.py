@@ -18,6 +18,7 @@ from operators.analysis.filter import Filter
 from operators.core.base import Row
 from operators.core.keys import video_key, video_keys
 from operators.store.store import Failed, narration_failure_key
+from pipeline.config.tables import strict
 from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 
@@ -115,7 +116,11 @@ def decide(
 ) -> None:
     """Sort the videos of which no segment is left to do into `outcomes`."""
     videos, narrators = plan.videos, plan.narrators
-    strict = plan.config.run.on_incomplete == "fail"
+    whole_only = strict(plan.config)
+    setting = (
+        "run.on_incomplete is fail" if plan.config.run.on_incomplete == "fail" else "tables.dataset.missing is fail"
+    )
+    refused = plan.refused.get("dataset", {})
     if not len(videos):
         return
     counts, begins = videos.counts, np.cumsum(videos.counts) - videos.counts
@@ -125,6 +130,9 @@ def decide(
     up_to_date = video_keys((videos.keys[i], int(counts[i]), narrators[i]) for i in over.tolist())
     for i, video_id, is_complete, key in zip(over.tolist(), ids, complete.tolist(), up_to_date, strict=True):
         captions, narrator = videos.keys[i], narrators[i]
+        if video_id in refused and not unwanted[i]:
+            outcomes.given_up[video_id] = refused[video_id]
+            continue
         if is_complete and not unwanted[i] and outcomes.stands(video_id, key):
             continue
         marks = state[begins[i] : begins[i] + counts[i]]
@@ -134,15 +142,15 @@ def decide(
             length = {"duration_s": float(videos.durations_s[i])}
             outcomes.filtered[video_id] = LeftOut(outcomes.rule.misses(length), now)
             continue
-        if not is_complete and not strict and outcomes.stands(video_id, now):
+        if not is_complete and not whole_only and outcomes.stands(video_id, now):
             continue
         narration = failures.get((narration_failure_key(captions, narrator), None))
         if not have:
             outcomes.given_up[video_id] = failures[captions, lost[0]].message
-        elif lost and strict:
+        elif lost and whole_only:
             outcomes.given_up[video_id] = (
                 f"{len(lost)} of {counts[i]} segments failed (coverage at most {videos[i].share(have):.2f}, "
-                f"run.on_incomplete is fail): {failures[captions, lost[0]].message}"
+                f"{setting}): {failures[captions, lost[0]].message}"
             )
         elif narration is not None and narration.final:
             outcomes.given_up[video_id] = narration.message

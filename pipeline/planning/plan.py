@@ -21,7 +21,7 @@ from operators.core.fingerprint import digest
 from operators.core.keys import caption_keys
 from operators.video.plausible import MAX_DURATION_S, check_length
 from pipeline.config.table import TableSpec
-from pipeline.config.tables import narrator, parents_of, segment_operators, tables_of
+from pipeline.config.tables import narrator, parents_of, segment_operators, strict, tables_of
 from pipeline.config.types import Config
 from pipeline.planning.videos import Cut, Videos
 from pipeline.sources.selection import Selection
@@ -56,6 +56,7 @@ class Plan:
     ignored: dict[str, int] = field(default_factory=dict)
     beside: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the long captions' other parents
     apart: Sequence[str] = ()  # of each video what those keys say beyond the config; "": nothing
+    refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # see `Derived.refused`; of the two tables
 
     @cached_property
     def narrators(self) -> list[str]:
@@ -100,7 +101,7 @@ class Plan:
             "segment_s": cut.segment_s,
             "window_rule": self.config.plan.windows,
             "min_shot_s": self.config.plan.min_shot_s,
-            "strict": self.config.run.on_incomplete == "fail",
+            "strict": strict(self.config),
             "filter": self.config.filter.dump(),
         }
         columns = {

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from operators.core.keys import config_of
 from operators.store.store import Store
-from pipeline.config.tables import captioner
+from pipeline.config.tables import captioner, strict
 from pipeline.config.tables import narrator as narrator_of
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.origin import differences, settings_of
@@ -87,7 +87,7 @@ class _Search:
         self._keys = pa.array(plan.videos.keys, pa.string())
         self._narrator = narrator_of(plan.config)
         self._captioner = captioner(plan.config)
-        self._strict = plan.config.run.on_incomplete == "fail"
+        self._strict = strict(plan.config)
 
     def told(self) -> _Told:
         """The long captions that are not plainly this config's; all of planned videos where it is strict."""

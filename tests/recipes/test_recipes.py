@@ -44,7 +44,7 @@ def test_a_recipe_is_killed_finishes_and_is_sound(name: str, folder: Path, tmp_p
         "die_at": max(1, sum(calls.values()) * 2 // 3),
     }
     config = config_of(name, engine)
-    from pipeline.config.load import config_to_dict
+    from pipeline.config.values import config_to_dict
 
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(config_to_dict(config), sort_keys=False))
     if calls:  # a recipe without an engine has none to die of

@@ -11,9 +11,9 @@ from operators.core.base import Row
 from operators.core.keys import narrator_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
-from pipeline.config.load import dump_config
 from pipeline.config.tables import captioner, video_operators
 from pipeline.config.types import Config, PlanOptions
+from pipeline.config.values import dump_config
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.sources.selection import Selection
 from tests.support import rows

@@ -14,8 +14,8 @@ from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from operators.video.facts import probe
 from operators.video.version import file_of_status, version_of
-from pipeline.config.load import dump_config
 from pipeline.config.tables import captioner, video_operators
+from pipeline.config.values import dump_config
 from tests.support import rows
 from tests.support.outputs import CONFIG, plan_of
 

@@ -9,7 +9,7 @@ from operators.core.base import Row
 from operators.core.storage import files_below, open_binary
 from operators.engines.base import EngineSpec
 from operators.store.store import Store
-from pipeline.config.tables import tables_of
+from pipeline.config.tables import schemas_of, tables_of
 from pipeline.config.types import Config
 
 COSTS = ("cpu_s", "engine_s", "gpu_s", "prompt_tokens", "output_tokens", "tokens", "cost_usd", "video_hours")
@@ -22,7 +22,7 @@ def cost_of(uri: str, config: Config) -> dict[str, float]:
     `gpu_s`: engine seconds times the GPUs of the engine, by which outputs can be compared; it is not what a run held.
     """
     specs = tables_of(config)
-    store = Store(uri, tables={name: spec.schema for name, spec in specs.items() if not spec.core})
+    store = Store(uri, tables=schemas_of(config))
     found = dict.fromkeys(COSTS, 0.0)
     for name, spec in specs.items():
         engines = {op.name: e for op in spec.steps if isinstance(e := getattr(op, "engine", None), EngineSpec)}

@@ -10,7 +10,7 @@ import pyarrow as pa
 from operators.core.fingerprint import digest, identity
 from operators.store.store import Store
 from operators.store.table import Table
-from pipeline.config.tables import lineage, tables_of
+from pipeline.config.tables import lineage, schemas_of, tables_of
 from pipeline.config.types import Config
 
 _VIDEOS = "videos"
@@ -39,7 +39,6 @@ def seeding(made: Sequence[Made], config: Config, shared: dict[str, str]) -> Cal
         shared: gets table -> name of that output.
     """
     wanted = fingerprints(config)
-    specs = tables_of(config)
 
     def seed(store: Store) -> None:
         for name, fingerprint in wanted.items():
@@ -47,7 +46,7 @@ def seeding(made: Sequence[Made], config: Config, shared: dict[str, str]) -> Cal
             own = _table(store, name)
             if source is None or _rows(own):
                 continue
-            other = Store(source.uri, tables={n: s.schema for n, s in specs.items() if not s.core})
+            other = Store(source.uri, tables=schemas_of(config))
             own.fence()
             for batch in _table(other, name).batches(own.schema.names):
                 own.append(pa.Table.from_batches([batch]))

@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 from operators.core.base import Row
+from operators.coreference.names import Names
+from operators.engines.base import Request
+from tests.support.engines import Model, asked
 from tests.support.rows import LAYOUT, captioned, told
 
 Seen = dict[int, list[tuple[str, str]]]
@@ -40,3 +43,11 @@ def video(seen: Seen, texts: dict[int, str] | None = None, **changes: Any) -> Ro
 def windows(row: Row) -> dict[int, str]:
     """window_index -> caption."""
     return {w["window_index"]: w["text"] for s in row["captioned"] for w in s["windows"]}
+
+
+def run(log: str, row: Row, *, script: list[dict[str, Any]] | None = None, **options: Any) -> tuple[Row, list[Request]]:
+    """The row that `names` gives, and what it asked a model; `script` says what that answers."""
+    threads = options.pop("threads", 0)
+    engine = Model(script=json.dumps(script or []), log=f"names {log}", threads=threads)
+    with Names(engine=engine, **options).open() as apply:
+        return apply(row), asked(f"names {log}")

@@ -23,7 +23,7 @@ def item(start_s: float, *events: dict[str, str], valid: bool = True) -> Row:
 def row(*sentences: str) -> Row:
     section = {"section_index": 0, "start_s": 0.0, "end_s": 20.0, "sentences": [{"text": text} for text in sentences]}
     events = [{"events": [item(0, RUNS, RAINS), item(5, {**RUNS, "action": "flees"})]}, {"events": [item(10, EATS)]}]
-    return {"events": events, "sections": [section]}
+    return {"scenes": events, "sections": [section]}
 
 
 def graph(*sentences: str) -> dict[str, Any]:
@@ -55,5 +55,5 @@ def test_sentences_find_their_events_and_contradictions_are_listed() -> None:
 
 
 def test_no_event_is_a_failure() -> None:
-    with pytest.raises(ItemError, match=r"gate: events\.events holds no event"), EventGraph().open() as apply:
-        apply({"events": [{"events": [item(0, RUNS, valid=False)]}], "sections": []})
+    with pytest.raises(ItemError, match=r"gate: scenes\.events holds no event"), EventGraph().open() as apply:
+        apply({"scenes": [{"events": [item(0, RUNS, valid=False)]}], "sections": []})

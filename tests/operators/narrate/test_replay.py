@@ -16,7 +16,7 @@ from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.replay import section_prompts
 from operators.narrate.whole import Cells
 from operators.prompts import load_prompt
-from tests.operators.narrate.test_narrate import film, loaded, model, run
+from tests.operators.narrate.films import film, loaded, model, run
 
 _SPEECH = [
     {"start_s": 12.0, "end_s": 14.0, "text": "To the river!", "source": "recognised", "language": "en", "words": None}

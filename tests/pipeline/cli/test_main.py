@@ -16,8 +16,8 @@ import yaml
 
 from operators.core.base import ItemError
 from pipeline.cli.main import main
-from pipeline.config.load import config_from_dict
 from pipeline.config.types import Config
+from pipeline.config.values import config_from_dict
 from pipeline.terminal.errors import RunFailed, UsageError
 
 

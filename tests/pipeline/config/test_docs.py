@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from pipeline.config.docs import allowed, defaults_yaml, fill_page, hints_of, schema_json
-from pipeline.config.load import config_from_dict, config_to_dict, load_config
+from pipeline.config.load import load_config
 from pipeline.config.types import Config, PlanOptions
+from pipeline.config.values import config_from_dict, config_to_dict
 
 PAGE = Path(__file__).parents[3] / "docs" / "config.md"
 

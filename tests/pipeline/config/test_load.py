@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from operators.caption.caption import Caption
 from operators.video.decode import Decode
-from pipeline.config.load import checked, config_from_dict, config_to_dict, dump_config, load_config, recipes
+from pipeline.config.load import load_config, recipes
 from pipeline.config.types import Config, PlanOptions, PoolResources, Recipe, Resources, RunOptions, SourceOptions
+from pipeline.config.values import checked, config_from_dict, config_to_dict, dump_config
 from pipeline.terminal.errors import UsageError
 
 _text = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=12)

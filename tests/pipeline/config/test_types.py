@@ -14,9 +14,10 @@ from operators.core.base import Operator
 from operators.engines.base import EngineSpec
 from operators.video.decode import Decode
 from pipeline.config.check import check, check_engines, never_measured
-from pipeline.config.load import config_to_dict, load_config
+from pipeline.config.load import load_config
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config, PlanOptions, Recipe
+from pipeline.config.values import config_to_dict
 from pipeline.terminal.errors import UsageError
 from tests.support.engines import Model
 
@@ -150,7 +151,8 @@ class Missing:
         if name.split(".")[0] in ("vllm", "torch", "transformers"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
-from pipeline.config.load import dump_config, load_config
+from pipeline.config.load import load_config
+from pipeline.config.values import dump_config
 print(dump_config(load_config("longcaption")))
 """
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=120)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.config.load import config_from_dict
 from pipeline.config.tables import tables_of
+from pipeline.config.values import config_from_dict
 from pipeline.execution.passes import Pass, passes_of
 
 OPS = "tests.support.operators"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,6 @@ from pipeline.terminal.errors import UsageError
 from tests.support.operators import calls
 
 OPS = "tests.support.operators"
-
-
-@pytest.fixture(scope="module")
-def folder(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two videos, one of two segments."""
-    found = tmp_path_factory.mktemp("in")
-    for clip in ("two_shots.mp4", "short.mp4"):
-        shutil.copy(clips / clip, found / clip)
-    return found
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    (tmp_path / "log").mkdir()
-    return tmp_path / "log"
 
 
 def recipe(tmp_path: Path, text: str, *overrides: str) -> longcap.Config:

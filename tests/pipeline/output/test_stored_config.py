@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from operators.store.store import Store
-from pipeline.config.load import config_to_dict, dump_config, load_config
+from pipeline.config.load import load_config
 from pipeline.config.types import Config
+from pipeline.config.values import config_to_dict, dump_config
 from pipeline.output.stored_config import risks, stored_config, stored_inputs
 from pipeline.terminal.errors import UsageError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from operators.store.store import Store
-from pipeline.config.load import dump_config, load_config
+from pipeline.config.load import load_config
 from pipeline.config.tables import fingerprint
+from pipeline.config.values import dump_config
 from pipeline.planning.origin import differences, makers_of, makers_text, settings_of
 from tests.support import rows
 from tests.support.outputs import CONFIG, commit_run, with_changes

@@ -14,7 +14,7 @@ from operators.core.base import Row
 from operators.coreference.names import with_renames
 from operators.coreference.rewriting import rewritten
 from pipeline.viewer.prompts import Whole, frame_prompt, read_config, section_prompt, window_prompt_of
-from tests.operators.narrate.test_narrate import film, model
+from tests.operators.narrate.films import film, model
 from tests.support.engines import Scripted, asked
 from tests.support.rows import decoded, section
 

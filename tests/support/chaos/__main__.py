@@ -43,14 +43,14 @@ def warm_ray() -> Iterator[str]:
 
 
 def main() -> int:
-    """Run many seeds, or one; 0 if every output was right."""
+    """Run seeds; 0: every output was right, 1: one was wrong, 3: none was, but some did not end in time."""
     parser = argparse.ArgumentParser(description="Kill processes of small jobs and compare what comes out.")
     parser.add_argument("--seeds", type=int, default=200, help="how many, half of them on each store")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--store", choices=["local", "s3"], help="only on this store")
     parser.add_argument("--recipe", choices=["main", "tables"], default="main", help="what the jobs make")
     parser.add_argument("--report", type=Path, help="write a table in Markdown")
-    parser.add_argument("--record", type=Path, help="a line of JSON for each seed; those in it are not run again")
+    parser.add_argument("--record", type=Path, help="a line of JSON for each seed; those judged are not run again")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further seed after so many")
     asked = parser.parse_args()
     stores = [asked.store] if asked.store else ["local", "s3"]
@@ -81,22 +81,25 @@ def main() -> int:
                     outcome = Outcome(disaster(seed, remote=on is not None), problems=[traceback.format_exc()])
                 outcomes.append((store, outcome))
                 _record(asked.record, store, outcome)
-                print(_told(store, outcome), flush=True)
-                if outcome.problems:
-                    print("\n".join(outcome.problems), chaos.log(out), sep="\n", flush=True)
+                print(_line(store, outcome), flush=True)
+                if outcome.problems or outcome.unfinished:
+                    print(outcome.unfinished, *outcome.problems, chaos.log(out), sep="\n", flush=True)
                 if asked.report:
                     asked.report.write_text(report(outcomes), "utf-8")
-    bad = [(store, o.disaster.seed) for store, o in outcomes if o.problems]
-    for store, seed in bad:
-        print(f"replay: python -m tests.support.chaos --seed {seed} --store {store}")
-    return 1 if bad else 0
+    verdicts = {o.verdict for _, o in outcomes}
+    for store, o in outcomes:
+        if o.verdict != "right":
+            again = f"--recipe {asked.recipe} --seed {o.disaster.seed} --store {store}"
+            print(f"{o.verdict}: python -m tests.support.chaos {again}")
+    return 1 if "WRONG" in verdicts else 0 if verdicts <= {"right"} else 3
 
 
 def _record(path: Path | None, store: str, outcome: Outcome) -> None:
     if path is not None:
         line = {"store": store, "seed": outcome.disaster.seed, "hit": outcome.hit, "codes": outcome.codes}
+        line |= {"problems": outcome.problems, "seconds": outcome.seconds, "unfinished": outcome.unfinished}
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, "problems": outcome.problems, "seconds": outcome.seconds}) + "\n")
+            file.write(json.dumps(line) + "\n")
 
 
 def _recorded(path: Path | None) -> list[tuple[str, Outcome]]:
@@ -106,33 +109,35 @@ def _recorded(path: Path | None) -> list[tuple[str, Outcome]]:
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     outcomes = []
     for line in lines:
+        if line.get("unfinished"):
+            continue
         store, seed = line.pop("store"), line.pop("seed")
         outcomes.append((store, Outcome(disaster(seed, remote=store == "s3"), **line)))
     return outcomes
 
 
-def _told(store: str, outcome: Outcome) -> str:
+def _line(store: str, outcome: Outcome) -> str:
     what = outcome.disaster
     hit = f"killed after {what.after_s:.1f} s" if outcome.hit else "was not there to be killed"
     ends = ", ".join(map(str, outcome.codes))
-    verdict = "WRONG" if outcome.problems else "right"
-    return f"seed {what.seed} {store}: {what.victim} {hit}; exit codes {ends}; {verdict} ({outcome.seconds:.0f} s)"
+    seconds = f"({outcome.seconds:.0f} s)"
+    return f"seed {what.seed} {store}: {what.victim} {hit}; exit codes {ends}; {outcome.verdict} {seconds}"
 
 
 def report(outcomes: list[tuple[str, Outcome]]) -> str:
     """What happened, by victim and store."""
     lines = [
-        "| store | killed | runs | hit | same command again | outputs lost, doubled or different |",
-        "|" + "---|" * 6,
+        "| store | killed | runs | hit | same command again | not finished in time | lost, doubled or different |",
+        "|" + "---|" * 7,
     ]
     for store in ("local", "s3"):
         for victim in REMOTE_VICTIMS:
             some = [o for s, o in outcomes if s == store and o.disaster.victim == victim]
             if some:
                 hit, again = sum(o.hit for o in some), sum(len(o.codes) > 1 for o in some)
-                wrong = sum(bool(o.problems) for o in some)
-                lines.append(f"| {store} | {victim} | {len(some)} | {hit} | {again} | {wrong} |")
-    runs, wrong = len(outcomes), sum(bool(o.problems) for _, o in outcomes)
+                late, wrong = (sum(o.verdict == v for o in some) for v in ("not finished in time", "WRONG"))
+                lines.append(f"| {store} | {victim} | {len(some)} | {hit} | {again} | {late} | {wrong} |")
+    runs, wrong = len(outcomes), sum(o.verdict == "WRONG" for _, o in outcomes)
     host = f"{os.cpu_count()} cores of a shared {platform.machine()} machine"
     return "\n".join(
         [
