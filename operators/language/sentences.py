@@ -17,6 +17,8 @@ _DEFAULT = "en"
 _LETTERS, _SURE = 16, 0.7  # a wrong guess costs little: other abbreviations count
 # inches and feet are no quotes: 5" pipe, 6' 2"
 _MEASURE = re.compile(r"(?<=\d)[\"']")
+# the library takes every white space for one byte, and panics in the middle of a no-break space
+_SPACE = re.compile(r"\s")
 _MARKS = re.compile(r"(?:\s*\[\d[\d\s,–-]*\])+")
 _MARKS_BEHIND = re.compile(r"(?<=[.!?…])(?:\s+\[\d[\d\s,–-]*\])+\s*\Z")
 _ELLIPSIS = re.compile(r"…[\"'”’»)\]]*\s+(?=[^\Wa-z\d_])(?!I\b)")
@@ -61,7 +63,7 @@ def _of_line(line: str, code: str) -> list[str]:
     from sentencex import segment
 
     found_ends, at = {found.end() for found in _ELLIPSIS.finditer(line)}, 0
-    for part in segment(code, _MEASURE.sub("″", line)):
+    for part in segment(code, _SPACE.sub(" ", _MEASURE.sub("″", line))):
         at += len(part)
         found_ends.add(at)
     move = _before_marks if _MARKS.match(line) else _behind_marks

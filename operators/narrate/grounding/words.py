@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import chain
 
 from operators.language.words import WORD, stems
 from operators.narrate.grounding.lexicon import FUNCTION_WORDS, SINGULAR
 
+_PIECES = 65536  # between white space: no word reaches across it, so each different piece is split once
 _WORD = re.compile(rf"{WORD.pattern}(?:'{WORD.pattern})*")
 
 
 @lru_cache(maxsize=16384)
 def words(text: str) -> tuple[str, ...]:
     """Lower-case words in order; "isn't" becomes "is not", a possessive loses its ending."""
+    return tuple(chain.from_iterable(map(_words, _pieces(text))))
+
+
+def _pieces(text: str) -> list[str]:
+    return text.lower().replace("’", "'").split()
+
+
+@lru_cache(maxsize=_PIECES)
+def _words(piece: str) -> tuple[str, ...]:
     found = []
-    for word in _WORD.findall(text.lower().replace("’", "'")):
+    for word in _WORD.findall(piece):
         if word.endswith("n't"):
             found += [{"ca": "can", "wo": "will"}.get(word[:-3], word[:-3]), "not"]
         else:
@@ -38,9 +49,14 @@ def content_stems(text: str) -> tuple[str, ...]:
 
     Function words carry no evidence: every caption has them.
     """
-    return tuple(stem for word in words(text) for stem in _stems_of(word))
+    return tuple(chain.from_iterable(map(_content_stems, _pieces(text))))
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=_PIECES)
+def _content_stems(piece: str) -> tuple[str, ...]:
+    return tuple(chain.from_iterable(map(_stems_of, _words(piece))))
+
+
+@lru_cache(maxsize=_PIECES)
 def _stems_of(word: str) -> tuple[str, ...]:
     return () if word in FUNCTION_WORDS else tuple(stems(SINGULAR.get(word, word)))

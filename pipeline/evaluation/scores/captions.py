@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,14 +47,14 @@ class Caption:
         return "\n".join(text for _, _, text in self.events) if self.events else self.text
 
 
+_SUFFIX = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{1,4}\Z")  # of a file; "clip.2" is another name than "clip.1"
 COLUMNS = ("video_id", "uri", "duration_s", "caption", "wanted_words", "sections", "names", "content_hash")
 
 
 def names_of(video_id: str, uri: str) -> tuple[str, ...]:
     """Under which names references may know a video."""
     file = uri.rstrip("/").rsplit("/", 1)[-1]
-    stem = file.rsplit(".", 1)[0] if "." in file[1:] else file
-    return tuple(dict.fromkeys([video_id, uri, file, stem]))
+    return tuple(dict.fromkeys([video_id, uri, file, _SUFFIX.sub("", file)]))
 
 
 def of_row(row: Row) -> Caption:

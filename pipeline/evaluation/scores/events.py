@@ -34,20 +34,26 @@ def alike(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / math.sqrt(len(a) * len(b)) if a and b else 0.0
 
 
-def aligned(told: Floats, true: Floats, words: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -> Floats:
+def likeness(words: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -> Floats:
+    """`alike` of each pair, shape (words, others)."""
+    shared = np.array([[len(a & b) for b in others] for a in words], dtype=np.float64)
+    sizes = [np.array([len(some) for some in side], dtype=np.float64) for side in (words, others)]
+    found: Floats = shared.reshape(len(words), len(others)) / np.sqrt(np.maximum(np.outer(*sizes), 1))
+    return found
+
+
+def aligned(told: Floats, true: Floats, alike: Floats) -> Floats:
     """Pairs (told, true, likeness), shape (n, 3), of events that are one.
 
     Args:
         told, true: spans in order of time, shapes (a, 2) and (b, 2).
-        words, others: stems of their texts.
+        alike: `likeness` of the stems of their texts, shape (a, b).
     """
     if not len(told) or not len(true):
         return np.zeros((0, 3))
     away = np.abs(told.mean(axis=1)[:, None] - true.mean(axis=1)[None, :])
-    likeness = np.zeros(away.shape)
-    for i, j in zip(*np.nonzero(away <= FAR_S), strict=True):
-        likeness[i, j] = alike(words[i], others[j])
-    worth = np.where(likeness >= _LEAST, likeness - _AWAY * away / FAR_S, 0.0)
+    near = np.where(away <= FAR_S, alike, 0.0)
+    worth = np.where(near >= _LEAST, near - _AWAY * away / FAR_S, 0.0)
     best = np.zeros((len(told) + 1, len(true) + 1))
     for i, row in enumerate(worth):
         best[i + 1, 1:] = np.maximum(best[i, 1:], best[i, :-1] + row)
@@ -61,7 +67,7 @@ def aligned(told: Floats, true: Floats, words: Sequence[frozenset[str]], others:
             i -= 1
         else:
             i, j = i - 1, j - 1
-            pairs.append((i, j, likeness[i, j]))
+            pairs.append((i, j, near[i, j]))
     return np.array(pairs[::-1], dtype=np.float64).reshape(-1, 3)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from operators.language.identify import likely_language
 from operators.narrate.grounding.clauses import clauses
 from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.overlap import counted_ptb
 from pipeline.evaluation.scores.spans import as_spans, in_order, merged
-from pipeline.evaluation.scores.tokens import ptb_words, stem
+from pipeline.evaluation.scores.tokens import hashed, ngrams, ptb_stems, ptb_words
 
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
 _REPEATED = 10  # words: the n-grams of InternVL's filter, which drops captions above 0.4
@@ -23,10 +24,10 @@ _SEAM_S = 1.0  # a clock shows whole seconds
 def free_scores(caption: Caption) -> dict[str, float | str | None]:
     """All of them, by name; None where a caption has nothing that it could be measured by. docs/evaluation.md says
     what each is."""
-    words = ptb_words(caption.text)
     minutes = caption.duration_s / 60 if caption.duration_s else None
     sentences = [text for text, _ in caption.sentences]
     spoken = len(caption.text.split())
+    times = clock_times(caption.told_text)
     atoms = {atom for text in sentences for atom in _atoms(text)}
     return {
         "words": float(spoken),
@@ -35,12 +36,12 @@ def free_scores(caption: Caption) -> dict[str, float | str | None]:
         "length_score": length_score(spoken, caption.wanted_words),
         "balance": balance(caption),
         "timeline": timeline(caption),
-        "repeated_10grams": repetition(words, _REPEATED),
+        "repeated_10grams": repetition(caption.text, _REPEATED),
         "duplicate_sentences": duplicates(sentences),
-        "distinct_1": distinct(words, 1),
-        "distinct_2": distinct(words, 2),
+        "distinct_1": distinct(caption.text, 1),
+        "distinct_2": distinct(caption.text, 2),
         "times_inside": times_inside(caption.text, caption.duration_s),
-        "times_in_order": in_order(clock_times(caption.told_text)) if clock_times(caption.told_text) else None,
+        "times_in_order": in_order(times) if times else None,
         "cited": cited(caption),
         "grounding": caption.grounding,
         "reading_order": reading_order(caption),
@@ -84,16 +85,17 @@ def timeline(caption: Caption) -> float | None:
     return float(min(1.0, (inside[:, 1] - inside[:, 0]).sum() / caption.duration_s))
 
 
-def repetition(words: Sequence[str], n: int) -> float:
-    """Share of the n-grams that stand earlier in the text, 0 to 1; 0 for texts shorter than n words."""
-    grams = [tuple(words[k : k + n]) for k in range(len(words) - n + 1)]
+def repetition(text: str, n: int) -> float:
+    """Share of the n-grams of words that stand earlier in the text, 0 to 1; 0 for texts shorter than n words."""
+    grams = ngrams(hashed(ptb_words(text)), n)[-1].tolist()
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
-def distinct(words: Sequence[str], n: int) -> float | None:
-    """Different n-grams among all (Li et al. 2016)."""
-    grams = [tuple(words[k : k + n]) for k in range(len(words) - n + 1)]
-    return len(set(grams)) / len(grams) if grams else None
+def distinct(text: str, n: int) -> float | None:
+    """Different n-grams of words among all, n up to 4 (Li et al. 2016)."""
+    found = counted_ptb(text)
+    total = found.words - n + 1
+    return len(found.grams[n - 1][0]) / total if total > 0 else None
 
 
 def duplicates(sentences: Sequence[str]) -> float | None:
@@ -106,7 +108,8 @@ def duplicates(sentences: Sequence[str]) -> float | None:
 
 def clock_times(text: str) -> list[float]:
     """Seconds of the times that a text names as m:ss or h:mm:ss."""
-    return [3600.0 * int(h or 0) + 60 * int(m) + int(s) for h, m, s in _CLOCK.findall(text)]
+    found = _CLOCK.findall(text) if ":" in text else []
+    return [3600.0 * int(h or 0) + 60 * int(m) + int(s) for h, m, s in found]
 
 
 def times_inside(text: str, duration_s: float | None) -> float | None:
@@ -145,7 +148,6 @@ def _mentions(name: str, low: str) -> int:
     return len(re.findall(rf"(?<!\w){re.escape(name.lower())}(?!\w)", low)) if name.strip() else 0
 
 
-def _atoms(sentence: str) -> list[str]:
+def _atoms(sentence: str) -> list[frozenset[str]]:
     """What a sentence tells, clause by clause, as sets of stems: two clauses of the same words are one."""
-    found = (" ".join(sorted({stem(w) for w in ptb_words(text)})) for _, text in clauses(sentence))
-    return [atom for atom in found if atom]
+    return [atom for _, text in clauses(sentence) if (atom := ptb_stems(text))]

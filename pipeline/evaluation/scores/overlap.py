@@ -7,13 +7,14 @@ values with. None of them needs Java.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.scores.tokens import Words, ngrams
+from pipeline.evaluation.scores.tokens import Words, hashed, ngrams, ptb_words
 
 ORDERS = 4
 _SMALL, _TINY = 1e-9, 1e-15  # coco-caption's guards; no smoothing
@@ -35,6 +36,12 @@ class Counted:
 def counted(words: Words) -> Counted:
     grams = tuple(np.unique(some, return_counts=True) for some in ngrams(words, ORDERS))
     return Counted(len(words), grams)
+
+
+@lru_cache(maxsize=64)
+def counted_ptb(text: str) -> Counted:
+    """A text's `ptb_words`, counted once for all metrics that need it."""
+    return counted(hashed(ptb_words(text)))
 
 
 # -- BLEU ------------------------------------------------------------------------------------------------------------
@@ -157,17 +164,27 @@ def _weighed(text: Counted, n: int, known: Frequencies) -> tuple[Floats, float]:
 # -- ROUGE -----------------------------------------------------------------------------------------------------------
 
 
-def common(a: Sequence[object], b: Sequence[object]) -> int:
-    """Length of the longest common subsequence, by bits of one integer (Hyyrö 2004): fast for thousands of words."""
+def places(words: Sequence[object]) -> dict[object, int]:
+    """Of each word the places where it stands, as bits."""
+    found: dict[object, int] = {}
+    for k, word in enumerate(words):
+        found[word] = found.get(word, 0) | 1 << k
+    return found
+
+
+def common(a: Sequence[object], b: Sequence[object], of_a: Mapping[object, int] | None = None) -> int:
+    """Length of the longest common subsequence, by bits of one integer (Hyyrö 2004): fast for thousands of words.
+
+    Args:
+        of_a: `places(a)`, where it is compared with several texts.
+    """
     if not a or not b:
         return 0
-    places: dict[object, int] = {}
-    for k, word in enumerate(a):
-        places[word] = places.get(word, 0) | 1 << k
+    known = places(a) if of_a is None else of_a
     every = (1 << len(a)) - 1
     row = every
     for word in b:
-        hits = row & places.get(word, 0)
+        hits = row & known.get(word, 0)
         if hits:
             row = ((row + hits) | (row - hits)) & every
     return len(a) - row.bit_count()
@@ -177,8 +194,13 @@ def rouge_l_coco(text: Sequence[str], references: Sequence[Sequence[str]]) -> fl
     """coco-caption's ROUGE-L: F with beta 1.2 of the best precision and the best recall over the references."""
     if not text or not any(references):
         return 0.0
-    shared = [(common(text, r), len(r)) for r in references if r]
-    precision = max(n / len(text) for n, _ in shared)
+    known = places(text)
+    return rouge_l_coco_of([(common(text, r, known), len(r)) for r in references if r], len(text))
+
+
+def rouge_l_coco_of(shared: Sequence[tuple[int, int]], words: int) -> float:
+    """The same of words in common and words of each reference, and of the words of the text."""
+    precision = max(n / words for n, _ in shared)
     recall = max(n / length for n, length in shared)
     if not precision or not recall:
         return 0.0
@@ -187,7 +209,8 @@ def rouge_l_coco(text: Sequence[str], references: Sequence[Sequence[str]]) -> fl
 
 def rouge_l_google(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
     """rouge-score's rougeL: F1, of the best reference; words as `tokens.google_words`."""
-    return max((f1(*_shares(common(text, r), len(text), len(r))) for r in references), default=0.0)
+    known = places(text)
+    return max((f1(*_shares(common(text, r, known), len(text), len(r))) for r in references), default=0.0)
 
 
 def rouge_n_google(text: Words, references: Sequence[Words], n: int) -> float:

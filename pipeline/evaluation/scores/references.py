@@ -19,6 +19,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +38,8 @@ _IDS = ("video_id", "query_id", "image_id", "clip_id", "id", "key", "video", "vi
 _TEXTS = ("caption", "text", "sentence", "label", "description", "content", "reference", "title", "summary", "title_en")
 _SPANS = ("timestamp", "segment", "span", "timestamps")
 _STARTS, _ENDS = ("start_s", "start", "begin", "time"), ("end_s", "end", "stop")
+_STARTS_MS, _ENDS_MS = ("start_ms", "begin_ms", "time_ms"), ("end_ms", "stop_ms")
+_DURATIONS, _DURATIONS_MS = ("duration_s", "duration"), ("duration_ms",)
 _LISTS = ("events", "sections", "annotations", "segments", "chapters", "clips")
 _MANY = ("captions", "references", "texts")
 _ANSWERS = ("gt", "answer")
@@ -70,10 +74,9 @@ class References:
     def __init__(self, found: Mapping[str, Sequence[Reference]], shown: str) -> None:
         self.by_name = {name: tuple(some) for name, some in found.items()}
         self.shown = shown
-        # v_ID is ActivityNet's spelling of ID; a file name stands for itself without its suffix
         self._near: dict[str, str] = {}
         for name in self.by_name:
-            for other in (*names_of(name, name), name.removeprefix("v_")):
+            for other in near_names(name):
                 self._near.setdefault(other, name)
 
     def __len__(self) -> int:
@@ -85,6 +88,12 @@ class References:
             if alias in self.by_name:
                 return alias
         return next((self._near[a] for a in caption.aliases if a in self._near), None)
+
+
+def near_names(name: str) -> tuple[str, ...]:
+    """What else a name may be called: a file without its suffix, and `v_ID`, ActivityNet's spelling, without its v_."""
+    found = names_of(name, name)
+    return tuple(dict.fromkeys([*found, *(other.removeprefix("v_") for other in found)]))
 
 
 def read_references(uris: Sequence[str]) -> References:
@@ -126,7 +135,7 @@ def _caption(name: str, one: Reference) -> Caption:
 
     return Caption(
         video_id=name,
-        aliases=tuple(dict.fromkeys([*names_of(name, name), name.removeprefix("v_")])),
+        aliases=near_names(name),
         duration_s=one.duration_s,
         text=one.text,
         events=one.events,
@@ -148,7 +157,7 @@ def _read(uri: str) -> Iterator[tuple[str, Reference]]:
     try:
         value = _parsed(data, kind)
         yield from _of_rows(value) if isinstance(value, list) else _of_mapping(value)
-    except (ValueError, RecursionError, TypeError, AttributeError, KeyError, IndexError) as error:
+    except (ValueError, csv.Error, RecursionError, TypeError, AttributeError, KeyError, IndexError) as error:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"{uri} cannot be read ({' '.join(str(error).split())[:200]}): {_FORMS}") from None
@@ -160,12 +169,32 @@ def _parsed(data: bytes, kind: str) -> Any:
         import pyarrow.parquet as pq
 
         return pq.read_table(pa.BufferReader(data)).to_pylist()
-    text = data.decode("utf-8-sig")
+    text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
     if kind in ("csv", "tsv"):
-        return list(csv.DictReader(io.StringIO(text), delimiter="," if kind == "csv" else "\t"))
+        return list(_rows_of(text, "," if kind == "csv" else "\t"))
     if kind == "json":
-        return json.loads(text)
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return json.loads(text, object_pairs_hook=_object)
+    return [json.loads(line, object_pairs_hook=_object) for line in text.split("\n") if line.strip()]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose keys are there once: json would keep the last of two captions of an id, without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} is there twice in one object")
+    return found
+
+
+def _rows_of(text: str, delimiter: str) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # a caption may be longer than 128 KiB
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    names = [name.strip().lower() for name in next(rows, [])]
+    for row in rows:
+        if any(cell.strip() for cell in row):
+            if len(row) > len(names):
+                raise ValueError(f"line {rows.line_num} has {len(row)} cells, the first line {len(names)}")
+            yield dict(zip(names, (cell.strip() for cell in row), strict=False))
 
 
 def _of_output(uri: str) -> Iterator[tuple[str, Reference]]:
@@ -192,16 +221,23 @@ def _of_mapping(value: Any) -> Iterator[tuple[str, Reference]]:
         yield from _of_rows(value["annotations"])
         return
     for name, one in value.items():
-        if isinstance(one, str):
-            yield name, Reference(_clean(one))
-        elif isinstance(one, dict):
-            yield name, _reference(one)
-        elif isinstance(one, list) and all(isinstance(text, str) for text in one) and one:
-            yield from ((name, Reference(_clean(text))) for text in one)
-        elif (isinstance(one, list) and any(_span(part) for part in one if isinstance(part, dict))) or one == []:
-            yield name, _reference({"events": one})
-        elif isinstance(one, list):
-            yield from ((name, _reference(part)) for part in one)
+        yield from ((name, reference) for reference in _of_value(name, one))
+
+
+def _of_value(name: str, one: Any) -> Iterator[Reference]:
+    """What a mapping holds under an id."""
+    if one is None or isinstance(one, str):
+        yield Reference(_clean(one or ""))
+    elif isinstance(one, dict):
+        yield _reference(one)
+    elif not isinstance(one, list):
+        raise ValueError(f"{name!r} is {one!r}, neither a text nor an object nor a list")
+    elif one and all(isinstance(text, str) for text in one):
+        yield from (Reference(_clean(text)) for text in one)
+    elif not one or any(_span(part) for part in one if isinstance(part, dict)):
+        yield _reference({"events": one})
+    else:
+        yield from map(_reference, one)
 
 
 def _of_rows(rows: Sequence[Any]) -> Iterator[tuple[str, Reference]]:
@@ -223,17 +259,19 @@ def _of_rows(rows: Sequence[Any]) -> Iterator[tuple[str, Reference]]:
         else:
             yield str(name), _reference(row)
     for name, events in parts.items():
-        yield name, _reference({"events": events, "duration": _first(events[0], ("duration_s", "duration"))})
+        yield name, _reference({"events": events, "duration": _duration(events[0])})
     for name, questions in asked.items():
-        yield name, _reference({"questions": questions, "duration": _first(questions[0], ("duration_s", "duration"))})
+        yield name, _reference({"questions": questions, "duration": _duration(questions[0])})
 
 
 def _reference(row: Mapping[str, Any]) -> Reference:
-    duration = _first(row, ("duration_s", "duration"))
-    duration = float(duration) if duration not in (None, "") else None
+    duration = _duration(row)
     events: list[Event] | None = None
     if isinstance(row.get("timestamps"), list) and isinstance(row.get("sentences"), list):
-        events = [(*_pair(s), _clean(t)) for s, t in zip(row["timestamps"], row["sentences"], strict=True)]
+        times, texts = row["timestamps"], row["sentences"]
+        if len(times) != len(texts):
+            raise ValueError(f"{len(times)} timestamps have {len(texts)} sentences")
+        events = [(*_pair(s), _clean(t)) for s, t in zip(times, texts, strict=True)]
     elif (ranges := _first(row, _ANSWERS)) is not None and isinstance(ranges, list):
         events = [(*_pair(span), "") for span in ranges if len(span) == 2]
     elif isinstance(listed := _first(row, _LISTS), list):
@@ -241,7 +279,7 @@ def _reference(row: Mapping[str, Any]) -> Reference:
     text = _first(row, _TEXTS)
     joined = " ".join(t for _, _, t in events if t) if events else ""
     truth = truth_of(row)
-    if text is None and events is None and not truth:
+    if text is None and events is None and not truth and not any(name in row for name in _TEXTS):  # null is empty
         raise ValueError(f"{sorted(row)[:8]} has no text; one of {', '.join(_TEXTS)}")
     return Reference(_clean(str(text)) if text else joined, tuple(events or ()), events is not None, duration, truth)
 
@@ -267,15 +305,36 @@ def _span(row: Mapping[str, Any]) -> tuple[float, float | None] | None:
         span = row.get(name)
         if isinstance(span, list | tuple) and len(span) == 2 and not isinstance(span[0], list | tuple):
             return _pair(span)
-    start, end = _first(row, _STARTS), _first(row, _ENDS)
-    if start is None or start == "":
+    start, end = _time(row, _STARTS, _STARTS_MS), _time(row, _ENDS, _ENDS_MS)
+    if start is None:
         return None
-    return float(start), float(end) if end not in (None, "") else None
+    return (start, end) if end is None or start <= end else (end, start)
 
 
 def _pair(span: Sequence[Any]) -> tuple[float, float]:
-    a, b = float(span[0]), float(span[1])
+    a, b = _seconds(span[0]), _seconds(span[1])
     return (a, b) if a <= b else (b, a)
+
+
+def _duration(row: Mapping[str, Any]) -> float | None:
+    return _time(row, _DURATIONS, _DURATIONS_MS)
+
+
+def _time(row: Mapping[str, Any], names: Sequence[str], names_ms: Sequence[str]) -> float | None:
+    """Seconds of the first of these that the row has."""
+    if (value := _first(row, names)) not in (None, ""):
+        return _seconds(value)
+    value = _first(row, names_ms)
+    return _seconds(value) / 1000 if value not in (None, "") else None
+
+
+def _seconds(value: Any) -> float:
+    """Of a number, or of a text such as 12.5, 1:02, 01:02:03.5 or 01:02:03,500."""
+    parts = value.strip().replace(",", ".").split(":") if isinstance(value, str) else [value]
+    numbers = [float(part) for part in parts]
+    if len(numbers) > 3 or not all(map(math.isfinite, numbers)) or any(n < 0 for n in numbers[1:]):
+        raise ValueError(f"{value!r} is no time")
+    return math.copysign(sum(abs(n) * 60.0**k for k, n in enumerate(reversed(numbers))), numbers[0])
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:

@@ -13,7 +13,7 @@ from operators.core.base import Row
 from operators.core.fingerprint import digest
 from pipeline.evaluation.scores import characters, overlap, spans
 from pipeline.evaluation.scores.captions import Caption, Event
-from pipeline.evaluation.scores.events import aligned, alike, by_tenth, event_scores
+from pipeline.evaluation.scores.events import aligned, by_tenth, event_scores, likeness
 from pipeline.evaluation.scores.free import free_scores
 from pipeline.evaluation.scores.metrics import SCORES, VERSION
 from pipeline.evaluation.scores.overlap import Frequencies
@@ -61,7 +61,7 @@ def score(caption: Caption, references: Sequence[Reference], known: Frequencies 
 
 def _words(text: str, references: Sequence[str], known: Frequencies | None) -> Row:
     words, others = ptb_words(text), [ptb_words(r) for r in references]
-    own, theirs = overlap.counted(hashed(words)), [overlap.counted(hashed(r)) for r in others]
+    own, theirs = overlap.counted_ptb(text), [overlap.counted_ptb(r) for r in references]
     stats = overlap.bleu_stats(own, theirs)
     stems, stemmed = google_words(text), [google_words(r) for r in references]
     hashes, known_hashes = hashed(stems), [hashed(r) for r in stemmed]
@@ -136,23 +136,26 @@ class _Pair:
     def texts(self) -> spans.Floats:
         """ROUGE-L (coco) of each pair that overlaps; 0 for others, which no metric looks at."""
         told, true = ([ptb_words(text) for _, _, text in side] for side in (self.told, self.true))
+        places = [overlap.places(words) for words in told]
         found = np.zeros(self.overlap.shape)
-        for i, j in zip(*np.nonzero(self.overlap > 0), strict=True):
-            found[i, j] = overlap.rouge_l_coco(told[i], [true[j]])
+        for i, j in np.argwhere(self.overlap > 0).tolist():
+            if told[i] and true[j]:
+                shared = overlap.common(told[i], true[j], places[i])
+                found[i, j] = overlap.rouge_l_coco_of([(shared, len(true[j]))], len(told[i]))
         return found
-
-    @cached_property
-    def told_stems(self) -> list[frozenset[str]]:
-        return [content(text) for _, _, text in self.told]
 
     @cached_property
     def true_stems(self) -> list[frozenset[str]]:
         return [content(text) for _, _, text in self.true]
 
     @cached_property
+    def alike(self) -> spans.Floats:
+        return likeness([content(text) for _, _, text in self.told], self.true_stems)
+
+    @cached_property
     def same(self) -> spans.Floats:
         """Pairs of events that are one, as `aligned`."""
-        return aligned(self.told_spans, self.true_spans, self.told_stems, self.true_stems)
+        return aligned(self.told_spans, self.true_spans, self.alike)
 
     @property
     def has_texts(self) -> bool:
@@ -231,8 +234,7 @@ def _masks(pairs: Sequence[_Pair], duration_s: float | None) -> Row:
 
 def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
     texts = pair.texts
-    ranked = _ranked(pair)
-    hits = {k: [_found(pair, ranked, j, k) for j in range(len(pair.true))] for k in (1, 5)}
+    hits = _moments(pair, (1, 5))
     return {
         "soda_c_rouge_l": spans.soda(pair.overlap, texts)[2],
         "dense_rouge_l": float(
@@ -244,18 +246,21 @@ def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
     }
 
 
-def _ranked(pair: _Pair) -> list[list[int]]:
-    """For each true event the told ones, the most alike text first; equal ones in order of time."""
-    order = []
-    for wanted in pair.true_stems:
-        likeness = [alike(wanted, own) for own in pair.told_stems]
-        order.append(sorted(range(len(likeness)), key=lambda k, found=likeness: (-found[k], k)))  # type: ignore[misc]
-    return order
+def _moments(pair: _Pair, most: Sequence[int]) -> dict[int, list[bool]]:
+    """For each true event whether a search by its text finds it among so many: told events, the most alike text first.
 
-
-def _found(pair: _Pair, ranked: list[list[int]], j: int, k: int) -> float:
-    first = ranked[j][:k]
-    same = [
-        i for i, words in enumerate(pair.true_stems) if words == pair.true_stems[j]
-    ]  # the query asks for all of them
-    return spans.recall_at(pair.overlap[np.ix_(first, same)])
+    Equal ones are in order of time; a text that several true events have asks for all of them.
+    """
+    near = pair.overlap >= spans.MOMENT_IOU
+    found: dict[int, list[bool]] = {k: [] for k in most}
+    same: dict[frozenset[str], list[int]] = {}
+    for i, words in enumerate(pair.true_stems):
+        same.setdefault(words, []).append(i)
+    order = np.argsort(-pair.alike, axis=0, kind="stable")[: max(most)]
+    for j, words in enumerate(pair.true_stems):
+        some = same[words]
+        asked = near[:, j] if len(some) == 1 else near[:, some].any(axis=1)
+        hits = asked[order[:, j]].tolist()
+        for k in most:
+            found[k].append(any(hits[:k]))
+    return found

@@ -22,6 +22,9 @@ DISTANCES_S = (1, 3, 5, 10, 30, 60)
 MOST = 1000
 """Spans of a video that count, as in the evaluator of ActivityNet Captions."""
 
+MOMENT_IOU = 0.3
+"""From which on a ranked span is a true moment (MomentSeeker)."""
+
 _THRESHOLDS = np.linspace(0.0, 1.0, 101)
 
 
@@ -145,15 +148,6 @@ def moments(told: Floats, true: Floats, within_s: float = 5.0) -> tuple[float, f
     near = np.abs(told.mean(axis=1)[:, None] - true.mean(axis=1)[None, :]) <= within_s
     precision, recall = covered(near)
     return precision, recall, f1(precision, recall)
-
-
-def recall_at(overlap: Floats, threshold: float = 0.3) -> float:
-    """1 where one of the first ranked spans overlaps a true one by `threshold` and more (MomentSeeker), else 0.
-
-    Args:
-        overlap: `tiou` of the first k ranked spans, shape (k, true).
-    """
-    return float(bool((overlap >= threshold).any()))
 
 
 # -- masks of frames ---------------------------------------------------------------------------------------------------

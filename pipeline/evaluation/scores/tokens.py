@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,28 +22,54 @@ Words = npt.NDArray[np.uint64]
 """Shape (n,): a hash of each word."""
 
 _DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_SPLIT = re.compile(r"\b(can)(not)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|(?<=\w)(n['’]t)\b")
+_SPLIT = re.compile(r"\b(can)(not)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|\b(lem|gim)(me)\b|(?<=\w)(n['`]t\b)")
+_SHORT = (  # keep their full stop
+    "mrs?|ms|drs?|profs?|ste?|jr|sr|vs|etc|inc|ltd|co|corp|capt|col|gen|lt|sgt|rev|mt|ave|blvd|rd|jan|feb|mar|apr|jun|jul"
+    "|aug|sept?|oct|nov|dec"
+)
+_ALNUM = rf"[^\W_{_DENSE}]"
+_JOINED = rf"(?:[dol]')?{_ALNUM}+(?:(?:-(?:[dol]')?|[&_]){_ALNUM}+)*"  # mother-in-law, 30-year-old, o'brien, at&t
 _PTB = re.compile(
     rf"[{_DENSE}]"
-    r"|(?:[^\W\d_]\.){2,}"  # u.s.
-    r"|\b(?:mr|mrs|ms|dr|st|vs|jr|sr)\.(?=\s|$)"
-    r"|n['’]t\b|['’](?:s|re|ve|ll|d|m)\b"
-    r"|[+-]?\d+(?:[-.,:/]\d+)*(?:(?:st|nd|rd|th|s)\b)?"
-    rf"|[^\W_{_DENSE}](?:(?!n['’]t\b)[^\W_{_DENSE}]|(?<=\w)[-&](?=\w)|(?<=o)['’](?=\w\w))*"
-    r"|[%$&#@*+=<>/\\~^|_°€£]"
+    r"|(?:https?://|www\.)[^\s\"<>]*[\w/]"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|</?[a-z][a-z0-9]*>"
+    rf"|\bph\.d\.|(?:[^\W\d_{_DENSE}]\.){{2,}}"  # u.s.
+    rf"|\b(?:{_SHORT})\.(?!{_ALNUM})"
+    r"|n['`]t\b|'(?:s|re|ve|ll|d|m|em|cause|n'|\d0s)(?!\w)|'t(?=(?:is|was)\b)|\by'(?=all\b)|\bma'am\b"
+    rf"|(?<!\w)[+-]?\d*[.,:]?\d+(?:[.,:]\d+)+(?:-{_ALNUM}+)*"  # 3.5, 1,000-year
+    rf"|(?<!\w)[+-]\d+(?!{_ALNUM})"
+    rf"|{_JOINED}(?:/{_JOINED}){{1,2}}(?!/)"  # and/or, 1/2
+    rf"|{_JOINED}(?:(?<=[^\W\d_{_DENSE}])[.!?](?=[^\W\d_{_DENSE}])(?!(?:n['`]t)\b){_ALNUM}+)*"  # end.then, as one word
+    rf"|[@#][^\W\d_{_DENSE}]\w*"
+    r"|[?!]{2,}|_+|[%$&#@*+=<>/\\~^|°€£¢()\[\]{}]"
 )
+_NORMAL = {
+    "(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-",
+    "£": "#", "€": "$", "¢": "cents",
+}  # fmt: skip
+_ENTITIES = (("&quot;", " "), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 _GOOGLE = re.compile(rf"[{_DENSE}]|[^\W_{_DENSE}]+")
 _TEXTS = 1024  # that are remembered: several metrics look at the same ones, one after the other
+_PIECES = 200_000  # what stands between white space; no word reaches across it, so each different piece is split once
 _STEM_FROM = 4  # rouge-score stems words of more than three letters
 
 
 @lru_cache(maxsize=_TEXTS)
 def ptb_words(text: str) -> list[str]:
-    """Words as coco-caption counts them; not to be changed by the caller."""
-    low = text.lower().replace("’", "'")
-    if "n" in low and ("can" in low or "na" in low or "n'" in low or "n’" in low or "gotta" in low):
-        low = _SPLIT.sub(_apart, low)
-    return _PTB.findall(low)
+    """Words as coco-caption counts them; not to be changed by the caller.
+
+    A bracket is the word -lrb- or another one: coco-caption means to leave brackets out, and looks for capital letters.
+    """
+    return list(chain.from_iterable(map(_ptb, text.lower().replace("’", "'").split())))
+
+
+@lru_cache(maxsize=_PIECES)
+def _ptb(piece: str) -> tuple[str, ...]:
+    if "&" in piece:
+        for entity, sign in _ENTITIES:
+            piece = piece.replace(entity, sign)
+    return tuple(_NORMAL.get(word, word) for word in _PTB.findall(_SPLIT.sub(_apart, piece)))
 
 
 def _apart(found: re.Match[str]) -> str:
@@ -50,13 +77,28 @@ def _apart(found: re.Match[str]) -> str:
     return " ".join(parts) if len(parts) > 1 else f" {parts[0]}"
 
 
+def ptb_stems(text: str) -> frozenset[str]:
+    """Stems of the `ptb_words`."""
+    return frozenset(chain.from_iterable(map(_ptb_stems, text.lower().replace("’", "'").split())))
+
+
+@lru_cache(maxsize=_PIECES)
+def _ptb_stems(piece: str) -> tuple[str, ...]:
+    return tuple(map(stem, _ptb(piece)))
+
+
 @lru_cache(maxsize=_TEXTS)
 def google_words(text: str) -> list[str]:
     """Words as rouge-score counts them with `use_stemmer=True`; not to be changed by the caller."""
-    return [stem(word) for word in _GOOGLE.findall(text.lower())]
+    return list(chain.from_iterable(map(_google, text.lower().split())))
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=_PIECES)
+def _google(piece: str) -> tuple[str, ...]:
+    return tuple(map(stem, _GOOGLE.findall(piece)))
+
+
+@lru_cache(maxsize=_PIECES)
 def stem(word: str) -> str:
     """The Porter stem (NLTK's extensions) of a word of more than three letters; others as they are."""
     return str(_stemmer().stem(word)) if len(word) >= _STEM_FROM and word.isascii() else word
@@ -64,18 +106,22 @@ def stem(word: str) -> str:
 
 def content_words(text: str) -> list[str]:
     """Stems of the words that say something, in order: function words, and letters alone, are left out."""
-    return [word for word in map(_content, _GOOGLE.findall(text.lower())) if word]
+    return list(chain.from_iterable(map(_content, text.lower().split())))
 
 
 @lru_cache(maxsize=_TEXTS)
 def content(text: str) -> frozenset[str]:
     """`content_words` as a set."""
-    return frozenset(map(_content, _GOOGLE.findall(text.lower()))) - {""}
+    return frozenset(chain.from_iterable(map(_content, text.lower().split())))
 
 
-@lru_cache(maxsize=200_000)
-def _content(word: str) -> str:
-    return "" if word in FUNCTION_WORDS or (len(word) == 1 and word.isascii() and word.isalpha()) else stem(word)
+@lru_cache(maxsize=_PIECES)
+def _content(piece: str) -> tuple[str, ...]:
+    return tuple(stem(word) for word in _GOOGLE.findall(piece) if not _empty(word))
+
+
+def _empty(word: str) -> bool:
+    return word in FUNCTION_WORDS or (len(word) == 1 and word.isascii() and word.isalpha())
 
 
 @lru_cache(maxsize=1)

@@ -88,6 +88,12 @@ def test_the_language_is_guessed_from_a_caption_of_usual_length() -> None:
     assert len(split_sentences(text)) == 2
 
 
+@pytest.mark.parametrize("space", ["\xa0", "\u2003", "\u3000", "\u202f"])
+def test_a_wide_space_before_an_initial_is_a_space(space: str) -> None:
+    text = f"A man waves to{space}J. Smith.{space}He leaves."
+    assert split_sentences(text) == [f"A man waves to{space}J. Smith.", "He leaves."]
+
+
 def test_a_line_break_ends_a_sentence() -> None:
     assert split_sentences("A dog runs\nIt barks.\r\n\n It sits. \n") == ["A dog runs", "It barks.", "It sits."]
 

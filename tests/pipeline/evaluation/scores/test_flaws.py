@@ -10,7 +10,17 @@ from pipeline.evaluation.scores.captions import Caption
 from pipeline.evaluation.scores.metrics import METRICS
 from pipeline.evaluation.scores.references import Reference
 from pipeline.evaluation.scores.scoring import hallucination, score
-from pipeline.evaluation.scores.tokens import google_words, hashed, ptb_words
+from pipeline.evaluation.scores.tokens import (
+    _GOOGLE,
+    _NORMAL,
+    _PTB,
+    _SPLIT,
+    _apart,
+    google_words,
+    hashed,
+    ptb_words,
+    stem,
+)
 
 NONE = spans.as_spans([])
 ONE = spans.as_spans([(0.0, 10.0)])
@@ -96,6 +106,17 @@ def test_frequencies_do_not_depend_on_how_many_are_sorted_at_a_time(monkeypatch)
     parts = overlap.frequencies(items)
     assert whole.grams.tolist() == parts.grams.tolist()
     assert whole.counts.tolist() == parts.counts.tolist()
+
+
+def test_a_text_is_split_as_its_pieces_between_white_space_are():
+    signs, random = [*"ab1 .,'’-/&(!\n\t\xa0\u3000女é_n't$"], np.random.default_rng(1)
+    for _ in range(400):
+        text = "".join(random.choice(signs, random.integers(0, 60)))
+        low = text.lower().replace("’", "'")
+        assert google_words(text) == [stem(w) for w in _GOOGLE.findall(low)], text
+        if "&" not in text:
+            whole = _PTB.findall(_SPLIT.sub(_apart, low))
+            assert ptb_words(text) == [_NORMAL.get(w, w) for w in whole], text
 
 
 def test_the_longest_common_subsequence_is_that_of_the_table():

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.evaluation.scores.captions import Caption
-from pipeline.evaluation.scores.events import aligned, by_tenth, far_order
+from pipeline.evaluation.scores.events import aligned, by_tenth, far_order, likeness
 from pipeline.evaluation.scores.free import length_score
 from pipeline.evaluation.scores.further.base import CaptionMetric, metrics_of
 from pipeline.evaluation.scores.further.embedded import entity_score
@@ -130,6 +130,6 @@ def test_events_by_tenth_of_the_video():
     words = [frozenset(text.split()) for _, _, text in true]
     pairs = aligned(
         as_spans([(s, e) for s, e, _ in told]), as_spans([(s, e) for s, e, _ in true]),
-        [frozenset(text.split()) for _, _, text in told], words,
+        likeness([frozenset(text.split()) for _, _, text in told], words),
     )  # fmt: skip
     assert by_tenth(pairs, true, 100.0) == [1, 1, 1, 1, 0, 0, 1, 1, 1, 1] + [1] * 10

@@ -54,6 +54,35 @@ def test_values_of_coco_caption(given, bleu, cider, rouge):
     close([overlap.rouge_l_coco(a, b) for a, b in zip(words, others, strict=True)], rouge)
 
 
+# what PTBTokenizer 3.4.1 makes of them, punctuation taken out as pycocoevalcap 1.2 does
+PTB = {
+    "It's 3.5% off -- really?": "it 's 3.5 % off really",
+    'Mr. Smith doesn\'t (ever) "run" at 12:30.': "mr. smith does n't -lrb- ever -rrb- run at 12:30",
+    "a [b] {c} <d>": "a -lsb- b -rsb- -lcb- c -rcb- <d>",
+    "What?! No!! Yes??? a! b?": "what ?! no !! yes ??? a b",
+    "wait.. what.... no - a -- b --- c": "wait what no a b c",
+    "A 30-year-old man, 5-6 year-old's T-shirt": "a 30-year-old man 5-6 year-old 's t-shirt",
+    "3.5mm lens, 1,000-year 4x4 2nd-floor 7pm": "3.5 mm lens 1,000-year 4x4 2nd-floor 7pm",
+    "the 1990s '90s 90's, 1st, +5 -5": "the 1990s '90s 90 's 1st +5 -5",
+    "in Jan. he met Prof. Lee, etc. and Capt. Kirk etc.": "in jan. he met prof. lee etc. and capt. kirk etc.",
+    "U.S. cars i.e. Ph.D. D.C.": "u.s. cars i.e. ph.d. d.c.",
+    "and/or 24/7 he/she/it 1/2 3/4-inch": "and/or 24/7 he/she/it 1/2 3/4-inch",
+    "it's 'quoted' text' 'tis 'em rock 'n' roll": "it 's quoted text 't is 'em rock 'n' roll",
+    "$5, $5.50 £5 €6 5¢": "$ 5 $ 5.50 # 5 $ 6 5 cents",
+    "#1 #hashtag @user foo@bar.com www.x.com": "# 1 #hashtag @user foo@bar.com www.x.com",
+    "snake_case __y__ a/b c\\d x=y": "snake_case __ y __ a/b c \\ d x = y",
+    "gonna gotta wanna lemme cannot don't y'all": "gon na got ta wan na lem me can not do n't y' all",
+    'the end." She hello…world — one': "the end she hello world one",
+    "Dr.Smith walks.Then d'Artagnan o'clock AT&T": "dr.smith walks.then d'artagnan o'clock at&t",
+    "&amp; &lt; &quot; ‘single’ café": "& < single café",
+}
+
+
+@pytest.mark.parametrize("text", PTB)
+def test_words_of_coco_caption(text):
+    assert ptb_words(text) == PTB[text].split()
+
+
 def test_values_of_rouge_score():
     words, others = [google_words(t) for t in B[0]], [[google_words(r) for r in some] for some in B[1]]
     hashes = [(hashed(a), [hashed(r) for r in b]) for a, b in zip(words, others, strict=True)]
@@ -150,6 +179,11 @@ def test_ranks_of_masks():
     close(spans.kendall(a, b), 3 / np.sqrt(4 * 5))
     close(spans.spearman(a, b), np.corrcoef([1.5, 1.5, 3.5, 3.5], [1, 2.5, 2.5, 4])[0, 1])
     close(spans.kendall(a, -b), -3 / np.sqrt(4 * 5))
+
+
+def test_bleu_of_the_example_of_torchmetrics():
+    cased, _ = sums(["the cat is on the mat"], [["there is a cat on the mat", "a cat is on the mat"]])
+    close(characters.sacrebleu_bleu(cased) / 100, 0.759836)
 
 
 def test_words_of_13a_are_those_of_sacrebleu():

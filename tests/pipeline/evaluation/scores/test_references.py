@@ -41,6 +41,15 @@ FORMS = {
         }
     ],
     "rows.csv": "id,start,end,caption\nx,0,5,one.\nx,5,9,two.\n",
+    "windows.csv": "\ufeffID, Start, End, Caption\r\nx, 0:00, 0:05, one.\r\nx, 00:00:05.000, 00:00:09, two.\r\n\r\n",
+    "mac.tsv": "id\tstart\tend\tcaption\rx\t0\t5\tone.\rx\t5\t9\ttwo.\r",
+    "milliseconds.jsonl": [
+        {"id": "x.mp4", "start_ms": 0, "end_ms": 5000, "text": "one."},
+        {"id": "x.mp4", "start_ms": "5000", "end_ms": 9000, "text": "two."},
+    ],
+    "clocks.json": {
+        "v_x.mp4": {"duration": "0:09", "timestamps": [["0:00", "00:00:05,0"], ["5", 9]], "sentences": ["one.", "two."]}
+    },
 }
 
 
@@ -57,7 +66,8 @@ def write(path, value):
 @pytest.mark.parametrize("name", FORMS)
 def test_events_of_every_form(tmp_path, name):
     found = read_references([write(tmp_path / name, FORMS[name])])
-    known = found.name_of(Caption(video_id="x", aliases=("x", "/videos/x.mp4", "x.mp4")))
+    assert found.name_of(Caption(video_id="x", aliases=("x", "/videos/x.mp4", "x.mp4"))) is not None
+    known = found.name_of(Caption(video_id="x", aliases=("x",)))
     assert known is not None
     (reference,) = found.by_name[known]
     assert reference.events == EVENTS
@@ -73,11 +83,31 @@ def test_events_of_every_form(tmp_path, name):
         ("rows.csv", "video_id,caption\nx,a text\n"),
         ("rows.tsv", "video_id\tcaption\nx\ta text\n"),
         ("rows.jsonl", [{"clip_id": "x", "content": "a text"}]),
+        ("quoted.csv", 'video_id,caption\r\nx,"a\r\ntext"\r\n'),
+        ("nested.json", {"x": ["a text"]}),
     ],
 )
 def test_texts_of_every_form(tmp_path, name, value):
     (reference,) = read_references([write(tmp_path / name, value)]).by_name["x"]
-    assert (reference.text, reference.events, reference.timed) == ("a text", (), False)
+    assert (" ".join(reference.text.split()), reference.events, reference.timed) == ("a text", (), False)
+
+
+def test_texts_that_are_empty_long_or_in_another_encoding(tmp_path):
+    assert [c.text for c in read_captions(write(tmp_path / "a.json", {"x": "", "y": None}))] == ["", ""]
+    assert [c.text for c in read_captions(write(tmp_path / "b.jsonl", [{"id": "x", "caption": None}]))] == [""]
+    long = "word " * 50_000
+    assert len(read_captions(write(tmp_path / "c.csv", f"id,caption\nx,{long}\n"))[0].text) > 200_000
+    (tmp_path / "d.csv").write_bytes("id,caption\nx,é女\n".encode("utf-16"))
+    assert read_captions(str(tmp_path / "d.csv"))[0].text == "é女"
+    (tmp_path / "e.jsonl").write_text('{"id": "x", "caption": "one\u2028two"}\r\n', encoding="utf-8")
+    assert len(read_captions(str(tmp_path / "e.jsonl"))) == 1  # a line separator is no end of a line
+
+
+def test_names_that_differ_behind_a_full_stop_are_two_videos(tmp_path):
+    found = read_references([write(tmp_path / "r.json", {"clip.1": "one", "clip.2": "two", "film.mkv": "three"})])
+    assert [found.name_of(Caption(video_id=v, aliases=(v,))) for v in ("clip.1", "clip.3", "clip", "film")] == [
+        "clip.1", None, None, "film.mkv"
+    ]  # fmt: skip
 
 
 def test_several_references_of_a_video(tmp_path):
@@ -104,6 +134,10 @@ def test_ranges_of_a_query(tmp_path):
         ("noid.json", '[{"caption": "x"}]'),
         ("notext.json", '[{"id": "x"}]'),
         ("times.json", '{"x": {"timestamps": [[0, 1]], "sentences": []}}'),
+        ("twice.json", '{"x": "one", "x": "two"}'),
+        ("nan.json", '{"x": {"timestamps": [[0, NaN]], "sentences": ["a"]}}'),
+        ("clock.csv", "id,start,end,caption\nx,1:2:3:4,9,c\n"),
+        ("cells.csv", "id,caption\nx,a,b\n"),
         ("words.csv", "id,start,end,caption\nx,a,b,c\n"),
         ("bytes.json", b"\xff\xfe\x00"),
     ],
