@@ -74,7 +74,7 @@ def _told(video_id: str, events: list[Any], seconds: float, things: list[str], d
     sections = []
     for number in range(max(1, round(seconds / _SECTION_S))):
         begin, end = number * _SECTION_S, min(seconds, (number + 1) * _SECTION_S)
-        sentences = [
+        sentences: list[dict[str, Any]] = [
             {"text": f"{text[:-1]}, and a {draw.choice(things)} waits.", "windows": [int(s // 5), int(s // 5) + 1]}
             for s, _, text in events
             if begin <= s < end

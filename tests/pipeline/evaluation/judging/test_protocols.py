@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 
 import pytest
 
+from pipeline.evaluation.judging.asking import Ask, label, number
 from pipeline.evaluation.judging.case import Case
 from pipeline.evaluation.judging.negatives import edited
 from pipeline.evaluation.judging.protocols import METRICS, PROTOCOLS
@@ -121,6 +123,29 @@ def test_yes_no_and_unanswerable_have_the_ratios_of_vcapsbench():
 
     metrics = PROTOCOLS["questions"].judge(_with(truth), ask).metrics
     assert metrics == pytest.approx({"answers_right": 2 / 5, "answers_wrong": 1 / 4, "answers_given": 3 / 5})
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "value"),
+    [
+        (label("yes", "no"), "Yes.", "yes"),
+        (label("yes", "no"), "I do not know, yes", None),  # NarrLV finds a "no" in it
+        (label("0", "1", "2"), "2 of 3", None),  # VidCapBench finds a 2
+        (label("yes", "no", "unanswerable"), None, None),  # VCapsBench goes on with the answer to the question before
+        (number(0, 5), "4", 4),
+        (number(0, 5), 4.8, None),  # what the example of VDCscore's prompt shows
+        (number(0, 5), 7, None),
+        (number(0, 5), "five", None),
+    ],
+)
+def test_an_answer_is_one_of_those_asked_for_or_none(field, said, value):
+    one = Ask(prompt="grades", items={"q1": "?"}, fields={"value": field})
+    text = json.dumps({"answers": [{"id": "q1", "value": said}]})
+    if value is None:
+        with pytest.raises(ValueError, match="value is"):
+            one.read(text)
+    else:
+        assert one.read(text) == {"q1": {"value": value}}
 
 
 def test_zeros_and_failures_of_vdc_are_part_of_the_mean():

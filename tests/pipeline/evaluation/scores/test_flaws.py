@@ -73,6 +73,24 @@ def test_detection_is_strict_and_captions_are_not():
     assert spans.dense(half, lambda i, j: 1.0, 0.5) == 1.0
 
 
+def test_of_several_references_the_best_counts_and_of_spans_the_first_thousand():
+    told = Caption(video_id="v", text="a man runs", events=((0.0, 10.0, "a man runs"),), duration_s=20.0)
+    far = Reference("a dog", ((15.0, 20.0, "a dog"),), True, 20.0)
+    row = score(told, [far, TRUE], None)
+    assert [row[name] for name in ("soda_d", "soda_c_rouge_l", "event_recall")] == pytest.approx([1.0] * 3)
+    assert (row["tiou_precision_0.9"], row["tiou_recall_0.9"]) == (1.0, 1.0)
+    assert len(spans.as_spans([(k, k + 1.0) for k in range(1200)])) == len(spans.ordered([(0.0, 1.0)] * 1200)) == 1000
+
+
+def test_spans_without_a_length_or_beyond_the_end_have_a_score_and_no_error():
+    true = Reference("a", ((5.0, 5.0, "a man"), (0.0, 30.0, "a dog")), True, 20.0)
+    told = Caption(video_id="v", text="a", events=((5.0, 5.0, "a man"), (90.0, 99.0, "a dog")), duration_s=20.0)
+    row = score(told, [true], None)
+    found = {name: row[name] for name in METRICS if row[name] is not None}
+    assert all(np.isfinite(v) and 0 <= v <= 100 for v in found.values())
+    assert (row["tiou_recall_0.3"], row["soda_d"], row["boundary_recall_1s"]) == (0.0, 0.0, 0.5)
+
+
 def test_ranges_that_overlap_are_merged_and_a_missing_answer_stays_in_precision():
     # VUE-TR adds up ranges that overlap, on the side of the truth, and drops videos without an answer from precision
     twice = spans.as_spans([(0, 10), (0, 10)])
