@@ -259,7 +259,7 @@ def _moments(pair: _Pair, most: Sequence[int]) -> dict[int, list[bool]]:
     order = np.argsort(-pair.alike, axis=0, kind="stable")[: max(most)]
     for j, words in enumerate(pair.true_stems):
         some = same[words]
-        asked = near[:, j] if len(some) == 1 else near[:, some].any(axis=1)
+        asked = near[:, j] if len(some) == 1 else np.asarray(near[:, some].any(axis=1))
         hits = asked[order[:, j]].tolist()
         for k in most:
             found[k].append(any(hits[:k]))
