@@ -48,7 +48,7 @@ def index(out: str, **options: Any) -> int:
 
 @click.command(short_help="Find moments by what the captions say.")
 @out_argument
-@click.argument("query", metavar="QUERY")
+@click.argument("query", metavar="[QUERY]", required=False)
 @with_options(
     _k_option,
     _video_option,
@@ -61,20 +61,28 @@ def index(out: str, **options: Any) -> int:
     ),
     click.option(
         "--mode",
-        type=click.Choice(["hybrid", "text", "vector"]),
-        help="Words, meaning, or both.  [default: both where OUT has vectors]",
+        type=click.Choice(["hybrid", "text", "vector", "frames"]),
+        help="Words, meaning, or both; frames: what frames show.  [default: both where OUT has vectors]",
     ),
+    click.option("--like", metavar="FILE", help="A picture or video: find moments whose frames are like it."),
+    click.option("--span", metavar="START-END", help="Seconds of the video of --like, as in 12-20.5."),
+    click.option("--table", metavar="NAME", help="Whose vectors of frames.  [default: the one that there is]"),
+    config_option,
+    set_option,
     json_option,
 )
-def search(out: str, query: str, **options: Any) -> int:
+def search(out: str, query: str | None, **options: Any) -> int:
     """Print the moments of OUT that fit QUERY best, each with its video, its time span and its text.
 
-    Exit code 1: nothing was found.
+    A picture, a clip, or a QUERY with --mode frames is compared with vectors of frames that a recipe with the step
+    embed has made; -c names that recipe where its embedder is not the package's own. Exit code 1: nothing was found.
 
     \b
     Examples:
       longcap search captions/ "a dog on a bridge"
       longcap search captions/ "red car" --video talk.mp4 -k 10 --json
+      longcap search captions/ --like photo.jpg
+      longcap search captions/ --like talk.mp4 --span 12-20
     """
     from pipeline.retrieval.command import search_command
 

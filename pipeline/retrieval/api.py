@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from os import PathLike, fspath
+from typing import Any, Literal
 
 from markupsafe import Markup
 
@@ -15,6 +16,7 @@ from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.output.notebook import shown, table
 from pipeline.output.output import Output
+from pipeline.retrieval import frames
 from pipeline.retrieval.answers import Answered, Question, commit_answers, read_questions
 from pipeline.retrieval.ask import STRATEGIES, Answer, Asking, Strategy
 from pipeline.retrieval.index import Index, Updated
@@ -54,28 +56,52 @@ def index_output(
 
 def search_output(
     out: Place | Output,
-    query: str,
+    query: str | None = None,
     *,
     k: int = 5,
-    mode: Mode | None = None,
+    mode: Mode | Literal["frames"] | None = None,
     levels: Sequence[str] = (),
     videos: Sequence[Place] = (),
+    like: Place | None = None,
+    span: tuple[float, float] | None = None,
+    table: str | None = None,
+    config: Config | None = None,
 ) -> Hits:
-    """The moments of an indexed output that fit a query best, best first.
+    """The moments of an output that fit a query best, best first.
+
+    A text is compared with the captions in the index; a picture or clip, and a text with mode "frames", with the
+    vectors of frames that a recipe with the step `embed` has made, and needs no index.
 
     Args:
         out: an output, or its place.
+        query: a text; None with `like`.
         k: how many at most.
-        mode: "hybrid", "text" or "vector"; None: hybrid where the index has vectors.
+        mode: "hybrid", "text" or "vector"; None: hybrid where the index has vectors; "frames": see above.
         levels: only passages of these levels: window, sentence, section, video, or the name of a further table.
         videos: only in these, each named as for `Output.find`.
+        like: an image file, or a video, of which `span` is meant, in seconds.
+        table: of frame vectors; None: the one that there is.
+        config: the recipe that made them, whose embedder is loaded; None: the package's own, EfficientNet.
 
     Raises:
         UsageError: there is no output, no index, or what is asked for is not in it.
     """
     output = out if isinstance(out, Output) else Output(out)
+    ids = [str(output.find(video)["video_id"]) for video in videos]
+    if (query is None) == (like is None):
+        raise UsageError("give a text, or a picture or clip that moments are to be like")
+    if like is not None or mode == "frames":
+        if levels or (like is not None and mode not in (None, "frames")):
+            raise UsageError("levels and modes belong to texts of the index; frames have none")
+        asked: dict[str, Any] = {"table": table, "config": config, "k": k, "video_ids": ids}
+        if query is not None:
+            return Hits(frames.by_text(output, query, **asked))
+        assert like is not None
+        return Hits(frames.by_picture(output, like, span=span, **asked))
+    if span is not None or table is not None:
+        raise UsageError("a span and a table of vectors belong to a picture or clip that moments are to be like")
+    assert query is not None and mode != "frames"
     index = opened(output)
-    ids = [output.find(video)["video_id"] for video in videos]
     return Hits(search(index, query, k=k, mode=mode, levels=levels, video_ids=ids))
 
 

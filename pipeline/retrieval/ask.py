@@ -38,7 +38,8 @@ _NOTES = 60  # in a prompt; the oldest leave first
 _FRAMES = 8  # of an inspection
 _LISTED = 30  # videos or sections of one browse
 _TEXTS_WORDS = 2000  # captions of one digest
-_COVERED, _ALIKE = 0.75, 0.5  # of a quoted moment: share of the question's words that it says, or cosine with it
+_COVERED = 0.75  # of a quoted moment: share of the question's words that it says, or
+_ALIKE, _CLEAR = 0.45, 0.1  # its cosine with the question, and how far that is above the cosine of the third best
 _ASKING = frozenset(
     [
         "how",
@@ -153,9 +154,13 @@ class Asking:
 
     def _quote(self, question: str) -> Answer:
         asked = set(content_stems(question)) - _ASKING
-        for hit in self._search(question):
+        hits = self._search(question)
+        alike = sorted((hit.similarity for hit in hits if hit.similarity is not None), reverse=True)
+        # where many moments are equally alike, they share a subject with the question, and none answers it
+        least = max(_ALIKE, alike[2] + _CLEAR if len(alike) > 2 else 0.0)
+        for hit in hits:
             covered = len(asked & set(content_stems(hit.text))) / max(1, len(asked))
-            if covered >= _COVERED or (hit.similarity or 0.0) >= _ALIKE:
+            if covered >= _COVERED or (hit.similarity or 0.0) >= least:
                 return Answer(question=question, answer=hit.text, found=True, strategy="quote", cites=(_note(hit),))
         return Answer(question=question, answer=NOT_FOUND, found=False, strategy="quote")
 

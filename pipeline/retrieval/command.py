@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Literal
 
 from operators.core.text import printable
 from pipeline.config.load import load_config
@@ -34,21 +35,50 @@ def index_command(out: str, *, vectors: bool | None, as_json: bool) -> int:
 
 def search_command(
     out: str,
-    query: str,
+    query: str | None,
     *,
     k: int,
-    mode: Mode | None,
+    mode: Mode | Literal["frames"] | None,
     levels: Sequence[str],
     videos: Sequence[str],
+    like: str | None,
+    span: str | None,
+    table: str | None,
+    config: str | None,
+    overrides: Sequence[str],
     as_json: bool,
 ) -> int:
     """Search and print the moments; 1 where there are none, as grep does."""
-    hits = search_output(out, query, k=k, mode=mode, levels=levels, videos=videos)
+    if (query is None) == (like is None):
+        raise UsageError("give a QUERY, or --like with a picture or video")
+    hits = search_output(
+        out,
+        query,
+        k=k,
+        mode=mode,
+        levels=levels,
+        videos=videos,
+        like=like,
+        span=None if span is None else _span(span),
+        table=table,
+        config=load_config(config, list(overrides)) if config or overrides else None,
+    )
     if as_json:
         echo_json([asdict(hit) for hit in hits])
     else:
         echo("\n".join(text_of(hit) for hit in hits) if hits else "nothing found")
     return 0 if hits else 1
+
+
+def _span(text: str) -> tuple[float, float]:
+    """`12-20.5` as seconds."""
+    start, dash, end = text.partition("-")
+    try:
+        if dash:
+            return float(start), float(end)
+    except ValueError:
+        pass
+    raise UsageError(f"--span {text}: write seconds such as 12-20.5")
 
 
 def ask_command(

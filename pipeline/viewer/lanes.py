@@ -26,9 +26,12 @@ def span_text(start_s: float, end_s: float) -> str:
 
 
 def short(text: str | None, most: int = _LABEL) -> str:
-    """The beginning of a text, in one line."""
+    """The beginning of a text, in one line; cut between words where it has some."""
     words = " ".join((text or "")[: 4 * most].split())
-    return words if len(words) <= most else f"{words[: most - 1].rstrip()}…"
+    if len(words) <= most:
+        return words
+    begun = words[:most]
+    return f"{begun[: begun.rfind(' ', most // 2) if ' ' in begun[most // 2 :] else most - 1].rstrip()}…"
 
 
 def windows_of(segments: pa.Table) -> pa.Table:

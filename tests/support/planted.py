@@ -63,6 +63,46 @@ UNSHOWN: tuple[str, ...] = (
 )
 """Questions about what no window of these outputs says."""
 
+NOT_TOLD: tuple[str, ...] = (
+    "Which bridge collapses?",
+    "What falls off the bridge?",
+    "Which van is stolen?",
+    "Who owns the parked van?",
+    "Who cleans the shop window?",
+    "Who paints the shop window?",
+    "Why is the square empty?",
+    "Which platform burns?",
+    "What does the cyclist eat?",
+    "Which cyclist wins?",
+    "Where does the van explode?",
+    "What is stolen from the platform?",
+)
+"""Questions about what many windows show, to which none has the answer."""
+
+AGAIN: Mapping[int, tuple[str, str]] = {
+    0: ("violin falling into a waterway", "fellow in rain gear lets go of a fiddle"),
+    1: ("what do the kids make near the fire engine", "snow sculpture by a red truck"),
+    2: ("lady putting her signature on a document", "what does she use to sign the paper"),
+    3: ("what catches fire in the kitchen", "burning fungi in a skillet"),
+    4: ("colourful bird perched on an aviator", "which animal sits on the airman"),
+    5: ("chart of a Nordic island hanging over a keyboard instrument", "antique map on a wall"),
+    6: ("keeper makes a one-handed save", "who stops the shot"),
+    7: ("researcher filling a glass vessel with coloured fluid", "chemistry experiment"),
+    8: ("kitten napping on a pile of papers", "where does the cat doze"),
+    9: ("something round and red floats above an arena", "what flies over the stadium"),
+    10: ("seamstress taking measurements of a bridal gown", "whose sleeve is measured"),
+    11: ("fire brigade among bookshelves", "emergency crew with a ladder indoors"),
+    12: ("kid at her birthday party puffing at flames", "girl turning nine"),
+    13: ("farm vehicle drags a ship from the swamp", "what does the tractor tow"),
+    14: ("conjuring trick with money", "where is the coin hidden"),
+    15: ("thunderbolt near a place of worship", "what does the lightning hit"),
+    16: ("injured puppy gets first aid", "hospital worker tending an animal"),
+    17: ("man rubbing wax on a surf board at sunrise", "getting ready to ride the waves"),
+    18: ("horologist swaps a damaged part", "fixing a timepiece"),
+    19: ("entertainer lets fruit fall on the steps", "how many oranges does the juggler lose"),
+}
+"""Number of a fact -> other words for it that share few or none with it."""
+
 _PEOPLE = (
     ("a carpenter", "a woodworker"),
     ("an old sailor", "an elderly seaman"),

@@ -66,6 +66,9 @@ def test_what_is_embedded_once_serves_every_consumer(clips: Path, tmp_path: Path
     assert again.table("embeddings").num_rows == result.table("embeddings").num_rows
     with pytest.raises(UsageError, match="table few has no column frame_vectors or text_vectors"):
         output.vectors("few")
+    film = clips / "two_shots.mp4"
+    hits = longcap.search_output(output, like=film, span=(20, 24), config=recipe(tmp_path, log, 0.5), k=1)
+    assert hits[0].end_s > 13 and hits[0].text and (hits[0].similarity or 0) > 0.98
 
 
 def test_a_recipe_that_embeds_what_is_not_there_is_refused(tmp_path: Path) -> None:
