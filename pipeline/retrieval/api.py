@@ -100,7 +100,7 @@ def search_output(
         return Hits(frames.by_picture(output, like, span=span, **asked))
     if span is not None or table is not None:
         raise UsageError("a span and a table of vectors belong to a picture or clip that moments are to be like")
-    assert query is not None and mode != "frames"
+    assert query is not None
     index = opened(output)
     return Hits(search(index, query, k=k, mode=mode, levels=levels, video_ids=ids))
 
