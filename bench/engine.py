@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from typing import Any
 
 from bench.admission import Job, Setting, caption_and_narrate, narrate_all
 from bench.throughput import Work, compare, hits
@@ -82,6 +83,9 @@ def main() -> None:
         part.add_argument("--segments", type=int, default=0 if part is real else 4, help="of captioning, 30 s each")
         part.add_argument("--side", type=int, nargs=2, default=Work.side, metavar=("WIDTH", "HEIGHT"), help="px")
         part.add_argument("--tokens", type=int, default=Work.tokens, help="of each answer")
+        part.add_argument("--context", type=int, default=Work.context, help="tokens of prompt and answer together")
+        part.add_argument("--max-num-seqs", type=int, default=Work.max_num_seqs)
+        part.add_argument("--dummy", action="store_true", help="random weights in the model's shape")
     real.add_argument("--pictures", type=int, default=0, help="in each request; 10 are a window's")
     real.add_argument("--requests", type=int, default=Work.requests)
     real.add_argument("--rounds", type=int, default=2)
@@ -90,7 +94,7 @@ def main() -> None:
     if given.part == "admission":
         admission(given.videos)
     elif given.part == "caches":
-        asked = Work(model=given.model, segments=given.segments, tokens=given.tokens, side=tuple(given.side))
+        asked = Work(segments=given.segments, **_common(given))
         print(f"{'windows as':12}{'requests':>9}{'prompt tokens':>15}{'prefix':>16}{'processor':>16}{'encoder':>16}")
         for shown in ("video", "images"):
             work = replace(asked, shown=shown)
@@ -101,16 +105,15 @@ def main() -> None:
                 flush=True,
             )
     else:
-        work = Work(
-            model=given.model,
-            requests=given.requests,
-            tokens=given.tokens,
-            pictures=given.pictures,
-            segments=given.segments,
-            side=tuple(given.side),
-        )
+        counts = {"requests": given.requests, "pictures": given.pictures, "segments": given.segments}
+        work = Work(**counts, **_common(given))
         for rival, ratio in compare(work, given.rounds, given.against).items():
             print(f"ours / {rival:6} {ratio:.3f}   goal {GOAL_TOKENS}")
+
+
+def _common(given: argparse.Namespace) -> dict[str, Any]:
+    same = ("model", "tokens", "context", "max_num_seqs", "dummy")
+    return {**{name: getattr(given, name) for name in same}, "side": tuple(given.side)}
 
 
 if __name__ == "__main__":

@@ -80,11 +80,11 @@ def _append(uri: str, known: dict[str, pa.Array], schema: pa.Schema, count: int)
     write_deltalake(uri, table, mode="append", writer_properties=properties)
 
 
-def resume(out: str) -> dict[str, float]:
+def resume(out: str, config: Config | None = None) -> dict[str, float]:
     """What a driver does before its first graph."""
     began = time.perf_counter()
     store = Store(out)
-    plan = make_plan(Config(), store.videos.read(), Selection(), {})
+    plan = make_plan(config or Config(), store.videos.read(), Selection(), {})
     planned = time.perf_counter()
     left = compare(plan, store)
     compared = time.perf_counter()

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _COMMIT_ROWS = 256
+_HOUR = 30  # segments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Takes:
     Attributes:
         decode_s: of a segment in a decoder.
         caption_s: of a segment in a slot of an engine that is full.
-        narrate_s: of a video in a slot of a narrator.
+        narrate_s: of an hour of video, 30 segments, in a slot of a narrator; its sections come one after the other.
         commit_s, row_s: of a commit, and for each of its rows.
         decoders, slots, narrators: of a node.
     """
@@ -43,37 +44,40 @@ class Takes:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """A simulated run: its length, when no decoder had anything left to begin, and how busy gather was."""
+    """A simulated run: its length, when no decoder had anything left to begin, when nine tenths of all segments were
+    durable, and how busy gather was."""
 
     seconds: float
     drained_s: float
+    most_s: float
     gather_busy_s: float
     rows_a_s: float
 
 
-def simulate(takes: Takes, nodes: int, videos: int, segments: int) -> Ran:
-    """Run `videos` of so many `segments` each on that many nodes."""
-    model = _Model(takes, nodes, videos, segments)
+def simulate(takes: Takes, nodes: int, lengths: Sequence[int]) -> Ran:
+    """Run videos of so many segments each, in this order, on that many nodes."""
+    model = _Model(takes, nodes, lengths)
     model.begin()
     while model.events:
         model.end(heapq.heappop(model.events))
         model.begin()
-    if model.told != videos:
-        raise AssertionError(f"{model.told} of {videos} videos were told")
+    if model.told != len(lengths):
+        raise AssertionError(f"{model.told} of {len(lengths)} videos were told")
     return Ran(
         seconds=model.now,
         drained_s=model.drained_s,
+        most_s=model.most_s,
         gather_busy_s=model.gather_busy_s,
-        rows_a_s=videos * segments / model.now,
+        rows_a_s=sum(lengths) / model.now,
     )
 
 
 class _Model:
     """What is where at a moment: begin what can begin, then let the next thing end."""
 
-    def __init__(self, takes: Takes, nodes: int, videos: int, segments: int) -> None:
-        self.takes, self.segments = takes, segments
-        self.plan = deque(range(videos * segments))
+    def __init__(self, takes: Takes, nodes: int, lengths: Sequence[int]) -> None:
+        self.takes, self.lengths = takes, lengths
+        self.plan = deque(video for video, length in enumerate(lengths) for _ in range(length))
         self.free_decoders = nodes * takes.decoders
         self.free_slots = nodes * takes.slots
         self.free_narrators = nodes * takes.narrators
@@ -82,10 +86,11 @@ class _Model:
         self.ready: deque[int] = deque()
         self.waiting: deque[int] = deque()
         self.whole: deque[int] = deque()
-        self.left = [segments] * videos
+        self.left = list(lengths)
+        self.durable = 0
         self.committing = False
         self.events: list[tuple[float, int, str, list[int]]] = []
-        self.now = self.drained_s = self.gather_busy_s = 0.0
+        self.now = self.drained_s = self.most_s = self.gather_busy_s = 0.0
         self.count = self.told = 0
 
     def begin(self) -> None:
@@ -107,7 +112,8 @@ class _Model:
             self._later(spent, "durable", rows)
         while self.whole and self.free_narrators:
             self.free_narrators -= 1
-            self._later(self.takes.narrate_s, "told", [self.whole.popleft()])
+            video = self.whole.popleft()
+            self._later(self.takes.narrate_s * self.lengths[video] / _HOUR, "told", [video])
 
     def end(self, event: tuple[float, int, str, list[int]]) -> None:
         self.now, _, what, items = event
@@ -118,7 +124,10 @@ class _Model:
             self.waiting.extend(items)
         elif what == "durable":
             self.committing = False
-            for video in (segment // self.segments for segment in items):
+            self.durable += len(items)
+            if self.durable >= 0.9 * sum(self.lengths) and not self.most_s:
+                self.most_s = self.now
+            for video in items:
                 self.left[video] -= 1
                 if not self.left[video]:
                     self.whole.append(video)
@@ -155,13 +164,26 @@ def measure_commit(rows: int = _COMMIT_ROWS, commits: int = 8) -> tuple[float, f
 def table(takes: Takes, nodes: Sequence[int], videos: int, segments: int) -> str:
     """One line for each number of nodes."""
     lines = ["nodes  hours   efficiency  tail share  gather busy  segments/s"]
-    one = simulate(takes, 1, videos, segments).seconds
+    lengths = [segments] * videos
+    one = simulate(takes, 1, lengths).seconds
     for count in nodes:
-        ran = simulate(takes, count, videos, segments)
+        ran = simulate(takes, count, lengths)
         lines.append(
             f"{count:>5}  {ran.seconds / 3600:>6.2f}  {one / count / ran.seconds:>9.1%}  "
             f"{1 - ran.drained_s / ran.seconds:>9.1%}  {ran.gather_busy_s / ran.seconds:>10.1%}  {ran.rows_a_s:>9.1f}"
         )
+    return "\n".join(lines)
+
+
+def skewed(takes: Takes, nodes: Sequence[int], clips: int, film: int) -> str:
+    """One line for each number of nodes: a film among clips of one to five segments, where the plan may put it."""
+    lengths = [1 + k % 5 for k in range(clips)]
+    orders = {"first": [film, *lengths], "middle": [*lengths[::2], film, *lengths[1::2]], "last": [*lengths, film]}
+    lines = ["nodes  film     seconds  from 90 % of the segments on"]
+    for count in nodes:
+        for where, order in orders.items():
+            ran = simulate(takes, count, order)
+            lines.append(f"{count:>5}  {where:7}{ran.seconds:>9.0f}  {1 - ran.most_s / ran.seconds:>26.1%}")
     return "\n".join(lines)
 
 
@@ -170,6 +192,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8, 64])
     parser.add_argument("--videos", type=int, default=2000)
     parser.add_argument("--segments", type=int, default=30, help="of a video")
+    parser.add_argument("--skewed", type=int, metavar="CLIPS", help="one film of six hours among so many clips instead")
     parser.add_argument("--measure", action="store_true", help="measure commits here in place of the scripted ones")
     for name, default in vars(Takes()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
@@ -179,6 +202,9 @@ def main() -> None:
         commit_s, row_s = measure_commit()
         print(f"measured here: a commit {commit_s * 1000:.0f} ms, and {row_s * 1000:.2f} ms a row")
         takes = Takes(**{**vars(takes), "commit_s": commit_s, "row_s": row_s})
+    if given["skewed"]:
+        print(skewed(takes, given["nodes"], given["skewed"], 6 * _HOUR))
+        return
     print(table(takes, given["nodes"], given["videos"], given["segments"]))
     most = _COMMIT_ROWS / (takes.commit_s + takes.row_s * _COMMIT_ROWS)
     a_node = min(takes.decoders / takes.decode_s, takes.slots / takes.caption_s)

@@ -53,6 +53,8 @@ class Work:
         tokens: of each answer.
         side: of a picture, width and height in px.
         shown: how a window's pictures enter its prompt.
+        context: tokens of prompt and answer together.
+        dummy: random weights in the model's shape, which are as fast as real ones.
     """
 
     model: str
@@ -63,16 +65,18 @@ class Work:
     segment_s: float = 30.0
     side: tuple[int, int] = (336, 192)
     shown: Literal["video", "images"] = "video"
+    context: int = 2048
+    dummy: bool = False
     max_num_seqs: int = 16
     stream_interval: int | None = None
 
     def spec(self) -> VllmEngine:
-        args: dict[str, Any] = {"enable_chunked_prefill": False}
+        args: dict[str, Any] = {"load_format": "dummy"} if self.dummy else {}
         if self.stream_interval is not None:
             args["stream_interval"] = self.stream_interval
         return Endless(
             model=self.model,
-            max_model_len=2048,
+            max_model_len=self.context,
             max_num_seqs=self.max_num_seqs,
             max_tokens=self.tokens,
             temperature=0.8,

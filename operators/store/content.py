@@ -36,6 +36,7 @@ ADDED: frozenset[str] = frozenset(
 out where they are null, so that rows written before keep their hashes."""
 
 NOTHING = pa.schema([])
+_LEAVES = frozenset({str, int, float, bool, type(None)})  # most values: a call for each would take most of the time
 
 
 def content_hash(row: Row, schema: pa.Schema, always: pa.Schema | None = None) -> str:
@@ -54,9 +55,13 @@ def content_hash(row: Row, schema: pa.Schema, always: pa.Schema | None = None) -
 def content_of(value: Any) -> Any:
     """`value` without what is outside of its content, at any depth; of bytes, such as vectors, their hash."""
     if isinstance(value, dict):
-        return {k: content_of(v) for k, v in value.items() if k not in OUTSIDE and not (v is None and k in ADDED)}
+        return {
+            k: v if type(v) in _LEAVES else content_of(v)
+            for k, v in value.items()
+            if k not in OUTSIDE and not (v is None and k in ADDED)
+        }
     if isinstance(value, list | tuple):
-        return [content_of(v) for v in value]
+        return [v if type(v) in _LEAVES else content_of(v) for v in value]
     if isinstance(value, bytes | bytearray | memoryview):
         return f"bytes {hashlib.sha256(value).hexdigest()}"
     return value

@@ -26,6 +26,7 @@ from pipeline.config.types import Config
 from pipeline.planning.videos import Cut, Videos
 from pipeline.sources.selection import Selection
 
+_FAR = 4.0  # times the mean length
 PLANNED = pa.schema(
     [
         pa.field("video_id", pa.string()),
@@ -130,11 +131,25 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
     if selection.max_hours is not None:  # a video that begins below the limit is taken whole
         lengths = usable["duration_s"].to_numpy()
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
+    usable = _long_first(usable)
     cut = Cut(window_s=config.plan.window_s, stride_s=config.plan.stride_s, segment_s=config.plan.segment_s)
     sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
     parents = parents_of(config, "segments")
     keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config), parents))
     return Plan(config=config, videos=Videos(usable, keys, cut), unusable=unusable, ignored=ignored)
+
+
+def _long_first(usable: pa.Table) -> pa.Table:
+    """Videos far longer than the others first, all else in the order in which it was listed.
+
+    A film is narrated section by section when all its segments are done: begun last, it alone would keep the run.
+    """
+    lengths = usable["duration_s"].to_numpy()
+    far = lengths > _FAR * lengths.mean() if len(lengths) else lengths > 0
+    if not far.any():
+        return usable
+    films = np.flatnonzero(far)
+    return usable.take(np.concatenate([films[np.argsort(-lengths[films], kind="stable")], np.flatnonzero(~far)]))
 
 
 def _versions(usable: pa.Table) -> list[str]:

@@ -117,6 +117,18 @@ def test_a_key_holds_the_source_the_cut_and_the_operators() -> None:
     assert plan_of(rows.video("a", run_id="another")).videos[0].key == video.key
 
 
+def test_films_among_clips_come_first_and_all_else_as_it_was_listed() -> None:
+    clips = [rows.video(f"clip{k}", duration_s=60.0 + k % 7) for k in range(40)]
+    listed = [*clips[:20], rows.video("film", duration_s=3600.0), *clips[20:], rows.video("epic", duration_s=7200.0)]
+    ids = [row["video_id"] for row in clips]
+    assert plan_of(*listed).videos.ids == ["epic", "film", *ids]
+    assert plan_of(*clips).videos.ids == ids
+    # what the hours take is what was listed first
+    assert plan_of(*listed, selection=Selection(max_hours=0.3)).videos.ids == ids[:18]
+    by_key = dict(zip(plan_of(*listed).videos.ids, plan_of(*listed).videos.keys, strict=True))
+    assert by_key["clip3"] == plan_of(clips[3]).videos.keys[0]
+
+
 def test_hours_take_no_further_video_once_they_are_full() -> None:
     videos = [rows.video(name, duration_s=3000.0) for name in "abcd"]
     taken = plan_of(*videos, selection=Selection(max_hours=1.0)).videos
