@@ -31,11 +31,11 @@ from pydantic import BaseModel
 
 from operators.analysis.facts import Facts
 from operators.ask.checks import problem, texts_in
-from operators.ask.items import Item, frames_of, items_of, readable
+from operators.ask.items import Item, frames_of, items_of, moments, readable
 from operators.ask.options import ANSWER, AskOptions
 from operators.audio.heard import Heard
 from operators.core import rows
-from operators.core.base import Apply, ItemError, Row
+from operators.core.base import Apply, FailureClass, ItemError, Row
 from operators.core.fingerprint import digest
 from operators.core.text import clock
 from operators.engines.ask import Answer, Usage, ask
@@ -45,9 +45,14 @@ from operators.engines.provenance import provenance
 from operators.engines.shared import shared
 from operators.engines.template.evidence import evidence
 from operators.prompts import Prompt, expression, load_prompt
+from operators.video.isolation import DecodeChild
+from operators.video.moments import frames_at
+from operators.video.size import Size
 
 _SHRINKS = 12  # of a prompt that is too long, at most
 _WINDOW = [f.name for f in rows.WINDOW_CAPTION]
+_OF_FRAMES: frozenset[FailureClass] = frozenset({"undecodable", "crash", "timeout", "out_of_memory"})
+"""Failures of one item, where its frames are decoded for it; others are the source's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +68,18 @@ class Ask(AskOptions):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         prompt = load_prompt(self.prompt)
-        with shared(self.engine) as engine:
-            yield lambda row: _Work(self, engine, prompt, row).made()
+        with DecodeChild() as child, shared(self.engine) as engine:  # it starts at its first job
+            yield lambda row: _Work(self, engine, child, prompt, row).made()
 
 
 class _Work:
     """One row being asked about."""
 
-    def __init__(self, spec: Ask, engine: RunningEngine, prompt: Prompt, row: Row) -> None:
-        self._spec, self._engine, self._prompt, self._row = spec, engine, prompt, row
+    def __init__(self, spec: Ask, engine: RunningEngine, child: DecodeChild, prompt: Prompt, row: Row) -> None:
+        self._spec, self._engine, self._child, self._prompt, self._row = spec, engine, child, prompt, row
         self._items = items_of(row, spec.path)
-        self._pictures = [Picture(**p) for p in row["pictures"] or ()] if spec.frames else []
+        decoded = spec.frames and spec.look_fps is None
+        self._pictures = [Picture(**p) for p in row["pictures"] or ()] if decoded else []
         self._heard = Heard.of(row.get("speech"))
         self._seed = int(digest([row["video_id"], row.get("segment_index"), spec.column], hex_digits=8), 16)
         gates = gates_of(spec.engine)
@@ -122,7 +128,12 @@ class _Work:
 
     def _ask(self, item: Item, before: tuple[str, str]) -> Future[Answer]:
         """Ask about one item; a prompt that is too long is rendered with another `shrunk`, and with fewer frames."""
-        frames = frames_of(self._pictures, item.span, self._spec.frames) if self._spec.frames else ()
+        try:
+            frames = self._frames(item)
+        except ItemError as error:
+            if error.failure_class not in _OF_FRAMES:
+                raise
+            return _done(Answer("", 0, error.failure_class, error.message))
         if self._spec.frames and not frames:
             return _done(Answer("", 0, "undecodable", "no frame of it decoded"))
 
@@ -145,6 +156,14 @@ class _Work:
             clean=self._spec.engine.generative,
             smaller=smaller,
         )
+
+    def _frames(self, item: Item) -> tuple[Picture, ...]:
+        spec = self._spec
+        if spec.look_fps is None:
+            return frames_of(self._pictures, item.span, spec.frames) if spec.frames else ()
+        times_s = moments(item.span, spec.look_fps, spec.frames)
+        found = frames_at(self._child, self._row, times_s, Size(short_side_px=spec.look_px))
+        return tuple(Picture(**frame) for frame in found)
 
     def _request(self, item: Item, before: tuple[str, str], frames: tuple[Picture, ...], times: int) -> Request:
         spec = self._spec

@@ -98,3 +98,10 @@ def frames_of(pictures: Sequence[Picture], span: Span, most: int) -> tuple[Pictu
     if len(own) > most:
         own = [own[int((k + 0.5) * len(own) / most)] for k in range(most)]
     return tuple(own)
+
+
+def moments(span: Span, fps: float, most: int) -> list[float]:
+    """Times on a grid of `fps` from the start of a span, at most `most` of them, evenly spaced."""
+    count = max(1, int((span.end_s - span.start_s) * fps + 1e-6))
+    times = [span.start_s + k / fps for k in range(count)]
+    return times if count <= most else [times[int((k + 0.5) * count / most)] for k in range(most)]

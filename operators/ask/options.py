@@ -15,9 +15,10 @@ from pydantic import Field
 from operators.ask.checks import Check
 from operators.ask.form import Form, form_of
 from operators.core import rows
-from operators.core.base import SIZING, Level, Operator
+from operators.core.base import ADDED, SIZING, Level, Operator
 from operators.engines.registry import AnyEngine
 from operators.prompts import Prompt, expression, load_prompt, names_in
+from operators.video.moments import READS
 
 ROW = "row"
 _EACH = {"segment": ROW, "video": ROW, "window": "windows", "section": "sections", "frame": "frames"}
@@ -86,6 +87,17 @@ class AskOptions(Operator):
     frames: Annotated[
         int, Field(ge=0, le=64, description="frames of the item's span that are shown, evenly spaced; 0: none")
     ] = 0
+    look_fps: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=60,
+            description="frames a second that are decoded of each item that is asked about; `frames` are shown; "
+            "null: those of the step decode",
+        ),
+        ADDED,
+    ] = None
+    look_px: Annotated[int, Field(ge=16, le=4320, description="short side of such a frame in pixels"), ADDED] = 336
     carry: Annotated[
         str | None, Field(description="which field the next request gets as `carried`; null: the answer's text")
     ] = None
@@ -108,6 +120,8 @@ class AskOptions(Operator):
             raise ValueError("text and carry name a field, and there are no fields: leave them out")
         if self.carry and self.carry not in self.fields:
             raise ValueError(f"carry is {self.carry!r}; it must be one of the fields {', '.join(self.fields)}")
+        if self.look_fps is not None and not self.frames:
+            raise ValueError("look_fps decodes frames, and none are shown: set frames to how many of them")
         if bool(self.source) != bool(self.keep):
             raise ValueError("source and keep belong together: one is given without the other")
         if self.rank and self.budget is None:
@@ -128,6 +142,7 @@ class AskOptions(Operator):
         span = {"video_id", "segment_index", "start_s", "end_s"} if level == "segment" else {"video_id"}
         named = (self._prompt.names | self._names) - _OURS - {"pictures", "evidence", "said"}
         named |= set(self.path[:1]) | span | {"duration_s"}
+        shown = READS if self.look_fps is not None else {"pictures"} if self.frames else frozenset()
         optional = self._prompt.optional & named - set(self.path[:1]) - span
         if self._prompt.names & {"evidence", "said"}:
             optional |= {"facts"}
@@ -135,7 +150,7 @@ class AskOptions(Operator):
             optional |= {"speech"}
         columns = {
             "level": level,
-            "reads": frozenset((named - optional) | ({"pictures"} if self.frames else set())),
+            "reads": frozenset((named - optional) | shown),
             "may_read": frozenset(optional | {"usage"}),
             "writes": frozenset(self._types) | {"usage"},
             "types": {name: kind for name, kind in self._types.items() if kind is not None},

@@ -53,6 +53,7 @@ OPERATORS: dict[str, str] = {
     "tile": "operators.embedding.tile:Tile",
     "ask": "operators.ask.ask:Ask",
     "join": "operators.ask.join:Join",
+    "reword": "operators.ask.reword:Reword",
     "digest": "operators.digest.digest:Digest",
     "event_graph": "operators.graph.graph:EventGraph",
     "agreement": "operators.pick.agreement:Agreement",

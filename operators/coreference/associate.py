@@ -26,12 +26,12 @@ from operators.language.words import stems
 from operators.prompts import Prompt, load_prompt
 from operators.video.isolation import DecodeChild
 from operators.video.limits import Isolated
-from operators.video.pictures import to_jpeg
+from operators.video.moments import READS, frames_at
 from operators.video.size import Size
 
 MENTION = pa.struct(
     [
-        pa.field("item", pa.int32()),  # index of the scene in the list `of`
+        pa.field("item", pa.int32()),  # place of the scene in the list `of`, that of the whole video
         pa.field("name", pa.string()),  # what that scene calls it
         pa.field("looks", pa.string()),
         pa.field("best_s", pa.float64()),  # when it is seen best
@@ -52,7 +52,8 @@ PAIR = pa.struct(
         pa.field("same", pa.bool_()),  # what the model says; null: it gave no answer
     ]
 )
-_JOB = "operators.video.frames:sample_frames"
+
+_WINDOWS = "segments.windows"
 
 
 class Same(BaseModel):
@@ -82,20 +83,18 @@ class _Mention:
 class Associate(Isolated):
     """Gives each person and thing one name through the whole video; writes `entities` and `pairs`.
 
-    Items of `of` are answers whose fields hold `subjects`, a list with `name`, `looks` and `best_s`. Mentions whose
-    words are alike by at least `likeness` (share of common words) are shown to the model side by side, the likest
-    first, at most `max_pairs` of a video; two of one scene are never the same, nor are two whose groups hold such a
-    pair. MR. Video asks a model about pairs of salient frames (the paper's text); choosing the pairs by words first is
-    ours, as all pairs of a long video are too many.
+    Items of `of` are answers, or window captions, whose fields hold `subjects`, a list with `name`, `looks` and
+    `best_s`. Mentions whose words are alike by at least `likeness` (share of common words) are shown to the model side
+    by side, the likest first, at most `max_pairs` of a video; two of one scene are never the same, nor are two whose
+    groups hold such a pair. MR. Video asks a model about pairs of salient frames (the paper's text); choosing the pairs
+    by words first is ours, as all pairs of a long video are too many.
     """
 
     name: ClassVar[str] = "associate"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: scenes of different segments are different ones
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "associate"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "uri", "source_version", "duration_s", "first_pts_s", "parts"}
-    )
+    reads: ClassVar[frozenset[str]] = READS | {"video_id", "duration_s"}
     writes: ClassVar[frozenset[str]] = frozenset({"entities", "pairs", "entities_provenance", "usage"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "entities": pa.list_(ENTITY),
@@ -104,7 +103,9 @@ class Associate(Isolated):
     }
 
     engine: Annotated[AnyEngine, Field(description="a vision-language model")]
-    of: Annotated[str, Field(min_length=1, description="the list of answers with subjects")] = "scenes"
+    of: Annotated[str, Field(min_length=1, description="the list of answers with subjects, or segments.windows")] = (
+        "scenes"
+    )
     prompt: Annotated[str, Field(description="a prompt's name or a path to a .j2 file")] = "associate"
     likeness: Annotated[float, Field(ge=0, le=1, description="share of common words from which a pair is shown")] = 0.25
     max_pairs: Annotated[int, Field(ge=0, description="requests for a video at most")] = 200
@@ -112,7 +113,7 @@ class Associate(Isolated):
     tries: Annotated[int, Field(ge=1, le=10, description="times a pair is asked about before it counts as two")] = 3
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reads", type(self).reads | {self.of})
+        object.__setattr__(self, "reads", type(self).reads | {"captioned" if self.of == _WINDOWS else self.of})
 
     def identity_extra(self) -> dict[str, Any]:
         """The prompt's text."""
@@ -125,7 +126,11 @@ class Associate(Isolated):
             yield lambda row: {**row, **self._associated(row, child, engine, prompt)}
 
     def _associated(self, row: Row, child: DecodeChild, engine: RunningEngine, prompt: Prompt) -> Row:
-        mentions = list(_mentions(row[self.of] or (), float(row["duration_s"])))
+        if self.of == _WINDOWS:
+            items = [window for segment in row["captioned"] for window in segment["windows"]]
+        else:
+            items = row[self.of] or []
+        mentions = list(_mentions(items, float(row["duration_s"])))
         groups = {k: {k} for k in range(len(mentions))}  # each mention -> the set that it is in, one object a set
         usage = Usage()
         pairs: list[Row] = []
@@ -199,20 +204,8 @@ class _Looking:
 
     def _frame(self, time_s: float) -> Picture | None:
         if time_s not in self._held:
-            row = self._row
-            once = {
-                "uri": row.get("access_uri") or row["uri"],
-                "backend": "pyav",
-                "first_pts_s": float(row["first_pts_s"] or 0.0),
-                "parts": row.get("parts"),
-                "times_s": [time_s],
-                "size": Size(short_side_px=self._spec.short_side_px),
-                "version": row.get("source_version"),
-            }
-            found = self._child.run_first([("pyav", _JOB, once)] * 2)[0]
-            self._held[time_s] = (
-                Picture(time_s=time_s, pts_s=found[0]["pts_s"], jpeg=to_jpeg(found[0]["pixels"], 90)) if found else None
-            )
+            found = frames_at(self._child, self._row, [time_s], Size(short_side_px=self._spec.short_side_px))
+            self._held[time_s] = Picture(**{**found[0], "time_s": time_s}) if found else None
         return self._held[time_s]
 
 
@@ -228,7 +221,8 @@ def _mentions(items: Any, duration_s: float) -> Iterator[_Mention]:
             name = " ".join(str(subject.get("name") or "").split())
             if name:
                 best_s = float(best) if inside else (low + high) / 2
-                yield _Mention(int(item.get("index", k)), name, str(subject.get("looks") or ""), best_s)
+                # its own `index` counts within a segment
+                yield _Mention(k, name, str(subject.get("looks") or ""), best_s)
 
 
 def _entities(mentions: list[_Mention], groups: Mapping[int, set[int]]) -> list[Row]:

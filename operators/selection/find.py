@@ -26,7 +26,7 @@ from operators.prompts import Prompt, load_prompt
 from operators.selection.mosaic import tiled
 from operators.video.isolation import DecodeChild
 from operators.video.limits import Isolated
-from operators.video.pictures import to_jpeg
+from operators.video.moments import READS, frames_at
 from operators.video.size import Size
 
 FOUND = pa.struct(
@@ -36,7 +36,6 @@ FOUND = pa.struct(
         pa.field("frames", pa.list_(pa.float64())),  # that show it, s
     ]
 )
-_JOB = "operators.video.frames:sample_frames"
 
 
 class Cells(BaseModel):
@@ -61,9 +60,7 @@ class FindFrames(Isolated):
     version: ClassVar[int] = 1
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "search"
-    reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "uri", "source_version", "duration_s", "first_pts_s", "parts", "question"}
-    )
+    reads: ClassVar[frozenset[str]] = READS | {"video_id", "duration_s", "question"}
     writes: ClassVar[frozenset[str]] = frozenset({"found_spans", "search_calls", "found_provenance", "usage"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "found_spans": pa.list_(FOUND),
@@ -120,28 +117,11 @@ class _Seen:
     def look(self, times_s: Sequence[float]) -> dict[float, str]:
         """yes, maybe or no for each time."""
         spec, row = self.spec, self.row
-        frames = self.child.run_first(
-            [
-                (
-                    "pyav",
-                    _JOB,
-                    {
-                        "uri": row.get("access_uri") or row["uri"],
-                        "backend": "pyav",
-                        "first_pts_s": float(row["first_pts_s"] or 0.0),
-                        "parts": row.get("parts"),
-                        "times_s": list(times_s),
-                        "size": Size(short_side_px=spec.short_side_px),
-                        "version": row.get("source_version"),
-                    },
-                )
-            ]
-            * 2
-        )[0]
+        frames = frames_at(self.child, row, times_s, Size(short_side_px=spec.short_side_px))
         if not frames:
             return dict.fromkeys(times_s, "no")
-        shown = [float(f["requested_s"]) for f in frames]
-        grid = tiled([to_jpeg(f["pixels"], 90) for f in frames], spec.columns)
+        shown = [float(f["time_s"]) for f in frames]
+        grid = tiled([f["jpeg"] for f in frames], spec.columns)
         rendered = self.prompt.render(
             question=row["question"], cells=len(frames), columns=spec.columns, times_s=[round(t, 1) for t in shown]
         )

@@ -3,7 +3,9 @@
 says:    kind -> what the scripted engine answers to requests of it, where no filled form will do
 calls:   kind -> different requests for one video of 20 s in two segments: the golden call log
 edits:   each {table, step, set} is another option of a step; `anew` are the tables that it makes anew
+told:    words that the long caption holds
 shows:   [table, expression]: what the docs quote of a run with a real engine
+tells:   [table, column]: where its caption stands, for `python -m tests.recipes.truth`; truth: overrides for it
 set:     overrides for the test, such as a smaller model of an operator
 needs:   modules without which it is skipped
 """

@@ -57,6 +57,7 @@ def test_a_recipe_is_killed_finishes_and_is_sound(name: str, folder: Path, tmp_p
     output = longcap.open(str(out))
     assert verify(output).findings == []
     assert all(output.table(table).num_rows for table in config.tables), "a table is empty"
+    assert case.get("told", "") in output.table("dataset").to_pylist()[0]["caption"]
     for edit in case["edits"]:
         planned = longcap.plan(str(folder), str(out), config_of(name, engine, edited(config, edit)))
         left = {table for table, count in planned.remaining.tables.items() if count.left or count.waiting}

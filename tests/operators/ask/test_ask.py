@@ -12,6 +12,7 @@ from longcap.testing import check_operator
 from operators.ask.ask import Ask
 from operators.core.base import ItemError, Level, Row
 from operators.engines.registry import parse_engine
+from tests.support import video
 from tests.support.engines import Scripted, asked
 
 SCENES = [{"start_s": 0.0, "end_s": 4.0, "text": "A dog runs."}, {"start_s": 4.0, "end_s": 9.0, "text": "It sleeps."}]
@@ -107,6 +108,31 @@ def test_only_some_items_are_asked_about(tmp_path: Path) -> None:
         apply(step, segment(threshold="high"))
 
 
+def test_frames_are_decoded_for_the_items_that_are_asked_about_alone(tmp_path: Path) -> None:
+    path, log = tmp_path / "clip.mp4", str(tmp_path)
+    video.render(path, count=90, fps=10.0)
+    step = Ask(
+        engine=scripted(rule("looks", "It turns."), log=log),
+        prompt=prompt(tmp_path, "{{ pictures }} Look closely."),
+        column="looks",
+        each="scenes",
+        only="item.start_s > 3",
+        frames=8,
+        look_fps=2.0,
+        look_px=64,
+    )
+    assert "pictures" not in step.reads and {"uri", "source_version"} <= step.reads
+    row = segment(uri=str(path), source_version=None, first_pts_s=0.0, parts=None)
+    (made,) = check_operator(step, [row], other={"look_fps": 1.0, "concurrency": 9, "frames": 4})
+    (look,) = made["looks"]
+    assert look["pts_s"] == [4.0, 4.5, 5.5, 6.0, 6.5, 7.0, 8.0, 8.5]  # eight of ten
+    request = asked(log)[0]
+    assert [video.read_jpeg(p.jpeg) for p in request.pictures] == [round(10 * t) for t in look["pts_s"]]
+    path.write_bytes(path.read_bytes()[:4000])  # what does not decode costs its item
+    with pytest.raises(ItemError, match="no item could be answered"):
+        apply(step, row)
+
+
 def test_notes_are_carried_under_a_cap(tmp_path: Path) -> None:
     log, notes = str(tmp_path), "one two three four five six"
     step = Ask(
@@ -178,6 +204,7 @@ def test_windows_get_new_texts_and_keep_their_places(tmp_path: Path) -> None:
         ({"column": "windows"}, "each must be windows"),
         ({"prompt": "nowhere"}, "no prompt 'nowhere'"),
         ({"only": "item. <"}, "is no expression"),
+        ({"look_fps": 2.0}, "look_fps decodes frames, and none are shown"),
     ],
 )
 def test_a_wrong_step_is_one_line(options: dict[str, Any], line: str, tmp_path: Path) -> None:

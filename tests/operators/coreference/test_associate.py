@@ -66,6 +66,20 @@ def test_one_actor_of_three_scenes_has_one_name(clip: str) -> None:
     ]
 
 
+def test_scenes_of_different_segments_are_different_scenes(clip: str) -> None:
+    """The list of a video joins those of its segments, in which `index` begins anew; window captions have none."""
+    mentions = [[("a man", "grey beard", 1.0)], [("a man", "grey beard", 11.0)]]
+    parts = [{**item, "index": 0} for item in row(clip, mentions)["scenes"]]
+    for of, more in (
+        ("scenes", {"scenes": parts}),
+        ("segments.windows", {"captioned": [{"windows": [p]} for p in parts]}),
+    ):
+        spec = Associate(engine=Scripted(script=json.dumps(SAME)), short_side_px=64, of=of)
+        with spec.open() as apply:
+            (entity,) = apply({**row(clip, []), **more})["entities"]
+        assert [m["item"] for m in entity["mentions"]] == [0, 1] and spec.reads >= set(more)
+
+
 def test_unlike_descriptions_are_not_shown_and_a_no_is_a_no(clip: str) -> None:
     scenes = [[("a man", "grey beard", 1.0)], [("a bus", "yellow", 11.0)], [("a man", "grey beard", 21.0)]]
     found = made(clip, scenes, "a no", [{"do": "say", "text": '{"same": false}'}])
