@@ -3,6 +3,7 @@
 python -m bench.engine admission
 python -m bench.engine throughput [MODEL_FOLDER] [--pictures N | --segments N]
 python -m bench.engine caches [MODEL_FOLDER] [--segments N]
+python -m bench.engine options [--model FOLDER] [--seconds N]
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from bench import options
 from bench.admission import Job, Setting, caption_and_narrate, narrate_all
 from bench.throughput import Work, compare, hits
 from operators.caption.caption import Caption
@@ -90,9 +92,14 @@ def main() -> None:
     real.add_argument("--requests", type=int, default=Work.requests)
     real.add_argument("--rounds", type=int, default=2)
     real.add_argument("--against", nargs="+", choices=("async", "llm", "inside"), default=["async", "llm", "inside"])
+    changed = parts.add_parser("options", help="tokens, CPU s and lost events by option of vLLM; minutes")
+    changed.add_argument("--model", default=str(CHECKPOINT), help="a model that knows the exam's language")
+    changed.add_argument("--seconds", type=float, default=120.0, help="length of the story")
     given = parser.parse_args()
     if given.part == "admission":
         admission(given.videos)
+    elif given.part == "options":
+        options.compare(given.model, given.seconds)
     elif given.part == "caches":
         asked = Work(segments=given.segments, **_common(given))
         print(f"{'windows as':12}{'requests':>9}{'prompt tokens':>15}{'prefix':>16}{'processor':>16}{'encoder':>16}")

@@ -29,6 +29,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # within a grammar a model that loops would otherwise never come to an end
 _MOST_CHARACTERS = 2000
 _MOST_ITEMS = 32
+_MOST_NUMBER = 10**9
 _MOST_DEPTH = 4
 
 
@@ -108,7 +109,8 @@ def _annotation(name: str, kind: Any, depth: int) -> Any:
         raise ValueError(f"fields are nested deeper than {_MOST_DEPTH} levels")
     if isinstance(kind, str) and (word := _WORD.fullmatch(kind)):
         about = word.group(2)
-        more: dict[str, Any] = {"max_length": _MOST_CHARACTERS} if word.group(1) == "text" else {}
+        most = {"ge": -_MOST_NUMBER, "le": _MOST_NUMBER}
+        more: dict[str, Any] = {"text": {"max_length": _MOST_CHARACTERS}, "boolean": {}}.get(word.group(1), most)
         return Annotated[_TYPES[word.group(1)], Field(description=about, **more)]
     if isinstance(kind, Mapping):
         return _model(name.title().replace("_", ""), kind, None, depth + 1)

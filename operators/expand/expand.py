@@ -75,7 +75,7 @@ class Expand(Operator):
     """
 
     name: ClassVar[str] = "expand"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: an answer without a key point is one
     pool: ClassVar[str] = "ask"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures"}
@@ -223,7 +223,7 @@ class _Segment:
             duration_s=row["duration_s"],
             form=form,
             parse=lambda text: read_form(text, form),
-            prose=lambda read: " ".join(read.points) or "None." if isinstance(read, KeyPoints) else "Yes.",
+            prose=lambda read: " ".join(read.points) or "Yes." if isinstance(read, KeyPoints) else "Yes.",
         )
         gates = gates if malformed in gates else (*gates, malformed)
         clean = spec.generative

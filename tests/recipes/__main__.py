@@ -47,8 +47,8 @@ def main(video: str, eyes: str, texts: str, *names: str) -> int:
         print(f"{name}: ok {result.ok}, {len(wrong)} findings, {failed}, {took:.0f} s\n  {line}", flush=True)
         if wrong:
             continue
-        reads = {engine in OF_TEXTS for engine in longcap.load_config(name).engines}
-        engine = ", ".join(f"{_name(specs[texts])} in {specs[texts]['kind']}" for texts in sorted(reads))
+        reads = sorted({engine in OF_TEXTS for engine in longcap.load_config(name).engines})
+        engine = f"{' and '.join(_name(specs[one]) for one in reads)} in {specs[reads[0]]['kind']}"
         said = {"line": line} if line else {"failed": " ".join(failed)[:_MOST]}
         _note(name, {"engine": f"{engine} on a CPU", **said})
     return 0

@@ -5,6 +5,7 @@ calls:   kind -> different requests for one video of 20 s in two segments: the g
 edits:   each {table, step, set} is another option of a step; `anew` are the tables that it makes anew
 told:    words that the long caption holds
 shows:   [table, expression]: what the docs quote of a run with a real engine
+seen:    overrides for the run with real engines, where it would take long
 tells:   [table, column]: where its caption stands, for `python -m tests.recipes.truth`; truth: overrides for it
 set:     overrides for the test, such as a smaller model of an operator
 needs:   modules without which it is skipped
@@ -14,15 +15,19 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+import operators.prompts
 import pipeline as longcap
+from pipeline.config.tables import tables_of
 
 HERE = Path(__file__).parent
+PROMPTS = Path(operators.prompts.__file__).parent
 OF_TEXTS = ("llm", "judge")  # the engines of recipes that are shown no frame
 
 
@@ -51,3 +56,19 @@ def edited(config: longcap.Config, edit: dict[str, Any]) -> str:
     ((name, options),) = step.items() if isinstance(step, dict) else ((step, {}),)
     table["steps"][edit["step"]] = {name: {**options, **edit["set"]}}
     return f"tables.{edit['table']}={json.dumps(table)}"
+
+
+def prompt_edits(config: longcap.Config, folder: Path) -> Iterator[dict[str, Any]]:
+    """An edit for the prompt of each step `ask`: another text makes its table anew, and what is made from it."""
+    specs = tables_of(config)
+    for table, spec in config.tables.items():
+        anew = {table}
+        for one in specs.values():  # parents come first
+            if anew.intersection(one.parents):
+                anew.add(one.name)
+        for number, step in enumerate(spec["steps"]):
+            if isinstance(step, dict) and "ask" in step:
+                path = folder / f"{table}-{number}.j2"
+                packaged = (PROMPTS / f"{step['ask']['prompt']}.j2").read_text(encoding="utf-8")
+                path.write_text(f"{packaged} Be brief.", encoding="utf-8")
+                yield {"table": table, "step": number, "set": {"prompt": str(path)}, "anew": sorted(anew)}

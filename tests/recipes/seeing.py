@@ -111,10 +111,17 @@ def retold(text: str) -> str:
 
 
 def filled(schema: dict[str, Any], text: str) -> str:
-    """A form of which the text fills the main field (the one that may not be empty), and little the others."""
-    fields = schema["properties"]
+    """A form of which the text fills the main field (the one that may not be empty), and little the others.
+
+    Without a main field a list of objects gets one for each sentence.
+    """
+    fields, kinds = schema["properties"], schema.get("$defs", {})
     texts = [name for name, one in fields.items() if one.get("type") == "string" and "enum" not in one]
     main = next((name for name in texts if fields[name].get("minLength")), None)
+    said = re.findall(r"[^.]+\.", text)
+    if main is None and len(fields) == 1 and (name := next(iter(fields))) and "$ref" in fields[name].get("items", {}):
+        inner = list(kinds[fields[name]["items"]["$ref"].rpartition("/")[2]]["properties"])
+        return json.dumps({name: [{**dict.fromkeys(inner, ""), inner[0]: part.strip(" .")} for part in said]})
     return json.dumps({name: text if name == main else _little(one) for name, one in fields.items()})
 
 

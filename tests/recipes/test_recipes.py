@@ -11,7 +11,7 @@ import yaml
 
 import pipeline as longcap
 from pipeline.output.verification import verify
-from tests.recipes.cases import cases, config_of, edited
+from tests.recipes.cases import cases, config_of, edited, prompt_edits
 from tests.recipes.engine import counted, notes
 from tests.support import scenes
 from tests.support.command import run
@@ -58,7 +58,7 @@ def test_a_recipe_is_killed_finishes_and_is_sound(name: str, folder: Path, tmp_p
     assert verify(output).findings == []
     assert all(output.table(table).num_rows for table in config.tables), "a table is empty"
     assert case.get("told", "") in output.table("dataset").to_pylist()[0]["caption"]
-    for edit in case["edits"]:
+    for edit in [*case["edits"], *prompt_edits(config, tmp_path)]:
         planned = longcap.plan(str(folder), str(out), config_of(name, engine, edited(config, edit)))
         left = {table for table, count in planned.remaining.tables.items() if count.left or count.waiting}
         left |= ({"segments"} if planned.remaining.segments else set()) | (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,11 @@ def main() -> None:
         exam = Exam(folder=given.folder, buckets={seconds: STORIES[seconds]})
         exam._render()
         for name in given.names or [BASE, *(n for n, case in sorted(cases().items()) if "tells" in case)]:
-            found = _told(exam, name, seconds)
+            try:
+                found = _told(exam, name, seconds)
+            except ValueError as error:
+                print(error, flush=True)
+                continue
             print(name, seconds, found, flush=True)
             known = {(r["recipe"], r["seconds"]): r for r in results()} | {(name, seconds): found}
             lines = ",\n".join(json.dumps(known[key]) for key in sorted(known))
@@ -70,9 +75,10 @@ def _told(exam: Exam, name: str, seconds: int) -> dict[str, Any]:
     began, started = _cpu_s(), time.monotonic()
     files = {story: exam.folder / "videos" / f"{story}.mp4" for story in exam.stories}
     out = exam.folder / f"{name}-{seconds}"
-    result = longcap.run([str(f) for f in files.values()], str(out), config, quiet=True, replace=True)
+    shutil.rmtree(out, ignore_errors=True)  # what it costs from nothing
+    result = longcap.run([str(f) for f in files.values()], str(out), config, quiet=True)
     if not result.ok:
-        raise SystemExit(f"{name}: {[f['message'] for f in result.failures()]}")
+        raise ValueError(f"{name}: {[f['message'] for f in result.failures()]}")
     cpu_s = _cpu_s() - began + seeing.cost.kept_s
     table, column = case["tells"]
     ids = {row["video_id"]: Path(row["uri"]).stem for row in result.to_arrow().to_pylist()}

@@ -13,6 +13,7 @@ from operators.core.base import SIZING
 from operators.engines import drawing
 from operators.engines.base import EngineSpec, Request
 from operators.engines.vllm import installed
+from operators.engines.vllm.arguments import answering
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,12 @@ class VllmOptions(EngineSpec):
         SIZING,
     ] = 600.0
     engine_args: Annotated[
-        Mapping[str, Any], Field(description="any other argument of vLLM's AsyncEngineArgs, by vLLM's own name"), SIZING
+        Mapping[str, Any],
+        Field(
+            description="any other argument of vLLM's AsyncEngineArgs, by vLLM's own name; those that change answers "
+            "make new captions (docs/vllm.md)"
+        ),
+        SIZING,
     ] = field(default_factory=dict)
 
     @property
@@ -112,8 +118,8 @@ class VllmOptions(EngineSpec):
         return self.tensor_parallel * self.pipeline_parallel
 
     def identity_extra(self) -> dict[str, Any]:
-        """A folder whose weights were exchanged is another model."""
-        return {**super().identity_extra(), "revision": self.revision}
+        """A folder whose weights were exchanged is another model, and some arguments change answers."""
+        return {**super().identity_extra(), "revision": self.revision, **answering(self.engine_args)}
 
     def sampling(self, attempt: int) -> dict[str, float]:
         """See `operators.engines.drawing.sampling`."""

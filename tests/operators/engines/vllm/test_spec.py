@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,9 @@ def test_sizing_makes_no_caption_stale_and_other_weights_do(tmp_path: Path) -> N
     before = spec.revision
     (tmp_path / "m" / "model.safetensors").write_bytes(b"weighty" * 1000)
     assert spec.revision != before
+    faster, pruned = ({"block_size": 64}, {"video_pruning_rate": 0.5})
+    assert identity(VllmEngine(model=model, engine_args=faster)) == identity(VllmEngine(model=model))
+    assert identity(VllmEngine(model=model, engine_args=pruned)) != identity(VllmEngine(model=model))
     assert VllmEngine(model="org/model", hub_revision="abc").revision == "abc"
     assert VllmEngine(model="org/model").revision == "main"
 
@@ -54,10 +58,35 @@ def test_sizing_makes_no_caption_stale_and_other_weights_do(tmp_path: Path) -> N
         ),
         ({"tensor_parallel_size": 2}, "use the engine's own key tensor_parallel"),
         ({"seed": 2}, "every request has a seed of its own"),
+        (
+            {"video_pruning_rate": 1.0},
+            "video_pruning_rate is 1.0; it must be the share of a video's tokens to leave out",
+        ),
+        ({"video_pruning_rate": 0.5, "video_pruning_method": "tome"}, "it must be one of evs, vidcom2"),
+        ({"video_pruning_method": "evs"}, "it must be given with video_pruning_rate"),
+        ({"hf_overrides": "yarn"}, "hf_overrides is 'yarn'; it must be a mapping"),
+        ({"hf_overrides": {"rope_scaling": {"type": "yarn"}}}, "it must be written as rope_parameters"),
+        (
+            {"hf_overrides": {"rope_parameters": {"rope_type": "yarm"}}},
+            "rope_type is 'yarm'; it must be one of default,",
+        ),
+        (
+            {"hf_overrides": {"text_config": {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}}},
+            "it must be hf_overrides.rope_parameters: there this model's config.json has it",
+        ),
+        (
+            {"hf_overrides": {"rope_parameters": {"rope_type": "yarn", "factor": 0.5}}},
+            "factor is 0.5; it must be a number",
+        ),
+        (
+            {"hf_overrides": {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}},
+            "max_model_len is 9000, and engine_args.hf_overrides.rope_parameters extends the context of 4096 tokens",
+        ),
     ],
 )
-def test_engine_arguments_are_checked_without_booting(tmp_path: Path, arguments: dict[str, int], says: str) -> None:
-    spec = VllmEngine(model=checkpoint(tmp_path / "m"), engine_args=arguments)
+def test_engine_arguments_are_checked_without_booting(tmp_path: Path, arguments: dict[str, Any], says: str) -> None:
+    model = checkpoint(tmp_path / "m", max_position_embeddings=4096)
+    spec = VllmEngine(model=model, engine_args=arguments, max_model_len=9000)
     with pytest.raises(ValueError, match="engine vllm: ") as error:
         spec.check(pictures=False)
     assert says in str(error.value)
@@ -65,6 +94,10 @@ def test_engine_arguments_are_checked_without_booting(tmp_path: Path, arguments:
 
 @needs_vllm
 def test_known_engine_arguments_pass_through(tmp_path: Path) -> None:
+    longer = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}
+    model = checkpoint(tmp_path / "long", text_config={"max_position_embeddings": 4096})
+    arguments = {"hf_overrides": {"text_config": {"rope_parameters": longer}}, "video_pruning_rate": 0.5}
+    VllmEngine(model=model, engine_args=arguments, max_model_len=16384).check(pictures=False)
     spec = VllmEngine(
         model=checkpoint(tmp_path / "m", vision_config={}), engine_args={"block_size": 64}, tensor_parallel=2
     )
