@@ -74,7 +74,9 @@ def measure(model: str, fields: dict[str, Any], seconds: float) -> dict[str, Any
         )
         for w in windows
     ]
-    spec = VllmEngine(**{"model": model, "max_model_len": 1024, "max_tokens": 128, "max_num_seqs": 16, **fields})
+    spec = VllmEngine(
+        **{"model": model, "max_model_len": 1024, "max_tokens": 128, "max_num_seqs": 16, "restarts": 0, **fields}
+    )
     spec.check(pictures=True)
     with spec.open() as engine:
         began = _cpu_s()

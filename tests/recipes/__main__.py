@@ -48,7 +48,8 @@ def main(video: str, eyes: str, texts: str, *names: str) -> int:
         if wrong:
             continue
         reads = sorted({engine in OF_TEXTS for engine in longcap.load_config(name).engines})
-        engine = f"{' and '.join(_name(specs[one]) for one in reads)} in {specs[reads[0]]['kind']}"
+        models = dict.fromkeys(_name(specs[one]) for one in reads)
+        engine = f"{' and '.join(models)} in {specs[reads[0]]['kind']}"
         said = {"line": line} if line else {"failed": " ".join(failed)[:_MOST]}
         _note(name, {"engine": f"{engine} on a CPU", **said})
     return 0

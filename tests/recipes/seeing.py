@@ -15,13 +15,15 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar
 
 from operators.core.base import ItemError
 from operators.core.fingerprint import digest
 from operators.engines.base import EngineSpec, Generation, Picture, Request, RunningEngine
 from operators.engines.transformers import TransformersEngine
+from operators.engines.transformers.engine import Engine
 from pipeline.evaluation.exam import CHECKPOINT
 from pipeline.evaluation.exam.language import NOTHING, read_sentence
 
@@ -60,14 +62,23 @@ class Seeing(EngineSpec):
 
     @contextmanager
     def open(self) -> Iterator[RunningEngine]:
-        with TransformersEngine(model=str(CHECKPOINT), max_tokens=128).open() as eyes:
-            yield _Running(eyes)
+        yield _Running(eyes())
+
+
+@cache
+def eyes() -> RunningEngine:
+    """The small model, loaded once for all recipes.
+
+    Loading is no recipe's cost, and it changes PyTorch's default type of numbers for every thread of the process.
+    """
+    engine = Engine(TransformersEngine(model=str(CHECKPOINT), max_tokens=128))
+    engine.boot()
+    return engine
 
 
 @dataclass
 class _Running(RunningEngine):
     eyes: RunningEngine
-    _said: dict[str, str] = field(default_factory=dict)
 
     def submit(self, request: Request) -> Future[Generation]:
         future: Future[Generation] = Future()

@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="recipes; all that make a caption")
     parser.add_argument("--lengths", default="120", help="of stories in s, of 120 and 600")
     given = parser.parse_args()
+    seeing.eyes()
     for seconds in map(int, given.lengths.split(",")):
         exam = Exam(folder=given.folder, buckets={seconds: STORIES[seconds]})
         exam._render()
