@@ -40,7 +40,8 @@ def options(model: str) -> dict[str, dict[str, Any]]:
     original = int(text.get("max_position_embeddings", 2048))
     rope = {**text.get("rope_parameters", {}), "rope_type": "yarn", "factor": 2.0}
     rope["original_max_position_embeddings"] = original
-    longer = {"text_config": {"rope_parameters": rope}} if "text_config" in config else {"rope_parameters": rope}
+    extended = {"max_position_embeddings": 2 * original, "rope_parameters": rope}
+    longer = {"text_config": extended} if "text_config" in config else extended
     pruned = {
         f"video_pruning_rate {rate:g}": {"engine_args": {"video_pruning_rate": rate}} for rate in (0.25, 0.5, 0.75)
     }
@@ -119,8 +120,12 @@ def _fresh(model: str, fields: dict[str, Any], seconds: float) -> dict[str, Any]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "VLLM_LOGGING_LEVEL": "ERROR", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    return dict(json.loads(lines[-1])) if lines else {"refused": last[:300]}
+    if lines:
+        return dict(json.loads(lines[-1]))
+    errors = [
+        line.rpartition("] ")[2] for line in done.stderr.splitlines() if "Error: " in line
+    ]  # the first is the cause
+    return {"refused": (errors or ["it ended without a word"])[0][:200]}
 
 
 if __name__ == "__main__":

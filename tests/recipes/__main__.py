@@ -50,7 +50,7 @@ def main(video: str, eyes: str, texts: str, *names: str) -> int:
         reads = sorted({engine in OF_TEXTS for engine in longcap.load_config(name).engines})
         models = dict.fromkeys(_name(specs[one]) for one in reads)
         engine = f"{' and '.join(models)} in {specs[reads[0]]['kind']}"
-        said = {"line": line} if line else {"failed": " ".join(failed)[:_MOST]}
+        said = {"line": line} if line else {"failed": " ".join(failed)[:_MOST] or "it ran and found nothing"}
         _note(name, {"engine": f"{engine} on a CPU", **said})
     return 0
 

@@ -1,15 +1,16 @@
 """An engine for the truth of recipes: the exam's small model looks at frames, and a script does everything else.
 
 The small model knows one task, to tell what happens in some frames, in the sentences of the exam's language
-(docs/truth.md). So a request with frames becomes that task, whatever it asks for: ten frames at a time, as the model
-was trained. A request of texts is answered with the sentences of that language that stand in its prompt, in order, each
-once. What a recipe loses is then what it does not show, does not hand on, or hands on wrongly; how well a larger model
-would follow its prompts is not measured.
+(docs/truth.md). So a request with frames becomes that task, whatever it asks for: about ten frames at a time, as the
+model was trained. A request of texts is answered with the sentences of that language that stand in its prompt, in
+order, each once. What a recipe loses is then what it does not show, does not hand on, or hands on wrongly; how well a
+larger model would follow its prompts is not measured.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from operators.core.base import ItemError
@@ -27,7 +29,7 @@ from operators.engines.transformers.engine import Engine
 from pipeline.evaluation.exam import CHECKPOINT
 from pipeline.evaluation.exam.language import NOTHING, read_sentence
 
-_AT_ONCE = 10  # frames
+_AT_ONCE = 12  # frames: ten and what the windows of a recipe share
 _RECENT = 6  # sentences within which the same one is the same event, told by two windows
 _CHARACTERS = 4  # of a prompt, for a token
 
@@ -95,7 +97,10 @@ class _Running(RunningEngine):
         return future
 
     def _looked(self, request: Request) -> str:
-        parts = [request.pictures[k : k + _AT_ONCE] for k in range(0, len(request.pictures), _AT_ONCE)]
+        shown = request.pictures
+        count = math.ceil(len(shown) / _AT_ONCE)
+        edges = [round(k * len(shown) / count) for k in range(count + 1)]
+        parts = [shown[low:high] for low, high in pairwise(edges)]
         told = [self._part(request, part) for part in parts]
         return retold(" ".join(told))
 

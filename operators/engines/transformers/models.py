@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 from operators.engines.base import EngineRefused, PromptTooLong, Request
@@ -88,7 +89,6 @@ class _Own:
         self._video = self.sees and getattr(self._processor, "video_processor", None) is not None
         self._type = str(getattr(config, "model_type", ""))
         text = getattr(config, "text_config", config)
-        self._grammars = Grammars(self._tokenizer, self._ends(), text.vocab_size)
         self.context_tokens = spec.max_model_len or getattr(text, "max_position_embeddings", None)
 
     def shown(self, request: Request) -> Shown:
@@ -131,6 +131,12 @@ class _Own:
             "loop" if looking.looped else "length" if cut or self._closed.is_set() else "stop"
         )
         return Said(text, finish, asked, len(tokens))
+
+    @cached_property
+    def _grammars(self) -> Grammars:
+        """Made for the first request with a schema: a tokenizer that xgrammar does not know costs nobody else."""
+        head = self._model.get_output_embeddings()
+        return Grammars(self._tokenizer, self._ends(), len(self._tokenizer) if head is None else head.weight.shape[0])
 
     def _ends(self) -> set[int]:
         ends = self._model.generation_config.eos_token_id

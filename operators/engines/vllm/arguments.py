@@ -39,8 +39,12 @@ def answering(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {"engine_args": found} if found else {}
 
 
-def check_values(arguments: Mapping[str, Any], model: str, max_model_len: int | None) -> None:
-    """Raise `ValueError`, in one line, for values of which vLLM speaks only after a boot, or never."""
+def check_values(arguments: Mapping[str, Any], model: str, max_model_len: int | None, *, elsewhere: bool) -> None:
+    """Raise `ValueError`, in one line, for values of which vLLM speaks only after a boot, or never.
+
+    Args:
+        elsewhere: the engine may boot on another machine, which may have a GPU.
+    """
     rate, method = arguments.get("video_pruning_rate"), arguments.get("video_pruning_method")
     if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1):
         raise _wrong("video_pruning_rate", rate, "the share of a video's tokens to leave out: from 0 to below 1")
@@ -48,6 +52,11 @@ def check_values(arguments: Mapping[str, Any], model: str, max_model_len: int | 
         raise _wrong("video_pruning_method", method, f"one of {', '.join(_METHODS)}")
     if method is not None and not rate:
         raise _wrong("video_pruning_method", method, "given with video_pruning_rate, which says how much is left out")
+    if rate and not elsewhere and installed.on_cpu():
+        raise ValueError(
+            "engine vllm: engine_args.video_pruning_rate does not work in vLLM's CPU build, which ends at the first "
+            "video: leave it out, or run where a GPU is"
+        )
     overrides = arguments.get("hf_overrides")
     if overrides is None:
         return
@@ -61,10 +70,11 @@ def check_values(arguments: Mapping[str, Any], model: str, max_model_len: int | 
                 f"hf_overrides.{path}rope_scaling", "…", "written as rope_parameters, its name in transformers 5"
             )
         if "rope_parameters" in holder:
-            _check_rope(f"hf_overrides.{path}rope_parameters", holder["rope_parameters"], model, path, max_model_len)
+            _check_rope(f"hf_overrides.{path}rope_parameters", holder, model, path, max_model_len)
 
 
-def _check_rope(name: str, rope: Any, model: str, path: str, max_model_len: int | None) -> None:
+def _check_rope(name: str, holder: Mapping[str, Any], model: str, path: str, max_model_len: int | None) -> None:
+    rope = holder["rope_parameters"]
     if not isinstance(rope, Mapping) or rope.get("rope_type") not in _ROPES:
         kind = rope.get("rope_type") if isinstance(rope, Mapping) else rope
         raise _wrong(f"{name}.rope_type", kind, f"one of {', '.join(_ROPES)}")
@@ -78,12 +88,19 @@ def _check_rope(name: str, rope: Any, model: str, path: str, max_model_len: int 
     factor = rope.get("factor")
     if isinstance(factor, bool) or not isinstance(factor, int | float) or factor < 1:
         raise _wrong(f"{name}.factor", factor, "a number of at least 1: by how much the context grows")
-    own = (config or {}).get("text_config", config or {})
-    original = rope.get("original_max_position_embeddings") or own.get("max_position_embeddings")
-    if max_model_len is not None and isinstance(original, int) and max_model_len > original * factor:
+    positions = holder.get("max_position_embeddings") or (config or {}).get("text_config", config or {}).get(
+        "max_position_embeddings"
+    )
+    if max_model_len is None or not isinstance(positions, int):
+        return
+    yarn = rope["rope_type"] == "yarn"  # of which vLLM takes max_position_embeddings for the extended context
+    room = positions if yarn else int(positions * factor)
+    if max_model_len > room:
+        positions_at = name.replace("rope_parameters", "max_position_embeddings")
+        extended = f"set {positions_at} to the extended context, original_max_position_embeddings x factor"
         raise ValueError(
-            f"engine vllm: max_model_len is {max_model_len}, and engine_args.{name} extends the context of {original} "
-            f"tokens to {int(original * factor)}: raise factor, or lower max_model_len"
+            f"engine vllm: max_model_len is {max_model_len}, and with engine_args.{name} the model has room for "
+            f"{room}: {extended if yarn else 'raise factor, or lower max_model_len'}"
         )
 
 

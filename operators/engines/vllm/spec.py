@@ -57,7 +57,7 @@ class VllmEngine(VllmOptions):
             if known is not None and name not in known:
                 hint = nearest(name, known).removesuffix(".")
                 raise ValueError(f"engine vllm: engine_args.{name} is no argument of vLLM's AsyncEngineArgs{hint}")
-        check_values(self.engine_args, self.model, self.max_model_len)
+        check_values(self.engine_args, self.model, self.max_model_len, elsewhere=elsewhere)
         parsers = installed.reasoning_parsers()
         parser, plugin = self.reasoning_parser, "reasoning_parser_plugin" in self.engine_args
         if parser is not None and parsers is not None and parser not in parsers and not plugin:

@@ -68,7 +68,7 @@ def _truth() -> list[str]:
         "",
         "`python -m tests.recipes.truth FOLDER --lengths 120,600` lets each recipe that makes a caption tell the "
         "exam's stories, whose script is known ([truth.md](truth.md)): two of 2 minutes and one of 10. The exam's "
-        "small model looks at the frames that a recipe shows, ten at a time, and a script answers requests of "
+        "small model looks at the frames that a recipe shows, about ten at a time, and a script answers requests of "
         "texts with the sentences in their prompts, so that what is missing was not shown or not handed on. The "
         "small model was trained on ten frames, one a second: what shows fewer frames, others or a grid of them "
         "is at a disadvantage that a larger model would not have. The built-in narrator tells all long captions. "

@@ -79,8 +79,13 @@ def test_sizing_makes_no_caption_stale_and_other_weights_do(tmp_path: Path) -> N
             "factor is 0.5; it must be a number",
         ),
         (
-            {"hf_overrides": {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}},
-            "max_model_len is 9000, and engine_args.hf_overrides.rope_parameters extends the context of 4096 tokens",
+            {"hf_overrides": {"rope_parameters": {"rope_type": "yarn", "factor": 4.0}}},
+            "max_model_len is 9000, and with engine_args.hf_overrides.rope_parameters the model has room for 4096: set "
+            "hf_overrides.max_position_embeddings to the extended context",
+        ),
+        (
+            {"hf_overrides": {"rope_parameters": {"rope_type": "linear", "factor": 2.0}}},
+            "the model has room for 8192: raise factor",
         ),
     ],
 )
@@ -96,8 +101,13 @@ def test_engine_arguments_are_checked_without_booting(tmp_path: Path, arguments:
 def test_known_engine_arguments_pass_through(tmp_path: Path) -> None:
     longer = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}
     model = checkpoint(tmp_path / "long", text_config={"max_position_embeddings": 4096})
-    arguments = {"hf_overrides": {"text_config": {"rope_parameters": longer}}, "video_pruning_rate": 0.5}
-    VllmEngine(model=model, engine_args=arguments, max_model_len=16384).check(pictures=False)
+    extended = {"max_position_embeddings": 16384, "rope_parameters": longer}
+    arguments = {"hf_overrides": {"text_config": extended}, "video_pruning_rate": 0.5}
+    long = VllmEngine(model=model, engine_args=arguments, max_model_len=16384)
+    long.check(pictures=False, elsewhere=True)
+    if installed.on_cpu():
+        with pytest.raises(ValueError, match="does not work in vLLM's CPU build"):
+            long.check(pictures=False)
     spec = VllmEngine(
         model=checkpoint(tmp_path / "m", vision_config={}), engine_args={"block_size": 64}, tensor_parallel=2
     )
