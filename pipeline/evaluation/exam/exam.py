@@ -15,7 +15,7 @@ from operators.core.grid import Grid
 from operators.narrate.narrate import Narrate
 from pipeline.config.load import load_config
 from pipeline.config.types import Config
-from pipeline.evaluation.exam import PROMPTS, wording
+from pipeline.evaluation.exam import PROMPTS, heard, wording
 from pipeline.evaluation.exam.human import GROUNDINGS, Chain, as_written, groundings, narrated, row_of
 from pipeline.evaluation.exam.marks import Marks, mark
 from pipeline.evaluation.exam.perfect import narration
@@ -33,13 +33,15 @@ BUCKETS: dict[int, int] = {30: 24, 120: 6, 300: 2, 600: 2, 1800: 1}
 CHAINS = ("none", "segment", "video")
 HUMAN = ("human, as written", *(f"human, {g}" for g in GROUNDINGS))
 WAYS = (
-    *("script", "measure"),
+    *("script", "heard", "measure"),
     *(f"{how}, chain {chain}" for chain in CHAINS for how in ("seeing", "both levels")),
     *HUMAN,
 )
-"""`script`: perfect captions, told by the built-in narrator. `measure`: the default recipe. `seeing`: the small model
-captions, the built-in narrator tells. `both levels`: the small model tells, too. `human`: a scripted model captions and
-tells in words that people use, with defects and falsehoods; `as written`, without cleaning and grounding."""
+"""`script`: perfect captions, told by the built-in narrator. `heard`: perfect captions of three events in four; the
+fourth is only said, and a scripted narrator tells what stands in its prompts. `measure`: the default recipe. `seeing`:
+the small model captions, the built-in narrator tells. `both levels`: the small model tells, too. `human`: a scripted
+model captions and tells in words that people use, with defects and falsehoods; `as written`, without cleaning and
+grounding."""
 
 Say = Callable[[str], None]
 MOST_LOST = 0.05
@@ -93,6 +95,7 @@ class Exam:
         self.say(f"rendering {len(self.stories)} stories, {sum(s.seconds for s in self.stories.values()) / 60:.0f} min")
         self._render()
         sheets = self._marked("script", self._narrated())
+        sheets += self._marked("heard", heard.told(self.stories, _grid))
         self.say("measure, end to end")
         sheets += self._marked("measure", self._run("measure", self.measured()), MEASURED)
         for chain in self.chains if self.model else ():
@@ -193,7 +196,14 @@ class Exam:
         story, row = self.stories[name], dict(self._narrated())[name]
         told = read(row, _grid(story))
         whole = mark(told, story.events)
-        return {done: (what, whole, mark(spoil(told), story.events)) for done, (spoil, what) in SPOILS.items()}
+        found = {done: (what, whole, mark(spoil(told), story.events)) for done, (spoil, what) in SPOILS.items()}
+        listened, *others = (
+            mark(read(row, _grid(story)), story.events)
+            for spoken in (list, heard.left_out, heard.shuffled)
+            for _, row in heard.told({name: story}, _grid, spoken)
+        )
+        of_speech = zip(("speech left out", "speech shuffled in time"), others, strict=True)
+        return found | {done: ("recall", listened, marks) for done, marks in of_speech}
 
 
 def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]]) -> list[str]:

@@ -83,6 +83,7 @@ def _style(way: str) -> dict[str, Any]:
     """Both levels dashed; a colour for each chain."""
     colours = {
         "script": "black",
+        "heard": "tab:cyan",
         "measure": "tab:gray",
         "none": "tab:blue",
         "segment": "tab:orange",

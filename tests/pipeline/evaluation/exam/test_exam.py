@@ -29,10 +29,11 @@ def test_the_exam_renders_runs_and_marks(sat: tuple[int, Path, str]) -> None:
     code, folder, said = sat
     assert code == 0, said
     told = json.loads((folder / "truth.json").read_text())
-    script, measure = told["ways"]
+    script, heard, measure = told["ways"]
+    assert heard["way"] == "heard" and heard["recall"] > 0.85 and heard["invented"] == 0
     assert (script["way"], script["recall"], script["invented"], script["order"]) == ("script", 1.0, 0, 1.0)
     assert measure["way"] == "measure" and 0 < measure["events"] < script["events"]
-    assert all(s["caught"] for s in told["spoiled"].values()) and len(told["spoiled"]) == 4
+    assert all(s["caught"] for s in told["spoiled"].values()) and len(told["spoiled"]) == 6
     assert "| script | 30 s |" in said and said.rstrip().endswith("passed")
     assert (folder / "truth.md").read_text() in said
     assert (folder / "truth.png").read_bytes().startswith(b"\x89PNG")
@@ -120,7 +121,7 @@ def test_the_shipped_model_sits_the_exam(ray_session: None, tmp_path: Path) -> N
     How well it sees, attribute by attribute, is measured by `tests.support.seeing.evaluate`."""
     exam = Exam(folder=tmp_path, buckets={30: 4}, model=CHECKPOINT, chains=("segment",), say=lambda _: None)
     marks = {s.way: s.marks for s in exam.sit()}
-    assert set(marks) == {"script", "measure", "seeing, chain segment", "both levels, chain segment"}
+    assert set(marks) == {"script", "heard", "measure", "seeing, chain segment", "both levels, chain segment"}
     for way in ("seeing, chain segment", "both levels, chain segment"):
         assert marks[way].events > 20 and marks[way].recall > 0.75 and marks[way].precision > 0.75, way
     output = Output(str(tmp_path / "segment"))
