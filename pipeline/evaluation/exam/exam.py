@@ -197,13 +197,24 @@ class Exam:
         told = read(row, _grid(story))
         whole = mark(told, story.events)
         found = {done: (what, whole, mark(spoil(told), story.events)) for done, (spoil, what) in SPOILS.items()}
-        listened, *others = (
-            mark(read(row, _grid(story)), story.events)
+        return found | self._of_speech(name)
+
+    def _of_speech(self, name: str) -> dict[str, tuple[str, Marks, Marks]]:
+        """The same of speech; lines at wrong times are lost, or late where the story is too short for that."""
+        story = self.stories[name]
+        said = heard.said(story)
+        names = {e.what for e in said}
+        listened, without, moved = (
+            read(row, _grid(story))
             for spoken in (list, heard.left_out, heard.shuffled)
             for _, row in heard.told({name: story}, _grid, spoken)
         )
-        of_speech = zip(("speech left out", "speech shuffled in time"), others, strict=True)
-        return found | {done: ("recall", listened, marks) for done, marks in of_speech}
+        before, behind = (mark([t for t in told if t.event.what in names], said) for told in (listened, moved))
+        what = "recall" if caught("recall", before, behind) else "time_error_s"
+        return {
+            "speech left out": ("recall", mark(listened, story.events), mark(without, story.events)),
+            "speech shuffled in time": (what, before, behind),
+        }
 
 
 def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]]) -> list[str]:

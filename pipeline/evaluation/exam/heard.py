@@ -7,7 +7,6 @@ real chain writes the prompt, cleans and grounds.
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -20,6 +19,7 @@ from operators.core.base import Row
 from operators.core.grid import Grid
 from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
 from operators.narrate.narrate import Narrate
+from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.language import NOTHING, read_caption, sentence
 from pipeline.evaluation.exam.perfect import narration
 from pipeline.evaluation.exam.story import Story
@@ -31,13 +31,18 @@ _NOTE = re.compile(r"^\[(\d+)\] \S+ to (\S+): (.*)$", re.MULTILINE)
 _LINE = re.compile(r'^- (\S+) to (\S+), heard: "(.*)"$', re.MULTILINE)
 
 
+def said(story: Story) -> list[Event]:
+    """The events that nobody can see."""
+    return story.events[2::PLANTED]
+
+
 def lines_of(story: Story) -> list[SpeechLine]:
     """What the voice says."""
     return [
         SpeechLine(
             start_s=e.start_s, end_s=max(e.end_s, e.start_s + 1), text=sentence(e), language="en", origin="script"
         )
-        for e in story.events[2::PLANTED]
+        for e in said(story)
     ]
 
 
@@ -47,10 +52,9 @@ def left_out(_: Sequence[SpeechLine]) -> list[SpeechLine]:
 
 
 def shuffled(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
-    """The same sentences at each other's times."""
-    texts = [line.text for line in lines]
-    random.Random(1).shuffle(texts)
-    return [replace(line, text=text) for line, text in zip(lines, texts, strict=True)]
+    """The same sentences, each at the time of the one half of all lines away."""
+    half = len(lines) // 2
+    return [replace(line, text=lines[k - half].text) for k, line in enumerate(lines)]
 
 
 def told(

@@ -1,4 +1,4 @@
-"""What is only said is told where speech is evidence, is missing without, and stands at wrong times where lines do."""
+"""What is only said is told where speech is evidence, and missing without it; lines at wrong times are noticed."""
 
 from __future__ import annotations
 
