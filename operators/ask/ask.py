@@ -9,8 +9,9 @@
 Blanks of the prompt are columns: a prompt that names `captions` makes the step read that column. Beside them it may
 name `item` (of the list in `each`), `index`, `count`, `start_s`, `end_s`, `duration_s`, `language`, `words`, `form`
 (the fields in plain English), `evidence` (what was measured in the span, as a sentence), `said` (what is said in it),
-`previous` (the answer before), `carried` (the field `carry` of it, at most `carry_words` words) and `shrunk` (how often
-the prompt was too long: leave something out). A prompt that names `previous` or `carried` is asked item by item.
+`known` (what is said, read and detected in it, where parents bring that), `previous` (the answer before), `carried`
+(the field `carry` of it, at most `carry_words` words) and `shrunk` (how often the prompt was too long: leave something
+out). A prompt that names `previous` or `carried` is asked item by item.
 
 About a row, `column` is the text, and `<column>_answer` says how it came about; a failed request is a failed row. About
 items, `column` is a list of `operators.ask.options.ITEM`; a failed request is an item that is not valid, and a row of
@@ -37,6 +38,7 @@ from operators.audio.heard import Heard
 from operators.core import rows
 from operators.core.base import Apply, FailureClass, ItemError, Row
 from operators.core.fingerprint import digest
+from operators.core.grid import Span
 from operators.core.text import clock
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Picture, Request, RunningEngine
@@ -44,6 +46,7 @@ from operators.engines.gates import About, covers_nothing, gates_of, malformed
 from operators.engines.provenance import provenance
 from operators.engines.shared import shared
 from operators.engines.template.evidence import evidence
+from operators.evidence.evidence import Evidence
 from operators.prompts import Prompt, expression, load_prompt
 from operators.video.isolation import DecodeChild
 from operators.video.moments import frames_at
@@ -81,6 +84,7 @@ class _Work:
         decoded = spec.frames and spec.look_fps is None
         self._pictures = [Picture(**p) for p in row["pictures"] or ()] if decoded else []
         self._heard = Heard.of(row.get("speech"))
+        self._known = Evidence.of(row) if "known" in prompt.names else None
         self._seed = int(digest([row["video_id"], row.get("segment_index"), spec.column], hex_digits=8), 16)
         gates = gates_of(spec.engine)
         of_form = ((malformed,) if spec.form else ()) + ((covers_nothing,) if spec.keep else ())
@@ -173,6 +177,7 @@ class _Work:
             **self._values | self._given(item),
             evidence=evidence(facts, item.span),
             said=said(item, facts, self._heard),
+            known=self._known_in(item.span, before[0]),
             previous=before[0],
             carried=before[1],
             shrunk=times,
@@ -189,6 +194,15 @@ class _Work:
             words=spec.words,
             schema=spec.form.schema if spec.form else None,
             seed=self._seed + item.index,
+        )
+
+    def _known_in(self, span: Span, previous: str) -> list[str]:
+        """What is said, read and seen in a span, a text a line, as in the prompts of captions."""
+        if self._known is None:
+            return []
+        about = [previous] if previous else []
+        return self._known.within(span.start_s, span.end_s).texts(
+            seconds=span.seconds, count=self._engine.count_tokens, about=about
         )
 
     def _given(self, item: Item) -> dict[str, Any]:

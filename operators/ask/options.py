@@ -17,6 +17,7 @@ from operators.ask.form import Form, form_of
 from operators.core import rows
 from operators.core.base import ADDED, SIZING, Level, Operator
 from operators.engines.registry import AnyEngine
+from operators.evidence.items import COLUMNS
 from operators.prompts import Prompt, expression, load_prompt, names_in
 from operators.video.moments import READS
 
@@ -140,7 +141,7 @@ class AskOptions(Operator):
     def _of(self, level: Level) -> None:
         """Set the columns: they follow from the prompt. They hide the class variables, for this instance only."""
         span = {"video_id", "segment_index", "start_s", "end_s"} if level == "segment" else {"video_id"}
-        named = (self._prompt.names | self._names) - _OURS - {"pictures", "evidence", "said"}
+        named = (self._prompt.names | self._names) - _OURS - {"pictures", "evidence", "said", "known"}
         named |= set(self.path[:1]) | span | {"duration_s"}
         shown = READS if self.look_fps is not None else {"pictures"} if self.frames else frozenset()
         optional = self._prompt.optional & named - set(self.path[:1]) - span
@@ -148,6 +149,8 @@ class AskOptions(Operator):
             optional |= {"facts"}
         if "said" in self._prompt.names:
             optional |= {"speech"}
+        if "known" in self._prompt.names:
+            optional |= COLUMNS
         columns = {
             "level": level,
             "reads": frozenset((named - optional) | shown),

@@ -52,6 +52,25 @@ def test_a_prompt_says_which_columns_a_step_reads(tmp_path: Path) -> None:
     assert step.writes == {"title", "title_answer", "title_provenance", "usage"}
 
 
+def test_text_on_screen_and_objects_are_known_in_their_spans(tmp_path: Path) -> None:
+    log = str(tmp_path)
+    step = Ask(
+        engine=scripted(rule("signs", "A sign."), log=log),
+        prompt=prompt(tmp_path, "{% for line in known %}{{ line }};{% endfor %}"),
+        column="signs",
+        each="scenes",
+    )
+    assert step.may_read >= {"screen_text", "objects", "speech"}
+    box = {"left": 0.1, "top": 0.1, "right": 0.3, "bottom": 0.2, "frames": 3}
+    read = {"start_s": 1.0, "end_s": 3.0, "text": "EXIT {42}", "role": "painted", "confidence": 0.9, **box}
+    seen = {"start_s": 5.0, "end_s": 8.0, "text": "a dog in the centre", "confidence": 0.8}
+    with step.at("segment").open() as work:
+        work(segment(screen_text=[read], objects=[seen]))
+    first, second = (request.prompt for request in asked(log))
+    assert "EXIT" in first and "{42}" not in first and "dog" not in first
+    assert "a dog in the centre" in second and "EXIT" not in second
+
+
 def test_a_row_gets_a_text_and_how_it_came_about(tmp_path: Path) -> None:
     step = Ask(
         engine=scripted(rule("title", "At sea.")), prompt=prompt(tmp_path, "Title of {{ caption }}"), column="title"
