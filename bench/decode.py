@@ -1,6 +1,6 @@
 """What decoding costs, against the others: CPU seconds and peak memory, as ratios to a full ffmpeg decode.
 
-    python -m bench.decode --media FOLDER --work FOLDER [--tools ours,decord] [--rounds 2] [--two-hours]
+    python -m bench.decode --media FOLDER --work FOLDER [--tools ours,decord] [--rounds 2] [--two-hours | --short]
 
 FOLDER holds real clips (`slides_talk_1080p.mp4`, …); long videos are made from them in the work folder once and kept.
 Tools that are not installed fail by name: see `bench/rivals.py`. Each runs in a process of its own, one after the other
@@ -48,6 +48,56 @@ def run(tool: str, task: str, file: Path, warm: Path) -> tuple[float, float]:
         told = errors.decode(errors="replace").strip().splitlines()
         raise RuntimeError(next((line for line in reversed(told) if "Error" in line), told[-1])[:160])
     return json.loads(out.decode().strip().splitlines()[-1])["cpu_s"], peak
+
+
+_PEOPLE, _FILM = "one_by_one_people.mp4", "tears_of_steel_clip.webm"
+_X264 = ["-c:v", "libx264", "-preset", "veryfast"]
+_QUICK = ["-deadline", "realtime", "-cpu-used", "8", "-b:v", "1M"]
+_SHORT: dict[str, tuple[str, str, list[str]]] = {
+    "20 s 480p h264": (
+        _PEOPLE,
+        "mp4",
+        ["-t", "20", "-vf", "scale=854:480", *_X264, "-bf", "3", "-b-pyramid", "normal"],
+    ),
+    "20 s 480p hevc": (_PEOPLE, "mkv", ["-t", "20", "-vf", "scale=854:480", "-c:v", "libx265", "-preset", "superfast"]),
+    "20 s 480p vp8": (_PEOPLE, "webm", ["-t", "20", "-vf", "scale=854:480", "-c:v", "libvpx", *_QUICK]),
+    "20 s 480p vp9": (_PEOPLE, "webm", ["-t", "20", "-vf", "scale=854:480", "-c:v", "libvpx-vp9", *_QUICK]),
+    "20 s 480p av1": (_PEOPLE, "mkv", ["-t", "20", "-vf", "scale=854:480", "-c:v", "libsvtav1", "-preset", "10"]),
+    "20 s 1080p h264, open GOP": (
+        _FILM,
+        "mp4",
+        ["-t", "20", "-vf", "scale=1920:800", *_X264, "-bf", "3", "-x264-params", "open-gop=1:b-pyramid=normal"],
+    ),
+    "20 s 1080p phone, variable rate, turned": (
+        _PEOPLE,
+        "mp4",
+        ["-t", "20", "-vf", "scale=1920:1080,select='not(eq(mod(n,7),3))'", "-fps_mode", "vfr", *_X264],
+    ),
+    "5 s 2160p hevc, 10 bit": (
+        _FILM,
+        "mkv",
+        ["-t", "5", "-vf", "scale=3840:1600", "-pix_fmt", "yuv420p10le", "-c:v", "libx265", "-preset", "ultrafast"],
+    ),
+    "5 s 1080p prores": (_FILM, "mov", ["-t", "5", "-vf", "scale=1920:800", "-c:v", "prores_ks", "-profile:v", "2"]),
+}
+"""Name in the table -> clip that it is made of, container, and how."""
+
+
+def short(media: Path, work: Path, only: str) -> dict[str, Path]:
+    """The files of `_SHORT` whose name holds `only`, made where they are not there."""
+    work.mkdir(parents=True, exist_ok=True)
+    found = {}
+    for name, (clip, suffix, how) in _SHORT.items():
+        if only not in name:
+            continue
+        found[name] = made = work / f"{name.replace(' ', '_').replace(',', '')}.{suffix}"
+        if not made.exists():
+            turned = ["-display_rotation", "90"] if "turned" in name else []
+            flat = made.with_name(f"flat-{made.name}") if turned else made
+            _ffmpeg("-ss", "5", "-i", str(media / clip), "-an", *how, str(flat))
+            if turned:
+                _ffmpeg(*turned, "-i", str(flat), "-c", "copy", str(made))
+    return found
 
 
 def videos(media: Path, work: Path, two_hours: bool) -> dict[str, Path]:
@@ -133,9 +183,13 @@ def main() -> None:
     parser.add_argument("--tasks", default="1 fps,32,shots")
     parser.add_argument("--only", default="", help="part of a video's name in the table")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--short", action="store_true", help="short videos of more formats instead of long ones")
     parser.add_argument("--two-hours", action="store_true")
     options = parser.parse_args()
-    files = {n: f for n, f in videos(options.media, options.work, options.two_hours).items() if options.only in n}
+    if options.short:
+        files = short(options.media, options.work, options.only)
+    else:
+        files = {n: f for n, f in videos(options.media, options.work, options.two_hours).items() if options.only in n}
     warm = options.work / "warm.mp4"
     if not warm.exists():
         _ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64:d=1", "-pix_fmt", "yuv420p", str(warm))
