@@ -64,3 +64,10 @@ def test_overlapping_items_lie_in_rows_of_their_own() -> None:
 
 def test_facts_that_do_not_parse_are_left_out() -> None:
     assert "shots" not in made([rows.captioned("v", 0, facts='{"start_s": 1')])
+
+
+def test_a_label_ends_between_words() -> None:
+    assert lanes.short("A red  car\nturns left.") == "A red car turns left."
+    assert lanes.short("A red car turns left.", 16) == "A red car turns…"
+    assert lanes.short("A red car turns left.", 14) == "A red car…"
+    assert lanes.short("一" * 40, 12) == "一" * 11 + "…", "no words to part"
