@@ -37,8 +37,9 @@ _SEGMENTS = 60  # a video of two hours
 _AT_ONCE = 20_000  # videos in one file of the store
 
 
-def make(out: str, videos: int) -> None:
-    """A store of `videos` two-hour videos, every other one done."""
+def make(out: str, videos: int) -> int:
+    """A store of `videos` two-hour videos, every other one done; how many those are."""
+    finished = 0
     config = Config()
     narrator = narrator_key(video_operators(config))
     for start in range(0, videos, _AT_ONCE):
@@ -67,11 +68,13 @@ def make(out: str, videos: int) -> None:
             "segment_count": pa.array(np.full(len(done) * _SEGMENTS, _SEGMENTS, np.int32)),
         }
         _append(f"{out}/segments", captions, rows.CAPTIONED_SEGMENT, len(done) * _SEGMENTS)
-        told = {
+        narrated = {
             "video_id": pa.array([ids[k] for k in done]),
             "key": pa.array(list(video_keys((keys[k], _SEGMENTS, narrator) for k in done))),
         }
-        _append(f"{out}/dataset", told, rows.LONG_CAPTION, len(done))
+        _append(f"{out}/dataset", narrated, rows.LONG_CAPTION, len(done))
+        finished += len(done)
+    return finished
 
 
 def _append(uri: str, known: dict[str, pa.Array], schema: pa.Schema, count: int) -> None:
@@ -103,24 +106,27 @@ def resume(out: str, config: Config | None = None) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time resuming at several sizes.")
-    parser.add_argument("--videos", type=int, default=1_000_000, help="the largest size")
+    parser.add_argument("--videos", type=int, default=1_000_000, help="the largest size, at least 1")
     parser.add_argument("--of", help="resume from this store only (used for the timed process)")
     asked = parser.parse_args()
+    if asked.videos < 1:
+        parser.error(f"--videos is {asked.videos}; it must be at least 1")
     if asked.of:
         print(json.dumps(resume(asked.of)))
         return
     print("   videos     segments         left   plan s  compare s   all s   µs a segment   peak GiB")
-    for videos in (asked.videos // 16, asked.videos // 4, asked.videos):
+    for videos in sorted({max(1, asked.videos // 16), max(1, asked.videos // 4), asked.videos}):
         folder = Path(tempfile.mkdtemp(prefix="longcap-resume-"))
         try:
-            make(str(folder), videos)
+            finished = make(str(folder), videos)
             done = subprocess.run(
                 [sys.executable, "-m", "bench.resume", "--of", str(folder)], capture_output=True, text=True, check=True
             )
             found = json.loads(done.stdout)
         finally:
             shutil.rmtree(folder)
-        assert found["left"] * 2 == found["segments"] == videos * _SEGMENTS, found
+        planned = (videos * _SEGMENTS, (videos - finished) * _SEGMENTS)
+        assert (found["segments"], found["left"]) == planned, f"{found}: {planned} were to be planned and left"
         print(
             f"{found['videos']:9,} {found['segments']:12,} {found['left']:12,} {found['plan_s']:8.1f} "
             f"{found['compare_s']:10.1f} {found['all_s']:7.1f} {found['all_s'] / found['segments'] * 1e6:14.2f} "
