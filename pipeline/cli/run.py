@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import click
 
-from operators.core.base import Row
 from operators.core.text import printable
+from operators.core.typed import Failed
 from operators.store.store import Store
 from pipeline.config.check import never_measured
 from pipeline.config.load import load_config
@@ -133,7 +133,7 @@ def retry_command(
     if not events:
         echo("[]" if as_json else "nothing that is meant has failed")
         return 0
-    by_run: dict[str, list[Row]] = {}
+    by_run: dict[str, list[Failed]] = {}
     for event in events:
         by_run.setdefault(event["run_id"], []).append(event)
     store = Store(output_uri(out))
@@ -162,7 +162,7 @@ def _inputs_of(store: Store, run_id: str) -> list[str]:
 
 
 def _replay(
-    out: str, inputs: Sequence[str], config: Config, events: Sequence[Row], address: str | None, *, quiet: bool
+    out: str, inputs: Sequence[str], config: Config, events: Sequence[Failed], address: str | None, *, quiet: bool
 ) -> Report:
     """Run `inputs` again for the videos of `events`."""
     meant = {(e["key"], e["segment_index"]) for e in events}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 from operators.analysis.filter import reason_of
@@ -70,7 +71,7 @@ def _table(rows: list[dict[str, Any]], output: Output) -> str:
     return "\n".join(lines)
 
 
-def _name(row: dict[str, Any]) -> str:
+def _name(row: Mapping[str, Any]) -> str:
     return printable(row["uri"].rsplit("/", 1)[-1])
 
 

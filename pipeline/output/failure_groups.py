@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from operators.core.base import Row
+from operators.core.typed import Failed
 from pipeline.terminal.commands import longcap
 
 _EXAMPLES = 3
 
 
-def group(events: Sequence[Row], uri: str) -> list[dict[str, Any]]:
+def group(events: Sequence[Failed], uri: str) -> list[dict[str, Any]]:
     """Failures of one stage, class and kind of message together, the most frequent first.
 
     Returns:
@@ -20,7 +21,7 @@ def group(events: Sequence[Row], uri: str) -> list[dict[str, Any]]:
         together), `first` and `last` (ISO 8601, UTC), `replay` (for its newest failure), `retry` (for its class), and
         `examples`: the newest of up to three videos, each with `uri`, `message` and `replay`.
     """
-    found: dict[tuple[str, str, str], list[Row]] = {}
+    found: dict[tuple[str, str, str], list[Failed]] = {}
     for event in events:
         found.setdefault((event["stage"], event["class"], _kind(event["message"])), []).append(event)
     groups = []
@@ -44,17 +45,17 @@ def group(events: Sequence[Row], uri: str) -> list[dict[str, Any]]:
     return sorted(groups, key=lambda g: (-g["count"], g["class"], g["message"]))
 
 
-def _newest(events: Sequence[Row]) -> list[Row]:
+def _newest(events: Sequence[Failed]) -> list[Failed]:
     """Of the last few videos the newest failure, given all in the order of time."""
     by_video = {event["video_id"]: event for event in events}
     return sorted(by_video.values(), key=lambda event: event["time"], reverse=True)[:_EXAMPLES]
 
 
-def _example(event: Row, uri: str) -> Row:
+def _example(event: Failed, uri: str) -> Row:
     return {"uri": event["uri"], "message": event["message"], "replay": replay(event, uri)}
 
 
-def replay(event: Row, uri: str) -> str:
+def replay(event: Failed, uri: str) -> str:
     """The command that tries an item again, made anew: a stored one could be any command."""
     part = [] if event["segment_index"] is None else ["--segment", event["segment_index"]]
     return longcap("retry", uri, "--only", event["video_id"], *part)

@@ -14,6 +14,7 @@ from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.core.storage import arrow_files
 from operators.core.text import nearest
+from operators.core.typed import Failed
 from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
@@ -185,11 +186,11 @@ class Output:
         """What the filter left out, and why: `rows.FILTERED`, ordered by uri."""
         return self.store.filtered.read().sort_by([("uri", "ascending"), ("video_id", "ascending")])
 
-    def failures(self) -> list[Row]:
+    def failures(self) -> list[Failed]:
         """What failed and has not been cured since: rows of `rows.FAILED`, the newest for each item."""
         captioned = self.store.done_segments()
         told = {*self.store.done_videos(), *self.store.filtered_videos()}
-        newest: dict[tuple[str, str, int | None], Row] = {}
+        newest: dict[tuple[str, str, int | None], Failed] = {}
         for row in self.store.failures.read().sort_by("time").to_pylist():  # a table has no order of its own
             newest[row["key"], row["stage"], row["segment_index"]] = row
         derived = {name: {row["key"] for row in wanted(self.store, name)} for name in self.store.derived}

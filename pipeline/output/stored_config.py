@@ -112,7 +112,7 @@ def stored_config(
     if unsaid and not (confirmed or _confirmed)(f"{where} says: {'; '.join(map(str, unsaid))}"):
         again = " ".join(f"--set {risk.key}=…" for risk in unsaid)
         raise UsageError(
-            f"{where} says: {'; '.join(map(str, unsaid))}. An output is not trusted with where pictures and keys go or "
+            f"{where} says: {'; '.join(map(str, unsaid))}. An output is not trusted with where frames and keys go or "
             f"what is loaded: give the config with -c CONFIG, or say it again with {again}"
         )
     with tempfile.NamedTemporaryFile("wb", suffix=".yaml", prefix="longcap-retry-") as file:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from operators.core.addresses import redacted
 from operators.core.base import Row
+from operators.core.typed import Failed
 from operators.store.store import Store
 from pipeline.output.failure_groups import group
 from pipeline.output.output import Output
@@ -103,7 +104,7 @@ def _asked(store: Store, runs: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _came_out(store: Store, measures: Measures, events: Sequence[Row]) -> dict[str, Any]:
+def _came_out(store: Store, measures: Measures, events: Sequence[Failed]) -> dict[str, Any]:
     known = store.videos.read(["duration_s"])
     segments = store.segments.read(["start_s", "end_s"])
     hours = float(pc.sum(known["duration_s"]).as_py() or 0.0) / 3600
@@ -123,7 +124,7 @@ def _came_out(store: Store, measures: Measures, events: Sequence[Row]) -> dict[s
     }
 
 
-def _failures(events: Sequence[Row], where: str) -> dict[str, Any]:
+def _failures(events: Sequence[Failed], where: str) -> dict[str, Any]:
     groups = group(events, where)
     return {
         "count": len(events),

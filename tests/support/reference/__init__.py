@@ -1,4 +1,4 @@
-"""The reference pages of the docs, written from the types that they describe."""
+"""The reference pages of the docs, and the types of rows, written from the types and schemas that they describe."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.support.reference.commands import commands_page
 from tests.support.reference.exports import exports_page
 from tests.support.reference.metrics import metrics_page
 from tests.support.reference.published import published_page
+from tests.support.reference.typed import typed_module
 
 DOCS = ROOT / "docs"
 _HEAD = "<!-- generated: python -m tests.support.reference -->\n"
@@ -28,4 +29,5 @@ def current() -> dict[Path, str]:
     """Path -> text that the types of today give, of each page that is generated as a whole or in part."""
     whole = {DOCS / name: _HEAD + page() for name, page in PAGES.items()}
     config = DOCS / "config.md"
-    return {**whole, config: fill_page(config.read_text(encoding="utf-8"))}
+    typed = ROOT / "operators" / "core" / "typed.py"
+    return {**whole, typed: typed_module(), config: fill_page(config.read_text(encoding="utf-8"))}

@@ -6,6 +6,7 @@ import ast
 import io
 import tokenize
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ def columns_page() -> str:
         "`_s` is seconds from the first presented frame; `pts_s` is the container's own time in seconds. Columns "
         f"marked *{_OUTSIDE}* do not enter `content_hash`.",
     ]
-    notes = _notes()
+    notes = all_notes()
     for name, (text, schema) in TABLES.items():
         found = _fields(schema, notes, "")
         lines += ["", f"## {name}", "", text, "", *table(("column", "type", "meaning"), found)]
@@ -44,7 +45,7 @@ def columns_page() -> str:
 
 
 def _fields(schema: pa.Schema, notes: Notes, path: str) -> Iterator[tuple[str, str, str]]:
-    known = notes.get(_constant(schema), {})
+    known = notes.get(constant_of(schema), {})
     for column in schema:
         kind, mark = column.type, ""
         while pa.types.is_list(kind):
@@ -57,13 +58,19 @@ def _fields(schema: pa.Schema, notes: Notes, path: str) -> Iterator[tuple[str, s
             yield from _fields(pa.schema(list(kind)), notes, f"{where}.")
 
 
-def _constant(schema: pa.Schema) -> str:
+def constant_of(schema: pa.Schema) -> str:
     """Name of the schema or struct of `operators.core.rows` that has exactly these fields."""
     schemas = {name: v for name, v in vars(rows).items() if isinstance(v, (pa.Schema, pa.StructType))}
     return next((name for name, value in schemas.items() if list(value) == list(schema)), "")
 
 
-def _notes() -> Notes:
+def comments_of(constant: str) -> Mapping[str, str]:
+    """Field -> the comment on it, of a schema or struct of `operators.core.rows`."""
+    return all_notes().get(constant, {})
+
+
+@cache
+def all_notes() -> Notes:
     """Constant of `operators.core.rows` -> field -> the comment on its line, with those of the lists spread into it."""
     source = Path(str(rows.__file__)).read_text(encoding="utf-8")
     comments = {
