@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -11,11 +10,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from operators.core.base import Apply, ItemError, Level, Needs, Operator, Row
-from operators.core.fingerprint import identity
-from operators.embedding.embedders.base import EmbedderSpec, RunningEmbedder
-from operators.embedding.embedders.minilm import MiniLM
-from operators.embedding.embedders.registry import AnyEmbedder
+from operators.core.base import ItemError, Level, Row
+from operators.embedding.embedders.base import RunningEmbedder
+from operators.embedding.texts import ComparesTexts
 from operators.language.words import WORD
 
 VAGUE = (
@@ -46,7 +43,7 @@ _DROPPED = pa.struct(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digest(Operator):
+class Digest(ComparesTexts):
     """Writes `digest` and `dropped` of a video's window captions.
 
     A caption is vague where, without a phrase of `vague`, fewer than `least_words` words of its own are left. A
@@ -67,33 +64,8 @@ class Digest(Operator):
     ] = 0.8
     vague: Annotated[tuple[str, ...], Field(description="phrases that say nothing, in lower case; (): none")] = VAGUE
     least_words: Annotated[int, Field(ge=1, description="words of its own that a caption has beside such a phrase")] = 3
-    embedder: Annotated[AnyEmbedder, Field(description="what embeds the captions; null: MiniLM of a package")] = None
 
-    @property
-    def model(self) -> EmbedderSpec:
-        """The embedder, where none is named the package's own."""
-        return self.embedder if self.embedder is not None else MiniLM()
-
-    def identity_extra(self) -> dict[str, Any]:
-        return {"embedder": identity(self.model)}
-
-    def needs(self) -> Needs:
-        return Needs(cpus=1.0, gpus=self.model.gpus)
-
-    def check(self, *, elsewhere: bool = False) -> None:
-        """Look for the embedder's files.
-
-        Raises:
-            ValueError: in one line, what is missing.
-        """
-        self.model.check(elsewhere=elsewhere)
-
-    @contextmanager
-    def open(self) -> Iterator[Apply]:
-        with self.model.open() as running:
-            yield lambda row: {**row, **self._made(row, running)}
-
-    def _made(self, row: Row, running: RunningEmbedder) -> Row:
+    def made(self, row: Row, running: RunningEmbedder) -> Row:
         windows = [w for segment in row["captioned"] for w in segment["windows"]]
         if not windows:
             raise ItemError("gate", "there is no caption to digest")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
 
-from operators.core.base import Apply, Needs, Operator, Row
-from operators.core.fingerprint import identity
-from operators.embedding.embedders.base import EmbedderSpec, RunningEmbedder
-from operators.embedding.embedders.minilm import MiniLM
-from operators.embedding.embedders.registry import AnyEmbedder
+from operators.core.base import Row
+from operators.embedding.embedders.base import RunningEmbedder
+from operators.embedding.texts import ComparesTexts
 
 _AGREEMENT = pa.struct(
     [
@@ -32,7 +28,7 @@ _DIGITS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement(Operator):
+class Agreement(ComparesTexts):
     """Writes `agreement` of each window of `candidates`, and `weights`, one a table, which sum to 1.
 
     A table's weight is its mean cosine with the others over the segment's windows. `pick` takes the caption with the
@@ -46,31 +42,8 @@ class Agreement(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"agreement", "weights"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"agreement": pa.list_(_AGREEMENT), "weights": pa.list_(_WEIGHT)}
 
-    embedder: Annotated[AnyEmbedder, Field(description="what embeds the captions; null: MiniLM of a package")] = None
-
-    @property
-    def model(self) -> EmbedderSpec:
-        """The embedder, where none is named the package's own."""
-        return self.embedder if self.embedder is not None else MiniLM()
-
-    def identity_extra(self) -> dict[str, Any]:
-        return {"embedder": identity(self.model)}
-
-    def needs(self) -> Needs:
-        return Needs(cpus=1.0, gpus=self.model.gpus)
-
-    def check(self, *, elsewhere: bool = False) -> None:
-        """Look for the embedder's files.
-
-        Raises:
-            ValueError: in one line, what is missing.
-        """
-        self.model.check(elsewhere=elsewhere)
-
-    @contextmanager
-    def open(self) -> Iterator[Apply]:
-        with self.model.open() as running:
-            yield lambda row: {**row, **_made(row["candidates"], running)}
+    def made(self, row: Row, running: RunningEmbedder) -> Row:
+        return _made(row["candidates"], running)
 
 
 def _made(candidates: Sequence[Row], running: RunningEmbedder) -> Row:

@@ -92,6 +92,18 @@ def weights_digest(path: str) -> str:
         raise ValueError(f"the weights {path} cannot be read: {error.strerror}") from error
 
 
+def check_files(noun: str, weights: str, labels: str | None) -> None:
+    """Look for the files of a detector.
+
+    Raises:
+        ValueError: in one line, what is missing.
+    """
+    if not Path(weights).expanduser().is_file():
+        raise ValueError(f"{noun}: there are no weights at {weights}")
+    if labels is not None:
+        names_in(labels)
+
+
 def names_in(path: str) -> list[str]:
     """The labels in a file, one a line, the first of class 0.
 

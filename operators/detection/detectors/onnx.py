@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from operators.detection.detectors.base import DetectorSpec, Found, RunningDetector, names_in, weights_digest
+from operators.detection.detectors.base import (
+    DetectorSpec,
+    Found,
+    RunningDetector,
+    check_files,
+    names_in,
+    weights_digest,
+)
 from operators.engines.base import EngineRefused
 
 _LEAST = 0.05  # scores below are no candidates at all
@@ -50,10 +57,8 @@ class Onnx(DetectorSpec):
     def check(self, *, elsewhere: bool = False) -> None:
         if find_spec("onnxruntime") is None and not elsewhere:
             raise ValueError("detector onnx needs onnxruntime; pip install 'longcap[grounding]'")
-        if not elsewhere and not Path(self.weights).expanduser().is_file():
-            raise ValueError(f"detector onnx: there are no weights at {self.weights}")
-        if self.labels is not None and not elsewhere:
-            names_in(self.labels)
+        if not elsewhere:
+            check_files("detector onnx", self.weights, self.labels)
 
     @contextmanager
     def open(self) -> Iterator[RunningDetector]:

@@ -13,7 +13,14 @@ import numpy as np
 from pydantic import Field
 
 from operators.core.base import SIZING, ItemError
-from operators.detection.detectors.base import DetectorSpec, Found, RunningDetector, names_in, weights_digest
+from operators.detection.detectors.base import (
+    DetectorSpec,
+    Found,
+    RunningDetector,
+    check_files,
+    names_in,
+    weights_digest,
+)
 from operators.engines.base import EngineRefused
 
 INSTALL = "pip install 'longcap[transformers]'"
@@ -53,10 +60,8 @@ class Torchvision(DetectorSpec):
         missing = [p for p in ("torch", "torchvision") if find_spec(p) is None]
         if missing and not elsewhere:
             raise ValueError(f"detector torchvision needs {', '.join(missing)}; {INSTALL}")
-        if not elsewhere and not Path(self.weights).expanduser().is_file():
-            raise ValueError(f"detector torchvision: there are no weights at {self.weights}")
-        if self.labels is not None and not elsewhere:
-            names_in(self.labels)
+        if not elsewhere:
+            check_files("detector torchvision", self.weights, self.labels)
 
     @contextmanager
     def open(self) -> Iterator[RunningDetector]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +23,35 @@ _MODEL = Field(description="folder with model.onnx and tokenizer.json of another
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentenceCosine(CaptionMetric):
+class _OfEmbeddings(CaptionMetric):
+    """A value in the one column of the metric: the best of the references, 0 for a caption without text."""
+
+    model: Annotated[str | None, _MODEL] = None
+
+    def check(self) -> None:
+        model_files(self.model)
+
+    @contextmanager
+    def open(self) -> Iterator[Measure]:
+        (column,) = self.columns
+
+        def measure(caption: Caption, references: Sequence[Reference]) -> Mapping[str, float | None]:
+            truths = [r.text for r in references if r.text]
+            if not truths:
+                return {}
+            if not caption.text.strip():
+                return {column: 0.0}
+            return {column: max(self.value(caption.text, text) for text in truths)}
+
+        yield measure
+
+    @abc.abstractmethod
+    def value(self, caption: str, reference: str) -> float:
+        """How near a caption is to a reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceCosine(_OfEmbeddings):
     """TemporalBench's score of captions: cosine of the embeddings of both texts, times 100; the best reference.
 
     The model takes 128 tokens. A longer text is the mean of its sentences, so that nothing of it is cut off.
@@ -32,26 +61,13 @@ class SentenceCosine(CaptionMetric):
     columns: ClassVar[Mapping[str, Metric]] = {
         "sentence_cosine": Metric("further", 1, "TemporalBench: cosine of sentence embeddings, times 100")
     }
-    model: Annotated[str | None, _MODEL] = None
 
-    def check(self) -> None:
-        model_files(self.model)
-
-    @contextmanager
-    def open(self) -> Iterator[Measure]:
-        def measure(caption: Caption, references: Sequence[Reference]) -> Mapping[str, float | None]:
-            truths = [r.text for r in references if r.text]
-            if not truths:
-                return {}
-            if not caption.text.strip():
-                return {"sentence_cosine": 0.0}
-            return {"sentence_cosine": 100 * max(cosine(caption.text, text, self.model) for text in truths)}
-
-        yield measure
+    def value(self, caption: str, reference: str) -> float:
+        return 100 * cosine(caption, reference, self.model)
 
 
 @dataclass(frozen=True, kw_only=True)
-class EntityScore(CaptionMetric):
+class EntityScore(_OfEmbeddings):
     """FAVD's EntityScore, 2RC / (R + C): R = share of the reference's nouns that the caption has, C = (cosine + 1) / 2.
 
     Published with a tagger and T5-base; here the nouns are all words that say something, by stem, and the embeddings
@@ -62,27 +78,9 @@ class EntityScore(CaptionMetric):
     columns: ClassVar[Mapping[str, Metric]] = {
         "entity_score": Metric("further", 1, "EntityScore by stems in place of tagged nouns, MiniLM for T5")
     }
-    model: Annotated[str | None, _MODEL] = None
 
-    def check(self) -> None:
-        model_files(self.model)
-
-    @contextmanager
-    def open(self) -> Iterator[Measure]:
-        def measure(caption: Caption, references: Sequence[Reference]) -> Mapping[str, float | None]:
-            truths = [r.text for r in references if r.text]
-            if not truths:
-                return {}
-            if not caption.text.strip():
-                return {"entity_score": 0.0}
-            return {
-                "entity_score": max(
-                    entity_score(content(caption.text), content(text), cosine(caption.text, text, self.model))
-                    for text in truths
-                )
-            }
-
-        yield measure
+    def value(self, caption: str, reference: str) -> float:
+        return entity_score(content(caption), content(reference), cosine(caption, reference, self.model))
 
 
 def entity_score(told: frozenset[str], true: frozenset[str], similarity: float) -> float:
