@@ -80,7 +80,7 @@ class Work:
             max_num_seqs=self.max_num_seqs,
             max_tokens=self.tokens,
             temperature=0.8,
-            pictures_as=self.shown if self.pictures or self.segments else "auto",
+            frames_as=self.shown if self.pictures or self.segments else "auto",
             engine_args=args,
         )
 

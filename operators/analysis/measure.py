@@ -48,10 +48,10 @@ class Measure(Operator):
         Field(gt=0, description="length of a piece, seconds; equal to the window stride, so that windows cut no piece"),
     ] = 5.0
     ocr: Annotated[
-        bool, Field(description="read text in the pictures, one a piece; needs the extra `ocr`, about 0.5 CPU s each")
+        bool, Field(description="read text in the frames, one a piece; needs the extra `ocr`, about 0.5 CPU s each")
     ] = False
     labels: Annotated[
-        bool, Field(description="name what is seen (ImageNet classes), one picture a piece; needs the extra `labels`")
+        bool, Field(description="name what is seen (ImageNet classes), one frame a piece; needs the extra `labels`")
     ] = False
     label_score: Annotated[
         float, Field(gt=0, le=1, description="lowest score of a label worth telling; below 0.5 most are wrong")

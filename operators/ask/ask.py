@@ -236,7 +236,7 @@ class _Work:
         try:
             return expression(text)(**{**self._values, **self._given(item)})
         except Exception as error:  # of the user's expression, over values that a model wrote
-            raise ItemError("invalid", f"{what} ({text}) cannot be told of item {item.index}: {error}") from error
+            raise ItemError("invalid", f"{what} ({text}) cannot be evaluated for item {item.index}: {error}") from error
 
     def _about(self, item: Item) -> About:
         spec, form = self._spec, self._spec.form

@@ -19,7 +19,7 @@ from operators.prompts import Prompt, load_prompt
 class CaptionOptions(Operator):
     """The fields of the operator `caption`, and what follows from them alone."""
 
-    engine: Annotated[AnyEngine, Field(description="what turns pictures and prompts into captions")] = field(
+    engine: Annotated[AnyEngine, Field(description="what turns frames and prompts into captions")] = field(
         default_factory=MeasureEngine
     )
     window_s: Annotated[
@@ -42,7 +42,7 @@ class CaptionOptions(Operator):
         float,
         Field(
             ge=0,
-            description="with windows: shots, a shorter shot is told together with the next, in s; 0: each by itself",
+            description="with windows: shots, a shorter shot is captioned with the next one, in s; 0: each by itself",
         ),
         FROM_PLAN,
     ] = 0.0

@@ -64,6 +64,14 @@ class Added:
 ADDED = Added()
 
 
+@dataclass(frozen=True)
+class Was:
+    """Marks a field that had another name once. Configs that say the old one are still read, and fingerprints keep to
+    it, so that the keys of what was made before stay as they are."""
+
+    name: str
+
+
 class FromPlan:
     """Marks a field that a job fills in with the section `plan` of its config: how videos are cut."""
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
-from operators.core.base import Added, Operator, Sizing
+from operators.core.base import Added, Operator, Sizing, Was
 from operators.core.entry_points import OPERATORS, distribution_of
 
 FINGERPRINT_HEX = 16  # 64 bits: a collision among ten million videos of one run is a 3-in-a-million event
@@ -36,16 +36,17 @@ def hash_of(text: str, hex_digits: int = FINGERPRINT_HEX) -> str:
 def identity(spec: Any) -> Any:
     """What of a spec decides the output: its dataclass fields, nested specs included.
 
-    Fields marked `SIZING` are left out, and those marked `ADDED` where they have their default.
+    Fields marked `SIZING` are left out, and those marked `ADDED` where they have their default; one marked `Was` has
+    its earlier name.
 
     A spec may define `identity_extra() -> dict` for what its fields only point at, such as the text of a prompt file.
     """
     if is_dataclass(spec) and not isinstance(spec, type):
         hints = get_type_hints(type(spec), include_extras=True)
         found: dict[str, Any] = {
-            f.name: identity(getattr(spec, f.name))
+            _called(f.name, marks): identity(getattr(spec, f.name))
             for f in fields(spec)
-            if _counts(getattr(hints[f.name], "__metadata__", ()), getattr(spec, f.name), f.default)
+            if _counts(marks := getattr(hints[f.name], "__metadata__", ()), getattr(spec, f.name), f.default)
         }
         extra = getattr(spec, "identity_extra", None)
         if extra is not None:
@@ -56,6 +57,11 @@ def identity(spec: Any) -> Any:
     if isinstance(spec, list | tuple):
         return [identity(v) for v in spec]
     return spec
+
+
+def _called(name: str, marks: tuple[Any, ...]) -> str:
+    """The name under which a field counts: its first one."""
+    return next((mark.name for mark in marks if isinstance(mark, Was)), name)
 
 
 def _counts(marks: tuple[Any, ...], value: Any, default: Any) -> bool:

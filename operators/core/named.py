@@ -11,10 +11,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
+from operators.core.base import Was
 from operators.core.entry_points import offers
 from operators.core.text import nearest
 
@@ -80,6 +81,7 @@ class Registry(Generic[T]):
         """
         cls: Any = type(base) if base is not None else self.find(name)
         known = options_of(cls)
+        options = renamed(cls, options)
         for key in options:
             if key not in known:
                 raise ValueError(
@@ -170,6 +172,29 @@ class Registry(Generic[T]):
 def options_of(cls: type) -> list[str]:
     """The names of a dataclass's fields that can be given."""
     return [f.name for f in fields(cls) if f.init]
+
+
+def renamed(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a dataclass under the names that its fields have now; see `operators.core.base.Was`.
+
+    Raises:
+        ValueError: one is given under both names.
+    """
+    found = dict(values)
+    for old, name in _earlier(cls).items():
+        if old not in found:
+            continue
+        if name in found:
+            raise ValueError(f"{old} is the earlier name of {name}, and both are given: leave {old} out")
+        found[name] = found.pop(old)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _earlier(cls: Any) -> dict[str, str]:
+    """Earlier name -> name, of the fields of a dataclass that had one."""
+    marks = {f: getattr(hint, "__metadata__", ()) for f, hint in get_type_hints(cls, include_extras=True).items()}
+    return {mark.name: f for f, some in marks.items() for mark in some if isinstance(mark, Was)}
 
 
 @lru_cache(maxsize=256)

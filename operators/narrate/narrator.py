@@ -217,12 +217,12 @@ class Narrator:
 
     def _may_stand_in(self, answer: Answer, what: str, span: Span) -> None:
         """Raise where no good answer came and the captions' own sentences must not stand in for it."""
-        if answer.failure_class == "gate" and self.asking.narrate.untold == "captions":
+        if answer.failure_class == "gate" and self.asking.narrate.fallback == "captions":
             self.problems.append(f"{what} {span.start_s:.0f} s to {span.end_s:.0f} s: {answer.problem}")
             return
         raise ItemError(
             answer.failure_class or "internal",
-            f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be told: {answer.problem}",
+            f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be narrated: {answer.problem}",
             attempts=answer.attempts,
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.core.base import ADDED, SIZING, Operator
+from operators.core.base import ADDED, SIZING, Operator, Was
 from operators.core.fingerprint import digest
 from operators.engines.registry import AnyEngine
 from operators.engines.template import MeasureEngine
@@ -84,12 +84,13 @@ class NarrateOptions(Operator):
         bool,
         Field(description="ask once for a section or opening without its unsupported clauses, before these are cut"),
     ] = True
-    untold: Annotated[
+    fallback: Annotated[
         Literal["captions", "fail"],
         Field(
             description="where a model gives no good answer for a section: the captions' own sentences "
             "stand for it and integrity is false, or the video fails"
         ),
+        Was("untold"),
     ] = "captions"
     section_prompt: Annotated[str, Field(description="prompt of a section: a name or a path to a .j2 file")] = "section"
     video_prompt: Annotated[str, Field(description="prompt of the opening: a name or a path to a .j2 file")] = "video"

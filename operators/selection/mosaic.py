@@ -33,7 +33,7 @@ class Mosaic(Operator):
     passing: ClassVar[frozenset[str]] = frozenset({"pictures"})
 
     of: Annotated[str, Field(min_length=1, description="the list of spans")] = "clips"
-    tiles: Annotated[int, Field(ge=1, le=64, description="frames in a picture")] = 6
+    tiles: Annotated[int, Field(ge=1, le=64, description="frames in one image")] = 6
     columns: Annotated[int, Field(ge=1, le=16, description="frames in a row of it")] = 3
 
     def __post_init__(self) -> None:

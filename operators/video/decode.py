@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.core.base import Apply, ItemError, Row
+from operators.core.base import Apply, ItemError, Row, Was
 from operators.core.fingerprint import FINGERPRINT_HEX
 from operators.core.grid import Span, frame_times
 from operators.core.rows import MAX_ROW_BYTES
@@ -68,17 +68,19 @@ class Decode(Isolated):
         Field(description="what decodes: pyav is exact everywhere; docs/decode.md tells where the others are not"),
     ] = "pyav"
     fps: Annotated[
-        float, Field(gt=0, le=60, description="pictures a second for the captioner; 1 is LongCaption-Agent's")
+        float, Field(gt=0, le=60, description="frames a second for the captioner; 1 is LongCaption-Agent's")
     ] = 1.0
     sampling: Annotated[
         Policy,
         Field(
-            description="which pictures: fps, on the grid of fps; count, so many a window; keyframes, each time moved "
+            description="which frames: fps, on the grid of fps; count, so many a window; keyframes, each time moved "
             "to a keyframe near it; shots, the grid and at least one a shot; changes, the grid less near-duplicates"
         ),
     ] = "fps"
-    window_pictures: Annotated[
-        int, Field(ge=1, le=600, description="pictures a window, evenly spaced, with sampling: count")
+    window_frames: Annotated[
+        int,
+        Field(ge=1, le=600, description="frames a window, evenly spaced, with sampling: count"),
+        Was("window_pictures"),
     ] = 8
     window_s: Annotated[
         float, Field(gt=0, description="length of a window in s, with sampling: count; equal to plan.window_s")
@@ -88,18 +90,18 @@ class Decode(Isolated):
     ] = 0.5
     similarity: Annotated[
         float,
-        Field(gt=0, le=1, description="SSIM of thumbnails from which a picture is left out, with sampling: changes"),
+        Field(gt=0, le=1, description="SSIM of thumbnails from which a frame is left out, with sampling: changes"),
     ] = 0.95
     short_side_px: Annotated[
         int,
-        Field(ge=16, le=4320, description="short side of a picture in pixels, never enlarged; 336 suits most models"),
+        Field(ge=16, le=4320, description="short side of a frame in pixels, never enlarged; 336 suits most models"),
     ] = 336
     max_pixels: Annotated[
-        int | None, Field(ge=256, description="most pixels of a picture, the model's budget; null: no limit")
+        int | None, Field(ge=256, description="most pixels of a frame, the model's budget; null: no limit")
     ] = None
     multiple_px: Annotated[
         int,
-        Field(ge=1, le=256, description="sides of a picture are multiples of this, the model's patch: 14, 28 or 32"),
+        Field(ge=1, le=256, description="sides of a frame are multiples of this, the model's patch: 14, 28 or 32"),
     ] = 1
     signals_fps: Annotated[
         float,
@@ -113,7 +115,7 @@ class Decode(Isolated):
         Literal["thumbnails", "transnetv2"],
         Field(
             description="what finds cuts: thumbnails, their jumps, at no cost; transnetv2, a network that sees every "
-            "picture (extra `transnetv2`, weights of your own), at the cost that docs/decode.md tells"
+            "frame (extra `transnetv2`, weights of your own), at the cost that docs/decode.md tells"
         ),
     ] = "thumbnails"
     shots_weights: Annotated[
@@ -123,10 +125,10 @@ class Decode(Isolated):
         ),
     ] = None
     shots_threshold: Annotated[
-        float, Field(gt=0, lt=1, description="score from which a picture ends a shot, with shots: transnetv2")
+        float, Field(gt=0, lt=1, description="score from which a frame ends a shot, with shots: transnetv2")
     ] = 0.5
     jpeg_quality: Annotated[
-        int, Field(ge=30, le=100, description="JPEG quality of a picture; 90 is where captions stop changing")
+        int, Field(ge=30, le=100, description="JPEG quality of a frame; 90 is where captions stop changing")
     ] = 90
 
     def __post_init__(self) -> None:
@@ -165,7 +167,7 @@ class Decode(Isolated):
     @property
     def grid_fps(self) -> float:
         """Pictures a second of the grid that all segments of all videos share."""
-        return self.window_pictures / self.window_s if self.sampling == "count" else self.fps
+        return self.window_frames / self.window_s if self.sampling == "count" else self.fps
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -193,7 +195,7 @@ class Decode(Isolated):
                 if decode["decoded_s"] <= 0:
                     raise ItemError(
                         "undecodable",
-                        f"{row['uri']}: no picture of {row['start_s']:.3f} s to {row['end_s']:.3f} s decodes "
+                        f"{row['uri']}: no frame of {row['start_s']:.3f} s to {row['end_s']:.3f} s decodes "
                         f"({decode['damaged_packets']} damaged packets)",
                         attempts=attempts,
                     )

@@ -120,7 +120,7 @@ def _joined(source: Source, cut: Stretches) -> dict[str, Any]:
         last_s = max(0.0, length_s - (1 / found["fps"] if found["fps"] else 0.0))
         parts.append(Part(start_s, length_s, found["first_pts_s"], last_s, lead_bytes=stretch.lead_bytes, **where))
     if facts is None:
-        raise failure or ItemError("undecodable", f"{source.uri}: no picture decodes")
+        raise failure or ItemError("undecodable", f"{source.uri}: no frame decodes")
     return facts | {
         "duration_s": parts[-1].end_s,
         "keyframe_interval_s": None,
@@ -191,7 +191,7 @@ def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tu
     if name.startswith(_STILL[0]) or name.endswith(_STILL[1]):
         if name != _RAW_MJPEG or _packets(container) < 2:
             codec = stream.codec_context.name
-            raise ItemError("undecodable", f"{source.uri} is a still picture ({codec}), not a video")
+            raise ItemError("undecodable", f"{source.uri} is a still image ({codec}), not a video")
         container = source.open()
         stream = video_stream(container, source.uri)
     context, untimed = stream.codec_context, is_untimed(container)
@@ -263,7 +263,7 @@ def _first_picture(container: Any, stream: Any, source: Source, *, later: bool) 
                     return frame, _first_pts(frame.pts, damaged, fed if later else [], stream.time_base)
     except av.FFmpegError:
         source.check()
-    raise ItemError("undecodable", f"{source.uri}: no picture decodes ({stream.codec_context.name})")
+    raise ItemError("undecodable", f"{source.uri}: no frame decodes ({stream.codec_context.name})")
 
 
 def _first_pts(shown: int, damaged: list[int], fed: list[int], base: Any) -> int:

@@ -95,7 +95,7 @@ class FfmpegSource:
         except av.FFmpegError as error:
             self.close()
             said = self._errors.last or str(error)
-            raise ItemError("undecodable", f"{self.uri}: ffmpeg gives no picture ({said})") from error
+            raise ItemError("undecodable", f"{self.uri}: ffmpeg gives no frame ({said})") from error
         return self._container
 
     def check(self) -> None:

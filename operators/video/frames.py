@@ -73,7 +73,7 @@ def sample_frames(
 
 
 def look(*, uri: str) -> dict[str, Any]:
-    """What the file says of itself, and the times of its keyframes in seconds from the first picture.
+    """What the file says of itself, and the times of its keyframes in seconds from the first frame.
 
     Raises:
         ItemError: as `operators.video.facts.probe`.

@@ -18,7 +18,7 @@ class Isolated(Operator):
     no_progress_s: Annotated[
         float,
         SIZING,
-        Field(gt=0, description="seconds without a packet or picture, while input is there, after which decoding ends"),
+        Field(gt=0, description="seconds without a packet or frame, while input is there, after which decoding ends"),
     ] = 30.0
     cpu_limit_s: Annotated[
         float,

@@ -27,7 +27,7 @@ class Part:
         from_byte, to_byte: the bytes of the file that it is opened from; None: the whole file.
         lead_bytes: its first bytes are of the part before, and are decoded only for what the pictures refer to.
         format: FFmpeg's name of the format to open it as; "": what its content looks like.
-        decodes: False: no picture of it decodes, and all of its time is missing.
+        decodes: False: no frame of it decodes, and all of its time is missing.
     """
 
     start_s: float

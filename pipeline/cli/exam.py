@@ -56,7 +56,7 @@ group.add_command(captions)
     type=click.Choice(("plain", "human")),
     default="plain",
     show_default=True,
-    help="human: stories in the words that people use, by a scripted model with defects and falsehoods; no pictures.",
+    help="human: stories in the words that people use, by a scripted model with defects and falsehoods; no frames.",
 )
 @with_options(force_option, json_option)
 def truth(as_json: bool, **options: Any) -> int:

@@ -57,7 +57,7 @@ class SourceOptions:
     ] = None
     metadata_columns: Annotated[
         tuple[str, ...] | Literal["*"],
-        Field(description='manifest columns that travel to the dataset as JSON; "*": all that are left, []: none'),
+        Field(description='manifest columns that are copied to the dataset as JSON; "*": all that are left, []: none'),
     ] = "*"
 
 
@@ -84,7 +84,7 @@ class PlanOptions:
         float,
         Field(
             ge=0,
-            description="with windows: shots, a shorter shot is told together with the next, in s; 0: each by itself",
+            description="with windows: shots, a shorter shot is captioned with the next one, in s; 0: each by itself",
         ),
     ] = 0.0
 

@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from operators.core.addresses import HIDDEN, redacted_value
+from operators.core.named import renamed
 from operators.core.text import nearest
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
@@ -94,6 +95,11 @@ def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str],
         problems.append(
             f"{'.'.join(path)} is {shown(values)}{_at(path, places)}; it must be a mapping with {', '.join(hints)}"
         )
+        return {}
+    try:
+        values = renamed(cls, values)
+    except ValueError as error:
+        problems.append(f"{'.'.join(path)}: {error}")
         return {}
     cleaned = {}
     for key, value in values.items():

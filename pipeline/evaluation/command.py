@@ -226,7 +226,7 @@ def _judge_text(one: Mapping[str, Any]) -> str:
         f"{sent['sent now']} sent now; {one['prompt_tokens']} + {one['output_tokens']} tokens"
     ]
     lost = one["things without an answer"]
-    lines.append(f"things without a valid answer: {lost}; they count as not told, in every denominator")
+    lines.append(f"things without a valid answer: {lost}; they count as not narrated, in every denominator")
     lines += [f"  {count} x {problem}" for problem, count in one["problems"].items()]
     twice = one["asked_twice"]
     agreed = "-" if twice["agreement"] is None else f"{twice['agreement']:.1%} of {twice['labels']} labels are equal"

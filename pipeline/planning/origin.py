@@ -14,8 +14,11 @@ from typing import Any, get_type_hints
 import yaml
 
 from operators.core.base import Sizing
+from operators.core.named import renamed
 from operators.core.text import printable
+from operators.engines.registry import ENGINES, spec_class
 from operators.store.store import Store
+from pipeline.config.docs import hints_of
 from pipeline.config.grid import moved
 from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
@@ -38,9 +41,22 @@ def settings_of(store: Store, run_id: str) -> Settings | None:
         return None
     if not isinstance(values, Mapping):
         return None
-    with suppress(UsageError):
-        values = moved(values)
+    with suppress(UsageError, ValueError):
+        values = _named_now(moved(values))
     return dict(_flat(values))
+
+
+def _named_now(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values of a config with the names that keys have now, in sections and in engines of ours."""
+    found = dict(values)
+    for name, hint in hints_of(Config).items():
+        if not (isinstance(hint, type) and is_dataclass(hint) and isinstance(found.get(name), Mapping)):
+            continue
+        section = found[name] = renamed(hint, found[name])
+        engine = section.get("engine")
+        if isinstance(engine, Mapping) and engine.get("kind") in ENGINES:
+            section["engine"] = renamed(spec_class(engine["kind"]), engine)
+    return found
 
 
 def settings_from(config: Config) -> Settings:

@@ -240,7 +240,7 @@ class Asking:
 
     def _inspect(self, video: str, span: tuple[float, float], query: str) -> Note:
         if not self.sees:
-            raise UsageError("the engine takes no pictures")
+            raise UsageError("the engine takes no frames")
         facts = self.output.find(self._allowed(video))
         row = self.output.store.videos.lookup("video_id", facts["video_id"]).to_pylist()[0]
         start_s, end_s = max(0.0, span[0]), min(span[1], float(row["duration_s"] or 0.0))

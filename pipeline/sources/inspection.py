@@ -107,7 +107,7 @@ def frames(
     if sum(wish is not None for wish in (at, every_s, count)) != 1:
         raise UsageError("frames needs exactly one of at, every_s and count")
     if at is not None and any(not t >= 0 for t in at):
-        raise UsageError(f"at holds {min(at)}; times are seconds from the first picture, 0 or above")
+        raise UsageError(f"at holds {min(at)}; times are seconds from the first frame, 0 or above")
     if (every_s is not None and not every_s > 0) or (count is not None and count < 1):
         raise UsageError("every_s must be above 0 and count at least 1")
     rule = Size(short_side_px=size) if isinstance(size, int) else size
@@ -233,9 +233,7 @@ def frames_command(
     missing = [t for t in sorted(set(times or ())) if t not in had]
     if missing:
         listed = ", ".join(f"{t:g}" for t in missing[:5])
-        raise RunFailed(
-            f"{video} has no picture at {listed} s: past its end, or damaged; longcap probe tells its length"
-        )
+        raise RunFailed(f"{video} has no frame at {listed} s: past its end, or damaged; longcap probe tells its length")
     return 0
 
 
@@ -259,7 +257,7 @@ def _times(listed: str) -> list[float]:
     except ValueError:
         times = [-1.0]
     if not times or any(not (t >= 0 and math.isfinite(t)) for t in times):
-        raise UsageError(f"--at is {listed!r}; it takes seconds from the first picture, as in --at 0.5,3,7.25")
+        raise UsageError(f"--at is {listed!r}; it takes seconds from the first frame, as in --at 0.5,3,7.25")
     return times
 
 
@@ -268,7 +266,7 @@ def _strip(video: str, path: str) -> None:
 
     pictures = [f.pixels for f in frames(video, count=_STRIP_PICTURES, size=96)]
     if not pictures:
-        raise ItemError("undecodable", f"{video}: no picture of it decodes")
+        raise ItemError("undecodable", f"{video}: no frame of it decodes")
     _save_png(np.concatenate(pictures, axis=1), Path(path))
 
 
@@ -301,7 +299,7 @@ def _text(found: Look, strip: str | None) -> str:
     lines = [
         printable(found.uri),
         f"  {facts['container']} {facts['codec']}, {facts['width_px']}x{facts['height_px']}{turned}, "
-        f"{facts['fps']:.6g} pictures a second",
+        f"{facts['fps']:.6g} frames a second",
         f"  {facts['duration_s']:.3f} s{late}, {'with' if facts['has_audio'] else 'without'} sound",
         f"  {_listed(found.keyframes_s, 'keyframe')}",
     ]

@@ -144,7 +144,7 @@ def stop_command(*, job: str, address: str | None, wait_s: float, as_json: bool 
     with server(address) as jobs:
         before = jobs.state(job)
         if not before.is_over:
-            echo(f"{job}: told to stop; what is under way is being finished", err=True)
+            echo(f"{job}: asked to stop; what is in flight is being finished", err=True)
         ending = jobs.stop(job, wait_s=wait_s)
     if as_json:
         echo_json({"id": job, "was_over": before.is_over, "exit_code": ending.code, "said": ending.said})

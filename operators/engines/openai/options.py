@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from operators.core.base import SIZING
+from operators.core.base import SIZING, Was
 from operators.engines.base import EngineSpec
 
 SchemaAs = Literal["json_schema", "json_schema_plain", "structured_outputs", "guided_json", "prompt"]
@@ -56,13 +56,15 @@ class OpenAIOptions(EngineSpec):
         int | None,
         Field(ge=16, description="tokens of prompt and answer together; null: not known, nothing is reduced to fit"),
     ] = None
-    picture_detail: Annotated[
-        Literal["auto", "low", "high"] | None, Field(description="how closely a vendor looks; null is not sent")
+    frame_detail: Annotated[
+        Literal["auto", "low", "high"] | None,
+        Field(description="how closely a vendor looks; null is not sent"),
+        Was("picture_detail"),
     ] = None
     schema_as: Annotated[
         SchemaAs,
         Field(
-            description="how the server is told of a JSON Schema: json_schema as strict response_format; "
+            description="how the server is given a JSON Schema: json_schema as strict response_format; "
             "json_schema_plain likewise without bounds on lengths and numbers, which some vendors refuse; "
             "structured_outputs or guided_json for vLLM since 0.12 and before it; prompt: in words, for all others"
         ),
@@ -92,8 +94,11 @@ class OpenAIOptions(EngineSpec):
     ] = 6
 
     # -- what it costs -------------------------------------------------------------------------------------------------
-    picture_tokens: Annotated[
-        int, Field(ge=0, description="tokens of a picture, for limits and prices until the server has counted"), SIZING
+    frame_tokens: Annotated[
+        int,
+        Field(ge=0, description="tokens of a frame, for limits and prices until the server has counted"),
+        SIZING,
+        Was("picture_tokens"),
     ] = 800
     price_input_per_mtok: Annotated[
         float, Field(ge=0, description="US dollars for a million prompt tokens"), SIZING

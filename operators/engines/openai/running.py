@@ -84,7 +84,7 @@ class _Running(RunningEngine):
         )
         self._scrub = scrubber(key)
         self._most_characters = most_characters(spec.max_tokens)
-        self._picture_tokens = float(spec.picture_tokens)
+        self._picture_tokens = float(spec.frame_tokens)
         self._guessed = False
         self._tasks: set[asyncio.Task[Generation]] = set()
         self._closed = False

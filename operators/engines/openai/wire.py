@@ -88,8 +88,8 @@ def content(spec: OpenAIOptions, request: Request) -> str | list[dict[str, Any]]
 
 def _picture(spec: OpenAIOptions, picture: Picture) -> dict[str, Any]:
     url: dict[str, str] = {"url": "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")}
-    if spec.picture_detail is not None:
-        url["detail"] = spec.picture_detail
+    if spec.frame_detail is not None:
+        url["detail"] = spec.frame_detail
     return {"type": "image_url", "image_url": url}
 
 

@@ -104,7 +104,7 @@ class Engine(RunningEngine):
         assert self._model is not None
         if request.pictures and not self._model.sees:
             raise ItemError("engine", f"the model {self._spec.model} has no vision encoder and was shown a frame")
-        if len(request.pictures) > self._spec.max_pictures and self._model.shown(request) == "images":
+        if len(request.pictures) > self._spec.max_frames and self._model.shown(request) == "images":
             raise PromptTooLong(None, self.context_tokens or 0)
         said: Said = self._model.answer(request, self._spec.answer_tokens(request))
         if self._closed.is_set() and said.finish == "length":

@@ -92,9 +92,9 @@ class _Own:
         self.context_tokens = spec.max_model_len or getattr(text, "max_position_embeddings", None)
 
     def shown(self, request: Request) -> Shown:
-        if len(request.pictures) < 2 or request.kind == "frame" or self._spec.pictures_as == "images":
+        if len(request.pictures) < 2 or request.kind == "frame" or self._spec.frames_as == "images":
             return "images"  # some processors of videos need two frames
-        return "video" if self._video or self._spec.pictures_as == "video" else "images"
+        return "video" if self._video or self._spec.frames_as == "video" else "images"
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(text, add_special_tokens=False))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.core.base import SIZING
+from operators.core.base import SIZING, Was
 from operators.engines import drawing
 from operators.engines.base import EngineSpec, Request
 from operators.engines.vllm import installed
@@ -53,14 +53,15 @@ class TransformersOptions(EngineSpec):
         float, Field(ge=0, le=2, description="least temperature after a gate has sent an answer back")
     ] = 0.7
     max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
-    pictures_as: Annotated[
+    frames_as: Annotated[
         Literal["auto", "images", "video"],
         Field(
             description="how a window's frames are shown: video, with their times; images, each with its time before "
             "it; auto: video where the model's processor takes videos"
         ),
+        Was("pictures_as"),
     ] = "auto"
-    max_pictures: Annotated[int, Field(ge=1, description="images a prompt may hold")] = 16
+    max_frames: Annotated[int, Field(ge=1, description="images a prompt may hold"), Was("max_pictures")] = 16
     system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
     chat_template_kwargs: Annotated[Mapping[str, Any], Field(description="options of the model's chat template")] = (
         field(default_factory=dict)

@@ -157,8 +157,8 @@ class Engine(RunningEngine):
             raise ItemError("engine", said) from error
 
     def _how_shown(self) -> Shown:
-        if self._spec.pictures_as != "auto":
-            return self._spec.pictures_as
+        if self._spec.frames_as != "auto":
+            return self._spec.frames_as
         config = self._engine.model_config.hf_config
         takes_video = any(getattr(config, name, None) is not None for name in ("video_token_id", "video_token_index"))
         return "video" if takes_video else "images"
@@ -247,7 +247,7 @@ class Engine(RunningEngine):
 
     def _prompt(self, request: Request) -> dict[str, Any]:
         shown: Shown = "images" if request.kind == "frame" else self._shown
-        if shown == "images" and len(request.pictures) > self._spec.max_pictures:
+        if shown == "images" and len(request.pictures) > self._spec.max_frames:
             raise PromptTooLong(None, self.context_tokens or 0)
         parts = content(request, shown)
         with self._counting:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.core.base import SIZING
+from operators.core.base import SIZING, Was
 from operators.engines import drawing
 from operators.engines.base import EngineSpec, Request
 from operators.engines.vllm import installed
@@ -41,15 +41,18 @@ class VllmOptions(EngineSpec):
         float, Field(ge=0, le=2, description="least temperature after a gate has sent an answer back")
     ] = 0.7
     max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
-    pictures_as: Annotated[
+    frames_as: Annotated[
         Literal["auto", "images", "video"],
         Field(
             description="how a window's frames are shown: video, with times as the model marks them; images, each "
             "with its time before it; auto: video where the model takes videos"
         ),
+        Was("pictures_as"),
     ] = "auto"
-    max_pictures: Annotated[
-        int, Field(ge=1, description="images a prompt may hold; a window of 10 s at 1 frame a second has 10")
+    max_frames: Annotated[
+        int,
+        Field(ge=1, description="images a prompt may hold; a window of 10 s at 1 frame a second has 10"),
+        Was("max_pictures"),
     ] = 16
     system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
     chat_template_kwargs: Annotated[
@@ -63,7 +66,7 @@ class VllmOptions(EngineSpec):
         ),
     ] = None
     processor_kwargs: Annotated[
-        Mapping[str, Any], Field(description="options of the model's picture processor, such as max_pixels")
+        Mapping[str, Any], Field(description="options of the model's image processor, such as max_pixels")
     ] = field(default_factory=dict)
 
     max_num_seqs: Annotated[int, Field(ge=1, description="sequences that run together; 1: reproducible"), SIZING] = 64
@@ -133,7 +136,7 @@ class VllmOptions(EngineSpec):
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of vLLM's `AsyncEngineArgs`."""
-        limit = {"image": self.max_pictures, "video": 1}
+        limit = {"image": self.max_frames, "video": 1}
         given = {
             "model": self.model,
             "revision": self.hub_revision,

@@ -22,7 +22,7 @@ _OURS = {
     "tensor_parallel_size": "tensor_parallel",
     "pipeline_parallel_size": "pipeline_parallel",
     "gpu_memory_utilization": "gpu_memory_utilization",
-    "limit_mm_per_prompt": "max_pictures",
+    "limit_mm_per_prompt": "max_frames",
     "enforce_eager": "enforce_eager",
     "reasoning_parser": "reasoning_parser",
     "seed": None,

@@ -29,7 +29,7 @@ WAYS = ("left", "right", "up", "down")
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happens in `[start_s, end_s]`, seconds from the first picture; a cut takes no time.
+    """One thing that happens in `[start_s, end_s]`, seconds from the first frame; a cut takes no time.
 
     Attributes:
         kind: what happens.

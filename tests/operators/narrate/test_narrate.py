@@ -115,20 +115,20 @@ def test_sums_over_the_segments() -> None:
         (
             {"kind": "section", "start_s": 50.0, "do": "empty"},
             "gate",
-            "the section from 50 s to 100 s could not be told",
+            "the section from 50 s to 100 s could not be narrated",
         ),
         (
             {"kind": "section", "start_s": 0.0, "do": "engine"},
             "engine",
-            "the section from 0 s to 50 s could not be told",
+            "the section from 0 s to 50 s could not be narrated",
         ),
-        ({"kind": "video", "do": "loop"}, "gate", "the video from 0 s to 100 s could not be told"),
+        ({"kind": "video", "do": "loop"}, "gate", "the video from 0 s to 100 s could not be narrated"),
         ({"kind": "video", "do": "internal"}, "internal", "RuntimeError: the engine has a bug"),
     ],
 )
 def test_one_bad_section_fails_the_video(rule: dict[str, Any], failure_class: str, what: str) -> None:
     with pytest.raises(ItemError, match=what) as error:
-        run("bad", loaded(), script=[rule], tries=2, untold="fail")
+        run("bad", loaded(), script=[rule], tries=2, fallback="fail")
     assert (error.value.failure_class, error.value.attempts) == (failure_class, 2)
 
 

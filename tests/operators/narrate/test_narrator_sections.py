@@ -180,7 +180,7 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD)
 def test_captions_stand_for_a_section_that_a_model_cannot_tell(bad: str) -> None:
     script = [{"kind": "section", "start_s": 0.0, **BAD[bad]}]
-    made, requests = model(f"untold {bad}", film(minutes=2), script=script, words_per_minute=60.0, tries=2)
+    made, requests = model(f"fallback {bad}", film(minutes=2), script=script, words_per_minute=60.0, tries=2)
     first, second = made["sections"]
     assert first["problem"] and second["problem"] is None
     assert first["attempts"] == 2
@@ -199,17 +199,23 @@ def test_captions_stand_for_a_section_that_a_model_cannot_tell(bad: str) -> None
 @pytest.mark.parametrize("bad", BAD)
 def test_or_the_video_fails(bad: str) -> None:
     script = [{"kind": "section", "start_s": 0.0, **BAD[bad]}]
-    with pytest.raises(ItemError, match="the section from 0 s to 60 s could not be told: ") as error:
-        model(f"fail {bad}", film(minutes=2), script=script, tries=2, untold="fail")
+    with pytest.raises(ItemError, match="the section from 0 s to 60 s could not be narrated: ") as error:
+        model(f"fail {bad}", film(minutes=2), script=script, tries=2, fallback="fail")
     assert (error.value.failure_class, error.value.attempts) == ("gate", 2)
 
 
 @pytest.mark.parametrize("kind", ["section", "video"])
-@pytest.mark.parametrize("untold", ["captions", "fail"])
+@pytest.mark.parametrize("fallback", ["captions", "fail"])
 @pytest.mark.parametrize("do", ["engine", "out_of_memory", "internal"])
-def test_a_failing_engine_fails_the_video_whatever_may_stand_in(kind: str, untold: str, do: str) -> None:
+def test_a_failing_engine_fails_the_video_whatever_may_stand_in(kind: str, fallback: str, do: str) -> None:
     with pytest.raises(ItemError) as error:
-        model(f"dead {kind} {untold} {do}", film(minutes=2), script=[{"kind": kind, "do": do}], tries=2, untold=untold)
+        model(
+            f"dead {kind} {fallback} {do}",
+            film(minutes=2),
+            script=[{"kind": kind, "do": do}],
+            tries=2,
+            fallback=fallback,
+        )
     assert (error.value.failure_class, error.value.attempts) == (do, 2)
 
 
@@ -220,5 +226,5 @@ def test_first_sentences_stand_for_an_opening_that_a_model_cannot_tell() -> None
     assert opening.startswith(made["sections"][0]["sentences"][0]["text"])
     assert len(opening.split()) <= 40
     assert made["integrity"] is False
-    with pytest.raises(ItemError, match="the video from 0 s to 600 s could not be told"):
-        model("no opening fails", film(), script=script, untold="fail")
+    with pytest.raises(ItemError, match="the video from 0 s to 600 s could not be narrated"):
+        model("no opening fails", film(), script=script, fallback="fail")

@@ -139,7 +139,7 @@ def test_a_file_cut_short_says_how_much_is_missing(tmp_path: Path) -> None:
     at_1_fps = _decode(short)["decode"]  # its last second counts only as far as it decodes
     assert there_s % 1 > 0.05 and at_1_fps["decoded_s"] == pytest.approx(there_s)
     assert at_1_fps["missing"][0]["start_s"] == pytest.approx(there_s)
-    with pytest.raises(ItemError, match=r"no picture of 8\.000 s to 10\.000 s decodes") as caught:
+    with pytest.raises(ItemError, match=r"no frame of 8\.000 s to 10\.000 s decodes") as caught:
         _decode(short, start_s=8.0, end_s=10.0, decode_start_s=3.0)
     assert caught.value.failure_class == "undecodable"
 
@@ -196,7 +196,7 @@ def test_limits_are_no_part_of_the_fingerprint() -> None:
         "backend": "pyav",
         "fps": 1.0,
         "sampling": "fps",
-        "window_pictures": 8,
+        "window_frames": 8,
         "window_s": 10.0,
         "keyframe_tolerance_s": 0.5,
         "similarity": 0.95,

@@ -68,7 +68,7 @@ def test_what_it_cannot_read_is_undecodable(tmp_path: Path) -> None:
     render(path, count=20)
     source = FfmpegSource(Source(str(path)), from_s=0.0)
     path.write_bytes(b"gone bad since it was looked at")
-    with pytest.raises(ItemError, match="ffmpeg gives no picture") as caught:
+    with pytest.raises(ItemError, match="ffmpeg gives no frame") as caught:
         source.open()
     assert caught.value.failure_class == "undecodable"
 

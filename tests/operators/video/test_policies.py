@@ -29,7 +29,7 @@ def _decode(path: Path, start_s: float = 0.0, end_s: float | None = None, **conf
 def test_count_gives_every_window_its_pictures(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=300, fps=10.0)
-    found = _decode(path, sampling="count", window_pictures=4, window_s=10.0)
+    found = _decode(path, sampling="count", window_frames=4, window_s=10.0)
     times = [p["time_s"] for p in found["pictures"]]
     assert times == [2.5 * k for k in range(12)]
     for start_s in range(0, 25, 5):

@@ -144,7 +144,7 @@ def _still(path: Path) -> None:
         ("song.mp4", _cover_of_a_song, "has no video stream (sound only)"),
         ("empty.mp4", lambda path: path.touch(), "is empty (0 bytes)"),
         ("text.mp4", lambda path: path.write_text("hello " * 50), "not a video that FFmpeg can read"),
-        ("still.png", _still, "is a still picture (png), not a video"),
+        ("still.png", _still, "is a still image (png), not a video"),
     ],
 )
 def test_what_cannot_be_captioned_says_why(name: str, make: Callable[[Path], Any], says: str, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_video_of_which_nothing_decodes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "dead.mp4"
     render(path, count=30, options={"movflags": "faststart"})
     _no_pictures_in_it(path)
-    with pytest.raises(ItemError, match="no picture decodes"):
+    with pytest.raises(ItemError, match="no frame decodes"):
         probe(str(path))
 
 

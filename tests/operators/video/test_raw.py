@@ -116,5 +116,5 @@ def test_motion_jpeg_without_a_container(tmp_path: Path) -> None:
         decoder.close()
     assert found == {0.4: 10, 2.0: 50}
     path.write_bytes(pictures[0])
-    with pytest.raises(ItemError, match="still picture"):
+    with pytest.raises(ItemError, match="still image"):
         probe(str(path))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.caption.caption import Caption
+from operators.core.fingerprint import identity
 from operators.video.decode import Decode
 from pipeline.config.load import load_config, recipes
 from pipeline.config.types import Config, PlanOptions, PoolResources, Recipe, Resources, RunOptions, SourceOptions
@@ -281,3 +283,15 @@ def test_a_named_engine_stands_for_its_mapping_and_names_the_pool_of_a_step(tmp_
     with pytest.raises(UsageError, match=r"pools\.caption: what this pool takes stands in resources\.caption"):
         load_config(path, ["pools.caption.actors=2"])
     assert load_config(path, ["pools.mine.actors=2"]).pools["mine"].actors == 2
+
+
+def test_earlier_names_are_still_read_and_keep_their_fingerprints() -> None:
+    engine = {"kind": "openai", "model": "m", "base_url": "http://there/v1"}
+    old = [f"caption.engine={json.dumps({**engine, 'picture_detail': 'low'})}", "narrate.untold=fail"]
+    new = [f"caption.engine={json.dumps({**engine, 'frame_detail': 'low'})}", "narrate.fallback=fail"]
+    config = load_config(None, new)
+    assert load_config(None, old) == config and config.narrate.fallback == "fail"
+    assert identity(config.narrate)["untold"] == "fail" and "fallback" not in identity(config.narrate)
+    assert identity(config.caption)["engine"]["picture_detail"] == "low"
+    with pytest.raises(UsageError, match="narrate: untold is the earlier name of fallback, and both are given"):
+        load_config(None, [*old, "narrate.fallback=captions"])

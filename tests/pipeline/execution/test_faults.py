@@ -107,7 +107,7 @@ def test_a_bug_in_an_engine_is_a_row_and_too_many_failures_fail_the_run(folder: 
 def test_a_narrator_that_fails_is_recorded_and_another_one_cures_it(folder: Path, tmp_path: Path) -> None:
     out, video = str(tmp_path / "out"), ids(folder)["short.mp4"]
     broken = scripted({"kind": "section", "video_id": video, "do": "empty"})
-    strict = config(f"narrate.engine={broken}", "narrate.untold=fail")
+    strict = config(f"narrate.engine={broken}", "narrate.fallback=fail")
     first = longcap.run(str(folder), out, strict, quiet=True)
     (failure,) = first.failures()
     assert (failure["stage"], failure["class"], failure["segment_index"]) == ("narrate", "gate", None)

@@ -104,7 +104,7 @@ def test_the_command_writes_png_files_and_a_line_each(clip: Path, tmp_path: Path
 
 def test_the_command_tells_of_times_that_have_no_picture(clip: Path, tmp_path: Path, command: Command) -> None:
     assert command("frames", str(clip), "--at", "0.5,99", "-o", str(tmp_path)) == 1
-    assert "has no picture at 99 s" in command.err
+    assert "has no frame at 99 s" in command.err
     assert len(list(tmp_path.glob("*.png"))) == 1
 
 

@@ -102,7 +102,7 @@ def test_where_and_how_fast_makes_no_caption_stale_and_what_decides_the_text_doe
         {"revision": "fp8"},
         {"temperature": 0.1},
         {"max_tokens": 100},
-        {"picture_detail": "low"},
+        {"frame_detail": "low"},
         {"schema_as": "prompt"},
         {"extra_body": {"top_k": 1}},
     ]

@@ -109,7 +109,7 @@ def test_tokens_that_the_server_does_not_count_are_estimated_and_that_is_said_on
     request = Request(kind="frame", start_s=0.0, end_s=1.0, prompt="a" * 35, pictures=(picture, picture))
     with (
         caplog.at_level(logging.WARNING),
-        engine(lambda body, number: Play(usage=None), stream=stream, picture_tokens=500, price_output_per_mtok=1.0) as (
+        engine(lambda body, number: Play(usage=None), stream=stream, frame_tokens=500, price_output_per_mtok=1.0) as (
             made,
             _,
         ),

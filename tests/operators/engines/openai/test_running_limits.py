@@ -115,6 +115,6 @@ def test_what_a_picture_takes_is_learned_from_the_server() -> None:
     shown = Request(kind="window", start_s=0.0, end_s=4.0, prompt="x" * 35, pictures=pictures)
     endless = Play(text=LOOP + " ", endless=True)  # stopped by the engine, so that the server's count never comes
     counted = Play(usage={"prompt_tokens": 210, "completion_tokens": 5})
-    with engine(lambda body, number: counted if number == 1 else endless, picture_tokens=700) as (made, _):
+    with engine(lambda body, number: counted if number == 1 else endless, frame_tokens=700) as (made, _):
         guessed = [made.submit(shown).result(WAIT_S).prompt_tokens for _ in range(3)]
     assert guessed == [2810, 210, 210]

@@ -66,7 +66,7 @@ def test_a_prompt_without_pictures_is_one_string() -> None:
 
 
 def test_detail_is_sent_where_it_is_chosen() -> None:
-    parts = content(spec(picture_detail="low"), request(pictures=PICTURES))
+    parts = content(spec(frame_detail="low"), request(pictures=PICTURES))
     assert [p["image_url"].get("detail") for p in parts[1:]] == ["low"] * 3  # type: ignore[index]
     parts = content(spec(), request(pictures=PICTURES))
     assert all("detail" not in p["image_url"] for p in parts[1:])  # type: ignore[index]

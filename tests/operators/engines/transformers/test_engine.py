@@ -62,7 +62,7 @@ def test_a_window_is_a_video_with_its_true_times_and_a_frame_an_image(eyes: Engi
 
 def test_images_carry_their_times_and_a_schema_stands_in_the_prompt(eyes: Engine) -> None:
     own: Any = eyes._model
-    spec, own._spec = own._spec, replace(own._spec, pictures_as="images")
+    spec, own._spec = own._spec, replace(own._spec, frames_as="images")
     try:
         text = own._tokenizer.decode(own._inputs(window(schema='{"type": "object"}'))["input_ids"][0])
     finally:
@@ -102,7 +102,7 @@ def test_what_is_too_long_is_refused_before_it_is_asked(eyes: Engine) -> None:
     assert error.value.limit == (eyes.context_tokens or 0) - 24
     with pytest.raises(PromptTooLong):
         own: Any = eyes._model
-        spec, own._spec = own._spec, replace(own._spec, pictures_as="images")
+        spec, own._spec = own._spec, replace(own._spec, frames_as="images")
         try:
             eyes.submit(window(pictures=tuple(picture(float(t)) for t in range(17)))).result(WAIT_S)
         finally:
