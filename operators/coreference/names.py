@@ -53,7 +53,6 @@ class Names(Operator):
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "captioned"})
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "names", "usage"})
-    passing: ClassVar[frozenset[str]] = frozenset({"captioned"})
 
     engine: Annotated[
         AnyEngine, Field(description="the model that decides who is who; left out it is the narrator's engine")

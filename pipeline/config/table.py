@@ -23,6 +23,8 @@ _AROUND: dict[str, list[pa.Field]] = {  # before and after what the steps write
     "run": [pa.field("table", pa.string()), rows.SEGMENT.field("key")],
 }
 _OUTSIDE = [rows.COLUMNS[name] for name in ("content_hash", "run_id", "host", "timings")]
+_GATHERED = frozenset({"captioned", "captioned_indices"})
+"""What a video is given of its segments: a step may hand it on in other words, and their own table has it."""
 _TYPES = {f.name: f.type for f in (*rows.LONG_CAPTION, *rows.COLUMNS.values())}
 _BOTH_LEVELS = {("segment", "windows"): rows.COLUMNS["windows"].type, ("video", "windows"): pa.int32()}
 
@@ -53,7 +55,7 @@ class TableSpec:
         """The columns that its steps write and that are stored."""
         found: dict[str, pa.DataType] = {}
         for op in self.steps:
-            for column in sorted(op.writes - op.passing):
+            for column in sorted(op.writes - op.passing - _GATHERED):
                 found[column] = column_type(op, column)
         return found
 
