@@ -54,10 +54,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         start, _ = listened(clip(Path(folder, "short.mp4"), 2.0))
         whole, shares = listened(clip(Path(folder, "long.mp4"), 60 * options.minutes))
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     an_hour = (whole - start) * 60 / options.minutes
     print(f"{options.minutes:g} min: {whole - start:.1f} CPU s, {an_hour:.1f} an hour; {start:.1f} to start")
-    print(f"largest process {peak:.0f} MiB; {', '.join(f'{name} {value:.2f}' for name, value in shares.items())}")
+    print(", ".join(f"{name} {value:.2f}" for name, value in shares.items()))
 
 
 if __name__ == "__main__":
