@@ -13,7 +13,9 @@ _CLOSING = re.compile(
     r"\A\W*(?:(?:finally|thus|so|therefore|in the end|lastly|hence|as such|and|together|altogether),? "
     r")?(?:(?:overall|in summary|in conclusion|to conclude|to summari[sz]e|to sum (?:it )?up|summing up|in "
     r"short|in essence|in brief|all in all|taken together|on the whole|in closing|summary:|conclusion:|in "
-    r"general,|altogether,|ultimately,|as a whole,)"
+    r"general,|altogether,|ultimately,|as a whole,|in a nutshell|in sum,|to recap|long story short|tl;? ?dr|(?:key "
+    r"|main )?"
+    r"takeaways?:)"
     r"|(?:insgesamt|zusammenfassend|alles in allem|im großen und ganzen|en (?:résumé|conclusion|somme)"
     r"|dans l'ensemble|en (?:resumen|conclusión|general,|definitiva)|in (?:sintesi|conclusione)|nel "
     r"complesso|em (?:resumo|conclusão)|no geral|в целом|подводя итог|таким образом,)\b"
@@ -26,7 +28,13 @@ _CLOSING = re.compile(
     r")?an? (?:\w+ ){0,2}(?:glimpse|snapshot|sense|insight)|captures? an? (?:\w+,? ){1,4}moment|captures? "
     r"the (?:essence|spirit|beauty|mood|feeling|joy|excitement|energy)|leaves? the viewer|(?:serves? as"
     r"|is) (?:an? )?(?:\w+ )?(?:reminder|testament)|invites? the viewer|highlights? the (?:importance"
-    r"|beauty|significance)|creat(?:es|ing) an? (?:sense|feeling|\w+ (?:atmosphere|mood|ambian?ce))))",
+    r"|beauty|significance)|creat(?:es|ing) an? (?:sense|feeling|\w+ (?:atmosphere|mood|ambian?ce))"
+    r"|(?:ends?|concludes?|closes?) (?:with|on) (?:an? )?(?:\w+ )?(?:sense|feeling|hint|note|air) of"
+    r"|adds? an? (?:\w+ )?(?:sense|air|feeling|touch)"
+    r" of|(?:as a whole|overall),? (?:suggests?|conveys?|shows?|feels?))"
+    r"|(?:the )?viewers? (?:is|are) left\b|(?:such|these|those|this) (?:moments?|scenes?"
+    r"|images?)\b[^.]{0,30} reminds? (?:us|viewers|the viewer)\b"
+    r"|this (?:adds|lends|gives|brings) (?:the scene )?an? (?:\w+ )?(?:sense|air|feeling|touch) of\b)",
     re.IGNORECASE,
 )
 _CLOSING_REACH = 3  # sentences at the end in which a summary may begin

@@ -11,10 +11,10 @@ from operators.cleaning.quotes import HIDDEN, masked, removed
 
 _YES = re.compile(
     r"\A\W*(?:sure(?: thing)?|certainly|of course|absolutely|definitely|okay|ok|alright|understood|got it"
-    r"|no problem|gladly|with pleasure"
+    r"|no problem|gladly|(?:with|my) pleasure|(?:hello|hi|hey|greetings)(?=[!,.])|here it is"
     r"|great(?: question| choice)?|good question|yes|here you (?:go|are)|as requested|happy to help"
     r"|natürlich|gerne|bien sûr|claro|por supuesto|certo|конечно|当然|好的|もちろん)"
-    r"(?=[!,.:;—–\-!，。：])[!,.:;—–\-\s!，。：]+",
+    r"(?=[!,.:;—–\-！，。：])[!,.:;—–\-\s！，。：]+",
     re.IGNORECASE,
 )
 _WORK = (
@@ -28,6 +28,10 @@ _LEAD = re.compile(
     r"|are)|this is|the following(?: is| are)?|following is|what follows is|i(?:'ve| have)? (?:written"
     r"|created|prepared|made|wrote|would|will)|my|your|as requested)\b"
     rf"(?={_NO_COLON}{{0,160}}\b{_WORK}\b)|(?:hier ist|voici|aquí|ecco|aqui está|вот|以下是|这是)"
+    rf"|(?:as an? (?:\w+ ){{0,3}}(?:captioner|describer|writer|narrator|annotator|assistant"
+    rf"|expert)\b(?={_NO_COLON}{{0,200}}\b(?:i|my|here)\b)|let(?:'s| us| me) (?:break|describe|go|look|see"
+    rf"|summari[sz]e|caption|start|begin|narrate|walk)\b|to (?:describe|summari[sz]e"
+    r"|caption|put|answer)\b)"
     rf"|(?!{_NO_COLON}*\b(?:reads?|says?|shows?|states?|appears?)\b)(?:the |a |an )?(?:\w+ "
     rf"){{0,3}}(?:description|caption|summary|paragraph|rewrite|answer|response) (?:of|for|in|from|is|that"
     r"|would|could|might|reads as)\b)"
@@ -80,6 +84,10 @@ _WHERE = re.compile(
     rf"|(?:moving|going|continuing|turning) on(?:to| to)? (?:the )?(?:next|following)(?: \w+){1, 3}"
     r"|(?:continuing|picking up|following on|carrying on|moving on|building|leading on)(?: on)? from "
     rf"(?:the |where the )?(?:previous|last|preceding|earlier|prior)(?: \w+){{1,4}}"
+    r"|looking (?:closely |carefully )?(?:at|through) the (?:\w+ )?(?:frames|images|captions|stills)(?: in (?:order"
+    r"|sequence)| one by"
+    r" one)?|in (?:response|answer|reply) to (?:your (?:request|question|prompt|instructions?)|the (?:request|prompt"
+    r"|instructions?))"
     r"|(?:based on|according to|judging (?:by|from)|given|from|as (?:seen|shown|described) in) (?:the"
     r"|these|this|those|all the)(?: (?:provided|given|supplied|available|above|sampled|video|image|frame"
     r"|input|sequential))+ ?(?:captions?|frames?|images?|notes?|descriptions?|information|details?|footage"

@@ -43,10 +43,18 @@ _LABEL = re.compile(
     rf"{_BRACKETED}?\s*[*_]{{0,3}}\s*(?:[:：]|[–—](?=\s)|-(?=\s)(?<=\d -))\s*[*_]{{0,3}}[ \t]*",
     re.I | re.M,
 )
+_TIME_HEAD = re.compile(
+    r"\A[ \t]*[\[(]?(?:stretch |from )?(?:\d+(?:\.\d+)? ?s(?:ec(?:onds)?)?|\d+\.\d+)\s*(?:-|–|—"
+    r"|to)\s*\d+(?:\.\d+)? ?s(?:ec(?:onds)?)?"
+    r"(?:[\])]:?|:|(?=\n))[ \t]*|\A[ \t]*[\[(]?\d{1,3}:\d\d(?:\.\d+)?\s*(?:-|–|—|to"
+    r"|-->)\s*\d{1,3}:\d\d(?:\.\d+)?[\])]?:?[ \t]*\n",
+    re.I,
+)
 _TITLE = re.compile(
     r"^[^\w\n]{0,6}(?:title|heading|titel|titre|título|标题)\s*[*_]{0,3}\s*[:：].*(?:\n|\Z)", re.I | re.M
 )
 _HEADING = re.compile(r"^[ \t]{0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.M)
+_SIGNED_HEADING = re.compile(r"^[ \t]*={2,}[ \t]*([^=\n]+?)[ \t]*={2,}[ \t]*$", re.M)
 _RULER = re.compile(r"^[ \t]*(?:[-=_*~•]{3,}|(?:[-*_][ \t]+){3,})[ \t]*$", re.M)
 _TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+(?:[ \t]*:?-{2,}:?)?[ \t]*$", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
@@ -73,7 +81,7 @@ def markdown(text: str, context: Context) -> str:  # noqa: ARG001
     text = _LINK.sub(r"\1", _IMAGE.sub(r"\1", text))
     text = _TABLE_ROW.sub(lambda found: _cells(found.group(1)), _TABLE_RULE.sub("", text))
     text = _QUOTE_LINE.sub("", _RULER.sub("", text))
-    text = _headings(text, _HEADING)
+    text = _headings(_headings(text, _HEADING), _SIGNED_HEADING)
     text = _headings(text, _BOLD_LINE)
     for pattern in (_STRONG, _EMPHASIS, _STRIKE):
         text = _unwrapped(pattern, text)
@@ -118,7 +126,9 @@ def _lists(text: str) -> str:
 
 
 def labels(text: str, context: Context) -> str:  # noqa: ARG001
-    """`Caption:`, `Window 3:`, `Title: …` and their like at the beginning of a line."""
+    """`Caption:`, `Window 3:`, `Title: …` and their like at the beginning of a line; the prompt's time before all."""
+    bare = _TIME_HEAD.sub("", text)
+    text = bare if bare.strip() else text
     bare = _TITLE.sub("", text)
     text = bare if bare.strip() else text
     bare = _LABEL.sub("", text)

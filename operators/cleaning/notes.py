@@ -10,24 +10,32 @@ from operators.cleaning.paragraphs import filtered, plain
 from operators.cleaning.quotes import removed
 from operators.language.sentences import split_sentences
 
+_TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+_NUMBER = (
+    r"(?:\d+|(?:(?:one|two|three|four|five|six|seven|eight|nine) hundred|"
+    rf"{_TENS}|\w+teen|ten|eleven|twelve)(?:[- ](?:and )?\w+)?)"
+)
 _COUNT_NOTE = re.compile(
     r"\s*[(\[*_—–-]{1,3}\s*(?:total|(?:word|token|character) ?count|words?|approx(?:imately|\.)?|about"
     r"|around|roughly|exactly|~|≈|length)?[\s:=]*\d+(?:\s*/\s*\d+)?\s*(?:words?|tokens?|characters?"
     r"|sentences?)\s*(?:total|long|in total|exactly)?\s*[)\]*_.]*\s*(?=\Z|\n)"
     r"|\s*[(\[]\s*(?:total|(?:word|token|character)s? ?count|words?)\s*[:=]?\s*\d+\s*[)\]]\.?"
     r"|\s*[(\[]\s*(?:total|approx(?:imately|\.)?|about|around|roughly|exactly|~"
-    r"|≈)?[\s:]*\d+\s*words?\s*(?:total|long|in total)?\s*[)\]]",
+    rf"|≈)?[\s:]*{_NUMBER}\s*words?\s*(?:total|long|in total|,[^()\[\]]{{0,40}})?\s*[)\]]",
     re.IGNORECASE,
 )
 _BRACKET_NOTE = re.compile(
     r"\s*[(\[{*]\s*(?:please )?(?:note|n\.?b\.?|disclaimer|edit|editor'?s? note|author'?s? note"
     r"|translator'?s? note|aside|caption continues|continued|cont(?:inue)?[.']?d?|to be continued|end(?: "
     r"of (?:the )?(?:description|caption|section|summary|text|part|video description|segment))?|the end"
-    r"|truncated|omitted|inaudible text|no further|word count|explanation|this (?:description|caption"
+    r"|please|truncated|omitted|inaudible text|no further|word count|explanation|this (?:description|caption"
     r"|summary|paragraph)|i (?:have|will|would|am|cannot|can't)|the (?:above|provided|original)|based on"
     r"|insert|your|placeholder|description|caption)\b[^()\[\]{}]*[)\]}*]",
     re.IGNORECASE,
 )
+
+
+_POSTSCRIPT = re.compile(r"(?<=[.!?])\s*\bP\.\s?S\.:?\s.*\Z", re.S)
 
 
 def notes(text: str, context: Context) -> str:
@@ -35,7 +43,7 @@ def notes(text: str, context: Context) -> str:
 
     A refusal that begins the answer stays: no caption follows it, and the gate `refusal` sends it back.
     """
-    text = removed(_BRACKET_NOTE, removed(_COUNT_NOTE, text))
+    text = removed(_POSTSCRIPT, removed(_BRACKET_NOTE, removed(_COUNT_NOTE, text)))
     sentences = split_sentences(text, context.language)
     if sentences and talk.refuses(sentences[0]):
         return text
@@ -54,6 +62,9 @@ def echo(text: str, context: Context) -> str:
     known = _grams(context.instructions)
     if not known:
         return text
+    head, colon, rest = text.partition(":")
+    if colon and rest.strip() and _echoes(head, known):
+        text = rest
     short = frozenset(plain(sentence) for sentence in split_sentences(context.instructions, context.language))
     return filtered(
         text, context, lambda sentence: plain(sentence) in short or _echoes(sentence, known), may_empty=True
@@ -84,17 +95,21 @@ _FOREIGN_MARK = re.compile(
     r"|\s*[(\[](?:(?:see|cf\.?|from|source|sources|ref|refs|reference|references|citation|cited|according "
     r"to|as in|as seen in|based on|via)\b[:\s]*)(?:(?:the )?(?:captions?|windows?|frames?|sections?|notes?"
     r"|images?|segments?|sources?|video|descriptions?|figures?|fig\.?|https?:\S+|www\.\S+"
-    r"|\d+)[\s\d,;:–—&-]*(?:and \d+)?)+[)\]]"
-    r"|\s*[(\[](?:captions?|windows?|frames?|sections?|notes?|images?|segments?|sources?|clips?"
-    r"|cit(?:ation)?s?|refs?|references?|docs?|documents?|items?|events?|lines?|stretch(?:es)?|w|f"
-    r"|#)[\s.#:]*\d+(?:\s*(?:[,;&–—-]|and|to)\s*(?:frames?|windows?|captions?|notes?|w|f|#)?\s*\d+)*[)\]]"
-    r"|(?<=\w)\s+\(\d{1,3}\)(?=[.,;]|\Z)|\s*\{\d{1,4}(?:\s*[-–,]\s*\d{1,4})*\}"
+    r"|\d+)[\s\d,;:–—&#-]*(?:and \d+)?)+[)\]]"
+    r"|\s*[(\[](?:captions?|cap\.?|windows?|win\.?|frames?|sections?|sec\.?|notes?|images?|img\.?|segments?|seg\.?"
+    r"|sources?|src\.?|clips?"
+    r"|cit(?:ation)?s?|refs?|references?|docs?|documents?|items?|events?|lines?|stretch(?:es)?|w|f|c"
+    r"|#)[\s.#:]*\d+(?:\s*(?:[,;&–—-]|and|to)\s*(?:frames?|windows?|captions?|notes?|w|f|c|#)?\s*\d+)*[)\]]"
+    r"|(?<=\w)\s+\(\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*\)(?=[.,;]|\Z)|\s*<\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*>"
+    r"|\s*[［〔⟦〖❲]\s*\d{1,4}(?:\s*[-–,;、]\s*\d{1,4})*\s*[］〕⟧〗❳]"
+    r"|\s*\\(?:cite|ref|footnote)[pt]?\{[^{}\n]{0,60}\}|\s*[(\[][\w./-]{1,60}\.(?:jpe?g|png|webp|gif|mp4|mkv|webm"
+    r"|mov)[)\]]|\s*\{\d{1,4}(?:\s*[-–,]\s*\d{1,4})*\}"
     r"|\s*[(\[](?:citation needed|source needed|sic|source|sources?:[^)\]\n]{0,80}|who\?|when\?"
     r"|clarification needed)[)\]]|\s*<(?:cite|ref|citation)[^<>]*>(?:[^<>]*</(?:cite|ref|citation)>)?",
     re.IGNORECASE,
 )
-_MARK = re.compile(r"\s*\[\d{1,4}(?:\s*[-–,;]\s*\d{1,4})*\](?!\()")
-_SUPERSCRIPT = re.compile(r'(?:(?<=[.!?,;:”"’)])|\s+(?=⁽))[⁽¹²³⁰⁴-⁹⁾]+')
+_MARK = re.compile(r"\s*\[\d{1,4}(?:\s*(?:[-–,;]|,?\s*(?:and|&|to))\s*\d{1,4})*\](?!\()")
+_SUPERSCRIPT = re.compile(r'(?:(?<=[.!?,;:”"’)])|\s+(?=⁽))[⁽¹²³⁰⁴-⁹⁾]+|\s*[①-⑳❶-❿]+(?=[.,;!?]|\Z)')
 
 
 def citations(text: str, context: Context) -> str:

@@ -16,7 +16,7 @@ _WORK = (
     r"|passage|rewritten|write-?up|opening|output|account)"
 )
 _INPUT = (
-    r"(?:images?|frames?|pictures?|videos?|clips?|footage|captions?|descriptions?|notes?|prompts?|stills?"
+    r"(?:images?|frames?|pictures?|videos?|clips?|footage|captions?|descriptions?|notes?|prompts?|stills"
     r"|screenshots?|input|files?|data|context)"
 )
 _GIVEN = r"(?:provided|given|supplied|available|attached|uploaded|shared|above|input|original|source|preceding)"
@@ -33,6 +33,7 @@ _SEE = (
 _REFUSAL = re.compile(
     "|".join(
         (
+            r"\A\W*i (?:do not|don't) know(?: what\b[^.]*)?\W*\Z|\A\W*i have no idea\b",
             r"\bas an? (?:\w+ )?assistant,? i\b|\bmy (?:capabilities|abilities|training|programming|guidelines"
             r"|instructions)\b",
             r"\bas an? (?:ai|artificial intelligence|(?:large |visual |vision |multimodal |text-based )*(?:language"
@@ -66,6 +67,20 @@ _REFUSAL = re.compile(
             rf"|try)\b[^.]*\b(?:{_INPUT}|again|details?|information|more|text|link)\b",
             r"\b(?:violates?|goes against|against|in violation of) (?:my|our|the|openai'?s?|content) (?:\w+ "
             r")?(?:policy|policies|guidelines|rules|programming)\b",
+            r"\A\W*i can only (?:see|read|process|handle|work with|understand) (?:text|the text|words)\b",
+            r"\b(?:video|image|audio|visual|file)s?(?: input| upload| content| processing)?s? (?:is"
+            r"|are) not (?:currently )?(?:supported|enabled)\b",
+            r"\bthe (?:\w+ )?(?:frames?|images?|videos?|pictures?|attachments?) (?:appears?|seems?) to be (?:missing"
+            r"|corrupt(?:ed)?|unavailable"
+            r"|inaccessible)\b",
+            rf"\A\W*(?:unable|failed|not able) to (?:process|load|open|read|view|access|analy[sz]e|decode|generate"
+            rf"|describe|caption|see) (?:the|this|your"
+            rf"|any|a) (?:\w+ )?{_INPUT}\b",
+            r"\A\W*(?:the|this|your) (?:\w+ )?(?:frames?|images?|videos?|pictures?|files?"
+            r"|attachments?) (?:failed to (?:load|open|upload|process)"
+            r"|(?:did|could|would|can) ?(?:not|n't) (?:be )?(?:load|loaded|opened|processed|read|displayed"
+            r"|retrieved))(?: properly| correctly)?(?:\W*\Z|,? (?:so|please)\b)",
+            r"\A\W*(?:(?:\w+)?error|exception|traceback|fatal)\b(?: \d{3})?\s*[:(]",
             r"\bi(?: do not|don't) (?:have|possess) (?:the )?(?:ability|capability|capacity|access|eyes|vision"
             r"|real-time)\b",
             r"\A\W*(?:(?:insufficient|not enough|no) (?:information|context|data|visual (?:information|data"
@@ -151,6 +166,52 @@ _TALK = re.compile(
             r"(?:provide|show|contain|reveal|allow|give|offer|make|include)\b",
             r"\bnone of the (?:frames|images|captions|notes)\b|\bdue to (?:the )?(?:low|limited|poor"
             r"|lack)\b[^.]*\b(?:frames?|images?|resolution|quality|captions?|information|context)\b",
+            rf"\b(?:mentioned|described|noted|stated|specified|indicated|reported|listed|shown|given) (?:in"
+            rf"|by) (?:the|any of the|these|this|those|all)"
+            rf" (?:captions|notes|(?:{_GIVEN}|window|frame) (?:captions?|frames?|notes?|descriptions?))\b",
+            r"\A\W*the (?:window |frame )?captions (?:do not|don't|never|only|also|all|mention|describe|note|state"
+            r"|indicate|suggest|repeat)\b",
+            r"\A\W*(?:this|that) (?:concludes|completes|ends|finishes|wraps up) (?:the|this|my|our) (?:\w+ )?"
+            rf"(?:{_WORK}|section|segment|stretch|window)\b",
+            r"\A\W*(?:the|this) (?:section|segment|stretch|window|paragraph|caption) (?:ends|concludes|stops"
+            r"|continues|finishes) here\b",
+            r"\A\W*the (?:first|second|third|next|last|final|other|remaining|previous|above"
+            r"|following)(?: \w+)? paragraphs? (?:describes?|discuss(?:es)?"
+            r"|covers?|focus(?:es)?|details?|explains?|is|are|tells?|contains?|provides?|gives?)\b",
+            r"\A\W*(?:so |okay,? |now,? )?(?:the|my|our) (?:task|job|goal|assignment|question|prompt"
+            r"|request) (?:here )?(?:is|was|asks|says|wants) (?:to|me|that|for)\b",
+            r"\A\W*the (?:rest|remainder|others?|last|first) of the (?:captions|frames|notes|descriptions"
+            r"|windows)\b|\A\W*this (?:window|stretch) (?:overlaps|repeats|continues"
+            r"|is identical|duplicates|covers|contains)\b|\A\W*see (?:also )?(?:the )?(?:previous|next|above|below"
+            r"|section|caption|window)\b",
+            r"\A\W*i(?:'d| would) be (?:glad|happy|delighted|pleased) to\W*\Z|\A\W*(?:caption|description|answer"
+            r"|summary)s? (?:is |are )?(?:below|follows|above)\W*\Z",
+            r"\A\W*(?:copyright|©|all rights reserved)\b[^.]*\b(?:openai|anthropic|google|alibaba|meta|deepseek"
+            r"|microsoft|\d{4})\b",
+            r"\A\W*the next (?:section|window|segment|paragraph|stretch|caption) (?:will|would|should|continues from"
+            r"|picks up|describes|covers)\b",
+            r"\bas (?:mentioned|stated|described|noted|seen|shown) (?:\w+ )?in (?:the )?(?:caption|window|frame"
+            r"|section|note|segment)s? \d",
+            r"\A\W*(?:window|frame|caption|note|section|segment)s? \d+(?: (?:and|to) \d+)? (?:repeats?|duplicates?"
+            r"|describes?|matches|contains? no|has the"
+            r" same|(?:is|are) (?:the same|identical|similar))\b",
+            r"\A\W*there (?:is|are) no (?:further |more |other |additional |significant |new |visible )+(?:events?"
+            r"|actions?|changes?|movements?|details?)"
+            r" (?:in|within|during|for) (?:this|the) (?:window|stretch|segment|section|clip)\b",
+            r"\A\W*i (?:have |'ve )?(?:focused on|avoided|omitted|aimed (?:to|for)|left out|tried to (?:avoid|keep"
+            r"|describe|include))\b[^.]*\b(?:actions?|events"
+            r"|moods?|speculations?|interpretations?|repetitions?|atmosphere|facts|what is visible|colou?rs|style"
+            r"|wording)\b",
+            r"\A\W*(?:yes,? )?i (?:can|will|would|could|'ll) (?:certainly |gladly |happily )?(?:do (?:that|this|it"
+            r"|so)|help(?: you)?(?: with (?:that|this|it))?)\W*\Z",
+            r"\A\W*(?:(?:all|any|subjective|emotional|unnecessary) )?(?:words?|phrases?|adjectives|interpretations?"
+            r"|speculation|repetitions?)\b[^.]* (?:has|have|was|were)(?: been)? (?:intentionally |deliberately )?"
+            r"(?:avoided|omitted|excluded)\b",
+            r"\A\W*p\.?s\.?(?=\s)|\A\W*happy (?:captioning|writing|coding|describing|watching|reading)\b"
+            r"|\A\W*(?:all )?done\W*\Z"
+            r"|\A\W*(?:the )?(?:task|caption|description|request) (?:is )?(?:completed?|done|finished|fulfilled)\W*\Z",
+            r"\A\W*(?:(?:your |the )?(?:task|instructions?|prompt|objective|assignment|question|rating|score"
+            r"|time taken|length|source|model|temperature))\s*[:：]",
             r"\A\W*(?:generated|created|captioned|described|produced|auto-generated) (?:by|with|using)\b",
             r"\bno (?:further|additional|other|more) (?:information|details?|context|description)s? (?:is|are|was"
             r"|were|can be)(?: \w+)? (?:visible|shown|seen|discernible|apparent|provided|available|given|inferred"
@@ -162,10 +223,24 @@ _TALK = re.compile(
 )
 
 _PLACE = re.compile(
-    r"\A\W*(?:n/?a|none|null|nil|not applicable|tbd|undefined|nan|unknown|empty|\[?(?:insert|placeholder"
-    r"|your|add|caption|description|text|blank)[^.]{0,40}\]|<[^<>]{1,40}>|lorem ipsum\b.*|no (?:caption"
-    r"|description|content|data|information|answer|response|text|comment|details?|speech|audio"
-    r"|subtitles?)(?: (?:is |are )?(?:available|provided|given|found|possible|generated))?)\W*\Z",
+    r"\A\W*(?:n\.?/?a\.?|none|null|nil|not applicable|tbd|undefined|nan|unknown|empty|\[?(?:insert|placeholder"
+    r"|your|add|caption|description|text|blank)[^.]{0,40}\]|<[^<>]{1,40}>|lorem ipsum\b.*|(?:caption|description"
+    r"|video|image|page|file|content) not found|no (?:caption"
+    r"|video|image|frames?|input|description|content|data|information|answer|response|text|comment|details?|speech"
+    r"|audio"
+    r"|subtitles?|(?:significant |notable |visible |new )?(?:events?|actions?|changes?|activity))(?: (?:is |are "
+    r"|was |were |could be |can be )?"
+    r"(?:available|provided|given|found|possible|generated|detected|seen|visible))?"
+    r"|(?:caption|description|answer|content|summary)(?: (?:is )?(?:unavailable|not available|pending|missing"
+    r"|goes here|here))?"
+    r"|(?:your|the|a|insert|add|write|enter) (?:caption|description|answer|text)(?: (?:here|goes here))?|string"
+    r"|not (?:available|provided|specified"
+    r"|given)|nothing (?:to (?:describe|report|add|note|see)|of note|happens|is (?:visible|shown))?|redacted"
+    r"|unintelligible|inaudible"
+    r"|%[sd]|(?:describe|caption) (?:the|this) (?:video|image|frames?|clip)(?: here)?|keine (?:angaben?"
+    r"|beschreibung)|sans objet|无|なし|없음|нет данных"
+    r"|(?:internal )?server error|bad gateway|service unavailable|(?:request )?timed? ?out|too many requests"
+    r"|rate limit (?:exceeded|reached))\W*\Z",
     re.IGNORECASE,
 )
 

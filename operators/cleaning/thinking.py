@@ -9,11 +9,24 @@ from operators.cleaning.context import Context
 _NAMES = (
     r"(?:[a-z0-9_]{1,20}[:_|])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflect(?:ion)?|analysis"
     r"|scratch_?pad|plan(?:ning)?"
-    r"|(?:inner_?)?monologue|cot|chain_?of_?thought|rationale|deliberat(?:e|ion)|internal|(?:begin|end)_of_thought)"
+    r"|(?:inner_?)?monologue|cot|chain_?of_?thought|rationale|deliberat(?:e|ion)|internal"
+    r"|(?:begin|end)[_▁]of[_▁](?:thought|think))"
 )
-_OPEN = rf"(?:<\|?|＜|◁|\[)\s*(?!end_){_NAMES}\s*(?:\|?>|＞|▷|\])"
-_CLOSE = rf"(?:</\|?|<\|/|<\|(?=end_)|＜/|◁/|\[/)\s*{_NAMES}\s*(?:\|?>|＞|▷|\])"
+_OPEN = rf"(?:<\|?|＜|◁|\[)\s*(?!end[_▁]){_NAMES}\s*(?:\|?>|＞|▷|\])"
+_CLOSE = rf"(?:</\|?|<\|/|<\|(?=end[_▁])|＜/|◁/|\[/)\s*{_NAMES}\s*(?:\|?>|＞|▷|\])"
 _BLOCK = re.compile(rf"{_OPEN}(?:(?!{_OPEN}).)*?{_CLOSE}", re.I | re.S)
+# thoughts in a notation of their own: Gemma's unused tokens, a folded block of HTML, stage directions
+_OTHER_BLOCK = re.compile(
+    r"<unused94>.*?<unused95>|<details\b[^<>]*>\s*<summary>\W*(?:think|thought|reason"
+    r"|analysis)[^<]*</summary>.*?</details>"
+    r"|\A\s*<(?!(?:caption|description|answer|response|output|text|summary|final|p|b|i|em|strong|span|div|s"
+    r"|assistant|model|json"
+    r"|paragraph|section|result|sup|sub|ref|cite|ul|ol|table|html|body|main"
+    r"|h\d)\b)([a-z][a-z_]{2,20})>.*?</\1>(?=\s*\w)"
+    r"|<\|(?!im_|header|turn|start|role|begin_of_solution|media)(\w{2,40}?)_start\|>.*?<\|\2_end\|>(?=\s*\w)"
+    r"|\A\s*\*(?:thinks|thinking|ponders|pondering|pauses|hmm+)\*.*?(?:\*(?:writes|writing|answers|types|speaks)\*|\n)",
+    re.I | re.S,
+)
 _LAST_CLOSE = re.compile(rf"\A.*{_CLOSE}", re.I | re.S)
 _UNCLOSED = re.compile(rf"{_OPEN}.*\Z", re.I | re.S)
 _ANSWER = r"(?:final_?)?(?:answer|response|output|result|solution)"
@@ -31,7 +44,8 @@ _THOUGHT_CHANNEL = re.compile(
 )
 _HEADED = re.compile(
     r"\A\W*(?:my |the |a |model'?s )?(?:thinking|thoughts?|reasoning|thought process|chain of thought"
-    r"|analysis|internal monologue)"
+    r"|analysis|internal (?:monologue|notes?|reasoning|thoughts?)|scratch ?pad|working notes?|draft notes?"
+    r"|observations?)"
     r"(?: process| trace)?\W*[:\n].*?\n\W*(?:the |my |final |actual )*(?:answer|response|output|caption"
     r"|description|summary)\W*[:\n]+",
     re.I | re.S,
@@ -44,6 +58,7 @@ _PROCESS = re.compile(
 
 def thinking(text: str, context: Context) -> str:  # noqa: ARG001
     """Thoughts in tags, up to a lone closing tag, behind one that is never closed, or under a heading of their own."""
+    text = _OTHER_BLOCK.sub(" ", text)
     if any(mark in text for mark in "<[◁＜"):
         before = None
         while before != text:  # innermost first

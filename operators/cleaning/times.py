@@ -15,7 +15,7 @@ _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ni
 _WORDS = {word: number for number, word in enumerate((*_SMALL[0], *_SMALL[1]))} | {
     word: 10 * number for number, word in enumerate(_TENS, 2)
 }
-_N = rf"(?:\d+(?:[.,]\d+)?|(?:{'|'.join(_WORDS)})(?:[- ](?:{'|'.join(_WORDS)}))?)"
+_N = rf"(?:\d+(?:[.,]\d+)?|(?:{'|'.join(_WORDS)})(?:[- ](?:{'|'.join(_WORDS)}))?(?: and a half)?)"
 _H, _M, _S = r"(?:hours?|hrs?|h)", r"(?:minutes?|mins?|m)", r"(?:seconds?|secs?|s)"
 _CLOCK = re.compile(r"(?<![\d:.,/$€£#-])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?:[.,](\d{1,3}))?(?!\d|:\d|[.,]\d)")
 _AMOUNT = re.compile(
@@ -30,6 +30,22 @@ _LABELLED = re.compile(
     r"|time)\s*[:=]?\s*)(\d+(?:\.\d+)?)(?!\w|:\d|[.,]\d| ?%)",
     re.IGNORECASE,
 )
+_FIRST = (
+    *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh"),
+    *("twelfth", *(f"{one}teenth" for one in ("thir", "four", "fif", "six", "seven", "eigh", "nine")), "twentieth"),
+)
+_NTH = re.compile(
+    r"\b(?:(\d{1,4})(?:st|nd|rd|th)|((?:twen|thir|for|fif)ty-)?(first|second|third|fourth|fifth|sixth|seventh|eighth"
+    r"|ninth|tenth|eleventh"
+    r"|twelfth|\w{3,6}teenth|twentieth|thirtieth|fortieth|fiftieth))[- ](second|minute|hour)(?: mark)? (?:of|in"
+    r"|into) the"
+    r" (?:video|clip|footage|recording|film)\b",
+    re.IGNORECASE,
+)
+_ORDINALS = {
+    **{word: number for number, word in enumerate(_FIRST, 1)},
+    "thirtieth": 30, "fortieth": 40, "fiftieth": 50,
+}  # fmt: skip
 _SPAN_END = re.compile(
     rf"\A\s*(?:s|sec|seconds)?\s*(?:-|–|—|to|until|and|through|→|-->)\s*(\d+(?:\.\d+)?)\s*{_S}\b", re.IGNORECASE
 )
@@ -39,7 +55,7 @@ _SPAN_END = re.compile(
 _BEHIND_VIDEO = re.compile(
     r"\A\s*(?:[-–—]\s*|to\s+[\d:.,]+\s*)?(?:[- ]?(?:second|minute|sec|min|s)s?)?[- ]?(?:marks?\b"
     r"|timestamps?\b|point in the (?:video|clip)|(?:in)?to the (?:video|clip|footage|recording|segment)"
-    r"|(?:in|of) the (?:video|clip|footage|recording|segment)|of (?:footage|video)|in(?=\s*[,.;:]|\s*\Z))",
+    r"|(?:in|of) the (?:video|clip|footage|recording|segment)|of (?:the )?(?:footage|video)|in(?=\s*[,.;:]|\s*\Z))",
     re.IGNORECASE,
 )
 _POINT = re.compile(
@@ -82,7 +98,8 @@ _DAY = re.compile(
     r"|ferry|ferries|depart(?:s|ed|ure|ures)?|arriv(?:es|ed|al|als|ing)|shifts?|work day|ceremony|concerts?"
     r"|kick-?off|service|church|mass|party|reception|check-?in|check-?out|deadline"
     r"|schedul\w*|timetables?|calendars?|appointment|opening hours|business hours|hours|(?:is|are|stays?"
-    r"|remains?|open) (?:open|until|daily|from|closed)\b|open (?:until|till|daily)|it (?:opens|closes)"
+    r"|remains?) (?:(?:open|closed)[^.]{0,12} (?:from|until|till|at|on|between)|until|till|daily)\b|open (?:until"
+    r"|till|daily)|it (?:opens|closes)"
     r"|curfew|rush hour|broadcast|news(?:cast)?|premier\w*|airs|alarm|prayers?|workshops?|conference"
     r"|session)\b",
     re.IGNORECASE,
@@ -123,7 +140,7 @@ class Named:
 def points_in(sentence: str) -> list[Named]:
     """The points in time of the video that a sentence names, in order; nothing that stands in quotes counts."""
     text = masked(sentence).replace("’", "'")
-    found = [*_clocks(text), *_amounts(text), *_labelled(text)]
+    found = [*_clocks(text), *_amounts(text), *_labelled(text), *_nth(text)]
     return sorted(found, key=lambda one: one.start)
 
 
@@ -213,9 +230,23 @@ def _labelled(text: str) -> list[Named]:
     return named
 
 
+def _nth(text: str) -> list[Named]:
+    """ "In the 13th minute of the video": the end of the minute before."""
+    named = []
+    for found in _NTH.finditer(text):
+        digits, tens, word, unit = found.groups()
+        count = (
+            int(digits) if digits else _WORDS.get((tens or "").lower().rstrip("-"), 0) + _ORDINALS.get(word.lower(), 0)
+        )
+        seconds = {"second": 1, "minute": 60, "hour": 3600}[unit.lower()]
+        named.append(Named(float((count - 1) * seconds), found.start(), found.end()))
+    return named
+
+
 def _number(text: str | None) -> float:
     if not text:
         return 0.0
+    half = 0.5 * text.lower().endswith(" and a half")
     if text[0].isdigit():
-        return float(text.replace(",", "."))
-    return float(sum(_WORDS.get(word, 0) for word in re.split(r"[- ]", text.lower())))
+        return float(text.split()[0].replace(",", ".")) + half
+    return float(sum(_WORDS.get(word, 0) for word in re.split(r"[- ]", text.lower()))) + half

@@ -11,7 +11,7 @@ from operators.cleaning.quotes import masked, removed
 _END = re.compile(
     r"<\|?(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_turn|end_of_utterance|eot|eos|end|return|assistant_end"
     r"|turn_end|END_OF_TURN_TOKEN|end▁of▁sentence|end_of_sentence|eod|eop|eom|hy_eos)\|?>"
-    r"|<｜end▁of▁sentence｜>|<turn\|>|</s>|\[(?:EOS|eos|EOT|END|end of text|END_OF_TEXT)\]",
+    r"|<｜end▁of▁sentence｜>|<turn\|>|</s>|\[(?:EOS|eos|EOT|END|end of text|END_OF_TEXT)\]|\[\|(?:endofturn|end)\|\]",
     re.I,
 )
 _INSTRUCTION_END = re.compile(r"\A.*\[/INST\]|\A.*<</SYS>>|\A.*\[/?SYSTEM_PROMPT\]", re.S | re.I)
@@ -19,11 +19,17 @@ _ROLE_NAMES = r"(?:assistant|model|ai|bot|gpt)"
 _ASSISTANT = re.compile(
     r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|<\|start\|>|<\|role_start\|>)\s*"
     rf"{_ROLE_NAMES}\s*(?:<\|end_header_id\|>|<\|message\|>|<\|role_end\|>)?|<｜Assistant｜>|<\|(?:assistant"
-    r"|bot|model)\|>",
+    r"|bot|model)\|>|<\|im_assistant\|>[^<>\n]{0,20}<\|im_middle\|>|\[\|assistant\|\]",
     re.I,
 )
+_CALL = re.compile(
+    r"<(tool_call|tool_response|function_call)>.*?</\1>|\[AVAILABLE_TOOLS\].*?\[/AVAILABLE_TOOLS\]", re.S
+)
 _TOKEN = re.compile(
-    r"<\|[^<>|\n]{1,60}\|?>|<[^<>|\n]{1,60}\|>|<｜[^<>\n]{1,60}｜>|<<?/?SYS>?>|\[/?(?:INST|SYSTEM_PROMPT|PAD"
+    r"(?-i:</?[A-Z][A-Z0-9]*_[A-Z0-9_]+>|\[/?(?:IMG|IMAGE|VIDEO|AUDIO|TOOL|AVAILABLE|BEGIN|START|END|PAD|CONTROL"
+    r"|SYSTEM|USER|ASSISTANT|MODEL)_[A-Z_]+\])|\[\|[^\[\]|\n]{1,40}\|\]|\[gMASK\]|</?(?:start|end|begin|fim|im"
+    r"|vision|image|video|audio|media|img|tool|object)_\w{1,30}/?>|</?(?:sop|eop|vision)>"
+    r"|<\|[^<>|\n]{1,60}\|?>|<[^<>|\n]{1,60}\|>|<｜[^<>\n]{1,60}｜>|<<?/?SYS>?>|\[/?(?:INST|SYSTEM_PROMPT|PAD"
     r"|UNK|CLS|SEP|BOS|EOS|IMG|IMG_END|TOOL_CALLS)\]"
     r"|</?(?:s|bos|eos|pad|unk|mask|sep|cls|image|img|video|audio|frames?|pictures?|user|assistant|system"
     r"|human|model|box|ref|quad|obj"
@@ -49,8 +55,8 @@ _NEXT_TURN = re.compile(
     re.S,
 )
 _ASKED = re.compile(
-    r"\A\W*(?:system|user|human|question|q|instructions?|input|prompt)\W{0,3}:.*?\n\W{0,4}(?:assistant|ai"
-    r"|answer|a|response|output|model|bot)\W{0,3}:\s*",
+    r"\A\W*(?:system|user|human|question|q|instructions?|input|prompt)\W{0,3}:.*?(?:\n\W{0,4}(?:assistant|ai"
+    r"|answer|a|response|output|model|bot)|\s(?-i:ASSISTANT|Assistant))\W{0,3}:\s*",
     re.I | re.S,
 )
 _HEADER = re.compile(r"\A\s*#{1,4} ?(?:Assistant|Response|Answer|Output)\s*:?\s*", re.I)
@@ -61,7 +67,7 @@ def template_tokens(text: str, context: Context) -> str:  # noqa: ARG001
     if "[/" in text or "SYS" in text:
         text = _INSTRUCTION_END.sub("", text)
     if "<" in text or "[" in text:
-        text = _own_turn(text)
+        text = _own_turn(removed(_CALL, text, " "))
         text = removed(_REFERENCE, text)
         text = removed(_TOKEN, _BOX.sub(" ", _NEWLINES.sub("\n", text)), " ")
     return _PIECES.sub(" ", text).replace("Ċ", "\n") if "Ġ" in text or "▁" in text else text
@@ -75,7 +81,7 @@ def _own_turn(text: str) -> str:
     at = 0
     hidden = masked(text)
     while (end := _END.search(hidden, at)) is not None:
-        if text[: end.start()].strip():
+        if _TOKEN.sub("", text[: end.start()]).strip():
             return text[: end.start()]
         at = end.end()
     return text

@@ -5,12 +5,25 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from operators.cleaning import talk
 from operators.cleaning.context import Context
 from operators.cleaning.reader import find_json
 
 _FENCED = re.compile(r"(?:^|(?<=[:\n]))[ \t]*(```+|~~~+)[ \t]*[\w+-]{0,20}[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.S)
 _LONE_FENCE = re.compile(
     r"(?:```+|~~~+)[ \t]*(?:json|text|markdown|md|plaintext|plain|txt|xml|yaml|html|caption)?\b", re.I
+)
+_WHOLE_TAG = re.compile(r"\A\s*<([a-zA-Z][\w-]{0,30})(?:\s[^<>]*)?>(.+)</\1>\s*\Z|\A\s*<!\[CDATA\[(.+)\]\]>\s*\Z", re.S)
+_MARK_LINE = re.compile(
+    r"^[ \t]*(?:\'{3}|\"{3}|<{3,}|>{3,}|\W{0,6}(?:begin|start|end)(?: of)?(?: the)? (?:caption|description|answer"
+    r"|text|output"
+    r"|summary|paragraph|section|response)\W{0,6})[ \t]*$",
+    re.I | re.M,
+)
+# one text in the rest of an object, an assignment or a call: `"caption": "…"`, `caption = "…"`, `return "…"`, `("…",)`
+_ASSIGNED = re.compile(
+    r"\A\s*\{?\s*(?:[\"']?(?P<name>\w{1,30})[\"']?\s*[:=]\s*|return\s+|\w{0,30}\()\s*\"(?P<text>[^\"]+)\"[\s,;)\]}]*\Z",
+    re.S,
 )
 _TICKS = re.compile(r"(?<![`\w])`([^`\n]{1,200})`(?![`\w])")
 _BEST = (
@@ -38,7 +51,11 @@ _VERSION = re.compile(
 
 
 def fences(text: str, context: Context) -> str:  # noqa: ARG001
-    """Code fences around an answer, and ticks around words."""
+    """Code fences, tags around a whole answer, lines that mark its beginning and end, ticks around words."""
+    while found := _WHOLE_TAG.match(text):
+        text = found.group(2) or found.group(3)
+    bare = _MARK_LINE.sub("", text)
+    text = bare if bare.strip() else text
     if "`" not in text and "~~~" not in text:
         return text
     found = _FENCED.search(text)
@@ -48,7 +65,9 @@ def fences(text: str, context: Context) -> str:  # noqa: ARG001
 
 
 def as_json(text: str, context: Context) -> str:  # noqa: ARG001
-    """Where prose was asked for and the answer is a JSON value: the text in it."""
+    """Where prose was asked for and the answer is a JSON value, or what is left of one: the text in it."""
+    if (found := _ASSIGNED.match(text)) and (found["name"] is None or found["name"].lower() in _BEST):
+        return found["text"]
     if "{" not in text and text.strip()[:1] not in ("[", '"'):
         return text
     try:
@@ -88,6 +107,9 @@ def versions(text: str, context: Context) -> str:  # noqa: ARG001
     found = list(_VERSION.finditer(text))
     if not found:
         return text
+    last = found[-1]
+    if re.match(r"\W*final", last.group(0), re.I) and talk.addresses(text[: found[0].start()].partition("\n")[0]):
+        return text[last.end() :]  # what stands before it is how it came to be
     head = text[: found[0].start()].strip()
     if len(head.split()) >= 8 and not head.endswith(":"):  # a whole answer stood before the alternatives
         return head

@@ -32,11 +32,12 @@ def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _
         letters: a text with fewer is too short; a quarter of them is enough in scripts without spaces.
         sure: probability from which on it is clear, 0 to 1.
     """
-    if sum(ch.isalpha() for ch in text) < letters * (0.25 if _dense(text) else 1.0):
-        return None
     by_script = _by_script(text)
+    if sum(ch.isalpha() for ch in text) < letters * (0.25 if by_script else 1.0):
+        return None
     if by_script:
         return by_script
+    text = "".join(ch for ch in text if not _dense(ch))  # a quoted word that would outweigh the sentence around it
     code, probability = _identifier().classify(text)
     return str(code) if probability >= sure else None
 
@@ -46,9 +47,9 @@ def load() -> None:
     _identifier()
 
 
-def _dense(text: str) -> bool:
-    """Scripts in which a character says as much as a short word."""
-    return any("\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7af" for ch in text)
+def _dense(ch: str) -> bool:
+    """Whether a character is of a script in which one says as much as a short word."""
+    return "\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7af"
 
 
 def _by_script(text: str) -> str | None:
