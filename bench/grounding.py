@@ -30,7 +30,8 @@ from operators.narrate.notes import Note, once, quoted
 DEFAULT = Path("../shared/human-text")
 LONG_WORDS = 250
 GOALS: dict[str, tuple[str, float]] = {
-    "true, reworded": ("≥", 97), "true, independent": ("≥", 55), "another video's": ("≤", 3),
+    "true, reworded": ("≥", 97), "true, reworded, whole": ("≥", 97), "true, independent": ("≥", 55),
+    "another video's": ("≤", 3),
     "spliced addition": ("≤", 5), "negation": ("≤", 5), "colour": ("≤", 5), "count": ("≤", 5),
     "subject and object": ("≤", 25), "right window first": ("≥", 75),
 }  # fmt: skip

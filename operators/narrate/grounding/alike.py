@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 from operators.language.words import says
 from operators.narrate.grounding.conflict import colours, conflict, counts
-from operators.narrate.grounding.lexicon import PERSONS, PREPOSITIONS, PRONOUNS
+from operators.narrate.grounding.lexicon import PARTS, PERSONS, PREPOSITIONS, PRONOUNS
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.grounding.words import content_stems, words
 
@@ -15,6 +16,7 @@ _ANEW = frozenset(
     """again another other others continue continues continued continuing second third still anymore once twice
     more""".split()
 )
+_WHOSE = frozenset("his her their its the a an both one left right other my your of".split())
 _PERSONS = frozenset(stem for word in PERSONS for stem in content_stems(word))
 
 
@@ -51,6 +53,7 @@ class Alike:
             _anew(one) != _anew(other)
             or counts(one) != counts(other)
             or (colours(one) and colours(other) and colours(one) != colours(other))
+            or (_parts(one) and _parts(other) and _parts(one) != _parts(other))
             or _subjects_differ(one, other)
             or conflict(one, other, alike=True)
             or conflict(other, one, alike=True)
@@ -72,6 +75,13 @@ def lengths_differ(one: str, other: str) -> float:
 @lru_cache(maxsize=8192)
 def _anew(text: str) -> frozenset[str]:
     return frozenset(words(text)) & _ANEW
+
+
+@lru_cache(maxsize=8192)
+def _parts(text: str) -> frozenset[str]:
+    """The parts of a body that a text names after a word for whose they are: "her arm", not "goes back"."""
+    said = words(text)
+    return frozenset(PARTS[w] for before, w in pairwise(said) if w in PARTS and before in _WHOSE)
 
 
 def _subjects_differ(one: str, other: str) -> bool:

@@ -15,7 +15,7 @@ _JOINT = re.compile(
     r"(?:[;,]|\s[–—-])\s+(?:(?:and|but|or|so|yet|while|whereas|as|then|before|after|until|when|where|who|which|with|because)\s+"
     r"(?:then\s+)?)?"
     r"|\s+(?:and\s+then|and|but|while|whereas|then|before|after|until|when|where|who|which|because|as\s+(?=(?:a|an|the|he|she"
-    r"|it|they|his|her|their|one|two|three|some|several|people|other|another)\b))\s*",
+    r"|it|they|his|her|their|one|two|three|some|several|people|other|another)\b))(?![\w'’-])\s*",
     re.IGNORECASE,
 )
 _LEAST = 2  # words that say something
@@ -27,6 +27,12 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _CLOSING = re.compile(r"[\s,;:–—-]+\Z")
+# words that need another behind them, and stand last where what followed was cut: "a green colour, which is"
+_OPEN_END = re.compile(
+    r"[\s,;:–—-]+(?:which|who|whom|whose|that|where|when|while|and|or|but|with|as|of|to|from|into|a|an|the|his|her|their|its|is|are|was"
+    r"|were|be|being|been|has|have|had)\Z",
+    re.IGNORECASE,
+)
 _END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*\Z")
 
 
@@ -78,6 +84,8 @@ def rejoined(parts: Sequence[tuple[str, str]], kept: Sequence[bool]) -> str:
         elif kept[0] or _SUBJECT.match(part):
             text = part
     text = _CLOSING.sub("", text)
+    while not kept[-1] and (shorter := _OPEN_END.sub("", text)) != text:
+        text = _CLOSING.sub("", shorter)
     if not text:
         return ""
     if not _END.search(text):

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 
+from operators.narrate.grounding.clauses import clauses
 from operators.narrate.grounding.lexicon import (
     ARTICLES,
     AUXILIARIES,
@@ -24,6 +25,7 @@ from operators.narrate.grounding.lexicon import (
     PREPOSITIONS,
     PRONOUNS,
     SAME_COLOUR,
+    SAME_PERSON,
 )
 from operators.narrate.grounding.words import content_stems, singular, words
 
@@ -97,9 +99,19 @@ def _negations(text: str) -> tuple[frozenset[str], int]:
     return frozenset(found), count
 
 
+@lru_cache(maxsize=8192)
+def _about(text: str, other: str) -> str:
+    """Of a longer `other` the clause that shares most words with `text`: other clauses deny other things."""
+    if 2 * len(words(other)) < 3 * len(words(text)):
+        return other
+    parts = [part for _, part in clauses(other)]
+    nearest = max(parts, key=lambda part: overlap(text, part))
+    return nearest if overlap(text, nearest) else other
+
+
 def _negated(text: str, other: str, near: bool) -> str | None:
     here, count = _negations(text)
-    there, others = _negations(other)
+    there, others = _negations(_about(text, other))
     if not count and not others:
         return None
     said, heard = set(content_stems(text)) - here, set(content_stems(other)) - there
@@ -157,7 +169,8 @@ def _nouns(said: tuple[str, ...], start: int, reach: int = _REACH) -> frozenset[
         if word in AUXILIARIES or word in PREPOSITIONS - {"of"} or word == "and":
             break
         if word not in FUNCTION_WORDS and word not in COLOURS:
-            nouns.add(singular(word))
+            noun = singular(word)
+            nouns.add(SAME_PERSON.get(noun, noun))
     return frozenset(nouns)
 
 

@@ -29,7 +29,9 @@ class Level:
 
     Attributes:
         weights: scorer -> weight of its score; `nearest`: of the mean of the best scores of the last scorer;
-            `sentences`: of ln(number of caption sentences), for among many one is near by chance.
+            `sentences`: of ln(number of caption sentences), for among many one is near by chance; `whole`, of clauses
+            alone: of the last scorer's score at the caption that is nearest to the whole sentence, for what is added
+            to a sentence has no part in that caption.
         bias: added to the sum.
         least: support, 0 to 1, from which on a text counts as supported.
     """
@@ -38,18 +40,22 @@ class Level:
     bias: float
     least: float
 
-    def support(self, scores: Mapping[str, Scores], sentences: int | None = None) -> Support:
+    def support(self, scores: Mapping[str, Scores], sentences: int | None = None, whole: int | None = None) -> Support:
         """texts x sentences, 0 to 1. `scores` has an entry for each scorer in `weights`, in order, of that shape.
 
         Args:
             sentences: how many the scored ones were chosen from; None: they are all there are.
+            whole: which of them is nearest to the sentence that the texts are clauses of; None: none of them is.
         """
         (shape,) = {s.shape for s in scores.values()}
         count = shape[1] if sentences is None else sentences
         total = np.full(shape, self.bias + self.weights["sentences"] * math.log(max(1, count)), np.float64)
         for name, score in scores.items():
             total += self.weights[name] * score
-        total += self.weights["nearest"] * nearest([*scores.values()][-1])[:, None]
+        last = [*scores.values()][-1]
+        total += self.weights["nearest"] * nearest(last)[:, None]
+        if "whole" in self.weights:
+            total += self.weights["whole"] * (last.max(axis=1) if whole is None else last[:, whole])[:, None]
         made: Support = 1 / (1 + np.exp(-total))
         return made
 

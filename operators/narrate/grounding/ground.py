@@ -60,11 +60,16 @@ class Sentence:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A text against captions: support by window, scores at the best caption, and why the text does not stand."""
+    """A text against captions: support by window, scores at the best caption, and why the text does not stand.
+
+    Attributes:
+        best: which caption sentence is nearest; None: a frame's.
+    """
 
     by_window: dict[int, float]
     scores: dict[str, float | None]
     why: str | None
+    best: int | None
 
 
 class _Captions:
@@ -150,7 +155,7 @@ class Ground:
             if whole.why is not None:
                 return Sentence(text, (), whole.scores, (Cut(text=text, why=whole.why),))
             return self._made(text, [whole], whole.scores, (), named, cited)
-        judged = self._judge([part for _, part in parts], self._toolkit.fitted.clause)
+        judged = self._judge([part for _, part in parts], self._toolkit.fitted.clause, whole.best)
         kept = [j.why is None for j in judged]
         cut = tuple(Cut(text=part, why=j.why) for (_, part), j in zip(parts, judged, strict=True) if j.why is not None)
         if not cut:
@@ -180,10 +185,10 @@ class Ground:
                 also |= {k for k, v in one.by_window.items() if _log_odds(v) >= best - _CITED}
         return Sentence(text, windows, scores, cut, tuple(sorted(also - set(windows))))
 
-    def _judge(self, texts: Sequence[str], level: Level) -> list[_Judged]:
+    def _judge(self, texts: Sequence[str], level: Level, whole: int | None = None) -> list[_Judged]:
         plain = [_TIMES.sub(" ", t) if self._spans else t for t in texts]
         scores = {s.name: s.scores(plain) for s in self._scorers}
-        support = level.support(scores)
+        support = level.support(scores, whole=whole)
         judged = []
         for k, text in enumerate(plain):
             one = self._one(text, support[k], {n: s[k] for n, s in scores.items()}, level, self._captions, self._every)
@@ -223,7 +228,7 @@ class Ground:
             why = self._conflict(text, sentences, best, scores)
         if why is None and self._toolkit.entail is not None:
             why = self._entailed(text, sentences, support, numbers)
-        return _Judged(captions.by_window(support, chosen), numbers, why)
+        return _Judged(captions.by_window(support, chosen), numbers, why, best if captions is self._captions else None)
 
     def _conflict(self, text: str, sentences: Sequence[str], best: int, scores: dict[str, Scores]) -> str | None:
         """What the nearest caption excludes, unless another that says it as nearly sets the first one right.

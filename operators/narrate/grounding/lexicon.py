@@ -105,6 +105,22 @@ SINGULAR: dict[str, str] = {
     "mice": "mouse", "knives": "knife", "wolves": "wolf", "geese": "goose",
 }  # fmt: skip
 
+SAME_PERSON: dict[str, str] = {
+    "guy": "man", "gentleman": "man", "male": "man", "lady": "woman", "female": "woman", "individual": "person",
+    "kid": "child",
+}  # fmt: skip
+"""Singular of a word for a person -> a word that counts the same."""
+
+PARTS: dict[str, str] = {
+    word: group.split()[0]
+    for group in """arm arms elbow elbows forearm, hand hands palm palms wrist wrists finger fingers fist fists,
+        shoulder shoulders, leg legs thigh thighs calf calves, knee knees, foot feet toe toes ankle ankles heel heels,
+        head heads, face faces cheek cheeks chin, hair, neck, back, chest, stomach belly abdomen, waist hip hips,
+        body bodies torso, ear ears, eye eyes, nose, mouth lips lip""".split(",")
+    for word in group.split()
+}
+"""Word for a part of a body -> the part; two texts that name different ones are about two movements."""
+
 PRONOUNS = frozenset("he she it they him her them his hers its their theirs himself herself itself themselves".split())
 PERSONS = frozenset(
     """man woman person boy girl guy lady child kid player athlete someone gentleman teenager adult people men women

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from operators.narrate.grounding.clauses import clauses
 from operators.narrate.grounding.words import content_stems
 
 Scores = NDArray[np.float32]
@@ -69,6 +70,28 @@ class Embedding:
 
     def scores(self, texts: Sequence[str]) -> Scores:
         return self._embed(texts) @ self._sentences.T
+
+
+class Clauses:
+    """The cosine with that clause of a sentence, or with the whole of it, which is nearest.
+
+    A clause is far from a long sentence that says it among other things, and near to the clause that says it.
+
+    Args:
+        embed: texts -> len(texts) x d float32 of length 1.
+    """
+
+    name = "clauses"
+
+    def __init__(self, sentences: Sequence[str], embed: Embed) -> None:
+        parts = [list(dict.fromkeys([s, *(text for _, text in clauses(s))])) for s in sentences]
+        self._first = np.cumsum([0, *(len(p) for p in parts[:-1])])
+        self._embed = embed
+        self._parts = embed([text for of_one in parts for text in of_one])
+
+    def scores(self, texts: Sequence[str]) -> Scores:
+        near: Scores = np.maximum.reduceat(self._embed(texts) @ self._parts.T, self._first, axis=1)
+        return near
 
 
 class Embed(Protocol):

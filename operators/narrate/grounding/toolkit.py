@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from operators.narrate.grounding.fitted import Fitted, fitted
-from operators.narrate.grounding.scorers import Embed, Embedding, Lexical, Scorer, Scores
+from operators.narrate.grounding.scorers import Clauses, Embed, Embedding, Lexical, Scorer, Scores
 
 Entail = Callable[[Sequence[tuple[str, str]]], Scores]
 """(premise, hypothesis) pairs -> n x 2: probabilities of entailment and of contradiction."""
@@ -37,5 +37,5 @@ class Toolkit:
         """The scorers of one set of caption sentences."""
         made: list[Scorer] = [Lexical(sentences)]
         if self.embed is not None:
-            made.append(Embedding(sentences, self.embed))
+            made += [Clauses(sentences, self.embed), Embedding(sentences, self.embed)]
         return made

@@ -65,6 +65,9 @@ def test_the_same_event_in_synonyms_is_the_same_and_its_opposite_is_not(toolkit:
         "A man tosses a ball to the crowd in the stadium again.",
     ):
         assert not alike.same(text, other)
+    hoop = "The lady spins the hoop on her {} in a gym."
+    assert alike.nearness(hoop.format("shoulder"), hoop.format("arm")) > toolkit.fitted.same
+    assert not alike.same(hoop.format("shoulder"), hoop.format("arm"))
 
 
 def test_an_embedding_does_not_depend_on_its_company() -> None:

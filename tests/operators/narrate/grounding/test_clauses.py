@@ -19,6 +19,8 @@ from operators.narrate.grounding.clauses import clauses, rejoined
         ("In a gym, a man lifts a barbell.", ["In a gym, a man lifts a barbell."]),
         ("A tall man and a young woman.", ["A tall man and a young woman."]),
         ("He runs, jumps and falls.", ["He runs, jumps and falls."]),
+        ("He cuts the bread with a butter knife.", ["He cuts the bread with a butter knife."]),
+        ("She watches the man who's wearing a red shirt.", ["She watches the man who's wearing a red shirt."]),
         ("", [""]),
     ],
 )
@@ -42,6 +44,12 @@ def test_what_is_left_is_a_sentence(kept: tuple[bool, ...], left: str) -> None:
 def test_a_clause_without_a_subject_does_not_stand_alone() -> None:
     parts = clauses("A dragon burns castles and lifts a heavy barbell.")
     assert rejoined(parts, [False, True]) == ""
+
+
+def test_no_word_is_left_that_needs_what_was_cut() -> None:
+    parts = [("", "The first wall is bright green, which is"), (" ", "followed by grey walls.")]
+    assert rejoined(parts, [True, False]) == "The first wall is bright green."
+    assert rejoined(parts, [True, True]).startswith("The first wall is bright green, which is")
 
 
 @settings(deadline=None)

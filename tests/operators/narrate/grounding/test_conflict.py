@@ -25,6 +25,7 @@ TRUE = "Two men in red shirts carry a long ladder into the house."
         ("A boy opens the wooden door.", "A boy closes the wooden door.", "opposite"),
         ("The dog chases the cat around a tree.", "The cat chases the dog around a tree.", "roles"),
         ("A barbell lifts a man.", "A man lifts a barbell.", "roles"),
+        ("Three ladies dance on the stage.", "Two women dance on the stage.", "number"),
     ],
 )
 def test_what_excludes_each_other(text: str, other: str, why: str) -> None:
@@ -43,6 +44,10 @@ def test_what_excludes_each_other(text: str, other: str, why: str) -> None:
         ("A woman in a grey coat waits.", "A woman in a gray coat waits."),
         ("He does not wear a helmet.", "The man isn't wearing a helmet."),
         ("A man is no longer young and lifts a box.", "A man who is no longer young lifts a box."),
+        (
+            "A child on the horse swings a stick.",
+            "A sign says never to use a whip, and a child on the horse swings a stick.",
+        ),
         ("A red car stops.", "A man in a blue coat walks."),
         ("", ""),
     ],
