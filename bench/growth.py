@@ -72,7 +72,7 @@ def make(out: str, videos: int) -> str:
                 row["content_hash"] = content_hash(row, schemas.CAPTIONED_SEGMENT)
                 captions.append(row)
             words = " ".join(draw.choices(_WORDS, k=200)) + "."
-            row = {**rows.told(one), "caption": words, "run_id": _RUN, "filtered": None}
+            row = {**rows.narrated(one), "caption": words, "run_id": _RUN, "filtered": None}
             row["key"] = video_key(keys[one], {0, 1}, narrator)
             row["content_hash"] = content_hash(row, schemas.LONG_CAPTION)
             told.append(row)

@@ -84,7 +84,7 @@ def _told(video_id: str, events: list[Any], seconds: float, things: list[str], d
             rows.section(section_index=number, start_s=begin, end_s=end, text=text, sentences=sentences, windows=[])
         )
     text = "\n\n".join(s["text"] for s in sections)
-    told = rows.told(video_id, duration_s=seconds, caption=text, words=len(text.split()), sections=sections)
+    told = rows.narrated(video_id, duration_s=seconds, caption=text, words=len(text.split()), sections=sections)
     return {**told, "content_hash": video_id, "run_id": "r"}
 
 

@@ -46,7 +46,13 @@ def make(uri: str, videos: int, words: int, hours: float) -> None:
             found["videos"].append(rows.video(video_id, **facts))
             sections, segments = _told(video_id, facts["duration_s"], words, draw)
             text = "\n\n".join(["An opening.", *(s["text"] for s in sections)])
-            told = {**rows.told(video_id), **facts, "caption": text, "words": len(text.split()), "sections": sections}
+            told = {
+                **rows.narrated(video_id),
+                **facts,
+                "caption": text,
+                "words": len(text.split()),
+                "sections": sections,
+            }
             told["coverage"] = 0.5 + draw.random() / 2
             found["dataset"].append({**told, "content_hash": f"{k:032x}", "run_id": "r"})
             found["segments"] += segments

@@ -17,7 +17,7 @@ def tell(code: int) -> None:
         sys.stderr.flush()
 
 
-def told(log: str) -> int | None:
+def reported(log: str) -> int | None:
     """The code that the log of a job ends with; None where its driver had no time to say one."""
     found = re.findall(rf"^{_SAID}(\d+)$", log, re.MULTILINE)
     return int(found[-1]) if found else None

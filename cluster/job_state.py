@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cluster.exit_code import told
+from cluster.exit_code import reported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def ending_of(state: JobState, log: Callable[[], str]) -> Ending:
     if state.status == "SUCCEEDED":
         return Ending(code=0, said="done")
     if state.status == "STOPPED":
-        return _stopped(state, told(log()) if state.driver_began else None)
+        return _stopped(state, reported(log()) if state.driver_began else None)
     if code is None:
         return Ending(code=1, said=f"failed without a driver's exit code: {' '.join(state.message.split())[:600]}")
     if code < 0:

@@ -103,13 +103,13 @@ class _Work:
         made_by = provenance(spec.engine, [self._prompt], {"tries": spec.tries, "seed": self._seed})
         usage = sum((answer.usage for answer in answers), Usage.of(row.get("usage")))
         found: Row = {spec.provenance_column: made_by, "usage": usage.row()}
-        told = [self._told(item, answer) for item, answer in zip(self._chosen, answers, strict=True)]
+        answered = [self._answered(item, answer) for item, answer in zip(self._chosen, answers, strict=True)]
         if spec.rewrites:
-            found["windows"] = self._windows(told)
+            found["windows"] = self._windows(answered)
         elif spec.path:
-            found[spec.column] = told
+            found[spec.column] = answered
         else:
-            answer = told[0] if told else None  # None: `only` leaves the row out
+            answer = answered[0] if answered else None  # None: `only` leaves the row out
             found[spec.column] = answer["text"] if answer else None
             found[spec.answer_column] = {f.name: answer[f.name] for f in ANSWER} if answer else None
         return {**row, **found}
@@ -277,7 +277,7 @@ class _Work:
         value = getattr(read, self._spec.carry)
         return value if isinstance(value, str) else json.dumps(read.model_dump()[self._spec.carry], ensure_ascii=False)
 
-    def _told(self, item: Item, answer: Answer) -> Row:
+    def _answered(self, item: Item, answer: Answer) -> Row:
         """As `options.ITEM`."""
         read = self._read(answer)
         return {
@@ -295,9 +295,9 @@ class _Work:
             "usage": answer.usage.row(),
         }
 
-    def _windows(self, told: list[Row]) -> list[Row]:
+    def _windows(self, answered: list[Row]) -> list[Row]:
         """The windows with their new texts; those that were not asked about stay as they are."""
-        new = {row["index"]: row for row in told}
+        new = {row["index"]: row for row in answered}
         windows = []
         for item, old in zip(self._items, self._row["windows"], strict=True):
             row = {**old, **{k: v for k, v in new.get(item.index, {}).items() if k in _WINDOW}}

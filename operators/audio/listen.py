@@ -203,7 +203,7 @@ class Listen(Isolated):
             lines, unsaid = self._recognised(run, path, voice) if run is not None else ([], 0)
             lines += self._written(row, child, reader) if self.subtitles else []
             lines.sort(key=lambda x: (x.start_s, x.end_s, x.source, x.text))
-            lines = self._told_apart(native, path, lines) if decoded else lines
+            lines = self._with_speakers(native, path, lines) if decoded else lines
         seconds = sum(b - a for a, b in voice)
         return {
             "speech": [line.row() for line in lines],
@@ -238,7 +238,7 @@ class Listen(Isolated):
             unsaid += dropped
         return [line if line.language else replace(line, language=likely_language(line.text)) for line in lines], unsaid
 
-    def _told_apart(self, native: DecodeChild, path: str, lines: list[SpeechLine]) -> list[SpeechLine]:
+    def _with_speakers(self, native: DecodeChild, path: str, lines: list[SpeechLine]) -> list[SpeechLine]:
         """The lines with their speakers, numbered over the whole video."""
         if self.speakers is None or not lines:
             return lines

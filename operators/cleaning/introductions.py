@@ -124,14 +124,14 @@ def framing(text: str, context: Context) -> str:
 def _unframed(sentence: str) -> str:
     if talk.refuses(sentence):
         return sentence
-    before, told = None, sentence
-    while before != told:
-        before = told
+    before, stripped = None, sentence
+    while before != stripped:
+        before = stripped
         for pattern in (_NUMBERED, _WHERE, _MEDIUM, _SEEN):
-            found = pattern.match(masked(told))
-            if found and len(told[found.end() :].split()) >= 2:
-                told = told[found.end() :]
-    told = removed(_PROVIDED, told)
-    if told == sentence:
+            found = pattern.match(masked(stripped))
+            if found and len(stripped[found.end() :].split()) >= 2:
+                stripped = stripped[found.end() :]
+    stripped = removed(_PROVIDED, stripped)
+    if stripped == sentence:
         return sentence
-    return told[:1].upper() + told[1:] if sentence[:1].isupper() else told
+    return stripped[:1].upper() + stripped[1:] if sentence[:1].isupper() else stripped

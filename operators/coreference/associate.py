@@ -234,6 +234,6 @@ def _entities(mentions: list[_Mention], groups: Mapping[int, set[int]]) -> list[
         base = max(dict.fromkeys(named), key=named.count)
         taken[base] = taken.get(base, 0) + 1
         name = base if taken[base] == 1 else f"{base} ({taken[base]})"
-        told = [vars(mentions[k]) for k in members]
-        found.append({"entity_id": f"e{len(found)}", "name": name, "mentions": told})
+        kept = [vars(mentions[k]) for k in members]
+        found.append({"entity_id": f"e{len(found)}", "name": name, "mentions": kept})
     return found

@@ -97,11 +97,11 @@ class Names(Operator):
             if answer.valid and parse_same(answer.text).same
         ]
         names = name_all(found, same)
-        told = [rewritten(segment, names, self.language) for segment in row["captioned"]]
+        renamed = [rewritten(segment, names, self.language) for segment in row["captioned"]]
         return {
             **row,
-            "names": with_renames(names, [rename for _, renames in told for rename in renames]),
-            "captioned": [segment for segment, _ in told],
+            "names": with_renames(names, [rename for _, renames in renamed for rename in renames]),
+            "captioned": [segment for segment, _ in renamed],
             "usage": sum((a.usage for a in answers), Usage.of(row.get("usage"))).row(),
         }
 
@@ -182,7 +182,7 @@ def with_renames(names: Sequence[Row], renames: Sequence[Row]) -> list[Row]:
 
 
 def _unique(name: str, looks: str, used: set[str]) -> str:
-    """`name`, told from those in use by its looks, or by a number."""
+    """`name`, distinguished from those in use by its looks, or by a number."""
     for wanted in (name, f"{name} ({looks})" if looks else name):
         if wanted.casefold() not in used:
             break

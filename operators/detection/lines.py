@@ -23,15 +23,15 @@ Frame = tuple[float, float, Sequence[Found]]
 
 
 def lines_of(frames: Sequence[Frame]) -> list[Row]:
-    """The items of consecutive frames: `start_s`, `end_s`, `text`, `confidence` (mean score of what is told)."""
+    """The items of consecutive frames: `start_s`, `end_s`, `text`, `confidence` (mean score of the chosen reading)."""
     seen = _steady([_signature(found) for _, _, found in frames])
     made: list[Row] = []
     for signature, group in groupby(range(len(frames)), key=lambda k: seen[k]):
         some = list(group)
         if not signature:
             continue
-        told = next((k for k in _from_middle(some) if _signature(frames[k][2]) == signature), some[0])
-        found = frames[told][2]
+        chosen = next((k for k in _from_middle(some) if _signature(frames[k][2]) == signature), some[0])
+        found = frames[chosen][2]
         scores = [thing.score for thing in found]
         made.append(
             {
@@ -59,7 +59,7 @@ def _steady(signatures: list[tuple[tuple[str, int], ...]]) -> list[tuple[tuple[s
     """Signatures without those of one frame between two equal ones."""
     made = list(signatures)
     for k in range(1, len(signatures) - 1):
-        if made[k - 1] == signatures[k + 1]:  # as the one before was told: what comes and goes is told as one of both
+        if made[k - 1] == signatures[k + 1]:  # as before: what comes and goes becomes one of both
             made[k] = made[k - 1]
     return made
 

@@ -52,16 +52,16 @@ class Match(Operator):
 
     def _matched(self, row: Row) -> Row:
         frames, texts = row["frame_vectors"] or [], row["text_vectors"] or []
-        shown, told = unpacked([v["vector"] for v in frames]), unpacked([v["vector"] for v in texts])
-        if len(shown) and len(told) and shown.shape[1] != told.shape[1]:
+        shown, phrases = unpacked([v["vector"] for v in frames]), unpacked([v["vector"] for v in texts])
+        if len(shown) and len(phrases) and shown.shape[1] != phrases.shape[1]:
             raise ItemError(
                 "invalid",
-                f"frames have {shown.shape[1]} dimensions and texts {told.shape[1]}: embed both with one model",
+                f"frames have {shown.shape[1]} dimensions and texts {phrases.shape[1]}: embed both with one model",
             )
         spans = np.array([(v["start_s"], v["end_s"]) for v in frames], np.float64).reshape(-1, 2)
         found = [
             {**_about(text), **self._fit(text, vector, shown, spans, row["duration_s"])}
-            for text, vector in zip(texts, told, strict=True)
+            for text, vector in zip(texts, phrases, strict=True)
         ]
         scored = [m["score"] for m in found if m["score"] is not None and m["unit"] == "window"]
         scored = scored or [m["score"] for m in found if m["score"] is not None]

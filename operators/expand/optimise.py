@@ -136,14 +136,14 @@ class _Rounds:
 
     def _round(self, number: int, instruction: str) -> Row:
         now: Row = {"round": number, "instruction": instruction, "text": None, "score": None, "critique": None}
-        told = self._ask("meta_generate", instruction=instruction, words=self._spec.words)
-        if not told.valid:
-            return {**now, "problem": f"generator: {told.problem}"}
-        judged = self._ask("meta_evaluate", Judgement, summary=told.text, words=self._spec.words)
+        generated = self._ask("meta_generate", instruction=instruction, words=self._spec.words)
+        if not generated.valid:
+            return {**now, "problem": f"generator: {generated.problem}"}
+        judged = self._ask("meta_evaluate", Judgement, summary=generated.text, words=self._spec.words)
         if not judged.valid:
-            return {**now, "text": told.text, "problem": f"evaluator: {judged.problem}"}
+            return {**now, "text": generated.text, "problem": f"evaluator: {judged.problem}"}
         read = read_form(judged.text, Judgement)
-        return {**now, "text": told.text, "score": float(read.score), "critique": read.critique, "problem": None}
+        return {**now, "text": generated.text, "score": float(read.score), "critique": read.critique, "problem": None}
 
     def _ask(self, name: str, form: type[BaseModel] | None = None, **values: Any) -> Answer:
         spec, engine = self._engines[name]

@@ -20,18 +20,18 @@ def fresh(
 ) -> list[Sentence]:
     """Those that add something to this `section` and to the section `before` it.
 
-    What happens again later may be told again: then it rests on windows that lie apart in time.
+    What happens again later may be narrated again: then it rests on windows that lie apart in time.
 
     Args:
         spans: window_index -> its span; of a window that is not there nothing is known.
     """
-    told, same = [*before, *section], {s.text.casefold() for s in before}
+    earlier, same = [*before, *section], {s.text.casefold() for s in before}
     kept = []
     for sentence in sentences:
-        if sentence.text.casefold() in same or any(_again(one, sentence, alike, spans) for one in told):
+        if sentence.text.casefold() in same or any(_again(one, sentence, alike, spans) for one in earlier):
             continue
         kept.append(sentence)
-        told.append(sentence)
+        earlier.append(sentence)
     return kept
 
 

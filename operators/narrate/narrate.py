@@ -36,7 +36,7 @@ class Narrate(NarrateOptions):
     """Tells a whole video from the durable captions of its segments.
 
     Reads `captioned`: the rows of `rows.CAPTIONED_SEGMENT` of one video, in order, those that could not be captioned
-    left out. The texts in the long caption come from the engine alone; coverage and integrity are counted, not told.
+    left out. The texts in the long caption come from the engine alone; coverage and integrity are computed.
 
     An engine with a model plans first (an outline with words for each section), then writes section by section with the
     text so far in view; what does not fit its context is reduced to digests before. Every sentence names the windows it
@@ -152,9 +152,9 @@ class Narrate(NarrateOptions):
             if layout.rule == "shots"
             else plan_sections(grid, scenes or facts.boundaries_s(), self.section_s, lines)
         )
-        told = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
+        narrated = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell
-        parts = [narrator.part(some, frames) for some in told if some]
+        parts = [narrator.part(some, frames) for some in narrated if some]
         if not parts:
             raise ItemError("gate", "no window of the video has a valid caption, so there is nothing to tell")
         topics, words = narrator.plan(parts)
@@ -171,7 +171,7 @@ class Narrate(NarrateOptions):
             "words": len(caption.split()),
             "wanted_words": sum(wanted) if wanted else None,
             "repeated_sentences": duplicates(
-                [s for told in narrator.told for s in told], narrator.alike, narrator.spans
+                [s for narrated in narrator.narrated for s in narrated], narrator.alike, narrator.spans
             ),
             "opening": opening,
             "subtitles": facts.subtitles_status,

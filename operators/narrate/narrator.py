@@ -29,7 +29,7 @@ from operators.narrate.rows import cut_rows, numbered, sentence_row
 from operators.narrate.seams import in_order, lead, without_seam
 from operators.narrate.whole import Cells
 
-_TOLD_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
+_CONTEXT_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
 _BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words of a sentence in the outline's prompt
 PLAN_WORDS = 20  # of a topic in the plan that a section sees
 _STANDING_IN = "the model gave no good answer, and the captions' own sentences stand for it"
@@ -56,7 +56,7 @@ class Narrator:
     """One video being narrated.
 
     Attributes:
-        told: the sentences of each section so far; spans: of all windows of these.
+        narrated: the sentences of each section so far; spans: of all windows of these.
         problems: what the model could not write, and the captions' own sentences stand for.
         quoting: the captions are another engine's, and this one can only measure: sections say what the captions say.
     """
@@ -64,7 +64,7 @@ class Narrator:
     asking: Asking
     cells: Cells
     toolkit: Toolkit
-    told: list[list[Sentence]] = field(default_factory=list)
+    narrated: list[list[Sentence]] = field(default_factory=list)
     spans: dict[int, Span] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     quoting: bool = False
@@ -83,24 +83,24 @@ class Narrator:
 
     # -- the steps -------------------------------------------------------------------------------------------------
 
-    def part(self, told: list[Row], frames: Sequence[Row]) -> Part:
-        """The part that valid windows `told` make, with the frame captions that stand in their cells."""
-        cells = [self.cells.own[w["window_index"]] for w in told]
+    def part(self, narrated: list[Row], frames: Sequence[Row]) -> Part:
+        """The part that valid windows `narrated` make, with the frame captions that stand in their cells."""
+        cells = [self.cells.own[w["window_index"]] for w in narrated]
         span = Span(cells[0].start_s, cells[-1].end_s)
         notes = [
-            Note(text=w["text"], start_s=w["start_s"], end_s=w["end_s"], windows=(w["window_index"],)) for w in told
+            Note(text=w["text"], start_s=w["start_s"], end_s=w["end_s"], windows=(w["window_index"],)) for w in narrated
         ]
         details = [
             Note(text=f["text"], start_s=f["time_s"], end_s=f["time_s"], windows=(w["window_index"],))
-            for w, cell in zip(told, cells, strict=True)
+            for w, cell in zip(narrated, cells, strict=True)
             for f in frames
             if cell.start_s <= f["time_s"] < cell.end_s
         ]
         if self._generative:
             words = Alike()  # by words: details are many, and each would have to be embedded
             notes, details = merge_alike(once(notes, self.alike), self.alike), merge_alike(details, words)
-        self.spans |= {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in told}
-        return Part(span=span, windows=told, notes=notes, details=details)
+        self.spans |= {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in narrated}
+        return Part(span=span, windows=narrated, notes=notes, details=details)
 
     def plan(self, parts: Sequence[Part]) -> tuple[list[str | None], list[int | None]]:
         """Topic and words of each section. Without an outline, or a good one, time shares the words out."""
@@ -159,7 +159,7 @@ class Narrator:
         if not self._generative:  # an engine that measures needs no proof word by word: it rests on all it measured
             all_windows = tuple(w["window_index"] for w in part.windows)
             sentences = [Sentence(s.text, s.windows or all_windows, s.scores) for s in sentences]
-        self.told.append(sentences)
+        self.narrated.append(sentences)
         self._leads |= {said for s in sentences[:1] if (said := lead(s.text)) is not None}
         return {
             "section_index": number,
@@ -203,7 +203,9 @@ class Narrator:
         """The first paragraph of the caption, from the sections, as `rows.OPENING`."""
         wanted = self.asking.narrate.opening_words if self._generative else None
         if self.asking.facts.measured or not self.quoting:
-            opening = Opening(asking=self.asking, toolkit=self.toolkit, told=[s for told in self.told for s in told])
+            opening = Opening(
+                asking=self.asking, toolkit=self.toolkit, narrated=[s for narrated in self.narrated for s in narrated]
+            )
             answer, row = opening.write(sections, wanted, self.habit)
             if row is not None:
                 return row
@@ -237,8 +239,8 @@ class Narrator:
         marks: dict[int, tuple[int, ...]] = {}
 
         def build(share: float) -> Request:
-            so_far = " ".join(s.text for section in self.told[-2:] for s in section)
-            told = tail(so_far, int(_TOLD_TOKENS * share), asking.engine.count_tokens)
+            so_far = " ".join(s.text for section in self.narrated[-2:] for s in section)
+            narrated = tail(so_far, int(_CONTEXT_TOKENS * share), asking.engine.count_tokens)
             render = partial(
                 asking.render,
                 "section",
@@ -246,7 +248,7 @@ class Narrator:
                 topic=topic,
                 plan=self._plan,
                 number=number + 1,
-                told=told if self._generative else "",
+                told=narrated if self._generative else "",
                 more=" ".join(s.text for s in have),
                 words=asked,
             )
@@ -303,7 +305,7 @@ class Narrator:
         return Draft(sentences=self._new(draft.sentences, have), cut=draft.cut)
 
     def _new(self, sentences: list[Sentence], have: list[Sentence]) -> list[Sentence]:
-        before = self.told[-1] if self.told else []
+        before = self.narrated[-1] if self.narrated else []
         new = partial(fresh, sentences, have, alike=self.alike, spans=self.spans)
         # where nothing changes from one section to the next, the same again is all there is to tell
         return new(before=before) or new(before=[])

@@ -2,7 +2,7 @@
 
 An hour of LongCaption-Agent captions is about 340,000 tokens: no prompt holds it. Neighbouring notes are rewritten as
 one shorter note, level by level, until the rest fits. A note keeps the windows that it was made from, so that what is
-told from it can still name them.
+narrated from it can still name them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Digest = Callable[[Sequence[Note], int], str | None]
 
 
 def merge_alike(notes: Sequence[Note], alike: Alike) -> list[Note]:
-    """Join neighbours of which one tells all that the other tells: a still scene is told once, not sixty times."""
+    """Join neighbours of which one tells all that the other tells: a still scene is narrated once, not sixty times."""
     merged: list[Note] = []
     for note in notes:
         if merged:
@@ -67,7 +67,7 @@ def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
     is kept as it is: `merge_alike` and `quoted` see to it.
     """
     kept: list[list[_Cell]] = []  # sentences of each note
-    said: list[list[_Cell]] = []  # and the cells that tell what each note told
+    said: list[list[_Cell]] = []  # and the cells that tell what each note narrated
     for k, note in enumerate(notes):
         before = said[k - 1] if k and note.start_s < notes[k - 1].end_s else []
         new: list[_Cell] = []
@@ -91,7 +91,7 @@ def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
 
 @dataclass
 class _Cell:
-    """A sentence where it is told first, and the end of its window."""
+    """A sentence where it is narrated first, and the end of its window."""
 
     text: str
     end_s: float
@@ -111,12 +111,12 @@ def quoted(notes: Sequence[Note], alike: Alike) -> list[Sentence]:
     A sentence that begins with a time of its own ("From 0:05 to 0:10 a dog barks.") is left as it is. A note that says
     no more than the one before it is left out, its windows counting for that one.
     """
-    told: list[Sentence] = []
+    narrated: list[Sentence] = []
     for note in merge_alike(notes, alike):
         head = f"From {clock(note.start_s)} to {clock(note.end_s)}: "
         for k, text in enumerate(split_sentences(note.text)):
-            told.append(Sentence(text if k or _TIMED.match(text) else head + text, note.windows))
-    return told
+            narrated.append(Sentence(text if k or _TIMED.match(text) else head + text, note.windows))
+    return narrated
 
 
 def untimed(text: str) -> str:

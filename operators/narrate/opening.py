@@ -24,12 +24,12 @@ class Opening:
     """Writes one opening.
 
     Attributes:
-        told: the sentences of all sections, in order.
+        narrated: the sentences of all sections, in order.
     """
 
     asking: Asking
     toolkit: Toolkit
-    told: Sequence[Sentence]
+    narrated: Sequence[Sentence]
 
     def write(self, sections: Sequence[Row], wanted: int | None, habit: Habit) -> tuple[Answer, Row | None]:
         """The answer, and the opening as `rows.OPENING`; None where there is no good answer.
@@ -40,7 +40,7 @@ class Opening:
         """
         asking = self.asking
         generative = asking.narrate.engine.generative
-        ground = Ground({k: [s.text] for k, s in enumerate(self.told)}, None, self.toolkit)
+        ground = Ground({k: [s.text] for k, s in enumerate(self.narrated)}, None, self.toolkit)
         notes = [
             Note(text=s["text"], start_s=s["start_s"], end_s=s["end_s"], windows=tuple(s["windows"])) for s in sections
         ]
@@ -64,7 +64,7 @@ class Opening:
         if not generative:
             return answer, {"text": answer.text, "sentences": None, "cut": None, "wanted_words": None}
         draft = self._stands(ground, answer.text)
-        again = [Cut(text=s.text, why="told in a section") for s in draft.sentences if self._told_already(s)]
+        again = [Cut(text=s.text, why="told in a section") for s in draft.sentences if self._repeats(s)]
         draft = mended(
             asking,
             asking.whole,
@@ -74,7 +74,7 @@ class Opening:
             draft=draft,
             keep=lambda better: self._stands(ground, better),
         )
-        own = [s for s in draft.sentences if not self._told_already(s)]
+        own = [s for s in draft.sentences if not self._repeats(s)]
         chosen = trimmed(own or draft.sentences, wanted or asking.narrate.opening_words)
         return answer, {
             "text": " ".join(s.text for s in chosen),
@@ -86,11 +86,11 @@ class Opening:
     def _stands(self, ground: Ground, text: str) -> Draft:
         return standing(ground, without_seam(text))
 
-    def _told_already(self, sentence: Sentence) -> bool:
+    def _repeats(self, sentence: Sentence) -> bool:
         alike = Alike(self.toolkit)
-        return any(alike.same(self.told[k].text, sentence.text) for k in sentence.windows)
+        return any(alike.same(self.narrated[k].text, sentence.text) for k in sentence.windows)
 
     def _by_windows(self, sentence: Sentence) -> Sentence:
         """The sentence with the windows of the sections' sentences that support it."""
-        windows = {w for k in sentence.windows for w in self.told[k].windows}
+        windows = {w for k in sentence.windows for w in self.narrated[k].windows}
         return Sentence(sentence.text, tuple(sorted(windows)), sentence.scores, sentence.cut)

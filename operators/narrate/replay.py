@@ -29,7 +29,7 @@ from operators.narrate.rows import numbered
 from operators.narrate.whole import Cells
 from operators.prompts import Prompt
 
-_MOST_TOLD = 40  # sentences of the text so far that a prompt may hold
+_MOST_CONTEXT = 40  # sentences of the text so far that a prompt may hold
 _BLANK = 987654321  # a number of words that no prompt holds
 
 
@@ -101,7 +101,7 @@ def section_prompts(
         for s in (sections if planned else ())
     ]
     wanted = section["wanted_words"]
-    for told in _told(sections[max(0, number - 2) : number]):
+    for told in _text_so_far(sections[max(0, number - 2) : number]):
         text = asking.render(
             "section",
             part.span,
@@ -120,10 +120,10 @@ def section_prompts(
         yield from (text.replace(str(_BLANK), str(words)) for words in _asked(wanted))
 
 
-def _told(before: Sequence[Mapping[str, object]]) -> Iterator[str]:
+def _text_so_far(before: Sequence[Mapping[str, object]]) -> Iterator[str]:
     """Ends of the text so far: all that two sections hold first, then less by whole sentences."""
     text = " ".join(str(sentence["text"]) for section in before for sentence in section["sentences"] or ())  # type: ignore[attr-defined]
-    sentences = split_sentences(text)[-_MOST_TOLD:]
+    sentences = split_sentences(text)[-_MOST_CONTEXT:]
     for k in range(len(sentences) + 1):
         yield " ".join(sentences[k:])
 

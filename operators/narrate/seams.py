@@ -1,4 +1,4 @@
-"""Seams between sections: openings that speak of the part instead of the video, and the order of what is told."""
+"""Seams between sections: openings that speak of the part instead of the video, and the order of sentences."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def _names_part(lead: str) -> bool:
 
 def _whole(text: str) -> str | None:
     """ "a man lifting a box" as a sentence: "A man is lifting a box"; None where it is none and cannot be made one."""
-    told = re.sub(r"\A(?:how|that)\s+", "", text)
-    if told != text:
-        return _capital(told)
+    plain = re.sub(r"\A(?:how|that)\s+", "", text)
+    if plain != text:
+        return _capital(plain)
     made = _MANY.sub(r"\g<many>are \g<verb>", _GERUND.sub(r"\g<one>is \g<verb>", text, count=1), count=1)
     first = re.split(r"[,;]|\s(?:and|while|as|who|which|where|that)\s", text, maxsplit=1)[0]
     if made != text or _FINITE.search(first):

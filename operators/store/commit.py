@@ -163,7 +163,7 @@ class CommitSegments(Committer):
         self.store.segments.fence()
         self._done = Done(share)
         self._captioner = captioner
-        self._partial = partial  # whether a video is told although segments of it failed
+        self._partial = partial  # whether a video is narrated although segments of it failed
         self._final: dict[str, set[int]] = {}
         for (key, index), failed in self.store.failed().items():
             if failed.final and index is not None:
@@ -202,7 +202,7 @@ class CommitSegments(Committer):
         ]
 
     def _whole(self, row: Row) -> bool:
-        """True once a life, for the row after which nothing of its video is outstanding and something can be told."""
+        """True once a life, for the row after which nothing of its video is outstanding and it can be narrated."""
         key = row["key"]
         given_up = sum(not self._done.has(key, index) for index in self._final.get(key, ()))
         done = self._done.count(key)
@@ -251,9 +251,9 @@ class CommitDataset(Committer):
         return bool(row["kind"] == "whole")  # receipts of segments pass by
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
-        told = [r for r in items if r["kind"] == "whole"]
+        complete = [r for r in items if r["kind"] == "whole"]
         fresh, left_out = [], []
-        for row in told:
+        for row in complete:
             if not row["failure"]:
                 key = video_key(row["key"], row["captioned_indices"], self._narrated_by(row))
                 if row.get("filtered"):
@@ -265,7 +265,7 @@ class CommitDataset(Committer):
         self._done.update({row["video_id"]: row["key"] for row in fresh})
         self._record(
             {**r, "key": narration_failure_key(r["key"], self._narrated_by(r))}
-            for r in told
+            for r in complete
             if r["failure"] and not stopped(r)
         )
         return [

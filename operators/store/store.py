@@ -151,7 +151,7 @@ class Store:
             files.rm_file(path)
 
     def unswept(self, opened: Mapping[str, float]) -> Unswept | None:
-        """What `Table.sweep` is told of the writers in `opened`."""
+        """What `Table.sweep` gets of the writers in `opened`."""
         if not opened:
             return None
         files, folder = file_system(f"{self.uri}/runs")
@@ -196,12 +196,12 @@ class Store:
         table = self.filtered.read(["video_id", "key"])
         return dict(zip(table["video_id"].to_pylist(), table["key"].to_pylist(), strict=True))
 
-    def told(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def narrated(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """`video_id`, `key` and these columns of all long captions, some at a time."""
         yield from self.dataset.batches(list(dict.fromkeys(["video_id", "key", *columns])))
 
     def left_out(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The same of what the filter left out, and its `words`: null where no one had told it before."""
+        """The same of what the filter left out, and its `words`: null where no one had narrated it before."""
         yield from self.filtered.batches(list(dict.fromkeys(["video_id", "key", "words", *columns])))
 
     def failed(self) -> dict[tuple[str, int | None], Failed]:

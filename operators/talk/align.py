@@ -74,16 +74,16 @@ class Align(Operator):
         captions: list[Row] = row[self.of] or []
         frames = sorted(row["frame_vectors"] or (), key=lambda v: v["start_s"])
         shown = unpacked([v["vector"] for v in frames])
-        told = running.texts([c["text"] for c in captions])
-        if len(shown) and len(told) and shown.shape[1] != told.shape[1]:
+        written = running.texts([c["text"] for c in captions])
+        if len(shown) and len(written) and shown.shape[1] != written.shape[1]:
             raise ItemError(
                 "invalid",
-                f"frames have {shown.shape[1]} dimensions and captions {told.shape[1]}: embed both with one model",
+                f"frames have {shown.shape[1]} dimensions and captions {written.shape[1]}: embed both with one model",
             )
         spans = np.array([(v["start_s"], v["end_s"]) for v in frames], np.float64).reshape(-1, 2)
         found = [
             self._one(caption, vector, shown, spans, float(row["duration_s"]))
-            for caption, vector in zip(captions, told, strict=True)
+            for caption, vector in zip(captions, written, strict=True)
         ]
         lost = [c for c in found if not c["alignable"]]
         return {"aligned": found, "not_alignable": len(lost) / len(found) if found else None}
@@ -135,9 +135,9 @@ class Quantile(Operator):
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
-        yield lambda row: {**row, **self._told(row)}
+        yield lambda row: {**row, **self._moved(row)}
 
-    def _told(self, row: Row) -> Row:
+    def _moved(self, row: Row) -> Row:
         parts = [
             np.array(self._scores(batch), np.float32) for t in row["tables"].values() for batch in self._batches(t)
         ]

@@ -95,13 +95,13 @@ def _block(lines: Sequence[SpeechLine], start_s: float, end_s: float) -> Row:
     return {
         "start_s": start_s,
         "end_s": end_s,
-        "text": "\n".join(_told(line) for line in lines),
+        "text": "\n".join(_line_text(line) for line in lines),
         "words": sum(_count(line) for line in lines),
         "lines": len(lines),
     }
 
 
-def _told(line: SpeechLine) -> str:
+def _line_text(line: SpeechLine) -> str:
     who = line.speaker_name or line.speaker
     said = " ".join(line.text.replace('"', "'").split())
     return f'{line.start_s:.0f}: {f"{who}: " if who else ""}"{said}"'

@@ -104,14 +104,14 @@ class Timed(Operator):
             end_s = start_s + self.length_s
         more = {k: v for k, v in entry.items() if k not in ("start_s", "end_s", self.text)}
         said = frozenset[str]() if about is None else numbers(about)
-        told = numbers(f"{text} {json.dumps(more)}")
+        stated = numbers(f"{text} {json.dumps(more)}")
         return {
             "start_s": start_s,
             "end_s": min(end_s, duration_s),
             "text": text,
             "fields": json.dumps(more, ensure_ascii=False, sort_keys=True) if more else None,
             "item": answer["index"],
-            "supported": None if about is None else told <= said,
+            "supported": None if about is None else stated <= said,
         }
 
 

@@ -171,8 +171,8 @@ def scores(weights: dict[str, Any], pictures: Any) -> Any:
         flat = x[0].permute(1, 2, 3, 0).reshape(len(seen), -1)
         alike = near("frame_sim_layer.fc", linear("frame_sim_layer.projection", torch.cat(means, dim=1)))
         colours = near("color_hist_layer.fc", _histograms(seen))
-        told = functional.relu(linear("fc1", torch.cat([colours, alike, flat], dim=1)))
-        return torch.sigmoid(linear("cls_layer1", told))[:, 0].numpy()
+        hidden = functional.relu(linear("fc1", torch.cat([colours, alike, flat], dim=1)))
+        return torch.sigmoid(linear("cls_layer1", hidden))[:, 0].numpy()
 
 
 def _dilated(weights: dict[str, Any], cell: str, x: Any) -> Any:

@@ -98,8 +98,8 @@ def plan_command(
     selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours)
     with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
         plan, left = Job(inputs, where, settings, selection, quiet=quiet or as_json).plan()
-    told = _plan_numbers(plan, left)
-    echo(json_text(told) if as_json else _plan_text(told))
+    facts = _plan_numbers(plan, left)
+    echo(json_text(facts) if as_json else _plan_text(facts))
     return 0
 
 
@@ -267,37 +267,39 @@ def _plan_numbers(plan: Plan, left: Remaining) -> dict[str, Any]:
 
 def _replacement_numbers(replaced: Replacement) -> dict[str, Any]:
     found = dataclasses.asdict(replaced)
-    told = {name: found[name] for name in ("captioned", "narrated", "partial", "removed")}
-    return {"text": replaced.text, **told, **{n: v for n, v in found.items() if n not in told and n not in _NOTED}}
+    facts = {name: found[name] for name in ("captioned", "narrated", "partial", "removed")}
+    return {"text": replaced.text, **facts, **{n: v for n, v in found.items() if n not in facts and n not in _NOTED}}
 
 
-def _plan_text(told: dict[str, Any]) -> str:
-    todo = told["to_do"]
+def _plan_text(facts: dict[str, Any]) -> str:
+    todo = facts["to_do"]
     lines = [
-        f"{told['videos']} videos, {told['video_hours']:.2f} hours, {told['segments']} segments",
-        f"captions to make in all: {told['frame_captions']} of frames, {told['window_captions']} of windows",
-        f"done before by this config: {told['done_before']} videos",
+        f"{facts['videos']} videos, {facts['video_hours']:.2f} hours, {facts['segments']} segments",
+        f"captions to make in all: {facts['frame_captions']} of frames, {facts['window_captions']} of windows",
+        f"done before by this config: {facts['done_before']} videos",
         f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
     ]
-    for name, count in told["tables"].items():
+    for name, count in facts["tables"].items():
         waiting = f"; {count['waiting']} wait for the rows that they are made from" if count["waiting"] else ""
         failed = f"; {count['failed']} failed" if count["failed"] else ""
         lines.append(f"table {name}: {count['left']} of {count['planned']} rows to make{waiting}{failed}")
-    if told["would_replace"]:
-        lines.append(f"would replace: {told['would_replace']['text']}; longcap run does it only with --replace")
-    lines += told["notes"]
-    if told["filter"]:
-        lines.append(f"filter: {told['filter']}")
+    if facts["would_replace"]:
+        lines.append(f"would replace: {facts['would_replace']['text']}; longcap run does it only with --replace")
+    lines += facts["notes"]
+    if facts["filter"]:
+        lines.append(f"filter: {facts['filter']}")
         lines += [
             f"  {name} is not measured ({reason}), so its bounds leave nothing out"
-            for name, reason in told["filter_not_measured"].items()
+            for name, reason in facts["filter_not_measured"].items()
         ]
-        lines.append(f"left out by what is known already: {len(told['left_out'])}")
-        lines += _listed("left out", told["left_out"])
-    if told["cannot_be_captioned"]:
-        lines.append(f"cannot be captioned: {len(told['cannot_be_captioned'])}")
-        lines += [f"  {printable(video_id)}  {printable(why)}" for video_id, why in told["cannot_be_captioned"].items()]
-    if told["ignored_files"]:
-        counted = ", ".join(f"{n} {suffix}" for suffix, n in told["ignored_files"].items())
+        lines.append(f"left out by what is known already: {len(facts['left_out'])}")
+        lines += _listed("left out", facts["left_out"])
+    if facts["cannot_be_captioned"]:
+        lines.append(f"cannot be captioned: {len(facts['cannot_be_captioned'])}")
+        lines += [
+            f"  {printable(video_id)}  {printable(why)}" for video_id, why in facts["cannot_be_captioned"].items()
+        ]
+    if facts["ignored_files"]:
+        counted = ", ".join(f"{n} {suffix}" for suffix, n in facts["ignored_files"].items())
         lines.append(f"ignored files: {counted}")
     return "\n".join(lines)

@@ -21,24 +21,27 @@ def status_command(*, out: str, as_json: bool = False) -> int:
     """Print counts of an output, and the runs that work on it."""
     seen = sightings(normalise(out), lambda text: echo(text, err=True))
     begun = bool(seen) and not Store(normalise(out)).exists()  # a run is at work, and has made no table yet
-    told = {} if begun else status(Output(out))
+    summary = {} if begun else status(Output(out))
     unfinished = None if begun else _unfinished(Output(out), seen)
     if as_json:
-        echo_json({**told, "at_work": [asdict(s) for s in seen], "unfinished": unfinished})
+        echo_json({**summary, "at_work": [asdict(s) for s in seen], "unfinished": unfinished})
         return 0
     lines = [_line(sighting) for sighting in seen]
-    if told:
-        failed = ", ".join(f"{n} {c}" for c, n in sorted(told["failures"].items())) or "none"
+    if summary:
+        failed = ", ".join(f"{n} {c}" for c, n in sorted(summary["failures"].items())) or "none"
         lines.append(
             facts(
                 [
-                    ("videos", f"{told['videos']} ({told['video_hours']:.2f} h)"),
-                    ("long captions", told["long_captions"]),
-                    ("left out", f"{told['filtered']} by the filter"),
-                    ("segments", f"{told['segments']} captioned ({told['segment_hours']:.2f} h)"),
-                    *((f"table {name}", f"{count} rows") for name, count in told["tables"].items()),
+                    ("videos", f"{summary['videos']} ({summary['video_hours']:.2f} h)"),
+                    ("long captions", summary["long_captions"]),
+                    ("left out", f"{summary['filtered']} by the filter"),
+                    ("segments", f"{summary['segments']} captioned ({summary['segment_hours']:.2f} h)"),
+                    *((f"table {name}", f"{count} rows") for name, count in summary["tables"].items()),
                     ("failures", failed),
-                    ("runs ended", f"{told['runs']}" + (f", the last {told['last_run']}" if told["last_run"] else "")),
+                    (
+                        "runs ended",
+                        f"{summary['runs']}" + (f", the last {summary['last_run']}" if summary["last_run"] else ""),
+                    ),
                 ]
             )
         )

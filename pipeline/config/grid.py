@@ -1,4 +1,4 @@
-"""The keys of the grid stand in the section `plan`; the captioner is told them.
+"""The keys of the grid stand in the section `plan`; the captioner gets a copy.
 
 Configs of earlier versions have them in `caption`. They are still read there.
 """
@@ -32,7 +32,7 @@ def moved(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "caption": rest, "plan": {**(plan or {}), **grid}}
 
 
-def told(config: Config) -> Config:
+def with_grid(config: Config) -> Config:
     """The config whose captioner knows the grid of its plan."""
     return replace(config, caption=replace(config.caption, **{key: getattr(config.plan, key) for key in KEYS}))
 
@@ -49,4 +49,4 @@ def agreed(config: Config) -> Config:
         if planned != captioned and usual not in (planned, captioned):
             raise UsageError(f"plan.{key} is {planned!r} and caption.{key} is {captioned!r}: leave caption.{key} out")
         grid[key] = captioned if planned == usual else planned
-    return told(replace(config, plan=replace(config.plan, **grid)))
+    return with_grid(replace(config, plan=replace(config.plan, **grid)))

@@ -19,7 +19,7 @@ from operators.core.text import nearest
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
 from pipeline.config.docs import allowed, hints_of
-from pipeline.config.grid import KEYS, agreed, moved, told
+from pipeline.config.grid import KEYS, agreed, moved, with_grid
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
@@ -47,7 +47,7 @@ def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str]
     cleaned = _clean(Config, values, (), places or {}, problems)
     if not problems:
         try:
-            return told(_adapter().validate_python(cleaned))
+            return with_grid(_adapter().validate_python(cleaned))
         except ValidationError as error:
             problems = _plain(error, cleaned, places or {})
     raise UsageError("\n".join(problems))

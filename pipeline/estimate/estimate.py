@@ -137,12 +137,12 @@ def rates_of(config: Config, segments: Sequence[Row], videos: Sequence[Row], siz
         raise RunFailed(
             "the sample has no long caption to measure by; look with longcap run at what fails, or give --rates"
         )
-    told = sum(row["duration_s"] for row in videos)
+    narrated_s = sum(row["duration_s"] for row in videos)
     at_once = rows_at_once(config)
     pool_of = {op.name: op.pool for op in (*segment_operators(config), *video_operators(config))}
     cpu: dict[str, float] = dict.fromkeys(("decode", "caption", "narrate"), 0.0)
     actor = dict(cpu)
-    for rows, over in ((segments, seconds), (videos, told)):
+    for rows, over in ((segments, seconds), (videos, narrated_s)):
         for row in rows:
             for name, took_s in json.loads(row["timings"] or "{}").items():
                 plain, _, kind = name.partition(":")
@@ -152,7 +152,7 @@ def rates_of(config: Config, segments: Sequence[Row], videos: Sequence[Row], siz
                 else:
                     actor[pool] += took_s / over / at_once[pool]
     tokens = {"prompt": 0.0, "output": 0.0, "usd": 0.0}
-    for rows, over in ((segments, seconds), (videos, told)):
+    for rows, over in ((segments, seconds), (videos, narrated_s)):
         for row in rows:
             usage = Usage.of(row["usage"])
             tokens["prompt"] += usage.prompt_tokens / over

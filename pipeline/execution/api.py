@@ -54,9 +54,9 @@ class Result(Output):
 
     @property
     def _summary(self) -> str:
-        told, planned = self.report.videos_told, self.report.videos_planned
+        ready, planned = self.report.videos_told, self.report.videos_planned
         verb = "has" if planned == 1 else "have"
-        return f"{told} of {counted(planned, 'video')} {verb} a long caption"
+        return f"{ready} of {counted(planned, 'video')} {verb} a long caption"
 
 
 class Planned(NamedTuple):

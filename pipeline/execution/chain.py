@@ -1,6 +1,6 @@
 """`caption.chain: video`: one actor owns a video and captions its segments in order, each durable before the next.
 
-The first window of a segment is told in the light of the last window of the segment before, so the segments of one
+The first window of a segment is answered in the light of the last window of the segment before, so the segments of one
 video cannot be spread out; videos can. A segment's pictures are decoded while the one before is captioned. After a
 restart the chain goes on from the last durable window, which is read from the store.
 """
@@ -100,9 +100,9 @@ class ChainStage:
                     yield [receipts[index]]
                     continue
                 ready = decoded(row)
-                told = self._caption.map({**ready, "previous": last_window(durable, index)})
+                answered = self._caption.map({**ready, "previous": last_window(durable, index)})
                 captioned = fitted(
-                    told, self._spec.caption.output, stage=self._caption.writer
+                    answered, self._spec.caption.output, stage=self._caption.writer
                 )  # its pictures have served
                 yield self._gather.commit([captioned])
                 if not captioned["failure"]:

@@ -39,13 +39,13 @@ class Channel(Protocol):
         """An actor is up, or could not come up on that node."""
 
     def boots(self) -> Boots:
-        """What `booted` told."""
+        """What `booted` reported."""
 
     def work(self) -> list[dict[str, Any]]:
         """The last report of each actor."""
 
     def clear(self) -> None:
-        """Forget what was told: a new graph begins."""
+        """Forget what was reported: a new graph begins."""
 
 
 class Coordinator:
@@ -120,13 +120,13 @@ class Remote:
         self.actor.tell.remote(report)
 
     def booted(self, pool: str, node: str, actor: str, error: str | None) -> None:
-        """As `Channel.booted`; a boot that failed waits until it is told, for the actor ends with it."""
+        """As `Channel.booted`; a boot that failed waits until it is reported, for the actor ends with it."""
         import ray
 
-        told = self.actor.booted.remote(pool, node, actor, error)
+        call = self.actor.booted.remote(pool, node, actor, error)
         if error is not None:
             with suppress(ray.exceptions.RayError):
-                ray.get(told, timeout=_ANSWER_S)
+                ray.get(call, timeout=_ANSWER_S)
 
     def boots(self) -> Boots:
         found: Boots = self._asked("boots", {})
@@ -204,7 +204,7 @@ class Reporter:
             return self._rows
 
     def end(self, number: int) -> None:
-        """A row's work is over; that nothing is under way any more is told at once."""
+        """A row's work is over; that nothing is under way any more is reported immediately."""
         with self._lock:
             self._under_way.pop(number, None)
             idle = not self._under_way

@@ -82,11 +82,11 @@ class Graph:
             expected: how many of them fall to each gather actor.
         """
         operators = segment_operators(self.config)
-        told = self._narrated() if narrate else ()
+        narration = self._narrated() if narrate else ()
         if self.config.caption.chain == "video":
-            return Flow(source=plan, nodes=(self._chained(operators, expected), *told), block_bytes=1)
+            return Flow(source=plan, nodes=(self._chained(operators, expected), *narration), block_bytes=1)
         work = self._through(self.tables["segments"])
-        nodes = (*work, Commit(spec=self._gather(expected)), *told)
+        nodes = (*work, Commit(spec=self._gather(expected)), *narration)
         return Flow(source=plan, nodes=nodes, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
 
     def together(self, specs: Sequence[TableSpec], work: pa.Table, *, narrate: bool) -> Flow:
@@ -100,7 +100,7 @@ class Graph:
         return Flow(source=work, nodes=(*nodes, commit, *(self._narrated() if narrate else ())))
 
     def _part(self, spec: TableSpec) -> tuple[type, dict[str, Any]]:
-        """Who commits one table of a pass, and what that one is told."""
+        """Who commits one table of a pass, and the options of its writer."""
         if not spec.core:
             return CommitRows, {"table": spec.name, "schema": spec.schema, "level": spec.level}
         return CommitSegments, {

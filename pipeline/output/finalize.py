@@ -139,11 +139,11 @@ def _failed(events: Iterable[Row]) -> pa.Table:
 
 def _current(store: Store, plan: Plan, events: list[Row], durable: Durable) -> list[Row]:
     """The failures that still stand: of other videos all, of this plan's the newest of each item that is not cured."""
-    done, told = store.done_segments(), {*store.done_videos(), *store.filtered_videos()}
+    done, narrated = store.done_segments(), {*store.done_videos(), *store.filtered_videos()}
     standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
     for video_id, key, narrator in zip(plan.videos.ids, plan.videos.keys, plan.narrators, strict=True):
         standing[video_id] = {key}
-        if video_id not in told:
+        if video_id not in narrated:
             standing[video_id].add(narration_failure_key(key, narrator))
     newest: dict[object, Row] = {}
     for event in events:

@@ -155,12 +155,12 @@ def check_dataset(
     Args:
         failed: ids of videos with failures that stand: where the newest plan failed, the row of an earlier one stays.
     """
-    told: set[str] = set()
+    narrated: set[str] = set()
     for row in read_rows(store.dataset, found):
         what = f"long caption of {row['video_id']}"
-        if row["video_id"] in told:
+        if row["video_id"] in narrated:
             found.add("twice", what, "stands twice in the dataset")
-        told.add(row["video_id"])
+        narrated.add(row["video_id"])
         config = row["config"] or ""
         found.configs[config] = found.configs.get(config, 0) + 1
         check_hash(row, store.dataset.schema, what, found, rows.LONG_CAPTION)
@@ -186,7 +186,7 @@ def check_dataset(
                     kind="content", what=what, why=f"counts {row['segments_captioned']} of {row['segments']} segments"
                 )
             )
-    return told
+    return narrated
 
 
 def _is_kept(
@@ -213,7 +213,7 @@ def check_filtered(
     store: Store,
     planned: dict[str, Row],
     captioned: dict[str, set[int]],
-    told: set[str],
+    narrated: set[str],
     found: Verdict,
     *,
     earlier: Earlier | None = None,
@@ -223,7 +223,7 @@ def check_filtered(
     left_out: set[str] = set()
     for row in read_rows(store.filtered, found):
         what = f"filtered video {row['video_id']}"
-        if row["video_id"] in left_out or row["video_id"] in told:
+        if row["video_id"] in left_out or row["video_id"] in narrated:
             where = "twice in filtered" if row["video_id"] in left_out else "in the dataset and in filtered"
             found.add("twice", what, f"stands {where}")
         left_out.add(row["video_id"])
@@ -259,11 +259,13 @@ def standing_failures(
     return failed
 
 
-def account(plan: Row, have: set[int], failed: set[int | None], found: Verdict, *, told: bool, left_out: bool) -> None:
+def account(
+    plan: Row, have: set[int], failed: set[int | None], found: Verdict, *, narrated: bool, left_out: bool
+) -> None:
     """The video in the dataset, in filtered or in failures; each of its segments captioned or failed, or unwanted."""
     video_id = plan["video_id"]
     found.videos += 1
-    found.captioned += told
+    found.captioned += narrated
     found.filtered += left_out
     lost = sorted(i for i in failed if i is not None)
     if plan["key"] is not None:
@@ -274,7 +276,7 @@ def account(plan: Row, have: set[int], failed: set[int | None], found: Verdict, 
                         kind="unaccounted", what=f"segment {index} of {video_id}", why="has neither row nor failure"
                     )
                 )
-    if told:
+    if narrated:
         if lost and plan["strict"] and video_id not in found.kept:
             found.add("content", f"long caption of {video_id}", f"segments {lost} of it failed")
         return

@@ -4,8 +4,8 @@
 
 Who has made the highest number holds the share ("all", or "1-of-4" under `--shard`) and writes a new heartbeat into
 its file every few seconds. Making a number is exclusive (a conditional put on object storage), so of two that start at
-the same instant one is told of the other. A newcomer waits one TTL and takes over if the heartbeat has not changed by
-then, as seen by its own monotonic clock: clocks of two machines are never compared. Who ends says so in its file and
+the same instant, one learns of the other. A newcomer waits one TTL and takes over if the heartbeat has not changed
+by then, as seen by its own monotonic clock: clocks of two machines are never compared. Who ends says so in its file and
 leaves it there: numbers only grow, so that two who saw the same end reach for the same next one.
 
 The lease saves work. That nothing is twice rests on the tables alone, whose commits fence a driver that lost its lease.
@@ -76,7 +76,7 @@ class Lease:
         uri: the output.
         share: "all", or "i-of-n": those of one n go together, anything else excludes one another.
         run_id: who asks.
-        say: told when there is something to wait for.
+        say: called when there is something to wait for.
         ttl_s: how old a heartbeat may get.
     """
 

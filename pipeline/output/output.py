@@ -82,8 +82,8 @@ class Output:
 
         Of all others nothing but the ids is read.
         """
-        facts, told = (t.lookup("video_id", video_id).to_pylist() for t in (self.store.videos, self.store.dataset))
-        return facts[0], next(iter(told), None)
+        facts, narrated = (t.lookup("video_id", video_id).to_pylist() for t in (self.store.videos, self.store.dataset))
+        return facts[0], next(iter(narrated), None)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The long captions: `rows.LONG_CAPTION`, ordered by uri.
@@ -189,7 +189,7 @@ class Output:
     def failures(self) -> list[Failed]:
         """What failed and has not been cured since: rows of `rows.FAILED`, the newest for each item."""
         captioned = self.store.done_segments()
-        told = {*self.store.done_videos(), *self.store.filtered_videos()}
+        narrated = {*self.store.done_videos(), *self.store.filtered_videos()}
         newest: dict[tuple[str, str, int | None], Failed] = {}
         for row in self.store.failures.read().sort_by("time").to_pylist():  # a table has no order of its own
             newest[row["key"], row["stage"], row["segment_index"]] = row
@@ -205,7 +205,7 @@ class Output:
                     not durable.knows(row["key"])
                     and row["video_id"] in current
                     and row["segment_index"] not in captioned.get(row["key"], set())
-                    and not (row["segment_index"] is None and row["video_id"] in told)
+                    and not (row["segment_index"] is None and row["video_id"] in narrated)
                 )
             ),
             key=lambda row: (row["uri"], -1 if row["segment_index"] is None else row["segment_index"]),

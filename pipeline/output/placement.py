@@ -30,11 +30,11 @@ def place(store: Store, plan: Plan, left: Remaining, run_id: str, *, kept: Colle
         left: what `plan.remaining` says of this store.
         kept: videos whose rows stay as an earlier run left them.
     """
-    told, out = store.done_videos(), store.filtered_videos()
+    narrated, out = store.done_videos(), store.filtered_videos()
     planned = {*plan.videos.ids, *(v["video_id"] for v in plan.unusable)}
-    back = [v for v in left.returning if told.get(v) != out[v]]
+    back = [v for v in left.returning if narrated.get(v) != out[v]]
     gone = (planned & set(out)) - set(left.filtered) - left.undone - set(kept)
-    late = set(left.filtered) & set(told)
+    late = set(left.filtered) & set(narrated)
     stale = {v for v in left.filtered if v in late or v not in out} | _outdated(store, left)
     if not (back or gone or stale):
         return

@@ -56,9 +56,9 @@ def verify(output: Output) -> Verdict:
     for video_id, indices in failed_upstream(store, planned).items():
         if video_id in planned:
             failed.setdefault(video_id, set()).update(indices)
-    told = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)
-    left_out = check_filtered(store, planned, captioned, told, found, earlier=earlier, failed=failed)
-    check_superseded(planned, earlier, captioned, told | left_out, found)
+    narrated = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)
+    left_out = check_filtered(store, planned, captioned, narrated, found, earlier=earlier, failed=failed)
+    check_superseded(planned, earlier, captioned, narrated | left_out, found)
     if len(found.configs) > 1:
         found.notes.append(Finding(kind="mixed", what="dataset", why=makers_text(makers_of(store))))
     for name in store.derived:
@@ -68,7 +68,9 @@ def verify(output: Output) -> Verdict:
             pass  # read, to see that they can be
     for video_id, plan in planned.items():
         have = captioned.get(plan["key"], set())
-        account(plan, have, failed.get(video_id, set()), found, told=video_id in told, left_out=video_id in left_out)
+        account(
+            plan, have, failed.get(video_id, set()), found, narrated=video_id in narrated, left_out=video_id in left_out
+        )
     unswept = store.unswept(store.opened())
     for table in store.tables:
         lying = table.lying(unswept)

@@ -278,7 +278,7 @@ def compare(plan: Plan, store: Store) -> Remaining:
         own[own == TODO] = UNWANTED
     outcomes = Outcomes(
         rule=rule,
-        told=Standing.of(store.told(tuple(rule.limits)), rule),
+        dataset=Standing.of(store.narrated(tuple(rule.limits)), rule),
         out=Standing.of(store.left_out(tuple(rule.limits)), rule),
     )
     decide(plan, outcomes, failures, state, unwanted)

@@ -13,7 +13,7 @@ from operators.core.addresses import redacted
 from operators.core.base import Row
 from operators.store.reader import TableReader
 from operators.store.store import Store
-from pipeline.config.grid import told
+from pipeline.config.grid import with_grid
 from pipeline.config.parents import schema_of
 from pipeline.config.types import Config
 from pipeline.planning.plan import Plan
@@ -78,7 +78,7 @@ def cut_like(config: Config) -> Config:
     segment_s, window_s, stride_s, rule, min_shot_s = cuts.pop()
     grid = {"window_s": window_s, "stride_s": stride_s, "windows": rule or "grid", "min_shot_s": min_shot_s or 0.0}
     plan = replace(config.plan, segment_s=segment_s, **grid)
-    return told(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
+    return with_grid(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
 
 
 def foreign_plan(config: Config) -> dict[str, Row]:

@@ -132,12 +132,12 @@ def makers_of(store: Store) -> list[Maker]:
 
 def makers_text(makers: Sequence[Maker]) -> str:
     """How many long captions which config made, in one line."""
-    told = [
+    parts = [
         f"{m.count} by {printable(m.config) or 'a config from before the column config'} (captioner {m.captioner}, "
         f"narrator {m.narrator}, run {m.run_id})"
         for m in makers
     ]
-    return f"its long captions were made by {len(makers)} configs: {'; '.join(told)}"
+    return f"its long captions were made by {len(makers)} configs: {'; '.join(parts)}"
 
 
 def engine_of(settings: Settings | None, section: str) -> str:

@@ -1,4 +1,4 @@
-"""What becomes of the videos of which no segment is left to do: told, left out by the filter, given up, or to narrate.
+"""What becomes of the videos of which no segment is left to do: done, left out by the filter, given up, or to narrate.
 
 The filter is asked here anew of what stands in the tables, so that another one takes effect without anything being
 decoded or captioned again.
@@ -84,7 +84,7 @@ class Outcomes:
     """What becomes of the videos of which no segment is left to do."""
 
     rule: Filter
-    told: Standing
+    dataset: Standing
     out: Standing
     whole: list[int] = field(default_factory=list)  # positions of those to narrate
     given_up: dict[str, str] = field(default_factory=dict)
@@ -94,8 +94,8 @@ class Outcomes:
 
     def stands(self, video_id: str, key: str) -> bool:
         """Whether a table has the video under this key, so that nothing is to be done; notes which, and why."""
-        if self.told.keys.get(video_id) == key:
-            where = self.told
+        if self.dataset.keys.get(video_id) == key:
+            where = self.dataset
         elif self.out.keys.get(video_id) == key:
             where = self.out
         else:

@@ -1,7 +1,7 @@
 """What a run would replace, in words: finished captions of its videos that another config made.
 
 Captions are paid for, so they are the user's data: a run that would replace some stops before it writes anything,
-unless it is told to. A source that has changed is an update: its captions tell a file that is gone, and they are made
+unless it is parts to. A source that has changed is an update: its captions tell a file that is gone, and they are made
 again without a question. So are the captions of videos that `--recaption` or `longcap retry` name.
 """
 
@@ -81,7 +81,7 @@ class Replacement:
 
     @property
     def _makers(self) -> str:
-        told = []
+        parts = []
         for run_id, count in list(self.runs.items())[:RUNS_SHOWN]:
             settings = self.settings.get(run_id)
             if settings is None:
@@ -93,9 +93,9 @@ class Replacement:
                 how = "the same captioner and narrator"
             else:
                 how = "the same settings; prompts, operators or engines are other versions now"
-            told.append(f"run {run_id} ({count} video{'s'[: count != 1]}; {how})")
+            parts.append(f"run {run_id} ({count} video{'s'[: count != 1]}; {how})")
         rest = len(self.runs) - RUNS_SHOWN
-        return ", ".join(told) + (f" and {rest} more runs" if rest > 0 else "")
+        return ", ".join(parts) + (f" and {rest} more runs" if rest > 0 else "")
 
     def refusal(self, out: str) -> str:
         """Why the run stops, and what to do."""

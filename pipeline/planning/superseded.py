@@ -50,17 +50,17 @@ def find(plan: Plan, store: Store, left: Remaining | None = None, explicit: Coll
     if not len(plan.videos):
         return Replacement()
     search = _Search(plan, store)
-    told, segments = search.told(), search.foreign_segments()
+    standing, segments = search.standing(), search.foreign_segments()
     moved = search.moved_out(left) if left is not None and left.filtered else 0
     back = len(left.returning) if left is not None else 0
-    if not (len(told.at) or segments):
+    if not (len(standing.at) or segments):
         return Replacement(moved_out=moved, moved_back=back)
-    found = search.sort(told, segments, compare(plan, store) if left is None else left, explicit)
+    found = search.sort(standing, segments, compare(plan, store) if left is None else left, explicit)
     return replace(found, moved_out=moved, moved_back=back)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Told:
+class _Standing:
     """Long captions of planned videos, as columns: those that another config made or whose source has changed.
 
     Attributes:
@@ -89,14 +89,14 @@ class _Search:
         self._captioner = captioner(plan.config)
         self._strict = strict(plan.config)
 
-    def told(self) -> _Told:
+    def standing(self) -> _Standing:
         """The long captions that are not plainly this config's; all of planned videos where it is strict."""
         parts = [self._judged(rows) for rows in self._rows(("key", "source_version", "config", "run_id"))]
         rows = pa.concat_tables([_JUDGED.empty_table(), *parts])
         unknown = pc.is_null(rows["same_captioner"])
         if pc.any(unknown).as_py():
             rows = pa.concat_tables([rows.filter(pc.invert(unknown)), self._odd(self._by_plans(rows.filter(unknown)))])
-        return _Told(
+        return _Standing(
             at=rows["at"].to_numpy(),
             run_id=rows["run_id"].to_pylist(),
             key=rows["key"].to_pylist(),
@@ -118,20 +118,25 @@ class _Search:
                 count += left.filtered[video_id].key == key
         return count
 
-    def sort(self, told: _Told, segments: bool, left: Remaining, explicit: Collection[str]) -> Replacement:
+    def sort(self, standing: _Standing, segments: bool, left: Remaining, explicit: Collection[str]) -> Replacement:
         """Sort what was found by what becomes of it."""
         undone, named = self._mask(left.undone), self._mask(explicit)
-        kept_source = ~told.changed & ~named[told.at]
-        remade = undone[told.at] & kept_source
-        other = ~(told.same_captioner & told.same_narrator)
-        out = np.array([k != left.filtered[v].key if v in left.filtered else False for v, k in self._named(told)], bool)
-        lost = self._mask(left.given_up)[told.at] & ~other & self._strict
-        removed = told.at[kept_source & ~remade & ((other & out) | lost)]
-        captioned, narrated = told.at[remade & ~told.same_captioner], told.at[remade & told.same_captioner & other]
-        updated = told.at[undone[told.at] & told.changed]
-        runs = dict(zip(told.at.tolist(), told.run_id, strict=True))
+        kept_source = ~standing.changed & ~named[standing.at]
+        remade = undone[standing.at] & kept_source
+        other = ~(standing.same_captioner & standing.same_narrator)
+        out = np.array(
+            [k != left.filtered[v].key if v in left.filtered else False for v, k in self._named(standing)], bool
+        )
+        lost = self._mask(left.given_up)[standing.at] & ~other & self._strict
+        removed = standing.at[kept_source & ~remade & ((other & out) | lost)]
+        captioned, narrated = (
+            standing.at[remade & ~standing.same_captioner],
+            standing.at[remade & standing.same_captioner & other],
+        )
+        updated = standing.at[undone[standing.at] & standing.changed]
+        runs = dict(zip(standing.at.tolist(), standing.run_id, strict=True))
         stale = self._stale(undone & ~named & ~self._at(updated)) if segments else _Stale()
-        partial = np.setdiff1d(np.array([*stale.runs], np.int64), told.at)
+        partial = np.setdiff1d(np.array([*stale.runs], np.int64), standing.at)
         asked = np.unique(np.concatenate([captioned, narrated, partial, removed]))
         tokens, cost_usd, windows = self._spent(asked, captioned)
         counted = Counter(runs.get(at) or stale.runs[at] for at in asked.tolist())
@@ -240,9 +245,9 @@ class _Search:
         mask[positions] = True
         return mask
 
-    def _named(self, told: _Told) -> Iterator[tuple[str, str]]:
+    def _named(self, standing: _Standing) -> Iterator[tuple[str, str]]:
         """video_id and key of each."""
-        return zip(self._ids_at(told.at), told.key, strict=True)
+        return zip(self._ids_at(standing.at), standing.key, strict=True)
 
     def _ids_at(self, positions: Ints) -> tuple[str, ...]:
         return tuple(self._ids.take(pa.array(positions, pa.int64())).to_pylist())

@@ -94,7 +94,7 @@ def examine(config: Config, *, inputs: Sequence[str], out: str | None, there: bo
     """
     of_engines = list(models.engine_lines(config, elsewhere=there))
     yield from of_engines
-    models_told = not there and any(line.level == "fail" for line in of_engines)
+    models_reported = not there and any(line.level == "fail" for line in of_engines)
     folders = models.model_folders(config)
     ask = partial(facts_here, machines.packages(config), folders)
     answers = on_every_node(ask) if there else [_here(ask, config)]
@@ -102,7 +102,7 @@ def examine(config: Config, *, inputs: Sequence[str], out: str | None, there: bo
     found = [answer for answer in answers if answer.value is not None]
     for check in (machines.versions, machines.decoders, models.gpus):
         yield from check(config, found)
-    if not models_told:
+    if not models_reported:
         yield from models.models(config, found)
         if whole or there:  # here the engines' own check has looked
             yield from models.hubs(config, found)

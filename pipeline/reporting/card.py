@@ -110,7 +110,7 @@ def card_text(store: Store, tables: Sequence[CardTable]) -> str:
 
 
 def write_card(store: Store, say: Callable[[str], None] = lambda _: None) -> None:
-    """Write OUT/README.md; one of somebody else's is left alone, and `say` is told."""
+    """Write OUT/README.md; one of somebody else's is left alone, and `say` is called."""
     if _is_ours(store):
         store.write_file("README.md", card_text(store, card_tables(store)).encode())
     else:
@@ -168,8 +168,8 @@ def _front(
         found["configs"] = [
             {"config_name": t.name, **({"default": True} if k == 0 else {}), **t.front} for k, t in enumerate(tables)
         ]
-        told = [{"config_name": t.name, "features": list(t.features)} for t in tables if t.features is not None]
-        found["dataset_info"] = told
+        infos = [{"config_name": t.name, "features": list(t.features)} for t in tables if t.features is not None]
+        found["dataset_info"] = infos
     return yaml.safe_dump(found, sort_keys=False, width=120, allow_unicode=False).rstrip()
 
 

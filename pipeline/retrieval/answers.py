@@ -164,8 +164,8 @@ def _row(question: Question, key: str, answer: Callable[[Question], Answer], mod
         said = answer(question)
     except ItemError as error:
         return {**same, "problem": str(error)}
-    told = {name: getattr(said, name) for name in ("answer", "found", "strategy", "calls")}
-    return {**same, **told, "steps": list(said.steps), "cites": _cites(said)}
+    fields = {name: getattr(said, name) for name in ("answer", "found", "strategy", "calls")}
+    return {**same, **fields, "steps": list(said.steps), "cites": _cites(said)}
 
 
 def _cites(answer: Answer) -> Iterable[dict[str, Any]]:

@@ -110,7 +110,7 @@ def ask_command(
             k=k,
             say=lambda line: echo(line, err=True),
         )
-        return _told(done, as_json)
+        return _shown(done, as_json)
     if (question is None) == (questions is None):
         raise UsageError("give one QUESTION, or a file of them with --questions")
     asked = [question] if question is not None else [q.text for q in read_questions(str(questions))]
@@ -123,7 +123,7 @@ def ask_command(
     return 0 if all(answer.found for answer in found) else 1
 
 
-def _told(done: Answered, as_json: bool) -> int:
+def _shown(done: Answered, as_json: bool) -> int:
     """Say what became of a file of questions; 1 where one failed."""
     counts = {"asked": done.asked, "found": done.found, "not_in_the_captions": done.refused, "failed": done.failed}
     if as_json:

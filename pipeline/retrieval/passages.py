@@ -49,10 +49,10 @@ def stamps(output: Output) -> dict[str, str]:
         for row in batch.to_pylist():
             found = (str(row["run_id"]), row["key"], row["segment_index"], str(row["content_hash"]))
             segments.setdefault(row["video_id"], []).append(found)
-    told: dict[str, str] = {}
+    narrated: dict[str, str] = {}
     for batch in output.store.dataset.batches(["video_id", "key", "content_hash"]):
         for row in batch.to_pylist():
-            told[row["video_id"]] = str(row["content_hash"])
+            narrated[row["video_id"]] = str(row["content_hash"])
     beside: dict[str, list[str]] = {}
     for name in _searchable(output):
         for batch in output.store.derived[name].batches(["video_id", "key", "content_hash"]):
@@ -61,30 +61,30 @@ def stamps(output: Output) -> dict[str, str]:
     acts = _histories(output)
     away = set(output.store.filtered_videos())
     made = {}
-    for video_id in (set(segments) | set(told)) - away:
-        kept = standing(acts.get(video_id, []), told.get(video_id))
+    for video_id in (set(segments) | set(narrated)) - away:
+        kept = standing(acts.get(video_id, []), narrated.get(video_id))
         if verdict_of(kept) == "reject":
             continue
         some = segments.get(video_id, [])
         newest = max(some)[1] if some else ""
         parts = sorted((index, content) for _, key, index, content in some if key == newest)
         marks = [a["annotation_id"] for a in kept if a["kind"] != "note"]
-        made[video_id] = digest([_VERSION, told.get(video_id), parts, sorted(beside.get(video_id, ())), marks])
+        made[video_id] = digest([_VERSION, narrated.get(video_id), parts, sorted(beside.get(video_id, ())), marks])
     return made
 
 
 def passages(output: Output, video_ids: Sequence[str]) -> Iterator[Passage]:
     """The passages of some videos, annotations applied; of each video one of level `video`, whose text may be empty."""
-    told = {r["video_id"]: r for r in output.store.dataset.lookup("video_id", *video_ids).to_pylist()}
+    narrated = {r["video_id"]: r for r in output.store.dataset.lookup("video_id", *video_ids).to_pylist()}
     facts = output.store.videos.lookup("video_id", *video_ids, columns=["video_id", "uri", "duration_s"]).to_pylist()
     uris = {row["video_id"]: row for row in facts}
     windows = window_captions(output, video_ids)
-    acts = _histories(output) if told else {}
+    acts = _histories(output) if narrated else {}
     for video_id in video_ids:
-        video = told.get(video_id) or uris.get(video_id)
+        video = narrated.get(video_id) or uris.get(video_id)
         if video is None:
             continue
-        if video_id in told:
+        if video_id in narrated:
             kept = standing(acts.get(video_id, []), video["content_hash"])
             video = without_rejected(corrected(video, kept), kept)
         yield from _of_video(video, windows.get(video_id, []))

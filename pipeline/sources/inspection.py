@@ -228,8 +228,10 @@ def frames_command(
         _check_own(path, force=force)
         _save_png(frame.pixels, path)
         had.add(frame.requested_s)
-        told = {"requested_s": frame.requested_s, "pts_s": frame.pts_s, "file": str(path)}
-        echo(json_text(told, indent=None) if as_json else f"{frame.requested_s:10.3f} s  pts {frame.pts_s:.3f}  {path}")
+        record = {"requested_s": frame.requested_s, "pts_s": frame.pts_s, "file": str(path)}
+        echo(
+            json_text(record, indent=None) if as_json else f"{frame.requested_s:10.3f} s  pts {frame.pts_s:.3f}  {path}"
+        )
     missing = [t for t in sorted(set(times or ())) if t not in had]
     if missing:
         listed = ", ".join(f"{t:g}" for t in missing[:5])

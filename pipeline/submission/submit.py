@@ -114,7 +114,7 @@ def jobs_command(*, address: str | None, as_json: bool) -> int:
     with server(address) as jobs:
         found = jobs.all()
     if as_json:
-        echo_json([_told(job) for job in found])
+        echo_json([_job_facts(job) for job in found])
         return 0
     if not found:
         echo(f"{jobs.address} has had no jobs")
@@ -269,7 +269,7 @@ def _check_package(package: Path, config: str, overrides: Sequence[str], scratch
             ) from error
 
 
-def _told(job: JobState) -> dict[str, Any]:
+def _job_facts(job: JobState) -> dict[str, Any]:
     return {
         "id": job.id,
         "status": job.status,

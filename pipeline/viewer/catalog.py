@@ -161,11 +161,11 @@ class Catalog:
             named = [
                 pc.or_(holds(table["uri"], term), pc.fill_null(holds(table["video_id"], term), False)) for term in terms
             ]
-            told = pc.is_in(table["video_id"], value_set=self._told(tuple(terms)))
-            masks.append(pc.or_(all_of(named), told))
+            matching = pc.is_in(table["video_id"], value_set=self._matching(tuple(terms)))
+            masks.append(pc.or_(all_of(named), matching))
         return masks
 
-    def _told(self, terms: tuple[str, ...]) -> pa.Array:
+    def _matching(self, terms: tuple[str, ...]) -> pa.Array:
         """Ids of the videos whose long caption holds all terms."""
         if terms not in self._found:
             holds = [pc.match_substring(pc.field("caption"), term, ignore_case=True) for term in terms]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.exit_code import tell, told
+from cluster.exit_code import reported, tell
 
 
 def test_a_driver_tells_its_code_and_others_keep_quiet(
@@ -13,7 +13,7 @@ def test_a_driver_tells_its_code_and_others_keep_quiet(
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
     tell(3)
-    assert told("a line\n" + capsys.readouterr().err) == 3
+    assert reported("a line\n" + capsys.readouterr().err) == 3
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ def test_a_driver_tells_its_code_and_others_keep_quiet(
     [("", None), ("longcap: exit code 1\nlater\nlongcap: exit code 130\n", 130), ("said longcap: exit code 1\n", None)],
 )
 def test_the_last_code_of_a_log_counts(log: str, code: int | None) -> None:
-    assert told(log) == code
+    assert reported(log) == code

@@ -23,7 +23,7 @@ from operators.core.grid import Grid
 from pipeline.evaluation.exam.exam import Exam
 from pipeline.evaluation.exam.language import read_sentence
 from pipeline.evaluation.exam.marks import Marks, mark
-from pipeline.evaluation.exam.reading import Told, read
+from pipeline.evaluation.exam.reading import Predicted, read
 from pipeline.evaluation.exam.story import Story
 from tests.recipes import seeing
 from tests.recipes.cases import HERE, cases, config_of
@@ -108,7 +108,7 @@ def _grid(story: Story, config: longcap.Config) -> Grid:
     return Grid(story.seconds, config.plan.window_s, config.plan.stride_s)
 
 
-def _items(rows: list[dict[str, Any]], column: str, story: Story) -> Iterator[Told]:
+def _items(rows: list[dict[str, Any]], column: str, story: Story) -> Iterator[Predicted]:
     """Events of the texts of a column; sentences of a text are spread evenly over its span."""
     number = 0
     for row in rows:
@@ -122,7 +122,7 @@ def _items(rows: list[dict[str, Any]], column: str, story: Story) -> Iterator[To
             for k, part in enumerate(parts):
                 event = read_sentence(part, start_s + k * step, start_s + (k + 1) * step)
                 if event is not None:
-                    yield Told(event, number)
+                    yield Predicted(event, number)
                 number += 1
 
 

@@ -56,7 +56,7 @@ def commit_run(
         segments.commit([make(video.video_id, i, key=video.key) for i in range(video.segment_count)])
         if not lost and (told is None or video.video_id in told):
             facts = {n: video.facts[n] for n in ("uri", "source_version", "duration_s")}
-            dataset.commit([rows.told(video.video_id, key=video.key, **facts)])
+            dataset.commit([rows.narrated(video.video_id, key=video.key, **facts)])
     store.write_file(f"runs/{run_id}/config.yaml", dump_config(config).encode())
     asked = {"run_id": run_id, "inputs": ["/videos"], "share": "all"}
     store.write_file(f"runs/{run_id}/asked.json", json.dumps(asked).encode())

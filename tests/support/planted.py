@@ -171,7 +171,7 @@ def make(
             captioned.append({**row, "uri": video["uri"]})
         sections = [_section(number, start, said) for number, start in enumerate(range(0, len(said), 6))]
         opening = "A long video of a town."
-        row = rows.told(planned.video_id, key=planned.key, captioned_indices=tuple(range(planned.segment_count)))
+        row = rows.narrated(planned.video_id, key=planned.key, captioned_indices=tuple(range(planned.segment_count)))
         facts = {name: video[name] for name in ("uri", "duration_s", "source_version")}
         caption = "\n\n".join([opening, *(s["text"] for s in sections)])
         told.append({**row, **facts, "sections": sections, "caption": caption, "segments": planned.segment_count})

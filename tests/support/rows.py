@@ -131,7 +131,7 @@ def failed_segment(video_id: str = "v1", index: int = 0, failure_class: str = "u
     return {**captioned(video_id, index), "frames": None, "windows": None, "failure": failure(failure_class), **changes}
 
 
-def told(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), **changes: Any) -> Row:
+def narrated(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), **changes: Any) -> Row:
     """A narrated video as the committer gets it: a hint of kind `whole` with the columns of `rows.LONG_CAPTION`."""
     row = {
         **video(video_id),

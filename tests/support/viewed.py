@@ -87,10 +87,10 @@ def make(
         parts = list((sections or {}).get(video["video_id"], [section()]))
         caption = "\n\n".join([opening, *(p["text"] for p in parts)])
         grid = Grid(video["duration_s"], rows.WINDOW_S, rows.STRIDE_S)
-        facts = {name: value for name, value in video.items() if name in rows.told()}
+        facts = {name: value for name, value in video.items() if name in rows.narrated()}
         captioned.append(
             {
-                **rows.told(video["video_id"]),
+                **rows.narrated(video["video_id"]),
                 **facts,
                 "key": planned.key,
                 "captioned_indices": list(range(planned.segment_count)),

@@ -21,8 +21,8 @@ def speakers_of(voices: Voices, seconds: Sequence[float], threshold: float) -> l
         voices: in order of time.
         seconds: length of each line; the longest ones are compared.
     """
-    told = np.linalg.norm(voices, axis=1) > 0.5
-    known = sorted(np.flatnonzero(told).tolist(), key=lambda k: (-seconds[k], k))
+    distinct = np.linalg.norm(voices, axis=1) > 0.5
+    known = sorted(np.flatnonzero(distinct).tolist(), key=lambda k: (-seconds[k], k))
     found: dict[int, int] = {}
     clusters = _joined(voices[known[:_MOST]], threshold) if known else []
     for number, members in enumerate(clusters):

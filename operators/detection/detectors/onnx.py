@@ -81,8 +81,8 @@ class _Running(RunningDetector):
         height, width = node.shape[2:4]
         self._size = tuple(side if isinstance(side, int) else spec.side_px for side in (height, width))
         self._outputs = [out.name for out in self._session.get_outputs()]
-        told = self._session.get_modelmeta().custom_metadata_map.get("names", "")
-        named = ast.literal_eval(told) if told else {}
+        stored = self._session.get_modelmeta().custom_metadata_map.get("names", "")
+        named = ast.literal_eval(stored) if stored else {}
         named = dict(enumerate(named)) if isinstance(named, list) else named
         self._names = dict(enumerate(names_in(spec.labels))) if spec.labels is not None else named
         if not self._names:

@@ -75,7 +75,7 @@ def fault_of(error: Exception, *, where: str, key_env: str | None, key: str | No
     if isinstance(error, openai.APIConnectionError):
         return Fault(message=f"{where} cannot be reached ({_scrub(_cause(error), key)})", again=True)
     if isinstance(error, openai.APIError):
-        return _told(error, where=where, key_env=key_env, key=key, model=model)
+        return _described(error, where=where, key_env=key_env, key=key, model=model)
     sender = type(error).__module__.split(".")[0]  # httpx or, since openai 3, httpx2
     # a ValueError is an integer of thousands of digits, a RecursionError JSON that is nested too deep
     if isinstance(error, ValueError | RecursionError) or sender.startswith("http"):
@@ -102,14 +102,14 @@ def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> flo
         now_s: seconds since the epoch, for a date.
     """
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        told = headers.get(name)
-        if told is None:
+        given = headers.get(name)
+        if given is None:
             continue
         try:
-            seconds = float(told) / unit
+            seconds = float(given) / unit
         except ValueError:
             try:
-                seconds = parsedate_to_datetime(told).timestamp() - (time.time() if now_s is None else now_s)
+                seconds = parsedate_to_datetime(given).timestamp() - (time.time() if now_s is None else now_s)
             except (ValueError, TypeError, LookupError, OverflowError):
                 continue
         if math.isfinite(seconds):
@@ -117,7 +117,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> flo
     return None
 
 
-def _told(error: Any, *, where: str, key_env: str | None, key: str | None, model: str) -> Fault:
+def _described(error: Any, *, where: str, key_env: str | None, key: str | None, model: str) -> Fault:
     """From an error that the server words itself, as its whole answer or in the middle of a stream."""
     body = error.body if isinstance(error.body, dict) else {}
     code, said = body.get("code"), _scrub(str(body.get("message") or _page(error)), key)

@@ -39,8 +39,8 @@ def arguments(spec: OpenAIOptions, request: Request) -> dict[str, Any]:
         schema = json.loads(request.schema)
         match spec.schema_as:
             case "json_schema" | "json_schema_plain":
-                told = _plain(schema) if spec.schema_as == "json_schema_plain" else schema
-                form = {"name": request.kind, "strict": True, "schema": told}
+                sent = _plain(schema) if spec.schema_as == "json_schema_plain" else schema
+                form = {"name": request.kind, "strict": True, "schema": sent}
                 made["response_format"] = {"type": "json_schema", "json_schema": form}
             case "structured_outputs":
                 extra["structured_outputs"] = {"json": schema}

@@ -20,9 +20,9 @@ def tell_frame(request: Request, voice: Voice) -> str:
     piece = facts.pieces[0] if facts is not None and facts.pieces else None
     seen = look(decode(request.pictures[0].jpeg)) if request.pictures else None
     sentences = [_look(seen, piece, voice), _parts(seen), *_read(piece)]
-    told = paragraph((sentence(s) for s in sentences), request.words)
-    if told or seen is None:
-        return told
+    answer = paragraph((sentence(s) for s in sentences), request.words)
+    if answer or seen is None:
+        return answer
     return sentence(phrases.plain_look(light_of([seen.mean], [seen.contrast], [seen.high]), colours_of([seen])))
 
 

@@ -19,8 +19,8 @@ def tell_video(request: Request, voice: Voice) -> str:
     facts = request.facts.slice(request.start_s, request.end_s)
     if not facts.measured:
         return ""
-    told = [_length(facts, voice), _look(facts), _camera(facts), *_activity(facts, voice)]
-    return paragraph((sentence(s) for s in told), request.words)
+    remarks = [_length(facts, voice), _look(facts), _camera(facts), *_activity(facts, voice)]
+    return paragraph((sentence(s) for s in remarks), request.words)
 
 
 def _length(facts: Facts, voice: Voice) -> str:

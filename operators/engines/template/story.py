@@ -16,9 +16,9 @@ from operators.engines.template import phrases
 from operators.engines.template.stretches import Stretch, stretches
 from operators.engines.template.words import Voice, listing, named, number, plural, quote, sentence
 
-_SHORT_SHOT_S = 3.0  # below it a shot in a run of such is not told by itself
+_SHORT_SHOT_S = 3.0  # below it a shot in a run of such gets no statement of its own
 _LEAST_S = 1.0  # shorter stretches are edges of the grid, not events
-_RUN = 4  # this many short shots in a row are told as one run
+_RUN = 4  # this many short shots in a row become one statement
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def tell_section(request: Request, voice: Voice) -> str:
     if facts is None:
         return ""
     walk = list(_walk(facts, voice, run=_RUN))
-    told = [*(_count(facts, voice) if len(walk) > 1 else ()), *walk]
-    return _best(told, request.words or 200) or _plain(facts)
+    statements = [*(_count(facts, voice) if len(walk) > 1 else ()), *walk]
+    return _best(statements, request.words or 200) or _plain(facts)
 
 
 def _sliced(request: Request) -> Facts | None:
@@ -54,19 +54,19 @@ def _plain(facts: Facts) -> str:
     return next((sentence(s) for s in (phrases.plain_look(p.light, p.colours) for p in facts.pieces) if s), "")
 
 
-def _best(told: Sequence[Said], words: int) -> str:
+def _best(statements: Sequence[Said], words: int) -> str:
     """The weightiest sentences that fit, in order of time; the first always."""
     chosen: set[int] = set()
     left = 1.2 * words
     texts: set[str] = set()
-    for k in sorted(range(len(told)), key=lambda k: (-told[k].weight, told[k].at_s, k)):
-        text = sentence(told[k].text)
+    for k in sorted(range(len(statements)), key=lambda k: (-statements[k].weight, statements[k].at_s, k)):
+        text = sentence(statements[k].text)
         size = len(text.split())
         if text and text not in texts and (size <= left or not chosen):
             chosen.add(k)
             texts.add(text)
             left -= size
-    return " ".join(sentence(told[k].text) for k in sorted(chosen, key=lambda k: (told[k].at_s, k)))
+    return " ".join(sentence(statements[k].text) for k in sorted(chosen, key=lambda k: (statements[k].at_s, k)))
 
 
 def _count(facts: Facts, voice: Voice) -> Iterator[Said]:

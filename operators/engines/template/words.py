@@ -77,16 +77,16 @@ def quote(text: str) -> str:
 def paragraph(sentences: Iterable[str], words: int | None) -> str:
     """Join sentences, the same never twice, and stop before passing the wanted length by more than a fifth.
 
-    The first sentence is always told.
+    The first sentence is always kept.
     """
-    told: list[str] = []
+    kept: list[str] = []
     count = 0
     for one in sentences:
-        if not one or one in told:
+        if not one or one in kept:
             continue
         size = len(one.split())
-        if told and words is not None and count + size > 1.2 * words:
+        if kept and words is not None and count + size > 1.2 * words:
             continue
-        told.append(one)
+        kept.append(one)
         count += size
-    return " ".join(told)
+    return " ".join(kept)

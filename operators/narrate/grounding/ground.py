@@ -125,14 +125,14 @@ class Ground:
         Args:
             marks: number that a mark such as [3] names -> windows that it stands for; None: it names a window.
         """
-        told: list[Sentence] = []
+        grounded: list[Sentence] = []
         named: Span | None = None
         for part in split_sentences(text):
             named = _named(part) or named
             cited = [n for mark in _MARK.findall(part) for n in sorted(_numbers(mark))]
             windows = cited if marks is None else [w for n in cited for w in marks.get(n, ())]
-            told.append(self._sentence(_MARK.sub("", part).strip(), named, frozenset(windows)))
-        return told
+            grounded.append(self._sentence(_MARK.sub("", part).strip(), named, frozenset(windows)))
+        return grounded
 
     def cited(self, text: str) -> list[Sentence]:
         """The sentences of a text that needs no proof, unchanged, each with its windows where captions support it."""

@@ -54,8 +54,8 @@ def truth_command(
     exam = Exam(folder=folder, buckets=buckets, model=seeing, chains=chains or CHAINS, seed=seed, say=say)
     sheets = exam.sit_human() if human else exam.sit()
     spoiled = {} if human else exam.spoiled()
-    told = {**as_json(sheets, spoiled), **({"chain": exam.chain.row()} if human else {})}
-    replace_file(folder / "truth.json", f"{json.dumps(told, indent=1)}\n".encode())
+    predicted = {**as_json(sheets, spoiled), **({"chain": exam.chain.row()} if human else {})}
+    replace_file(folder / "truth.json", f"{json.dumps(predicted, indent=1)}\n".encode())
     markdown = f"{table(sheets)}\n\n{chain_line(exam.chain) if human else spoiled_table(spoiled)}\n"
     replace_file(folder / "truth.md", markdown.encode())
     if find_spec("matplotlib") is not None:
@@ -64,7 +64,7 @@ def truth_command(
         say("no plot: it needs matplotlib (pip install 'longcap[eval]')")
     wrong = verdict(sheets, spoiled) + [f"a defect landed: {text}" for text in exam.chain.landed]
     if as_json_:
-        echo(json.dumps(told, indent=1))
+        echo(json.dumps(predicted, indent=1))
     else:
         echo(f"\n{markdown}")
         echo("\n".join(f"not as it should be: {line}" for line in wrong) or "passed")

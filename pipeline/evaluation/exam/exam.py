@@ -37,7 +37,7 @@ WAYS = (
     *(f"{how}, chain {chain}" for chain in CHAINS for how in ("seeing", "both levels")),
     *HUMAN,
 )
-"""`script`: perfect captions, told by the built-in narrator. `heard`: perfect captions of three events in four; the
+"""`script`: perfect captions, narrated by the built-in narrator. `heard`: perfect captions of three events in four; the
 fourth is only said, and a scripted narrator tells what stands in its prompts. `measure`: the default recipe. `seeing`:
 the small model captions, the built-in narrator tells. `both levels`: the small model tells, too. `human`: a scripted
 model captions and tells in words that people use, with defects and falsehoods; `as written`, without cleaning and
@@ -95,7 +95,7 @@ class Exam:
         self.say(f"rendering {len(self.stories)} stories, {sum(s.seconds for s in self.stories.values()) / 60:.0f} min")
         self._render()
         sheets = self._marked("script", self._narrated())
-        sheets += self._marked("heard", heard.told(self.stories, _grid))
+        sheets += self._marked("heard", heard.predicted(self.stories, _grid))
         self.say("measure, end to end")
         sheets += self._marked("measure", self._run("measure", self.measured()), MEASURED)
         for chain in self.chains if self.model else ():
@@ -194,9 +194,9 @@ class Exam:
         """What the marks say of perfect captions made worse: what was done -> (mark that moves, before, behind)."""
         name = max(self.stories, key=lambda n: self.stories[n].seconds)
         story, row = self.stories[name], dict(self._narrated())[name]
-        told = read(row, _grid(story))
-        whole = mark(told, story.events)
-        found = {done: (what, whole, mark(spoil(told), story.events)) for done, (spoil, what) in SPOILS.items()}
+        predicted = read(row, _grid(story))
+        whole = mark(predicted, story.events)
+        found = {done: (what, whole, mark(spoil(predicted), story.events)) for done, (spoil, what) in SPOILS.items()}
         return found | self._of_speech(name)
 
     def _of_speech(self, name: str) -> dict[str, tuple[str, Marks, Marks]]:
@@ -207,9 +207,11 @@ class Exam:
         listened, without, moved = (
             read(row, _grid(story))
             for spoken in (list, heard.left_out, heard.shuffled)
-            for _, row in heard.told({name: story}, _grid, spoken)
+            for _, row in heard.predicted({name: story}, _grid, spoken)
         )
-        before, behind = (mark([t for t in told if t.event.what in names], said) for told in (listened, moved))
+        before, behind = (
+            mark([t for t in predicted if t.event.what in names], said) for predicted in (listened, moved)
+        )
         what = "recall" if caught("recall", before, behind) else "time_error_s"
         return {
             "speech left out": ("recall", mark(listened, story.events), mark(without, story.events)),
@@ -222,7 +224,7 @@ def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]
     wrong = []
     for sheet in sheets:
         m = sheet.marks
-        if sheet.way == "script" and (m.told != m.events or m.invented or m.order < 1):
+        if sheet.way == "script" and (m.predicted != m.events or m.invented or m.order < 1):
             wrong.append(
                 f"script, {sheet.seconds} s: perfect captions in, and recall {m.recall:.3f}, order {m.order:.3f}"
             )

@@ -57,7 +57,7 @@ def shuffled(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
     return [replace(line, text=lines[k - half].text) for k, line in enumerate(lines)]
 
 
-def told(
+def predicted(
     stories: Mapping[str, Story], grids: Callable[[Story], Grid], spoken: Spoken = list
 ) -> Iterator[tuple[str, Row]]:
     """Name and long caption of each story.

@@ -9,8 +9,8 @@ from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, SIZE
 
 NOTHING = "Nothing happens."
 MARGINS_S = (1.25, 2.25)
-"""What a window of 10 s leaves to its neighbours, at its beginning and its end: an event is told by the windows that
-hold its middle in between. At a stride of 5 s each event is well inside one window, and some are told by two."""
+"""What a window of 10 s leaves to its neighbours, at its beginning and its end: an event is in the captions of those
+windows that hold its middle in between. At a stride of 5 s each event is well inside one window; some are in two."""
 
 _SENTENCES: dict[Kind, str] = {
     "enter": "A {size} {who} enters from the {where}.",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.evaluation.exam.events import Event
-from pipeline.evaluation.exam.reading import Told
+from pipeline.evaluation.exam.reading import Predicted
 
 FAR_S = 30.0
-"""A told event may stand so far from the true one and still be it: then its time is wrong, not the event invented."""
+"""A predicted event may be so far from the true one: then its time is wrong, and it is not invented."""
 
-_AGAIN_S = 15.0  # what is told once more, so near, is the same event told by two windows
+_AGAIN_S = 15.0  # what is repeated so near is the same event, from two windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +20,15 @@ class Marks:
     """Of one or more long captions.
 
     Attributes:
-        events: in the script; told: of those, the ones that the caption tells of.
-        invented: told events that are in no script; repeated: true ones told once more.
+        events: in the script; predicted: of those, the ones that the caption tells of.
+        invented: predicted events that are in no script; repeated: true ones that are predicted again.
         pairs, ordered: neighbours in the caption, and those of them in the true order.
-        named, rightly: told events that somebody does, and those with the right name.
-        late_s: sum of the distances of told times from true ones, seconds.
+        named, rightly: predicted events that somebody does, and those with the right name.
+        late_s: sum of the distances of predicted times from true ones, seconds.
     """
 
     events: int = 0
-    told: int = 0
+    predicted: int = 0
     invented: int = 0
     repeated: int = 0
     pairs: int = 0
@@ -42,12 +42,12 @@ class Marks:
 
     @property
     def recall(self) -> float:
-        return self.told / self.events if self.events else 1.0
+        return self.predicted / self.events if self.events else 1.0
 
     @property
     def precision(self) -> float:
-        """Of all that is told, the share that is true."""
-        whole = self.told + self.invented + self.repeated
+        """Of all that is predicted, the share that is true."""
+        whole = self.predicted + self.invented + self.repeated
         return 1 - self.invented / whole if whole else 1.0
 
     @property
@@ -60,7 +60,7 @@ class Marks:
 
     @property
     def time_error_s(self) -> float:
-        return self.late_s / self.told if self.told else 0.0
+        return self.late_s / self.predicted if self.predicted else 0.0
 
     def row(self) -> dict[str, float | int]:
         """For JSON and tables."""
@@ -68,16 +68,17 @@ class Marks:
         return {**vars(self), "late_s": round(self.late_s, 3), **scores, "time_error_s": round(self.time_error_s, 2)}
 
 
-def mark(told: Sequence[Told], script: Sequence[Event], kinds: Collection[str] | None = None) -> Marks:
+def mark(predicted: Sequence[Predicted], script: Sequence[Event], kinds: Collection[str] | None = None) -> Marks:
     """Compare.
 
-    An event is told where its kind and its place or way are, at most `FAR_S` away; who does it is a matter of `names`.
+    An event counts as predicted where its kind and its place or way are, at most `FAR_S` away; who does it is a matter
+    of `names`.
     What a caption leaves open (a cut to an unnamed place) is not held against it.
 
     Args:
         kinds: only events of these kinds count, on both sides; None: all.
     """
-    said = [t for t in told if kinds is None or t.event.kind in kinds]
+    said = [t for t in predicted if kinds is None or t.event.kind in kinds]
     true = [e for e in script if kinds is None or e.kind in kinds]
     pair = _aligned([t.event for t in said], true)
     taken = set(pair.values())
@@ -97,7 +98,7 @@ def mark(told: Sequence[Told], script: Sequence[Event], kinds: Collection[str] |
     named = [(said[i].event, true[j]) for i, j in pair.items() if true[j].who and said[i].event.who]
     return Marks(
         events=len(true),
-        told=len(pair),
+        predicted=len(pair),
         invented=len(said) - len(pair) - len(again),
         repeated=len(again),
         pairs=max(0, len(row) - 1),
@@ -108,13 +109,13 @@ def mark(told: Sequence[Told], script: Sequence[Event], kinds: Collection[str] |
     )
 
 
-def _aligned(told: Sequence[Event], true: Sequence[Event]) -> dict[int, int]:
+def _aligned(predicted: Sequence[Event], true: Sequence[Event]) -> dict[int, int]:
     """Pairs of places that fit, in order of time on both sides: as many as there can be, then as near and as well
     named; by dynamic programming, as texts are aligned."""
-    order = sorted(range(len(told)), key=lambda i: (told[i].middle_s, i))
+    order = sorted(range(len(predicted)), key=lambda i: (predicted[i].middle_s, i))
     best = [[0.0] * (len(true) + 1) for _ in range(len(order) + 1)]
     for a in range(len(order) - 1, -1, -1):
-        event, row, below = told[order[a]], best[a], best[a + 1]
+        event, row, below = predicted[order[a]], best[a], best[a + 1]
         for j in range(len(true) - 1, -1, -1):
             row[j] = max(row[j + 1], below[j])
             if _fit(event, true[j]):
@@ -122,7 +123,7 @@ def _aligned(told: Sequence[Event], true: Sequence[Event]) -> dict[int, int]:
     pairs: dict[int, int] = {}
     a = j = 0
     while a < len(order) and j < len(true):
-        event = told[order[a]]
+        event = predicted[order[a]]
         if _fit(event, true[j]) and best[a][j] == best[a + 1][j + 1] + _worth(event, true[j]):
             pairs[order[a]] = j
             a, j = a + 1, j + 1
@@ -133,19 +134,21 @@ def _aligned(told: Sequence[Event], true: Sequence[Event]) -> dict[int, int]:
     return pairs
 
 
-def _worth(told: Event, true: Event) -> float:
+def _worth(predicted: Event, true: Event) -> float:
     """Of a pair, above a half whatever its names and its distance, so that two pairs are worth more than one."""
-    away = abs(told.middle_s - true.middle_s) / FAR_S
-    return 1.0 - 0.1 * min(2, _wrong_names(told, true)) - 0.2 * away
+    away = abs(predicted.middle_s - true.middle_s) / FAR_S
+    return 1.0 - 0.1 * min(2, _wrong_names(predicted, true)) - 0.2 * away
 
 
-def _fit(told: Event, true: Event) -> bool:
-    return abs(told.middle_s - true.middle_s) <= FAR_S and _same(told, true)
+def _fit(predicted: Event, true: Event) -> bool:
+    return abs(predicted.middle_s - true.middle_s) <= FAR_S and _same(predicted, true)
 
 
-def _same(told: Event, true: Event) -> bool:
-    return told.kind == true.kind and (told.where is None or told.where == true.where)
+def _same(predicted: Event, true: Event) -> bool:
+    return predicted.kind == true.kind and (predicted.where is None or predicted.where == true.where)
 
 
-def _wrong_names(told: Event, true: Event) -> int:
-    return sum(getattr(told, k) is not None and getattr(told, k) != getattr(true, k) for k in ("who", "whom", "size"))
+def _wrong_names(predicted: Event, true: Event) -> int:
+    return sum(
+        getattr(predicted, k) is not None and getattr(predicted, k) != getattr(true, k) for k in ("who", "whom", "size")
+    )

@@ -36,7 +36,7 @@ MEASURED = frozenset(kind for kind, _, _ in _SAYS)
 
 
 @dataclass(frozen=True)
-class Told:
+class Predicted:
     """An event that a caption tells of.
 
     Attributes:
@@ -52,14 +52,14 @@ Sentences = Callable[[str, float, float], Iterator[Event]]
 """A sentence and its time -> the events that it tells of."""
 
 
-def read(row: Row, grid: Grid, sentences: Sentences | None = None) -> list[Told]:
+def read(row: Row, grid: Grid, sentences: Sentences | None = None) -> list[Predicted]:
     """The events of a long caption (`rows.LONG_CAPTION`) in its order; the opening tells nothing that is not below.
 
     Args:
         sentences: reads a sentence; None: as the little language or the built-in engine has it.
     """
     read_one = sentences or _events
-    told: list[Told] = []
+    predicted: list[Predicted] = []
     number = 0
     for section in row["sections"]:
         named: tuple[float, float] | None = None
@@ -72,9 +72,9 @@ def read(row: Row, grid: Grid, sentences: Sentences | None = None) -> list[Told]
                 named = None
             last = list(sentence["windows"])
             start_s, end_s = named or _of_windows(sentence["windows"], grid)
-            told += [Told(e, number) for e in read_one(text, start_s, end_s)]
+            predicted += [Predicted(e, number) for e in read_one(text, start_s, end_s)]
             number += 1
-    return told
+    return predicted
 
 
 def _events(text: str, start_s: float, end_s: float) -> Iterator[Event]:
@@ -117,7 +117,7 @@ def _seconds(groups: Sequence[str | None]) -> float:
     return hours * 3600.0 + minutes * 60 + seconds
 
 
-def moved(told: Told, seconds: float) -> Told:
+def moved(predicted: Predicted, seconds: float) -> Predicted:
     """The same, so much later."""
-    e = told.event
-    return replace(told, event=replace(e, start_s=e.start_s + seconds, end_s=e.end_s + seconds))
+    e = predicted.event
+    return replace(predicted, event=replace(e, start_s=e.start_s + seconds, end_s=e.end_s + seconds))

@@ -8,28 +8,28 @@ from dataclasses import replace
 from itertools import groupby
 
 from pipeline.evaluation.exam.events import Event
-from pipeline.evaluation.exam.reading import Told, moved
+from pipeline.evaluation.exam.reading import Predicted, moved
 
-Spoil = Callable[[Sequence[Told]], list[Told]]
+Spoil = Callable[[Sequence[Predicted]], list[Predicted]]
 
 
-def shuffle_windows(told: Sequence[Told]) -> list[Told]:
+def shuffle_windows(predicted: Sequence[Predicted]) -> list[Predicted]:
     """The windows in another order, each with its own times."""
-    blocks = _windows(told)
+    blocks = _windows(predicted)
     random.Random(1).shuffle(blocks)
     return [t for block in blocks for t in block]
 
 
-def drop_windows(told: Sequence[Told]) -> list[Told]:
+def drop_windows(predicted: Sequence[Predicted]) -> list[Predicted]:
     """Without one window in ten."""
-    blocks = _windows(told)
+    blocks = _windows(predicted)
     which = min(5, len(blocks) // 2)
     return [t for k, block in enumerate(blocks) if k % 10 != which for t in block]
 
 
-def swap_names(told: Sequence[Told]) -> list[Told]:
-    """The two names that are told most often, each in the other's place."""
-    names = [t.event.who for t in told if t.event.who]
+def swap_names(predicted: Sequence[Predicted]) -> list[Predicted]:
+    """The two names that are predicted most often, each in the other's place."""
+    names = [t.event.who for t in predicted if t.event.who]
     first, second = sorted(set(names), key=lambda n: (-names.count(n), n))[:2]
     other = {first: second, second: first}
 
@@ -37,12 +37,12 @@ def swap_names(told: Sequence[Told]) -> list[Told]:
         who, whom = other.get(event.who or "", event.who), other.get(event.whom or "", event.whom)
         return replace(event, who=who, whom=whom)
 
-    return [replace(t, event=swapped(t.event)) for t in told]
+    return [replace(t, event=swapped(t.event)) for t in predicted]
 
 
-def shift_times(told: Sequence[Told]) -> list[Told]:
+def shift_times(predicted: Sequence[Predicted]) -> list[Predicted]:
     """Everything 20 s later."""
-    return [moved(t, 20.0) for t in told]
+    return [moved(t, 20.0) for t in predicted]
 
 
 SPOILS: dict[str, tuple[Spoil, str]] = {
@@ -54,5 +54,5 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
 """What is done, and the mark that has to move."""
 
 
-def _windows(told: Sequence[Told]) -> list[list[Told]]:
-    return [list(block) for _, block in groupby(told, key=lambda t: (t.event.start_s, t.event.end_s))]
+def _windows(predicted: Sequence[Predicted]) -> list[list[Predicted]]:
+    return [list(block) for _, block in groupby(predicted, key=lambda t: (t.event.start_s, t.event.end_s))]

@@ -1,7 +1,7 @@
 """A seeded script: who comes and goes, what the camera does, when night falls; and how all of it lies in the picture.
 
 One thing happens at a time, for two to three seconds, with a pause of one or two behind it. The same sentence is not
-true twice within 20 s, so that what two overlapping windows both tell can be told once.
+true twice within 20 s, so that what two overlapping windows both tell can be predicted once.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class _Writer:
         self._random = random.Random(f"{seed} {split}")
         self._split = split
         self._story = Story(seconds=seconds, seed=seed)
-        self._told: dict[object, float] = {}
+        self._predicted: dict[object, float] = {}
         self._day = self._random.random() < 0.7
         self._story.light.append((0.0, float(self._day)))
         self._new_scene(0.0, self._random.choice(list(PLACES)), actors=0)
@@ -132,7 +132,7 @@ class _Writer:
     # -- choosing --------------------------------------------------------------------------------------------------
 
     def _choose(self, now: float) -> Event:
-        may = [e for e in self._candidates(now) if self._told.get(e.what, -1e9) < now - _AGAIN_S]
+        may = [e for e in self._candidates(now) if self._predicted.get(e.what, -1e9) < now - _AGAIN_S]
         if self._split == "train":
             may = [e for e in may if e.who is None or not held_out(e.who, e.kind, e.where)]
         elif self._split == "heldout" and self._random.random() < 0.8:
@@ -215,7 +215,7 @@ class _Writer:
 
     def _happen(self, event: Event) -> None:
         self._story.events.append(event)
-        self._told[event.what] = event.end_s
+        self._predicted[event.what] = event.end_s
         a, b, where = event.start_s, event.end_s, event.where or ""
         actor = next((x for x in self._actors if x.name == event.who), None)
         if event.kind == "enter":

@@ -59,7 +59,7 @@ _JOINT = re.compile("|".join(map(re.escape, _JOINTS)))
 
 
 def tell(events: Sequence[Event], rng: random.Random) -> list[str]:
-    """The events in order as sentences, in words that are drawn; what is told of one after another may be "it"."""
+    """The events in order as sentences, in words that are drawn; one that is named twice in a row may be "it"."""
     clauses: list[str] = []
     for before, event in zip([None, *events], events, strict=False):
         again = before is not None and before.who is not None and before.whom is None and before.who == event.who

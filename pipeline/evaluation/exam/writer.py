@@ -40,7 +40,7 @@ _MARKS = re.compile(
     re.IGNORECASE,
 )
 DEFECTIVE, FALSE = 0.25, 0.1
-"""Shares of answers with a defect, and of narrated events that are told falsely or invented."""
+"""Shares of answers with a defect, and of narrated events that are described falsely or invented."""
 
 _DONE_BY_SOMEBODY = ("leave", "move", "grow", "shrink", "meet")
 _TURNED = {"left": "right", "right": "left", "top": "bottom", "bottom": "top", "up": "down", "down": "up",

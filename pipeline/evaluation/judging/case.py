@@ -73,7 +73,7 @@ class Case:
     references: tuple[Reference, ...] = ()
 
     @property
-    def told(self) -> bool:
+    def captioned(self) -> bool:
         """Whether there is a caption to judge."""
         return not self.caption.missing and bool(self.caption.text.strip())
 

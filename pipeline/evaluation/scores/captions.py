@@ -42,7 +42,7 @@ class Caption:
     content: str = ""
 
     @property
-    def told_text(self) -> str:
+    def narrated_text(self) -> str:
         """Its text in order of time: without the opening, which tells of all of the video."""
         return "\n".join(text for _, _, text in self.events) if self.events else self.text
 

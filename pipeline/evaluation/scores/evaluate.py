@@ -146,12 +146,12 @@ def all_captions(captions: Captions, references: References | None) -> Iterator[
     if captions.knows_videos or references is None:
         yield from captions
         return
-    told: set[str] = set()
+    predicted: set[str] = set()
     for caption in captions:
-        told.add(references.name_of(caption) or "")
+        predicted.add(references.name_of(caption) or "")
         yield caption
     for name, some in references.by_name.items():
-        if name not in told:
+        if name not in predicted:
             duration = next((r.duration_s for r in some if r.duration_s), None)
             yield Caption(video_id=name, aliases=(name,), duration_s=duration, missing=True)
 

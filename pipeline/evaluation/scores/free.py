@@ -17,7 +17,7 @@ from pipeline.evaluation.scores.tokens import hashed, ngrams, ptb_stems, ptb_wor
 
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
 _REPEATED = 10  # words: the n-grams of InternVL's filter, which drops captions above 0.4
-_HEAD = 250  # characters that the language is told from
+_HEAD = 250  # characters from which the language is identified
 _SEAM_S = 1.0  # a clock shows whole seconds
 
 
@@ -27,7 +27,7 @@ def free_scores(caption: Caption) -> dict[str, float | str | None]:
     minutes = caption.duration_s / 60 if caption.duration_s else None
     sentences = [text for text, _ in caption.sentences]
     spoken = len(caption.text.split())
-    times = clock_times(caption.told_text)
+    times = clock_times(caption.narrated_text)
     atoms = {atom for text in sentences for atom in _atoms(text)}
     return {
         "words": float(spoken),

@@ -77,8 +77,8 @@ METRICS: dict[str, Metric] = {
     **{f"boundary_precision_{d}s": Metric("spans", 1, f"starts less than {d} s from a true one") for d in DISTANCES_S},
     **{f"boundary_recall_{d}s": Metric("spans", 1, f"true starts less than {d} s from one") for d in DISTANCES_S},
     "ranges_iou": Metric("spans", 1, "IoU of the times that all events cover together"),
-    "ranges_precision": Metric("spans", 1, "share of the told time that is true"),
-    "ranges_recall": Metric("spans", 1, "share of the true time that is told"),
+    "ranges_precision": Metric("spans", 1, "share of the predicted time that is true"),
+    "ranges_recall": Metric("spans", 1, "share of the true time that is predicted"),
     "ranges_iou_auc": Metric("spans", 1, "VUE-TR: area over thresholds of IoU; at most 0.995"),
     "temporal_precision": Metric("spans", 1, "LV-Haystack: middles within 5 s of a true one"),
     "temporal_recall": Metric("spans", 1, "LV-Haystack: true middles within 5 s of one"),
@@ -90,11 +90,11 @@ METRICS: dict[str, Metric] = {
     "soda_c_rouge_l": Metric("events", 1, "SODA_c with ROUGE-L (coco) in place of METEOR, F1"),
     "dense_rouge_l": Metric("events", 1, "ROUGE-L (coco) of pairs with an IoU of 0.3, 0.5, 0.7, 0.9; others 0"),
     "event_precision": Metric("events", 1, "told events that are true ones, by their words, within a minute"),
-    "event_recall": Metric("events", 1, "true events that are told"),
+    "event_recall": Metric("events", 1, "true events that are predicted"),
     "event_order": Metric("events", 1, "of those, neighbours in the caption that do not go back in time"),
-    "event_order_far": Metric("events", 1, "of those, pairs a third of the video apart that are told in order"),
-    "event_times": Metric("events", 1, "of those, the ones told within 5 s of their time"),
-    "event_words": Metric("events", 1, "of those, cosine of the words told and true"),
+    "event_order_far": Metric("events", 1, "of those, pairs a third of the video apart that are predicted in order"),
+    "event_times": Metric("events", 1, "of those, the ones predicted within 5 s of their time"),
+    "event_words": Metric("events", 1, "of those, cosine of the words predicted and true"),
     "event_polarity": Metric("events", 1, "of those, the ones denied on both sides or on neither"),
     "moment_recall_1": Metric("events", 1, "true events that a search by their text finds first (IoU 0.3)"),
     "moment_recall_5": Metric("events", 1, "the same among the first five"),
@@ -117,7 +117,7 @@ SCORES = pa.schema(
         *[pa.field(name, pa.list_(pa.int64())) for name in STATS],
         pa.field(
             "events_by_tenth", pa.list_(pa.int64())
-        ),  # true events that are told, then all, by tenths of the video
+        ),  # true events that are predicted, then all, by tenths of the video
     ]
 )
 """The table of scores: a row a video."""

@@ -67,8 +67,8 @@ def _words(text: str, references: Sequence[str], known: Frequencies | None) -> R
     hashes, known_hashes = hashed(stems), [hashed(r) for r in stemmed]
     cased = overlap.bleu_stats(characters.counted_13a(text), [characters.counted_13a(r) for r in references])
     chars = characters.chrf_stats(characters.chrf_grams(text), [characters.chrf_grams(r) for r in references])
-    told, true = content(text), frozenset().union(*map(content, references))
-    precision, recall = hallucination(told, true)
+    predicted, true = content(text), frozenset().union(*map(content, references))
+    precision, recall = hallucination(predicted, true)
     return {
         **{f"bleu_{n + 1}": value for n, value in enumerate(map(float, overlap.bleu(np.array(stats))))},
         "rouge_l_coco": overlap.rouge_l_coco(words, others),
@@ -89,25 +89,25 @@ def _words(text: str, references: Sequence[str], known: Frequencies | None) -> R
 
 
 def hallucination(
-    told: frozenset[str],
+    predicted: frozenset[str],
     true: frozenset[str],
     same: Callable[[str, str], bool] | None = None,
 ) -> tuple[float, float]:
     """Precision and recall of Vript-HAL, whose tagged nouns and verbs are here all words that say something.
 
-    The released script divides the told words that match by the true ones and so passes 1; here recall counts true
+    The released script divides the predicted words that match by the true ones and so passes 1; here recall counts true
     words that match.
 
     Args:
         same: whether two words match; None: equal ones do.
     """
     if same is None:
-        shared = len(told & true)
-        return shared / len(told) if told else 0.0, shared / len(true) if true else 0.0
-    hits = np.array([[same(a, b) for b in sorted(true)] for a in sorted(told)], dtype=bool).reshape(
-        len(told), len(true)
+        shared = len(predicted & true)
+        return shared / len(predicted) if predicted else 0.0, shared / len(true) if true else 0.0
+    hits = np.array([[same(a, b) for b in sorted(true)] for a in sorted(predicted)], dtype=bool).reshape(
+        len(predicted), len(true)
     )
-    return spans.covered(hits) if told or true else (0.0, 0.0)
+    return spans.covered(hits) if predicted or true else (0.0, 0.0)
 
 
 # -- times -----------------------------------------------------------------------------------------------------------
@@ -117,12 +117,12 @@ def hallucination(
 class _Pair:
     """Events of a caption against those of one reference; both in order of time."""
 
-    told: Sequence[Event]
+    predicted: Sequence[Event]
     true: Sequence[Event]
 
     @cached_property
-    def told_spans(self) -> spans.Floats:
-        return spans.as_spans([(s, e) for s, e, _ in self.told])
+    def predicted_spans(self) -> spans.Floats:
+        return spans.as_spans([(s, e) for s, e, _ in self.predicted])
 
     @cached_property
     def true_spans(self) -> spans.Floats:
@@ -130,18 +130,18 @@ class _Pair:
 
     @cached_property
     def overlap(self) -> spans.Floats:
-        return spans.tiou(self.told_spans, self.true_spans)
+        return spans.tiou(self.predicted_spans, self.true_spans)
 
     @cached_property
     def texts(self) -> spans.Floats:
         """ROUGE-L (coco) of each pair that overlaps; 0 for others, which no metric looks at."""
-        told, true = ([ptb_words(text) for _, _, text in side] for side in (self.told, self.true))
-        places = [overlap.places(words) for words in told]
+        predicted, true = ([ptb_words(text) for _, _, text in side] for side in (self.predicted, self.true))
+        places = [overlap.places(words) for words in predicted]
         found = np.zeros(self.overlap.shape)
         for i, j in np.argwhere(self.overlap > 0).tolist():
-            if told[i] and true[j]:
-                shared = overlap.common(told[i], true[j], places[i])
-                found[i, j] = overlap.rouge_l_coco_of([(shared, len(true[j]))], len(told[i]))
+            if predicted[i] and true[j]:
+                shared = overlap.common(predicted[i], true[j], places[i])
+                found[i, j] = overlap.rouge_l_coco_of([(shared, len(true[j]))], len(predicted[i]))
         return found
 
     @cached_property
@@ -150,12 +150,12 @@ class _Pair:
 
     @cached_property
     def alike(self) -> spans.Floats:
-        return likeness([content(text) for _, _, text in self.told], self.true_stems)
+        return likeness([content(text) for _, _, text in self.predicted], self.true_stems)
 
     @cached_property
     def same(self) -> spans.Floats:
         """Pairs of events that are one, as `aligned`."""
-        return aligned(self.told_spans, self.true_spans, self.alike)
+        return aligned(self.predicted_spans, self.true_spans, self.alike)
 
     @property
     def has_texts(self) -> bool:
@@ -168,8 +168,8 @@ def _in_time(events: Sequence[Event]) -> list[Event]:
 
 
 def _timed(caption: Caption, references: Sequence[Reference]) -> Row:
-    told = _in_time(caption.events)
-    pairs = [_Pair(told, _in_time(r.events)) for r in references]
+    predicted = _in_time(caption.events)
+    pairs = [_Pair(predicted, _in_time(r.events)) for r in references]
     row = _best([_of_spans(pair) for pair in pairs])
     duration = caption.duration_s or next((r.duration_s for r in references if r.duration_s), None)
     row |= _masks(pairs, duration)
@@ -203,29 +203,29 @@ def _of_spans(pair: _Pair) -> Row:
     row["tiou_f1"] = float(np.mean(each))
     row["soda_d"] = spans.soda(pair.overlap)[2]
     for d in spans.DISTANCES_S:
-        precision, recall = spans.boundaries(pair.told_spans, pair.true_spans, d)
+        precision, recall = spans.boundaries(pair.predicted_spans, pair.true_spans, d)
         row |= {f"boundary_precision_{d}s": precision, f"boundary_recall_{d}s": recall}
-    iou, precision, recall = spans.ranges(pair.told_spans, pair.true_spans)
+    iou, precision, recall = spans.ranges(pair.predicted_spans, pair.true_spans)
     row |= {"ranges_iou": iou, "ranges_precision": precision, "ranges_recall": recall}
     row["ranges_iou_auc"] = spans.area([iou], strict=True)
-    precision, recall, f1 = spans.moments(pair.told_spans, pair.true_spans)
+    precision, recall, f1 = spans.moments(pair.predicted_spans, pair.true_spans)
     return row | {"temporal_precision": precision, "temporal_recall": recall, "temporal_f1": f1}
 
 
 def _masks(pairs: Sequence[_Pair], duration_s: float | None) -> Row:
-    ends = [float(side.max()) for pair in pairs for side in (pair.told_spans, pair.true_spans) if len(side)]
+    ends = [float(side.max()) for pair in pairs for side in (pair.predicted_spans, pair.true_spans) if len(side)]
     seconds = duration_s or max(ends, default=0.0)
     if not seconds:
         return {}
-    told = spans.mask(pairs[0].told_spans, seconds)
+    predicted = spans.mask(pairs[0].predicted_spans, seconds)
     true = [spans.mask(pair.true_spans, seconds) for pair in pairs]
-    each = [spans.mask_f1(told, one) for one in true]
+    each = [spans.mask_f1(predicted, one) for one in true]
     mean = np.mean(np.stack(true).astype(np.float64), axis=0)
     return {
         "mask_f1": float(np.mean(each)),
         "mask_f1_best": max(each),
-        "mask_kendall": spans.kendall(told.astype(np.float64), mean),
-        "mask_spearman": spans.spearman(told.astype(np.float64), mean),
+        "mask_kendall": spans.kendall(predicted.astype(np.float64), mean),
+        "mask_spearman": spans.spearman(predicted.astype(np.float64), mean),
     }
 
 
@@ -242,14 +242,15 @@ def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
         ),
         "moment_recall_1": float(np.mean(hits[1])) if hits[1] else 0.0,
         "moment_recall_5": float(np.mean(hits[5])) if hits[5] else 0.0,
-        **event_scores(pair.told, pair.true, pair.same, places),
+        **event_scores(pair.predicted, pair.true, pair.same, places),
     }
 
 
 def _moments(pair: _Pair, most: Sequence[int]) -> dict[int, list[bool]]:
-    """For each true event whether a search by its text finds it among so many: told events, the most alike text first.
+    """For each true event whether a search by its text finds it among the first so many predicted events.
 
-    Equal ones are in order of time; a text that several true events have asks for all of them.
+    Predicted events are sorted by likeness, equal ones by time. A text shared by several true events asks for
+    all of them.
     """
     near = pair.overlap >= spans.MOMENT_IOU
     found: dict[int, list[bool]] = {k: [] for k in most}

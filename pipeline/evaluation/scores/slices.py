@@ -79,12 +79,12 @@ def positions(scores: Scores, *, seed: int = 1) -> list[dict[str, Any]]:
     _, drawn = bootstrap(nothing, nothing.astype(bool), counts, seed, _RESAMPLES)
     found = []
     for k, label in enumerate(POSITIONS):
-        told, there = counts[:, k].sum(), counts[:, TENTHS + k].sum()
+        predicted, there = counts[:, k].sum(), counts[:, TENTHS + k].sum()
         if there:
             draws = np.divide(
                 drawn[:, k], drawn[:, TENTHS + k], out=np.full(len(drawn), np.nan), where=drawn[:, TENTHS + k] > 0
             )
-            value = Value(int(there), float(told / there), *(interval(draws) if len(scores) > 1 else (None, None)))
+            value = Value(int(there), float(predicted / there), *(interval(draws) if len(scores) > 1 else (None, None)))
             found.append(
                 {
                     "by": "position",

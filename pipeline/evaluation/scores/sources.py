@@ -36,14 +36,14 @@ class Captions:
         if self.output is None:
             yield from self.of_file
             return
-        store, told = self.output.store, set()
+        store, predicted = self.output.store, set()
         for batch in store.dataset.batches(list(COLUMNS)):
             for row in batch.to_pylist():
-                told.add(row["video_id"])
+                predicted.add(row["video_id"])
                 yield of_row(row)
         left_out = {*store.filtered_videos()}
         for row in store.videos.read(["video_id", "uri", "duration_s"]).to_pylist():
-            if row["video_id"] not in told and row["video_id"] not in left_out:
+            if row["video_id"] not in predicted and row["video_id"] not in left_out:
                 names = names_of(row["video_id"], row["uri"])
                 yield Caption(video_id=row["video_id"], aliases=names, duration_s=row["duration_s"], missing=True)
 

@@ -33,9 +33,9 @@ def as_spans(found: Sequence[Span]) -> Floats:
     return np.sort(np.asarray(found, dtype=np.float64).reshape(-1, 2)[:MOST], axis=1)
 
 
-def tiou(told: Floats, true: Floats) -> Floats:
-    """Intersection over union of each pair, shape (told, true); the union is that of densevid_eval, with its 1e-8."""
-    a, b = told[:, None, :], true[None, :, :]
+def tiou(predicted: Floats, true: Floats) -> Floats:
+    """Intersection over union of each pair, shape (predicted, true); the union is densevid_eval's, with its 1e-8."""
+    a, b = predicted[:, None, :], true[None, :, :]
     shared = np.maximum(0.0, np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]))
     hull = np.maximum(a[..., 1], b[..., 1]) - np.minimum(a[..., 0], b[..., 0])
     lengths = (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0])
@@ -48,9 +48,9 @@ def detection(overlap: Floats, threshold: float) -> tuple[float, float]:
     return covered(overlap > threshold)
 
 
-def boundaries(told: Floats, true: Floats, distance_s: float) -> tuple[float, float]:
+def boundaries(predicted: Floats, true: Floats, distance_s: float) -> tuple[float, float]:
     """Precision and recall of starts less than `distance_s` away, as VidChapters counts them."""
-    return covered(np.abs(told[:, None, 0] - true[None, :, 0]) < distance_s)
+    return covered(np.abs(predicted[:, None, 0] - true[None, :, 0]) < distance_s)
 
 
 def covered(hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -66,16 +66,16 @@ def soda(overlap: Floats, texts: Floats | None = None) -> tuple[float, float, fl
     """SODA: precision, recall, F1 of the best matching that keeps the order of both sides.
 
     Both sides are in order of time. A dynamic programme maximises the sum S of IoU (SODA_d), or of IoU times the
-    similarity of the texts (SODA_c); precision is S / told spans, recall S / true spans (Fujita et al. 2020).
+    similarity of the texts (SODA_c); precision is S / predicted spans, recall S / true spans (Fujita et al. 2020).
 
     Args:
-        overlap: `tiou`, shape (told, true).
+        overlap: `tiou`, shape (predicted, true).
         texts: similarity of each pair, the same shape; None: SODA_d.
     """
-    told, true = overlap.shape
-    if not told and not true:
+    predicted, true = overlap.shape
+    if not predicted and not true:
         return 1.0, 1.0, 1.0
-    if not told or not true:
+    if not predicted or not true:
         return 0.0, 0.0, 0.0
     gains = overlap if texts is None else overlap * texts
     best = np.zeros(true + 1)
@@ -84,7 +84,7 @@ def soda(overlap: Floats, texts: Floats | None = None) -> tuple[float, float, fl
         step[1:] = np.maximum(best[1:], best[:-1] + row)
         best = np.maximum.accumulate(step)
     total = float(best[-1])
-    return total / told, total / true, f1(total / told, total / true)
+    return total / predicted, total / true, f1(total / predicted, total / true)
 
 
 def ordered(found: Sequence[Span]) -> list[int]:
@@ -106,15 +106,15 @@ def merged(spans: Floats) -> Floats:
     return np.asarray(out, dtype=np.float64).reshape(-1, 2)
 
 
-def ranges(told: Floats, true: Floats, *, whole_seconds: bool = False) -> tuple[float, float, float]:
+def ranges(predicted: Floats, true: Floats, *, whole_seconds: bool = False) -> tuple[float, float, float]:
     """IoU, precision and recall of the times that all spans of a side cover together; empty against empty is 1.
 
     Args:
-        whole_seconds: told starts are rounded down and ends up, as VUE-TR does with answers.
+        whole_seconds: predicted starts are rounded down and ends up, as VUE-TR does with answers.
     """
-    if whole_seconds and len(told):
-        told = np.stack([np.floor(told[:, 0]), np.ceil(told[:, 1])], axis=1)
-    a, b = merged(told), merged(true)
+    if whole_seconds and len(predicted):
+        predicted = np.stack([np.floor(predicted[:, 0]), np.ceil(predicted[:, 1])], axis=1)
+    a, b = merged(predicted), merged(true)
     if not len(a) and not len(b):
         return 1.0, 1.0, 1.0
     if not len(a) or not len(b):
@@ -143,9 +143,9 @@ def area(values: Sequence[float], *, strict: bool) -> float:
     return float(np.trapezoid(hits.mean(axis=0), _THRESHOLDS))
 
 
-def moments(told: Floats, true: Floats, within_s: float = 5.0) -> tuple[float, float, float]:
+def moments(predicted: Floats, true: Floats, within_s: float = 5.0) -> tuple[float, float, float]:
     """Temporal precision, recall and F1 of LV-Haystack: of middles that have one of the other side within 5 s."""
-    near = np.abs(told.mean(axis=1)[:, None] - true.mean(axis=1)[None, :]) <= within_s
+    near = np.abs(predicted.mean(axis=1)[:, None] - true.mean(axis=1)[None, :]) <= within_s
     precision, recall = covered(near)
     return precision, recall, f1(precision, recall)
 
@@ -162,12 +162,12 @@ def mask(spans: Floats, seconds: float, fps: float = 1.0) -> npt.NDArray[np.bool
     return np.asarray(inside.any(axis=1), dtype=np.bool_)
 
 
-def mask_f1(told: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
+def mask_f1(predicted: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
     """F1 of the frames of a summary; both empty: 1."""
-    if not told.any() and not true.any():
+    if not predicted.any() and not true.any():
         return 1.0
-    shared = float((told & true).sum())
-    return f1(shared / max(1, int(told.sum())), shared / max(1, int(true.sum())))
+    shared = float((predicted & true).sum())
+    return f1(shared / max(1, int(predicted.sum())), shared / max(1, int(true.sum())))
 
 
 def kendall(a: Floats, b: Floats) -> float | None:
@@ -209,7 +209,7 @@ def _ranks(values: Floats) -> Floats:
 
 
 def dense(overlap: Floats, score: Callable[[int, int], float], threshold: float) -> float:
-    """A text score of the pairs that overlap by `threshold` and more; a told span without a pair counts 0.
+    """A text score of the pairs that overlap by `threshold` and more; a predicted span without a pair counts 0.
 
     The released evaluator compares such a span with a random string, which is about 0 and never the same twice.
     """

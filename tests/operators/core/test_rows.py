@@ -24,7 +24,7 @@ from tests.support import rows as sample
         (rows.VIDEO, sample.video()),
         (rows.SEGMENT, sample.decoded()),
         (rows.CAPTIONED_SEGMENT, sample.captioned()),
-        (rows.LONG_CAPTION, sample.told()),
+        (rows.LONG_CAPTION, sample.narrated()),
     ],
 )
 def test_a_row_comes_back_from_arrow_as_it_went(schema: pa.Schema, row: Row) -> None:

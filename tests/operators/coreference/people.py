@@ -9,7 +9,7 @@ from operators.core.base import Row
 from operators.coreference.names import Names
 from operators.engines.base import Request
 from tests.support.engines import Model, asked
-from tests.support.rows import LAYOUT, captioned, told
+from tests.support.rows import LAYOUT, captioned, narrated
 
 Seen = dict[int, list[tuple[str, str]]]
 """window_index -> (name, looks) of each who is seen there."""
@@ -37,7 +37,7 @@ def video(seen: Seen, texts: dict[int, str] | None = None, **changes: Any) -> Ro
         window["fields"] = window_fields(*people)
         default = " ".join(f"{name[:1].upper()}{name[1:]} walks by." for name, _ in people) or window["text"]
         window["text"] = (texts or {}).get(window["window_index"], default)
-    return {**told("v"), "captioned": segments, "segments": 2, **LAYOUT, **changes}
+    return {**narrated("v"), "captioned": segments, "segments": 2, **LAYOUT, **changes}
 
 
 def windows(row: Row) -> dict[int, str]:

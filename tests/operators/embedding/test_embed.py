@@ -73,7 +73,7 @@ def test_spans_of_frames_never_overlap(times: list[float], start_s: float, lengt
 
 
 def told() -> dict[str, Any]:
-    row = rows.told()
+    row = rows.narrated()
     row["captioned"] = [rows.captioned(index=0), rows.captioned(index=1)]
     return row
 

@@ -11,13 +11,13 @@ from operators.core.base import Row
 from operators.engines.base import Request
 from operators.narrate.narrate import Narrate
 from tests.support.engines import Model, Scripted, asked
-from tests.support.rows import LAYOUT, captioned, told
+from tests.support.rows import LAYOUT, captioned, narrated
 
 
 def loaded(segments: list[Row] | None = None, *, count: int = 2) -> Row:
     """The row that a narrator gets: facts of the video, and its captioned segments."""
     captions = [captioned("v", 0), captioned("v", 1)] if segments is None else segments
-    return {**told("v"), "captioned": captions, "segments": count, **LAYOUT}
+    return {**narrated("v"), "captioned": captions, "segments": count, **LAYOUT}
 
 
 def run(log: str, row: Row, *, script: list[dict[str, Any]] | None = None, **options: Any) -> tuple[Row, list[Request]]:

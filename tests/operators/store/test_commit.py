@@ -206,14 +206,14 @@ def test_rows_of_a_commit_that_failed_are_neither_lost_nor_doubled(
         for commit, items in (
             (gather.commit, batch),
             (gather.commit, failed),
-            (narrate.commit, [sample.told("v")]),
+            (narrate.commit, [sample.narrated("v")]),
             (probe.commit, [sample.video("v")]),
         ):
             with pytest.raises(ItemError, match="storage: "):
                 commit(items)
     gather.commit(batch)
     gather.commit(failed)
-    narrate.commit([sample.told("v")])
+    narrate.commit([sample.narrated("v")])
     probe.commit([sample.video("v")])
     assert durable(out) == [("v", 0)]
     assert len(events(out)) >= 1
@@ -237,7 +237,7 @@ def test_committers_of_three_stages_share_the_failures_table(out: str) -> None:
     for _ in range(2):
         probe.commit([sample.video("v", failure=sample.failure(stage="probe"))])
         gather.commit([sample.failed_segment("w", 0)])
-        narrate.commit([sample.told("x", failure=sample.failure("gate", stage="narrate"))])
+        narrate.commit([sample.narrated("x", failure=sample.failure("gate", stage="narrate"))])
     assert sorted(e["stage"] for e in events(out)) == ["decode", "narrate", "probe"]
 
 
@@ -270,34 +270,34 @@ def test_a_video_that_cannot_be_probed_is_kept_with_its_failure(out: str) -> Non
 
 def test_a_long_caption_stands_once_and_is_superseded(out: str) -> None:
     narrate = dataset(out)
-    answers = narrate.commit([sample.told("v"), sample.told("v"), sample.told("w")])
+    answers = narrate.commit([sample.narrated("v"), sample.narrated("v"), sample.narrated("w")])
     assert is_receipts(answers)
     assert [(a[0]["kind"], a[0]["seconds"], a[0]["words"]) for a in answers] == [("video", 100.0, 5)] * 3
     assert sorted(Store(out).done_videos()) == ["v", "w"]
     assert Store(out).done_videos()["v"] == video_key("captions-v", [0, 1], "narrator")
     version = Store(out).dataset._existing().version()
-    dataset(out).commit([sample.told("v", caption="told again, differently")])
+    dataset(out).commit([sample.narrated("v", caption="told again, differently")])
     assert Store(out).dataset.read(["caption"])["caption"].to_pylist().count("told again, differently") == 0
     assert Store(out).dataset._existing().version() == version + 1  # the new writer took over, and wrote nothing
-    dataset(out, "another narrator").commit([sample.told("v", caption="new")])
+    dataset(out, "another narrator").commit([sample.narrated("v", caption="new")])
     found = Store(out).dataset.read(["video_id", "caption"]).to_pylist()
     assert sorted((r["video_id"], r["caption"][:3]) for r in found) == [("v", "new"), ("w", "A v")]
-    dataset(out, "another narrator").commit([sample.told("v", caption="more", captioned_indices=(0,))])
+    dataset(out, "another narrator").commit([sample.narrated("v", caption="more", captioned_indices=(0,))])
     assert Store(out).dataset.read(["video_id"]).num_rows == 2
 
 
 def test_receipts_of_segments_pass_by(out: str) -> None:
     receipts = [a for some in segments(out).commit([sample.captioned("v", 0)]) for a in some]
     carried = {**dict.fromkeys(rows.LONG_CAPTION.names), **receipts[0], "captioned_indices": None}
-    answers = dataset(out).commit([carried, sample.told("w")])
+    answers = dataset(out).commit([carried, sample.narrated("w")])
     assert answers[0] == receipts
     assert kinds(answers) == [["segment"], ["video"]]
     assert list(Store(out).done_videos()) == ["w"]
 
 
 def test_a_failed_narration_is_recorded_under_its_narrator(out: str) -> None:
-    failed = sample.told("v", failure=sample.failure("engine", stage="narrate"), words=None, duration_s=None)
-    answers = dataset(out).commit([failed, stopped(sample.told("w"))])
+    failed = sample.narrated("v", failure=sample.failure("engine", stage="narrate"), words=None, duration_s=None)
+    answers = dataset(out).commit([failed, stopped(sample.narrated("w"))])
     assert [(a[0]["final"], a[0]["seconds"]) for a in answers] == [(False, 0.0), (False, 100.0)]
     assert Store(out).done_videos() == {}
     found = Store(out).failed()
@@ -328,7 +328,7 @@ def test_a_content_hash_knows_what_is_told(column: str) -> None:
 
 
 def test_every_column_of_a_long_caption_but_those_of_the_run_counts() -> None:
-    row = sample.told("v")
+    row = sample.narrated("v")
     outside = {"content_hash", "run_id", "host", "timings", "usage", "config"}
     for name in rows.LONG_CAPTION.names:
         changed = content_hash({**row, name: "else"}, rows.LONG_CAPTION) != content_hash(row, rows.LONG_CAPTION)

@@ -44,7 +44,7 @@ class Protocol(RuleBasedStateMachine):
         self.real = module.write_deltalake
         self.kill: str | None = None  # at the next write: before it, or after it and before its answer
         self.acknowledged: set[tuple[str, int]] = set()
-        self.told: set[str] = set()
+        self.narrated: set[str] = set()
         self.hints: set[str] = set()
         self.claim: Claim = Store(self.out).claim()
         self.writers: dict[str, CommitSegments] = {}
@@ -137,13 +137,13 @@ class Protocol(RuleBasedStateMachine):
             self.narrator = CommitDataset(self.out, "run", "here", "narrator", claim=self.claim)
         self.kill = kill
         try:
-            self.narrator.commit([rows.told(video)])
+            self.narrator.commit([rows.narrated(video)])
         except Killed:
             self.narrator = None
             return
         finally:
             self.kill = None
-        self.told.add(video)
+        self.narrated.add(video)
 
     @rule()
     def join_files(self) -> None:
@@ -167,7 +167,7 @@ class Protocol(RuleBasedStateMachine):
         assert not [at for at, n in durable.items() if n > 1]
         assert self.acknowledged <= set(durable)
         dataset = Store(self.out).dataset.read(["video_id"])["video_id"].to_pylist()
-        assert len(dataset) == len(set(dataset)) and self.told <= set(dataset)
+        assert len(dataset) == len(set(dataset)) and self.narrated <= set(dataset)
 
     @invariant()
     def a_video_is_called_whole_only_if_it_is(self) -> None:
@@ -183,7 +183,7 @@ class Protocol(RuleBasedStateMachine):
         if left:
             gather.commit([rows.captioned(v, i) for v, i in left])
         dataset = CommitDataset(self.out, "run", "here", "narrator", claim=self.claim)
-        dataset.commit([rows.told(v) for v in VIDEOS])
+        dataset.commit([rows.narrated(v) for v in VIDEOS])
         assert self.durable() == Counter({(v, i): 1 for v in VIDEOS for i in SEGMENTS})
         assert sorted(Store(self.out).done_videos()) == list(VIDEOS)
         hashes = Store(self.out).segments.read(["video_id", "segment_index", "content_hash"]).sort_by("video_id")

@@ -34,7 +34,7 @@ def test_what_is_done_and_what_failed(place: str) -> None:
     gather.commit([sample.failed_segment("w", 1, "engine")])
     gather.commit([sample.failed_segment("w", 1, "timeout", passes=MAX_PASSES - 1)])
     gather.commit([sample.failed_segment("x", 0, "undecodable")])
-    CommitDataset(place, "run", "here", "n").commit([sample.told("v")])
+    CommitDataset(place, "run", "here", "n").commit([sample.narrated("v")])
     store = Store(place)
     assert store.exists()
     assert store.done_segments() == {"captions-v": {0, 1}, "captions-w": {0}}

@@ -42,7 +42,7 @@ def caption(store: Store, plan: Plan, *, narrate: bool = True) -> None:
         made = [rows.captioned(video.video_id, i, key=video.key) for i in range(video.segment_count)]
         segments.commit(made)
         if narrate:
-            dataset.commit([rows.told(video.video_id, key=video.key)])
+            dataset.commit([rows.narrated(video.video_id, key=video.key)])
 
 
 def test_superseded_captions_go_and_those_of_other_videos_stay(store: Store) -> None:

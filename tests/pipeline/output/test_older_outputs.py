@@ -81,7 +81,7 @@ def test_it_resumes_and_grows(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
     CommitSegments(store.uri, "later", "here", captioner="0123abcd")
     data = CommitDataset(store.uri, "later", "here", narrator, captioner="0123abcd")
     c = next(v for v in plan.videos if v.video_id == "c")
-    data.commit([rows.told("c", key=c.key)])
+    data.commit([rows.narrated("c", key=c.key)])
     finalize.clean(store, plan, run_id="later")
     asked = {"run_id": "later", "inputs": ["/videos"], "share": "all"}
     store.write_file("runs/later/asked.json", json.dumps(asked).encode())

@@ -49,8 +49,8 @@ def make(uri: str, *, run_id: str = "20260101-run", config: Config = CONFIG, sha
     segments.commit([rows.captioned("a", i, key=a.key) for i in (0, 1)])
     segments.commit([rows.captioned("b", 0, key=b.key), rows.failed_segment("b", 1, key=b.key)])
     segments.commit([rows.failed_segment("c", i, key=c.key) for i in (0, 1)])
-    dataset.commit([rows.told("a", key=a.key)])
-    dataset.commit([rows.told("b", key=b.key, captioned_indices=(0,), segments_captioned=1)])
+    dataset.commit([rows.narrated("a", key=a.key)])
+    dataset.commit([rows.narrated("b", key=b.key, captioned_indices=(0,), segments_captioned=1)])
     store = Store(uri)
     for table in store.tables:
         table.tidy()

@@ -70,7 +70,7 @@ class Known:
     def failed(self) -> dict[tuple[str, int | None], Failed]:
         return self.failures
 
-    def told(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    def narrated(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         yield self._batch(
             [{"video_id": v, "key": key, **self.measured.get(v, {})} for v, key in self.captions.items()], columns
         )

@@ -96,7 +96,7 @@ def test_nothing_finished_is_nothing_to_ask_about(tmp_path: Path) -> None:
 def test_a_long_caption_of_fewer_segments_is_told_again_without_a_question(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "out"))
     plan = commit_run(store, [A], told="")
-    partial = rows.told("a", key=plan.videos[0].key, captioned_indices=(0,), segments_captioned=1)
+    partial = rows.narrated("a", key=plan.videos[0].key, captioned_indices=(0,), segments_captioned=1)
     narrator = narrator_key(video_operators(CONFIG))
     CommitDataset(store.uri, "run", "here", narrator, captioner=captioner(CONFIG)).commit([partial])
     assert len(compare(plan, store).whole) == 1

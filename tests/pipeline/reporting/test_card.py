@@ -33,7 +33,7 @@ def card(store: Store) -> tuple[dict[str, Any], str]:
 
 
 def told(store: Store, name: str, **changes: Any) -> None:
-    CommitDataset(store.uri, "r", "here", "n").commit([rows.told(name, key=f"again-{name}", **changes)])
+    CommitDataset(store.uri, "r", "here", "n").commit([rows.narrated(name, key=f"again-{name}", **changes)])
 
 
 def test_the_front_matter_has_one_config_for_each_table_that_has_files(store: Store) -> None:

@@ -91,7 +91,7 @@ def out(tmp_path: Path) -> str:
         "evil": {"uri": f"/videos/{EVIL}.mp4", "caption": EVIL, "words": 1},
         "real": {"uri": str(path), "words": 900, "duration_s": 2.0},
     }.items():
-        dataset.commit([rows.told(name, key=f"again-{name}", **changes)])
+        dataset.commit([rows.narrated(name, key=f"again-{name}", **changes)])
     record = {"run_id": "20260101-000000-0000aa", "status": "done", "elapsed_s": 61.0, "cost_usd": 1.5}
     record |= {"tokens": {"prompt": 1234, "cached": 0, "output": 99}, "gpu_s_held": 7200.0}
     record |= {"time_to": {"50": 3.0, "100": 9.5}, "actors": {"decode": 2}, "busy": {"decode": 0.5}}
@@ -243,7 +243,7 @@ def test_ten_thousand_videos_fit_a_page_that_can_be_mailed(tmp_path: Path) -> No
     CommitVideos(store.uri, "run", "here").commit([rows.video(name) for name in names])
     long = " ".join(["word"] * 300)
     made = [
-        rows.told(name, key=name, words=300 + k % 97, caption=long, coverage=1.0 - (k % 50 == 0) * 0.3)
+        rows.narrated(name, key=name, words=300 + k % 97, caption=long, coverage=1.0 - (k % 50 == 0) * 0.3)
         for k, name in enumerate(names)
     ]
     CommitDataset(store.uri, "run", "here", "n").commit(made)
@@ -264,8 +264,10 @@ def test_grounding_is_the_support_that_sentences_have(tmp_path: Path) -> None:
     ]
     plain = [{"text": "Measured.", "windows": [0], "grounding": None}]
     made = [
-        rows.told("a", sections=[rows.section(sentences=scored), rows.section(sentences=plain, problem="no answer")]),
-        rows.told("b", sections=[]),
+        rows.narrated(
+            "a", sections=[rows.section(sentences=scored), rows.section(sentences=plain, problem="no answer")]
+        ),
+        rows.narrated("b", sections=[]),
     ]
     CommitDataset(store.uri, "r", "here", "n").commit(made)
     found = measures_of(store)

@@ -145,7 +145,7 @@ def test_a_manifest_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_the_dataset_of_a_run_names_its_videos_and_brings_their_own_metadata_alone(tmp_path: Path) -> None:
     path = tmp_path / "part-0.parquet"
     own = {"license": "CC BY 4.0", "year": 1999}
-    told = [rows.told("a", metadata=json.dumps(own), motion=0.2), rows.told("b", uri="s3://bucket/b.mp4")]
+    told = [rows.narrated("a", metadata=json.dumps(own), motion=0.2), rows.narrated("b", uri="s3://bucket/b.mp4")]
     pq.write_table(pa.Table.from_pylist(told, schema=LONG_CAPTION), path)
     a, b = read_manifest(str(path), OPTIONS)
     assert (a.video_id, a.uri, json.loads(a.metadata)) == ("a", "/videos/a.mp4", own)

@@ -1,7 +1,7 @@
 """Atomic events, entailed both ways in windows of time: AutoDQ of DREAM-1K, and the error rates of video-SALMONN 2.
 
 The published scripts take at most ten events of a caption, which a caption of a thousand words passes several times.
-Here sentences are split where they stand, all of them, and events are compared with what is told near their time.
+Here sentences are split where they stand, all of them, and events are compared with what is predicted near their time.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class _Atom:
 class AtomicEvents:
     """AutoDQ and the rates of video-SALMONN 2.
 
-    recall = true events that the caption entails, precision = told events that the truth entails, and F1. Miss = true
-    events that are not told, hallucination = (true events told wrongly + told events of which the truth says nothing) /
-    true events, and their sum. A neutral event counts for nothing, as in the published scripts.
+    recall = true events that the caption entails, precision = predicted events that the truth entails, and F1. Miss =
+    true events that are not predicted, hallucination = (true events described wrongly + predicted events of which the
+    truth says nothing) / true events, and their sum. A neutral event counts for nothing, as in the published scripts.
     """
 
     name = "events"
@@ -39,8 +39,8 @@ class AtomicEvents:
         "judged_event_precision": Metric("judge", 1, "told atomic events that the reference entails"),
         "judged_event_recall": Metric("judge", 1, "true atomic events that the caption entails"),
         "judged_event_f1": Metric("judge", 1, "F1 of the two, caption by caption"),
-        "event_miss_rate": Metric("judge", -1, "true events that are not told"),
-        "event_hallucination_rate": Metric("judge", -1, "events told wrongly or invented, for each true event"),
+        "event_miss_rate": Metric("judge", -1, "true events that are not predicted"),
+        "event_hallucination_rate": Metric("judge", -1, "events described wrongly or invented, for each true event"),
         "event_error_rate": Metric("judge", -1, "the sum of the two"),
     }
 
@@ -49,17 +49,17 @@ class AtomicEvents:
 
     def judge(self, case: Case, ask: Asking) -> Found:
         true, true_failed = self._atoms("t", case.true_sentences, ask)
-        told, told_failed = (
-            self._atoms("c", [(line.text, line.span) for line in case.lines], ask) if case.told else ({}, 0)
+        predicted, predicted_failed = (
+            self._atoms("c", [(line.text, line.span) for line in case.lines], ask) if case.captioned else ({}, 0)
         )
         texts = [(line.text, line.span) for line in case.lines]
-        asks = self._windows(true, texts) if case.told else []
-        asks += self._windows(told, case.true_sentences)
+        asks = self._windows(true, texts) if case.captioned else []
+        asks += self._windows(predicted, case.true_sentences)
         said = ask(asks) if asks else {}
         units = []
-        for metric, atoms in (("judged_event_recall", true), ("judged_event_precision", told)):
+        for metric, atoms in (("judged_event_recall", true), ("judged_event_precision", predicted)):
             for name, atom in atoms.items():
-                verdict = _verdict(said.get(name), case.told)
+                verdict = _verdict(said.get(name), case.captioned)
                 where = [atom.span] if atom.span else []
                 units.append(
                     Unit(
@@ -72,19 +72,21 @@ class AtomicEvents:
                     )
                 )
         # sentences that could not be split stand as one event each, and as a failure
-        units += [Unit(id=f"split {k}", metric="", label=FAILED, value=None) for k in range(true_failed + told_failed)]
-        return Found(self._metrics(units, bool(told)), tuple(units))
+        units += [
+            Unit(id=f"split {k}", metric="", label=FAILED, value=None) for k in range(true_failed + predicted_failed)
+        ]
+        return Found(self._metrics(units, bool(predicted)), tuple(units))
 
-    def _metrics(self, units: Sequence[Unit], told: bool) -> dict[str, float | None]:
+    def _metrics(self, units: Sequence[Unit], predicted: bool) -> dict[str, float | None]:
         of_true = [u for u in units if u.metric == "judged_event_recall"]
-        of_told = [u for u in units if u.metric == "judged_event_precision"]
+        of_predicted = [u for u in units if u.metric == "judged_event_precision"]
         recall = share([u.value for u in of_true])
-        precision = share([u.value for u in of_told]) if told else 0.0
+        precision = share([u.value for u in of_predicted]) if predicted else 0.0
         rates: dict[str, float | None] = dict.fromkeys(self.metrics)
         if of_true:
             wrong = sum(u.label == "contradicted" for u in of_true)
             missing = sum(u.label not in ("entailed", "contradicted") for u in of_true)
-            invented = sum(u.label in ("neutral", FAILED) for u in of_told)
+            invented = sum(u.label in ("neutral", FAILED) for u in of_predicted)
             miss, hall = missing / len(of_true), (wrong + invented) / len(of_true)
             rates = {
                 "event_miss_rate": miss, "event_hallucination_rate": hall, "event_error_rate": miss + hall
@@ -116,7 +118,7 @@ class AtomicEvents:
         return found, failed
 
     def _windows(self, atoms: Mapping[str, _Atom], texts: Sequence[tuple[str, Span | None]]) -> list[Ask]:
-        """Requests: events of one window of time, with what is told in it and half a minute around it."""
+        """Requests: events of one window of time, with what is predicted in it and half a minute around it."""
         by: dict[int | None, dict[str, str]] = {}
         for name, atom in atoms.items():
             timed = atom.span is not None and any(span is not None for _, span in texts)
@@ -143,5 +145,5 @@ def _near(span: Span, window: Span) -> bool:
     return span[0] < window[1] + _AROUND_S and span[1] > window[0] - _AROUND_S
 
 
-def _verdict(answer: Values | None, told: bool) -> str:
-    return str(answer["verdict"]) if answer else FAILED if told else MISSING
+def _verdict(answer: Values | None, predicted: bool) -> str:
+    return str(answer["verdict"]) if answer else FAILED if predicted else MISSING

@@ -42,7 +42,7 @@ class KeyPoints:
         "keypoint_accuracy": Metric("judge", 1, "key points that the caption tells without an error"),
         "keypoint_coverage": Metric("judge", 1, "key points that the caption speaks of, rightly or not"),
         "referential_consistency": Metric(
-            "judge", 1, "pairs of key points of a subject that are told of recognisably the same one"
+            "judge", 1, "pairs of key points of a subject that describe recognisably the same one"
         ),
     }
 
@@ -52,7 +52,7 @@ class KeyPoints:
     def judge(self, case: Case, ask: Asking) -> Found:
         points = {f"k{k}": point for k, point in enumerate(case.truth.key_points, 1)}
         said: dict[str, Values | None] = {}
-        if case.told:
+        if case.captioned:
             fields = {"verdict": label(*_VERDICTS), "sentence": label(*(line.id for line in case.lines), "none")}
             texts = {name: point.text for name, point in points.items()}
             said = ask(
@@ -64,7 +64,7 @@ class KeyPoints:
         units = []
         for name, point in points.items():
             answer = said.get(name)
-            verdict = answer["verdict"] if answer else FAILED if case.told else MISSING
+            verdict = answer["verdict"] if answer else FAILED if case.captioned else MISSING
             where = {"position": case.position([point.span] if point.span else []), "group": ""}
             scope = case.scope([point.span] if point.span else [])
             for metric, good in (("keypoint_accuracy", verdict == "correct"),
@@ -90,7 +90,7 @@ class KeyPoints:
             if answer and answer["verdict"] != "absent" and answer["sentence"] in sentences:
                 places[f"p{name[1:]}"] = f"{sentences[answer['sentence']]} (key point: {points[name].text})"
         groups: list[int] = []
-        label_ = "told" if case.told else MISSING
+        label_ = "told" if case.captioned else MISSING
         if len(places) > 1:
             found = ask(
                 [
@@ -114,7 +114,7 @@ def consistency(key_points: int, clusters: list[int]) -> float:
     """CapRiCorn-1K's Ref of a subject: pairs within clusters of mentions among the pairs of all its key points.
 
     Args:
-        key_points: K > 1, told or not, so that a short caption cannot win.
+        key_points: K > 1, mentioned or not, so that a short caption cannot win.
         clusters: how many mentions each has.
     """
     return sum(math.comb(n, 2) for n in clusters) / math.comb(key_points, 2)
@@ -137,22 +137,22 @@ class KeyPointF1:
         points = distinct(key_points_of(case))
         true = {f"k{k}": point.text for k, point in enumerate(points, 1)}
         spans = {f"k{k}": point.span for k, point in enumerate(points, 1)}
-        told = {line.id: line.text for line in case.lines} if case.told else {}
+        predicted = {line.id: line.text for line in case.lines} if case.captioned else {}
         spans |= {line.id: line.span for line in case.lines}
         truth = case.reference_text or "\n".join(true.values())
-        asks = [_entailment(some, case.material) for some in batches(true, _ENTAILED_BATCH)] if case.told else []
-        asks += [_entailment(some, truth) for some in batches(told, _ENTAILED_BATCH)]
+        asks = [_entailment(some, case.material) for some in batches(true, _ENTAILED_BATCH)] if case.captioned else []
+        asks += [_entailment(some, truth) for some in batches(predicted, _ENTAILED_BATCH)]
         said = ask(asks) if asks else {}
         units = []
-        for metric, names in (("keypoint_recall", true), ("keypoint_precision", told)):
+        for metric, names in (("keypoint_recall", true), ("keypoint_precision", predicted)):
             for name in names:
                 answer = said.get(name)
-                verdict = answer["verdict"] if answer else FAILED if case.told else MISSING
+                verdict = answer["verdict"] if answer else FAILED if case.captioned else MISSING
                 position = case.position([s] if (s := spans[name]) else [])
                 value = float(verdict == "entailed")
                 units.append(Unit(id=name, metric=metric, label=verdict, value=value, position=position))
         recall = share([u.value for u in units if u.metric == "keypoint_recall"])
-        precision = share([u.value for u in units if u.metric == "keypoint_precision"]) if told else 0.0
+        precision = share([u.value for u in units if u.metric == "keypoint_precision"]) if predicted else 0.0
         both = {"keypoint_precision": precision, "keypoint_recall": recall, "keypoint_f1": f1(precision, recall)}
         return Found(both, tuple(units))
 

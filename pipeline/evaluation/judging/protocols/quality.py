@@ -36,7 +36,7 @@ class Quality:
 
     def judge(self, case: Case, ask: Asking) -> Found:
         said = {}
-        if case.told:
+        if case.captioned:
             said = ask(
                 [
                     Ask(
@@ -51,7 +51,7 @@ class Quality:
         units = []
         for axis in AXES:
             answer = said.get(axis)
-            shown = str(answer["score"]) if answer else FAILED if case.told else MISSING
+            shown = str(answer["score"]) if answer else FAILED if case.captioned else MISSING
             value = (answer["score"] - 1) * 25.0 if answer else 0.0
             units.append(Unit(id=axis, metric="quality_score", label=shown, value=value, group=axis))
         return Found(

@@ -50,7 +50,7 @@ class YesNo:
         units = []
         for name, question in questions.items():
             answer = said.get(name)
-            verdict = answer["answer"] if answer else FAILED if case.told else MISSING
+            verdict = answer["answer"] if answer else FAILED if case.captioned else MISSING
             right = verdict == question.answer.lower().strip(" .")
             given = verdict in ("yes", "no")
             values = {
@@ -93,7 +93,7 @@ class Vdc:
         units = []
         for name, question in questions.items():
             grade = grades.get(name)
-            verdict = grade["verdict"] if grade else FAILED if case.told else MISSING
+            verdict = grade["verdict"] if grade else FAILED if case.captioned else MISSING
             right, score = float(verdict == "yes"), float(grade["score"]) if grade else 0.0
             units.append(_unit(case, name, question, "vdc_accuracy", verdict, right))
             units.append(_unit(case, name, question, "vdc_score", str(int(score)) if grade else verdict, score))
@@ -146,7 +146,7 @@ class MemoryWithNotes(Memory):
     what = "notes from a description of it"
 
     def read(self, case: Case, ask: Asking, questions: Mapping[str, Question]) -> dict[str, Values | None]:
-        if not case.told:
+        if not case.captioned:
             return {}
         notes = ask(
             [
@@ -213,7 +213,7 @@ def _both(text: str, edit: str) -> tuple[str, str]:
 def _ask(
     case: Case, ask: Asking, questions: Mapping[str, Question], prompt: str, fields: Mapping[str, object]
 ) -> dict[str, Values | None]:
-    if not case.told:
+    if not case.captioned:
         return {}
     texts = {name: q.text for name, q in questions.items()}
     return ask(
@@ -228,7 +228,7 @@ def _choose(
     case: Case, ask: Asking, questions: Mapping[str, Question], material: str, what: str
 ) -> dict[str, Values | None]:
     """Questions of as many choices are asked together, so that a letter that none of them has is no answer."""
-    if not case.told:
+    if not case.captioned:
         return {}
     by: dict[int, dict[str, str]] = defaultdict(dict)
     for name, question in questions.items():
@@ -255,7 +255,7 @@ def _listed(question: Question) -> str:
 
 def _picked(answer: Values | None, question: Question, case: Case) -> str:
     if answer is None:
-        return FAILED if case.told else MISSING
+        return FAILED if case.captioned else MISSING
     said = str(answer["choice"])
     return _UNKNOWN if said == _UNKNOWN else question.choices[ord(said) - ord("A")]
 

@@ -83,9 +83,9 @@ class EntityScore(_OfEmbeddings):
         return entity_score(content(caption), content(reference), cosine(caption, reference, self.model))
 
 
-def entity_score(told: frozenset[str], true: frozenset[str], similarity: float) -> float:
-    """2RC / (R + C) with R = |told ∩ true| / |true| and C = (similarity + 1) / 2; 0 where nothing is shared."""
-    recall = len(told & true) / len(true) if true else 0.0
+def entity_score(predicted: frozenset[str], true: frozenset[str], similarity: float) -> float:
+    """2RC / (R + C) with R = |predicted ∩ true| / |true| and C = (similarity + 1) / 2; 0 where nothing is shared."""
+    recall = len(predicted & true) / len(true) if true else 0.0
     near = (similarity + 1) / 2
     return 2 * recall * near / (recall + near) if recall else 0.0
 

@@ -82,11 +82,11 @@ class _Scorer:
         truths = [t for r in references if (t := _line(r.text))]
         if not truths:
             return {"meteor": None}
-        told = _line(caption.text)
-        if not told:
+        predicted = _line(caption.text)
+        if not predicted:
             return {"meteor": 0.0}
         with self._lock:
-            stats = self._asked(f"SCORE ||| {' ||| '.join(truths)} ||| {told}")
+            stats = self._asked(f"SCORE ||| {' ||| '.join(truths)} ||| {predicted}")
             value = float(self._asked(f"EVAL ||| {stats}"))
             self._out.readline()  # the same for the set of one
         return {"meteor": value}

@@ -17,7 +17,7 @@ from operators.core.base import ItemError, Row
 from operators.engines.openai import OpenAIEngine
 from operators.narrate.narrate import Narrate
 from tests.support.chat import Asked, ChatServer, Play, serve
-from tests.support.rows import captioned, decoded, told
+from tests.support.rows import captioned, decoded, narrated
 
 KEY = "sk-very-secret-0123"
 PRICES = {"price_input_per_mtok": 10.0, "price_cached_per_mtok": 5.0, "price_output_per_mtok": 20.0}
@@ -138,7 +138,7 @@ def test_a_video_is_narrated() -> None:
         return Play(text=" ".join(lines))
 
     row = {
-        **told("v", usage=None),
+        **narrated("v", usage=None),
         "captioned": [captioned("v", 0), captioned("v", 1)],
         "segments": 2,
         "window_s": 10.0,

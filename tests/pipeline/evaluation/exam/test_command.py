@@ -27,8 +27,8 @@ def test_stories_come_with_their_scripts_and_always_the_same(
         lines = video.with_suffix(".txt").read_text().splitlines()
         assert len(lines) == len(events) > 2
         for line, event in zip(lines, events, strict=True):
-            span, _, told = line.partition("  ")
-            read = read_sentence(told, event.start_s, event.end_s)
+            span, _, predicted = line.partition("  ")
+            read = read_sentence(predicted, event.start_s, event.end_s)
             assert read is not None and (read.what, read.size) == (event.what, event.size)
             assert [_seconds(part) for part in span.split(" to ")] == pytest.approx([event.start_s, event.end_s])
 

@@ -15,7 +15,7 @@ from pipeline.evaluation.exam.marks import Marks
 from pipeline.evaluation.exam.report import plot, spoiled_table, table
 from pipeline.output.output import Output
 
-GOOD = Marks(events=1000, told=900, pairs=800, ordered=800, named=500, rightly=500, late_s=900.0)
+GOOD = Marks(events=1000, predicted=900, pairs=800, ordered=800, named=500, rightly=500, late_s=900.0)
 
 
 @pytest.fixture
@@ -28,12 +28,12 @@ def sat(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, Path, 
 def test_the_exam_renders_runs_and_marks(sat: tuple[int, Path, str]) -> None:
     code, folder, said = sat
     assert code == 0, said
-    told = json.loads((folder / "truth.json").read_text())
-    script, heard, measure = told["ways"]
+    predicted = json.loads((folder / "truth.json").read_text())
+    script, heard, measure = predicted["ways"]
     assert heard["way"] == "heard" and heard["recall"] > 0.85 and heard["invented"] == 0
     assert (script["way"], script["recall"], script["invented"], script["order"]) == ("script", 1.0, 0, 1.0)
     assert measure["way"] == "measure" and 0 < measure["events"] < script["events"]
-    assert all(s["caught"] for s in told["spoiled"].values()) and len(told["spoiled"]) == 6
+    assert all(s["caught"] for s in predicted["spoiled"].values()) and len(predicted["spoiled"]) == 6
     assert "| script | 30 s |" in said and said.rstrip().endswith("passed")
     assert (folder / "truth.md").read_text() in said
     assert (folder / "truth.png").read_bytes().startswith(b"\x89PNG")
@@ -43,7 +43,7 @@ def test_the_exam_renders_runs_and_marks(sat: tuple[int, Path, str]) -> None:
 @pytest.mark.parametrize(
     ("worse", "line"),
     [
-        (replace(GOOD, told=820), "recall 0.900 at 30 s and 0.820 at 600 s"),
+        (replace(GOOD, predicted=820), "recall 0.900 at 30 s and 0.820 at 600 s"),
         (replace(GOOD, ordered=700), "order 1.000 at 30 s and 0.875 at 600 s"),
     ],
 )
@@ -53,15 +53,15 @@ def test_losing_more_than_five_points_as_the_video_grows_fails(worse: Marks, lin
 
 
 def test_a_loss_that_chance_explains_does_not_fail() -> None:
-    few = Marks(events=20, told=18, pairs=17, ordered=17)
-    assert verdict([Sheet("measure", 30, GOOD), Sheet("measure", 600, replace(few, told=16))], {}) == []
-    assert verdict([Sheet("measure", 30, GOOD), Sheet("measure", 600, replace(few, told=10))], {})
+    few = Marks(events=20, predicted=18, pairs=17, ordered=17)
+    assert verdict([Sheet("measure", 30, GOOD), Sheet("measure", 600, replace(few, predicted=16))], {}) == []
+    assert verdict([Sheet("measure", 30, GOOD), Sheet("measure", 600, replace(few, predicted=10))], {})
 
 
 def test_imperfect_marks_for_perfect_captions_fail() -> None:
     assert verdict([Sheet("script", 30, GOOD)], {})
-    assert not verdict([Sheet("script", 30, replace(GOOD, told=1000))], {})
-    assert verdict([Sheet("script", 30, replace(GOOD, told=1000, invented=1))], {})
+    assert not verdict([Sheet("script", 30, replace(GOOD, predicted=1000))], {})
+    assert verdict([Sheet("script", 30, replace(GOOD, predicted=1000, invented=1))], {})
 
 
 def test_a_change_for_the_worse_that_no_mark_shows_fails() -> None:
@@ -130,8 +130,8 @@ def test_the_shipped_model_sits_the_exam(ray_session: None, tmp_path: Path) -> N
     assert row["coverage"] == 1.0 and row["provenance"]["engine"] == "vllm"
     windows = [w for segment in output.captioned(row["video_id"]) for w in segment["windows"]]
     assert len(windows) == 5
-    told = " ".join(w["text"] for w in windows).replace(NOTHING, "")
-    assert len(list(read_caption(told))) == told.count("."), "it speaks nothing but the language"
+    predicted = " ".join(w["text"] for w in windows).replace(NOTHING, "")
+    assert len(list(read_caption(predicted))) == predicted.count("."), "it speaks nothing but the language"
 
 
 def test_the_shipped_model_has_one_way_to_normalise() -> None:

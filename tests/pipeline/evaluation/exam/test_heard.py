@@ -1,4 +1,4 @@
-"""What is only said is told where speech is evidence, and missing without it; lines at wrong times are noticed."""
+"""What is only said is predicted where speech is evidence, and missing without it; lines at wrong times are noticed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_recall_falls_by_the_planted_share_without_speech_and_shuffled_speech_is
     planted = len(heard.lines_of(story)) / len(story.events)
 
     def marks(spoken: heard.Spoken) -> Marks:
-        ((_, row),) = heard.told({"story": story}, _grid, spoken)
+        ((_, row),) = heard.predicted({"story": story}, _grid, spoken)
         return mark(read(row, _grid(story)), story.events)
 
     whole, without, shuffled = marks(list), marks(heard.left_out), marks(heard.shuffled)

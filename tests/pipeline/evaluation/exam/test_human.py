@@ -28,8 +28,8 @@ def test_the_writer_answers_equal_requests_equally_and_writes_defects_and_falseh
         ("move", "red circle", "left", None),
         ("enter", "blue square", "left", None),
     }
-    told = [{e.what for e in read(t.replace(" [1]", "").replace(" [2]", ""))} for t in texts]
-    assert 5 < sum(bool({w for w in events if w[1]} - true) for events in told) < 40
+    predicted = [{e.what for e in read(t.replace(" [1]", "").replace(" [2]", ""))} for t in texts]
+    assert 5 < sum(bool({w for w in events if w[1]} - true) for events in predicted) < 40
 
 
 def test_each_defect_is_seen() -> None:
@@ -45,10 +45,10 @@ def sat(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Path]:
 
 def test_real_wording_goes_through_the_chain_without_a_defect(sat: tuple[int, Path]) -> None:
     code, folder = sat
-    told = json.loads((folder / "truth.json").read_text())
-    assert code == 0 and told["wrong"] == [] and told["chain"]["landed"] == []
-    assert told["chain"]["cleaned"] > 3 and told["chain"]["answers"] >= 15
-    ways = {w["way"]: w for w in told["ways"]}
+    predicted = json.loads((folder / "truth.json").read_text())
+    assert code == 0 and predicted["wrong"] == [] and predicted["chain"]["landed"] == []
+    assert predicted["chain"]["cleaned"] > 3 and predicted["chain"]["answers"] >= 15
+    ways = {w["way"]: w for w in predicted["ways"]}
     assert ways[HUMAN[0]]["invented"] > 0
     for way in ways.keys() - {HUMAN[0]}:
         assert ways[way]["invented"] < ways[HUMAN[0]]["invented"] and ways[way]["recall"] > 0.5
@@ -57,11 +57,11 @@ def test_real_wording_goes_through_the_chain_without_a_defect(sat: tuple[int, Pa
 
 
 def test_falsehoods_that_no_grounding_cuts_fail() -> None:
-    written = Marks(events=10, told=10, invented=2)
+    written = Marks(events=10, predicted=10, invented=2)
     assert verdict([Sheet(HUMAN[0], 30, written), Sheet(HUMAN[1], 30, written)], {}) == [
         "human, lexical, 30 s: no falsehood was cut"
     ]
-    assert verdict([Sheet(HUMAN[0], 30, written), Sheet(HUMAN[1], 30, Marks(events=10, told=9))], {}) == []
+    assert verdict([Sheet(HUMAN[0], 30, written), Sheet(HUMAN[1], 30, Marks(events=10, predicted=9))], {}) == []
 
 
 def test_a_model_that_sees_and_real_wording_exclude_each_other(

@@ -34,6 +34,6 @@ def test_a_caption_is_read_sentence_by_sentence() -> None:
 @pytest.mark.parametrize("seconds", [30, 305, 1800])
 def test_overlapping_windows_tell_every_event_once_or_twice(seconds: int) -> None:
     grid, events = Grid(float(seconds)), write_story(float(seconds), 4).events
-    told = [window_events(events, w.start_s, w.end_s) for w in map(grid.window, range(grid.window_count))]
-    times = [sum(event in window for window in told) for event in events]
+    predicted = [window_events(events, w.start_s, w.end_s) for w in map(grid.window, range(grid.window_count))]
+    times = [sum(event in window for window in predicted) for event in events]
     assert set(times) <= {1, 2} and times.count(1) > times.count(2)

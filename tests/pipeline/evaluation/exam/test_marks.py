@@ -10,12 +10,12 @@ from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.exam import caught
 from pipeline.evaluation.exam.marks import Marks, mark
 from pipeline.evaluation.exam.perfect import narration
-from pipeline.evaluation.exam.reading import Told, read
+from pipeline.evaluation.exam.reading import Predicted, read
 from pipeline.evaluation.exam.spoiling import SPOILS
 from pipeline.evaluation.exam.story import Story, write_story
 
 
-def perfect(story: Story) -> list[Told]:
+def perfect(story: Story) -> list[Predicted]:
     """The script, narrated by the built-in narrator from perfect captions, and read back."""
     grid = Grid(story.seconds)
     with Narrate().open() as tell:
@@ -27,7 +27,7 @@ def perfect(story: Story) -> list[Told]:
 def test_perfect_captions_give_perfect_marks_at_every_length(seconds: int, seed: int) -> None:
     story = write_story(float(seconds), seed)
     marks = mark(perfect(story), story.events)
-    assert (marks.told, marks.invented, marks.repeated) == (len(story.events), 0, 0)
+    assert (marks.predicted, marks.invented, marks.repeated) == (len(story.events), 0, 0)
     assert (marks.recall, marks.precision, marks.order, marks.names) == (1.0, 1.0, 1.0, 1.0)
     assert marks.time_error_s < 2.5  # the middle of a window, against that of the event
 
@@ -36,9 +36,9 @@ def test_perfect_captions_give_perfect_marks_at_every_length(seconds: int, seed:
 @pytest.mark.parametrize("seconds", [300, 1800])
 def test_what_is_made_worse_moves_its_own_mark(done: str, seconds: int) -> None:
     story = write_story(float(seconds), 7)
-    told = perfect(story)
+    predicted = perfect(story)
     spoil, what = SPOILS[done]
-    before, behind = mark(told, story.events), mark(spoil(told), story.events)
+    before, behind = mark(predicted, story.events), mark(spoil(predicted), story.events)
     assert caught(what, before, behind)
     changes = {name: getattr(before, name) - getattr(behind, name) for name in ("recall", "order", "names")}
     if what == "time_error_s":
@@ -49,8 +49,8 @@ def test_what_is_made_worse_moves_its_own_mark(done: str, seconds: int) -> None:
         assert all(change < 0.05 for name, change in changes.items() if name != what)
 
 
-def said(event: Event, number: int = 0) -> Told:
-    return Told(event, number)
+def said(event: Event, number: int = 0) -> Predicted:
+    return Predicted(event, number)
 
 
 NIGHT = Event(kind="night", start_s=10, end_s=12)
@@ -59,7 +59,7 @@ LEFT = Event(kind="leave", start_s=20, end_s=22, who="red circle", where="left")
 
 def test_invented_and_repeated_events_are_told_apart() -> None:
     marks = mark([said(NIGHT), said(NIGHT), said(replace(NIGHT, kind="day"))], [NIGHT, LEFT])
-    assert (marks.told, marks.repeated, marks.invented) == (1, 1, 1)
+    assert (marks.predicted, marks.repeated, marks.invented) == (1, 1, 1)
     assert marks.recall == 0.5 and marks.precision == pytest.approx(2 / 3)
 
 
@@ -72,12 +72,12 @@ def test_another_place_or_way_is_another_event_and_another_name_is_not() -> None
 def test_what_is_far_away_is_no_match() -> None:
     late = replace(NIGHT, start_s=45, end_s=47)
     marks = mark([said(late)], [NIGHT])
-    assert (marks.told, marks.invented) == (0, 1)
+    assert (marks.predicted, marks.invented) == (0, 1)
 
 
 def test_only_the_kinds_that_are_asked_for_count() -> None:
     marks = mark([said(NIGHT), said(replace(LEFT, where="top"))], [NIGHT, LEFT], {"night", "day"})
-    assert (marks.events, marks.told, marks.invented) == (1, 1, 0)
+    assert (marks.events, marks.predicted, marks.invented) == (1, 1, 0)
 
 
 def test_marks_add_up() -> None:

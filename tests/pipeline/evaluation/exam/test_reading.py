@@ -11,13 +11,13 @@ def row(*sentences: tuple[str, list[int]], start_s: float = 0.0) -> Row:
     return {"sections": [{"start_s": start_s, "sentences": [{"text": t, "windows": w} for t, w in sentences]}]}
 
 
-def told(*sentences: tuple[str, list[int]]) -> list[tuple[str, str | None, float, float]]:
+def predicted(*sentences: tuple[str, list[int]]) -> list[tuple[str, str | None, float, float]]:
     events = (t.event for t in read(row(*sentences), Grid(600.0)))
     return [(e.kind, e.where, e.start_s, e.end_s) for e in events]
 
 
 def test_a_time_holds_for_the_sentences_of_its_windows() -> None:
-    assert told(
+    assert predicted(
         ("From 1:05 to 1:15: Night falls.", [13]),
         ("The camera pans left.", [13]),
         ("The camera zooms in.", [20]),
@@ -25,8 +25,8 @@ def test_a_time_holds_for_the_sentences_of_its_windows() -> None:
 
 
 def test_without_a_time_the_windows_tell_it() -> None:
-    assert told(("Day breaks.", [4, 5, 9])) == [("day", None, 20, 35)]
-    assert told(("Day breaks.", [])) == [("day", None, 0, 600)]
+    assert predicted(("Day breaks.", [4, 5, 9])) == [("day", None, 20, 35)]
+    assert predicted(("Day breaks.", [])) == [("day", None, 0, 600)]
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_without_a_time_the_windows_tell_it() -> None:
     ],
 )  # fmt: skip
 def test_what_the_built_in_engine_says_is_read_too(text: str, wanted: list[object]) -> None:
-    assert told((text, [0])) == wanted
+    assert predicted((text, [0])) == wanted

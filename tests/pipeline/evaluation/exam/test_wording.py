@@ -18,8 +18,8 @@ def _bare(event: Event) -> Event:
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_told_in_real_wording_reads_back_to_the_same_events(seed: int) -> None:
     story = write_story(120.0, seed)
-    told = tell(story.events, random.Random(seed))
-    found = list(read(" ".join(told)))
+    predicted = tell(story.events, random.Random(seed))
+    found = list(read(" ".join(predicted)))
     assert len(found) == len(story.events)
     for event, back in zip(story.events, found, strict=True):
         who = event.who if back.who else None  # "it"
@@ -32,8 +32,8 @@ def test_words_differ_from_telling_to_telling_and_from_the_little_language() -> 
     tellings = {tuple(tell(story.events, random.Random(k))) for k in range(10)}
     assert len(tellings) == 10
     plain = {sentence(e) for e in story.events}
-    assert not plain & {s for told in tellings for s in told}
-    every = [s for told in tellings for s in told]
+    assert not plain & {s for predicted in tellings for s in predicted}
+    every = [s for predicted in tellings for s in predicted]
     assert any(" while " in s or ", and " in s for s in every) and any(s.startswith("It ") for s in every)
 
 

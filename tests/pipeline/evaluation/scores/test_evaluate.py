@@ -41,7 +41,7 @@ def files(folder, count: int, *, seed: int = 1):
     return str(folder / "told.json"), str(folder / "true.json")
 
 
-def told(table):
+def predicted(table):
     return sorted(table.read().to_pylist(), key=lambda row: row["video_id"])
 
 
@@ -49,7 +49,7 @@ def test_what_is_scored_is_not_scored_again(tmp_path):
     one, refs = files(tmp_path, 30)
     captions, references = open_captions(one), read_references([refs])
     first = evaluate(captions, references, str(tmp_path / "s"))
-    before = told(first.table)
+    before = predicted(first.table)
     assert (first.captions, first.fresh, first.missing) == (30, 30, 0)
     assert evaluate(captions, references, str(tmp_path / "s")).fresh == 0
     value = json.loads((tmp_path / "told.json").read_text())
@@ -58,7 +58,7 @@ def test_what_is_scored_is_not_scored_again(tmp_path):
     (tmp_path / "told.json").write_text(json.dumps(value))
     again = evaluate(open_captions(one), references, str(tmp_path / "s"))
     assert (again.captions, again.fresh, again.missing) == (29, 2, 1)  # v4 is without a caption now
-    after = told(again.table)
+    after = predicted(again.table)
     assert [r["video_id"] for r in after] == [r["video_id"] for r in before]
     assert [r["video_id"] for r, s in zip(before, after, strict=True) if r != s] == ["v3", "v4"]
     # other references change all rows: CIDEr-D rests on them
@@ -73,12 +73,12 @@ def test_scores_of_several_processes_are_those_of_one(tmp_path):
     captions, references = open_captions(one), read_references([refs])
     alone = evaluate(captions, references, str(tmp_path / "a"), workers=1)
     together = evaluate(captions, references, str(tmp_path / "b"), workers=2)
-    assert told(alone.table) == told(together.table)
+    assert predicted(alone.table) == predicted(together.table)
 
 
 def test_killed_at_random_and_gone_on(tmp_path):
     one, refs = files(tmp_path, 60)
-    whole = told(evaluate(open_captions(one), read_references([refs]), str(tmp_path / "whole")).table)
+    whole = predicted(evaluate(open_captions(one), read_references([refs]), str(tmp_path / "whole")).table)
     script = (
         "import sys; from pipeline.evaluation.scores import evaluate as e; e._COMMIT = 5\n"
         "from pipeline.evaluation.scores.sources import open_captions as o\n"
@@ -96,7 +96,7 @@ def test_killed_at_random_and_gone_on(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         process.stdout.close()
-    assert told(evaluate(open_captions(one), read_references([refs]), place).table) == whole
+    assert predicted(evaluate(open_captions(one), read_references([refs]), place).table) == whole
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path):

@@ -28,11 +28,11 @@ TRUE = Reference("a man runs", ((0.0, 10.0, "a man runs"),), True, 20.0)
 
 
 def test_recall_of_words_counts_words_of_the_reference():
-    # Vript-HAL divides told words that match by true words: three told words that match one true one give 3
-    told, true = frozenset({"cat", "kitten", "feline"}), frozenset({"cat"})
-    precision, recall = hallucination(told, true, lambda a, b: True)
+    # Vript-HAL divides predicted words that match by true words: three predicted words that match one true one give 3
+    predicted, true = frozenset({"cat", "kitten", "feline"}), frozenset({"cat"})
+    precision, recall = hallucination(predicted, true, lambda a, b: True)
     assert (precision, recall) == (1.0, 1.0)
-    assert hallucination(told, frozenset({"dog", "cat"}), lambda a, b: b == "cat") == (1.0, 0.5)
+    assert hallucination(predicted, frozenset({"dog", "cat"}), lambda a, b: b == "cat") == (1.0, 0.5)
     assert hallucination(frozenset(), true) == (0.0, 0.0)
 
 
@@ -74,9 +74,9 @@ def test_detection_is_strict_and_captions_are_not():
 
 
 def test_of_several_references_the_best_counts_and_of_spans_the_first_thousand():
-    told = Caption(video_id="v", text="a man runs", events=((0.0, 10.0, "a man runs"),), duration_s=20.0)
+    predicted = Caption(video_id="v", text="a man runs", events=((0.0, 10.0, "a man runs"),), duration_s=20.0)
     far = Reference("a dog", ((15.0, 20.0, "a dog"),), True, 20.0)
-    row = score(told, [far, TRUE], None)
+    row = score(predicted, [far, TRUE], None)
     assert [row[name] for name in ("soda_d", "soda_c_rouge_l", "event_recall")] == pytest.approx([1.0] * 3)
     assert (row["tiou_precision_0.9"], row["tiou_recall_0.9"]) == (1.0, 1.0)
     assert len(spans.as_spans([(k, k + 1.0) for k in range(1200)])) == len(spans.ordered([(0.0, 1.0)] * 1200)) == 1000
@@ -84,8 +84,8 @@ def test_of_several_references_the_best_counts_and_of_spans_the_first_thousand()
 
 def test_spans_without_a_length_or_beyond_the_end_have_a_score_and_no_error():
     true = Reference("a", ((5.0, 5.0, "a man"), (0.0, 30.0, "a dog")), True, 20.0)
-    told = Caption(video_id="v", text="a", events=((5.0, 5.0, "a man"), (90.0, 99.0, "a dog")), duration_s=20.0)
-    row = score(told, [true], None)
+    predicted = Caption(video_id="v", text="a", events=((5.0, 5.0, "a man"), (90.0, 99.0, "a dog")), duration_s=20.0)
+    row = score(predicted, [true], None)
     found = {name: row[name] for name in METRICS if row[name] is not None}
     assert all(np.isfinite(v) and 0 <= v <= 100 for v in found.values())
     assert (row["tiou_recall_0.3"], row["soda_d"], row["boundary_recall_1s"]) == (0.0, 0.0, 0.5)

@@ -91,8 +91,8 @@ def test_equal_texts_have_a_cosine_of_100_and_long_ones_are_not_cut():
     for metric in metrics:
         with metric.open() as measure:
 
-            def value(told: str, true: str, measure=measure) -> float:
-                return next(iter(measure(Caption(video_id="v", text=told), [Reference(true)]).values()))
+            def value(predicted: str, true: str, measure=measure) -> float:
+                return next(iter(measure(Caption(video_id="v", text=predicted), [Reference(true)]).values()))
 
             best = {"sentence_cosine": 100.0, "entity_score": 1.0}[next(iter(metric.columns))]
             assert value(long, long) == pytest.approx(best, abs=1e-4)
@@ -126,10 +126,10 @@ def test_what_is_far_apart_and_told_in_order():
 
 def test_events_by_tenth_of_the_video():
     true = [(float(s), s + 5.0, f"thing number{s} falls") for s in range(0, 100, 10)]
-    told = [event for event in true if not 40 <= event[0] < 60]  # the middle is lost
+    predicted = [event for event in true if not 40 <= event[0] < 60]  # the middle is lost
     words = [frozenset(text.split()) for _, _, text in true]
     pairs = aligned(
-        as_spans([(s, e) for s, e, _ in told]), as_spans([(s, e) for s, e, _ in true]),
-        likeness([frozenset(text.split()) for _, _, text in told], words),
+        as_spans([(s, e) for s, e, _ in predicted]), as_spans([(s, e) for s, e, _ in true]),
+        likeness([frozenset(text.split()) for _, _, text in predicted], words),
     )  # fmt: skip
     assert by_tenth(pairs, true, 100.0) == [1, 1, 1, 1, 0, 0, 1, 1, 1, 1] + [1] * 10
