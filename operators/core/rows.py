@@ -151,7 +151,9 @@ SENTENCE = pa.struct(
 CUT = pa.struct(  # a clause or sentence of an answer that was left out
     [
         pa.field("text", pa.string()),
-        pa.field("why", pa.string()),  # unsupported, number, colour, negation, opposite, roles, contradicted, order, …
+        pa.field(
+            "why", pa.string()
+        ),  # unsupported, number, colour, negation, opposite, roles, contradicted, order, repeated
     ]
 )
 

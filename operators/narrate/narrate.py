@@ -163,7 +163,7 @@ class Narrate(NarrateOptions):
             for number, (part, topic, wanted) in enumerate(zip(parts, topics, words, strict=True))
         ]
         opening = narrator.opening(sections)
-        caption = "\n\n".join([opening["text"], *(s["text"] for s in sections)])
+        caption = "\n\n".join(text for part in (opening, *sections) if (text := part["text"]))
         wanted = [s["wanted_words"] for s in sections if s["wanted_words"] is not None]
         return {
             **row,

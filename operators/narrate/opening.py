@@ -34,6 +34,8 @@ class Opening:
     def write(self, sections: Sequence[Row], wanted: int | None, habit: Habit) -> tuple[Answer, Row | None]:
         """The answer, and the opening as `rows.OPENING`; None where there is no good answer.
 
+        Its text is empty where every supported sentence repeats one of a section.
+
         Args:
             sections: as `rows.SECTION`.
             wanted: words; None leaves it to the engine.
@@ -74,12 +76,12 @@ class Opening:
             draft=draft,
             keep=lambda better: self._stands(ground, better),
         )
-        own = [s for s in draft.sentences if not self._repeats(s)]
-        chosen = trimmed(own or draft.sentences, wanted or asking.narrate.opening_words)
+        repeated = [s for s in draft.sentences if self._repeats(s)]
+        chosen = trimmed([s for s in draft.sentences if s not in repeated], wanted or asking.narrate.opening_words)
         return answer, {
             "text": " ".join(s.text for s in chosen),
             "sentences": [sentence_row(self._by_windows(s)) for s in chosen],
-            "cut": cut_rows(draft.cut),
+            "cut": cut_rows([*draft.cut, *(Cut(text=s.text, why="repeated") for s in repeated)]),
             "wanted_words": wanted,
         }
 

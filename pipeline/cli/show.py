@@ -10,6 +10,7 @@ from typing import Any
 from operators.analysis.filter import reason_of
 from operators.core.text import printable
 from pipeline.monitoring.progress import clock
+from pipeline.output.annotations import opening_of
 from pipeline.output.captions import NoCaption
 from pipeline.output.output import Output
 from pipeline.terminal.commands import longcap
@@ -40,7 +41,7 @@ def show_command(*, out: str, video: str | None = None, as_json: bool = False) -
 
 def caption_text(row: dict[str, Any]) -> str:
     """A row of `rows.LONG_CAPTION` for people: facts, opening, sections with their times."""
-    opening = row["caption"].split("\n\n", 1)[0]
+    opening = opening_of(row)
     lines = [
         printable(row["uri"]),
         f"id {printable(row['video_id'])} · {clock(row['duration_s'])} · "
@@ -48,8 +49,7 @@ def caption_text(row: dict[str, Any]) -> str:
         f"{row['words']} words · coverage {row['coverage']:.2f} · integrity {'yes' if row['integrity'] else 'no'}"
         + (f" · {row['damaged_packets']} damaged packets" if row["damaged_packets"] else ""),
         *([f"subtitles {row['subtitles']}"] if row.get("subtitles") else []),
-        "",
-        textwrap.fill(opening, _WIDTH),
+        *(["", textwrap.fill(opening, _WIDTH)] if opening else []),
     ]
     for section in row["sections"]:
         cited = counted(len(section["windows"]), "window")

@@ -205,8 +205,10 @@ def without_rejected(row: Row, acts: Iterable[Row]) -> Row:
 
 
 def opening_of(caption: Row) -> str:
-    """The first paragraph of a long caption, which belongs to no section."""
-    return str(caption["caption"] or "").split("\n\n", 1)[0]
+    """The text of a long caption before its sections; empty where it has none."""
+    text = str(caption["caption"] or "")
+    body = "\n\n".join(s["text"] for s in caption["sections"] or () if s["text"])
+    return text.removesuffix(body).strip() if body and text.endswith(body) else text.split("\n\n", 1)[0]
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from operators.core.base import ItemError, Row
 from pipeline.monitoring.progress import clock
+from pipeline.output.annotations import opening_of
 from pipeline.output.filmstrip import Filmstrip, Still, spread
 from pipeline.output.notebook import shown, strip_html
 from pipeline.terminal.errors import UsageError
@@ -140,14 +141,14 @@ class Captions:
         head = Markup("<p><b>{}</b> · {}</p>").format(shown(self.name), repr(self).rpartition(": ")[2].rstrip(">"))
         if self._row is None:
             return str(head + Markup("<p>{}</p>").format(shown(self._why_not(self.video_id))))
-        opening = self.caption.removesuffix("\n\n".join(s["text"] for s in self.row["sections"])).strip()
         parts = [
             Markup("<p><b>{} to {}</b>{}<br>{}</p>").format(
                 clock(s["start_s"]), clock(s["end_s"]), f" · {s['topic']}" if s["topic"] else "", shown(s["text"])
             )
             for s in self.row["sections"]
         ]
-        return str(head + self._strip + Markup("<p>{}</p>").format(shown(opening)) + Markup("").join(parts))
+        opening = Markup("<p>{}</p>").format(shown(opening_of(self.row)))
+        return str(head + self._strip + opening + Markup("").join(parts))
 
 
 def caption_rows(segments: Sequence[Row]) -> list[Row]:

@@ -10,6 +10,7 @@ from typing import Any
 from operators.analysis.facts import Facts
 from operators.core.base import Row
 from pipeline.monitoring.progress import clock
+from pipeline.output.annotations import opening_of
 from pipeline.output.failure_groups import replay
 from pipeline.output.output import Output
 from pipeline.reporting.plots import Span
@@ -76,7 +77,7 @@ def video_page(output: Output, name: str) -> VideoPage:
     return VideoPage(
         video=video,
         row=row,
-        opening=_opening(row) if row else "",
+        opening=opening_of(row) if row else "",
         sections=sections,
         sentences=sentences,
         segments=segments,
@@ -89,13 +90,6 @@ def _sentence(one: Row, spans: Mapping[int, tuple[float, float]]) -> Sentence:
     cited = [spans[k] for k in one["windows"] or () if k in spans]
     span = (min(a for a, _ in cited), max(b for _, b in cited)) if cited else None
     return Sentence(text=one["text"], windows=one["windows"] or (), span=span)
-
-
-def _opening(row: Row) -> str:
-    """The caption without its sections, which end it."""
-    body = "\n\n".join(section["text"] for section in row["sections"] or ())
-    text: str = row["caption"] or ""
-    return text.removesuffix(body).strip()
 
 
 def _lanes(

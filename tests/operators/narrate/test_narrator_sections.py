@@ -11,6 +11,7 @@ import pytest
 from operators.core.base import ItemError
 from operators.engines.base import Request
 from operators.narrate.narrate import Narrate
+from pipeline.output.annotations import opening_of
 from tests.operators.narrate.films import PEOPLE, check_citations, film, model, varied
 from tests.support.engines import Model, asked
 
@@ -146,13 +147,20 @@ def test_unsupported_clauses_are_repaired_by_one_request_and_cut_where_that_fail
 
 def test_the_opening_is_grounded_in_the_sections_and_does_not_repeat_them() -> None:
     own = "The baker lifts a crate and the sailor counts coins in the kitchen."
-    text = f"{varied(0).split('. ')[0]}. {own} A rocket flies to the moon."
+    again = f"{varied(0).split('. ')[0]}."
+    text = f"{again} {own} A rocket flies to the moon."
     script = [{"kind": "video", "do": "say", "text": text}]
     made, _ = model("opening", film(minutes=1), script=script, repair=False)
     assert made["opening"]["text"] == made["caption"].split("\n\n")[0] == own
-    assert [c["text"] for c in made["opening"]["cut"]] == ["A rocket flies to the moon."]
+    cut = {c["text"]: c["why"] for c in made["opening"]["cut"]}
+    assert cut == {"A rocket flies to the moon.": "unsupported", again: "repeated"}
     (sentence,) = made["opening"]["sentences"]
     assert {0, 1} <= set(sentence["windows"])
+
+    script[0]["text"] = again
+    made, _ = model("no opening", film(minutes=1), script=script, repair=False)
+    assert made["opening"]["text"] == "" and made["opening"]["sentences"] == []
+    assert made["caption"] == "\n\n".join(s["text"] for s in made["sections"]) and opening_of(made) == ""
 
 
 def test_what_fits_is_not_digested() -> None:
