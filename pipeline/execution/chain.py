@@ -1,6 +1,6 @@
 """`caption.chain: video`: one actor owns a video and captions its segments in order, each durable before the next.
 
-The first window of a segment is answered in the light of the last window of the segment before, so the segments of one
+The first window of a segment is captioned in the light of the last window of the segment before, so the segments of one
 video cannot be spread out; videos can. A segment's pictures are decoded while the one before is captioned. After a
 restart the chain goes on from the last durable window, which is read from the store.
 """

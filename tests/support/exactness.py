@@ -35,7 +35,7 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "h264 MP4, 10 bit": ("ten_bit.mp4", {"pix_fmt": "yuv420p10le"}),
     "h264 MKV, first pts 5 s": ("late.mkv", {"first_pts_s": 5.0}),
     "h264 MPEG-TS": ("stream.ts", {"gop": 12, "b_frames": 2}),
-    "MPEG-4 AVI, B-pictures": ("mpeg4.avi", {"codec": "mpeg4", "gop": 12, "b_frames": 2}),
+    "MPEG-4 AVI, B-frames": ("mpeg4.avi", {"codec": "mpeg4", "gop": 12, "b_frames": 2}),
     "VP8 WebM": ("vp8.webm", {"codec": "libvpx", "gop": 15}),
     "VP9 WebM, no duration": ("vp9.webm", {"codec": "libvpx-vp9", "options": {"live": "1"}}),
     "AV1 MP4": ("av1.mp4", {"codec": "libsvtav1", "gop": 10}),

@@ -196,7 +196,7 @@ def test_limits_are_no_part_of_the_fingerprint() -> None:
         "backend": "pyav",
         "fps": 1.0,
         "sampling": "fps",
-        "window_frames": 8,
+        "window_pictures": 8,  # keys keep the earlier name
         "window_s": 10.0,
         "keyframe_tolerance_s": 0.5,
         "similarity": 0.95,

@@ -33,8 +33,8 @@ CASES: dict[str, tuple[list[str], dict[tuple[str, int], int]]] = {
     "mr_video": (
         ["plan.segment_s=20"],
         {
-            ("scenes", 11): 2,
-            ("scenes", 7): 1,
+            ("windows", 11): 2,
+            ("windows", 7): 1,
             ("associate", 2): 2,
             ("rewritten", 0): 3,
             ("notes", 0): 3,
