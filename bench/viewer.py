@@ -100,7 +100,8 @@ def measure(uri: str, paths: list[str]) -> None:
             assert server.stdout is not None
             base = server.stdout.readline().strip().rstrip("/")
             for path in paths:
-                print(f"{path:60} {_first_and_best(base, path)}")
+                held = psutil.Process(server.pid).memory_info().rss / 2**20
+                print(f"{path:60} {_first_and_best(base, path)}, {held:.0f} MiB before")
             print(f"memory of the server: {psutil.Process(server.pid).memory_info().rss / 2**20:.0f} MiB")
         finally:
             server.terminate()

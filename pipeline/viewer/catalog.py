@@ -106,6 +106,7 @@ class Catalog:
         """video_id -> its long caption, of the few videos of a page."""
         with self._lock:
             found = self._store.dataset.lookup("video_id", *video_ids, columns=["video_id", "caption"])
+            give_back()
         return dict(zip(found["video_id"].to_pylist(), found["caption"].to_pylist(), strict=True))
 
     def misses(self, video_id: str) -> list[Row]:
@@ -215,6 +216,8 @@ class Catalog:
             made = metadata_array(texts)
             at = pc.index_in(self._table["video_id"], value_set=read["video_id"].combine_chunks())
             self._metadata[name] = made.take(at.combine_chunks())
+            del read, texts
+            give_back()
         return self._metadata[name]
 
 

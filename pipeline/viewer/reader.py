@@ -15,7 +15,7 @@ from operators.store.store import Store
 from pipeline.output.activity import sightings
 from pipeline.output.annotations import Annotations
 from pipeline.output.output import Output
-from pipeline.viewer.catalog import Catalog
+from pipeline.viewer.catalog import Catalog, give_back
 from pipeline.viewer.further import further_lanes, newest
 
 _ASK_S = 10.0  # how often it is asked whether a run is at work
@@ -79,6 +79,7 @@ class Reader:
             left_out = [] if captions else self.store.filtered.lookup("video_id", video_id).to_pylist()
             segments = self.store.segments.lookup("video_id", video_id)
             failures = self.store.failures.lookup("video_id", video_id).to_pylist()
+            give_back()
         known = [*videos, *captions, *left_out, *failures]
         if not known:
             return None
