@@ -50,7 +50,7 @@ def search_command(
 ) -> int:
     """Search and print the moments; 1 where there are none, as grep does."""
     if (query is None) == (like is None):
-        raise UsageError("give a QUERY, or --like with a picture or video")
+        raise UsageError("give either a QUERY or --like PICTURE_OR_VIDEO" + (", not both" if query else ""))
     hits = search_output(
         out,
         query,

@@ -29,6 +29,7 @@ from pipeline.output.windows import window_captions
 from pipeline.retrieval.search import Hit, moments
 from pipeline.sources.inspection import frames
 from pipeline.terminal.errors import UsageError
+from pipeline.terminal.look import counted
 
 VECTORS, EMBEDDER = "frame_vectors", "frame_embedder"
 _FRAMES = 8  # of a clip that is asked for
@@ -99,8 +100,13 @@ def table_of(output: Output, name: str | None) -> str:
         return known[0]
     if name is None or name not in known:
         asked = "" if name is None else f"table {name} has no vectors of frames. "
-        there = f"say which with --table: {', '.join(known)}" if known else "make one with: longcap run -c embeddings"
-        raise UsageError(f"{asked}{output.shown_uri} has {len(known)} tables of frame vectors; {there}")
+        if not known:
+            make = "make one with: longcap run INPUT -o OUT -c embeddings"
+            raise UsageError(f"{asked}{output.shown_uri} has no table of frame vectors; {make}")
+        raise UsageError(
+            f"{asked}{output.shown_uri} has {counted(len(known), 'table')} of frame vectors; say which with --table: "
+            + ", ".join(known)
+        )
     return name
 
 

@@ -76,6 +76,7 @@ class Index:
         try:
             # at least two threads, whatever the machine has: some of its tasks wait for others
             os.environ.setdefault("LANCE_CPU_THREADS", str(max(2, (os.cpu_count() or 2))))
+            os.environ.setdefault("LANCEDB_LOG", "error")  # at its default it warns of every new index
             import lancedb
         except ImportError as error:
             raise UsageError(f"search needs LanceDB: {INSTALL}") from error

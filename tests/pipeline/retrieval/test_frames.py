@@ -100,7 +100,9 @@ def test_what_the_model_cannot_is_said(
         with pytest.raises(UsageError, match=said):
             longcap.search_output(out, **{"config": config, **given})  # type: ignore[arg-type]
     assert main(["search", out, "--like", str(picture)]) == 2
-    assert "give the config" in capsys.readouterr().err
+    assert main(["search", out, "blue", "--like", str(picture)]) == 2
+    said = capsys.readouterr().err
+    assert "give the config" in said and "give either a QUERY or --like PICTURE_OR_VIDEO, not both" in said
     assert main(["search", out]) == 2 and main(["search", out, "--like", str(picture), "--span", "a-b"]) == 2
 
 
