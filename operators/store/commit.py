@@ -132,8 +132,9 @@ class CommitVideos(Committer):
         probed = [r for r in items if not stopped(r)]
         for row in probed:
             row["run_id"] = self.run_id
-        self.store.videos.upsert(pa.Table.from_pylist(_last(probed, "video_id"), schema=rows.VIDEO), ["video_id"])
+        # failures first: after a crash in between, a video that is not in the table is probed again
         self._record([r for r in probed if r["failure"]])
+        self.store.videos.upsert(pa.Table.from_pylist(_last(probed, "video_id"), schema=rows.VIDEO), ["video_id"])
         return [[receipt("probe", row, seconds=row.get("duration_s") or 0.0)] for row in items]
 
 

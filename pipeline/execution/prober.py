@@ -84,7 +84,7 @@ class Prober:
         for row, before in zip(self._chosen, self._before(self._chosen), strict=True):
             key = source_key(row["video_id"], row["source_version"])
             tried = failed.get((key, None))
-            again = before is not _FRESH and before is not None and tried is not None and not tried.final
+            again = before is not _FRESH and before is not None and (tried is None or not tried.final)
             if before is _FRESH or again:
                 passes, attempts = (tried.passes, tried.attempts) if again and tried else (0, 0)
                 todo.append({**row, "key": key, "passes": passes, "attempts": attempts})

@@ -254,6 +254,20 @@ def test_a_probed_video_stands_once_the_newest_in_place_of_the_older(out: str) -
     assert sorted((r["video_id"], r["size_bytes"], r["run_id"]) for r in found) == [("v", 2, "run"), ("w", 3, "later")]
 
 
+def test_a_video_is_not_known_before_its_failure_is(out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    failed = sample.video("v", failure=sample.failure("unreadable", stage="probe"), duration_s=None)
+    probe = CommitVideos(out, "run", "here")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(probe.store.videos, "upsert", killed)
+        probe.commit([dict(failed)])
+    assert len(events(out)) == 1 and not Store(out).videos.read().num_rows, "the next run probes it again"
+    CommitVideos(out, "later", "here").commit([dict(failed)])
+    assert len(events(out)) == 1 and Store(out).videos.read().num_rows == 1
+
+
 def test_a_video_that_cannot_be_probed_is_kept_with_its_failure(out: str) -> None:
     failed = sample.video("v", failure=sample.failure("unreadable", stage="probe"), duration_s=None)
     answers = CommitVideos(out, "run", "here").commit([failed, stopped(sample.video("w"))])

@@ -11,6 +11,7 @@ import pytest
 
 import pipeline as longcap
 from operators.core.base import Row
+from operators.store.store import Store
 from pipeline.cli.run import retry_command
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import RunFailed, UsageError
@@ -62,6 +63,21 @@ def test_an_engine_that_fails_on_one_segment_costs_that_segment(folder: Path, tm
 
     again = longcap.run(str(folder), out, settings, quiet=True)
     assert again.report.segments_captioned == 0 and again.failures() == first.failures()
+
+
+def test_a_failure_of_probing_that_was_lost_is_recorded_again(folder: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "out")
+    (folder / "text.mp4").write_bytes(b"no video")
+    first = longcap.run(str(folder), out, config(), quiet=True)
+    (failure,) = first.failures()
+    lost = Store(out, writer="test").failures
+    lost.fence()
+    lost.rewrite(lambda events: events.slice(0, 0))
+    assert "missing" in [f.kind for f in verify(longcap.open(out)).findings]
+
+    again = longcap.run(str(folder), out, config(), quiet=True)
+    assert [(f["video_id"], f["class"]) for f in again.failures()] == [(failure["video_id"], failure["class"])]
+    assert verify(again).findings == [] and again.report.segments_captioned == 0
 
 
 def test_retry_does_what_failed_and_completes_the_video(folder: Path, tmp_path: Path) -> None:
