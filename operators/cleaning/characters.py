@@ -24,10 +24,10 @@ _WIDE = {code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21,
 # Cyrillic letters within a word of Latin ones
 _LOOKALIKE = str.maketrans("аеорсухіАВЕКМНОРСТХ", "aeopcyxiABEKMHOPCTX")
 _MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[аеорсухіАВЕКМНОРСТХ])[A-Za-zаеорсухіАВЕКМНОРСТХ]+\b")
-# UTF-8 that was read as Windows-1252: a lead byte and what continues it
-_MISREAD = re.compile(
-    "[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]{1,3}"
-)
+# UTF-8 that was read as Windows-1252. Only what no language writes: a capital or "ß" before a closing quotation mark
+# would decode, too ("CAFÉ”", "Spaß“")
+_BYTE = "[\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]"
+_MISREAD = re.compile(f"[\u00c2\u00c3][\u00a0-\u00bf]|\u00e2[\u20ac\u201a\u201e]{_BYTE}|\u00f0\u0178{_BYTE}{{2}}")
 _JOINED = re.compile("[\u0590-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]")
 _TAGS = (
     "p|br|b|i|u|s|em|strong|span|div|ul|ol|li|h[1-6]|hr|code|pre|blockquote|table|tr|td|th|thead|tbody|a|small|big|mark"
@@ -52,7 +52,8 @@ def characters(text: str, context: Context) -> str:  # noqa: ARG001
 
 def _reread(found: re.Match[str]) -> str:
     try:
-        return found.group(0).encode("cp1252").decode("utf-8")
+        data = b"".join(c.encode("latin-1" if ord(c) < 0xA0 else "cp1252") for c in found.group(0))
+        return data.decode("utf-8")
     except ValueError:
         return found.group(0)
 

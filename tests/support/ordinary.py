@@ -4,6 +4,9 @@ from __future__ import annotations
 
 DURATION_S = 60.0
 ORDINARY: tuple[str, ...] = (
+    # a letter before a quotation mark, which would also decode as misread UTF-8
+    "A neon sign reads “CAFÉ”, and a poster reads “OLÁ”.",
+    "A chalkboard reads „Spaß“, and a woman points at it.",
     # a frame that shows a frame
     "The image shows a picture of a lighthouse.",
     "The picture on the wall shows a picture of a ship.",
