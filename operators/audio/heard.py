@@ -8,10 +8,10 @@ from typing import Any
 
 from operators.analysis.pieces import Line
 from operators.audio.lines import SpeechLine
+from operators.core.spoken import said_once
 from operators.core.text import clock, quotation
 
 _LEAST_S = 0.5  # of a line without times of words that must lie in a span, or half of it where it is shorter
-_SAME = 0.5  # share of a recognised line that subtitles cover, from which on they stand for it
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,6 @@ def _cut(line: SpeechLine, start_s: float, end_s: float) -> SpeechLine | None:
 
 
 def _once(lines: Iterable[SpeechLine]) -> tuple[SpeechLine, ...]:
-    """The lines less those recognised ones that subtitles cover: of what was said twice, what a person wrote."""
+    """The lines in order of time, less those recognised ones that subtitles cover."""
     ordered = sorted(lines, key=lambda x: (x.start_s, x.end_s, x.text))
-    written = [x for x in ordered if x.source != "recognised"]
-
-    def covered(line: SpeechLine) -> bool:
-        over_s = sum(max(0.0, min(line.end_s, w.end_s) - max(line.start_s, w.start_s)) for w in written)
-        return over_s >= _SAME * (line.end_s - line.start_s)
-
-    return tuple(x for x in ordered if x.source != "recognised" or not covered(x))
+    return tuple(said_once(ordered, lambda x: (x.start_s, x.end_s, x.source == "recognised")))

@@ -72,7 +72,7 @@ class Caption(CaptionOptions):
             gates=gates_of(self.engine),
             prompts=prompts,
             segment=Span(row["start_s"], row["end_s"]),
-            windows=self.layout(row["duration_s"]),
+            windows=self.layout(row["duration_s"], row.get("speech")),
             pictures=[Picture(**p) for p in row["pictures"] or ()],
             facts=facts,
             evidence=Evidence.of(row),

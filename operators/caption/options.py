@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from operators.core.base import ADDED, FROM_PLAN, SIZING, Operator
 from operators.core.grid import Grid
+from operators.core.spoken import talk_of
 from operators.core.windows import WindowRule, Windows
 from operators.engines.registry import AnyEngine
 from operators.engines.template import MeasureEngine
@@ -34,7 +36,8 @@ class CaptionOptions(Operator):
         WindowRule,
         Field(
             description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
-            "hard cut; needs measure in the recipe"
+            "hard cut; needs measure in the recipe; lines: as grid, but no edge lies in a spoken line; needs a "
+            "table of speech"
         ),
         FROM_PLAN,
     ] = "grid"
@@ -46,6 +49,12 @@ class CaptionOptions(Operator):
         ),
         FROM_PLAN,
     ] = 0.0
+    line_reach_s: Annotated[
+        float,
+        Field(ge=0, description="with windows: lines, how far an edge moves at most to a gap between lines, in s"),
+        FROM_PLAN,
+        ADDED,
+    ] = 5.0
     chain: Annotated[
         Literal["segment", "video", "none"],
         Field(
@@ -90,10 +99,20 @@ class CaptionOptions(Operator):
     def prompts(self) -> dict[str, Prompt]:
         return {"frame": load_prompt(self.frame_prompt), "window": load_prompt(self.window_prompt)}
 
-    def layout(self, duration_s: float) -> Windows:
-        """Where the windows of a video of this length lie."""
+    def layout(self, duration_s: float, speech: Iterable[Mapping[str, Any]] | None = None) -> Windows:
+        """Where the windows of a video of this length lie.
+
+        Args:
+            speech: the column `speech`, at least of the surroundings; counts with `windows: lines` alone.
+        """
         grid = Grid(duration_s, self.window_s, self.stride_s)
-        return Windows(grid=grid, rule=self.windows, min_shot_s=self.min_shot_s)
+        return Windows(
+            grid=grid,
+            rule=self.windows,
+            min_shot_s=self.min_shot_s,
+            talk=talk_of(speech) if self.windows == "lines" else (),
+            line_reach_s=self.line_reach_s,
+        )
 
     @property
     def chained(self) -> bool:

@@ -26,7 +26,7 @@ from operators.narrate.fresh import duplicates
 from operators.narrate.grounding.toolkit import Toolkit
 from operators.narrate.narrator import Narrator
 from operators.narrate.options import NarrateOptions
-from operators.narrate.sections import plan_sections, plan_sections_by_shots
+from operators.narrate.sections import nearest_starts, plan_sections, plan_sections_by_shots
 from operators.narrate.whole import Cells, coverage_of, integrity_of, owned_windows
 from operators.prompts import Prompt
 
@@ -148,9 +148,17 @@ class Narrate(NarrateOptions):
         heard = Heard.of(row.get("speech")) if self.keep_lines else None
         lines = [(line.start_s, line.end_s) for line in heard.lines] if heard is not None else []
         spans = (
-            plan_sections_by_shots(grid.duration_s, cells.starts_s, cuts_of(facts), self.section_s, lines)
-            if layout.rule == "shots"
-            else plan_sections(grid, scenes or facts.boundaries_s(), self.section_s, lines)
+            plan_sections(grid, scenes or facts.boundaries_s(), self.section_s, lines)
+            if layout.rule == "grid"
+            else plan_sections_by_shots(
+                grid.duration_s,
+                cells.starts_s,
+                cuts_of(facts)
+                if layout.rule == "shots"
+                else nearest_starts(cells.starts_s, scenes or facts.boundaries_s(), grid.stride_s / 2),
+                self.section_s,
+                lines,
+            )
         )
         narrated = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
         # of a span of which nothing could be seen no sentence may tell

@@ -71,6 +71,14 @@ def plan_sections_by_shots(
     return _tiles(edges, duration_s)
 
 
+def nearest_starts(starts_s: Sequence[float], cuts_s: Sequence[float], reach_s: float) -> list[float]:
+    """Of each cut the nearest of the times where windows begin, if it lies within `reach_s`; ascending, each once."""
+    if not starts_s:
+        return []
+    near = (min((abs(start - cut), start) for start in starts_s) for cut in cuts_s)
+    return sorted({start for away_s, start in near if away_s <= reach_s})
+
+
 def _inside(time_s: float, lines: Sequence[tuple[float, float]]) -> bool:
     return any(a + _EPSILON_S < time_s < b - _EPSILON_S for a, b in lines)
 

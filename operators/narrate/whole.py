@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from operators.analysis.facts import Facts, cuts_of
@@ -30,15 +30,25 @@ class Cells:
         """The cells of captioned segments, each with its facts."""
         grid = windows.grid
         spans = [Span(s["start_s"], s["end_s"]) for s in captioned]
-        own = {
-            w.index: w.own
-            for span, measured in zip(spans, facts, strict=True)
-            for w in windows.of(span, cuts_of(measured))
-        }
+        if windows.rule == "lines":  # a window begins where its cell does, so that no speech is needed to tell
+            own = dict(cell for segment in captioned for cell in _as_stored(segment))
+        else:
+            own = {
+                w.index: w.own
+                for span, measured in zip(spans, facts, strict=True)
+                for w in windows.of(span, cuts_of(measured))
+            }
         of_grid = (grid.owned(k).start_s for k in range(grid.window_count))
         missing = [t for t in of_grid if not any(s.start_s - 1e-6 <= t < s.end_s - 1e-6 for s in spans)]
         starts_s = sorted([*missing, *(cell.start_s for cell in own.values())])
         return Cells(duration_s=grid.duration_s, own=own, starts_s=starts_s)
+
+
+def _as_stored(segment: Row) -> Iterator[tuple[int, Span]]:
+    windows = sorted(segment["windows"], key=lambda w: int(w["window_index"]))
+    ends = [*(float(w["start_s"]) for w in windows[1:]), float(segment["end_s"])]
+    for window, end_s in zip(windows, ends, strict=True):
+        yield int(window["window_index"]), Span(float(window["start_s"]), end_s)
 
 
 def owned_windows(cells: Cells, windows: Iterable[Row], span: Span) -> list[Row]:

@@ -5,12 +5,15 @@ The rows as a whole stand in `parents`, table -> row. A parent of segments gives
 the table's name (of `segments`, as `captioned`), and of its columns that are lists of spans, such as vectors of frames,
 the lists of all its segments as one. Of lists of a whole video whose items have a start and an end, such as lines of
 speech, a segment gets the items that stand in what it decodes: a row of the plan must not carry a film's.
+
+With windows by lines, the segment itself lies where the lines of its video say: a row of the plan, which is made before
+anything is heard, has the segment of the grid.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,7 +22,9 @@ import pyarrow as pa
 
 from operators.core import rows
 from operators.core.base import Apply, ItemError, Level, Operator, Row
-from operators.core.windows import WindowRule
+from operators.core.grid import Grid, Span
+from operators.core.spoken import talk_of
+from operators.core.windows import WindowRule, Windows
 from operators.store.reader import TableReader
 from operators.store.store import Store
 
@@ -77,8 +82,45 @@ class Parent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ByLines:
+    """How segments are cut with `plan.windows: lines`.
+
+    Attributes:
+        speech: the parent whose column `speech` has the lines.
+        warm_up: windows that are decoded before a segment.
+    """
+
+    speech: str
+    window_s: float
+    stride_s: float
+    line_reach_s: float
+    warm_up: int
+
+    def windows(self, duration_s: float, lines: Sequence[Row] | None) -> Windows:
+        """Where the windows of a video lie in which these lines are said."""
+        grid = Grid(duration_s, self.window_s, self.stride_s)
+        return Windows(grid=grid, rule="lines", talk=talk_of(lines), line_reach_s=self.line_reach_s)
+
+    def cut(self, row: Row, lines: Sequence[Row] | None) -> Row:
+        """What of a segment's row changes: its span, and what is decoded for it."""
+        windows = self.windows(row["duration_s"], lines)
+        span = windows.segment(Span(row["start_s"], row["end_s"]))
+        before = windows.before(span, self.warm_up)
+        return {
+            "start_s": span.start_s,
+            "end_s": span.end_s,
+            "decode_start_s": min([span.start_s, *(w.span.start_s for w in before)]),
+            "decode_end_s": max([span.end_s, *(w.span.end_s for w in windows.of(span))]),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
 class LoadSegment(Operator):
-    """Adds to a segment what its parents hold of it."""
+    """Adds to a segment what its parents hold of it.
+
+    Args:
+        by_lines: how it is cut where its edges follow the lines that are said; None: as the grid says.
+    """
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
@@ -87,6 +129,7 @@ class LoadSegment(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"parents"})
 
     of: tuple[Parent, ...]
+    by_lines: ByLines | None = None
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -101,9 +144,14 @@ class LoadSegment(Operator):
                     mine = [r for r in mine if r["segment_index"] == row["segment_index"]]
                 if keys.get(parent.name) is not None and not mine:
                     raise ItemError("internal", f"the row of {parent.name} that it is made from is not there")
-                if mine and parent.level == "video":
-                    mine = [_around(mine[0], row)]
                 found[parent.name] = mine[0] if mine else None
+            margin_s = 0.0
+            if self.by_lines is not None:
+                row = {**row, **self.by_lines.cut(row, (found[self.by_lines.speech] or {}).get("speech"))}
+                margin_s = 2 * self.by_lines.line_reach_s  # lines out there still decide where its windows end
+            for parent in self.of:
+                if parent.level == "video" and (whole := found[parent.name]) is not None:
+                    found[parent.name] = _around(whole, row, margin_s)
             return {**brought(found, row), **row, "parents": found}
 
         yield apply
@@ -207,11 +255,13 @@ def _is_span(kind: pa.DataType) -> bool:
     return pa.types.is_struct(kind) and {"start_s", "end_s"} <= {field.name for field in kind}
 
 
-def _around(parent: Row, segment: Row) -> Row:
-    """The row of a video without the items of its lists that lie outside what a segment decodes."""
+def _around(parent: Row, segment: Row, margin_s: float = 0.0) -> Row:
+    """The row of a video without the items of its lists that lie outside what a segment decodes, and `margin_s`
+    around."""
     low, high = segment.get("decode_start_s"), segment.get("decode_end_s")
     if low is None or high is None:
         return parent
+    low, high = low - margin_s, high + margin_s
 
     def stands(item: Any) -> bool:
         timed = isinstance(item, dict) and item.get("start_s") is not None and item.get("end_s") is not None

@@ -18,7 +18,7 @@ from operators.core.grid import check_grid
 from operators.core.text import nearest
 from operators.engines.base import EngineSpec
 from operators.engines.registry import engines_of
-from pipeline.config.parents import columns_before
+from pipeline.config.parents import columns_before, speech_parent
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
 from pipeline.config.types import POOLS, Config
@@ -71,6 +71,8 @@ def check(config: Config) -> None:
                 f"{', '.join(segment)}; windows by shots need decode.sampling: shots, so that each shot has "
                 "a picture, and measure before caption, which finds the cuts"
             )
+    if plan.windows == "lines":
+        _check_lines(config, specs)
     _check_named_pools(config, operators)
     if not config.inputs:
         _check_engines(config, specs["dataset"].steps)
@@ -88,6 +90,31 @@ def all_operators(specs: Mapping[str, TableSpec]) -> list[Operator]:
 
 def _captions(specs: Mapping[str, TableSpec]) -> bool:
     return "segments" in specs and any(isinstance(op, Caption) for op in specs["segments"].steps)
+
+
+def _check_lines(config: Config, specs: Mapping[str, TableSpec]) -> None:
+    """Whether every segment can be cut where no line is said."""
+    plan, most_s = config.plan, min(config.plan.window_s / 2, config.plan.segment_s / 4)
+    if plan.line_reach_s > most_s:
+        raise UsageError(
+            f"plan.line_reach_s is {plan.line_reach_s}; with plan.windows: lines it must be at most {most_s:g}, half "
+            "of window_s and a quarter of segment_s"
+        )
+    if config.caption.chain == "video":
+        raise UsageError(
+            "plan.windows is lines and caption.chain is video: segments that are captioned in order read no table of "
+            "speech; set caption.chain to segment or none"
+        )
+    heard = {spec.name: speech_parent(config, specs, spec) for spec in specs.values() if spec.level == "segment"}
+    for name, speech in heard.items():
+        if speech is None:
+            raise UsageError(
+                f"plan.windows is lines and {where_of(config, name)} is made without a table of speech; add one to "
+                f"tables.{name}.from, so that its segments lie as those of all other tables"
+            )
+    if len(set(heard.values())) > 1:
+        some = " and ".join(sorted({str(s) for s in heard.values()}))
+        raise UsageError(f"plan.windows is lines and tables of segments follow the lines of {some}: name one in all")
 
 
 def _check_table(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> None:

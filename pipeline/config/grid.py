@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.config.types import Config, PlanOptions
 from pipeline.terminal.errors import UsageError
 
-KEYS = ("window_s", "stride_s", "windows", "min_shot_s")
+KEYS = ("window_s", "stride_s", "windows", "min_shot_s", "line_reach_s")
 
 
 def moved(values: Mapping[str, Any]) -> dict[str, Any]:

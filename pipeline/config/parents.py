@@ -59,6 +59,14 @@ def _foreign_schema(uri: str) -> pa.Schema:
         raise UsageError(f"{uri} cannot be read: {error.message}") from error
 
 
+def speech_parent(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> str | None:
+    """The parent of a table whose rows say where lines are said in a video, in the column `speech`; None: none does."""
+    for parent in (p for p in spec.parents if p != VIDEOS):
+        if level_of(config, specs, parent) == "video" and "speech" in schema_of(config, specs, parent).names:
+            return parent
+    return None
+
+
 def is_static(specs: Mapping[str, TableSpec], name: str) -> bool:
     """Whether the keys of a table's rows follow from the videos alone, whatever rows its parents have."""
     if name == VIDEOS:

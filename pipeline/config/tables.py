@@ -110,7 +110,10 @@ def parents_of(config: Config, name: str, besides: Iterable[str] = ()) -> str:
         return ""
     specs = tables_of(config)
     others = [p for p in specs[name].parents if p not in {VIDEOS, *besides}]  # of two the first counts
-    return digest([[p, lineage(config, specs, p)] for p in others]) if others else ""
+    made_from: list[Any] = [[p, lineage(config, specs, p)] for p in others]
+    if specs[name].level == "segment" and (rule := by_lines(config)):
+        made_from.append(rule)
+    return digest(made_from) if made_from else ""
 
 
 def lineage(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
@@ -120,7 +123,14 @@ def lineage(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
         return None  # of another output: what its rows were made from stands in their keys
     parents = [[p, lineage(config, specs, p)] for p in spec.parents if p != VIDEOS]
     links = [link(op) for op in spec.steps]
+    if spec.level == "segment" and (rule := by_lines(config)):
+        parents.append(rule)
     return [spec.level, config.plan.segment_s if spec.level == "segment" else None, parents, links]
+
+
+def by_lines(config: Config) -> list[Any] | None:
+    """What decides, beside the lines, where segments lie whose edges follow them; None: segments are the grid's."""
+    return ["lines", config.plan.line_reach_s] if config.plan.windows == "lines" else None
 
 
 def table_identity(config: Config, spec: TableSpec) -> str:

@@ -77,7 +77,8 @@ class PlanOptions:
         WindowRule,
         Field(
             description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
-            "hard cut; needs measure in the recipe"
+            "hard cut; needs measure in the recipe; lines: as grid, but no edge lies in a spoken line; needs a "
+            "table of speech"
         ),
     ] = "grid"
     min_shot_s: Annotated[
@@ -87,6 +88,14 @@ class PlanOptions:
             description="with windows: shots, a shorter shot is captioned with the next one, in s; 0: each by itself",
         ),
     ] = 0.0
+    line_reach_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="with windows: lines, how far an edge of a window or segment moves at most to a gap between "
+            "lines, in s; up to half of window_s and a quarter of segment_s",
+        ),
+    ] = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)

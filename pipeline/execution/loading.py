@@ -9,9 +9,19 @@ import pyarrow as pa
 from operators.core import rows
 from operators.core.base import Operator
 from operators.core.registry import instance
-from operators.store.parents import VIDEO_WORK, LoadRun, LoadSegment, LoadVideo, Parent, joined_columns, list_of
-from pipeline.config.parents import level_of, schema_of
+from operators.store.parents import (
+    VIDEO_WORK,
+    ByLines,
+    LoadRun,
+    LoadSegment,
+    LoadVideo,
+    Parent,
+    joined_columns,
+    list_of,
+)
+from pipeline.config.parents import level_of, schema_of, speech_parent
 from pipeline.config.table import VIDEOS, TableSpec, column_type
+from pipeline.config.tables import warm_up
 from pipeline.config.types import Config
 
 _ALWAYS = [rows.COLUMNS[name] for name in ("failure", "host", "timings")]
@@ -24,7 +34,7 @@ def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, sto
     if spec.level == "segment":
         if not parents:
             return []
-        load = LoadSegment(of=parents)
+        load = LoadSegment(of=parents, by_lines=_by_lines(config, specs, spec))
     elif spec.level == "run":
         videos = Parent(name=VIDEOS, uri=f"{store}/{VIDEOS}", schema=rows.VIDEO, level="video")
         load = LoadRun(of=(*parents, *((videos,) if VIDEOS in spec.parents else ())))
@@ -45,6 +55,20 @@ def beside_segments(config: Config, specs: Mapping[str, TableSpec], store: str) 
     """The tables that long captions are made from, beside the captions of segments."""
     return tuple(
         _parent(config, specs, name, store) for name in specs["dataset"].parents if name not in (VIDEOS, "segments")
+    )
+
+
+def _by_lines(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> ByLines | None:
+    speech = speech_parent(config, specs, spec) if config.plan.windows == "lines" else None
+    if speech is None:
+        return None
+    plan = config.plan
+    return ByLines(
+        speech=speech,
+        window_s=plan.window_s,
+        stride_s=plan.stride_s,
+        line_reach_s=plan.line_reach_s,
+        warm_up=warm_up(config, spec),
     )
 
 

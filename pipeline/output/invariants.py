@@ -19,6 +19,7 @@ from operators.core.base import Row
 from operators.core.causes import explained
 from operators.core.grid import Grid
 from operators.core.keys import video_key
+from operators.core.spoken import talk_of
 from operators.core.windows import WindowRule, Windows
 from operators.store.content import content_hash
 from operators.store.patience import FAILURES
@@ -26,6 +27,7 @@ from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
 
 _BATCH = 256  # rows with their texts at a time
+_VIDEOS = 32  # whose speech is held at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +87,7 @@ def check_segments(
     there: dict[str, set[int]] = {}
     older = [plan for plans in (earlier or {}).values() for plan in plans]
     current = {plan["key"]: plan for plan in (*older, *planned.values()) if plan["key"]}
+    talk = _Talk(store)
     for row in read_rows(store.segments, found):
         what = f"segment {row['segment_index']} of {row['video_id']}"
         if row["segment_index"] in there.setdefault(row["key"], set()):
@@ -95,24 +98,60 @@ def check_segments(
         plan = current.get(row["key"])
         if plan is None:
             found.add("stray", what, f"no plan has its key {row['key']}")
-        elif why := _off_grid(row, plan):
+        elif why := _off_grid(row, plan, talk.of(plan)):
             found.add("windows", what, why)
     return there
 
 
-def _off_grid(row: Row, plan: Row) -> str | None:
-    """Why a segment is not the grid's, or its windows are not those that it owns."""
+class _Talk:
+    """Where lines are said in the videos of an output whose windows follow them; of the last videos asked about."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, list[tuple[float, float]]] = {}
+
+    def of(self, plan: Row) -> list[tuple[float, float]] | None:
+        """What the segments of a plan follow; none where its table of speech has no row of the video. None: the row
+        that they follow is not there any more, as that of an earlier plan, or that of another output."""
+        name, key = plan.get("speech"), plan.get("speech_key")
+        if name is None or key is None:
+            return []
+        if name not in self._store.derived:
+            return None
+        if key not in self._known:
+            found = self._store.table(name).lookup("key", key, columns=["speech"]).to_pylist()
+            if not found:
+                return None
+            while len(self._known) >= _VIDEOS:
+                del self._known[next(iter(self._known))]
+            self._known[key] = talk_of(found[0]["speech"])
+        return self._known[key]
+
+
+def _off_grid(row: Row, plan: Row, talk: Sequence[tuple[float, float]] | None) -> str | None:
+    """Why a segment is not the grid's, or its windows are not those that it owns.
+
+    Args:
+        talk: where lines are said in the video, for windows that follow them; None: it is not known any more.
+    """
     grid = Grid(plan["duration_s"], plan["window_s"], plan["stride_s"])
     spans = grid.segments(plan["segment_s"])
     if not 0 <= row["segment_index"] < len(spans):
         return f"the video has {len(spans)} segments"
-    span = spans[row["segment_index"]]
+    rule: WindowRule = plan.get("window_rule") or "grid"
+    if rule == "lines" and talk is None:
+        return None
+    windows = Windows(
+        grid=grid,
+        rule=rule,
+        min_shot_s=plan.get("min_shot_s") or 0.0,
+        talk=talk or (),
+        line_reach_s=plan.get("line_reach_s") or 0.0,
+    )
+    span = windows.segment(spans[row["segment_index"]])
     if (row["start_s"], row["end_s"]) != (span.start_s, span.end_s):
-        return (
-            f"lies at {row['start_s']:g} s to {row['end_s']:g} s; the grid says {span.start_s:g} s to {span.end_s:g} s"
-        )
-    rule: WindowRule = "shots" if plan.get("window_rule") == "shots" else "grid"
-    windows = Windows(grid=grid, rule=rule, min_shot_s=plan.get("min_shot_s") or 0.0)
+        by = "the grid says" if rule == "shots" else windows.by
+        return f"lies at {row['start_s']:g} s to {row['end_s']:g} s; {by} {span.start_s:g} s to {span.end_s:g} s"
     facts = Facts.parse(row["facts"]) if rule == "shots" and row["facts"] else None
     owned = windows.of(span, cuts_of(facts))
     have, should = [w["window_index"] for w in row["windows"]], [w.index for w in owned]
@@ -121,8 +160,7 @@ def _off_grid(row: Row, plan: Row) -> str | None:
     for window, own in zip(row["windows"], owned, strict=True):
         is_, lies = (window["start_s"], window["end_s"]), (own.span.start_s, own.span.end_s)
         if is_ != lies:
-            by = "the grid says" if rule == "grid" else "its cuts say"
-            return f"window {own.index} lies at {is_}; {by} {lies}"
+            return f"window {own.index} lies at {is_}; {windows.by} {lies}"
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,7 +21,7 @@ from pipeline.planning.plan import Plan
 from pipeline.sources.listing import Listing, list_sources
 from pipeline.terminal.errors import UsageError
 
-_CUT = ("segment_s", "window_s", "stride_s", "window_rule", "min_shot_s")
+_CUT = ("segment_s", "window_s", "stride_s", "window_rule", "min_shot_s", "line_reach_s")
 
 
 def foreign_store(config: Config, name: str) -> TableReader:
@@ -68,15 +69,29 @@ def cut_like(config: Config) -> Config:
     Raises:
         UsageError: they are cut in different ways.
     """
-    cuts = {tuple(row[name] for name in _CUT) for row in foreign_plan(config).values()} if config.inputs else set()
+    plans = foreign_plan(config).values() if config.inputs else ()
+    cuts: set[tuple[Any, ...]] = {tuple(row.get(name) for name in _CUT) for row in plans}
     if not cuts:
         return config
     if len(cuts) > 1:
         raise UsageError(
             f"the outputs {', '.join(config.inputs.values())} cut their videos in different ways: name one"
         )
-    segment_s, window_s, stride_s, rule, min_shot_s = cuts.pop()
-    grid = {"window_s": window_s, "stride_s": stride_s, "windows": rule or "grid", "min_shot_s": min_shot_s or 0.0}
+    segment_s, window_s, stride_s, rule, min_shot_s, reach_s = cuts.pop()
+    grid: dict[str, Any] = {
+        "window_s": window_s,
+        "stride_s": stride_s,
+        "windows": rule or "grid",
+        "min_shot_s": min_shot_s or 0.0,
+    }
+    if rule == "lines":
+        own = [name for name, value in config.tables.items() if value.get("level") == "segment"]
+        if own:
+            raise UsageError(
+                f"tables.{own[0]} is of level segment, and the segments of {', '.join(config.inputs.values())} "
+                "lie where lines are said there (plan.windows: lines): make a table of level video"
+            )
+        grid["line_reach_s"] = reach_s
     plan = replace(config.plan, segment_s=segment_s, **grid)
     return with_grid(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
 

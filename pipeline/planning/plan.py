@@ -20,6 +20,7 @@ from operators.core.base import Row
 from operators.core.fingerprint import digest
 from operators.core.keys import caption_keys
 from operators.video.plausible import MAX_DURATION_S, check_length
+from pipeline.config.parents import speech_parent
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import narrator, parents_of, segment_operators, strict, tables_of
 from pipeline.config.types import Config
@@ -39,6 +40,9 @@ PLANNED = pa.schema(
         pa.field("segment_s", pa.float64()),
         pa.field("window_rule", pa.string()),  # how windows lie: operators.core.windows.WindowRule
         pa.field("min_shot_s", pa.float64()),
+        pa.field("line_reach_s", pa.float64()),  # with windows by lines, as are the two that follow: else null
+        pa.field("speech", pa.string()),  # name of the table that has the lines
+        pa.field("speech_key", pa.string()),  # of the video's row there; null: it has none, and the grid holds
         pa.field("narrator", pa.string()),  # key of the video level
         pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
         pa.field("filter", pa.string()),  # the bounds of operators.analysis.filter.Filter as JSON; null: none
@@ -96,12 +100,16 @@ class Plan:
     def table(self) -> pa.Table:
         """What `longcap verify` compares an output with: one row of `PLANNED` a video."""
         videos, cut = self.videos, self.videos.cut
+        by_lines = self.config.plan.windows == "lines" and "segments" in self.tables
+        speech = speech_parent(self.config, self.tables, self.tables["segments"]) if by_lines else None
         every = {
             "window_s": cut.window_s,
             "stride_s": cut.stride_s,
             "segment_s": cut.segment_s,
             "window_rule": self.config.plan.windows,
             "min_shot_s": self.config.plan.min_shot_s,
+            "line_reach_s": self.config.plan.line_reach_s if speech else None,
+            "speech": speech,
             "strict": strict(self.config),
             "filter": self.config.filter.dump(),
         }
@@ -112,6 +120,7 @@ class Plan:
             "segment_count": videos.counts.astype(np.int32),
             "duration_s": videos.durations_s,
             "narrator": pa.array(self.narrators, pa.string()),
+            "speech_key": pa.array(self.parent_keys.get(speech or "", [None] * len(videos)), pa.string()),
             **{n: pa.repeat(pa.scalar(value, PLANNED.field(n).type), len(videos)) for n, value in every.items()},
         }
         usable = pa.table([columns[name] for name in PLANNED.names], schema=PLANNED)
@@ -132,7 +141,12 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
         lengths = usable["duration_s"].to_numpy()
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
     usable = _long_first(usable)
-    cut = Cut(window_s=config.plan.window_s, stride_s=config.plan.stride_s, segment_s=config.plan.segment_s)
+    cut = Cut(
+        window_s=config.plan.window_s,
+        stride_s=config.plan.stride_s,
+        segment_s=config.plan.segment_s,
+        reach_s=config.plan.line_reach_s if config.plan.windows == "lines" else 0.0,
+    )
     sources = zip(usable["video_id"].to_pylist(), _versions(usable), strict=True)
     parents = parents_of(config, "segments")
     keys = list(caption_keys(sources, config.plan.segment_s, segment_operators(config), parents))

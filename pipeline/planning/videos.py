@@ -22,11 +22,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How videos are cut, and the arithmetic of `operators.core.grid.Grid` for many at once (tests compare them)."""
+    """How videos are cut, and the arithmetic of `operators.core.grid.Grid` for many at once (tests compare them).
+
+    Args:
+        reach_s: how far edges of segments and windows may move when it is known what is said.
+    """
 
     window_s: float
     stride_s: float
     segment_s: float
+    reach_s: float = 0.0
 
     def __post_init__(self) -> None:
         check_grid(self.window_s, self.stride_s, self.segment_s)
@@ -55,10 +60,14 @@ class Cut:
         return start, np.where(index == count - 1, durations_s, end)
 
     def decode_spans(self, start_s: Floats, end_s: Floats, durations_s: Floats, warm_up: int) -> tuple[Floats, Floats]:
-        """What must be decoded for segments: their warm-up before, and their last window to its end."""
+        """What must be decoded for segments: their warm-up before, and their last window to its end; where edges may
+        move, at most."""
+        more_s = self.window_s - self.stride_s
+        if self.reach_s:
+            start_s, more_s = start_s - 2 * self.reach_s, self.window_s + 2 * self.reach_s
         return (
             np.maximum(0.0, start_s - warm_up * self.stride_s),
-            np.minimum(durations_s, np.maximum(end_s, end_s + self.window_s - self.stride_s)),
+            np.minimum(durations_s, np.maximum(end_s, end_s + more_s)),
         )
 
 

@@ -140,7 +140,8 @@ def _ways(prompt: Prompt, options: Mapping[str, Any], span: Span, previous: str,
 def _sections(prompt: Prompt, number: int, whole: Whole, config: Mapping[str, Any]) -> Iterator[str]:
     plan, options = _section(config, "plan"), _section(config, "narrate")
     grid = Grid(whole.duration_s, float(plan.get("window_s", 10.0)), float(plan.get("stride_s", 5.0)))
-    rule: WindowRule = "shots" if plan.get("windows") == "shots" else "grid"
+    rules: Mapping[Any, WindowRule] = {"shots": "shots", "lines": "lines"}
+    rule = rules.get(plan.get("windows"), "grid")
     layout = Windows(grid=grid, rule=rule, min_shot_s=float(plan.get("min_shot_s") or 0.0))
     segments = [redone(s, whole.names) for s in whole.segments] if whole.names else list(whole.segments)
     own = set(whole.sections[number]["windows"] or ())

@@ -81,3 +81,70 @@ def test_only_hard_cuts_count() -> None:
         Transition(kind="cut", start_s=7.0, end_s=7.0),
     )
     assert list(cuts_of(Facts(start_s=0.0, end_s=9.0, transitions=changes))) == [3.0, 7.0]
+
+
+def by_lines(duration_s: float, talk: list[tuple[float, float]], reach_s: float = 5.0) -> Windows:
+    return Windows(grid=Grid(duration_s), rule="lines", talk=talk, line_reach_s=reach_s)
+
+
+def test_by_lines_edges_move_to_the_nearest_gap() -> None:
+    windows = by_lines(60.0, [(4.0, 6.5), (9.5, 11.0), (28.0, 33.0), (33.0, 41.0)])
+    segment = windows.segment(Span(0.0, 30.0))
+    assert segment == Span(0.0, 28.0), "2 s back is nearer than 3 s on"
+    assert windows.segment(Span(30.0, 60.0)) == Span(28.0, 60.0)
+    # 10 s moves to 9.5 s, the windows from 0 and 20 s end at gaps, and the edge at 30 s is the segment's
+    assert spans(windows.of(segment)) == [
+        (0.0, 9.5), (4.0, 14.0), (9.5, 19.5), (15.0, 25.0), (20.0, 28.0), (25.0, 33.0),
+    ]  # fmt: skip
+    assert [w.index for w in windows.of(segment)] == [0, 4000, 9500, 15000, 20000, 25000]
+    assert [w.own.end_s for w in windows.of(segment)] == [4.0, 9.5, 15.0, 20.0, 25.0, 28.0]
+    assert spans(windows.before(Span(33.0, 60.0), 1)) == [(28.0, 41.0)], "what warms a segment up cuts no line either"
+
+
+def test_by_lines_an_edge_stays_in_a_line_that_goes_on_too_long() -> None:
+    windows = by_lines(60.0, [(20.0, 44.0)])
+    assert windows.segment(Span(0.0, 30.0)) == Span(0.0, 30.0)
+    assert (25.0, 35.0) not in spans(windows.of(Span(0.0, 30.0))) and (20.0, 30.0) in spans(windows.of(Span(0.0, 30.0)))
+    assert spans(by_lines(40.0, []).of(Span(0.0, 40.0))) == [
+        (w.start_s, w.end_s) for w in map(Grid(40.0).window, range(Grid(40.0).window_count))
+    ], "where nobody speaks the windows are the grid's"
+
+
+@settings(deadline=None)
+@given(
+    st.floats(1.0, 400.0),
+    st.sampled_from([(10.0, 5.0, 20.0), (10.0, 10.0, 30.0), (8.0, 2.0, 60.0), (30.0, 10.0, 120.0)]),
+    st.lists(st.tuples(st.floats(0.0, 9.0), st.floats(0.05, 16.0)), max_size=40),
+    st.sampled_from([1.0, 0.5, 0.1]),
+)
+def test_by_lines_they_tile_the_video_and_cut_only_long_lines(
+    duration_s: float, sizes: tuple[float, float, float], pairs: list[tuple[float, float]], share: float
+) -> None:
+    window_s, stride_s, segment_s = sizes
+    reach_s = share * min(window_s / 2, segment_s / 4)
+    talk, at = [], 0.0
+    for pause_s, length_s in pairs:
+        talk.append((at + pause_s, min(duration_s, at + pause_s + length_s)))
+        at += pause_s + length_s
+    talk = [line for line in talk if line[1] > line[0]]
+    grid = Grid(duration_s, window_s, stride_s)
+    windows = Windows(grid=grid, rule="lines", talk=talk, line_reach_s=reach_s)
+
+    def cut(time_s: float) -> bool:
+        return any(a + 1e-5 < time_s < b - 1e-5 and min(time_s - a, b - time_s) <= reach_s - 1e-5 for a, b in talk)
+
+    segments = [windows.segment(s) for s in grid.segments(segment_s)]
+    assert segments[0].start_s == 0.0 and segments[-1].end_s == duration_s
+    owned: list[Window] = []
+    for segment in segments:
+        own = windows.of(segment)
+        assert own[0].own.start_s == segment.start_s and own[-1].own.end_s == segment.end_s
+        owned += own
+    for before, after in itertools.pairwise(owned):
+        assert before.own.end_s == after.own.start_s and before.index < after.index
+        assert before.own.seconds >= stride_s / 2 - 1e-5
+    for one in owned:
+        assert one.own.start_s == one.span.start_s and one.own.end_s <= one.span.end_s <= duration_s
+        assert one.span.end_s == duration_s or one.span.seconds >= window_s / 2 - 1e-5
+        assert one.span.seconds <= window_s + reach_s + stride_s + 1e-5
+        assert not cut(one.span.start_s) and (one.span.end_s == duration_s or not cut(one.span.end_s))

@@ -12,6 +12,8 @@ import pipeline as longcap
 from operators.core.grid import Grid
 from operators.engines.base import Request
 from pipeline.config.load import load_config
+from pipeline.output import verification
+from pipeline.output.invariants import _off_grid, _Talk
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import UsageError
 from tests.support.chaos import contents, problems
@@ -127,3 +129,40 @@ def test_a_narrators_prompt_must_have_a_place_for_speech() -> None:
     load_config("speech", [server])
     with pytest.raises(UsageError, match="section_prompt to section_speech"):
         load_config("speech", [server, "narrate.section_prompt=section"])
+
+
+@needs_espeak
+def test_windows_and_segments_by_lines_cut_no_line_and_verify_proves_it(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    said = [(1.0, spoken("Hello everybody and welcome to this talk.")), (8.8, spoken(LONG)), (18.0, spoken(LONG))]
+    write_clip(tmp_path / "in" / "talk.mp4", [mixed(LENGTH_S, said)], length_s=LENGTH_S)
+    path = recipe(tmp_path, "lines")
+    config = longcap.load_config(path, ["plan.windows=lines", "plan.segment_s=10", "plan.line_reach_s=2.5"])
+    result = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True)
+    assert result.ok
+    (row,) = result.table("speech").to_pylist()
+    lines = [(line["start_s"], line["end_s"]) for line in row["speech"]]
+    assert any(a < 10.0 < b for a, b in lines), "the grid would cut a line"
+    segments = sorted(result.table("segments").to_pylist(), key=lambda s: int(s["segment_index"]))
+    assert len(segments) == 2 and segments[0]["end_s"] == segments[1]["start_s"] != 10.0
+    windows = [w for s in segments for w in s["windows"]]
+    assert windows and all(w["valid"] for w in windows)
+    for time_s in {edge for w in windows for edge in (w["start_s"], w["end_s"])}:
+        assert not any(a < time_s < b and min(time_s - a, b - time_s) <= 2.5 for a, b in lines), time_s
+    words = [w for line in row["speech"] for w in line["words"]]
+    for request in (r for r in asked("lines") if r.kind in ("window", "section")):
+        middles = ((w["text"], (w["start_s"] + w["end_s"]) / 2) for w in words)
+        assert quoted(request) == [text for text, middle_s in middles if request.start_s <= middle_s < request.end_s]
+    (told,) = result.table("dataset").to_pylist()
+    assert told["integrity"] and told["coverage"] == 1.0
+    assert {s["start_s"] for s in told["sections"]} <= {w["start_s"] for w in windows}
+    out = longcap.open(str(tmp_path / "out"))
+    assert verify(out).findings == []
+    plan = next(iter(verification._planned(out.store, verification.Verdict())[0].values()))
+    shifted = {**segments[0], "end_s": 10.0}
+    assert "its spoken lines say" in str(_off_grid(shifted, plan, _Talk(out.store).of(plan)))
+    assert _off_grid(segments[0], plan, []) is not None, "without its lines it would be the grid's"
+
+    before = len(asked("lines"))
+    assert longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True).ok
+    assert len(asked("lines")) == before, "nothing is made again"
