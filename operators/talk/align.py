@@ -1,8 +1,8 @@
-"""The operators `align` and `quantile`: captions moved to frames that they fit, and how well the best fit."""
+"""The operator `align`: captions moved to frames that they fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -108,47 +108,3 @@ class Align(Operator):
             "score": None if best is None else best[0],
             "alignable": best is not None and best[0] >= self.min_score,
         }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quantile(Operator):
-    """Over the whole output, the score that the best `keep` of all captions of a table reach: a row of level run.
-
-    Writes `threshold`, null without any; `captions`, how many have a score; `kept`, how many reach it. Each caption
-    keeps its score, so that whoever reads the table takes `score >= threshold`.
-    """
-
-    name: ClassVar[str] = "quantile"
-    version: ClassVar[int] = 1
-    level: ClassVar[Level] = "run"
-    pool: ClassVar[str] = "talk"
-    reads: ClassVar[frozenset[str]] = frozenset({"tables"})
-    writes: ClassVar[frozenset[str]] = frozenset({"threshold", "captions", "kept"})
-    types: ClassVar[Mapping[str, pa.DataType]] = {
-        "threshold": pa.float64(),
-        "captions": pa.int64(),
-        "kept": pa.int64(),
-    }
-
-    of: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list whose items have a score")] = "aligned"
-    keep: Annotated[float, Field(gt=0, le=1, description="share of all captions that is to be kept, the best ones")]
-
-    @contextmanager
-    def open(self) -> Iterator[Apply]:
-        yield lambda row: {**row, **self._moved(row)}
-
-    def _moved(self, row: Row) -> Row:
-        parts = [
-            np.array(self._scores(batch), np.float32) for t in row["tables"].values() for batch in self._batches(t)
-        ]
-        scores = np.sort(np.concatenate([np.zeros(0, np.float32), *parts]))[::-1]
-        if not len(scores):
-            return {"threshold": None, "captions": 0, "kept": 0}
-        threshold = float(scores[max(1, round(self.keep * len(scores))) - 1])
-        return {"threshold": threshold, "captions": len(scores), "kept": int((scores >= threshold).sum())}
-
-    def _batches(self, table: Any) -> Iterator[pa.RecordBatch]:
-        yield from table.batches([self.of])
-
-    def _scores(self, batch: pa.RecordBatch) -> Sequence[float]:
-        return [c["score"] for items in batch[self.of].to_pylist() for c in items or () if c["score"] is not None]

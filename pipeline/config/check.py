@@ -100,11 +100,6 @@ def _check_lines(config: Config, specs: Mapping[str, TableSpec]) -> None:
             f"plan.line_reach_s is {plan.line_reach_s}; with plan.windows: lines it must be at most {most_s:g}, half "
             "of window_s and a quarter of segment_s"
         )
-    if config.caption.chain == "video":
-        raise UsageError(
-            "plan.windows is lines and caption.chain is video: segments that are captioned in order read no table of "
-            "speech; set caption.chain to segment or none"
-        )
     heard = {spec.name: speech_parent(config, specs, spec) for spec in specs.values() if spec.level == "segment"}
     for name, speech in heard.items():
         if speech is None:

@@ -87,9 +87,10 @@ def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec
             raise UsageError(
                 f"{where} names {parent}, which is no table{nearest(parent, known)} Known: {', '.join(known)}"
             )
-        if spec.level != "run" and parent in specs and specs[parent].level == "run":
+        if parent in specs and specs[parent].level == "run" and (spec.level == "segment" or spec.name == "dataset"):
             raise UsageError(
-                f"{where} names {parent}, which is of level run: only tables of that level are made from it"
+                f"{where} names {parent}, which is of level run: only further tables of level video or run are made "
+                "from it"
             )
         if spec.level == "segment" and not (is_static(specs, parent) or dot):
             raise UsageError(

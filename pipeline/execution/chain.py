@@ -29,7 +29,8 @@ CHAIN = pa.schema(
     [
         pa.field("video_id", pa.string()),
         pa.field("key", pa.string()),
-        pa.field("segments", pa.list_(pa.struct(list(rows.SEGMENT)))),  # those left to do, in order
+        # those left to do, in order, with the keys of what they are made from
+        pa.field("segments", pa.list_(pa.struct([*rows.SEGMENT, rows.PARENT_KEYS]))),
     ]
 )
 """Rows of the plan that the graph reads: one a video."""

@@ -28,7 +28,7 @@ from operators.store.group_commit import Grouping
 from operators.store.load import Load
 from operators.store.table import Claim
 from pipeline.config.table import TableSpec
-from pipeline.config.tables import captioner, pools_in_order, segment_operators, strict, tables_of, video_operators
+from pipeline.config.tables import captioner, pools_in_order, strict, tables_of, video_operators
 from pipeline.config.tables import narrator as narrator_of
 from pipeline.config.types import Config
 from pipeline.execution.aggregators import AggregatorSpec
@@ -81,10 +81,9 @@ class Graph:
         Args:
             expected: how many of them fall to each gather actor.
         """
-        operators = segment_operators(self.config)
         narration = self._narrated() if narrate else ()
         if self.config.caption.chain == "video":
-            return Flow(source=plan, nodes=(self._chained(operators, expected), *narration), block_bytes=1)
+            return Flow(source=plan, nodes=(self._chained(expected), *narration), block_bytes=1)
         work = self._through(self.tables["segments"])
         nodes = (*work, Commit(spec=self._gather(expected)), *narration)
         return Flow(source=plan, nodes=nodes, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
@@ -125,11 +124,13 @@ class Graph:
             nodes.append(self._stage(group, output, self.pools.of(pool)))
         return tuple(nodes)
 
-    def _chained(self, operators: Sequence[Operator], expected: Sequence[int]) -> Chained:
+    def _chained(self, expected: Sequence[int]) -> Chained:
         """Videos → receipts of their segments: each video's are captioned in order, in one actor."""
+        segments = self.tables["segments"]
+        operators = [*loading(self.config, self.tables, segments, self.store), *segments.steps]
         pool, decoding = self.pools.caption, self.pools.decode
         gather = self._gather(expected)
-        committed = committed_of(self.tables["segments"].schema)
+        committed = committed_of(segments.schema)
         spec = StageSpec(operators=(), output=committed, coordinator=self.coordinator, environment=self.environment)
         decode, caption = stages(spec, operators)
         return Chained(

@@ -45,6 +45,7 @@ class Derived:
         self._failures = store.failed()
         self._states: dict[str, tuple[list[str], States]] = {}
         self._current: dict[str, dict[str, str]] = {}
+        self._runs: dict[str, tuple[str | None, str | None]] = {}
 
     def work(self, spec: TableSpec) -> TableWork:
         """What is left of a table."""
@@ -278,6 +279,8 @@ class Derived:
                     lost = len(marks) - len(have)
                     standing.append((key, [key, have], f"{lost} segments failed" if lost else None))
             return standing
+        if parent in plan.tables and plan.tables[parent].level == "run":
+            return [self._of_run(plan.tables[parent])] * len(plan.videos)
         current, open_ = self._current_keys(parent), self._open(parent)
         standing = []
         for video_id, _ in plan.sources:
@@ -285,6 +288,15 @@ class Derived:
             problem = None if now is not None or video_id in open_ else "it has no row there"
             standing.append((now, now, problem))
         return standing
+
+    def _of_run(self, spec: TableSpec) -> tuple[str | None, Any, str | None]:
+        """As `standing` has it, the same for every video: the one row of a table of the whole output."""
+        if spec.name not in self._runs:
+            work = self._run(spec)
+            key = work.keys.get(RUN) if work.done else None
+            self._runs[spec.name] = key, work.given_up.get(RUN)
+        key, problem = self._runs[spec.name]
+        return key, key, None if key is not None else problem
 
     def _current_keys(self, name: str) -> dict[str, str]:
         """video_id -> key of its row in a table of videos, where the row is the one that the plan wants."""

@@ -23,6 +23,7 @@ from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.engines.template import MeasureEngine
 from operators.reading.lines import ITEM
+from operators.talk.items import ALIGNED
 
 USAGE: Row = {
     "prompt_tokens": 0,
@@ -251,6 +252,29 @@ class Average(Counted):
     def made(self, row: Row) -> Row:
         marks = row["tables"]["marks"].read(["mark"])["mark"].to_pylist()
         return {"mean": sum(marks) / len(marks), "videos": len(marks)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored(Counted):
+    """Captions with a score each, as `align` writes them; scores follow from the video's id."""
+
+    name: ClassVar[str] = "scored"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "video"
+    pool: ClassVar[str] = "judge"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id"})
+    writes: ClassVar[frozenset[str]] = frozenset({"aligned"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"aligned": pa.list_(ALIGNED)}
+
+    def made(self, row: Row) -> Row:
+        scores = [int(row["video_id"][k : k + 2], 16) / 255 for k in range(0, 12, 2)]
+        other = {"fields": None, "item": 0, "supported": None, "alignable": True}
+        return {
+            "aligned": [
+                {"start_s": float(k), "end_s": k + 1.0, "text": str(k), "told_start_s": float(k), "score": s, **other}
+                for k, s in enumerate([*scores, None])
+            ]
+        }
 
 
 def windows_of(row: Row, text: str) -> list[Row]:

@@ -132,12 +132,14 @@ def test_a_narrators_prompt_must_have_a_place_for_speech() -> None:
 
 
 @needs_espeak
-def test_windows_and_segments_by_lines_cut_no_line_and_verify_proves_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chain", ["segment", "video"])
+def test_windows_and_segments_by_lines_cut_no_line_and_verify_proves_it(chain: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     said = [(1.0, spoken("Hello everybody and welcome to this talk.")), (8.8, spoken(LONG)), (18.0, spoken(LONG))]
     write_clip(tmp_path / "in" / "talk.mp4", [mixed(LENGTH_S, said)], length_s=LENGTH_S)
-    path = recipe(tmp_path, "lines")
-    config = longcap.load_config(path, ["plan.windows=lines", "plan.segment_s=10", "plan.line_reach_s=2.5"])
+    log = f"lines {chain}"
+    options = ["plan.windows=lines", "plan.line_reach_s=2.5", f"caption.chain={chain}"]
+    config = longcap.load_config(recipe(tmp_path, log), options)
     result = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True)
     assert result.ok
     (row,) = result.table("speech").to_pylist()
@@ -150,7 +152,7 @@ def test_windows_and_segments_by_lines_cut_no_line_and_verify_proves_it(tmp_path
     for time_s in {edge for w in windows for edge in (w["start_s"], w["end_s"])}:
         assert not any(a < time_s < b and min(time_s - a, b - time_s) <= 2.5 for a, b in lines), time_s
     words = [w for line in row["speech"] for w in line["words"]]
-    for request in (r for r in asked("lines") if r.kind in ("window", "section")):
+    for request in (r for r in asked(log) if r.kind in ("window", "section")):
         middles = ((w["text"], (w["start_s"] + w["end_s"]) / 2) for w in words)
         assert quoted(request) == [text for text, middle_s in middles if request.start_s <= middle_s < request.end_s]
     (told,) = result.table("dataset").to_pylist()
@@ -163,6 +165,6 @@ def test_windows_and_segments_by_lines_cut_no_line_and_verify_proves_it(tmp_path
     assert "its spoken lines say" in str(_off_grid(shifted, plan, _Talk(out.store).of(plan)))
     assert _off_grid(segments[0], plan, []) is not None, "without its lines it would be the grid's"
 
-    before = len(asked("lines"))
+    before = len(asked(log))
     assert longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True).ok
-    assert len(asked("lines")) == before, "nothing is made again"
+    assert len(asked(log)) == before, "nothing is made again"

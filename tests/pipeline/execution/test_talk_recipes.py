@@ -89,8 +89,10 @@ def howtocaption(result: longcap.Result, requests: list[Request]) -> None:
     assert [c["start_s"] - c["told_start_s"] for c in aligned] == [1.0, 4.0], "the brightest 8 s nearby"
     best = only(result, "best")
     scores = sorted((c["score"] for c in aligned), reverse=True)
-    assert best["threshold"] == pytest.approx(scores[0])
-    assert (best["captions"], best["kept"]) == (2, sum(s >= best["threshold"] - 1e-7 for s in scores))
+    assert best["threshold"] == scores[0], "to the last digit: else the best itself would be dropped"
+    assert (best["captions"], best["kept"]) == (2, sum(s >= scores[0] for s in scores))
+    kept = only(result, "kept")
+    assert kept["best"] == [c for c in aligned if c["score"] == scores[0]] and kept["dropped"] == 2 - best["kept"]
 
 
 def align(result: longcap.Result, requests: list[Request]) -> None:
