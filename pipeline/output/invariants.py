@@ -128,7 +128,7 @@ class _Talk:
         return self._known[key]
 
 
-def _off_grid(row: Row, plan: Row, talk: Sequence[tuple[float, float]] | None) -> str | None:
+def _off_grid(row: Row, plan: Row, talk: Sequence[tuple[float, float]] | None = None) -> str | None:
     """Why a segment is not the grid's, or its windows are not those that it owns.
 
     Args:

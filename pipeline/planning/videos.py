@@ -62,12 +62,12 @@ class Cut:
     def decode_spans(self, start_s: Floats, end_s: Floats, durations_s: Floats, warm_up: int) -> tuple[Floats, Floats]:
         """What must be decoded for segments: their warm-up before, and their last window to its end; where edges may
         move, at most."""
-        more_s = self.window_s - self.stride_s
+        last_s = end_s + self.window_s - self.stride_s
         if self.reach_s:
-            start_s, more_s = start_s - 2 * self.reach_s, self.window_s + 2 * self.reach_s
+            start_s, last_s = start_s - 2 * self.reach_s, end_s + self.window_s + 2 * self.reach_s
         return (
             np.maximum(0.0, start_s - warm_up * self.stride_s),
-            np.minimum(durations_s, np.maximum(end_s, end_s + more_s)),
+            np.minimum(durations_s, np.maximum(end_s, last_s)),
         )
 
 
