@@ -103,7 +103,7 @@ def main() -> None:
     elif given.part == "caches":
         asked = Work(segments=given.segments, **_common(given))
         print(f"{'windows as':12}{'requests':>9}{'prompt tokens':>15}{'prefix':>16}{'processor':>16}{'encoder':>16}")
-        for shown in ("video", "images"):
+        for shown in ("video", "halves", "images"):
             work = replace(asked, shown=shown)
             found = hits(work)
             rates = [f"{got:.0f} of {of:.0f}" for got, of in (found[n] for n in ("prefix", "processor", "encoder"))]

@@ -49,6 +49,8 @@ def options(model: str) -> dict[str, dict[str, Any]]:
         "none": {},
         **pruned,
         "YaRN, factor 2": {"engine_args": {"hf_overrides": longer}, "max_model_len": 2 * original},
+        "frames_as halves": {"frames_as": "halves"},
+        "frames_as images": {"frames_as": "images"},
         "without the prefix cache": {"engine_args": {"enable_prefix_caching": False}},
     }
 

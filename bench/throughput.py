@@ -64,7 +64,7 @@ class Work:
     segments: int = 0
     segment_s: float = 30.0
     side: tuple[int, int] = (336, 192)
-    shown: Literal["video", "images"] = "video"
+    shown: Literal["video", "halves", "images"] = "video"
     context: int = 2048
     dummy: bool = False
     max_num_seqs: int = 16
@@ -296,7 +296,7 @@ def _ready(work: Work, tokenizer: Any, kind: str) -> tuple[list[Any], list[Any]]
     for request in work.asked():
         shown: Any = "images" if request.kind == "frame" else work.shown
         text = render(tokenizer, content(request, shown), spec.system, spec.chat_template_kwargs)
-        prompts.append({"prompt": text, **media(request.pictures, shown, kind)})
+        prompts.append({"prompt": text, **media(request, shown, kind)})
         sampling = _parameters(spec.sampling(1), work.tokens, request, None)
         sampling.output_kind = RequestOutputKind.FINAL_ONLY
         parameters.append(sampling)

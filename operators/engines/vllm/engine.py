@@ -252,7 +252,7 @@ class Engine(RunningEngine):
         parts = content(request, shown)
         with self._counting:
             text = render(self._tokenizer, parts, self._spec.system, self._spec.chat_template_kwargs)
-        return {"prompt": text, **media(request.pictures, shown, self._model_type)}
+        return {"prompt": text, **media(request, shown, self._model_type)}
 
     async def _generate(self, engine: Any, prompt: dict[str, Any], request: Request, began: float) -> Generation:
         from vllm.exceptions import VLLMValidationError

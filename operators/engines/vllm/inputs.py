@@ -16,7 +16,9 @@ from typing import Any, Literal
 from operators.engines.base import Picture, Request
 from operators.engines.decoded import images, jpeg_id
 
-Shown = Literal["images", "video"]
+Shown = Literal["images", "video", "halves"]
+"""How the frames of a window enter its prompt: each as an image, all as one video, or as a video for each half of its
+span. Where windows overlap by half, a half is an item of two prompts, and the encoder sees its frames once."""
 
 _MARKS_TIMES = ("qwen3_vl", "qwen3_omni", "qwen3_5", "glm4v", "glm46v")  # in model_type: marks from indices and rate
 _MS = 1000.0
@@ -28,8 +30,8 @@ def content(request: Request, shown: Shown) -> list[dict[str, Any]]:
     at = len(request.prompt) if request.pictures_at is None else request.pictures_at
     before, behind = request.prompt[:at].strip(), request.prompt[at:].strip()
     parts: list[dict[str, Any]] = [{"type": "text", "text": before}] if before else []
-    if shown == "video" and request.pictures:
-        parts.append({"type": "video"})
+    if shown != "images" and request.pictures:
+        parts += [{"type": "video"} for _ in videos(request, shown)]
     else:
         several = len(request.pictures) > 1
         for picture in request.pictures:
@@ -41,26 +43,41 @@ def content(request: Request, shown: Shown) -> list[dict[str, Any]]:
     return parts
 
 
-def media(pictures: tuple[Picture, ...], shown: Shown, model_type: str) -> dict[str, Any]:
-    """vLLM's `multi_modal_data` and `multi_modal_uuids` for some pictures, decoded.
+def videos(request: Request, shown: Shown) -> list[tuple[Picture, ...]]:
+    """The frames of a request as those of one video or two.
 
-    Equal pictures have equal ids in every prompt, so that what was computed of them is used again.
+    A half of fewer than two frames is no video of its own: models that look at pairs of frames would see it twice.
     """
-    if not pictures:
+    middle_s = (request.start_s + request.end_s) / 2
+    halves = (
+        tuple(p for p in request.pictures if p.time_s < middle_s),
+        tuple(p for p in request.pictures if p.time_s >= middle_s),
+    )
+    if shown == "halves" and min(map(len, halves)) >= _TEMPORAL_PATCH:
+        return list(halves)
+    return [request.pictures]
+
+
+def media(request: Request, shown: Shown, model_type: str) -> dict[str, Any]:
+    """vLLM's `multi_modal_data` and `multi_modal_uuids` for the frames of a request, decoded.
+
+    Equal frames, and equal videos, have equal ids in every prompt, so that what was computed of them is used again.
+    """
+    if not request.pictures:
         return {}
     if shown == "images":
         return {
-            "multi_modal_data": {"image": images(pictures)},
-            "multi_modal_uuids": {"image": [jpeg_id(p.jpeg) for p in pictures]},
+            "multi_modal_data": {"image": images(request.pictures)},
+            "multi_modal_uuids": {"image": [jpeg_id(p.jpeg) for p in request.pictures]},
         }
     import numpy as np
 
-    facts = metadata([p.time_s for p in pictures], model_type)
-    frames = np.stack([np.asarray(image) for image in images(pictures)])
-    return {
-        "multi_modal_data": {"video": [(frames, facts)]},
-        "multi_modal_uuids": {"video": [jpeg_id(repr(facts).encode() + b"".join(p.jpeg for p in pictures))]},
-    }
+    data, ids = [], []
+    for frames in videos(request, shown):
+        facts = metadata([p.time_s for p in frames], model_type)
+        data.append((np.stack([np.asarray(image) for image in images(frames)]), facts))
+        ids.append(jpeg_id(repr(facts).encode() + b"".join(p.jpeg for p in frames)))
+    return {"multi_modal_data": {"video": data}, "multi_modal_uuids": {"video": ids}}
 
 
 def metadata(times_s: list[float], model_type: str) -> dict[str, Any]:

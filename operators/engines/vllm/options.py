@@ -42,10 +42,11 @@ class VllmOptions(EngineSpec):
     ] = 0.7
     max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
     frames_as: Annotated[
-        Literal["auto", "images", "video"],
+        Literal["auto", "images", "video", "halves"],
         Field(
-            description="how a window's frames are shown: video, with times as the model marks them; images, each "
-            "with its time before it; auto: video where the model takes videos"
+            description="how a window's frames are shown: video, with times as the model marks them; halves, as a "
+            "video for each half of the window, which windows that overlap by half share; images, each with its time "
+            "before it; auto: video where the model takes videos"
         ),
         Was("pictures_as"),
     ] = "auto"
@@ -136,7 +137,7 @@ class VllmOptions(EngineSpec):
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of vLLM's `AsyncEngineArgs`."""
-        limit = {"image": self.max_frames, "video": 1}
+        limit = {"image": self.max_frames, "video": 2 if self.frames_as == "halves" else 1}
         given = {
             "model": self.model,
             "revision": self.hub_revision,

