@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -40,6 +40,23 @@ class Bounds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Among:
+    """Which values of a column of texts are wanted."""
+
+    among: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...], Field(description="those that are wanted; []: all are")
+    ] = ()
+
+    def hold(self, value: str) -> bool:
+        """Whether `value` is one of them."""
+        return not self.among or value in self.among
+
+    def text(self) -> str:
+        """Such as "one of de, en"; empty where all are wanted."""
+        return f"one of {', '.join(self.among)}" if self.among else ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Filter(Operator):
     """Bounds on columns of the dataset, shares being 0 to 1. A video that misses one is not narrated and stands in the
     table `filtered`, with the reason; what was not measured misses nothing. See docs/filter.md.
@@ -53,7 +70,7 @@ class Filter(Operator):
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"captioned", "segments", "duration_s"})
-    may_read: ClassVar[frozenset[str]] = frozenset(_HEARD)
+    may_read: ClassVar[frozenset[str]] = frozenset({*_HEARD, "speech_language"})
     writes: ClassVar[frozenset[str]] = frozenset({*Columns.__annotations__, "filtered"})
 
     duration_s: Bounds = field(default_factory=Bounds)
@@ -67,6 +84,7 @@ class Filter(Operator):
     speech_share: Bounds = field(default_factory=Bounds)
     silence_share: Bounds = field(default_factory=Bounds)
     music_share: Bounds = field(default_factory=Bounds)
+    speech_language: Among = field(default_factory=Among)
 
     def __post_init__(self) -> None:
         for name in _SHARES:
@@ -76,7 +94,7 @@ class Filter(Operator):
                     raise ValueError(f"{name}.{end} is {bound:g}; it is a share, from 0 to 1")
 
     @property
-    def limits(self) -> dict[str, Bounds]:
+    def limits(self) -> dict[str, Bounds | Among]:
         """Column -> bounds, of those that have any."""
         every = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: bounds for name, bounds in every.items() if bounds.text()}
@@ -84,7 +102,7 @@ class Filter(Operator):
     def misses(self, row: Mapping[str, Any]) -> list[Row]:
         """Rows of `rows.MISS`: the bounds that the columns in `row` miss; one that is None or not there misses none."""
         return [
-            {"column": name, "value": float(row[name]), "min": bounds.min, "max": bounds.max}
+            _miss(name, row[name], bounds)
             for name, bounds in self.limits.items()
             if row.get(name) is not None and not bounds.hold(row[name])
         ]
@@ -99,13 +117,16 @@ class Filter(Operator):
 
     def dump(self) -> str | None:
         """The bounds as JSON, for `parse`; None where there are none."""
-        limits = {name: {"min": bounds.min, "max": bounds.max} for name, bounds in self.limits.items()}
+        limits = {name: asdict(bounds) for name, bounds in self.limits.items()}
         return json.dumps(limits) if limits else None
 
     @staticmethod
     def parse(text: str | None) -> Filter:
         """What `dump` wrote."""
-        return Filter(**{name: Bounds(**ends) for name, ends in json.loads(text or "{}").items()})
+        limits: dict[str, Any] = {}
+        for name, said in json.loads(text or "{}").items():
+            limits[name] = Among(among=tuple(said["among"])) if "among" in said else Bounds(**said)
+        return Filter(**limits)
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -121,5 +142,15 @@ class Filter(Operator):
 def reason_of(misses: Sequence[Row]) -> str:
     """Misses as one plain line, such as "motion is 0.01, wanted is at least 0.05"."""
     return "; ".join(
-        f"{m['column']} is {m['value']:g}, wanted is {Bounds(min=m['min'], max=m['max']).text()}" for m in misses
+        f"{m['column']} is none of those that are wanted"
+        if m["value"] is None
+        else f"{m['column']} is {m['value']:g}, wanted is {Bounds(min=m['min'], max=m['max']).text()}"
+        for m in misses
     )
+
+
+def _miss(name: str, value: Any, bounds: Bounds | Among) -> Row:
+    """A row of `rows.MISS`; the value of a column of texts stands in the column itself."""
+    if isinstance(bounds, Among):
+        return {"column": name, "value": None, "min": None, "max": None}
+    return {"column": name, "value": float(value), "min": bounds.min, "max": bounds.max}

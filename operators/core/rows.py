@@ -345,7 +345,7 @@ LONG_CAPTION = pa.schema(
 MISS = pa.struct(  # a bound of the section `filter` that a video does not keep
     [
         pa.field("column", pa.string()),
-        pa.field("value", pa.float64()),
+        pa.field("value", pa.float64()),  # null: the column has texts
         pa.field("min", pa.float64()),  # null: no bound
         pa.field("max", pa.float64()),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from operators.analysis.facts import Camera, Facts, Motion, Piece
-from operators.analysis.filter import Bounds, Filter, reason_of
+from operators.analysis.filter import Among, Bounds, Filter, reason_of
 
 RULE = Filter(motion=Bounds(min=0.1, max=0.5), shots=Bounds(max=1), text_share=Bounds(max=0.2))
 
@@ -48,6 +48,19 @@ def test_bounds_come_back_from_json_and_none_are_none() -> None:
 def test_bounds_that_nothing_or_everything_keeps_are_refused(wrong: Any) -> None:
     with pytest.raises(ValueError, match=r"nothing lies between|a share, from 0 to 1"):
         wrong()
+
+
+def test_a_language_is_one_of_those_that_are_wanted_or_not_known() -> None:
+    rule = Filter(speech_language=Among(among=("de", "en")), speech_share=Bounds(min=0.1))
+    assert rule.misses({"speech_language": "en", "speech_share": 0.5}) == []
+    assert rule.misses({"speech_language": None, "speech_share": 0.5}) == []
+    assert rule.unmeasured({"speech_language": None, "speech_share": 0.5}) == ("speech_language",)
+    misses = rule.misses({"speech_language": "fr", "speech_share": 0.05})
+    assert reason_of(misses) == (
+        "speech_share is 0.05, wanted is at least 0.1; speech_language is none of those that are wanted"
+    )
+    assert rule.text() == "speech_share at least 0.1, speech_language one of de, en"
+    assert Filter.parse(rule.dump()) == rule and Filter(speech_language=Among()) == Filter()
 
 
 def row(*facts: Facts | None, segments: int) -> dict[str, Any]:

@@ -80,9 +80,12 @@ def test_each_word_is_in_the_prompts_of_its_windows_and_of_no_others(recogniser:
     assert told["speech_language"] == "en" and 0.2 < told["speech_share"] < 0.5 < told["silence_share"]
 
     before = len(requests)
-    talk = longcap.load_config(recipe(tmp_path, log, recogniser), ["filter.speech_share.min=0.9"])
-    left_out = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), talk, quiet=True, replace=True)
-    assert left_out.table("dataset").num_rows == 0 and len(asked(log)) == before, "nothing is heard or captioned again"
+    for bound in ("filter.speech_share.min=0.9", "filter.speech_language.among=[de, fr]"):
+        talk = longcap.load_config(recipe(tmp_path, log, recogniser), [bound])
+        left_out = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), talk, quiet=True, replace=True)
+        assert left_out.table("dataset").num_rows == 0 and len(asked(log)) == before, "nothing is heard or captioned"
+    assert list(left_out.report.filtered.values()) == ["speech_language is none of those that are wanted"]
+    assert verify(longcap.open(str(tmp_path / "out"))).findings == []
     again = longcap.run(str(tmp_path / "in"), str(tmp_path / "out"), config, quiet=True)
     assert again.ok and len(asked(log)) == before, "nothing is made again"
 
