@@ -2,7 +2,7 @@
 
     python -m bench.cleaning [HUMAN_TEXT.jsonl]
 
-Prints, for each kind of defect of model output, how many answers of the list in `tests/support/defects.py` land in a
+Prints, for each kind of defect of model output, how many answers of the lists in `tests/support/defects` land in a
 row with their defect. With a file of human descriptions (lines of JSON with lists `first` and `second` of objects with
 a `text`) it also prints how many of these, one by one and joined to paragraphs, are sent back or changed.
 """
@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from operators.cleaning.clean import clean
@@ -25,19 +26,20 @@ _GATES = (*ALWAYS, *GENERATIVE)
 _ABOUT = About(language="English", duration_s=DURATION_S, instructions=PROMPT)
 
 
-def judged(answer: str) -> tuple[str, str | None]:
+def judged(answer: str, *, cites: bool = False) -> tuple[str, str | None]:
     """The cleaned answer, and the gate that sends it back; None where it is accepted."""
-    text = clean(Generation(text=answer).text, _ABOUT).text
-    failed = first_failed(_GATES, Generation(text=text), _ABOUT)
+    about = replace(_ABOUT, cites=cites)
+    text = clean(Generation(text=answer).text, about).text
+    failed = first_failed(_GATES, Generation(text=text), about)
     return text, failed[0] if failed else None
 
 
 def defects() -> None:
     all_of, landed, lost = Counter[str](), Counter[str](), Counter[str]()
     for defect in DEFECTS:
-        text, gate = judged(defect.answer)
+        text, gate = judged(defect.answer, cites=defect.cites)
         all_of[defect.kind] += 1
-        landed[defect.kind] += gate is None and any(mark in text for mark in defect.gone)
+        landed[defect.kind] += gate is None and defect.left_in(text)
         lost[defect.kind] += gate is not None and defect.kept
     print(f"{'kind':<24}{'answers':>8}{'landed':>8}{'caption lost':>14}")
     for kind, count in sorted(all_of.items()):

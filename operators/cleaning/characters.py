@@ -35,6 +35,7 @@ _TAGS = (
 )
 _BREAK_TAG = re.compile(r"</?(?:p|br|div|ul|ol|li|h[1-6]|hr|tr|table|blockquote|section|article)(?:\s[^<>]*)?/?>", re.I)
 _TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.I)
+_ATTRIBUTED = re.compile(r"</?[a-z][\w-]{0,30}(?:\s+[\w:-]+\s*=\s*(?:\"[^\"<>]*\"|'[^'<>]*'))+\s*/?>|</points?>", re.I)
 _NOTE_TAG = re.compile(r"<(sup|sub|script|style)(?:\s[^<>]*)?>.*?</\1\s*>|<!--.*?-->", re.I | re.S)
 _LATEX = re.compile(r"\\(?:text(?:bf|it|rm|tt|sf)?|emph|math(?:rm|bf|it)|underline)\{([^{}\n]*)\}")
 _ESCAPE = re.compile(r"\\(?:r\\n|[nrt](?![a-z])|[\"'*_#`\[\]()-]|u[0-9a-fA-F]{4})")
@@ -84,7 +85,7 @@ def markup(text: str, context: Context) -> str:  # noqa: ARG001
     """HTML tags and comments; footnote marks set as `<sup>` go with what they hold."""
     if "<" not in text:
         return text
-    return removed(_TAG, removed(_BREAK_TAG, removed(_NOTE_TAG, text), "\n"))
+    return removed(_ATTRIBUTED, removed(_TAG, removed(_BREAK_TAG, removed(_NOTE_TAG, text), "\n")))
 
 
 def escapes(text: str, context: Context) -> str:  # noqa: ARG001

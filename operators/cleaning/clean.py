@@ -10,9 +10,12 @@ from operators.cleaning.context import NOTHING, Context, Rule
 from operators.cleaning.endings import closing, repeated_end, unfinished
 from operators.cleaning.foreign import foreign_sentences, impossible_times
 from operators.cleaning.forms import clean_form
-from operators.cleaning.introductions import acknowledgements, framing
-from operators.cleaning.lines import labels, markdown, paragraph
+from operators.cleaning.impressions import impressions
+from operators.cleaning.introductions import acknowledgements, framing, lead_in
+from operators.cleaning.lines import labels, line_heads, markdown, paragraph, signs
 from operators.cleaning.notes import citations, echo, notes
+from operators.cleaning.phrases import phrase
+from operators.cleaning.stamps import heads, marks
 from operators.cleaning.talk import holds_a_place
 from operators.cleaning.thinking import thinking
 from operators.cleaning.tokens import roles, template_tokens
@@ -20,7 +23,17 @@ from operators.cleaning.wrapping import as_json, fences, versions, wrapping_quot
 
 _AROUND: tuple[Rule, ...] = (characters, thinking, template_tokens)
 _WORDING: tuple[Rule, ...] = (entities, characters, escapes, markup)
-_LAYOUT: tuple[Rule, ...] = (versions, markdown, acknowledgements, labels, wrapping_quotes)
+_LAYOUT: tuple[Rule, ...] = (
+    versions,
+    heads,
+    markdown,
+    line_heads,
+    acknowledgements,
+    labels,
+    lead_in,
+    wrapping_quotes,
+    signs,
+)
 SENTENCES: tuple[Rule, ...] = (
     closing,  # before framing, which would hide some
     framing,
@@ -29,6 +42,8 @@ SENTENCES: tuple[Rule, ...] = (
     citations,
     foreign_sentences,
     impossible_times,
+    marks,
+    impressions,
     repeated_end,
     unfinished,
     closing,
@@ -47,7 +62,7 @@ TEXT: tuple[Rule, ...] = (
     *_LAYOUT,
 )
 """For an answer that is text, before its lines are joined to one paragraph; `SENTENCES` come after that."""
-PHRASE: tuple[Rule, ...] = (*_WORDING, template_tokens, markdown, labels, wrapping_quotes)
+PHRASE: tuple[Rule, ...] = (*_WORDING, template_tokens, markdown, labels, citations, phrase, wrapping_quotes)
 """For a field that is no whole caption: a name, a topic, what the camera does."""
 VERBATIM: tuple[Rule, ...] = (characters,)
 """For a field that quotes what stands in the frame."""

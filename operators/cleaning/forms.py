@@ -68,7 +68,7 @@ def _shaped(value: Any, kind: Any, name: str, change: Change | None) -> Any:
         number = float(found.group(0)) if found else value
         return round(number) if isinstance(number, float) and abs(number) < 1e9 else number
     if kind is bool and isinstance(value, str | int) and not isinstance(value, bool):
-        said = str(value).strip(" .!").lower()
+        said = _first_word(str(value))
         return True if said in _YES else False if said in _NO else value
     return value
 
@@ -107,6 +107,7 @@ def _object(value: Any, model: type[BaseModel], change: Change | None) -> Any:
         inner = next(iter(named.values()))
         if isinstance(inner, dict | list):  # {"window": {...}}
             return _object(inner, model, change)
+    named = _renamed(named, fields)
     shaped = {}
     for name, field in fields.items():
         kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
@@ -116,6 +117,34 @@ def _object(value: Any, model: type[BaseModel], change: Change | None) -> Any:
         if item is not _ABSENT:
             shaped[name] = _shaped(item, kind, name, change)
     return shaped
+
+
+def _renamed(named: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """A needed field that has no value takes the one value of its kind that has another name: `title` for `topic`."""
+    for name, field in fields.items():
+        kind, _ = _bare(field.annotation)
+        if name in named or kind not in (str, int, bool) or _empty(field) is not _ABSENT:
+            continue
+        others = [key for key in named if key not in fields and _fits(named[key], kind)]
+        if len(others) == 1:
+            named = {**named, name: named[others[0]]}
+    return named
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and (
+            isinstance(value, bool) or (isinstance(value, str) and _first_word(value) in _YES | _NO)
+        )
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(value, str):
+        number = _NUMBER.match(value.strip()) is not None
+        return number if kind is int else bool(value.strip()) and not number
+    return number and kind is int
+
+
+def _first_word(text: str) -> str:
+    return next(iter(re.findall(r"\w+", text.lower())), "")
 
 
 def _empty(field: Any) -> Any:

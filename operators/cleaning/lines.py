@@ -15,9 +15,11 @@ _KINDS = (
     r"|segment|frames?|images?|pictures?|video|clip|part|chapter|stretch|shot|conclusion|continuation|version"
     r"|settings?|actions?|moods?|subjects?|objects?|characters?|lighting|background|foreground|atmosphere"
     r"|environment|location|appearance|movements?|camera(?: work| movement)?|clothing|attempt"
+    r"|translation|event|time ?line|shot type|style|subtitle"
     r"|what (?:happens|is happening|can be seen|is seen|is shown)(?: in (?:this|the) \w+)?"
     r"|beschreibung|bildunterschrift|zusammenfassung|légende|résumé|descripción|leyenda|resumen|descrição"
     r"|legenda|descrizione|didascalia"
+    r"|english|german|french|spanish|italian|portuguese|chinese|japanese|(?-i:EN|DE|FR|ES|ZH)"
     r"|描述|说明|字幕|标题|摘要|説明|キャプション|설명|캡션|описание|подпись)"
 )
 _AMBIGUOUS = (
@@ -30,7 +32,11 @@ _QUALIFIERS = (
     r"|segment|scene|opening|visual|dense|objective|factual|plain|narrative|complete|continued|combined"
     r"|english|rewritten|possible|suggested|proposed|sample|example|generated|best|one|main)\s+)"
 )
-_NUMBERED = r"(?:\s*(?:#|no\.?|number)?\s*\d{1,4}(?:\s*(?:/|of|[-–—])\s*\d{1,4})?)"
+_NUMBERED = (
+    r"(?:\s*(?:#|no\.?|number)?\s*\d{1,4}(?:\s*(?:/|of|[-–—])\s*\d{1,4})?|\s+(?:one|two|three|four|five|six|seven"
+    r"|eight|nine"
+    r"|ten|(?-i:[IVX]{1,5}))(?=\W))"
+)
 _BRACKETED = r"(?:\s*[(\[][^()\[\]\n]{1,60}[)\]])"
 _SPAN = (
     r"(?:\s*(?:from|at|for|of|between)?\s*[\d:.,]+\s*(?:s|sec|seconds)?(?:\s*(?:-|–|—|to"
@@ -50,6 +56,35 @@ _TIME_HEAD = re.compile(
     r"|-->)\s*\d{1,3}:\d\d(?:\.\d+)?[\])]?:?[ \t]*\n",
     re.I,
 )
+_BRACKET_LABEL = re.compile(
+    rf"\A\s*[\[(]{_QUALIFIERS}{{0,4}}(?:\w+ )?{_KINDS}{_NUMBERED}?[\])][ \t]*:?[ \t]*(?=\S)", re.I
+)
+_DASH_LABEL = re.compile(
+    rf"\A[^\w\n]{{0,6}}{_QUALIFIERS}{{0,4}}(?:\w+ )?(?:captions?|descriptions?|summary|paragraph|answer|response"
+    rf"|narration|overview"
+    rf"|synopsis)[ ]+[-–—][ ]+(?=[A-Z])",
+    re.I,
+)
+_LONE_LABEL = re.compile(rf"\A[^\w\n]{{0,6}}{_QUALIFIERS}{{0,4}}{_KINDS}[*_.]{{0,3}}[ \t]*\n", re.I)
+_NUMBERED_LINE = re.compile(
+    rf"^[^\w\n]{{0,6}}{_KINDS}{_NUMBERED}(?:{_BRACKETED}|{_SPAN})?[*_.]{{0,3}}[ \t]*\n", re.I | re.M
+)
+# a first line that is a title: in quotes, or nearly all of its words capitalised
+_TITLE_LINE = re.compile(
+    r"\A\s*(?:[\"“*_]{1,3}([^\"”\n.!?]{3,80})[\"”*_]{1,3}|((?:[A-Z][\w'’-]*|of|the|a|an|in|on|at|and|to|for|with|by|&"
+    r"|\d+"
+    r"|[:,–—-])(?:[ ]+(?:[A-Z][\w'’-]*|of|the|a|an|in|on|at|and|to|for|with|by|&|\d+"
+    r"|[:,–—-])){1,10}))[ \t]*\n\s*\n(?=\s*[\w\"“])"
+)
+_SIGN = "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\u25a0-\u25ff\U0001f300-\U0001faff\ufe0f\u20e3\u200d]"
+_SIGNS = re.compile(
+    rf"^[ \t]*(?:{_SIGN}+[ \t]*)+(?=\S)|(?:(?<=[.!?])|(?<=[.!?][\"”)]))[ \t]*(?:{_SIGN}+[ \t]*)+(?=\s|\Z|[A-Z])", re.M
+)
+_SEPARATED = re.compile(r"(?<=[.!?])[ \t]*(?://|\|{1,2}|•|·|—|–|>>|→)[ \t]*(?=[A-Z])")
+_ENUMERATED = re.compile(r"(?:\A|(?<=[.!?:;] )|(?<=[.!?:;]\n))[ \t]*(?:\((\d{1,2})\)|(\d{1,2})[.)])[ \t]+(?=[A-Z])")
+_LINE_HEAD = re.compile(
+    r"^[^\w\n\"“'(\[]{0,6}[A-Z][\w-]*(?: [\w-]+){0,2}[ ]?(?:[:：]|→)[*_]{0,3}[ \t]+(?=[A-Z][\w’']* )", re.M
+)
 _TITLE = re.compile(
     r"^[^\w\n]{0,6}(?:title|heading|titel|titre|título|标题)\s*[*_]{0,3}\s*[:：].*(?:\n|\Z)", re.I | re.M
 )
@@ -59,7 +94,7 @@ _RULER = re.compile(r"^[ \t]*(?:[-=_*~•]{3,}|(?:[-*_][ \t]+){3,})[ \t]*$", re.
 _TABLE_RULE = re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+(?:[ \t]*:?-{2,}:?)?[ \t]*$", re.M)
 _TABLE_ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 _QUOTE_LINE = re.compile(r"^[ \t]*(?:>[ \t]?)+(?=\S)", re.M)
-_BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦▪●–—·]|\(?\d{1,2}[.)]|\(?[a-z][.)])[ \t]+(?=\S)", re.M)
+_BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦▪●–—·]|\(?\d{1,2}[.)]|\(?(?:[a-z]|[ivx]{1,4})[.)])[ \t]+(?=\S)", re.M)
 _IMAGE = re.compile(r"!\[([^\]\n]*)\]\([^)\s]*\)")
 _LINK = re.compile(r"\[([^\]\n]+)\]\((?:https?:|www\.|/|#|mailto:)[^)\s]*\)")
 _STRONG = re.compile(
@@ -125,9 +160,27 @@ def _lists(text: str) -> str:
     return "\n".join(lines)
 
 
+def line_heads(text: str, context: Context) -> str:  # noqa: ARG001
+    """Words up to a colon or an arrow in front of several lines: a form that nobody asked for."""
+    return _LINE_HEAD.sub("", text) if len(_LINE_HEAD.findall(text)) > 1 else text
+
+
+def signs(text: str, context: Context) -> str:  # noqa: ARG001
+    """Emoji, arrows and ticks before and behind sentences, what separates sentences, and numbers that count them."""
+    text = removed(_SEPARATED, removed(_SIGNS, text, " "), " ")
+    found = list(_ENUMERATED.finditer(masked(text)))
+    counted = [int(one[1] or one[2]) for one in found]
+    if len(counted) < 2 or found[0].start() or counted != list(range(counted[0], counted[0] + len(counted))):
+        return text
+    return removed(_ENUMERATED, text)
+
+
 def labels(text: str, context: Context) -> str:  # noqa: ARG001
     """`Caption:`, `Window 3:`, `Title: …` and their like at the beginning of a line; the prompt's time before all."""
     bare = _TIME_HEAD.sub("", text)
+    text = bare if bare.strip() else text
+    bare = _DASH_LABEL.sub("", _BRACKET_LABEL.sub("", _LONE_LABEL.sub("", text)))
+    bare = _NUMBERED_LINE.sub("", _TITLE_LINE.sub("", bare))
     text = bare if bare.strip() else text
     bare = _TITLE.sub("", text)
     text = bare if bare.strip() else text

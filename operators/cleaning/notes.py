@@ -7,7 +7,7 @@ import re
 from operators.cleaning import talk
 from operators.cleaning.context import Context
 from operators.cleaning.paragraphs import filtered, plain
-from operators.cleaning.quotes import removed
+from operators.cleaning.quotes import masked, removed
 from operators.language.sentences import split_sentences
 
 _TENS = "(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
@@ -29,12 +29,15 @@ _BRACKET_NOTE = re.compile(
     r"|translator'?s? note|aside|caption continues|continued|cont(?:inue)?[.']?d?|to be continued|end(?: "
     r"of (?:the )?(?:description|caption|section|summary|text|part|video description|segment))?|the end"
     r"|please|truncated|omitted|inaudible text|no further|word count|explanation|this (?:description|caption"
-    r"|summary|paragraph)|i (?:have|will|would|am|cannot|can't)|the (?:above|provided|original)|based on"
+    r"|summary|paragraph)|i (?:have|will|would|am|cannot|can't)|the (?:above|provided|original)|based on|this is my"
+    r"|my (?:\w+ )?(?:guess|estimate|interpretation)|i (?:think|guess|assume)|assuming"
     r"|insert|your|placeholder|description|caption)\b[^()\[\]{}]*[)\]}*]",
     re.IGNORECASE,
 )
 
 
+# "(Camera: static. Mood: calm.)": fields of a form
+_BRACKET_FORM = re.compile(r"\s*[(\[](?:\s*(?-i:[A-Z])[\w ]{1,24}:\s*[^:()\[\]\n]{1,80}){2,}[)\]]")
 _POSTSCRIPT = re.compile(r"(?<=[.!?])\s*\bP\.\s?S\.:?\s.*\Z", re.S)
 
 
@@ -43,13 +46,15 @@ def notes(text: str, context: Context) -> str:
 
     A refusal that begins the answer stays: no caption follows it, and the gate `refusal` sends it back.
     """
-    text = removed(_POSTSCRIPT, removed(_BRACKET_NOTE, removed(_COUNT_NOTE, text)))
+    text = removed(_POSTSCRIPT, removed(_BRACKET_NOTE, removed(_BRACKET_FORM, removed(_COUNT_NOTE, text))))
     sentences = split_sentences(text, context.language)
     if sentences and talk.refuses(sentences[0]):
         return text
     if 2 * sum(talk.refuses(s) for s in sentences) >= max(2, len(sentences)):
         return text
-    kept = [s for s in sentences if not (talk.addresses(s) or talk.refuses(s) or talk.holds_a_place(s))]
+    if talk.holds_a_place(text):
+        return ""
+    kept = [s for s in sentences if not (talk.addresses(s) or talk.refuses(s)) and any(c.isalnum() for c in s)]
     if len(kept) == len(sentences):
         return text
     if not kept:
@@ -96,23 +101,58 @@ _FOREIGN_MARK = re.compile(
     r"to|as in|as seen in|based on|via)\b[:\s]*)(?:(?:the )?(?:captions?|windows?|frames?|sections?|notes?"
     r"|images?|segments?|sources?|video|descriptions?|figures?|fig\.?|https?:\S+|www\.\S+"
     r"|\d+)[\s\d,;:–—&#-]*(?:and \d+)?)+[)\]]"
-    r"|\s*[(\[](?:captions?|cap\.?|windows?|win\.?|frames?|sections?|sec\.?|notes?|images?|img\.?|segments?|seg\.?"
+    r"|\s*[(\[](?:captions?|caps?\.?|windows?|win\.?|frames?|sections?|sec\.?|notes?|images?|img\.?|segments?|seg\.?"
     r"|sources?|src\.?|clips?"
     r"|cit(?:ation)?s?|refs?|references?|docs?|documents?|items?|events?|lines?|stretch(?:es)?|w|f|c"
     r"|#)[\s.#:]*\d+(?:\s*(?:[,;&–—-]|and|to)\s*(?:frames?|windows?|captions?|notes?|w|f|c|#)?\s*\d+)*[)\]]"
-    r"|(?<=\w)\s+\(\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*\)(?=[.,;]|\Z)|\s*<\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*>"
+    r"|\s*<\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*>"
     r"|\s*[［〔⟦〖❲]\s*\d{1,4}(?:\s*[-–,;、]\s*\d{1,4})*\s*[］〕⟧〗❳]"
     r"|\s*\\(?:cite|ref|footnote)[pt]?\{[^{}\n]{0,60}\}|\s*[(\[][\w./-]{1,60}\.(?:jpe?g|png|webp|gif|mp4|mkv|webm"
-    r"|mov)[)\]]|\s*\{\d{1,4}(?:\s*[-–,]\s*\d{1,4})*\}"
+    r"|mov)[)\]]|\s*\{[a-z]{0,10}[ _.#-]?\d{1,4}(?:\s*[-–,;&]\s*[a-z]{0,10}\d{1,4})*\}|(?<=\w[.!?,])\s*\|\d{1,3}\|"
+    r"|(?<=\w)\s*\|\d{1,3}\|(?=[.,;]|\Z)"
     r"|\s*[(\[](?:citation needed|source needed|sic|source|sources?:[^)\]\n]{0,80}|who\?|when\?"
     r"|clarification needed)[)\]]|\s*<(?:cite|ref|citation)[^<>]*>(?:[^<>]*</(?:cite|ref|citation)>)?",
     re.IGNORECASE,
 )
 _MARK = re.compile(r"\s*\[\d{1,4}(?:\s*(?:[-–,;]|,?\s*(?:and|&|to))\s*\d{1,4})*\](?!\()")
+_LETTER = re.compile(r"(?:(?<=[.!?,;])|(?<=\w))\s*\[[a-zA-Z]\](?=\s|[.,;!?]|\Z)")
+_GUILLEMETS = re.compile(r"(?<=[.!?])\s*[«‹]\s*\d{1,3}(?:\s*[-–,]\s*\d{1,3})*\s*[»›]")
+_COUNTED = re.compile(
+    r"(?<=[.!?])\s*\(\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*\)(?=\s|\Z)|(?<=[.!?])\s*#\d{1,3}(?=\s|\Z)"
+    r"|\s*[⟨‹<]\s*\d{1,4}(?:\s*[-–,]\s*\d{1,4})*\s*[⟩›>](?=\s|[.,;]|\Z)"
+)
+_TIMED = re.compile(r"\[\s*(\d{1,4})\s*[:,;]\s*\d{1,3}:\d\d[^\[\]]{0,24}\]")
+_DOUBLE = re.compile(r"\[\[\s*(\d{1,4}(?:\s*[-–,]\s*\d{1,4})*)\s*\]\]")
+_SAID_BY = re.compile(
+    r"(?:\A|(?<=[.!?] ))(?:(?:according to|as (?:stated|shown|described|mentioned|noted|seen) (?:in|by)|per|in|from"
+    r"|based on)"
+    r" (?:captions? |windows? )?\[\d{1,4}\](?: and \[\d{1,4}\])?,?\s+|(?:as )?(?:captions? "
+    r"|windows? )?\[\d{1,4}\] (?:states|says"
+    r"|shows|describes|mentions|notes|tells|indicates)(?: that)?,?\s+)(\w)",
+    re.IGNORECASE,
+)
+# a number in round brackets is a citation at the end of a sentence, or of a clause where there are more of them; behind
+# a name it is an age or a number on a back: "Jordan (23), a plumber"
+_ROUND_END = re.compile(r"(?<=[a-z\"”’])\s+\(\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*\)(?=[.!?]|\s*\Z)")
+_ROUND = re.compile(r"(?<=[a-z\"”’])\s+\(\d{1,3}(?:\s*[,;&–-]\s*\d{1,3})*\)(?=[.,;]|\s*\Z)")
+_NAME_BEFORE = re.compile(r"(?<![.!?] )(?<!\A)\b[A-Z][\w’'-]*\Z")
+
+
+def _round(text: str) -> str:
+    pattern = _ROUND if len(_ROUND_END.findall(text)) > 1 else _ROUND_END
+    found = [one for one in pattern.finditer(masked(text)) if not _NAME_BEFORE.search(text[: one.start()])]
+    for one in reversed(found):
+        text = text[: one.start()] + text[one.end() :]
+    return text
+
+
 _SUPERSCRIPT = re.compile(r'(?:(?<=[.!?,;:”"’)])|\s+(?=⁽))[⁽¹²³⁰⁴-⁹⁾]+|\s*[①-⑳❶-❿]+(?=[.,;!?]|\Z)')
 
 
 def citations(text: str, context: Context) -> str:
     """Citations in notations that nobody asked for; `[3]` stays where the prompt asks for it."""
-    text = removed(_SUPERSCRIPT, removed(_FOREIGN_MARK, text))
+    text = _SAID_BY.sub(
+        lambda found: found[1].upper(), _TIMED.sub(r"[\1]", _DOUBLE.sub(r"[\1]", _GUILLEMETS.sub("", text)))
+    )
+    text = _round(removed(_COUNTED, removed(_LETTER, removed(_SUPERSCRIPT, removed(_FOREIGN_MARK, text)))))
     return text if context.cites else removed(_MARK, text)

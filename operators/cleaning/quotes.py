@@ -8,24 +8,14 @@ HIDDEN = "\ue000"
 """Stands for each character inside quotes; from the private use area, so that no answer has it."""
 
 _QUOTED = re.compile(
-    r'(?<=")[^"\n]{1,600}(?=")'
-    r"|(?<=“)[^”\n]{1,600}(?=”)|(?<=„)[^“”\n]{1,600}(?=[“”])|(?<=«)[^»\n]{1,600}(?=»)"
-    r"|(?<=「)[^」\n]{1,600}(?=」)|(?<=『)[^』\n]{1,600}(?=』)"
-    r"|(?<=‘)[^‘’\n]{1,300}(?=’(?!\w))|(?<=(?<!\w)')[^'\n]{1,300}(?='(?!\w))"
+    r'"[^"\n]{0,600}"|“[^”\n]{0,600}”|„[^“”\n]{0,600}[“”]|«[^»\n]{0,600}»|「[^」\n]{0,600}」|『[^』\n]{0,600}』'
+    r"|‘[^‘’\n]{0,300}’(?!\w)|(?<!\w)'[^'\n]{0,300}'(?!\w)"
 )
 
 
 def masked(text: str) -> str:
     """`text`, of the same length, with everything between quotes hidden."""
-    parts, at = [], 0
-    while (found := _QUOTED.search(text, at)) is not None:
-        parts += [text[at : found.start()], HIDDEN * (found.end() - found.start())]
-        if found.end() >= len(text):
-            at = len(text)
-            break
-        parts.append(text[found.end()])  # the closing quote opens nothing
-        at = found.end() + 1
-    return "".join([*parts, text[at:]])
+    return _QUOTED.sub(lambda found: found[0][0] + HIDDEN * (len(found[0]) - 2) + found[0][-1], text)
 
 
 def outside_quotes(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:

@@ -73,10 +73,13 @@ _REFUSAL = re.compile(
             r"\bthe (?:\w+ )?(?:frames?|images?|videos?|pictures?|attachments?) (?:appears?|seems?) to be (?:missing"
             r"|corrupt(?:ed)?|unavailable"
             r"|inaccessible)\b",
+            r"\b(?:nothing|anything|little|not much|not enough) (?:\w+ )?(?:for me )?to (?:describe|caption"
+            r"|summari[sz]e|report on)\b"
+            r"|\bfor me to (?:describe|see|caption|analy[sz]e|view|summari[sz]e|write|identify)\b",
             rf"\A\W*(?:unable|failed|not able) to (?:process|load|open|read|view|access|analy[sz]e|decode|generate"
             rf"|describe|caption|see) (?:the|this|your"
             rf"|any|a) (?:\w+ )?{_INPUT}\b",
-            r"\A\W*(?:the|this|your) (?:\w+ )?(?:frames?|images?|videos?|pictures?|files?"
+            r"\A\W*(?:(?:the|this|your) (?:\w+ )?)?(?:frames?|images?|videos?|pictures?|files?"
             r"|attachments?) (?:failed to (?:load|open|upload|process)"
             r"|(?:did|could|would|can) ?(?:not|n't) (?:be )?(?:load|loaded|opened|processed|read|displayed"
             r"|retrieved))(?: properly| correctly)?(?:\W*\Z|,? (?:so|please)\b)",
@@ -213,6 +216,71 @@ _TALK = re.compile(
             r"\A\W*(?:(?:your |the )?(?:task|instructions?|prompt|objective|assignment|question|rating|score"
             r"|time taken|length|source|model|temperature))\s*[:：]",
             r"\A\W*(?:generated|created|captioned|described|produced|auto-generated) (?:by|with|using)\b",
+            # first person of one at work, and what it works on
+            r"\A\W*(?:let's|let us|let me)\b",
+            r"\b(?:we|i) (?:are|were|am|was|have been) (?:asked|told|instructed|supposed|required|expected) to\b"
+            r"|\A\W*(?:we|i) (?:shall|must"
+            r"|should|ought to)\b",
+            r"\A\W*(?:repeated|duplicated?|redundant|overlapping|repetitive|irrelevant"
+            r"|speculative) (?:\w+ ){1,3}(?:was|were|has been|have"
+            r" been) (?:\w+ )?(?:merged|removed|omitted|dropped|skipped|left|combined|excluded|avoided)\b",
+            r"\A\W*(?:(?:overall|image|video|frame|shot|camera) )?(?:quality|confidence|mood|tone|style|genre"
+            r"|lighting|camera|shot(?: type)?"
+            r"|length|duration|resolution|frame rate|certainty|rating)(?: of the \w+)?\s*:\s*[\w ,/.%-]{1,40}\Z",
+            r"\A\W*it (?:is|remains) (?:unclear|unknown|not (?:clear|known|certain|possible to (?:say|tell))"
+            r"|uncertain|(?:hard|impossible"
+            r"|difficult) to (?:say|tell|know)) (?:if|whether|what|who|why|how|where|from)\b",
+            r"\A\W*(?:so |now |okay,? |here,? )?(?:we|i) (?:have|got|(?:am|are|was|were) given|have been given"
+            r"|received) "
+            r"(?:[\w-]+ ){0,4}(?:captions|frames|images|notes|stills|windows|screenshots)\b",
+            r"\A\W*(?:(?:the )?(?:first|second|third|fourth|next|last|other)(?: one)?|(?:caption|frame|window|image"
+            r"|note)s? #?\d+)"
+            r" (?:mentions?|states?|describes?|notes?|(?:says?|tells?) (?:that )?(?:he|she|it|they|a|an|the|there)\b)",
+            r"\bi (?:\w+ ){1,6}?(?:(?:caption|frame|window|section|note|segment)s? (?:#|no\.? ?)?\d|(?:the|these|all"
+            r"|both|some|several"
+            r"|overlapping|duplicate|similar|a few) (?:\w+ )?(?:captions|frames)\b)",
+            r"\A\W*below(?:,)? (?:you(?:'ll| will| can)?|is|are|i)\b[^.]*\b(?:find|see|captions?|descriptions?"
+            r"|section|summary"
+            r"|text|answer)\b",
+            r"\A\W*(?:it|this) (?:should|must|is (?:important|worth|necessary)|bears)(?: to)?(?: be)? (?:not(?:ed|e"
+            r"|ing)"
+            r"|mention(?:ed|ing)?|remember(?:ed)?|keep in mind|repeating)\b",
+            r"\b(?:i|we) (?:only|just) (?:have|had|see|got|received|know|get)\b|\A\W*(?:since|because|as|while"
+            r"|although) (?:i|we)"
+            r" (?:only |just |do not |don't |can't |cannot )?(?:have|see|know|am|was|were)\b",
+            r"\b(?:my|our) (?:descriptions?|captions?|summary|answers?|responses?|narration|analysis|output)\b",
+            r"\A\W*(?:(?:captions|windows|frames|sections|notes|images) \d+(?:\s*(?:,|and|to|[-–&])\s*\d+)+"
+            r"|captions? \d+)\s+(?!of\b)\w+",
+            r"\A\W*(?:word|length|token|sentence|formatting|style|language) (?:limits?|constraints?|requirements?"
+            r"|restrictions?"
+            r"|guidelines?)\b",
+            r"\b(?:you|your)\b[^.!?]*\?\s*\Z",
+            # what the input does not show
+            rf"\b(?:cannot|can't|can not|could not|couldn't|impossible to|hard to|difficult to"
+            rf"|unable to) (?:be )?(?:fully |clearly "
+            rf"|accurately |definitively |reliably )?(?:determin|identif|discern|confirm|verif|infer|ascertain"
+            rf"|establish|tell|know|seen?\b"
+            rf"|made out|make out|say)\w*\b[^.]*\b(?:from|based on|in|by|with) (?:the|this|these|that|only) (?:\w+ )?"
+            rf"(?:{_INPUT}|visuals?|angle|perspective|view|resolution|information)(?: alone| itself)?\b",
+            r"\A\W*(?:(?:(?:the|his|her|their|its|no|any) )?(?:other|further|more|additional|exact|specific|finer"
+            r"|precise)"
+            r" (?:details?|information|context|reasons?|nature|meaning|relationship|emotions?|dialogue|words|location"
+            r"|purpose)"
+            r"|(?:(?:the|his|her|their|any|no) )?(?:specifics|identit(?:y|ies)|intentions?|motives?|context"
+            r"|details? beyond))\b[^.]{0,60}?\b(?:(?:is|are|was|were|remains?) (?:\w+ )?(?:not |un)\s?(?:\w+ )?"
+            r"(?:discernible|clear|known|specified|visible|apparent|evident|shown|determinable|disclosed|revealed"
+            r"|identifiable"
+            r"|provided|legible|audible)|(?:cannot|can not|can't|could not) be (?:\w+ )?(?:determined|discerned|seen"
+            r"|made out"
+            r"|identified|confirmed|verified|inferred|heard))\b",
+            r"\b(?:no|without) (?:audio|sound|speech|dialogue|narration|subtitles?|voice-?over|transcripts?"
+            r"|metadata) (?:is|was|are"
+            r"|were|has been|being) (?:available|provided|included|given|supplied|detected)\b",
+            r"\A\W*(?:the|this) (?:\w+ )?(?:video|clip|footage|segment|stretch|recording|scene) (?:then |just "
+            r"|simply |abruptly )?"
+            r"(?:ends|stops|concludes|cuts off|finishes|cuts out) (?:there|here|at (?:this|that) (?:point|moment)"
+            r"|on (?:this|that)"
+            r" note|with (?:this|that))\W*\Z",
             r"\bno (?:further|additional|other|more) (?:information|details?|context|description)s? (?:is|are|was"
             r"|were|can be)(?: \w+)? (?:visible|shown|seen|discernible|apparent|provided|available|given|inferred"
             r"|determined|mentioned)\b",
@@ -225,13 +293,20 @@ _TALK = re.compile(
 _PLACE = re.compile(
     r"\A\W*(?:n\.?/?a\.?|none|null|nil|not applicable|tbd|undefined|nan|unknown|empty|\[?(?:insert|placeholder"
     r"|your|add|caption|description|text|blank)[^.]{0,40}\]|<[^<>]{1,40}>|lorem ipsum\b.*|(?:caption|description"
-    r"|video|image|page|file|content) not found|no (?:caption"
+    r"|video|image|page|file|content) not found|no (?:captions?"
     r"|video|image|frames?|input|description|content|data|information|answer|response|text|comment|details?|speech"
     r"|audio"
     r"|subtitles?|(?:significant |notable |visible |new )?(?:events?|actions?|changes?|activity))(?: (?:is |are "
     r"|was |were |could be |can be )?"
     r"(?:available|provided|given|found|possible|generated|detected|seen|visible))?"
-    r"|(?:caption|description|answer|content|summary)(?: (?:is )?(?:unavailable|not available|pending|missing"
+    r"|(?:video|image|content|frame|clip|media|file|captions?)s? (?:unavailable|missing|deleted|private|removed"
+    r"|expired|corrupt(?:ed)?"
+    r"|not loaded)"
+    r"|(?:(?:the|this) )?(?:video|image|content|page|file|clip|media) (?:is|has been|was"
+    r"|is no longer) (?:un)?(?:available|removed"
+    r"|deleted|private|blocked|taken down|restricted)\b[^.]{0,60}"
+    r"|(?:(?:video|image|frame|scene|clip) )?(?:caption|description|answer|content|summary)(?: (?:is )?(?:unavailable"
+    r"|not available|pending|missing"
     r"|goes here|here))?"
     r"|(?:your|the|a|insert|add|write|enter) (?:caption|description|answer|text)(?: (?:here|goes here))?|string"
     r"|not (?:available|provided|specified"
@@ -241,6 +316,21 @@ _PLACE = re.compile(
     r"|beschreibung)|sans objet|无|なし|없음|нет данных"
     r"|(?:internal )?server error|bad gateway|service unavailable|(?:request )?timed? ?out|too many requests"
     r"|rate limit (?:exceeded|reached))\W*\Z",
+    re.IGNORECASE,
+)
+
+
+# only as all of an answer: within a caption somebody may say it
+_NO_ANSWER = re.compile(
+    r"\A\s*[\[(<{*][^\[\](){}.!?]{0,40}[\])>}*]\s*\Z|\A\W*(?:\S*[/\\])?\S{1,80}\.(?:mp4|mkv|webm|mov|avi|jpe?g|png"
+    r"|gif)\W*\Z"
+    r"|\A\W*n/?a\b\s*[-–—:(,].{0,60}\Z"
+    r"|\A\s*https?://\S+\s*\Z|\A\W*(?:an? |the )?(?:placeholder|sample|dummy|test)(?: (?:image|text|caption|video"
+    r"|description|answer))?\W*\Z"
+    r"|\A\W*(?:unanswerable|unclear|unsure|not sure|cannot (?:say|tell|determine)|can't (?:say|tell)|no idea"
+    r"|skip(?:ped)?"
+    r"|failed|missing|loading|processing|please wait|ok(?:ay)?|done|yes|no|true|false|sure|invalid(?: \w+)?|error"
+    r"|blank)\W*\Z",
     re.IGNORECASE,
 )
 
@@ -259,7 +349,7 @@ def addresses(sentence: str) -> bool:
 
 def holds_a_place(text: str) -> bool:
     """Whether a text only stands where another should: "N/A", "None", "[description]"."""
-    return _PLACE.search(text) is not None or not any(c.isalnum() for c in text)
+    return _NO_ANSWER.match(text) is not None or _PLACE.search(text) is not None or not any(c.isalnum() for c in text)
 
 
 def _plain(sentence: str) -> str:

@@ -22,7 +22,7 @@ _OTHER_BLOCK = re.compile(
     r"|\A\s*<(?!(?:caption|description|answer|response|output|text|summary|final|p|b|i|em|strong|span|div|s"
     r"|assistant|model|json"
     r"|paragraph|section|result|sup|sub|ref|cite|ul|ol|table|html|body|main"
-    r"|h\d)\b)([a-z][a-z_]{2,20})>.*?</\1>(?=\s*\w)"
+    r"|h\d)\b)([a-z][a-z_]{2,20})>.*?</\1>(?=\s*[\w<])"
     r"|<\|(?!im_|header|turn|start|role|begin_of_solution|media)(\w{2,40}?)_start\|>.*?<\|\2_end\|>(?=\s*\w)"
     r"|\A\s*\*(?:thinks|thinking|ponders|pondering|pauses|hmm+)\*.*?(?:\*(?:writes|writing|answers|types|speaks)\*|\n)",
     re.I | re.S,
@@ -56,8 +56,54 @@ _PROCESS = re.compile(
 )
 
 
+# whole lines that plan or explain, and steps that the model tells itself
+_THOUGHT_LINE = re.compile(
+    r"^[^\w\n]{0,6}thought for (?:an? )?(?:\w+ ){1,2}(?:second|minute|moment)s?\W*(?:\n|\Z)|^[^\w\n]{0,6}(?:(?:my|the"
+    r"|a|brief|short|internal)\s+){0,2}(?:reasoning|plan(?:ning)?|analysis|thoughts?"
+    r"|thought process"
+    r"|approach|strategy|drafts?|rationale|justification|assumptions?|caveats?|limitations?|methodology"
+    r"|considerations?)"
+    r"(?: \d{1,2})?[*_]{0,3}\s*[:：].*(?:\n|\Z)|^[^\w\n]{0,6}step \d{1,2}[*_]{0,3}\s*[:：.–-]\W*(?:identif|analy[sz]"
+    r"|describ|determin|merg"
+    r"|combin|writ|list|check|review|read|look|observ|consider|summari[sz]|examin|extract|not(?:e|ing)\b|count"
+    r"|draft)\w*.*(?:\n|\Z)",
+    re.I | re.M,
+)
+_ANSWER_LABEL = re.compile(
+    r"\A.*\n[^\w\n]{0,6}(?:the |my )?(?:final|result|output|answer|text|response|final \w+|rewritten \w+|finished \w+)"
+    r"[*_]{0,3}\s*[:：][*_]{0,3}\s*(?=(?:\S+\s+){5})",
+    re.I | re.S,
+)
+_SAID_THINKING = re.compile(r"[(*]\s*think(?:s|ing)?\s*[)*].*?[(*]\s*/\s*think(?:s|ing)?\s*[)*]", re.I | re.S)
+
+
+def _without_plans(text: str) -> str:
+    if "\n" not in text:
+        return text
+    bare = _THOUGHT_LINE.sub("", text)
+    text = bare if len(bare.split()) >= 5 else text
+    return _ANSWER_LABEL.sub("", text)
+
+
+# an answer in stages, each in a tag of its own: the last stage that is an answer by its name is the answer
+_STAGE = re.compile(r"\s*<([a-zA-Z][\w-]{1,30})>(.*?)</\1>\s*", re.S)
+_ANSWER_STAGE = re.compile(
+    r"(?:final[_-]?)?(?:answer|conclusion|response|output|result|caption|description|final)", re.I
+)
+
+
+def _last_stage(text: str) -> str:
+    at, answer, count = 0, None, 0
+    while (found := _STAGE.match(text, at)) is not None:
+        at, count = found.end(), count + 1
+        if _ANSWER_STAGE.fullmatch(found[1]):
+            answer = found[2]
+    return answer if answer is not None and count > 1 and at == len(text) else text
+
+
 def thinking(text: str, context: Context) -> str:  # noqa: ARG001
     """Thoughts in tags, up to a lone closing tag, behind one that is never closed, or under a heading of their own."""
+    text = _without_plans(_SAID_THINKING.sub(" ", _last_stage(text)))
     text = _OTHER_BLOCK.sub(" ", text)
     if any(mark in text for mark in "<[◁＜"):
         before = None

@@ -11,10 +11,15 @@ from operators.cleaning.quotes import masked, removed
 _END = re.compile(
     r"<\|?(?:im_end|eot_id|eom_id|endoftext|end_of_text|end_of_turn|end_of_utterance|eot|eos|end|return|assistant_end"
     r"|turn_end|END_OF_TURN_TOKEN|end▁of▁sentence|end_of_sentence|eod|eop|eom|hy_eos)\|?>"
-    r"|<｜end▁of▁sentence｜>|<turn\|>|</s>|\[(?:EOS|eos|EOT|END|end of text|END_OF_TEXT)\]|\[\|(?:endofturn|end)\|\]",
+    r"|<\|(?:user|human|system)\|>|<｜end▁of▁sentence｜>|<turn\|>|</s>|\[(?:EOS|eos|EOT|END|end of text|END_OF_TEXT)\]"
+    r"|\[\|(?:endofturn|end)\|\]",
     re.I,
 )
 _INSTRUCTION_END = re.compile(r"\A.*\[/INST\]|\A.*<</SYS>>|\A.*\[/?SYSTEM_PROMPT\]", re.S | re.I)
+# a further instruction behind the answer
+_NEXT_INSTRUCTION = re.compile(
+    r"\A((?:(?!\[/?INST\]|<</?SYS>>).)*?[\w.!?\"](?:</s>|<s>|\s)*)(?:\[INST\]|<<SYS>>).*\Z", re.S
+)
 _ROLE_NAMES = r"(?:assistant|model|ai|bot|gpt)"
 _ASSISTANT = re.compile(
     r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|turn>|<\|start\|>|<\|role_start\|>)\s*"
@@ -42,9 +47,22 @@ _TOKEN = re.compile(
 _PIECES = re.compile("[▁Ġ](?=\\w)")
 _NEWLINES = re.compile("Ċ|<0x0A>")
 _REFERENCE = re.compile(r"\s*<(ref|cite|sup)\b[^<>]*>\s*[\[(]?\d[\d,\s]*[\])]?\s*</\1>", re.I)
-_BOX = re.compile(r"<\|?box(?:_start)?\|?>.*?<\|?/?box(?:_end)?\|?>", re.I | re.S)
+_BOX = re.compile(
+    r"<\|?box(?:_start)?\|?>.*?<\|?/?box(?:_end)?\|?>|\s*\{\s*(?:<\d{1,4}>\s*)+\}"
+    r"|<(?P<tag>\w{2,16})>[\s\d.,;()\[\]]+</(?P=tag)>"
+    # names and numbers of a place: [x=0.41, y=0.55], {"bbox_2d": [43, 51, 388, 910]}
+    r"|\s*\{\s*\"\w{1,24}\"\s*:\s*[\[(]?[\d.,\s]+[\])]?\s*\}"
+    r"|(?:\s+at)?\s*[\[(]\s*(?:[a-z]\w{0,12}\s*[=:]\s*[\[(]?-?[\d.]+[\])]?\s*,\s*)*(?:bbox\w*|box"
+    r"|[a-z]\w{0,12}(?=\s*=))\s*[=:]\s*"
+    r"[\[(]?-?[\d.]+(?:\s*,\s*-?[\d.]+)*[\])]?\s*[\])]"
+    # corners of a box: four numbers, of which one is a fraction or has three digits
+    r"|\s*[(\[]{1,2}(?=[\d.,\s]*(?:0?\.\d|\d{3}))\s*\d*\.?\d+(?:\s*,\s*\d*\.?\d+){3}\s*\)\]?"
+    r"|\s*\[{1,2}(?=[\d.,\s]*0?\.\d)\s*\d*\.?\d+(?:\s*,\s*\d*\.?\d+){3}\s*\]{1,2}"
+    r"|\s*\(\s*\d+\s*,\s*\d+\s*\)\s*,?\s*\(\s*\d+\s*,\s*\d+\s*\)",
+    re.I | re.S,
+)
 _ROLE = re.compile(
-    r"\A\W{0,4}(?:assistant|model|ai(?: assistant)?|bot|gpt|chatgpt|system|output)\W{0,4}(?::|\n)\s*", re.I
+    r"\A\W{0,4}(?:assistant|model|ai(?: assistant)?|bot|gpt|chatgpt|system|output|(?-i:A)(?=:))\W{0,4}(?::|\n)\s*", re.I
 )
 _NEXT_TURN = re.compile(
     r"(?:\n\s*|\s(?=[A-Z]))(?:#{1,4} ?)?\**(?:User|USER|Human|HUMAN|user|human|Assistant|ASSISTANT"
@@ -56,7 +74,7 @@ _NEXT_TURN = re.compile(
 )
 _ASKED = re.compile(
     r"\A\W*(?:system|user|human|question|q|instructions?|input|prompt)\W{0,3}:.*?(?:\n\W{0,4}(?:assistant|ai"
-    r"|answer|a|response|output|model|bot)|\s(?-i:ASSISTANT|Assistant))\W{0,3}:\s*",
+    r"|answer|a|response|output|model|bot)|\s(?-i:ASSISTANT|Assistant)|(?<=\?)\s+(?-i:A|Answer))\W{0,3}:\s*",
     re.I | re.S,
 )
 _HEADER = re.compile(r"\A\s*#{1,4} ?(?:Assistant|Response|Answer|Output)\s*:?\s*", re.I)
@@ -64,9 +82,11 @@ _HEADER = re.compile(r"\A\s*#{1,4} ?(?:Assistant|Response|Answer|Output)\s*:?\s*
 
 def template_tokens(text: str, context: Context) -> str:  # noqa: ARG001
     """The model's own turn out of a transcript with template tokens, and those tokens out of the turn."""
+    if (turn := _NEXT_INSTRUCTION.match(text)) is not None:
+        text = turn[1]
     if "[/" in text or "SYS" in text:
         text = _INSTRUCTION_END.sub("", text)
-    if "<" in text or "[" in text:
+    if any(mark in text for mark in "<[({"):
         text = _own_turn(removed(_CALL, text, " "))
         text = removed(_REFERENCE, text)
         text = removed(_TOKEN, _BOX.sub(" ", _NEWLINES.sub("\n", text)), " ")

@@ -22,7 +22,8 @@ _MARK_LINE = re.compile(
 )
 # one text in the rest of an object, an assignment or a call: `"caption": "…"`, `caption = "…"`, `return "…"`, `("…",)`
 _ASSIGNED = re.compile(
-    r"\A\s*\{?\s*(?:[\"']?(?P<name>\w{1,30})[\"']?\s*[:=]\s*|return\s+|\w{0,30}\()\s*\"(?P<text>[^\"]+)\"[\s,;)\]}]*\Z",
+    r"\A\s*\{?\s*(?:[\"']?(?P<name>\w{1,30})[\"']?\s*[:=]\s*|return\s+|\w{0,30}\()\s*(?P<quote>[\"'])"
+    r"(?P<text>(?:(?!(?P=quote)[\s,;)\]}]*\Z).)+)(?P=quote)[\s,;)\]}]*\Z",
     re.S,
 )
 _TICKS = re.compile(r"(?<![`\w])`([^`\n]{1,200})`(?![`\w])")
@@ -45,7 +46,9 @@ _VERSION = re.compile(
     r"^\W*(?:(?:option|version|alternative|variant|draft|caption|description|choice|candidate|take"
     r"|attempt)s?\s*(?:#|no\.? ?)?(?:\d{1,2}|[A-C]|one|two|three)"
     r"|(?:alternative(?:ly)?|revised|improved|corrected|shorter|longer|final|polished|refined|updated)(?: "
-    r"(?:version|caption|description|answer|option|draft))?)\W*?[:.)\n]",
+    r"(?:version|caption|description|answer|option|draft))?|or,? (?:even )?(?:more|less|in|slightly|a bit|put|as|for"
+    r"|simply|shorter|briefly"
+    r"|alternatively)\b[\w ,-]{0,40}(?=:))\W*?[:.)\n]",
     re.I | re.M,
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from operators.caption.structure import WindowFields, parse_window
 from operators.cleaning.clean import SENTENCES, TEXT, clean
 from operators.cleaning.context import Context
+from operators.coreference.names import Same, parse_same
 from operators.engines.base import Generation
 from operators.engines.gates import ALWAYS, GENERATIVE, About, first_failed
 from operators.narrate.outline import Outline, parse_outline
-from tests.support.defects import CAPTION, DEFECTS, DURATION_S, FIRST, PROMPT, SECOND, Defect
+from tests.support.defects import CAPTION, DEFECTS, DURATION_S, FIRST, PROMPT, SECOND, STRUCTURED, Defect, filled
 from tests.support.ordinary import ORDINARY
 
 ABOUT = About(language="English", duration_s=DURATION_S, instructions=PROMPT)
@@ -39,18 +41,26 @@ def test_no_defect_lands_in_a_row(kind: str) -> None:
     assert landed == []
 
 
+def _about(defect: Defect) -> About:
+    return replace(ABOUT, cites=defect.cites)
+
+
 def _landed(defect: Defect) -> str | None:
-    left = accepted(defect.answer)
-    return left if left is not None and any(mark in left for mark in defect.gone) else None
+    left = accepted(defect.answer, _about(defect))
+    return left if left is not None and defect.left_in(left) else None
 
 
 def test_what_stands_around_a_caption_costs_no_answer() -> None:
-    lost = [d.answer for d in DEFECTS if d.kept and accepted(d.answer) is None]
+    lost = [d.answer for d in DEFECTS if d.kept and accepted(d.answer, _about(d)) is None]
     assert lost == []
 
 
 def test_the_caption_itself_stays_whole() -> None:
-    whole = [d.answer for d in DEFECTS if d.kept and CAPTION in d.answer and FIRST not in (accepted(d.answer) or "")]
+    whole = [
+        d.answer
+        for d in DEFECTS
+        if d.kept and CAPTION in d.answer and FIRST not in (accepted(d.answer, _about(d)) or "")
+    ]
     assert whole == []
 
 
@@ -157,6 +167,27 @@ def test_json_that_is_nearly_right_is_read(broken: str) -> None:
     about = About(form=Outline, parse=lambda text: parse_outline(text, 2))
     text = clean(broken, about).text
     assert [(s.topic, s.words) for s in parse_outline(text, 2).sections] == [("A walk", 40), ("A door", 60)]
+
+
+OUTLINE = About(language="English", form=Outline, parse=lambda text: parse_outline(text, 2))
+NAMES = About(form=Same, parse=parse_same)
+
+
+@pytest.mark.parametrize(("form", "answer", "gone"), STRUCTURED)
+def test_no_defect_of_a_structured_answer_lands(form: str, answer: str, gone: tuple[str, ...]) -> None:
+    left = accepted(filled(answer), {"fields": FORM, "outline": OUTLINE, "names": NAMES}[form])
+    assert left is not None
+    assert [mark for mark in gone if mark in left] == []
+
+
+def test_a_value_under_another_name_is_taken_where_only_one_fits() -> None:
+    named = (
+        '{"sections": [{"title": "A walk", "word_count": "40 words"}, {"topic": "A door", "words": 60, "mood": "x"}]}'
+    )
+    assert [(s.topic, s.words) for s in parse_outline(named, 2).sections] == [("A walk", 40), ("A door", 60)]
+    with pytest.raises(ValueError, match="topic"):
+        parse_outline('{"sections": [{"title": "A walk", "mood": "calm", "words": 40}, {"topic": "x", "words": 1}]}', 2)
+    assert parse_same('{"same_person": "yes, by the jacket", "name": ""}').same is True
 
 
 @pytest.mark.parametrize("text", ["", "A man walks.", '{"caption": "A man wal', "{", '{"a": {"b": [1, 2}', "[" * 500])

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-DURATION_S = 60.0
-ORDINARY: tuple[str, ...] = (
+DEFECT_LIKE: tuple[str, ...] = (
     # a letter before a quotation mark, which would also decode as misread UTF-8
     "A neon sign reads “CAFÉ”, and a poster reads “OLÁ”.",
     "A chalkboard reads „Spaß“, and a woman points at it.",

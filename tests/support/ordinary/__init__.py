@@ -1,0 +1,10 @@
+"""Human text that looks like a defect of a model and is none: no rule may change it and no gate may send it back."""
+
+from __future__ import annotations
+
+from tests.support.ordinary.defect_like import DEFECT_LIKE
+from tests.support.ordinary.tricky import TRICKY
+
+__all__ = ["ORDINARY"]
+
+ORDINARY: tuple[str, ...] = (*DEFECT_LIKE, *TRICKY)
