@@ -2,7 +2,7 @@
 
 EYES and TEXTS are engines as JSON: EYES stands for every engine of a recipe that is shown frames, TEXTS for those that
 read texts only. The lines go to `seen.yaml`, from which `python -m tests.support.reference` writes the page of
-published recipes. A run that fails is noted with its reason.
+published recipes. A run that fails is noted with its reason; `why` beside it is written by hand, and stays.
 
     python -m tests.support.models .cache/models smollm2
     python -m tests.recipes VIDEO '{"kind": "transformers", "model": "pipeline/evaluation/exam/checkpoint"}' \\
@@ -25,6 +25,11 @@ from pipeline.output.verification import verify
 from tests.recipes.cases import HERE, OF_TEXTS, cases, config_of
 
 _MOST = 300  # characters of a line
+_NAMES = {
+    "checkpoint": "the exam's small model",
+    "smollm2": "SmolLM2-135M",
+    "qwen3_vl": "Qwen3-VL of two layers with random weights",
+}
 
 
 def main(video: str, eyes: str, texts: str, *names: str) -> int:
@@ -32,8 +37,6 @@ def main(video: str, eyes: str, texts: str, *names: str) -> int:
     TransformersEngine.local_model, TransformersEngine.gpus = False, 0  # type: ignore[assignment]
     specs: list[dict[str, Any]] = [json.loads(eyes), json.loads(texts)]
     for name in names or sorted(cases()):
-        if not longcap.load_config(name).engines:
-            continue
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="recipe-") as out:
             seen = cases()[name].get("seen", ())
@@ -49,7 +52,9 @@ def main(video: str, eyes: str, texts: str, *names: str) -> int:
             continue
         reads = sorted({engine in OF_TEXTS for engine in longcap.load_config(name).engines})
         models = dict.fromkeys(_name(specs[one]) for one in reads)
-        engine = f"{' and '.join(models)} in {specs[reads[0]]['kind']}"
+        engine = (
+            f"{' and '.join(models)} in {specs[reads[0]]['kind']}" if models else "captions that are measured, models"
+        )
         said = {"line": line} if line else {"failed": " ".join(failed)[:_MOST] or "it ran and found nothing"}
         _note(name, {"engine": f"{engine} on a CPU", **said})
     return 0
@@ -57,12 +62,13 @@ def main(video: str, eyes: str, texts: str, *names: str) -> int:
 
 def _name(spec: dict[str, Any]) -> str:
     name = str(spec.get("model", spec["kind"])).rstrip("/").rpartition("/")[2]
-    return {"checkpoint": "the exam's small model", "smollm2": "SmolLM2-135M"}.get(name, name)
+    return _NAMES.get(name, name)
 
 
 def _note(name: str, what: dict[str, str]) -> None:
     known: dict[str, Any] = yaml.safe_load((HERE / "seen.yaml").read_text()) or {}
-    text = yaml.safe_dump({**known, name: what}, allow_unicode=True, width=110)
+    why = {"why": known[name]["why"]} if "failed" in what and "why" in known.get(name, {}) else {}
+    text = yaml.safe_dump({**known, name: {**what, **why}}, allow_unicode=True, width=110)
     (HERE / "seen.yaml").write_text(text, encoding="utf-8")
 
 

@@ -2,7 +2,7 @@
 
 says:    kind -> what the scripted engine answers to requests of it, where no filled form will do
 calls:   kind -> different requests for one video of 20 s in two segments: the golden call log
-edits:   each {table, step, set} is another option of a step; `anew` are the tables that it makes anew
+edits:   each {table, step, set} is another option of a step, each {with} other overrides; `anew`: what it makes anew
 told:    words that the long caption holds
 shows:   [table, expression]: what the docs quote of a run with a real engine
 seen:    overrides for the run with real engines, where it would take long
@@ -49,13 +49,15 @@ def config_of(
     return longcap.load_config(name, [f"engines={json.dumps(engines)}", *common, *own, *overrides])
 
 
-def edited(config: longcap.Config, edit: dict[str, Any]) -> str:
-    """The override that gives one step of a table other options."""
+def edited(config: longcap.Config, edit: dict[str, Any]) -> list[str]:
+    """The overrides of an edit: other options of one step of a table, or those that it names."""
+    if "with" in edit:
+        return list(edit["with"])
     table = copy.deepcopy(config.tables[edit["table"]])
     step = table["steps"][edit["step"]]
     ((name, options),) = step.items() if isinstance(step, dict) else ((step, {}),)
     table["steps"][edit["step"]] = {name: {**options, **edit["set"]}}
-    return f"tables.{edit['table']}={json.dumps(table)}"
+    return [f"tables.{edit['table']}={json.dumps(table)}"]
 
 
 def prompt_edits(config: longcap.Config, folder: Path) -> Iterator[dict[str, Any]]:

@@ -13,19 +13,14 @@ import pipeline as longcap
 from pipeline.output.verification import verify
 from tests.recipes.cases import cases, config_of, edited, prompt_edits
 from tests.recipes.engine import counted, notes
-from tests.support import scenes
+from tests.recipes.kills import render
 from tests.support.command import run
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of two shots and 20 s, so of two segments."""
     found = tmp_path_factory.mktemp("in")
-    shots = [
-        scenes.Scene(seconds=7.0, canvas=scenes.texture("blue", "white", seed=1), pan=0.15),
-        scenes.Scene(seconds=13.0, canvas=scenes.texture("red", "brown", seed=2)),
-    ]
-    scenes.render(found / "two.mp4", shots, fps=12)
+    render(found)
     return found
 
 
@@ -59,7 +54,7 @@ def test_a_recipe_is_killed_finishes_and_is_sound(name: str, folder: Path, tmp_p
     assert all(output.table(table).num_rows for table in config.tables), "a table is empty"
     assert case.get("told", "") in output.table("dataset").to_pylist()[0]["caption"]
     for edit in [*case["edits"], *prompt_edits(config, tmp_path)]:
-        planned = longcap.plan(str(folder), str(out), config_of(name, engine, edited(config, edit)))
+        planned = longcap.plan(str(folder), str(out), config_of(name, engine, *edited(config, edit)))
         left = {table for table, count in planned.remaining.tables.items() if count.left or count.waiting}
         left |= ({"segments"} if planned.remaining.segments else set()) | (
             {"dataset"} if planned.remaining.segments or planned.remaining.whole else set()

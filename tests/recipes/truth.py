@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="for the stories; what is there is not rendered again")
     parser.add_argument("names", nargs="*", help="recipes; all that make a caption")
     parser.add_argument("--lengths", default="120", help="of stories in s, of 120 and 600")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()  # names may follow options
     seeing.eyes()
     for seconds in map(int, given.lengths.split(",")):
         exam = Exam(folder=given.folder, buckets={seconds: STORIES[seconds]})
@@ -151,16 +151,28 @@ def plot(path: Path) -> None:
             continue
         x, y = [row["cpu_s"] for row in rows], [row["recall"] for row in rows]
         axis.scatter(x, y, marker=marker, s=22, label=f"{seconds // 60} min")
-        for row in rows if seconds == 120 else ():
-            axis.annotate(row["recipe"], (row["cpu_s"], row["recall"]), (3, 3), textcoords="offset points", fontsize=7)
     axis.set_xlabel("CPU seconds a minute of video")
     axis.set_ylabel("recall of events")
     axis.set_ylim(0, 1.03)
     axis.set_xlim(0, 1.15 * max(row["cpu_s"] for row in results()))
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="center right")
+    figure.draw_without_rendering()  # the places of texts are known only then
+    _label(axis, [row for row in results() if row["seconds"] == 120])
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
+
+
+def _label(axis: Any, rows: list[dict[str, Any]]) -> None:
+    """Write each name beside its point, at the nearest height where no other name stands."""
+    taken: list[Any] = []
+    for row in sorted(rows, key=lambda row: (row["cpu_s"], row["recall"])):
+        note = axis.annotate(row["recipe"], (row["cpu_s"], row["recall"]), (4, 3), textcoords="offset points", size=7)
+        for height in (3, -8, 12, -17, 21, -26, 30):
+            note.set_position((4, height))
+            if not any(note.get_window_extent().overlaps(box) for box in taken):
+                break
+        taken.append(note.get_window_extent())
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
+from operators.expand.expand import KINDS as TYPES
 from operators.expand.search import Node, search
 
 KINDS = {"overall": 1.0, "detail": 2.0, "camera": 1.0}
@@ -68,3 +71,22 @@ def test_what_no_verifier_confirms_is_worth_half() -> None:
 def test_the_search_goes_where_more_was_found() -> None:
     _, calls = run(6, found={"overall": [], "camera": []})
     assert {parent for parent, _ in calls[3:]} <= {1}, "below the type that found something"
+
+
+def test_what_is_like_what_was_found_above_by_the_same_type_is_worth_less() -> None:
+    nodes = search(
+        {"detail": 1.0},
+        rollouts=3,
+        depth=3,
+        ask=lambda node, kind, number: [FACTS[number]],
+        verify=lambda points, number: [number < 3] * len(points),
+        alike=lambda text, others: 0.6 if others else 0.0,
+        same=0.8,
+    )
+    assert [n.parent.number for n in nodes if n.parent] == [0, 1, 2], "one path"
+    assert [n.value for n in nodes] == pytest.approx([1.0, 0.9**0.6, 0.5 * 0.9**0.6])
+
+
+def test_there_are_six_types_and_detail_has_twice_the_weight() -> None:
+    assert set(TYPES) == {"overall", "detail", "temporal", "spatial", "background", "camera"}
+    assert TYPES["detail"] == 2.0 and {w for kind, w in TYPES.items() if kind != "detail"} == {1.0}

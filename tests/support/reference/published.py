@@ -32,11 +32,13 @@ def published_page() -> str:
         "its section `engines`. What is a paper's, what is ours and what nobody has published stands with each.",
         "",
         "Every recipe is tested with a scripted engine: its call log, its resumption after the process was "
-        "killed, `longcap verify` of its output, and what edits make anew. Where models are named, it was also "
-        "run with them on a real clip of some seconds, on a CPU (`python -m tests.recipes`), and its output "
-        "verified. The exam's small model (4 M parameters, docs/truth.md) has seen nothing but moving shapes, and "
-        "SmolLM2-135M is the smallest of its kind, so the lines make little sense: they show that the recipe "
-        "works from end to end with engines that generate token by token, not how well larger models do.",
+        "killed, `longcap verify` of its output, and what edits make anew. `python -m tests.recipes.kills` kills "
+        "them at random requests and compares every row with those of a run that was not killed. Where models are "
+        "named, it was also run with them on a real clip of some seconds, on a CPU (`python -m tests.recipes`), "
+        "and its output verified. The exam's small model (4 M parameters, docs/truth.md) has seen nothing but "
+        "moving shapes and writes no list, so key points come from a model with random weights; SmolLM2-135M is "
+        "the smallest of its kind. So the lines make little sense: they show that the recipe works from end to "
+        "end with engines that generate token by token, not how well larger models do.",
         "",
         *table(
             ("recipe", "what it is", "tested with", "a real line of its output"),
@@ -57,6 +59,8 @@ def _row(name: str, title: str, seen: dict[str, Any] | None) -> tuple[str, ...]:
     said = seen["line"] if "line" in seen else f"(no output: {seen['failed']})"
     line = " ".join(str(said).split())
     line = line if len(line) <= _WIDTH else line[:_WIDTH].rsplit(" ", 1)[0] + " …"
+    if "why" in seen:
+        line = f"{line} {' '.join(seen['why'].split())}"
     return f"[`{name}`](#{name})", title, f"script; {seen['engine']}", line.replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -73,7 +77,9 @@ def _truth() -> list[str]:
         "The small model was trained on ten frames, one a second: what shows fewer frames, others or a grid of "
         "them is at a disadvantage that a larger model would not have. The built-in narrator tells all long "
         "captions. Cost is for a minute of video; tokens are characters / 4 of prompts and answers, without "
-        "frames; CPU seconds are those of decoding, the small model and everything else, on two shared cores.",
+        "frames; CPU seconds are those of decoding, the small model and everything else, on two shared cores. On a "
+        "crowded machine the same work takes more of them: `panel` and `second_look` were measured on one at 10 "
+        "minutes.",
         "",
         "One model stands for all engines, so the captioners of `panel` and `second_look` agree, and nothing is "
         "looked at twice. EfficientNet stands in for image-text models. Of the stories of 10 minutes the recipes "

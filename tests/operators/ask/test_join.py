@@ -1,0 +1,72 @@
+"""Scenes as scripts: 2 to 20 of them in a row, each with its voice-over, and whether all are there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from longcap.testing import check_operator
+from operators.ask.join import Join
+from operators.core.base import ItemError, Row
+
+
+def video(count: int, *missing: int, name: str = "v") -> Row:
+    windows = [
+        {
+            "window_index": k,
+            "start_s": 5.0 * k,
+            "end_s": 5.0 * k + 5,
+            "text": f"Dog {k} runs.",
+            "fields": json.dumps({"title": f"Run {k}.", "shot_type": "close-up", "camera": "It pans"}),
+            "valid": k not in missing,
+        }
+        for k in range(count)
+    ]
+    return {"video_id": name, "duration_s": 5.0 * count, "captioned": [{"windows": windows}]}
+
+
+def script(**options: object) -> Join:
+    return Join(of="segments.windows", template="scene_text", key="{video_id}-Scene-{number:03d}", **options)  # type: ignore[arg-type]
+
+
+def test_two_to_twenty_consecutive_scenes_are_one_row() -> None:
+    rows = [video(47, name=f"v{k}") for k in range(8)]
+    made = check_operator(script(), rows, other={"most": 19})
+    for row in made:
+        counts = [part["items"] for part in row["joined"]]
+        assert all(2 <= count <= 20 for count in counts) and 46 <= sum(counts) <= 47, "one left over may have no place"
+        firsts = [int(part["first"][-3:]) for part in row["joined"]]
+        assert firsts == [1 + sum(counts[:k]) for k in range(len(counts))], "one after the other, none twice"
+        assert all(part["text"].count("Scene ") == part["items"] for part in row["joined"])
+    assert len({tuple(part["items"] for part in row["joined"]) for row in made}) > 1, "each video draws its own"
+    (again,) = check_operator(script(), rows[:1], other={"most": 19})
+    assert again["joined"] == made[0]["joined"], "equal videos, equal rows"
+
+
+def test_a_scene_has_a_key_its_script_and_what_is_said_in_it() -> None:
+    speech = [{"start_s": 6.0, "end_s": 8.0, "text": "Fetch!", "speaker": None, "language": "en", "words": None}]
+    with script().open() as apply:
+        made = apply({**video(2), "speech": speech})
+    assert [item["item_key"] for item in made["items"]] == ["v-Scene-001", "v-Scene-002"]
+    assert [len(item["said"]) for item in made["items"]] == [0, 1] and made["integrity"]
+    assert made["items"][0]["text"] == ("Scene 1, 0:00 to 0:05: Run 0. Shot: close-up. Camera: It pans. Dog 0 runs."), (
+        "one full stop after each part"
+    )
+    assert "Voice-over: " in made["items"][1]["text"] and "Fetch!" in made["joined"][0]["text"]
+
+
+def test_a_scene_without_a_caption_ends_a_row_and_is_no_integrity() -> None:
+    with script().open() as apply:
+        made = apply(video(7, 3))
+    assert made["integrity"] is False and made["items"][3]["text"] is None
+    assert all("Scene 4," not in part["text"] for part in made["joined"])
+    spans = [(part["start_s"], part["end_s"]) for part in made["joined"]]
+    assert not any(start_s < 15.0 < end_s for start_s, end_s in spans)
+
+
+def test_wrong_bounds_are_one_line_and_no_scene_is_a_failure() -> None:
+    with pytest.raises(ValueError, match="least is 3 and most is 2"):
+        script(least=3, most=2)
+    with script().open() as apply, pytest.raises(ItemError, match="holds no item to join"):
+        apply(video(0))
