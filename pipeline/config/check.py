@@ -5,7 +5,8 @@ It runs before anything is started.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from operators.analysis.columns import Columns
@@ -190,11 +191,27 @@ def _check_pools(where: str, operators: tuple[Operator, ...], *, allowed: tuple[
         raise UsageError(f"{where} comes back to the pool {twice} after another: put its operators next to each other")
 
 
-def _check_columns(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> None:
-    """Every operator must find what it reads, and the tables `segments` and `dataset` what they keep."""
+def can_do_without(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, parents: Collection[str]) -> bool:
+    """Whether a table's steps find what they read, and the table what it keeps, without the columns of some parents."""
+    rest = replace(spec, parents=tuple(p for p in spec.parents if p not in parents))
+    try:
+        _check_columns(config, specs, rest, {"parents"})
+    except UsageError:
+        return False
+    return True
+
+
+def _check_columns(
+    config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, further: Iterable[str] = ()
+) -> None:
+    """Every operator must find what it reads, and the tables `segments` and `dataset` what they keep.
+
+    Args:
+        further: columns that the first step finds, beside those of the table's level and parents.
+    """
     where = where_of(config, spec.name)
     everything = sections_of(config).values()
-    present = columns_before(config, spec, specs)
+    present = columns_before(config, spec, specs).union(further)
     if spec.name == "dataset":
         present |= set(FROM_FILTER)
     for op in spec.steps:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from operators.store.content import NOTHING
 from operators.store.store import Store
 from pipeline.output.invariants import Verdict, check_hash, read_rows
 from pipeline.output.known import ever_wanted
 
 
-def check_derived(store: Store, name: str, found: Verdict) -> None:
-    """Check one table, and note in `found` what is wrong."""
+def check_derived(store: Store, name: str, found: Verdict, upstream: Mapping[str, set[int]]) -> None:
+    """Check one table, and note in `found` what is wrong.
+
+    Args:
+        upstream: of a table of segments, as `pipeline.output.upstream.Upstream.segments` says.
+    """
     table = store.table(name)
     of_segments = "segment_index" in table.schema.names
     failed = {(row["key"], row["segment_index"]) for row in store.failures.read(["key", "segment_index"]).to_pylist()}
@@ -37,7 +43,7 @@ def check_derived(store: Store, name: str, found: Verdict) -> None:
             found.add("stray", what, f"a row under the key {key} has taken its place")
     for key, row in keys.items():
         have = there.get(key, set())
-        lost = {index for other, index in failed if other == key}
+        lost = {index for other, index in failed if other == key} | upstream.get(row["video_id"], set())
         if len(have | lost) < row["rows"]:
             missing = f"{row['rows'] - len(have | lost)} of {row['rows']} rows are neither there nor among the failures"
             found.add("missing", f"{name}: {row['video_id']}", missing)

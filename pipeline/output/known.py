@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
 import pyarrow as pa
@@ -84,45 +84,6 @@ def grown(uri: str, tables: Mapping[str, pa.Schema]) -> dict[str, pa.Schema]:
 def opened(uri: str) -> Store:
     """An output with all its tables."""
     return Store(uri, tables=known_tables(uri))
-
-
-def failed_upstream(store: Store, planned: Mapping[str, Row]) -> dict[str, set[int | None]]:
-    """video_id -> its segments, or None for the video, that get no row since a table that they are made from has none.
-
-    Args:
-        planned: video_id -> its row of `pipeline.planning.plan.PLANNED`.
-    """
-    of_run: Mapping[str, Row] = {}
-    for record in store.run_records("tables.json"):
-        of_run = record.get("tables", {})
-    found: dict[str, set[int | None]] = {}
-    failed: dict[str, set[int]] = {}
-    for event in store.failures.read(["key", "segment_index"]).to_pylist():
-        if event["segment_index"] is not None:
-            failed.setdefault(event["key"], set()).add(event["segment_index"])
-    for name, said in of_run.items():
-        for parent in set(said.get("from", ())) & set(store.derived) if name in rows.CORE else ():
-            if name == "segments" and "segment_index" in store.table(parent).schema.names:
-                for row in wanted(store, parent):
-                    found.setdefault(row["video_id"], set()).update(failed.get(row["key"], ()))
-            elif said.get("missing") == "fail":
-                for video_id in _without(store, parent, planned):
-                    count = planned[video_id]["segment_count"] or 0
-                    found.setdefault(video_id, set()).update(range(count) if name == "segments" else [None])
-    return found
-
-
-def _without(store: Store, name: str, videos: Iterable[str]) -> Iterator[str]:
-    """Those of the videos of which a table lacks a row that should be there, or that it was not to have at all."""
-    of_segments = "segment_index" in store.table(name).schema.names
-    found = {row["video_id"]: row for row in wanted(store, name)}
-    durable = Durable(store, {name: {row["key"] for row in found.values()}})
-    for video_id in videos:
-        row = found.get(video_id)
-        if row is None or not all(
-            durable.has(row["key"], at) for at in (range(row["rows"]) if of_segments else [None])
-        ):
-            yield video_id
 
 
 class Durable:

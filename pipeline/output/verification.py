@@ -32,10 +32,10 @@ from pipeline.output.invariants import (
     read_rows,
     standing_failures,
 )
-from pipeline.output.known import failed_upstream
 from pipeline.output.lease import ALL, Lease
 from pipeline.output.output import Output
 from pipeline.output.ownership import MARKER, check_folders
+from pipeline.output.upstream import Upstream
 from pipeline.planning.origin import makers_of, makers_text
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.printing import echo
@@ -53,16 +53,17 @@ def verify(output: Output) -> Verdict:
     planned, earlier = _planned(store, found)
     captioned = check_segments(store, planned, found, earlier)
     failed = standing_failures(store, planned, captioned, found)
-    for video_id, indices in failed_upstream(store, planned).items():
-        if video_id in planned:
-            failed.setdefault(video_id, set()).update(indices)
+    upstream = Upstream(store, planned)
+    for video_id, indices in upstream.core().items():
+        if video_id in planned and (lost := indices - captioned.get(planned[video_id]["key"], set())):
+            failed.setdefault(video_id, set()).update(lost)
     narrated = check_dataset(store, planned, captioned, found, earlier=earlier, failed=failed)
     left_out = check_filtered(store, planned, captioned, narrated, found, earlier=earlier, failed=failed)
     check_superseded(planned, earlier, captioned, narrated | left_out, found)
     if len(found.configs) > 1:
         found.notes.append(Finding(kind="mixed", what="dataset", why=makers_text(makers_of(store))))
     for name in store.derived:
-        check_derived(store, name, found)
+        check_derived(store, name, found, upstream.segments(name))
     for table in (store.videos, store.annotations):
         for _ in read_rows(table, found):
             pass  # read, to see that they can be

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,20 @@ import pyarrow as pa
 
 from operators.core.base import Row
 from operators.core.fingerprint import digest
-from operators.core.keys import caption_keys, source_key
+from operators.core.keys import source_key
 from operators.store.parents import VIDEO_WORK
-from operators.store.store import Failed, Store
+from operators.store.store import MAX_PASSES, Failed, Store
+from pipeline.config.check import can_do_without
 from pipeline.config.parents import is_static, level_of
 from pipeline.config.table import VIDEOS, TableSpec
-from pipeline.config.tables import parents_of, table_identity, warm_up
-from pipeline.planning.diff import Remaining, SegmentRows, States, states_of
+from pipeline.config.tables import table_identity, warm_up
+from pipeline.planning.absent import Absent, absent_of
+from pipeline.planning.diff import Remaining, SegmentRows
 from pipeline.planning.foreign import foreign_keys, foreign_store
 from pipeline.planning.outcomes import DONE, FAILED, TODO
 from pipeline.planning.plan import Plan
+from pipeline.planning.states import States, states_of
+from pipeline.planning.usual import usual_keys
 from pipeline.planning.videos import Videos
 from pipeline.planning.work import RUN, TableWork
 
@@ -44,6 +48,7 @@ class Derived:
         self._core = core
         self._failures = store.failed()
         self._states: dict[str, tuple[list[str], States]] = {}
+        self._absent: dict[str, Absent] = {}
         self._current: dict[str, dict[str, str]] = {}
         self._runs: dict[str, tuple[str | None, str | None]] = {}
 
@@ -69,7 +74,7 @@ class Derived:
     def refused(self, spec: TableSpec) -> dict[str, str]:
         """video_id -> why the rows of a video are not made: a parent lacks its row for good, and `missing` is fail.
 
-        A segment that a parent of segments lacks is not made either way: see `states_of`.
+        Of a table of segments, parents of segments count segment by segment: see `absent`.
         """
         found: dict[str, str] = {}
         for parent in spec.parents if spec.missing == "fail" else ():
@@ -80,6 +85,11 @@ class Derived:
                 if problem is not None:
                     found.setdefault(video_id, f"{parent}: {problem} (tables.{spec.name}.missing is fail)")
         return found
+
+    def _refused_at(self, spec: TableSpec | None) -> dict[int, str]:
+        """The same by position in the plan."""
+        refused = self.refused(spec) if spec is not None else {}
+        return {i: refused[v] for i, v in enumerate(self._plan.videos.ids) if v in refused} if refused else {}
 
     def segment_keys(self, spec: TableSpec) -> list[str]:
         """Key of each video's rows in a table of segments."""
@@ -94,18 +104,18 @@ class Derived:
         state = found.state.copy()
         given_up: dict[str, str] = {}
         refused = self.refused(spec)
-        for i, video_id in enumerate(videos.ids) if refused else ():
-            if video_id in refused:
-                given_up[video_id] = refused[video_id]
-                state[found.begins[i] : found.begins[i] + videos.counts[i]] = FAILED
         waiting = self._blocked(spec, state)
         for place in np.flatnonzero(found.state == FAILED).tolist():
             of = int(np.searchsorted(found.begins, place, side="right")) - 1
+            if videos.ids[of] in refused:
+                given_up[videos.ids[of]] = refused[videos.ids[of]]
+                continue
             index = place - int(found.begins[of])
             failed = found.tries.get(place)
             given_up[f"{videos.ids[of]} segment {index}"] = failed.message if failed else "failed"
         places = np.flatnonzero(state == TODO)
-        todo = SegmentRows(videos, places, found.tries, warm_up(plan.config, spec), parents)
+        without = self.absent(spec).without
+        todo = SegmentRows(videos, places, found.tries, warm_up(plan.config, spec), parents=parents, without=without)
         return TableWork(
             spec=spec,
             rows=todo,
@@ -120,9 +130,15 @@ class Derived:
     def _blocked(self, spec: TableSpec, state: Any) -> int:
         """Take out of `state` the segments of which a parent's segment is still to be made; how many."""
         blocked = np.zeros(len(state), bool)
-        for parent in spec.parents:
-            if parent in self._plan.tables and self._plan.tables[parent].level == "segment":
+        parents = self._of_segments(spec)
+        for parent in parents:
+            if parent in self._plan.tables:
                 blocked |= self._segment_states(parent)[1].state == TODO
+        if (
+            len(parents) > 1 and spec.missing == "partial" and blocked.any()
+        ):  # their keys say what they are made without
+            counts = self._plan.videos.counts
+            blocked = np.repeat(np.logical_or.reduceat(blocked, np.cumsum(counts) - counts), counts)
         blocked &= state == TODO
         state[blocked] = FAILED
         return int(np.count_nonzero(blocked))
@@ -133,10 +149,31 @@ class Derived:
             return foreign_keys(plan, name)
         if name == "segments" and not plan.parent_keys:
             return plan.videos.keys
-        keys = list(self._usual(name))
+        keys = list(usual_keys(self._plan, name))
         for parent, said in self.apart(plan.tables[name]).items():
             keys = [k if s is None else digest(_said(k, parent, s)) for k, s in zip(keys, said, strict=True)]
+        counts = plan.videos.counts
+        for i, marks in self.absent(plan.tables[name]).marks(np.cumsum(counts) - counts, counts).items():
+            keys[i] = digest([keys[i], "without segments", marks])
         return keys
+
+    def absent(self, spec: TableSpec) -> Absent:
+        """What the parents of a table of segments lack for good."""
+        if spec.name not in self._absent:
+            plan = self._plan
+            states = {parent: self._segment_states(parent)[1] for parent in self._of_segments(spec)}
+            self._absent[spec.name] = absent_of(
+                states,
+                frozenset(states) - set(plan.tables),
+                spec.missing,
+                lambda lacking: can_do_without(plan.config, plan.tables, spec, lacking),
+            )
+        return self._absent[spec.name]
+
+    def _of_segments(self, spec: TableSpec) -> list[str]:
+        """The parents that are of segments, of a table of segments."""
+        plan = self._plan
+        return [p for p in dict.fromkeys(spec.parents) if level_of(plan.config, plan.tables, p) == "segment"]
 
     def apart(self, spec: TableSpec) -> dict[str, list[str | None]]:
         """table -> of each video what the key of its rows there says beyond the config; "": there are none, None:
@@ -144,39 +181,26 @@ class Derived:
         found: dict[str, list[str | None]] = {}
         for parent, values in self.parent_keys(spec).items():
             known = is_static(self._plan.tables, parent)
-            usual = self._usual(parent) if known else [None] * len(values)
+            usual = usual_keys(self._plan, parent) if known else [None] * len(values)
             found[parent] = [None if v is not None and v == u else v or "" for v, u in zip(values, usual, strict=True)]
         return found
-
-    def _usual(self, name: str) -> Sequence[str]:
-        """Key that each video's rows have in a static table where no row that they rest on is missing."""
-        plan, spec = self._plan, self._plan.tables[name]
-        if spec.level == "video":
-            own = table_identity(plan.config, spec)
-            above = [(parent, self._usual(parent)) for parent in spec.parents if parent != VIDEOS]
-            return [
-                digest([source_key(*source), own, [[parent, keys[i]] for parent, keys in above]])
-                for i, source in enumerate(plan.sources)
-            ]
-        parents = parents_of(plan.config, name)
-        if not spec.core and (more := warm_up(plan.config, spec)):  # which decides what is decoded
-            parents = digest([parents, "warm-up", more])
-        return list(caption_keys(plan.sources, plan.config.plan.segment_s, spec.steps, parents))
 
     def _segment_states(self, name: str) -> tuple[list[str], States]:
         if name not in self._states:
             plan, store = self._plan, self._store
             keys = self._segment_keys(name)
             spec = plan.tables.get(name)
-            upstream = [
-                self._segment_keys(parent)
-                for parent in (spec.parents if spec is not None else ())
-                if parent in plan.tables and plan.tables[parent].level == "segment"
-            ]
+            lost = self.absent(spec).lost if spec is not None else {}
             table = store.table(name) if spec is not None else foreign_store(plan.config, name)
             videos = Videos(plan.videos.facts, keys, plan.videos.cut)
             batches = table.batches(["key", "segment_index"])
-            self._states[name] = (keys, states_of(videos, batches, self._failures, upstream))
+            found = states_of(videos, batches, self._failures, lost)
+            for i, why in self._refused_at(spec).items():
+                own = slice(found.begins[i], found.begins[i] + videos.counts[i])
+                found.state[own] = FAILED
+                failed = Failed(name, "internal", why, attempts=0, passes=MAX_PASSES)
+                found.tries.update(dict.fromkeys(range(own.start, own.stop), failed))
+            self._states[name] = (keys, found)
         return self._states[name]
 
     # -- videos ----------------------------------------------------------------------------------------------------

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, overload
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from operators.analysis.filter import reason_of
@@ -23,10 +22,11 @@ from operators.core.base import Row
 from operators.store.done import share_of
 from operators.store.store import MAX_PASSES, Failed, Store
 from operators.video.parts import cut_parts
-from pipeline.planning.outcomes import DONE, FAILED, TODO, UNWANTED, LeftOut, Outcomes, Standing, decide, unwanted_of
+from pipeline.planning.outcomes import DONE, TODO, UNWANTED, LeftOut, Outcomes, Standing, decide, unwanted_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement
-from pipeline.planning.videos import Floats, Ints, Videos
+from pipeline.planning.states import states_of
+from pipeline.planning.videos import Floats, Ints, Mask, Videos
 
 _CHUNK = 2**16  # rows made into objects at a time
 
@@ -40,6 +40,7 @@ class SegmentRows(Sequence[Row]):
         tries: place -> its failure so far, for those that were tried.
         warm_up: windows that are decoded before a segment.
         parents: table -> key of each video's rows there; they travel as JSON in the column `parent_keys`.
+        without: table -> places that are made without its row, all segments of the plan end to end.
     """
 
     def __init__(
@@ -48,9 +49,12 @@ class SegmentRows(Sequence[Row]):
         places: Ints,
         tries: Mapping[int, Failed],
         warm_up: int,
+        *,
         parents: Mapping[str, Sequence[str | None]] = MappingProxyType({}),
+        without: Mapping[str, Mask] = MappingProxyType({}),
     ) -> None:
         self._parents = parents
+        self._without = without
         self._videos = videos
         self._places = places
         self._tries = tries
@@ -85,8 +89,11 @@ class SegmentRows(Sequence[Row]):
         table = pa.table([columns[name] for name in rows.SEGMENT.names], schema=rows.SEGMENT)
         if not self._parents:
             return table
-        keys = [json.dumps({name: keys[i] for name, keys in self._parents.items()}) for i in of.tolist()]
-        return table.append_column(rows.PARENT_KEYS, pa.array(keys, pa.string()))
+        found: list[dict[str, str | None]] = [{n: keys[i] for n, keys in self._parents.items()} for i in of.tolist()]
+        for name, where in self._without.items():
+            for k in np.flatnonzero(where[places]).tolist():
+                found[k][name] = None
+        return table.append_column(rows.PARENT_KEYS, pa.array(map(json.dumps, found), pa.string()))
 
     @property
     def seconds(self) -> float:
@@ -120,7 +127,10 @@ class SegmentRows(Sequence[Row]):
     def __getitem__(self, index: slice) -> SegmentRows: ...
     def __getitem__(self, index: int | slice) -> Row | SegmentRows:
         if isinstance(index, slice):
-            return SegmentRows(self._videos, self._places[index], self._tries, self._warm_up, self._parents)
+            places = self._places[index]
+            return SegmentRows(
+                self._videos, places, self._tries, self._warm_up, parents=self._parents, without=self._without
+            )
         index = range(len(self))[index]
         row: Row = self.table(index, index + 1).to_pylist()[0]
         return row
@@ -207,55 +217,6 @@ class Remaining:
         return {*self.segments.videos.ids, *self.whole.ids}
 
 
-@dataclass(frozen=True, kw_only=True)
-class States:
-    """What is known of the segments of all videos, end to end, in one table.
-
-    Attributes:
-        state: of each segment.
-        begins: place of each video's first segment.
-        tries: place -> its failure so far, for those that were tried.
-    """
-
-    state: npt.NDArray[np.uint8]
-    begins: Ints
-    tries: dict[int, Failed]
-
-
-def states_of(
-    videos: Videos,
-    batches: Iterable[pa.RecordBatch],
-    failures: dict[tuple[str, int | None], Failed],
-    parents: Iterable[Sequence[str | None]] = (),
-) -> States:
-    """Compare the planned segments with a table.
-
-    Args:
-        videos: their `keys` being those of the table.
-        batches: `key` and `segment_index` of the table's rows.
-        failures: as `Store.failed` gives them; a segment of which a parent failed is added.
-        parents: keys of the parents' rows, video by video, for those that are of segments.
-    """
-    begins = np.cumsum(videos.counts) - videos.counts
-    state = np.zeros(int(videos.counts.sum()), np.uint8)
-    at = {key: i for i, key in enumerate(videos.keys)}
-    _mark_done(batches, at, begins, videos.counts, state)
-    tries: dict[int, Failed] = {}
-    for keys in parents:
-        of_parent = {key: i for i, key in enumerate(keys) if key is not None}
-        for (key, index), failed in list(failures.items()):
-            if failed.final and index is not None and (of := of_parent.get(key)) is not None:
-                failures.setdefault((videos.keys[of], index), failed)
-    for (key, index), failed in failures.items():
-        found = at.get(key)
-        if found is None or index is None or index >= videos.counts[found] or state[begins[found] + index] == DONE:
-            continue
-        tries[int(begins[found]) + index] = failed
-        if failed.final:
-            state[begins[found] + index] = FAILED
-    return States(state=state, begins=begins, tries=tries)
-
-
 def compare(plan: Plan, store: Store) -> Remaining:
     """Compare plan and store; reads keys, never texts."""
     videos = plan.videos
@@ -263,13 +224,12 @@ def compare(plan: Plan, store: Store) -> Remaining:
         nothing = np.zeros(0, np.int64)
         return Remaining(segments=SegmentRows(videos, nothing, {}, 0), whole=videos[:0], given_up={}, captioned=0)
     failures = store.failed()
-    upstream = [keys for name, keys in plan.parent_keys.items() if plan.tables[name].level == "segment"]
     if refused := plan.refused.get("segments"):
         for video_id, key, count in zip(videos.ids, videos.keys, videos.counts.tolist(), strict=True):
             if why := refused.get(video_id):
                 failed = Failed("segments", "internal", why, attempts=0, passes=MAX_PASSES)
                 failures |= {(key, index): failed for index in range(count)}
-    found = states_of(videos, store.segment_keys(), failures, upstream)
+    found = states_of(videos, store.segment_keys(), failures, plan.lost)
     state, begins, tries = found.state, found.begins, found.tries
     rule = plan.config.filter
     unwanted = unwanted_of(rule, videos)
@@ -284,7 +244,12 @@ def compare(plan: Plan, store: Store) -> Remaining:
     decide(plan, outcomes, failures, state, unwanted)
     return Remaining(
         segments=SegmentRows(
-            videos, np.flatnonzero(state == TODO), tries, plan.config.caption.warm_up(), plan.parent_keys
+            videos,
+            np.flatnonzero(state == TODO),
+            tries,
+            plan.config.caption.warm_up(),
+            parents=plan.parent_keys,
+            without=plan.without,
         ),
         whole=videos.take(np.array(outcomes.whole, np.int64)),
         given_up={**{v["video_id"]: v["failure"]["message"] for v in plan.unusable}, **outcomes.given_up},
@@ -293,17 +258,3 @@ def compare(plan: Plan, store: Store) -> Remaining:
         returning=outcomes.returning,
         unmeasured=outcomes.unmeasured,
     )
-
-
-def _mark_done(
-    batches: Iterable[pa.RecordBatch], at: Mapping[str, int], begins: Ints, counts: Ints, state: Any
-) -> None:
-    for batch in batches:
-        keys = batch["key"].dictionary_encode()
-        places = np.array([at.get(key, -1) for key in keys.dictionary.to_pylist()], np.int64)
-        if not (places >= 0).any():
-            continue
-        of = places[keys.indices.to_numpy(zero_copy_only=False)]
-        index = batch["segment_index"].to_numpy(zero_copy_only=False).astype(np.int64)
-        planned = (of >= 0) & (index < counts[of])
-        state[begins[of[planned]] + index[planned]] = DONE

@@ -19,9 +19,11 @@ def with_parents(plan: Plan, store: Store) -> Plan:
     refused: dict[str, dict[str, str]] = {}
     if spec is not None and not set(spec.parents) <= {VIDEOS}:
         keyed = replace(plan, parent_keys=Derived(plan, store).parent_keys(spec))
-        keys = Derived(keyed, store).segment_keys(spec)
-        plan = replace(keyed, videos=Videos(plan.videos.facts, keys, plan.videos.cut))
-        refused["segments"] = Derived(plan, store).refused(spec)
+        derived = Derived(keyed, store)
+        keys, absent = derived.segment_keys(spec), derived.absent(spec)
+        videos = Videos(plan.videos.facts, keys, plan.videos.cut)
+        plan = replace(keyed, videos=videos, without=absent.without, lost=absent.lost)
+        refused["segments"] = derived.refused(spec)
     others = [p for p in dataset.parents if p not in (VIDEOS, "segments")] if dataset is not None else []
     if dataset is None or not others:
         return replace(plan, refused=refused)

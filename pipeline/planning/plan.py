@@ -19,12 +19,13 @@ from operators.core import rows
 from operators.core.base import Row
 from operators.core.fingerprint import digest
 from operators.core.keys import caption_keys
+from operators.store.store import Failed
 from operators.video.plausible import MAX_DURATION_S, check_length
 from pipeline.config.parents import speech_parent
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import narrator, parents_of, segment_operators, strict, tables_of
 from pipeline.config.types import Config
-from pipeline.planning.videos import Cut, Videos
+from pipeline.planning.videos import Cut, Mask, Videos
 from pipeline.sources.selection import Selection
 
 _FAR = 4.0  # times the mean length
@@ -58,6 +59,8 @@ class Plan:
     videos: Videos
     unusable: list[Row]  # rows of `rows.VIDEO` whose `failure` says why they cannot be captioned
     parent_keys: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the segments' parents, by table
+    without: Mapping[str, Mask] = field(default_factory=dict)  # as `absent.Absent`, of the segments
+    lost: Mapping[int, Failed] = field(default_factory=dict)  # as `absent.Absent`, of the segments
     ignored: dict[str, int] = field(default_factory=dict)
     beside: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the long captions' other parents
     apart: Sequence[str] = ()  # of each video what those keys say beyond the config; "": nothing

@@ -14,7 +14,6 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,7 +26,7 @@ from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.origin import differences, settings_of
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import RUNS_SHOWN, Replacement
-from pipeline.planning.videos import Ints
+from pipeline.planning.videos import Ints, Mask
 
 _JUDGED = pa.schema(
     [
@@ -36,7 +35,6 @@ _JUDGED = pa.schema(
         *(pa.field(name, pa.bool_()) for name in ("changed", "same_captioner", "same_narrator")),
     ]
 )
-Mask = npt.NDArray[np.bool_]
 
 
 def find(plan: Plan, store: Store, left: Remaining | None = None, explicit: Collection[str] = ()) -> Replacement:

@@ -18,6 +18,7 @@ _EPSILON_S = 1e-6  # as in operators.core.grid
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)

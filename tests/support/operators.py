@@ -89,6 +89,21 @@ class Brightness(Counted):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Summed(Counted):
+    """The sum of a segment's brightness."""
+
+    name: ClassVar[str] = "summed"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"brightness"})
+    writes: ClassVar[frozenset[str]] = frozenset({"summed"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"summed": pa.float64()}
+
+    def made(self, row: Row) -> Row:
+        return {"summed": float(sum(row["brightness"]))}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Difference(Counted):
     """What each frame says beside the one before: times and how much brighter."""
 
