@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.annotations import Annotations
+from pipeline.viewer.added import added_column, added_fields
 from pipeline.viewer.columns import METADATA, build, flat, metadata_array, metadata_names, metadata_value, with_verdicts
 from pipeline.viewer.conditions import all_of, holds, mask_of
 from pipeline.viewer.query import Query
@@ -64,13 +65,15 @@ class Catalog:
         self._looked = 0.0
         self._took_s = 0.0
         self._found: OrderedDict[tuple[str, ...], pa.Array] = OrderedDict()
-        self._metadata: dict[str, pa.Array] = {}
+        self._lazy: dict[str, pa.Array] = {}
         self._names: list[str] = []
+        self._added: dict[str, pa.Field] = {}
 
     def columns(self) -> list[str]:
-        """Every column by which the list can be filtered and sorted; `metadata.X` is a column X of a manifest."""
+        """Every column by which the list can be filtered and sorted; `metadata.X` is a column X of a manifest. Those
+        that a recipe has added to `dataset` have their names there."""
         with self._lock:
-            return [*self._current().column_names, *self._names]
+            return [*self._current().column_names, *self._added, *self._names]
 
     def counts(self) -> dict[str, Any]:
         """How many videos are in which state, the hours of all, and a stamp that changes with the output."""
@@ -98,8 +101,8 @@ class Catalog:
             chosen = order[(page - 1) * query.size : page * query.size]
             shown = table.take(chosen)
             for name in query.columns:
-                if name.startswith(METADATA):
-                    shown = shown.append_column(name, self._metadata_of(name).take(chosen))
+                if name not in shown.column_names:
+                    shown = shown.append_column(name, self._column(table, name).take(chosen))
             return Page(rows=shown.to_pylist(), total=len(order), page=page, pages=pages)
 
     def captions(self, video_ids: list[str]) -> dict[str, str]:
@@ -180,7 +183,15 @@ class Catalog:
         return self._found[terms]
 
     def _column(self, table: pa.Table, name: str) -> Any:
-        return self._metadata_of(name) if name.startswith(METADATA) else table[name]
+        if name in table.column_names:
+            return table[name]
+        if name not in self._lazy:
+            if name in self._added:
+                self._lazy[name] = added_column(self._store, self._added[name], table["video_id"])
+            else:
+                self._lazy[name] = self._metadata_of(table, name)
+            give_back()
+        return self._lazy[name]
 
     # -- building ----------------------------------------------------------------------------------------------------
 
@@ -195,9 +206,10 @@ class Catalog:
         annotated = self._annotations.version()
         if self._table is None or versions != self._versions:
             self._found.clear()
-            self._metadata.clear()
+            self._lazy.clear()
             self._table = build(store)
             self._names = metadata_names(store)
+            self._added = added_fields(store, {*self._table.column_names, *self._names})
             self._annotated = -1
         if annotated != self._annotated:
             self._table = with_verdicts(self._table, self._annotations.all())
@@ -207,18 +219,12 @@ class Catalog:
         self._looked = time.monotonic()
         return self._table
 
-    def _metadata_of(self, name: str) -> pa.Array:
-        """A column of the manifest as text, or as numbers where all its values are; read when it is asked for."""
-        if name not in self._metadata:
-            assert self._table is not None
-            read = self._store.videos.read(["video_id", "metadata"])
-            texts = [metadata_value(text, name.removeprefix(METADATA)) for text in read["metadata"].to_pylist()]
-            made = metadata_array(texts)
-            at = pc.index_in(self._table["video_id"], value_set=read["video_id"].combine_chunks())
-            self._metadata[name] = made.take(at.combine_chunks())
-            del read, texts
-            give_back()
-        return self._metadata[name]
+    def _metadata_of(self, table: pa.Table, name: str) -> pa.Array:
+        """A column of the manifest as text, or as numbers where all its values are."""
+        read = self._store.videos.read(["video_id", "metadata"])
+        texts = [metadata_value(text, name.removeprefix(METADATA)) for text in read["metadata"].to_pylist()]
+        at = pc.index_in(table["video_id"], value_set=read["video_id"].combine_chunks())
+        return metadata_array(texts).take(at.combine_chunks())
 
 
 def give_back() -> None:

@@ -100,6 +100,7 @@ def _row(reader: Reader, row: Row, query: Query, out: int, caption: str) -> Row:
         "reason": row["failure_message"] if row["state"] == "failed" else None,
         "snippet": (snippet(caption, query.terms) if query.terms else None) or [(short(caption, _BEGINNING), False)],
     }
+    found |= {name: short(row[name], _BEGINNING) for name in query.columns if isinstance(row[name], str)}
     if row["state"] == "filtered":
         found["reason"] = reason_of(reader.catalog.misses(row["video_id"]))
     return found

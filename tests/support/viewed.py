@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from operators.core import rows as schemas
 from operators.core.base import Row
 from operators.core.grid import Grid
 from operators.core.keys import narrator_key
@@ -53,6 +56,7 @@ def make(
     sections: Mapping[str, Sequence[Row]] | None = None,
     told: Mapping[str, Row] | None = None,
     segment: Mapping[str, Any] | None = None,
+    added: Sequence[pa.Field] = (),
     run_id: str = RUN,
 ) -> Store:
     """Commit `videos`, their windows and their long captions.
@@ -61,6 +65,7 @@ def make(
         sections: video_id -> its sections; `[section()]` for all others.
         told: video_id -> columns of its long caption that differ.
         segment: columns of all captioned segments that differ.
+        added: columns of long captions that a recipe has added.
     """
     store = Store(uri)
     CommitVideos(uri, run_id, "here").commit([dict(v) for v in videos])
@@ -68,7 +73,14 @@ def make(
     plan = plan_of(CONFIG, usable)
     captions = captioner(CONFIG)
     segments = CommitSegments(uri, run_id, "here", captioner=captions)
-    dataset = CommitDataset(uri, run_id, "here", narrator_key(video_operators(CONFIG)), captioner=captions)
+    dataset = CommitDataset(
+        uri,
+        run_id,
+        "here",
+        narrator_key(video_operators(CONFIG)),
+        captioner=captions,
+        schema=schemas.joined(schemas.LONG_CAPTION, added),
+    )
     by_id = {v["video_id"]: v for v in usable}
     made = []
     for planned in plan.videos:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from operators.store.store import Store
@@ -37,8 +38,12 @@ def address(viewed_clips: Path, tmp_path_factory: pytest.TempPathFactory, cache:
     """A viewer over an output of its own, which the tests annotate, and over another one to compare with."""
     videos = [viewed.video_row(p.stem, p) for p in sorted(viewed_clips.iterdir())]
     videos.append(viewed.video_row("gone", viewed_clips / "plain.mp4", source_version="an earlier one"))
-    told = {"old": {"integrity": False, "coverage": 0.8}}
-    store = viewed.make(str(tmp_path_factory.mktemp("browser") / "captions"), videos, told=told)
+    told = {
+        "old": {"integrity": False, "coverage": 0.8, "title": "The oldest of all", "brightness": 0.25},
+        "turned": {"title": "A street on its side", "brightness": 0.5},
+    }
+    added = [pa.field("title", pa.string()), pa.field("brightness", pa.float64())]
+    store = viewed.make(str(tmp_path_factory.mktemp("browser") / "captions"), videos, told=told, added=added)
     site = Site(readers=[Reader(store.uri, "captions"), Reader(output.uri, "other")], cache=cache, author="tester")
     with real.serve(make_app(site, token=TOKEN)) as found:
         yield found
@@ -99,6 +104,24 @@ def test_the_list_is_filtered_and_sorted_and_stands_in_the_address(page: Any) ->
     assert "turned" in rows.first.inner_text()
     until(page, "[...document.images].filter(i => i.src.includes('poster')).length >= 6")
     until(page, "[...document.images].filter(i => i.src.includes('poster')).every(i => i.naturalWidth > 0)")
+
+
+def test_columns_that_a_recipe_has_added_are_shown_and_sorted_by(page: Any) -> None:
+    rows = page.locator(".videos tbody tr")
+    assert "The oldest of all" not in rows.all_inner_texts()
+    page.locator(".more > summary").click()
+    for name in ("title", "brightness"):
+        page.get_by_role("checkbox", name=name, exact=True).check()
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**columns=title&columns=brightness**")
+    page.get_by_role("link", name="brightness").click()
+    page.wait_for_selector("th[aria-sort=descending]")
+    assert "A street on its side" in rows.nth(0).inner_text() and "0.25" in rows.nth(1).inner_text()
+    page.get_by_role("link", name="title", exact=True).click()
+    page.wait_for_selector("th[aria-sort=descending] a[href*=title]")
+    page.get_by_role("link", name="title", exact=True).click()
+    page.wait_for_selector("th[aria-sort=ascending]")
+    assert "A street" in rows.nth(0).inner_text() and "The oldest of all" in rows.nth(1).inner_text()
 
 
 @pytest.mark.parametrize("video_id", PLAYED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from operators.store.store import Store
@@ -27,12 +28,13 @@ def store(tmp_path: Path) -> Store:
     videos[1]["codec"], videos[2]["metadata"] = "hevc", '{"license": "CC0", "rank": 3}'
     lost = rows.video("lost", failure=rows.failure("unreadable", "it is no video", stage="probe"), duration_s=None)
     told = {
-        "a": {"words": 500, "coverage": 0.5, "integrity": False},
+        "a": {"words": 500, "coverage": 0.5, "integrity": False, "title": "The weir", "state": 3, "spans": [1.0]},
         "b": {"words": 40, "incomplete": "cut short", "damaged_packets": 3},
         "c": {"words": 300, "metadata": '{"license": "CC0", "rank": 3}'},
-        "d": {"words": 7, "caption": "Only here a Heron stands.\n\nIt waits."},
+        "d": {"words": 7, "title": "A heron", "state": 5, "caption": "Only here a Heron stands.\n\nIt waits."},
     }
-    store = viewed.make(str(tmp_path / "out"), [*videos, lost], told=told)
+    added = [pa.field("title", pa.string()), pa.field("state", pa.int32()), pa.field("spans", pa.list_(pa.float64()))]
+    store = viewed.make(str(tmp_path / "out"), [*videos, lost], told=told, added=added)
     from operators.store.commit import CommitVideos
 
     CommitVideos(store.uri, "later", "here").commit([video("waiting", 12.0)])
@@ -81,6 +83,10 @@ def test_every_video_that_the_output_knows_is_listed_with_its_state(listed: Cata
         ("where=incomplete=&state=captioned", ["a", "c", "d"]),
         ("where=uri~/CLIPS/c", ["c"]),
         ("where=metadata.license=CC0", ["c"]),
+        ("where=title~weir", ["a"]),
+        ("where=title!=&sort=title", ["d", "a"]),
+        ("where=dataset.state>3", ["d"]),
+        ("where=state=captioned&sort=-dataset.state", ["d", "a", "b", "c"]),
         ("where=metadata.rank>2.5", ["c"]),
         ("state=failed", ["lost"]),
         ("q=heron", ["d"]),
@@ -114,7 +120,8 @@ def test_a_value_that_does_not_fit_is_said(listed: Catalog) -> None:
 
 
 def test_columns_of_a_manifest_can_be_shown(listed: Catalog) -> None:
-    assert {"metadata.license", "metadata.rank"} <= set(listed.columns())
+    assert {"metadata.license", "metadata.rank", "title", "dataset.state"} <= set(listed.columns())
+    assert not {"spans", "dataset.spans", "content_hash"} & set(listed.columns())
     shown = listed.page(Query(columns=("metadata.rank",))).rows
     assert {r["video_id"]: r["metadata.rank"] for r in shown}["c"] == 3.0
 
