@@ -41,7 +41,7 @@ LONG_GOALS: dict[str, tuple[str, float]] = {
     "another video's": ("≤", 10),
 }
 OVERLAP_GOALS: dict[str, tuple[str, float]] = {
-    "same event told twice": ("≤", 10), "different events merged": ("≤", 0.5),
+    "same event narrated twice": ("≤", 10), "different events merged": ("≤", 0.5),
     **{f"opposite merged: {name}": ("≤", 0.5) for name in WRONG},
 }  # fmt: skip
 
@@ -178,7 +178,7 @@ def overlap(videos: Sequence[Video], toolkit: Toolkit, seed: int = 9) -> Figures
         for k, text in enumerate(texts):
             other = reworded(text, rng)
             if len(split_sentences(other)) == 1:
-                figures.add("same event told twice", told(text, other) > 1, f"{text} | {other}")
+                figures.add("same event narrated twice", told(text, other) > 1, f"{text} | {other}")
             for before in texts[:k]:
                 figures.add("different events merged", told(before, text) < 2, f"{before} | {text}")
             for name, wrong in WRONG.items():

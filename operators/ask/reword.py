@@ -1,4 +1,4 @@
-"""`reword`: the long caption is told from answers about the windows, in place of their captions."""
+"""`reword`: the long caption is narrated from answers about the windows, in place of their captions."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Reword(Operator):
 
     def _apply(self, row: Row) -> Row:
         said = {item["index"]: item["text"] for item in row[self.by] or () if item["valid"]}
-        told = []
+        reworded = []
         at = 0
         for segment in row["captioned"]:
             windows = [{**w, "text": said.get(at + k, w["text"])} for k, w in enumerate(segment["windows"])]
-            told.append({**segment, "windows": windows})
+            reworded.append({**segment, "windows": windows})
             at += len(windows)
-        return {**row, "captioned": told}
+        return {**row, "captioned": reworded}

@@ -1,7 +1,7 @@
 """Frame captions and window captions of one segment: the first two levels of LongCaption-Agent.
 
 Frame level: one caption of static detail for each frame of the 1 fps grid, all at once. Window level: each 10 s window
-is told in the light of the caption before it. `chain: segment` restarts that chain at each segment, warmed up by a
+is captioned in the light of the caption before it. `chain: segment` restarts that chain at each segment, warmed up by a
 window or two before it whose captions only seed the context and are dropped. `chain: video` is the paper's: one chain
 through the whole video, so that its segments are captioned in order, each seeded by the last caption of the one before
 (`previous`). `chain: none` makes windows independent.
@@ -80,8 +80,8 @@ class Caption(CaptionOptions):
             before=Seed(**row["previous"]) if row.get("previous") else Seed(),
         )
         asked = work.frames() if self.frames else []
-        told = work.tell()
-        windows = told[-len(work.own) :]  # those before them only warm up
+        narrated = work.tell()
+        windows = narrated[-len(work.own) :]  # those before them only warm up
         answers = [answer for _, answer in windows]
         if not any(answer.valid for answer in answers):
             why = answers[0]
@@ -106,5 +106,5 @@ class Caption(CaptionOptions):
             ],
             "facts": found.dump() if (found := work.facts_of(work.segment)) else None,
             "provenance": provenance(self.engine, list(prompts.values()), {"tries": self.tries, "seed": work.seed}),
-            "usage": sum((answer.usage for _, answer in (*frames, *told)), Usage()).row(),
+            "usage": sum((answer.usage for _, answer in (*frames, *narrated)), Usage()).row(),
         }

@@ -76,9 +76,9 @@ def _row_table(row: Row, schema: pa.Schema, stage: _Stage) -> pa.Table:
     for field in schema:
         value = row[field.name]
         if field.name == "failure" and isinstance(value, dict):
-            told = [str(repaired_value(value.get(name) or "")) for name in ("stage", "class", "message")]
+            texts = [str(repaired_value(value.get(name) or "")) for name in ("stage", "class", "message")]
             attempts = value.get("attempts")
-            value = failure(told[0], told[1], told[2], attempts if isinstance(attempts, int) else 1)
+            value = failure(texts[0], texts[1], texts[2], attempts if isinstance(attempts, int) else 1)
         try:
             columns[field.name] = _column(value, field.type)
         except (pa.ArrowException, *_REFUSED) as error:

@@ -124,7 +124,7 @@ WINDOW_CAPTION = pa.struct(
         pa.field("end_s", pa.float64()),
         pa.field("text", pa.string()),
         pa.field("fields", pa.string()),  # JSON: operators.caption.structure.WindowFields; null where not asked for
-        pa.field("pts_s", pa.list_(pa.float64())),  # of the frames it was told from
+        pa.field("pts_s", pa.list_(pa.float64())),  # of the frames it was captioned from
         pa.field("previous_window", pa.int32()),  # whose caption its prompt held; null for none
         *_ANSWER,
     ]
@@ -173,7 +173,7 @@ SECTION = pa.struct(
     ]
 )
 
-RENAME = pa.struct(  # a mention in the captions that the narration was told from
+RENAME = pa.struct(  # a mention in the captions that the narration was made from
     [
         pa.field("window_index", pa.int32()),  # whose caption it is in; null: a frame's
         pa.field("time_s", pa.float64()),  # of that frame
@@ -351,7 +351,7 @@ MISS = pa.struct(  # a bound of the section `filter` that a video does not keep
     ]
 )
 
-FILTERED = pa.schema(  # caption and all that a narrator writes are null where none had told the video before
+FILTERED = pa.schema(  # caption and all that a narrator writes are null where none had narrated the video before
     [*LONG_CAPTION, pa.field("filtered", pa.list_(MISS))]  # (outside content)
 )
 

@@ -49,8 +49,8 @@ class Windows:
     Args:
         grid: of the video; its window and stride hold inside a shot as well.
         rule: "grid", "shots" or "lines".
-        min_shot_s: with "shots", a shot shorter than this is told with the next one, the last of a segment with the one
-            before; 0: none is, and no window crosses a cut.
+        min_shot_s: with "shots", a shot shorter than this is captioned with the next one, the last of a segment
+            with the one before; 0: none is, and no window crosses a cut.
         talk: with "lines", where lines are said, as `operators.core.spoken.talk_of` gives them: at least those within
             twice `line_reach_s` of what is asked about.
         line_reach_s: with "lines", how far an edge moves at most; up to half a window and a quarter of a segment.

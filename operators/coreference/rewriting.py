@@ -201,11 +201,11 @@ def _differs(behind: str, one: Row) -> bool:
     found = _LOOKS.match(behind)
     if found is None or not one.get("looks"):
         return False
-    told = re.findall(r"[\w-]+", found.group("looks").lower())
-    if not any(w in COLOURS or w in WORN or w.rstrip("s") in WORN for w in told):
+    worded = re.findall(r"[\w-]+", found.group("looks").lower())
+    if not any(w in COLOURS or w in WORN or w.rstrip("s") in WORN for w in worded):
         return False  # "in the kitchen"
-    colours = {w for w in told if w in COLOURS}
-    worn = {w[:_STEM] for w in told if w in WORN or w.rstrip("s") in WORN}
+    colours = {w for w in worded if w in COLOURS}
+    worn = {w[:_STEM] for w in worded if w in WORN or w.rstrip("s") in WORN}
     if any(c[:_STEM] not in known for c in colours):
         return True
     return bool(worn) and not worn & known
@@ -223,16 +223,16 @@ def _in_place(found: re.Match[str], name: str, *, proper: bool) -> str:
     """
     article, plain = found.group("article"), bare(name)
     if proper:
-        told = article + name
+        put = article + name
     elif plain[:1].isupper():
-        told = name
+        put = name
     elif article.strip().lower() in ("a", "an"):
-        told = article[0] + ("n " if plain[:1].lower() in "aeiou" else " ") + plain
+        put = article[0] + ("n " if plain[:1].lower() in "aeiou" else " ") + plain
     else:
-        told = article + plain
+        put = article + plain
     before = found.string[: found.start()].rstrip(" \"'“”‘’(")
     begins = not before or before[-1] in ".!?…\n"
-    return told[:1].upper() + told[1:] if begins and found.group(0)[:1].isupper() else told
+    return put[:1].upper() + put[1:] if begins and found.group(0)[:1].isupper() else put
 
 
 def bare(name: str) -> str:

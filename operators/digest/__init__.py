@@ -1,1 +1,1 @@
-"""Captions of a whole video made fewer before anything is told from them: vague ones out, alike neighbours together."""
+"""Captions of a whole video made fewer before it is narrated from them: vague ones out, alike neighbours together."""

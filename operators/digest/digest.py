@@ -48,7 +48,7 @@ class Digest(ComparesTexts):
 
     A caption is vague where, without a phrase of `vague`, fewer than `least_words` words of its own are left. A
     caption joins the one before it where their cosine is above `similarity`; a dropped one between them parts them.
-    Each stands for the span in which its window is the latest, so that nothing is told twice or missing.
+    Each stands for the span in which its window is the latest, so that nothing is narrated twice or missing.
     """
 
     name: ClassVar[str] = "digest"

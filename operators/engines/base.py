@@ -41,7 +41,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One thing to be told.
+    """One thing to be put into words.
 
     Attributes:
         kind: what is asked for, one of `KINDS` or a word of the operator's own: frame (one picture), window (a few
@@ -55,7 +55,7 @@ class Request:
         instructions: the fixed text of the prompt, the same in all requests of its kind; an answer that repeats it is
             an echo. Engines need not look at it.
         facts: what was measured in the span; None where nothing was.
-        texts: the captions that a section or a video is told from, in order of time.
+        texts: the captions that a section or a video is narrated from, in order of time.
         words: about how many words are wanted; None leaves it to the engine.
         schema: JSON Schema that the answer has to follow, as text; None: free text.
         seed: seeds whatever draws numbers, so that equal input gives equal text.

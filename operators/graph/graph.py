@@ -31,7 +31,7 @@ _NODE = pa.struct(
     ]
 )
 _EDGE = pa.struct([pa.field(name, pa.string()) for name in ("source", "relation", "target")])
-_TOLD = pa.struct(
+_NARRATED = pa.struct(
     [
         pa.field("section_index", pa.int32()),
         pa.field("text", pa.string()),
@@ -45,22 +45,22 @@ _CONTRADICTION = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class EventGraph(Operator):
-    """Writes `nodes`, `edges` (before, during, same_actor), `told` (sentences of the caption with their events) and
-    `contradictions` (a sentence that denies an event of its own time, or that is told after a later one).
+    """Writes `nodes`, `edges` (before, during, same_actor), `narrated` (sentences of the caption with their events)
+    and `contradictions` (a sentence that denies an event of its own time, or that follows the sentence of a later one).
 
     Events of neighbouring items with the same actor, action and object are one.
     """
 
     name: ClassVar[str] = "event_graph"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"sections"})
-    writes: ClassVar[frozenset[str]] = frozenset({"nodes", "edges", "told", "contradictions"})
+    writes: ClassVar[frozenset[str]] = frozenset({"nodes", "edges", "narrated", "contradictions"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "nodes": pa.list_(_NODE),
         "edges": pa.list_(_EDGE),
-        "told": pa.list_(_TOLD),
+        "narrated": pa.list_(_NARRATED),
         "contradictions": pa.list_(_CONTRADICTION),
     }
 
@@ -85,12 +85,17 @@ class EventGraph(Operator):
         nodes = _nodes([item for segment in row[table] for item in segment[column] or () if item["valid"]])
         if not nodes:
             raise ItemError("gate", f"{self.of} holds no event")
-        told = [
+        narrated = [
             {"section_index": section["section_index"], "text": s["text"], "nodes": self._of(s["text"], section, nodes)}
             for section in row["sections"] or ()
             for s in section["sentences"] or ()
         ]
-        return {"nodes": nodes, "edges": _edges(nodes), "told": told, "contradictions": _contradictions(told, nodes)}
+        return {
+            "nodes": nodes,
+            "edges": _edges(nodes),
+            "narrated": narrated,
+            "contradictions": _contradictions(narrated, nodes),
+        }
 
     def _of(self, sentence: str, section: Row, nodes: Sequence[Row]) -> list[str]:
         """The events in the time of a section that a sentence tells of."""
@@ -158,11 +163,11 @@ def _edges(nodes: Sequence[Row]) -> list[Row]:
     return found
 
 
-def _contradictions(told: Sequence[Row], nodes: Sequence[Row]) -> list[Row]:
+def _contradictions(narrated: Sequence[Row], nodes: Sequence[Row]) -> list[Row]:
     by_id = {node["node_id"]: node for node in nodes}
     found = []
     latest: Row | None = None
-    for sentence in told:
+    for sentence in narrated:
         own = [by_id[name] for name in sentence["nodes"]]
         denies = set(WORD.findall(sentence["text"].lower())) & _NEGATORS
         found += [{"text": sentence["text"], "node": n["node_id"], "why": "negation"} for n in own if denies]

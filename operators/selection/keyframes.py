@@ -17,7 +17,7 @@ from operators.embedding.vectors import unpacked
 
 KEYFRAME = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # of the key frame before, where this one is told as what changed since
+        pa.field("start_s", pa.float64()),  # of the key frame before, where this one is captioned as what changed since
         pa.field("end_s", pa.float64()),  # up to when it stands for what is on screen
         pa.field("at_s", pa.float64()),  # when it is seen
         pa.field("pts_s", pa.float64()),

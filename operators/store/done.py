@@ -44,7 +44,7 @@ class Done(Mapping[str, frozenset[int]]):
     Held as one bit a segment: half of 60 million segments of a million videos take about 0.2 GB.
 
     Args:
-        share: of which videos it keeps what it is told; `add` then needs the column `video_id`.
+        share: of which videos it keeps what it is given; `add` then needs the column `video_id`.
     """
 
     COLUMNS = ("key", "segment_index")

@@ -32,7 +32,7 @@ class TableReader:
     def __init__(self, uri: str, schema: pa.Schema) -> None:
         self.uri = uri
         self.schema = schema
-        self._seen: tuple[int, frozenset[str]] = (-1, frozenset())  # version and files that `news` has told of
+        self._seen: tuple[int, frozenset[str]] = (-1, frozenset())  # version and files that `news` has returned
         self._delta: DeltaTable | None = None
         self._held: dict[tuple[str, str, int], frozenset[str]] = {}  # column, file, row group -> values
 
@@ -101,7 +101,7 @@ class TableReader:
     def news(self, columns: Sequence[str]) -> pa.Table:
         """Rows of the files that have joined the table since the last call; at the first call all rows.
 
-        A row may be told of again, when its file was joined with others; none that stands in the table is left out.
+        A row may come again, when its file was joined with others; none that stands in the table is left out.
         """
         return patiently(lambda: self._news(columns), self.uri)
 

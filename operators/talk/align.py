@@ -32,7 +32,7 @@ class Align(Operator):
     """
 
     name: ClassVar[str] = "align"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "embed"
     reads: ClassVar[frozenset[str]] = frozenset()
@@ -104,7 +104,7 @@ class Align(Operator):
             **{name: caption.get(name) for name in (f.name for f in CAPTION)},
             "start_s": at,
             "end_s": at + length_s,
-            "told_start_s": start_s,
+            "original_start_s": start_s,
             "score": None if best is None else best[0],
             "alignable": best is not None and best[0] >= self.min_score,
         }

@@ -30,7 +30,7 @@ CAPTION = pa.struct(
 ALIGNED = pa.struct(
     [
         *CAPTION,
-        pa.field("told_start_s", pa.float64()),  # where it stood before
+        pa.field("original_start_s", pa.float64()),  # before it was moved
         pa.field("score", pa.float64()),  # cosine with the frames of its new span; null: there are none
         pa.field("alignable", pa.bool_()),
     ]

@@ -1,4 +1,4 @@
-"""A short summary of a video in text and in frames: what is told most of, within a share of the length (VideoXum)."""
+"""A short summary of a video in text and in frames: what is narrated most, within a share of the length (VideoXum)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ITEM = pa.struct(
 class Highlights(FromCaptions):
     """Chooses the events that say most in the least time, and marks their frames.
 
-    `text` is what is told of them, or the text that a step before wrote into the column `summary`; the events are then
+    `text` is what is said of them, or the text that a step before wrote into the column `summary`; the events are then
     those that say most of that text. `mask` has one value a frame at `fps` frames a second, `ceil(duration_s · fps)` in
     all, frame k at `k / fps` seconds; it is true for the chosen ones, whose share of all is `share`, rounded up.
 

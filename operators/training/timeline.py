@@ -21,7 +21,7 @@ _SEAM_S = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that is told of a span.
+    """Something that is narrated of a span.
 
     Attributes:
         spans: half-open, in seconds, disjoint and in order: one for most, several where the windows that support a

@@ -198,7 +198,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         echo_json(dataclasses.asdict(report))
         return
     lines = [
-        f"{report.videos_told} of {counted(report.videos_planned, 'video')} "
+        f"{report.videos_narrated} of {counted(report.videos_planned, 'video')} "
         f"{'has' if report.videos_planned == 1 else 'have'} a long caption"
         f" ({report.video_hours:.2f} h; {report.frame_captions} frame and {report.window_captions} window captions"
         f" made in {clock(report.elapsed_s)})",

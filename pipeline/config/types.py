@@ -212,7 +212,7 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that a run can be told; see docs/config.md."""
+    """All settings of a run; see docs/config.md."""
 
     recipe: Recipe = field(default_factory=Recipe)
     sources: SourceOptions = field(default_factory=SourceOptions)

@@ -54,7 +54,7 @@ class Result(Output):
 
     @property
     def _summary(self) -> str:
-        ready, planned = self.report.videos_told, self.report.videos_planned
+        ready, planned = self.report.videos_narrated, self.report.videos_planned
         verb = "has" if planned == 1 else "have"
         return f"{ready} of {counted(planned, 'video')} {verb} a long caption"
 

@@ -20,10 +20,10 @@ class Report:
     Attributes:
         status: done, or interrupted.
         exit_code: 0 if all is accounted for and no more than the allowed share of videos failed, else 1.
-        videos_told: planned videos that have their long caption now, those of earlier runs included.
+        videos_narrated: planned videos that have their long caption now, those of earlier runs included.
         videos_failed: planned videos that will not get one: video_id -> why is `failed`.
         videos_filtered: planned videos that the filter leaves out: video_id -> why is `filtered`.
-        unmeasured: column with bounds -> in how many of the videos told it was not measured, so that it left none out.
+        unmeasured: column with bounds -> of how many narrated videos it was not measured, so that it left none out.
         unaccounted: ids of planned videos that have neither; empty after a run that was done.
         tables: of each further table: rows planned, durable, failed, and left.
         captions: whether the job makes long captions; one that only reads finished outputs does not.
@@ -52,7 +52,7 @@ class Report:
     elapsed_s: float
     videos_listed: int
     videos_planned: int
-    videos_told: int
+    videos_narrated: int
     videos_failed: int
     videos_filtered: int
     video_hours: float
@@ -137,7 +137,7 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         elapsed_s=round(time.time() - run.began, 1),
         videos_listed=run.listed,
         videos_planned=planned,
-        videos_told=planned - failed - len(undone) - len(left.filtered) if "dataset" in plan.tables else 0,
+        videos_narrated=planned - failed - len(undone) - len(left.filtered) if "dataset" in plan.tables else 0,
         videos_failed=failed,
         videos_filtered=len(left.filtered),
         video_hours=round(plan.seconds / 3600, 4),

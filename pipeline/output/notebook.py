@@ -19,7 +19,7 @@ SHOWN_COLUMNS = ("uri", "duration_s", "words", "coverage", "integrity")
 """Columns of the dataset that an output shows."""
 
 _ROWS = 10
-_RUN_COLUMNS = ("run_id", "status", "began", "elapsed_s", "videos_told", "videos_failed", "captions_per_s")
+_RUN_COLUMNS = ("run_id", "status", "began", "elapsed_s", "videos_narrated", "videos_failed", "captions_per_s")
 
 
 class Records(list[Row]):

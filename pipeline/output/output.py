@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _NAMES = 20_000  # that an unknown name is compared with
+_RENAMED = {"videos_told": "videos_narrated"}  # in the reports of earlier versions
 
 
 class Output:
@@ -236,4 +237,9 @@ class Output:
 
     def runs(self) -> Records:
         """The reports of the runs that ended, oldest first; a list of mappings that shows itself as a table."""
-        return Records(self.store.run_records("report.json"))
+        records = self.store.run_records("report.json")
+        for record in records:
+            for old, new in _RENAMED.items():
+                if old in record:
+                    record.setdefault(new, record.pop(old))
+        return Records(records)

@@ -22,7 +22,7 @@ from pipeline.reporting.measures import Measures, measures_of
 from pipeline.reporting.ranking import Ranked, best, doubtful
 from pipeline.terminal.commands import longcap
 
-FORMAT = 1
+FORMAT = 2
 """Version of `report.json`. Keys may be added; a change that breaks a reader raises it."""
 
 _GROUPS = 25  # kinds of failure; the rest is counted
@@ -33,7 +33,7 @@ _CAPTION = ("video_id", "uri", "duration_s", "words", "coverage", "integrity", "
 _RUN: Mapping[str, Any] = {  # of a run's record -> what stands for it in one of an earlier version
     **dict.fromkeys(("status", "began", "ended"), ""),
     **dict.fromkeys(("elapsed_s", "cost_usd", "gpu_s_held", "captions_per_s", "times_real_time", "video_hours"), 0.0),
-    **dict.fromkeys(("exit_code", "videos_planned", "videos_told", "videos_failed", "segments_captioned"), 0),
+    **dict.fromkeys(("exit_code", "videos_planned", "videos_narrated", "videos_failed", "segments_captioned"), 0),
     **dict.fromkeys(("frame_captions", "window_captions"), 0),
     "tokens": {"prompt": 0, "cached": 0, "output": 0},
 }

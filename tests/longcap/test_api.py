@@ -118,7 +118,7 @@ def test_a_run_takes_one_place_or_many_and_a_config_by_name(tmp_path: Path, monk
 
 
 def test_an_interrupted_run_drains_and_then_raises(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = SimpleNamespace(status="interrupted", unaccounted=["new"], videos_told=1, videos_planned=3, failed={})
+    report = SimpleNamespace(status="interrupted", unaccounted=["new"], videos_narrated=1, videos_planned=3, failed={})
     monkeypatch.setattr("pipeline.execution.api.Job", lambda *_, **__: SimpleNamespace(run=lambda *_, **__: report))
     with pytest.raises(KeyboardInterrupt) as raised:
         longcap.run(out.parent, out)

@@ -28,7 +28,7 @@ class MeasureEngine(EngineSpec):
     """Captions from measurements alone (`operators.analysis.facts`). Every clause is a measured fact.
 
     Wording varies with `Request.seed` and with nothing else: equal requests give equal text. `Request.words` chooses
-    how many facts are told; nothing is padded to reach it. The prompt is not read.
+    how many facts are named; nothing is padded to reach it. The prompt is not read.
     """
 
     version: ClassVar[int] = 1

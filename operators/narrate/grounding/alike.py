@@ -1,4 +1,4 @@
-"""Whether two sentences tell the same event, in whatever words, so that it is told once."""
+"""Whether two sentences describe the same event, in whatever words, so that it is narrated once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Alike:
         )
 
     def nearness(self, one: str, other: str) -> float:
-        """The cosine, less a fitted share of the difference in length: what is told at more length has more in it."""
+        """The cosine, less a fitted share of the difference in length: what is said at more length has more in it."""
         assert self._toolkit.embed is not None
         first, second = self._toolkit.embed([one, other])
         return float(first @ second) - self._toolkit.fitted.lengths * lengths_differ(one, other)

@@ -89,7 +89,7 @@ METRICS: dict[str, Metric] = {
     "mask_spearman": Metric("spans", 1, "VideoXum: Spearman's rho with the mean reference"),
     "soda_c_rouge_l": Metric("events", 1, "SODA_c with ROUGE-L (coco) in place of METEOR, F1"),
     "dense_rouge_l": Metric("events", 1, "ROUGE-L (coco) of pairs with an IoU of 0.3, 0.5, 0.7, 0.9; others 0"),
-    "event_precision": Metric("events", 1, "told events that are true ones, by their words, within a minute"),
+    "event_precision": Metric("events", 1, "narrated events that are true ones, by their words, within a minute"),
     "event_recall": Metric("events", 1, "true events that are predicted"),
     "event_order": Metric("events", 1, "of those, neighbours in the caption that do not go back in time"),
     "event_order_far": Metric("events", 1, "of those, pairs a third of the video apart that are predicted in order"),

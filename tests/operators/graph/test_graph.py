@@ -48,8 +48,8 @@ def test_the_same_event_of_neighbours_is_one_and_times_give_the_edges() -> None:
 
 def test_sentences_find_their_events_and_contradictions_are_listed() -> None:
     made = graph("The dog eats a bone.", "Before, a dog runs.", "The dog does not eat the bone.", "A plane lands.")
-    told = [t["nodes"] for t in made["told"]]
-    assert told[0] == ["e3"] and "e0" in told[1] and told[3] == []
+    narrated = [n["nodes"] for n in made["narrated"]]
+    assert narrated[0] == ["e3"] and "e0" in narrated[1] and narrated[3] == []
     assert [c["why"] for c in made["contradictions"]].count("negation") >= 1
     assert ("Before, a dog runs.", "order") in [(c["text"], c["why"]) for c in made["contradictions"]]
 

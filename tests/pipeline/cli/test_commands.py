@@ -60,7 +60,7 @@ def test_run_says_where_the_dataset_is_and_what_comes_next(
     assert f"{tmp_path}/out/report.html" in text
     assert "5 long captions of 8 videos" in (tmp_path / "out" / "report.html").read_text()
     report = json.loads(told(capsys, "run", str(clips), "-o", str(tmp_path / "out"), *SETTINGS, "--json"))
-    assert report["segments_captioned"] == 0 and report["videos_told"] == 5
+    assert report["segments_captioned"] == 0 and report["videos_narrated"] == 5
 
 
 def test_too_many_failed_videos_are_exit_code_1(

@@ -139,7 +139,7 @@ def test_n_jobs_share_one_output(clips: Path, done: longcap.Result, shared: list
     assert verify(longcap.open(str(out))).findings == []
     assert _hashes(Store(str(out))) == _hashes(done.store)
     again = longcap.run(str(clips), str(out), longcap.load_config(None, ["plan.segment_s=10"]), quiet=True)
-    assert again.report.segments_captioned == 0 and again.report.videos_told == 5
+    assert again.report.segments_captioned == 0 and again.report.videos_narrated == 5
     assert _hashes(again.store) == _hashes(done.store)
 
 

@@ -93,8 +93,8 @@ def koala_36m(result: longcap.Result) -> None:
     (shots,) = rows(result, "shots")
     (change,) = shots["transitions"]
     assert change["kind"] == "cut" and change["end_s"] == pytest.approx(13.0, abs=1 / 24 + 1e-6)
-    (told,) = rows(result, "told")
-    assert set(json.loads(told["captions"][0]["fields"])) >= {"subject", "camera_language", "world_knowledge"}
+    (clips,) = rows(result, "captioned_clips")
+    assert set(json.loads(clips["captions"][0]["fields"])) >= {"subject", "camera_language", "world_knowledge"}
     (suitable,) = rows(result, "suitable")
     assert [s["kept"] is (s["score"] >= 2.5) for s in suitable["suitability"]] == [True, True]
 

@@ -34,7 +34,7 @@ def flaky(counter: Path, failing: int, *overrides: str) -> longcap.Config:
 
 def test_a_boot_that_fails_is_tried_again_and_the_job_goes_on(two: str, tmp_path: Path) -> None:
     result = longcap.run(two, str(tmp_path / "out"), flaky(tmp_path / "boots", 1), quiet=True)
-    assert result.ok and result.report.videos_told == 2
+    assert result.ok and result.report.videos_narrated == 2
     assert len(list((tmp_path / "boots").iterdir())) >= 2
 
 
@@ -73,7 +73,7 @@ def test_the_job_goes_on_with_the_engines_that_came_up(
         ["plan.segment_s=10", f"caption.engine={engine}", "resources.caption.actors=2", "run.boot_tries=1"],
     )
     result = longcap.run(two, str(tmp_path / "out"), config)
-    assert result.ok and result.report.videos_told == 2
+    assert result.ok and result.report.videos_narrated == 2
     said = capfd.readouterr().err
     assert any(path.name != "up" for path in counter.iterdir()), "no boot failed: this test tests nothing"
     # when the other comes up before the first failure, and all rows are handed out, Ray does not count to two

@@ -71,7 +71,7 @@ def test_what_misses_a_bound_is_left_out_with_the_reason_and_is_no_failure(filte
     }
     report = filtered.report
     assert filtered.ok and report.exit_code == 0
-    assert (report.videos_told, report.videos_filtered, report.videos_failed) == (2, 3, 0)
+    assert (report.videos_narrated, report.videos_filtered, report.videos_failed) == (2, 3, 0)
     assert sorted(report.filtered.values()) == sorted(reasons.values())
     assert not filtered.failures()
 
@@ -112,7 +112,7 @@ def test_another_filter_narrates_what_it_lets_in_and_captions_nothing_again(out:
     captions = pq.read_table(str(out / "segments"), columns=["content_hash"]).sort_by("content_hash")
     before = told(out)
     looser = run(clips, out, "filter.still.max=0.5", "filter.duration_s.min=5").report
-    assert (looser.segments_captioned, looser.videos_told, looser.videos_filtered) == (0, 3, 2)
+    assert (looser.segments_captioned, looser.videos_narrated, looser.videos_filtered) == (0, 3, 2)
     now = told(out)
     assert set(now) == {"take", "pan", "cut"} and set(left_out(out)) == {"still", "brief"}
     assert {who: now[who] for who in before} == before, "rows that stood are not written anew"
@@ -120,14 +120,14 @@ def test_another_filter_narrates_what_it_lets_in_and_captions_nothing_again(out:
     assert main(["verify", str(out)]) == 0
 
     none = run(clips, out).report
-    assert (none.segments_captioned, none.videos_told, none.videos_filtered) == (1, 5, 0)
+    assert (none.segments_captioned, none.videos_narrated, none.videos_filtered) == (1, 5, 0)
     assert not left_out(out) and main(["verify", str(out)]) == 0
 
 
 def test_a_long_caption_goes_with_its_video_and_comes_back_as_it_was(out: Path, clips: Path) -> None:
     before = told(out)
     strict = run(clips, out, *TAKES, "filter.moving_camera.max=0.5").report
-    assert (strict.videos_told, strict.videos_filtered, strict.segments_captioned) == (1, 4, 0)
+    assert (strict.videos_narrated, strict.videos_filtered, strict.segments_captioned) == (1, 4, 0)
     gone = left_out(out)["pan"]
     assert {n: gone[n] for n in before["pan"]} == before["pan"]
     assert [m["column"] for m in gone["filtered"]] == ["moving_camera"]
@@ -135,7 +135,7 @@ def test_a_long_caption_goes_with_its_video_and_comes_back_as_it_was(out: Path, 
 
     run(clips, out, *TAKES, "filter.moving_camera.max=0.6")
     assert left_out(out)["pan"]["filtered"][0]["max"] == 0.6, "the reason is the one of now"
-    assert run(clips, out, *TAKES).report.videos_told == 2
+    assert run(clips, out, *TAKES).report.videos_narrated == 2
     assert told(out) == before and main(["verify", str(out)]) == 0
 
 

@@ -162,7 +162,7 @@ def test_the_command_writes_into_the_output_or_where_it_is_told(
 ) -> None:
     assert main(["report", out, "--no-frames"]) == 0
     assert capsys.readouterr().out.split() == [f"{out}/report.html", f"{out}/report.json"]
-    assert json.loads(Path(out, "report.json").read_text())["format"] == 1
+    assert json.loads(Path(out, "report.json").read_text())["format"] == 2
     assert main(["report", out, "--no-frames", "--json", "-o", str(tmp_path / "mine" / "r.html")]) == 0
     assert json.loads(capsys.readouterr().out)["came_out"]["long_captions"] == 11
     assert {p.name for p in (tmp_path / "mine").iterdir()} == {"r.html", "r.json"}

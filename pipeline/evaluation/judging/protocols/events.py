@@ -36,7 +36,7 @@ class AtomicEvents:
 
     name = "events"
     metrics: Mapping[str, Metric] = {
-        "judged_event_precision": Metric("judge", 1, "told atomic events that the reference entails"),
+        "judged_event_precision": Metric("judge", 1, "narrated atomic events that the reference entails"),
         "judged_event_recall": Metric("judge", 1, "true atomic events that the caption entails"),
         "judged_event_f1": Metric("judge", 1, "F1 of the two, caption by caption"),
         "event_miss_rate": Metric("judge", -1, "true events that are not predicted"),
