@@ -62,7 +62,7 @@ class Filter(Operator):
     table `filtered`, with the reason; what was not measured misses nothing. See docs/filter.md.
 
     Reads `captioned` (see `operators.narrate.narrate`); writes what the video measures (`operators.analysis.columns`)
-    and `filtered`: the bounds that it misses, rows of `rows.MISS`, None where it keeps them all.
+    and `filtered`: the bounds that it misses, rows of `structs.MISS`, None where it keeps them all.
     """
 
     name: ClassVar[str] = "filter"
@@ -100,7 +100,7 @@ class Filter(Operator):
         return {name: bounds for name, bounds in every.items() if bounds.text()}
 
     def misses(self, row: Mapping[str, Any]) -> list[Row]:
-        """Rows of `rows.MISS`: the bounds that the columns in `row` miss; one that is None or not there misses none."""
+        """Rows of `structs.MISS`: the bounds that the columns in `row` miss; one that is None or absent misses none."""
         return [
             _miss(name, row[name], bounds)
             for name, bounds in self.limits.items()

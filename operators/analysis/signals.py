@@ -20,7 +20,7 @@ FROZEN = 0.25  # mean luma difference, of 255: what a coder leaves on a repeated
 
 @dataclass(frozen=True)
 class Jump:
-    """The largest step between two thumbnails that differ much; see `operators.core.rows.JUMP`.
+    """The largest step between two thumbnails that differ much; see `operators.core.structs.JUMP`.
 
     Attributes:
         time_s: of the first picture after it.
@@ -85,7 +85,7 @@ class Thumbs:
 
 
 def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
-    """The `signals` column of a row (`operators.core.rows.SIGNALS`) as arrays; None where it is null or empty.
+    """The `signals` column of a row (`operators.core.structs.SIGNALS`) as arrays; None where it is null or empty.
 
     Raises:
         ItemError: class `internal`, the bytes do not fit the shape that stands beside them.

@@ -35,7 +35,7 @@ from operators.ask.checks import problem, texts_in
 from operators.ask.items import Item, frames_of, items_of, moments, readable
 from operators.ask.options import ANSWER, AskOptions
 from operators.audio.heard import Heard
-from operators.core import rows
+from operators.core import structs
 from operators.core.base import Apply, FailureClass, ItemError, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Span
@@ -53,7 +53,7 @@ from operators.video.moments import frames_at
 from operators.video.size import Size
 
 _SHRINKS = 12  # of a prompt that is too long, at most
-_WINDOW = [f.name for f in rows.WINDOW_CAPTION]
+_WINDOW = [f.name for f in structs.WINDOW_CAPTION]
 _OF_FRAMES: frozenset[FailureClass] = frozenset({"undecodable", "crash", "timeout", "out_of_memory"})
 """Failures of one item, where its frames are decoded for it; others are the source's."""
 

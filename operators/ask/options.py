@@ -14,7 +14,7 @@ from pydantic import Field
 
 from operators.ask.checks import Check
 from operators.ask.form import Form, form_of
-from operators.core import rows
+from operators.core import structs
 from operators.core.base import ADDED, SIZING, Level, Operator
 from operators.engines.registry import AnyEngine
 from operators.evidence.items import COLUMNS
@@ -29,7 +29,7 @@ _OURS = frozenset(
     {"item", "index", "count", "start_s", "end_s", "language", "words", "carried", "previous", "shrunk", "form"}
 )
 _HOW = {"valid", "prompt_hash", "sampling", "attempts", "problem", "usage"}
-_ANSWER = [f for f in rows.WINDOW_CAPTION if f.name in _HOW]
+_ANSWER = [f for f in structs.WINDOW_CAPTION if f.name in _HOW]
 
 ITEM = pa.struct(
     [
@@ -220,8 +220,8 @@ class AskOptions(Operator):
     def _types(self) -> dict[str, pa.DataType | None]:
         """Column that it writes -> its type; None: `operators.core.rows` knows it."""
         if self.rewrites:
-            return {"windows": pa.list_(rows.WINDOW_CAPTION), "provenance": None}
-        made: dict[str, pa.DataType | None] = {self.provenance_column: rows.PROVENANCE}
+            return {"windows": pa.list_(structs.WINDOW_CAPTION), "provenance": None}
+        made: dict[str, pa.DataType | None] = {self.provenance_column: structs.PROVENANCE}
         if self.path:
             return {self.column: pa.list_(ITEM), **made}
         return {self.column: pa.string(), self.answer_column: ANSWER, **made}

@@ -258,7 +258,7 @@ def _stands_in(picture: Picture, span: Span) -> bool:
 
 
 def columns(answer: Answer) -> Row:
-    """What `rows.FRAME_CAPTION`, `rows.WINDOW_CAPTION` and `rows.SECTION` say of how an answer came about."""
+    """What `structs.FRAME_CAPTION`, `structs.WINDOW_CAPTION` and `structs.SECTION` say of how an answer came about."""
     return {
         "valid": answer.valid,
         "prompt_hash": digest(answer.request.prompt) if answer.request else None,

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from operators.core.addresses import redacted_text
 from operators.core.base import ItemError, Row
-from operators.core.rows import FAILURE, MAX_ROW_BYTES
+from operators.core.rows import MAX_ROW_BYTES
+from operators.core.structs import FAILURE
 from operators.core.text import printable, repaired_value
 
 MAX_MESSAGE_CHARACTERS = 2000
@@ -54,7 +55,7 @@ def fitted(row: Row, schema: pa.Schema, *, stage: _Stage) -> Row:
 
 
 def failure(stage: str, failure_class: str, message: str, attempts: int = 1) -> Row:
-    """A value of `rows.FAILURE` that always converts: one line of bounded length, a count within 32 bits."""
+    """A value of `structs.FAILURE` that always converts: one line of bounded length, a count within 32 bits."""
     line = redacted_text(" ".join(str(repaired_value(message)).split()))
     if len(line) > MAX_MESSAGE_CHARACTERS:
         line = line[:MAX_MESSAGE_CHARACTERS] + "…"

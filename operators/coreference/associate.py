@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
-from operators.core import rows
+from operators.core import structs
 from operators.core.base import Apply, Level, Row
 from operators.core.fingerprint import digest
 from operators.engines.ask import Answer, Usage, ask
@@ -99,7 +99,7 @@ class Associate(Isolated):
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "entities": pa.list_(ENTITY),
         "pairs": pa.list_(PAIR),
-        "entities_provenance": rows.PROVENANCE,
+        "entities_provenance": structs.PROVENANCE,
     }
 
     engine: Annotated[AnyEngine, Field(description="a vision-language model")]

@@ -33,7 +33,7 @@ class Candidate:
 
 
 def candidates(windows: Sequence[Row]) -> list[Candidate]:
-    """The subjects of all valid windows (`rows.WINDOW_CAPTION`, in order), equal ones together, by appearance."""
+    """The subjects of all valid windows (`structs.WINDOW_CAPTION`, in order), equal ones together, by appearance."""
     found: dict[tuple[str, str], Candidate] = {}
     for window in windows:
         if not window["valid"] or not window["fields"]:

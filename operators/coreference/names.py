@@ -41,7 +41,7 @@ class Same(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Names(Operator):
-    """Adds `names` (`rows.NAME`) and rewrites the captions in `captioned` with them.
+    """Adds `names` (`structs.NAME`) and rewrites the captions in `captioned` with them.
 
     Needs windows with fields (`caption.fields: true`); where none has any, nothing is renamed. A pair that the model
     gives no good answer on stays two.
@@ -136,7 +136,7 @@ def parse_same(text: str) -> Same:
 
 
 def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -> list[Row]:
-    """`rows.NAME` of everybody, given the pairs (i, j, proposed name) that are the same, the surest first.
+    """`structs.NAME` of everybody, given the pairs (i, j, proposed name) that are the same, the surest first.
 
     A pair is not joined where that would make one of two whom a window names side by side. Names are unique.
     """

@@ -44,7 +44,7 @@ def rewritten(segment: Row, names: Sequence[Row], language: str = "English") -> 
         language: of the captions; in English more is known of what stands beside a mention.
 
     Returns:
-        The segment, and its renames: `name_id`, and the fields of `rows.RENAME`.
+        The segment, and its renames: `name_id`, and the fields of `structs.RENAME`.
     """
     renaming = {w["window_index"]: [n for n in names if w["window_index"] in n["windows"]] for w in segment["windows"]}
     spans = [(w["start_s"], w["end_s"], renaming[w["window_index"]]) for w in segment["windows"]]

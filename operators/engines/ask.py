@@ -54,14 +54,14 @@ class Usage:
 
     @staticmethod
     def of(row: dict[str, Any] | None) -> Usage:
-        """From a value of `operators.core.rows.USAGE`; None is nothing."""
+        """From a value of `operators.core.structs.USAGE`; None is nothing."""
         if not row:
             return Usage()
         # a row of an earlier version has no `cleaned`
         return Usage(**{**row, "rejected": tuple(row["rejected"] or ()), "cleaned": tuple(row.get("cleaned") or ())})
 
     def row(self) -> dict[str, Any]:
-        """As `operators.core.rows.USAGE`."""
+        """As `operators.core.structs.USAGE`."""
         return {**vars(self), "rejected": list(self.rejected), "cleaned": list(self.cleaned)}
 
 

@@ -1,4 +1,4 @@
-"""What a caption was made by, for `rows.PROVENANCE`: the same for every level."""
+"""What a caption was made by, for `structs.PROVENANCE`: the same for every level."""
 
 from __future__ import annotations
 

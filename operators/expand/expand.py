@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
-from operators.core import rows
+from operators.core import structs
 from operators.core.base import SIZING, Apply, ItemError, Operator, Row
 from operators.core.fingerprint import digest, identity
 from operators.embedding.embedders.base import EmbedderSpec, RunningEmbedder
@@ -84,7 +84,7 @@ class Expand(Operator):
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "key_points": pa.list_(_POINT),
         "rollouts": pa.list_(_ROLLOUT),
-        "expand_provenance": rows.PROVENANCE,
+        "expand_provenance": structs.PROVENANCE,
     }
 
     engine: Annotated[AnyEngine, Field(description="what looks for key points")]

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
-from operators.core import rows
+from operators.core import structs
 from operators.core.base import SIZING, Apply, ItemError, Level, Operator, Row
 from operators.core.fingerprint import digest
 from operators.engines.ask import Answer, Usage, ask
@@ -66,7 +66,7 @@ class OptimisePrompt(Operator):
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "summary": pa.string(),
         "summary_rounds": pa.list_(_ROUND),
-        "summary_provenance": rows.PROVENANCE,
+        "summary_provenance": structs.PROVENANCE,
     }
 
     engine: Annotated[AnyEngine, Field(description="what writes summaries")]

@@ -136,7 +136,7 @@ class Narrator:
         return [s.topic for s in planned], list(share_words(total, [s.words for s in planned]))
 
     def section(self, part: Part, topic: str | None, words: int | None, number: int) -> Row:
-        """The section as `rows.SECTION`; raises `ItemError` where it cannot be written."""
+        """The section as `structs.SECTION`; raises `ItemError` where it cannot be written."""
         ground = Ground(self._texts(part.windows), self.spans, self.toolkit, _details(part))
         length = None
         if self.quoting:
@@ -200,7 +200,7 @@ class Narrator:
         return rest if said and rest else [first, *rest]
 
     def opening(self, sections: Sequence[Row]) -> Row:
-        """The first paragraph of the caption, from the sections, as `rows.OPENING`."""
+        """The first paragraph of the caption, from the sections, as `structs.OPENING`."""
         wanted = self.asking.narrate.opening_words if self._generative else None
         if self.asking.facts.measured or not self.quoting:
             opening = Opening(

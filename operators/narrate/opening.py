@@ -32,12 +32,12 @@ class Opening:
     narrated: Sequence[Sentence]
 
     def write(self, sections: Sequence[Row], wanted: int | None, habit: Habit) -> tuple[Answer, Row | None]:
-        """The answer, and the opening as `rows.OPENING`; None where there is no good answer.
+        """The answer, and the opening as `structs.OPENING`; None where there is no good answer.
 
         Its text is empty where every supported sentence repeats one of a section.
 
         Args:
-            sections: as `rows.SECTION`.
+            sections: as `structs.SECTION`.
             wanted: words; None leaves it to the engine.
         """
         asking = self.asking

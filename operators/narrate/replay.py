@@ -74,8 +74,8 @@ def section_prompts(
     Args:
         prompt: the template.
         number: index of the section in `sections`.
-        sections: all of the caption, values of `rows.SECTION`.
-        windows: valid windows of the section, values of `rows.WINDOW_CAPTION` as the narrator read them.
+        sections: all of the caption, values of `structs.SECTION`.
+        windows: valid windows of the section, values of `structs.WINDOW_CAPTION` as the narrator read them.
         frames: valid frame captions of these windows' segments.
         cells: of the windows.
         facts: of the video; heard: its speech, None where the narrator read none.

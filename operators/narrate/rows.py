@@ -12,13 +12,13 @@ SCORES = ("support", "lexical", "embedding", "entailment", "contradiction")
 
 
 def sentence_row(sentence: Sentence) -> Row:
-    """As `operators.core.rows.SENTENCE`."""
+    """As `operators.core.structs.SENTENCE`."""
     scores = {name: sentence.scores.get(name) for name in SCORES} if sentence.scores else None
     return {"text": sentence.text, "windows": list(sentence.windows), "grounding": scores}
 
 
 def cut_rows(cut: Sequence[Cut]) -> list[Row]:
-    """As a list of `operators.core.rows.CUT`."""
+    """As a list of `operators.core.structs.CUT`."""
     return [{"text": c.text, "why": c.why} for c in cut]
 
 

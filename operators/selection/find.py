@@ -13,7 +13,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
-from operators.core import rows
+from operators.core import structs
 from operators.core.base import Apply, Level, Row
 from operators.core.fingerprint import digest
 from operators.engines.ask import Usage, ask
@@ -65,7 +65,7 @@ class FindFrames(Isolated):
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "found_spans": pa.list_(FOUND),
         "search_calls": pa.int32(),
-        "found_provenance": rows.PROVENANCE,
+        "found_provenance": structs.PROVENANCE,
     }
 
     engine: Annotated[AnyEngine, Field(description="a vision-language model")]

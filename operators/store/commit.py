@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from operators.core import rows
+from operators.core import rows, structs
 from operators.core.addresses import redacted
 from operators.core.base import TRANSIENT, Row
 from operators.core.keys import config_of, video_key
@@ -37,8 +37,8 @@ RECEIPT = pa.schema(
         pa.field("windows", pa.int32()),
         pa.field("words", pa.int32()),
         pa.field("repeated_sentences", pa.int32()),
-        pa.field("usage", rows.USAGE),  # tokens and seconds of the engine, and which gates sent answers back
-        pa.field("failure", rows.FAILURE),
+        pa.field("usage", structs.USAGE),  # tokens and seconds of the engine, and which gates sent answers back
+        pa.field("failure", structs.FAILURE),
         pa.field("final", pa.bool_()),  # a failure that this run will not try again
     ]
 )

@@ -17,7 +17,7 @@ _QUALITY = 90
 
 
 def frames_at(child: DecodeChild, row: Row, times_s: Sequence[float], size: Size) -> list[Row]:
-    """The frames that are on screen at `times_s`, as `operators.core.rows.PICTURE`; those that decode, in order.
+    """The frames that are on screen at `times_s`, as `operators.core.structs.PICTURE`; those that decode, in order.
 
     Raises:
         ItemError: the input cannot be read, has changed since it was probed, or ended the decoder twice.

@@ -71,8 +71,8 @@ def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
     """Decode a segment.
 
     Returns:
-        pictures: list of `operators.core.rows.PICTURE`, in order of time; a time that could not be had is not in it.
-        signals: `operators.core.rows.SIGNALS`, or None when `signals_fps` is 0.
+        pictures: list of `operators.core.structs.PICTURE`, in order of time; a time that could not be had is not in it.
+        signals: `operators.core.structs.SIGNALS`, or None when `signals_fps` is 0.
         had: the grid times whose picture was had, kept or not.
         damaged_packets: of the own span alone, so that segments can be summed.
         pictures_decoded: how many the decoder produced.

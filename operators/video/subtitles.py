@@ -60,7 +60,7 @@ class Subtitles:
         return Subtitles(self.status, tuple(c for c in self.cues if c.start_s < end_s and c.end_s > start_s))
 
     def row(self) -> Row:
-        """The value of the column `subtitles`, shaped as `operators.core.rows.SUBTITLES`."""
+        """The value of the column `subtitles`, shaped as `operators.core.structs.SUBTITLES`."""
         return {"status": self.status, "lines": [asdict(cue) for cue in self.cues]}
 
 

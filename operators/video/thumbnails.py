@@ -103,7 +103,7 @@ class Thumbnails:
         self._luma.append(now.luma)
 
     def result(self) -> dict[str, Any]:
-        """The column `signals`, in the shape `operators.core.rows.SIGNALS`."""
+        """The column `signals`, in the shape `operators.core.structs.SIGNALS`."""
         height, width = self._last.planes.shape[1:] if self._last is not None else (0, 0)
         luma = b"".join(self._luma)
         return {

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from operators.core import rows
+from operators.core import rows, structs
 from operators.core.base import Operator, Row
 from operators.core.branch import MISSING, Branch, column_of
 from operators.core.fingerprint import link
@@ -121,7 +121,7 @@ class Pass:
         for spec in self._specs:
             own = [op.op for op in before if isinstance(op, Branch) and op.table == spec.name]
             made = {c: column_type(op, c) for op in own for c in sorted(op.writes) if c in needed}
-            fields = [pa.field("failure", rows.FAILURE), *(pa.field(c, t) for c, t in made.items())]
+            fields = [pa.field("failure", structs.FAILURE), *(pa.field(c, t) for c, t in made.items())]
             if own:
                 columns[column_of(spec.name)] = pa.struct(fields)
         return pa.schema([pa.field(name, kind) for name, kind in columns.items()])

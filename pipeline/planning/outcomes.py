@@ -30,7 +30,7 @@ class LeftOut(NamedTuple):
     """A video that the filter leaves out.
 
     Attributes:
-        misses: rows of `rows.MISS`.
+        misses: rows of `structs.MISS`.
         key: that its row in the table `filtered` has, or is to have.
     """
 

@@ -272,6 +272,6 @@ def _planned_by(store: Store, run_id: str) -> pa.Table:
 
 
 def _usage(column: Any) -> tuple[int, float]:
-    """Tokens read and written, and US dollars, of a column of `rows.USAGE`."""
+    """Tokens read and written, and US dollars, of a column of `structs.USAGE`."""
     both = (pc.sum(pc.struct_field(column, name)).as_py() or 0 for name in ("prompt_tokens", "output_tokens"))
     return int(sum(both)), float(pc.sum(pc.struct_field(column, "cost_usd")).as_py() or 0.0)

@@ -33,7 +33,7 @@ class VideoPage:
         video: its row of `rows.VIDEO`.
         row: its row of `rows.LONG_CAPTION`; None: it has no long caption.
         opening: the part of the caption before the sections.
-        sections: rows of `rows.SECTION`.
+        sections: rows of `structs.SECTION`.
         sentences: of each section.
         segments: its rows of `rows.CAPTIONED_SEGMENT`, in order.
         failures: what failed in it and still stands, each with a `command` that tries it again.
@@ -141,7 +141,7 @@ def _window_title(window: Row) -> str:
 
 
 def provenance(row: Row) -> dict[str, str]:
-    """Facts of `rows.PROVENANCE` for a table, prompts one by one."""
+    """Facts of `structs.PROVENANCE` for a table, prompts one by one."""
     made = row["provenance"] or {}
     said = {name: str(made.get(name)) for name in ("engine", "model", "revision") if made.get(name)}
     prompts = _json(made.get("prompts"))

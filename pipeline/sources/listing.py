@@ -50,7 +50,7 @@ class Listing:
         rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
             `subtitles_uri` (None: there are none), `metadata` (a JSON object), `access_uri` (a URL with its signature
             or password, for reading only; None: `uri` is the whole of it);
-            where a manifest's row cannot be used also `failure` (of `operators.core.rows.FAILURE`).
+            where a manifest's row cannot be used also `failure` (of `operators.core.structs.FAILURE`).
         ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
     """
 

@@ -113,7 +113,7 @@ class Catalog:
         return dict(zip(found["video_id"].to_pylist(), found["caption"].to_pylist(), strict=True))
 
     def misses(self, video_id: str) -> list[Row]:
-        """The bounds that a video misses which the filter left out, as `rows.MISS`."""
+        """The bounds that a video misses which the filter left out, as `structs.MISS`."""
         with self._lock:
             found = self._store.filtered.lookup("video_id", video_id, columns=["filtered"])
         return (found["filtered"][0].as_py() or []) if found.num_rows else []

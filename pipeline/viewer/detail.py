@@ -170,7 +170,7 @@ class Evidence:
     """A window as the panel shows it.
 
     Attributes:
-        window: value of `rows.WINDOW_CAPTION`.
+        window: value of `structs.WINDOW_CAPTION`.
         support: how much of the sentence its captions say, 0 to 1; None where no sentence was asked about.
         frames: of each frame that the model saw: `time_s` and `pts_s`.
         made: model, sampling and so on, as pairs of name and text.

@@ -52,7 +52,7 @@ class Whole:
 
     Attributes:
         sections: of the caption as the model wrote it.
-        names: values of `rows.NAME`.
+        names: values of `structs.NAME`.
         segments: rows of `rows.CAPTIONED_SEGMENT` that the section rests on, in order.
         facts: of the whole video; heard: its speech, where the output has it.
     """
@@ -87,7 +87,7 @@ def window_prompt_of(config: Mapping[str, Any], window: Row, previous: str, fact
     """The prompt of a window caption.
 
     Args:
-        window: value of `rows.WINDOW_CAPTION`.
+        window: value of `structs.WINDOW_CAPTION`.
         previous: the caption of its `previous_window`; empty where that is not stored.
         facts: of the whole video.
     """

@@ -183,7 +183,7 @@ def narrated(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1
 
 
 def usage(**changes: Any) -> Row:
-    """A value of `rows.USAGE`."""
+    """A value of `structs.USAGE`."""
     return {
         "prompt_tokens": 10,
         "cached_tokens": 4,
@@ -197,7 +197,7 @@ def usage(**changes: Any) -> Row:
 
 
 def section(**changes: Any) -> Row:
-    """A value of `rows.SECTION`."""
+    """A value of `structs.SECTION`."""
     return {
         "section_index": 0,
         "start_s": 0.0,

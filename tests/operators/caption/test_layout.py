@@ -5,7 +5,7 @@ from __future__ import annotations
 import longcap as public
 from longcap.testing import check_operator
 from operators.caption.layout import Layout
-from operators.core import rows
+from operators.core import structs
 from operators.core.grid import Grid, Span
 from pipeline.config.tables import tables_of
 
@@ -15,7 +15,7 @@ def test_the_windows_of_a_segment_tile_it_and_say_that_nobody_was_asked() -> Non
     (made,) = check_operator(Layout(window_s=8.0, stride_s=4.0), [row], other={"stride_s": 2.0})
     grid = Grid(30.0, 8.0, 4.0)
     assert [w["window_index"] for w in made["windows"]] == list(grid.windows_of(Span(10.0, 30.0)))
-    assert set(made["windows"][0]) == {f.name for f in rows.WINDOW_CAPTION}
+    assert set(made["windows"][0]) == {f.name for f in structs.WINDOW_CAPTION}
     assert made["frames"] == [] and not any(w["valid"] for w in made["windows"])
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from operators.core import rows
+from operators.core import rows, structs
 from operators.core.arrow import MAX_MESSAGE_CHARACTERS, failure, fitted, to_table
 from operators.core.base import ItemError
 
 GOOD: dict[str, Any] = {"video_id": "good", "segment_index": 3, "uri": "/v.mp4", "key": "k"}
-SCHEMA = pa.schema([*rows.CAPTIONED_SEGMENT, pa.field("failure", rows.FAILURE), pa.field("attempts", pa.int32())])
+SCHEMA = pa.schema([*rows.CAPTIONED_SEGMENT, pa.field("failure", structs.FAILURE), pa.field("attempts", pa.int32())])
 
 
 def usage(**values: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from operators.core import rows
+from operators.core import rows, structs
 from operators.core.annotation import ANNOTATION
 from tests.support.reference.markdown import table
 
@@ -59,26 +59,33 @@ def _fields(schema: pa.Schema, notes: Notes, path: str) -> Iterator[tuple[str, s
 
 
 def constant_of(schema: pa.Schema) -> str:
-    """Name of the schema or struct of `operators.core.rows` that has exactly these fields."""
-    schemas = {name: v for name, v in vars(rows).items() if isinstance(v, (pa.Schema, pa.StructType))}
+    """Name of the schema of `operators.core.rows` or struct of `operators.core.structs` with just these fields."""
+    schemas = {
+        name: v for name, v in {**vars(structs), **vars(rows)}.items() if isinstance(v, (pa.Schema, pa.StructType))
+    }
     return next((name for name, value in schemas.items() if list(value) == list(schema)), "")
 
 
 def comments_of(constant: str) -> Mapping[str, str]:
-    """Field -> the comment on it, of a schema or struct of `operators.core.rows`."""
+    """Field -> the comment on it, of a schema of `operators.core.rows` or struct of `operators.core.structs`."""
     return all_notes().get(constant, {})
 
 
 @cache
 def all_notes() -> Notes:
-    """Constant of `operators.core.rows` -> field -> the comment on its line, with those of the lists spread into it."""
-    source = Path(str(rows.__file__)).read_text(encoding="utf-8")
+    """Constant of those modules -> field -> the comment on its line, with those of the lists spread into it."""
+    found: dict[str, dict[str, str]] = {}
+    for module in (structs, rows):
+        _note(Path(str(module.__file__)).read_text(encoding="utf-8"), found)
+    return found
+
+
+def _note(source: str, found: dict[str, dict[str, str]]) -> None:
     comments = {
         token.start[0]: token.string.removeprefix("#").strip()
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT
     }
-    found: dict[str, dict[str, str]] = {}
     for statement in ast.parse(source).body:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
         if not isinstance(target, ast.Name):
@@ -91,4 +98,3 @@ def all_notes() -> Notes:
         for call in (node for node in nodes if isinstance(node, ast.Call) and node.args):
             if (comment := comments.get(call.lineno)) and isinstance(call.args[0], ast.Constant):
                 mine[str(call.args[0].value)] = comment
-    return found
