@@ -85,7 +85,7 @@ class Registry(Generic[T]):
         for key in options:
             if key not in known:
                 raise ValueError(
-                    f"{key} is not a known key of {self.noun} {name}{nearest(key, known)} "
+                    f"{key} is not a known key of {self.noun} {name}{nearest(str(key), known)} "
                     f"Known here: {', '.join(known) or 'none'}"
                 )
         if base is not None and not options:

@@ -27,6 +27,8 @@ from pipeline.terminal.errors import UsageError
 
 FROM_FILTER = ("filtered", *Columns.__annotations__)
 """Columns that filtering brings, which comes before every narration."""
+_OF_ROWS = frozenset({"video_id", "segment_index", "key", "content_hash", "run_id", "host", "timings", "failure"})
+"""Columns by which rows are found and accounted for."""
 
 
 def never_measured(config: Config) -> dict[str, str]:
@@ -215,6 +217,10 @@ def _check_columns(
     if spec.name == "dataset":
         present |= set(FROM_FILTER)
     for op in spec.steps:
+        if taken := sorted(op.writes & _OF_ROWS):
+            raise UsageError(
+                f"{where}: {op.name} writes the column {taken[0]}, which every row has: give it another name"
+            )
         for column in sorted(op.reads - present):
             raise UsageError(
                 f"{where}: {op.name} reads the column {column}, which nothing before it writes; "

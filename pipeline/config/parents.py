@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from operators.core import rows
 from operators.core.base import ItemError, Level
-from operators.core.text import nearest
+from operators.core.text import nearest, printable
 from operators.store.parents import VIDEO_WORK, joined_columns, list_of
-from pipeline.config.table import VIDEOS, TableSpec
+from pipeline.config.table import VIDEOS, WORD, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
@@ -78,15 +78,28 @@ def is_static(specs: Mapping[str, TableSpec], name: str) -> bool:
     return spec.level != "run" and not gathers and all(is_static(specs, p) for p in spec.parents)
 
 
-def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:
-    where = f"tables.{spec.name}.from"
-    for parent in spec.parents:
-        output, dot, _ = parent.partition(".")
-        if parent != VIDEOS and parent not in specs and not (dot and output in config.inputs):
+def check_names(config: Config, specs: Mapping[str, TableSpec]) -> None:
+    """Refuse names of finished outputs that are no words, and parents that are no tables."""
+    for name in config.inputs:
+        if not WORD.fullmatch(name):
+            raise UsageError(f"inputs.{printable(name)}: a finished output is named by a word such as done")
+    for spec in specs.values():
+        for parent in spec.parents:
+            output, _, table = parent.partition(".")
+            if parent == VIDEOS or parent in specs or (output in config.inputs and WORD.fullmatch(table)):
+                continue
             known = [VIDEOS, *(n for n in specs if n != spec.name), *(f"{n}.dataset" for n in config.inputs)]
             raise UsageError(
-                f"{where} names {parent}, which is no table{nearest(parent, known)} Known: {', '.join(known)}"
+                f"tables.{spec.name}.from names {printable(parent)}, which is no table{nearest(parent, known)} "
+                f"Known: {', '.join(known)}"
             )
+
+
+def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:
+    """Refuse parents whose rows a table's rows cannot be made from; they are tables, and in no circle."""
+    where = f"tables.{spec.name}.from"
+    for parent in spec.parents:
+        dot = "." in parent
         if parent in specs and specs[parent].level == "run" and (spec.level == "segment" or spec.name == "dataset"):
             raise UsageError(
                 f"{where} names {parent}, which is of level run: only further tables of level video or run are made "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -12,6 +13,8 @@ from operators.core import rows
 from operators.core.base import Level, Operator
 from pipeline.terminal.errors import UsageError
 
+WORD = re.compile(r"[a-z][a-z0-9_]{0,62}")
+"""What the name of a table, a step, a pool or a finished output looks like."""
 VIDEOS = "videos"
 """The first table: what was found and probed. It is never made by steps."""
 LEVELS: tuple[Level, ...] = ("segment", "video", "run")

@@ -6,7 +6,6 @@ The tables `segments` and `dataset` are always there, unless the job reads finis
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from graphlib import CycleError, TopologicalSorter
@@ -20,9 +19,9 @@ from operators.core.base import FromPlan, Level, Operator
 from operators.core.fingerprint import digest, link
 from operators.core.keys import captioner_of, config_of, narrator_key
 from operators.core.registry import REGISTRY, instance, make
-from operators.core.text import nearest
-from pipeline.config.parents import check_parents
-from pipeline.config.table import CORE, LEVELS, VIDEOS, TableSpec
+from operators.core.text import nearest, printable
+from pipeline.config.parents import check_names, check_parents
+from pipeline.config.table import CORE, LEVELS, VIDEOS, WORD, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
@@ -30,7 +29,8 @@ _RESERVED = frozenset(
     {VIDEOS, "filtered", "failures", "annotations", "index", "runs", "parents", "tables", "captioned"}
 )
 _KEYS = ("level", "from", "steps", "missing")
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_OTHERS = frozenset({"load", "list", "probe"})
+"""Stages of a run that no step may have the name of."""
 
 
 def tables_of(config: Config) -> dict[str, TableSpec]:
@@ -43,15 +43,23 @@ def tables_of(config: Config) -> dict[str, TableSpec]:
     if not config.inputs:
         asked.setdefault("segments", {"steps": config.recipe.segment})
         asked.setdefault("dataset", {"from": ["segments"], "steps": config.recipe.video})
+    elif own := [name for name in CORE if name in asked]:
+        raise UsageError(
+            f"tables.{own[0]}: a job that reads finished outputs (inputs) makes no captions; give the table another "
+            "name, or give the videos as INPUT in place of inputs"
+        )
+    elif not asked:
+        raise UsageError(f"inputs names {', '.join(config.inputs)}, and tables none to make from it: add one to tables")
     specs = {name: _spec(config, name, value) for name, value in asked.items()}
-    for spec in specs.values():
-        check_parents(config, spec, specs)
+    check_names(config, specs)
     try:
         order = list(
             TopologicalSorter({s.name: [p for p in s.parents if p in specs] for s in specs.values()}).static_order()
         )
     except CycleError as error:
-        raise UsageError(f"tables go in a circle: {' from '.join(error.args[1])}") from error
+        raise UsageError(f"tables go in a circle: {' from '.join(reversed(error.args[1]))}") from error
+    for spec in specs.values():
+        check_parents(config, spec, specs)
     return {name: specs[name] for name in order}
 
 
@@ -150,8 +158,8 @@ def warm_up(config: Config, spec: TableSpec) -> int:
 
 
 def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
-    where = f"tables.{name}"
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    where = f"tables.{printable(name)}"
+    if not WORD.fullmatch(name) or name in _RESERVED:
         raise UsageError(
             f"{where}: a table's name is a word such as my_table, and none of {', '.join(sorted(_RESERVED))}"
         )
@@ -188,7 +196,7 @@ def sections_of(config: Config) -> dict[str, Operator]:
 
 
 def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operator]:
-    sections, seen = sections_of(config), set()
+    sections, seen, before = sections_of(config), set[str](), list[Operator]()
     for step in steps:
         if isinstance(step, Mapping) and len(step) == 1:
             (name, options), *_ = step.items()
@@ -199,7 +207,7 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
         given = dict(options or {})
         alias, pool = given.pop("as", None), given.pop("pool", None)
         for key, word in (("as", alias), ("pool", pool)):
-            if word is not None and not (isinstance(word, str) and _NAME.fullmatch(word)):
+            if word is not None and not (isinstance(word, str) and WORD.fullmatch(word)):
                 raise UsageError(f"{where}: {key} of {name} is {word!r}; it must be a word such as my_{key}")
         try:
             given = given if name in sections else {**_from_plan(config, name), **given}
@@ -207,10 +215,27 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
         except ValueError as error:
             raise UsageError(_no_operator(where, name, error) if not given else f"{where}: {error}") from error
         op = instance(op, name=alias, pool=pool) if alias or pool else op
+        if op.name in _OTHERS:
+            raise UsageError(
+                f"{where}: {name} goes by the name {op.name}, which a part of every table has; choose another"
+            )
         if op.name in seen:
             raise UsageError(f"{where} names {op.name} twice; give one of them a name of its own with as: NAME")
         seen.add(op.name)
+        for other in before:
+            if type(other) is type(op) and (same := _overwritten(other, op)):
+                raise UsageError(
+                    f"{where}: {op.name} writes the column {same}, which {other.name} has written: give one of them "
+                    "another column, or put them into two tables"
+                )
+        before.append(op)
         yield op
+
+
+def _overwritten(one: Operator, other: Operator) -> str | None:
+    """A column of an operator that the same operator, run again, would write over without having read it."""
+    kept = (one.writes & other.writes) - one.passing - other.reads - other.may_read - {"usage", "provenance"}
+    return min(kept, default=None)
 
 
 def _from_plan(config: Config, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import cache
 from math import isfinite
-from typing import Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -172,6 +172,15 @@ def _locate(loc: tuple[int | str, ...], values: Any) -> tuple[KeyPath, Any, Any]
     path: KeyPath = ()
     for step in loc:
         section = hint
+        if get_origin(section) is Annotated:
+            section = get_args(section)[0]
+        if get_origin(section) is dict and isinstance(values, Mapping):
+            if step not in values:
+                break
+            if "[key]" in loc:
+                return (*path, str(step)), step, str
+            path, hint, values = (*path, str(step)), get_args(section)[1], values[step]
+            continue
         if path[-1:] == ("engine",):
             section = spec_class(values if isinstance(values, str) else values["kind"])
         if not (isinstance(section, type) and is_dataclass(section)) or step not in hints_of(section):

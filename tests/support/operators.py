@@ -385,3 +385,14 @@ class Signs(Operator):
         place = {"role": "painted", "confidence": 0.9, "left": 0.1, "right": 0.4, "top": 0.1, "bottom": 0.2}
         spans = [(max(low, 7.0 * k), min(high, 7.0 * k + 5), text) for k, text in enumerate(self.texts)]
         return [{"start_s": a, "end_s": b, "text": t, "frames": int(b - a), **place} for a, b, t in spans if b > a]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keyed(Counted):
+    """Writes what a row is found by: no recipe may hold it."""
+
+    name: ClassVar[str] = "keyed"
+    version: ClassVar[int] = 1
+    pool: ClassVar[str] = "decode"
+    reads: ClassVar[frozenset[str]] = frozenset({"video_id"})
+    writes: ClassVar[frozenset[str]] = frozenset({"key"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import yaml
 
 import pipeline as longcap
 from operators.store.store import Store
+from pipeline.config.values import checked, config_from_dict
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import UsageError
 from tests.support.operators import calls
@@ -263,9 +263,51 @@ def test_a_judge_over_a_finished_output_is_a_job_of_its_own(folder: Path, log: P
             {"x": {"level": "video", "from": ["done.dataset"], "steps": [f"{OPS}:Judge"]}},
             "done.dataset, which is no table",
         ),
+        (
+            {
+                "x": {"level": "segment", "from": ["y"], "steps": ["decode"]},
+                "y": {"level": "segment", "from": ["z"], "steps": ["decode"]},
+                "z": {"level": "segment", "from": ["x"], "steps": ["decode"]},
+            },
+            "tables go in a circle: x from y from z from x",
+        ),
+        (
+            {"x": {"level": "segment", "steps": [f"{OPS}:Signs", {f"{OPS}:Signs": {"as": "again"}}]}},
+            "again writes the column screen_text, which signs has written",
+        ),
+        ({"x": {"level": "segment", "steps": [{f"{OPS}:Signs": {"as": "load"}}]}}, "goes by the name load"),
+        ({"x": {"level": "segment", "steps": [{f"{OPS}:Signs": {5: 1}}]}}, "5 is not a known key of operator"),
+        ({"x": {"level": "segment", "steps": [f"{OPS}:Keyed"]}}, "keyed writes the column key, which every row has"),
+        ({"x\ny": {"level": "segment", "steps": ["decode"]}}, "tables.x\\x0ay: a table's name is a word"),
+        ({"x": "decode"}, "tables.x is 'decode'; it must be a mapping"),
+        ({5: {"level": "segment", "steps": ["decode"]}}, "tables.5 is 5; it must be text"),
     ],
 )
 def test_a_wrong_recipe_is_one_line(tables: dict[str, Any], line: str) -> None:
     with pytest.raises(UsageError) as error:
-        longcap.load_config(None, [f"tables={json.dumps(tables)}"])
+        checked(config_from_dict({"tables": tables}))
+    assert line in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "tables", "line"),
+    [
+        ({"done": "out"}, {}, "tables none to make from it"),
+        ({"done": 5}, {}, "inputs.done is 5; it must be text"),
+        (
+            {"o.n e": "out"},
+            {"x": {"level": "video", "from": ["o.n e.dataset"], "steps": [f"{OPS}:Judge"]}},
+            "by a word such as",
+        ),
+        ({"done": "out"}, {"segments": {"steps": ["decode"]}}, "tables.segments: a job that reads finished outputs"),
+        (
+            {"done": "out"},
+            {"x": {"level": "video", "from": ["done.../dataset"], "steps": [f"{OPS}:Judge"]}},
+            "done.../dataset, which is no table; did you mean done.dataset?",
+        ),
+    ],
+)
+def test_wrong_inputs_are_one_line(inputs: dict[str, Any], tables: dict[str, Any], line: str) -> None:
+    with pytest.raises(UsageError) as error:
+        checked(config_from_dict({"inputs": inputs, "tables": tables}))
     assert line in str(error.value) and "\n" not in str(error.value)
