@@ -62,11 +62,15 @@ def own() -> None:
 def search_path(paths: Sequence[str] | None = None) -> list[str]:
     """`sys.path` with the user's folders last: the current one, and the one of the script that runs.
 
+    Without what a package puts there while it is imported: `cv2` its own folder, whose `typing` would hide that of Python
+    in a process that another thread starts at that moment.
+
     Args:
         paths: in place of `sys.path`.
     """
     found = list(dict.fromkeys(_absolute(path) for path in (sys.path if paths is None else paths)))
     users = _users_folders()
+    found = [path for path in found if path in users or not _is_package(path, found)]
     return [path for path in found if path not in users] + [path for path in found if path in users]
 
 
@@ -135,6 +139,12 @@ def _users_folders() -> set[str]:
     script = sys.argv[0] if getattr(sys, "argv", None) else ""
     found = {_absolute(""), os.path.dirname(os.path.realpath(script)) if script else _absolute("")}  # noqa: PTH120
     return found - {HOME}
+
+
+def _is_package(path: str, others: Sequence[str]) -> bool:
+    """Whether a folder is a package in one of the others."""
+    above = os.path.dirname(path)  # noqa: PTH120 as above
+    return above in others and os.path.isfile(os.path.join(path, "__init__.py"))  # noqa: PTH113, PTH118 as above
 
 
 def _absolute(path: str) -> str:

@@ -126,3 +126,11 @@ def test_what_a_folder_would_replace_is_named(tmp_path: Path) -> None:
     assert paths.shadowing(str(tmp_path)) is None  # a folder of settings is no package
     (tmp_path / "cluster.py").touch()
     assert paths.shadowing(str(tmp_path)) == "cluster.py"
+
+
+def test_the_folder_of_a_package_that_another_thread_imports_is_not_handed_on(tmp_path: Path) -> None:
+    """As `cv2` puts its own folder first while it is imported, with a `typing` in it."""
+    foul(tmp_path / "installed", "cv2", package=True)
+    own = tmp_path / "installed" / "cv2"
+    assert paths.search_path([str(own), str(own.parent), "/opt"]) == [str(own.parent), "/opt"]
+    assert paths.search_path([str(own), "/opt"]) == [str(own), "/opt"], "no package, if its parent is not searched"
