@@ -62,8 +62,8 @@ def own() -> None:
 def search_path(paths: Sequence[str] | None = None) -> list[str]:
     """`sys.path` with the user's folders last: the current one, and the one of the script that runs.
 
-    Without what a package puts there while it is imported: `cv2` its own folder, whose `typing` would hide that of Python
-    in a process that another thread starts at that moment.
+    Without what a package puts there while it is imported: `cv2` its own folder, whose `typing` would hide Python's in
+    a process that another thread starts at that moment.
 
     Args:
         paths: in place of `sys.path`.

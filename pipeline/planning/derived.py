@@ -134,9 +134,8 @@ class Derived:
         for parent in parents:
             if parent in self._plan.tables:
                 blocked |= self._segment_states(parent)[1].state == TODO
-        if (
-            len(parents) > 1 and spec.missing == "partial" and blocked.any()
-        ):  # their keys say what they are made without
+        keyed = len(parents) > 1 and spec.missing == "partial"  # keys of a video say what it is made without
+        if keyed and blocked.any():
             counts = self._plan.videos.counts
             blocked = np.repeat(np.logical_or.reduceat(blocked, np.cumsum(counts) - counts), counts)
         blocked &= state == TODO
