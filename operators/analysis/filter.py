@@ -150,7 +150,7 @@ def reason_of(misses: Sequence[Row]) -> str:
 
 
 def _miss(name: str, value: Any, bounds: Bounds | Among) -> Row:
-    """A row of `rows.MISS`; the value of a column of texts stands in the column itself."""
+    """A row of `structs.MISS`; the value of a column of texts stands in the column itself."""
     if isinstance(bounds, Among):
         return {"column": name, "value": None, "min": None, "max": None}
     return {"column": name, "value": float(value), "min": bounds.min, "max": bounds.max}
