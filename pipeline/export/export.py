@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from operators.store.reader import TableReader
-from pipeline.export import lengths, plan, splits
+from pipeline.export import interrupted, lengths, plan, splits
 from pipeline.export.base import Export, Media, Problem, Row, Sample, Shard, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.further import further_tables
@@ -127,6 +127,7 @@ def export(
 
     Raises:
         UsageError: it cannot be done as it was asked; one line.
+        RunFailed: another process is exporting to the folder.
     """
     asked = settings or Settings()
     if asked.shard < 1:
@@ -154,27 +155,32 @@ def export(
     if not found.chosen:
         reasons = ", ".join(f"{why}: {n}" for why, n in found.left_out.items()) or "the dataset is empty"
         raise UsageError(f"no video of {output.uri} is to be exported ({reasons})")
-    if not goes_on:
-        plan.take(place, settled)
-    shards = plan.shards_of(found.chosen, before, asked.shard)
-    marks = plan.marks(place)
-    todo = [s for s in shards if marks.get(s.name, {}).get("stamp") != s.stamp]
-    _forget(place, shards, todo, marks, {c.video_id: c.source for _, c in before})
-    plan.store(place, shards)
-    acts = {} if asked.annotations == "ignore" else histories(output)
-    for number, shard in enumerate(todo, 1):
-        say(f"shard {number} of {len(todo)}: {shard.name}, {len(shard.videos)} videos")
-        marks[shard.name] = _write(output, shard, acts=acts, making=making, place=place, count=count)
-    return _finish(
-        spec,
-        to,
-        place,
-        shards=shards,
-        marks=marks,
-        not_selected=found.left_out,
-        written=len(todo),
-        asked=asked,
-    )
+    with interrupted.alone(place, say):
+        if not goes_on:
+            plan.take(place, settled)
+        unfinished = interrupted.left_behind(place)
+        shards = plan.shards_of(found.chosen, before, asked.shard)
+        marks = plan.marks(place)
+        todo = [s for s in shards if marks.get(s.name, {}).get("stamp") != s.stamp]
+        _forget(place, shards, todo, marks, {c.video_id: c.source for _, c in before})
+        plan.store(place, shards)
+        acts = {} if asked.annotations == "ignore" else histories(output)
+        for number, shard in enumerate(todo, 1):
+            say(f"shard {number} of {len(todo)}: {shard.name}, {len(shard.videos)} videos")
+            interrupted.begin(place, shard)
+            marks[shard.name] = _write(output, shard, acts=acts, making=making, place=place, count=count)
+            interrupted.end(place, shard)
+        interrupted.sweep(place, unfinished, marks)
+        return _finish(
+            spec,
+            to,
+            place,
+            shards=shards,
+            marks=marks,
+            not_selected=found.left_out,
+            written=len(todo),
+            asked=asked,
+        )
 
 
 def check(folder: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> list[Problem]:

@@ -174,6 +174,33 @@ def fault_of(folder: Folder, media: str) -> str | None:
     return None if why is None else f"{media} {why}"
 
 
+def frames_unsaid(folder: Folder, media: str) -> float:
+    """About how many frames a media file on this machine has whose container gives no number of them, such as WebM and
+    Matroska; 0 where it gives one, or where the file cannot be opened or is elsewhere."""
+    relative = not media.startswith("/") and "://" not in media
+    path = local_path(folder.at(media) if relative else media)
+    try:
+        return _unsaid(path, Path(path).stat().st_mtime_ns) if path is not None else 0.0
+    except OSError:
+        return 0.0
+
+
+@lru_cache(maxsize=65536)
+def _unsaid(path: str, mtime_ns: int) -> float:  # noqa: ARG001  # another file of the name is another
+    try:
+        with Source(path) as source:
+            container = source.open()
+            stream = container.streams.video[0]
+            if stream.frames:
+                return 0.0
+            length_s = (container.duration or 0) / 1_000_000
+            if "matroska" in container.format.name:  # its duration is the end on the file's clock
+                length_s -= (container.start_time or 0) / 1_000_000
+            return float(length_s * (stream.average_rate or 0))
+    except (ItemError, IndexError, OSError, ValueError):
+        return 0.0
+
+
 @lru_cache(maxsize=65536)  # rows of parts of one video name the same file
 def _refusal(place: str, size: int, mtime_ns: int) -> str | None:  # noqa: ARG001  # another file of the name is another
     try:

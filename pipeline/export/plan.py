@@ -67,7 +67,7 @@ def admit(folder: Folder, settings: Mapping[str, Any], *, replace: bool) -> bool
     """
     marker = marker_of(folder)
     if marker is None:
-        names = [path for path in folder.files() if path.split("/")[0] not in _BESIDE]
+        names = [path for path in folder.files() if path.split("/")[0] not in (STATE, *_BESIDE)]
         if names:
             raise UsageError(f"{folder.uri} is not empty and no export: it holds {names[0]}; give an empty folder")
         return False
@@ -87,13 +87,13 @@ def admit(folder: Folder, settings: Mapping[str, Any], *, replace: bool) -> bool
 def take(folder: Folder, settings: Mapping[str, Any]) -> None:
     """Begin an export: remove the files of the one that was there, and mark the folder."""
     if marker_of(folder) is not None:
-        folder.remove([*own_files(folder), *folder.files(STATE)])
+        folder.remove([*own_files(folder), *(f for f in folder.files(STATE) if not f.startswith(f"{STATE}/runs/"))])
     folder.write(MARKER, json_of({"longcap": "export", "contract": _CONTRACT, "settings": settings}))
 
 
 def own_files(folder: Folder) -> list[str]:
     """All files that an export has written here, as far as its marks know."""
-    found = {path for mark in marks(folder).values() for path in [*mark["files"], *_media(mark)]}
+    found = {path for mark in marks(folder).values() for path in [*mark["files"], *media_of(mark)]}
     return sorted(found | set((marker_of(folder) or {}).get("files", ())))
 
 
@@ -160,5 +160,6 @@ def json_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
 
 
-def _media(mark: Mapping[str, Any]) -> list[str]:
+def media_of(mark: Mapping[str, Any]) -> list[str]:
+    """The media files that the mark of a shard names."""
     return [path for paths in mark.get("media", {}).values() for path in paths]

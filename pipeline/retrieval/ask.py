@@ -188,7 +188,7 @@ class Asking:
     def _summary(self, question: str) -> Answer:
         ids = list(self.video_ids) or list(dict.fromkeys(h.video_id for h in self._search(question)))[:1]
         notes: list[Note] = []
-        parts = [part for video_id in ids for part in _parts(self._rows(video_id, "window"))]
+        parts = [part for video_id in ids for part in _parts(self._rows("window", [video_id]))]
         for part in parts[: self.budget - 1]:
             span = {"start_s": part[0]["start_s"], "end_s": max(r["end_s"] for r in part)}
             prompt = _prompt("digest", question=question, texts=[r["text"] for r in part], **span)
@@ -234,9 +234,11 @@ class Asking:
 
     def _browse(self, video: str) -> list[Note]:
         ids = [self._allowed(video)] if video else list(self.video_ids)
-        found = self._rows(ids[0], "section") if len(ids) == 1 else self._rows("", VIDEO)
-        kept = [r for r in found if r["text"] and (not self.video_ids or r["video_id"] in self.video_ids)]
-        return [_row_note(r) for r in kept[:_LISTED]]
+        if len(ids) == 1:
+            return [_row_note(r) for r in self._rows("section", ids)[:_LISTED]]
+        names = self._read(["uri", "video_id"], VIDEO, ids)
+        first = sorted(names, key=lambda r: (r["uri"], r["video_id"]))[:_LISTED]
+        return [_row_note(r) for r in self._rows(VIDEO, [r["video_id"] for r in first])] if first else []
 
     def _inspect(self, video: str, span: tuple[float, float], query: str) -> Note:
         if not self.sees:
@@ -269,13 +271,17 @@ class Asking:
             raise UsageError(f"{video} is not among the videos that were asked for")
         return video_id
 
-    def _rows(self, video_id: str, level: str) -> list[Row]:
-        """Passages of one level, in order of time; of all videos where `video_id` is empty."""
-        where = f"level = {quoted(level)}" + (f" AND video_id = {quoted(video_id)}" if video_id else "")
-        columns = ["video_id", "uri", "start_s", "end_s", "text"]
-        asked = self.index.table.search().where(where).select(columns)
-        found: list[Row] = (asked if video_id else asked.limit(20 * _LISTED)).to_list()
-        return sorted(found, key=lambda r: (r["uri"], r["start_s"]))
+    def _rows(self, level: str, video_ids: Sequence[str]) -> list[Row]:
+        """Passages of one level that have a text, in order of time, video by video."""
+        found = self._read(["video_id", "uri", "start_s", "end_s", "text", "place"], level, video_ids)
+        return sorted(found, key=lambda r: (r["uri"], r["video_id"], r["start_s"], r["end_s"], r["place"]))
+
+    def _read(self, columns: list[str], level: str, video_ids: Sequence[str]) -> list[Row]:
+        where = f"level = {quoted(level)} AND text != ''"
+        if video_ids:
+            where += f" AND video_id IN ({', '.join(map(quoted, video_ids))})"
+        found: list[Row] = self.index.table.search().where(where).select(columns).to_list()
+        return found
 
     # -- the engine ------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -18,6 +18,7 @@ from pipeline.terminal.errors import UsageError
 Mode = Literal["hybrid", "text", "vector"]
 
 _CANDIDATES = 100  # of each ranking
+_TIED = 16  # times as many are read where the last ones are tied, so that which of them are candidates is no chance
 _RRF = 60  # reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009
 _SAME = 0.5  # share of the shorter of two spans from which on both are one moment
 _PROBES = 20  # partitions of the approximate index that are searched
@@ -183,28 +184,66 @@ def _has(index: Index, level: str) -> bool:
 def _by_text(index: Index, query: str, where: str, count: int) -> list[Row]:
     from lancedb.query import MatchQuery
 
-    asked = index.table.search(MatchQuery(query, "text"), query_type="fts").where(where, prefilter=True).limit(count)
-    return [{**row, "text_score": row["_score"]} for row in asked.select([*_COLUMNS, "_score"]).to_list()]
+    def read(limit: int) -> list[Row]:
+        asked = index.table.search(MatchQuery(query, "text"), query_type="fts").where(where, prefilter=True)
+        rows = asked.limit(limit).select([*_COLUMNS, "_score"]).to_list()
+        return [{**row, "text_score": row["_score"]} for row in rows]
+
+    return _first(read, count, "text_score")
 
 
 def _by_vector(index: Index, query: str, where: str, count: int) -> list[Row]:
-    asked = (
-        index.table.search(embed_query(query), vector_column_name="vector", query_type="vector")
-        .distance_type("dot")
-        .where(where, prefilter=True)
-        .limit(count)
-        .nprobes(_PROBES)
-        .refine_factor(_REFINE)
-    )
-    # LanceDB's "dot" distance is one minus the product
-    return [{**row, "similarity": 1.0 - row["_distance"]} for row in asked.select([*_COLUMNS, "_distance"]).to_list()]
+    vector = embed_query(query)
+
+    def read(limit: int) -> list[Row]:
+        asked = (
+            index.table.search(vector, vector_column_name="vector", query_type="vector")
+            .distance_type("dot")
+            .where(where, prefilter=True)
+            .limit(limit)
+            .nprobes(_PROBES)
+            .refine_factor(_REFINE)
+        )
+        # LanceDB's "dot" distance is one minus the product
+        rows = asked.select([*_COLUMNS, "_distance"]).to_list()
+        return [{**row, "similarity": 1.0 - row["_distance"]} for row in rows]
+
+    return _first(read, count, "similarity")
+
+
+def _first(read: Callable[[int], list[Row]], count: int, score: str) -> list[Row]:
+    """The `count` rows of the highest scores; of equal ones the first by their keys.
+
+    LanceDB returns equal scores in the order in which it has stored them, which differs between an index that was made
+    in one go and one that was killed and resumed.
+
+    Args:
+        read: the best rows, at most as many as it is given.
+    """
+    limit = count + 1
+    while True:
+        rows = read(limit)
+        rows.sort(key=lambda row: (-_rounded(row[score]), _key(row)))
+        last = _rounded(rows[-1][score]) if len(rows) == limit else None
+        if last is None or last != _rounded(rows[count - 1][score]) or limit >= _TIED * count:
+            return rows[:count]
+        limit = min(4 * limit, _TIED * count)
+
+
+def _rounded(score: float) -> float:
+    """A score without its last digits, which depend on the order in which float32 values were summed up."""
+    return round(score, 5)
+
+
+def _key(row: Row) -> str:
+    return f"{row['video_id']}\x00{row['level']}\x00{row['place']}"
 
 
 def _ranked(found: dict[str, Row], rows: Sequence[Row], score: str) -> list[str]:
     """Keys of the rows in their order; `found` gets the rows, each with the scores of all rankings."""
     keys = []
     for row in rows:
-        key = f"{row['video_id']}\x00{row['level']}\x00{row['place']}"
+        key = _key(row)
         found.setdefault(key, row)[score] = row[score]
         keys.append(key)
     return keys

@@ -28,6 +28,7 @@ class Controls(Generator):
     """Clips with control tracks: rows of `video`, `prompt`, `edges`, `flow` and `num_frames`.
 
     Edges are Canny's, white on black. Flow is Farneback's: the hue is the direction, the brightness the length.
+    Keypoints are not written: they need a model of poses, and none comes with Longcap.
 
     Args:
         kinds: which tracks.

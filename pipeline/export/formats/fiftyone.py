@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -15,13 +15,17 @@ from pipeline.export.formats.lines import Lines
 from pipeline.export.media import fault_of
 from pipeline.export.plan import STATE
 
+_MAP = "data.json"  # of names in `labels.json` to paths; what is named by its path needs none
+
 
 @dataclass(frozen=True, kw_only=True)
 class FiftyOne(Lines):
     """FiftyOne: `SPLIT/labels.json`, and with `--media copy` or `link` the videos in `SPLIT/data/`.
 
     A label is the text of a section or window with its times; the long caption stands in the attribute `caption` of the
-    first one. Videos are named by their paths, or by their names in `data/`, which is what the importer looks up.
+    first one. Videos are named by their paths, or by their names in `data/`, which is what the importer looks up. It
+    stops where there is neither `data/` nor the file that `data_path` names, so that an export of paths has an empty
+    `SPLIT/data.json`.
 
     Args:
         events: "section" or "window".
@@ -60,6 +64,10 @@ class FiftyOne(Lines):
         key = str(PurePosixPath(sample.media).stem) if sample.relative else sample.media
         return [(key, labels)]
 
+    def finish(self, folder: Folder, shards: Mapping[str, Sequence[str]]) -> list[str]:
+        bare = [split for split in shards if not folder.files(f"{split}/data")]
+        return [*super().finish(folder, shards), *(folder.write(f"{split}/{_MAP}", "{}\n") for split in bare)]
+
     def text_of(self, row: Row) -> str:
         return "\n".join(label["label"] for label in row[1])
 
@@ -75,6 +83,8 @@ class FiftyOne(Lines):
             return
         base = path.removesuffix("labels.json")
         names: dict[str, str] = {PurePosixPath(f).stem: f for f in folder.files() if f.startswith(f"{base}data/")}
+        if not names and folder.size(f"{base}{_MAP}") is None:
+            yield path, Problem(path, f"there is neither {base}data/ nor {base}{_MAP}; the importer stops")
         for key, value in labels.items() if isinstance(labels, dict) else ():
             where = f"{path}[{key!r}]"
             if not key.startswith("/") and key not in names:
@@ -95,6 +105,8 @@ class FiftyOne(Lines):
 
     def use(self, folder: Folder) -> list[str]:
         where = folder.at("train")
+        data = f', data_path="{_MAP}"' if folder.size(f"train/{_MAP}") is not None else ""
         return [
-            f'FiftyOne: fo.Dataset.from_dir({where!r}, dataset_type=fo.types.FiftyOneTemporalDetectionDataset, label_field="captions")'  # noqa: E501  # one line to paste
+            f"FiftyOne: fo.Dataset.from_dir({where!r}{data}, label_field='captions', "
+            "dataset_type=fo.types.FiftyOneTemporalDetectionDataset)"
         ]

@@ -18,6 +18,7 @@ from pipeline.export.base import Media, Problem, Row, Sample, Spans, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.conversation import media_faults
 from pipeline.export.formats.lines import Lines
+from pipeline.export.media import facts_of
 
 TEXT_TOKENS: dict[str, int] = {
     "wan": 512,
@@ -255,6 +256,15 @@ class OpenSora(Generator):
             yield "num_frames, height, width or fps is not above 0"
         elif abs(aspect - height / width) > 1e-3 or size != height * width:
             yield "aspect_ratio is not height / width, or resolution not height * width"
+        else:
+            try:
+                there = facts_of(
+                    folder, row["path"], relative=not row["path"].startswith("/") and "://" not in row["path"]
+                )
+            except Unfit:
+                return  # it has been said that the file cannot be opened
+            if there[0] != frames:
+                yield f"num_frames is {frames}, and the file has {there[0]}; the loader chooses its bucket by it"
 
     def use(self, folder: Folder) -> list[str]:
         return [f"Open-Sora, from the folder {folder.uri}: --dataset.data-path {folder.at('train.csv')}"]

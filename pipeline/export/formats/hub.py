@@ -26,6 +26,7 @@ VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mpeg", ".mov")
 _ROW_GROUP = 100  # rows; the viewer reads a page of 100
 _FIRST_ROWS_BYTES = 1_000_000  # the viewer's limit for the rows that it shows first
 _ENTRIES = 10_000  # of one folder; the hub refuses more
+_FILES = 100_000  # of one repository; the hub advises against more
 _EMBEDDED_BYTES = 1 * 2**30  # of one video in a cell; larger ones make row groups that no reader takes
 _SEGMENTS = pa.list_(
     pa.struct(
@@ -271,6 +272,9 @@ def _rows_in(folder: Folder, path: str) -> int:
 
 
 def _count_faults(files: Sequence[str]) -> Iterator[Problem]:
+    if len(files) >= _FILES:
+        why = f"it has {len(files):,} files; the hub advises fewer than {_FILES:,}: use layout=embedded"
+        yield Problem("README.md", why)
     counts: dict[str, int] = {}
     for path in files:
         parent = str(PurePosixPath(path).parent)

@@ -94,11 +94,14 @@ class Lines(Export):
         keys: set[str] = set()
         for path in files:
             count = 0
+            kinds: dict[str, str] = {}
             for where, row in self.read(folder, path):
                 count += 1
                 if isinstance(row, Problem):
                     yield row
                 else:
+                    if self.form in ("jsonl", "list") and isinstance(row, dict):
+                        yield from (Problem(where, why) for why in _kind_faults(row, kinds))
                     yield from (Problem(where, why) for why in self.faults(row, folder))
                     key = self.key_of(row)
                     if key is not None and key in keys:
@@ -134,6 +137,14 @@ class Lines(Export):
     @abstractmethod
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
         """What the target would reject, drop or misread in a row that was read."""
+
+
+def _kind_faults(row: Mapping[str, Any], kinds: dict[str, str]) -> Iterator[str]:
+    """Whether the values of a row have the types that those of earlier rows had; Arrow has one type a column."""
+    for key, value in row.items():
+        kind = "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
+        if value is not None and kinds.setdefault(key, kind) != kind:
+            yield f"its {key} is a {kind}, and a {kinds[key]} in the rows before; readers with Arrow stop"
 
 
 def dumped(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -76,9 +76,7 @@ class Messages(Conversation):
                     if turn["role"] != "user":
                         yield f"message {k} of {turn['role']} has a {kind} part"
                     media += [place for place in places if isinstance(place, str)]
-                    start, end = part.get("video_start"), part.get("video_end")
-                    if start is not None and end is not None and not 0 <= start < end:
-                        yield f"message {k}: video_start {start} and video_end {end} are no span"
+                    yield from (f"message {k}: {why}" for why in _span_faults(part))
         if not text:
             yield "its last message has no text"
         yield from order_faults(roles)
@@ -89,3 +87,12 @@ class Messages(Conversation):
             f"axolotl: datasets: [{{path: {folder.at('train.jsonl')}, type: chat_template}}], "
             "skip_prepare_dataset: true, remove_unused_columns: false, sample_packing: false"
         ]
+
+
+def _span_faults(part: Mapping[str, Any]) -> Iterator[str]:
+    """What qwen-vl-utils refuses in a video part."""
+    start, end = part.get("video_start"), part.get("video_end")
+    if start is not None and end is not None and not 0 <= start < end:
+        yield f"video_start {start} and video_end {end} are no span"
+    if part.get("fps") is not None and part.get("nframes") is not None:
+        yield "it has fps and nframes; the loader takes one of them"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ from pipeline.export.formats.conversation import (
     tags_in,
     turn_faults,
 )
+from pipeline.export.media import frames_unsaid
 
 INFO = "dataset_info.json"
 _TAGS = {
@@ -46,6 +47,7 @@ class ShareGPT(Conversation):
         name: of the dataset in `dataset_info.json`; splits other than train are called NAME_SPLIT.
         cutoff_len: tokens of a row that the trainer keeps, those of the video included.
         video_fps, video_maxlen, video_max_pixels: the trainer's sampling, which decides the tokens of a video.
+        trainer: "swift": for ms-swift alone; what only LLaMA-Factory misreads is not reported then.
     """
 
     name: Annotated[str, Field(pattern=_WORD)] = "longcap"
@@ -54,6 +56,7 @@ class ShareGPT(Conversation):
     video_fps: Annotated[float, Field(gt=0)] = 2.0
     video_maxlen: Annotated[int, Field(ge=1)] = 128
     video_max_pixels: Annotated[int, Field(ge=784)] = 65536
+    trainer: Literal["both", "swift"] = "both"
 
     @property
     def limit_tokens(self) -> int:
@@ -100,9 +103,9 @@ class ShareGPT(Conversation):
 
     def check(self, folder: Folder) -> Iterator[Problem]:
         data = folder.read(INFO)
-        if data is None:
+        if data is None and self.trainer == "both":
             yield Problem(INFO, "it is not there, and LLaMA-Factory finds no dataset without it")
-        else:
+        elif data is not None:
             yield from _info_faults(data, folder)
         yield from super().check(folder)
 
@@ -125,6 +128,12 @@ class ShareGPT(Conversation):
             if texts[tag] != len(media_list(row, key, [])):
                 yield f"it has {texts[tag]} {tag} tags and {len(media_list(row, key, []))} {key}"
         yield from media_faults(videos, folder, "")
+        for video in videos if self.trainer == "both" else ():
+            if "\x00" not in video and frames_unsaid(folder, video) > self.video_maxlen:
+                yield (
+                    f"the container of {video} gives no number of frames, and LLaMA-Factory reads its first "
+                    f"{self.video_maxlen} only; use --unit section --spans cut, or trainer=swift for ms-swift alone"
+                )
 
     def use(self, folder: Folder) -> list[str]:
         return [

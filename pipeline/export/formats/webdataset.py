@@ -23,6 +23,7 @@ from pipeline.export.plan import STATE
 _KEY = re.compile(r"^([^.]+)\.(.+)$")
 _VIDEOS = frozenset({"mp4", "mkv", "mov", "avi", "webm", "m4v", "mpg", "mpeg", "ts"})
 _NV = ".nv-meta"
+_MOST = 10_000  # tars that Megatron-Energon takes
 _DATASET = "__module__: megatron.energon\n__class__: CrudeWebdataset\n"
 
 
@@ -92,6 +93,11 @@ class WebDataset(Export):
         tars = [path for path in folder.files() if path.endswith(".tar") and not path.startswith(f"{STATE}/")]
         if not tars:
             yield Problem(folder.uri, "there is no tar file")
+        if self.energon and len(tars) >= _MOST:
+            why = (
+                f"it has {len(tars):,} tars; Megatron-Energon takes fewer than {_MOST:,}: give a larger --shard-videos"
+            )
+            yield Problem(folder.uri, why)
         keys: dict[str, str] = {}
         for path in tars:
             try:

@@ -21,6 +21,7 @@ from pipeline.retrieval.search import Hit, moments
 from pipeline.terminal.errors import UsageError
 from tests.pipeline.retrieval.conftest import Stories
 from tests.support import planted, s3
+from tests.support.command import ROOT
 
 
 def _found(hits: list[Hit], video: str, window: int) -> bool:
@@ -158,37 +159,76 @@ def test_without_embeddings_there_is_full_text(tmp_path: Path, monkeypatch: pyte
 
 _DIES = """
 import os, signal, sys
+from datetime import timedelta
 from pipeline.retrieval import index
 from pipeline.retrieval.api import index_output
 index._VIDEOS_AT_ONCE = 1
 left = int(sys.argv[2])
-put, tidy = index.Index._put, index.Index._tidy
-def dying(self, *given):
-    global left
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left -= 1
-    return put(self, *given)
-def last(self, *given):
-    os.kill(os.getpid(), signal.SIGKILL)
-index.Index._put, index.Index._tidy = dying, last
+def dying(before):
+    def do(self, *given, **more):
+        global left
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left -= 1
+        return before(self, *given, **more)
+    return do
+from lancedb.table import LanceTable
+index.Index._put = dying(index.Index._put)
+LanceTable.create_index = dying(LanceTable.create_index)
+LanceTable.optimize = dying(LanceTable.optimize)
 index_output(sys.argv[1], vectors=False)
 """
 
 
-@pytest.mark.parametrize("commits", [2, 9])
-def test_a_killed_update_is_resumed(tmp_path: Path, commits: int) -> None:
-    """Killed between two commits, and after the last one before LanceDB's own indices are made."""
-    out = str(tmp_path / "captions")
-    planted.make(out, {f"v{i}": planted.dull(6, i) for i in range(4)})
-    died = subprocess.run([sys.executable, "-c", _DIES, out, str(commits)], check=False, env=dict(os.environ))
-    assert died.returncode == -signal.SIGKILL
-    with pytest.raises(UsageError, match="longcap index"):
-        longcap.search_output(out, "man")
+def _hits(out: str) -> list[list[tuple[object, ...]]]:
+    """All that some queries find, in order; most of the passages say the same and are tied."""
+    asked = ("man walks along the square", "a woman by a shop window", "student", "an empty street", "van")
+    found = [longcap.search_output(out, words, k=k) for words in asked for k in (5, 40)]
+    return [
+        [(h.video_id, h.level, h.place, h.start_s, round(h.score, 9), h.text_score) for h in hits] for hits in found
+    ]
+
+
+def test_a_killed_update_is_resumed_and_finds_the_same_in_the_same_order(tmp_path: Path) -> None:
+    """Killed between two commits, and after the last one before and between LanceDB's own indices."""
+    texts = {f"v{i}": planted.dull(30, i) for i in range(4)}
+    whole = str(tmp_path / "whole")
+    planted.make(whole, texts)
+    longcap.index_output(whole, vectors=False)
+    expected = _hits(whole)
+    for steps in (2, 4, 5, 6):
+        out = str(tmp_path / f"killed-{steps}")
+        planted.make(out, texts)
+        died = subprocess.run([sys.executable, "-c", _DIES, out, str(steps)], check=False, env=dict(os.environ))
+        assert died.returncode == -signal.SIGKILL
+        if steps < 5:
+            with pytest.raises(UsageError, match="longcap index"):
+                longcap.search_output(out, "man")
+        done = longcap.index_output(out, vectors=False)
+        assert done.kept == min(steps, 4) and done.added == 4 - done.kept
+        table = Index(Output(out).uri).table.search().select(["passage_id"]).to_arrow()
+        assert table.num_rows == len(set(table["passage_id"].to_pylist())) == done.passages
+        assert _hits(out) == expected, f"killed after {steps} steps"
+
+
+def test_the_command_is_killed_again_and_again(tmp_path: Path) -> None:
+    """`longcap index` is killed as soon as it reports progress, until nothing is left to do."""
+    texts = {f"v{i:02d}": planted.dull(12, i) for i in range(100)}
+    whole, out = str(tmp_path / "whole"), str(tmp_path / "killed")
+    planted.make(whole, texts)
+    longcap.index_output(whole)
+    planted.make(out, texts)
+    seen = []
+    for _ in range(2):
+        command = [sys.executable, "-m", "longcap", "index", out]
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+            assert process.stderr is not None
+            seen.append(next((line for line in process.stderr if "videos indexed" in line), ""))
+            process.send_signal(signal.SIGKILL)
+    assert all(seen), "it was killed in the middle"
     done = longcap.index_output(out)
-    assert done.kept == min(commits, 4) and done.added == 4 - done.kept
-    table = Index(Output(out).uri).table.search().select(["passage_id"]).to_arrow()
-    assert table.num_rows == len(set(table["passage_id"].to_pylist())) == done.passages
+    assert 64 <= done.kept < 100 and done.kept + done.added == 100
+    assert _hits(out) == _hits(whole)
 
 
 def test_an_index_on_object_storage(s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,6 +71,8 @@ def test_sharegpt_rows_are_the_dataset(exported: Exported, out: str) -> None:
         (lambda r: r.update(videos=["s3://b/a.mp4"]), "which the loader cannot open"),
         (lambda r: r.update(videos=3), "it must be a path or a list"),
         (lambda r: r.update(messages=[]), "it has no turns"),
+        (lambda r: r["messages"][0].update(content=None), "turn 0 has no text"),
+        (lambda r: r.update(videos=r["videos"][0]), "its videos is a list, and a str in the rows before"),
     ],
 )
 def test_sharegpt_traps(change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
@@ -94,6 +96,16 @@ def test_dataset_info_traps(change: Callable[[dict[str, Any]], object], why: str
     change(info["longcap"])
     (folder / "dataset_info.json").write_text(json.dumps(info))
     assert any(why in p.why for p in check(str(folder)))
+
+
+def test_a_container_without_a_number_of_frames_is_read_in_part(exported: Exported) -> None:
+    """LLaMA-Factory takes the first `video_maxlen` frames of it for the whole video; `late` is a Matroska file."""
+    given: dict[str, Any] = {"where": "video_id = 'late'", "video_maxlen": 64}
+    report, _ = exported("sharegpt", "a", **given)
+    assert not report.ok and "gives no number of frames" in report.problems[0].why
+    assert exported("sharegpt", "b", trainer="swift", **given)[0].ok
+    assert exported("sharegpt", "c", unit="section", spans="cut", **given)[0].ok
+    assert exported("sharegpt", "d", where="video_id = 'late'")[0].ok, "it has no more than 128"
 
 
 def test_files_that_cannot_be_read_line_by_line(exported: Exported) -> None:
@@ -142,6 +154,41 @@ def test_llava_writes_each_targets_tag_and_registry(target: str, tag: str, expor
 def test_llava_traps(target: str, change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
     _, folder = exported("llava", target=target)
     assert any(why in said for said in broken(folder, "train.jsonl", change)), why
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"annotation": "rows.json"}, "annotation does not end in jsonl"),
+        ({"repeat_time": 1.5}, "repeat_time is 1.5"),
+    ],
+)
+def test_internvl_meta_traps(change: dict[str, Any], why: str, exported: Exported) -> None:
+    _, folder = exported("llava", target="internvl")
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["longcap"].update(change)
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert any(why in p.why for p in check(str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda v: v.update(video_start=9.0), "video_start 9.0 and video_end 10.0 are no span"),
+        (lambda v: v.update(fps=1.0, nframes=8), "it has fps and nframes"),
+        (lambda v: v.update(type="clip"), "a part of type 'clip'"),
+        (lambda v: v.update(video="s3://b/a.mp4"), "which the loader cannot open"),
+    ],
+)
+def test_messages_traps(change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
+    _, folder = exported("messages", video_key="video", native_spans=True, unit="section")
+
+    def broken_video(row: dict[str, Any]) -> None:
+        video = row["messages"][0]["content"][0]
+        video["video_end"] = 8.0 if why.startswith("video_start") else video["video_end"]
+        change(video)
+
+    assert any(why.replace("10.0", "8.0") in said for said in broken(folder, "train.jsonl", broken_video))
 
 
 def test_messages_and_native_spans(exported: Exported) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipeline as longcap
+from pipeline.export.base import Unfit
 from pipeline.export.export import check
+from pipeline.export.registry import make
+from tests.pipeline.export.formats.test_conversations import sample
 from tests.pipeline.export.test_export import Exported
 
 
@@ -70,6 +74,21 @@ def test_hub_traps(exported: Exported) -> None:
     assert not report.ok and "use --spans cut" in report.left_out[0].why
 
 
+def test_hub_limits(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.export.formats import hub
+
+    _, folder = exported("hub")
+    monkeypatch.setattr(hub, "_FIRST_ROWS_BYTES", 500)
+    monkeypatch.setattr(hub, "_ENTRIES", 0)
+    monkeypatch.setattr(hub, "_FILES", 2)
+    said = " ".join(p.why for p in check(str(folder)))
+    assert "the viewer shows 1 MB" in said and "the hub takes 0 in one folder" in said and "fewer than 2" in said
+    report, _ = exported("hub", "webm", media="path")
+    assert not report.ok and "the videos of a videofolder lie in it" in report.left_out[0].why
+    with pytest.raises(Unfit, match=r"takes only \.mkv.*layout=embedded"):
+        make("hub", {}).rows(sample(media="train/a.webm", row=defaultdict(lambda: None)))
+
+
 def test_webdataset_and_datasets_read_the_tars(
     exported: Exported, cache: Path, captions: dict[str, str], sources: Path
 ) -> None:
@@ -119,6 +138,14 @@ def test_webdataset_traps(names: list[tuple[str, bytes]], why: str, tmp_path: Pa
     assert any(why in p.why for p in check(str(tmp_path), "webdataset"))
 
 
+def test_energon_takes_a_bounded_number_of_tars(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.export.formats import webdataset
+
+    _, folder = exported("webdataset", shard=2)
+    monkeypatch.setattr(webdataset, "_MOST", 2)
+    assert "larger --shard-videos" in str(check(str(folder))[0])
+
+
 def test_a_torn_tar_is_found(exported: Exported) -> None:
     _, folder = exported("webdataset")
     path = folder / "train-00000.tar"
@@ -165,6 +192,27 @@ def test_webvtt_traps(text: str, why: str, tmp_path: Path) -> None:
     assert check(str(tmp_path), "webvtt") == []
     (tmp_path / "a.vtt").write_text(text)
     assert any(why in p.why for p in check(str(tmp_path), "webvtt"))
+
+
+SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (SRT.replace("01,000", "01.000"), "it is no subtitle"),
+        (SRT.replace("00:00:01", "00:01"), "it is no subtitle"),
+        (SRT.replace("1\n", "7\n", 1), "its number is 7, not 1"),
+        (SRT.replace("02,000", "01,000"), "it ends not after it starts"),
+        (SRT.replace("Hello", "Hello\n\nand more"), "it is no subtitle"),
+        ("", "it has no subtitle"),
+    ],
+)
+def test_srt_traps(text: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text(SRT)
+    assert check(str(tmp_path), "srt") == []
+    (tmp_path / "a.srt").write_text(text)
+    assert any(why in p.why for p in check(str(tmp_path), "srt"))
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def test_preference_pairs_have_a_gap(target: str, exported: Exported) -> None:
         ("llamafactory", lambda r: r["messages"].append(r["chosen"]), "with an even number"),
         ("llamafactory", lambda r: r.update(chosen="text"), "no chosen and rejected text"),
         ("swift", lambda r: r.pop("rejected_response"), "no chosen and rejected text"),
+        ("swift", lambda r: r.update(rejected_response=r["messages"][-1]["content"]), "are equal"),
+        ("swift", lambda r: r["messages"].pop(), "with an odd number"),
         ("llava", lambda r: r.update(prompt=""), "it has no prompt"),
     ],
 )
@@ -67,6 +69,15 @@ def test_preference_traps(
 ) -> None:
     _, folder = exported("dpo", target=target, table="asked", **FOREST)
     assert any(why in said for said in broken(folder, "train.jsonl", change))
+
+
+def test_a_table_of_pairs_must_be_marked_as_ranking(exported: Exported) -> None:
+    _, folder = exported("dpo", table="asked", **FOREST)
+    info = json.loads((folder / "dataset_info.json").read_text())
+    del info["longcap"]["ranking"], info["longcap"]["columns"]["rejected"]
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    said = " ".join(str(p) for p in check(str(folder)))
+    assert "ranking is not true" in said and "columns does not list rejected" in said
 
 
 def test_what_people_corrected_is_preferred_to_what_the_model_said(out: str, tmp_path: Path) -> None:

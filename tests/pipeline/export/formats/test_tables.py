@@ -15,6 +15,7 @@ import pipeline as longcap
 from pipeline.export.base import Part, Unfit
 from pipeline.export.export import check
 from pipeline.export.registry import make
+from pipeline.terminal.errors import UsageError
 from tests.pipeline.export.formats.test_conversations import broken, sample
 from tests.pipeline.export.test_export import Exported, rows
 
@@ -165,6 +166,41 @@ def test_generator_traps(
     assert any(why in said for said in broken(folder, file, change))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("num_frames", "7", "num_frames is 7, and the file has"),
+        ("num_frames", "0", "is not above 0"),
+        ("fps", "", "is no number"),
+        ("aspect_ratio", "9", "aspect_ratio is not height / width"),
+        ("text", "", "it has no text"),
+    ],
+)
+def test_opensora_traps(column: str, value: str, why: str, exported: Exported) -> None:
+    _, folder = exported("opensora", unit="video", media="link", where="video_id == 'forest'")
+    with (folder / "train.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    with (folder / "train.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, row)
+        table.writeheader()
+        table.writerow({**row, column: value})
+    assert any(why in p.why for p in check(str(folder)))
+    with (folder / "train.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, [name for name in row if name != column], extrasaction="ignore")
+        table.writeheader()
+        table.writerow(row)
+    assert f"it has no column {column}" in str(check(str(folder))[0])
+
+
+def test_musubi_takes_4n_plus_1_frames_and_its_own_cache(exported: Exported) -> None:
+    with pytest.raises(UsageError, match="target_frames is 80; the trainer cuts all but 4N"):
+        make("musubi", {"target_frames": 80})
+    _, folder = exported("musubi", unit="video", media="link", split="train=0.5,test=0.5", source_fps=24)
+    said = (folder / "dataset.toml").read_text()
+    caches = [line for line in said.splitlines() if line.startswith("cache_directory")]
+    assert len(set(caches)) == 2 and "source_fps = 24.0" in said
+
+
 def test_captions_beyond_the_text_encoder_are_reported_or_left_out() -> None:
     long = "word " * 600
     (row,) = make("diffsynth", {}).rows(sample(text=long))
@@ -194,6 +230,11 @@ def test_cosmos_leaves_out_what_is_too_short(exported: Exported) -> None:
         p.stem for p in (folder / "train" / "metas").iterdir()
     ]
     assert "it has" in str(check(str(folder), "cosmos", {"num_frames": 200})[0])
+    video = next((folder / "train" / "videos").iterdir())
+    (folder / "train" / "metas" / f"{video.stem}.txt").unlink()
+    (folder / "train" / "videos" / "other.MP4").write_bytes(b"x")
+    said = " ".join(str(p) for p in check(str(folder)))
+    assert "the loader trains on an empty caption" in said and "other.MP4: its name does not end in .mp4" in said
 
 
 def test_stories(exported: Exported, out: str) -> None:
@@ -227,6 +268,10 @@ def test_fiftyone_finds_each_video(media: str, exported: Exported, out: str) -> 
     found["gone"] = [{"label": "x", "timestamps": [3, 1]}]
     (folder / "train" / "labels.json").write_text(json.dumps({"labels": found}))
     said = " ".join(str(p) for p in check(str(folder)))
+    assert (folder / "train" / "data.json").exists() == (media == "path") == ('data_path="data.json"' in report.use[0])
+    if media == "path":
+        (folder / "train" / "data.json").unlink()
+        assert "neither train/data/ nor train/data.json" in str(check(str(folder))[0])
     assert "there is no video train/data/gone" in said and "it starts at 3 and ends at 1" in said
 
 

@@ -1,0 +1,89 @@
+"""What a killed export leaves behind: files that were being written, and media of shards that were never finished.
+
+    DIR/.longcap/begun/NAME.json       a shard that is being written: the keys of its videos
+    DIR/.longcap/runs/lease/           the hold of the process that writes to DIR
+
+A shard is written anew with the same names, so that its files take the place of those that are there. But where a video
+leaves the selection before that, nothing names its files any more, and a loader that lists folders would read them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from secrets import token_hex
+from typing import Any
+
+from pipeline.export import plan
+from pipeline.export.folder import Folder
+from pipeline.export.media import key_of
+from pipeline.export.plan import STATE, ShardPlan
+from pipeline.output.lease import ALL, Lease
+
+_BEGUN = f"{STATE}/begun"
+_DRAFT = re.compile(r"\..{0,80}\.[0-9a-f]{12}\.part", re.DOTALL)
+_UNIT = re.compile(r"-[a-z]\d{4,}(-[a-z0-9]+)*")  # behind a video's key: of a section, sentence, window or row
+
+
+@contextmanager
+def alone(folder: Folder, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the folder inside the block.
+
+    Raises:
+        RunFailed: another process is exporting to it.
+    """
+    with Lease(f"{folder.uri}/{STATE}", ALL, f"export-{token_hex(4)}", say).held():
+        yield
+
+
+def begin(folder: Folder, shard: ShardPlan) -> None:
+    """Note that a shard is being written."""
+    keys = sorted(key_of(v.video_id) for v in shard.videos)
+    folder.write(f"{_BEGUN}/{shard.name}.json", json.dumps(keys))
+
+
+def end(folder: Folder, shard: ShardPlan) -> None:
+    """Note that it is written."""
+    folder.remove([f"{_BEGUN}/{shard.name}.json"])
+
+
+def left_behind(folder: Folder) -> set[str]:
+    """Names of shards that were begun and never finished, and keys of their videos; files that were being written, and
+    are not complete, are removed."""
+    files = folder.files()
+    folder.remove(path for path in files if _DRAFT.fullmatch(path.rsplit("/", 1)[-1]))
+    names: set[str] = set()
+    for path in files:
+        if path.startswith(f"{_BEGUN}/") and path.endswith(".json"):
+            names.add(path.rsplit("/", 1)[-1].removesuffix(".json"))
+            names.update(json.loads(folder.read(path) or b"[]"))
+    return names
+
+
+def sweep(folder: Folder, names: set[str], marks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Remove the files of shards and videos called `names` that no finished shard has; then forget that they were
+    begun. All shards are finished."""
+    if not names:
+        return
+    known = {*plan.own_files(folder)}
+    known.update(path for mark in marks.values() for path in [*mark["files"], *plan.media_of(mark)])
+    gone = [
+        path
+        for path in folder.files()
+        if path not in known and not path.startswith((f"{STATE}/shards/", f"{_BEGUN}/")) and _is_of(path, names)
+    ]
+    folder.remove([*gone, *folder.files(_BEGUN)])
+
+
+def _is_of(path: str, names: set[str]) -> bool:
+    """Whether a file, or the folder that it lies in, is called as a shard or as a sample of a video."""
+    *folders, name = path.split("/")
+    return any(_named(part, names) for part in (name.split(".")[0], *folders[-1:]))
+
+
+def _named(word: str, names: set[str]) -> bool:
+    if word in names:
+        return True
+    return any(word[: m.start()] in names and _UNIT.fullmatch(word, m.start()) for m in re.finditer("-", word))
