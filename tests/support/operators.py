@@ -286,7 +286,7 @@ class Scored(Counted):
         other = {"fields": None, "item": 0, "supported": None, "alignable": True}
         return {
             "aligned": [
-                {"start_s": float(k), "end_s": k + 1.0, "text": str(k), "original_start_s": float(k), "score": s, **other}
+                {"start_s": k * 1.0, "end_s": k + 1.0, "text": f"{k}", "original_start_s": k * 1.0, "score": s, **other}
                 for k, s in enumerate([*scores, None])
             ]
         }
