@@ -32,12 +32,13 @@ def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _
         letters: a text with fewer is too short; a quarter of them is enough in scripts without spaces.
         sure: probability from which on it is clear, 0 to 1.
     """
-    by_script = _by_script(text)
-    if sum(ch.isalpha() for ch in text) < letters * (0.25 if by_script else 1.0):
+    by_script = None if text.isascii() else _by_script(text)
+    if sum(map(str.isalpha, text)) < letters * (0.25 if by_script else 1.0):
         return None
     if by_script:
         return by_script
-    text = "".join(ch for ch in text if not _dense(ch))  # a quoted word that would outweigh the sentence around it
+    if not text.isascii():
+        text = "".join(ch for ch in text if not _dense(ch))  # a quoted word that would outweigh the sentence around it
     code, probability = _identifier().classify(text)
     return str(code) if probability >= sure else None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_SIGNS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
-WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(_SIGNS)}])*")  # Hindi and Thai write vowels as signs
+MARKS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
+"""Unicode's marks: signs that belong to the letter before them, as Hindi and Thai write vowels."""
+
+WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(MARKS)}])*")
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
 _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|d|e)\Z")
 _SHORT = 3  # letters of a word that has no ending

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from operators.narrate.grounding.words import content_stems
+from operators.narrate.grounding.words import says_at_least
 
 _JOINT = re.compile(
     r"(?:[;,]|\s[–—-])\s+(?:(?:and|but|or|so|yet|while|whereas|as|then|before|after|until|when|where|who|which|with|because)\s+"
@@ -45,13 +45,17 @@ def clauses(sentence: str) -> list[tuple[str, str]]:
         at, joint = found.end(), found.group(0)
     parts.append((joint, sentence[at:]))
     merged: list[tuple[str, str]] = []
+    enough = False  # whether the last of them says enough
     for joint, text in parts:
-        short = len(content_stems(text)) < _LEAST
-        if merged and (short or len(content_stems(merged[-1][1])) < _LEAST or _one_noun_phrase(joint, text)):
+        more = says_at_least(text, _LEAST)
+        if merged and (not more or not enough or _one_noun_phrase(joint, text)):
             before, head = merged[-1]
-            merged[-1] = (before, head + joint + text)
+            whole = head + joint + text
+            merged[-1] = (before, whole)
+            enough = enough or more or says_at_least(whole, _LEAST)
         else:
             merged.append((joint, text))
+            enough = more
     return merged
 
 

@@ -52,6 +52,20 @@ def content_stems(text: str) -> tuple[str, ...]:
     return tuple(chain.from_iterable(map(_content_stems, _pieces(text))))
 
 
+def says_at_least(text: str, count: int) -> bool:
+    """Whether a text has so many `content_stems`."""
+    for piece in _pieces(text):
+        count -= _content_count(piece)
+        if count <= 0:
+            return True
+    return count <= 0
+
+
+@lru_cache(maxsize=_PIECES)
+def _content_count(piece: str) -> int:
+    return len(_content_stems(piece))
+
+
 @lru_cache(maxsize=_PIECES)
 def _content_stems(piece: str) -> tuple[str, ...]:
     return tuple(chain.from_iterable(map(_stems_of, _words(piece))))

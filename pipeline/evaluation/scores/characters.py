@@ -9,34 +9,47 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.evaluation.scores.overlap import Counted, Floats, counted
+from pipeline.evaluation.scores.overlap import Counted, Floats, counted, looked_up, shared, shared_runs, tallied
 from pipeline.evaluation.scores.tokens import Words, hashed, ngrams
 
 CHARS, WORD_ORDER = 6, 2
+_BITS = 10  # of a character in a run of six: with one that says the side they fill 61 of 64
 _BETA = 2.0
 _PUNCTUATION = frozenset(string.punctuation)
 _PIECES = 200_000  # between white space, of which each different one is split once
 
 
-def chrf_grams(text: str) -> list[tuple[Words, Words]]:
-    """Sorted n-grams with their counts: of 1 to 6 characters without white space, then of 1 and 2 words (chrF++)."""
-    squeezed = "".join(text.split())
-    points = np.frombuffer(squeezed.encode("utf-32-le", "replace"), dtype=np.uint32).astype(np.uint64)
-    every = [*ngrams(points, CHARS), *ngrams(hashed(_words(text)), WORD_ORDER)]
-    return [np.unique(some, return_counts=True) for some in every]
+@dataclass(frozen=True)
+class Letters:
+    """A text as chrF reads it.
+
+    Attributes:
+        points: code points, without white space.
+        words: hashed, with the punctuation at one of their ends taken off (chrF++).
+    """
+
+    points: npt.NDArray[np.uint32]
+    words: Words
 
 
-def _words(text: str) -> list[str]:
-    """Words with the punctuation at one of their ends taken off, as chrF++ counts them."""
-    return list(chain.from_iterable(map(_word, text.split())))
+def letters(text: str) -> Letters:
+    pieces = text.split()
+    points = np.frombuffer("".join(pieces).encode("utf-32-le", "replace"), dtype=np.uint32)
+    return Letters(points, np.frombuffer(b"".join(map(_word_bytes, pieces)), dtype=np.uint64))
 
 
 @lru_cache(maxsize=_PIECES)
+def _word_bytes(piece: str) -> bytes:
+    return hashed(_word(piece)).tobytes()
+
+
 def _word(piece: str) -> tuple[str, ...]:
     if len(piece) > 1 and piece[-1] in _PUNCTUATION:
         return piece[:-1], piece[-1]
@@ -45,19 +58,74 @@ def _word(piece: str) -> tuple[str, ...]:
     return (piece,)
 
 
-def chrf_stats(text: Sequence[tuple[Words, Words]], references: Sequence[Sequence[tuple[Words, Words]]]) -> list[int]:
-    """For each order: n-grams of the text, of the reference, and of both; of the reference with the best chrF++."""
+def chrf_stats(text: Letters, references: Sequence[Letters]) -> list[int]:
+    """For each order: n-grams of the text, of the reference, and of both; of the reference with the best chrF++.
+
+    Orders are 1 to 6 characters, then 1 and 2 words.
+    """
     best: tuple[float, list[int]] | None = None
     for reference in references:
         stats: list[int] = []
-        for (own, often), (known, its) in zip(text, reference, strict=True):
-            _, a, b = np.intersect1d(own, known, assume_unique=True, return_indices=True)
-            shared = int(np.minimum(often[a], its[b]).sum())
-            stats += [int(often.sum()) if len(known) else 0, int(its.sum()), shared]
+        for n, both in enumerate(_shared_characters(text.points, reference.points), start=1):
+            stats += _order(len(text.points) - n + 1, len(reference.points) - n + 1, both)
+        for own, known in zip(ngrams(text.words, WORD_ORDER), ngrams(reference.words, WORD_ORDER), strict=True):
+            stats += _order(len(own), len(known), shared(own, known))
         score = float(chrf(np.array(stats), words=WORD_ORDER))
         if best is None or score > best[0]:
             best = (score, stats)
     return best[1] if best else [0] * (3 * (CHARS + WORD_ORDER))
+
+
+def _order(own: int, known: int, both: int) -> list[int]:
+    return [max(0, own) if known > 0 else 0, max(0, known), both]
+
+
+def _shared_characters(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> list[int]:
+    """How many runs of 1 to 6 characters both have.
+
+    The run of six from each place is one number, its first character in front. Sorted by that, runs of fewer characters
+    are sorted as well, so that both texts are sorted once for all orders.
+    """
+    if not len(a) or not len(b):
+        return [0] * CHARS
+    coded = _coded(np.concatenate((a, b)))
+    if coded is None:
+        return [_common(x, y) for x, y in zip(*(ngrams(p.astype(np.uint64), CHARS) for p in (a, b)), strict=True)]
+    keys = np.concatenate((_runs(coded[: len(a)]), _runs(coded[len(a) :]) | np.uint64(1)))
+    keys.sort()
+    second = (keys & np.uint64(1)).astype(np.int64)
+    keys >>= np.uint64(1)
+    found = []
+    for n in range(CHARS, 0, -1):
+        whole = (keys & np.uint64((1 << _BITS) - 1)) != 0  # a run that the end of its text cuts has a 0 behind it
+        found.append(shared_runs(keys[whole], second[whole]) if whole.any() else 0)
+        keys >>= np.uint64(_BITS)
+    return found[::-1]
+
+
+def _coded(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64] | None:
+    """Characters as numbers from 1 to 1023 that are equal where they are; None where there are more of them."""
+    highest = int(points.max())
+    if highest < (1 << _BITS) - 1:
+        return points.astype(np.uint64) + np.uint64(1)
+    there = np.zeros(highest + 1, dtype=np.bool_)
+    there[points] = True
+    numbers = there.cumsum(dtype=np.uint64)
+    return numbers[points] if int(numbers[-1]) < 1 << _BITS else None
+
+
+def _runs(coded: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The run of six characters from each place, above a bit that is left for the side."""
+    padded = np.concatenate((coded, np.zeros(CHARS - 1, dtype=np.uint64)))
+    found = np.zeros(len(coded), dtype=np.uint64)
+    for k in range(CHARS):
+        found |= padded[k : k + len(coded)] << np.uint64(1 + _BITS * (CHARS - 1 - k))
+    return found
+
+
+def _common(a: Words, b: Words) -> int:
+    grams, counts = tallied(a)
+    return int(np.minimum(counts, looked_up(grams, *tallied(b))).sum())
 
 
 def chrf(stats: Floats, *, words: int = 0) -> Floats:
@@ -97,8 +165,19 @@ def _split_13a(piece: str) -> tuple[str, ...]:
     return tuple((_DASH.sub(r"\1 \2 ", line) if "-" in line else line).split())
 
 
+def hashes_13a(text: str) -> Words:
+    """`hashed(words_13a(text))`."""
+    line = text.rstrip().replace("<skipped>", "").replace("-\n", "")
+    return np.frombuffer(b"".join(map(_bytes_13a, line.split())), dtype=np.uint64)
+
+
+@lru_cache(maxsize=_PIECES)
+def _bytes_13a(piece: str) -> bytes:
+    return hashed(_split_13a(piece)).tobytes()
+
+
 def counted_13a(text: str) -> Counted:
-    return counted(hashed(words_13a(text)))
+    return counted(hashes_13a(text))
 
 
 def sacrebleu_bleu(stats: Floats, *, sentence: bool = False) -> Floats:

@@ -24,7 +24,7 @@ from pipeline.evaluation.scores.overlap import Frequencies, frequencies
 from pipeline.evaluation.scores.references import Reference, References
 from pipeline.evaluation.scores.scoring import key_of, score
 from pipeline.evaluation.scores.sources import Captions
-from pipeline.evaluation.scores.tokens import hashed, ptb_words
+from pipeline.evaluation.scores.tokens import ptb_hashes
 from pipeline.terminal.errors import RunFailed, UsageError
 
 TABLE = "scores"
@@ -157,7 +157,7 @@ def all_captions(captions: Captions, references: References | None) -> Iterator[
 
 
 def _frequencies(references: References) -> Frequencies:
-    return frequencies([hashed(ptb_words(r.text)) for r in some] for some in references.by_name.values())
+    return frequencies([ptb_hashes(r.text) for r in some] for some in references.by_name.values())
 
 
 def holds_others(folder: str, references: References | None) -> bool:

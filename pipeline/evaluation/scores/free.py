@@ -11,9 +11,8 @@ import numpy as np
 from operators.language.identify import likely_language
 from operators.narrate.grounding.clauses import clauses
 from pipeline.evaluation.scores.captions import Caption
-from pipeline.evaluation.scores.overlap import counted_ptb
 from pipeline.evaluation.scores.spans import as_spans, in_order, merged
-from pipeline.evaluation.scores.tokens import hashed, ngrams, ptb_stems, ptb_words
+from pipeline.evaluation.scores.tokens import Words, ngrams, own_bytes, own_hashes, own_stems
 
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
 _REPEATED = 10  # words: the n-grams of InternVL's filter, which drops captions above 0.4
@@ -87,21 +86,25 @@ def timeline(caption: Caption) -> float | None:
 
 def repetition(text: str, n: int) -> float:
     """Share of the n-grams of words that stand earlier in the text, 0 to 1; 0 for texts shorter than n words."""
-    grams = ngrams(hashed(ptb_words(text)), n)[-1].tolist()
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
+    grams = ngrams(own_hashes(text), n)[-1]
+    return 1 - _different(grams) / len(grams) if len(grams) else 0.0
 
 
 def distinct(text: str, n: int) -> float | None:
-    """Different n-grams of words among all, n up to 4 (Li et al. 2016)."""
-    found = counted_ptb(text)
-    total = found.words - n + 1
-    return len(found.grams[n - 1][0]) / total if total > 0 else None
+    """Different n-grams of words among all (Li et al. 2016)."""
+    grams = ngrams(own_hashes(text), n)[-1]
+    return _different(grams) / len(grams) if len(grams) else None
+
+
+def _different(grams: Words) -> int:
+    found = np.sort(grams)
+    return 1 + int(np.count_nonzero(found[1:] != found[:-1]))
 
 
 def duplicates(sentences: Sequence[str]) -> float | None:
     """Share of the sentences that stand earlier in the caption, whatever their punctuation and case."""
-    seen = Counter(" ".join(ptb_words(text)) for text in sentences)
-    seen.pop("", None)
+    seen = Counter(map(own_bytes, sentences))
+    seen.pop(b"", None)
     total = sum(seen.values())
     return 1 - len(seen) / total if total else None
 
@@ -150,4 +153,4 @@ def _mentions(name: str, low: str) -> int:
 
 def _atoms(sentence: str) -> list[frozenset[str]]:
     """What a sentence tells, clause by clause, as sets of stems: two clauses of the same words are one."""
-    return [atom for _, text in clauses(sentence) if (atom := ptb_stems(text))]
+    return [atom for _, text in clauses(sentence) if (atom := own_stems(text))]

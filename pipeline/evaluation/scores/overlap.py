@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
+from tempfile import TemporaryFile
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.scores.tokens import Words, hashed, ngrams, ptb_words
+from pipeline.evaluation.scores.tokens import Words, ngrams, ptb_hashes
 
 ORDERS = 4
 _SMALL, _TINY = 1e-9, 1e-15  # coco-caption's guards; no smoothing
 _BETA = 1.2  # coco-caption's weight of recall
 _SIGMA = 6.0  # CIDEr-D's penalty of a length that differs
-_AT_ONCE = 20_000_000  # n-grams that are sorted at a time
+_AT_ONCE = 20_000_000  # n-grams that are sorted at a time, 160 MB
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,14 +37,54 @@ class Counted:
 
 
 def counted(words: Words) -> Counted:
-    grams = tuple(np.unique(some, return_counts=True) for some in ngrams(words, ORDERS))
-    return Counted(len(words), grams)
+    return Counted(len(words), tuple(tallied(some) for some in ngrams(words, ORDERS)))
 
 
 @lru_cache(maxsize=64)
 def counted_ptb(text: str) -> Counted:
     """A text's `ptb_words`, counted once for all metrics that need it."""
-    return counted(hashed(ptb_words(text)))
+    return counted(ptb_hashes(text))
+
+
+def tallied(hashes: Words) -> tuple[Words, npt.NDArray[np.int64]]:
+    """The different ones, sorted, and how often each occurs: `np.unique`, without what it does beside that."""
+    if not len(hashes):
+        return hashes, _NO_COUNTS
+    found = np.sort(hashes)
+    ends = np.append(np.flatnonzero(found[1:] != found[:-1]) + 1, len(found))
+    counts = ends.copy()
+    counts[1:] -= ends[:-1]
+    return found[ends - 1], counts
+
+
+def shared(a: Words, b: Words) -> int:
+    """How many of `a` are also in `b`; one that occurs several times counts as often as it does on both sides.
+
+    The last bit of a hash says its side, so that both are sorted together: no looking up of one in the other.
+    """
+    if not len(a) or not len(b):
+        return 0
+    found = np.concatenate((a & _BUT_LAST, b | _LAST))
+    found.sort()
+    return shared_runs(found >> _LAST, (found & _LAST).astype(np.int64))
+
+
+def shared_runs(sorted_keys: npt.NDArray[np.uint64], second: npt.NDArray[np.int64]) -> int:
+    """Sum over runs of equal keys of min(those of the first side, those of the second).
+
+    Args:
+        second: 1 where the key is of the second side, else 0.
+    """
+    ends = np.append(np.flatnonzero(sorted_keys[1:] != sorted_keys[:-1]), len(sorted_keys) - 1)
+    theirs = second.cumsum()[ends]
+    every = ends + 1
+    theirs[1:] -= theirs[:-1].copy()
+    every[1:] -= every[:-1].copy()
+    return int(np.minimum(theirs, every - theirs).sum())
+
+
+_LAST, _BUT_LAST = np.uint64(1), np.uint64(2**64 - 2)
+_NO_COUNTS = np.zeros(0, dtype=np.int64)
 
 
 # -- BLEU ------------------------------------------------------------------------------------------------------------
@@ -52,15 +95,28 @@ def bleu_stats(text: Counted, references: Sequence[Counted]) -> list[int]:
 
     Of references that are equally close the shorter one counts.
     """
-    closest = min((abs(r.words - text.words), r.words) for r in references)[1]
-    stats = [text.words, closest]
+    stats = [text.words, _closest(text.words, [r.words for r in references])]
     for n in range(ORDERS):
         grams, counts = text.grams[n]
         most = np.zeros(len(grams), dtype=np.int64)
         for reference in references:
-            np.maximum(most, _looked_up(grams, *reference.grams[n]), out=most)
+            np.maximum(most, looked_up(grams, *reference.grams[n]), out=most)
         stats += [int(np.minimum(counts, most).sum()), max(0, text.words - n)]
     return stats
+
+
+def bleu_stats_of(text: Words, references: Sequence[Words]) -> list[int]:
+    """`bleu_stats` of hashed words, for texts that no other metric counts."""
+    if len(references) != 1:
+        return bleu_stats(counted(text), [counted(r) for r in references])
+    stats = [len(text), len(references[0])]
+    for n, (own, known) in enumerate(zip(ngrams(text, ORDERS), ngrams(references[0], ORDERS), strict=True)):
+        stats += [shared(own, known), max(0, len(text) - n)]
+    return stats
+
+
+def _closest(words: int, others: Sequence[int]) -> int:
+    return min((abs(other - words), other) for other in others)[1]
 
 
 def bleu(stats: Floats) -> Floats:
@@ -82,7 +138,7 @@ def bleu(stats: Floats) -> Floats:
     return found
 
 
-def _looked_up(grams: Words, known: Words, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def looked_up(grams: Words, known: Words, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """How often each of `grams` occurs among `known`, which are sorted."""
     if not len(known) or not len(grams):
         return np.zeros(len(grams), dtype=np.int64)
@@ -108,31 +164,64 @@ class Frequencies:
 
     def rarity(self, grams: Words) -> Floats:
         """log(items / max(1, items with it)) of each."""
-        found = np.maximum(_looked_up(grams, self.grams, self.counts), 1)
+        found = np.maximum(looked_up(grams, self.grams, self.counts), 1)
         result: Floats = math.log(max(self.items, 1)) - np.log(found)
         return result
 
 
 def frequencies(items: Iterable[Sequence[Words]]) -> Frequencies:
-    """Over all references of all items, an item's references together. Memory grows with the references' words."""
-    kept = [list(item) for item in items]
-    total = ORDERS * sum(len(words) for item in kept for words in item)
-    parts = max(1, math.ceil(total / _AT_ONCE))
-    grams, counts = [], []
-    for part in range(parts):  # by hash, so that each part knows all items of its n-grams
-        pieces = []
-        for item in kept:
-            every = np.unique(np.concatenate([g for words in item for g in ngrams(words, ORDERS)] or [_NONE]))
-            pieces.append(every if parts == 1 else every[every % np.uint64(parts) == part])
-        found, often = np.unique(np.concatenate(pieces or [_NONE]), return_counts=True)
-        grams.append(found[often > 1])
-        counts.append(often[often > 1])
-    joined, of = np.concatenate(grams), np.concatenate(counts)
-    order = np.argsort(joined)
-    return Frequencies(len(kept), joined[order], of[order])
+    """Over all references of all items, an item's references together.
+
+    Items are counted `_AT_ONCE` n-grams at a time. Where there are more, the counts of each time go to files by the range
+    that their hashes are in, and are added up range by range: 100,000 references of 950 words have 3 GB of hashes.
+    """
+    count, size, waiting = 0, 0, list[Words]()
+    with ExitStack() as stack:
+        files: list[BinaryIO] = []
+        for item in items:
+            count += 1
+            every = [gram for words in item for gram in ngrams(words, ORDERS)]
+            waiting.append(tallied(np.concatenate(every))[0] if every else _NONE)
+            size += len(waiting[-1])
+            if size >= _AT_ONCE:
+                files = files or [stack.enter_context(TemporaryFile(prefix="longcap-")) for _ in range(_RANGES)]
+                _put(files, *tallied(np.concatenate(waiting)))
+                size, waiting = 0, []
+        last = tallied(np.concatenate(waiting or [_NONE]))
+        if not files:
+            found = [_several(*last)]
+        else:
+            _put(files, *last)
+            found = [_several(*_added(file)) for file in files]
+    return Frequencies(count, np.concatenate([f for f, _ in found]), np.concatenate([c for _, c in found]))
+
+
+def _put(files: Sequence[BinaryIO], grams: Words, counts: npt.NDArray[np.int64]) -> None:
+    """To the file of each range, in order of their hashes."""
+    width = (1 << 64) // len(files)
+    edges = np.searchsorted(grams, np.array([k * width for k in range(1, len(files))], dtype=np.uint64))
+    for file, some, often in zip(files, np.split(grams, edges), np.split(counts, edges), strict=True):
+        file.write(np.stack([some, often.astype(np.uint64)], axis=1).tobytes())
+
+
+def _added(file: BinaryIO) -> tuple[Words, npt.NDArray[np.int64]]:
+    file.seek(0)
+    pairs = np.frombuffer(file.read(), dtype=np.uint64).reshape(-1, 2)
+    order = np.argsort(pairs[:, 0], kind="stable")
+    grams, counts = pairs[order, 0], pairs[order, 1].astype(np.int64)
+    if not len(grams):
+        return grams, counts
+    starts = np.concatenate(([0], np.flatnonzero(grams[1:] != grams[:-1]) + 1))
+    return grams[starts], np.add.reduceat(counts, starts)
+
+
+def _several(grams: Words, counts: npt.NDArray[np.int64]) -> tuple[Words, npt.NDArray[np.int64]]:
+    """Those of two items and more."""
+    return grams[counts > 1], counts[counts > 1]
 
 
 _NONE = np.zeros(0, dtype=np.uint64)
+_RANGES = 64
 
 
 def cider_d(text: Counted, references: Sequence[Counted], known: Frequencies) -> float:
@@ -149,9 +238,10 @@ def cider_d(text: Counted, references: Sequence[Counted], known: Frequencies) ->
             if not norm or not other_norm:
                 continue
             grams, there = text.grams[n][0], reference.grams[n][0]
-            _, mine, its = np.intersect1d(grams, there, assume_unique=True, return_indices=True)
-            shared = np.minimum(weights[mine], other[its]) * other[its]
-            total += penalty * float(shared.sum()) / (norm * other_norm)
+            at = np.minimum(np.searchsorted(there, grams), len(there) - 1)
+            mine = np.flatnonzero(there[at] == grams)
+            its = other[at[mine]]
+            total += penalty * float((np.minimum(weights[mine], its) * its).sum()) / (norm * other_norm)
     return 10.0 * total / (ORDERS * len(references))
 
 
@@ -167,9 +257,15 @@ def _weighed(text: Counted, n: int, known: Frequencies) -> tuple[Floats, float]:
 def places(words: Sequence[object]) -> dict[object, int]:
     """Of each word the places where it stands, as bits."""
     found: dict[object, int] = {}
-    for k, word in enumerate(words):
-        found[word] = found.get(word, 0) | 1 << k
+    known = found.get
+    while len(_BITS) < len(words):
+        _BITS.extend(1 << k for k in range(len(_BITS), 2 * len(_BITS)))
+    for word, bit in zip(words, _BITS, strict=False):
+        found[word] = known(word, 0) | bit
     return found
+
+
+_BITS = [1 << k for k in range(1024)]
 
 
 def common(a: Sequence[object], b: Sequence[object], of_a: Mapping[object, int] | None = None) -> int:
@@ -183,11 +279,10 @@ def common(a: Sequence[object], b: Sequence[object], of_a: Mapping[object, int] 
     known = places(a) if of_a is None else of_a
     every = (1 << len(a)) - 1
     row = every
-    for word in b:
-        hits = row & known.get(word, 0)
-        if hits:
-            row = ((row + hits) | (row - hits)) & every
-    return len(a) - row.bit_count()
+    for there in filter(None, map(known.get, b)):
+        hits = row & there
+        row = (row + hits) | (row - hits)  # what is carried beyond the last place touches no other
+    return len(a) - (row & every).bit_count()
 
 
 def rouge_l_coco(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -215,17 +310,15 @@ def rouge_l_google(text: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 def rouge_n_google(text: Words, references: Sequence[Words], n: int) -> float:
     """rouge-score's rouge1 or rouge2: F1, of the best reference; of hashed `tokens.google_words`."""
-    own, counts = np.unique(ngrams(text, n)[n - 1], return_counts=True)
-    best = 0.0
+    own, best = ngrams(text, n)[n - 1], 0.0
     for reference in references:
-        known, often = np.unique(ngrams(reference, n)[n - 1], return_counts=True)
-        shared = int(np.minimum(counts, _looked_up(own, known, often)).sum())
-        best = max(best, f1(*_shares(shared, int(counts.sum()), int(often.sum()))))
+        known = ngrams(reference, n)[n - 1]
+        best = max(best, f1(*_shares(shared(own, known), len(own), len(known))))
     return best
 
 
-def _shares(shared: int, of_text: int, of_reference: int) -> tuple[float, float]:
-    return shared / max(of_text, 1), shared / max(of_reference, 1)
+def _shares(both: int, of_text: int, of_reference: int) -> tuple[float, float]:
+    return both / max(of_text, 1), both / max(of_reference, 1)
 
 
 def f1(precision: float, recall: float) -> float:

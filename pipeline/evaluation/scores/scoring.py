@@ -18,7 +18,7 @@ from pipeline.evaluation.scores.free import free_scores
 from pipeline.evaluation.scores.metrics import SCORES, VERSION
 from pipeline.evaluation.scores.overlap import Frequencies
 from pipeline.evaluation.scores.references import Reference
-from pipeline.evaluation.scores.tokens import content, google_words, hashed, ptb_words
+from pipeline.evaluation.scores.tokens import content, google_hashes, google_words, ptb_words
 
 
 def key_of(caption: Caption, references: Sequence[Reference], reference_set: str, further: Sequence[Any] = ()) -> str:
@@ -64,9 +64,9 @@ def _words(text: str, references: Sequence[str], known: Frequencies | None) -> R
     own, theirs = overlap.counted_ptb(text), [overlap.counted_ptb(r) for r in references]
     stats = overlap.bleu_stats(own, theirs)
     stems, stemmed = google_words(text), [google_words(r) for r in references]
-    hashes, known_hashes = hashed(stems), [hashed(r) for r in stemmed]
-    cased = overlap.bleu_stats(characters.counted_13a(text), [characters.counted_13a(r) for r in references])
-    chars = characters.chrf_stats(characters.chrf_grams(text), [characters.chrf_grams(r) for r in references])
+    hashes, known_hashes = google_hashes(text), [google_hashes(r) for r in references]
+    cased = overlap.bleu_stats_of(characters.hashes_13a(text), [characters.hashes_13a(r) for r in references])
+    chars = characters.chrf_stats(characters.letters(text), [characters.letters(r) for r in references])
     predicted, true = content(text), frozenset().union(*map(content, references))
     precision, recall = hallucination(predicted, true)
     return {
@@ -196,14 +196,13 @@ def _best(rows: Sequence[Row]) -> Row:
 def _of_spans(pair: _Pair) -> Row:
     row: Row = {}
     each = []
-    for t in spans.TIOUS:
-        precision, recall = spans.detection(pair.overlap, t)
+    for t, (precision, recall) in spans.detections(pair.overlap, spans.TIOUS).items():
         row |= {f"tiou_precision_{t}": precision, f"tiou_recall_{t}": recall}
         each.append(overlap.f1(precision, recall))
     row["tiou_f1"] = float(np.mean(each))
     row["soda_d"] = spans.soda(pair.overlap)[2]
-    for d in spans.DISTANCES_S:
-        precision, recall = spans.boundaries(pair.predicted_spans, pair.true_spans, d)
+    near = spans.boundaries_within(pair.predicted_spans, pair.true_spans, spans.DISTANCES_S)
+    for d, (precision, recall) in near.items():
         row |= {f"boundary_precision_{d}s": precision, f"boundary_recall_{d}s": recall}
     iou, precision, recall = spans.ranges(pair.predicted_spans, pair.true_spans)
     row |= {"ranges_iou": iou, "ranges_precision": precision, "ranges_recall": recall}

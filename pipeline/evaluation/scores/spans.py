@@ -45,12 +45,32 @@ def tiou(predicted: Floats, true: Floats) -> Floats:
 
 def detection(overlap: Floats, threshold: float) -> tuple[float, float]:
     """Precision and recall: spans with an overlap above `threshold` (not at it) on the other side."""
-    return covered(overlap > threshold)
+    return detections(overlap, (threshold,))[threshold]
+
+
+def detections(overlap: Floats, thresholds: Sequence[float]) -> dict[float, tuple[float, float]]:
+    """`detection` by threshold."""
+    return {-t: shares for t, shares in _below(-overlap, [-t for t in thresholds]).items()}
 
 
 def boundaries(predicted: Floats, true: Floats, distance_s: float) -> tuple[float, float]:
     """Precision and recall of starts less than `distance_s` away, as VidChapters counts them."""
-    return covered(np.abs(predicted[:, None, 0] - true[None, :, 0]) < distance_s)
+    return boundaries_within(predicted, true, (distance_s,))[distance_s]
+
+
+def boundaries_within(
+    predicted: Floats, true: Floats, distances_s: Sequence[float]
+) -> dict[float, tuple[float, float]]:
+    """`boundaries` by distance."""
+    return _below(np.abs(predicted[:, None, 0] - true[None, :, 0]), distances_s)
+
+
+def _below(values: Floats, limits: Sequence[float]) -> dict[float, tuple[float, float]]:
+    """`covered(values < limit)` of each limit: that one of a line is below it says the least of the line."""
+    if not values.size:
+        return {limit: covered(values < limit) for limit in limits}
+    rows, columns = values.min(axis=1), values.min(axis=0)
+    return {limit: (float((rows < limit).mean()), float((columns < limit).mean())) for limit in limits}
 
 
 def covered(hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -156,10 +176,10 @@ def moments(predicted: Floats, true: Floats, within_s: float = 5.0) -> tuple[flo
 def mask(spans: Floats, seconds: float, fps: float = 1.0) -> npt.NDArray[np.bool_]:
     """Which frames at `fps` the spans show: frame k is the one at (k + 0.5) / fps."""
     times = (np.arange(max(1, round(seconds * fps))) + 0.5) / fps
-    if not len(spans):
-        return np.zeros(len(times), dtype=bool)
-    inside = (times[:, None] >= spans[None, :, 0]) & (times[:, None] < spans[None, :, 1])
-    return np.asarray(inside.any(axis=1), dtype=np.bool_)
+    depth = np.zeros(len(times) + 1, dtype=np.int64)  # of spans, as changes from frame to frame
+    np.add.at(depth, np.searchsorted(times, spans[:, 0]), 1)
+    np.add.at(depth, np.searchsorted(times, spans[:, 1]), -1)
+    return np.asarray(depth[:-1].cumsum() > 0, dtype=np.bool_)
 
 
 def mask_f1(predicted: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
