@@ -20,9 +20,10 @@ from pipeline.evaluation.scores.evaluate import Scored, evaluate, holds_others
 from pipeline.evaluation.scores.further.base import CaptionMetric, metrics_of
 from pipeline.evaluation.scores.metrics import GROUPS, METRICS
 from pipeline.evaluation.scores.page import as_json, html, report, short
+from pipeline.evaluation.scores.reading import FILES, stem_of
 from pipeline.evaluation.scores.references import read_references
 from pipeline.evaluation.scores.slices import positions, scopes, slices
-from pipeline.evaluation.scores.sources import FILES, open_captions
+from pipeline.evaluation.scores.sources import open_captions
 from pipeline.evaluation.scores.summary import Scores, summarise
 from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError
@@ -181,7 +182,7 @@ def check_installed(*more: str) -> None:
 def default_folder(out: str) -> str:
     """Beside the captions: nothing is written into an output that may be read only, published or still growing."""
     if out.lower().endswith(FILES):
-        out = out.rsplit(".", 1)[0]
+        out = out[: len(out) - len(out.rsplit("/", 1)[-1])] + stem_of(out)
     return f"{out.rstrip('/')}-eval"
 
 

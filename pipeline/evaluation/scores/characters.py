@@ -16,7 +16,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.scores.overlap import Counted, Floats, counted, looked_up, shared, shared_runs, tallied
+from pipeline.evaluation.scores.overlap import Floats, looked_up, shared, shared_runs, tallied
 from pipeline.evaluation.scores.tokens import Words, hashed, ngrams
 
 CHARS, WORD_ORDER = 6, 2
@@ -39,18 +39,13 @@ class Letters:
     words: Words
 
 
-def letters(text: str) -> Letters:
-    pieces = text.split()
-    points = np.frombuffer("".join(pieces).encode("utf-32-le", "replace"), dtype=np.uint32)
-    return Letters(points, np.frombuffer(b"".join(map(_word_bytes, pieces)), dtype=np.uint64))
+def letters_of(pieces: Sequence[str], words: Words) -> Letters:
+    """Of what stands between white space, and of the hashed `piece_chrf` of it."""
+    return Letters(np.frombuffer("".join(pieces).encode("utf-32-le", "replace"), dtype=np.uint32), words)
 
 
-@lru_cache(maxsize=_PIECES)
-def _word_bytes(piece: str) -> bytes:
-    return hashed(_word(piece)).tobytes()
-
-
-def _word(piece: str) -> tuple[str, ...]:
+def piece_chrf(piece: str) -> tuple[str, ...]:
+    """The words that chrF++ counts in text without white space."""
     if len(piece) > 1 and piece[-1] in _PUNCTUATION:
         return piece[:-1], piece[-1]
     if len(piece) > 1 and piece[0] in _PUNCTUATION:
@@ -93,14 +88,24 @@ def _shared_characters(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> 
         return [_common(x, y) for x, y in zip(*(ngrams(p.astype(np.uint64), CHARS) for p in (a, b)), strict=True)]
     keys = np.concatenate((_runs(coded[: len(a)]), _runs(coded[len(a) :]) | np.uint64(1)))
     keys.sort()
-    second = (keys & np.uint64(1)).astype(np.int64)
-    keys >>= np.uint64(1)
+    theirs = (keys & np.uint64(1)).astype(np.int64).cumsum()
+    differ = keys[1:] ^ keys[:-1]
+    cut = _alike_at_the_end(a, b)
     found = []
-    for n in range(CHARS, 0, -1):
-        whole = (keys & np.uint64((1 << _BITS) - 1)) != 0  # a run that the end of its text cuts has a 0 behind it
-        found.append(shared_runs(keys[whole], second[whole]) if whole.any() else 0)
-        keys >>= np.uint64(_BITS)
-    return found[::-1]
+    for n in range(1, CHARS + 1):
+        # two neighbours differ in their first n characters where the highest bit that differs is one of these
+        ends = np.flatnonzero(differ >= np.uint64(1 << (1 + _BITS * (CHARS - n))))
+        # a run that the end of its text cuts is none; of each length there is one a side
+        found.append(shared_runs(ends, theirs) - min(n - 1, cut))
+    return found
+
+
+def _alike_at_the_end(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> int:
+    """How many of the last characters are equal; counted up to `CHARS`."""
+    for k in range(1, CHARS):
+        if k > min(len(a), len(b)) or a[-k] != b[-k]:
+            return k - 1
+    return CHARS - 1
 
 
 def _coded(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64] | None:
@@ -153,11 +158,12 @@ _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 def words_13a(text: str) -> list[str]:
     """Words in their own case, as WMT's mteval 13a splits them; sacrebleu's tokenizer does so for a whole text."""
     line = text.rstrip().replace("<skipped>", "").replace("-\n", "")
-    return list(chain.from_iterable(map(_split_13a, line.split())))
+    return list(chain.from_iterable(map(piece_13a, line.split())))
 
 
 @lru_cache(maxsize=_PIECES)
-def _split_13a(piece: str) -> tuple[str, ...]:
+def piece_13a(piece: str) -> tuple[str, ...]:
+    """`words_13a` of text without white space."""
     if "&" in piece:
         for entity, character in _ENTITIES:
             piece = piece.replace(entity, character)
@@ -167,17 +173,7 @@ def _split_13a(piece: str) -> tuple[str, ...]:
 
 def hashes_13a(text: str) -> Words:
     """`hashed(words_13a(text))`."""
-    line = text.rstrip().replace("<skipped>", "").replace("-\n", "")
-    return np.frombuffer(b"".join(map(_bytes_13a, line.split())), dtype=np.uint64)
-
-
-@lru_cache(maxsize=_PIECES)
-def _bytes_13a(piece: str) -> bytes:
-    return hashed(_split_13a(piece)).tobytes()
-
-
-def counted_13a(text: str) -> Counted:
-    return counted(hashes_13a(text))
+    return hashed(words_13a(text))
 
 
 def sacrebleu_bleu(stats: Floats, *, sentence: bool = False) -> Floats:

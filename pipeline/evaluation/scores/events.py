@@ -22,11 +22,22 @@ _FAR_SHARE = 1 / 3  # of the video, from which on an order is one of the long te
 _LEAST = 0.4  # cosine of the words, from which two events may be one
 _AWAY = 0.3  # what the greatest distance costs, in cosine: less than two events that are predicted are worth
 _NOT = re.compile(r"\b(?:not|no|never|nobody|nothing|none|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
+# says of a whole sentence that it does not hold, and nothing of what is seen
+_UNTRUE = re.compile(
+    r"\b(?:it|this|that)(?:\s+(?:is|was)|['’]s)\s+(?:(?:not|never)\s+(?:true|so|right|the\s+case)|false|untrue)(?:\s+that)?\b"
+    r"|\b(?:it|this|that)\s+(?:isn|wasn)['’]t\s+(?:true|so|right|the\s+case)(?:\s+that)?\b",
+    re.IGNORECASE,
+)
 
 
 def denies(text: str) -> bool:
     """Whether a text has a word of denial."""
-    return bool(_NOT.search(text))
+    return bool(_NOT.search(text) or _UNTRUE.search(text))
+
+
+def without_denial(text: str) -> str:
+    """A text without "it is not true that": whether it is denied is polarity, and no word of what it tells."""
+    return _UNTRUE.sub(" ", text)
 
 
 def alike(a: frozenset[str], b: frozenset[str]) -> float:

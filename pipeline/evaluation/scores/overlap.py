@@ -10,14 +10,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import chain, count
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evaluation.scores.tokens import Words, ngrams, ptb_hashes
+from pipeline.evaluation.scores.tokens import Words, ngrams
 
 ORDERS = 4
 _SMALL, _TINY = 1e-9, 1e-15  # coco-caption's guards; no smoothing
@@ -40,21 +40,19 @@ def counted(words: Words) -> Counted:
     return Counted(len(words), tuple(tallied(some) for some in ngrams(words, ORDERS)))
 
 
-@lru_cache(maxsize=64)
-def counted_ptb(text: str) -> Counted:
-    """A text's `ptb_words`, counted once for all metrics that need it."""
-    return counted(ptb_hashes(text))
-
-
 def tallied(hashes: Words) -> tuple[Words, npt.NDArray[np.int64]]:
     """The different ones, sorted, and how often each occurs: `np.unique`, without what it does beside that."""
     if not len(hashes):
         return hashes, _NO_COUNTS
     found = np.sort(hashes)
-    ends = np.append(np.flatnonzero(found[1:] != found[:-1]) + 1, len(found))
-    counts = ends.copy()
-    counts[1:] -= ends[:-1]
-    return found[ends - 1], counts
+    new = np.empty(len(found), dtype=np.bool_)
+    new[0] = True
+    np.not_equal(found[1:], found[:-1], out=new[1:])
+    starts = np.flatnonzero(new)
+    counts = np.empty_like(starts)
+    np.subtract(starts[1:], starts[:-1], out=counts[:-1])
+    counts[-1] = len(found) - starts[-1]
+    return found[starts], counts
 
 
 def shared(a: Words, b: Words) -> int:
@@ -66,21 +64,24 @@ def shared(a: Words, b: Words) -> int:
         return 0
     found = np.concatenate((a & _BUT_LAST, b | _LAST))
     found.sort()
-    return shared_runs(found >> _LAST, (found & _LAST).astype(np.int64))
+    ends = np.flatnonzero((found[1:] ^ found[:-1]) > _LAST)
+    return shared_runs(ends, (found & _LAST).astype(np.int64).cumsum())
 
 
-def shared_runs(sorted_keys: npt.NDArray[np.uint64], second: npt.NDArray[np.int64]) -> int:
+def shared_runs(ends: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> int:
     """Sum over runs of equal keys of min(those of the first side, those of the second).
 
     Args:
-        second: 1 where the key is of the second side, else 0.
+        ends: place of the last key of each run, without the last run.
+        theirs: of each place, how many keys up to it are of the second side.
     """
-    ends = np.append(np.flatnonzero(sorted_keys[1:] != sorted_keys[:-1]), len(sorted_keys) - 1)
-    theirs = second.cumsum()[ends]
-    every = ends + 1
-    theirs[1:] -= theirs[:-1].copy()
-    every[1:] -= every[:-1].copy()
-    return int(np.minimum(theirs, every - theirs).sum())
+    places = np.empty(len(ends) + 1, dtype=np.int64)
+    places[:-1], places[-1] = ends, len(theirs) - 1
+    second = theirs[places]
+    second[1:] -= second[:-1].copy()
+    places[1:] -= places[:-1].copy()
+    places[0] += 1
+    return int(np.minimum(second, places - second).sum())
 
 
 _LAST, _BUT_LAST = np.uint64(1), np.uint64(2**64 - 2)
@@ -172,14 +173,14 @@ class Frequencies:
 def frequencies(items: Iterable[Sequence[Words]]) -> Frequencies:
     """Over all references of all items, an item's references together.
 
-    Items are counted `_AT_ONCE` n-grams at a time. Where there are more, the counts of each time go to files by the range
-    that their hashes are in, and are added up range by range: 100,000 references of 950 words have 3 GB of hashes.
+    Items are counted `_AT_ONCE` n-grams at a time. Where there are more, the counts of each time go to files by the
+    range that their hashes are in, and are added up range by range: 100,000 texts of 950 words have 3 GB of hashes.
     """
-    count, size, waiting = 0, 0, list[Words]()
+    total, size, waiting = 0, 0, list[Words]()
     with ExitStack() as stack:
         files: list[BinaryIO] = []
         for item in items:
-            count += 1
+            total += 1
             every = [gram for words in item for gram in ngrams(words, ORDERS)]
             waiting.append(tallied(np.concatenate(every))[0] if every else _NONE)
             size += len(waiting[-1])
@@ -193,7 +194,7 @@ def frequencies(items: Iterable[Sequence[Words]]) -> Frequencies:
         else:
             _put(files, *last)
             found = [_several(*_added(file)) for file in files]
-    return Frequencies(count, np.concatenate([f for f, _ in found]), np.concatenate([c for _, c in found]))
+    return Frequencies(total, np.concatenate([f for f, _ in found]), np.concatenate([c for _, c in found]))
 
 
 def _put(files: Sequence[BinaryIO], grams: Words, counts: npt.NDArray[np.int64]) -> None:
@@ -226,15 +227,14 @@ _RANGES = 64
 
 def cider_d(text: Counted, references: Sequence[Counted], known: Frequencies) -> float:
     """CIDEr-D, 0 to 10; comparable only between captions of one reference set, which gives `known`."""
-    own = [_weighed(text, n, known) for n in range(ORDERS)]
+    own = _weighed(text, known)
     total = 0.0
     for reference in references:
         # coco-caption measures lengths in bigrams
         away = max(0, text.words - 1) - max(0, reference.words - 1)
         penalty = math.exp(-(away**2) / (2 * _SIGMA**2))
-        for n in range(ORDERS):
+        for n, (other, other_norm) in enumerate(_weighed(reference, known)):
             weights, norm = own[n]
-            other, other_norm = _weighed(reference, n, known)
             if not norm or not other_norm:
                 continue
             grams, there = text.grams[n][0], reference.grams[n][0]
@@ -245,10 +245,15 @@ def cider_d(text: Counted, references: Sequence[Counted], known: Frequencies) ->
     return 10.0 * total / (ORDERS * len(references))
 
 
-def _weighed(text: Counted, n: int, known: Frequencies) -> tuple[Floats, float]:
-    grams, counts = text.grams[n]
-    weights = counts * known.rarity(grams)
-    return weights, float(np.sqrt((weights**2).sum()))
+def _weighed(text: Counted, known: Frequencies) -> list[tuple[Floats, float]]:
+    """Weights of the n-grams of each order, and their norm."""
+    rarity = known.rarity(np.concatenate([grams for grams, _ in text.grams]))
+    found, start = [], 0
+    for grams, counts in text.grams:
+        weights = counts * rarity[start : start + len(grams)]
+        start += len(grams)
+        found.append((weights, float(np.sqrt((weights**2).sum()))))
+    return found
 
 
 # -- ROUGE -----------------------------------------------------------------------------------------------------------
@@ -258,14 +263,12 @@ def places(words: Sequence[object]) -> dict[object, int]:
     """Of each word the places where it stands, as bits."""
     found: dict[object, int] = {}
     known = found.get
-    while len(_BITS) < len(words):
-        _BITS.extend(1 << k for k in range(len(_BITS), 2 * len(_BITS)))
-    for word, bit in zip(words, _BITS, strict=False):
+    for word, bit in zip(words, chain(_BITS, map((1).__lshift__, count(len(_BITS)))), strict=False):
         found[word] = known(word, 0) | bit
     return found
 
 
-_BITS = [1 << k for k in range(1024)]
+_BITS = [1 << k for k in range(2048)]  # those of most captions
 
 
 def common(a: Sequence[object], b: Sequence[object], of_a: Mapping[object, int] | None = None) -> int:
@@ -295,8 +298,11 @@ def rouge_l_coco(text: Sequence[str], references: Sequence[Sequence[str]]) -> fl
 
 def rouge_l_coco_of(shared: Sequence[tuple[int, int]], words: int) -> float:
     """The same of words in common and words of each reference, and of the words of the text."""
-    precision = max(n / words for n, _ in shared)
-    recall = max(n / length for n, length in shared)
+    return f_coco(max(n / words for n, _ in shared), max(n / length for n, length in shared))
+
+
+def f_coco(precision: float, recall: float) -> float:
+    """Their F with coco-caption's weight of recall."""
     if not precision or not recall:
         return 0.0
     return (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision)

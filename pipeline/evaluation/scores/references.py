@@ -6,47 +6,50 @@
 | its submissions | `{"results": {"ID": [{"timestamp": [s, s], "sentence": ""}]}}` |
 | YouCook2 | `{"database": {"ID": {"duration": s, "annotations": [{"segment": [s, s], "sentence": ""}]}}}` |
 | VidChapters | `{"ID": {"duration": s, "chapters": [{"time": s, "label": ""}]}}` |
-| COCO | `{"annotations": [{"image_id": "ID", "caption": ""}]}`, or that list alone |
+| COCO | `{"images": [{"id": "ID", "file_name": ""}], "annotations": [{"image_id": "ID", "caption": ""}]}` |
 | VUE-TR | `[{"query_id": "ID", "gt": [[s, s]]}]`, with `answer` in place of `gt` for captions |
 | for judges | `key_points`, `subjects`, `questions`, beside a text or without one (`truth`) |
 | a mapping | `{"ID": "text"}`, `{"ID": ["text", "text"]}` |
+| MSR-VTT | `{"videos": [], "sentences": [{"video_id": "ID", "caption": ""}]}` |
 | rows | JSON list, JSONL, CSV, TSV or Parquet with an id, a text, and where known `start`, `end`, `duration` |
+| subtitles | SubRip, WebVTT or ASS: the events of the video that the file is called after |
 | an output of Longcap | its folder or prefix |
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from operators.core.causes import explained
 from operators.core.fingerprint import digest
-from operators.core.storage import open_binary
 from operators.core.text import repaired
 from pipeline.evaluation.scores.captions import Caption, Event, names_of
+from pipeline.evaluation.scores.reading import FILES, PROBLEMS, column_name, read_value
 from pipeline.evaluation.scores.truth import NOTHING, Truth, truth_of
-from pipeline.sources.files import normalise
 from pipeline.terminal.errors import UsageError
 
-_IDS = ("video_id", "query_id", "image_id", "clip_id", "id", "key", "video", "vid", "name", "uri", "path", "file")
-_TEXTS = ("caption", "text", "sentence", "label", "description", "content", "reference", "title", "summary", "title_en")
+_IDS = (
+    *("video_id", "query_id", "image_id", "clip_id", "id", "key", "video", "vid", "name", "uri", "path", "file"),
+    *("videoid", "video_name", "file_name", "filename", "video_file", "video_path", "youtube_id", "ytid", "clip"),
+)
+_TEXTS = (
+    *("caption", "text", "sentence", "label", "description", "content", "reference", "title", "summary", "title_en"),
+    *("long_caption", "caption_text", "video_caption", "transcript"),
+)
 _SPANS = ("timestamp", "segment", "span", "timestamps")
-_STARTS, _ENDS = ("start_s", "start", "begin", "time"), ("end_s", "end", "stop")
+_STARTS = ("start_s", "start", "begin", "time", "start_time", "t_start", "start_sec", "begin_s", "onset", "from")
+_ENDS = ("end_s", "end", "stop", "end_time", "t_end", "end_sec", "stop_s", "offset", "to")
 _STARTS_MS, _ENDS_MS = ("start_ms", "begin_ms", "time_ms"), ("end_ms", "stop_ms")
-_DURATIONS, _DURATIONS_MS = ("duration_s", "duration"), ("duration_ms",)
+_DURATIONS, _DURATIONS_MS = ("duration_s", "duration", "video_duration", "duration_sec"), ("duration_ms",)
 _LISTS = ("events", "sections", "annotations", "segments", "chapters", "clips")
 _MANY = ("captions", "references", "texts")
 _ANSWERS = ("gt", "answer")
 _WRAPPED = ("results", "database", "videos", "data", "predictions")
 _FORMS = (
-    "known are ActivityNet Captions, YouCook2, VidChapters, VUE-TR, COCO, {id: text}, and rows with an id and a text "
-    "as JSON, JSONL, CSV, TSV or Parquet (docs/evaluation.md)"
+    "known are ActivityNet Captions, YouCook2, VidChapters, VUE-TR, COCO, {id: text}, subtitles, and rows with "
+    "an id and a text as JSON, JSONL, CSV, TSV or Parquet (docs/evaluation.md)"
 )
 
 
@@ -59,6 +62,7 @@ class Reference:
         events: in the order of the file; empty where it has no times.
         timed: whether it has times, be it an empty list of them.
         truth: its key points and questions.
+        also: another name of its video; "" for none.
     """
 
     text: str
@@ -66,6 +70,7 @@ class Reference:
     timed: bool = False
     duration_s: float | None = None
     truth: Truth = NOTHING
+    also: str = ""
 
 
 class References:
@@ -75,8 +80,9 @@ class References:
         self.by_name = {name: tuple(some) for name, some in found.items()}
         self.shown = shown
         self._near: dict[str, str] = {}
-        for name in self.by_name:
-            for other in near_names(name):
+        for name, some in self.by_name.items():
+            also = {r.also for r in some if r.also}
+            for other in (*near_names(name), *(near for one in also for near in near_names(one))):
                 self._near.setdefault(other, name)
 
     def __len__(self) -> int:
@@ -103,13 +109,34 @@ def read_references(uris: Sequence[str]) -> References:
         UsageError: one cannot be read, or is in no form that is known.
     """
     found: dict[str, list[Reference]] = {}
+    spellings = _Spellings()
     for uri in uris:
-        before = len(found)
-        for name, reference in _read(uri):
-            found.setdefault(name, []).append(reference)
-        if len(found) == before == 0:
+        some = False
+        for given, reference in _read(uri):
+            some = True
+            found.setdefault(spellings.of(given), []).append(reference)
+        if not some:
             raise UsageError(f"{uri} holds no reference: {_FORMS}")
     return References(found, ", ".join(uris))
+
+
+class _Spellings:
+    """Names of videos, of which x, v_x and x.mp4 are one, but a.mp4 and a.mkv, or a/x and b/x, are two."""
+
+    def __init__(self) -> None:
+        self._whole: dict[str, str] = {}
+        self._without_suffix: dict[str, str] = {}
+
+    def of(self, name: str) -> str:
+        """How the video was called first."""
+        folder, _, file = name.rpartition("/")
+        whole = f"{folder}/{file.removeprefix('v_')}"
+        short = f"{folder}/{names_of('', whole)[-1]}"
+        known = self._whole.get(whole) or (self._without_suffix if short == whole else self._whole).get(short)
+        if known is None:
+            known = self._whole[whole] = name
+            self._without_suffix.setdefault(short, name)
+        return known
 
 
 def read_captions(uri: str) -> list[Caption]:
@@ -119,10 +146,12 @@ def read_captions(uri: str) -> list[Caption]:
         UsageError: as `read_references`; or a video has two captions.
     """
     found: dict[str, Reference] = {}
+    spellings = _Spellings()
     for name, one in _read(uri):
-        if name in found:
+        if (known := spellings.of(name)) in found:
+            spelled = "" if known == name else f" (as {known!r} and {name!r})"
             raise UsageError(
-                f"{uri} has two captions of {name!r}; a video can have several references, but one caption"
+                f"{uri} has two captions of {known!r}{spelled}; a video can have several references, but one caption"
             )
         found[name] = one
     if not found:
@@ -135,7 +164,7 @@ def _caption(name: str, one: Reference) -> Caption:
 
     return Caption(
         video_id=name,
-        aliases=near_names(name),
+        aliases=tuple(dict.fromkeys((*near_names(name), *(near_names(one.also) if one.also else ())))),
         duration_s=one.duration_s,
         text=one.text,
         events=one.events,
@@ -145,56 +174,16 @@ def _caption(name: str, one: Reference) -> Caption:
 
 
 def _read(uri: str) -> Iterator[tuple[str, Reference]]:
-    kind = uri.rstrip("/").rsplit(".", 1)[-1].lower() if "." in uri.rstrip("/").rsplit("/", 1)[-1] else ""
-    if kind not in ("json", "jsonl", "ndjson", "csv", "tsv", "parquet"):
+    if not uri.rstrip("/").lower().endswith(FILES):
         yield from _of_output(uri)
         return
     try:
-        with open_binary(normalise(uri)) as file:
-            data = file.read()
-    except OSError as error:
-        raise UsageError(f"cannot read {uri}: {explained(error)}") from None
-    try:
-        value = _parsed(data, kind)
-        yield from _of_rows(value) if isinstance(value, list) else _of_mapping(value)
-    except (ValueError, csv.Error, RecursionError, TypeError, AttributeError, KeyError, IndexError) as error:
+        value = read_value(uri)
+        yield from _of_rows(value) if isinstance(value, Iterator | list) else _of_mapping(value)
+    except PROBLEMS as error:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"{uri} cannot be read ({' '.join(str(error).split())[:200]}): {_FORMS}") from None
-
-
-def _parsed(data: bytes, kind: str) -> Any:
-    if kind == "parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        return pq.read_table(pa.BufferReader(data)).to_pylist()
-    text = data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
-    if kind in ("csv", "tsv"):
-        return list(_rows_of(text, "," if kind == "csv" else "\t"))
-    if kind == "json":
-        return json.loads(text, object_pairs_hook=_object)
-    return [json.loads(line, object_pairs_hook=_object) for line in text.split("\n") if line.strip()]
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys are there once: json would keep the last of two captions of an id, without a word."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} is there twice in one object")
-    return found
-
-
-def _rows_of(text: str, delimiter: str) -> Iterator[dict[str, Any]]:
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # a caption may be longer than 128 KiB
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-    names = [name.strip().lower() for name in next(rows, [])]
-    for row in rows:
-        if any(cell.strip() for cell in row):
-            if len(row) > len(names):
-                raise ValueError(f"line {rows.line_num} has {len(row)} cells, the first line {len(names)}")
-            yield dict(zip(names, (cell.strip() for cell in row), strict=False))
 
 
 def _of_output(uri: str) -> Iterator[tuple[str, Reference]]:
@@ -210,6 +199,10 @@ def _of_output(uri: str) -> Iterator[tuple[str, Reference]]:
 def _of_mapping(value: Any) -> Iterator[tuple[str, Reference]]:
     if not isinstance(value, dict):
         raise ValueError("it holds neither an object nor a list")
+    listed = next((value[k] for k in ("annotations", "sentences") if _has_rows(value.get(k))), None)
+    if listed is not None:
+        yield from _with_files(_of_rows(listed), value.get("images") or value.get("videos"))
+        return
     for key in _WRAPPED:
         if isinstance(value.get(key), dict):
             yield from _of_mapping(value[key])
@@ -217,11 +210,22 @@ def _of_mapping(value: Any) -> Iterator[tuple[str, Reference]]:
         if isinstance(value.get(key), list) and value[key] and isinstance(value[key][0], dict):
             yield from _of_rows(value[key])
             return
-    if isinstance(value.get("annotations"), list):
-        yield from _of_rows(value["annotations"])
-        return
     for name, one in value.items():
         yield from ((name, reference) for reference in _of_value(name, one))
+
+
+def _has_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict) and _first(value[0], _IDS) is not None
+
+
+def _with_files(found: Iterable[tuple[str, Reference]], listed: Any) -> Iterator[tuple[str, Reference]]:
+    """With the file names that COCO's `images` have for the ids of annotations."""
+    files: dict[str, str] = {}
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and one.get("id") is not None and isinstance(one.get("file_name"), str):
+            files[str(one["id"])] = one["file_name"].rsplit("/", 1)[-1]
+    for name, reference in found:
+        yield name, replace(reference, also=files[name]) if name in files else reference
 
 
 def _of_value(name: str, one: Any) -> Iterator[Reference]:
@@ -240,16 +244,19 @@ def _of_value(name: str, one: Any) -> Iterator[Reference]:
         yield from map(_reference, one)
 
 
-def _of_rows(rows: Sequence[Any]) -> Iterator[tuple[str, Reference]]:
+def _of_rows(rows: Iterable[Any]) -> Iterator[tuple[str, Reference]]:
     """Rows of videos; rows of one id that all have a start and an end are events of one text."""
     parts: dict[str, list[dict[str, Any]]] = {}
     asked: dict[str, list[dict[str, Any]]] = {}
-    for k, row in enumerate(rows):
-        if not isinstance(row, dict):
-            raise ValueError(f"row {k} is {type(row).__name__}, not an object")
-        name = _first(row, _IDS)
+    for k, given in enumerate(rows):
+        if not isinstance(given, dict):
+            raise ValueError(f"row {k} is {type(given).__name__}, not an object")
+        row, name = given, _first(given, _IDS)
         if name is None:
-            raise ValueError(f"row {k} has no id; one of {', '.join(_IDS)}")
+            row = {column_name(str(key)): value for key, value in given.items()}
+            name = _first(row, _IDS)
+        if name is None or name == "":
+            raise ValueError(f"row {k} of {', '.join(list(row)[:8])} has no id; one of {', '.join(_IDS)}")
         if isinstance(row.get("question"), str):  # a row a question
             asked.setdefault(str(name), []).append(row)
         elif _span(row) is not None and _first(row, _LISTS) is None:
@@ -276,6 +283,8 @@ def _reference(row: Mapping[str, Any]) -> Reference:
         events = [(*_pair(span), "") for span in ranges if len(span) == 2]
     elif isinstance(listed := _first(row, _LISTS), list):
         events = _events(listed, duration)
+    elif isinstance(listed, dict) and isinstance(row.get("chapters"), dict):  # a title by its time
+        events = _events([{"time": time, "label": title} for time, title in listed.items()], duration)
     text = _first(row, _TEXTS)
     joined = " ".join(t for _, _, t in events if t) if events else ""
     truth = truth_of(row)
@@ -330,6 +339,8 @@ def _time(row: Mapping[str, Any], names: Sequence[str], names_ms: Sequence[str])
 
 def _seconds(value: Any) -> float:
     """Of a number, or of a text such as 12.5, 1:02, 01:02:03.5 or 01:02:03,500."""
+    if type(value) is float and math.isfinite(value):
+        return value
     parts = value.strip().replace(",", ".").split(":") if isinstance(value, str) else [value]
     numbers = [float(part) for part in parts]
     if len(numbers) > 3 or not all(map(math.isfinite, numbers)) or any(n < 0 for n in numbers[1:]):
@@ -338,7 +349,10 @@ def _seconds(value: Any) -> float:
 
 
 def _first(row: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((row[name] for name in names if row.get(name) is not None), None)
+    for name in names:
+        if (found := row.get(name)) is not None:
+            return found
+    return None
 
 
 def _clean(text: str) -> str:

@@ -13,12 +13,13 @@ from operators.core.base import Row
 from operators.core.fingerprint import digest
 from pipeline.evaluation.scores import characters, overlap, spans
 from pipeline.evaluation.scores.captions import Caption, Event
-from pipeline.evaluation.scores.events import aligned, by_tenth, event_scores, likeness
+from pipeline.evaluation.scores.events import aligned, by_tenth, event_scores, likeness, without_denial
 from pipeline.evaluation.scores.free import free_scores
 from pipeline.evaluation.scores.metrics import SCORES, VERSION
 from pipeline.evaluation.scores.overlap import Frequencies
 from pipeline.evaluation.scores.references import Reference
-from pipeline.evaluation.scores.tokens import content, google_hashes, google_words, ptb_words
+from pipeline.evaluation.scores.texts import read, read_events
+from pipeline.evaluation.scores.tokens import content
 
 
 def key_of(caption: Caption, references: Sequence[Reference], reference_set: str, further: Sequence[Any] = ()) -> str:
@@ -60,21 +61,19 @@ def score(caption: Caption, references: Sequence[Reference], known: Frequencies 
 
 
 def _words(text: str, references: Sequence[str], known: Frequencies | None) -> Row:
-    words, others = ptb_words(text), [ptb_words(r) for r in references]
-    own, theirs = overlap.counted_ptb(text), [overlap.counted_ptb(r) for r in references]
+    said, true = read(text), [read(r) for r in references]
+    own, theirs = overlap.counted(said.ptb_hashes), [overlap.counted(r.ptb_hashes) for r in true]
     stats = overlap.bleu_stats(own, theirs)
-    stems, stemmed = google_words(text), [google_words(r) for r in references]
-    hashes, known_hashes = google_hashes(text), [google_hashes(r) for r in references]
-    cased = overlap.bleu_stats_of(characters.hashes_13a(text), [characters.hashes_13a(r) for r in references])
-    chars = characters.chrf_stats(characters.letters(text), [characters.letters(r) for r in references])
-    predicted, true = content(text), frozenset().union(*map(content, references))
-    precision, recall = hallucination(predicted, true)
+    stems = [r.google_hashes for r in true]
+    cased = overlap.bleu_stats_of(said.hashes_13a, [r.hashes_13a for r in true])
+    chars = characters.chrf_stats(said.letters, [r.letters for r in true])
+    precision, recall = hallucination(said.content, frozenset().union(*(r.content for r in true)))
     return {
         **{f"bleu_{n + 1}": value for n, value in enumerate(map(float, overlap.bleu(np.array(stats))))},
-        "rouge_l_coco": overlap.rouge_l_coco(words, others),
-        "rouge_1": overlap.rouge_n_google(hashes, known_hashes, 1),
-        "rouge_2": overlap.rouge_n_google(hashes, known_hashes, 2),
-        "rouge_l_google": overlap.rouge_l_google(stems, stemmed),
+        "rouge_l_coco": overlap.rouge_l_coco(said.ptb, [r.ptb for r in true]),
+        "rouge_1": overlap.rouge_n_google(said.google_hashes, stems, 1),
+        "rouge_2": overlap.rouge_n_google(said.google_hashes, stems, 2),
+        "rouge_l_google": overlap.rouge_l_google(said.google, [r.google for r in true]),
         "cider_d": overlap.cider_d(own, theirs, known) if known is not None and known.items > 1 else None,
         "sacrebleu": float(characters.sacrebleu_bleu(np.array(cased), sentence=True)),
         "chrf": float(characters.chrf(np.array(chars))),
@@ -135,22 +134,29 @@ class _Pair:
     @cached_property
     def texts(self) -> spans.Floats:
         """ROUGE-L (coco) of each pair that overlaps; 0 for others, which no metric looks at."""
-        predicted, true = ([ptb_words(text) for _, _, text in side] for side in (self.predicted, self.true))
+        predicted, true = self._predicted_words[0], self._true_words[0]
         places = [overlap.places(words) for words in predicted]
         found = np.zeros(self.overlap.shape)
         for i, j in np.argwhere(self.overlap > 0).tolist():
-            if predicted[i] and true[j]:
-                shared = overlap.common(predicted[i], true[j], places[i])
-                found[i, j] = overlap.rouge_l_coco_of([(shared, len(true[j]))], len(predicted[i]))
+            if shared := overlap.common(predicted[i], true[j], places[i]):
+                found[i, j] = overlap.f_coco(shared / len(predicted[i]), shared / len(true[j]))
         return found
 
     @cached_property
+    def _predicted_words(self) -> tuple[list[list[str]], list[frozenset[str]]]:
+        return _words_of_events(self.predicted)
+
+    @cached_property
+    def _true_words(self) -> tuple[list[list[str]], list[frozenset[str]]]:
+        return _words_of_events(self.true)
+
+    @property
     def true_stems(self) -> list[frozenset[str]]:
-        return [content(text) for _, _, text in self.true]
+        return self._true_words[1]
 
     @cached_property
     def alike(self) -> spans.Floats:
-        return likeness([content(text) for _, _, text in self.predicted], self.true_stems)
+        return likeness(self._predicted_words[1], self.true_stems)
 
     @cached_property
     def same(self) -> spans.Floats:
@@ -160,6 +166,15 @@ class _Pair:
     @property
     def has_texts(self) -> bool:
         return any(text for _, _, text in self.true)
+
+
+def _words_of_events(events: Sequence[Event]) -> tuple[list[list[str]], list[frozenset[str]]]:
+    texts = [text for _, _, text in events]
+    words, said = read_events(texts)
+    for k, text in enumerate(texts):
+        if (kept := without_denial(text)) != text:
+            said[k] = content(kept)
+    return words, said
 
 
 def _in_time(events: Sequence[Event]) -> list[Event]:

@@ -9,11 +9,10 @@ from typing import Any
 
 from operators.core.text import nearest
 from pipeline.evaluation.scores.captions import COLUMNS, Caption, names_of, of_row
+from pipeline.evaluation.scores.reading import FILES
 from pipeline.evaluation.scores.references import read_captions
 from pipeline.output.output import Output
 from pipeline.terminal.errors import UsageError
-
-FILES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
 
 
 @dataclass(frozen=True)

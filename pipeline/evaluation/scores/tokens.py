@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -84,22 +84,23 @@ def ptb_words(text: str) -> list[str]:
 
     A bracket is the word -lrb- or another one: coco-caption means to leave brackets out, and looks for capital letters.
     """
-    return list(chain.from_iterable(map(_ptb, pieces(text))))
+    return list(chain.from_iterable(map(piece_ptb, pieces(text))))
 
 
 def ptb_hashes(text: str) -> Words:
     """`hashed(ptb_words(text))`."""
-    return _joined(map(_ptb_bytes, pieces(text)))
+    return np.frombuffer(b"".join(map(_ptb_bytes, pieces(text))), dtype=np.uint64)
 
 
 @lru_cache(maxsize=_PIECES)
-def _ptb(piece: str) -> tuple[str, ...]:
+def piece_ptb(piece: str) -> tuple[str, ...]:
+    """`ptb_words` of one of `pieces`."""
     return _split(piece, _PTB)
 
 
 @lru_cache(maxsize=_PIECES)
 def _ptb_bytes(piece: str) -> bytes:
-    return hashed(_ptb(piece)).tobytes()
+    return hashed(piece_ptb(piece)).tobytes()
 
 
 def _split(piece: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
@@ -116,7 +117,7 @@ def _apart(found: re.Match[str]) -> str:
 
 def own_words(text: str) -> list[str]:
     """`ptb_words` in which a sign stays with its letter; equal to these for texts of ASCII."""
-    return list(chain.from_iterable(map(_own, pieces(text))))
+    return list(chain.from_iterable(map(own_piece, pieces(text))))
 
 
 def own_bytes(text: str) -> bytes:
@@ -124,19 +125,15 @@ def own_bytes(text: str) -> bytes:
     return b"".join(map(_own_bytes, pieces(text)))
 
 
-def own_hashes(text: str) -> Words:
-    """`hashed(own_words(text))`."""
-    return _joined(map(_own_bytes, pieces(text)))
-
-
 @lru_cache(maxsize=_PIECES)
-def _own(piece: str) -> tuple[str, ...]:
-    return _ptb(piece) if piece.isascii() else _split(unicodedata.normalize("NFC", piece), _OWN)
+def own_piece(piece: str) -> tuple[str, ...]:
+    """`own_words` of one of `pieces`."""
+    return piece_ptb(piece) if piece.isascii() else _split(unicodedata.normalize("NFC", piece), _OWN)
 
 
 @lru_cache(maxsize=_PIECES)
 def _own_bytes(piece: str) -> bytes:
-    return hashed(_own(piece)).tobytes()
+    return hashed(own_piece(piece)).tobytes()
 
 
 def own_stems(text: str) -> frozenset[str]:
@@ -146,28 +143,19 @@ def own_stems(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=_PIECES)
 def _own_stems(piece: str) -> tuple[str, ...]:
-    return tuple(map(stem, _own(piece)))
+    return tuple(map(stem, own_piece(piece)))
 
 
 @lru_cache(maxsize=_TEXTS)
 def google_words(text: str) -> list[str]:
     """Words as rouge-score counts them with `use_stemmer=True`; not to be changed by the caller."""
-    return list(chain.from_iterable(map(_google, text.lower().split())))
-
-
-def google_hashes(text: str) -> Words:
-    """`hashed(google_words(text))`."""
-    return _joined(map(_google_bytes, text.lower().split()))
+    return list(chain.from_iterable(map(piece_google, text.lower().split())))
 
 
 @lru_cache(maxsize=_PIECES)
-def _google(piece: str) -> tuple[str, ...]:
+def piece_google(piece: str) -> tuple[str, ...]:
+    """`google_words` of lower-case text without white space."""
     return tuple(map(stem, _GOOGLE.findall(piece)))
-
-
-@lru_cache(maxsize=_PIECES)
-def _google_bytes(piece: str) -> bytes:
-    return hashed(_google(piece)).tobytes()
 
 
 @lru_cache(maxsize=_PIECES)
@@ -178,17 +166,18 @@ def stem(word: str) -> str:
 
 def content_words(text: str) -> list[str]:
     """Stems of the words that say something, in order: function words, and letters alone, are left out."""
-    return list(chain.from_iterable(map(_content, text.lower().split())))
+    return list(chain.from_iterable(map(piece_content, text.lower().split())))
 
 
 @lru_cache(maxsize=_TEXTS)
 def content(text: str) -> frozenset[str]:
     """`content_words` as a set."""
-    return frozenset(chain.from_iterable(map(_content, text.lower().split())))
+    return frozenset(chain.from_iterable(map(piece_content, text.lower().split())))
 
 
 @lru_cache(maxsize=_PIECES)
-def _content(piece: str) -> tuple[str, ...]:
+def piece_content(piece: str) -> tuple[str, ...]:
+    """`content_words` of lower-case text without white space."""
     if piece.isascii():
         return tuple(stem(word) for word in _GOOGLE.findall(piece) if not _empty(word))
     words = _OWN_PLAIN.findall(unicodedata.normalize("NFC", piece))
@@ -209,10 +198,6 @@ def _stemmer() -> Any:
 @lru_cache(maxsize=500_000)
 def _hashed(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest(), "little")
-
-
-def _joined(found: Iterable[bytes]) -> Words:
-    return np.frombuffer(b"".join(found), dtype=np.uint64)
 
 
 def hashed(words: Sequence[str]) -> Words:

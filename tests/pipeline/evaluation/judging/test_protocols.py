@@ -16,7 +16,7 @@ from pipeline.evaluation.judging.protocols.keypoints import consistency
 from pipeline.evaluation.scores.captions import Caption, Event
 from pipeline.evaluation.scores.references import Reference
 from pipeline.evaluation.scores.truth import KeyPoint, Question, Truth, truth_of
-from tests.pipeline.evaluation.judging.stories import SECONDS, case, judged, story
+from tests.pipeline.evaluation.judging.stories import SECONDS, by_rules, case, judged, story
 
 NONE = Case(Caption(video_id="v", missing=True), case(1).references)
 
@@ -111,6 +111,26 @@ def test_a_key_point_without_an_answer_stays_in_the_denominator():
 
     metrics = PROTOCOLS["keypoints"].judge(_with(truth), ask).metrics
     assert metrics["keypoint_accuracy"] == metrics["keypoint_coverage"] == 0.75
+
+
+@pytest.mark.parametrize("protocol", ["events", "keypoint_f1"])
+def test_what_a_judge_of_entailment_fails_on_stays_in_the_denominator(protocol):
+    """DREAM-1K's script leaves captions that fail out of its means, AutoCaption's skips answers that do not parse."""
+    truth = case(1)
+    whole = judged(truth, protocol)
+
+    def ask(asks):
+        found = by_rules(asks)
+        entailment = [name for one in asks if one.prompt == "events" for name in one.items]
+        return found | dict.fromkeys(entailment[::4])
+
+    some = PROTOCOLS[protocol].judge(truth, ask)
+    assert len(some.units) == len(whole.units)
+    recall, precision = (next(n for n in some.metrics if n.endswith(end)) for end in ("recall", "precision"))
+    assert 0.0 < some.metrics[recall] < whole.metrics[recall] == 1.0
+    assert 0.0 < some.metrics[precision] < whole.metrics[precision] == 1.0
+    failed = [unit for unit in some.units if unit.label == "failed"]
+    assert failed and not any(unit.value for unit in failed)
 
 
 def test_yes_no_and_unanswerable_have_the_ratios_of_vcapsbench():

@@ -1,12 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
@@ -20,7 +15,6 @@ from pipeline.evaluation.scores.sources import open_captions
 from pipeline.evaluation.scores.summary import Scores, summarise
 from pipeline.terminal.errors import UsageError
 from tests.support import outputs, rows
-from tests.support.command import ROOT
 
 
 def files(folder, count: int, *, seed: int = 1):
@@ -74,29 +68,6 @@ def test_scores_of_several_processes_are_those_of_one(tmp_path):
     alone = evaluate(captions, references, str(tmp_path / "a"), workers=1)
     together = evaluate(captions, references, str(tmp_path / "b"), workers=2)
     assert predicted(alone.table) == predicted(together.table)
-
-
-def test_killed_at_random_and_gone_on(tmp_path):
-    one, refs = files(tmp_path, 60)
-    whole = predicted(evaluate(open_captions(one), read_references([refs]), str(tmp_path / "whole")).table)
-    script = (
-        "import sys; from pipeline.evaluation.scores import evaluate as e; e._COMMIT = 5\n"
-        "from pipeline.evaluation.scores.sources import open_captions as o\n"
-        "from pipeline.evaluation.scores.references import read_references as r\n"
-        "print('begun', flush=True)\n"
-        "e.evaluate(o(sys.argv[1]), r([sys.argv[2]]), sys.argv[3], workers=1)"
-    )
-    place = str(tmp_path / "killed")
-    r = random.Random(2)
-    for _ in range(3):
-        process = subprocess.Popen([sys.executable, "-c", script, one, refs, place], cwd=ROOT, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(r.uniform(0.05, 0.6))
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-    assert predicted(evaluate(open_captions(one), read_references([refs]), place).table) == whole
 
 
 def test_a_folder_of_others_is_left_alone(tmp_path):

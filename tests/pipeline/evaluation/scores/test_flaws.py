@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import chain
+
 import numpy as np
 import pytest
 
 from pipeline.evaluation.scores import overlap, spans
 from pipeline.evaluation.scores.captions import Caption
+from pipeline.evaluation.scores.characters import chrf_stats, words_13a
+from pipeline.evaluation.scores.free import free_scores
+from pipeline.evaluation.scores.further.meteor import _line
 from pipeline.evaluation.scores.metrics import METRICS
 from pipeline.evaluation.scores.references import Reference
 from pipeline.evaluation.scores.scoring import hallucination, score
+from pipeline.evaluation.scores.texts import read
 from pipeline.evaluation.scores.tokens import (
     _GOOGLE,
     _NORMAL,
     _PTB,
     _SPLIT,
     _apart,
+    content,
+    content_words,
     google_words,
     hashed,
+    ngrams,
+    own_words,
+    ptb_hashes,
     ptb_words,
     stem,
 )
@@ -118,12 +130,83 @@ def test_texts_that_break_other_scorers(text):
 
 
 def test_frequencies_do_not_depend_on_how_many_are_sorted_at_a_time(monkeypatch):
-    items = [[hashed(f"w{k % 7} w{k % 5} w{k % 3} x".split())] for k in range(40)]
-    whole = overlap.frequencies(items)
-    monkeypatch.setattr(overlap, "_AT_ONCE", 100)
-    parts = overlap.frequencies(items)
-    assert whole.grams.tolist() == parts.grams.tolist()
-    assert whole.counts.tolist() == parts.counts.tolist()
+    items = [[hashed(f"w{k % 7} w{k % 5} w{k % 3} x".split()), hashed(["x", "y"])] for k in range(40)]
+    every = [{int(g) for words in item for gram in ngrams(words) for g in gram} for item in items]
+    often = Counter(chain.from_iterable(every))
+    for most in (overlap._AT_ONCE, 100):
+        monkeypatch.setattr(overlap, "_AT_ONCE", most)
+        found = overlap.frequencies(items)
+        assert found.items == 40
+        assert dict(zip(found.grams.tolist(), found.counts.tolist(), strict=True)) == {
+            gram: count for gram, count in often.items() if count > 1
+        }
+        assert found.grams.tolist() == sorted(found.grams.tolist())
+
+
+def test_what_two_texts_share_is_that_of_counters():
+    random = np.random.default_rng(4)
+    letters = "abcé女😀"
+    many = "".join(map(chr, range(0x4E00, 0x4E00 + 1100)))  # more than a run of six has bits for
+    for k in range(60):
+        a, b = ("".join(random.choice([*letters], random.integers(0, 40))) for _ in range(2))
+        a, b = (a + many, b + many[::-1]) if k % 20 == 0 else (a, b)
+        stats = chrf_stats(read(a).letters, [read(b).letters])
+        for n in range(1, 7):
+            mine, its = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in (a, b))
+            wanted = [mine.total() if its else 0, its.total(), (mine & its).total()]
+            assert stats[3 * (n - 1) : 3 * n] == wanted, (a, b, n)
+        words, others = hashed([*a]), hashed([*b])
+        assert overlap.shared(words, others) == (Counter(a) & Counter(b)).total()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("हिन्दी में एक लड़की दौड़ती है।", ["हिन्दी", "में", "एक", "लड़की", "दौड़ती", "है"]),
+        ("தமிழ் பெண் ஓடுகிறாள்", ["தமிழ்", "பெண்", "ஓடுகிறாள்"]),
+        ("বাংলা ভাষা", ["বাংলা", "ভাষা"]),
+        ("كَتَبَ الوَلَدُ", ["كَتَبَ", "الوَلَدُ"]),
+        ("می‌خواهم بروم", ["می‌خواهم", "بروم"]),
+        ("วิ่ง", ["วิ่", "ง"]),
+        ("re\u0301sume\u0301 it's 3.5", ["résumé", "it", "'s", "3.5"]),
+    ],
+)
+def test_signs_belong_to_their_letter_in_words_of_our_own(text, words):
+    """Python's letters are without vowel signs, so that हिन्दी would be three words of one letter."""
+    assert own_words(text) == words
+    assert own_hashes_are(text, words)
+    assert len(content_words("हिन्दी लड़की")) == 2
+    # published tokenizers stay as they are
+    assert ptb_words("हिन्दी") == ["ह", "न", "द"]
+
+
+def own_hashes_are(text: str, words: list[str]) -> bool:
+    return read(text).own_hashes.tolist() == hashed(words).tolist()
+
+
+def test_names_in_hindi_that_differ_in_a_vowel_are_two_words():
+    true = Reference("राम", ((0.0, 10.0, "राम दौड़ा"),), True, 20.0)
+    for told, same in (("राम दौड़ा", True), ("रीमा दौड़ी", False)):
+        row = score(Caption(video_id="v", text=told, events=((0.0, 10.0, told),)), [true], None)
+        assert (row["event_recall"] == 1.0) == same
+    assert free_scores(Caption(video_id="v", text="कि की का"))["distinct_1"] == 1.0
+
+
+def test_texts_are_read_as_each_tokenizer_reads_them():
+    signs, random = [*"abAΣσ1 .,'’-/&(!\n\t\xa0女é_n't$<>", "skipped", "-\n", "ि", "द"], np.random.default_rng(8)
+    for _ in range(300):
+        text = "".join(random.choice(signs, random.integers(0, 50)))
+        found = read(text)
+        assert (found.ptb, found.google, found.content) == (ptb_words(text), google_words(text), content(text))
+        assert found.ptb_hashes.tolist() == ptb_hashes(text).tolist() == hashed(ptb_words(text)).tolist()
+        assert found.google_hashes.tolist() == hashed(google_words(text)).tolist()
+        assert found.own_hashes.tolist() == hashed(own_words(text)).tolist()
+        assert found.hashes_13a.tolist() == hashed(words_13a(text)).tolist()
+
+
+def test_what_meteor_reads_has_no_line_breaks_and_no_bars():
+    assert _line("a\r\nb ||| c\x0bd\u2028e|||") == "a b c d e"
+    assert _line("|||\n") == _line("") == ""
 
 
 def test_a_text_is_split_as_its_pieces_between_white_space_are():
