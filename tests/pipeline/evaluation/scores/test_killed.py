@@ -72,7 +72,7 @@ for line in sys.stdin:
 
 def test_killed_at_random_and_gone_on(tmp_path):
     """Each kill falls into work that is under way, and the kills are spread over all of it."""
-    videos = 6 * KILLS
+    videos = 5 * KILLS
     one, refs = files(tmp_path, videos)
     captions, references = open_captions(one), read_references([refs])
     place = str(tmp_path / "killed")
