@@ -12,8 +12,7 @@ from operators.language.identify import likely_language
 from operators.narrate.grounding.clauses import clauses
 from pipeline.evaluation.scores.captions import Caption
 from pipeline.evaluation.scores.spans import as_spans, in_order, merged
-from pipeline.evaluation.scores.texts import read
-from pipeline.evaluation.scores.tokens import Words, ngrams, own_bytes, own_stems
+from pipeline.evaluation.scores.tokens import Words, ngrams, own_bytes, own_hashes, own_stems
 
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
 _REPEATED = 10  # words: the n-grams of InternVL's filter, which drops captions above 0.4
@@ -87,13 +86,13 @@ def timeline(caption: Caption) -> float | None:
 
 def repetition(text: str, n: int) -> float:
     """Share of the n-grams of words that stand earlier in the text, 0 to 1; 0 for texts shorter than n words."""
-    grams = ngrams(read(text).own_hashes, n)[-1]
+    grams = ngrams(own_hashes(text), n)[-1]
     return 1 - _different(grams) / len(grams) if len(grams) else 0.0
 
 
 def distinct(text: str, n: int) -> float | None:
     """Different n-grams of words among all (Li et al. 2016)."""
-    grams = ngrams(read(text).own_hashes, n)[-1]
+    grams = ngrams(own_hashes(text), n)[-1]
     return _different(grams) / len(grams) if len(grams) else None
 
 

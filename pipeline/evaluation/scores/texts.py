@@ -1,6 +1,6 @@
 """A text as all metrics read it, split once.
 
-Seven ways of splitting a caption of a thousand words cost more than the metrics themselves. Here a text is cut at white
+Six ways of splitting a caption of a thousand words cost more than the metrics themselves. Here a text is cut at white
 space, and each different piece is remembered with what all of them make of it.
 """
 
@@ -14,12 +14,12 @@ from itertools import chain
 import numpy as np
 
 from pipeline.evaluation.scores.characters import Letters, hashes_13a, letters_of, piece_13a, piece_chrf
-from pipeline.evaluation.scores.tokens import Words, hashed, own_piece, piece_content, piece_google, piece_ptb
+from pipeline.evaluation.scores.tokens import Words, hashed, piece_content, piece_google, piece_ptb
 
 _TEXTS = 64  # that are remembered
 _PIECES = 200_000
 
-_Forms = tuple[tuple[str, ...], bytes, tuple[str, ...], bytes, tuple[str, ...], bytes, bytes, bytes]
+_Forms = tuple[tuple[str, ...], bytes, tuple[str, ...], bytes, tuple[str, ...], bytes, bytes]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class Text:
         ptb, ptb_hashes: `tokens.ptb_words`, and hashed.
         google, google_hashes: `tokens.google_words`, and hashed.
         content: `tokens.content`.
-        own_hashes: `tokens.own_words`, hashed.
         hashes_13a: `characters.words_13a`, hashed.
         letters: `characters.letters`.
     """
@@ -40,7 +39,6 @@ class Text:
     google: list[str]
     google_hashes: Words
     content: frozenset[str]
-    own_hashes: Words
     hashes_13a: Words
     letters: Letters
 
@@ -49,8 +47,8 @@ class Text:
 def read(text: str) -> Text:
     pieces = text.split()
     if not pieces:
-        return Text([], _NONE, [], _NONE, frozenset(), _NONE, _NONE, letters_of((), _NONE))
-    ptb, ptb_bytes, google, google_bytes, content, own, of_13a, of_chrf = zip(*map(_forms, pieces), strict=True)
+        return Text([], _NONE, [], _NONE, frozenset(), _NONE, letters_of((), _NONE))
+    ptb, ptb_bytes, google, google_bytes, content, of_13a, of_chrf = zip(*map(_forms, pieces), strict=True)
     joined = "-\n" in text or "<skipped>" in text  # 13a takes these out before it splits
     return Text(
         ptb=list(chain.from_iterable(ptb)),
@@ -58,7 +56,6 @@ def read(text: str) -> Text:
         google=list(chain.from_iterable(google)),
         google_hashes=_hashes(google_bytes),
         content=frozenset(chain.from_iterable(content)),
-        own_hashes=_hashes(own),
         hashes_13a=hashes_13a(text) if joined else _hashes(of_13a),
         letters=letters_of(pieces, _hashes(of_chrf)),
     )
@@ -75,11 +72,10 @@ def read_events(texts: Sequence[str]) -> tuple[list[list[str]], list[frozenset[s
 def _forms(piece: str) -> _Forms:
     """Of a piece without white space; in the order of `read`. Capital letters count for 13a and chrF alone."""
     low = piece.lower()
-    straight = low.replace("’", "'")
-    ptb, google, own = piece_ptb(straight), piece_google(low), own_piece(straight)
+    ptb, google = piece_ptb(low.replace("’", "'")), piece_google(low)
     return (
         *(ptb, _bytes(ptb), google, _bytes(google), piece_content(low)),
-        *(_bytes(own), _bytes(piece_13a(piece)), _bytes(piece_chrf(piece))),
+        *(_bytes(piece_13a(piece)), _bytes(piece_chrf(piece))),
     )
 
 

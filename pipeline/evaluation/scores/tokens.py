@@ -125,6 +125,12 @@ def own_bytes(text: str) -> bytes:
     return b"".join(map(_own_bytes, pieces(text)))
 
 
+@lru_cache(maxsize=64)
+def own_hashes(text: str) -> Words:
+    """`hashed(own_words(text))`."""
+    return np.frombuffer(own_bytes(text), dtype=np.uint64)
+
+
 @lru_cache(maxsize=_PIECES)
 def own_piece(piece: str) -> tuple[str, ...]:
     """`own_words` of one of `pieces`."""

@@ -56,6 +56,7 @@ def plot(rows: Sequence[Mapping[str, Any]], cost: str, score: str) -> bytes:
             axes.vlines(at[0], *interval, color="#c8c8c8", linewidth=1, zorder=0)
     best = sorted((row["cost"][cost], row["scores"][score]) for row in rows if row["front"])
     axes.plot(*zip(*best, strict=True), "-", color="#1f5fa8", linewidth=1) if best else None
+    axes.margins(x=0.12)  # a name beside the last point is not cut off
     axes.set_xlabel(cost)
     axes.set_ylabel(score)
     axes.grid(alpha=0.25)
