@@ -91,8 +91,8 @@ class LineReader:
         """Text and confidence of one line.
 
         The model seldom gives a space the highest probability; between the letters of one word it gives it almost none.
-        On 1,600 pairs of letters in eight typefaces of 24 and 32 pixels, every space had 1.4 % or more and 99 % of the
-        pairs within words less than 0.15 %.
+        On 162 spaces in four typefaces of 24 pixels, upright and italic, every one had 7.8 % or more, and the pairs
+        within words less than 0.9 %.
         """
         recogniser = self._engine.text_rec
         rows, columns = crop.shape[:2]
@@ -105,7 +105,8 @@ class LineReader:
         for k, letter in enumerate(best.tolist()):
             if letter in (0, space) or (k and letter == best[k - 1]):
                 continue
-            if text and float(odds[last : k + 1, space].max()) >= _SPACE:
+            # behind the letter before: its own place still holds the space before that one, "s poke" for "spoke"
+            if text and float(odds[last + 1 : k + 1, space].max()) >= _SPACE:
                 text += " "
             text += self._letters[letter]
             scores.append(float(odds[k, letter]))

@@ -67,6 +67,7 @@ def test_lines_of_24_pixels_and_more_are_read_to_the_letter() -> None:
         folder / "dejavu" / "DejaVuSerif.ttf",
         folder / "liberation" / "LiberationSans-Regular.ttf",
         folder / "liberation" / "LiberationSerif-Bold.ttf",
+        folder / "liberation" / "LiberationSerif-Italic.ttf",
     ]
     reader = LineReader()
     wrong, count = [], 0
@@ -82,6 +83,17 @@ def test_lines_of_24_pixels_and_more_are_read_to_the_letter() -> None:
         wrong += [text for text in painted if text not in read]
         count += len(painted)
     assert count >= 12 and len(wrong) <= 0.05 * count, wrong
+
+
+@pytest.mark.parametrize("text", ["and spoke", "Anderson quick Berlin", "at $12.99 we talk about lazy figures"])
+def test_a_space_stands_where_it_was_painted_and_not_one_letter_later_as_well(text: str) -> None:
+    face = Path(FONT).parents[1] / "liberation" / "LiberationSerif-Italic.ttf"
+    if not face.is_file():
+        pytest.skip("the typeface Liberation is not installed")
+    picture = Image.new("RGB", (600, 38), (30, 40, 60))
+    ImageDraw.Draw(picture).text((6, 4), text, font=ImageFont.truetype(str(face), 24), fill="white")
+    width = int(ImageFont.truetype(str(face), 24).getlength(text)) + 12
+    assert LineReader()._read(np.asarray(picture.crop((0, 0, width, 38)))[..., ::-1])[0] == text
 
 
 def test_frames_without_text_have_none_and_nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
