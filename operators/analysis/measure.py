@@ -59,7 +59,7 @@ class Measure(Operator):
 
     def identity_extra(self) -> dict[str, Any]:
         """The version of the reader, where it is asked for: text that another one read is read again."""
-        return {"reader": 2} if self.ocr else {}
+        return {"reader": 3} if self.ocr else {}
 
     @contextmanager
     def open(self) -> Iterator[Apply]:

@@ -32,7 +32,7 @@ class Read(Operator):
     """
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[str] = "read"
     reads: ClassVar[frozenset[str]] = frozenset({"pictures", "decode_start_s", "decode_end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"screen_text"})
