@@ -97,7 +97,7 @@ def search(out: str, query: str | None, **options: Any) -> int:
     click.option("--questions", metavar="FILE", help='JSON lines such as {"question": "..."}, or a question a line.'),
     click.option(
         "--strategy",
-        type=click.Choice(["agent", "clips", "summary", "quote"]),
+        type=click.Choice(["agent", "clips", "summary", "evidence", "quote"]),
         help="How to answer.  [default: agent with a model, else quote]",
     ),
     click.option(

@@ -121,7 +121,8 @@ def ask_output(
         out: an output, or its place.
         questions: one, or several: the engine boots once.
         config: its `narrate.engine` answers and, where it takes pictures, looks at frames; None: no model.
-        strategy: "agent", "clips", "summary" or "quote"; None: agent where the engine has a model, else quote.
+        strategy: "agent", "clips", "summary", "evidence" or "quote"; None: agent where the engine has a model, else
+            quote.
         videos: only from these, each named as for `Output.find`.
         calls: of the engine that a question may cost, at least 1; the agent's last is its answer.
         k: moments of one search.

@@ -1,15 +1,16 @@
-"""Answering a question from an indexed output, by one of four strategies; an answer cites the spans that it rests on.
+"""Answering a question from an indexed output, by one of five strategies; an answer cites the spans that it rests on.
 
 agent    the engine browses, searches and inspects frames under a budget of calls, as in Deep Video Discovery
 clips    one call over the moments that a search finds, as in Goldfish
 summary  the captions of a video are digested with the question in view, then one call answers, as in LLoVi
+evidence one call over captions, frames, and what is said, read and detected near the question, as in Video-RAG
 quote    no model: the moment that fits best, word for word, where it covers the question
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,11 +25,12 @@ from operators.prompts import load_prompt
 from pipeline.output.filmstrip import Filmstrip, spread
 from pipeline.output.output import Output
 from pipeline.retrieval.index import Index, quoted
-from pipeline.retrieval.passages import VIDEO
-from pipeline.retrieval.search import Hit, search
+from pipeline.retrieval.notes import Note, cited, note_of, parsed, parts_of, row_note, shown
+from pipeline.retrieval.passages import VIDEO, searchable
+from pipeline.retrieval.search import Hit, has, search
 from pipeline.terminal.errors import UsageError
 
-Strategy = Literal["agent", "clips", "summary", "quote"]
+Strategy = Literal["agent", "clips", "summary", "evidence", "quote"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 NOT_FOUND = "not in the captions"
 
@@ -36,8 +38,8 @@ _PROMPTS = Path(__file__).parent / "prompts"
 _ACTIONS = ("browse", "search", "inspect", "answer")
 _NOTES = 60  # in a prompt; the oldest leave first
 _FRAMES = 8  # of an inspection
+_NEAR = 0.3  # cosine from which on a further text enters the prompt (Video-RAG)
 _LISTED = 30  # videos or sections of one browse
-_TEXTS_WORDS = 2000  # captions of one digest
 _COVERED = 0.75  # of a quoted moment: share of the question's words that it says, or
 _ALIKE, _CLEAR = 0.45, 0.1  # its cosine with the question, and how far that is above the cosine of the third best
 _ASKING = frozenset(
@@ -77,17 +79,6 @@ _SCHEMA = json.dumps(
         "required": ["action"],
     }
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Note:
-    """A span, and what is known of it: a caption, or what the engine saw in its frames."""
-
-    video_id: str
-    uri: str
-    start_s: float
-    end_s: float
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +138,9 @@ class Asking:
         if strategy == "agent":
             return self._agent(question)
         if strategy == "clips":
-            return self._last(question, strategy, [_note(h) for h in self._search(question)], ())
+            return self._last(question, strategy, [note_of(h) for h in self._search(question)], ())
+        if strategy == "evidence":
+            return self._evidence(question)
         return self._summary(question)
 
     # -- strategies ------------------------------------------------------------------------------------------------
@@ -161,7 +154,7 @@ class Asking:
         for hit in hits:
             covered = len(asked & set(content_stems(hit.text))) / max(1, len(asked))
             if covered >= _COVERED or (hit.similarity or 0.0) >= least:
-                return Answer(question=question, answer=hit.text, found=True, strategy="quote", cites=(_note(hit),))
+                return Answer(question=question, answer=hit.text, found=True, strategy="quote", cites=(note_of(hit),))
         return Answer(question=question, answer=NOT_FOUND, found=False, strategy="quote")
 
     def _agent(self, question: str) -> Answer:
@@ -171,7 +164,7 @@ class Asking:
             said = self._ask(question, notes, steps, tools=True)
             action = said.get("action")
             if action == "answer":
-                if not str(said.get("answer") or "").strip() or _cited(said, notes):
+                if not str(said.get("answer") or "").strip() or cited(said, notes):
                     return self._settled(question, "agent", said, notes, steps)
                 steps.append("an answer that cites no note was refused")
                 continue
@@ -182,13 +175,13 @@ class Asking:
                 continue
             fresh = [n for n in new if n not in notes]
             notes += fresh
-            steps.append(f"{action} {_shown(said)}: {len(fresh)} new notes")
+            steps.append(f"{action} {shown(said)}: {len(fresh)} new notes")
         return self._last(question, "agent", notes, steps)
 
     def _summary(self, question: str) -> Answer:
         ids = list(self.video_ids) or list(dict.fromkeys(h.video_id for h in self._search(question)))[:1]
         notes: list[Note] = []
-        parts = [part for video_id in ids for part in _parts(self._rows("window", [video_id]))]
+        parts = [part for video_id in ids for part in parts_of(self._rows("window", [video_id]))]
         for part in parts[: self.budget - 1]:
             span = {"start_s": part[0]["start_s"], "end_s": max(r["end_s"] for r in part)}
             prompt = _prompt("digest", question=question, texts=[r["text"] for r in part], **span)
@@ -199,13 +192,52 @@ class Asking:
         steps = [f"{skipped} parts were left out by the budget of calls"] if skipped > 0 else []
         return self._last(question, "summary", notes, steps)
 
-    def _last(self, question: str, strategy: Strategy, notes: list[Note], steps: Sequence[str]) -> Answer:
-        said = self._ask(question, notes, steps, tools=False) if notes else {}
+    def _evidence(self, question: str) -> Answer:
+        """Captions that fit the question; of each further table with texts and spans those that fit what the engine
+        wants of it; frames of the captions of the video that fits best, where the engine takes frames."""
+        captions = search(self.index, question, k=self.k, levels=["window"], video_ids=self.video_ids)
+        notes, steps = [note_of(hit) for hit in captions], []
+        for kind, query in self._wanted(question).items():
+            hits = search(self.index, query, k=self.k, levels=[kind], video_ids=self.video_ids)
+            near = [h for h in hits if not self.index.vectors or (h.similarity or 0.0) > _NEAR]
+            notes += [replace(note_of(h), text=f"{kind}: {h.text}") for h in near]
+            steps.append(f"{kind} {query:.80}: {len(near)} notes")
+        frames: tuple[Picture, ...] = ()
+        if self.sees and captions:
+            best = [h for h in captions if h.video_id == captions[0].video_id][:_FRAMES]
+            with suppress(ItemError):  # the video is gone; the texts are still there
+                frames = self._frames(captions[0].video_id, [(h.start_s + h.end_s) / 2 for h in best])
+                steps.append(f"{len(frames)} frames of {captions[0].video_id}")
+        return self._last(question, "evidence", notes, steps, frames)
+
+    def _wanted(self, question: str) -> dict[str, str]:
+        """Further table -> what to look for in it; the question itself where the engine does not say."""
+        kinds = [kind for kind in sorted(searchable(self.output)) if has(self.index, kind)]
+        if not kinds or self.budget < 2:
+            return dict.fromkeys(kinds, question)
+        text = {"type": "string"}
+        schema = json.dumps({"type": "object", "properties": dict.fromkeys(kinds, text), "required": kinds})
+        prompt = _prompt("wanted", question=question, kinds=kinds)
+        said: Row = {}
+        with suppress(ItemError):  # no answer; an engine that is gone says so at the next call
+            said = parsed(self._text(Request(kind="wanted", start_s=0.0, end_s=0.0, prompt=prompt, schema=schema)))
+        queries = {kind: said[kind] if isinstance(said.get(kind), str) else question for kind in kinds}
+        return {kind: query.strip() for kind, query in queries.items() if query.strip()}
+
+    def _last(
+        self,
+        question: str,
+        strategy: Strategy,
+        notes: list[Note],
+        steps: Sequence[str],
+        frames: tuple[Picture, ...] = (),
+    ) -> Answer:
+        said = self._ask(question, notes, steps, tools=False, frames=frames) if notes else {}
         return self._settled(question, strategy, said, notes, steps)
 
     def _settled(self, question: str, strategy: Strategy, said: Row, notes: list[Note], steps: Sequence[str]) -> Answer:
         """An answer counts only with a note that it cites."""
-        cites, text = _cited(said, notes), str(said.get("answer") or "").strip()
+        cites, text = cited(said, notes), str(said.get("answer") or "").strip()
         found = bool(cites and text)
         return Answer(
             question=question,
@@ -221,7 +253,7 @@ class Asking:
 
     def _act(self, action: str, said: Row, question: str) -> list[Note]:
         if action == "search":
-            return [_note(h) for h in self._search(str(said.get("query") or question))]
+            return [note_of(h) for h in self._search(str(said.get("query") or question))]
         if action == "browse":
             return self._browse(str(said.get("video") or ""))
         if action == "inspect":
@@ -235,23 +267,19 @@ class Asking:
     def _browse(self, video: str) -> list[Note]:
         ids = [self._allowed(video)] if video else list(self.video_ids)
         if len(ids) == 1:
-            return [_row_note(r) for r in self._rows("section", ids)[:_LISTED]]
+            return [row_note(r) for r in self._rows("section", ids)[:_LISTED]]
         names = self._read(["uri", "video_id"], VIDEO, ids)
         first = sorted(names, key=lambda r: (r["uri"], r["video_id"]))[:_LISTED]
-        return [_row_note(r) for r in self._rows(VIDEO, [r["video_id"] for r in first])] if first else []
+        return [row_note(r) for r in self._rows(VIDEO, [r["video_id"] for r in first])] if first else []
 
     def _inspect(self, video: str, span: tuple[float, float], query: str) -> Note:
         if not self.sees:
             raise UsageError("the engine takes no frames")
-        facts = self.output.find(self._allowed(video))
-        row = self.output.store.videos.lookup("video_id", facts["video_id"]).to_pylist()[0]
+        row = self._video(self._allowed(video))
         start_s, end_s = max(0.0, span[0]), min(span[1], float(row["duration_s"] or 0.0))
         if end_s <= start_s:
-            raise UsageError(f"{span[0]:g} to {span[1]:g} s is no span of {facts['video_id']}")
-        times = [start_s + t for t in spread(end_s - start_s, _FRAMES)]
-        with Filmstrip(short_side_px=360) as film:
-            stills = film.at(row, times)
-        pictures = tuple(Picture(time_s=s.time_s, pts_s=s.pts_s, jpeg=s.jpeg) for s in stills)
+            raise UsageError(f"{span[0]:g} to {span[1]:g} s is no span of {row['video_id']}")
+        pictures = self._frames(row["video_id"], [start_s + t for t in spread(end_s - start_s, _FRAMES)])
         prompt = load_prompt(str(_PROMPTS / "look.j2")).render(question=query)
         text = self._text(
             Request(
@@ -264,6 +292,16 @@ class Asking:
             )
         )
         return Note(video_id=row["video_id"], uri=row["uri"], start_s=start_s, end_s=end_s, text=text)
+
+    def _video(self, video_id: str) -> Row:
+        row: Row = self.output.store.videos.lookup("video_id", video_id).to_pylist()[0]
+        return row
+
+    def _frames(self, video_id: str, times_s: Sequence[float]) -> tuple[Picture, ...]:
+        """The frames of a video at `times_s`, decoded now."""
+        with Filmstrip(short_side_px=360) as film:
+            stills = film.at(self._video(video_id), times_s)
+        return tuple(Picture(time_s=s.time_s, pts_s=s.pts_s, jpeg=s.jpeg) for s in stills)
 
     def _allowed(self, video: str) -> str:
         video_id = str(self.output.find(video)["video_id"])
@@ -285,14 +323,31 @@ class Asking:
 
     # -- the engine ------------------------------------------------------------------------------------------------
 
-    def _ask(self, question: str, notes: list[Note], steps: Sequence[str], *, tools: bool) -> Row:
+    def _ask(
+        self,
+        question: str,
+        notes: list[Note],
+        steps: Sequence[str],
+        *,
+        tools: bool,
+        frames: tuple[Picture, ...] = (),
+    ) -> Row:
         numbered = list(enumerate(notes, 1))[-_NOTES:]
         left = self.budget - self._calls
-        prompt = _prompt("ask", question=question, notes=numbered, steps=steps[-_NOTES:], tools=tools, left=left)
-        texts = tuple(n.text for n in notes[-_NOTES:])
-        return _parsed(
-            self._text(Request(kind="ask", start_s=0.0, end_s=0.0, prompt=prompt, texts=texts, schema=_SCHEMA))
+        prompt = load_prompt(str(_PROMPTS / "ask.j2")).render(
+            question=question, notes=numbered, steps=steps[-_NOTES:], tools=tools, left=left
         )
+        request = Request(
+            kind="ask",
+            start_s=0.0,
+            end_s=0.0,
+            prompt=prompt.text,
+            texts=tuple(n.text for n in notes[-_NOTES:]),
+            pictures=frames,
+            pictures_at=prompt.pictures_at if frames else None,
+            schema=_SCHEMA,
+        )
+        return parsed(self._text(request))
 
     def _text(self, request: Request) -> str:
         """The engine's answer to a call.
@@ -310,44 +365,3 @@ class Asking:
 
 def _prompt(name: str, **values: Any) -> str:
     return load_prompt(str(_PROMPTS / f"{name}.j2")).render(**values).text
-
-
-def _parsed(text: str) -> Row:
-    """The JSON object in an answer; {} where there is none."""
-    with suppress(ValueError, RecursionError):
-        found = json.loads(text[text.index("{") : text.rindex("}") + 1])
-        if isinstance(found, dict):
-            return found
-    return {}
-
-
-def _cited(said: Row, notes: Sequence[Note]) -> tuple[Note, ...]:
-    cites = said.get("cites")
-    numbers = [n for n in cites if isinstance(n, int) and 1 <= n <= len(notes)] if isinstance(cites, list) else []
-    return tuple(notes[n - 1] for n in dict.fromkeys(numbers))
-
-
-def _parts(rows: Iterable[Row]) -> list[list[Row]]:
-    """Captions in order, in parts of about `_TEXTS_WORDS` words."""
-    parts: list[list[Row]] = []
-    words = 0
-    for row in rows:
-        count = len(row["text"].split())
-        if not parts or words + count > _TEXTS_WORDS:
-            parts.append([])
-            words = 0
-        parts[-1].append(row)
-        words += count
-    return parts
-
-
-def _note(hit: Hit) -> Note:
-    return Note(video_id=hit.video_id, uri=hit.uri, start_s=hit.start_s, end_s=hit.end_s, text=hit.text)
-
-
-def _row_note(row: Row) -> Note:
-    return Note(**{name: row[name] for name in ("video_id", "uri", "start_s", "end_s", "text")})
-
-
-def _shown(said: Row) -> str:
-    return ", ".join(f"{k} {said[k]!s:.80}" for k in ("video", "query", "start_s", "end_s") if said.get(k))

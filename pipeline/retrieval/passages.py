@@ -54,7 +54,7 @@ def stamps(output: Output) -> dict[str, str]:
         for row in batch.to_pylist():
             narrated[row["video_id"]] = str(row["content_hash"])
     beside: dict[str, list[str]] = {}
-    for name in _searchable(output):
+    for name in searchable(output):
         for batch in output.store.derived[name].batches(["video_id", "key", "content_hash"]):
             for row in batch.to_pylist():
                 beside.setdefault(row["video_id"], []).append(f"{name} {row['key']} {row['content_hash']}")
@@ -88,7 +88,7 @@ def passages(output: Output, video_ids: Sequence[str]) -> Iterator[Passage]:
             kept = standing(acts.get(video_id, []), video["content_hash"])
             video = without_rejected(corrected(video, kept), kept)
         yield from _of_video(video, windows.get(video_id, []))
-    for name, columns in _searchable(output).items():
+    for name, columns in searchable(output).items():
         for row in output.store.derived[name].lookup("video_id", *video_ids).to_pylist():
             uri = uris.get(row["video_id"], {}).get("uri", "")
             yield from _of_row(row, name, columns, uri)
@@ -137,7 +137,7 @@ def _made(same: Mapping[str, str], level: str, place: str, span: tuple[float, fl
     return Passage(**same, level=level, place=place, start_s=float(span[0]), end_s=float(span[1]), text=text.strip())
 
 
-def _searchable(output: Output) -> dict[str, list[str]]:
+def searchable(output: Output) -> dict[str, list[str]]:
     """Further table -> its columns of texts with spans: `text` beside `start_s` and `end_s`, or lists of such."""
     found = {}
     for name, table in output.store.derived.items():

@@ -165,7 +165,7 @@ def _within(inner: Hit, outer: Hit) -> bool:
 def _where(index: Index, levels: Sequence[str], video_ids: Sequence[str]) -> str:
     parts = []
     if levels:
-        known = {*CORE, *(level for level in levels if level not in CORE and _has(index, level))}
+        known = {*CORE, *(level for level in levels if level not in CORE and has(index, level))}
         for level in levels:
             if level not in known:
                 raise UsageError(f"the index has no level {level!r}{nearest(level, known)} Known: {', '.join(CORE)}")
@@ -177,7 +177,8 @@ def _where(index: Index, levels: Sequence[str], video_ids: Sequence[str]) -> str
     return " AND ".join(parts)
 
 
-def _has(index: Index, level: str) -> bool:
+def has(index: Index, level: str) -> bool:
+    """Whether the index has a passage of the level."""
     return bool(index.table.count_rows(f"level = {quoted(level)}"))
 
 

@@ -7,11 +7,13 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import pipeline as longcap
 from operators.engines.base import Request
 from operators.narrate.grounding.words import content_stems
+from operators.store.store import Store
 from pipeline.config.types import Config
 from pipeline.retrieval.ask import NOT_FOUND
 from pipeline.terminal.errors import UsageError
@@ -52,7 +54,7 @@ def _config(engine: Scripted) -> Config:
     return replace(config, narrate=replace(config.narrate, engine=engine))
 
 
-@pytest.mark.parametrize("strategy", ["agent", "clips"])
+@pytest.mark.parametrize("strategy", ["agent", "clips", "evidence"])
 def test_answers_cite_the_right_span(stories: Stories, strategy: str) -> None:
     out, places = stories
     questions = ["Who drops a violin into the canal?", "Who builds a snowman next to the fire truck?"]
@@ -72,6 +74,71 @@ def test_a_digest_of_one_video_answers(stories: Stories) -> None:
     question = "Who drops a violin into the canal?"
     found = longcap.ask_output(out, question, config=_config(Reader()), strategy="summary", videos=[places[0][0]])[0]
     assert found.found and "violin" in found.answer and found.cites[0].video_id == places[0][0]
+
+
+SPOKEN = ("Mind the step, the cellar is flooded.", "Two tickets to Lisbon, please.")
+
+
+def _with_speech(out: str, video: str) -> None:
+    """Add a table `speech` with two lines, and one of numbers, in which there is nothing to find."""
+    line = pa.struct([("text", pa.string()), ("start_s", pa.float64()), ("end_s", pa.float64())])
+    same = [("video_id", pa.string()), ("key", pa.string()), ("content_hash", pa.string())]
+    schemas = {
+        "speech": pa.schema([*same, ("lines", pa.list_(line))]),
+        "marks": pa.schema([*same, ("mark", pa.int64())]),
+    }
+    store = Store(out, tables=schemas)
+    lines = [{"text": text, "start_s": 3.0 + k, "end_s": 3.5 + k} for k, text in enumerate(SPOKEN)]
+    for name, more in (("speech", {"lines": lines}), ("marks", {"mark": 1})):
+        store.derived[name].fence()
+        row = {"video_id": video, "key": "k", "content_hash": "h", **more}
+        store.derived[name].append(pa.Table.from_pylist([row], schema=schemas[name]))
+    tables = {name: {"level": "video", "from": ["videos"]} for name in schemas}
+    store.write_file("runs/r/tables.json", json.dumps({"run_id": "r", "tables": tables}).encode())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Reader):
+    """Says what to look for in what is said; `wanted` is that answer."""
+
+    wanted: str = '{"speech": "train tickets for a city in Portugal"}'
+
+    def good(self, request: Request) -> str:
+        return self.wanted if request.kind == "wanted" else super().good(request)
+
+
+def test_what_is_said_answers_beside_captions_and_frames(tmp_path: Path) -> None:
+    film, out = tmp_path / "film.mp4", str(tmp_path / "captions")
+    render(film, count=300, fps=10.0)
+    viewed.make(out, [viewed.video_row("v0", film)])
+    _with_speech(out, "v0")
+    longcap.index_output(out)
+    engine = Evidence(log=str(tmp_path))
+    question = "Where do the two tickets lead?"
+    answer = longcap.ask_output(out, question, config=_config(engine), strategy="evidence")[0]
+    (cite,) = answer.cites
+    assert (answer.calls, cite.text, cite.start_s, cite.end_s) == (2, f"speech: {SPOKEN[1]}", 4.0, 4.5)
+    wanted, ask = asked(str(tmp_path))
+    assert "moments of them: speech." in wanted.prompt and question in wanted.prompt
+    assert f"speech: {SPOKEN[1]}" in ask.prompt and SPOKEN[0] not in ask.prompt, "only what is near enough"
+    assert len(ask.pictures) > 1 and all(0 <= p.time_s < 30 for p in ask.pictures)
+
+
+@pytest.mark.parametrize("wanted", ["no JSON", '{"speech": 3}', '{"speech": " "}', "{}"])
+def test_the_question_itself_is_looked_for_where_the_engine_does_not_say(tmp_path: Path, wanted: str) -> None:
+    film, out = tmp_path / "film.mp4", str(tmp_path / "captions")
+    render(film, count=40, fps=10.0)
+    viewed.make(out, [viewed.video_row("v0", film)])
+    _with_speech(out, "v0")
+    longcap.index_output(out, vectors=False)
+    film.unlink()
+    engine = Evidence(wanted=wanted)
+    found = longcap.ask_output(
+        out, ["Two tickets to where?", "Is the cellar dry?"], config=_config(engine), strategy="evidence"
+    )
+    helps = wanted != '{"speech": " "}'  # an empty text: what is said cannot help
+    assert (found[0].found, found[0].calls) == (helps, 2 if helps else 1)
+    assert not found[1].found
 
 
 def test_without_a_model_a_moment_is_quoted(stories: Stories) -> None:

@@ -66,7 +66,9 @@ def test_the_clip_of_ninety_five_in_a_hundred_questions_is_in_the_top_five(stori
     assert len(missed) <= 2, missed
 
 
-@pytest.mark.parametrize(("strategy", "longest_s"), [("agent", 31.0), ("clips", 31.0), ("summary", 1000.0)])
+@pytest.mark.parametrize(
+    ("strategy", "longest_s"), [("agent", 31.0), ("clips", 31.0), ("evidence", 31.0), ("summary", 1000.0)]
+)
 def test_each_strategy_answers_from_the_right_span_and_refuses_the_rest(
     stories: Stories, strategy: str, longest_s: float
 ) -> None:
