@@ -1,5 +1,5 @@
-"""Clips with aligned control tracks, for generators that are steered by them (LongVie): edges and optical flow as
-videos with a frame for each frame of the clip."""
+"""Clips with aligned control tracks, for generators that are steered by them (LongVie): edges, optical flow and tracked
+keypoints as videos with a frame for each frame of the clip."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from operators.video.source import Source
 from pipeline.export.base import Media, Problem, Row, Sample, Shard, Unfit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.generators import Generator
+from pipeline.export.formats.keypoints import Keypoints
 from pipeline.export.formats.lines import PARTS
 from pipeline.export.media import facts_of
 
-Kind = Literal["edges", "flow"]
+Kind = Literal["edges", "flow", "keypoints"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Controls(Generator):
-    """Clips with control tracks: rows of `video`, `prompt`, `edges`, `flow` and `num_frames`.
+    """Clips with control tracks: rows of `video`, `prompt`, a column for each track, and `num_frames`.
 
     Edges are Canny's, white on black. Flow is Farneback's: the hue is the direction, the brightness the length.
-    Keypoints are not written: they need a model of poses, and none comes with Longcap.
+    Keypoints are corners that are followed from frame to frame (Shi–Tomasi, pyramidal Lucas–Kanade), as dots on
+    black; a dot keeps its colour, which says where it was first seen. Depth and poses, which need a model, are not
+    written.
 
     Args:
-        kinds: which tracks.
+        kinds: which tracks, of edges, flow and keypoints.
         canny: lower and upper threshold of the gradient.
         flow_px: length a frame that is drawn as full brightness.
+        keypoints: how many are followed simultaneously, at most.
     """
 
     media: ClassVar[tuple[Media, ...]] = ("copy",)
@@ -41,6 +45,7 @@ class Controls(Generator):
     kinds: tuple[Kind, ...] = ("edges", "flow")
     canny: tuple[int, int] = (100, 200)
     flow_px: Annotated[float, Field(gt=0)] = 16.0
+    keypoints: Annotated[int, Field(ge=1, le=5000)] = 300
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         if sample.span is not None:
@@ -75,7 +80,11 @@ class Controls(Generator):
         ):
             container = source.open()
             stream = container.streams.video[0]
-            drawers: dict[str, Callable[[Any], Any]] = {"edges": self._edges, "flow": _Flow(self.flow_px)}
+            drawers: dict[str, Callable[[Any], Any]] = {
+                "edges": self._edges,
+                "flow": _Flow(self.flow_px),
+                "keypoints": Keypoints(self.keypoints),
+            }
             outputs = {kind: av.open(f"{scratch}/{kind}.mp4", "w") for kind in self.kinds}
             tracks: dict[str, Any] = {}
             for kind, output in outputs.items():

@@ -276,12 +276,13 @@ def test_fiftyone_finds_each_video(media: str, exported: Exported, out: str) -> 
 
 
 def test_control_tracks_have_a_frame_for_each_frame_of_the_clip(exported: Exported) -> None:
-    report, folder = exported("controls", unit="window", where="video_id = 'late'")
+    kinds = ("edges", "flow", "keypoints")
+    report, folder = exported("controls", unit="window", where="video_id = 'late'", kinds=kinds)
     found = rows(folder / "train.jsonl")
     assert report.ok and [r["num_frames"] for r in found] == [100, 70]
     with av.open(str(folder / found[0]["video"])) as clip:
         times = [float(f.pts * f.time_base) for f in clip.decode(video=0)]
-    for name in ("edges", "flow"):
+    for name in kinds:
         with av.open(str(folder / found[0][name])) as track:
             shown = [(float(f.pts * f.time_base), f.to_ndarray(format="gray").max()) for f in track.decode(video=0)]
         assert [t for t, _ in shown] == pytest.approx(times, abs=1e-3) and max(light for _, light in shown) > 100
