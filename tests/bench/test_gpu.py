@@ -56,6 +56,7 @@ def test_a_dry_run_prints_every_command_and_runs_none(tmp_path: Path, monkeypatc
     assert [(w.model, w.shown) for w in asked] == [
         ("Qwen/Qwen3-VL-8B-Instruct", "video"),
         ("Qwen/Qwen3-VL-8B-Instruct", "video"),
+        ("Qwen/Qwen3-VL-8B-Instruct", "halves"),
         ("Qwen/Qwen3-VL-8B-Instruct", "images"),
     ]
 
