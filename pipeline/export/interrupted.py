@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
 
@@ -49,41 +50,67 @@ def end(folder: Folder, shard: ShardPlan) -> None:
     folder.remove([f"{_BEGUN}/{shard.name}.json"])
 
 
-def left_behind(folder: Folder) -> set[str]:
-    """Names of shards that were begun and never finished, and keys of their videos; files that were being written, and
-    are not complete, are removed."""
+@dataclass(frozen=True, kw_only=True)
+class LeftBehind:
+    """What earlier, killed exports have left.
+
+    Attributes:
+        names: of shards that were begun and never finished, and keys of their videos.
+        drafts: files that were being written, and are not complete.
+    """
+
+    names: frozenset[str]
+    drafts: tuple[str, ...]
+
+
+def left_behind(folder: Folder) -> LeftBehind:
+    """What is left in a folder; nothing is changed."""
     files = folder.files()
-    folder.remove(path for path in files if _DRAFT.fullmatch(path.rsplit("/", 1)[-1]))
     names: set[str] = set()
     for path in files:
         if path.startswith(f"{_BEGUN}/") and path.endswith(".json"):
             names.add(path.rsplit("/", 1)[-1].removesuffix(".json"))
             names.update(json.loads(folder.read(path) or b"[]"))
-    return names
+    drafts = tuple(path for path in files if _DRAFT.fullmatch(path.rsplit("/", 1)[-1]))
+    return LeftBehind(names=frozenset(names), drafts=drafts)
 
 
-def sweep(folder: Folder, names: set[str], marks: Mapping[str, Mapping[str, Any]]) -> None:
-    """Remove the files of shards and videos called `names` that no finished shard has; then forget that they were
-    begun. All shards are finished."""
-    if not names:
+def sweep(folder: Folder, left: LeftBehind, marks: Mapping[str, Mapping[str, Any]]) -> None:
+    """Remove what was left and no finished shard has; then forget that it was begun. All shards are finished.
+
+    A file goes only where it is called after a shard or video that was begun, and lies in a folder, with a suffix, as a
+    file of a finished shard does: a note or a copy beside them is somebody's.
+    """
+    if not left.names and not left.drafts:
         return
     known = {*plan.own_files(folder)}
     known.update(path for mark in marks.values() for path in [*mark["files"], *plan.media_of(mark)])
-    gone = [
-        path
-        for path in folder.files()
-        if path not in known and not path.startswith((f"{STATE}/shards/", f"{_BEGUN}/")) and _is_of(path, names)
-    ]
-    folder.remove([*gone, *folder.files(_BEGUN)])
+    names = left.names | {*marks, *(key_of(v) for mark in marks.values() for v in mark.get("media", {}))}
+    shapes = {_shape(path, names) for path in known}
+    places = {place for place, _ in shapes}
+    gone = [path for path in left.drafts if path.startswith(f"{STATE}/") or _shape(path, names)[0] in places]
+    if left.names:
+        gone += [
+            path
+            for path in folder.files()
+            if path not in known and _shape(path, names) in shapes and _is_of(path, left.names)
+        ]
+    folder.remove([*dict.fromkeys(gone), *folder.files(_BEGUN)])
 
 
-def _is_of(path: str, names: set[str]) -> bool:
+def _shape(path: str, names: Set[str]) -> tuple[str, str]:
+    """The folder of a file, whichever shard or sample it is called after, and the file's suffixes."""
+    *folders, name = path.split("/")
+    return "/".join("*" if _named(part, names) else part for part in folders), name.partition(".")[2]
+
+
+def _is_of(path: str, names: Set[str]) -> bool:
     """Whether a file, or the folder that it lies in, is called as a shard or as a sample of a video."""
     *folders, name = path.split("/")
     return any(_named(part, names) for part in (name.split(".")[0], *folders[-1:]))
 
 
-def _named(word: str, names: set[str]) -> bool:
+def _named(word: str, names: Set[str]) -> bool:
     if word in names:
         return True
     return any(word[: m.start()] in names and _UNIT.fullmatch(word, m.start()) for m in re.finditer("-", word))

@@ -88,7 +88,7 @@ def test_files_of_a_video_that_left_after_a_kill_are_removed(out: str, tmp_path:
     jobs = [{**job, "settings": {"where": SHORT, "shard": 1}, "killed_at": []}]
     code = (
         "import json, sys\nfrom pathlib import Path\nfrom tests.pipeline.export.dying import in_child\n"
-        "job = json.loads(sys.argv[1])[0]\nprint(in_child(job, 'x', 20, Path(job['scratch'], 'n')))"
+        "job = json.loads(sys.argv[1])[0]\nprint(in_child(job, 'x', 19, Path(job['scratch'], 'n')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, json.dumps(jobs)], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
@@ -96,15 +96,20 @@ def test_files_of_a_video_that_left_after_a_kill_are_removed(out: str, tmp_path:
     assert int(done.stdout) == -signal.SIGKILL
     left = {p.stem for p in (tmp_path / "x").glob("train/*/*.m*")}
     assert left
-    mine = tmp_path / "x" / "train" / "my-forest-notes.txt"
-    mine.write_text("mine")
+    place, shard = tmp_path / "x" / "train", sorted((tmp_path / "x" / ".longcap").rglob("train-*.json"))[-1].stem
+    mine = [place / "my-forest-notes.txt", place / f"{shard}.parquet.bak", tmp_path / "x" / "notes" / f"{shard}.md"]
+    mine += [place / f"{next(iter(left))}.txt", tmp_path / "x" / "notes" / ".draft.0123456789ab.part"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
     rows = {r["video_id"]: r for r in output.to_arrow().to_pylist()}
     victim = sorted(left)[0]
     Annotations(output.store).add(rows[victim], "reject", author="a")
     report = export(output.uri, "hub", str(tmp_path / "x"), settings=settings)
     assert report.ok and report.rows == {"train": 1}
-    assert victim not in {p.stem for p in (tmp_path / "x").rglob("*")} and mine.exists()
-    assert not list((tmp_path / "x").rglob("*.part")) and not list((tmp_path / "x" / ".longcap").glob("begun/*"))
+    assert victim not in {p.stem for p in (tmp_path / "x").rglob("*") if p not in mine}
+    assert [p.read_text() for p in mine] == ["mine"] * len(mine), "what is somebody else's stays"
+    assert set((tmp_path / "x").rglob("*.part")) <= {*mine} and not list((tmp_path / "x" / ".longcap").glob("begun/*"))
 
 
 def test_two_exports_to_one_folder_at_the_same_time_are_refused(out: str, tmp_path: Path) -> None:
