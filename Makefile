@@ -44,7 +44,7 @@ pytest: setup-dev
 	$(BIN)/python -m pytest --ray only > $$log 2>&1 & ray=$$!; \
 	trap 'kill $$ray' INT TERM; \
 	failed=0; \
-	$(BIN)/python -m pytest -q --ray without -n 2 --dist loadfile || failed=1; \
+	$(BIN)/python -m pytest -q --ray without -n 2 --dist loadfile --no-loadscope-reorder || failed=1; \
 	wait $$ray || failed=1; \
 	cat $$log; rm -f $$log; \
 	exit $$failed

@@ -1,9 +1,9 @@
 """Requests of captioning against a scripted engine that sleeps, in virtual time.
 
-The engine runs so many sequences at once and answers after as many steps as the answer has tokens. The requests are
-those of `operators.caption` and `operators.narrate`: all frames of a segment at once and its windows one after the
-other; an outline, then section after section, then the opening. Who enters when is decided by the engine's own
-`Admission`, or by a rival with the same method.
+The engine runs a limited number of sequences simultaneously; an answer takes as many steps as it has tokens. The
+requests are those of `operators.caption` and `operators.narrate`: all frames of a segment simultaneously and its
+windows in sequence; an outline, then the sections in sequence, then the opening. The engine's own `Admission` decides
+the order of admission, or a rival with the same method.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from tests.support.virtual_time import run
 
 TOKENS = {"frame": 70.0, "window": 120.0, "outline": 400.0, "section": 160.0, "video": 110.0}
 """Median tokens of an answer: a frame's and a window's caption, sections of 120 words a minute, the opening."""
-SPREAD = 0.5  # sigma of the log-normal lengths: a tenth is over 1.9 times the median
+SPREAD = 0.5  # sigma of the log-normal lengths: a tenth exceeds 1.9 times the median
 STEP_S = 0.025  # one token of every running sequence
-PREPARE_S = 0.01  # a picture decoded and preprocessed, before its request reaches the engine
-PREFILL_S = 0.02  # a picture in the prompt
+PREPARE_S = 0.01  # decoding and preprocessing of a frame, before its request reaches the engine
+PREFILL_S = 0.02  # time of a frame in the prompt
 SEGMENT_S = 120.0
 DECODE_S = 6.0  # CPU seconds of a segment
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One thing to try; the defaults are those of the operators.
+    """One configuration; the defaults are those of the operators.
 
     Attributes:
-        policy: "admission", or a rival: "arrival" (no priorities), "open" (all enter at once), "batch" (the next batch
-            enters when the last of the one before has left).
-        chained: each window waits for the one before it in its segment.
-        room: of the sequences that run at once.
-        decoders: segments that are decoded at once.
+        policy: "admission", or a rival: "arrival" (no priorities), "open" (no limit), "batch" (the next batch
+                enters when the previous one is finished).
+        chained: whether each window waits for the previous one in its segment.
+        room: share of the simultaneous sequences.
+        decoders: number of segments that are decoded simultaneously.
     """
 
     policy: str = "admission"
@@ -56,7 +56,7 @@ class Setting:
 
 @dataclass
 class Engine:
-    """`slots` sequences at once, first come first served, as vLLM's scheduler does."""
+    """`slots` simultaneous sequences, first come first served, as in vLLM's scheduler."""
 
     slots: int
     spans: list[tuple[float, float]] = field(default_factory=list)
@@ -64,14 +64,14 @@ class Engine:
     def __post_init__(self) -> None:
         self._free = asyncio.Semaphore(self.slots)
 
-    async def generate(self, tokens: float, pictures: int) -> None:
+    async def generate(self, tokens: float, frames: int) -> None:
         async with self._free:
             began = _now()
-            await asyncio.sleep(pictures * PREFILL_S + tokens * STEP_S)
+            await asyncio.sleep(frames * PREFILL_S + tokens * STEP_S)
             self.spans.append((began, _now()))
 
     def busy(self, until_s: float) -> float:
-        """Share of all slots' time up to `until_s` in which a sequence ran."""
+        """Return the share of all slots' time up to `until_s` in which a sequence ran."""
         ran = sum(min(end, until_s) - begin for begin, end in self.spans if begin < until_s)
         return ran / (self.slots * until_s)
 
@@ -81,7 +81,7 @@ class Policy(Protocol):
 
 
 class BatchAtATime:
-    """The rival: what waits when the engine is empty enters together, and the others wait for the slowest of them."""
+    """A rival: waiting requests enter together when the engine is empty; a batch waits for its slowest request."""
 
     def __init__(self, size: int) -> None:
         self._size, self._inside = size, 0
@@ -91,7 +91,7 @@ class BatchAtATime:
     async def enter(self, priority: int) -> AsyncIterator[None]:  # noqa: ARG002  # a batch has no order
         place = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
-        asyncio.get_running_loop().call_soon(self._next)  # what is asked for in the same moment is one batch
+        asyncio.get_running_loop().call_soon(self._next)  # simultaneous requests form one batch
         await place
         try:
             yield
@@ -110,7 +110,7 @@ class BatchAtATime:
 
 @dataclass
 class Actor:
-    """An engine, and what `operators.engines.vllm.engine.Engine` does with a request before it is the engine's."""
+    """An engine, and the steps of `operators.engines.vllm.engine.Engine` before a request reaches it."""
 
     setting: Setting
     engine: Engine
@@ -126,11 +126,11 @@ class Actor:
             door = Admission(2**31 if setting.policy == "open" else max(1, int(slots * setting.room)))
         return Actor(setting, Engine(slots), door)
 
-    async def ask(self, kind: str, tokens: float, pictures: int = 0) -> None:
+    async def ask(self, kind: str, tokens: float, frames: int = 0) -> None:
         priority = PRIORITY[kind] if self.setting.policy == "admission" else 0
         async with self.door.enter(priority):
-            await asyncio.sleep(pictures * PREPARE_S)
-            await self.engine.generate(tokens, pictures)
+            await asyncio.sleep(frames * PREPARE_S)
+            await self.engine.generate(tokens, frames)
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Job:
-    """Videos, each with its segments and the tokens of each answer; the same for equal `minutes` and `seed`."""
+    """Videos with the segments and the tokens of each answer; deterministic for equal `minutes` and `seed`."""
 
     segments: tuple[Segment, ...]
     sections: tuple[tuple[float, ...], ...]
@@ -165,8 +165,8 @@ class Job:
                 frames = tokens("frame", int(span.seconds))
                 segments.append(Segment(video, frames, tokens("window", len(own) + warm_up)))
             parts = max(1, round(length * 60 / Narrate.section_s))
-            told = (*tokens("outline", 1), *tokens("section", parts), *tokens("video", 1))
-            sections.append(told)
+            lengths = (*tokens("outline", 1), *tokens("section", parts), *tokens("video", 1))
+            sections.append(lengths)
         return Job(tuple(segments), tuple(sections), sum(minutes) * 60.0)
 
 
@@ -175,11 +175,11 @@ class Outcome:
     """Times in seconds of virtual time.
 
     Attributes:
-        busy: share of the captioner's slots' time in use, from the start to its last answer.
-        fed: the same up to the moment in which the last segment entered the actor; after that it only drains.
-        took_s: to the captioner's last answer.
-        first_s: to the first long caption.
-        decoded_s: until the last segment was decoded.
+        busy: share of the captioner's slot time in use, from the start to its last answer.
+        fed: the same up to the time at which the last segment entered the actor; after that it only drains.
+        took_s: time of the captioner's last answer.
+        first_s: time of the first long caption.
+        decoded_s: time at which the last segment was decoded.
     """
 
     busy: float
@@ -190,19 +190,19 @@ class Outcome:
 
 
 def caption_and_narrate(job: Job, setting: Setting, flush_s: float) -> Outcome:
-    """Decoders, a captioner and a narrator, streaming: each whole video is told while others are captioned."""
+    """Run decoders, a captioner and a narrator in streaming mode: videos are narrated while others are captioned."""
     return run(_streamed(job, setting, flush_s))
 
 
 def narrate_all(job: Job, setting: Setting) -> float:
-    """Utilization of a narrator that finds all videos whole at once, as in a phased run."""
+    """Return the utilization of a narrator for which all videos are ready at the start, as in a phased run."""
 
     async def main() -> float:
         actor, left = Actor.of(setting), iter(job.sections)
 
         async def thread() -> None:
-            for told in left:
-                await _narrate(actor, told)
+            for lengths in left:
+                await _narrate(actor, lengths)
 
         await asyncio.gather(*(thread() for _ in range(setting.narrated)))
         return actor.engine.busy(_now())
@@ -213,11 +213,11 @@ def narrate_all(job: Job, setting: Setting) -> float:
 async def _streamed(job: Job, setting: Setting, flush_s: float) -> Outcome:
     captioner, narrator = Actor.of(setting), Actor.of(setting)
     decoding = iter(job.segments)
-    # Ray Data keeps twice as many blocks in flight as an actor works on at once
+    # Ray Data keeps twice as many blocks in flight as an actor processes simultaneously
     decoded: asyncio.Queue[Segment] = asyncio.Queue(setting.concurrency)
     whole: asyncio.Queue[int] = asyncio.Queue()
     left = [sum(s.video == video for s in job.segments) for video in range(len(job.sections))]
-    decoded_s, taken_s, told_s = [0.0], [0.0], list[float]()
+    decoded_s, taken_s, narrated_s = [0.0], [0.0], list[float]()
 
     async def decoder() -> None:
         for segment in decoding:
@@ -239,8 +239,8 @@ async def _streamed(job: Job, setting: Setting, flush_s: float) -> Outcome:
             video = await whole.get()
             await asyncio.sleep(flush_s)
             await _narrate(narrator, job.sections[video])
-            told_s.append(_now())
-            if len(told_s) == len(job.sections):
+            narrated_s.append(_now())
+            if len(narrated_s) == len(job.sections):
                 done.set_result(None)
 
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -255,7 +255,7 @@ async def _streamed(job: Job, setting: Setting, flush_s: float) -> Outcome:
         busy=captioner.engine.busy(took),
         fed=captioner.engine.busy(max(taken_s)),
         took_s=took,
-        first_s=min(told_s),
+        first_s=min(narrated_s),
         decoded_s=max(decoded_s),
     )
 
@@ -270,9 +270,9 @@ async def _caption(actor: Actor, segment: Segment) -> None:
     await asyncio.gather(*asked)
 
 
-async def _narrate(actor: Actor, told: tuple[float, ...]) -> None:
-    kinds = ("outline", *("section" for _ in told[2:]), "video")
-    for kind, tokens in zip(kinds, told, strict=True):
+async def _narrate(actor: Actor, lengths: tuple[float, ...]) -> None:
+    kinds = ("outline", *("section" for _ in lengths[2:]), "video")
+    for kind, tokens in zip(kinds, lengths, strict=True):
         await actor.ask(kind, tokens)
 
 

@@ -1,10 +1,11 @@
-"""What cleaning and gates let through, and what they take from human text.
+"""Measure what cleaning and gates let through, and what they change in human text.
 
-    python -m bench.cleaning [HUMAN_TEXT.jsonl]
+    python -m bench.cleaning [--embedding] [HUMAN_TEXT.jsonl]
 
-Prints, for each kind of defect of model output, how many answers of the lists in `tests/support/defects` land in a
-row with their defect. With a file of human descriptions (lines of JSON with lists `first` and `second` of objects with
-a `text`) it also prints how many of these, one by one and joined to paragraphs, are sent back or changed.
+For each kind of defect of model output, prints how many answers of the lists in `tests/support/defects` reach a
+row with their defect. With a file of human descriptions (JSON Lines with lists `first` and `second` of objects with
+a `text`) it also prints how many of these, alone and joined to paragraphs, are rejected or changed.
+`--embedding` cleans with `caption.talk_classifier: embedding`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from operators.cleaning.clean import clean
+from operators.cleaning.context import Embed
+from operators.embedding.talk import talk_embedder
 from operators.engines.base import Generation
 from operators.engines.gates import ALWAYS, GENERATIVE, About, first_failed
 from tests.support.defects import DEFECTS, DURATION_S, PROMPT
@@ -26,18 +29,18 @@ _GATES = (*ALWAYS, *GENERATIVE)
 _ABOUT = About(language="English", duration_s=DURATION_S, instructions=PROMPT)
 
 
-def judged(answer: str, *, cites: bool = False) -> tuple[str, str | None]:
-    """The cleaned answer, and the gate that sends it back; None where it is accepted."""
-    about = replace(_ABOUT, cites=cites)
+def judged(answer: str, *, cites: bool = False, embed: Embed | None = None) -> tuple[str, str | None]:
+    """Return the cleaned answer, and the gate that rejects it; None if it is accepted."""
+    about = replace(_ABOUT, cites=cites, embed=embed)
     text = clean(Generation(text=answer).text, about).text
     failed = first_failed(_GATES, Generation(text=text), about)
     return text, failed[0] if failed else None
 
 
-def defects() -> None:
+def defects(embed: Embed | None) -> None:
     all_of, landed, lost = Counter[str](), Counter[str](), Counter[str]()
     for defect in DEFECTS:
-        text, gate = judged(defect.answer, cites=defect.cites)
+        text, gate = judged(defect.answer, cites=defect.cites, embed=embed)
         all_of[defect.kind] += 1
         landed[defect.kind] += gate is None and defect.left_in(text)
         lost[defect.kind] += gate is not None and defect.kept
@@ -48,9 +51,9 @@ def defects() -> None:
     print(f"{'all':<24}{total:>8}{sum(landed.values()):>8}{sum(lost.values()):>14}")
 
 
-def human(name: str, texts: list[str]) -> None:
+def human(name: str, texts: list[str], embed: Embed | None) -> None:
     began = time.perf_counter()
-    made = [judged(text) for text in texts]
+    made = [judged(text, embed=embed) for text in texts]
     taken_ms = 1000 * (time.perf_counter() - began) / max(1, len(texts))
     back = [gate for _, gate in made if gate]
     changed = sum(
@@ -61,13 +64,16 @@ def human(name: str, texts: list[str]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    defects()
-    human("text that looks like a defect", list(ORDINARY))
+    embed = talk_embedder("embedding" if "--embedding" in arguments else "words")
+    defects(embed)
+    human("text that looks like a defect", list(ORDINARY), embed)
     for argument in arguments:
+        if argument.startswith("--"):
+            continue
         videos = [json.loads(line) for line in Path(argument).read_text(encoding="utf-8").splitlines()]
-        told = [[part["text"].strip() for part in video[hand]] for video in videos for hand in ("first", "second")]
-        human("captions", [text for texts in told for text in texts])
-        human("paragraphs", [" ".join(texts) for texts in told])
+        described = [[part["text"].strip() for part in video[hand]] for video in videos for hand in ("first", "second")]
+        human("captions", [text for texts in described for text in texts], embed)
+        human("paragraphs", [" ".join(texts) for texts in described], embed)
 
 
 if __name__ == "__main__":

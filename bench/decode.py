@@ -1,10 +1,10 @@
-"""What decoding costs, against the others: CPU seconds and peak memory, as ratios to a full ffmpeg decode.
+"""Compare the cost of decoding with other tools: CPU seconds and peak memory, as ratios to a full ffmpeg decode.
 
     python -m bench.decode --media FOLDER --work FOLDER [--tools ours,decord] [--rounds 2] [--two-hours | --short]
 
-FOLDER holds real clips (`slides_talk_1080p.mp4`, …); long videos are made from them in the work folder once and kept.
-Tools that are not installed fail by name: see `bench/rivals.py`. Each runs in a process of its own, one after the other
-within a round, so that whatever else the machine does falls on all alike. The best round of each counts.
+FOLDER holds real clips (`slides_talk_1080p.mp4`, …); long videos are made from them once and kept in the work folder.
+Tools that are not installed are listed as failed: see `bench/rivals.py`. Each tool runs in its own process, in turn
+within a round, so that other load on the machine affects all alike. The best round of each tool counts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOOK_S = 0.05
 
 
 def run(tool: str, task: str, file: Path, warm: Path) -> tuple[float, float]:
-    """CPU seconds of a tool at its task, and the peak resident MB of its whole process tree."""
+    """Return the CPU seconds of a tool for its task, and the peak resident MB of its process tree."""
     command = [sys.executable, "-m", "bench.rivals", tool, task, str(file), str(warm)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     peak = 0.0
@@ -45,8 +45,8 @@ def run(tool: str, task: str, file: Path, warm: Path) -> tuple[float, float]:
         time.sleep(_LOOK_S)
     out, errors = process.communicate()
     if process.returncode:
-        told = errors.decode(errors="replace").strip().splitlines()
-        raise RuntimeError(next((line for line in reversed(told) if "Error" in line), told[-1])[:160])
+        messages = errors.decode(errors="replace").strip().splitlines()
+        raise RuntimeError(next((line for line in reversed(messages) if "Error" in line), messages[-1])[:160])
     return json.loads(out.decode().strip().splitlines()[-1])["cpu_s"], peak
 
 
@@ -80,11 +80,11 @@ _SHORT: dict[str, tuple[str, str, list[str]]] = {
     ),
     "5 s 1080p prores": (_FILM, "mov", ["-t", "5", "-vf", "scale=1920:800", "-c:v", "prores_ks", "-profile:v", "2"]),
 }
-"""Name in the table -> clip that it is made of, container, and how."""
+"""Name in the table -> source clip, container, and options."""
 
 
 def short(media: Path, work: Path, only: str) -> dict[str, Path]:
-    """The files of `_SHORT` whose name holds `only`, made where they are not there."""
+    """Return the files of `_SHORT` whose name contains `only`, creating missing ones."""
     work.mkdir(parents=True, exist_ok=True)
     found = {}
     for name, (clip, suffix, how) in _SHORT.items():
@@ -101,7 +101,7 @@ def short(media: Path, work: Path, only: str) -> dict[str, Path]:
 
 
 def videos(media: Path, work: Path, two_hours: bool) -> dict[str, Path]:
-    """The files, by the name they have in the table; those that must be made are made."""
+    """Return the files by their name in the table, creating missing ones."""
     work.mkdir(parents=True, exist_ok=True)
     found = {
         "talk 1080p h264": media / "slides_talk_1080p.mp4",
@@ -162,7 +162,7 @@ def _make_long(media: Path, work: Path, gop: int, target: Path) -> None:
         "-movflags",
         "+faststart",
     ]
-    # the clips over and over: together they may be shorter
+    # repeat the clips: together they may be shorter
     clips_again = ["-stream_loop", "-1", "-f", "concat", "-safe", "0", "-i", str(work / "parts.txt"), "-t", "656"]
     _ffmpeg(*clips_again, *codec, str(target))
 
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("--media", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--tools", default=",".join(TOOLS))
-    parser.add_argument("--tasks", default="1 fps,32,shots")
+    parser.add_argument("--tasks", default="1 fps,32,shots,refs", help="refs: shots, from reference frames")
     parser.add_argument("--only", default="", help="part of a video's name in the table")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--short", action="store_true", help="short videos of more formats instead of long ones")

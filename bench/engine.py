@@ -1,7 +1,7 @@
-"""How well an engine is kept busy, and what our way into vLLM costs.
+"""Measure the utilization of an engine, and the overhead of our way into vLLM.
 
 python -m bench.engine admission
-python -m bench.engine throughput [MODEL_FOLDER] [--pictures N | --segments N]
+python -m bench.engine throughput [MODEL_FOLDER] [--frames N | --segments N]
 python -m bench.engine caches [MODEL_FOLDER] [--segments N]
 python -m bench.engine options [--model FOLDER] [--seconds N]
 """
@@ -22,11 +22,11 @@ from pipeline.evaluation.exam import CHECKPOINT
 
 GOAL_BUSY = 0.95
 GOAL_TOKENS = 0.95
-_MINUTES = [4, 7, 10, 15, 24]  # of the videos, in turns
+_MINUTES = [4, 7, 10, 15, 24]  # lengths of the videos, in turns
 
 
 def admission(videos: int) -> None:
-    """Print busy shares of a scripted engine under our admission and its rivals."""
+    """Print the utilization of a scripted engine under our admission and its rivals."""
     job = Job.of((_MINUTES * videos)[:videos])
     flush_s = RunOptions().flush_s
     print(f"{videos} videos, {job.seconds / 3600:.1f} hours, {len(job.segments)} segments, max_num_seqs 64\n")
@@ -60,7 +60,7 @@ def admission(videos: int) -> None:
         line(f"chain: none, {concurrency} segments", replace(default, chained=False, concurrency=concurrency))
     print()
     many = Job.of(_MINUTES * 4 * videos)
-    print(f"narration of {len(many.sections)} whole videos, all there at once: busy share of the narrator")
+    print(f"narration of {len(many.sections)} complete videos, all ready at the start: utilization of the narrator")
     for narrated in sorted({Narrate.concurrency, 16, 64, 80}):
         print(f"narrate.concurrency {narrated:<14}{narrate_all(many, replace(default, narrated=narrated)):6.3f}")
 
@@ -68,7 +68,7 @@ def admission(videos: int) -> None:
 RIVALS = {
     "admission": "ours",
     "arrival": "no priorities",
-    "open": "all enter at once",
+    "open": "no limit",
     "batch": "a batch at a time",
 }
 
@@ -76,19 +76,19 @@ RIVALS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parts = parser.add_subparsers(dest="part", required=True)
-    scripted = parts.add_parser("admission", help="busy share of a scripted engine, in virtual time; a minute")
+    scripted = parts.add_parser("admission", help="utilization of a scripted engine, in virtual time; a minute")
     scripted.add_argument("--videos", type=int, default=40)
-    real = parts.add_parser("throughput", help="tokens a CPU second, ours against vLLM by itself; minutes")
-    looked = parts.add_parser("caches", help="hit rates of vLLM's caches on what captioning asks; minutes")
+    real = parts.add_parser("throughput", help="tokens per CPU second, ours against vLLM alone; minutes")
+    looked = parts.add_parser("caches", help="hit rates of vLLM's caches for captioning requests; minutes")
     for part in (real, looked):
         part.add_argument("model", nargs="?", default=str(CHECKPOINT), help="folder with a checkpoint  [the exam's]")
-        part.add_argument("--segments", type=int, default=0 if part is real else 4, help="of captioning, 30 s each")
+        part.add_argument("--segments", type=int, default=0 if part is real else 4, help="captioned segments of 30 s")
         part.add_argument("--side", type=int, nargs=2, default=Work.side, metavar=("WIDTH", "HEIGHT"), help="px")
-        part.add_argument("--tokens", type=int, default=Work.tokens, help="of each answer")
+        part.add_argument("--tokens", type=int, default=Work.tokens, help="tokens of each answer")
         part.add_argument("--context", type=int, default=Work.context, help="tokens of prompt and answer together")
         part.add_argument("--max-num-seqs", type=int, default=Work.max_num_seqs)
         part.add_argument("--dummy", action="store_true", help="random weights in the model's shape")
-    real.add_argument("--pictures", type=int, default=0, help="in each request; 10 are a window's")
+    real.add_argument("--images", type=int, default=0, help="images in each request; a window has 10")
     real.add_argument("--requests", type=int, default=Work.requests)
     real.add_argument("--rounds", type=int, default=2)
     real.add_argument("--against", nargs="+", choices=("async", "llm", "inside"), default=["async", "llm", "inside"])
@@ -112,7 +112,7 @@ def main() -> None:
                 flush=True,
             )
     else:
-        counts = {"requests": given.requests, "pictures": given.pictures, "segments": given.segments}
+        counts = {"requests": given.requests, "images": given.images, "segments": given.segments}
         work = Work(**counts, **_common(given))
         for rival, ratio in compare(work, given.rounds, given.against).items():
             print(f"ours / {rival:6} {ratio:.3f}   goal {GOAL_TOKENS}")

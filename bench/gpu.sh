@@ -101,7 +101,7 @@ fi
 # a frame a second, decoded on the CPU and on the GPU: the same frames, at what cost
 wanted decode && run decode "$python" -m bench.gpu_decode "$videos"
 
-# our way into vLLM against vLLM by itself, pictures included; what its caches spare
+# our way into vLLM against vLLM by itself, images included; what its caches spare
 sizes=(--segments "$segments" --side 588 336 --context 8192 --max-num-seqs 64)
 wanted throughput && run throughput "$python" -m bench.engine throughput "$vlm" "${sizes[@]}" --tokens 128 \
   --rounds "$rounds" --against async llm ${dummy:+"$dummy"}

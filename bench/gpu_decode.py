@@ -1,10 +1,10 @@
-"""Decoding on the GPU (torchcodec, NVDEC) against PyAV on the CPU: the same frames? at what cost?
+"""Compare decoding on the GPU (torchcodec, NVDEC) with PyAV on the CPU: equality of frames, and cost.
 
     python -m bench.gpu_decode FOLDER [--short-side 336]
 
-A frame a second of each video of a folder, as a captioner gets it. Prints how many frames have another time stamp, the
-mean and the largest difference of a frame in grey levels, and wall and CPU seconds of each. Without a GPU torchcodec
-decodes on the CPU, too.
+Decodes one frame per second of each video of a folder, as for a captioner. Prints how many frames have another time
+stamp, the mean and the largest difference of frames in grey levels, and wall and CPU seconds of each. Without a GPU,
+torchcodec also decodes on the CPU.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from operators.core.base import ItemError
 from operators.video.backends import open_decoder
-from operators.video.pictures import to_rgb
+from operators.video.images import to_rgb
 from operators.video.probe import Probe
 from operators.video.protocol import Backend
 from operators.video.size import Size
@@ -31,7 +31,7 @@ _FOLLOWS = 1e-3  # s
 def frames(
     backend: Backend, uri: str, first_pts_s: float, times_s: list[float], size: Size
 ) -> tuple[dict[float, Any], float, float]:
-    """Time -> (time stamp, RGB), and wall and CPU seconds."""
+    """Return time -> (time stamp, RGB), and wall and CPU seconds."""
     began, spent = time.perf_counter(), time.process_time()
     found = {}
     with Source(uri) as source, closing(open_decoder(backend, source, first_pts_s=first_pts_s)) as decoder:
@@ -41,12 +41,12 @@ def frames(
 
 
 def compare(uri: str, size: Size) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     with Probe().open() as probe:
         facts = probe({"uri": uri, "access_uri": None, "source_version": None, "video_id": "v", "subtitles_uri": None})
     times = [float(t) for t in range(max(1, int(facts["duration_s"])))]
     at = facts["first_pts_s"]
-    frames("torchcodec", uri, at, times[:1], size)  # imports, and the GPU's context
+    frames("torchcodec", uri, at, times[:1], size)  # warm-up: imports and the GPU context
     ours, wall, cpu = frames("pyav", uri, at, times, size)
     other, other_wall, other_cpu = frames("torchcodec", uri, at, times, size)
     both = sorted(ours.keys() & other.keys())

@@ -1,4 +1,4 @@
-"""The figures of a run of `bench/gpu.sh` in one table: what its reports, logs and samples of the GPUs say.
+"""Print the figures of a run of `bench/gpu.sh` as a table, from its reports, logs and GPU samples.
 
 python -m bench.gpu_summary FOLDER
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def captioning(folder: Path) -> list[str]:
-    """A line for each output of captions."""
+    """Return one line per output of captions."""
     lines = [
         f"{'run':14}{'video-h':>9}{'wall s':>8}{'captions/GPU-h':>16}{'video-h/GPU-h':>15}{'engine s':>10}{'GPU %':>7}"
     ]
@@ -34,7 +34,7 @@ def captioning(folder: Path) -> list[str]:
 
 
 def busy_share(samples: Path) -> float | None:
-    """Mean utilisation of all GPUs in percent, from the first second in which one worked to the last; None: never."""
+    """Return the mean utilization of all GPUs in %, from the first to the last busy second; None if never busy."""
     if not samples.exists():
         return None
     seconds: dict[str, list[float]] = {}

@@ -1,11 +1,11 @@
-"""Grounding on real human text: what is kept of true sentences, and what passes of false ones.
+"""Measure grounding on real human text: the share of true sentences that is kept, and of false ones that pass.
 
-    python -m bench.grounding [FOLDER]                  # figures on the half that nothing was fitted on
-    python -m bench.grounding [FOLDER] --all            # on all of it: a folder that nothing was fitted on
+    python -m bench.grounding [FOLDER]                  # figures on the held-out half
+    python -m bench.grounding [FOLDER] --all            # on all videos, for a folder that was not used for fitting
     python -m bench.grounding [FOLDER] --fit            # fit weights and thresholds on the other half, write them
     python -m bench.grounding [FOLDER] --curve          # and the operating curve, as a table for docs/grounding.md
 
-FOLDER has .jsonl files with a video a line: video, duration_s, first, second (two people's sentences, each with
+FOLDER has .jsonl files with one video per line: video, duration_s, first, second (two people's sentences, each with
 start_s, end_s, text). One person's sentences are window captions; the other's are independent true sentences about the
 same spans.
 """
@@ -74,7 +74,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Place:
-    """A section with its ground, and the videos that its captions are of."""
+    """A section with its ground, and the videos of its captions."""
 
     section: Section
     ground: Ground
@@ -82,7 +82,7 @@ class Place:
 
 
 def places(videos: Sequence[Video], toolkit: Toolkit, layout: str, seed: int = 5) -> Iterator[Place]:
-    """short: all sections; long: those whose windows hold 250 words; mixed: all, with other videos' captions added."""
+    """short: all sections; long: those with 250 words in windows; mixed: all, with captions of other videos added."""
     rng = random.Random(seed)
     for video in videos:
         for section in sections(video):
@@ -96,7 +96,7 @@ def places(videos: Sequence[Video], toolkit: Toolkit, layout: str, seed: int = 5
 
 
 def kept(made: Sequence[Sentence], text: str) -> bool:
-    """At least half of the words of `text` stand."""
+    """Return whether at least half of the words of `text` are kept."""
     return 2 * sum(len(s.text.split()) for s in made if s.windows) >= len(text.split())
 
 
@@ -155,7 +155,7 @@ def _words(text: str) -> list[str]:
 
 
 def _still_wrong(text: str, false: str, left: str) -> bool:
-    """Whether what is wrong with `false` is in what is left of it."""
+    """Return whether the error in `false` is still in the remaining text."""
     changed = set(_words(false)) - set(_words(text))
     if changed:
         return bool(changed & set(_words(left)))
@@ -163,10 +163,10 @@ def _still_wrong(text: str, false: str, left: str) -> bool:
 
 
 def overlap(videos: Sequence[Video], toolkit: Toolkit, seed: int = 9) -> Figures:
-    """Two windows that overlap and tell the same event in other words, different events, or opposite ones."""
+    """Return two overlapping windows with the same event in other words, different events, or opposite ones."""
     figures, rng, alike = Figures(), random.Random(seed), Alike(toolkit)
 
-    def told(one: str, other: str) -> int:
+    def count_kept(one: str, other: str) -> int:
         notes = [
             Note(text=one, start_s=0.0, end_s=10.0, windows=(0,)),
             Note(text=other, start_s=5.0, end_s=15.0, windows=(1,)),
@@ -178,13 +178,13 @@ def overlap(videos: Sequence[Video], toolkit: Toolkit, seed: int = 9) -> Figures
         for k, text in enumerate(texts):
             other = reworded(text, rng)
             if len(split_sentences(other)) == 1:
-                figures.add("same event narrated twice", told(text, other) > 1, f"{text} | {other}")
+                figures.add("same event narrated twice", count_kept(text, other) > 1, f"{text} | {other}")
             for before in texts[:k]:
-                figures.add("different events merged", told(before, text) < 2, f"{before} | {text}")
+                figures.add("different events merged", count_kept(before, text) < 2, f"{before} | {text}")
             for name, wrong in WRONG.items():
                 false = wrong(text, rng)
                 if false is not None and false != text and len(split_sentences(false)) == 1:
-                    figures.add(f"opposite merged: {name}", told(text, false) < 2, f"{text} | {false}")
+                    figures.add(f"opposite merged: {name}", count_kept(text, false) < 2, f"{text} | {false}")
     return figures
 
 
@@ -204,22 +204,22 @@ def show(title: str, figures: Figures, goals: dict[str, tuple[str, float]], exam
 
 
 def cost(videos: Sequence[Video], toolkit: Toolkit) -> float:
-    """CPU seconds a minute of video: sections of about a minute told in 120 words, with nothing remembered."""
+    """Return CPU seconds per minute of video: sections of about a minute in 120 words, without caches."""
     rng = random.Random(3)
     if toolkit.embed is not None:
         from operators.embedding.sentences import Embedder, model_files
         from operators.narrate.grounding.fitted import centre
         from operators.narrate.grounding.scorers import centred
 
-        toolkit = replace(toolkit, embed=centred(Embedder(*model_files(None)), centre()))  # with nothing remembered
+        toolkit = replace(toolkit, embed=centred(Embedder(*model_files(None)), centre()))  # without caches
     chosen = [s for v in videos for s in sections(v) if len(s.captions) >= 11][:25]
     began = time.process_time()
     minutes = 0.0
     for section in chosen:
         made, _ = lengthened(section, videos, LONG_WORDS, rng)
         ground = Ground(made.captions, made.spans, toolkit)
-        told = [t for texts in made.captions.values() for t in texts]
-        ground.sentences(" ".join(reworded(t, rng) for t in told[:9]))
+        texts = [t for some in made.captions.values() for t in some]
+        ground.sentences(" ".join(reworded(t, rng) for t in texts[:9]))
         minutes += 1.0
     return (time.process_time() - began) / max(1.0, minutes)
 
@@ -227,16 +227,14 @@ def cost(videos: Sequence[Video], toolkit: Toolkit) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT)
-    parser.add_argument(
-        "--all", action="store_true", help="report on all videos, not only on the half that is not fitted on"
-    )
+    parser.add_argument("--all", action="store_true", help="report on all videos, not only on the held-out half")
     parser.add_argument("--fit", action="store_true", help="fit on the first half and write fitted.json")
     parser.add_argument("--curve", action="store_true", help="print the operating curve")
     parser.add_argument("--scorers", choices=("lexical", "embedding", "both"), default="both")
     parser.add_argument("--rate", type=float, default=0.03, help="narrate.false_pass_rate (default: 0.03)")
     parser.add_argument("--layouts", default="short,long,mixed,overlap,cost", help="which figures, with commas between")
     parser.add_argument("--entailment", help="folder of a natural-language-inference model in ONNX")
-    parser.add_argument("--examples", type=int, default=0, help="print so many examples of each mistake")
+    parser.add_argument("--examples", type=int, default=0, help="number of examples of each mistake to print")
     args = parser.parse_args()
     if not args.folder.exists():
         raise SystemExit(f"{args.folder} is not there; name a folder with .jsonl files of two people's sentences")

@@ -1,4 +1,4 @@
-"""Fits the weights and thresholds of `operators/narrate/grounding/fitted.json`, and prints operating curves."""
+"""Fit the weights and thresholds of `operators/narrate/grounding/fitted.json`, and print operating curves."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from operators.narrate.grounding.clauses import clauses
 from operators.narrate.grounding.fitted import CENTRE_FILE, FALSE_PASS_RATES, FILE, centre, fitted, nearest
 from operators.narrate.grounding.toolkit import Toolkit
 
-EVEN_AT, MIXED = 0.03, 2.5  # share of false texts, and how many times as many may pass where sections are filled up
-ADDED = 1.3  # times as many clauses that are added to a true sentence may pass as sentences of another video
-SPARE = {"lexical": 0.85, "embedding": 0.8}  # of each rate; more passes of videos that nothing was fitted on
-NEAR = 0.6  # cosine of two sentences below which they are never the same event
-TOLD_TWICE = 0.1  # of events in other words
+EVEN_AT, MIXED = 0.03, 2.5  # share of false texts that may pass, and its factor in filled-up sections
+ADDED = 1.3  # factor of the pass rate of clauses that are added to a true sentence
+SPARE = {"lexical": 0.85, "embedding": 0.8}  # margin of each rate, since more passes on other videos
+NEAR = 0.6  # below this cosine two sentences are never the same event
+TOLD_TWICE = 0.1  # share of events in other words
 
 
 Array = np.ndarray
@@ -35,13 +35,13 @@ LAYOUTS = ("short", "mixed")
 
 @dataclass(frozen=True)
 class Samples:
-    """Texts against the captions of sections.
+    """Texts compared with the captions of sections.
 
     Attributes:
         features: n x (scorers, for clauses by meaning the last at the whole sentence's caption, nearest, ln sentences).
         labels: 1 true in other words, 2 true and independent, 0 another video's, -1 another video's within a true one.
-        mixed: n bool, whether the section was filled up.
-        of_text: n ints, which text each is a clause of; words: n ints, how many it has.
+        mixed: n bool, whether the section is filled up.
+        of_text: n ints, index of the text of each clause; words: n ints, its number of words.
     """
 
     features: Array
@@ -52,7 +52,7 @@ class Samples:
 
 
 def samples(videos: Sequence[Video], toolkit: Toolkit, level: str) -> Samples:
-    """Whole sentences or their clauses, of all sections in both layouts."""
+    """Return whole sentences or their clauses, for all sections in both layouts."""
     features, labels, mixed, of_text, words = [], [], [], [], []
     count = 0
     everything = [s.text for v in videos for s in (*v.first, *v.second)]
@@ -96,13 +96,13 @@ def samples(videos: Sequence[Video], toolkit: Toolkit, level: str) -> Samples:
 
 
 def _parts(text: str) -> tuple[list[str], list[int]]:
-    """The clauses of a text, and where each ends."""
+    """Return the clauses of a text, and the end of each."""
     found = clauses(text)
     return [p for _, p in found], list(itertools.accumulate(len(joint) + len(p) for joint, p in found))
 
 
 def logistic(x: Array, y: Array, weights: Array) -> tuple[Array, float]:
-    """Weights and bias of a logistic regression, by Newton's method with a small ridge."""
+    """Return weights and bias of a logistic regression, by Newton's method with a small ridge."""
     z = np.c_[x, np.ones(len(x))]
     w = np.zeros(z.shape[1])
     for _ in range(50):
@@ -117,10 +117,10 @@ def logistic(x: Array, y: Array, weights: Array) -> tuple[Array, float]:
 
 
 def model(data: Samples) -> tuple[Array, float]:
-    """Weights and bias. Each kind of text in each layout counts alike, independent texts more than reworded ones.
+    """Return weights and bias. Each kind of text in each layout has equal weight; independent texts have more.
 
-    The weight of the number of sentences is then set so that `MIXED` times as many false texts pass in sections that
-    are filled up: with many captions, asking for as few would cost too many true texts.
+    The weight of the number of sentences is then set so that `MIXED` times as many false texts pass in filled-up
+    sections: requiring as few as elsewhere would reject too many true texts.
     """
     importance = {0: 1.2, -1: 0.8, 1: 0.3, 2: 1.7} if (data.labels < 0).any() else {0: 2.0, 1: 0.3, 2: 1.7}
     weights = np.zeros(len(data.labels))
@@ -172,9 +172,9 @@ def fit(videos: Sequence[Video], name: str) -> None:
 
 
 def _least(data: Samples, support: Array, rate: float) -> float:
-    """The support at which so many false texts pass: half of their words or more; and few enough that are added."""
+    """Return the support at which the given share of false texts pass by half of their words, and few added clauses."""
     false, added = (data.labels == 0) & ~data.mixed, (data.labels < 0) & ~data.mixed
-    median = []  # of each text the support from which on half of its words do not pass
+    median = []  # for each text, the support above which half of its words are rejected
     for text in np.unique(data.of_text[false]):
         mine = np.flatnonzero(data.of_text == text)
         order = mine[np.argsort(-support[mine], kind="stable")]
@@ -192,7 +192,7 @@ def _fit_centre(videos: Sequence[Video]) -> None:
 
 
 def _same(videos: Sequence[Video], toolkit: Toolkit) -> dict[str, float]:
-    """The weight of lengths, and the highest nearness at which few enough events in other words are told twice."""
+    """Return the weight of lengths, and the highest similarity that keeps few events in other words twice."""
     alike, rng = Alike(replace_same(toolkit, 1.0)), random.Random(17)
     pairs, labels, excluded = [], [], []
     for video in videos:
@@ -220,7 +220,7 @@ def replace_same(toolkit: Toolkit, same: float) -> Toolkit:
 
 
 def curve(videos: Sequence[Video], name: str) -> None:
-    """Share of false texts that may pass -> shares that pass, whole sentences alone, without the conflict rule."""
+    """Print for shares of false text the shares that pass, for whole sentences, without the conflict rule."""
     toolkit = chosen_toolkit(name)
     data = samples(videos, toolkit, "sentence")
     level = toolkit.fitted.sentence

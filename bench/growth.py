@@ -1,10 +1,10 @@
-"""How the commands on an output grow with it: CPU seconds and peak memory of each, at several sizes.
+"""Measure how the commands on an output scale with its size: CPU seconds and peak memory of each, at several sizes.
 
     python -m bench.growth [--videos 10000] [--only verify]
 
-Each size, a hundredth, a tenth and all of `--videos`, is an output as a run leaves it: videos of 100 s in two segments,
-each with its frames and windows, long captions of 200 words, content hashes and keys that are right, and the records of
-the run. Making them is not timed; a tenth of the videos is left to do. Each command runs in a process of its own.
+Each size (1 %, 10 % and 100 % of `--videos`) is an output as a run leaves it: videos of 100 s in two segments,
+with frames and windows, long captions of 200 words, valid content hashes and keys, and the records of
+the run. Creating it is not timed; a tenth of the videos is left to do. Each command runs in its own process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,28 +29,28 @@ from operators.core import rows as schemas
 from operators.core.keys import narrator_key, video_key
 from operators.store.content import content_hash
 from operators.store.store import Store
-from pipeline.config.load import dump_config
 from pipeline.config.tables import video_operators
 from pipeline.config.types import Config
+from pipeline.config.values import dump_config
 from pipeline.output import known
 from pipeline.planning.plan import make_plan
 from pipeline.sources.selection import Selection
 from tests.support import rows
 
 _RUN = "20260101-000000-abcd"
-_LEFT = 10  # one video in so many is left to do
+_LEFT = 10  # one video in ten is left to do
 _AT_ONCE = 2_000
 _WORDS = ("the", "red", "blue", "car", "dog", "river", "gate", "bridge", "street", "walks", "drives", "waits", "slowly")
 
 
 def config() -> Config:
-    """Segments as the rows of the tests have them."""
+    """Return segments with the row format of the tests."""
     whole = Config()
     return replace(whole, plan=replace(whole.plan, segment_s=rows.SEGMENT_S))
 
 
 def make(out: str, videos: int) -> str:
-    """Write an output; returns the name of one of its videos."""
+    """Write an output; return the name of one of its videos."""
     store, draw = Store(out), random.Random(0)
     for table in store.tables:
         table.fence()
@@ -65,7 +67,7 @@ def make(out: str, videos: int) -> str:
     keys = dict(zip(plan.videos.ids, plan.videos.keys, strict=True))
     narrator = narrator_key(video_operators(config()))
     for start in range(0, videos, _AT_ONCE):
-        captions, told = [], []
+        captions, long_captions = [], []
         for one in (v for k, v in enumerate(ids[start : start + _AT_ONCE]) if k % _LEFT):
             for index in (0, 1):
                 row = {**rows.captioned(one, index, key=keys[one]), "run_id": _RUN}
@@ -75,14 +77,14 @@ def make(out: str, videos: int) -> str:
             row = {**rows.narrated(one), "caption": words, "run_id": _RUN, "filtered": None}
             row["key"] = video_key(keys[one], {0, 1}, narrator)
             row["content_hash"] = content_hash(row, schemas.LONG_CAPTION)
-            told.append(row)
+            long_captions.append(row)
         store.segments.append(pa.Table.from_pylist(captions, schema=schemas.CAPTIONED_SEGMENT))
-        store.dataset.append(pa.Table.from_pylist(told, schema=schemas.LONG_CAPTION))
+        store.dataset.append(pa.Table.from_pylist(long_captions, schema=schemas.LONG_CAPTION))
     return ids[1]
 
 
 def spent(command: list[str]) -> tuple[float, float, float]:
-    """CPU seconds, wall seconds and peak MiB of a process."""
+    """Return CPU seconds, wall seconds and peak MiB of a process."""
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, _, usage = os.wait4(process.pid, 0)
@@ -91,9 +93,9 @@ def spent(command: list[str]) -> tuple[float, float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--videos", type=int, default=10_000, help="of the largest size")
-    parser.add_argument("--only", action="append", help="of the commands; may be given again")
-    parser.add_argument("--resume", metavar="OUT", help="do what a run does before its first graph (a timed process)")
+    parser.add_argument("--videos", type=int, default=10_000, help="number of videos of the largest size")
+    parser.add_argument("--only", action="append", help="command to measure; may be repeated")
+    parser.add_argument("--resume", metavar="OUT", help="do the work before the first graph (the timed process)")
     given = parser.parse_args()
     if given.resume:
         print(json.dumps(resume(given.resume, config())))
@@ -102,7 +104,9 @@ def main() -> None:
     for videos in (given.videos // 100, given.videos // 10, given.videos):
         with tempfile.TemporaryDirectory(prefix="longcap-growth-") as folder:
             out = str(Path(folder) / "out")
-            video = make(out, videos)
+            # in a process of its own: the peak of a child starts with the memory of its parent
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                video = pool.submit(make, out, videos).result()
             longcap = [sys.executable, "-m", "longcap"]
             commands = {
                 "plan and compare": [sys.executable, "-m", "bench.growth", "--resume", out],

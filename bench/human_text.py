@@ -1,4 +1,4 @@
-"""Two people's timed descriptions of the same videos, as captions of windows and as sentences about the same spans."""
+"""Timed descriptions of the same videos by two people, as window captions and as sentences about the same spans."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Section:
     Attributes:
         captions: window_index -> its captions.
         spans: window_index -> its span.
-        own: sentences that are captions there; other: of the other person.
+        own: sentences that are captions there; other: sentences of the other person.
     """
 
     video: str
@@ -47,12 +47,12 @@ class Section:
 
     @property
     def words(self) -> int:
-        """Of the captions as a prompt has them: what two windows say counts twice."""
+        """Return the captions as in a prompt: captions in two windows count twice."""
         return sum(len(t.split()) for texts in self.captions.values() for t in texts)
 
 
 def read(folder: Path) -> list[Video]:
-    """All videos of all .jsonl files of a folder, or of one file."""
+    """Return all videos in the .jsonl files of a folder, or in one file."""
     files = sorted(folder.glob("*.jsonl")) if folder.is_dir() else [folder]
     rows = [json.loads(line) for f in files for line in f.read_text(encoding="utf-8").splitlines() if line.strip()]
     return [
@@ -69,12 +69,12 @@ def read(folder: Path) -> list[Video]:
 
 
 def halves(videos: Sequence[Video]) -> tuple[list[Video], list[Video]]:
-    """Two halves by video: one to fit on, one to report on."""
+    """Split the videos into two halves, for fitting and for reporting."""
     return list(videos[::2]), list(videos[1::2])
 
 
 def sections(video: Video) -> Iterator[Section]:
-    """The sections of a video as a narrator has them: windows of 10 s every 5 s, sections of about a minute."""
+    """Return the sections of a video as a narrator gets them: windows of 10 s every 5 s, sections of about a minute."""
     grid = Grid(video.duration_s, WINDOW_S, STRIDE_S)
     for span in plan_sections(grid, [], SECTION_S):
         owned = [k for k in range(grid.window_count) if span.start_s <= grid.owned(k).start_s < span.end_s]
@@ -92,10 +92,10 @@ def sections(video: Video) -> Iterator[Section]:
 
 
 def lengthened(section: Section, others: Sequence[Video], words: int, rng: random.Random) -> tuple[Section, set[str]]:
-    """The section with sentences of other videos spread over its windows, until it has `words` different ones.
+    """Add sentences of other videos to the windows of a section until it has `words` different words.
 
     Returns:
-        The section, and the videos that it has something of now.
+        The section, and the videos of its captions.
     """
     captions = {k: list(texts) for k, texts in section.captions.items()}
     used = {section.video}

@@ -1,11 +1,11 @@
-"""What a whole job on CPUs costs: `longcap run` with the recipe `measure`, against a page of PyAV and multiprocessing.
+"""Compare the cost of a run on CPUs, `longcap run` with the recipe `measure`, with a short script of PyAV.
 
     python -m bench.job VIDEO [VIDEO …] [--rounds 2] [--set KEY=VALUE …]
 
-The floor does what cannot be left out: it decodes every frame once in as many processes as there are cores, makes a
-JPEG of one frame a second and a thumbnail of eight, tracks optical flow between thumbnails, and writes a parquet file.
-It has no retries, no watchdog, no resume, no text and no table. Both run in turns in fresh processes. CPU seconds are
-those of the whole process tree, so a busy machine moves them little. A warm-up run of ours is not counted.
+The script does the minimum: it decodes every frame once in as many processes as there are cores, makes a
+JPEG of one frame and thumbnails of eight frames per second, computes optical flow between thumbnails, and writes
+Parquet. It has no retries, watchdog, resume, text or tables. Both run in turns in new processes. CPU seconds are those
+of the whole process tree, so other load has little effect. A warm-up run of Longcap is not counted.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 _SEGMENT_S = 120.0
 _JPEG_FPS, _THUMB_FPS = 1.0, 8.0
@@ -29,7 +30,7 @@ _SHORT_SIDE_PX, _THUMB_PX, _QUALITY = 336, 64, 90
 
 
 def segments(path: str) -> Iterator[tuple[str, float, float]]:
-    """A file in spans of two minutes, in seconds from its first frame."""
+    """Return spans of two minutes of a file, in seconds from its first frame."""
     import av
 
     with av.open(path) as container:
@@ -39,7 +40,7 @@ def segments(path: str) -> Iterator[tuple[str, float, float]]:
 
 
 def decode(span: tuple[str, float, float]) -> list[tuple[str, float, int, float]]:
-    """(file, time, bytes of the JPEG, movement) of every second of a span."""
+    """Return (file, time, bytes of the JPEG, movement) for every second of a span."""
     import av
     import cv2
     import numpy as np
@@ -48,13 +49,13 @@ def decode(span: tuple[str, float, float]) -> list[tuple[str, float, int, float]
     path, start_s, end_s = span
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)  # type: ignore[attr-defined]
     found: list[tuple[str, float, int, float]] = []
-    before = None
+    before: Any = None
     moved: list[float] = []
     next_jpeg = next_thumb = start_s
     with av.open(path) as container:
         stream = container.streams.video[0]
-        stream.thread_type = "NONE"  # a process a core
-        first_s = float((stream.start_time or 0) * stream.time_base)
+        stream.thread_type = "NONE"  # one process per core
+        first_s = float((stream.start_time or 0) * (stream.time_base or 0))
         container.seek(int((start_s + first_s) * 1e6))
         for frame in container.decode(stream):
             time_s = frame.time - first_s
@@ -64,7 +65,7 @@ def decode(span: tuple[str, float, float]) -> list[tuple[str, float, int, float]
                 next_thumb += 1 / _THUMB_FPS
                 scale = _THUMB_PX / min(frame.width, frame.height)
                 size = {"width": round(frame.width * scale), "height": round(frame.height * scale)}
-                luma = frame.reformat(**size, format="gray", interpolation="AREA").to_ndarray()
+                luma: Any = frame.reformat(**size, format="gray", interpolation="AREA").to_ndarray()
                 luma = cv2.resize(luma, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
                 if before is not None:
                     moved.append(float(np.abs(flow.calc(before, luma, None)).mean()))
@@ -73,7 +74,7 @@ def decode(span: tuple[str, float, float]) -> list[tuple[str, float, int, float]
                 next_jpeg += 1 / _JPEG_FPS
                 scale = min(1.0, _SHORT_SIDE_PX / min(frame.width, frame.height))
                 size = {"width": round(frame.width * scale), "height": round(frame.height * scale)}
-                image = frame.reformat(**size, format="rgb24", interpolation="AREA").to_image()
+                image = frame.reformat(**size, format="rgb24", interpolation="AREA").to_image()  # type: ignore[no-untyped-call]
                 data = io.BytesIO()
                 image.save(data, "JPEG", quality=_QUALITY)
                 found.append((path, time_s, len(data.getvalue()), statistics.fmean(moved) if moved else 0.0))
@@ -105,8 +106,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("videos", nargs="+")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the config of ours")
-    parser.add_argument("--floor", metavar="FOLDER", help="be the floor, and write there")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="key of Longcap's config")
+    parser.add_argument("--floor", metavar="FOLDER", help="run the script, and write to this folder")
     given = parser.parse_args()
     if given.floor:
         floor(given.videos, given.floor)

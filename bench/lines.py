@@ -1,9 +1,9 @@
-"""How near the lines of `listen` stand to what is said: errors of their starts and ends, by what files do to time.
+"""Measure the accuracy of the lines of `listen`: errors of starts and ends, for files with various time stamps.
 
     python -m bench.lines --clips 4
 
 Each clip has six sentences of espeak-ng at random times, by random voices (a woman or a man, five languages, four
-speeds). A sentence with no line, and a line with no sentence, is counted; needs espeak-ng.
+speeds). Sentences without a line and lines without a sentence are counted; needs espeak-ng.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _SENTENCES = {
     "ru": ["Вчера вечером мы гуляли вдоль старой гавани.", "Доброе утро, как у вас дела?"],
 }
 _VARIANTS = ("", "+f3", "+m2", "+f2")
-_CUT_S = 1.3  # that the edit list leaves out
-_KINDS: dict[str, tuple[str, float, dict[str, Any]]] = {  # name -> file, share of music, how it is written
+_CUT_S = 1.3  # span that the edit list skips
+_KINDS: dict[str, tuple[str, float, dict[str, Any]]] = {  # name -> file, share of music, writing options
     "silence": ("a.mp4", 0.0, {}),
     "soft music": ("a.mp4", 0.02, {}),
     "music": ("a.mp4", 0.05, {}),
@@ -50,7 +50,7 @@ _KINDS: dict[str, tuple[str, float, dict[str, Any]]] = {  # name -> file, share 
 
 
 def script(draw: Random) -> tuple[list[tuple[float, Sound]], float]:
-    """Six sentences at their times, and the length of the clip in s."""
+    """Return six sentences with their times, and the length of the clip in s."""
     at_s, said = 2.0 + draw.random(), []
     for _ in range(6):
         language = draw.choice(list(_SENTENCES))
@@ -62,7 +62,7 @@ def script(draw: Random) -> tuple[list[tuple[float, Sound]], float]:
 
 
 def listened(kind: str, said: list[tuple[float, Sound]], length_s: float, folder: Path) -> list[tuple[float, float]]:
-    """Spans of the lines of a clip."""
+    """Return the spans of the lines of a clip."""
     name, noise, options = _KINDS[kind]
     path = write_clip(folder / name, [mixed(length_s, said, noise)], length_s=length_s, **options)
     if kind.startswith("edit list"):
@@ -78,7 +78,7 @@ def listened(kind: str, said: list[tuple[float, Sound]], length_s: float, folder
 def compared(
     found: Sequence[tuple[float, float]], truth: Sequence[tuple[float, float]]
 ) -> tuple[list[tuple[float, float]], int, int]:
-    """Errors of start and end of each sentence's line; sentences without a line, and lines without a sentence."""
+    """Return errors of start and end per sentence; sentences without a line, and lines without a sentence."""
     errors, used = [], set()
     for low, high in truth:
         near = [k for k, (a, b) in enumerate(found) if min(b, high) > max(a, low) and k not in used]
@@ -91,7 +91,7 @@ def compared(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=4, help="of each kind")
+    parser.add_argument("--clips", type=int, default=4, help="number of clips of each kind")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     print(f"{'':22} sentences  without line  more lines  start, worst  end, worst  median  within 0.3 s")

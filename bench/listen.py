@@ -1,9 +1,9 @@
-"""What listening costs without a recogniser: CPU seconds an hour to decode sound, find voice and tell music apart.
+"""Measure the cost of `listen` without a recogniser: CPU seconds per hour for decoding, voice and music detection.
 
     python -m bench.listen --minutes 120
 
-The sound is speech of espeak-ng over chords that rise and fall, 48 kHz stereo AAC; starting the process is measured on
-a clip of two seconds and taken off.
+The sound is speech of espeak-ng over varying chords, 48 kHz stereo AAC; the start of the process is measured on
+a clip of two seconds and subtracted.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _EVERY_S = 7.5
 
 
 def clip(path: Path, seconds: float) -> Path:
-    """Somebody speaks for half of the time."""
+    """Write sound with speech in half of the time."""
     said = [(k * _EVERY_S + 1, spoken(_TEXTS[k % len(_TEXTS)])) for k in range(int(seconds // _EVERY_S))]
     sound = mixed(seconds, said, 0.02)
     return write_clip(path, [sound], length_s=seconds, fps=1, rate_hz=48_000, channels="stereo")
 
 
 def listened(path: Path) -> tuple[float, dict[str, float]]:
-    """CPU seconds of this process and of those that it starts, and the shares that the row has."""
+    """Return the CPU seconds of this process and its children, and the shares in the row."""
     row = {"uri": str(path), "source_version": None, "subtitles_uri": None, **probe(str(path))}
     before = _cpu_s()
     with make("listen", {}).open() as apply:

@@ -1,7 +1,7 @@
-"""What options of vLLM save and lose: tokens, time and events, on the exam's stories.
+"""Measure what options of vLLM save and lose: tokens, time and events, on the exam's stories.
 
-Each option boots an engine of its own in a fresh process and captions the same windows of one story, ten frames each.
-Loss is in events: of those that the script has in a window, the share that its caption tells. CPU seconds are those of
+Each option boots an engine in a new process and captions the same windows of one story, ten frames each.
+Loss is in events: the share of a window's scripted events that its caption describes. CPU seconds are those of
 the process tree from the first request to the last answer.
 """
 
@@ -18,14 +18,14 @@ from typing import Any
 
 from bench.throughput import _cpu_s
 from operators.core.grid import Grid
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.vllm import installed
 from operators.engines.vllm.spec import VllmEngine
 from operators.video.isolation import DecodeChild
 from operators.video.moments import frames_at
 from operators.video.size import Size
+from pipeline.evaluation.exam.frames import write_video
 from pipeline.evaluation.exam.language import read_caption, window_events
-from pipeline.evaluation.exam.pictures import write_video
 from pipeline.evaluation.exam.story import write_story
 
 _WINDOW_S, _STRIDE_S = 10.0, 5.0
@@ -34,7 +34,7 @@ _TIMEOUT_S = 900
 
 
 def options(model: str) -> dict[str, dict[str, Any]]:
-    """Name -> fields of the engine."""
+    """Return name -> fields of the engine."""
     config = installed.config(model) or {}
     text = config.get("text_config", config)
     original = int(text.get("max_position_embeddings", 2048))
@@ -56,7 +56,7 @@ def options(model: str) -> dict[str, dict[str, Any]]:
 
 
 def measure(model: str, fields: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """Caption one story with an engine; in this process."""
+    """Caption one story with an engine, in this process."""
     story = write_story(seconds, 12_000_000)
     grid = Grid(story.seconds, _WINDOW_S, _STRIDE_S)
     windows = [grid.window(k) for k in range(grid.window_count)]
@@ -65,54 +65,54 @@ def measure(model: str, fields: dict[str, Any], seconds: float) -> dict[str, Any
         write_video(story, path)
         times = sorted({w.start_s + k for w in windows for k in range(int(_WINDOW_S)) if w.start_s + k < story.seconds})
         row = {"uri": str(path), "first_pts_s": 0.0}
-        frames = {p["time_s"]: Picture(**p) for p in frames_at(child, row, times, Size(short_side_px=_SIDE_PX))}
+        frames = {p["time_s"]: FrameImage(**p) for p in frames_at(child, row, times, Size(short_side_px=_SIDE_PX))}
     asked = [
         Request(
             kind="window",
             start_s=w.start_s,
             end_s=w.end_s,
             prompt="\nTell.",
-            pictures_at=0,
-            pictures=tuple(p for t, p in frames.items() if w.start_s <= t < w.end_s),
+            images_at=0,
+            images=tuple(p for t, p in frames.items() if w.start_s <= t < w.end_s),
         )
         for w in windows
     ]
     spec = VllmEngine(
         **{"model": model, "max_model_len": 1024, "max_tokens": 128, "max_num_seqs": 16, "restarts": 0, **fields}
     )
-    spec.check(pictures=True)
+    spec.check(images=True)
     with spec.open() as engine:
         began = _cpu_s()
         answers = [future.result() for future in [engine.submit(request) for request in asked]]
         cpu_s = _cpu_s() - began
-    true = told = 0
+    true = described = 0
     for window, answer in zip(windows, answers, strict=True):
         said = [(e.kind, e.who, e.where) for e in read_caption(answer.text)]
         events = [(e.kind, e.who, e.where) for e in window_events(story.events, window.start_s, window.end_s)]
         true += len(events)
-        told += sum(event in said for event in events)
+        described += sum(event in said for event in events)
     return {
         "prompt_tokens": sum(a.prompt_tokens for a in answers) / len(answers),
         "output_tokens": sum(a.output_tokens for a in answers) / len(answers),
         "cpu_s": cpu_s,
         "events": true,
-        "told": told / true,
+        "described": described / true,
     }
 
 
 def compare(model: str, seconds: float) -> None:
-    """Print a line an option."""
-    print(f"{'option':38}{'tokens in':>10}{'out':>6}{'CPU s':>8}{'told':>7}{'loss':>7}")
+    """Print one line per option."""
+    print(f"{'option':38}{'tokens in':>10}{'out':>6}{'CPU s':>8}{'described':>11}{'loss':>7}")
     whole: float | None = None
     for name, fields in options(model).items():
         found = _fresh(model, fields, seconds)
         if "refused" in found:
             print(f"{name:38}{found['refused']}", flush=True)
             continue
-        whole = found["told"] if whole is None else whole
+        whole = found["described"] if whole is None else whole
         print(
             f"{name:38}{found['prompt_tokens']:10.1f}{found['output_tokens']:6.1f}{found['cpu_s']:8.1f}"
-            f"{found['told']:7.3f}{whole - found['told']:7.3f}",
+            f"{found['described']:11.3f}{whole - found['described']:7.3f}",
             flush=True,
         )
 

@@ -1,10 +1,10 @@
-"""What reading a long video from S3 moves, segment by segment, as a multiple of the file.
+"""Measure the bytes read for a long video on S3, segment by segment, as a multiple of the file.
 
     python -m bench.ranged FILE [--segment 120] [--warm-up 1] [--only Longcap]
 
-FILE is put on a real S3 server on this machine, behind a proxy that counts requests and bytes. Each segment is read by
-itself, as another worker would: by the operator `decode`, whole, and by others' ways of giving FFmpeg a remote file,
-which only demultiplex what `decode` would decode.
+FILE is put on a real S3 server on this machine, behind a proxy that counts requests and bytes. Each segment is read
+separately, as by another worker: by the operator `decode`, completely, and by other ways to give FFmpeg a remote file,
+which only demultiplex the part that `decode` would decode.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Span = dict[str, float]
 
 
 def cut(duration_s: float, segment_s: float, warm_up_windows: int) -> list[Span]:
-    """The segments as a run cuts them, with what is decoded around each."""
+    """Return the segments as a run divides them, with the decoded span of each."""
     grid = Grid(duration_s)
     found = []
     for own in grid.segments(segment_s):
@@ -95,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("--segment", type=float, default=120.0, help="seconds")
-    parser.add_argument("--only", default="", help="part of the name of a way")
+    parser.add_argument("--only", default="", help="part of the name of a method")
     parser.add_argument("--warm-up", type=int, default=1, help="windows before a segment")
     options = parser.parse_args()
     size = options.file.stat().st_size

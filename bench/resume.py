@@ -1,11 +1,11 @@
-"""How long resuming takes, and how much memory: a store of keys as a run leaves it half done, compared with its plan.
+"""Measure the time and memory of resuming: compare a half finished store of keys with its plan.
 
     python -m bench.resume --videos 1000000
 
-For each size the store is made first (not timed): `videos`, and the keys of `segments` and `dataset`; their texts,
-which resuming does not read, are left empty. Half of the videos are done. Then a process of its own does what
-`longcap run` does before its first graph: reads what probing found, plans, compares with the store, and makes the rows
-of its first pass. Listing the sources is not part of it. Prints seconds and the peak of memory of that process.
+For each size the store is created first (not timed): `videos`, and the keys of `segments` and `dataset`; their texts,
+which resuming does not read, are empty. Half of the videos are done. Then a separate process does the work of
+`longcap run` before its first graph: read the probed facts, plan, compare with the store, and make the rows
+of the first pass, without listing the sources. Prints seconds and peak memory of that process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _AT_ONCE = 20_000  # videos in one file of the store
 
 
 def make(out: str, videos: int) -> int:
-    """A store of `videos` two-hour videos, every other one done; how many those are."""
+    """Create a store of `videos` two-hour videos, every other one done; return the number of done videos."""
     finished = 0
     config = Config()
     narrator = narrator_key(video_operators(config))
@@ -84,7 +84,7 @@ def _append(uri: str, known: dict[str, pa.Array], schema: pa.Schema, count: int)
 
 
 def resume(out: str, config: Config | None = None) -> dict[str, float]:
-    """What a driver does before its first graph."""
+    """Do the work of a driver before its first graph."""
     began = time.perf_counter()
     store = Store(out)
     plan = make_plan(config or Config(), store.videos.read(), Selection(), {})

@@ -1,6 +1,6 @@
-"""A sentence in other words that says the same, and a sentence with one thing wrong. Each is drawn from a seed.
+"""Sentences in other words with the same meaning, and sentences with one error, each drawn from a seed.
 
-What stands here is only the benchmark's: the operators do not know these words.
+These word lists are only used here: the operators do not know them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _SEEN = re.compile(r"\b(is|are)\s+(?:seen|shown)\s+(\w+ing)\b")
 
 
 def reworded(text: str, rng: random.Random) -> str:
-    """The same in other words: articles, synonyms, a pronoun, the place first, "is seen" left out or put in."""
+    """Reword a sentence: articles, synonyms, a pronoun, the place first, "is seen" removed or added."""
     made = text if text.endswith((".", "!", "?")) else text + "."
     steps: list[Callable[[str, random.Random], str]] = [_articles, _synonyms, _pronoun, _place_first, _seen]
     for step in steps:
@@ -148,7 +148,7 @@ def recounted(text: str, rng: random.Random) -> str | None:
 
 
 def swapped(text: str, rng: random.Random) -> str | None:
-    """Subject and object changed, of a sentence that begins with a subject, a verb and an object."""
+    """Swap subject and object of a sentence that begins with subject, verb and object."""
     found = _CLAUSE.match(text)
     if found is None:
         return None
@@ -163,7 +163,7 @@ JOINTS = (", and ", " while ", ", then ", " and ", ", as ", " before ")
 
 
 def spliced(text: str, other: str, rng: random.Random) -> str:
-    """A true sentence with one of another video added."""
+    """Return a true sentence with a sentence of another video added."""
     added = other.rstrip(" .!?")
     return f"{text.rstrip(' .!?')}{rng.choice(JOINTS)}{added[:1].lower()}{added[1:]}."
 

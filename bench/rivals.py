@@ -1,10 +1,10 @@
-"""One decoder at one task, in a process of its own, which `bench.decode` starts:
+"""One decoder with one task, in a separate process that `bench.decode` starts:
 
     python -m bench.rivals TOOL TASK FILE WARM
 
-Every tool hands RGB pictures of short side 336 to Python as arrays, which are dropped. It prints how many there were,
-and the CPU seconds that they took, those of all processes below included. WARM, a tiny video, is decoded before: what
-a tool takes to load is not what it takes to decode.
+Every tool returns RGB frames of short side 336 to Python as arrays, which are dropped. It prints their number
+and the CPU seconds, including child processes. WARM, a tiny video, is decoded before, so that the loading time of a
+tool is not counted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def ours(task: str, file: str) -> int:
     cv2.setNumThreads(1)  # as in the decoding process
     from operators.video.backends import open_decoder
     from operators.video.facts import probe
-    from operators.video.pictures import to_rgb
+    from operators.video.images import to_rgb
     from operators.video.protocol import Watch
     from operators.video.size import Size
     from operators.video.source import Source
@@ -40,11 +40,12 @@ def ours(task: str, file: str) -> int:
     with Source(file) as source:
         decoder = open_decoder("pyav", source, first_pts_s=facts["first_pts_s"])
         thumbnails = Thumbnails(8.0, decoder.aspect)
-        watch = Watch(start_s=0.0, end_s=length_s, see=thumbnails.see) if task == "shots" else None
+        sparse = thumbnails if task == "refs" else None
+        watch = Watch(start_s=0.0, end_s=length_s, see=thumbnails.see, sparse=sparse)
         step_s = 1.0 if task != "32" else 0.0
         return sum(
             1
-            for sample in decoder.sample(times_s, step_s=step_s, watch=watch)
+            for sample in decoder.sample(times_s, step_s=step_s, watch=watch if task in ("shots", "refs") else None)
             if to_rgb(sample.frame, aspect=decoder.aspect, size=Size(short_side_px=SIDE_PX)).size
         )
 
@@ -97,17 +98,17 @@ def opencv(task: str, file: str) -> int:
     while capture.grab():
         if index in wanted if wanted is not None else index >= due:
             due += fps
-            _, picture = capture.retrieve()
-            small = cv2.resize(picture, _size(picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_AREA)
+            _, frame = capture.retrieve()
+            small = cv2.resize(frame, _size(frame.shape[1], frame.shape[0]), interpolation=cv2.INTER_AREA)
             found += bool(cv2.cvtColor(small, cv2.COLOR_BGR2RGB).size)
         index += 1
     return found
 
 
 def daft(task: str, file: str) -> int:
-    import daft as library
+    import daft as library  # type: ignore[import-not-found]
 
-    assert task == "1 fps", "it cannot be asked for a number of pictures"
+    assert task == "1 fps", "it cannot be asked for a number of frames"
     width, height = _frame_size(file)
     frames = library.read_video_frames(file, image_height=height, image_width=width, sample_interval_seconds=1.0)
     return sum(1 for row in frames.select("data").iter_rows() if row["data"] is not None)
@@ -116,7 +117,7 @@ def daft(task: str, file: str) -> int:
 def ray(task: str, file: str) -> int:
     import ray as library
 
-    assert task == "1 fps", "it cannot be asked for a number of pictures"
+    assert task == "1 fps", "it cannot be asked for a number of frames"
     width, height = _frame_size(file)
     if not library.is_initialized():
         library.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=10**9)
@@ -125,7 +126,7 @@ def ray(task: str, file: str) -> int:
 
 
 def ffmpeg(_: str, file: str) -> int:
-    """Everything decoded, nothing converted: what all others are measured by."""
+    """Decode everything, convert nothing: the reference for all others."""
     from imageio_ffmpeg import get_ffmpeg_exe
 
     command = [
@@ -167,8 +168,8 @@ TOOLS: dict[str, Callable[[str, str], int]] = {
 
 
 def can(tool: str, task: str) -> bool:
-    """Whether a tool can be asked for a task at all; ffmpeg is what all are measured by."""
-    asked = {"1 fps": True, "32": tool not in ("daft", "ray"), "shots": tool == "ours"}
+    """Return whether a tool supports a task; ffmpeg is the reference."""
+    asked = {"1 fps": True, "32": tool not in ("daft", "ray"), "shots": tool == "ours", "refs": tool == "ours"}
     return tool != "ffmpeg" and asked[task]
 
 
@@ -180,7 +181,7 @@ def pairs(tools: list[str], tasks: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _cpu_s() -> float:
-    """CPU seconds of this process, of all that live below it and of all that ended there."""
+    """Return the CPU seconds of this process and of its living and ended children."""
     me = psutil.Process()
     found = 0.0
     for one in [me, *me.children(recursive=True)]:
@@ -196,10 +197,10 @@ def main(arguments: list[str]) -> None:
     tool, task, file, warm = arguments
     TOOLS[tool](task, warm)
     before = _cpu_s()
-    pictures = TOOLS[tool](task, file)
-    if tool != "ffmpeg" and not pictures:
-        sys.exit("no picture came, and no error")
-    print(json.dumps({"pictures": pictures, "cpu_s": _cpu_s() - before}))
+    frames = TOOLS[tool](task, file)
+    if tool != "ffmpeg" and not frames:
+        sys.exit("no frame came, and no error")
+    print(json.dumps({"frames": frames, "cpu_s": _cpu_s() - before}))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How a run scales over nodes: a discrete-event model of the graph, with what each stage takes told beforehand.
+"""Model how a run scales over nodes: a discrete-event simulation of the graph with given stage times.
 
     plan ─► decoders ─► a bounded buffer ─► engines' slots ─► one gather actor ─► narrators' slots ─► done
 
-Decoders hold a finished segment until the buffer takes it, as back-pressure makes them; gather commits whatever waits,
-up to a commit's rows, one commit at a time; a video is told when its last segment is durable. Virtual time: the same
-figures on every machine.
+Decoders hold a finished segment until the buffer accepts it, as with back-pressure; gather commits all waiting rows,
+up to the rows of a commit, one commit at a time; a video is narrated when its last segment is durable. Time is virtual,
+so the figures are equal on every machine.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _HOUR = 30  # segments
 
 @dataclass(frozen=True, kw_only=True)
 class Takes:
-    """Seconds that things take, and how many of each a node has.
+    """Durations, and the resources of a node.
 
     Attributes:
-        decode_s: of a segment in a decoder.
-        caption_s: of a segment in a slot of an engine that is full.
-        narrate_s: of an hour of video, 30 segments, in a slot of a narrator; its sections come one after the other.
-        commit_s, row_s: of a commit, and for each of its rows.
-        decoders, slots, narrators: of a node.
+        decode_s: time of a segment in a decoder.
+        caption_s: time of a segment in a slot of a full engine.
+        narrate_s: time of an hour of video, 30 segments, in a slot of a narrator, whose sections are sequential.
+        commit_s, row_s: time of a commit, and additional time per row.
+        decoders, slots, narrators: number per node.
     """
 
     decode_s: float = 8.0
@@ -44,8 +44,8 @@ class Takes:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """A simulated run: its length, when no decoder had anything left to begin, when nine tenths of all segments were
-    durable, and how busy gather was."""
+    """A simulated run: its duration, the time at which decoders became idle, the time at which nine tenths of all
+    segments were durable, and the utilization of gather."""
 
     seconds: float
     drained_s: float
@@ -55,14 +55,14 @@ class Ran:
 
 
 def simulate(takes: Takes, nodes: int, lengths: Sequence[int]) -> Ran:
-    """Run videos of so many segments each, in this order, on that many nodes."""
+    """Simulate videos with these numbers of segments, in this order, on this number of nodes."""
     model = _Model(takes, nodes, lengths)
     model.begin()
     while model.events:
         model.end(heapq.heappop(model.events))
         model.begin()
-    if model.told != len(lengths):
-        raise AssertionError(f"{model.told} of {len(lengths)} videos were told")
+    if model.narrated != len(lengths):
+        raise AssertionError(f"{model.narrated} of {len(lengths)} videos were narrated")
     return Ran(
         seconds=model.now,
         drained_s=model.drained_s,
@@ -73,7 +73,7 @@ def simulate(takes: Takes, nodes: int, lengths: Sequence[int]) -> Ran:
 
 
 class _Model:
-    """What is where at a moment: begin what can begin, then let the next thing end."""
+    """The state at one time: start everything that can start, then advance to the next end."""
 
     def __init__(self, takes: Takes, nodes: int, lengths: Sequence[int]) -> None:
         self.takes, self.lengths = takes, lengths
@@ -91,7 +91,7 @@ class _Model:
         self.committing = False
         self.events: list[tuple[float, int, str, list[int]]] = []
         self.now = self.drained_s = self.most_s = self.gather_busy_s = 0.0
-        self.count = self.told = 0
+        self.count = self.narrated = 0
 
     def begin(self) -> None:
         while self.blocked and len(self.ready) < self.room:
@@ -113,7 +113,7 @@ class _Model:
         while self.whole and self.free_narrators:
             self.free_narrators -= 1
             video = self.whole.popleft()
-            self._later(self.takes.narrate_s * self.lengths[video] / _HOUR, "told", [video])
+            self._later(self.takes.narrate_s * self.lengths[video] / _HOUR, "narrated", [video])
 
     def end(self, event: tuple[float, int, str, list[int]]) -> None:
         self.now, _, what, items = event
@@ -133,7 +133,7 @@ class _Model:
                     self.whole.append(video)
         else:
             self.free_narrators += 1
-            self.told += 1
+            self.narrated += 1
 
     def _later(self, seconds: float, what: str, items: list[int]) -> None:
         self.count += 1
@@ -141,7 +141,7 @@ class _Model:
 
 
 def measure_commit(rows: int = _COMMIT_ROWS, commits: int = 8) -> tuple[float, float]:
-    """Seconds of a commit and of each of its rows, in a store in a folder: commits of one row against full ones."""
+    """Return seconds of a commit and per row, in a store in a folder: commits of one row against full ones."""
     import tempfile
 
     from operators.store.commit import CommitSegments
@@ -162,7 +162,7 @@ def measure_commit(rows: int = _COMMIT_ROWS, commits: int = 8) -> tuple[float, f
 
 
 def table(takes: Takes, nodes: Sequence[int], videos: int, segments: int) -> str:
-    """One line for each number of nodes."""
+    """Print one line per number of nodes."""
     lines = ["nodes  hours   efficiency  tail share  gather busy  segments/s"]
     lengths = [segments] * videos
     one = simulate(takes, 1, lengths).seconds
@@ -176,7 +176,7 @@ def table(takes: Takes, nodes: Sequence[int], videos: int, segments: int) -> str
 
 
 def skewed(takes: Takes, nodes: Sequence[int], clips: int, film: int) -> str:
-    """One line for each number of nodes: a film among clips of one to five segments, where the plan may put it."""
+    """Print one line per number of nodes: a film among clips of one to five segments, at several plan positions."""
     lengths = [1 + k % 5 for k in range(clips)]
     orders = {"first": [film, *lengths], "middle": [*lengths[::2], film, *lengths[1::2]], "last": [*lengths, film]}
     lines = ["nodes  film     seconds  from 90 % of the segments on"]
@@ -191,9 +191,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Efficiency from 1 to 64 nodes, and what would become the limit")
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8, 64])
     parser.add_argument("--videos", type=int, default=2000)
-    parser.add_argument("--segments", type=int, default=30, help="of a video")
-    parser.add_argument("--skewed", type=int, metavar="CLIPS", help="one film of six hours among so many clips instead")
-    parser.add_argument("--measure", action="store_true", help="measure commits here in place of the scripted ones")
+    parser.add_argument("--segments", type=int, default=30, help="segments of a video")
+    parser.add_argument("--skewed", type=int, metavar="CLIPS", help="one film of six hours among this number of clips")
+    parser.add_argument("--measure", action="store_true", help="measure commits here instead of the given times")
     for name, default in vars(Takes()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     given = vars(parser.parse_args())

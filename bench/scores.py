@@ -1,10 +1,10 @@
-"""What `longcap eval` without a judge costs: CPU seconds of all its processes, and seconds, for many long captions.
+"""Measure the cost of `longcap eval` without a judge: CPU seconds of all processes, and seconds, for many captions.
 
     python -m bench.scores --captions 100000
     python -m bench.scores --captions 3000 --bare          # without references
     python -m bench.scores --captions 1000 --profile       # one process under cProfile
 
-Captions are the scripts of the exam's stories with events left out and things of ImageNet's classes put in; references
+Captions are the scripts of the exam's stories with events removed and things of ImageNet's classes added; references
 are the scripts. They are written to `--folder` first, which is not measured.
 """
 
@@ -34,13 +34,13 @@ from pipeline.evaluation.scores.references import read_references
 from pipeline.evaluation.scores.sources import open_captions
 from tests.support import rows
 
-_STORIES = 200  # different scripts; each caption tells one of them in words of its own
+_STORIES = 200  # number of scripts; each caption is a rewording of one of them
 _AT_ONCE = 2000
 _SECTION_S = 60.0
 
 
 def make(folder: Path, captions: int, minutes: float) -> float:
-    """Write an output and `references.jsonl`; returns the mean words of a caption."""
+    """Write an output and `references.jsonl`; return the mean number of words of a caption."""
     draw, seconds = random.Random(0), 60 * minutes
     lines = (Path(operators.analysis.__file__).parent / "imagenet_classes.txt").read_text().splitlines()
     things = [line.split(",")[0].strip() for line in lines]
@@ -60,7 +60,7 @@ def make(folder: Path, captions: int, minutes: float) -> float:
                 ]
                 events = [{"start": s, "end": e, "text": text} for s, e, text in true]
                 references.write(json.dumps({"video_id": f"v{k}", "duration": seconds, "events": events}) + "\n")
-                row = _told(f"v{k}", [one for one in true if draw.random() < 0.9], seconds, things, draw)
+                row = _captioned(f"v{k}", [one for one in true if draw.random() < 0.9], seconds, things, draw)
                 words += row["words"]
                 videos.append(rows.video(f"v{k}", duration_s=seconds))
                 dataset.append(row)
@@ -70,7 +70,9 @@ def make(folder: Path, captions: int, minutes: float) -> float:
     return words / captions
 
 
-def _told(video_id: str, events: list[Any], seconds: float, things: list[str], draw: random.Random) -> dict[str, Any]:
+def _captioned(
+    video_id: str, events: list[Any], seconds: float, things: list[str], draw: random.Random
+) -> dict[str, Any]:
     sections = []
     for number in range(max(1, round(seconds / _SECTION_S))):
         begin, end = number * _SECTION_S, min(seconds, (number + 1) * _SECTION_S)
@@ -84,17 +86,17 @@ def _told(video_id: str, events: list[Any], seconds: float, things: list[str], d
             rows.section(section_index=number, start_s=begin, end_s=end, text=text, sentences=sentences, windows=[])
         )
     text = "\n\n".join(s["text"] for s in sections)
-    told = rows.narrated(video_id, duration_s=seconds, caption=text, words=len(text.split()), sections=sections)
-    return {**told, "content_hash": video_id, "run_id": "r"}
+    long_caption = rows.narrated(video_id, duration_s=seconds, caption=text, words=len(text.split()), sections=sections)
+    return {**long_caption, "content_hash": video_id, "run_id": "r"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", type=int, default=100_000)
-    parser.add_argument("--minutes", type=float, default=5.0, help="of a video; a minute has about 140 words")
+    parser.add_argument("--minutes", type=float, default=5.0, help="length of a video; a minute has about 140 words")
     parser.add_argument("--bare", action="store_true", help="without references")
-    parser.add_argument("--profile", action="store_true", help="where one process spends its time")
-    parser.add_argument("--folder", help="keep captions here, or measure those that are there")
+    parser.add_argument("--profile", action="store_true", help="profile one process")
+    parser.add_argument("--folder", help="folder to keep the captions in; existing captions are reused")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(options.folder or scratch)

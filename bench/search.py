@@ -1,10 +1,10 @@
-"""Search over a large index: seconds of a query, memory of the process, and size on disk.
+"""Measure search over a large index: seconds per query, memory of the process, and size on disk.
 
     python bench/search.py [PASSAGES] [FOLDER]
 
-Texts are drawn from 30,000 words by Zipf's law, vectors around 2,000 centres; so filling needs no model. Queries are
-measured in a process of their own, so that its memory is that of a search. Where the extra `grounding` is installed
-each query is embedded by its model, too: a drawn vector takes the place of the result, its time and memory count.
+Texts are drawn from 30,000 words by Zipf's law, vectors around 2,000 centres, so that filling needs no model. Queries
+are measured in a separate process, so that its memory is that of a search. If the extra `grounding` is installed, each
+query is also embedded by its model; a random vector replaces the result, but time and memory count.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pipeline.retrieval.index import DIMENSIONS, Index, schema_of
 
 _BATCH = 50_000
 _WORDS = 30_000
-_WINDOWS = 700  # of one video: an hour
+_WINDOWS = 700  # windows of one video of an hour
 _QUERIES = 30
-_LENGTH = 30  # words of a passage
+_LENGTH = 30  # words per passage
 
 
 def main(count: int, folder: str) -> None:
@@ -87,21 +87,21 @@ def _ask(folder: str) -> None:
         vector = draw.standard_normal(DIMENSIONS).astype(np.float32)
         return vector / np.linalg.norm(vector)
 
-    search_module.embed_query = drawn
+    setattr(search_module, "embed_query", drawn)  # noqa: B010
     times = []
     for _ in range(_QUERIES):
         query = " ".join(f"w{int(x)}" for x in draw.pareto(0.3, 6) % _WORDS)
         began = time.perf_counter()
         search_module.search(index, query)
         times.append(time.perf_counter() - began)
-    # VmHWM begins anew with the program; ru_maxrss would keep what the process that started it held
-    peak_mb = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024
+    # VmHWM restarts with the program; ru_maxrss would include the parent's peak
+    peak_mb = int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) // 1024
     said = {"first_ms": times[0], "median_ms": statistics.median(times[1:]), "slowest_ms": max(times[1:])}
     print(json.dumps({**{k: round(1000 * v, 1) for k, v in said.items()}, "peak_mb": peak_mb}))
 
 
 def _model() -> Callable[[str], Any]:
-    """What embeds a query, or nothing at all where the model is not installed."""
+    """Return the embedder of queries, or None if the model is not installed."""
     try:
         index_module.embed_query("a first query loads the model")
     except (ImportError, ValueError):

@@ -1,10 +1,11 @@
-"""Hard cuts: how many are found, and how many of those found are there.
+"""Measure hard cuts: recall and precision.
 
     python -m bench.shots                      # on rendered film: cuts, fades, dissolves, flashes, fast pans, slides
-    python -m bench.shots --media FOLDER       # on real clips whose cuts a manifest.json tells, clip by clip
+    python -m bench.shots --media FOLDER       # on real clips with their cuts in a manifest.json, clip by clip
     python -m bench.shots --weights FILE …     # either by TransNet V2 with these weights
+    python -m bench.shots --references …       # either by thumbnails of reference frames
 
-Thresholds (`operators.analysis.cuts`) are set on the rendered film alone; the real clips are the test.
+Thresholds (`operators.analysis.cuts`) are set only on the rendered film; the real clips are the test.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ COLOURS = [c for c in RGB if c != "black"]
 
 @dataclass
 class Score:
-    """Hits, what was not found and what is not there; times in seconds."""
+    """Hits, missed cuts and false cuts; times in seconds."""
 
     hits: int = 0
     missed: list[float] = field(default_factory=list)
@@ -54,7 +55,7 @@ class Score:
 
 
 def match(found: Sequence[float], truth: Sequence[float], tolerance_s: float) -> Score:
-    """Pair what was found with what is there, each once, nearest first."""
+    """Match found and true cuts one to one, nearest first."""
     score, left = Score(), sorted(found)
     for cut in truth:
         near = min(left, key=lambda f: abs(f - cut), default=None)
@@ -67,14 +68,15 @@ def match(found: Sequence[float], truth: Sequence[float], tolerance_s: float) ->
     return score
 
 
-def decoder(weights: Path | None) -> Decode:
-    """What decodes and finds cuts: TransNet V2 where there are weights for it."""
-    found = {"shots": "transnetv2", "shots_weights": str(weights.resolve())} if weights is not None else {}
-    return Decode(fps=0.5, **found)  # type: ignore[arg-type]
+def decoder(weights: Path | None, *, references: bool) -> Decode:
+    """Return the detector: TransNet V2 if weights are given."""
+    if weights is not None:
+        return Decode(fps=0.5, shots="transnetv2", shots_weights=str(weights.resolve()))
+    return Decode(fps=0.5, signals_from="references" if references else "frames")
 
 
 def measured(path: Path, decoding: Decode) -> tuple[Facts, float]:
-    """The facts of a file, and the length of one of its pictures in seconds."""
+    """Return the facts of a file, and the duration of one frame in seconds."""
     facts = probe(str(path))
     span = {"start_s": 0.0, "end_s": facts["duration_s"]}
     row: dict[str, Any] = {"uri": str(path), "subtitles_uri": None, "subtitle_lines": None, **facts, **span}
@@ -91,7 +93,7 @@ def cuts_of(facts: Facts) -> list[float]:
 
 
 def slide(draw: random.Random, template: np.ndarray[Any, Any]) -> Scene:
-    """A slide on a template that its deck shares; its lines come one by one, which is no cut."""
+    """Return a slide with the template of its deck; its lines appear one by one, which is not a cut."""
     seconds = draw.choice([1.6, 2.4, 3.2])
     words = [Words(text=_text(draw, 12), at=(0.08, 0.1), size=0.8, colour="black")]
     for k in range(draw.randint(1, 5)):
@@ -121,7 +123,7 @@ def slide(draw: random.Random, template: np.ndarray[Any, Any]) -> Scene:
 
 
 def scene(draw: random.Random, seed: int) -> Scene:
-    """Any other shot: still, moving, shaking, with something that crosses it, flashing, dark, plain."""
+    """Return another shot: still, moving, shaking, with a crossing object, flashing, dark, plain."""
     colours = draw.sample(COLOURS, draw.randint(2, 3))
     kind = draw.choice(
         [
@@ -170,7 +172,7 @@ def scene(draw: random.Random, seed: int) -> Scene:
                 speed=(draw.uniform(0.1, 1.2), 0.0),
             ),
         )
-    elif kind == "title":  # words that come and go over a picture at rest, or nearly
+    elif kind == "title":  # words that appear and vanish over an almost still frame
         from_s = draw.uniform(0.3, seconds / 2)
         how["words"] = (
             Words(
@@ -189,7 +191,7 @@ def scene(draw: random.Random, seed: int) -> Scene:
         how["canvas"] = plain(draw.choice(COLOURS))
     elif kind == "lamp":
         how["lamps"] = ((draw.uniform(0.3, seconds - 0.4), draw.choice([0.45, 0.6, 1.5])),)
-    elif kind == "chaos":  # a fight: nothing stays in place for two pictures
+    elif kind == "chaos":  # nothing stays in place for two frames, as in a fight
         how["shake"] = draw.uniform(0.06, 0.15)
         how["things"] = tuple(
             Thing(
@@ -201,7 +203,7 @@ def scene(draw: random.Random, seed: int) -> Scene:
             )
             for _ in range(3)
         )
-    elif kind == "bump":  # something passes close to the lens
+    elif kind == "bump":  # an object passes close to the lens
         how["things"] = (
             Thing(
                 colour=draw.choice(COLOURS),
@@ -217,7 +219,7 @@ def scene(draw: random.Random, seed: int) -> Scene:
 
 
 def reel(seed: int, count: int) -> list[Scene]:
-    """`count` shots; every third reel is a talk with slides."""
+    """Return `count` shots; every third reel is a talk with slides."""
     draw = random.Random(seed)
     if seed % 3 == 2:
         template = np.full((3 * HEIGHT, 3 * WIDTH, 3), draw.choice([255, 245, 235]), np.uint8)
@@ -231,39 +233,40 @@ def _text(draw: random.Random, length: int) -> str:
 
 
 def rendered(reels: int, shots: int, decoding: Decode) -> Iterator[tuple[str, Score, int, Facts, Any]]:
-    """Score of each reel, how many changes of any kind it holds, what was found, and what is there."""
+    """Return the score of each reel, its number of changes of any kind, the found cuts, and the true cuts."""
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(reels):
             path = Path(folder) / "reel.mp4"
             truth = render(
                 path, reel(seed, shots), fps=(24, 30, 25)[seed % 3], size=(640, 360) if seed % 2 else (WIDTH, HEIGHT)
             )
-            facts, picture_s = measured(path, decoding)
+            facts, frame_s = measured(path, decoding)
             events = len(truth.cuts_s) + len(truth.fades_s) + len(truth.dissolves_s) + len(truth.flashes_s)
-            yield f"reel {seed}", match(cuts_of(facts), truth.cuts_s, picture_s), events, facts, truth
+            yield f"reel {seed}", match(cuts_of(facts), truth.cuts_s, frame_s), events, facts, truth
 
 
 # -- real clips ------------------------------------------------------------------------------------------------------
 
 
 def real(media: Path, decoding: Decode) -> Iterator[tuple[str, Score, Facts, list[Any]]]:
-    """Score of each clip of a manifest that decodes, what was found, and the gradual changes that are there."""
+    """Return the score of each decodable clip of a manifest, the found cuts, and the true gradual changes."""
     for clip in json.loads((media / "manifest.json").read_text())["clips"]:
         try:
-            facts, picture_s = measured(media / clip["file"], decoding)
+            facts, frame_s = measured(media / clip["file"], decoding)
         except ItemError:
             continue
-        yield clip["file"], match(cuts_of(facts), clip["cuts_s"], picture_s), facts, clip["gradual_s"]
+        yield clip["file"], match(cuts_of(facts), clip["cuts_s"], frame_s), facts, clip["gradual_s"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--media", type=Path, help="folder of clips with a manifest.json that tells their cuts")
+    parser.add_argument("--media", type=Path, help="folder of clips with their cuts in a manifest.json")
     parser.add_argument("--reels", type=int, default=15, help="rendered reels")
-    parser.add_argument("--shots", type=int, default=45, help="shots a reel")
+    parser.add_argument("--shots", type=int, default=45, help="shots per reel")
     parser.add_argument("--weights", type=Path, help="TransNet V2's state dict for PyTorch; without it the thumbnails")
+    parser.add_argument("--references", action="store_true", help="thumbnails of reference frames only")
     options = parser.parse_args()
-    decoding = decoder(options.weights)
+    decoding = decoder(options.weights, references=options.references)
     total, events = Score(), 0
     if options.media is None:
         for name, score, count, _, _ in rendered(options.reels, options.shots, decoding):
@@ -282,18 +285,16 @@ def main() -> None:
                     f"{name:34} {_line(score)}" + (f"  gradual {slow} of {gradual}" if gradual or slow else ""),
                     flush=True,
                 )
-    print(
-        f"hard cuts at one picture: precision {total.precision:.3f}, recall {total.recall:.3f} ({_line(total, False)})"
-    )
+    print(f"hard cuts at one frame: precision {total.precision:.3f}, recall {total.recall:.3f} ({_line(total, False)})")
 
 
 def _line(score: Score, times: bool = True) -> str:
-    told = f"{score.hits} found, {len(score.missed)} missed, {len(score.extra)} not there"
+    summary = f"{score.hits} found, {len(score.missed)} missed, {len(score.extra)} not there"
     if times and score.missed:
-        told += f"; missed {[round(t, 2) for t in score.missed]}"
+        summary += f"; missed {[round(t, 2) for t in score.missed]}"
     if times and score.extra:
-        told += f"; not there {[round(t, 2) for t in score.extra]}"
-    return told
+        summary += f"; not there {[round(t, 2) for t in score.extra]}"
+    return summary
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What `caption.frame_similarity` spares and loses, on stories whose script is known; no model takes part.
+"""Measure what `caption.frame_similarity` saves and loses, on stories with a known script, without a model.
 
     python -m bench.similarity [--seconds 600] [--stories 2] [--fps 1]
 
-For each threshold: the share of the frames that get a caption of their own, and the events (a shape enters, grows,
-meets another one, …) during which a frame is sampled but none of them is captioned, by kind. Windows show all frames,
-so that these events are missing in frame captions only.
+For each threshold: the share of frames with their own caption, and the events (a shape enters, grows,
+meets another one, …) during which a frame is sampled but none is captioned, by kind. Windows show all frames,
+so these events are missing only in frame captions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from operators.video.duplicates import jpeg_thumbnail, structural_similarity
 from operators.video.isolation import DecodeChild
 from operators.video.moments import frames_at
 from operators.video.size import Size
-from pipeline.evaluation.exam.pictures import write_video
+from pipeline.evaluation.exam.frames import write_video
 from pipeline.evaluation.exam.story import write_story
 
 _THRESHOLDS = (0.99, 0.98, 0.95, 0.9)
@@ -27,7 +27,7 @@ _FIRST_SEED = 12_000_000
 
 
 def captioned(jpegs: Sequence[bytes], similarity: float) -> list[int]:
-    """Places of the frames that differ from the last captioned one, as captioning chooses them."""
+    """Return the indices of the frames that differ from the last captioned one, as in captioning."""
     small = [jpeg_thumbnail(jpeg) for jpeg in jpegs]
     kept = [0]
     for k in range(1, len(small)):
@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600.0, help="length of a story")
     parser.add_argument("--stories", type=int, default=2)
-    parser.add_argument("--fps", type=float, default=1.0, help="frames a second, as decode.fps")
+    parser.add_argument("--fps", type=float, default=1.0, help="frames per second, as decode.fps")
     asked = parser.parse_args()
     frames, events = 0, 0
     kept: Counter[float] = Counter()

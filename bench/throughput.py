@@ -1,14 +1,14 @@
-"""What our way into vLLM costs: tokens a CPU second through `Engine.submit`, against vLLM on ready-made requests.
+"""Measure the overhead of our way into vLLM: tokens per CPU second of `Engine.submit` and of vLLM on prepared requests.
 
-The rivals get all prompts at once, rendered and with their pictures decoded beforehand, and hand back whole answers: no
-arrival, no admission, no look at what streams. All run the same arguments, sampling and seeds in fresh processes, in
-turns. CPU seconds are those of the whole process tree from the first request to the last answer, so a busy machine
-moves them little.
+The rivals get all prompts simultaneously, rendered and with decoded images, and return whole answers, without
+arrival, admission or streaming. All run with equal arguments, sampling and seeds in new processes, in
+turns. CPU seconds are those of the whole process tree from the first request to the last answer, so other load
+has little effect.
 
-    ours    `Engine.submit`, requests one after the other; vLLM's core runs in a process of its own
-    async   `AsyncLLM.generate`, that core likewise: what `vllm bench` drives
-    llm     `LLM.generate`, that core likewise
-    inside  `LLM.generate` with the core in its own process: the leanest, and of no use beside other work
+    ours    `Engine.submit`, requests in sequence; vLLM's core runs in a separate process
+    async   `AsyncLLM.generate`, with the same core, as in `vllm bench`
+    llm     `LLM.generate`, with the same core
+    inside  `LLM.generate` with the core in its own process: the least overhead, but unusable next to other work
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ import psutil
 from operators.caption.caption import Caption
 from operators.caption.segment import SegmentWork
 from operators.core.grid import Span
-from operators.engines.base import Generation, Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Generation, Request, RunningEngine
 from operators.engines.vllm.spec import VllmEngine
 
 _TIMEOUT_S = 1800
@@ -44,23 +44,23 @@ _WORDS = ("a woman", "the dog", "two men", "walks", "turns", "a red door", "the 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What is asked for.
+    """The requests.
 
     Attributes:
-        requests: windows, each with `pictures` of its own.
-        segments: if not 0, in place of them what `caption` asks of so many segments of `segment_s`: each frame, and
-            each window with the caption before it.
-        tokens: of each answer.
-        side: of a picture, width and height in px.
-        shown: how a window's pictures enter its prompt.
+        requests: number of windows, each with `images` images.
+        segments: if not 0, use the requests of `caption` for this number of segments of `segment_s`: each frame,
+                and each window with the previous caption.
+        tokens: tokens of each answer.
+        side: width and height of an image in px.
+        shown: how the images of a window are passed in its prompt.
         context: tokens of prompt and answer together.
-        dummy: random weights in the model's shape, which are as fast as real ones.
+        dummy: use random weights in the model's shape, which are as fast as real ones.
     """
 
     model: str
     requests: int = 96
     tokens: int = 96
-    pictures: int = 0
+    images: int = 0
     segments: int = 0
     segment_s: float = 30.0
     side: tuple[int, int] = (336, 192)
@@ -80,37 +80,37 @@ class Work:
             max_num_seqs=self.max_num_seqs,
             max_tokens=self.tokens,
             temperature=0.8,
-            frames_as=self.shown if self.pictures or self.segments else "auto",
+            frames_as=self.shown if self.images or self.segments else "auto",
             engine_args=args,
         )
 
     def asked(self) -> list[Request]:
-        """Requests in the order in which they are made."""
+        """Return requests in their order."""
         return self._captioning() if self.segments else self._windows()
 
     def _windows(self) -> list[Request]:
-        """Windows with a shared instruction, each with its own text and its own pictures."""
+        """Return windows with a shared instruction, each with its own text and images."""
         draw = np.random.default_rng(7)
         made = []
         for k in range(self.requests):
             text = _INSTRUCTION + " ".join(draw.choice(_WORDS, 60))
-            pictures = tuple(
-                Picture(time_s=float(t), pts_s=float(t), jpeg=self._jpeg(draw, k + t)) for t in range(self.pictures)
+            images = tuple(
+                FrameImage(time_s=float(t), pts_s=float(t), jpeg=self._jpeg(draw, k + t)) for t in range(self.images)
             )
-            made.append(Request(kind="window", start_s=0.0, end_s=10.0, prompt=text, pictures=pictures, seed=k))
+            made.append(Request(kind="window", start_s=0.0, end_s=10.0, prompt=text, images=images, seed=k))
         return made
 
     def _captioning(self) -> list[Request]:
-        """What `caption` asks: frames of a grid of one a second, and windows of ten seconds every five."""
+        """Return the requests of `caption`: one frame per second, and windows of ten seconds every five."""
         draw = np.random.default_rng(7)
         caption = Caption(engine=self.spec(), chain="segment")
         length_s = self.segments * self.segment_s
         times = [float(t) for t in range(int(length_s))]
-        pictures = [Picture(time_s=t, pts_s=t, jpeg=self._jpeg(draw, int(t))) for t in times]
+        images = [FrameImage(time_s=t, pts_s=t, jpeg=self._jpeg(draw, int(t))) for t in times]
         recorder = _Recorder(" ".join(draw.choice(_WORDS, 40)) + ".")
         for k in range(self.segments):
             segment = Span(k * self.segment_s, (k + 1) * self.segment_s)
-            near = [p for p in pictures if segment.start_s - 10 <= p.time_s < segment.end_s + 10]
+            near = [p for p in images if segment.start_s - 10 <= p.time_s < segment.end_s + 10]
             work = SegmentWork(
                 caption=caption,
                 engine=recorder,
@@ -118,7 +118,7 @@ class Work:
                 prompts=caption.prompts(),
                 segment=segment,
                 windows=caption.layout(length_s),
-                pictures=near,
+                images=near,
                 facts=None,
                 seed=k,
             )
@@ -139,7 +139,7 @@ class Work:
 
 
 class _Recorder(RunningEngine):
-    """Keeps what it is asked, and answers with the same words each time."""
+    """Records its requests, and always answers with the same words."""
 
     def __init__(self, text: str) -> None:
         self.requests: list[Request] = []
@@ -153,24 +153,25 @@ class _Recorder(RunningEngine):
 
 
 class Endless(VllmEngine):
-    """Answers of equal length: the end that a model would set is passed over."""
+    """Sampling for answers of equal length: an early end by the model is ignored."""
 
     def sampling(self, attempt: int) -> dict[str, Any]:
         return {**super().sampling(attempt), "ignore_eos": True}
 
 
 def compare(work: Work, rounds: int, rivals: list[str]) -> dict[str, float]:
-    """Run all in turns, print each, and return the ratio of ours to each rival: of all tokens a CPU second."""
+    """Run all in turns, print each, and return the ratio of ours to each rival, in tokens per CPU second."""
     totals = {who: [0.0, 0.0] for who in ("ours", *rivals)}
     for number in range(rounds):
         for who, total in totals.items():
-            told = _fresh(who, work)
-            total[0] += told["tokens"]
-            total[1] += told["cpu_s"]
+            figures = _fresh(who, work)
+            total[0] += figures["tokens"]
+            total[1] += figures["cpu_s"]
             print(
-                f"{number + 1} {who:6} {told['tokens']:7d} tokens {told['cpu_s']:7.1f} CPU s "
-                f"{told['tokens'] / told['cpu_s']:8.1f} tokens/CPU s   {told['peak_bytes'] / 2**30:.2f} GiB   "
-                f"load {os.getloadavg()[0]:.1f}" + (f"   {told['loops']} ended as loops" if told.get("loops") else ""),
+                f"{number + 1} {who:6} {figures['tokens']:7d} tokens {figures['cpu_s']:7.1f} CPU s "
+                f"{figures['tokens'] / figures['cpu_s']:8.1f} tokens/CPU s   {figures['peak_bytes'] / 2**30:.2f} GiB   "
+                f"load {os.getloadavg()[0]:.1f}"
+                + (f"   {figures['loops']} ended as loops" if figures.get("loops") else ""),
                 flush=True,
             )
     speeds = {who: tokens / cpu_s for who, (tokens, cpu_s) in totals.items()}
@@ -178,12 +179,12 @@ def compare(work: Work, rounds: int, rivals: list[str]) -> dict[str, float]:
 
 
 def hits(work: Work) -> dict[str, Any]:
-    """What vLLM's caches spare of `work`, asked in our order: see `caches`."""
+    """Return the hit rates of vLLM's caches for `work` in our order: see `caches`."""
     return _fresh("caches", work)
 
 
 def ours(work: Work) -> dict[str, Any]:
-    """Requests arrive one after the other, always a few more than the engine runs at once."""
+    """Send requests in sequence, always a few more than the engine runs simultaneously."""
     asked = work.asked()
     answers: list[Generation] = []
     places = threading.Semaphore(2 * work.max_num_seqs)
@@ -207,7 +208,7 @@ def ours(work: Work) -> dict[str, Any]:
 
 
 def llm(work: Work) -> dict[str, Any]:
-    """`vllm.LLM.generate` on all of them at once."""
+    """Run `vllm.LLM.generate` on all requests simultaneously."""
     from vllm import LLM
 
     model = LLM(**work.spec().arguments())
@@ -224,7 +225,7 @@ def llm(work: Work) -> dict[str, Any]:
 
 
 def bare(work: Work) -> dict[str, Any]:
-    """`AsyncLLM.generate` on all of them at once, on an event loop."""
+    """Run `AsyncLLM.generate` on all requests simultaneously, on an event loop."""
     return asyncio.run(_bare(work))
 
 
@@ -253,10 +254,10 @@ async def _bare(work: Work) -> dict[str, Any]:
 
 
 def caches(work: Work) -> dict[str, Any]:
-    """How often vLLM finds what it has computed before: in each cache, hits and what was asked.
+    """Return hits and queries of each of vLLM's caches.
 
-    `prefix` counts tokens of prompts; `processor` pictures and videos whose pixels were prepared before; `encoder`
-    those that the vision encoder had seen.
+    `prefix` counts tokens of prompts; `processor`, images and videos whose pixels were prepared before; `encoder`,
+    those that the vision encoder had processed.
     """
     from vllm import LLM
     from vllm.v1.core.encoder_cache_manager import EncoderCacheManager
@@ -285,7 +286,7 @@ def caches(work: Work) -> dict[str, Any]:
 
 
 def _ready(work: Work, tokenizer: Any, kind: str) -> tuple[list[Any], list[Any]]:
-    """Prompts and sampling as vLLM takes them."""
+    """Return prompts and sampling in vLLM's format."""
     from vllm.sampling_params import RequestOutputKind
 
     from operators.engines.vllm.engine import _parameters
@@ -309,13 +310,13 @@ def _tree() -> list[psutil.Process]:
 
 
 def _cpu_s() -> float:
-    """CPU seconds of this process and all below it that live."""
+    """Return the CPU seconds of this process and its living descendants."""
     times = [p.cpu_times() for p in _tree()]
     return float(sum(t.user + t.system for t in times))
 
 
 def _memory() -> int:
-    """Bytes of memory of this process and all below it, shared pages counted in each."""
+    """Return the memory of this process and its descendants in bytes, shared pages counted in each."""
     return int(sum(p.memory_info().rss for p in _tree()))
 
 
@@ -325,7 +326,8 @@ def _fresh(who: str, work: Work) -> dict[str, Any]:
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0" if who in ("inside", "caches") else "1",
+        # on the CPU, 1 gives the worker a process of its own, for whose answers the engine's core spins; ours sets 0
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "1" if who == "llm" else "0",
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
         "HF_HUB_OFFLINE": "1",

@@ -1,9 +1,9 @@
-"""The viewer over many videos, and over one long one: seconds of each page, and the memory of the server.
+"""Measure the viewer with many videos, and with one long one: seconds of each page, and the memory of the server.
 
     python -m bench.viewer --videos 100000 --words 200
     python -m bench.viewer --videos 1 --hours 2
 
-The output is synthetic; the server is a process of its own, and each figure is the best of three requests.
+The output is synthetic; the server is a separate process, and each figure is the best of three requests.
 """
 
 from __future__ import annotations
@@ -42,19 +42,23 @@ def make(uri: str, videos: int, words: int, hours: float) -> None:
         for k in range(start, min(videos, start + _AT_ONCE)):
             video_id = f"{k * 2654435761 % 2**32:08x}{k:08x}"
             uri_of = f"/data/shard-{k % 100:02d}/video-{k:07d}.mp4"
-            facts = {"uri": uri_of, "duration_s": duration_s or 60.0 + k % 600, "metadata": f'{{"topic": "t{k % 7}"}}'}
+            facts: dict[str, Any] = {
+                "uri": uri_of,
+                "duration_s": duration_s or 60.0 + k % 600,
+                "metadata": f'{{"topic": "t{k % 7}"}}',
+            }
             found["videos"].append(rows.video(video_id, **facts))
-            sections, segments = _told(video_id, facts["duration_s"], words, draw)
+            sections, segments = _captioned(video_id, facts["duration_s"], words, draw)
             text = "\n\n".join(["An opening.", *(s["text"] for s in sections)])
-            told = {
+            long_caption = {
                 **rows.narrated(video_id),
                 **facts,
                 "caption": text,
                 "words": len(text.split()),
                 "sections": sections,
             }
-            told["coverage"] = 0.5 + draw.random() / 2
-            found["dataset"].append({**told, "content_hash": f"{k:032x}", "run_id": "r"})
+            long_caption["coverage"] = 0.5 + draw.random() / 2
+            found["dataset"].append({**long_caption, "content_hash": f"{k:032x}", "run_id": "r"})
             found["segments"] += segments
         for name, made in found.items():
             schema = {"videos": schemas.VIDEO, "dataset": schemas.LONG_CAPTION, "segments": schemas.CAPTIONED_SEGMENT}[
@@ -66,13 +70,13 @@ def make(uri: str, videos: int, words: int, hours: float) -> None:
     store.write_file("longcap.json", b'{"longcap": "output", "contract": 1}\n')
 
 
-def _told(video_id: str, duration_s: float, words: int, draw: random.Random) -> tuple[list[Any], list[Any]]:
+def _captioned(video_id: str, duration_s: float, words: int, draw: random.Random) -> tuple[list[Any], list[Any]]:
     grid = Grid(duration_s, rows.WINDOW_S, rows.STRIDE_S)
     count = max(1, round(duration_s / 60)) if words > 1000 else 1
     sections = []
     for number in range(count):
         windows = [k for k in range(grid.window_count) if k * count // grid.window_count == number]
-        said = [
+        said: list[dict[str, Any]] = [
             {
                 "text": " ".join(draw.choices(_WORDS, k=12)).capitalize() + ".",
                 "windows": draw.sample(windows, min(2, len(windows))),
@@ -82,7 +86,7 @@ def _told(video_id: str, duration_s: float, words: int, draw: random.Random) -> 
         span = {"start_s": duration_s * number / count, "end_s": duration_s * (number + 1) / count}
         text = " ".join(s["text"] for s in said)
         sections.append({**rows.section(section_index=number, text=text, sentences=said, windows=windows), **span})
-    if words <= 1000:  # of many videos only the list is looked at
+    if words <= 1000:  # with many videos only the list is requested
         return sections, []
     segments = [
         {**rows.captioned(video_id, k, key="key", duration_s=duration_s), "run_id": "r", "content_hash": f"{k:032x}"}
@@ -92,7 +96,7 @@ def _told(video_id: str, duration_s: float, words: int, draw: random.Random) -> 
 
 
 def measure(uri: str, paths: list[str]) -> None:
-    """Start a viewer and ask for `paths`."""
+    """Start a viewer and request `paths`."""
     command = [sys.executable, "-m", "longcap", "view", uri, "--port", "0", "--no-token"]
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen([*command, "--cache", folder], stdout=subprocess.PIPE, text=True)
@@ -121,9 +125,9 @@ def _first_and_best(base: str, path: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--videos", type=int, default=100_000)
-    parser.add_argument("--words", type=int, default=200, help="of a long caption; from 1000 on, with its windows")
-    parser.add_argument("--hours", type=float, default=0.0, help="of a video; 0: one to eleven minutes")
-    parser.add_argument("--out", help="keep the output here, or measure the one that is there")
+    parser.add_argument("--words", type=int, default=200, help="words of a long caption; from 1000, with its windows")
+    parser.add_argument("--hours", type=float, default=0.0, help="length of a video; 0: one to eleven minutes")
+    parser.add_argument("--out", help="folder to keep the output in; an existing output is reused")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         uri = options.out or f"{folder}/captions"

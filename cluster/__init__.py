@@ -1,1 +1,1 @@
-"""The machines: which Ray to use and what it has. Asks Ray, knows no video."""
+"""Machines: which Ray to use and its resources. Queries Ray; does not depend on videos."""

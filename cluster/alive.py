@@ -1,7 +1,7 @@
-"""Whether this process's Ray is still there, and an end to the run when it is not.
+"""Check that this process's Ray is alive, and end the run if it is not.
 
-A driver whose raylet or GCS died waits for up to a minute; then Ray's C++ part ends the process in silence. So a thread
-asks both for a connection every second, and ends the process with one line as soon as one of them is gone.
+A driver whose raylet or GCS died waits for up to a minute; then Ray's C++ part ends the process without a message. A
+thread therefore connects to both every second, and ends the process with one line as soon as one of them has died.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from cluster.exit_code import tell
+from cluster.exit_code import log_exit_code
 
 _EVERY_S = 1.0
 _ASK_S = 5.0
-_HERE_S = 2.0  # for which a process of this machine may refuse connections: nobody starts it again
-_HEAD_S = 50.0  # for a cluster's head, which may be restarted: Ray itself ends the process after 60 s
-_SAY_S = 10.0  # of the head's silence, before it is said
+_HERE_S = 2.0  # a local process that refuses connections for this long is dead: it is never restarted
+_HEAD_S = 50.0  # limit for the head of a cluster, which may be restarted; Ray ends the process after 60 s
+_SAY_S = 10.0  # the head does not answer for this long before it is reported
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Where the two processes listen that a driver cannot do without.
+    """Addresses of the two processes that a driver depends on.
 
     Attributes:
-        raylet: a Unix socket of this machine; None: not known.
-        gcs: host and port; None: not known.
-        ours: this process started them.
+        raylet: a Unix socket of this machine; None if unknown.
+        gcs: host and port; None if unknown.
+        ours: whether this process started them.
     """
 
     raylet: str | None
@@ -40,7 +40,7 @@ class Places:
 
 
 def places() -> Places:
-    """Of the Ray that this process is connected to."""
+    """Return the addresses for the Ray that this process is connected to."""
     import ray
     from ray._private import worker
 
@@ -55,11 +55,11 @@ def places() -> Places:
 
 
 class Watch:
-    """Asks the processes of `where`, and remembers which is silent since when.
+    """Connects to the processes at `where`, and records since when each does not answer.
 
     Args:
-        say: for a line about a head that is silent but may come back.
-        clock: seconds, monotonic.
+        say: called with a line if the head does not answer but may return.
+        clock: monotonic time, seconds.
     """
 
     def __init__(self, where: Places, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
@@ -70,7 +70,7 @@ class Watch:
         self._said = False
 
     def look(self) -> str | None:
-        """Which process is gone for good, in one line; None: none, as far as is known."""
+        """Return in one line which process is permanently gone; None if none is known to be."""
         if self._silent_s("raylet", self._raylet_answers()) >= _HERE_S:
             return "Ray's process on this machine (raylet) has died"
         silent_s = self._silent_s("gcs", self._gcs_answers())
@@ -107,17 +107,17 @@ def _answers(connect: Callable[[], object]) -> bool:
         connect()
     except (ConnectionRefusedError, FileNotFoundError):
         return False
-    except OSError:  # busy, or a time-out: a machine under load is no dead one
+    except OSError:  # busy or timed out: a machine under load is not dead
         return True
     return True
 
 
 @contextmanager
 def watched(say: Callable[[str], None]) -> Iterator[None]:
-    """Watch the Ray that this process is connected to, inside the block.
+    """Watch the connected Ray for the duration of the block.
 
-    Where it is gone for good, the line goes to stderr and the process ends with 1. Nothing is unwound: whatever calls
-    Ray now ends the process in silence, or waits.
+    If Ray is permanently gone, the line goes to stderr and the process exits with 1, without unwinding: any call of Ray
+    would then end the process without a message, or block.
     """
     over = threading.Event()
     where = places()
@@ -126,7 +126,7 @@ def watched(say: Callable[[str], None]) -> Iterator[None]:
     def run() -> None:
         while not over.wait(_EVERY_S):
             if why := watch.look():
-                _end(f"{why}; what is committed stays, run the same command again", ours=where.ours)
+                _end(f"{why}; committed work is kept: run the same command again to resume", ours=where.ours)
 
     threading.Thread(target=run, name="ray watch", daemon=True).start()
     try:
@@ -136,7 +136,7 @@ def watched(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def end_children() -> None:
-    """Kill every process below this one: what Ray started here, and what that started."""
+    """Kill all descendants of this process: the processes of a local Ray and their children."""
     import psutil
 
     for process in psutil.Process().children(recursive=True):
@@ -147,7 +147,7 @@ def end_children() -> None:
 def _end(line: str, *, ours: bool) -> None:
     sys.stderr.write(f"longcap: error: {line}\n")
     if ours:
-        end_children()  # Ray's agents would look for the head for another minute
-    tell(1)
+        end_children()  # else Ray's agents would wait for the head for another minute
+    log_exit_code(1)
     sys.stderr.flush()
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Nodes asked of Ray's autoscaler by name, where no waiting actor would show that they are wanted."""
+"""Request nodes from Ray's autoscaler by name, for demand that no pending actor shows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _LOOK_S = 0.5
 
 
 def brought(bundle: Mapping[str, float], timeout_s: float, stopped: Callable[[], bool] = lambda: False) -> bool:
-    """Ask for one node that holds `bundle`, and wait until it is there; whether it came.
+    """Request one node that provides `bundle`, wait for it, and return whether it arrived.
 
-    Ray keeps only the last request of all its jobs: this one stands until Ray Data makes its own for the graph that
-    comes next, and is taken back where the node does not come.
+    Ray keeps only the last request of all its jobs: this one applies until Ray Data makes its own for the next
+    graph, and is cancelled if the node does not arrive.
 
     Args:
         bundle: resource -> amount, such as {"CPU": 1}.
-        timeout_s: how long to wait.
-        stopped: asked again and again; true ends the waiting.
+        timeout_s: maximum wait, seconds.
+        stopped: polled; True ends the wait.
     """
     import ray
     from ray.autoscaler.sdk import request_resources

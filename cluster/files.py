@@ -1,7 +1,10 @@
-"""The files that put Longcap on machines: written from templates and one set of facts (`cluster.facts`)."""
+"""Write the deployment files from templates and one set of facts (`cluster.facts`)."""
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,7 +27,7 @@ _HEADER = "# Written by `longcap files`, which replaces it."
 
 
 def render(facts: Facts) -> dict[str, str]:
-    """The text of every file."""
+    """Return the text of every file."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
@@ -35,6 +38,7 @@ def render(facts: Facts) -> dict[str, str]:
         comment_end_string="#>",
         autoescape=False,
     )
+    environment.filters |= {"shell": shlex.quote, "yaml": _yaml, "entrypoint": _entrypoint}
     texts = {
         name: environment.get_template(template).render(facts=facts, gpu=name.startswith("gpu"))
         for name, template in FILES.items()
@@ -43,13 +47,13 @@ def render(facts: Facts) -> dict[str, str]:
 
 
 def write(facts: Facts, folder: Path, *, force: bool = False) -> list[Path]:
-    """Write every file into `folder`; returns their paths.
+    """Write every file into `folder`; return their paths.
 
     Args:
         force: replace files that this command did not write.
 
     Raises:
-        FileExistsError: one of them is there and was not written by this command; nothing was written.
+        FileExistsError: one of them exists and was not written by this command; nothing was written.
     """
     texts = {folder / name: text for name, text in render(facts).items()}
     check_own(texts, lambda path, found: found == texts[path].encode() or _HEADER.encode() in found, force=force)
@@ -60,7 +64,23 @@ def write(facts: Facts, folder: Path, *, force: bool = False) -> list[Path]:
     return list(texts)
 
 
+def _yaml(text: str) -> str:
+    """Quote a scalar, so that no reader takes `true`, `123` or `1e3` for something else than text."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _entrypoint(text: str) -> str:
+    """Quote a word of a RayJob's entrypoint, which two shells read.
+
+    KubeRay's submitter passes the entrypoint to `ray job submit` through a shell; that joins the words by
+    `subprocess.list2cmdline`, which puts a word with spaces in double quotes and leaves others as they are; and the
+    head runs the line in a shell again. `facts` refuses double quotes and backslashes, which it would change.
+    """
+    special = r"[$`]" if " " in text else r"[^\w@%+=:,./-]"
+    return shlex.quote(re.sub(f"({special})", r"\\\1", text))
+
+
 def _with_header(text: str) -> str:
-    """The first line stays the first: it may name an interpreter."""
+    """Keep the first line first, since it may name an interpreter."""
     first, rest = text.split("\n", 1)
     return f"{first}\n{_HEADER}\n{rest}"

@@ -1,4 +1,4 @@
-"""What a job server says of a job, and how the job ended."""
+"""The state of a job on a job server, and how a job ended."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cluster.exit_code import reported
 
 @dataclass(frozen=True, kw_only=True)
 class JobState:
-    """What the job server says of one job.
+    """The state of one job.
 
     Attributes:
         status: PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED.
-        exit_code: its driver's, negative for a signal; None where Ray knows none, as of every stopped job.
-        began, ended: UTC; None: not yet.
-        driver_began: whether a driver was started at all.
-        metadata: as given to `Jobs.send`.
+        exit_code: exit code of the driver, negative for a signal; None if unknown, as for every stopped job.
+        began, ended: UTC; None if not yet.
+        driver_began: whether the driver was started.
+        metadata: the metadata passed to `Jobs.send`.
     """
 
     id: str
@@ -40,14 +40,14 @@ class JobState:
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How a job ended: the code that a shell would give for its driver, and a line for people."""
+    """How a job ended: the exit code of its driver as in a shell, and a description in one line."""
 
     code: int
     said: str
 
 
 def ending_of(state: JobState, log: Callable[[], str]) -> Ending:
-    """How a job that is over ended; its log is asked for where only that tells."""
+    """Return how a finished job ended; the log is read only if the state has no exit code."""
     code = state.exit_code
     if state.status == "SUCCEEDED":
         return Ending(code=0, said="done")

@@ -1,8 +1,8 @@
-"""Jobs on a cluster through its job server (`http://head:8265`): send one, see them, follow one to its end, stop it.
+"""Jobs on a cluster through its job server (`http://head:8265`): send, list, follow to the end, stop.
 
-Ray's own `ray job submit` ends with 1 whatever the driver ended with, gives up when the connection breaks, and kills a
-stopped driver after 3 s. Here a job ends with its driver's true code, a lost connection is taken up again where it
-broke, and the driver gets the time that it needs to end by itself.
+Ray's own `ray job submit` exits with 1 whatever the exit code of the driver, gives up when the connection breaks, and
+kills a stopped driver after 3 s. Here the exit code is the driver's, a lost connection is resumed where it broke, and
+the driver gets the time that it needs to end by itself.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ from cluster.job_state import Ending, JobState, ending_of, state_of
 
 __all__ = ["Ending", "JobState", "Jobs", "NoSuchJob"]
 
-_ADDRESSES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # where Ray looks, and they win over what it is told
+_ADDRESSES = ("RAY_API_SERVER_ADDRESS", "RAY_ADDRESS")  # Ray prefers these to an explicit address
 _PORT = 8265
 _REACH_S = 10.0
-_LOST_S = 120.0  # without any answer, before following is given up; a head that moves is back sooner
+_LOST_S = 120.0  # following ends after this time without an answer; a head that restarts is back sooner
 _POLL_S = 1.0
-_READ_S = 5.0  # between two readings of the whole log, where it cannot be streamed
+_READ_S = 5.0  # interval between reads of the whole log, if it cannot be streamed
 
 
 class NoSuchJob(ValueError):
-    """The job server knows no job of that name."""
+    """The job server has no job of that name."""
 
 
 class Jobs:
     """A client of one job server.
 
     Args:
-        address: `http://head:8265`, or host:port of it; None: what RAY_API_SERVER_ADDRESS or RAY_ADDRESS says.
+        address: `http://head:8265`, or its host:port; None uses RAY_API_SERVER_ADDRESS or RAY_ADDRESS.
 
     Raises:
-        ConnectionError: no job server answers there, or it does not know us; one line.
+        ConnectionError: no job server answers there, or it refuses access; one line.
     """
 
     def __init__(self, address: str | None) -> None:
         where = address or next((os.environ[name] for name in _ADDRESSES if os.environ.get(name)), None)
         if where is None:
-            raise ConnectionError(f"which cluster? give --address http://HEAD:{_PORT}, or set {_ADDRESSES[0]}")
+            raise ConnectionError(f"no cluster is given: give --address http://HEAD:{_PORT}, or set {_ADDRESSES[0]}")
         url = urlsplit(where if "://" in where else f"http://{where}")
         if url.scheme in ("http", "https"):
             port = url.port or (_PORT if url.scheme == "http" else 443)
@@ -58,17 +58,17 @@ class Jobs:
             )
             _reach(self.address, url.hostname or "", port)
         else:
-            self.address = where  # a module of a vendor's
+            self.address = where  # the address of a vendor's module
         from ray.job_submission import JobSubmissionClient
 
-        for name in ("sdk", "dashboard_sdk"):  # they tell of every connection
+        for name in ("sdk", "dashboard_sdk"):  # they log every connection
             for logger in (f"ray.dashboard.modules.{name}", f"ray.dashboard.modules.job.{name}"):
                 logging.getLogger(logger).setLevel(logging.ERROR)
 
         try:
             with _without(_ADDRESSES):
                 self._client = JobSubmissionClient(self.address)
-        except Exception as error:  # of requests, of Ray, of the module: all mean one thing here
+        except Exception as error:  # errors of HTTP, Ray and the module are handled alike
             raise ConnectionError(_nobody(self.address, error)) from error
 
     def send(
@@ -82,24 +82,24 @@ class Jobs:
         name: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
     ) -> str:
-        """Upload `package` and start `command` in it; returns the job's id.
+        """Upload `package` and start `command` in it; return the job's id.
 
         Args:
-            command: of the driver, run on the head in the unpacked package.
+            command: command line of the driver, run on the head in the unpacked package.
             package: a zip; see `cluster.package`.
-            variables: environment of the driver and of every worker of the job. Ray shows them to whoever may ask it.
-            stop_s: seconds that the driver gets to end by itself when it is stopped; Ray's default is 3.
-            name: the job's id; None: one that Ray makes.
-            runtime_env: more of Ray's runtime environment, such as pip or image_uri.
+            variables: environment of the driver and all workers of the job. Anybody with access to Ray can read it.
+            stop_s: grace period of the driver when it is stopped, seconds; Ray's default is 3.
+            name: the job's id; None lets Ray choose it.
+            runtime_env: further keys of Ray's runtime environment, such as pip or image_uri.
 
         Raises:
-            ConnectionError: the job server refuses it; one line.
+            ConnectionError: the job server refuses the job; one line.
         """
         given = dict(runtime_env or {})
         set_before = {**given.pop("env_vars", {}), "RAY_JOB_STOP_WAIT_TIME_S": str(int(stop_s))}
         try:
             job: str = self._client.submit_job(
-                entrypoint="exec " + shlex.join(command),  # no shell between: the driver's signals are its own
+                entrypoint="exec " + shlex.join(command),  # no shell in between, so that signals reach the driver
                 submission_id=name,
                 runtime_env={**given, "working_dir": str(package), "env_vars": {**set_before, **variables}},
                 metadata=dict(metadata),
@@ -109,12 +109,12 @@ class Jobs:
         return job
 
     def all(self) -> list[JobState]:
-        """Every submitted job that the server remembers, the newest first."""
+        """Return all submitted jobs that the server knows, the newest first."""
         found = [state_of(job) for job in self._client.list_jobs() if job.submission_id]
         return sorted(found, key=lambda job: job.began or datetime.max.replace(tzinfo=UTC), reverse=True)
 
     def state(self, job: str) -> JobState:
-        """Raises `NoSuchJob`, `ConnectionError`."""
+        """Return the state of a job. Raises `NoSuchJob` or `ConnectionError`."""
         try:
             return state_of(self._client.get_job_info(job))
         except RuntimeError as error:  # "Request failed with status code 404: …"
@@ -125,25 +125,25 @@ class Jobs:
             raise ConnectionError(_refused(self.address, error)) from error
 
     def log(self, job: str) -> str:
-        """All that the job has written so far."""
+        """Return everything that the job has written so far."""
         self.state(job)
         return str(self._client.get_job_logs(job))
 
     def follow(self, job: str, write: Callable[[str], Any]) -> Ending:
-        """Hand on what the job writes until it is over, through connections that break.
+        """Pass the output of the job to `write` until the job is over, reconnecting if the connection breaks.
 
         Raises:
-            NoSuchJob; ConnectionError: no answer for two minutes. The job goes on.
+            NoSuchJob; ConnectionError: no answer for two minutes. The job keeps running.
         """
         seen, heard = 0, time.monotonic()
         while True:
             pause = _POLL_S
             try:
-                over = self.state(job).is_over  # asked before the log is: then the log is whole
+                over = self.state(job).is_over  # read before the log, so that the log is complete
                 if not over:
                     before, seen = seen, asyncio.run(self._stream(job, seen, write))
                     pause = _POLL_S if seen > before else _READ_S
-                if over or seen == before:  # the stream may stop a line too early, or not get through a proxy
+                if over or seen == before:  # the stream may end a line too early, or be blocked by a proxy
                     log = str(self._client.get_job_logs(job))
                     write(log[seen:])
                     seen = max(seen, len(log))
@@ -152,11 +152,11 @@ class Jobs:
                 heard = time.monotonic()
             except (ConnectionError, RuntimeError, OSError) as error:
                 if time.monotonic() - heard > _LOST_S:
-                    raise ConnectionError(f"{_refused(self.address, error)}; the job goes on without us") from error
+                    raise ConnectionError(f"{_refused(self.address, error)}; the job keeps running") from error
             time.sleep(pause)
 
     async def _stream(self, job: str, seen: int, write: Callable[[str], Any]) -> int:
-        """Write what the job's log holds behind `seen` characters until the stream ends; returns how many there are."""
+        """Write the log after `seen` characters until the stream ends; return the number of characters seen."""
         at = 0
         try:
             async for chunk in self._client.tail_job_logs(job):
@@ -164,33 +164,33 @@ class Jobs:
                 if at > seen:
                     write(chunk[len(chunk) - (at - seen) :])
                     seen = at
-        except Exception:  # of aiohttp, of Ray, of the network: whether the job lives is asked next
+        except Exception:  # errors of aiohttp, Ray and the network; the state of the job is checked next
             pass
         return seen
 
     def ending(self, job: str) -> Ending:
-        """How a job that is over ended."""
+        """Return how a finished job ended."""
         return ending_of(self.state(job), lambda: str(self._client.get_job_logs(job)))
 
     def stop(self, job: str, *, wait_s: float) -> Ending:
-        """Ask the driver to end (SIGTERM) and wait until it has.
+        """Stop the driver (SIGTERM) and wait until it has ended.
 
         Raises:
-            NoSuchJob; ConnectionError: no answer, or it is not over after `wait_s`.
+            NoSuchJob; ConnectionError: no answer, or the job is not over after `wait_s`.
         """
         if not self.state(job).is_over:
             self._client.stop_job(job)
         until = time.monotonic() + wait_s
         while not self.state(job).is_over:
             if time.monotonic() > until:
-                raise ConnectionError(f"{job} is not over {wait_s:g} s after it was told to stop: longcap logs {job}")
+                raise ConnectionError(f"{job} is not over {wait_s:g} s after the request to stop: longcap logs {job}")
             time.sleep(_POLL_S)
         return self.ending(job)
 
 
 @contextmanager
 def _without(names: Sequence[str]) -> Iterator[None]:
-    """These variables unset inside the block: an address that was given must count."""
+    """Unset these variables for the duration of the block, so that an explicit address is used."""
     kept = {name: os.environ.pop(name) for name in names if name in os.environ}
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the connected cluster has, node by node, and what it may become."""
+"""The resources of the connected cluster, per node, and those that it may grow to."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Node:
     """Logical resources of one node.
 
     Attributes:
-        memory_bytes: that Ray may set aside for actors; 0: not known.
-        custom: other resources by name, without those that Ray makes up for each node.
+        memory_bytes: memory that Ray may reserve for actors; 0 if unknown.
+        custom: other resources by name, without the ones that Ray adds to each node.
     """
 
     cpus: float
@@ -26,11 +26,11 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Machines:
-    """Logical resources of all nodes together, and the object store's bytes.
+    """Logical resources of all nodes together, and the bytes of the object store.
 
     Attributes:
-        shapes: each node by itself; empty: not known, and the cluster is taken for one node.
-        grows: an autoscaler may add nodes, so that these are not all there will be.
+        shapes: resources of each node; if empty, they are unknown and the cluster is treated as one node.
+        grows: whether an autoscaler may add nodes.
     """
 
     nodes: int
@@ -47,7 +47,7 @@ class Machines:
 
 
 def machines() -> Machines:
-    """Ask the connected Ray."""
+    """Query the connected Ray."""
     import ray
 
     have: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
@@ -63,12 +63,12 @@ def machines() -> Machines:
 
 
 def grown(have: Machines, types: Sequence[tuple[Node, int]]) -> Machines:
-    """`have` with every node that the autoscaler may add.
+    """Return `have` with every node that the autoscaler may add.
 
-    Ray's open-source autoscalers tell no driver what they may start, so that `types` has to come from its user.
+    Ray's open-source autoscalers do not report which nodes they may start, so `types` comes from the user.
 
     Args:
-        types: kinds of nodes, and how many of each there may be at most, those that are there included.
+        types: kinds of nodes, and the maximum number of each, including existing nodes.
     """
     if not types:
         return have
@@ -85,7 +85,7 @@ def grown(have: Machines, types: Sequence[tuple[Node, int]]) -> Machines:
 
 
 def lost() -> int:
-    """How many nodes of the connected Ray are gone."""
+    """Return how many nodes of the connected Ray have died."""
     import ray
 
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # as above
@@ -107,5 +107,5 @@ def _node(resources: Mapping[str, float]) -> Node:
 
 
 def _alike(node: Node, kind: Node) -> bool:
-    """Whether a node that is there is one of that kind: memory differs a little from node to node."""
+    """Return whether an existing node is of that kind; the memory of nodes of one kind differs a little."""
     return (node.cpus, node.gpus, dict(node.custom)) == (kind.cpus, kind.gpus, dict(kind.custom))

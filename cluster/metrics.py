@@ -1,6 +1,6 @@
-"""What a run tells Prometheus, through Ray: each node's agent exports it, under `ray_` and these names.
+"""Prometheus metrics of a run, exported by Ray's agent on each node as `ray_` + name.
 
-All metrics stand once, here; dashboards and rules (`cluster.monitoring`) are checked against them.
+All metrics are defined here; dashboards and rules (`cluster.monitoring`) are checked against them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """One metric; `tags` are the labels it carries."""
+    """One metric; `tags` are its labels."""
 
     kind: Literal["counter", "gauge", "histogram"]
     text: str
@@ -21,29 +21,29 @@ class Metric:
 _SECONDS = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
 
 METRICS: dict[str, Metric] = {
-    "longcap_videos_total": Metric(kind="counter", text="videos that got their long caption"),
+    "longcap_videos_total": Metric(kind="counter", text="videos with a finished long caption"),
     "longcap_video_seconds_total": Metric(kind="counter", text="seconds of video captioned"),
     "longcap_captions_total": Metric(kind="counter", text="captions that are durable", tags=("level",)),
     "longcap_tokens_total": Metric(kind="counter", text="tokens of the engines", tags=("direction",)),
     "longcap_engine_seconds_total": Metric(kind="counter", text="seconds requests spent in engines; they overlap"),
-    "longcap_rejected_total": Metric(kind="counter", text="answers that a gate sent back", tags=("gate",)),
+    "longcap_rejected_total": Metric(kind="counter", text="answers that a gate rejected", tags=("gate",)),
     "longcap_cleaned_total": Metric(kind="counter", text="answers that a cleaning rule changed", tags=("rule",)),
     "longcap_failures_total": Metric(kind="counter", text="final failures", tags=("failure_class",)),
-    "longcap_videos_left": Metric(kind="gauge", text="videos the run still has to do"),
-    "longcap_video_seconds_left": Metric(kind="gauge", text="seconds of video the run still has to do"),
+    "longcap_videos_left": Metric(kind="gauge", text="videos that are left to do"),
+    "longcap_video_seconds_left": Metric(kind="gauge", text="seconds of video that are left to do"),
     "longcap_idle_seconds": Metric(kind="gauge", text="seconds since anything became durable, while work is left"),
-    "longcap_actors_wanted": Metric(kind="gauge", text="actors the graph asks for", tags=("pool",)),
-    "longcap_actors_up": Metric(kind="gauge", text="actors that came up", tags=("pool",)),
+    "longcap_actors_wanted": Metric(kind="gauge", text="actors that the graph requests", tags=("pool",)),
+    "longcap_actors_up": Metric(kind="gauge", text="actors that have started", tags=("pool",)),
     "longcap_queue_rows": Metric(kind="gauge", text="rows that wait for a pool", tags=("pool",)),
-    "longcap_stage_seconds": Metric(kind="histogram", text="seconds of a row in an operator", tags=("stage",)),
-    "longcap_rows_under_way": Metric(kind="gauge", text="rows an actor works on", tags=("pool",)),
+    "longcap_stage_seconds": Metric(kind="histogram", text="seconds that an operator takes for a row", tags=("stage",)),
+    "longcap_rows_under_way": Metric(kind="gauge", text="rows in progress in an actor", tags=("pool",)),
     "longcap_utilization": Metric(kind="gauge", text="share of the last seconds an actor had work", tags=("pool",)),
-    "longcap_bytes_total": Metric(kind="counter", text="bytes that rows carry out of a pool", tags=("pool",)),
+    "longcap_bytes_total": Metric(kind="counter", text="bytes of the rows that a pool outputs", tags=("pool",)),
 }
 
 
 class Meters:
-    """Writes metrics from this process; does nothing where Ray is not connected."""
+    """Writes metrics from this process; does nothing if Ray is not connected."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}

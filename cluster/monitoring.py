@@ -1,6 +1,6 @@
-"""A Grafana dashboard and Prometheus rules for a run, made from the metrics that `cluster.metrics` names.
+"""A Grafana dashboard and Prometheus rules for a run, built from the metrics in `cluster.metrics`.
 
-Ray's agents export every metric under `ray_`, one time series a process; so all queries sum, or take the largest.
+Ray's agents export every metric under `ray_`, one time series per process; so all queries take a sum or maximum.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any
 import yaml
 
 from cluster.own_files import check_own, write_files
+from longcap import safe_yaml
 
 _STALLED_S = 600
 _FAILING_SHARE = 0.05
 _IDLE_SHARE = 0.3
 
 _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
-    ("Video done, seconds a second", "none", (("video", "sum(rate(ray_longcap_video_seconds_total[5m]))"),)),
+    ("Video done, seconds per second", "none", (("video", "sum(rate(ray_longcap_video_seconds_total[5m]))"),)),
     (
         "Video left, hours",
         "h",
@@ -35,26 +36,26 @@ _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     ("Seconds since anything became durable", "s", (("idle", "max(ray_longcap_idle_seconds)"),)),
-    ("Captions a second", "none", (("{{level}}", "sum by (level) (rate(ray_longcap_captions_total[5m]))"),)),
-    ("Videos an hour", "none", (("videos", "3600 * sum(rate(ray_longcap_videos_total[30m]))"),)),
-    ("Tokens a second", "none", (("{{direction}}", "sum by (direction) (rate(ray_longcap_tokens_total[5m]))"),)),
+    ("Captions per second", "none", (("{{level}}", "sum by (level) (rate(ray_longcap_captions_total[5m]))"),)),
+    ("Videos per hour", "none", (("videos", "3600 * sum(rate(ray_longcap_videos_total[30m]))"),)),
+    ("Tokens per second", "none", (("{{direction}}", "sum by (direction) (rate(ray_longcap_tokens_total[5m]))"),)),
     (
-        "Failures an hour, by class",
+        "Failures per hour, by class",
         "none",
         (("{{failure_class}}", "3600 * sum by (failure_class) (rate(ray_longcap_failures_total[30m]))"),),
     ),
     (
-        "Answers sent back a minute, by gate",
+        "Answers rejected per minute, by gate",
         "none",
         (("{{gate}}", "60 * sum by (gate) (rate(ray_longcap_rejected_total[5m]))"),),
     ),
     (
-        "Answers cleaned a minute, by rule",
+        "Answers cleaned per minute, by rule",
         "none",
         (("{{rule}}", "60 * sum by (rule) (rate(ray_longcap_cleaned_total[5m]))"),),
     ),
     (
-        "Seconds of a row, median and 95th percentile",
+        "Seconds per row, median and 95th percentile",
         "s",
         (
             (
@@ -68,7 +69,7 @@ _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
         ),
     ),
     ("Rows that wait for a pool", "none", (("{{pool}}", "max by (pool) (ray_longcap_queue_rows)"),)),
-    ("Rows under way", "none", (("{{pool}}", "sum by (pool) (ray_longcap_rows_under_way)"),)),
+    ("Rows in progress", "none", (("{{pool}}", "sum by (pool) (ray_longcap_rows_under_way)"),)),
     ("Utilization of the actors", "percentunit", (("{{pool}}", "avg by (pool) (ray_longcap_utilization)"),)),
     (
         "Actors up, and wanted",
@@ -78,14 +79,14 @@ _PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
             ("{{pool}} wanted", "max by (pool) (ray_longcap_actors_wanted)"),
         ),
     ),
-    ("Bytes a second out of a pool", "Bps", (("{{pool}}", "sum by (pool) (rate(ray_longcap_bytes_total[5m]))"),)),
-    ("Requests in engines at once", "none", (("requests", "sum(rate(ray_longcap_engine_seconds_total[5m]))"),)),
+    ("Bytes per second out of a pool", "Bps", (("{{pool}}", "sum by (pool) (rate(ray_longcap_bytes_total[5m]))"),)),
+    ("Simultaneous requests in engines", "none", (("requests", "sum(rate(ray_longcap_engine_seconds_total[5m]))"),)),
     ("Videos left", "none", (("videos", "max(ray_longcap_videos_left)"),)),
 )
 
 
 def dashboard() -> dict[str, Any]:
-    """The dashboard as Grafana imports it; it asks for the data source."""
+    """Return the dashboard for import into Grafana, which then asks for the data source."""
     panels = [
         {
             "id": number + 1,
@@ -113,7 +114,7 @@ def dashboard() -> dict[str, Any]:
 
 
 def rules() -> dict[str, Any]:
-    """Alerts, in the form of a file of Prometheus rules."""
+    """Return alerts, in the format of a Prometheus rules file."""
     failing = (
         "sum(increase(ray_longcap_failures_total[1h])) / "
         "(sum(increase(ray_longcap_videos_total[1h])) + sum(increase(ray_longcap_failures_total[1h])))"
@@ -125,41 +126,41 @@ def rules() -> dict[str, Any]:
             f"max(ray_longcap_idle_seconds) > {_STALLED_S}",
             "1m",
             "Nothing has become durable for {{ $value | humanizeDuration }}",
-            "The run's log says which stage holds it (STALLED); `ray status` tells what nodes are waited for.",
+            "The run's log names the stage that holds it up (STALLED); `ray status` lists pending nodes.",
         ),
         _alert(
             "LongcapFailing",
             f"{failing} > {_FAILING_SHARE}",
             "10m",
-            "{{ $value | humanizePercentage }} of what ended in the last hour failed",
-            "`longcap failures OUT` groups them by what happened.",
+            "{{ $value | humanizePercentage }} of the videos and segments that ended in the last hour failed",
+            "`longcap failures OUT` groups them by cause.",
         ),
         _alert(
             "LongcapEngineIdle",
             f"{idle} < {_IDLE_SHARE} and max(ray_longcap_video_seconds_left) > 0",
             "15m",
             "Captioners have work only {{ $value | humanizePercentage }} of the time",
-            "Decoding does not feed them: add CPUs, or take fewer engines (resources.caption.actors).",
+            "Decoding is the bottleneck: add CPUs, or use fewer engines (resources.caption.actors).",
         ),
         _alert(
             "LongcapPoolShort",
             "max by (pool) (ray_longcap_actors_wanted) > max by (pool) (ray_longcap_actors_up)",
             "20m",
-            "Pool {{ $labels.pool }} has fewer actors than it asks for",
-            "Nodes do not come, or engines do not boot: `ray status`, and the run's log.",
+            "Pool {{ $labels.pool }} has fewer actors than requested",
+            "Nodes do not start, or engines do not boot: `ray status`, and the run's log.",
         ),
     ]
     return {"groups": [{"name": "longcap", "rules": alerts}]}
 
 
 def write(folder: Path, *, force: bool = False) -> list[Path]:
-    """Write both files into `folder`; their paths.
+    """Write both files into `folder`; return their paths.
 
     Args:
         force: replace files that this command did not write.
 
     Raises:
-        FileExistsError: one of them is there and was not written by this command; nothing was written.
+        FileExistsError: one of them exists and was not written by this command; nothing was written.
     """
     made = {
         folder / "longcap-dashboard.json": json.dumps(dashboard(), indent=2) + "\n",
@@ -171,10 +172,10 @@ def write(folder: Path, *, force: bool = False) -> list[Path]:
 
 
 def _is_ours(found: bytes) -> bool:
-    """Whether a file is the dashboard or the rules, as this or another version of Longcap wrote them."""
+    """Return whether a file is a dashboard or rules written by any version of Longcap."""
     try:
-        said = yaml.safe_load(found)  # JSON is YAML
-    except yaml.YAMLError:
+        said = safe_yaml.read(found)  # JSON is YAML
+    except safe_yaml.YamlError:
         return False
     if not isinstance(said, dict):
         return False
@@ -184,7 +185,7 @@ def _is_ours(found: bytes) -> bool:
 
 
 def queries() -> list[str]:
-    """All of PromQL that dashboard and rules hold."""
+    """Return all PromQL queries of the dashboard and the rules."""
     shown = [query for _, _, some in _PANELS for _, query in some]
     return [*shown, *(rule["expr"] for group in rules()["groups"] for rule in group["rules"])]
 

@@ -1,4 +1,4 @@
-"""What each machine is and has: asked here, or on every node of the connected Ray."""
+"""The properties of each machine, measured here or on every node of the connected Ray."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-_ANSWER_S = 120.0  # a first worker on a busy node takes half a minute to come up
-_SHM = Path("/dev/shm")  # where Linux keeps shared memory
+_ANSWER_S = 120.0  # the first worker on a busy node takes half a minute to start
+_SHM = Path("/dev/shm")  # shared memory on Linux
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """As NVIDIA's driver tells it."""
+    """A GPU as reported by NVIDIA's driver."""
 
     name: str
     memory_mib: int
@@ -32,16 +32,16 @@ class Gpu:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeFacts:
-    """One machine.
+    """Properties of one machine.
 
     Attributes:
-        versions: package -> version; None: not installed.
-        cuda_built: CUDA that the installed torch was built for, such as 12.8; None: none, or no torch.
-        cuda_driver: newest CUDA that the driver can run; None: no driver.
-        shm_bytes: size of /dev/shm; None where there is none.
+        versions: package -> version; None if it is not installed.
+        cuda_built: CUDA version that the installed torch was built for, such as 12.8; None: none, or no torch.
+        cuda_driver: newest CUDA version that the driver supports; None: no driver.
+        shm_bytes: size of /dev/shm; None if there is none.
         open_files: the soft limit.
-        free_bytes: folder -> free bytes of its disk; folders that are not there yet are looked up above.
-        folders: folder -> bytes in it; None: it is not there.
+        free_bytes: folder -> free bytes of its disk; for a missing folder, of its nearest existing parent.
+        folders: folder -> bytes in it; None if it does not exist.
     """
 
     host: str
@@ -69,10 +69,10 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Generic[T]):
-    """What a node said, or why it did not.
+    """The answer of a node, or why it did not answer.
 
     Attributes:
-        clock_s: its clock against ours, positive if ahead; known to `clock_within_s`.
+        clock_s: its clock minus ours, seconds, with an uncertainty of `clock_within_s`.
     """
 
     node: Node
@@ -83,7 +83,7 @@ class Answer(Generic[T]):
 
 
 def nodes() -> list[Node]:
-    """The living nodes of the connected Ray."""
+    """Return the living nodes of the connected Ray."""
     import ray
 
     found: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
@@ -101,7 +101,7 @@ def nodes() -> list[Node]:
 
 
 def on_every_node(function: Callable[..., T], *arguments: Any) -> list[Answer[T]]:
-    """Call `function` once on every living node, whatever works there, and look at the clocks by the way."""
+    """Call `function` once on every living node, whatever runs there, and compare the clocks."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -138,11 +138,11 @@ class _Asked:
 
 
 def facts_here(packages: Sequence[str], folders: Sequence[str] = ()) -> NodeFacts:
-    """The facts of this machine.
+    """Return the facts of this machine.
 
     Args:
-        packages: distributions whose versions are wanted.
-        folders: whose size, and the free space of whose disk, is wanted.
+        packages: distributions whose versions are reported.
+        folders: folders whose size, and free disk space, is reported.
     """
     import resource
 
@@ -162,7 +162,7 @@ def facts_here(packages: Sequence[str], folders: Sequence[str] = ()) -> NodeFact
 
 
 def this_machine(object_store_bytes: int) -> Node:
-    """This machine as the one node of a Ray that is yet to start here."""
+    """Return this machine as the one node of a local Ray that has not started yet."""
     return Node(
         id="", host=socket.gethostname(), cpus=os.cpu_count() or 1, gpus=0.0, object_store_bytes=object_store_bytes
     )
@@ -176,7 +176,7 @@ def _version(name: str) -> str | None:
 
 
 def _cuda_of_torch() -> str | None:
-    """From the file that torch writes of itself: importing it takes seconds."""
+    """Read the version from a file of torch, since importing torch takes seconds."""
     try:
         text = Path(str(distribution("torch").locate_file("torch/version.py"))).read_text(encoding="utf-8")
     except (PackageNotFoundError, OSError):
@@ -193,7 +193,7 @@ def _nvidia() -> tuple[tuple[Gpu, ...], str | None]:
     try:
         listed = subprocess.run(ask, capture_output=True, text=True, timeout=30, check=True).stdout
         said = subprocess.run([program], capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):  # a driver that does not answer is as good as none
+    except (OSError, subprocess.SubprocessError):  # a driver that does not answer counts as none
         return (), None
     gpus = [line.rpartition(",") for line in listed.splitlines() if "," in line]
     cuda = re.search(r"CUDA[^:|]*Version: *([\d.]+)", said)

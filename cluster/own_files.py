@@ -1,7 +1,8 @@
-"""Files that a command writes into a folder of the user's: only those that it wrote itself are replaced."""
+"""Write files of a command into a folder of the user, replacing only files that the command wrote."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -9,26 +10,31 @@ from pathlib import Path
 
 
 def check_own(files: Iterable[Path], ours: Callable[[Path, bytes], bool], *, force: bool) -> None:
-    """Refuse to replace files that somebody else has made or changed.
+    """Refuse to replace files that the user has made or changed.
 
     Args:
-        ours: whether a file with this content is one that the command itself has written.
-        force: replace whatever is there.
+        ours: returns whether a file with this content was written by the command.
+        force: replace existing files.
 
     Raises:
-        FileExistsError: one is there and is not ours, or is a link; one line that names it.
+        FileExistsError: a file exists and was not written by the command, or is a link; one line that names it.
     """
     for path in files:
         if force or not (path.exists() or path.is_symlink()):
             continue
         if path.is_symlink() or not path.is_file() or not ours(path, path.read_bytes()):
-            raise FileExistsError(f"{path} is there, and this command did not write it: name another place, or --force")
+            raise FileExistsError(f"{path} exists, and this command did not write it: give another folder, or --force")
 
 
 def write_files(texts: Mapping[Path, str]) -> None:
-    """Write each file in one step, in place of what was there; a link is replaced, not what it names."""
+    """Write each file atomically, replacing an existing one; a link is replaced, not its target."""
     for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent)) from error
+        except FileNotFoundError as error:
+            raise PermissionError(errno.EACCES, "no folder can be created there", str(path.parent)) from error
         draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
         draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)  # noqa: PTH105

@@ -1,9 +1,10 @@
-"""What of a folder travels to a cluster: one zip of its files, within a limit.
+"""Package a folder for a cluster: one zip of its files, with a size limit.
 
-What git ignores, data and secrets stay. What is left out as a secret travels if a .rayignore names its path: `!PATH`.
+Files that git ignores, data and secrets are left out. A file that looks like a secret is sent if a .rayignore names its
+path: `!PATH`.
 
-Ray would pack the folder by itself; it says what it took, and how much that was, only when it is too much. The zip is
-the same for the same files, so Ray uploads it once.
+Ray would pack the folder by itself, but names the files and sizes only when the limit is exceeded. Equal files give
+an equal zip, so Ray uploads it once.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from pathspec import GitIgnoreSpec
 
 from cluster.secret_files import is_secret_file, is_secret_name
 
-IGNORE_FILES = (".gitignore", ".rayignore")  # the second is Ray's, for what git keeps and a cluster does not need
+IGNORE_FILES = (".gitignore", ".rayignore")  # .rayignore is Ray's, for tracked files that a cluster does not need
 NEVER = (
     *(".git/", ".hg/", ".svn/", ".venv/", "venv/", "node_modules/", "__pycache__/", "*.pyc", "*.egg-info/"),
     *(".cache/", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/", ".ipynb_checkpoints/", ".DS_Store"),
 )
-_STAMP = (2000, 1, 1, 0, 0, 0)  # of every member: times would make another zip of the same files
+_STAMP = (2000, 1, 1, 0, 0, 0)  # time of every member, so that equal files give an equal zip
 
 
 class Found(NamedTuple):
-    """What a folder holds, as relative paths in order.
+    """The files of a folder, as relative paths in order.
 
     Attributes:
-        files: that travel.
-        secrets: files, and folders with a slash at the end, that would travel if they held no secrets.
+        files: files to send.
+        secrets: files, and folders with a trailing slash, that are left out because they may hold secrets.
     """
 
     files: list[str]
@@ -44,10 +45,10 @@ def files_of(folder: Path, exclude: Sequence[str] = ()) -> list[str]:
 
 
 def find(folder: Path, exclude: Sequence[str] = ()) -> Found:
-    """The files of `folder` that travel, and those that stay because they hold secrets.
+    """Return the files of `folder` to send, and those left out because they may hold secrets.
 
     Args:
-        exclude: patterns as in a .gitignore, added to `NEVER` and to what `IGNORE_FILES` at any level say.
+        exclude: patterns as in a .gitignore, added to `NEVER` and to the `IGNORE_FILES` of all levels.
     """
     own = GitIgnoreSpec.from_lines([*NEVER, *exclude])
     found = Found([], [])
@@ -59,7 +60,7 @@ def find(folder: Path, exclude: Sequence[str] = ()) -> Found:
 def _walk(
     folder: Path, below: str, specs: Sequence[tuple[str, GitIgnoreSpec]], named: frozenset[str]
 ) -> Iterator[tuple[str, bool]]:
-    """Paths that nothing ignores, and whether each holds secrets; `named` are paths that are sent all the same."""
+    """Yield paths that nothing ignores, and whether each holds secrets; `named` are paths that are sent anyway."""
     here = [*specs]
     for name in IGNORE_FILES:
         file = folder / below / name
@@ -75,21 +76,21 @@ def _walk(
             asked = f"{path}/" if is_folder else path
             if any(spec.match_file(asked.removeprefix(root)) for root, spec in here):
                 continue
-            # only the path itself, spelled out: `!*` in a list of what is wanted means no secret
+            # only the exact path counts: `!*` in an allow-list does not mean secrets
             if is_folder:
                 if is_secret_name(asked) and asked not in named:
                     yield asked, True
                 else:
                     yield from _walk(folder, f"{path}/", here, named)
-            elif entry.is_file():  # a link to a file travels as the file; one to a folder could go round for ever
+            elif entry.is_file():  # a link to a file is sent as the file; a link to a folder could be circular
                 yield path, path not in named and is_secret_file(path, Path(entry.path))
 
 
 def check_size(members: Mapping[str, Path], limit_bytes: int) -> int:
-    """Bytes of all members.
+    """Return the bytes of all members.
 
     Raises:
-        ValueError: more than the limit; it names the largest.
+        ValueError: more than the limit; the message names the largest files.
     """
     sizes = {name: path.stat().st_size for name, path in members.items()}
     total = sum(sizes.values())
@@ -98,13 +99,13 @@ def check_size(members: Mapping[str, Path], limit_bytes: int) -> int:
         named = ", ".join(f"{name} ({sizes[name] / 2**20:.1f} MiB)" for name in largest)
         raise ValueError(
             f"{total / 2**20:.0f} MiB in {len(sizes)} files would be uploaded, and {limit_bytes / 2**20:.0f} MiB are "
-            f"allowed; the largest: {named}: name what is not needed in .rayignore, or give a smaller --working-dir"
+            f"allowed; the largest: {named}: list unneeded files in .rayignore, or give a smaller --working-dir"
         )
     return total
 
 
 def write_zip(members: Mapping[str, Path], to: Path) -> None:
-    """Pack `members` (name in the zip -> file); the same members make the same bytes."""
+    """Pack `members` (name in the zip -> file); equal members give equal bytes."""
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(members):
             info = zipfile.ZipInfo(name, _STAMP)

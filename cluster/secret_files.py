@@ -1,4 +1,4 @@
-"""Which files of a folder hold secrets: by name, and small files of settings by content. They are not uploaded."""
+"""Detect files that hold secrets, by name, and small settings files by content. They are not uploaded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATTERNS = (
     *("*.ppk", "*.gpg", "*.ovpn", "*.kdbx", "*.kdb", "*.agekey", "token", ".token", "*.token", "hf_token*"),
     *("*auth_token", ".*_history"),
 )
-"""Names, as in a .gitignore; upper and lower case are the same."""
+"""Names in the syntax of a .gitignore, case-insensitive."""
 
 _BY_NAME = GitIgnoreSpec.from_lines(PATTERNS)
 _SETTINGS = frozenset({"", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".txt", ".properties", ".cnf"})
@@ -34,7 +34,7 @@ _CONTENT = re.compile(
 
 
 def is_secret_name(path: str) -> bool:
-    """Whether the name of a file, or of a folder with a slash at its end, says that it holds secrets.
+    """Return whether the name of a file, or of a folder with a trailing slash, suggests that it holds secrets.
 
     Args:
         path: relative, with forward slashes.
@@ -43,7 +43,7 @@ def is_secret_name(path: str) -> bool:
 
 
 def is_secret_file(path: str, file: Path) -> bool:
-    """Whether a file holds secrets: by its name, that of what it links to, or a small file of settings by content."""
+    """Return whether a file holds secrets, by its name, the name of its link target, or the content of a small file."""
     if is_secret_name(path):
         return True
     if file.is_symlink() and is_secret_name(str(file.resolve()).lstrip("/")):

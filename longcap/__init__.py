@@ -8,8 +8,8 @@ result.to_pandas()
 
 longcap.open("captions/")["talk.mp4"].caption
 
-This package is a thin door to `pipeline`: it makes sure that Longcap's own packages are imported, and not files of the
-user's that have the same names.
+This package re-exports the API of `pipeline`, and ensures that Longcap's packages are imported rather than files of the
+user with the same names.
 """
 
 from __future__ import annotations as _annotations
@@ -33,6 +33,7 @@ if _TYPE_CHECKING:
         Selection,
         Stopped,
         UsageError,
+        answer_questions,
         ask_output,
         check_export,
         compare,
@@ -64,6 +65,7 @@ __all__ = [
     "Stopped",
     "UsageError",
     "__version__",
+    "answer_questions",
     "ask_output",
     "check_export",
     "compare",

@@ -8,7 +8,7 @@ from longcap import paths
 
 
 def entry() -> None:
-    """Run the command line from Longcap's own code, whatever lies in the current folder or stands in PYTHONPATH."""
+    """Run the command line with Longcap's own packages, whatever the current folder and PYTHONPATH contain."""
     paths.demote_users_folders()
     os.environ["PYTHONSAFEPATH"] = "1"  # for what is started from here: Ray, multiprocessing, model loaders
     from pipeline.cli.main import entry as command

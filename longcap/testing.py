@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import psutil
@@ -96,7 +97,7 @@ def check_engine(
 
 
 def check_export(
-    spec: Export, samples: Sequence[Sample], folder: str, *, other: Mapping[str, Any] | None = None
+    spec: Export, samples: Sequence[Sample], folder: str | PathLike[str], *, other: Mapping[str, Any] | None = None
 ) -> None:
     """Write samples with an export and read them back, as `longcap export` does.
 
@@ -121,7 +122,7 @@ def check_export(
     for field, value in (other or {}).items():
         changed = [row for sample in samples for row in replace(spec, **{field: value}).rows(sample)]
         assert changed != again, f"{name}: {field} changes no row"
-    place, split = Folder(folder), samples[0].split
+    place, split = Folder(fspath(folder)), samples[0].split
     files = spec.write(iter(made), Shard(place, split, f"{split}-00000"))
     finished = spec.finish(place, {split: files})
     lacking = [path for path in [*files, *finished] if place.size(path) is None]

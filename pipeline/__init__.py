@@ -1,4 +1,4 @@
-"""The job: config, plan, graph, run, report; the command line and the Python API. `import longcap` is its door."""
+"""Jobs: configuration, planning, execution and reports, the command line and the Python API (`import longcap`)."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ __all__ = [
     "search_output",
 ]
 
-own()  # before anything of ours is imported: processes that unpickle objects of ours come here first
+own()  # before other imports of Longcap: processes that unpickle its objects import this package first
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use: `longcap --help` must not wait for Arrow and Ray."""
+    """Import on first use, so that `longcap --help` does not import Arrow and Ray."""
     if name not in _WHERE:
         raise AttributeError(f"module 'pipeline' has no attribute {name!r}")
     from importlib import import_module

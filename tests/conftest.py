@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,8 +20,15 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 # several graphs follow one another; Ray spells this one in lower case
 os.environ["RAY_worker_maximum_startup_concurrency"] = "8"  # noqa: SIM112
 
+# hundreds of processes start here; where bytecode is not kept, each compiles all that it imports of this project
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 settings.register_profile("suite", deadline=None)  # a busy machine is no fault: no test measures time
 settings.load_profile("suite")
+
+
+_RAY_FIXTURES = {"ray_session", "ray_head"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,16 +40,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--ray only`, files that nowhere speak of a Ray are not imported: that takes longer than some tests."""
+    if config.getoption("--ray") != "only" or not collection_path.name.startswith("test_"):
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    return None if any(mark in text for mark in (*_RAY_FIXTURES, "mark.ray")) else True
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = config.getoption("--ray")
     if wanted != "all":
         kept = [item for item in items if _uses_ray(item) == (wanted == "only")]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    if wanted == "without":  # workers take files in this order: a long one at the end would run alone
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 def _uses_ray(item: pytest.Item) -> bool:
-    used = {"ray_session", "ray_head"} & set(getattr(item, "fixturenames", ()))
+    used = _RAY_FIXTURES & set(getattr(item, "fixturenames", ()))
     return bool(used) or item.get_closest_marker("ray") is not None
 
 

@@ -1,4 +1,4 @@
-"""From pairs of thumbnails to words: what the camera does in a piece, and what moves besides."""
+"""Classify camera movement and motion in a piece of video, from pairs of thumbnails."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from operators.analysis.facts import Camera, Motion, MotionLevel, MoveName
 from operators.analysis.flow import Pairs, still_share
 from operators.analysis.signals import BoolArray, FloatArray
 
-_EVIDENCE = 0.5  # of the blocks: fewer are one subject, not the whole picture
-_CROSSED = 0.2  # of the textured picture has stayed in place: too much for a moving camera, too little for a still one
-_ENOUGH = 0.6  # of the pairs must be evidence before anything is said of a piece
-_BRIEF_S = 2.5  # what is seen for less must go twice as far: a hand's tremble is a movement for a moment
-_LEAST_S = 0.7  # a movement seen for less has no name
-_PAN = 0.02  # widths a second: slower is not seen as a pan
+_EVIDENCE = 0.5  # least share of the blocks; fewer may be one subject
+_CROSSED = 0.2  # share of the textured frame in place: too much for a moving camera, too little for a still one
+_ENOUGH = 0.6  # share of the pairs that must be evidence to classify a piece
+_BRIEF_S = 2.5  # shorter movements must be twice as large, since a trembling hand moves briefly
+_LEAST_S = 0.7  # shorter movements are not classified
+_PAN = 0.02  # widths per second: slower movement is not a pan
 _PAN_TOTAL = 0.04  # widths over the piece
-_ZOOM = 0.025  # logarithm of growth a second
+_ZOOM = 0.025  # logarithm of growth per second
 _ZOOM_TOTAL = 0.05
-_STEADY = 0.75  # of the time, a named movement goes its own way
-_STILL = 0.006  # widths a second, slow part
-_STILL_SHAKE = 0.0015  # widths a pair, fast part: a tenth of a pixel of a 64 px thumbnail
+_STEADY = 0.75  # share of the time in which a movement has its direction
+_STILL = 0.006  # widths per second, slow part
+_STILL_SHAKE = 0.0015  # widths per pair, fast part: a tenth of a pixel of a 64 px thumbnail
 _SHAKE = 0.0035
 
 
 def camera(pairs: Pairs, index: BoolArray, interval_s: float) -> Camera:
-    """What the camera does over the pairs `index` (bool, one a pair; a piece without cuts and fades)."""
+    """Classify the camera movement over the pairs `index`, a bool per pair, of a piece without cuts and fades."""
     stayed = _looked_back(pairs.stood, pairs, index)
     if still_share(stayed):
         return Camera(state="still")
@@ -45,7 +45,7 @@ def camera(pairs: Pairs, index: BoolArray, interval_s: float) -> Camera:
     if crossed and shake < _SHAKE:
         return Camera(state="unsure", speed=float(np.hypot(*mean)), zoom=growth, shake=shake)
     if _goes(slow[:, 0], _PAN, _PAN_TOTAL, seconds) and abs(mean[0]) > 0.4 * abs(mean[1]):
-        moves.append("pan right" if mean[0] < 0 else "pan left")  # the picture goes against the camera
+        moves.append("pan right" if mean[0] < 0 else "pan left")  # the frame moves opposite to the camera
     if _goes(slow[:, 1], _PAN, _PAN_TOTAL, seconds) and abs(mean[1]) > 0.4 * abs(mean[0]):
         moves.append("tilt down" if mean[1] < 0 else "tilt up")
     if _goes(slow_zoom, _ZOOM, _ZOOM_TOTAL, seconds):
@@ -65,7 +65,7 @@ def camera(pairs: Pairs, index: BoolArray, interval_s: float) -> Camera:
 
 
 def _looked_back(values: FloatArray, pairs: Pairs, index: BoolArray) -> FloatArray:
-    """Those of the pairs whose look back stays inside the piece, where they could be measured."""
+    """Return values of the pairs that were compared with an earlier frame inside the piece."""
     inside = index.copy()
     for k in range(1, pairs.back):
         inside[k:] &= index[:-k]
@@ -74,7 +74,7 @@ def _looked_back(values: FloatArray, pairs: Pairs, index: BoolArray) -> FloatArr
 
 
 def _goes(values: FloatArray, least: float, total: float, seconds: float) -> bool:
-    """Whether a movement goes one way at a seen speed nearly all the time."""
+    """Return whether a movement has one direction and a visible speed nearly all the time."""
     mean = float(values.mean())
     along = values * np.sign(mean)
     total *= 2 if seconds < _BRIEF_S else 1
@@ -82,7 +82,7 @@ def _goes(values: FloatArray, least: float, total: float, seconds: float) -> boo
 
 
 def _smooth(values: FloatArray, width: int) -> FloatArray:
-    """Running mean along axis 0, shorter at the ends."""
+    """Return the running mean along axis 0, with a shorter window at the ends."""
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
     n = len(values)
     low = np.maximum(np.arange(n) - width // 2, 0)
@@ -90,18 +90,18 @@ def _smooth(values: FloatArray, width: int) -> FloatArray:
     return np.asarray((sums[high] - sums[low]) / (high - low)[:, None], np.float32)
 
 
-_NONE, _LITTLE, _SOME = 0.002, 0.02, 0.08  # mean share of the picture that moves from one thumbnail to the next
+_NONE, _LITTLE, _SOME = 0.002, 0.02, 0.08  # mean share of the frame that moves from one thumbnail to the next
 _ABRUPT = 2  # pairs
-_SLOW = 0.004  # mean share of the picture that is another than a second and a half before
-_FLASH = 8.0  # grey levels of the whole picture at once: light, not movement
+_SLOW = 0.004  # mean share of the frame that differs from 1.5 s before
+_FLASH = 8.0  # simultaneous change of the whole frame in grey levels: light, not movement
 _ROWS = ("upper", "middle", "lower")
 _COLUMNS = ("left", "centre", "right")
 
 
 def motion(pairs: Pairs, index: BoolArray, seen: Camera, interval_s: float) -> Motion | None:
-    """What moves besides the camera; None where the camera is not known to stand still.
+    """Classify motion in the scene; None if the camera is not known to be static.
 
-    Before a moving camera near things move against far ones, and a change of the picture may be either.
+    With a moving camera, parallax of near objects cannot be distinguished from motion.
     """
     index = index & (np.abs(pairs.step) < _FLASH)
     if not index.any() or seen.state != "still":
@@ -109,13 +109,13 @@ def motion(pairs: Pairs, index: BoolArray, seen: Camera, interval_s: float) -> M
     shares = pairs.moving[index].mean(axis=(1, 2))
     busy = shares > _NONE
     if 0 < busy.sum() <= _ABRUPT and float(shares[~busy].sum()) < _NONE:
-        return None  # one step out of rest and into it: another page, not a movement
+        return None  # a single step between still frames: a new page, not a movement
     ninths = pairs.moving[index].mean(axis=0)
     share = float(ninths.mean())
     level = motion_level(share)
     slow = _looked_back(pairs.changed, pairs, index)
     if level == "none" and len(slow) and float(slow.mean()) > _SLOW:
-        level = "little"  # it creeps: hardly seen from one thumbnail to the next, seen in a second and a half
+        level = "little"  # slow motion: hardly visible between thumbnails, visible over 1.5 s
     if level == "none":
         return Motion(level=level, share=share)
     where = _where(ninths) if share >= _NONE / 4 else None
@@ -123,7 +123,7 @@ def motion(pairs: Pairs, index: BoolArray, seen: Camera, interval_s: float) -> M
 
 
 def motion_level(share: float) -> MotionLevel:
-    """A word for the mean share of the picture that moves from one thumbnail to the next."""
+    """Return a word for the mean share of the frame that moves between thumbnails."""
     return "none" if share < _NONE else "little" if share < _LITTLE else "some" if share < _SOME else "much"
 
 
@@ -142,7 +142,7 @@ def _where(ninths: FloatArray) -> str | None:
 
 
 def _direction(pairs: Pairs, index: BoolArray, interval_s: float) -> Literal["left", "right", "up", "down"] | None:
-    """The way that what moves goes, if it goes one way nearly all the time."""
+    """Return the direction of motion, if it is nearly always the same."""
     share = pairs.moving[index].mean(axis=(1, 2))
     busy = share > _NONE
     if busy.sum() * interval_s < _LEAST_S or busy.mean() < 0.5:

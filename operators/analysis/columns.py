@@ -1,4 +1,4 @@
-"""What a whole video measures, as numbers to filter a dataset by: columns first, so that no threshold is baked in."""
+"""Measurements of whole videos as columns, for filters with any thresholds."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ class Columns(TypedDict):
     """Columns of `rows.LONG_CAPTION`; None means "not measured".
 
     Attributes:
-        motion: share of the picture's area that moves against the background, 0 to 1, mean over the time it was
+        motion: share of the frame's area that moves against the background, 0 to 1, mean over the time it was
             measured.
-        moving_camera: share of the time in which the camera could be judged that it moves or shakes, 0 to 1.
-        still: share of the measured time in which nothing changes at all, 0 to 1.
-        duplicate: share of the seconds that show something whose picture hardly differs from an earlier one, plain
-            still runs left out, 0 to 1; see `operators.analysis.perceptual_hash`.
-        text_share: share of the picture's area that readable text covers, 0 to 1, mean over the time it was read in;
+        moving_camera: share of the time with a classified camera in which it moves or shakes, 0 to 1.
+        still: share of the measured time in which nothing changes, 0 to 1.
+        duplicate: share of the seconds with content whose frame hardly differs from an earlier one, without
+                still runs, 0 to 1; see `operators.analysis.perceptual_hash`.
+        text_share: share of the frame's area that readable text covers, 0 to 1, mean over the time with OCR;
             Data-Juicer's `video_ocr_area_ratio`.
-        shots: how many there are, parted by cuts, dissolves and black; longest_shot_s: the longest one. LVD-2M's long
+        shots: number of shots, separated by cuts, dissolves and black; longest_shot_s: the longest one. LVD-2M's long
             takes are videos of one shot that moves.
     """
 
@@ -34,10 +34,10 @@ class Columns(TypedDict):
 
 
 def columns_of(facts: Facts | None, *, whole: bool) -> Columns:
-    """The columns of a video from the merged facts of its segments.
+    """Return the columns of a video from the merged facts of its segments.
 
     Args:
-        whole: every segment is there; across a missing one nobody knows whether a shot goes on.
+        whole: whether no segment is missing; otherwise shots cannot be determined.
     """
     pieces = facts.pieces if facts is not None else ()
     shots = facts.shots() if facts is not None and whole and facts.transitions is not None else None

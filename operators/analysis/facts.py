@@ -1,8 +1,8 @@
-"""What was measured in a stretch of video: the only thing that the engine `measure` may speak of.
+"""Facts measured in a span of video, the only source of the engine `measure`.
 
-`Facts` is plain data: frozen, JSON-able, sliced by time and merged again without loss. A value of None means "not
-measured", which is never the same as "nothing there". All times are seconds from the first presented picture, all spans
-half-open. Numbers are rounded when they are dumped (times to a microsecond, all else to 3 places), so that equal
+`Facts` are immutable, can be converted to JSON, sliced by time, and merged again without loss. None means "not
+measured", which differs from "nothing there". All times are seconds from the first presented frame, all spans are
+half-open. Numbers are rounded on output (times to a microsecond, others to 3 decimal places), so that equal
 measurements give equal bytes.
 """
 
@@ -52,7 +52,7 @@ __all__ = [
     "cuts_of",
 ]
 
-_SEAM_S = 1e-6  # two spans nearer than this touch: times come from integer time bases
+_SEAM_S = 1e-6  # spans closer than this are adjacent: times come from integer time bases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,14 +60,14 @@ class Facts:
     """Everything measured in `[start_s, end_s)`.
 
     Attributes:
-        start_s, end_s: the span that was looked at.
+        start_s, end_s: the measured span.
         cell_s: length of a grid cell; pieces never cross a multiple of it.
-        transitions: in order of time; None where no signals were there to find them in.
-        pieces: in order of time, without overlap; stretches that did not decode have none.
-        subtitles: lines that stand in the span, clipped to it; None where the video has no subtitles.
-        subtitles_status: "read", or why the subtitles beside the video are not used; None where it has none.
-        heard: whether `subtitles` are lines of a table of speech, recognised ones among them.
-        prints: of its seconds, in order of time, those left out that show nothing; None where there were no signals.
+        transitions: transitions in order of time; None if there were no signals.
+        pieces: pieces in order of time, without overlap; none for spans that did not decode.
+        subtitles: subtitle lines in the span, clipped to it; None if the video has no subtitles.
+        subtitles_status: "read", or why the subtitles are not used; None if the video has none.
+        heard: whether `subtitles` come from a table of speech, which includes recognised lines.
+        prints: perceptual hashes of its seconds in order of time, without those of blank frames; None without signals.
     """
 
     start_s: float
@@ -85,12 +85,12 @@ class Facts:
         return bool(self.subtitles) or any(p.measured for p in self.pieces)
 
     def boundaries_s(self) -> list[float]:
-        """Where one shot ends and another, or black, begins; strictly inside the span; empty where not measured."""
+        """Boundaries between shots, or between a shot and black, strictly inside the span; empty if not measured."""
         times = {t for change in self.transitions or () for t in _boundaries(change)}
         return sorted(t for t in times if self.start_s + _SEAM_S < t < self.end_s - _SEAM_S)
 
     def shots(self) -> list[tuple[float, float]]:
-        """The shots as `(start_s, end_s)`, black stretches left out; empty where not measured."""
+        """The shots as `(start_s, end_s)`, without black spans; empty if not measured."""
         if self.transitions is None:
             return []
         edges = [self.start_s, *self.boundaries_s(), self.end_s]
@@ -100,7 +100,7 @@ class Facts:
 
     @staticmethod
     def of(segment: Mapping[str, Any]) -> Facts | None:
-        """The facts of a captioned segment's own span; None: it has none. What was measured also covers its warm-up."""
+        """The facts of a captioned segment's own span, without its warm-up; None if it has none."""
         if not segment["facts"]:
             return None
         found, start_s, end_s = Facts.parse(segment["facts"]), segment["start_s"], segment["end_s"]
@@ -134,23 +134,23 @@ class Facts:
 
     @staticmethod
     def merge(parts: Iterable[Facts]) -> Facts:
-        """The facts of neighbouring stretches as one; what a seam had cut in two is joined again.
+        """Merge the facts of adjacent spans, and rejoin items that were cut at their boundaries.
 
         Raises:
             ValueError: no part, parts that overlap, or parts of different cells.
         """
         ordered = sorted(parts, key=lambda f: (f.start_s, f.end_s))
         if not ordered:
-            raise ValueError("Facts.merge was given nothing; it needs at least one Facts")
+            raise ValueError("Facts.merge needs at least one Facts; there is none")
         for a, b in pairwise(ordered):
             if b.start_s < a.end_s - _SEAM_S:
                 raise ValueError(
-                    f"Facts.merge was given stretches that overlap: one ends at {a.end_s} s, the next starts at "
+                    f"Facts.merge needs spans that do not overlap: one ends at {a.end_s} s, the next starts at "
                     f"{b.start_s} s; slice them to neighbouring spans first"
                 )
         cells = {f.cell_s for f in ordered}
         if len(cells) > 1:
-            raise ValueError(f"Facts.merge was given cells of {sorted(cells)} s; measure all with one cell_s")
+            raise ValueError(f"Facts.merge needs equal cells, not {sorted(cells)} s; measure all with one cell_s")
         cell_s = ordered[0].cell_s
         changes = [f.transitions for f in ordered if f.transitions is not None]
         lines = [f.subtitles for f in ordered if f.subtitles is not None]
@@ -174,20 +174,20 @@ class Facts:
         if self.subtitles_status is None:
             del found["subtitles_status"]
         if not self.heard:
-            del found["heard"]  # as facts were before there was speech
+            del found["heard"]  # the format of facts without speech
         return json.dumps(_rounded(found), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @staticmethod
     def parse(text: str) -> Facts:
-        """The facts that `dump` wrote.
+        """Parse the output of `dump`.
 
         Raises:
-            ValueError: `text` is no dumped `Facts`.
+            ValueError: `text` is not a dumped `Facts`.
         """
         try:
             return _facts(json.loads(text))
         except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as problem:
-            raise ValueError(f"this is no dumped Facts ({problem}): {text[:80]!r}") from problem
+            raise ValueError(f"this is not a dumped Facts ({problem}): {text[:80]!r}") from problem
 
 
 _Spanned = TypeVar("_Spanned", Piece, Line, Transition)
@@ -202,7 +202,7 @@ def _boundaries(change: Transition) -> tuple[float, ...]:
         case "black":
             return (change.start_s, change.end_s)
         case _:
-            return ()  # a fade is part of its own shot; the black beside it is the boundary
+            return ()  # a fade is part of its shot; the black span is the boundary
 
 
 def _clip(items: Iterable[_Spanned], low: float, high: float) -> Iterator[_Spanned]:
@@ -215,7 +215,7 @@ def _clip(items: Iterable[_Spanned], low: float, high: float) -> Iterator[_Spann
 def _clip_changes(items: Iterable[Transition], low: float, high: float) -> Iterator[Transition]:
     for item in items:
         if item.kind in ("cut", "dissolve"):
-            # whole or not at all, or its moment would shift; one at `low` is kept: merging needs it
+            # whole or not at all, since clipping would move its time; one at `low` is kept, since merging needs it
             if low <= _boundaries(item)[0] < high:
                 yield item
         else:
@@ -223,7 +223,7 @@ def _clip_changes(items: Iterable[Transition], low: float, high: float) -> Itera
 
 
 def _join(items: Iterable[_Spanned]) -> Iterator[_Spanned]:
-    """Neighbours that are the same thing but for their spans, and touch, become one."""
+    """Merge adjacent neighbours that are equal except for their spans."""
     last: _Spanned | None = None
     for item in items:
         same = last is not None and replace(last, start_s=item.start_s, end_s=item.end_s) == item
@@ -238,19 +238,19 @@ def _join(items: Iterable[_Spanned]) -> Iterator[_Spanned]:
 
 
 def _join_lines(items: Iterable[Line]) -> tuple[Line, ...]:
-    """Several lines may stand at once: each is joined with its own continuation."""
+    """Merge lines with their continuations; several lines may be simultaneous."""
     joined = _join(sorted(items, key=lambda x: (x.text, x.start_s)))
     return tuple(sorted(joined, key=lambda x: (x.start_s, x.end_s, x.text)))
 
 
 def _worst(found: Iterable[str | None]) -> str | None:
-    """One status of subtitles for all stretches of a video: why some could not be read, before that others were."""
+    """Return one status of subtitles for all spans of a video; a reason for missing subtitles has priority."""
     known = sorted({status for status in found if status is not None}, key=lambda status: (status == "read", status))
     return known[0] if known else None
 
 
 def _join_pieces(items: Iterable[Piece], cell_s: float, moments: set[float]) -> Iterator[Piece]:
-    """As `_join`, but only across a seam inside a cell and a shot: equal neighbours on the grid stay two pieces."""
+    """Merge as `_join`, but only inside a cell and a shot: equal neighbours on the grid remain two pieces."""
     last: Piece | None = None
     for item in items:
         if last is not None and item.start_s not in moments and not _on_grid(item.start_s, cell_s):
@@ -308,6 +308,6 @@ def _piece(raw: dict[str, Any]) -> Piece:
 
 
 def cuts_of(facts: Facts | None) -> Sequence[float]:
-    """The hard cuts in measured facts, ascending; none where nothing was measured."""
+    """Return the hard cuts in measured facts, ascending; empty if nothing was measured."""
     changes = facts.transitions if facts is not None and facts.transitions is not None else ()
     return sorted(t.start_s for t in changes if t.kind == "cut")

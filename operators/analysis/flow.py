@@ -1,9 +1,9 @@
-"""What changes from each thumbnail to the next: the movement of the whole picture, and what moves against it.
+"""Measure motion between successive thumbnails: the movement of the whole frame, and motion relative to it.
 
-Dense optical flow (DIS, Kroeger et al. 2016, as in OpenCV) on thumbnails enlarged twice, then a similarity (shift,
-zoom, turn) fitted to it by reweighted least squares, each point weighed by its texture: where there is no texture in
-both directions the flow is a guess and has no vote. A fit counts as evidence only if textured points all over the
-picture agree with it, so that a subject that crosses a plain background is not taken for a camera that pans.
+Dense optical flow (DIS, Kroeger et al. 2016, as in OpenCV) is computed on thumbnails enlarged twice. A similarity
+transform (shift, zoom, rotation) is fitted to it by reweighted least squares with each point weighted by its texture,
+because flow is unreliable without texture in both directions. A fit counts as evidence only if textured points in all
+parts of the frame agree with it, so that a subject that crosses a plain background is not mistaken for a pan.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ import numpy.typing as npt
 
 from operators.analysis.signals import BoolArray, FloatArray, Thumbs, pixel_grid, quantile_reaches
 
-_SCALE = 2  # DIS matches 8x8 patches: on a 64 px thumbnail they would be an eighth of the picture
-_STEP = 4  # every fourth flow vector is fitted: neighbours say the same
-_INLIER_PX = 1.0  # of the enlarged thumbnail: half a thumbnail pixel
+_SCALE = 2  # DIS matches 8x8 patches: on a 64 px thumbnail they would be an eighth of the frame
+_STEP = 4  # every fourth flow vector is fitted: neighbours are redundant
+_INLIER_PX = 1.0  # in the enlarged thumbnail: half a thumbnail pixel
 _BLOCKS = 4  # evidence is counted in 4x4 blocks
 _TEXTURE = 12.0  # root of the structure tensor's smaller eigenvalue: above what compression leaves in plain areas
-_BACK_S = 1.5  # a pan slower than a pixel in this time is not seen by people either
-_FINE = 0.8  # grey levels, root mean square: weaker structure than a fit needs, since here it only has to stay
+_BACK_S = 1.5  # a pan slower than a pixel in this time is not visible to people either
+_FINE = 0.8  # grey levels, root mean square: a fit needs more structure; here it only has to stay in place
 _SAME = 0.9
-_CHANGED = 10  # grey levels: above what a coder's next key picture changes
+_CHANGED = 10  # grey levels: above the change at a key frame
 STOOD = 0.35
-"""Share from which the camera stands still: moving and hand-held cameras were seen to stay below 0.1 (one that trembles
-around one place rises above for moments), standing ones above 0.5 but for subjects that fill half of the picture."""
+"""Share at which the camera stands still: moving and hand-held cameras stay below 0.1 (one that trembles
+around one place exceeds it briefly); static ones are above 0.5, unless a subject fills half of the frame."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """One value for each pair of neighbouring thumbnails i, i + 1: n - 1 of them. float32 unless said otherwise.
+    """One value for each pair of successive thumbnails i, i + 1, shape (n - 1,), float32 unless stated otherwise.
 
     Attributes:
-        warped: mean absolute luma difference after warping by the dense flow: what no movement explains.
-        plain: mean absolute luma difference without any warping.
+        warped: mean absolute luma difference after warping by the dense flow: the residual of movement.
+        plain: mean absolute luma difference without warping.
         step: change of mean luma.
         relative: `warped` over the standard deviation of luma.
-        alike: correlation of the warped picture with the one after it, -1 to 1.
-        shift: (n - 1, 2), movement of the picture at its centre, widths, right and down positive.
+        alike: correlation of the warped frame with the next one, -1 to 1.
+        shift: (n - 1, 2), movement of the frame at its centre, in widths; right and down are positive.
         zoom: natural logarithm of its growth.
         evidence: share of the 4x4 blocks that are textured and agree with the fit.
-        stood: share of the textured picture that is the same, in place, as a second and a half before; nan for the
-            first pairs and where there is too little texture. High only where the camera stands still, whatever crosses
-            the picture.
-        changed: share of the picture that is another than then, in place; nan for the first pairs.
-        back: how many thumbnails `stood` looks back.
-        moving: (n - 1, 3, 3), share of each ninth of the picture that moves against the fit; rows from the top.
-        drift: (n - 1, 2), mean movement of what moves, widths; right and down positive.
+        stood: share of the textured frame that is equal, in place, to 1.5 s before; nan for the
+                first pairs and with too little texture. High only if the camera stands still, whatever crosses
+            the frame.
+        changed: share of the frame that differs, in place, from 1.5 s before; nan for the first pairs.
+        back: number of thumbnails that `stood` looks back.
+        moving: (n - 1, 3, 3), share of each ninth of the frame that moves relative to the fit; rows from the top.
+        drift: (n - 1, 2), mean movement of the moving parts, in widths; right and down are positive.
     """
 
     warped: FloatArray
@@ -68,7 +68,7 @@ class Pairs:
 
 
 def track(thumbs: Thumbs) -> Pairs:
-    """Measure every pair; see `Pairs`. Deterministic. `thumbs` holds n >= 2 pictures of at least 8x8."""
+    """Measure every pair; see `Pairs`. Deterministic. `thumbs` holds n >= 2 frames of at least 8x8."""
     import cv2
 
     opencv: Any = cv2  # its stubs lack the DIS class
@@ -84,27 +84,27 @@ def track(thumbs: Thumbs) -> Pairs:
     coarse = (
         slice(None, None, _SCALE),
         slice(None, None, _SCALE),
-    )  # enlarged for the flow alone; compared as they came
+    )  # enlarged only for the flow; compared at the original size
     own_x, own_y = grid_x[coarse], grid_y[coarse]
-    seen = [_Seen.of(picture[coarse]) for picture in big]
+    seen = [_Seen.of(frame[coarse]) for frame in big]
     dense = np.zeros((n, *own_x.shape, 2), np.float32)
     for i in range(n):
         before, after = big[i], big[i + 1]
-        flow = dis.calc(after, before, None)  # after(x) is before(x + flow(x)): what is seen at x moved by -flow
+        flow = dis.calc(after, before, None)  # after(x) is before(x + flow(x)): the content at x moved by -flow
         dense[i] = -flow[coarse]
         at_x, at_y = own_x - dense[i, ..., 0], own_y - dense[i, ..., 1]
         warped = cv2.remap(before, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         scalars[:, i] = _differences(seen[i], seen[i + 1], warped)
         flows[i] = -flow[points]
         texture[i] = cv2.blur(cv2.cornerMinEigenVal(after, 5, ksize=3), (_STEP, _STEP))[points]
-    # cornerMinEigenVal scales by its kernels (1/(255*blockSize*2^(k-1))): bring it back to grey levels squared
+    # cornerMinEigenVal scales by its kernels (1/(255*blockSize*2^(k-1))): convert it back to grey levels squared
     weight = np.clip(np.sqrt(np.maximum(texture, 0)) * 255.0 / _TEXTURE, 0, 1)
     x = (grid_x[points] - (width - 1) / 2).ravel()
     y = (grid_y[points] - (height - 1) / 2).ravel()
     fit, inlier = _fit(x, y, flows.reshape(n, -1, 2), weight.reshape(n, -1))
     evidence = _evidence(inlier.reshape(weight.shape), weight)
     stood, changed, back = _stood(thumbs)
-    fit[_steady(stood, back)] = 0.0  # what crosses a picture that stays must not pull the camera along
+    fit[_steady(stood, back)] = 0.0  # objects that cross a still frame must not count as camera movement
     moving = np.zeros((n, 3, 3), np.float32)
     drift = np.zeros((n, 2), np.float32)
     for i in range(n):
@@ -128,8 +128,8 @@ def track(thumbs: Thumbs) -> Pairs:
 
 @dataclass(frozen=True)
 class _Seen:
-    """One picture of two pairs, what both need of it computed once: luma as float32, its mean and deviation, and its
-    distance from the mean with the sum of the squares."""
+    """One frame of two pairs, with values that both pairs need: luma as float32, its mean and deviation, and its
+    difference from the mean with the sum of squares."""
 
     luma: Any
     mean: Any
@@ -138,8 +138,8 @@ class _Seen:
     power: Any
 
     @staticmethod
-    def of(picture: Any) -> _Seen:
-        luma = picture.astype(np.float32)
+    def of(frame: Any) -> _Seen:
+        luma = frame.astype(np.float32)
         mean = luma.mean()
         centred = luma - mean
         return _Seen(luma, mean, float(luma.std()), centred, (centred * centred).sum())
@@ -148,7 +148,7 @@ class _Seen:
 def _differences(before: _Seen, after: _Seen, warped: Any) -> tuple[float, float, float, float, float]:
     w = warped.astype(np.float32)
     left = float(np.abs(after.luma - w).mean())
-    deviation = max(before.deviation, after.deviation, 4.0)  # a plain picture's noise must not look like contrast
+    deviation = max(before.deviation, after.deviation, 4.0)  # noise of a plain frame is not contrast
     x = w - w.mean()
     power = float((x * x).sum() * after.power)
     alike = float((x * after.centred).sum()) / np.sqrt(power) if power > 1e4 else 1.0
@@ -157,10 +157,10 @@ def _differences(before: _Seen, after: _Seen, warped: Any) -> tuple[float, float
 
 
 def _fit(x: Any, y: Any, flow: Any, weight: Any) -> tuple[npt.NDArray[np.float64], BoolArray]:
-    """Similarities for n flow fields at P points: (n, 4) as (zoom, turn, right, down), u = zoom*x - turn*y + right and
-    v = turn*x + zoom*y + down, and which points agree, (n, P).
+    """Fit similarities to n flow fields at P points: (n, 4) as (zoom, turn, right, down), u = zoom*x - turn*y + right,
+    v = turn*x + zoom*y + down, and return which points agree, (n, P).
 
-    Geman-McClure weights from the weighted median shift: what moves otherwise loses its vote.
+    Geman-McClure weights start from the weighted median shift, so that points with other motion lose their weight.
     """
     n = len(flow)
     fit = np.zeros((n, 4))
@@ -178,7 +178,7 @@ def _fit(x: Any, y: Any, flow: Any, weight: Any) -> tuple[npt.NDArray[np.float64
         right = np.einsum("np,pi->ni", w * flow[..., 0], rows_u) + np.einsum("np,pi->ni", w * flow[..., 1], rows_v)
         fit = np.linalg.solve(normal, right[..., None])[..., 0]
     agree = _error(fit, rows_u, rows_v, flow) < _INLIER_PX**2
-    # A big subject can outvote the background. Where the fit is a clear movement, yet much of the textured picture has
+    # A large subject can outvote the background. If the fit is a clear movement, yet much of the textured frame has
     # not moved at all, the camera stood still.
     still = (flow**2).sum(-1) < 0.5**2
     total = np.maximum(weight.sum(1), 1e-6)
@@ -200,7 +200,7 @@ def _weighted_median(values: Any, weight: Any) -> Any:
 
 
 def _evidence(agree: Any, weight: Any) -> FloatArray:
-    """Share of the 4x4 blocks in which textured points agree with the fit and outweigh those that do not."""
+    """Return the share of 4x4 blocks in which textured points that agree with the fit outweigh the others."""
     n, height, width = weight.shape
     good = np.zeros((n, _BLOCKS, _BLOCKS))
     every = np.zeros((n, _BLOCKS, _BLOCKS))
@@ -211,8 +211,8 @@ def _evidence(agree: Any, weight: Any) -> FloatArray:
 
 
 def _stood(thumbs: Thumbs) -> tuple[FloatArray, FloatArray, int]:
-    """Share of textured pixels whose neighbourhood correlates with the same place `_BACK_S` earlier, share of all
-    pixels that are lighter or darker than then, and how many thumbnails that is."""
+    """Return the share of textured pixels whose neighbourhood correlates with the same place `_BACK_S` earlier, the
+    share of all pixels that got lighter or darker since, and the number of thumbnails in between."""
     import cv2
 
     n = len(thumbs) - 1
@@ -241,18 +241,18 @@ def _share(flags: BoolArray) -> float:
 
 
 def still_share(stood: FloatArray) -> bool:
-    """Whether these values of `Pairs.stood` say that the camera stands still: mostly, and never long not."""
+    """Return whether these values of `Pairs.stood` show a still camera: mostly high, and never low for long."""
     known = stood[np.isfinite(stood)]
     return len(known) > 0 and float(known.mean()) >= STOOD and quantile_reaches(known, 0.2, STOOD / 2)
 
 
 def _steady(stood: FloatArray, back: int) -> BoolArray:
-    """Pairs around which, for `back` pairs to both sides, the picture stayed in place."""
+    """Return the pairs around which the frame stayed in place for `back` pairs on both sides."""
     return np.array([still_share(stood[max(0, i - back) : i + back + 1]) for i in range(len(stood))], bool)
 
 
 def _median(values: FloatArray) -> np.float32:
-    """As `np.median` of what holds no nan, at a third of the time."""
+    """Return `np.median` of values without nan, in a third of the time."""
     middle = values.size // 2
     if values.size % 2:
         return np.float32(np.partition(values.ravel(), middle)[middle])
@@ -267,7 +267,7 @@ def _tiles(height: int, width: int, count: int) -> list[tuple[int, int, slice, s
 
 
 def _residual(before: Any, after: Any, fit: Any, flow: Any) -> tuple[FloatArray, FloatArray]:
-    """Where `after` differs from `before` moved by `fit`: share by ninths (3, 3), mean movement there (2,) px.
+    """Return where `after` differs from `before` moved by `fit`: share by ninths (3, 3), mean movement there (2,) px.
 
     `before` is enlarged, (2h, 2w); `after` is every second pixel of the enlarged one, (h, w) float32; `flow` (h, w, 2)
     and `fit` are in pixels of the enlarged one.
@@ -283,13 +283,13 @@ def _residual(before: Any, after: Any, fit: Any, flow: Any) -> tuple[FloatArray,
     moved = cv2.remap(before, source_x, source_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     now = after
     change = now - moved
-    change -= _median(change)  # the light of the whole picture may change
+    change -= _median(change)  # the light of the whole frame may change
     across = np.abs(cv2.Sobel(now, cv2.CV_32F, 1, 0, scale=1 / 8))
     down = np.abs(cv2.Sobel(now, cv2.CV_32F, 0, 1, scale=1 / 8))
     # a quarter of a thumbnail pixel of misfit changes luma by a quarter of the gradient: not a movement
     noise = min(max(4 * float(_median(np.abs(change))), 5.0), 10.0)
     mask = (np.abs(change) > noise + 0.25 * (across + down)) & seen
-    mask &= cv2.blur(mask.astype(np.float32), (3, 3)) > 0.3  # what moves has neighbours that move: specks are noise
+    mask &= cv2.blur(mask.astype(np.float32), (3, 3)) > 0.3  # moving pixels have moving neighbours, noise has none
     ninths = cv2.resize(mask.astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA)
     drift = np.zeros(2, np.float32)
     if mask.any():

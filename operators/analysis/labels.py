@@ -1,6 +1,6 @@
-"""What a small classifier takes a picture for: EfficientNet-Lite0 (ImageNet, 75 % top-1), its weights in a package.
+"""Classify a frame with EfficientNet-Lite0 (ImageNet, 75 % top-1) and the weights of a package.
 
-`imagenet_classes.txt` holds the names of the 1,000 classes in their order, as torchvision (BSD-3-Clause) lists them.
+`imagenet_classes.txt` holds the names of the 1,000 classes in order, as in torchvision (BSD-3-Clause).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _BEST = 3
 
 
 def class_names() -> list[str]:
-    """The 1,000 classes of ImageNet, in the order of the scores."""
+    """Return the 1,000 class names of ImageNet, in the order of the scores."""
     return (resources.files("operators.analysis") / "imagenet_classes.txt").read_text("utf-8").splitlines()
 
 
 def open_classifier() -> Callable[[bytes], tuple[Label, ...]]:
-    """Load the model; the function returned gives the best three labels of one JPEG, best first.
+    """Load the model and return a function that gives the best three labels of a JPEG, best first.
 
     Raises:
         ModuleNotFoundError: the extra `labels` is not installed; the message says how to install it.

@@ -1,4 +1,4 @@
-"""The operator that measures a segment: pictures and signals in, facts out."""
+"""The operator `measure`: compute the facts of a segment from its frames and signals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from operators.analysis import camera, pictures, shots
+from operators.analysis import appearance, camera, shots
 from operators.analysis.facts import Camera, Facts, Label, Light, Line, Motion, Piece, Transition
 from operators.analysis.flow import Pairs, track
 from operators.analysis.labels import open_classifier
@@ -21,51 +21,51 @@ from operators.analysis.signals import FROZEN, BoolArray, Thumbs, read_signals
 from operators.analysis.text import Text, open_reader
 from operators.core.base import Apply, Operator, Row
 
-_LEAST_PIECE_S = 0.2  # two cuts nearer than this are one change
-_FROZEN_COLOUR = 8.0  # of 255, in any channel of any sixteenth of the width
-_SMALLEST_PX = 8  # of a thumbnail: the patch of the optical flow
+_LEAST_PIECE_S = 0.2  # two cuts closer than this are one change
+_FROZEN_COLOUR = 8.0  # of 255, in any channel of a cell of 1/16 of the width
+_SMALLEST_PX = 8  # smallest thumbnail: the patch size of the optical flow
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure(Operator):
-    """Measures camera, motion, light, colours, shots and, where wanted, text and objects.
+    """Measures camera, motion, light, colours, shots and, optionally, text and objects.
 
     Reads the frames and the thumbnails of a decoded segment; writes `facts`, the JSON of `Facts` over
-    `[decode_start_s, decode_end_s)`. Equal input gives equal bytes. What was not there to measure (no thumbnails, an
-    extra that is off) is None in the facts.
+    `[decode_start_s, decode_end_s)`. Equal input gives equal bytes. Unavailable measurements (no thumbnails, an
+    extra that is off) are None in the facts.
     """
 
     name: ClassVar[str] = "measure"
     version: ClassVar[int] = 5
     pool: ClassVar[str] = "decode"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"pictures", "signals", "subtitle_lines", "decode_start_s", "decode_end_s"}
+        {"images", "signals", "subtitle_lines", "decode_start_s", "decode_end_s"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"facts"})
 
     cell_s: Annotated[
         float,
-        Field(gt=0, description="length of a piece, seconds; equal to the window stride, so that windows cut no piece"),
+        Field(gt=0, description="length of a piece, seconds; equal to the window stride"),
     ] = 5.0
     ocr: Annotated[
-        bool, Field(description="read text in the frames, one a piece; needs the extra `ocr`, about 0.5 CPU s each")
+        bool, Field(description="read text in one frame per piece; needs the extra `ocr`, about 0.5 CPU s each")
     ] = False
     labels: Annotated[
-        bool, Field(description="name what is seen (ImageNet classes), one frame a piece; needs the extra `labels`")
+        bool, Field(description="classify one frame per piece (ImageNet classes); needs the extra `labels`")
     ] = False
-    label_score: Annotated[
-        float, Field(gt=0, le=1, description="lowest score of a label worth telling; below 0.5 most are wrong")
-    ] = 0.5
+    label_score: Annotated[float, Field(gt=0, le=1, description="least score of a label; below 0.5 most are wrong")] = (
+        0.5
+    )
 
     def identity_extra(self) -> dict[str, Any]:
-        """The version of the reader, where it is asked for: text that another one read is read again."""
+        """Return the version of the text reader, if it is used, so that a new version reads text again."""
         return {"reader": 3} if self.ocr else {}
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
         import cv2
 
-        cv2.setNumThreads(1)  # one actor, one core: the scheduler counts on it
+        cv2.setNumThreads(1)  # the scheduler assumes one core per actor
         reader = open_reader() if self.ocr else None
         classify = open_classifier() if self.labels else None
 
@@ -78,7 +78,7 @@ class Measure(Operator):
 
 @dataclass
 class _Segment:
-    """One segment being measured."""
+    """The measurement of one segment."""
 
     config: Measure
     row: Row
@@ -95,8 +95,8 @@ class _Segment:
         pairs = track(thumbs) if thumbs is not None else None
         found = shots.find_transitions(thumbs, pairs, min(self.end_s, thumbs.end_s)) if thumbs and pairs else None
         dense = _Dense(thumbs, pairs, tuple(found or ())) if thumbs and pairs else None
-        frames = [p for p in self.row["pictures"] or [] if self.start_s <= p["time_s"] < self.end_s]
-        seen = [(p, pictures.look(pictures.decode(p["jpeg"]))) for p in frames]
+        frames = [p for p in self.row["images"] or [] if self.start_s <= p["time_s"] < self.end_s]
+        seen = [(p, appearance.look(appearance.decode(p["jpeg"]))) for p in frames]
         beside = self.row.get("subtitle_lines")
         read = beside is not None and beside["status"] == "read"
         facts = Facts(
@@ -110,7 +110,7 @@ class _Segment:
         ).slice(self.start_s, self.end_s)
         pieces = []
         for low, high in self._spans(facts):
-            # a picture on its way to or from black, or half another, has not its own colours and light
+            # a frame within a fade or dissolve does not have the colours and light of its shot
             own = [s for s in seen if low <= s[0]["time_s"] < high and not (dense and dense.changing(s[0]["time_s"]))]
             piece = self._piece(low, high, own, dense)
             if piece.measured:
@@ -131,7 +131,7 @@ class _Segment:
         return [(a, b) for a, b in pairwise(edges) if b - a > 1e-6]
 
     def _piece(
-        self, low: float, high: float, seen: Sequence[tuple[dict[str, Any], pictures.Look]], dense: _Dense | None
+        self, low: float, high: float, seen: Sequence[tuple[dict[str, Any], appearance.Look]], dense: _Dense | None
     ) -> Piece:
         looks = [look for _, look in seen]
         light = _light_of_looks(looks) if looks else dense.light(low, high) if dense else None
@@ -153,7 +153,7 @@ class _Segment:
             motion=moving,
             frozen=frozen,
             light=light,
-            colours=pictures.colours_of(looks) if looks else None,
+            colours=appearance.colours_of(looks) if looks else None,
             grey=all(x.grey for x in looks) if looks else None,
             text=text.lines if text else None,
             text_share=text.share if text else None,
@@ -167,18 +167,18 @@ class _Segment:
 
 @dataclass(frozen=True)
 class _Dense:
-    """Thumbnails, what was tracked between them, and the transitions found in them."""
+    """Thumbnails, the motion between them, and their transitions."""
 
     thumbs: Thumbs
     pairs: Pairs
     found: tuple[Transition, ...]
 
     def changing(self, time_s: float) -> bool:
-        """Whether a fade or dissolve is going on."""
+        """Return whether a fade or dissolve is in progress."""
         return any(t.kind not in ("cut", "black") and t.start_s < time_s < t.end_s for t in self.found)
 
     def pairs_of(self, low: float, high: float) -> BoolArray:
-        """The pairs of thumbnails that lie in `[low, high)` whole, outside every fade and dissolve."""
+        """Return the pairs of thumbnails completely within `[low, high)`, outside of fades and dissolves."""
         a, b = self.thumbs.times_s[:-1], self.thumbs.times_s[1:]
         index: BoolArray = (a >= low - 1e-6) & (b < high - 1e-6)
         for change in self.found:
@@ -187,27 +187,27 @@ class _Dense:
         return index
 
     def frozen(self, low: float, high: float) -> bool:
-        """Whether more than a second passes without any change, and without a fade that was left out."""
+        """Return whether more than a second is unchanged, without an excluded fade."""
         index = self.pairs_of(low, high)
         count = int(((self.thumbs.times_s >= low - 1e-6) & (self.thumbs.times_s < high - 1e-6)).sum())
         long = index.sum() >= count - 1 and index.sum() * self.thumbs.interval_s > 1
         return bool(long and (self.pairs.plain[index] < FROZEN).all())
 
     def light(self, low: float, high: float) -> Light | None:
-        """Light by thumbnails, for a piece so short that it holds no frame."""
+        """Return the light from thumbnails, for a piece that is too short to have a frame."""
         times = self.thumbs.times_s
         own = [low - 1e-6 <= t < high - 1e-6 and not self.changing(float(t)) for t in times]
         if not any(own):
             return None
         level = (self.thumbs.luma[np.array(own)].astype(np.float32) / 255).reshape(sum(own), -1)
         high_s = np.percentile(level, 98, axis=1)
-        return pictures.light_of(level.mean(1).tolist(), level.std(1).tolist(), high_s.tolist())
+        return appearance.light_of(level.mean(1).tolist(), level.std(1).tolist(), high_s.tolist())
 
 
-def _light_of_looks(looks: Sequence[pictures.Look]) -> Light:
-    return pictures.light_of([x.mean for x in looks], [x.contrast for x in looks], [x.high for x in looks])
+def _light_of_looks(looks: Sequence[appearance.Look]) -> Light:
+    return appearance.light_of([x.mean for x in looks], [x.contrast for x in looks], [x.high for x in looks])
 
 
-def _same_colours(looks: Sequence[pictures.Look]) -> bool:
-    """Two colours can be of one luma: what stands still in luma must not move in colour."""
+def _same_colours(looks: Sequence[appearance.Look]) -> bool:
+    """Return whether the colours are constant; they can change while luma is constant."""
     return all(float(np.abs(a.small - b.small).max()) < _FROZEN_COLOUR for a, b in pairwise(looks))

@@ -15,12 +15,12 @@ LightChange = Literal["steady", "brightens", "darkens"]
 
 @dataclass(frozen=True, kw_only=True)
 class Transition:
-    """How one shot gives way to the next, or a black stretch between shots.
+    """A transition between shots, or a black span between shots.
 
     Attributes:
-        kind: "cut" (both times are the first picture of the new shot), "dissolve", "fade out" (to black), "fade in"
-            (from black), "black" (the picture is black throughout).
-        start_s, end_s: when it begins and ends.
+        kind: "cut" (both times are the first frame of the new shot), "dissolve", "fade out" (to black), "fade in"
+            (from black), "black" (the frame is black throughout).
+        start_s, end_s: start and end.
     """
 
     kind: TransitionKind
@@ -30,14 +30,14 @@ class Transition:
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """How the whole picture moves.
+    """The movement of the whole frame.
 
     Attributes:
-        state: "still"; "moves"; "shakes" (unsteady, without a direction); "unsure" (too little texture to tell, or
-            measurements that contradict each other: never spoken of).
-        moves: the directions that hold for the piece; empty where it moves without one.
-        speed: net drift, frame widths a second.
-        zoom: natural logarithm of the growth of the picture a second; above 0 is closer.
+        state: "still"; "moves"; "shakes" (unsteady, without a direction); "unsure" (too little texture, or
+                contradicting measurements: never mentioned).
+        moves: the directions that hold for the piece; empty if it moves without one.
+        speed: net drift, frame widths per second.
+        zoom: natural logarithm of the growth of the frame per second; above 0 is closer.
         shake: root mean square of the fast part of the movement, frame widths.
     """
 
@@ -50,13 +50,13 @@ class Camera:
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:
-    """What moves besides the camera.
+    """Motion relative to the camera.
 
     Attributes:
-        level: in words.
-        share: mean share of the picture's area that moves against the background, 0 to 1.
-        where: the part that holds most of it ("left", "upper right", "centre", …); None where it is spread.
-        direction: "left", "right", "up" or "down"; None where there is not one.
+        level: a word.
+        share: mean share of the frame's area that moves against the background, 0 to 1.
+        where: the part with most of it ("left", "upper right", "centre", …); None if it is spread.
+        direction: "left", "right", "up" or "down"; None if there is no single direction.
     """
 
     level: MotionLevel
@@ -67,13 +67,13 @@ class Motion:
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """How light the picture is.
+    """The brightness of the frame.
 
     Attributes:
-        level: in words.
+        level: a word.
         mean: mean luma, 0 (black) to 1 (white).
         contrast: standard deviation of luma, 0 to 0.5.
-        change: whether it grows lighter or darker within the piece.
+        change: whether it gets lighter or darker within the piece.
     """
 
     level: LightLevel
@@ -84,7 +84,7 @@ class Light:
 
 @dataclass(frozen=True, kw_only=True)
 class Colour:
-    """A colour by its plain name and the share of the picture that it fills, 0 to 1."""
+    """A colour by its plain name and the share of the frame that it covers, 0 to 1."""
 
     name: str
     share: float
@@ -92,7 +92,7 @@ class Colour:
 
 @dataclass(frozen=True, kw_only=True)
 class Label:
-    """What a classifier takes the picture for, and its score, 0 to 1."""
+    """A class of the frame with its score, 0 to 1."""
 
     name: str
     score: float
@@ -100,12 +100,12 @@ class Label:
 
 @dataclass(frozen=True, kw_only=True)
 class PerceptualHash:
-    """What the picture of one second is known again by: `operators.analysis.perceptual_hash`.
+    """The hash of the frame of one second: see `operators.analysis.perceptual_hash`.
 
     Attributes:
-        time_s: the whole second that it stands for.
+        time_s: the whole second.
         bits: 256 bits as 64 hexadecimal digits.
-        held: nothing at all has changed since the print before; None where that one was not seen.
+        held: whether nothing has changed since the previous hash; None if that is unknown.
     """
 
     time_s: float
@@ -115,7 +115,7 @@ class PerceptualHash:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A subtitle line and when it stands."""
+    """A subtitle line with its span."""
 
     text: str
     start_s: float
@@ -124,17 +124,17 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A stride cell, or the part of it that lies in one shot. None: not measured.
+    """A stride cell, or the part of it within one shot. None means not measured.
 
     Attributes:
         start_s, end_s: its span.
         camera, motion: from dense thumbnails.
-        frozen: the thumbnails do not change at all.
-        light: from frames, or from thumbnails where there are no frames.
+        frozen: whether the thumbnails do not change at all.
+        light: from frames, or from thumbnails if there are no frames.
         colours: largest share first.
-        grey: the picture is black and white.
-        text: lines read in the picture (OCR), in reading order.
-        text_share: share of the picture's area that those lines take, 0 to 1.
+        grey: whether the frame is black and white.
+        text: lines read in the frame (OCR), in reading order.
+        text_share: share of the frame's area that those lines cover, 0 to 1.
         labels: best score first.
     """
 
@@ -156,7 +156,7 @@ class Piece:
 
     @property
     def measured(self) -> bool:
-        """Whether anything at all is known of it."""
+        """Return whether anything was measured."""
         return any(getattr(self, name) is not None for name in _MEASURED)
 
 

@@ -1,8 +1,8 @@
-"""Where shots change: hard cuts (`operators.analysis.cuts`), dissolves, fades to and from black.
+"""Find changes of shots: hard cuts (`operators.analysis.cuts`), dissolves, fades to and from black.
 
-Precision first: a caption that speaks of a cut that is not there is worse than one that is silent. All thresholds are
-in grey levels (0 to 255) of thumbnails about 64 px wide, in which an area of the picture has become one pixel, so that
-noise and grain are gone. They were set on film, animation, hand-held and screen recordings.
+Precision has priority: a caption with a wrong cut is worse than one without a cut. All thresholds are
+in grey levels (0 to 255) of thumbnails about 64 px wide, in which each pixel averages an area of the frame, so that
+noise and grain vanish. They were set on film, animation, hand-held and screen recordings.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from operators.analysis.facts import Transition
 from operators.analysis.flow import Pairs
 from operators.analysis.signals import FloatArray, Thumbs
 
-_DISSOLVE_MIX = 0.3  # largest part of a dissolve's middle that is no mixture of its two ends
-_DISSOLVE_OFF = 0.2  # how far the share of the new picture may be from a steady rise
+_DISSOLVE_MIX = 0.3  # largest part of a dissolve's middle that is not a mixture of its two ends
+_DISSOLVE_OFF = 0.2  # largest deviation of the new frame's share from a linear rise
 _DISSOLVE_CHANGE = 18.0
-_DISSOLVE_AREA = 0.6  # of the picture: a title that fades in over a shot mixes as well
+_DISSOLVE_AREA = 0.6  # least share of the frame: a title that fades in over a shot is also a mixture
 
 
 def black_runs(thumbs: Thumbs) -> list[tuple[int, int]]:
-    """Runs `[first, end)` of black thumbnails."""
-    return runs([is_black(picture) for picture in thumbs.luma])
+    """Return runs `[first, end)` of black thumbnails."""
+    return runs([is_black(frame) for frame in thumbs.luma])
 
 
 def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transition]:
-    """All transitions in order of time. `end_s` is where the last thumbnail's picture ends."""
+    """Return all transitions ordered by time. `end_s` is the end of the last thumbnail's frame."""
     times = thumbs.times_s
     black = black_runs(thumbs)
     found = [
@@ -51,7 +51,7 @@ def find_transitions(thumbs: Thumbs, pairs: Pairs, end_s: float) -> list[Transit
 
 
 def _fades(thumbs: Thumbs, black: list[tuple[int, int]], pairs: Pairs) -> list[Transition]:
-    """Slopes of mean luma that lead into black or out of it, at least three thumbnails long."""
+    """Return slopes of mean luma into or out of black, at least three thumbnails long."""
     mean = thumbs.luma.reshape(len(thumbs), -1).mean(axis=1)
     times = thumbs.times_s
     found = []
@@ -66,27 +66,27 @@ def _fades(thumbs: Thumbs, black: list[tuple[int, int]], pairs: Pairs) -> list[T
 
 
 def _slope(mean: npt.NDArray[np.float64], alike: FloatArray) -> int:
-    """How many steps mean luma rises from the black at its start without a halt or a change of picture; 0 if hardly.
+    """Return the number of steps in which mean luma rises from black without a halt or a change of frame; 0 if too few.
 
-    A camera that turns to something lighter may lengthen the rise: it ends where a step is under a third of the usual.
+    A camera that turns to something lighter may lengthen the rise: it ends at a step below a third of the usual one.
     """
     steps = np.diff(mean)
     count = 0
-    # next to black there is nothing yet to be like
+    # next to black, correlation is undefined
     while count < len(steps) and steps[count] > 0.4 and (count < 3 or alike[count] > 0.5):
         count += 1
     usual = float(np.median(steps[: min(count, 8)])) if count else 0.0
     ebbed = np.flatnonzero(steps[:count] < usual / 3)
-    ebbed = ebbed[ebbed > 3]  # the first steps out of black are small by nature
+    ebbed = ebbed[ebbed > 3]  # the first steps out of black are always small
     count = int(ebbed[0]) if len(ebbed) else count
     return count if count and mean[count] - mean[0] > 12 else 0
 
 
 def _dissolves(thumbs: Thumbs) -> list[tuple[int, int]]:
-    """Spans `(first, last)` whose pictures are mixtures of their two ends, in a share that rises steadily.
+    """Return spans `(first, last)` whose frames are mixtures of their ends, with a linearly rising share.
 
-    A moving camera or object passes through pictures that are no mixture of before and after; a change of light keeps
-    the edges where they are.
+    A moving camera or object passes through frames that are not mixtures of both ends; a change of light does not move
+    edges.
     """
     step = thumbs.interval_s
     if step <= 0:
@@ -94,7 +94,7 @@ def _dissolves(thumbs: Thumbs) -> list[tuple[int, int]]:
     x = thumbs.luma.reshape(len(thumbs), -1).astype(np.float32)
     found: list[tuple[float, int, int]] = []
     for length in sorted({max(5, round(s / step)) for s in (0.75, 1.0, 1.5, 2.0)}):
-        # nearly all spans end in the picture that they began with: one look at all of them spares the fits
+        # nearly all spans end in the frame that they began with: one check of all of them saves the fits
         for a in np.flatnonzero((x[length:] - x[:-length]).std(axis=1) >= _DISSOLVE_CHANGE).tolist():
             score = _mixture(x[a : a + length + 1])
             if score is not None and alike(thumbs.luma[a], thumbs.luma[a + length]) < 0.6:
@@ -107,14 +107,14 @@ def _dissolves(thumbs: Thumbs) -> list[tuple[int, int]]:
 
 
 def _mixture(x: FloatArray) -> float | None:
-    """The largest unexplained part in the middle of a span (length + 1, pixels); None where it is no dissolve."""
+    """Return the largest unexplained part in the middle of a span (length + 1, pixels); None if it is no dissolve."""
     whole = x[-1] - x[0]
     power = float(whole @ whole)
-    middle = len(x) // 2  # most spans are none, and one picture says so; by a margin, since sums are rounded otherwise
+    middle = len(x) // 2  # most spans fail at one frame; with a margin, since sums are rounded differently
     wanted = middle / (len(x) - 1)
     if abs(float((x[middle] - x[0]) @ whole) - wanted * power) > (_DISSOLVE_OFF + 0.01) * power:
         return None
-    if float(whole.std()) < _DISSOLVE_CHANGE:  # a change of light alone
+    if float(whole.std()) < _DISSOLVE_CHANGE:  # only a change of light
         return None
     if np.count_nonzero(np.abs(whole) > 8) < _DISSOLVE_AREA * whole.size:
         return None
@@ -129,6 +129,6 @@ def _mixture(x: FloatArray) -> float | None:
 
 
 def runs(flags: Any) -> list[tuple[int, int]]:
-    """Runs `[first, end)` of true values."""
+    """Return runs `[first, end)` of true values."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(flags, np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

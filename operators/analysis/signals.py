@@ -1,4 +1,4 @@
-"""The dense small luma pictures of a segment, as an array."""
+"""The low-resolution luma thumbnails of a segment, as an array."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from operators.core.base import ItemError
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
-FROZEN = 0.25  # mean luma difference, of 255: what a coder leaves on a repeated picture
+FROZEN = 0.25  # mean luma difference, of 255: compression noise of a repeated frame
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Jump:
     """The largest step between two thumbnails that differ much; see `operators.core.structs.JUMP`.
 
     Attributes:
-        time_s: of the first picture after it.
+        time_s: time of the first frame after it.
         step, colour_step, beside: grey levels.
-        before, after: luma of the pictures on both sides, uint8, shape (height_px, width_px).
-        earlier, later: of those beside them, outwards; None where there is none.
+        before, after: luma of the frames on both sides, uint8, shape (height_px, width_px).
+        earlier, later: luma of the frames next to those; None if there is none.
     """
 
     time_s: float
@@ -45,13 +45,13 @@ class Jump:
 
 @dataclass(frozen=True)
 class Thumbs:
-    """Thumbnails in order of time.
+    """Thumbnails ordered by time.
 
     Attributes:
-        times_s: float64, shape (n,), rising.
+        times_s: float64, shape (n,), increasing.
         luma: uint8, shape (n, height_px, width_px).
-        jumps: in order of time.
-        cuts_s: hard cuts that were found already, in order; None where nobody looked.
+        jumps: ordered by time.
+        cuts_s: known hard cuts, in order; None if they were not determined.
     """
 
     times_s: npt.NDArray[np.float64]
@@ -60,7 +60,7 @@ class Thumbs:
     cuts_s: tuple[float, ...] | None = None
 
     def between(self, start_s: float, end_s: float) -> Thumbs:
-        """Those of `[start_s, end_s)`, and the jumps between them."""
+        """Return the thumbnails of `[start_s, end_s)`, and the jumps between them."""
         keep = (self.times_s >= start_s) & (self.times_s < end_s)
         first = self.times_s[keep][0] if keep.any() else end_s
         return Thumbs(
@@ -75,20 +75,20 @@ class Thumbs:
 
     @property
     def interval_s(self) -> float:
-        """Median distance of two thumbnails; 0 where there is only one."""
+        """Median distance of two thumbnails, seconds; 0 for a single one."""
         return float(np.median(np.diff(self.times_s))) if len(self) > 1 else 0.0
 
     @property
     def end_s(self) -> float:
-        """When the last thumbnail's picture is taken to end."""
+        """Assumed end of the last thumbnail's frame, seconds."""
         return float(self.times_s[-1]) + self.interval_s
 
 
 def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
-    """The `signals` column of a row (`operators.core.structs.SIGNALS`) as arrays; None where it is null or empty.
+    """Return the `signals` column of a row (`operators.core.structs.SIGNALS`) as arrays; None if it is null or empty.
 
     Raises:
-        ItemError: class `internal`, the bytes do not fit the shape that stands beside them.
+        ItemError: class `internal`, the number of bytes does not match the shape in the row.
     """
     if signals is None or not len(signals["times_s"]):
         return None
@@ -103,7 +103,7 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
         )
     order = np.argsort(times, kind="stable")
 
-    def picture(data: Any) -> npt.NDArray[np.uint8]:
+    def frame(data: Any) -> npt.NDArray[np.uint8]:
         return np.frombuffer(data, np.uint8).reshape(shape[1:])
 
     jumps = [
@@ -112,10 +112,10 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
             step=float(j["step"]),
             colour_step=float(j["colour_step"]),
             beside=float(j["beside"]),
-            before=picture(j["before"]),
-            after=picture(j["after"]),
-            earlier=picture(j["earlier"]) if j["earlier"] is not None else None,
-            later=picture(j["later"]) if j["later"] is not None else None,
+            before=frame(j["before"]),
+            after=frame(j["after"]),
+            earlier=frame(j["earlier"]) if j["earlier"] is not None else None,
+            later=frame(j["later"]) if j["later"] is not None else None,
         )
         for j in signals["jumps"] or ()
     ]
@@ -129,12 +129,12 @@ def read_signals(signals: dict[str, Any] | None) -> Thumbs | None:
 
 
 def quantile_reaches(values: npt.NDArray[Any], share: float, limit: float) -> bool:
-    """Whether the quantile `share` of at least one value, as `np.quantile` interpolates it, is `limit` or more.
+    """Return whether the quantile `share` of at least one value, as `np.quantile` interpolates it, is at least `limit`.
 
-    Counting tells it nearly always; sorting takes ten times as long.
+    Counting decides it nearly always; sorting takes ten times as long.
     """
     below = int(np.count_nonzero(values < limit))
-    at = math.floor(share * (values.size - 1))  # the quantile lies between this value and the next, in order
+    at = math.floor(share * (values.size - 1))  # the quantile is between this value and the next, in order
     if below <= at or below >= at + 2:
         return below <= at
     return float(np.quantile(values, share)) >= limit
@@ -142,6 +142,6 @@ def quantile_reaches(values: npt.NDArray[Any], share: float, limit: float) -> bo
 
 @lru_cache(maxsize=8)
 def pixel_grid(height: int, width: int, step: int) -> tuple[FloatArray, FloatArray]:
-    """Across and down of every `step`-th pixel of a picture; shared, not to be written to."""
+    """Return x and y of every `step`-th pixel of a frame; shared, so do not write to them."""
     down, across = np.mgrid[0:height:step, 0:width:step].astype(np.float32)
     return across, down

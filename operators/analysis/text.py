@@ -1,4 +1,4 @@
-"""Text in pictures, by RapidOCR (the PP-OCR models of PaddlePaddle on ONNX Runtime; the models come in the package)."""
+"""Read text in frames with RapidOCR (PaddlePaddle's PP-OCR models on ONNX Runtime; the package has the models)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 
 INSTALL = "pip install 'longcap[ocr]'"
 PACKAGE = "rapidocr_onnxruntime"
-_SCORE = 0.85  # of the recogniser; below it letters are guessed
+_SCORE = 0.85  # confidence of the recogniser; below it letters are guessed
 _LEAST_LETTERS = 2
-_SPACE = 0.01  # probability of a space between two letters from which on there is one
-_MOST_SIDE_PX = 2000  # of a picture; larger ones are made smaller, as the package does
+_SPACE = 0.01  # least probability of a space between two letters
+_MOST_SIDE_PX = 2000  # longest side of a frame; larger ones are downscaled, as the package does
 
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """A line of text in one picture.
+    """A line of text in one frame.
 
     Attributes:
         confidence: mean probability of its letters, 0 to 1.
         corners: four (x, y) in pixels, clockwise from the upper left.
-        left, top, right, bottom: of the box around it, as shares of the picture's width and height.
+        left, top, right, bottom: its bounding box, as shares of the frame's width and height.
     """
 
     text: str
@@ -36,13 +36,13 @@ class ReadLine:
 
 
 class Text(NamedTuple):
-    """What is written in one picture.
+    """The text in one frame.
 
     Attributes:
         lines: top to bottom.
-        share: of the picture's area that the lines' boxes cover, 0 to 1; where two overlap it counts once. The ratio
-            that Data-Juicer's `video_ocr_area_ratio_filter` takes the mean of, but of lines that could be read alone:
-            a detector finds letters in leaves and fences, too.
+        share: share of the frame's area that the lines' boxes cover, 0 to 1, overlaps counted once. Data-Juicer's
+                `video_ocr_area_ratio_filter` averages the same ratio; here only readable lines count, since
+                a detector also finds letters in leaves and fences.
     """
 
     lines: tuple[str, ...]
@@ -50,7 +50,7 @@ class Text(NamedTuple):
 
 
 class LineReader:
-    """Finds and reads the lines of pictures, on one core. Lines are read one by one, so that none changes another.
+    """Finds and reads the lines of frames, on one core. Lines are read one by one and do not affect each other.
 
     Raises:
         ModuleNotFoundError: the extra `ocr` is not installed.
@@ -62,18 +62,18 @@ class LineReader:
         self._engine: Any = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
         self._letters: list[str] = self._engine.text_rec.postprocess_op.character
 
-    def lines(self, picture: Any, *, min_confidence: float = _SCORE) -> list[ReadLine]:
-        """The lines of a picture, top to bottom, then left to right.
+    def lines(self, frame: Any, *, min_confidence: float = _SCORE) -> list[ReadLine]:
+        """Return the lines of a frame, top to bottom, then left to right.
 
         Args:
-            picture: BGR, uint8, height x width x 3.
-            min_confidence: lines below it are left out, as are those with fewer than two letters or digits.
+            frame: BGR, uint8, shape (height, width, 3).
+            min_confidence: lines below it are dropped, as are lines with fewer than two letters or digits.
         """
         import cv2
 
-        height, width = picture.shape[:2]
+        height, width = frame.shape[:2]
         scale = min(1.0, _MOST_SIDE_PX / max(height, width))
-        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else picture
+        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
         boxes, _ = self._engine.auto_text_det(small)
         if boxes is None or not len(boxes):
             return []
@@ -88,11 +88,11 @@ class LineReader:
         return sorted(found, key=lambda line: (line.corners[0][1], line.corners[0][0], line.text))
 
     def _read(self, crop: Any) -> tuple[str, float]:
-        """Text and confidence of one line.
+        """Return text and confidence of one line.
 
-        The model seldom gives a space the highest probability; between the letters of one word it gives it almost none.
-        On 162 spaces in four typefaces of 24 pixels, upright and italic, every one had 7.8 % or more, and the pairs
-        within words less than 0.9 %.
+        The model rarely gives a space the highest probability; within a word, its probability is almost zero.
+        On 162 spaces in four typefaces of 24 pixels, upright and italic, it was at least 7.8 %, and between letters
+        of a word below 0.9 %.
         """
         recogniser = self._engine.text_rec
         rows, columns = crop.shape[:2]
@@ -105,7 +105,7 @@ class LineReader:
         for k, letter in enumerate(best.tolist()):
             if letter in (0, space) or (k and letter == best[k - 1]):
                 continue
-            # behind the letter before: its own place still holds the space before that one, "s poke" for "spoke"
+            # after the previous letter: its own position still contains the space before it, "s poke" for "spoke"
             if text and float(odds[last + 1 : k + 1, space].max()) >= _SPACE:
                 text += " "
             text += self._letters[letter]
@@ -115,7 +115,7 @@ class LineReader:
 
 
 def open_reader() -> Callable[[bytes], Text]:
-    """Load the models; the function returned reads one JPEG.
+    """Load the models and return a function that reads one JPEG.
 
     Raises:
         ModuleNotFoundError: the extra `ocr` is not installed; the message says how to install it.
@@ -130,11 +130,11 @@ def open_reader() -> Callable[[bytes], Text]:
         ) from problem
 
     def read(jpeg: bytes) -> Text:
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
+        frame = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        if frame is None:
             return Text((), 0.0)
-        lines = reader.lines(picture)
-        return Text(tuple(line.text for line in lines), _covered([line.corners for line in lines], picture.shape[:2]))
+        lines = reader.lines(frame)
+        return Text(tuple(line.text for line in lines), _covered([line.corners for line in lines], frame.shape[:2]))
 
     return read
 

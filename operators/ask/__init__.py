@@ -1,2 +1,2 @@
-"""One request to an engine for each row, or for each item of a list of the row: prompt in, text or fields out. A recipe
-says which prompt, over which items, and into which column. May import engines, audio and what stands below them."""
+"""One request to an engine per row, or per item of a list of the row: prompt in, text or fields out. A recipe gives
+the prompt, the items and the column. May import engines, audio and what is below them."""

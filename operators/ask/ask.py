@@ -1,4 +1,4 @@
-"""`ask`: a prompt, the values of a row and of its parents, and frames, become a request; its answer becomes a column.
+"""`ask`: build a request from a prompt, the values of a row and its parents, and frames; write its answer to a column.
 
     - ask:
         as: title
@@ -6,16 +6,16 @@
         prompt: prompts/title.j2
         column: title
 
-Blanks of the prompt are columns: a prompt that names `captions` makes the step read that column. Beside them it may
+The variables of the prompt are columns: a prompt that names `captions` makes the step read that column. It may also
 name `item` (of the list in `each`), `index`, `count`, `start_s`, `end_s`, `duration_s`, `language`, `words`, `form`
-(the fields in plain English), `evidence` (what was measured in the span, as a sentence), `said` (what is said in it),
-`known` (what is said, read and detected in it, where parents bring that), `previous` (the answer before), `carried`
-(the field `carry` of it, at most `carry_words` words) and `shrunk` (how often the prompt was too long: leave something
-out). A prompt that names `previous` or `carried` is asked item by item.
+(the fields in plain English), `evidence` (measurements in the span, as a sentence), `said` (the speech in it),
+`known` (speech, text and detections in it, if parents provide them), `previous` (the previous answer), `carried`
+(the field `carry` of it, at most `carry_words` words) and `shrunk` (how often the prompt was too long: omit some
+content). A prompt that names `previous` or `carried` is requested item by item.
 
-About a row, `column` is the text, and `<column>_answer` says how it came about; a failed request is a failed row. About
-items, `column` is a list of `operators.ask.options.ITEM`; a failed request is an item that is not valid, and a row of
-which none is valid has failed. `<column>_provenance` says what engine and prompt made them.
+For a row, `column` is the text, and `<column>_answer` describes the answer; a failed request fails the row. For
+items, `column` is a list of `operators.ask.options.ITEM`; a failed request is an invalid item, and a row without a
+valid item fails. `<column>_provenance` names the engine and the prompt.
 """
 
 from __future__ import annotations
@@ -40,56 +40,59 @@ from operators.core.base import Apply, FailureClass, ItemError, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Span
 from operators.core.text import clock
+from operators.embedding.talk import talk_embedder
 from operators.engines.ask import Answer, Usage, ask
-from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Request, RunningEngine
 from operators.engines.gates import About, covers_nothing, gates_of, malformed
 from operators.engines.provenance import provenance
 from operators.engines.shared import shared
 from operators.engines.template.evidence import evidence
 from operators.evidence.evidence import Evidence
+from operators.language.shorten import first_words
 from operators.prompts import Prompt, expression, load_prompt
 from operators.video.isolation import DecodeChild
 from operators.video.moments import frames_at
 from operators.video.size import Size
 
-_SHRINKS = 12  # of a prompt that is too long, at most
+_SHRINKS = 12  # maximum number of times that a prompt which is too long is shortened
 _WINDOW = [f.name for f in structs.WINDOW_CAPTION]
 _OF_FRAMES: frozenset[FailureClass] = frozenset({"undecodable", "crash", "timeout", "out_of_memory"})
-"""Failures of one item, where its frames are decoded for it; others are the source's."""
+"""Failures of one item whose frames are decoded for it; other failures are of the source."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ask(AskOptions):
-    """Asks an engine about each row, or about each item of a list; see the module's text."""
+    """Asks an engine about each row, or about each item of a list; see the docstring of the module."""
 
     name: ClassVar[str] = "ask"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "ask"
-    reads: ClassVar[frozenset[str]] = frozenset()  # these two follow from the options
+    reads: ClassVar[frozenset[str]] = frozenset()  # `reads` and `writes` follow from the options
     writes: ClassVar[frozenset[str]] = frozenset()
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
         prompt = load_prompt(self.prompt)
-        with DecodeChild() as child, shared(self.engine) as engine:  # it starts at its first job
+        talk_embedder(self.talk_classifier)
+        with DecodeChild() as child, shared(self.engine) as engine:  # the process starts with its first job
             yield lambda row: _Work(self, engine, child, prompt, row).made()
 
 
 class _Work:
-    """One row being asked about."""
+    """The requests about one row."""
 
     def __init__(self, spec: Ask, engine: RunningEngine, child: DecodeChild, prompt: Prompt, row: Row) -> None:
         self._spec, self._engine, self._child, self._prompt, self._row = spec, engine, child, prompt, row
         self._items = items_of(row, spec.path)
         decoded = spec.frames and spec.look_fps is None
-        self._pictures = [Picture(**p) for p in row["pictures"] or ()] if decoded else []
+        self._images = [FrameImage(**p) for p in row["images"] or ()] if decoded else []
         self._heard = Heard.of(row.get("speech"))
         self._known = Evidence.of(row) if "known" in prompt.names else None
         self._seed = int(digest([row["video_id"], row.get("segment_index"), spec.column], hex_digits=8), 16)
         gates = gates_of(spec.engine)
         of_form = ((malformed,) if spec.form else ()) + ((covers_nothing,) if spec.keep else ())
         self._gates = (*gates, *(gate for gate in of_form if gate not in gates))
-        named = (spec.reads | spec.may_read) - {"pictures"}
+        named = (spec.reads | spec.may_read) - {"images"}
         self._values = {name: readable(row[name]) for name in named if name in row}
         self._chosen = self._within_budget([item for item in self._items if self._wanted(item)])
 
@@ -109,7 +112,7 @@ class _Work:
         elif spec.path:
             found[spec.column] = answered
         else:
-            answer = answered[0] if answered else None  # None: `only` leaves the row out
+            answer = answered[0] if answered else None  # None: `only` excludes the row
             found[spec.column] = answer["text"] if answer else None
             found[spec.answer_column] = {f.name: answer[f.name] for f in ANSWER} if answer else None
         return {**row, **found}
@@ -127,11 +130,11 @@ class _Work:
             answer = self._ask(item, before).result()
             answers.append(answer)
             if answer.valid:
-                before = (self._text(answer), _first_words(self._carried(answer), self._spec.carry_words))
+                before = (self._text(answer), first_words(self._carried(answer), self._spec.carry_words))
         return answers
 
     def _ask(self, item: Item, before: tuple[str, str]) -> Future[Answer]:
-        """Ask about one item; a prompt that is too long is rendered with another `shrunk`, and with fewer frames."""
+        """Ask about one item; a prompt that is too long is rendered again with a higher `shrunk` and fewer frames."""
         try:
             frames = self._frames(item)
         except ItemError as error:
@@ -161,15 +164,15 @@ class _Work:
             smaller=smaller,
         )
 
-    def _frames(self, item: Item) -> tuple[Picture, ...]:
+    def _frames(self, item: Item) -> tuple[FrameImage, ...]:
         spec = self._spec
         if spec.look_fps is None:
-            return frames_of(self._pictures, item.span, spec.frames) if spec.frames else ()
+            return frames_of(self._images, item.span, spec.frames) if spec.frames else ()
         times_s = moments(item.span, spec.look_fps, spec.frames)
         found = frames_at(self._child, self._row, times_s, Size(short_side_px=spec.look_px))
-        return tuple(Picture(**frame) for frame in found)
+        return tuple(FrameImage(**frame) for frame in found)
 
-    def _request(self, item: Item, before: tuple[str, str], frames: tuple[Picture, ...], times: int) -> Request:
+    def _request(self, item: Item, before: tuple[str, str], frames: tuple[FrameImage, ...], times: int) -> Request:
         spec = self._spec
         measured = _measured(item.facts)
         facts = measured.slice(item.span.start_s, item.span.end_s) if measured else None
@@ -188,8 +191,8 @@ class _Work:
             end_s=item.span.end_s,
             prompt=prompt.text,
             instructions=self._prompt.instructions,
-            pictures=frames[:: 2**times],
-            pictures_at=prompt.pictures_at,
+            images=frames[:: 2**times],
+            images_at=prompt.images_at,
             facts=facts,
             words=spec.words,
             schema=spec.form.schema if spec.form else None,
@@ -197,7 +200,7 @@ class _Work:
         )
 
     def _known_in(self, span: Span, previous: str) -> list[str]:
-        """What is said, read and seen in a span, a text a line, as in the prompts of captions."""
+        """Return speech, text and detections in a span, one text per line, as in the prompts of captions."""
         if self._known is None:
             return []
         about = [previous] if previous else []
@@ -222,7 +225,7 @@ class _Work:
         return not self._spec.only or bool(self._value("only", self._spec.only, item))
 
     def _within_budget(self, items: list[Item]) -> list[Item]:
-        """The items with the lowest rank, in their order."""
+        """Return the items with the lowest rank, in their order."""
         spec = self._spec
         if spec.budget is None:
             return items
@@ -235,12 +238,16 @@ class _Work:
     def _value(self, what: str, text: str, item: Item) -> Any:
         try:
             return expression(text)(**{**self._values, **self._given(item)})
-        except Exception as error:  # of the user's expression, over values that a model wrote
+        except Exception as error:  # errors of the user's expression on values that a model wrote
             raise ItemError("invalid", f"{what} ({text}) cannot be evaluated for item {item.index}: {error}") from error
 
     def _about(self, item: Item) -> About:
         spec, form = self._spec, self._spec.form
-        common: dict[str, Any] = {"language": spec.language, "duration_s": self._row["duration_s"]}
+        common: dict[str, Any] = {
+            "language": spec.language,
+            "duration_s": self._row["duration_s"],
+            "embed": talk_embedder(spec.talk_classifier),
+        }
         if spec.keep:
             source = " ".join(texts_in(self._value("source", spec.source, item)))
             common["covers"] = lambda answer: problem(spec.keep, source, self._prose(answer), into=spec.language)
@@ -250,7 +257,7 @@ class _Work:
         return About(**common, form=form.model, parse=form.read, prose=form.prose, prose_fields=prose_fields)
 
     def _prose(self, answer: str) -> str:
-        """What of an answer is its text; one that does not parse is another gate's."""
+        """Return the text of an answer; an answer that cannot be parsed is rejected by another gate."""
         form = self._spec.form
         if form is None:
             return answer
@@ -286,7 +293,7 @@ class _Work:
             "end_s": item.span.end_s,
             "text": self._text(answer),
             "fields": read.model_dump_json() if read is not None else None,
-            "pts_s": [p.pts_s for p in answer.request.pictures] if answer.request else [],
+            "pts_s": [p.pts_s for p in answer.request.images] if answer.request else [],
             "valid": answer.valid,
             "prompt_hash": digest(answer.request.prompt) if answer.request else None,
             "sampling": answer.sampling,
@@ -296,7 +303,7 @@ class _Work:
         }
 
     def _windows(self, answered: list[Row]) -> list[Row]:
-        """The windows with their new texts; those that were not asked about stay as they are."""
+        """Return the windows with new texts; windows that were not asked about are unchanged."""
         new = {row["index"]: row for row in answered}
         windows = []
         for item, old in zip(self._items, self._row["windows"], strict=True):
@@ -311,16 +318,11 @@ def _measured(facts: str | None) -> Facts | None:
 
 
 def said(item: Item, facts: Facts | None, heard: Heard | None) -> list[str]:
-    """Lines of speech in the span of an item, else of the subtitles that were measured there, a text a line."""
+    """Return the speech in the span of an item, else the measured subtitles there, one text per line."""
     if heard is not None:
         return heard.within(item.span.start_s, item.span.end_s).texts()
     lines = (facts.subtitles or ()) if facts else ()
     return [f'{clock(line.start_s)} to {clock(line.end_s)}: "{line.text}"' for line in lines]
-
-
-def _first_words(text: str, most: int) -> str:
-    words = text.split()
-    return text if len(words) <= most else " ".join(words[:most])
 
 
 def _done(answer: Answer) -> Future[Answer]:

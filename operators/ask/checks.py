@@ -1,4 +1,4 @@
-"""What an answer owes to the text that it is made from. An answer that breaks a check is asked for again."""
+"""Checks of an answer against its source text. An answer that fails a check is requested again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Check = Literal["sentences", "numbers", "words", "names"]
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"(?<![.!?:\"'“(] )(?<!\A)\b[A-Z][\w-]*\d*\b|\b[\w-]*\d[\w-]*\b")
-# what ties facts to sentences and says nothing of the video
+# words that connect facts and carry no content of the video
 _TIES = """
     a an the and or but of in on at to from by with without as is are was were be been being it its this that these
     those there here he she they him his her their who which while then when where into onto over under near next beside
@@ -24,11 +24,11 @@ _TIES = """
     set takes place taking
 """
 _GLUE = frozenset(_TIES.split())
-_MOST_NAMED = 8  # words in a message
+_MOST_NAMED = 8  # a message names at most this many words
 
 
 def problem(checks: Sequence[Check], source: str, answer: str, *, into: str) -> str | None:
-    """Why `answer` does not keep what it owes to `source`; None: it does.
+    """Return why `answer` fails a check against `source`; None if it passes.
 
     Args:
         into: language of the answer, as the config names it.
@@ -49,12 +49,12 @@ def _numbers(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
 
 
 def _digits(text: str) -> list[str]:
-    """Numbers as they are read: 1,200 and 1.200 are the same."""
+    """Normalise numbers: 1,200 and 1.200 are equal."""
     return [re.sub(r"[.,:]", "", number) for number in _NUMBER.findall(text)]
 
 
 def _names(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
-    """Names and ids are words in capitals inside a sentence, or words with digits."""
+    """Check names and ids: capitalised words inside a sentence, and words with digits."""
     lost = [name for name in dict.fromkeys(_NAME.findall(source)) if not re.search(rf"\b{re.escape(name)}", answer)]
     return f"it lacks the names {', '.join(lost[:_MOST_NAMED])}" if lost else None
 
@@ -67,7 +67,7 @@ def _words(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
 
 
 def leaks(source: str, answer: str) -> list[str]:
-    """Words of `answer` that neither stand in `source`, whatever their endings, nor only tie others together."""
+    """Return the words of `answer` that are neither in `source`, whatever their endings, nor connecting words."""
     held = set(roots(source))
     words = dict.fromkeys(word for word in WORD.findall(answer.lower()) if word not in _GLUE)
     return [word for word in words if not set(roots(word)) <= held]
@@ -86,7 +86,7 @@ _CHECKS: dict[str, Callable[[str, str, str], str | None]] = {
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every text inside a value of a row: of a mapping its values, of a list its items."""
+    """Yield every text inside a value of a row: the values of mappings, the items of lists."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a recipe says of a structured answer, as a pydantic model, which guides the engine and reads its answer.
+"""Convert the `fields` of a recipe to a pydantic model that guides the engine and parses its answer.
 
     fields:
       title: "text: a few words"
@@ -6,7 +6,7 @@
       subjects: [{name: text, looks: text}]      # a list of objects
       faces: integer
 
-Types are `text`, `integer`, `number` and `boolean`; what stands behind a colon describes the field to the engine.
+Types are `text`, `integer`, `number` and `boolean`; the text after a colon describes the field to the engine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from operators.cleaning.forms import read_form
 _TYPES: dict[str, type] = {"text": str, "integer": int, "number": float, "boolean": bool}
 _WORD = re.compile(r"(text|integer|number|boolean)(?::\s*(.*))?", re.S)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-# within a grammar a model that loops would otherwise never come to an end
+# without limits in the grammar, a model that loops would never finish
 _MOST_CHARACTERS = 2000
 _MOST_ITEMS = 32
 _MOST_NUMBER = 10**9
@@ -38,8 +38,8 @@ class Form:
     """A structured answer.
 
     Attributes:
-        model: what answers are read into.
-        text: the field that is its text; None: none of its fields is a text.
+        model: pydantic model of the answers.
+        text: name of the field that is the text; None if no field is a text.
         about: the fields in plain English, for a prompt.
     """
 
@@ -49,30 +49,30 @@ class Form:
 
     @cached_property
     def schema(self) -> str:
-        """JSON Schema, as text."""
+        """Return the JSON Schema as text."""
         return json.dumps(self.model.model_json_schema(), sort_keys=True)
 
     def read(self, answer: str) -> BaseModel:
-        """An answer as the model.
+        """Parse an answer.
 
         Raises:
-            ValueError: it is not of this form.
+            ValueError: the answer does not have this form.
         """
         return read_form(answer, self.model)
 
     def prose(self, read: BaseModel) -> str:
-        """What of an answer the gates judge as a text."""
+        """Return the text of an answer that the gates check."""
         return str(getattr(read, self.text)) if self.text else "Yes."
 
 
 def form_of(fields: Mapping[str, Any], text: str | None = None) -> Form:
-    """The form that a recipe's `fields` describe.
+    """Return the form for the `fields` of a recipe.
 
     Args:
-        text: which field is the answer's text; None: the first that is a text.
+        text: name of the field that is the answer's text; None: the first text field.
 
     Raises:
-        ValueError: in one line: which field is not understood, and what is allowed.
+        ValueError: in one line, the invalid field and what is allowed.
     """
     return _form(json.dumps(fields), text)
 
@@ -91,13 +91,13 @@ def _model(name: str, fields: Mapping[str, Any], main: str | None, depth: int) -
     found: dict[str, Any] = {}
     for key, kind in fields.items():
         if not _NAME.fullmatch(str(key)):
-            raise ValueError(f"fields: {key!r} is no name of a field; write lower-case letters, digits and _")
+            raise ValueError(f"fields: {key!r} is not a valid field name; use lower-case letters, digits and _")
         annotation = _annotation(str(key), kind, depth)
         found[key] = (Annotated[annotation, Field(min_length=1)] if key == main else annotation, ...)
     if not found:
         raise ValueError("fields: an object has no field")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a field may be called as a method of BaseModel
+        warnings.simplefilter("ignore")  # a field may have the name of a method of BaseModel
         try:
             return create_model(name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **found)
         except (NameError, TypeError) as error:

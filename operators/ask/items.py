@@ -1,4 +1,4 @@
-"""What is asked about: the items of a row with their spans and frames."""
+"""The items of a row that are asked about, with their spans and frames."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from operators.core.base import ItemError, Row
 from operators.core.grid import Span
-from operators.engines.base import Picture
+from operators.engines.base import FrameImage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One thing to ask about.
+    """One item to ask about.
 
     Attributes:
-        index: among all of its row.
-        value: the item; JSON in its `fields` is read. Empty where the row itself is asked about.
-        span: in s; that of the row, where the item has no times.
-        facts: what was measured around it, as `Facts.dump` writes it: of the segment that holds it.
+        index: index among all items of the row.
+        value: the item; JSON in its `fields` is parsed. Empty if the row itself is the item.
+        span: span in s; the span of the row if the item has no times.
+        facts: measurements around it as JSON of `Facts.dump`, from the segment that contains it.
     """
 
     index: int
@@ -31,7 +31,7 @@ class Item:
 
 
 def items_of(row: Row, path: Sequence[str]) -> list[Item]:
-    """The items at `path`, those of nested lists one after the other; without a path the row itself.
+    """Return the items at `path`, concatenated for nested lists; without a path, the row itself.
 
     Raises:
         ItemError: class `invalid`: there is no list.
@@ -58,7 +58,7 @@ def _walk(
     if values is None:
         return
     if not isinstance(values, list):
-        raise ItemError("invalid", f"{above}{name} is no list, so that there are no items to ask about")
+        raise ItemError("invalid", f"{above}{name} is not a list, so there are no items to ask about")
     for value in values:
         if rest:
             yield from _walk(value, rest, _span(value, around), f"{above}{name}.", _facts(value, facts))
@@ -77,7 +77,7 @@ def _span(value: Any, around: Span) -> Span:
 
 
 def readable(value: Any) -> Any:
-    """A value for a template: where `fields` is JSON, what it holds."""
+    """Return a value for a template, with the JSON in `fields` parsed."""
     if isinstance(value, list):
         return [readable(item) for item in value]
     if not isinstance(value, dict):
@@ -90,18 +90,18 @@ def readable(value: Any) -> Any:
     return {key: readable(item) if isinstance(item, list | dict) else item for key, item in found.items()}
 
 
-def frames_of(pictures: Sequence[Picture], span: Span, most: int) -> tuple[Picture, ...]:
-    """At most `most` frames of a span, evenly spaced; where none was taken in it, the last one before it."""
-    own = [p for p in pictures if span.start_s <= p.time_s < span.end_s]
+def frames_of(images: Sequence[FrameImage], span: Span, most: int) -> tuple[FrameImage, ...]:
+    """Return at most `most` frames of a span, evenly spaced; if there is none in it, the last one before it."""
+    own = [p for p in images if span.start_s <= p.time_s < span.end_s]
     if not own:
-        own = [p for p in pictures if p.time_s <= span.start_s][-1:]
+        own = [p for p in images if p.time_s <= span.start_s][-1:]
     if len(own) > most:
         own = [own[int((k + 0.5) * len(own) / most)] for k in range(most)]
     return tuple(own)
 
 
 def moments(span: Span, fps: float, most: int) -> list[float]:
-    """Times on a grid of `fps` from the start of a span, at most `most` of them, evenly spaced."""
+    """Return at most `most` times in a span, evenly spaced, on a grid of `fps` from its start."""
     count = max(1, int((span.end_s - span.start_s) * fps + 1e-6))
     times = [span.start_s + k / fps for k in range(count)]
     return times if count <= most else [times[int((k + 0.5) * count / most)] for k in range(most)]

@@ -1,4 +1,4 @@
-"""`join`: the items of a list one after the other as long texts, without an engine."""
+"""`join`: concatenate the items of a list to long texts, without an engine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _ITEM = pa.struct(
         pa.field("item_key", pa.string()),
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("text", pa.string()),  # of the template; null: the item is not valid
-        pa.field("fields", pa.string()),  # JSON; null: it has none
+        pa.field("text", pa.string()),  # rendered template; null if the item is invalid
+        pa.field("fields", pa.string()),  # JSON; null if it has none
         pa.field("said", pa.list_(pa.string())),
     ]
 )
 _JOINED = pa.struct(
     [
-        pa.field("first", pa.string()),  # item_key of the first and of the last item
+        pa.field("first", pa.string()),  # item_key keys of the first and the last item
         pa.field("last", pa.string()),
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
@@ -44,12 +44,12 @@ _JOINED = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class Join(Operator):
-    """Writes `items`, each with a key, its voice-over and its text by a template; `joined`, runs of consecutive items
+    """Writes `items`, each with a key, its voice-over and its rendered text; `joined`, runs of consecutive items
     as one text; and `integrity`, whether every item is valid.
 
-    A run has `least` to `most` items, as many as a generator draws that the video's id seeds: equal rows give equal
-    runs. An item that is not valid ends a run; what is left with fewer than `least` goes to the run before it, or
-    into none.
+    A run has `least` to `most` items, drawn by a generator with the video's id as seed, so that equal rows give equal
+    runs. An invalid item ends a run; a remainder of fewer than `least` items is added to the previous run, or
+    dropped if there is none.
     """
 
     name: ClassVar[str] = "join"
@@ -64,8 +64,8 @@ class Join(Operator):
     of: Annotated[str, Field(min_length=1, description="the list, such as segments.windows")]
     template: Annotated[str, Field(description="text of an item: a prompt's name or a path to a .j2 file")]
     key: Annotated[str, Field(description="key of an item, from video_id and number (from 1)")] = "{video_id}-{number}"
-    least: Annotated[int, Field(ge=1, description="items of a joined text at least")] = 2
-    most: Annotated[int, Field(ge=1, description="items of a joined text at most")] = 20
+    least: Annotated[int, Field(ge=1, description="minimum number of items in a joined text")] = 2
+    most: Annotated[int, Field(ge=1, description="maximum number of items in a joined text")] = 20
 
     def __post_init__(self) -> None:
         if self.least > self.most:
@@ -73,7 +73,7 @@ class Join(Operator):
         try:
             self.key.format(video_id="v", number=1)
         except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"key is {self.key!r}; it may hold {{video_id}} and {{number}}") from error
+            raise ValueError(f"key is {self.key!r}; it may contain only {{video_id}} and {{number}}") from error
         load_prompt(self.template)
         object.__setattr__(self, "reads", type(self).reads | {self._path[0]})
 
@@ -83,7 +83,7 @@ class Join(Operator):
         return ("captioned" if first == "segments" else first, *rest)
 
     def identity_extra(self) -> dict[str, Any]:
-        """The template's text."""
+        """Return the text of the template."""
         return {"template": load_prompt(self.template).hash}
 
     @contextmanager
@@ -95,7 +95,7 @@ class Join(Operator):
         heard = Heard.of(row.get("speech"))
         items = [self._item(row, item, template, heard) for item in items_of(row, self._path)]
         if not items:
-            raise ItemError("gate", f"{self.of} holds no item to join")
+            raise ItemError("gate", f"{self.of} has no item to join")
         sizes = Random(digest([row["video_id"], self.of]))
         joined = [part for run in _runs(items) for part in self._cut(run, sizes)]
         return {
@@ -120,7 +120,8 @@ class Join(Operator):
         span, number = item.span, item.index + 1
         facts = Facts.parse(item.facts).slice(span.start_s, span.end_s) if item.facts else None
         lines = said(item, facts, heard)
-        valid = bool(item.value.get("valid", True))
+        own = item.value if isinstance(item.value, dict) else {}  # an item may be a text or a number
+        valid = bool(own.get("valid", True))
         text = None
         if valid:
             try:
@@ -128,7 +129,7 @@ class Join(Operator):
                 text = template.render(**values, said=lines).text
             except ValueError as error:
                 raise ItemError("invalid", str(error)) from error
-        fields = item.value.get("fields")
+        fields = own.get("fields")
         return {
             "item_key": self.key.format(video_id=row["video_id"], number=number),
             "start_s": span.start_s,
@@ -140,7 +141,7 @@ class Join(Operator):
 
 
 def _runs(items: Sequence[Row]) -> list[list[Row]]:
-    """Stretches of items that have a text."""
+    """Return runs of consecutive items that have a text."""
     runs: list[list[Row]] = [[]]
     for item in items:
         if item["text"] is None:

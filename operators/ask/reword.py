@@ -1,4 +1,4 @@
-"""`reword`: the long caption is narrated from answers about the windows, in place of their captions."""
+"""`reword`: replace window captions by answers about the windows before narration."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from operators.core.base import Apply, Level, Operator, Row
+from operators.core.base import Apply, ItemError, Level, Operator, Row
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reword(Operator):
-    """Replaces the text of each window by that of the answer about it; a window without a valid answer keeps its own.
+    """Replaces the text of each window by the answer about it; a window without a valid answer keeps its text.
 
-    `by` is a list of answers of a step `ask` with `each: segments.windows`. The stored segments stay as they are.
+    `by` is a list of answers of a step `ask` with `each: segments.windows`. Stored segments are not changed.
     """
 
     name: ClassVar[str] = "reword"
@@ -36,7 +36,10 @@ class Reword(Operator):
         yield self._apply
 
     def _apply(self, row: Row) -> Row:
-        said = {item["index"]: item["text"] for item in row[self.by] or () if item["valid"]}
+        answers = row[self.by] or []
+        if not isinstance(answers, list) or not all(isinstance(item, dict) and "index" in item for item in answers):
+            raise ItemError("invalid", f"{self.by} is not a list of answers about segments.windows")
+        said = {item["index"]: item["text"] for item in answers if item["valid"]}
         reworded = []
         at = 0
         for segment in row["captioned"]:

@@ -1,6 +1,6 @@
-"""Sound: decoded to 16 kHz mono on the video's own clock, voice found in it, and what is said recognised.
+"""Sound: decode it to 16 kHz mono on the video's clock, detect voice, and recognise speech.
 
-`lines` is plain data that captioners and narrators read; everything that works on sound stands above it. May import
+`lines` holds plain data that captioners and narrators read; all processing of sound imports it. May import
 `operators.video` (the decoding process, containers, subtitles) and what that imports; captioning and narration import
-`lines` and `heard` alone.
+only `lines` and `heard`.
 """

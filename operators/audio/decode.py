@@ -1,8 +1,8 @@
-"""The decoding process's job: one pass over the sound of a video, into a file of 16 kHz mono samples.
+"""Job of the decoding process: decode the sound of a video in one pass into a file of 16 kHz mono samples.
 
-The samples lie on the video's own clock: sample n is heard at n / 16000 s after the first presented picture. What the
-track has no sound for (it starts late, has gaps, ends early) is silence there, and is named. The file grows on the
-disk while the sound is decoded; no more than a packet is in memory, however long the video is.
+The samples are on the video's clock: sample n is heard n / 16000 s after the first presented frame. Where the track
+has no sound (it starts late, has gaps, ends early), the samples are silent and the spans are recorded. The file grows
+on disk during decoding; only one packet is in memory, however long the video is.
 """
 
 from __future__ import annotations
@@ -22,24 +22,22 @@ from operators.video.source import Source
 from operators.video.version import unchanged
 
 RATE_HZ = 16_000
-BYTES = 2  # of a sample: signed, 16 bits, in the machine's order
+BYTES = 2  # bytes of a sample: signed, 16 bits, native byte order
 
-_JUMP_S = (
-    0.05  # a packet that comes so far from where the ones before it end starts anew: time stamps of players jitter
-)
+_JUMP_S = 0.05  # a packet at this distance from the end of the previous one starts a new run: time stamps jitter
 _BLOCK = bytes(64 * 1024)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudioRequest:
-    """What is wanted of the sound of one video.
+    """The sound that is requested from one video.
 
     Attributes:
-        version: of the source, as `operators.video.version` has it; None: whatever is there.
-        first_pts_s: the container's pts of the first presented picture, in seconds.
-        duration_s: of the video; what sounds later is left out.
-        parts: the column `parts`; None for a video with one clock.
-        track, languages: as `operators.audio.tracks.choose`.
+        version: version of the source, as in `operators.video.version`; None accepts any version.
+        first_pts_s: the container's pts of the first presented frame, seconds.
+        duration_s: duration of the video, seconds; later sound is dropped.
+        parts: value of the column `parts`; None for a video with one clock.
+        track, languages: see `operators.audio.tracks.choose`.
     """
 
     uri: str
@@ -55,11 +53,11 @@ def decode_audio(*, request: AudioRequest, path: str) -> dict[str, Any]:
     """Decode the sound of a video into the file `path`.
 
     Returns:
-        `operators.audio.lines.AUDIO`, with `bytes_fetched` beside it. Its status says why there are no samples, where
-        there are none: a video without sound is a fact and no failure.
+        `operators.audio.lines.AUDIO` and `bytes_fetched`. If there are no samples, `status` says why; a video without
+        sound is not a failure.
 
     Raises:
-        ItemError: the input cannot be read, or is not `version` any more.
+        ItemError: the input cannot be read, or its version has changed.
     """
     with unchanged(request.uri, request.version), Source(request.uri) as source:
         with Path(path).open("wb") as file:
@@ -88,7 +86,7 @@ def _decode(request: AudioRequest, source: Source, writer: _Writer) -> dict[str,
             container = source.open()
         except ItemError as error:
             if error.failure_class == "undecodable" and request.parts:
-                continue  # a part that is damaged: its time is silence
+                continue  # the time of a damaged part is silent
             raise
         here = tracks_of(container)
         number, reason = choose(here, track=request.track, languages=request.languages)
@@ -111,7 +109,7 @@ def _none(chosen: int | None, why: str) -> str:
 
 
 class _Track:
-    """One audio stream being decoded; damage is counted, never raised."""
+    """One audio stream during decoding; damage is counted, never raised."""
 
     def __init__(self, source: Source, container: Any, stream: Any) -> None:
         from av.stream import Discard
@@ -121,13 +119,13 @@ class _Track:
         stream.codec_context.thread_count = 1
         for other in container.streams:
             if other.index != stream.index:
-                other.discard = Discard.all  # not even read, in a file that has an index
+                other.discard = Discard.all  # skipped without reading, in a file with an index
 
     def frames(self, parts: Sequence[Part]) -> Iterator[tuple[float, Any]]:
-        """Frames and where they begin, in seconds from the first presented picture.
+        """Yield frames and their start times, seconds from the first presented frame.
 
         Args:
-            parts: those that are decoded from what is open.
+            parts: the parts that are decoded from the open container.
         """
         import av
 
@@ -148,7 +146,7 @@ class _Track:
                 pts_s = float(frame.pts * frame.time_base)
                 for part in parts:
                     inside_s = pts_s - part.first_pts_s
-                    # what begins before a part may reach into it; the clocks of parts of one stream do not overlap
+                    # a packet that begins before a part may reach into it; clocks of parts of one stream do not overlap
                     if -1.0 < inside_s < part.length_s:
                         yield part.start_s + inside_s, frame
                         break
@@ -156,42 +154,42 @@ class _Track:
 
 @dataclass
 class _Writer:
-    """Writes frames to their places: silence where there are none, what overlaps once.
+    """Writes frames at their positions; gaps are silent, and overlapping sound is written once.
 
     Attributes:
-        end: samples of the video; what comes later is left out.
+        end: length of the video in samples; later sound is dropped.
     """
 
     file: BinaryIO
     end: int
-    _at: int = 0  # samples in the file
+    _at: int = 0  # number of samples in the file
     _spans: list[list[int]] = field(default_factory=list)
-    _next_s: float | None = None  # where the run that is being resampled goes on
-    _place: int = 0  # of the next sample that the resampler gives
+    _next_s: float | None = None  # expected start of the next frame of the current run
+    _place: int = 0  # position of the next sample from the resampler
     _format: tuple[Any, ...] = ()
     _resampler: Any = None
 
     def add(self, place_s: float, frame: Any) -> None:
-        """A frame that begins at `place_s`."""
+        """Write a frame that begins at `place_s`."""
         made = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._next_s is None or abs(place_s - self._next_s) > _JUMP_S or made != self._format:
             self.flush()
             self._start(place_s, made)
         assert self._next_s is not None
         self._next_s += frame.samples / frame.sample_rate
-        frame.pts = None  # the resampler would fill or drop by itself
+        frame.pts = None  # else the resampler would fill or drop samples itself
         for piece in self._resampler.resample(frame):
             self._write(piece)
 
     def flush(self) -> None:
-        """Write what the resampler holds back; the next frame starts a run of its own."""
+        """Write the samples buffered in the resampler; the next frame starts a new run."""
         if self._resampler is not None:
             for piece in self._resampler.resample(None):
                 self._write(piece)
         self._resampler, self._next_s = None, None
 
     def finish(self) -> None:
-        """Fill up to the end of the video."""
+        """Fill with silence up to the end of the video."""
         self.flush()
         if self._spans:
             self._silence(self.end)

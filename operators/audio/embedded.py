@@ -1,4 +1,4 @@
-"""Subtitle streams of text in a file, read in a job of the decoding process; pictures of text are left alone."""
+"""Job of the decoding process: read the text subtitle streams of a file; bitmap subtitles are ignored."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from operators.video.source import Source
 from operators.video.version import unchanged
 
 MOST_LINES = 100_000
-MOST_CHARACTERS = 10_000  # of a line
-_ASS_FIELDS = 8  # before the text, in what FFmpeg's decoders give: ReadOrder, Layer, Style, Name, three margins, Effect
-_LONGEST_S = 30.0  # that a line without an end stands, if none follows
+MOST_CHARACTERS = 10_000  # limit of a line
+_ASS_FIELDS = 8  # before the text in FFmpeg's output: ReadOrder, Layer, Style, Name, three margins, Effect
+_LONGEST_S = 30.0  # duration of a last line without an end
 
 Lines = list[tuple[float, float, str, str | None, str]]
-"""(start_s, end_s, text, language, origin) of each."""
+"""List of (start_s, end_s, text, language, origin)."""
 
 
 def read_embedded(*, uri: str, version: str | None, first_pts_s: float, duration_s: float, parts: str | None) -> Lines:
-    """The lines of all text subtitle streams, on the video's clock.
+    """Return the lines of all text subtitle streams, on the video's clock.
 
     Raises:
-        ItemError: the input cannot be read, or is not `version` any more.
+        ItemError: the input cannot be read, or its version has changed.
     """
     found: Lines = []
     places = load_parts(parts) or (Part(0.0, duration_s, first_pts_s, duration_s),)
@@ -52,7 +52,7 @@ def _of_stream(source: Source, number: int, parts: list[Part]) -> Lines:
     import av
     from av.stream import Discard
 
-    container = source.open()  # a pass for each: there are few, and their packets are small
+    container = source.open()  # one pass per stream: there are few, with small packets
     stream = container.streams.subtitles[number]
     for other in container.streams:
         if other.index != stream.index:
@@ -71,7 +71,7 @@ def _of_stream(source: Source, number: int, parts: list[Part]) -> Lines:
                 length_s = float((packet.duration or 0) * packet.time_base) or _LONGEST_S
                 found.append((max(0.0, place), place + length_s, text, language, f"stream {stream.index}"))
     except av.FFmpegError:
-        source.check()  # what was read before the damage stands
+        source.check()  # lines before the damage are kept
     return [x for x in found if x[1] > x[0]]
 
 

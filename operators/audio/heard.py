@@ -1,4 +1,4 @@
-"""Which of what is said belongs to a span: the words that are said in it, and no others."""
+"""Select the speech in a span: the words said in it, and no others."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from operators.audio.lines import SpeechLine
 from operators.core.spoken import said_once
 from operators.core.text import clock, quotation
 
-_LEAST_S = 0.5  # of a line without times of words that must lie in a span, or half of it where it is shorter
+_LEAST_S = 0.5  # seconds of a line without word times that must be in a span, or half of a shorter line
 
 
 @dataclass(frozen=True)
 class Heard:
-    """The speech of a video, or of some of it.
+    """The speech of a video or of a part of it.
 
     Attributes:
-        lines: in order of time. Where subtitles cover a recognised line, they alone are in it.
+        lines: ordered by time. Recognised lines that subtitles cover are removed.
     """
 
     lines: tuple[SpeechLine, ...]
 
     @staticmethod
     def of(column: Sequence[dict[str, Any]] | None) -> Heard | None:
-        """What a column `speech` holds; None where there is none."""
+        """Build from the value of a column `speech`; None if it is null."""
         return None if column is None else Heard(_once([SpeechLine.of(row) for row in column]))
 
     def within(self, start_s: float, end_s: float) -> Heard:
-        """What is said in `[start_s, end_s)`.
+        """Return the speech in `[start_s, end_s)`.
 
-        Of a line whose words have times, the words whose middle lies in it. A line without goes to a span as a whole,
-        where half a second of it, or half of it, lies there: a line of which 0.09 s reach into a window was not said
-        in it.
+        A line with word times contributes the words whose middle is in the span. A line without word times is included
+        completely if half a second of it, or half of the line, is in the span: a line that overlaps a window by 0.09 s
+        was not said in it.
         """
         return Heard(tuple(cut for line in self.lines if (cut := _cut(line, start_s, end_s)) is not None))
 
     def measured(self) -> tuple[Line, ...]:
-        """As the lines that `Facts` holds."""
+        """Return the lines in the form that `Facts` holds."""
         return tuple(Line(start_s=line.start_s, end_s=line.end_s, text=line.text) for line in self.lines)
 
     def texts(self) -> list[str]:
-        """One text a line for a prompt: quoted, in one line, with its time and where it comes from."""
+        """Return one text per line for a prompt: the quoted line with its time and source."""
         return [
             f"{clock(line.start_s)} to {clock(line.end_s)}, {_KIND[line.source]}: {quotation(line.text)}"
             for line in self.lines
@@ -72,6 +72,6 @@ def _cut(line: SpeechLine, start_s: float, end_s: float) -> SpeechLine | None:
 
 
 def _once(lines: Iterable[SpeechLine]) -> tuple[SpeechLine, ...]:
-    """The lines in order of time, less those recognised ones that subtitles cover."""
+    """Return the lines ordered by time, without recognised lines that subtitles cover."""
     ordered = sorted(lines, key=lambda x: (x.start_s, x.end_s, x.text))
     return tuple(said_once(ordered, lambda x: (x.start_s, x.end_s, x.source == "recognised")))

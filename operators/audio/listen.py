@@ -1,4 +1,4 @@
-"""The operator `listen`: what is said in a video, heard once as a whole, so that no line is cut at a segment's end."""
+"""The operator `listen`: recognise the speech of a whole video in one pass, so that no segment boundary cuts a line."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _EMBEDDED = "operators.audio.embedded:read_embedded"
 _SHARES = "operators.audio.sound:find_shares"
 _VOICES = "operators.audio.speakers.base:embed_isolated"
 _RECOGNISE = "operators.audio.recognise:recognise_isolated"
-_BLOCK_S = 120.0  # of voice that a recogniser gets as one job: its limits count for so much
-_RECOGNISER_RECYCLE = 10_000  # a model is loaded once
+_BLOCK_S = 120.0  # seconds of voice per job of a recogniser, to which its limits apply
+_RECOGNISER_RECYCLE = 10_000  # jobs per process, so that a model is rarely reloaded
 
 SOUND_COLUMNS: Mapping[str, pa.DataType] = {
     "speech_share": pa.float64(),
@@ -44,20 +44,20 @@ SOUND_COLUMNS: Mapping[str, pa.DataType] = {
     "music_share": pa.float64(),
     "speech_language": pa.string(),
 }
-"""Columns that `operators.core.rows.LONG_CAPTION` takes over where the dataset is made from a table of speech."""
+"""Columns that `operators.core.rows.LONG_CAPTION` copies if the dataset is made from a table of speech."""
 
 Recognise = Callable[[str, Sequence[tuple[float, float]]], tuple[list[SpeechLine], int]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Listen(Isolated):
-    """Decodes the sound of a video, finds voice in it and recognises it; adds the subtitles there are.
+    """Decodes the sound of a video, detects voice, recognises speech, and adds existing subtitles.
 
-    Writes `speech`, the lines in order of time, each with where it comes from (`operators.audio.lines.LINE`); `voice`,
-    the spans in which somebody speaks, and `speech_share`, their share of the video, both null where nothing could be
-    decoded; `silence_share` and `music_share` likewise (`operators.audio.sound`); `speech_language`, that of most
-    of the speech; `audio`, the tracks and which one was listened to; `unsaid`, how many recognised lines were left out
-    because no voice is there.
+    Writes `speech`, the lines ordered by time, each with its source (`operators.audio.lines.LINE`); `voice`, the
+    spans with speech, and `speech_share`, their share of the video, both null if nothing could be decoded;
+    `silence_share` and `music_share` likewise (`operators.audio.sound`); `speech_language`, the language of most of the
+    speech; `audio`, the tracks and the one that was used; `unsaid`, the number of recognised lines that were dropped
+    because there is no voice at their time.
     """
 
     name: ClassVar[str] = "listen"
@@ -79,44 +79,42 @@ class Listen(Isolated):
 
     recogniser: Annotated[
         AnyRecogniser,
-        Field(description="what recognises speech: pocketsphinx, whisper or server; null: voice and subtitles alone"),
+        Field(description="speech recogniser: pocketsphinx, whisper or server; null: only voice and subtitles"),
     ] = None
     speakers: Annotated[
         AnySpeakers,
-        Field(description="what tells voices apart, such as {kind: onnx, model: FILE}; null: nothing does"),
+        Field(description="speaker model, such as {kind: onnx, model: FILE}; null: speakers are not distinguished"),
     ] = None
     speaker_likeness: Annotated[
-        float, Field(gt=0, lt=1, description="mean cosine from which on lines are of one voice; 0.85 is StoryTeller's")
+        float, Field(gt=0, lt=1, description="least mean cosine at which lines are of one voice; 0.85 is StoryTeller's")
     ] = 0.85
-    min_voice_s: Annotated[
-        float, Field(ge=0.1, description="shorter lines are too short to tell whose voice it is, in s")
-    ] = 0.5
+    min_voice_s: Annotated[float, Field(ge=0.1, description="shorter lines get no speaker, in s")] = 0.5
     subtitles: Annotated[
-        bool, Field(description="subtitles beside the video and text streams in it are lines of speech, too")
+        bool, Field(description="also use subtitles next to the video and text streams in it as lines")
     ] = True
     track: Annotated[
-        int | None, Field(ge=0, description="audio track to listen to, 0 for the first; null: by languages and roles")
+        int | None, Field(ge=0, description="audio track, 0 for the first; null: chosen by languages and roles")
     ] = None
     languages: Annotated[
-        tuple[str, ...], Field(description="languages of the track to listen to, the best first, such as [en, de]")
+        tuple[str, ...], Field(description="preferred languages of the track, best first, such as [en, de]")
     ] = ()
     threshold: Annotated[
-        float, Field(gt=0.15, lt=1, description="probability of voice from which on somebody speaks; 0.5 is Silero's")
+        float, Field(gt=0.15, lt=1, description="least probability of voice that counts as speech; 0.5 is Silero's")
     ] = 0.5
-    min_speech_s: Annotated[float, Field(ge=0, description="shorter spans of voice are noise, in s")] = 0.25
+    min_speech_s: Annotated[float, Field(ge=0, description="shorter spans of voice are ignored, in s")] = 0.25
     min_silence_s: Annotated[float, Field(ge=0, description="shorter pauses do not end a span of voice, in s")] = 0.4
     max_line_s: Annotated[
         float,
-        Field(ge=1, le=600, description="longer spans of voice are cut where it is least sure, in s; 30 is Whisper's"),
+        Field(ge=1, le=600, description="longer spans are cut where the probability is lowest, in s; 30 is Whisper's"),
     ] = 30.0
     recogniser_no_progress_s: Annotated[
-        float, SIZING, Field(gt=0, description="seconds without a sign of a recogniser after which it is ended")
+        float, SIZING, Field(gt=0, description="seconds without progress after which a recogniser is killed")
     ] = 600.0
     recogniser_cpu_limit_s: Annotated[
-        float, SIZING, Field(gt=0, description="CPU seconds of a recogniser for two minutes of speech")
+        float, SIZING, Field(gt=0, description="CPU seconds that a recogniser may take for two minutes of speech")
     ] = 3600.0
     recogniser_memory_bytes: Annotated[
-        int, SIZING, Field(gt=0, description="resident bytes of a recogniser's process; its model must fit")
+        int, SIZING, Field(gt=0, description="limit of resident bytes of a recogniser's process; its model must fit")
     ] = 8 * 2**30
 
     @property
@@ -133,10 +131,10 @@ class Listen(Isolated):
         return Needs(cpus=0.5 if waits else 0.9, gpus=self.recogniser.gpus if self.recogniser is not None else 0.0)
 
     def check(self, *, elsewhere: bool = False) -> None:
-        """Look, without loading, for what would make every video fail.
+        """Check, without loading anything, for problems that would fail every video.
 
         Raises:
-            ValueError: in one line, what is missing and what to do.
+            ValueError: in one line, the problem and the remedy.
         """
         if not elsewhere:
             check_installed()
@@ -147,21 +145,21 @@ class Listen(Isolated):
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
-        """Yields the function that listens to a video.
+        """Yield the function that recognises the speech of a video.
 
-        It raises `ItemError`: unreadable, changed, storage, timeout, crash or out_of_memory of decoding, engine of a
-        recogniser. Sound that is not there or does not decode is a status in `audio`.
+        The function raises `ItemError`: unreadable, changed, storage, timeout, crash or out_of_memory of decoding,
+        engine of a recogniser. Missing or undecodable sound is a status in `audio`.
         """
         self.check()
         with ExitStack() as stack:
             child = stack.enter_context(self.child())
-            native = stack.enter_context(self._native_child())  # starts at its first job
+            native = stack.enter_context(self._native_child())  # the process starts with its first job
             run = self._recognise(stack, native) if self.recogniser is not None else None
             reader = SubtitleReader(child.run)
             yield lambda row: {**row, **self._heard(row, child, native, run, reader)}
 
     def _native_child(self) -> DecodeChild:
-        """For models that run here: their limits are not those of decoding."""
+        """Return the process for models that run here, whose limits differ from those of decoding."""
         return DecodeChild(
             no_progress_s=self.recogniser_no_progress_s,
             cpu_limit_s=self.recogniser_cpu_limit_s,
@@ -197,7 +195,7 @@ class Listen(Isolated):
             audio = self._decoded(row, child, path)
             decoded = audio["status"] == "decoded"
             found = _twice(child, _VOICE, path=path, rules=self.rules) if decoded else []
-            end_s = float(row["duration_s"])  # the last chunk of samples may reach over it
+            end_s = float(row["duration_s"])  # the last chunk of samples may extend beyond it
             voice = [(a, min(b, end_s)) for a, b in found if a < end_s]
             shares = _twice(child, _SHARES, path=path, voice=voice) if decoded else (None, None)
             lines, unsaid = self._recognised(run, path, voice) if run is not None else ([], 0)
@@ -239,7 +237,7 @@ class Listen(Isolated):
         return [line if line.language else replace(line, language=likely_language(line.text)) for line in lines], unsaid
 
     def _with_speakers(self, native: DecodeChild, path: str, lines: list[SpeechLine]) -> list[SpeechLine]:
-        """The lines with their speakers, numbered over the whole video."""
+        """Return the lines with speakers, numbered over the whole video."""
         if self.speakers is None or not lines:
             return lines
         spans = [(line.start_s, line.end_s) for line in lines]
@@ -280,7 +278,7 @@ class Listen(Isolated):
 
 
 def _twice(child: DecodeChild, job: str, **arguments: Any) -> Any:
-    """A job's result; what ends its process is tried once more in a fresh one."""
+    """Return the result of a job; a job that ends its process is retried once in a new process."""
     once = ("pyav", job, arguments)
     return child.run_first([once, once])[0]
 
@@ -297,7 +295,7 @@ def _blocks(voice: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, 
 
 
 def _main_language(lines: Sequence[SpeechLine]) -> str | None:
-    """The language of most seconds of the lines that have one."""
+    """Return the language of most seconds of the lines with a known language."""
     seconds: dict[str, float] = defaultdict(float)
     for line in lines:
         if line.language:

@@ -1,6 +1,6 @@
-"""Lines of speech from a file of samples, a block of spans at a time; what cannot have been said is left out.
+"""Recognise lines of speech from a file of samples, in blocks of spans; implausible lines are dropped.
 
-Recognisers of native code run in the child process, those that ask a server in the actor.
+Recognisers of native code run in the child process, clients of servers in the actor.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from operators.audio.recognisers.base import RunningRecogniser, Samples, Utteran
 from operators.audio.recognisers.registry import REGISTRY
 from operators.core.fingerprint import canonical
 
-PAD_S = 0.15  # of sound before and behind a span that a recogniser hears: the breath of a consonant
-_LEAST_SHARE = 0.3  # of a line that must lie within the span of voice it was recognised in
-_MOST_CHARACTERS_A_S = 40.0  # of speech: a fast auctioneer comes to 30; more is a sentence that was never said there
-_FEW_CHARACTERS = 12  # that a word may have, however short the span is
+PAD_S = 0.15  # seconds of sound added before and after a span, which a consonant may need
+_LEAST_SHARE = 0.3  # share of a line that must be within its span of voice
+_MOST_CHARACTERS_A_S = 40.0  # a fast auctioneer reaches 30; more means that the recogniser invented the line
+_FEW_CHARACTERS = 12  # always allowed, however short the span is
 
 _loaded: dict[str, RunningRecogniser] = {}
 
@@ -30,10 +30,10 @@ _loaded: dict[str, RunningRecogniser] = {}
 def recognise_isolated(
     *, recogniser: Any, path: str, spans: Sequence[tuple[float, float]]
 ) -> tuple[list[SpeechLine], int]:
-    """`recognise` as a job of the child process, which keeps the recogniser that it has loaded until it ends.
+    """Run `recognise` as a job of the child process, which keeps the loaded recogniser until it ends.
 
     Args:
-        recogniser: the config of one.
+        recogniser: the config of a recogniser.
     """
     spec = REGISTRY.parse(recogniser)
     key = canonical(recogniser)
@@ -48,12 +48,12 @@ _KEPT = ExitStack()
 def recognise(
     running: RunningRecogniser, origin: str, path: str, spans: Sequence[tuple[float, float]]
 ) -> tuple[list[SpeechLine], int]:
-    """The lines of spans of voice, and how many more were recognised and cannot have been said.
+    """Return the lines of spans of voice, and the number of dropped implausible lines.
 
     Args:
-        origin: of the recogniser, for the lines.
-        path: of a file of samples.
-        spans: in seconds from its first sample.
+        origin: name of the recogniser, for the lines.
+        path: a file of samples.
+        spans: seconds from the first sample.
     """
     found: list[SpeechLine] = []
     dropped = 0
@@ -72,18 +72,18 @@ def recognise(
 
 
 def placed(said: Utterance, from_s: float, voice: tuple[float, float], origin: str) -> SpeechLine | None:
-    """A line on the video's clock, cut to the span of voice that it is from; None: it cannot have been said there.
+    """Return a line on the video's clock, clipped to its span of voice; None if it is implausible.
 
     Args:
-        from_s: where the sound that the recogniser heard begins.
-        voice: the span; `PAD_S` of silence on either side is the recogniser's to hear and nobody's to speak in.
+        from_s: start of the sound that the recogniser received.
+        voice: the span, without the `PAD_S` of sound on either side.
     """
     start_s, end_s = said.start_s + from_s, said.end_s + from_s
     low, high = max(start_s, voice[0]), min(end_s, voice[1])
     if high <= low or high - low < _LEAST_SHARE * (end_s - start_s):
         return None
     if len(said.text) > max(_FEW_CHARACTERS, _MOST_CHARACTERS_A_S * (high - low)):
-        return None  # such as a whole sentence in 0.09 s
+        return None  # for example a whole sentence in 0.09 s
     line = SpeechLine(start_s=low, end_s=high, text=said.text, origin=origin)
     return replace(
         line,

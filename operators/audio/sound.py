@@ -1,4 +1,4 @@
-"""What the sound of a video is besides speech: silence, music, and the rest, in a job of the decoding process."""
+"""Job of the decoding process: measure the shares of silence and music in the sound of a video."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _STEP = 240  # blocks read at a time
 _SILENT = 32768 * 10 ** (-55 / 20)  # root mean square: -55 dB of full scale, below the noise of a quiet room
 _FFT = 2048
 _BAND_HZ = (80.0, 4000.0)
-_NEIGHBOURS = 15  # bins, 117 Hz, whose median is what noise would have there
-_PEAK = 8.0  # times that: noise of this many frames does not come to it
-_TONAL = 0.3  # share of the energy that stands in such peaks
+_NEIGHBOURS = 15  # bins (117 Hz) whose median estimates the noise level
+_PEAK = 8.0  # a peak exceeds the noise level by this factor, which noise does not reach
+_TONAL = 0.3  # least share of the energy in such peaks
 
 
 def find_shares(*, path: str, voice: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The shares of a file of samples that are silent, and that are music, 0 to 1: a job of the child.
+    """Return the shares of a file of samples that are silent and that are music, 0 to 1: a job of the child process.
 
-    Of each half second: speech, where half of it lies in `voice`; else silent, below -55 dB; else music, where 30 % of
-    its energy from 80 to 4000 Hz stands in narrow peaks. A hum or an engine has such peaks, too; drums alone have not.
+    Each half second is speech if half of it is in `voice`; else silent if it is below -55 dB; else music if 30 % of its
+    energy from 80 to 4000 Hz is in narrow peaks. A hum or an engine also has such peaks; drums alone have none.
     """
     blocks = silent = music = 0
     spoken_before = _running(voice)
@@ -45,7 +45,7 @@ def find_shares(*, path: str, voice: Sequence[tuple[float, float]]) -> tuple[flo
 
 
 def _running(voice: Sequence[tuple[float, float]]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Seconds of voice before a time."""
+    """Return a function from a time to the seconds of voice before it."""
     edges = np.array([0.0, *(t for span in voice for t in span)])
     spoken = np.cumsum([0.0, *(part for a, b in voice for part in (0.0, b - a))])
     return lambda times: np.interp(times, edges, spoken)

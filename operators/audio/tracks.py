@@ -1,4 +1,4 @@
-"""The audio tracks of a file, and which of them is listened to."""
+"""List the audio tracks of a file and choose one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _OTHER_ROLES = {
     "karaoke": "karaoke",
     "clean_effects": "effects",
 }
-"""Dispositions of tracks that are not what the video's own people say -> the word for it in the row."""
+"""Dispositions of tracks other than the main sound -> their name in the row."""
 
 
 def tracks_of(container: Any) -> list[dict[str, Any]]:
-    """The audio streams of a container in order, as values of `operators.audio.lines.TRACK`."""
+    """Return the audio streams of a container in order, as values of `operators.audio.lines.TRACK`."""
     found: list[dict[str, Any]] = []
     for number, stream in enumerate(container.streams.audio):
         context = stream.codec_context
@@ -37,11 +37,11 @@ def tracks_of(container: Any) -> list[dict[str, Any]]:
 
 
 def choose(tracks: Sequence[dict[str, Any]], *, track: int | None, languages: Sequence[str]) -> tuple[int | None, str]:
-    """The track to listen to and why that one; None where there is none that can be decoded.
+    """Return the track to use and the reason; None if no track can be decoded.
 
     Args:
-        track: wanted by number; None: the best one.
-        languages: wanted ones, the best first.
+        track: number of the track; None chooses the best one.
+        languages: preferred languages, best first.
     """
     usable = [t for t in tracks if t["codec"] is not None]
     if track is not None:
@@ -49,7 +49,7 @@ def choose(tracks: Sequence[dict[str, Any]], *, track: int | None, languages: Se
         return (track, "by number") if known else (None, f"there is no track {track}")
     if not usable:
         return None, "no track has a decoder" if tracks else "no audio"
-    # speech of the video itself, before commentary and descriptions; then what the file says is its default
+    # the main sound before commentary and descriptions; then the default track of the file
     ordered = sorted(usable, key=lambda t: (t["role"] not in (None, "default"), t["role"] != "default", t["track"]))
     for wanted in languages:
         code = language_code(wanted) or wanted

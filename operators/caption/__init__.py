@@ -1,3 +1,3 @@
-"""Frame and window captions of a segment: the operator `caption`, its options and how windows are chained. Imports
-engines, prompts, cleaning and everything below; no other task folder.
+"""Frame and window captions of a segment: the operator `caption`, its options and the chaining of windows. May import
+engines, prompts, cleaning and everything below them, but no other task folder.
 """

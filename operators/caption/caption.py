@@ -1,10 +1,10 @@
 """Frame captions and window captions of one segment: the first two levels of LongCaption-Agent.
 
-Frame level: one caption of static detail for each frame of the 1 fps grid, all at once. Window level: each 10 s window
-is captioned in the light of the caption before it. `chain: segment` restarts that chain at each segment, warmed up by a
-window or two before it whose captions only seed the context and are dropped. `chain: video` is the paper's: one chain
-through the whole video, so that its segments are captioned in order, each seeded by the last caption of the one before
-(`previous`). `chain: none` makes windows independent.
+Frame level: one caption of static detail for each frame of the 1 fps grid, requested simultaneously. Window level: the
+prompt of each 10 s window contains the caption of the previous window. `chain: segment` restarts this chain at each
+segment; one or two warm-up windows before the segment provide the first context, and their captions are dropped.
+`chain: video` is the method of the paper: one chain through the whole video, so that segments are captioned in order
+and each starts from the last caption of the previous one (`previous`). `chain: none` makes windows independent.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from operators.caption.structure import parse_window
 from operators.core.base import Apply, ItemError, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Span
+from operators.embedding.talk import talk_embedder
 from operators.engines.ask import Usage
-from operators.engines.base import Picture, RunningEngine
+from operators.engines.base import FrameImage, RunningEngine
 from operators.engines.gates import gates_of
 from operators.engines.provenance import provenance
 from operators.engines.shared import shared
@@ -35,17 +36,17 @@ from operators.prompts import Prompt
 class Caption(CaptionOptions):
     """Captions the frames and windows of a segment with one engine.
 
-    Where the chain runs through the video, the row may bring `previous`: text and `window_index` of the last caption.
-    Where it brings `speech` (`operators.audio.lines.LINE`), what is said in a window stands in that window's prompt, in
-    place of the subtitles that were measured: a table of speech has these among its lines. Text on screen and objects
-    (`operators.evidence.items.COLUMNS`) enter prompts that have a place for them, such as `window_evidence`.
+    With `chain: video`, the row may have `previous`: text and `window_index` of the last caption. If it has `speech`
+    (`operators.audio.lines.LINE`), the speech in a window enters that window's prompt in place of the subtitles, which
+    a table of speech includes. Text on screen and objects (`operators.evidence.items.COLUMNS`) enter prompts with a
+    blank for evidence, such as `window_evidence`.
     """
 
     name: ClassVar[str] = "caption"
     version: ClassVar[int] = 3
     pool: ClassVar[str] = "caption"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures", "facts", "decode"}
+        {"video_id", "segment_index", "start_s", "end_s", "duration_s", "images", "facts", "decode"}
     )
     may_read: ClassVar[frozenset[str]] = COLUMNS
     writes: ClassVar[frozenset[str]] = frozenset({"frames", "windows", "facts", "provenance", "usage"})
@@ -61,6 +62,7 @@ class Caption(CaptionOptions):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         prompts = self.prompts()
+        talk_embedder(self.talk_classifier)
         with shared(self.engine) as engine:
             yield lambda row: self._apply(row, engine, prompts)
 
@@ -73,7 +75,7 @@ class Caption(CaptionOptions):
             prompts=prompts,
             segment=Span(row["start_s"], row["end_s"]),
             windows=self.layout(row["duration_s"], row.get("speech")),
-            pictures=[Picture(**p) for p in row["pictures"] or ()],
+            images=[FrameImage(**p) for p in row["images"] or ()],
             facts=facts,
             evidence=Evidence.of(row),
             seed=int(digest([row["video_id"], row["segment_index"]], hex_digits=8), 16),
@@ -81,7 +83,7 @@ class Caption(CaptionOptions):
         )
         asked = work.frames() if self.frames else []
         narrated = work.tell()
-        windows = narrated[-len(work.own) :]  # those before them only warm up
+        windows = narrated[-len(work.own) :]  # without the warm-up windows
         answers = [answer for _, answer in windows]
         if not any(answer.valid for answer in answers):
             why = answers[0]
@@ -99,7 +101,7 @@ class Caption(CaptionOptions):
                     **about,
                     "text": work.text(answer),
                     "fields": parse_window(answer.text).model_dump_json() if self.fields and answer.valid else None,
-                    "pts_s": [p.pts_s for p in answer.request.pictures] if answer.request else [],
+                    "pts_s": [p.pts_s for p in answer.request.images] if answer.request else [],
                     **columns(answer),
                 }
                 for about, answer in windows

@@ -1,4 +1,4 @@
-"""`layout`: the windows of a segment without captions, for recipes whose captions come from something stored."""
+"""The operator `layout`: windows of a segment without captions, for recipes that caption from stored rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from operators.engines.ask import Usage
 
 @dataclass(frozen=True, kw_only=True)
 class Layout(Operator):
-    """Writes `windows` with their times and no text, and `frames` with none; a later step, such as `ask`, fills them.
+    """Writes `windows` with their times and without text, and an empty `frames`; a later step, such as `ask`, adds
+    texts.
 
-    It decodes nothing: with the section `plan` changed, a recipe that keeps what was seen tells other windows of it.
+    It decodes nothing. A recipe can therefore caption other windows of stored rows after a change of the section
+    `plan`.
     """
 
     name: ClassVar[str] = "layout"

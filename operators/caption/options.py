@@ -1,4 +1,4 @@
-"""What a config says of captions, and the windows and prompts that follow from it."""
+"""Options of the operator `caption`, and the windows and prompts derived from them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from operators.core.base import ADDED, FROM_PLAN, SIZING, Operator
 from operators.core.grid import Grid
 from operators.core.spoken import talk_of
 from operators.core.windows import WindowRule, Windows
+from operators.embedding.talk import TalkClassifier, check_talk_classifier, talk_identity
 from operators.engines.registry import AnyEngine
 from operators.engines.template import MeasureEngine
 from operators.prompts import Prompt, load_prompt
@@ -19,9 +20,9 @@ from operators.prompts import Prompt, load_prompt
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionOptions(Operator):
-    """The fields of the operator `caption`, and what follows from them alone."""
+    """The fields of the operator `caption`, and properties derived from them."""
 
-    engine: Annotated[AnyEngine, Field(description="what turns frames and prompts into captions")] = field(
+    engine: Annotated[AnyEngine, Field(description="engine that captions frames and windows")] = field(
         default_factory=MeasureEngine
     )
     window_s: Annotated[
@@ -35,9 +36,9 @@ class CaptionOptions(Operator):
     windows: Annotated[
         WindowRule,
         Field(
-            description="grid: the same times in all videos; shots: each shot has windows of its own, none crosses a "
-            "hard cut; needs measure in the recipe; lines: as grid, but no edge lies in a spoken line; needs a "
-            "table of speech"
+            description="grid: the same times in all videos; shots: windows within each shot, so that none crosses a "
+            "hard cut (needs measure in the recipe); lines: as grid, but no edge lies in a spoken line "
+            "(needs a table of speech)"
         ),
         FROM_PLAN,
     ] = "grid"
@@ -45,65 +46,81 @@ class CaptionOptions(Operator):
         float,
         Field(
             ge=0,
-            description="with windows: shots, a shorter shot is captioned with the next one, in s; 0: each by itself",
+            description="with windows: shots, a shot shorter than this, in s, is captioned with the next one; 0: each "
+            "shot separately",
         ),
         FROM_PLAN,
     ] = 0.0
     line_reach_s: Annotated[
         float,
-        Field(ge=0, description="with windows: lines, how far an edge moves at most to a gap between lines, in s"),
+        Field(ge=0, description="with windows: lines, maximum distance in s that an edge moves to a gap between lines"),
         FROM_PLAN,
         ADDED,
     ] = 5.0
     chain: Annotated[
         Literal["segment", "video", "none"],
         Field(
-            description="segment: each window knows the caption before it, anew in each segment; video: all through "
-            "the video, whose segments are then captioned in order by one actor; none: independent"
+            description="segment: the prompt of a window contains the previous caption of its segment; video: of the "
+            "whole video, whose segments are then captioned in order by one actor; none: windows are "
+            "independent"
         ),
     ] = "segment"
     warm_up_windows: Annotated[
-        int, Field(ge=0, le=8, description="windows before a segment that are captioned only to seed its chain")
+        int, Field(ge=0, le=8, description="windows before a segment that are captioned only to start its chain")
     ] = 1
-    frames: Annotated[bool, Field(description="caption single frames, too: the detail that windows leave out")] = True
+    frames: Annotated[
+        bool, Field(description="caption single frames as well, for details that captions of windows omit")
+    ] = True
     frame_similarity: Annotated[
         float | None,
         Field(
             gt=0,
             le=1,
-            description="SSIM of thumbnails from which a frame gets no caption of its own: that of the frame before it "
-            "stands for it; windows show every frame all the same; null: every frame has one",
+            description="minimum SSIM of thumbnails at which a frame reuses the caption of the previous frame; "
+            "windows still show every frame; null: every frame is captioned",
         ),
         ADDED,
     ] = None
     fields: Annotated[
         bool,
         Field(
-            description="ask for windows as JSON: caption, subjects, actions, camera, scene, text on screen; for models"
+            description="request windows as JSON with caption, subjects, actions, camera, scene and text on screen; "
+            "for engines with a model"
         ),
     ] = False
-    frame_prompt: Annotated[str, Field(description="prompt of a frame: a name or a path to a .j2 file")] = "frame"
-    window_prompt: Annotated[str, Field(description="prompt of a window: a name or a path to a .j2 file")] = "window"
-    language: Annotated[str, Field(min_length=1, description="language of the captions, as the prompts name it")] = (
+    frame_prompt: Annotated[str, Field(description="prompt for a frame: a name or a path to a .j2 file")] = "frame"
+    window_prompt: Annotated[str, Field(description="prompt for a window: a name or a path to a .j2 file")] = "window"
+    language: Annotated[str, Field(min_length=1, description="language of the captions, as named in the prompts")] = (
         "English"
     )
-    tries: Annotated[int, Field(ge=1, le=10, description="times a request is asked before its failure is recorded")] = 3
+    talk_classifier: TalkClassifier = "words"
+    tries: Annotated[
+        int, Field(ge=1, le=10, description="maximum attempts of a request before its failure is recorded")
+    ] = 3
     concurrency: Annotated[
-        int, Field(ge=1, description="segments in one captioner actor at once, so that their requests meet"), SIZING
+        int,
+        Field(
+            ge=1,
+            description="segments that one captioner actor processes concurrently, so that their requests are batched",
+        ),
+        SIZING,
     ] = 4
 
     def identity_extra(self) -> dict[str, Any]:
-        """The prompts' texts: a changed prompt never reuses stale captions."""
-        return {"prompts": [p.hash for p in self.prompts().values()]}
+        """Hashes of the prompts' texts and of a fitted classifier, so that captions of a changed one are not reused."""
+        return {"prompts": [p.hash for p in self.prompts().values()], **talk_identity(self.talk_classifier)}
+
+    def check(self) -> None:
+        check_talk_classifier(self.talk_classifier, "caption.talk_classifier")
 
     def prompts(self) -> dict[str, Prompt]:
         return {"frame": load_prompt(self.frame_prompt), "window": load_prompt(self.window_prompt)}
 
     def layout(self, duration_s: float, speech: Iterable[Mapping[str, Any]] | None = None) -> Windows:
-        """Where the windows of a video of this length lie.
+        """The windows of a video of this duration.
 
         Args:
-            speech: the column `speech`, at least of the surroundings; counts with `windows: lines` alone.
+            speech: the column `speech`, at least around the requested span; used only with `windows: lines`.
         """
         grid = Grid(duration_s, self.window_s, self.stride_s)
         return Windows(
@@ -116,9 +133,9 @@ class CaptionOptions(Operator):
 
     @property
     def chained(self) -> bool:
-        """Whether a window knows the caption before it."""
+        """Whether the prompt of a window contains the caption of the previous one."""
         return self.chain != "none"
 
     def warm_up(self) -> int:
-        """Windows that must be decoded before a segment's start."""
+        """Number of windows that must be decoded before the start of a segment."""
         return self.warm_up_windows if self.chain == "segment" else 0

@@ -1,4 +1,4 @@
-"""One segment being captioned: frames all at once, windows one after the other in the light of the one before."""
+"""Captioning of one segment: frames simultaneously, windows in order, each with the caption of the previous one."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from operators.core.base import Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Span
 from operators.core.windows import Window, Windows
+from operators.embedding.talk import talk_embedder
 from operators.engines.ask import Answer, Smaller, ask
-from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Request, RunningEngine
 from operators.engines.gates import About, Gate
 from operators.engines.template import MeasureEngine
 from operators.engines.template.evidence import evidence
 from operators.evidence.evidence import Evidence
+from operators.language.shorten import last_words
 from operators.prompts import Prompt, Rendered
 from operators.video.duplicates import jpeg_thumbnail, structural_similarity
 
-_SHORT_WORDS = 60  # of the caption before, where a prompt is too long: its end says where things stand
+_SHORT_WORDS = 60  # words kept from the end of the previous caption if a prompt is too long
 
 
 @dataclass(frozen=True)
 class Seed:
-    """The caption that starts a chain: `window_index` of the window it tells; an empty text starts anew."""
+    """The caption that starts a chain, and the `window_index` of its window; an empty text starts a new chain."""
 
     text: str = ""
     window_index: int | None = None
@@ -37,15 +39,15 @@ class Seed:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentWork:
-    """Asks for the captions of one segment.
+    """Requests the captions of one segment.
 
     Attributes:
         caption: the operator, for its settings.
-        pictures: of the segment and what stands around it, in order of time.
-        facts: what was measured there; None where nothing was.
-        seed: the segment's first number to draw from.
-        before: the last caption of the segment before, where the chain runs through the video.
-        evidence: what is known around there beside the frames; None where the recipe has no tables of it.
+        images: images of the segment and its surroundings, in order of time.
+        facts: facts measured there; None if there are none.
+        seed: the segment's base seed for sampling.
+        before: the last caption of the previous segment, with `chain: video`.
+        evidence: further evidence around the segment; None if the recipe has no tables of it.
     """
 
     caption: CaptionOptions
@@ -54,40 +56,40 @@ class SegmentWork:
     prompts: dict[str, Prompt]
     segment: Span
     windows: Windows
-    pictures: list[Picture]
+    images: list[FrameImage]
     facts: Facts | None
     seed: int
     before: Seed = field(default_factory=Seed)
     evidence: Evidence | None = None
 
     def frames(self) -> list[tuple[Row, Future[Answer]]]:
-        """Every frame that the segment owns, all asked for at once; one that stays on screen is described once, and
-        where `frame_similarity` says so, one that hardly changes, too."""
+        """Request captions of all frames that the segment owns, simultaneously. A frame that stays on screen is
+        captioned once, and so are near-duplicates if `frame_similarity` is set."""
         prompt = self.prompts["frame"].render(language=self.caption.language)
-        own = [p for p in self.pictures if self.segment.start_s <= p.time_s < self.segment.end_s]
+        own = [p for p in self.images if self.segment.start_s <= p.time_s < self.segment.end_s]
         cell_s = self._frame_cell_s()
         asked: list[tuple[Row, Future[Answer]]] = []
         for k, last in self._distinct(own):
-            picture = own[k]
+            image = own[k]
             until_s = own[last].until_s or own[last].time_s + cell_s
-            span = Span(picture.time_s, min(until_s, self.segment.end_s))
+            span = Span(image.time_s, min(until_s, self.segment.end_s))
             request = Request(
                 kind="frame",
                 start_s=span.start_s,
                 end_s=span.end_s,
                 prompt=prompt.text,
                 instructions=self.prompts["frame"].instructions,
-                pictures_at=prompt.pictures_at,
-                pictures=(picture,),
+                images_at=prompt.images_at,
+                images=(image,),
                 facts=self.facts_of(span),
                 seed=self.seed + k,
             )
-            about = {"time_s": picture.time_s, "pts_s": picture.pts_s}
+            about = {"time_s": image.time_s, "pts_s": image.pts_s}
             asked.append((about, self._ask(request)))
         return asked
 
-    def _distinct(self, own: Sequence[Picture]) -> Iterator[tuple[int, int]]:
-        """Places of the frames that get a caption, each with that of the last near-duplicate that it stands for."""
+    def _distinct(self, own: Sequence[FrameImage]) -> Iterator[tuple[int, int]]:
+        """Indices of the frames to caption, each with the index of the last near-duplicate that it represents."""
         similarity = self.caption.frame_similarity
         first = last = 0
         seen = jpeg_thumbnail(own[0].jpeg) if own and similarity is not None else None
@@ -115,7 +117,7 @@ class SegmentWork:
         return cuts_of(self.facts)
 
     def tell(self) -> list[tuple[Row, Answer]]:
-        """Every window that the segment owns, in order, and before them those that only seed the chain."""
+        """All windows that the segment owns, in order, after the warm-up windows that only start the chain."""
         before = self.before
         warm_up = self.windows.before(self.segment, self.caption.warm_up(), self._cuts_s)
         asked: list[tuple[Row, Future[Answer]]] = []
@@ -123,11 +125,11 @@ class SegmentWork:
             smaller = self._window(window, before.text)
             request = smaller(0)
             assert request is not None
-            if request.pictures:
+            if request.images:
                 answer = self._ask(request, smaller)
             else:
                 answer = Future()
-                answer.set_result(Answer("", 0, "undecodable", "no picture of it decoded", request))
+                answer.set_result(Answer("", 0, "undecodable", "no frame of it decoded", request))
             about = {
                 "window_index": window.index,
                 "start_s": request.start_s,
@@ -135,12 +137,12 @@ class SegmentWork:
                 "previous_window": before.window_index if before.text else None,
             }
             asked.append((about, answer))
-            if self.caption.chained and request.pictures and answer.result().valid:
+            if self.caption.chained and request.images and answer.result().valid:
                 before = Seed(self.text(answer.result()), window.index)
         return [(about, answer.result()) for about, answer in asked]
 
     def text(self, answer: Answer) -> str:
-        """The caption in an answer, which may be one field of it."""
+        """The caption in an answer, which may be one of its fields."""
         return parse_window(answer.text).caption.strip() if self.caption.fields and answer.valid else answer.text
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -152,27 +154,28 @@ class SegmentWork:
             form=WindowFields if request.schema else None,
             parse=parse_window if request.schema else None,
             prose=(lambda fields: fields.caption) if request.schema else None,
+            embed=talk_embedder(self.caption.talk_classifier),
         )
         tries, clean = self.caption.tries, self.caption.engine.generative
         return ask(self.engine, request, tries=tries, gates=self.gates, about=about, clean=clean, smaller=smaller)
 
     def facts_of(self, span: Span) -> Facts | None:
-        """What was measured in `span`, and as its subtitles what is said in it, where that is known better."""
+        """The facts measured in `span`, with recognised speech in place of its subtitles if there is any."""
         facts = self.facts.slice(span.start_s, span.end_s) if self.facts else None
         if facts is None or self.evidence is None:
             return facts
         return self.evidence.within(span.start_s, span.end_s).facts(facts)
 
     def _frame_cell_s(self) -> float:
-        """Step of the pictures' grid, in s: the decoder chooses it, and where pictures are missing gaps are wider."""
-        gaps = (b.time_s - a.time_s for a, b in pairwise(self.pictures))
+        """Distance of the frame grid in seconds, which the decoder chose. Gaps are wider where frames are missing."""
+        gaps = (b.time_s - a.time_s for a, b in pairwise(self.images))
         return min([self.caption.stride_s, *gaps])
 
     def _window(self, window: Window, previous: str) -> Smaller:
-        """How to ask for a window: first with all there is, then with less and less, down to one picture alone."""
+        """The requests for a window: first complete, then reduced step by step, down to a single frame."""
         span = window.span
         facts = self.facts_of(span)
-        pictures = tuple(p for p in self.pictures if _stands_in(p, span))
+        images = tuple(p for p in self.images if _stands_in(p, span))
         render = partial(
             window_prompt,
             self.prompts["window"],
@@ -187,8 +190,8 @@ class SegmentWork:
 
         def request(times: int) -> Request | None:
             every = 2 ** max(0, times - 2)
-            last = every > 1 and len(pictures) <= every // 2  # not even one: without the caption before?
-            if last and (not previous or len(pictures) <= every // 4):
+            last = every > 1 and len(images) <= every // 2  # not even one: without the caption before?
+            if last and (not previous or len(images) <= every // 4):
                 return None
             prompt = render(
                 previous="" if last else previous if times < 2 else shortened(previous),
@@ -200,8 +203,8 @@ class SegmentWork:
                 end_s=span.end_s,
                 prompt=prompt.text,
                 instructions=self.prompts["window"].instructions,
-                pictures_at=prompt.pictures_at,
-                pictures=pictures[::every],
+                images_at=prompt.images_at,
+                images=images[::every],
                 facts=facts,
                 schema=window_schema() if self.caption.fields else None,
                 seed=self.seed + window.index,
@@ -222,15 +225,15 @@ def window_prompt(
     known: Evidence | None = None,
     count: Callable[[str], int] = lambda text: len(text.split()),
 ) -> Rendered:
-    """What a model is asked of a window.
+    """Render the prompt of a window.
 
     Args:
-        fields: whether the answer is asked for as JSON.
-        facts: of `span`; None where nothing was measured.
-        previous: the caption of the window before; empty: none.
-        with_evidence: whether what was measured stands in it.
-        known: what is known of `span` beside its frames; its speech stands in place of the subtitles in `facts`.
-        count: tokens of a text.
+        fields: whether the answer is requested as JSON.
+        facts: facts of `span`; None if nothing was measured.
+        previous: the caption of the previous window; empty for none.
+        with_evidence: whether the prompt contains measured facts.
+        known: further evidence of `span`; its speech takes the place of the subtitles in `facts`.
+        count: counts the tokens of a text.
     """
     shown = [line.text for line in facts.subtitles or ()] if facts else []
     return prompt.render(
@@ -246,19 +249,19 @@ def window_prompt(
 
 
 def shortened(previous: str) -> str:
-    """The end of the caption before, for a prompt that was too long."""
-    return " ".join(previous.split()[-_SHORT_WORDS:])
+    """The end of the previous caption, for a prompt that was too long."""
+    return last_words(" ".join(previous.split()), _SHORT_WORDS)
 
 
-def _stands_in(picture: Picture, span: Span) -> bool:
-    """Whether a picture is of `span`: taken in it, or the last new one before it and still on screen."""
-    return span.start_s <= picture.time_s < span.end_s or (
-        picture.time_s < span.start_s < (picture.until_s or picture.time_s) - 1e-6
+def _stands_in(image: FrameImage, span: Span) -> bool:
+    """Whether a frame is on screen in `span`: decoded in it, or the last one before it and still on screen."""
+    return span.start_s <= image.time_s < span.end_s or (
+        image.time_s < span.start_s < (image.until_s or image.time_s) - 1e-6
     )
 
 
 def columns(answer: Answer) -> Row:
-    """What `structs.FRAME_CAPTION`, `structs.WINDOW_CAPTION` and `structs.SECTION` say of how an answer came about."""
+    """The fields of `structs.FRAME_CAPTION`, `structs.WINDOW_CAPTION` and `structs.SECTION` that describe an answer."""
     return {
         "valid": answer.valid,
         "prompt_hash": digest(answer.request.prompt) if answer.request else None,

@@ -1,4 +1,4 @@
-"""What a window caption consists of where fields are asked for: the schema for an engine, the parser for its answer."""
+"""Structured window captions: the JSON Schema for the engine and the parser of its answers."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def window_schema() -> str:
 
 
 def parse_window(text: str) -> WindowFields:
-    """The fields that an answer holds, read as `operators.cleaning.forms` reads.
+    """Parse the fields of an answer, with the tolerance of `operators.cleaning.forms`.
 
     Raises:
-        ValueError: there are none, or no caption is among them.
+        ValueError: the answer has no fields, or no caption among them.
     """
     return read_form(text, WindowFields)

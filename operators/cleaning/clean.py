@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from operators.cleaning.characters import characters, entities, escapes, markup
+from operators.cleaning.classifier import classified
 from operators.cleaning.context import NOTHING, Context, Rule
 from operators.cleaning.endings import closing, repeated_end, unfinished
 from operators.cleaning.foreign import foreign_sentences, impossible_times
 from operators.cleaning.forms import clean_form
+from operators.cleaning.framing import framing
+from operators.cleaning.headings import announcements, headings
 from operators.cleaning.impressions import impressions
-from operators.cleaning.introductions import acknowledgements, framing, lead_in
+from operators.cleaning.introductions import acknowledgements, lead_in
 from operators.cleaning.lines import labels, line_heads, markdown, paragraph, signs
+from operators.cleaning.medium import medium
 from operators.cleaning.notes import citations, echo, notes
 from operators.cleaning.phrases import phrase
 from operators.cleaning.stamps import heads, marks
@@ -29,7 +33,9 @@ _LAYOUT: tuple[Rule, ...] = (
     markdown,
     line_heads,
     acknowledgements,
+    announcements,
     labels,
+    headings,
     lead_in,
     wrapping_quotes,
     signs,
@@ -37,6 +43,7 @@ _LAYOUT: tuple[Rule, ...] = (
 SENTENCES: tuple[Rule, ...] = (
     closing,  # before framing, which would hide some
     framing,
+    medium,
     notes,
     echo,
     citations,
@@ -47,6 +54,7 @@ SENTENCES: tuple[Rule, ...] = (
     repeated_end,
     unfinished,
     closing,
+    classified,  # last: what a rule knows is counted as that rule
 )
 
 TEXT: tuple[Rule, ...] = (

@@ -7,7 +7,7 @@ import re
 from operators.cleaning import times
 from operators.cleaning.context import Context
 from operators.cleaning.paragraphs import filtered
-from operators.cleaning.quotes import HIDDEN, masked
+from operators.cleaning.quotes import unquoted
 from operators.language.identify import language_code, likely_language
 
 _TIME_SLACK_S = 1.0  # models round
@@ -36,7 +36,7 @@ def foreign_sentences(text: str, context: Context) -> str:
 
 
 def _foreign(sentence: str, wanted: str) -> bool:
-    outside = masked(sentence).replace(HIDDEN, " ")
+    outside = unquoted(sentence)
     letters = [c for c in outside if c.isalpha()]
     if not letters:
         return False

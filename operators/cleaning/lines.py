@@ -101,6 +101,11 @@ _STRONG = re.compile(
     r"(?<![\w*])\*{2,3}(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*{2,3}(?![\w*])"
     r"|(?<![\w_])_{2,3}(?=[^\s_])([^_\n]+?)(?<=[^\s_])_{2,3}(?![\w_])"
 )
+_KIND = rf"{_QUALIFIERS}{{0,4}}{_KINDS}{_NUMBERED}?"
+# in front of a capital, so that an emphasised word of a sentence stays
+_STRONG_LABEL = re.compile(
+    rf"\A[ \t]*(?:([*_]{{3}}){_KIND}\1[ \t]+(?=\w+[ ]\w)|([*_]{{2}}){_KIND}\2[ \t]+(?=(?-i:[A-Z])\w*[ ]\w))", re.I
+)
 _EMPHASIS = re.compile(
     r"(?<![\w*])\*(?=[^\s*])([^*\n]+?)(?<=[^\s*])\*(?![\w*])|(?<![\w_])_(?=[^\s_])([^_\n]+?)(?<=[^\s_])_(?![\w_])"
 )
@@ -117,7 +122,7 @@ def markdown(text: str, context: Context) -> str:  # noqa: ARG001
     text = _TABLE_ROW.sub(lambda found: _cells(found.group(1)), _TABLE_RULE.sub("", text))
     text = _QUOTE_LINE.sub("", _RULER.sub("", text))
     text = _headings(_headings(text, _HEADING), _SIGNED_HEADING)
-    text = _headings(text, _BOLD_LINE)
+    text = _STRONG_LABEL.sub("", _headings(text, _BOLD_LINE))
     for pattern in (_STRONG, _EMPHASIS, _STRIKE):
         text = _unwrapped(pattern, text)
     return _lists(removed(_LOOSE, text))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
 
 from operators.cleaning import talk
 from operators.cleaning.context import Context
-from operators.cleaning.paragraphs import filtered, plain
+from operators.cleaning.paragraphs import each, filtered, plain
 from operators.cleaning.quotes import masked, removed
 from operators.language.sentences import split_sentences
 
@@ -63,13 +64,12 @@ def notes(text: str, context: Context) -> str:
 
 
 def echo(text: str, context: Context) -> str:
-    """Sentences that repeat the instructions of the prompt."""
+    """Sentences that repeat the instructions of the prompt, and such words in front of a colon."""
     known = _grams(context.instructions)
     if not known:
         return text
-    head, colon, rest = text.partition(":")
-    if colon and rest.strip() and _echoes(head, known):
-        text = rest
+    labels = _labels(context.instructions)
+    text = each(text, context, lambda sentence: _without_label(sentence, labels))
     short = frozenset(plain(sentence) for sentence in split_sentences(context.instructions, context.language))
     return filtered(
         text, context, lambda sentence: plain(sentence) in short or _echoes(sentence, known), may_empty=True
@@ -77,11 +77,33 @@ def echo(text: str, context: Context) -> str:
 
 
 _GRAM = 4
+_LABEL_WORDS = 4
+_LABEL_LIKENESS = 0.75  # of words in sequence; models inflect one of them
+_BEFORE_COLON = re.compile(r"([^.!?:]+):(?=\s|\Z)")
 
 
 def _grams(text: str) -> frozenset[tuple[str, ...]]:
     words = re.findall(r"\w+", text.lower())
     return frozenset(tuple(words[k : k + _GRAM]) for k in range(len(words) - _GRAM + 1))
+
+
+def _labels(instructions: str) -> frozenset[tuple[str, ...]]:
+    """The words of each clause in front of a colon, such as "The description so far ends so:"."""
+    clauses = (clause for found in _BEFORE_COLON.findall(instructions) for clause in re.split("[;()]", found))
+    words = (tuple(re.findall(r"\w+", clause.lower())) for clause in clauses)
+    return frozenset(some for some in words if len(some) >= _LABEL_WORDS)
+
+
+def _without_label(sentence: str, labels: frozenset[tuple[str, ...]]) -> str:
+    """A sentence without a label of the prompt in front of it."""
+    head, colon, rest = sentence.partition(": ")
+    words = tuple(re.findall(r"\w+", head.lower()))
+    if not colon or not rest.strip() or len(words) < _LABEL_WORDS:
+        return sentence
+    if not any(SequenceMatcher(None, words, label, autojunk=False).ratio() >= _LABEL_LIKENESS for label in labels):
+        return sentence
+    rest = rest.lstrip()
+    return rest[:1].upper() + rest[1:]
 
 
 def _echoes(sentence: str, known: frozenset[tuple[str, ...]]) -> bool:

@@ -18,6 +18,11 @@ def masked(text: str) -> str:
     return _QUOTED.sub(lambda found: found[0][0] + HIDDEN * (len(found[0]) - 2) + found[0][-1], text)
 
 
+def unquoted(text: str) -> str:
+    """`text`, of the same length, with spaces in place of everything between quotes."""
+    return masked(text).replace(HIDDEN, " ")
+
+
 def outside_quotes(pattern: re.Pattern[str], text: str) -> list[re.Match[str]]:
     """Matches of `pattern` that begin outside quotes."""
     return list(pattern.finditer(masked(text)))
@@ -30,3 +35,11 @@ def removed(pattern: re.Pattern[str], text: str, replacement: str = "") -> str:
         parts += [text[at : found.start()], replacement]
         at = found.end()
     return "".join([*parts, text[at:]])
+
+
+_CITED = re.compile(r"\s*\[\d{1,4}(?:\s*[-–,;]\s*\d{1,4})*\]")
+
+
+def uncited(sentence: str) -> str:
+    """`sentence` without the marks `[3]` and `[2, 4]` of a narrator that cites."""
+    return _CITED.sub("", sentence) if "[" in sentence else sentence

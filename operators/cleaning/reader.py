@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _COMMENT = re.compile(r"//[^\n\"]*(?=\n)|/\*.*?\*/", re.S)
@@ -16,8 +16,11 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.S)
 _DEPTH = 64
 _LONGEST = 400_000  # characters: more is no answer
 
+Pairs = Callable[[list[tuple[Any, Any]]], Any]
+"""Makes an object of its names and values in order, as `object_pairs_hook` of `json.loads`."""
 
-def read_json(text: str) -> Any:
+
+def read_json(text: str, pairs: Pairs | None = None) -> Any:
     """The JSON object or array in an answer: the largest one, whatever stands before and behind it.
 
     Trailing commas, comments, Python literals, curly quotes around names and line breaks inside strings are let pass.
@@ -26,15 +29,15 @@ def read_json(text: str) -> Any:
     Raises:
         ValueError: in one line: there is none.
     """
-    return find_json(text)[0]
+    return find_json(text, pairs)[0]
 
 
-def find_json(text: str) -> tuple[Any, str]:
+def find_json(text: str, pairs: Pairs | None = None) -> tuple[Any, str]:
     """As `read_json`, and the part of the text that it was read from."""
     text = text[:_LONGEST]
     value, part = None, ""
     for candidate in _candidates(text):
-        if len(candidate) > len(part) and isinstance(read := _value(candidate), dict | list):
+        if len(candidate) > len(part) and isinstance(read := _value(candidate, pairs), dict | list):
             value, part = read, candidate
     if value is None:
         raise ValueError("there is no whole JSON object in it")
@@ -79,16 +82,27 @@ def _end(text: str, start: int) -> int | None:
     return None
 
 
-def _value(text: str) -> Any:
+def _value(text: str, pairs: Pairs | None) -> Any:
     for repaired in (text, _repaired(text), _repaired(text.translate(_SMART))):
         try:
-            return json.loads(repaired, strict=False)
+            return json.loads(repaired, strict=False, object_pairs_hook=pairs)
         except (ValueError, RecursionError):
             continue
     try:
-        return ast.literal_eval(_repaired(text))  # {'same': True, 'name': None}
+        value = _literal(ast.parse(_repaired(text), mode="eval").body, pairs)  # {'same': True, 'name': None}
+        json.dumps(value)  # not sets, nor [...] where a model left something out
+        return value
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return None
+
+
+def _literal(node: Any, pairs: Pairs | None) -> Any:
+    if isinstance(node, ast.Dict) and pairs is not None:
+        names = map(ast.literal_eval, node.keys)  # type: ignore[arg-type]  # None, of `**`, is a ValueError
+        return pairs([(name, _literal(value, pairs)) for name, value in zip(names, node.values, strict=True)])
+    if isinstance(node, ast.List):
+        return [_literal(item, pairs) for item in node.elts]
+    return ast.literal_eval(node)
 
 
 def _repaired(text: str) -> str:

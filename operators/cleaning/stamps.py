@@ -19,6 +19,8 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 _CUE = re.compile(rf"^[ \t]*(?:\d{{1,4}}[ \t]*\n[ \t]*)?(?P<span>(?:{_TIME})[ \t]*-->[ \t]*(?:{_TIME}))", re.MULTILINE)
+# before sentences of one line: "0:00 - A man … 0:05 - He …"
+_INLINE = re.compile(rf"(?:\A|(?<=[.!?] ))[\[(]?(?P<span>{_RANGE})(?:{_SEPARATOR})(?=[A-Z])")
 _BRACKET = re.compile(
     rf"\s*\[\s*(?:at |from |t\s*=\s*|time:?\s*)?(?P<span>{_RANGE})\s*\]|\s*\(\s*t\s*[=≈:]\s*(?P<at>{_RANGE})\s*\)",
     re.IGNORECASE,
@@ -27,8 +29,8 @@ _CLOCK = re.compile(r"(?:(\d{1,2}):)?(\d{1,3}):(\d\d(?:[.,]\d{1,3})?)|(\d+(?:\.\
 
 
 def heads(text: str, context: Context) -> str:
-    """Times at the beginning of lines, where more than one line has one; lines of subtitles."""
-    for pattern, least in ((_CUE, 1), (_HEAD, 2)):
+    """Times before lines or sentences, where more than one has one; lines of subtitles."""
+    for pattern, least in ((_CUE, 1), (_HEAD, 2), (_INLINE, 2)):
         found = list(pattern.finditer(masked(text)))
         if len(found) >= least:
             text = _without(text, found, context)

@@ -215,7 +215,8 @@ _TALK = re.compile(
             r"|\A\W*(?:the )?(?:task|caption|description|request) (?:is )?(?:completed?|done|finished|fulfilled)\W*\Z",
             r"\A\W*(?:(?:your |the )?(?:task|instructions?|prompt|objective|assignment|question|rating|score"
             r"|time taken|length|source|model|temperature))\s*[:：]",
-            r"\A\W*(?:generated|created|captioned|described|produced|auto-generated) (?:by|with|using)\b",
+            r"\A\W*(?:generated|created|captioned|described|produced|auto-generated) (?:by|with|using)\b"
+            r"(?! (?:the|an?|his|her|their) (?!\w*\s?(?:ai|model|assistant|system|captioner|tool)\b))",
             # first person of one at work, and what it works on
             r"\A\W*(?:let's|let us|let me)\b",
             r"\b(?:we|i) (?:are|were|am|was|have been) (?:asked|told|instructed|supposed|required|expected) to\b"
@@ -227,7 +228,8 @@ _TALK = re.compile(
             r"\A\W*(?:(?:overall|image|video|frame|shot|camera) )?(?:quality|confidence|mood|tone|style|genre"
             r"|lighting|camera|shot(?: type)?"
             r"|length|duration|resolution|frame rate|certainty|rating)(?: of the \w+)?\s*:\s*[\w ,/.%-]{1,40}\Z",
-            r"\A\W*it (?:is|remains) (?:unclear|unknown|not (?:clear|known|certain|possible to (?:say|tell))"
+            r"\A\W*(?!.*\b(?:until|before)\b)it (?:is|remains)"
+            r" (?:unclear|unknown|not (?:clear|known|certain|possible to (?:say|tell))"
             r"|uncertain|(?:hard|impossible"
             r"|difficult) to (?:say|tell|know)) (?:if|whether|what|who|why|how|where|from)\b",
             r"\A\W*(?:so |now |okay,? |here,? )?(?:we|i) (?:have|got|(?:am|are|was|were) given|have been given"
@@ -254,7 +256,8 @@ _TALK = re.compile(
             r"\A\W*(?:word|length|token|sentence|formatting|style|language) (?:limits?|constraints?|requirements?"
             r"|restrictions?"
             r"|guidelines?)\b",
-            r"\b(?:you|your)\b[^.!?]*\?\s*\Z",
+            r"\A(?!.*\b(?:asks?|asking|says?|shouts?|wonders?|calls?|whispers?|repl(?:y|ies))\b).*\b(?:you|your)\b[^.!?]*\?"
+            r"\s*\Z",
             # what the input does not show
             rf"\b(?:cannot|can't|can not|could not|couldn't|impossible to|hard to|difficult to"
             rf"|unable to) (?:be )?(?:fully |clearly "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from operators.cleaning.context import Context
-from operators.cleaning.quotes import masked, removed
+from operators.cleaning.quotes import masked, outside_quotes, removed
 
 # an end of turn: what follows is another turn that the model imagines
 _END = re.compile(
@@ -64,13 +64,28 @@ _BOX = re.compile(
 _ROLE = re.compile(
     r"\A\W{0,4}(?:assistant|model|ai(?: assistant)?|bot|gpt|chatgpt|system|output|(?-i:A)(?=:))\W{0,4}(?::|\n)\s*", re.I
 )
+# the head of another turn: a role that begins a line, or a role within a line behind a whole sentence
 _NEXT_TURN = re.compile(
-    r"(?:\n\s*|\s(?=[A-Z]))(?:#{1,4} ?)?\**(?:User|USER|Human|HUMAN|user|human|Assistant|ASSISTANT"
-    r"|assistant|Instruction|INSTRUCTION"
-    r"|System|SYSTEM|Question|Q|Input|Response|Prompt)\**\s*:.*\Z"
-    r"|\n\s*(?:#{1,4} ?)(?:Instructions?|Input|Response|User|Human|Question|Assistant)\b.*\Z"
-    r"|\n(?:user|assistant|system|human)\s*\n.*\Z",
-    re.S,
+    r"\n[^\S\n]*(?:#{1,4} ?)?\**(?:User|USER|Human|HUMAN|user|human|Assistant|ASSISTANT|assistant|Instruction"
+    r"|INSTRUCTION|System|SYSTEM|Question|Q|Input|Response|Prompt)\**\s*:"
+    r"|\n[^\S\n]*(?:#{1,4} ?)(?:Instructions?|Input|Response|User|Human|Question|Assistant)\b"
+    r"|\n(?:user|assistant|system|human)\s*\n"
+    r"|(?<=[.!?…。！？\"”’)\]*])\s+(?:\**(?:User|USER|Human|HUMAN)"
+    r"|(?P<marked>#{2,4} ?\**)(?:User|Human|Assistant|ASSISTANT|Instruction|System|Question|Input|Response|Prompt))"
+    r"\**\s*:"
+)
+# what a user asks of a model: a question, or a request that begins with such a word
+_REQUEST = re.compile(
+    r"\s*(?:[^.!?\n]*[?？]|(?:please|now|describe|continue|write|rewrite|summari[sz]e|tell|give|explain|provide"
+    r"|generate|caption|list|translate|make|shorten)\b)",
+    re.I,
+)
+# where a conversation may be in the video itself
+_CONVERSATION = re.compile(
+    r"\b(?:chat|conversation|dialog|messag|transcript|prompt|interface|screen|monitor|display|terminal|browser|app\b"
+    r"|website|web page|laptop|computer|phone|tablet|slide|text|subtitle|caption|bot\b|robot|assistant|user|card|poster"
+    r"|board|comic|script)",
+    re.I,
 )
 _ASKED = re.compile(
     r"\A\W*(?:system|user|human|question|q|instructions?|input|prompt)\W{0,3}:.*?(?:\n\W{0,4}(?:assistant|ai"
@@ -112,7 +127,20 @@ def roles(text: str, context: Context) -> str:  # noqa: ARG001
     if (asked := _ASKED.match(text)) is not None:
         text = text[asked.end() :]
     text = _ROLE.sub("", _HEADER.sub("", text))
-    found = _NEXT_TURN.search(text)
-    if found is None or not text[: found.start()].strip():
-        return text
-    return removed(_NEXT_TURN, text)
+    heads = outside_quotes(_NEXT_TURN, text)
+    start = next((head.start() for head in heads if _begins_turn(text, head)), None)
+    return text if start is None else text[:start]
+
+
+def _begins_turn(text: str, head: re.Match[str]) -> bool:
+    """Whether a model goes on as somebody else behind its caption.
+
+    `User: hello` within a line may as well be in the video. There it is a turn only if it asks for something and the
+    caption has no place for a conversation: a turn that stays does less harm than true text that is deleted.
+    """
+    before = text[: head.start()].strip()
+    if not before or before.endswith((":", ",")):  # the video shows what follows: "The slide lists:"
+        return False
+    if head[0].lstrip(" \t").startswith("\n") or head["marked"]:
+        return True
+    return _REQUEST.match(text, head.end()) is not None and _CONVERSATION.search(before) is None

@@ -1,3 +1,3 @@
-"""What every operator stands on: the operator contract and its registry, row schemas, keys and fingerprints, time
-spans, storage and untrusted text. Plain Python; imports nothing else of Longcap, so that everything may import it.
+"""The foundation of all operators: the operator contract and registry, row schemas, keys and fingerprints, time spans,
+storage and untrusted text. It imports nothing else of Longcap, so every other folder may import it.
 """

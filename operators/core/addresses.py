@@ -1,12 +1,12 @@
-"""Addresses without their secrets: what may be stored, logged and printed of a URL. Imports nothing of ours.
+"""Redaction of secrets in URLs, for storing, logging and printing. Imports nothing else of Longcap.
 
-`redacted` removes passwords, signatures and tokens from a URL. Its result is also the URL's identity: two URLs that
-differ only in what is removed name the same thing, so ids survive a renewed signature. A URI without secrets comes back
-as it is, character for character.
+`redacted` removes passwords, signatures and tokens from a URL. Its result also identifies the URL: two URLs that differ
+only in their secrets name the same resource, so ids stay the same when a signature is renewed. A URI without secrets is
+returned unchanged.
 
-What counts as a secret: the parameters of known signature schemes, parameters whose names say so (`token`, `api_key`),
-and values that look like keys. Values that are only suspicious are replaced by a short hash, so that two of them stay
-two.
+Secrets are the parameters of known signature schemes, parameters with names such as `token` and `api_key`, and values
+that look like keys. A value that only might be a secret is replaced by a short hash, so that different values stay
+different.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 HIDDEN = "[redacted]"
-"""Stands in texts and configs where a secret stood."""
+"""The replacement for secrets in texts and configs."""
 
 _STORES = frozenset(  # their keys and paths may hold any character: `?` begins no query there
     {"file", "memory", "s3", "s3a", "s3n", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "cos", "obs", "hdfs"}
@@ -98,9 +98,9 @@ _USER_TOKEN_CHARACTERS = 20
 
 
 def redacted(uri: str) -> str:
-    """`uri` without passwords, signatures and tokens; the same string where it has none. Idempotent.
+    """Remove passwords, signatures and tokens from `uri`; a string without any is returned unchanged. Idempotent.
 
-    A user's name stays, unless it is a token itself. Local paths come back as they are.
+    The user name is kept unless it is itself a token. Local paths are returned unchanged.
     """
     if "://" not in uri:
         return uri
@@ -108,7 +108,7 @@ def redacted(uri: str) -> str:
 
 
 def redacted_text(text: str) -> str:
-    """`text` with every URL in it redacted, and tokens and secret parameters outside of URLs replaced by `HIDDEN`."""
+    """Redact every URL in `text`, and replace tokens and secret parameters outside of URLs by `HIDDEN`."""
     if "://" in text:
         text = _URL.sub(_in_text, text)
     if "=" in text:
@@ -121,7 +121,7 @@ def redacted_text(text: str) -> str:
 
 
 def redacted_value(value: Any) -> Any:
-    """A JSON value with `redacted_text` applied to every string in it, and what stands under a secret's name hidden."""
+    """Apply `redacted_text` to every string of a JSON value, and hide the values of keys that name a secret."""
     if isinstance(value, str):
         return redacted_text(value)
     if isinstance(value, Mapping):
@@ -189,7 +189,7 @@ def _path(path: str) -> str:
 
 
 def _parameters(mark: str, query: str) -> str:
-    """A query or fragment, `mark` before it, without its secrets."""
+    """A query or fragment without its secrets, preceded by `mark`."""
     if not query or ("=" not in query and not _TOKEN.search(query)):
         return mark + query
     pieces = re.split(r"(&|;(?=[\w.%\-]+=))", query)
@@ -212,7 +212,7 @@ def _parameters(mark: str, query: str) -> str:
 
 
 def _value(name: str, value: str) -> str:
-    """A parameter's value: a URL in it redacted, what looks like a key as a hash of it."""
+    """The value of a parameter: a URL is redacted, a value that looks like a key is replaced by its hash."""
     if len(value) < 8:  # shorter than any URL or key
         return value
     plain = unquote(value)

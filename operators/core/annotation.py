@@ -1,4 +1,4 @@
-"""What a person says of a long caption: rows of the table `annotations`, which are only ever added."""
+"""A person's judgement of a long caption: one row of the append-only table `annotations`."""
 
 from __future__ import annotations
 

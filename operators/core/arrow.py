@@ -1,7 +1,8 @@
-"""Rows become Arrow tables: one call for a good batch, row by row where one of them does not fit.
+"""Conversion of rows to Arrow tables: a batch in one call, or row by row if a row does not fit.
 
-A value that no column can hold (a lone surrogate, an integer over its width, another type) or a row that is too
-large is the fault of one item. It becomes that item's failure and never an exception that would end the whole stage.
+A value that its column cannot hold (a lone surrogate, an integer overflow, another type) and a row that is too large
+are failures of one item. They are recorded in that item's `failure` and never raise an exception that would end the
+stage.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ _Stage = str | Callable[[str], str]
 
 
 def to_table(items: Sequence[Row], schema: pa.Schema, *, stage: _Stage = "internal") -> pa.Table:
-    """Rows as one Arrow table of exactly `schema`; columns a row lacks are null.
+    """Convert rows to one Arrow table with the schema `schema`; missing columns are null.
 
-    Text with surrogates is repaired. A row that still does not convert, or that takes more than `MAX_ROW_BYTES`, keeps
-    the columns that do and gets a `failure` of class `invalid` that names the column. A failure it already has stays.
+    Text with surrogates is repaired. A row that still does not convert, or that exceeds `MAX_ROW_BYTES`, keeps the
+    columns that convert and gets a `failure` of class `invalid` that names the column. An existing failure is kept.
 
     Args:
-        stage: which stage such a failure names, or a function from the column at fault to the stage.
+        stage: the stage that such a failure names, or a function from the offending column to the stage.
 
     Raises:
-        ItemError: class `invalid`: such a row, where `schema` has no column `failure`.
+        ItemError: class `invalid`, for such a row if `schema` has no column `failure`.
     """
     named = [{name: row.get(name) for name in schema.names} for row in items]
     try:
@@ -49,13 +50,13 @@ def to_table(items: Sequence[Row], schema: pa.Schema, *, stage: _Stage = "intern
 
 
 def fitted(row: Row, schema: pa.Schema, *, stage: _Stage) -> Row:
-    """The row as it leaves `to_table`, for rows that do not travel as Arrow."""
+    """The row as `to_table` returns it, for rows that are not passed on as Arrow."""
     fit: Row = to_table([row], schema, stage=stage).to_pylist()[0]
     return fit
 
 
 def failure(stage: str, failure_class: str, message: str, attempts: int = 1) -> Row:
-    """A value of `structs.FAILURE` that always converts: one line of bounded length, a count within 32 bits."""
+    """A value of `structs.FAILURE` that always converts: the message is one line of bounded length."""
     line = redacted_text(" ".join(str(repaired_value(message)).split()))
     if len(line) > MAX_MESSAGE_CHARACTERS:
         line = line[:MAX_MESSAGE_CHARACTERS] + "…"
@@ -107,7 +108,7 @@ def _row_table(row: Row, schema: pa.Schema, stage: _Stage) -> pa.Table:
 
 
 def _column(value: Any, kind: pa.DataType) -> pa.Array:
-    """An array of one value, repaired where that is enough."""
+    """An array of one value, with its text repaired if that is sufficient."""
     try:
         return pa.array([value], kind)
     except UnicodeError:

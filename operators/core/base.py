@@ -1,13 +1,13 @@
-"""The operator contract: what every piece of work in Longcap promises, and nothing else.
+"""The operator contract: the interface that every processing step implements.
 
-An operator is a frozen dataclass. Its fields are its configuration (so the YAML is validated by the same types), its
-class variables say which columns it reads and writes (so a recipe is checked before any node starts), and `open()`
-loads what is dear to load once per actor and yields the function that does the work, one row in, one row out.
+An operator is a frozen dataclass. Its fields are its configuration, so the YAML is validated by the same types. Its
+class variables declare the columns that it reads and writes, so a recipe is checked before any node starts. `open()`
+loads models and other expensive resources once per actor and yields a function that maps one row to one row.
 
     with Decode(fps=1.0).open() as apply:
         row = apply(row)
 
-An operator knows nothing of Ray: the same object runs in a unit test, a notebook and an actor.
+Operators do not depend on Ray: the same object runs in a unit test, a notebook and an actor.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import abc
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args, get_type_hints
 
 import pyarrow as pa
 
@@ -31,34 +32,37 @@ Row: TypeAlias = dict[str, Any]
 Apply: TypeAlias = Callable[[Row], Row]
 
 FailureClass = Literal[
-    "unreadable",  # the bytes cannot be had: no such file, no permission
-    "undecodable",  # the bytes are there and hold no pictures
+    "unreadable",  # the bytes cannot be read: no such file, no permission
+    "undecodable",  # the bytes were read, but no frame can be decoded from them
     "timeout",  # no progress for too long, or over the CPU limit
-    "crash",  # the decoder died of a signal
-    "out_of_memory",  # the decoder outgrew its memory
-    "engine",  # the engine refused or died
-    "gate",  # the engine answered, and the answer is no caption
-    "changed",  # it is not what was listed any more: the next run lists it anew
-    "storage",  # storage did not answer: not the item's fault
-    "invalid",  # a value of the item fits no row: too large, or of a wrong kind; the message names the column
-    "internal",  # a bug of ours: the message carries the place
+    "crash",  # the decoder was killed by a signal
+    "out_of_memory",  # the decoder exceeded its memory limit
+    "engine",  # the engine refused the request or died
+    "gate",  # the engine answered, but a quality gate rejected every answer
+    "changed",  # the source changed after it was listed; the next run lists it again
+    "storage",  # storage did not answer; the item itself is not at fault
+    "invalid",  # a value does not fit its column: too large, or of a wrong type; the message names the column
+    "internal",  # a bug in Longcap or in an operator; the message names file and line
 ]
 FAILURE_CLASSES: tuple[str, ...] = get_args(FailureClass)
 
 TRANSIENT: frozenset[str] = frozenset({"storage", "engine", "timeout"})
-"""Classes that another try may cure; a run repeats them once by itself, the rest wait for `longcap retry`."""
+"""Transient failure classes. A run retries them once; the others are retried only by `longcap retry`."""
 
 
 class Sizing:
-    """Marks a field that says how fast or on what the work is done, not what comes out: left out of fingerprints."""
+    """Marks a field that affects speed or hardware but not the output. Fingerprints leave it out."""
 
 
 SIZING = Sizing()
 
 
 class Added:
-    """Marks a field that came after the first release of its operator: it counts in fingerprints unless it has its
-    default, so that the keys of what was made before stay as they are. Its default must give what came out before."""
+    """Marks a field that was added after the first release of its operator.
+
+    Fingerprints include it only when it differs from its default, so that existing keys stay valid. The default must
+    reproduce the earlier output.
+    """
 
 
 ADDED = Added()
@@ -66,26 +70,36 @@ ADDED = Added()
 
 @dataclass(frozen=True)
 class Was:
-    """Marks a field that had another name once. Configs that say the old one are still read, and fingerprints keep to
-    it, so that the keys of what was made before stay as they are."""
+    """Marks a field that was renamed. Configs may still use the earlier name, and fingerprints keep using it, so that
+    existing keys stay valid."""
 
     name: str
 
 
 class FromPlan:
-    """Marks a field that a job fills in with the section `plan` of its config: how videos are cut."""
+    """Marks a field that a job sets from the section `plan` of its config, which says how videos are divided."""
 
 
 FROM_PLAN = FromPlan()
 
 
+@lru_cache(maxsize=512)
+def marks_of(cls: type) -> Mapping[str, tuple[Any, ...]]:
+    """Name of each annotated attribute of a class -> its marks, such as `SIZING`.
+
+    Annotations are strings that take long to evaluate, and fingerprints ask for the same few classes again and again.
+    """
+    hints = get_type_hints(cls, include_extras=True)
+    return MappingProxyType({name: getattr(hint, "__metadata__", ()) for name, hint in hints.items()})
+
+
 class ItemError(Exception):
-    """One item failed. It becomes a failure row; it never stops the job.
+    """The failure of one item. It is recorded in the item's row and never stops the job.
 
     Args:
         failure_class: one of `FAILURE_CLASSES`.
-        message: one plain line for a person: what happened to which thing. Secrets of the URLs in it are removed here.
-        attempts: how many tries were made before giving up.
+        message: one line for the user: what failed and on which item. Secrets in its URLs are redacted here.
+        attempts: number of attempts before giving up.
     """
 
     def __init__(self, failure_class: FailureClass, message: str, *, attempts: int = 1) -> None:
@@ -114,12 +128,12 @@ def _item_error(failure_class: FailureClass, message: str, attempts: int) -> Ite
 
 @dataclass(frozen=True, kw_only=True)
 class Needs:
-    """What an actor that runs an operator takes, where `pools` of the config says nothing else.
+    """Resources of an actor that runs an operator; `pools` of the config overrides them.
 
     Attributes:
-        cpus: 1 for what works a core flat out, little for what waits for an engine or for storage.
-        gpus: GPUs; fractions share one.
-        memory_bytes: that Ray sets aside; None: nothing.
+        cpus: CPU cores; 1 for an operator that keeps a core busy, less for one that waits for an engine or storage.
+        gpus: GPUs; operators with a fraction share one.
+        memory_bytes: memory that Ray reserves, in bytes; None reserves none.
     """
 
     cpus: float = 0.1
@@ -129,17 +143,17 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Operator(abc.ABC):
-    """Base of all operators; see the module's text.
+    """Base class of all operators; the module docstring describes the contract.
 
     Class variables:
-        name: how a recipe names it, and the key of its section in the config.
-        version: raised whenever the same input and config would give another output; part of every fingerprint.
-        level: what its rows are of.
-        pool: the actor pool it runs in; operators of one pool that stand in a row share an actor.
-        reads, writes: column names, as in `operators.core.rows`.
-        may_read: columns that it uses where a step before it writes them.
-        types: Arrow types of the columns in `writes` that `operators.core.rows` does not know.
-        passing: columns in `writes` that are handed to later steps and never stored.
+        name: the operator's name in recipes, and the key of its section in the config.
+        version: increment it whenever the same input and config give a different output; part of every fingerprint.
+        level: what one row describes: a video, a segment, or the whole output.
+        pool: the actor pool that it runs in; consecutive operators of one pool share an actor.
+        reads, writes: names of the columns that it reads and writes, as in `operators.core.rows`.
+        may_read: columns that it uses if an earlier step writes them.
+        types: Arrow types of the columns in `writes` that `operators.core.rows` does not define.
+        passing: columns in `writes` that later steps receive and that are never stored.
     """
 
     name: ClassVar[str]
@@ -154,32 +168,32 @@ class Operator(abc.ABC):
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[Apply]:
-        """Load once, yield the function that maps one row to one row, and let go of everything on exit.
+        """Load resources, yield the function that maps one row to one row, and release everything on exit.
 
-        The function raises `ItemError` for a failure of its item; anything else it raises counts as `internal`.
+        The function raises `ItemError` when its item fails. Any other exception is recorded as class `internal`.
         """
 
     def needs(self) -> Needs:
-        """What an actor of it takes."""
+        """Return the resources that an actor running this operator needs."""
         return Needs()
 
     def at(self, level: Level) -> Operator:  # noqa: ARG002  # most work on rows of one level
-        """The operator as a step of a table of this level; what works on several levels has other columns in each."""
+        """Return the operator for a table of this level; the columns of some operators depend on the level."""
         return self
 
     def check(self) -> None:  # noqa: B027  a choice, not a duty
-        """Look, without loading, for what would make every item fail on this machine.
+        """Check, without loading anything, for problems that would make every item fail on this machine.
 
         Raises:
-            ValueError: in one line, what is missing and what to do.
+            ValueError: one line that says what is missing and what to do.
         """
 
     def check_columns(self, columns: frozenset[str]) -> None:  # noqa: B027  a choice, not a duty
-        """Look for what no type can tell, before anything is started.
+        """Check the operator against the columns of its recipe, before a run starts.
 
         Args:
-            columns: that are there where the recipe puts the operator.
+            columns: names of the columns that exist at the operator's place in the recipe.
 
         Raises:
-            ValueError: in one line.
+            ValueError: one line that says what does not fit.
         """

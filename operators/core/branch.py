@@ -1,4 +1,4 @@
-"""Steps of several tables in one pass: what they share runs once, and each table's own steps see their own columns."""
+"""Steps of several tables in one pass. Shared steps run once; each table's own steps see only their own columns."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from operators.core.arrow import failure
 from operators.core.base import Apply, ItemError, Needs, Operator, Row
 
 MISSING = "missing"
-"""Column: the tables that a row is still to be made for."""
+"""Column that names the tables for which a row is still to be made."""
 
 
 def column_of(table: str) -> str:
-    """The column in which a table's own values travel: a mapping of column -> value, and `failure`."""
+    """The column that carries a table's own values: a mapping of column names to values, with `failure` among them."""
     return f"of_{table}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Branch(Operator):
-    """Applies `op` for `table` only: what it writes stands in the table's own column, and so does its failure.
+    """Applies `op` for `table` only; its output and its failure are written to the table's own column.
 
-    A row that owes nothing to the table passes untouched. A failure in one table costs the others nothing.
+    A row that is not needed for the table is returned unchanged. A failure in one table does not affect the others.
     """
 
     name: ClassVar[str] = "branch"
@@ -38,7 +38,7 @@ class Branch(Operator):
 
     @property
     def concurrency(self) -> int:
-        """Rows that it works on simultaneously."""
+        """Number of rows that it processes simultaneously."""
         return int(getattr(self.op, "concurrency", 1))
 
     def needs(self) -> Needs:
@@ -66,7 +66,7 @@ class Branch(Operator):
 
 
 def internal_failure(stage: str, error: Exception) -> Row:
-    """The failure of an item that met a bug; it says where."""
+    """The failure of an item on which an operator raised an unexpected exception, with file and line."""
     where = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{where.filename.rsplit('/', 1)[-1]}:{where.lineno}"
     return failure(stage, "internal", f"{type(error).__name__}: {error} ({place})", 1)

@@ -1,7 +1,8 @@
-"""Why storage failed, and what to do: one pure function from what a client raised to a cause with a remedy.
+"""Causes of storage failures: maps an exception of a storage client to a known cause and a remedy.
 
-Each client says the same in its own way: the operating system by number, botocore and Arrow by the store's code,
-delta-rs in a coloured tree with the server's answer at its end. What is not in the table is said in the client's words.
+Clients report the same cause differently: the operating system by number, botocore and Arrow by the store's code,
+delta-rs in a coloured tree with the server's answer at its end. A cause that is not in the table is reported in the
+client's words.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Cause:
     Attributes:
         what: what is wrong.
         remedy: what the user can do.
-        lasting: asking again is of no use.
+        lasting: whether a retry would fail in the same way.
     """
 
     what: str
@@ -38,6 +39,10 @@ _FULL = Cause(what="the disk is full", remedy=f"free space there, {_AGAIN}")
 _QUOTA = Cause(what="the disk quota is used up", remedy=f"free space or raise the quota, {_AGAIN}")
 _READ_ONLY = Cause(
     what="the file system is read-only", remedy="mount it writable, or choose a place that can be written to"
+)
+_LARGE = Cause(
+    what="a file is larger than may be written",
+    remedy=f"raise the limit (ulimit -f), or choose a place with another file system, {_AGAIN}",
 )
 _LOCKED = Cause(
     what="permission denied", remedy="give this user the right to read and write there, or choose another place"
@@ -78,11 +83,13 @@ _BY_ERRNO = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _QUOTA,
     errno.EROFS: _READ_ONLY,
+    errno.EFBIG: _LARGE,
     errno.EACCES: _LOCKED,
     errno.EPERM: _LOCKED,
     errno.EMFILE: _FILES,
     errno.ENFILE: _FILES,
     errno.ENOTDIR: Cause(what="a file stands where a folder has to be", remedy="remove it, or choose another place"),
+    errno.EISDIR: Cause(what="this is a folder, and a file is needed", remedy="name a file"),
     errno.ENAMETOOLONG: Cause(what="the name is too long", remedy="choose a shorter one"),
     errno.ELOOP: Cause(what="symbolic links lead in a circle", remedy="correct them"),
     errno.EIO: Cause(what="the disk reports an input/output error", remedy="look at the disk (dmesg)", lasting=False),
@@ -133,6 +140,7 @@ _IN_WORDS = (
     (r"no space left on device", _FULL),
     (r"quota exceeded", _QUOTA),
     (r"read-only file system", _READ_ONLY),
+    (r"file too large", _LARGE),
     (r"169\.254\.169\.254|latest/api/token|metadata\.google|unable to locate credentials", _NO_KEYS),
     (r"missing (secret)?accesskey|missing (access|secret)|partial credentials", _NO_KEYS),
     (r"\[ssl|ssl validation|ssl connect|tls connect|certificate|corrupt message of type", _TLS),
@@ -143,7 +151,7 @@ _IN_WORDS = (
 )
 
 _CODE = re.compile(r"<Code>([^<]*)</Code>|AWS Error (\w+) during|An error occurred \((\w+)\)")
-_NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
+_NUMBER = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]|Os \{ code: (\d+)")
 _RIGHT_REGION = re.compile(r"expecting '([a-z0-9-]+)'|<Region>([a-z0-9-]+)</Region>")
 _ANSWER = re.compile(r"<Code>([^<]*)</Code>.*?<Message>([^<]*)</Message>", re.DOTALL)  # S3's error document
 
@@ -168,15 +176,28 @@ _DATA_FILE = re.compile(r"part-[\w-]+?(?:\.[a-z0-9]+)*\.parquet")
 
 
 def cause_of(error: BaseException) -> Cause | None:
-    """The known cause of `error`, or of what it was raised from; None: there is none in the table."""
+    """The known cause of `error` or of an exception in its chain; None if the table has none."""
     chain = [(one, one_line(one, most=100_000)) for one in _chain(error)]
     found = next((cause for _, said in chain if (cause := _of_a_table(said))), None)
     found = found or next((cause for one, said in chain if (cause := _of_a_store(one, said))), None)
     return found or next((cause for one, said in chain if (cause := _of_a_system(one, said))), None)
 
 
+def no_room(error: BaseException) -> bool:
+    """Whether the place that was written to takes no more, whatever is written: nothing is wrong with the item."""
+    return cause_of(error) in (_FULL, _QUOTA, _READ_ONLY, _LARGE)
+
+
+def name_place(error: BaseException, path: str) -> None:
+    """Have an error of a place that takes no more name it: writing to an open file names none, moving one names two."""
+    named = isinstance(error, OSError) and error.filename is not None and error.filename2 is None
+    if isinstance(error, OSError) and error.errno is not None and not named and no_room(error):
+        error.filename = path
+        del error.filename2  # set to None, it is printed as a name
+
+
 def explained(error: BaseException) -> str:
-    """What is wrong and what to do, on one line; the client's own words where the cause is not known."""
+    """Cause and remedy on one line; if the cause is not known, the client's own message."""
     cause = cause_of(error)
     if cause is None:
         said = one_line(error)
@@ -185,8 +206,8 @@ def explained(error: BaseException) -> str:
 
 
 def one_line(error: BaseException | None, *, most: int = _MOST) -> str:
-    """What `error` says as one plain line, cut between words: without colours, tree and stack of delta-rs."""
-    raw = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    """The message of `error` as one line of at most `most` characters, without the stacks of delta-rs and LanceDB."""
+    raw = re.sub(r"\x1b\[[0-9;]*m|, \S+\.rs:\d+:\d+", "", str(error))
     said = " ".join(re.sub(r"\n *0: .*", "", raw, flags=re.DOTALL).split())
     if answer := _ANSWER.search(said):
         said = ": ".join(answer.groups())
@@ -194,7 +215,7 @@ def one_line(error: BaseException | None, *, most: int = _MOST) -> str:
 
 
 def shortened(text: str, most: int = _MOST) -> str:
-    """`text`, cut between two words where it is longer than `most` characters."""
+    """`text`, cut between two words if it is longer than `most` characters."""
     if len(text) <= most:
         return text
     head = text[: most - 1]
@@ -216,7 +237,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _of_a_table(said: str) -> Cause | None:
-    """What is wrong with a Delta table's own files."""
+    """The cause of a failure in a Delta table's own files."""
     return _of_a_log(said) or _of_a_data_file(said)
 
 
@@ -250,7 +271,7 @@ def _of_a_data_file(said: str) -> Cause | None:
 
 
 def _of_a_store(error: BaseException, said: str) -> Cause | None:
-    """What an object store answered, or why there was no answer."""
+    """The cause that an object store's answer names, or why there was no answer."""
     code = _code(error)
     cause = _BY_CODE.get(code) if code else None
     if cause is _REGION and (region := _RIGHT_REGION.search(str(error))):
@@ -261,11 +282,11 @@ def _of_a_store(error: BaseException, said: str) -> Cause | None:
 
 
 def _of_a_system(error: BaseException, said: str) -> Cause | None:
-    """What the operating system or the network says, by number, by class, by words."""
+    """The cause of an error of the operating system or network, by number, by class, by message."""
     number = getattr(error, "errno", None)
     if not isinstance(number, int) or number not in _BY_ERRNO:
         found = _NUMBER.search(said)
-        number = int(found[1] or found[2]) if found else None
+        number = int(next(filter(None, found.groups()))) if found else None
     by_number = _BY_ERRNO.get(number) if number is not None else None
     by_class = next((_BY_CLASS[k.__name__] for k in type(error).__mro__ if k.__name__ in _BY_CLASS), None)
     if by_class is _TLS or by_number is None:
@@ -285,6 +306,6 @@ def _code(error: BaseException) -> str | None:
 
 
 def _sign(error: BaseException) -> str:
-    """What identifies the error to who searches for it: the store's code, else the innermost words."""
+    """A searchable identifier of the error: the store's code, else the innermost message."""
     codes = [code for one in _chain(error) if (code := _code(one)) in _BY_CODE]
     return str(codes[0]) if codes else one_line(error, most=160) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What installed distributions offer to Longcap by name: entry points of the groups `longcap.*`."""
+"""Entry points of the groups `longcap.*`, by which installed distributions extend Longcap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Offer(NamedTuple):
 
     Attributes:
         place: "package.module:ClassName".
-        distribution: name and version of what is installed, as in "longcap-example 1.2.0".
+        distribution: name and version of the installed distribution, such as "longcap-example 1.2.0".
     """
 
     place: str
@@ -31,7 +31,7 @@ class Offer(NamedTuple):
 
 @cache
 def offers(group: str) -> Mapping[str, Offer]:
-    """Name -> what is offered under it.
+    """The entry points of `group` by name.
 
     Raises:
         ValueError: two distributions offer the same name.
@@ -49,7 +49,7 @@ def offers(group: str) -> Mapping[str, Offer]:
 
 
 def distribution_of(cls: type, group: str) -> str | None:
-    """The distribution that offers `cls`, with its version; None where no entry point names it."""
+    """Name and version of the distribution that offers `cls`; None if no entry point names it."""
     package = cls.__module__.partition(".")[0]  # the entry point may name a package that re-exports the class
     for offer in offers(group).values():
         module, _, name = offer.place.partition(":")

@@ -1,7 +1,7 @@
-"""Whether an endpoint answers at all: asked once a process, with a short wait.
+"""A connection test of storage endpoints: once per process and endpoint, with a short timeout.
 
-The clients of stores ask a dead endpoint again and again for half a minute. That is right in the middle of a run, and
-wrong at its beginning, where a dead endpoint is most likely a wrong one.
+Storage clients retry an endpoint that does not answer for half a minute. That is right during a run, but not at its
+beginning, where the endpoint is most likely misspelled.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from operators.core.storage import s3_endpoint
 from operators.core.uris import scheme_of
 
 _CONNECT_S = 5.0
-_WAIT_S = 8.0  # for the name to be resolved, too
+_WAIT_S = 8.0  # includes the resolution of the name
 _PORTS = {"http": 80, "https": 443}
 
 _answered: set[str] = set()
 
 
 def first_contact(uri: str) -> None:
-    """Return where the endpoint of `uri` accepts connections, was asked before, or is not known here.
+    """Return if the endpoint of `uri` accepts connections, was tested before, or is unknown.
 
-    Known are the endpoints of `s3://` other than Amazon's own, and web servers. Behind a proxy nothing is asked.
+    Known endpoints are web servers and those of `s3://` other than Amazon's own. Behind a proxy nothing is tested.
 
     Raises:
         OSError: nothing answers there within 8 s, or it does not speak TLS where the endpoint is `https://`.
@@ -52,7 +52,7 @@ def first_contact(uri: str) -> None:
 
 
 def _endpoint(uri: str) -> str | None:
-    """`http://host:port`, where it is known."""
+    """The endpoint as `http://host:port`; None if it is unknown."""
     scheme = scheme_of(uri)
     found = s3_endpoint() if scheme == "s3" else uri if scheme in _PORTS else None
     if not found:

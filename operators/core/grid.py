@@ -1,11 +1,11 @@
-"""The one grid of windows and segments that every stage shares.
+"""The grid of windows and segments that all stages share.
 
 Window k of a video of D seconds is `[k·stride, min(k·stride + window, D))`, k < max(1, ceil((D − window)/stride) + 1):
-10 s windows at a 5 s stride in the LongCaption-Agent recipe. Each window owns its stride cell, the last one all that is
-left, so that owned cells tile the video without gap or overlap. A segment is a whole number of cells and owns the
-windows and frames that start in it.
+10 s windows at a 5 s stride in the LongCaption-Agent recipe. Each window owns its stride cell; the last window owns the
+rest of the video. The owned cells tile the video without gap or overlap. A segment is a whole number of cells and owns
+the windows and frames that start in it.
 
-All values are seconds from the first presented picture. Half-open everywhere.
+All values are seconds from the first presented frame. All intervals are half-open.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_EPSILON_S = 1e-6  # durations come from integer time bases; a float's last digit must not make or lose a window
+_EPSILON_S = 1e-6  # durations come from integer time bases; rounding must not add or remove a window
 
 
 @dataclass(frozen=True)
 class Span:
-    """A half-open stretch `[start_s, end_s)`."""
+    """A half-open interval `[start_s, end_s)`, in seconds."""
 
     start_s: float
     end_s: float
@@ -63,15 +63,15 @@ class Grid:
         return Span(start, min(start + self.window_s, self.duration_s))
 
     def owned(self, k: int) -> Span:
-        """The stride cell that window `k` alone answers for; the last one reaches the end."""
+        """The stride cell that only window `k` covers; the last cell extends to the end of the video."""
         last = k == self.window_count - 1
         return Span(k * self.stride_s, self.duration_s if last else (k + 1) * self.stride_s)
 
     def segments(self, segment_s: float) -> list[Span]:
-        """The segments, in order, without gap or overlap; a remainder shorter than a window joins the one before.
+        """The segments in order, without gap or overlap. A remainder shorter than a window joins the previous segment.
 
         Args:
-            segment_s: wanted length, a multiple of `stride_s` and at least `window_s`.
+            segment_s: requested length in seconds, a multiple of `stride_s` and at least `window_s`.
         """
         check_grid(self.window_s, self.stride_s, segment_s)
         cells = round(segment_s / self.stride_s)
@@ -89,7 +89,7 @@ class Grid:
         return range(first, min(end, self.window_count))
 
     def decode_span(self, segment: Span, warm_up_windows: int) -> Span:
-        """What must be decoded for `segment`: its warm-up windows before, and its last window to its end."""
+        """The span to decode for `segment`: from its first warm-up window to the end of its last window."""
         return Span(
             max(0.0, segment.start_s - warm_up_windows * self.stride_s),
             min(self.duration_s, max(segment.end_s, segment.end_s + self.window_s - self.stride_s)),
@@ -97,7 +97,11 @@ class Grid:
 
 
 def check_windows(window_s: float, stride_s: float) -> None:
-    """Raise `ValueError`, in one plain sentence, if these two cannot make a grid of windows."""
+    """Check a window length and a stride, in seconds.
+
+    Raises:
+        ValueError: they do not define a grid of windows.
+    """
     if not window_s > 0:
         raise ValueError(f"window_s is {window_s}; it must be above 0")
     if not 0 < stride_s <= window_s:
@@ -105,7 +109,11 @@ def check_windows(window_s: float, stride_s: float) -> None:
 
 
 def check_grid(window_s: float, stride_s: float, segment_s: float) -> None:
-    """`check_windows`, and whether segments of `segment_s` fit that grid."""
+    """Check window length, stride and segment length, in seconds.
+
+    Raises:
+        ValueError: they do not define a grid of windows, or segments of `segment_s` do not fit it.
+    """
     check_windows(window_s, stride_s)
     if segment_s < window_s:
         raise ValueError(f"segment_s is {segment_s}; it must be at least window_s ({window_s})")
@@ -115,9 +123,9 @@ def check_grid(window_s: float, stride_s: float, segment_s: float) -> None:
 
 
 def frame_times(span: Span, fps: float) -> list[float]:
-    """The times `k / fps` in `span`, k a whole number: the frame grid that every segment shares.
+    """The times `k / fps` in `span`, for integer k: the frame grid that all segments share.
 
-    Seconds from the first presented picture; empty where `span` holds none.
+    In seconds from the first presented frame; empty if `span` contains none.
     """
     first = math.ceil(span.start_s * fps - _EPSILON_S)
     end = math.ceil(span.end_s * fps - _EPSILON_S)

@@ -1,4 +1,4 @@
-"""The keys that say what an output was made from, from the source to the long caption."""
+"""Keys that identify what an output was made from, from the source to the long caption."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from functools import cache
 from operators.core.base import Operator
 from operators.core.fingerprint import chain, digest, hash_of, link
 
-_CONFIG_HEX = 8  # one output is made by a handful of configs
+_CONFIG_HEX = 8  # an output is made with few configs
+SUPERSEDED = "~"
+"""Ends the key of a row that is being made again: nothing planned has this key, and the row stays until its successor
+has replaced it."""
 
 
 def source_key(video_id: str, source_version: str) -> str:
-    """Key of what probing one version of one source found."""
+    """Key of the probe result of one version of one source."""
     return digest([video_id, source_version])
 
 
@@ -26,10 +29,10 @@ def caption_key(
 def caption_keys(
     videos: Iterable[tuple[str, str]], segment_s: float, operators: Sequence[Operator], parents: str = ""
 ) -> Iterator[str]:
-    """`caption_key` of many (video_id, source_version): what does not depend on them is spelled out once.
+    """`caption_key` of many (video_id, source_version) pairs. The part that they share is serialised once.
 
     Args:
-        parents: fingerprint of the tables that the segments are made from, beside the videos; "": there are none.
+        parents: fingerprint of further tables that the segments are made from; "" for none.
     """
     links = [*([f'"parents","{parents}"]'] if parents else []), *(link(operator) for operator in operators)]
     for video_id, source_version in videos:
@@ -40,7 +43,11 @@ def caption_keys(
 
 
 def narrator_key(operators: Sequence[Operator], parents: str = "") -> str:
-    """What the video level contributes to a long caption's key; `parents` as in `caption_keys`, without segments."""
+    """The contribution of the operators on videos to a long caption's key.
+
+    Args:
+        parents: fingerprint of further tables that long captions are made from, segments excepted; "" for none.
+    """
     key = digest(["parents", parents]) if parents else ""
     for operator in operators:
         key = chain(key, operator)
@@ -48,12 +55,12 @@ def narrator_key(operators: Sequence[Operator], parents: str = "") -> str:
 
 
 def video_key(captions: str, captioned: Iterable[int], narrator: str) -> str:
-    """Key of a long caption: which segments of which captions it tells, and who tells it."""
+    """Key of a long caption: the captions' key, the indices of the captioned segments, and the narrator's key."""
     return digest([captions, sorted(captioned), narrator])
 
 
 def video_keys(complete: Iterable[tuple[str, int, str]]) -> Iterator[str]:
-    """`video_key` of many videos of which every segment is captioned: (key of the captions, how many, narrator)."""
+    """`video_key` of many completely captioned videos, each as (key of the captions, number of segments, narrator)."""
     for captions, count, narrator in complete:
         yield hash_of(f'["{captions}",[{_counted(count)}],"{narrator}"]')
 
@@ -64,15 +71,41 @@ def _counted(count: int) -> str:
 
 
 def captioner_of(segment_s: float, operators: Sequence[Operator], parents: str = "") -> str:
-    """Fingerprint of the settings that decide captions: the same for every video, 8 hex digits."""
+    """Fingerprint of the settings that affect captions, equal for all videos: 8 hex digits."""
     return caption_key("", "", segment_s, operators, parents)[:_CONFIG_HEX]
 
 
 def config_of(captioner: str, narrator: str) -> str:
-    """Fingerprint of the settings that decide a long caption, such as `1f3a5c7e-9b0d2f46`: captioner and narrator.
+    """Fingerprint of the settings that affect a long caption, captioner and narrator, such as `1f3a5c7e-9b0d2f46`.
 
     Args:
         captioner: from `captioner_of`.
         narrator: from `narrator_key`.
     """
     return f"{captioner}-{narrator[:_CONFIG_HEX]}"
+
+
+def is_superseded(key: str | None) -> bool:
+    """Whether a row with this key is being made again; see `SUPERSEDED`."""
+    return key is not None and key.endswith(SUPERSEDED)
+
+
+def plain_key(key: str) -> str:
+    """The key of a row before it was superseded."""
+    return key.removesuffix(SUPERSEDED)
+
+
+def current_key(found: Iterable[tuple[str | None, str]], narrated: str | None) -> str | None:
+    """Key of the rows of one video that belong to its long caption; of several, that of the newest run.
+
+    While a video is captioned again, these are the superseded rows, until the new long caption replaces the old one.
+
+    Args:
+        found: run and key of its rows.
+        narrated: key of its long caption; None if there is none.
+
+    Returns:
+        None if there are no rows.
+    """
+    of_age = {(is_superseded(key) == is_superseded(narrated), str(run_id), key) for run_id, key in found}
+    return max(of_age)[2] if of_age else None

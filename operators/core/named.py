@@ -1,8 +1,8 @@
-"""Finds classes that a config names, and builds them: operators, engines, recognisers, embedders, exports.
+"""Registries that find and build the classes a config names: operators, engines, recognisers, embedders, exports.
 
-A name is a word of ours, a name that an installed distribution offers as an entry point, or the place of a class,
-`package.module:ClassName`. A class is imported when it is named, so that a machine without its packages can read every
-config that does not ask for it.
+A name is a built-in name, the name of an entry point of an installed distribution, or the path of a class,
+`package.module:ClassName`. A class is imported only when a config names it, so that a machine without its packages can
+read all other configs.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Generic, TypeVar, cast, get_type_hints
+from math import isfinite
+from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, ValidationError, WithJsonSchema
 
-from operators.core.base import Was
+from operators.core.base import Was, marks_of
 from operators.core.entry_points import offers
 from operators.core.text import nearest
 
@@ -24,13 +25,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Registry(Generic[T]):
-    """The classes of one sort. All of them are dataclasses; their fields are their options.
+    """A registry of dataclasses with a common base. Their fields are their options.
 
     Attributes:
-        noun: what one of them is called in a message, such as "engine".
-        base: the class from which all of them derive.
-        ours: name -> "module:Class" of those that ship with Longcap; an entry point cannot replace them.
-        group: of entry points, from `operators.core.entry_points`.
+        noun: the word for one of them in messages, such as "engine".
+        base: the common base class.
+        ours: name -> "module:Class" of the classes that ship with Longcap; entry points cannot replace them.
+        group: the group of entry points, from `operators.core.entry_points`.
     """
 
     noun: str
@@ -39,7 +40,7 @@ class Registry(Generic[T]):
     group: str
 
     def names(self) -> dict[str, str]:
-        """name -> "module:Class", of all that have a name here.
+        """Name -> "module:Class" of all registered classes.
 
         Raises:
             ValueError: two installed distributions offer the same name.
@@ -50,7 +51,7 @@ class Registry(Generic[T]):
         """The class that `name` stands for.
 
         Raises:
-            ValueError: in one line, when there is no such name, module or class, or the class is of another sort.
+            ValueError: no such name, module or class, or the class does not derive from `base`; one line.
         """
         named = self.names()
         module_name, colon, class_name = named.get(name, name).partition(":")
@@ -70,23 +71,29 @@ class Registry(Generic[T]):
         return cast("type[T]", found)
 
     def build(self, name: str, options: Mapping[str, Any], base: T | None = None) -> T:
-        """One of them from its options, as plain values.
+        """Build an instance from its name and options, given as plain values.
 
         Args:
-            base: what stands already under this name; `options` go over its fields.
+            base: an existing instance whose fields `options` override.
 
         Raises:
-            ValueError: in one line, for an unknown name or option.
-            ValidationError: a `ValueError` of pydantic's that says where a wrong value stands.
+            ValueError: an unknown name or option; one line.
+            ValidationError: pydantic's `ValueError`, which names the option with a wrong value.
         """
         cls: Any = type(base) if base is not None else self.find(name)
         known = options_of(cls)
         options = renamed(cls, options)
+        hints = _hints(cls)
         for key in options:
             if key not in known:
                 raise ValueError(
                     f"{key} is not a known key of {self.noun} {name}{nearest(str(key), known)} "
                     f"Known here: {', '.join(known) or 'none'}"
+                )
+            if bent(options[key], hints[key]):
+                raise ValueError(
+                    f"{self.noun} {name}: {key} is {str(options[key]).lower():.80}; it takes neither true or false "
+                    "nor an infinite number"
                 )
         if base is not None and not options:
             return base
@@ -95,7 +102,7 @@ class Registry(Generic[T]):
         return built
 
     def make(self, name: str, options: Mapping[str, Any], base: T | None = None) -> T:
-        """As `build`, with one line for a wrong value too: a `ValueError` that is not pydantic's."""
+        """Build an instance like `build`, but raise a one-line `ValueError` for wrong values as well."""
         try:
             return self.build(name, options, base)
         except ValidationError as error:
@@ -107,10 +114,12 @@ class Registry(Generic[T]):
             ) from error
 
     def parse(self, value: object) -> T:
-        """One of them from a config: its kind, or a mapping of `kind` and its options; an instance passes through.
+        """Build an instance from a config value: its kind, or a mapping of `kind` and options.
+
+        An instance is returned as it is.
 
         Raises:
-            ValueError: as `build` does, and for a mapping without a kind.
+            ValueError: as in `build`, and for a mapping without a kind.
         """
         if isinstance(value, self.base):
             return value
@@ -126,9 +135,10 @@ class Registry(Generic[T]):
         return self.build(kind, options)
 
     def config(self, spec: T) -> Any:
-        """The mapping that `parse` turns into an equal one: `kind`, then every field.
+        """The mapping that `parse` turns into an equal instance: `kind`, then every field.
 
-        What is of another sort is returned as it is, for `parse` to refuse: dataclasses built in Python check nothing.
+        A value of another type is returned as it is, and `parse` rejects it: dataclasses built in Python do not
+        validate their fields.
         """
         if not isinstance(spec, self.base):
             return spec
@@ -137,17 +147,17 @@ class Registry(Generic[T]):
         return kind | _adapter(cls).dump_python(spec, mode="json") | kind
 
     def kind(self, cls: type[T]) -> str:
-        """The name of `cls`, or its place where it has none."""
+        """The name of `cls`, or its path if it has no name."""
         for name, place in self.names().items():
             if place.endswith(f":{cls.__qualname__}") and self.find(name) is cls:
                 return name
         return f"{cls.__module__}:{cls.__qualname__}"
 
     def annotations(self, *, optional: bool = False) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema]:
-        """What makes a field of a dataclass take what `parse` takes: for `Annotated[EngineSpec, *annotations()]`.
+        """Annotations by which a dataclass field accepts what `parse` accepts: `Annotated[EngineSpec, *annotations()]`.
 
         Args:
-            optional: null is taken as None.
+            optional: whether null is accepted, as None.
         """
 
         def parse(value: object) -> T | None:
@@ -169,16 +179,29 @@ class Registry(Generic[T]):
         return f"{', '.join(sorted(names))}, or package.module:ClassName of your own"
 
 
+def bent(value: Any, hint: Any) -> bool:
+    """Whether pydantic would accept a value that no number may have: infinity, or true for 1; also within lists."""
+    if isinstance(value, list | tuple):
+        return any(bent(item, hint) for item in value)
+    return (isinstance(value, float) and not isfinite(value)) or (isinstance(value, bool) and not _takes_bool(hint))
+
+
+def _takes_bool(hint: Any) -> bool:
+    return hint in (bool, Any, object) or any(
+        _takes_bool(part) for part in get_args(hint) if get_origin(hint) is not Literal
+    )
+
+
 def options_of(cls: type) -> list[str]:
-    """The names of a dataclass's fields that can be given."""
+    """The names of the fields of a dataclass that its constructor accepts."""
     return [f.name for f in fields(cls) if f.init]
 
 
 def renamed(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a dataclass under the names that its fields have now; see `operators.core.base.Was`.
+    """The options of a dataclass with earlier names replaced by current ones; see `operators.core.base.Was`.
 
     Raises:
-        ValueError: one is given under both names.
+        ValueError: an option is given under both names.
     """
     found = dict(values)
     for old, name in _earlier(cls).items():
@@ -192,9 +215,13 @@ def renamed(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _earlier(cls: Any) -> dict[str, str]:
-    """Earlier name -> name, of the fields of a dataclass that had one."""
-    marks = {f: getattr(hint, "__metadata__", ()) for f, hint in get_type_hints(cls, include_extras=True).items()}
-    return {mark.name: f for f, some in marks.items() for mark in some if isinstance(mark, Was)}
+    """Earlier name -> current name, for the renamed fields of a dataclass."""
+    return {mark.name: f for f, marks in marks_of(cls).items() for mark in marks if isinstance(mark, Was)}
+
+
+@lru_cache(maxsize=256)
+def _hints(cls: Any) -> dict[str, Any]:
+    return get_type_hints(cls, include_extras=True)
 
 
 @lru_cache(maxsize=256)

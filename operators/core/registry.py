@@ -1,5 +1,7 @@
-"""How a recipe names an operator: a word of `OPERATORS`, a name that an installed distribution offers as an entry point
-of the group `longcap.operators`, or the place of your own class, `package.module:ClassName`.
+"""The registry of operators.
+
+A recipe names an operator in one of three ways: by a key of `OPERATORS`, by the name of an entry point in the group
+`longcap.operators` of an installed distribution, or by the path of a class, `package.module:ClassName`.
 """
 
 from __future__ import annotations
@@ -70,7 +72,7 @@ OPERATORS: dict[str, str] = {
     "documents": "operators.training.documents:Documents",
     "pairs": "operators.training.pairs:Pairs",
 }
-"""name -> "module:Class" of the operators that ship with Longcap; an entry point cannot replace them."""
+"""Name -> "module:Class" of the operators that ship with Longcap. Entry points cannot replace them."""
 
 REGISTRY: Registry[Operator] = Registry(
     noun="operator",
@@ -80,15 +82,15 @@ REGISTRY: Registry[Operator] = Registry(
 )
 
 make = REGISTRY.make
-"""An operator from its name and options; see `Registry.make`."""
+"""Create an operator from its name and options; see `Registry.make`."""
 
 _Any = TypeVar("_Any", bound=Operator)
 
 
 def instance(operator: _Any, *, name: str | None = None, pool: str | None = None) -> _Any:
-    """A copy of an operator that goes by another name, or runs in another pool; what it makes is the same.
+    """Copy an operator under another name or for another pool.
 
-    Its fields, and so its fingerprint, stay as they are: one operator can stand in a recipe twice.
+    Its fields, and so its fingerprint, do not change. A recipe can use this to run one operator twice.
     """
     found = copy(operator)
     for attribute, value in (("name", name), ("pool", pool)):

@@ -1,12 +1,12 @@
-"""Every row that passes between stages or lies in the store, as an Arrow schema.
+"""Arrow schemas of all rows that pass between stages or are stored.
 
-Conventions: `_s` is seconds from the first presented picture, `pts_s` the container's presentation time in seconds,
-`first_pts_s` joins the two (`pts_s = time_s + first_pts_s`). `failure` is null where all went well: a failure is a row,
-never a missing row. Columns marked (outside content) never enter a `content_hash`.
+Conventions: names that end in `_s` are seconds from the first presented frame. `pts_s` is the container's presentation
+time in seconds; `pts_s = time_s + first_pts_s`. `failure` is null on success: a failed item has a row with `failure`
+set, never a missing row. Columns marked (outside content) are not part of `content_hash`.
 
-Nullable columns and struct fields may be added: tables of earlier versions read as null there, and grow with the first
-commit. One that is part of the content goes into `operators.store.content.ADDED`, so that old hashes stay valid.
-The structs that columns hold are those of `operators.core.structs`.
+Nullable columns and struct fields may be added. Tables of earlier versions read as null there and gain the column with
+the next commit. A new column that is part of the content must be listed in `operators.store.content.ADDED`, so that old
+hashes stay valid. The structs of columns are defined in `operators.core.structs`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from operators.core.structs import (
     DECODE_FACTS,
     FAILURE,
     FRAME_CAPTION,
+    FRAME_IMAGE,
     MISS,
     NAME,
     OPENING,
-    PICTURE,
     PROVENANCE,
     SECTION,
     SIGNALS,
@@ -34,7 +34,7 @@ from operators.core.structs import (
 VIDEO_FACTS: list[pa.Field] = [
     pa.field("container", pa.string()),
     pa.field("codec", pa.string()),
-    pa.field("duration_s", pa.float64()),  # first presented picture to the end of the last
+    pa.field("duration_s", pa.float64()),  # first presented frame to the end of the last
     pa.field("fps", pa.float64()),  # average
     pa.field("width_px", pa.int32()),  # as shown: after rotation
     pa.field("height_px", pa.int32()),
@@ -62,10 +62,10 @@ VIDEO = pa.schema(
 )
 
 ACCESS_URI = pa.field("access_uri", pa.string())
-"""A URL with its signature or password, for reading only; null where `uri` is the whole of it. Never stored."""
+"""The URL with its signature or password, used for reading; null if `uri` has no secrets. Never stored."""
 
 PARENT_KEYS = pa.field("parent_keys", pa.string())
-"""JSON: table -> key of the row that a row is made from there, null for a row that failed. Never stored."""
+"""JSON: parent table -> key of the parent row, null if that row failed. Never stored."""
 
 SEGMENT = pa.schema(
     [
@@ -144,6 +144,8 @@ LONG_CAPTION = pa.schema(
         pa.field("silence_share", pa.float64()),
         pa.field("music_share", pa.float64()),
         pa.field("speech_language", pa.string()),
+        pa.field("match_score", pa.float64()),  # operators.embedding.match; null: nobody did
+        pa.field("rating", pa.float64()),  # operators.embedding.rate; null: nobody did
         *[f for f in VIDEO_FACTS if f.name not in ("duration_s", "parts")],
         pa.field("source_version", pa.string()),
         pa.field("metadata", pa.string()),
@@ -171,7 +173,7 @@ FAILED = pa.schema(
         pa.field("class", pa.string()),
         pa.field("message", pa.string()),
         pa.field("attempts", pa.int32()),  # tries inside the stage, over all passes
-        pa.field("passes", pa.int32()),  # times a run has given it to the stage
+        pa.field("passes", pa.int32()),  # times a run has given it to the stage; 0: a retry has asked for it again
         pa.field("replay", pa.string()),  # the command that tries this item again
         pa.field("key", pa.string()),  # fingerprint of what failed: a changed config makes it worth another try
         pa.field("time", pa.timestamp("us", tz="UTC")),  # when it was recorded
@@ -181,7 +183,7 @@ FAILED = pa.schema(
 )
 
 CORE: dict[str, pa.Schema] = {"segments": CAPTIONED_SEGMENT, "dataset": LONG_CAPTION}
-"""The two tables that every job makes: the columns that they have always; recipes may add further ones."""
+"""The fixed columns of the two tables that every job makes. Recipes may add columns."""
 
 
 def joined(first: pa.Schema, further: Iterable[pa.Field]) -> pa.Schema:
@@ -195,7 +197,7 @@ COLUMNS: dict[str, pa.Field] = {
         *VIDEO,
         *SEGMENT,
         *CAPTIONED_SEGMENT,
-        pa.field("pictures", pa.list_(PICTURE)),
+        pa.field("images", pa.list_(FRAME_IMAGE)),
         pa.field("signals", SIGNALS),
         pa.field("subtitle_lines", SUBTITLES),
         pa.field("usage", USAGE),
@@ -204,6 +206,6 @@ COLUMNS: dict[str, pa.Field] = {
         pa.field("filtered", pa.list_(MISS)),
     ]
 }
-"""Every column that may travel on the way to a captioned segment, those that never reach the store included."""
+"""All columns that rows may have on the way to a captioned segment, including columns that are never stored."""
 
 MAX_ROW_BYTES = 16 * 2**20  # no row between stages may be larger: Ray's blocks and actors' memory are sized by it

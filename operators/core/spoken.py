@@ -1,6 +1,6 @@
-"""Where somebody speaks, as plain spans: which lines count, and the gaps between them that a boundary can move to.
+"""Spans of speech, and the gaps between spoken lines to which a window boundary can move.
 
-All values are seconds from the first presented picture. Half-open everywhere.
+All values are seconds from the first presented frame. All intervals are half-open.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-_SAME = 0.5  # share of a recognised line that subtitles cover, from which on they stand for it
+_SAME = 0.5  # a recognised line of which subtitles cover this share or more is dropped in their favour
 _EPSILON_S = 1e-6
 
 _Line = TypeVar("_Line")
 
 
 def said_once(lines: Iterable[_Line], span: Callable[[_Line], tuple[float, float, bool]]) -> list[_Line]:
-    """The lines less those recognised ones that subtitles cover by half: of what stands twice, what a person wrote.
+    """The lines without those recognised ones of which subtitles cover half or more.
+
+    Subtitles, which a person wrote, take precedence over speech recognition.
 
     Args:
-        span: start and end of a line, and whether it was recognised.
+        span: returns start and end of a line in seconds, and whether it was recognised.
     """
     known = [(line, *span(line)) for line in lines]
     written = [(low, high) for _, low, high, recognised in known if not recognised]
@@ -32,9 +34,9 @@ def said_once(lines: Iterable[_Line], span: Callable[[_Line], tuple[float, float
 
 
 def talk_of(speech: Iterable[Mapping[str, Any]] | None) -> list[tuple[float, float]]:
-    """The stretches in which a line of the column `speech` is said: ascending, those that overlap as one.
+    """The spans of the lines in the column `speech`, ascending, with overlapping spans merged.
 
-    Two lines that only touch are two: a boundary between them cuts neither.
+    Lines that only touch are not merged, because a boundary between them cuts neither.
     """
     lines = said_once(speech or (), lambda x: (float(x["start_s"]), float(x["end_s"]), x["source"] == "recognised"))
     found: list[tuple[float, float]] = []
@@ -47,15 +49,16 @@ def talk_of(speech: Iterable[Mapping[str, Any]] | None) -> list[tuple[float, flo
 
 
 def moved(time_s: float, talk: Sequence[tuple[float, float]], reach_s: float) -> float:
-    """The time nearest to `time_s` that no spoken line goes on over; of two, the earlier.
+    """The time nearest to `time_s` that is not inside a spoken line; of two equally near times, the earlier.
 
-    Where there is none within `reach_s`, `time_s` itself: there the line is cut.
+    If there is none within `reach_s` seconds, `time_s` itself is returned, and the line is cut.
 
     Args:
         talk: from `talk_of`.
     """
-    at = bisect_left(talk, (time_s,)) - 1  # the last that begins before it
+    at = bisect_left(talk, (time_s,)) - 1  # the last span that starts before it
     if at < 0 or not talk[at][0] + _EPSILON_S < time_s < talk[at][1] - _EPSILON_S:
         return time_s
-    near = [t for t in talk[at] if t > 0 and abs(t - time_s) <= reach_s + _EPSILON_S]
-    return min(near, key=lambda t: (abs(t - time_s), t), default=time_s)
+    near = [t for t in talk[at] if t >= 0 and abs(t - time_s) <= reach_s + _EPSILON_S]
+    inner = [t for t in near if t > 0]  # at 0 nothing is parted: a boundary goes there only to cut no line
+    return min(inner or near, key=lambda t: (abs(t - time_s), t), default=time_s)

@@ -1,11 +1,12 @@
-"""Storage by URI, with the credentials, the endpoint and the region that the environment holds now.
+"""Storage by URI, with credentials, endpoint and region from the current environment.
 
-Two clients reach it: fsspec (sources, files beside the tables) and delta-rs (the tables). Both are told the same, from
-the usual places: AWS_*, AZURE_*, GOOGLE_* variables, and for S3 the profile of AWS_PROFILE. Nothing of it is kept.
+Two clients are used: fsspec (sources and files beside the tables) and delta-rs (the tables). Both get the same settings
+from the usual places: AWS_*, AZURE_* and GOOGLE_* variables, and for S3 the profile of AWS_PROFILE. The settings are
+never stored.
 
-fsspec hands out one instance a protocol for the life of a process, and an instance keeps what it found when it was
-made. A notebook that sets its keys after a first failed try would be refused for ever: instances made under another
-environment are let go.
+fsspec caches one instance per protocol for the life of a process, and an instance keeps the credentials with which it
+was created. A notebook that sets its keys after a first failed attempt would be refused forever. Instances that were
+created under another environment are therefore discarded.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ from typing import Any
 import fsspec
 
 from operators.core.addresses import redacted
+from operators.core.folders import make_folder
 from operators.core.uris import foreign_host, local_path, scheme_of
 
 _PREFIXES = ("AWS_", "AZURE_", "GCSFS_", "GOOGLE_", "FSSPEC_", "STORAGE_EMULATOR_HOST")
-_MOST_BYTES = 256 * 2**20  # of a file that is read whole: a list of a million inputs has about 100 MB
-_RETRY_S = 30  # for which delta-rs itself asks again before it gives a failure back
+_MOST_BYTES = 256 * 2**20  # limit of a file that is read completely; a list of a million inputs has about 100 MB
+_RETRY_S = 30  # time for which delta-rs itself retries before it reports a failure
 
 _WRAPPERS = frozenset(
     {"zip", "tar", "libarchive", "dir", "reference", "blockcache", "cached", "filecache", "simplecache"}
@@ -35,26 +37,26 @@ _made_under: dict[type, dict[str, str]] = {}
 
 
 class UnfitFileError(OSError):
-    """What stands where a file should is a pipe, a socket or a device, or larger than any file that is expected there.
+    """The path is a pipe, a socket or a device, or the file is larger than allowed.
 
-    Opening a pipe waits for a writer that may never come, and some devices have no end.
+    Opening a pipe blocks until it has a writer, and reading some devices never ends.
     """
 
 
 def environment() -> dict[str, str]:
-    """The variables that storage clients look at: what a worker on another machine has to be given."""
+    """The environment variables that storage clients read, to be passed to workers on other machines."""
     return {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
 
 
 def adopt(variables: Mapping[str, str]) -> None:
-    """Make a driver's `environment()` this process's own."""
+    """Set this process's storage variables to those of a driver's `environment()`."""
     for name in environment().keys() - variables.keys():
         del os.environ[name]
     os.environ.update(variables)
 
 
 def file_system(uri: str) -> tuple[Any, str]:
-    """The `fsspec.AbstractFileSystem` that `uri` lies on, and its path there.
+    """The `fsspec.AbstractFileSystem` of `uri`, and the path on it.
 
     Raises:
         ValueError: no such protocol, or a `file:` URI of another host; ImportError: its client is not installed.
@@ -74,11 +76,11 @@ def file_system(uri: str) -> tuple[Any, str]:
 
 
 def connect(cls: Any, uri: str) -> tuple[Any, str]:
-    """An instance of the fsspec class for a remote uri, and the path there."""
+    """An instance of the fsspec class for a remote URI, and the path on it."""
     if _is_chain(uri):
         fs, path = fsspec.core.url_to_fs(uri)
         return fs, str(path)
-    # a signature covers the URL as it is spelled: it is sent as it is
+    # a signature covers the exact spelling of a URL, so the URL is sent unchanged
     signed = scheme_of(uri) in ("http", "https") and redacted(uri) != uri and uri.isascii()
     kwargs = {**cls._get_kwargs_from_urls(uri), **({"encoded": True} if signed else {})}
     fs, path = cls(**kwargs), cls._strip_protocol(uri)  # not by `url_to_fs`, for which any `::` ends a URL
@@ -86,28 +88,28 @@ def connect(cls: Any, uri: str) -> tuple[Any, str]:
 
 
 def _protocol(uri: str) -> str:
-    """The protocol whose class opens `uri`; of a chain the outermost."""
+    """The protocol of `uri`; of a chained URI the outermost one."""
     return scheme_of(uri).partition("::")[0]
 
 
 def _is_chain(uri: str) -> bool:
-    """Whether `uri` is a chain of fsspec's: it begins with what wraps another, as in `zip://a.mp4::s3://bucket/b.zip`."""
+    """Whether `uri` is a chained URI of fsspec, such as `zip://a.mp4::s3://bucket/b.zip`."""
     return _protocol(uri) in _WRAPPERS and "::" in uri
 
 
 def open_binary(uri: str, mode: str = "rb", *, content_type: str | None = None) -> Any:
-    """A file object over `uri`, opened for `rb` or `wb`; folders on the way to a new local file are made.
+    """Open `uri` as a binary file with mode `rb` or `wb`. Missing parent folders of a new local file are created.
 
     Args:
-        content_type: what a browser is told of a new object on S3 or Google's storage.
+        content_type: content type of a new object on S3 or Google Cloud Storage.
 
     Raises:
-        UnfitFileError: a pipe, a socket or a device is to be read.
+        UnfitFileError: the file to read is a pipe, a socket or a device.
     """
     fs, path = file_system(uri)
     if is_local(fs):
         if "w" in mode:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(path).parent)
         else:
             check_regular(path)
         return Path(path).open(mode)
@@ -116,17 +118,22 @@ def open_binary(uri: str, mode: str = "rb", *, content_type: str | None = None) 
 
 
 def check_regular(path: str) -> None:
-    """Raises `UnfitFileError` for a local pipe, socket or device, links followed, and `OSError` where nothing is."""
+    """Check that a local path is a regular file; symbolic links are followed.
+
+    Raises:
+        UnfitFileError: a pipe, a socket or a device.
+        OSError: the path does not exist.
+    """
     mode = os.stat(path).st_mode  # noqa: PTH116  before it is opened: opening a device may act on it
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UnfitFileError(f"{path} is a pipe, a socket or a device, not a file")
 
 
 def read_whole(fs: Any, path: str) -> bytes:
-    """Content of a small file of an fsspec file system, such as those beside the tables.
+    """Read a small file of an fsspec file system, such as those beside the tables.
 
     Raises:
-        UnfitFileError: a local one is no regular file, or larger than 256 MiB.
+        UnfitFileError: a local file that is not a regular file or is larger than 256 MiB.
     """
     if not is_local(fs):
         return bytes(fs.cat_file(path))
@@ -138,26 +145,30 @@ def read_whole(fs: Any, path: str) -> bytes:
     return found
 
 
-def files_below(uri: str) -> list[str]:
-    """Paths of all files below a folder or prefix, as they are now; none where there is no such folder."""
+def files_below(uri: str) -> dict[str, Any]:
+    """Current files below a folder or prefix, sorted: path -> `info` of its file system. Empty if there is no folder.
+
+    The name is taken literally, unlike in a glob, which would match other folders if it holds `*`, `?` or `[`.
+    """
     fs, folder = file_system(uri)
     fs.invalidate_cache()
     try:
-        found = fs.find(folder)
+        found = fs.find(folder, detail=True)
     except FileNotFoundError:
-        return []
-    # some servers name the prefix itself, or folders
-    return sorted(p for p in found if p.startswith(f"{folder.rstrip('/')}/") and not p.endswith("/"))
+        return {}
+    # some servers also list the prefix itself, or folders
+    start = f"{folder.rstrip('/')}/"
+    return {path: found[path] for path in sorted(found) if path.startswith(start) and not path.endswith("/")}
 
 
 def is_local(fs: Any) -> bool:
-    """Whether an fsspec file system is this machine's own."""
+    """Whether an fsspec file system is the local one."""
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
     return "file" in protocols
 
 
 def arrow_files(uris: Sequence[str]) -> tuple[Any, list[str]]:
-    """A `pyarrow.fs.FileSystem` that holds files of one place, and their paths there, for readers that take both."""
+    """A `pyarrow.fs.FileSystem` for files of one store and their paths on it, for readers that accept both."""
     from pyarrow import fs
 
     found = [file_system(uri) for uri in uris]
@@ -165,10 +176,10 @@ def arrow_files(uris: Sequence[str]) -> tuple[Any, list[str]]:
 
 
 def storage_options(uri: str) -> dict[str, str]:
-    """What delta-rs has to be told for `uri` beside the variables that it reads by itself (AWS_*, AZURE_*, GOOGLE_*).
+    """Options of delta-rs for `uri`, beside the variables that it reads itself (AWS_*, AZURE_*, GOOGLE_*).
 
-    It knows no profile's region or endpoint, refuses http:// unless told otherwise, and needs the kind of conditional
-    put on S3, without which two writers could both believe that they made the same version.
+    delta-rs does not read the region and endpoint of a profile and refuses http:// by default. On S3 it also needs the
+    kind of conditional put, without which two writers could both succeed in writing the same version.
     """
     scheme = scheme_of(uri)
     if not scheme:
@@ -187,12 +198,12 @@ def storage_options(uri: str) -> dict[str, str]:
 
 
 def s3_endpoint() -> str | None:
-    """Where S3 answers, as the AWS tools find it; None: Amazon's own."""
+    """The S3 endpoint as the AWS tools determine it; None for Amazon's own."""
     return _profile("endpoint_url")
 
 
 def _profile(name: str) -> str | None:
-    """A setting of S3 as the AWS tools find it: variable first, then the profile."""
+    """A setting of S3 as the AWS tools determine it: from the variable, else from the profile."""
     if name == "endpoint_url":
         for variable in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
             if os.environ.get(variable):

@@ -1,6 +1,6 @@
-"""Structs in the columns of `operators.core.rows`: what a caption, a decoding, a cost or a failure holds.
+"""Structs in the columns of `operators.core.rows`, such as captions, decoding results, costs and failures.
 
-Its conventions hold here, too. Imports nothing of ours.
+The conventions of that module apply. Imports nothing else of Longcap.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ FAILURE = pa.struct(
     ]
 )
 
-PICTURE = pa.struct(
+FRAME_IMAGE = pa.struct(
     [
         pa.field("time_s", pa.float64()),  # the grid time that was asked for
-        pa.field("pts_s", pa.float64()),  # of the picture that is shown then
+        pa.field("pts_s", pa.float64()),  # of the frame that is shown then
         pa.field("until_s", pa.float64()),  # it stands for [time_s, until_s); null: for its grid cell
         pa.field("jpeg", pa.binary()),  # quality 90, RGB, upright
     ]
@@ -27,11 +27,11 @@ PICTURE = pa.struct(
 
 JUMP = pa.struct(
     [
-        pa.field("time_s", pa.float64()),  # of the first picture after it, exactly
+        pa.field("time_s", pa.float64()),  # of the first frame after it, exactly
         pa.field("step", pa.float64()),  # mean absolute difference of luma, grey levels
         pa.field("colour_step", pa.float64()),  # the same of the two colour planes, summed
         pa.field("beside", pa.float64()),  # the next largest step between the same two thumbnails
-        pa.field("earlier", pa.binary()),  # luma of the two pictures before it, as `luma`; null: there is none
+        pa.field("earlier", pa.binary()),  # luma of the two frames before it, as `luma`; null: there is none
         pa.field("before", pa.binary()),
         pa.field("after", pa.binary()),  # and of the two after it
         pa.field("later", pa.binary()),
@@ -73,7 +73,7 @@ DECODE_FACTS = pa.struct(
         pa.field("decoded_s", pa.float64()),  # seconds of it that decoded
         pa.field("missing", pa.list_(SPAN)),  # stretches of its own span that did not
         pa.field("damaged_packets", pa.int64()),
-        pa.field("pictures_decoded", pa.int64()),
+        pa.field("pictures_decoded", pa.int64()),  # frames that came out of the decoder; a stored name
         pa.field("bytes_fetched", pa.int64()),  # (outside content) over the network; 0 for a local file
     ]
 )

@@ -1,4 +1,4 @@
-"""Untrusted text: what makes it storable, and what makes it safe to print; and times as text."""
+"""Functions that make untrusted text safe to store and to print, and that format times."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _JOINERS = frozenset({"\u200c", "\u200d"})  # Persian and Indic scripts and emoj
 
 
 def repaired(text: str) -> str:
-    """`text` as valid Unicode: surrogate pairs are joined, a surrogate without its other half becomes U+FFFD.
+    """Return `text` as valid Unicode: surrogate pairs are joined, lone surrogates become U+FFFD.
 
-    JSON allows `"\\ud83d"`; UTF-8, and so Arrow and every file, does not.
+    JSON allows `"\\ud83d"`; UTF-8, and so Arrow and text files, do not.
     """
     if text.isascii():
         return text
@@ -30,15 +30,15 @@ _CONTROLS = dict.fromkeys((*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), *range(
 
 
 def storable(text: str) -> str:
-    """`repaired`, and each control character but line breaks and tabs becomes U+FFFD.
+    """Return `repaired(text)` with control characters, except line breaks and tabs, replaced by U+FFFD.
 
-    For text that a model wrote: no caption means a NUL, which many databases refuse, or an escape sequence.
+    For text from a model: a caption has no use for escape sequences or NUL characters, which many databases refuse.
     """
     return text if text.isprintable() else repaired(text).translate(_CONTROLS)
 
 
 def repaired_value(value: Any) -> Any:
-    """A JSON value with `repaired` applied to every string in it, keys included."""
+    """Apply `repaired` to every string of a JSON value, keys included."""
     if isinstance(value, str):
         return repaired(value)
     if isinstance(value, dict):
@@ -49,13 +49,13 @@ def repaired_value(value: Any) -> Any:
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """`text` with control characters, escape sequences and bidirectional marks spelled out, as in `\\x1b`.
+    """Escape control characters, escape sequences and bidirectional marks in `text`, as in `\\x1b`.
 
-    A terminal obeys escape sequences wherever they come from: a file name or a caption could clear the screen, set its
-    title or hide what follows.
+    Terminals interpret escape sequences from any source: a file name or a caption could clear the screen, set its title
+    or hide the text that follows.
 
     Args:
-        lines: keep line breaks and tabs, for text of several lines.
+        lines: keep line breaks and tabs, for multi-line text.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -71,14 +71,18 @@ def _spelled(character: str) -> str:
 
 
 def clock(time_s: float) -> str:
-    """m:ss, from an hour on h:mm:ss; the second that a player's clock shows, so never beyond the time itself."""
+    """Format a time as m:ss, or as h:mm:ss from one hour on. Fractions are cut off, as in a player's display."""
     whole = math.floor(time_s + 1e-6)
     hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def nearest(word: str, known: Iterable[str], *, most: int = 1) -> str:
-    """The tail of "X is not known": `"; did you mean Y?"` for the `most` known words most like it, `"."` for none."""
+    """The end of the sentence "X is not known": `"; did you mean Y?"`, or `"."` if no known word is similar.
+
+    Args:
+        most: maximum number of suggestions.
+    """
     by_case = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), by_case, n=most, cutoff=0.6)
     return f"; did you mean {' or '.join(by_case[name] for name in close)}?" if close else "."
@@ -90,12 +94,12 @@ _QUOTED = str.maketrans(
 
 
 def quotation(text: str, most: int = 600) -> str:
-    """Text of others as a quotation in a prompt: within quotation marks, in one line, so that it cannot end it.
+    """Quote untrusted text for a prompt: one line in quotation marks that the text itself cannot close.
 
-    Marks that could close the quotation, open a tag or a code block, or be one of a model's own tokens, such as
-    `<|im_end|>`, are replaced; control characters and bidirectional marks are spelled out.
+    Characters that could close the quotation, open a tag or a code block, or form a special token of a model, such as
+    `<|im_end|>`, are replaced. Control characters and bidirectional marks are escaped.
 
     Args:
-        most: characters; longer text is cut.
+        most: maximum number of characters; longer text is cut.
     """
     return f'"{printable(" ".join(text.split())).translate(_QUOTED)[:most]}"'

@@ -185,6 +185,8 @@ class LongCaption(TypedDict):
     silence_share: float
     music_share: float
     speech_language: str
+    match_score: float | None
+    rating: float | None
     container: str
     codec: str
     fps: float

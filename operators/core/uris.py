@@ -1,8 +1,8 @@
-"""Names of places: one spelling for each local file, and the spelling of a location that delta-rs reads back as itself.
+"""Canonical URIs: one spelling for each local file, and the spelling of a location that delta-rs interprets correctly.
 
-A local file is named by its absolute path, taken literally: `%20`, `#`, `::` and blanks in it mean themselves. Only a
-path that is no valid UTF-8 is spelled as a `file://` URI with percent escapes (RFC 8089): text columns hold UTF-8.
-Everything else is `scheme://...`, with the key as the store has it.
+The URI of a local file is its absolute path, taken literally: `%20`, `#`, `::` and spaces have no special meaning. Only
+a path that is not valid UTF-8 is written as a `file://` URI with percent escapes (RFC 8089), because text columns hold
+UTF-8. Every other URI is `scheme://...`, with the key as the store has it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _NO_FOLDER_OF_TABLES = frozenset("[]^|")  # of a local path: delta-rs makes a ho
 
 
 def scheme_of(uri: str) -> str:
-    """`s3` of `s3://bucket/key`; empty for a local path and for a `file:` URI of this machine.
+    """The scheme of a URI, such as `s3`; empty for a local path and for a `file:` URI of this machine.
 
-    `file` is the scheme of a URI that names a file of another host, which nothing here can open.
+    `file` is returned only for a URI that names a file of another host, which cannot be opened.
     """
     if file := _FILE.match(uri):
         return "" if (file["host"] or "").lower() in _HERE and (file["path"] or file["alone"]) else "file"
@@ -38,9 +38,9 @@ def scheme_of(uri: str) -> str:
 
 
 def local_path(uri: str) -> str | None:
-    """The path of a local file: percent escapes of a `file:` URI are decoded, a plain path is taken literally.
+    """The path of a local file; None for every other URI.
 
-    None for whatever is not on this machine.
+    Percent escapes of a `file:` URI are decoded; a plain path is taken literally.
     """
     if scheme_of(uri):
         return None
@@ -49,7 +49,7 @@ def local_path(uri: str) -> str | None:
 
 
 def local_uri(path: str) -> str:
-    """The one uri of an absolute path: itself, or a `file://` URI where it is no valid UTF-8."""
+    """The canonical URI of an absolute path: the path itself, or a `file://` URI if it is not valid UTF-8."""
     if path.isascii() or is_utf8(path):
         return path
     try:
@@ -59,7 +59,7 @@ def local_uri(path: str) -> str:
 
 
 def foreign_host(uri: str) -> str | None:
-    """Why a `file:` URI cannot be opened: it names another machine. None: it does not."""
+    """The reason why a `file:` URI of another machine cannot be opened; None for every other URI."""
     if scheme_of(uri) != "file":
         return None
     file = _FILE.match(uri)
@@ -69,7 +69,7 @@ def foreign_host(uri: str) -> str | None:
 
 
 def is_utf8(path: str) -> bool:
-    """Whether a path is spelled in UTF-8, which is all that many programs take."""
+    """Whether a path is valid UTF-8; many programs accept no other."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -78,7 +78,7 @@ def is_utf8(path: str) -> bool:
 
 
 def table_uri(uri: str) -> str:
-    """A location as delta-rs has to be given it: it takes a remote one for a URL, and a local one for a path."""
+    """A location in the spelling that delta-rs expects: remote locations as URLs, local ones as paths."""
     if not scheme_of(uri):
         return local_path(uri) or uri
     scheme, _, rest = uri.partition("://")
@@ -87,10 +87,10 @@ def table_uri(uri: str) -> str:
 
 
 def unfit_for_tables(uri: str) -> str | None:
-    """Why no table can lie below a location, as the end of a sentence; None where one can.
+    """The reason why a location cannot hold tables, as the end of a sentence; None if it can.
 
-    delta-rs decodes percent escapes twice, drops line breaks, turns backslashes into slashes and resolves `..`: its
-    tables would lie elsewhere than the files beside them.
+    delta-rs decodes percent escapes twice, drops line breaks, turns backslashes into slashes and resolves `..`, so that
+    its tables would be in another folder than the files beside them.
     """
     path = local_path(uri)
     key = path if path is not None else uri.partition("://")[2]

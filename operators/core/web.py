@@ -1,7 +1,7 @@
-"""What a web server says of a file: its size and its ETag, by HEAD, else by the first byte.
+"""Size and ETag of a file on a web server, by HEAD or by a GET of its first byte.
 
-A signed URL allows one method, usually GET, so its HEAD is refused. fsspec would begin to download the file to learn
-its size; asking for one byte costs one byte.
+A signed URL allows one method, usually GET, so HEAD is refused. fsspec would start to download the file to learn its
+size; a request for one byte transfers one byte.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _STAMPS = ("ETag", "Content-MD5", "Digest", "Last-Modified")
 
 
 def details(fs: Any, url: str) -> dict[str, Any]:
-    """`name`, `size` (None: the server does not say) and, where the server gives it, `ETag` of the file at `url`.
+    """`name`, `size` in bytes (None if the server does not report it) and, if reported, `ETag` of the file at `url`.
 
     Args:
         fs: an `fsspec.implementations.http.HTTPFileSystem`.

@@ -1,13 +1,17 @@
-"""The windows that a segment owns: cells of the grid, or parts of its shots.
+"""The windows of a segment: cells of the grid, or parts of its shots.
 
-`grid`: one grid for the whole video (`operators.core.grid`). `shots`: each shot of a segment, from hard cut to hard
-cut, is a grid of its own, so that no window crosses a cut; a shot that a segment's edge cuts in two is two. `lines`:
-the grid of the video, with every edge that falls into a spoken line moved to the nearest gap between two lines; the
-edges of segments move as well (`Windows.segment`). In any case the owned cells tile the segment without gap or
-overlap, and all follows from the plan, the cuts or lines, and the rule: whoever has these can check the windows
-(`longcap verify` does).
+There are three rules:
 
-All values are seconds from the first presented picture. Half-open everywhere.
+- `grid`: one grid for the whole video (`operators.core.grid`).
+- `shots`: each shot of a segment, from hard cut to hard cut, has a grid of its own, so that no window crosses a cut. A
+  shot that crosses a segment boundary counts as two shots.
+- `lines`: the grid of the video, with every boundary inside a spoken line moved to the nearest gap between two lines.
+  Segment boundaries move in the same way (`Windows.segment`).
+
+Under each rule the owned cells tile the segment without gap or overlap. Windows are a function of the plan, the cuts
+or spoken lines, and the rule, so that `longcap verify` can recompute them.
+
+All values are seconds from the first presented frame. All intervals are half-open.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from operators.core.spoken import moved
 
 WindowRule = Literal["grid", "shots", "lines"]
 
-_LEAST_SHOT_S = 1e-3  # indices of windows off the grid are milliseconds
+_LEAST_SHOT_S = 1e-3  # windows that are not on the grid have their start in milliseconds as index
 _EPSILON_S = 1e-6
 
 
@@ -32,9 +36,10 @@ class Window:
     """One window.
 
     Attributes:
-        index: rises with time, unique in the video: its number in the grid, or off the grid its start in milliseconds.
-        span: what it describes.
-        own: the cell that it alone answers for; begins where `span` does.
+        index: increases with time and is unique in the video: the number in the grid; for a window that is not on the
+            grid, its start in milliseconds.
+        span: the span that its caption describes.
+        own: the cell that only this window covers; it starts where `span` starts.
     """
 
     index: int
@@ -44,16 +49,17 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class Windows:
-    """How the windows of one video lie.
+    """The positions of the windows of one video.
 
     Args:
-        grid: of the video; its window and stride hold inside a shot as well.
+        grid: the grid of the video; its window length and stride apply inside a shot as well.
         rule: "grid", "shots" or "lines".
-        min_shot_s: with "shots", a shot shorter than this is captioned with the next one, the last of a segment
-            with the one before; 0: none is, and no window crosses a cut.
-        talk: with "lines", where lines are said, as `operators.core.spoken.talk_of` gives them: at least those within
-            twice `line_reach_s` of what is asked about.
-        line_reach_s: with "lines", how far an edge moves at most; up to half a window and a quarter of a segment.
+        min_shot_s: with "shots", a shot shorter than this joins the next shot, or the previous one at the end of a
+            segment; with 0 no shots are joined and no window crosses a cut.
+        talk: with "lines", spans of speech from `operators.core.spoken.talk_of`; at least those within twice
+            `line_reach_s` of the requested span.
+        line_reach_s: with "lines", the largest distance that a boundary moves, in seconds; at most half a window and a
+            quarter of a segment.
     """
 
     grid: Grid
@@ -64,11 +70,11 @@ class Windows:
 
     @property
     def by(self) -> str:
-        """What says where windows lie, for messages."""
+        """The source of the window boundaries, for messages."""
         return {"grid": "the grid says", "shots": "its cuts say", "lines": "its spoken lines say"}[self.rule]
 
     def segment(self, span: Span) -> Span:
-        """Where a segment of the grid lies: with "lines", its inner edges move to gaps between spoken lines."""
+        """The span of a segment of the grid. With "lines", its inner boundaries move to gaps between spoken lines."""
         if self.rule != "lines":
             return span
         last = span.end_s >= self.grid.duration_s - _EPSILON_S
@@ -78,10 +84,10 @@ class Windows:
         )
 
     def of(self, span: Span, cuts_s: Iterable[float] = ()) -> list[Window]:
-        """The windows that start in `span`, a segment or what warms it up, in order.
+        """The windows that start in `span`, in order; `span` is a segment or its warm-up.
 
         Args:
-            cuts_s: hard cuts, ascending; those outside `span` do not count, and with "grid" none do.
+            cuts_s: times of hard cuts, ascending. Cuts outside `span` are ignored; with "grid" all are.
         """
         if self.rule == "grid":
             grid = self.grid
@@ -105,10 +111,10 @@ class Windows:
         return self.of(Span(start_s, segment.start_s), cuts_s)[-count:] if count and start_s < segment.start_s else []
 
     def _between_lines(self, span: Span) -> list[Window]:
-        """The windows that start in `span`: at its start, and at the grid's edges in it, moved to gaps between lines.
+        """The windows that start in `span`: at its start and at each grid boundary in it, moved to gaps between lines.
 
-        An edge that comes to lie within half a stride of the one before it, or of the end, makes no window. A window is
-        `window_s` long, and ends at the nearest gap as well: it is never shorter than half of that.
+        A boundary that would lie within half a stride of the previous one or of the end starts no window. A window is
+        `window_s` long and its end moves to the nearest gap; it is never shorter than half of `window_s`.
         """
         grid, edges = self.grid, [span.start_s]
         least_s, reach = grid.stride_s / 2 - _EPSILON_S, math.ceil(self.line_reach_s / grid.stride_s)

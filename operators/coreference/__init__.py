@@ -1,4 +1,4 @@
-"""Names that stay the same through a video: the operator `names`, which finds who is who in window captions and
-renames mentions so that each rename can be undone. Imports engines, prompts, cleaning and everything below; no
-other task folder.
+"""Coreference: the operator `names`, which resolves persons and things in window captions and gives each one name
+throughout the video, reversibly. May import engines, prompts, cleaning and everything below them, but no other task
+folder.
 """

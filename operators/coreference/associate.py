@@ -1,4 +1,4 @@
-"""`associate`: which people and things of different scenes are the same, by looking at both."""
+"""The operator `associate`: find persons and things that are the same in different scenes by comparing frames."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operators.core import structs
 from operators.core.base import Apply, Level, Row
 from operators.core.fingerprint import digest
 from operators.engines.ask import Answer, Usage, ask
-from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Request, RunningEngine
 from operators.engines.gates import About, gates_of, malformed
 from operators.engines.provenance import provenance
 from operators.engines.registry import AnyEngine
@@ -31,16 +31,16 @@ from operators.video.size import Size
 
 MENTION = pa.struct(
     [
-        pa.field("item", pa.int32()),  # place of the scene in the list `of`, that of the whole video
-        pa.field("name", pa.string()),  # what that scene calls it
+        pa.field("item", pa.int32()),  # index of the scene in the list `of` of the whole video
+        pa.field("name", pa.string()),  # its name in that scene
         pa.field("looks", pa.string()),
-        pa.field("best_s", pa.float64()),  # when it is seen best
+        pa.field("best_s", pa.float64()),  # time of the best view
     ]
 )
 ENTITY = pa.struct(
     [
-        pa.field("entity_id", pa.string()),  # e0, e1, ... in the order in which they are first seen
-        pa.field("name", pa.string()),  # the same all through the video: the commonest word for it and its number
+        pa.field("entity_id", pa.string()),  # e0, e1, ... in the order of appearance
+        pa.field("name", pa.string()),  # one name for the whole video: the most frequent name, with a number if needed
         pa.field("mentions", pa.list_(MENTION)),
     ]
 )
@@ -48,8 +48,8 @@ PAIR = pa.struct(
     [
         pa.field("first", pa.string()),  # "item:name" of the earlier mention
         pa.field("second", pa.string()),
-        pa.field("likeness", pa.float64()),  # of their looks, 0 to 1
-        pa.field("same", pa.bool_()),  # what the model says; null: it gave no answer
+        pa.field("likeness", pa.float64()),  # similarity of their descriptions, 0 to 1
+        pa.field("same", pa.bool_()),  # decision of the model; null if it gave no answer
     ]
 )
 
@@ -81,13 +81,13 @@ class _Mention:
 
 @dataclass(frozen=True, kw_only=True)
 class Associate(Isolated):
-    """Gives each person and thing one name through the whole video; writes `entities` and `pairs`.
+    """Gives each person and thing one name in the whole video; writes `entities` and `pairs`.
 
-    Items of `of` are answers, or window captions, whose fields hold `subjects`, a list with `name`, `looks` and
-    `best_s`. Mentions whose words are alike by at least `likeness` (share of common words) are shown to the model side
-    by side, the likest first, at most `max_pairs` of a video; two of one scene are never the same, nor are two whose
-    groups hold such a pair. MR. Video asks a model about pairs of salient frames (the paper's text); choosing the pairs
-    by words first is ours, as all pairs of a long video are too many.
+    Items of `of` are answers or window captions whose fields hold `subjects`, a list with `name`, `looks` and
+    `best_s`. Pairs of mentions whose descriptions share at least `likeness` of their words are shown to the model side
+    by side, the most similar first, at most `max_pairs` per video. Two mentions in one scene are never the same,
+    nor are groups that contain such a pair. MR. Video asks a model about pairs of salient frames (text of the paper);
+    preselecting pairs by words is added here, since a long video has too many pairs.
     """
 
     name: ClassVar[str] = "associate"
@@ -107,16 +107,16 @@ class Associate(Isolated):
         "scenes"
     )
     prompt: Annotated[str, Field(description="a prompt's name or a path to a .j2 file")] = "associate"
-    likeness: Annotated[float, Field(ge=0, le=1, description="share of common words from which a pair is shown")] = 0.25
-    max_pairs: Annotated[int, Field(ge=0, description="requests for a video at most")] = 200
+    likeness: Annotated[float, Field(ge=0, le=1, description="least share of common words of a pair")] = 0.25
+    max_pairs: Annotated[int, Field(ge=0, description="maximum number of requests per video")] = 200
     short_side_px: Annotated[int, Field(ge=64, le=1080, description="short side of a frame in pixels")] = 336
-    tries: Annotated[int, Field(ge=1, le=10, description="times a pair is asked about before it counts as two")] = 3
+    tries: Annotated[int, Field(ge=1, le=10, description="tries of a request before the pair counts as different")] = 3
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", type(self).reads | {"captioned" if self.of == _WINDOWS else self.of})
 
     def identity_extra(self) -> dict[str, Any]:
-        """The prompt's text."""
+        """Return the text of the prompt."""
         return {"prompts": [load_prompt(self.prompt).hash]}
 
     @contextmanager
@@ -131,7 +131,7 @@ class Associate(Isolated):
         else:
             items = row[self.of] or []
         mentions = list(_mentions(items, float(row["duration_s"])))
-        groups = {k: {k} for k in range(len(mentions))}  # each mention -> the set that it is in, one object a set
+        groups = {k: {k} for k in range(len(mentions))}  # mention -> its set; members share one object
         usage = Usage()
         pairs: list[Row] = []
         looking = _Looking(self, row, child, engine, prompt)
@@ -167,17 +167,17 @@ class Associate(Isolated):
 
 
 class _Looking:
-    """Shows two mentions of one video side by side; a frame is decoded once, when it is asked for."""
+    """Shows two mentions of one video side by side; each frame is decoded once, on demand."""
 
     def __init__(self, spec: Associate, row: Row, child: DecodeChild, engine: RunningEngine, prompt: Prompt) -> None:
         self._spec, self._row, self._child, self._engine, self._prompt = spec, row, child, engine, prompt
-        self._held: dict[float, Picture | None] = {}
+        self._held: dict[float, FrameImage | None] = {}
 
     def compare(self, a: _Mention, b: _Mention) -> Answer:
-        """Whether the model takes them for the same."""
+        """Ask the model whether both are the same."""
         shown = tuple(p for p in (self._frame(a.best_s), self._frame(b.best_s)) if p is not None)
         if len(shown) < 2:
-            return Answer("", 0, "undecodable", "a frame of it does not decode")
+            return Answer("", 0, "undecodable", "a frame of it cannot be decoded")
         spec, prompt = self._spec, self._prompt
         rendered = prompt.render(first=vars(a), second=vars(b))
         request = Request(
@@ -186,26 +186,27 @@ class _Looking:
             end_s=b.best_s,
             prompt=rendered.text,
             instructions=prompt.instructions,
-            pictures=shown,
-            pictures_at=rendered.pictures_at,
+            images=shown,
+            images_at=rendered.images_at,
             schema=json.dumps(Same.model_json_schema(), sort_keys=True),
             seed=int(digest([self._row["video_id"], a.label, b.label], hex_digits=8), 16),
         )
         gates = gates_of(spec.engine)
         about = About(form=Same, parse=lambda text: read_form(text, Same), prose=lambda _: "Yes.")
-        return ask(
+        asked = ask(
             self._engine,
             request,
             tries=spec.tries,
             gates=gates if malformed in gates else (*gates, malformed),
             about=about,
             clean=spec.engine.generative,
-        ).result()
+        )
+        return asked.result().given(f"{a.label} and {b.label} could not be compared")
 
-    def _frame(self, time_s: float) -> Picture | None:
+    def _frame(self, time_s: float) -> FrameImage | None:
         if time_s not in self._held:
             found = frames_at(self._child, self._row, [time_s], Size(short_side_px=self._spec.short_side_px))
-            self._held[time_s] = Picture(**{**found[0], "time_s": time_s}) if found else None
+            self._held[time_s] = FrameImage(**{**found[0], "time_s": time_s}) if found else None
         return self._held[time_s]
 
 
@@ -214,19 +215,19 @@ def _mentions(items: Any, duration_s: float) -> Iterator[_Mention]:
         fields = item.get("fields")
         said = json.loads(fields) if isinstance(fields, str) else fields
         for subject in (said or {}).get("subjects") or ():
-            # a model's own number: it must lie in the scene that it is of
+            # written by a model: it must be within the scene
             low, high = float(item["start_s"]), min(float(item["end_s"]), duration_s)
             best = subject.get("best_s")
             inside = isinstance(best, int | float) and low <= best < high
             name = " ".join(str(subject.get("name") or "").split())
             if name:
                 best_s = float(best) if inside else (low + high) / 2
-                # its own `index` counts within a segment
+                # `index` counts within a segment
                 yield _Mention(k, name, str(subject.get("looks") or ""), best_s)
 
 
 def _entities(mentions: list[_Mention], groups: Mapping[int, set[int]]) -> list[Row]:
-    """One for each group; its name is the name that most of its mentions have, and a number where two have the same."""
+    """Return one row per group; its name is the most frequent one, with a number if it is not unique."""
     found: list[Row] = []
     taken: dict[str, int] = {}
     for members in {min(group): sorted(group) for group in groups.values()}.values():

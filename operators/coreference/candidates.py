@@ -1,4 +1,4 @@
-"""Who may be who: mentions of people and things in window captions, and the pairs worth asking about."""
+"""Find candidates for coreference: mentions of persons and things in window captions, and likely pairs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 from operators.core.base import Row
 from operators.language.words import stems
 
-_LEAST_LIKE = 0.2  # of 1: pairs that share less are not asked about
+_LEAST_LIKE = 0.2  # least cosine of a pair that a model is asked about
 
 
 @dataclass(kw_only=True)
 class Candidate:
-    """Mentions that are the same to the letter.
+    """Mentions with identical text.
 
     Attributes:
-        name, looks: as a caption gave them.
-        start_s: of the first window that mentions it.
-        windows: all of these, in order.
+        name, looks: as in a caption.
+        start_s: start of the first window that mentions it.
+        windows: all windows that mention it, in order.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Candidate:
 
 
 def candidates(windows: Sequence[Row]) -> list[Candidate]:
-    """The subjects of all valid windows (`structs.WINDOW_CAPTION`, in order), equal ones together, by appearance."""
+    """Return the subjects of all valid windows (`structs.WINDOW_CAPTION`, in order), by appearance, each once."""
     found: dict[tuple[str, str], Candidate] = {}
     for window in windows:
         if not window["valid"] or not window["fields"]:
@@ -50,14 +50,14 @@ def candidates(windows: Sequence[Row]) -> list[Candidate]:
 
 
 def likely_pairs(found: Sequence[Candidate], nearest: int) -> list[tuple[float, int, int]]:
-    """(likeness, i, j) of pairs that may be the same, the likeliest first.
+    """Return (similarity, i, j) of pairs that may be the same, the most similar first.
 
-    Likeness is the cosine of the two descriptions' words, each weighed by how rare it is (the square root of its IDF:
-    with the whole of it one word that nobody else uses would outweigh ten that two share). Asking a model about
-    every pair grows with the square of a film's length; asking about the `nearest` few of each does not. Two that one
-    window names side by side are two.
+    Similarity is the cosine of the words of the two descriptions, weighted by the square root of their IDF (with the
+    full IDF, one word that occurs nowhere else would outweigh ten shared words). The number of all pairs grows with the
+    square of a film's length; the number of the `nearest` few of each mention does not. Two mentions in one window are
+    different.
     """
-    # in one order: what floats add up to must not depend on how a process hashes its strings
+    # in a fixed order: floating-point sums must not depend on the hash order of strings
     bags = [sorted(set(stems(f"{c.name} {c.looks}"))) for c in found]
     held: dict[str, list[int]] = {}
     for k, bag in enumerate(bags):
@@ -68,7 +68,7 @@ def likely_pairs(found: Sequence[Candidate], nearest: int) -> list[tuple[float, 
     norms = np.array([max(1e-9, math.sqrt(sum(weight[w] for w in bag))) for bag in bags])
     seen = [set(c.windows) for c in found]
     chosen: set[tuple[float, int, int]] = set()
-    for i, bag in enumerate(bags):  # one against all others at a time: all pairs of a film would not fit the memory
+    for i, bag in enumerate(bags):  # one row at a time: the matrix of all pairs of a film would not fit into memory
         products = np.zeros(len(found))
         for word in bag:
             products[holders[word]] += weight[word]

@@ -1,8 +1,8 @@
-"""Names that stay the same: a recurring person or thing is called one name in all captions of a video.
+"""The operator `names`: give a recurring person or thing the same name in all captions of a video.
 
-The reduce step of MR. Video: candidates from the windows' fields, near ones paired by the words that describe them,
-each pair decided by the model, captions rewritten. The segments in the store keep what was said; the row that goes on
-to the narrator has the names.
+This is the reduce step of MR. Video: candidates come from the windows' fields, similar ones are paired by the words
+that describe them, a model decides each pair, and captions are rewritten. Stored segments are not changed; only the row
+that is passed to the narrator has the names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
-from operators.core.base import SIZING, Apply, ItemError, Level, Operator, Row
+from operators.core.base import SIZING, Apply, Level, Operator, Row
 from operators.core.fingerprint import digest
 from operators.coreference.candidates import Candidate, candidates, likely_pairs
 from operators.coreference.rewriting import rewritten
@@ -32,7 +32,7 @@ from operators.prompts import Prompt, load_prompt
 
 
 class Same(BaseModel):
-    """The model's word on one pair."""
+    """The model's decision on one pair."""
 
     model_config = ConfigDict(extra="forbid")
     same: bool
@@ -43,8 +43,8 @@ class Same(BaseModel):
 class Names(Operator):
     """Adds `names` (`structs.NAME`) and rewrites the captions in `captioned` with them.
 
-    Needs windows with fields (`caption.fields: true`); where none has any, nothing is renamed. A pair that the model
-    gives no good answer on stays two.
+    Needs windows with fields (`caption.fields: true`); without fields, nothing is renamed. A pair without a valid
+    answer of the model stays separate.
     """
 
     name: ClassVar[str] = "names"
@@ -55,20 +55,18 @@ class Names(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"captioned", "names", "usage"})
 
     engine: Annotated[
-        AnyEngine, Field(description="the model that decides who is who; left out it is the narrator's engine")
+        AnyEngine, Field(description="the model that decides on pairs; default: the narrator's engine")
     ] = field(default_factory=MeasureEngine)
-    nearest: Annotated[
-        int, Field(ge=1, le=50, description="pairs that are asked about for each mention, the likeliest")
-    ] = 4
+    nearest: Annotated[int, Field(ge=1, le=50, description="number of most similar pairs per mention to ask about")] = 4
     prompt: Annotated[str, Field(description="prompt of a pair: a name or a path to a .j2 file")] = "names"
     language: Annotated[str, Field(min_length=1, description="language of the names, as the prompt names it")] = (
         "English"
     )
-    tries: Annotated[int, Field(ge=1, le=10, description="times a pair is asked about before it stays two")] = 3
-    concurrency: Annotated[int, Field(ge=1, description="videos in one actor at once"), SIZING] = 4
+    tries: Annotated[int, Field(ge=1, le=10, description="tries of a request before the pair stays separate")] = 3
+    concurrency: Annotated[int, Field(ge=1, description="videos that an actor processes simultaneously"), SIZING] = 4
 
     def identity_extra(self) -> dict[str, Any]:
-        """The prompt's text: a changed prompt names anew."""
+        """Return the text of the prompt, so that a changed prompt changes the key."""
         return {"prompts": [load_prompt(self.prompt).hash]}
 
     @contextmanager
@@ -83,14 +81,7 @@ class Names(Operator):
         pairs = likely_pairs(found, self.nearest)
         seed = int(digest(["names", row["video_id"]], hex_digits=8), 16)
         asked = [self._ask(engine, prompt, found[i], found[j], seed + k) for k, (_, i, j) in enumerate(pairs)]
-        answers = [future.result() for future in asked]
-        broken = next((a for a in answers if a.failure_class not in (None, "gate")), None)
-        if broken is not None:  # the engine failed, not its answer: another time it may say who is who
-            raise ItemError(
-                broken.failure_class or "internal",
-                f"names could not be asked for: {broken.problem}",
-                attempts=broken.attempts,
-            )
+        answers = [future.result().given("names could not be asked for") for future in asked]
         same = [
             (i, j, parse_same(answer.text).name)
             for (_, i, j), answer in zip(pairs, answers, strict=True)
@@ -136,9 +127,9 @@ def parse_same(text: str) -> Same:
 
 
 def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -> list[Row]:
-    """`structs.NAME` of everybody, given the pairs (i, j, proposed name) that are the same, the surest first.
+    """Return `structs.NAME` of all, given the pairs (i, j, proposed name) that are the same, the most certain first.
 
-    A pair is not joined where that would make one of two whom a window names side by side. Names are unique.
+    A pair is not merged if two mentions of one window would become the same. Names are unique.
     """
     group = list(range(len(found)))
     windows = [set(c.windows) for c in found]
@@ -172,7 +163,7 @@ def name_all(found: Sequence[Candidate], same: Sequence[tuple[int, int, str]]) -
 
 
 def with_renames(names: Sequence[Row], renames: Sequence[Row]) -> list[Row]:
-    """`names`, each with its renames, so that every one of them can be undone."""
+    """Return `names`, each with its renames, so that each rename can be undone."""
     fields = ("window_index", "time_s", "start", "was", "now")
     renames = sorted(
         renames, key=lambda r: (r["time_s"] is not None, r["time_s"] or 0.0, r["window_index"] or 0, r["start"])
@@ -182,7 +173,7 @@ def with_renames(names: Sequence[Row], renames: Sequence[Row]) -> list[Row]:
 
 
 def _unique(name: str, looks: str, used: set[str]) -> str:
-    """`name`, distinguished from those in use by its looks, or by a number."""
+    """Return `name`, made unique by its looks or by a number."""
     for wanted in (name, f"{name} ({looks})" if looks else name):
         if wanted.casefold() not in used:
             break

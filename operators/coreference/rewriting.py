@@ -1,18 +1,21 @@
-"""Captions in which everybody has his name: which mentions are meant, how they then read, and how it is undone.
+"""Replace mentions by names in captions, reversibly.
 
-A mention is renamed only where the words around it say nothing else: not "another man", not "the man-made pond", not
-"the car door", not "the man in a blue shirt" where the one who is meant wears red, not what somebody says in quotes.
-A mention that is left alone costs a repetition; a wrong name makes a caption wrong.
+A mention is renamed only if the words around it do not contradict this: not "another man", "the man-made pond" or "the
+car door", not "the man in a blue shirt" if the named person wears red, not "the man on the left" or "a statue of a
+man", and not in quoted speech. A mention that is not renamed only causes a repetition, but a wrong name makes a caption
+wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from operators.cleaning.quotes import HIDDEN, masked
 from operators.core.base import Row
+from operators.coreference.places import ENDS, depicted, several, singled_out
 from operators.coreference.words import COLOURS, FUNCTION, OTHER, OTHER_ELSEWHERE, PLURAL, TOGETHER, WORN
 from operators.language.identify import language_code
 
@@ -29,7 +32,7 @@ _STEM = 5
 
 @dataclass(frozen=True)
 class Rename:
-    """One mention that was renamed: `now` stands at `start` of the new text, where `was` stood."""
+    """One renamed mention: `now` is at `start` of the new text and replaces `was`."""
 
     name_id: str
     start: int
@@ -38,10 +41,10 @@ class Rename:
 
 
 def rewritten(segment: Row, names: Sequence[Row], language: str = "English") -> tuple[Row, list[Row]]:
-    """A captioned segment in which everybody has his name, in the windows where he was seen and the frames of these.
+    """Return a captioned segment with names in the windows in which each person or thing was seen, and in their frames.
 
     Args:
-        language: of the captions; in English more is known of what stands beside a mention.
+        language: language of the captions; more rules about the context of a mention exist for English.
 
     Returns:
         The segment, and its renames: `name_id`, and the fields of `structs.RENAME`.
@@ -63,12 +66,12 @@ def rewritten(segment: Row, names: Sequence[Row], language: str = "English") -> 
 
 
 def undone(segment: Row, names: Sequence[Row]) -> Row:
-    """The segment as it was before `rewritten`, by the renames that `names` keep."""
+    """Return the segment as it was before `rewritten`, by the renames in `names`."""
     return _each_text(segment, names, _before)
 
 
 def redone(segment: Row, names: Sequence[Row]) -> Row:
-    """The segment as `rewritten` made it, by the renames that `names` keep.
+    """Return the segment as `rewritten` made it, by the renames in `names`.
 
     Raises:
         ValueError: the renames are of other captions.
@@ -102,7 +105,7 @@ def _after(text: str, renames: list[Row]) -> str:
     for one in sorted(renames, key=lambda r: int(r["start"])):
         here = at + int(one["start"]) - len(made)
         if here < at or not text.startswith(one["was"], here):
-            raise ValueError(f"the captions hold no {one['was']!r} where one was renamed")
+            raise ValueError(f"the captions have no {one['was']!r} at the position of a rename")
         made += text[at:here] + one["now"]
         at = here + len(one["was"])
     return made + text[at:]
@@ -110,18 +113,18 @@ def _after(text: str, renames: list[Row]) -> str:
 
 @dataclass
 class _Text:
-    """What one text has said so far."""
+    """What the text has mentioned so far."""
 
-    met: set[str] = field(default_factory=set)  # name_id of everybody who was mentioned
-    unclear: set[str] = field(default_factory=set)  # words that also stood for somebody else
+    met: set[str] = field(default_factory=set)  # name_id of all mentioned persons and things
+    unclear: set[str] = field(default_factory=set)  # words that also denoted another one
 
 
 def renamed(text: str, names: Sequence[Row], *, english: bool = True) -> tuple[str, list[Rename]]:
-    """Aliases become names in one pass, the longest first, so that no name is taken for an alias of another."""
+    """Replace aliases by names in one pass, the longest first, so that no name is taken for an alias of another."""
     meant: dict[str, dict[str, Row]] = {}
     proper: set[str] = set()
     for one in names:
-        # a name stands for itself: what is called right already is not called so twice
+        # a name is an alias of itself, so that a correct mention is not renamed twice
         for alias in (*one["aliases"], one["name"]):
             plain = bare(alias)
             meant.setdefault(plain.lower(), {})[one["name_id"]] = one
@@ -132,19 +135,22 @@ def renamed(text: str, names: Sequence[Row], *, english: bool = True) -> tuple[s
     words = "|".join(re.escape(a) for a in sorted(meant, key=lambda a: (-len(a), a)))
     pattern = re.compile(rf"(?<![\w-])(?P<article>{_ARTICLE})(?P<alias>{words})(?![\w-])", re.IGNORECASE)
     hidden, said = masked(text), _Text()
+    mentions = [found for found in pattern.finditer(text) if hidden[found.start()] != HIDDEN]
+    of_several = _of_several(mentions, meant, proper, hidden) if english else frozenset()
     parts, at, length, done = [], 0, 0, []
-    for found in pattern.finditer(text):
+    for found in mentions:
         alias = found.group("alias").lower()
         ones = list(meant.get(alias, {}).values())
-        if hidden[found.start()] == HIDDEN:
-            continue
-        if len(ones) != 1:  # one alias of two who are both here names neither
+        if len(ones) != 1:  # an alias of two that are both present is ambiguous
             said.unclear.add(alias)
             said.met |= {one["name_id"] for one in ones}
             continue
         (one,) = ones
         itself = alias == bare(one["name"]).lower()
-        if not itself and not _is_meant(found, one, said, proper=alias in proper, english=english):
+        if not itself and (
+            (found.start(), one["name_id"]) in of_several
+            or not _is_meant(found, one, said, proper=alias in proper, english=english)
+        ):
             said.unclear.add(alias)
             continue
         said.met.add(one["name_id"])
@@ -159,31 +165,67 @@ def renamed(text: str, names: Sequence[Row], *, english: bool = True) -> tuple[s
     return "".join([*parts, text[at:]]), done
 
 
+def _of_several(
+    mentions: Sequence[re.Match[str]], meant: Mapping[str, Mapping[str, Row]], proper: set[str], hidden: str
+) -> frozenset[tuple[int, str]]:
+    """Return (start, `name_id`) of mentions of which a sentence has several that are not the same person or thing."""
+    ends = [end.end() for end in ENDS.finditer(hidden)]
+    groups: dict[tuple[int, str], list[re.Match[str]]] = {}
+    persons: dict[str, Row] = {}
+    for found in mentions:
+        alias = found.group("alias").lower()
+        for name_id, one in meant.get(alias, {}).items():
+            if alias not in proper and _could_be(found, one, proper=False):
+                persons[name_id] = one
+                groups.setdefault((bisect_right(ends, found.start()), name_id), []).append(found)
+    return frozenset(
+        (found.start(), name_id)
+        for (_, name_id), some in groups.items()
+        if several(some, hidden, _words_of(persons[name_id]))
+        for found in some
+    )
+
+
 def _is_meant(found: re.Match[str], one: Row, said: _Text, *, proper: bool, english: bool) -> bool:
-    """Whether a mention is the person or thing that its alias stands for."""
-    text, alias = found.string, found.group("alias").lower()
-    article = found.group("article").strip().lower()
-    before = re.search(r"([^\W\d_][\w'’-]*)\s+\Z", text[: found.start()])
-    word = before.group(1).lower() if before else ""
-    if alias in said.unclear or word in OTHER or word in OTHER_ELSEWHERE:
+    """Return whether a mention is the person or thing of the alias."""
+    if found.group("alias").lower() in said.unclear or _word_before(found)[1] in OTHER | OTHER_ELSEWHERE:
         return False
-    indefinite = not proper and article in ("", "a", "an")
-    if indefinite and one["name_id"] in said.met:  # "a man" behind "the man" is another one
+    indefinite = not proper and found.group("article").strip().lower() in ("", "a", "an")
+    if indefinite and one["name_id"] in said.met:  # "a man" after "the man" is another one
         return False
     if not english:
         return True
-    if not article and not proper and word and word not in FUNCTION and not _known(word, one):
-        return False  # "the tall man": whether he is tall is not known
+    if not _could_be(found, one, proper=proper):
+        return False
+    text = found.string
+    return proper or not (depicted(text[: found.start()]) or singled_out(text[found.end() :], _words_of(one)))
+
+
+def _could_be(found: re.Match[str], one: Row, *, proper: bool) -> bool:
+    """Return whether the words next to a mention agree with what is known of somebody."""
+    text = found.string
+    article, word = _word_before(found)
+    if word in OTHER:
+        return False
+    described = not found.group("article") and not proper and word and (article or word not in FUNCTION)
+    if described and word[:_STEM] not in _words_of(one):
+        return False  # "the tall man": unknown whether he is tall
     return not _in_compound(text, found.end(), joined=word in ("and", "or")) and not _differs(text[found.end() :], one)
 
 
-def _known(word: str, one: Row) -> bool:
-    """Whether a word is of the looks or the aliases of somebody."""
-    return word[:_STEM] in _stems(" ".join([*(one.get("looks") or ()), *one["aliases"], one["name"]]))
+def _word_before(found: re.Match[str]) -> tuple[str, str]:
+    """Return the word before a mention, in lower case, and the article before that word; each may be empty."""
+    before = re.search(r"(?:\b(the|an?|this|that)\s+)?([^\W\d_][\w'’-]*)\s+\Z", found.string[: found.start()], re.I)
+    return ((before[1] or "").lower(), before[2].lower()) if before else ("", "")
+
+
+def _words_of(one: Row) -> frozenset[str]:
+    """Return the stems of the looks, the aliases and the name of somebody."""
+    return _stems(" ".join([*(one.get("looks") or ()), *one["aliases"], one["name"]]))
 
 
 def _in_compound(text: str, end: int, *, joined: bool) -> bool:
-    """Whether the word behind a mention makes one thing with it: "the car door", "a man cave"."""
+    """Return whether the word after a mention forms a compound with it: "the car door", "a man cave"."""
     behind = re.match(r"\s+([^\W\d_][\w'’-]*)(?:\s+([^\W\d_]\w*))?", text[end:])
     if behind is None or not behind.group(1).isascii():
         return False
@@ -196,8 +238,8 @@ def _in_compound(text: str, end: int, *, joined: bool) -> bool:
 
 
 def _differs(behind: str, one: Row) -> bool:
-    """Whether a mention is followed by looks that are not the ones of the person: "in a blue shirt"."""
-    known = _stems(" ".join([*(one.get("looks") or ()), *one["aliases"], one["name"]]))
+    """Return whether a mention is followed by looks that differ from the person's: "in a blue shirt"."""
+    known = _words_of(one)
     found = _LOOKS.match(behind)
     if found is None or not one.get("looks"):
         return False
@@ -216,10 +258,10 @@ def _stems(text: str) -> frozenset[str]:
 
 
 def _in_place(found: re.Match[str], name: str, *, proper: bool) -> str:
-    """`name` as it reads where an alias was found: with the article and the capital letter that stood there.
+    """Return `name` with the article and capitalisation of the alias that it replaces.
 
     Args:
-        proper: the alias is a proper name, which has no article of its own.
+        proper: the alias is a proper name, without an article.
     """
     article, plain = found.group("article"), bare(name)
     if proper:
@@ -236,5 +278,5 @@ def _in_place(found: re.Match[str], name: str, *, proper: bool) -> str:
 
 
 def bare(name: str) -> str:
-    """`name` without its article."""
+    """Return `name` without its article."""
     return re.sub(r"\A(?:(?:a|an|the|another|one|this|that)\s+)?", "", name.strip(), flags=re.IGNORECASE)

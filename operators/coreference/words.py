@@ -1,4 +1,4 @@
-"""Words around a mention that tell whether it is meant (`operators.coreference.rewriting`): English, some articles."""
+"""Words around a mention that tell whether it is the named one (for `rewriting`): English, some articles."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OTHER = _words("""
     neither either both which what two three many several few more most all such various multiple else former
     latter unknown
 """)
-"""After these a mention is somebody else, or nobody in particular."""
+"""After these words a mention is another one, or nobody in particular."""
 
 OTHER_ELSEWHERE = _words("""
     ander andere anderer anderes anderen erste erster ersten zweite zweiter zweiten jeder jede autre autres premier
@@ -25,7 +25,7 @@ TOGETHER = _words("""
     walk talk sit stand play dance run smile wave look jump go eat drink sing laugh fight argue kiss hug meet enter
     leave work watch wait hold move turn ride drive swim climb
 """)
-"""What two do who are joined by "and"."""
+"""Verbs of two subjects that are joined by "and"."""
 
 FUNCTION = _words("""
     a an the this that and or but nor as than like if while when then so because until before after who whom
@@ -37,14 +37,14 @@ FUNCTION = _words("""
     made threw fell sang began rode drove spoke left kept let gave found lay hit cut swam ate der die das den
     dem ein eine einen einer le la les un une el los las una il lo gli os um uma een het de y e et und och og i
 """)
-"""Between these a mention stands by itself: function words, past forms without an ending, articles."""
+"""Words that do not form a compound with a mention: function words, past forms without an ending, articles."""
 
 PLURAL = _words("""
     keys doors lights toys seats wheels tires windows parts fans shoes clothes bowls games shops stores houses
     clubs teams owners lovers trainers tricks lanes tails treats drivers players riders scouts friends
     children members things sounds prints bags boxes hats beds sports series business
 """)
-"""Nouns in the plural behind a noun, as in "the car keys"; other words in -s are taken for verbs."""
+"""Plural nouns after a noun, as in "the car keys"; other words in -s are taken for verbs."""
 
 COLOURS = _words("""
     red blue green yellow black white grey gray brown orange purple pink beige golden silver navy turquoise
@@ -58,4 +58,4 @@ WORN = _words("""
     gloves mask top blouse gown tattoo tattoos cape tights kimono jersey overalls tank swimsuit bikini turban
     wig
 """)
-"""What people wear, and hair."""
+"""Clothes and hair."""

@@ -1,4 +1,4 @@
-"""What a detector or a classifier sees in frames, as short lines of evidence: how many, where, and beside what.
+"""Detections in frames as short lines of evidence: number, position and relation of objects.
 
-May import engines, analysis and everything below; evidence reads what it writes.
+May import engines, analysis and everything below; evidence reads its columns.
 """

@@ -1,4 +1,4 @@
-"""The operator `detect`: what a detector or a classifier sees in the frames of a segment, as evidence with spans."""
+"""The operator `detect`: find objects in the frames of a segment, as evidence with spans."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ ITEM = pa.struct(
     [
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("text", pa.string()),  # how many of each, where, and how they stand to each other
+        pa.field("text", pa.string()),  # counts, positions and relations of objects
         pa.field("confidence", pa.float64()),  # mean score, 0 to 1
     ]
 )
 
 BOX = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # its frame stands for [start_s, end_s)
+        pa.field("start_s", pa.float64()),  # its frame represents [start_s, end_s)
         pa.field("end_s", pa.float64()),
         pa.field("label", pa.string()),
         pa.field("score", pa.float64()),
-        pa.field("left", pa.float64()),  # shares of width and height; null: of the frame as a whole
+        pa.field("left", pa.float64()),  # shares of width and height; null: the whole frame
         pa.field("top", pa.float64()),
         pa.field("right", pa.float64()),
         pa.field("bottom", pa.float64()),
@@ -43,15 +43,15 @@ BOX = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class Detect(Operator):
-    """Writes `objects` (`ITEM`), lines of evidence; `boxes` (`BOX`), what was found in each frame; and `detector`.
+    """Writes `objects` (`ITEM`), lines of evidence; `boxes` (`BOX`), the detections in each frame; and `detector`.
 
-    It looks at all that is decoded with a segment, as `read` does.
+    It processes all frames that are decoded with a segment, as `read` does.
     """
 
     name: ClassVar[str] = "detect"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "detect"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "decode_start_s", "decode_end_s"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images", "decode_start_s", "decode_end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"objects", "boxes", "detector"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "objects": pa.list_(ITEM),
@@ -59,10 +59,10 @@ class Detect(Operator):
         "detector": pa.string(),
     }
 
-    detector: Annotated[AnyDetector, Field(description="what detects: efficientnet, torchvision or onnx")] = field(
+    detector: Annotated[AnyDetector, Field(description="the detector: efficientnet, torchvision or onnx")] = field(
         default_factory=EfficientNet
     )
-    min_score: Annotated[float, Field(gt=0, le=1, description="things that it is less sure of are left out")] = 0.5
+    min_score: Annotated[float, Field(gt=0, le=1, description="detections with a lower score are dropped")] = 0.5
 
     def needs(self) -> Needs:
         return Needs(cpus=1.0, gpus=self.detector.gpus)
@@ -77,8 +77,8 @@ class Detect(Operator):
 
     def _found(self, row: Row, running: RunningDetector) -> Row:
         frames: list[tuple[float, float, list[Found]]] = []
-        for picture, start_s, end_s in frame_spans(row["pictures"] or (), row["decode_start_s"], row["decode_end_s"]):
-            seen = [thing for thing in running.detect(rgb(picture["jpeg"])) if thing.score >= self.min_score]
+        for image, start_s, end_s in frame_spans(row["images"] or (), row["decode_start_s"], row["decode_end_s"]):
+            seen = [thing for thing in running.detect(rgb(image["jpeg"])) if thing.score >= self.min_score]
             frames.append((start_s, end_s, seen))
         boxes = [
             {"start_s": start_s, "end_s": end_s, "label": thing.label, "score": thing.score}

@@ -1,7 +1,7 @@
-"""Evidence lines from what a detector found: how many of each, where they are, and how they stand to each other.
+"""Describe detections as lines of evidence: counts, positions and relations of objects.
 
-Video-RAG puts such lines into prompts. One line stands for as long as the same things are seen; what flickers for one
-frame between equal neighbours does not part it.
+Video-RAG puts such lines into prompts. One line covers the time in which the detections stay equal; a difference in a
+single frame between equal neighbours is ignored.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from itertools import groupby
 from operators.core.base import Row
 from operators.detection.detectors.base import Found
 
-_PLACED = 4  # things of a line of which it says where they are, the largest first
+_PLACED = 4  # objects whose position a line gives, the largest first
 _THIRDS = (1 / 3, 2 / 3)
 _IRREGULAR = {"person": "people", "mouse": "mice", "knife": "knives", "child": "children"}
-_EQUAL = frozenset({"sheep", "skis", "scissors"})  # one and many
+_EQUAL = frozenset({"sheep", "skis", "scissors"})  # singular and plural are equal
 
 Frame = tuple[float, float, Sequence[Found]]
-"""start_s, end_s, and what was found."""
+"""(start_s, end_s, detections)."""
 
 
 def lines_of(frames: Sequence[Frame]) -> list[Row]:
-    """The items of consecutive frames: `start_s`, `end_s`, `text`, `confidence` (mean score of the chosen reading)."""
+    """Return the items of consecutive frames: `start_s`, `end_s`, `text`, `confidence` (mean score)."""
     seen = _steady([_signature(found) for _, _, found in frames])
     made: list[Row] = []
     for signature, group in groupby(range(len(frames)), key=lambda k: seen[k]):
@@ -45,7 +45,7 @@ def lines_of(frames: Sequence[Frame]) -> list[Row]:
 
 
 def describe(found: Sequence[Found]) -> str:
-    """A line such as "2 people, a dog; a dog at the lower left; a dog left of a person"."""
+    """Return a line such as "2 people, a dog; a dog at the lower left; a dog left of a person"."""
     counts = Counter(thing.label for thing in found)
     first = ", ".join(_counted(label, n) for label, n in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
     boxed = sorted((t for t in found if t.box is not None), key=lambda t: (-_area(t), t.label, t.box))[:_PLACED]
@@ -56,10 +56,10 @@ def describe(found: Sequence[Found]) -> str:
 
 
 def _steady(signatures: list[tuple[tuple[str, int], ...]]) -> list[tuple[tuple[str, int], ...]]:
-    """Signatures without those of one frame between two equal ones."""
+    """Return signatures in which a single frame between two equal ones is replaced by them."""
     made = list(signatures)
     for k in range(1, len(signatures) - 1):
-        if made[k - 1] == signatures[k + 1]:  # as before: what comes and goes becomes one of both
+        if made[k - 1] == signatures[k + 1]:  # as before: a single differing frame gets the neighbours' signature
             made[k] = made[k - 1]
     return made
 
@@ -109,7 +109,7 @@ def _place(thing: Found) -> str:
 
 
 def _relation(one: Found, other: Found) -> str | None:
-    """How `one` stands to `other`, where their boxes say it clearly."""
+    """Return the position of `one` relative to `other`, if the boxes show it clearly."""
     assert one.box is not None and other.box is not None
     a, b = one.box, other.box
     said = None

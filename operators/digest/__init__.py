@@ -1,1 +1,1 @@
-"""Captions of a whole video made fewer before it is narrated from them: vague ones out, alike neighbours together."""
+"""Reduce the captions of a video before narration: drop vague ones and merge similar neighbours."""

@@ -1,4 +1,4 @@
-"""`digest`: the window captions of a video without vague ones, alike neighbours merged (LifelongMemory)."""
+"""`digest`: drop vague window captions of a video and merge similar neighbours (LifelongMemory)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VAGUE = (
     *("walks around", "walking around", "looks around", "looking around", "moves around", "moving around"),
     *("nothing happens", "nothing changes", "stays as it is", "is still", "remains still"),
 )
-# words that a vague caption may have beside a vague phrase
+# words that a vague caption may contain besides a vague phrase
 _FILLERS = """
     a an the in on at of and with is are c camera man woman person people someone he she they it there this that wearer
     room picture image video frame frames scene shows still
@@ -27,9 +27,9 @@ _FILLERS = """
 _FILLING = frozenset(_FILLERS.split())
 _DIGEST = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # items and dropped ones together tile the video
+        pa.field("start_s", pa.float64()),  # items and dropped captions together tile the video
         pa.field("end_s", pa.float64()),
-        pa.field("text", pa.string()),  # the longest of the captions that were merged
+        pa.field("text", pa.string()),  # the longest of the merged captions
         pa.field("windows", pa.list_(pa.int32())),  # window_index of each
     ]
 )
@@ -37,18 +37,18 @@ _DROPPED = pa.struct(
     [
         *(f for f in _DIGEST if f.name != "windows"),
         pa.field("window_index", pa.int32()),
-        pa.field("why", pa.string()),  # not captioned, or the vague phrase
+        pa.field("why", pa.string()),  # "not captioned", or the vague phrase
     ]
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Digest(ComparesTexts):
-    """Writes `digest` and `dropped` of a video's window captions.
+    """Writes `digest` and `dropped` for the window captions of a video.
 
-    A caption is vague where, without a phrase of `vague`, fewer than `least_words` words of its own are left. A
-    caption joins the one before it where their cosine is above `similarity`; a dropped one between them parts them.
-    Each stands for the span in which its window is the latest, so that nothing is narrated twice or missing.
+    A caption is vague if it contains a phrase of `vague` and fewer than `least_words` other words that are not fillers.
+    A caption is merged with the previous one if their cosine is above `similarity`, unless a dropped one is between
+    them. Each caption covers the span in which its window is the latest, so that the items tile the video.
     """
 
     name: ClassVar[str] = "digest"
@@ -60,10 +60,10 @@ class Digest(ComparesTexts):
     types: ClassVar[Mapping[str, pa.DataType]] = {"digest": pa.list_(_DIGEST), "dropped": pa.list_(_DROPPED)}
 
     similarity: Annotated[
-        float, Field(gt=0, le=1, description="cosine above which neighbours are merged; 0.8 in LifelongMemory")
+        float, Field(gt=0, le=1, description="neighbours above this cosine are merged; 0.8 in LifelongMemory")
     ] = 0.8
-    vague: Annotated[tuple[str, ...], Field(description="phrases that say nothing, in lower case; (): none")] = VAGUE
-    least_words: Annotated[int, Field(ge=1, description="words of its own that a caption has beside such a phrase")] = 3
+    vague: Annotated[tuple[str, ...], Field(description="vague phrases, in lower case; (): none")] = VAGUE
+    least_words: Annotated[int, Field(ge=1, description="words besides a vague phrase that keep a caption")] = 3
 
     def made(self, row: Row, running: RunningEmbedder) -> Row:
         windows = [w for segment in row["captioned"] for w in segment["windows"]]

@@ -1,7 +1,7 @@
-"""The operators `embed` and `embed_text`: vectors of frames and of captions, in tables of their own.
+"""The operators `embed` and `embed_text`: vectors of frames and of captions, in separate tables.
 
-A table of vectors is made once. What compares them (tiles, matching, near-duplicates, search) is another table, made
-from it: a change there embeds nothing again.
+A table of vectors is made once. Operators that compare vectors (tiles, matching, near-duplicates, search) write other
+tables, so that a change of their options embeds nothing again.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ Unit = Literal["window", "section", "sentence"]
 
 @dataclass(frozen=True, kw_only=True)
 class Embeds(Operator):
-    """What both have in common: an embedder, and a pool of its own that it is loaded in once an actor."""
+    """Base of both operators: an embedder, and a pool in which each actor loads it once."""
 
     modality: ClassVar[Modality]
     pool: ClassVar[str] = "embed"
 
-    embedder: Annotated[AnyEmbedder, Field(description="what embeds; null: the small one of a package")] = None
+    embedder: Annotated[AnyEmbedder, Field(description="the embedder; null: a small one from a package")] = None
 
     def __post_init__(self) -> None:
         if self.modality not in self.model.modalities:
             raise ValueError(
                 f"embedder {getattr(self.model, 'kind', type(self.model).__name__)} embeds no {self.modality}, "
-                f"{' and '.join(sorted(self.model.modalities))} alone; name a kind that does (docs/evidence.md)"
+                f"{' and '.join(sorted(self.model.modalities))} only; name a kind that does (docs/evidence.md)"
             )
 
     @property
     def model(self) -> EmbedderSpec:
-        """The embedder, where none is named the package's own."""
+        """The embedder; by default the one from a package."""
         if self.embedder is not None:
             return self.embedder
         return EfficientNet() if self.modality == "frames" else MiniLM()
@@ -58,10 +58,10 @@ class Embeds(Operator):
         return Needs(cpus=0.1 if waits else 1.0, gpus=self.model.gpus)
 
     def check(self, *, elsewhere: bool = False) -> None:
-        """Look, without loading, for what would make every row fail.
+        """Check, without loading, for problems that would fail every row.
 
         Raises:
-            ValueError: in one line, what is missing and what to do.
+            ValueError: in one line, the problem and the remedy.
         """
         self.model.check(elsewhere=elsewhere)
 
@@ -71,7 +71,7 @@ class Embeds(Operator):
             yield lambda row: {**row, **self.made(row, running)}
 
     def made(self, row: Row, running: RunningEmbedder) -> Row:
-        """What it writes of a row."""
+        """Return the columns to write for a row."""
         raise NotImplementedError
 
 
@@ -79,7 +79,7 @@ class Embeds(Operator):
 class Embed(Embeds):
     """Embeds the frames of a segment.
 
-    Writes `frame_vectors`, one for each frame of `[start_s, end_s)` with the span that it stands for
+    Writes `frame_vectors`, one for each frame of `[start_s, end_s)` with the span that it represents
     (`operators.embedding.vectors.FRAME_VECTOR`); `embedding`, their mean direction, the vector of the segment, null
     without frames; and `frame_embedder`, the model.
     """
@@ -87,7 +87,7 @@ class Embed(Embeds):
     name: ClassVar[str] = "embed"
     version: ClassVar[int] = 1
     modality: ClassVar[Modality] = "frames"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "start_s", "end_s"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images", "start_s", "end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"frame_vectors", "embedding", "frame_embedder"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "frame_vectors": pa.list_(FRAME_VECTOR),
@@ -96,7 +96,7 @@ class Embed(Embeds):
     }
 
     def made(self, row: Row, running: RunningEmbedder) -> Row:
-        spans = frame_spans(row["pictures"] or (), row["start_s"], row["end_s"])
+        spans = frame_spans(row["images"] or (), row["start_s"], row["end_s"])
         vectors = running.frames([bytes(p["jpeg"]) for p, _, _ in spans])
         found = [
             {"start_s": start_s, "end_s": end_s, "pts_s": p["pts_s"], "vector": vector}
@@ -114,8 +114,8 @@ class EmbedText(Embeds):
     """Embeds the texts of a video: window captions, sections, sentences.
 
     Writes `text_vectors` (`operators.embedding.vectors.TEXT_VECTOR`) and `text_embedder`, the model. Windows need
-    `segments` among the table's parents, sections and sentences `dataset`. A sentence has the span of the windows that
-    it cites, else that of its section; one without a text of its own has no vector.
+    `segments` among the table's parents; sections and sentences need `dataset`. A sentence has the span of the windows
+    that it cites, else the span of its section; a sentence without text has no vector.
     """
 
     name: ClassVar[str] = "embed_text"
@@ -132,7 +132,7 @@ class EmbedText(Embeds):
 
     of: Annotated[
         tuple[Unit, ...],
-        Field(min_length=1, description="which texts: window, section, sentence; more than one may be"),
+        Field(min_length=1, description="which texts: window, section, sentence; one or more"),
     ] = ("window",)
 
     def check_columns(self, columns: frozenset[str]) -> None:
@@ -153,7 +153,7 @@ class EmbedText(Embeds):
 
 
 def texts_of(row: Row) -> list[tuple[Row, str]]:
-    """The texts of a video, each with what `TEXT_VECTOR` says of it."""
+    """Return the texts of a video, each with its fields of `TEXT_VECTOR`."""
     windows = [w for segment in row.get("captioned") or () for w in segment["windows"] if w["valid"] and w["text"]]
     spans = {w["window_index"]: (w["start_s"], w["end_s"]) for w in windows}
     found = [(_about("window", w["window_index"], None, spans[w["window_index"]]), w["text"]) for w in windows]

@@ -1,4 +1,4 @@
-"""The operator `match`: how well each text fits the frames of its time, and where near it it would fit best."""
+"""The operator `match`: score how well each text fits the frames of its span, and find the best span nearby."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from operators.embedding.vectors import TEXT_VECTOR, Vectors, unit, unpacked
 MATCH = pa.struct(
     [
         *(field for field in TEXT_VECTOR if field.name != "vector"),
-        pa.field("score", pa.float64()),  # cosine with the mean of the frames in its span; null: there are none
-        pa.field("best_start_s", pa.float64()),  # of the span of equal length, within search_s, that fits best
+        pa.field("score", pa.float64()),  # cosine with the mean of the frames in its span; null if there are none
+        pa.field("best_start_s", pa.float64()),  # the best span of equal length within search_s
         pa.field("best_score", pa.float64()),
     ]
 )
@@ -27,10 +27,10 @@ MATCH = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class Match(Operator):
-    """Scores the texts of a video against its frames; both must be embedded by one image–text model.
+    """Scores the texts of a video against its frames; the same image–text model must have embedded both.
 
-    Writes `matches` (`MATCH`), one for each vector of a text, and `match_score`, the mean of the windows' scores, or of
-    all where no windows are among them; null without any.
+    Writes `matches` (`MATCH`), one per text vector, and `match_score`, the mean score of the windows, or of all texts
+    if there are no windows; null without any.
     """
 
     name: ClassVar[str] = "match"
@@ -42,9 +42,12 @@ class Match(Operator):
     types: ClassVar[Mapping[str, pa.DataType]] = {"matches": pa.list_(MATCH), "match_score": pa.float64()}
 
     search_s: Annotated[
-        float, Field(ge=0, description="how far a text is moved to find where it fits best, in s; 10 in HowToCaption")
+        float,
+        Field(
+            ge=0, le=86_400, description="largest shift of a text in search of the best span, in s; 10 in HowToCaption"
+        ),
     ] = 10.0
-    step_s: Annotated[float, Field(gt=0, description="steps in which it is moved, in s")] = 1.0
+    step_s: Annotated[float, Field(ge=0.01, description="step of the shift in s")] = 1.0
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -70,7 +73,7 @@ class Match(Operator):
     def _fit(self, text: Row, vector: Any, shown: Vectors, spans: NDArray[Any], duration_s: float) -> Row:
         start_s, end_s = text["start_s"], text["end_s"]
         steps = int(self.search_s / self.step_s + 1e-9)
-        moves = sorted(range(-steps, steps + 1), key=lambda k: (abs(k), k))  # of equal scores the nearest counts
+        moves = sorted(range(-steps, steps + 1), key=lambda k: (abs(k), k))  # of equal scores the smallest shift
         tried = []
         for move in moves:
             low, high = start_s + move * self.step_s, end_s + move * self.step_s
@@ -92,10 +95,10 @@ def _about(text: Row) -> Row:
 
 
 def span_score(vector: Any, shown: Vectors, spans: NDArray[Any], start_s: float, end_s: float) -> float | None:
-    """Cosine of a text's vector with the mean of the frames that stand in `[start_s, end_s)`, each by its time there.
+    """Return the cosine of a text with the mean of the frames in `[start_s, end_s)`, weighted by their time there.
 
     Args:
-        shown, spans: vectors of frames, and what they stand for; shapes (n, d) and (n, 2).
+        shown, spans: vectors of frames, and the spans that they represent; shapes (n, d) and (n, 2).
     """
     if not len(spans):
         return None

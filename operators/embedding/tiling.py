@@ -1,4 +1,4 @@
-"""Where scenes part, by depth scores of the similarity of neighbouring frames: SceneTiling (VideoLLaMB)."""
+"""Find scene boundaries by depth scores of the similarity of neighbouring frames: SceneTiling (VideoLLaMB)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from operators.embedding.vectors import Vectors
 
 
 def neighbour_similarities(vectors: Vectors) -> NDArray[np.float32]:
-    """Cosine of each row with the next; shape (n - 1,), empty for fewer than two."""
+    """Return the cosine of each row with the next; shape (n - 1,), empty for fewer than two rows."""
     if len(vectors) < 2:
         return np.zeros(0, np.float32)
     found: NDArray[np.float32] = (vectors[1:] * vectors[:-1]).sum(1)
@@ -20,7 +20,7 @@ def neighbour_similarities(vectors: Vectors) -> NDArray[np.float32]:
 
 
 def depth_scores(similarities: NDArray[Any]) -> NDArray[np.float64]:
-    """How far each similarity lies below the nearest peak on either side: left + right - 2 x itself; never negative."""
+    """Return how far each similarity is below the nearest peaks: left + right - 2 x itself, at least 0."""
     values = np.asarray(similarities, np.float64)
     left, right = _peaks(values), _peaks(values[::-1])[::-1]
     found: NDArray[np.float64] = left + right - 2 * values
@@ -37,15 +37,15 @@ def boundaries(
     min_scene_s: float,
     most: int,
 ) -> list[tuple[float, float]]:
-    """Where scenes begin, as (time in s, depth), ascending; the first scene, which begins with the video, is left out.
+    """Return the starts of scenes as (time in s, depth), ascending, without the first scene.
 
     Args:
-        starts_s: of the frames, ascending; frame k + 1 begins a scene where similarity k is deep.
-        end_s: of the video.
-        threshold: standard deviations above the mean that a depth must reach; 0.5 in the paper's code.
-        min_depth: that it must reach in any case.
-        min_scene_s: no scene is shorter; of two places too near each other the deeper one counts.
-        most: scenes at most; 15 in the paper's code.
+        starts_s: start times of the frames, ascending; frame k + 1 begins a scene if similarity k is deep.
+        end_s: end of the video.
+        threshold: a boundary is this many standard deviations above the mean depth; 0.5 in the paper's code.
+        min_depth: least depth of a boundary.
+        min_scene_s: least duration of a scene; of two boundaries that are too close, the deeper one is used.
+        most: maximum number of scenes; 15 in the paper's code.
     """
     depths = depth_scores(similarities)
     if not len(depths):
@@ -63,7 +63,7 @@ def boundaries(
 
 
 def _peaks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each value the nearest peak before it: the height reached by going back as long as it does not fall."""
+    """Return for each value the nearest peak before it: go back while values do not fall."""
     found = np.empty_like(values)
     for k, value in enumerate(values):
         found[k] = found[k - 1] if k and values[k - 1] >= value else value

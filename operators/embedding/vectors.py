@@ -1,8 +1,8 @@
-"""Vectors in rows: a column of half-precision numbers that Delta tables can hold, and back.
+"""Convert vectors to and from a column of half-precision bytes that Delta tables can store.
 
-Delta has no half-precision numbers and no lists of fixed size. A vector is stored as the bytes of its float16 numbers,
-little-endian: as long as a fixed-size list, and one object in Python where a list would be a thousand. `as_list_array`
-gives Arrow's fixed-size lists of them, without a copy of the numbers.
+Delta has neither half-precision numbers nor fixed-size lists. A vector is stored as the bytes of its float16 numbers,
+little-endian: as compact as a fixed-size list, and one Python object instead of a thousand. `as_list_array` returns
+them as Arrow's fixed-size lists without copying the numbers.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
-"""Rows of length 1; shape (how many, dimensions)."""
+"""Unit-length rows; shape (count, dimensions)."""
 
 VECTOR = pa.binary()
-"""Of d float16 numbers, 2 d bytes."""
+"""Bytes of d float16 numbers: 2 d bytes."""
 
 FRAME_VECTOR = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # it stands for [start_s, end_s)
+        pa.field("start_s", pa.float64()),  # the frame represents [start_s, end_s)
         pa.field("end_s", pa.float64()),
-        pa.field("pts_s", pa.float64()),  # of the frame
+        pa.field("pts_s", pa.float64()),  # pts of the frame
         pa.field("vector", VECTOR),
     ]
 )
@@ -34,7 +34,7 @@ TEXT_VECTOR = pa.struct(
         pa.field("unit", pa.string()),  # window, section or sentence
         pa.field("index", pa.int32()),  # window_index or section_index; -1: the opening
         pa.field("sentence", pa.int32()),  # its number in the section; null unless unit is sentence
-        pa.field("start_s", pa.float64()),  # of what it tells
+        pa.field("start_s", pa.float64()),  # start of its span
         pa.field("end_s", pa.float64()),
         pa.field("vector", VECTOR),
     ]
@@ -44,7 +44,7 @@ _HALF = np.dtype("<f2")
 
 
 def unit(rows: NDArray[Any]) -> Vectors:
-    """Rows scaled to length 1; a row of zeros stays one."""
+    """Scale rows to length 1; a row of zeros stays zero."""
     made = np.asarray(rows, np.float32)
     lengths = np.linalg.norm(made, axis=-1, keepdims=True)
     found: Vectors = made / np.maximum(lengths, 1e-9)
@@ -52,15 +52,15 @@ def unit(rows: NDArray[Any]) -> Vectors:
 
 
 def packed(vectors: Vectors) -> list[bytes]:
-    """A value of `VECTOR` for each row."""
+    """Return a value of `VECTOR` for each row."""
     return [row.tobytes() for row in np.asarray(vectors, _HALF)]
 
 
 def unpacked(values: Sequence[bytes]) -> Vectors:
-    """The rows that `packed` was given, to half precision; shape (n, d), of length 1.
+    """Return the rows that were passed to `packed`, in half precision; shape (n, d), unit length.
 
     Raises:
-        ValueError: vectors of several lengths.
+        ValueError: the vectors have different lengths.
     """
     if not values:
         return np.zeros((0, 0), np.float32)
@@ -72,10 +72,10 @@ def unpacked(values: Sequence[bytes]) -> Vectors:
 
 
 def as_list_array(values: pa.Array | pa.ChunkedArray) -> pa.FixedSizeListArray:
-    """Values of `VECTOR` as an array of fixed-size lists of float16.
+    """Return values of `VECTOR` as an array of fixed-size lists of float16.
 
     Raises:
-        ValueError: null, or vectors of several lengths.
+        ValueError: a value is null, or the vectors have different lengths.
     """
     array = pa.concat_arrays(values.chunks) if isinstance(values, pa.ChunkedArray) else values
     if array.null_count:
@@ -89,6 +89,6 @@ def as_list_array(values: pa.Array | pa.ChunkedArray) -> pa.FixedSizeListArray:
 
 
 def mean_of(vectors: Vectors) -> Vectors:
-    """The mean direction of some rows, of length 1; shape (d,)."""
+    """Return the unit-length mean direction of some rows; shape (d,)."""
     found: NDArray[Any] = np.asarray(vectors, np.float32).mean(0)
     return unit(found)

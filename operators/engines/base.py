@@ -1,8 +1,8 @@
-"""What an engine is: it turns a prompt, pictures and measured facts into text.
+"""The engine contract: an engine turns a prompt, images and measured facts into text.
 
-An engine *spec* is a frozen dataclass (its fields are its config); `open()` boots it once per actor and yields
-something with `submit(request) -> Future[Generation]`. Futures, because requests of many segments must meet inside one
-engine.
+An engine spec is a frozen dataclass whose fields are its configuration. `open()` boots the engine once per actor and
+yields a `RunningEngine` with `submit(request) -> Future[Generation]`. It returns futures so that one engine can process
+requests of many segments simultaneously.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from operators.core.entry_points import ENGINES, distribution_of
 from operators.core.text import storable
 
 KINDS = ("frame", "window", "digest", "names", "outline", "section", "repair", "video")
-"""Kinds of requests that the operators of Longcap make. Other operators may have other kinds."""
+"""Kinds of requests that Longcap's operators make. Other operators may use other kinds."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """One frame as a model gets it.
+class FrameImage:
+    """One frame as an encoded image.
 
     Attributes:
-        time_s: seconds from the first presented picture at which it is seen.
+        time_s: the grid time that it was decoded for, in seconds from the first presented frame.
         pts_s: the container's presentation time in seconds.
-        jpeg: JPEG bytes at the size that was asked for.
-        until_s: up to when it stands for what is on screen; None where it stands for its grid cell.
+        jpeg: JPEG bytes in the configured size.
+        until_s: end of the span that it represents, in seconds; None if it represents its grid cell.
     """
 
     time_s: float
@@ -41,25 +41,26 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One thing to be put into words.
+    """One request for text.
 
     Attributes:
-        kind: what is asked for, one of `KINDS` or a word of the operator's own: frame (one picture), window (a few
-            seconds), digest (several captions as one), names (who is who), outline (what each section is to tell),
-            section (a paragraph), repair (a paragraph again, without what nothing supports), video (the whole).
-        start_s, end_s: the span to describe; for a frame its time and the end of its grid cell.
+        kind: one of `KINDS`, or an operator's own kind: frame (one image), window (a few seconds), digest (several
+            captions in one), names (coreference), outline (the topic of each section), section (a paragraph), repair
+            (a paragraph without its unsupported sentences), video (the whole video).
+        start_s, end_s: the span to describe, in seconds; for a frame its time and the end of its grid cell.
         prompt: the rendered prompt.
-        pictures: frames in order of time; empty where texts alone are aggregated.
-        pictures_at: index into `prompt` at which the pictures stand; None: behind it. What is the same in many requests
-            stands before them, so that an engine computes it once.
-        instructions: the fixed text of the prompt, the same in all requests of its kind; an answer that repeats it is
-            an echo. Engines need not look at it.
-        facts: what was measured in the span; None where nothing was.
+        images: frames in order of time; empty for requests that only aggregate text.
+        images_at: index into `prompt` at which the images are inserted; None appends them. Text that many requests
+            share comes before it, so that an engine can reuse the prefix.
+        instructions: the fixed text of the prompt, the same in all requests of its kind. An answer that repeats it is
+            an echo. Engines may ignore it.
+        facts: facts measured in the span; None if there are none.
         texts: the captions that a section or a video is narrated from, in order of time.
-        words: about how many words are wanted; None leaves it to the engine.
-        schema: JSON Schema that the answer has to follow, as text; None: free text.
-        seed: seeds whatever draws numbers, so that equal input gives equal text.
-        attempt: counts from 1 how often a gate has sent the answer back: a later one may draw more boldly.
+        words: approximate number of words requested; None leaves it to the engine.
+        schema: JSON Schema of the answer, as text; None requests free text.
+        seed: seed of the sampler, so that equal input gives equal text.
+        attempt: number of this attempt, from 1. Later attempts, after a gate rejected an answer, may sample at a higher
+            temperature.
     """
 
     kind: str
@@ -67,8 +68,8 @@ class Request:
     end_s: float
     prompt: str
     instructions: str = ""
-    pictures: tuple[Picture, ...] = ()
-    pictures_at: int | None = None
+    images: tuple[FrameImage, ...] = ()
+    images_at: int | None = None
     facts: Facts | None = None
     texts: tuple[str, ...] = ()
     words: int | None = None
@@ -79,20 +80,19 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """What came back.
+    """The answer to a request.
 
     Attributes:
-        finish_reason: "stop" for a whole answer, "length" for one that was cut at its token limit, "loop" for one
-            that the engine stopped because it repeated itself, "refusal" where the model or its server says that it
-            will not answer.
-        prompt_tokens, output_tokens: as the model counts; pictures count as the model's own tokens.
-        cached_tokens: of the prompt's, those that the engine did not have to compute again.
-        seconds: from submission to the last token, waiting included.
-        cost_usd: what a vendor charges for it, in US dollars; 0 for an engine of one's own.
-        sampling: JSON of the sampling settings that made it; None where nothing was drawn.
+        finish_reason: "stop" for a complete answer; "length" if it was cut at its token limit; "loop" if the engine
+            stopped it because it repeated itself; "refusal" if the model or its server refused to answer.
+        prompt_tokens, output_tokens: as counted by the model's tokenizer; image tokens are included.
+        cached_tokens: prompt tokens that were taken from a cache.
+        seconds: from submission to the last token, including the time in the queue.
+        cost_usd: the vendor's price in US dollars; 0 for a local engine.
+        sampling: JSON of the sampling settings; None if nothing was sampled.
 
-    This is the door for what engines say: text is made storable (see `storable`), and numbers that no row could hold
-    are bounded.
+    Output of engines is untrusted: the text is made storable (see `storable`), and numbers are limited to ranges that
+    rows can hold.
     """
 
     text: str
@@ -119,17 +119,17 @@ _MOST = 1e12
 
 
 def _bounded(value: Any, most: float, kind: type[int] | type[float]) -> Any:
-    """`value`, or 0 for what is no number from 0 to `most`."""
+    """Return `value` if it is a number from 0 to `most`, else 0."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
     return kind(value) if good else kind(0)
 
 
 class PromptTooLong(ItemError):
-    """The request does not fit the model's context: it must be made smaller, not asked again.
+    """The request does not fit the model's context. It must be reduced; a retry would not help.
 
     Args:
-        tokens: what the prompt takes; None where the engine does not say.
-        limit: what there is room for.
+        tokens: length of the prompt in tokens; None if the engine does not report it.
+        limit: number of tokens that fit.
     """
 
     def __init__(self, tokens: int | None, limit: int) -> None:
@@ -142,7 +142,7 @@ class PromptTooLong(ItemError):
 
 
 class EngineRefused(ItemError):
-    """The engine does not boot on this machine, and would not if it were tried again: settings or files are wrong."""
+    """The engine cannot boot on this machine because of its settings or files. A retry would not help."""
 
     def __init__(self, message: str) -> None:
         super().__init__("engine", message)
@@ -152,37 +152,38 @@ class EngineRefused(ItemError):
 
 
 class RunningEngine(abc.ABC):
-    """A booted engine. Thread-safe: many segments submit at once."""
+    """A booted engine. Thread-safe: many segments submit requests simultaneously."""
 
     context_tokens: int | None = None
-    """Tokens that prompt and answer may take together; None: no limit."""
+    """Limit of prompt and answer together, in tokens; None for no limit."""
 
     @abc.abstractmethod
     def submit(self, request: Request) -> Future[Generation]:
-        """Never raises; the future carries `operators.core.base.ItemError` when the request failed.
+        """Submit a request and return its future. Never raises.
 
-        That is `PromptTooLong` where it does not fit, class `engine` otherwise.
+        If the request fails, the future carries an `operators.core.base.ItemError`: `PromptTooLong` if the request does
+        not fit the context, else one of class `engine`.
         """
 
     def count_tokens(self, text: str) -> int:
-        """Tokens that `text` takes in a prompt; words here, for an engine without a tokenizer."""
+        """Count the tokens of `text` in a prompt. The base class, for engines without a tokenizer, counts words."""
         return len(text.split())
 
     def answer_tokens(self, request: Request) -> int:  # noqa: ARG002  # an engine without a limit needs none
-        """Tokens that the engine keeps free for the answer to `request`."""
+        """Number of tokens that the engine reserves for the answer to `request`."""
         return 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec(abc.ABC):
-    """Base of engine specs. `model_id` and `revision` stand in every caption's provenance.
+    """Base class of engine specs. `model_id` and `revision` are stored in the provenance of every caption.
 
     Class variables:
-        version: raised whenever equal requests would get other answers; part of every fingerprint.
-        generative: its text is a model's, so that it must pass the gates that catch what models do wrong.
-        local_model: it loads a model on the machine it runs on.
-        place: the name by which keys know the class, "package.module:ClassName"; None: where it is defined. Set it
-            when a class moves, so that what it made before stays valid.
+        version: increment it whenever equal requests get different answers; part of every fingerprint.
+        generative: whether a model writes the text, so that the gates for language models apply.
+        local_model: whether it loads a model on the machine that it runs on.
+        place: path of the class in keys, "package.module:ClassName"; None for the module that defines it. Set it to the
+            earlier path when a class moves, so that existing keys stay valid.
     """
 
     version: ClassVar[int]
@@ -191,9 +192,9 @@ class EngineSpec(abc.ABC):
     place: ClassVar[str | None] = None
 
     def identity_extra(self) -> dict[str, Any]:
-        """Which engine it is and its version: two engines with equal fields are not the same captioner.
+        """Path and version of the engine class, which distinguish engines with equal fields in fingerprints.
 
-        Of an engine that an installed distribution offers, the distribution's version counts as well.
+        For an engine of another installed distribution, that distribution's version is included.
         """
         cls = type(self)
         extra: dict[str, Any] = {"engine": cls.place or f"{cls.__module__}:{cls.__qualname__}", "version": self.version}
@@ -210,33 +211,34 @@ class EngineSpec(abc.ABC):
 
     @property
     def gpus(self) -> int:
-        """GPUs that one engine takes on a machine that has some."""
+        """Number of GPUs that one engine uses on a machine with GPUs."""
         return 0
 
-    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:  # noqa: B027  # nothing to check is fine
-        """Look, without booting, for what would make every request fail.
+    def check(self, *, images: bool, elsewhere: bool = False) -> None:  # noqa: B027  # nothing to check is fine
+        """Check, without booting, for problems that would make every request fail.
 
         Args:
-            pictures: whether it will be shown any.
-            elsewhere: it may boot on another machine: what is missing here may be there.
+            images: whether requests will contain images.
+            elsewhere: whether it may boot on another machine, where software that is missing here may be installed.
 
         Raises:
-            ValueError: in one line: what does not fit and what to do.
+            ValueError: one line that says what does not fit and what to do.
         """
 
-    def reach(self) -> None:  # noqa: B027  # an engine that is all here has nothing to ask
-        """Ask over the network for what every request would need: a server, a model. Takes some seconds at most.
+    def reach(self) -> None:  # noqa: B027  # a local engine needs no network
+        """Check over the network that the engine's server or model is available. Takes a few seconds at most.
 
-        Called once before a run that boots the engine on this machine, after `check`.
+        Called once, after `check`, before a run that boots the engine on this machine.
 
         Raises:
-            ValueError: in one line: what is not there and what to do.
+            ValueError: one line that says what is not available and what to do.
         """
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningEngine]:
-        """Boot once; on exit leave no process and no memory behind.
+        """Boot the engine, yield it, and on exit end all its processes and free its memory.
 
         Raises:
-            EngineRefused: it does not boot and never will; any other `ItemError` may pass.
+            EngineRefused: it cannot boot, and a retry would not help.
+            ItemError: it did not boot, but a retry may succeed.
         """

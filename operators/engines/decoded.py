@@ -1,5 +1,5 @@
-"""Frames as pixels, for models that run in this process. A frame stands in a prompt of its own and in those of two
-windows: what was decoded last is kept, so that it is mostly decoded once."""
+"""A cache of decoded images, for models that run in this process. Each frame is used in its own prompt and in those of
+two windows; the cache makes it likely that its JPEG is decoded only once."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any
 
-from operators.engines.base import Picture
+from operators.engines.base import FrameImage
 
 KEPT_BYTES = 256 * 2**20
-"""Of pixels, in a process: some 430 frames of 588x336. The windows of 40 chains that go on at once have 400."""
+"""Size of the cache of a process: about 430 frames of 588x336. The windows of 40 concurrent chains have 400."""
 
 
 class Decoded:
-    """Decoded frames by their JPEG bytes, those used last. Thread-safe.
+    """A cache of the most recently used decoded frames, by their JPEG bytes. Thread-safe.
 
     Args:
-        kept_bytes: of pixels that are kept at most; the last frame is kept however large it is.
+        kept_bytes: maximum size of all cached pixels; the last frame is cached whatever its size.
     """
 
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
@@ -30,7 +30,7 @@ class Decoded:
         self._guard = threading.Lock()
 
     def image(self, jpeg: bytes) -> Any:
-        """The PIL image, RGB, shared by all who ask: not to be written to."""
+        """The decoded PIL image, RGB. All callers share it and must not modify it."""
         from PIL import Image
 
         key = jpeg_id(jpeg)
@@ -52,13 +52,13 @@ class Decoded:
 _DECODED = Decoded()
 
 
-def images(pictures: Iterable[Picture]) -> list[Any]:
-    """Frames as PIL images, RGB, that others may hold, too."""
-    return [_DECODED.image(p.jpeg) for p in pictures]
+def images(frames: Iterable[FrameImage]) -> list[Any]:
+    """Decode frames to RGB PIL images, which are shared with other callers."""
+    return [_DECODED.image(p.jpeg) for p in frames]
 
 
 def jpeg_id(data: bytes) -> str:
-    """What equal bytes have in common, 32 hex digits."""
+    """An id of `data` by content: 32 hex digits."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 

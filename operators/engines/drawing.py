@@ -1,4 +1,4 @@
-"""How an engine with a model of its own draws an answer: sampling settings by attempt, and how long it may be."""
+"""Sampling settings by attempt and answer lengths, for engines that run a model themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECTION_TOKENS = 72  # of an outline: a topic of a few words, a number, and the
 
 
 class Draws(Protocol):
-    """The fields of a spec that say how it draws."""
+    """The sampling fields of a spec."""
 
     @property
     def temperature(self) -> float: ...
@@ -25,7 +25,7 @@ class Draws(Protocol):
 
 
 def sampling(spec: Draws, attempt: int) -> dict[str, float]:
-    """Sampling settings of the `attempt`-th try, 1 the first: a pure function, so that provenance can tell them."""
+    """Sampling settings of an attempt, counted from 1. A pure function, so that provenance can record them."""
     temperature = spec.temperature if attempt == 1 else max(spec.temperature, spec.retry_temperature)
     penalty = spec.repetition_penalty if attempt == 1 else max(spec.repetition_penalty, 1.0 + 0.05 * (attempt - 1))
     return {
@@ -36,7 +36,7 @@ def sampling(spec: Draws, attempt: int) -> dict[str, float]:
 
 
 def answer_tokens(max_tokens: int, request: Request) -> int:
-    """Tokens that the answer to `request` may take, of a model whose answers take `max_tokens` at most."""
+    """Token limit of the answer to `request`, at most `max_tokens`."""
     if request.kind == "outline":
         return max(max_tokens, _SECTION_TOKENS * len(request.texts))
     if request.words is None:

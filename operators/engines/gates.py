@@ -1,11 +1,11 @@
-"""Quality gates: small named functions that say why an answer is no caption.
+"""Quality gates: functions that check an answer and return the reason if it is not acceptable.
 
-A gate takes an answer, cleaned (`operators.cleaning`), and what it is about, and returns None or one plain reason.
-`operators.engines.ask` asks again what fails a gate, and records what keeps failing. Nothing that failed is merged into
-a caption.
+A gate takes an answer, cleaned by `operators.cleaning`, and its context, and returns None or a reason of one line.
+`operators.engines.ask` retries a request whose answer fails a gate, and records a failure if all attempts fail. A
+rejected answer is never merged into a caption.
 
-The first three hold for every engine; the others catch what language models do, and are left out for an engine that
-only measures. What they look for is written down here, not learned: a gate must be predictable.
+The first three gates apply to every engine. The others detect typical failures of language models and are not applied
+to engines without a model. Gates are rules, not learned models, so that they are predictable.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Any
 from operators.cleaning import talk, times
 from operators.cleaning.context import Context
 from operators.cleaning.endings import breaks_off
+from operators.cleaning.quotes import unquoted
 from operators.engines.base import EngineSpec, Generation
 from operators.language.identify import language_code, likely_language
 from operators.language.sentences import split_sentences
 
 _LOOP_TIMES = 4  # the same words four times without a break are a loop, in any language with spaces
-_LOOP_WORDS = 32  # so many together at least: "no, no, no, no" is none
-_LOOP_PERIOD = 200  # words at most; longer answers of a model end at their token limit first
+_LOOP_WORDS = 32  # minimum length of all repetitions together: "no, no, no, no" is not a loop
+_LOOP_PERIOD = 200  # maximum number of repeated words; longer answers reach their token limit first
 _LOOP_CHARS = 96  # for a text without spaces, or one whose words never end
 _END_CHARS = 6000  # of a text that is being written, in which a loop is looked for
 _STUCK_WORDS = 10
@@ -33,13 +34,13 @@ _TIME_SLACK_S = 1.0  # models round
 
 @dataclass(frozen=True, kw_only=True)
 class About(Context):
-    """What an answer is about.
+    """The context in which gates check an answer.
 
     Attributes:
-        parse: turns the answer into the value that was asked for; raises `ValueError` where it cannot.
-        prose: the part of an answer that parses which is a text in that language; None: all of it. The names of
-            fields, or what a sign in the picture says, are in whatever language they are.
-        covers: says why an answer does not cover what it is to narrate, or None.
+        parse: converts the answer to the requested value; raises `ValueError` if it cannot.
+        prose: extracts the text in the requested language from a parsed answer; None for all of it. Names of fields and
+            quoted text on screen may be in another language.
+        covers: returns the reason why an answer does not cover its events, or None.
     """
 
     parse: Callable[[str], Any] | None = None
@@ -60,14 +61,15 @@ def truncated(generation: Generation, about: About = ANYTHING) -> str | None:
 
 
 def looping(generation: Generation, about: About = ANYTHING) -> str | None:
-    """Only what repeats word for word, back to back: an interview does show the same two pictures many times."""
+    """The answer repeats the same words without a break. Other repetition is allowed: an interview does alternate
+    between the same two shots."""
     if generation.finish_reason == "loop" or loops(generation.text):
         return "the answer repeats itself in a loop"
     return None
 
 
 def repetitive(generation: Generation, about: About = ANYTHING) -> str | None:
-    """Not quite a loop: one word ten times running, or a long text of very few different words."""
+    """The answer has one word ten times in succession, or is long and has very few different words."""
     words = _prose(generation, about).lower().split()
     stuck = _run(words, 1, _STUCK_WORDS)
     if stuck or (len(words) >= _FEW_FROM and len(set(words)) < _FEW_SHARE * len(words)):
@@ -76,7 +78,7 @@ def repetitive(generation: Generation, about: About = ANYTHING) -> str | None:
 
 
 def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
-    """The model will not answer, or speaks of itself, its task or its input in place of the video."""
+    """The model refuses to answer, or writes about itself, its task or its input instead of the video."""
     if generation.finish_reason == "refusal":
         return f"the model or its server refused to answer ({' '.join(generation.text.split())[:80]!r})"
     sentences = split_sentences(_prose(generation, about), about.language)
@@ -85,16 +87,23 @@ def refusal(generation: Generation, about: About = ANYTHING) -> str | None:
 
 
 def wrong_language(generation: Generation, about: About = ANYTHING) -> str | None:
-    """A language other than the one asked for, where the text is long enough to tell."""
+    """The answer is in another language than requested. Short texts, of which this is uncertain, pass.
+
+    Quotations may be in any language, unless the answer is nothing else.
+    """
     wanted = language_code(about.language) if about.language else None
-    found = likely_language(_prose(generation, about)) if wanted else None
-    if wanted is None or found is None or found == wanted:
+    if wanted is None:
+        return None
+    prose = _prose(generation, about)
+    outside = unquoted(prose)
+    found = likely_language(outside if any(map(str.isalpha, outside)) else prose)
+    if found is None or found == wanted:
         return None
     return f"the answer is in another language ({found}) than {about.language}"
 
 
 def outside_video(generation: Generation, about: About = ANYTHING) -> str | None:
-    """A time of the text lies behind the end of the video."""
+    """The answer names a time after the end of the video."""
     if about.duration_s is None:
         return None
     sentences = split_sentences(_prose(generation, about), about.language)
@@ -105,13 +114,13 @@ def outside_video(generation: Generation, about: About = ANYTHING) -> str | None
 
 
 def unfinished(generation: Generation, about: About = ANYTHING) -> str | None:
-    """All of the answer is one sentence that breaks off: its engine does not say that it was cut."""
+    """The last sentence of the answer is incomplete, although the engine did not report a cut answer."""
     sentences = split_sentences(_prose(generation, about), about.language)
     return "the answer ends in the middle of a sentence" if sentences and breaks_off(sentences[-1]) else None
 
 
 def malformed(generation: Generation, about: About = ANYTHING) -> str | None:
-    """The answer is not the structure that was asked for."""
+    """The answer does not have the requested structure."""
     if about.parse is None:
         return None
     try:
@@ -138,12 +147,12 @@ GENERATIVE: tuple[Gate, ...] = (
 
 
 def gates_of(spec: EngineSpec) -> tuple[Gate, ...]:
-    """The gates that answers of this engine must pass, in order."""
+    """The gates for answers of this engine, in order."""
     return (*ALWAYS, *GENERATIVE) if spec.generative else ALWAYS
 
 
 def first_failed(gates: tuple[Gate, ...], generation: Generation, about: About) -> tuple[str, str] | None:
-    """Name and reason of the first gate that says no; None where all let it pass."""
+    """Name and reason of the first gate that the answer fails; None if it passes all."""
     for gate in gates:
         reason = gate(generation, about)
         if reason is not None:
@@ -157,14 +166,14 @@ def _prose(generation: Generation, about: About) -> str:
     try:
         return about.prose(about.parse(generation.text))
     except ValueError:
-        return generation.text  # `malformed` says what is wrong with it
+        return generation.text  # `malformed` reports the error
 
 
 # -- what the gates look for -------------------------------------------------------------------------------------------
 
 
 def loops(text: str) -> bool:
-    """Whether the same words, or in a text without spaces the same characters, come four times without a break."""
+    """Whether the same words, or characters in a text without spaces, are repeated four times without a break."""
     words = text.split()
     if _run(words, _LOOP_PERIOD, _LOOP_WORDS):
         return True
@@ -173,9 +182,9 @@ def loops(text: str) -> bool:
 
 
 def ends_in_loop(text: str) -> bool:
-    """`loops` for the end of a text that is still being written; cheap enough to be asked every few tokens.
+    """Whether the end of a text that is still being generated loops; cheap enough to call every few tokens.
 
-    White space without end is a loop, too: a JSON grammar allows it, and some models do not find out of it.
+    Endless white space also counts as a loop: a JSON grammar allows it, and some models never leave it.
     """
     if len(text) - len(text.rstrip()) >= _LOOP_CHARS:
         return True

@@ -1,4 +1,4 @@
-"""What a caption was made by, for `structs.PROVENANCE`: the same for every level."""
+"""The value of `structs.PROVENANCE`, by which rows of all levels record what made them."""
 
 from __future__ import annotations
 

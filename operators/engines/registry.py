@@ -1,7 +1,8 @@
-"""How a config names an engine: `engine: measure`, or `engine: {kind: measure, ...}` with the engine's own fields.
+"""The registry of engines.
 
-A kind is a word of `ENGINES`, a name that an installed distribution offers as an entry point of the group
-`longcap.engines`, or the place of your own spec, `package.module:ClassName`.
+A config names an engine by its kind, `engine: measure`, or by a mapping with its fields, `engine: {kind: measure,
+...}`. A kind is a key of `ENGINES`, the name of an entry point in the group `longcap.engines` of an installed
+distribution, or the path of a spec class, `package.module:ClassName`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ ENGINES: dict[str, str] = {
     "transformers": "operators.engines.transformers:TransformersEngine",
     "vllm": "operators.engines.vllm:VllmEngine",
 }
-"""kind -> "module:Class" of the spec, of the engines that ship with Longcap; an entry point cannot replace them."""
+"""Kind -> "module:Class" of the specs that ship with Longcap. Entry points cannot replace them."""
 
 REGISTRY: Registry[EngineSpec] = Registry(
     noun="engine",
@@ -35,7 +36,7 @@ AnyEngine: TypeAlias = Annotated[EngineSpec, *REGISTRY.annotations()]
 
 
 def engines_of(operator: object) -> list[EngineSpec]:
-    """The engines in the fields of an operator: its own and those of further roles."""
+    """All engines in the fields of an operator."""
     if not is_dataclass(operator) or isinstance(operator, type):
         return []
     found: list[EngineSpec] = []

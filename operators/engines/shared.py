@@ -1,4 +1,4 @@
-"""One booted engine for all operators of an actor that name the same one: a second copy of a model would not fit."""
+"""One booted engine shared by all operators of an actor with equal specs: a second copy of a model would not fit."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _guard = threading.Lock()
 
 @contextmanager
 def shared(spec: EngineSpec) -> Iterator[RunningEngine]:
-    """`spec.open()`, booted by the first who asks in this process and closed by the last who leaves."""
+    """`spec.open()`, but the engine is booted by its first user in this process and closed by its last."""
     if spec.generative:  # whose answers gates look at: not only while the first of them waits
         identify.load()
     key = digest([f"{type(spec).__module__}:{type(spec).__qualname__}", engine_config(spec)])
-    with _guard:  # others wait for the boot, too: that is the point
+    with _guard:  # further users wait for the boot
         if key not in _held:
             context = spec.open()
             _held[key] = _Held(context, context.__enter__())

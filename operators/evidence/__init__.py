@@ -1,5 +1,5 @@
-"""What is known of a video beside its frames, as it enters prompts: speech, text on screen, objects. Every item has a
-half-open span; a prompt gets those of its own time, labelled by kind and quoted.
+"""Evidence for prompts: speech, text on screen and objects of a video, besides its frames. Every item has a half-open
+span; a prompt gets the items of its own span, quoted and labelled by kind.
 
 May import audio, reading and what stands below; the tasks that write prompts import it.
 """

@@ -1,4 +1,4 @@
-"""Which evidence enters a prompt: that of its span, each item once, under a budget of tokens, the relevant first."""
+"""Select the evidence for a prompt: items of its span, each once, within a token budget, the most relevant first."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from operators.core.text import clock, quotation
 from operators.evidence.items import COLUMNS, Item, items_of
 from operators.reading.lines import alike
 
-_SAME = 0.8  # share of equal letters from which on two items of one time say the same
-_RELEVANT = 0.3  # similarity that an item must have where not all have room; Video-RAG's threshold
-_TOKENS, _TOKENS_A_S = 200, 20  # of a prompt that evidence may take: speech alone comes to about 4 a second
+_SAME = 0.8  # share of equal letters at which two simultaneous items count as the same text
+_RELEVANT = 0.3  # least similarity of an item if not all fit; Video-RAG's threshold
+_TOKENS, _TOKENS_A_S = 200, 20  # token budget of evidence in a prompt; speech alone takes about 4 per second
 
 Embed = Callable[[Sequence[str]], Any]
-"""texts -> rows of length 1."""
+"""texts -> unit-length rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What is known of a video beside its frames, or of a part of it.
+    """The evidence of a video or of a part of it.
 
     Attributes:
-        heard: its speech; None where the recipe has no table of speech.
-        items: everything else, in order of time.
+        heard: the speech; None if the recipe has no table of speech.
+        items: all other evidence, ordered by time.
     """
 
     heard: Heard | None = None
@@ -37,13 +37,13 @@ class Evidence:
 
     @staticmethod
     def of(row: Mapping[str, Any]) -> Evidence | None:
-        """What a row brings in the columns of evidence; None where it has none of them."""
+        """Build from the evidence columns of a row; None if it has none."""
         if all(row.get(column) is None for column in COLUMNS):
             return None
         return Evidence(heard=Heard.of(row.get("speech")), items=items_of(row))
 
     def within(self, start_s: float, end_s: float) -> Evidence:
-        """What stands in `[start_s, end_s)`; spans are cut to it."""
+        """Return the evidence in `[start_s, end_s)`, with spans clipped to it."""
         return Evidence(
             heard=None if self.heard is None else self.heard.within(start_s, end_s),
             items=tuple(
@@ -54,32 +54,32 @@ class Evidence:
         )
 
     def facts(self, facts: Facts) -> Facts:
-        """Facts of the same span with what is said in place of the subtitles that were measured."""
+        """Return facts of the same span in which the speech replaces the measured subtitles."""
         return facts if self.heard is None else replace(facts, subtitles=self.heard.measured(), heard=True)
 
     def spoken(self) -> list[str]:
-        """What is said, a text a line for a prompt."""
+        """Return the speech, one text per line of a prompt."""
         return [] if self.heard is None else self.heard.texts()
 
     def supports(self) -> list[str]:
-        """Plain texts that a sentence may rest on."""
+        """Return plain texts that can support a sentence."""
         said = () if self.heard is None else self.heard.lines
         return [*(line.text for line in said), *(item.text for item in self.items)]
 
     def texts(
         self, *, seconds: float, count: Callable[[str], int], about: Sequence[str] = (), embed: Embed | None = None
     ) -> list[str]:
-        """What is said and all else, a line of a prompt each: time, kind and the quoted text, in order of time.
+        """Return speech and other evidence, one prompt line each: time, kind and quoted text, ordered by time.
 
-        Speech is always in it. Of the other items each is in it once, and not where it only shows what is said. Where
-        they have no room together, those are chosen that are most similar to `about`, with a similarity above 0.3, or,
-        where there is nothing to compare with, the surest.
+        All speech is included. Other items are included once, and not if they only repeat the speech. If they exceed
+        the budget, the items most similar to `about` are chosen, with a similarity above 0.3, or, if `about` is empty,
+        those with the highest confidence.
 
         Args:
-            seconds: length of the span, on which the budget depends.
-            count: tokens of a text.
-            about: captions that they are compared with.
-            embed: how: by meaning; None: by words.
+            seconds: duration of the span, which determines the budget.
+            count: returns the number of tokens of a text.
+            about: captions with which the items are compared.
+            embed: compares by meaning; None compares by words.
         """
         said = [] if self.heard is None else list(zip(self.heard.lines, self.heard.texts(), strict=True))
         lines = [(line.start_s, text) for line, text in said]
@@ -108,7 +108,7 @@ def _line(item: Item) -> str:
 
 
 def _once(items: Iterable[Item], said: Sequence[str]) -> list[Item]:
-    """The items less those that say what another one of the span says, or what is heard in it: subtitles on screen."""
+    """Return the items that repeat neither another item of the span nor the speech, as subtitles on screen do."""
     kept: list[Item] = []
     for item in items:
         known = [*said, *(other.text for other in kept if other.kind == item.kind)]
@@ -118,7 +118,7 @@ def _once(items: Iterable[Item], said: Sequence[str]) -> list[Item]:
 
 
 def _similarities(texts: Sequence[str], about: Sequence[str], embed: Embed | None) -> list[float]:
-    """Of each text the highest similarity with any of `about`: cosine, or the share of its words that stand there."""
+    """Return each text's highest similarity with any of `about`: cosine, or the share of its words that occur there."""
     if embed is not None:
         found = np.asarray(embed(texts)) @ np.asarray(embed(about)).T
         return [float(score) for score in found.max(1)]

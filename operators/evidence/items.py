@@ -1,4 +1,4 @@
-"""Evidence beside speech, as plain data: one text with a half-open span, from the columns that operators write."""
+"""Evidence other than speech as plain data: a text with a half-open span, from columns that operators write."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 from operators.reading.lines import joined
 
-_LEAST_S = 0.5  # of an item that must lie in a span, or half of it where it is shorter; the same as for speech
+_LEAST_S = 0.5  # seconds of an item that must be in a span, or half of a shorter item; as for speech
 
 Column = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """A piece of evidence.
+    """One item of evidence.
 
     Attributes:
-        start_s, end_s: where it holds, half-open, seconds from the first presented frame.
-        kind: what it is called in a prompt.
-        confidence: 0 to 1; of items that nothing else tells apart the surer one is chosen.
+        start_s, end_s: its half-open span, seconds from the first presented frame.
+        kind: its label in a prompt.
+        confidence: 0 to 1; among otherwise equal items the one with the highest is chosen.
     """
 
     start_s: float
@@ -30,7 +30,7 @@ class Item:
     confidence: float = 1.0
 
     def stands_in(self, start_s: float, end_s: float) -> bool:
-        """Whether half a second of it, or half of it, lies in `[start_s, end_s)`."""
+        """Return whether half a second of the item, or half of it, is in `[start_s, end_s)`."""
         inside = min(end_s, self.end_s) - max(start_s, self.start_s)
         return inside > 0 and inside >= min(_LEAST_S, (self.end_s - self.start_s) / 2) - 1e-6
 
@@ -65,13 +65,13 @@ def _objects(column: Column) -> list[Item]:
 
 
 KINDS: dict[str, Callable[[Column], list[Item]]] = {"screen_text": _screen_text, "objects": _objects}
-"""Column -> its items."""
+"""Column -> function that returns its items."""
 
 COLUMNS = frozenset({"speech", *KINDS})
-"""Columns that are evidence, where a row brings them."""
+"""Columns that hold evidence, if a row has them."""
 
 
 def items_of(row: Mapping[str, Any]) -> tuple[Item, ...]:
-    """The items that a row brings beside speech, in order of time."""
+    """Return the evidence of a row other than speech, ordered by time."""
     found = [item for column, read in KINDS.items() for item in read(row.get(column) or ())]
     return tuple(sorted(found, key=lambda i: (i.start_s, i.end_s, i.kind, i.text)))

@@ -1,1 +1,1 @@
-"""Looking for more: key points by tree search, and prompts by rounds of criticism, until nothing is gained."""
+"""Iterative search with engines: key points by tree search, and prompts improved in rounds of evaluation."""

@@ -1,4 +1,4 @@
-"""`expand`: key points of a segment, found by questions of six types and confirmed by verifiers that can say no."""
+"""`expand`: find key points of a segment with questions of six types, confirmed by verifiers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from operators.embedding.embedders.base import EmbedderSpec, RunningEmbedder
 from operators.embedding.embedders.minilm import MiniLM
 from operators.embedding.embedders.registry import AnyEmbedder
 from operators.engines.ask import Usage, ask
-from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Request, RunningEngine
 from operators.engines.gates import About, gates_of, malformed
 from operators.engines.provenance import provenance
 from operators.engines.registry import AnyEngine
@@ -31,19 +31,19 @@ from operators.prompts import load_prompt
 _POINT = pa.struct(
     [
         pa.field("text", pa.string()),
-        pa.field("kind", pa.string()),  # type of the question that found it
-        pa.field("confirmed", pa.bool_()),  # by every verifier
-        pa.field("rollout", pa.int32()),  # that found it, from 1
+        pa.field("kind", pa.string()),  # type of the question
+        pa.field("confirmed", pa.bool_()),  # whether every verifier confirmed it
+        pa.field("rollout", pa.int32()),  # number of the rollout, from 1
     ]
 )
 _ROLLOUT = pa.struct(
     [
         pa.field("rollout", pa.int32()),
-        pa.field("parent", pa.int32()),  # 0: the root
+        pa.field("parent", pa.int32()),  # number of the parent; 0 is the root
         pa.field("kind", pa.string()),
-        pa.field("found", pa.int32()),  # new key points
+        pa.field("found", pa.int32()),  # number of new key points
         pa.field("value", pa.float64()),
-        pa.field("problem", pa.string()),  # why a request of it has no valid answer; null: all have
+        pa.field("problem", pa.string()),  # problem of a request without a valid answer; null if there is none
     ]
 )
 
@@ -70,15 +70,15 @@ class Verdicts(BaseModel):
 class Expand(Operator):
     """Writes `key_points` and `rollouts` of a segment, `expand_provenance` and `usage`.
 
-    A request that keeps failing counts as nothing found, or as not confirmed, and is named in its rollout. A segment in
-    which no question could be answered has failed. The search is made again as a whole where the segment is.
+    A request that keeps failing counts as no key points or as not confirmed, and is recorded in its rollout. If no
+    question of a segment is answered, the segment fails. A retry of a segment repeats the whole search.
     """
 
     name: ClassVar[str] = "expand"
     version: ClassVar[int] = 2  # 2: an answer without a key point is one
     pool: ClassVar[str] = "ask"
     reads: ClassVar[frozenset[str]] = frozenset(
-        {"video_id", "segment_index", "start_s", "end_s", "duration_s", "pictures"}
+        {"video_id", "segment_index", "start_s", "end_s", "duration_s", "images"}
     )
     writes: ClassVar[frozenset[str]] = frozenset({"key_points", "rollouts", "expand_provenance", "usage"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
@@ -87,25 +87,25 @@ class Expand(Operator):
         "expand_provenance": structs.PROVENANCE,
     }
 
-    engine: Annotated[AnyEngine, Field(description="what looks for key points")]
-    verifiers: Annotated[tuple[AnyEngine, ...], Field(description="what confirms them; (): the engine")] = ()
+    engine: Annotated[AnyEngine, Field(description="engine that finds key points")]
+    verifiers: Annotated[tuple[AnyEngine, ...], Field(description="engines that confirm them; (): `engine`")] = ()
     kinds: Annotated[dict[str, float], Field(min_length=1, description="types of questions and their weights")] = field(
         default_factory=lambda: dict(KINDS)
     )
-    rollouts: Annotated[int, Field(ge=1, le=200, description="questions asked of a segment at most")] = 25
-    depth: Annotated[int, Field(ge=1, le=12, description="questions on one path at most")] = 4
+    rollouts: Annotated[int, Field(ge=1, le=200, description="maximum number of questions per segment")] = 25
+    depth: Annotated[int, Field(ge=1, le=12, description="maximum number of questions on one path")] = 4
     frames: Annotated[int, Field(ge=1, le=64, description="frames shown with each question")] = 16
-    same: Annotated[float, Field(gt=0, le=1, description="cosine from which on two key points are one")] = 0.8
+    same: Annotated[float, Field(gt=0, le=1, description="least cosine of equal key points")] = 0.8
     question: Annotated[str, Field(description="prompt of a question")] = "key_points"
     verification: Annotated[str, Field(description="prompt of a verifier")] = "verify_points"
-    embedder: Annotated[AnyEmbedder, Field(description="what compares key points; null: MiniLM of a package")] = None
+    embedder: Annotated[AnyEmbedder, Field(description="embedder of key points; null: MiniLM from a package")] = None
     language: Annotated[str, Field(min_length=1, description="language of the key points")] = "English"
-    tries: Annotated[int, Field(ge=1, le=10, description="times a request is asked before its failure counts")] = 2
-    concurrency: Annotated[int, Field(ge=1, description="segments in one actor at once"), SIZING] = 4
+    tries: Annotated[int, Field(ge=1, le=10, description="tries of a request before it counts as failed")] = 2
+    concurrency: Annotated[int, Field(ge=1, description="segments that an actor processes simultaneously"), SIZING] = 4
 
     @property
     def model(self) -> EmbedderSpec:
-        """The embedder, where none is named the package's own."""
+        """The embedder; by default the one from a package."""
         return self.embedder if self.embedder is not None else MiniLM()
 
     def identity_extra(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class Expand(Operator):
         return {"prompts": prompts, "embedder": identity(self.model)}
 
     def check(self, *, elsewhere: bool = False) -> None:
-        """Look for the embedder's files.
+        """Check that the embedder's files exist.
 
         Raises:
             ValueError: in one line, what is missing.
@@ -140,7 +140,7 @@ class _Segment:
     ) -> None:
         self._spec, self._row, self._engine, self._verifiers = spec, row, engine, verifiers
         self._embedder = embedder
-        own = [Picture(**p) for p in row["pictures"] or () if row["start_s"] <= p["time_s"] < row["end_s"]]
+        own = [FrameImage(**p) for p in row["images"] or () if row["start_s"] <= p["time_s"] < row["end_s"]]
         if not own:
             raise ItemError("undecodable", "no frame of it decoded")
         count = min(spec.frames, len(own))
@@ -200,7 +200,7 @@ class _Segment:
         return confirmed
 
     def _ask(self, place: int, name: str, form: Any, number: int, **values: Any) -> Any:
-        """The answer read into `form`; None where there is no valid one. `place` of a verifier counts from 1."""
+        """Return the answer parsed as `form`; None if there is no valid one. `place` of a verifier counts from 1."""
         row = self._row
         spec, engine = self._verifiers[place - 1] if place else (self._spec.engine, self._engine)
         template = self._prompts[name]
@@ -212,8 +212,8 @@ class _Segment:
             end_s=row["end_s"],
             prompt=prompt.text,
             instructions=template.instructions,
-            pictures=self._frames,
-            pictures_at=prompt.pictures_at,
+            images=self._frames,
+            images_at=prompt.images_at,
             schema=_schema(form),
             seed=self._seed + 10 * number + place,
         )

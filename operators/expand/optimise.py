@@ -1,7 +1,7 @@
-"""`optimise_prompt`: a summary of a video whose prompt is rewritten by rounds, by what an evaluator says (ViSMaP).
+"""`optimise_prompt`: summarise a video with an instruction that is rewritten in rounds by an evaluator (ViSMaP).
 
-The roles are ViSMaP's: a generator writes a summary from the captions, an evaluator scores it, an optimiser rewrites
-the generator's instruction. The best round is kept, and rounds end where nothing is gained.
+The roles are ViSMaP's: a generator writes a summary of the captions, an evaluator scores it, an optimiser rewrites
+the generator's instruction. The best round is kept, and the rounds end when the score stops improving.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from operators.prompts import load_prompt
 _ROUND = pa.struct(
     [
         pa.field("round", pa.int32()),  # from 1
-        pa.field("instruction", pa.string()),  # that the summary was written by
+        pa.field("instruction", pa.string()),  # instruction of the summary
         pa.field("text", pa.string()),
-        pa.field("score", pa.float64()),  # 0 to 100; null: not evaluated
+        pa.field("score", pa.float64()),  # 0 to 100; null if not evaluated
         pa.field("critique", pa.string()),
-        pa.field("problem", pa.string()),  # why a request of the round has no valid answer; null: all have
+        pa.field("problem", pa.string()),  # problem of a request without a valid answer; null if there is none
     ]
 )
 FIRST = "Tell in order of time what happens, who takes part and where, in whole sentences."
@@ -51,10 +51,10 @@ class Judgement(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class OptimisePrompt(Operator):
-    """Writes `summary`, the best of its rounds, `summary_rounds`, all of them, `summary_provenance` and `usage`.
+    """Writes `summary`, the best of the rounds, `summary_rounds`, all of them, `summary_provenance` and `usage`.
 
-    It stops after `rounds`, or where a round's score is not at least `gain` above the best so far. A round whose
-    summary or score fails ends them too; a video without a single summary has failed.
+    It stops after `rounds`, or when a round's score is not at least `gain` above the best so far. A round without a
+    summary or score also ends it; a video without any summary fails.
     """
 
     name: ClassVar[str] = "optimise_prompt"
@@ -69,16 +69,16 @@ class OptimisePrompt(Operator):
         "summary_provenance": structs.PROVENANCE,
     }
 
-    engine: Annotated[AnyEngine, Field(description="what writes summaries")]
-    evaluator: Annotated[AnyEngine, Field(description="what scores them; another model than the one that writes")]
-    optimiser: Annotated[AnyEngine, Field(description="what rewrites the instruction")]
-    rounds: Annotated[int, Field(ge=1, le=20, description="summaries of a video at most")] = 4
-    gain: Annotated[float, Field(ge=0, description="points of 100 by which a round must beat the best so far")] = 1.0
+    engine: Annotated[AnyEngine, Field(description="engine that writes summaries")]
+    evaluator: Annotated[AnyEngine, Field(description="engine that scores them; use another model")]
+    optimiser: Annotated[AnyEngine, Field(description="engine that rewrites the instruction")]
+    rounds: Annotated[int, Field(ge=1, le=20, description="maximum number of summaries per video")] = 4
+    gain: Annotated[float, Field(ge=0, description="least gain of a round to continue, in points of 100")] = 1.0
     instruction: Annotated[str, Field(min_length=1, description="instruction of the first round")] = FIRST
-    words: Annotated[int, Field(ge=10, description="about how many words a summary has")] = 200
+    words: Annotated[int, Field(ge=10, description="target number of words of a summary")] = 200
     language: Annotated[str, Field(min_length=1, description="language of the summary")] = "English"
-    tries: Annotated[int, Field(ge=1, le=10, description="times a request is asked before its failure counts")] = 3
-    concurrency: Annotated[int, Field(ge=1, description="videos in one actor at once"), SIZING] = 4
+    tries: Annotated[int, Field(ge=1, le=10, description="tries of a request before it counts as failed")] = 3
+    concurrency: Annotated[int, Field(ge=1, description="videos that an actor processes simultaneously"), SIZING] = 4
 
     def identity_extra(self) -> dict[str, Any]:
         return {"prompts": [load_prompt(name).hash for name in _PROMPTS]}
@@ -151,7 +151,7 @@ class _Rounds:
         self._asked += 1
 
         def request(times: int) -> Request | None:
-            """With every 2^times-th caption, where the prompt is too long."""
+            """Build the request with every 2^times-th caption, if the prompt is too long."""
             captions = self._captions[:: 2**times]
             if times > _SHRINKS or (times and len(captions) == len(self._captions[:: 2 ** (times - 1)])):
                 return None

@@ -1,10 +1,10 @@
-"""A bounded tree search over questions of six types, for key points of a segment (AutoCaption).
+"""A bounded tree search with questions of six types, for key points of a segment (AutoCaption).
 
-Each rollout walks down from the root by upper confidence bounds to a node that has a type untried, asks a question of
-that type in the light of what its ancestors found, has each new key point confirmed by every verifier, and hands the
-value of what was found up to the root. Value, exploration and the novelty penalty are AutoCaption's
+Each rollout descends from the root by upper confidence bounds to a node with an untried type, asks a question of
+that type with the key points of its ancestors, lets every verifier confirm each new key point, and adds the
+value of the result to all nodes up to the root. Value, exploration and the novelty penalty are AutoCaption's
 (github.com/tjunlp-lab/MCTS-VCB, autocaption/mcts.py): Q = 0.5^(1 - MC) * 0.9^SM, where MC is the share of key points
-that all verifiers confirm and SM the largest similarity to what ancestors found by the same type; exploration 0.125.
+all verifiers confirm and SM the largest similarity to key points of ancestors of the same type; exploration 0.125.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CONFIRMED, _NOVEL = 0.5, 0.9
 
 @dataclass(kw_only=True)
 class Node:
-    """A question that was asked.
+    """A question.
 
     Attributes:
-        number: in the order of asking; 0 is the root, which asked none.
-        points: what was found, duplicates left out; confirmed: one value a point.
-        value: Q of what was found here; total, visits: sums for the bounds.
+        number: in the order of the questions; 0 is the root, without a question.
+        points: new key points without duplicates; confirmed: one value per point.
+        value: Q of these points; total, visits: sums for the bounds.
     """
 
     number: int
@@ -41,7 +41,7 @@ class Node:
     children: list[Node] = field(default_factory=list)
 
     def above(self) -> list[Node]:
-        """Its ancestors and itself, root first."""
+        """The ancestors and the node itself, root first."""
         return [*(self.parent.above() if self.parent else []), self]
 
 
@@ -55,15 +55,15 @@ def search(
     alike: Callable[[str, Sequence[str]], float],
     same: float,
 ) -> list[Node]:
-    """All nodes that were asked, in order.
+    """Return all nodes with a question, in order.
 
     Args:
         kinds: types of questions and their weights; twice the weight is twice the exploration.
-        rollouts: questions at most; depth: questions on one path at most.
-        ask: (node, type, number) -> key points that a question of that type below the node finds.
+        rollouts: maximum number of questions; depth: maximum number of questions on one path.
+        ask: (node, type, number) -> key points found by a question of this type below the node.
         verify: (key points, number) -> whether every verifier confirms each.
         alike: (text, others) -> the largest similarity to one of them, 0 to 1; 0 for none.
-        same: similarity from which on a key point is one that is known already.
+        same: similarity at which a key point counts as known.
     """
     root = Node(number=0)
     nodes: list[Node] = []
@@ -72,7 +72,7 @@ def search(
         while len(at.children) == len(kinds) and len(at.above()) <= depth:
             at = max(at.children, key=lambda child: _bound(child, kinds[child.kind]))
         if len(at.above()) > depth:
-            break  # the best path is as long as it may be: more would repeat it
+            break  # the best path has the maximum depth: further rollouts would repeat it
         tried = {child.kind for child in at.children}
         kind = max((k for k in kinds if k not in tried), key=lambda k: kinds[k])
         known = [point for node in nodes for point in node.points]

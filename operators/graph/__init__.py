@@ -1,1 +1,1 @@
-"""Events of a video as a graph: who does what to what, where and when, beside the prose that tells of it."""
+"""Events of a video as a graph: actors, actions, objects, places and times, linked to the sentences of the caption."""

@@ -1,7 +1,7 @@
-"""`event_graph`: the events that windows tell of as one graph, its relations in time, and what the prose makes of it.
+"""`event_graph`: combine the events of windows into one graph with temporal relations, and compare it with the caption.
 
-The shape is GEST's: nodes are events with actor, action, object, place and times, edges are relations. GEST finds them
-with detectors; here a model writes them down for each window, and the graph is made of what it wrote.
+The form is GEST's: nodes are events with actor, action, object, place and times; edges are relations. GEST detects
+them with vision models; here a model writes the events of each window, and the graph is built from them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _NEGATORS = frozenset({"no", "not", "never", "nobody", "nothing", "without", "ne
 _ARTICLES = frozenset({"a", "an", "the"})
 _NODE = pa.struct(
     [
-        pa.field("node_id", pa.string()),  # e0, e1, … in order of time
+        pa.field("node_id", pa.string()),  # e0, e1, … ordered by time
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
         *(pa.field(name, pa.string()) for name in _PARTS),
-        pa.field("windows", pa.list_(pa.int32())),  # place of each item that tells of it
+        pa.field("windows", pa.list_(pa.int32())),  # index of each item that contains it
     ]
 )
 _EDGE = pa.struct([pa.field(name, pa.string()) for name in ("source", "relation", "target")])
@@ -35,7 +35,7 @@ _NARRATED = pa.struct(
     [
         pa.field("section_index", pa.int32()),
         pa.field("text", pa.string()),
-        pa.field("nodes", pa.list_(pa.string())),  # the events that it tells of; empty: none of the graph
+        pa.field("nodes", pa.list_(pa.string())),  # the events that it describes; empty if none
     ]
 )
 _CONTRADICTION = pa.struct(
@@ -46,9 +46,9 @@ _CONTRADICTION = pa.struct(
 @dataclass(frozen=True, kw_only=True)
 class EventGraph(Operator):
     """Writes `nodes`, `edges` (before, during, same_actor), `narrated` (sentences of the caption with their events)
-    and `contradictions` (a sentence that denies an event of its own time, or that follows the sentence of a later one).
+    and `contradictions` (a sentence that negates an event of its time, or that follows the sentence of a later event).
 
-    Events of neighbouring items with the same actor, action and object are one.
+    Events of neighbouring items with the same actor, action and object are merged.
     """
 
     name: ClassVar[str] = "event_graph"
@@ -64,11 +64,11 @@ class EventGraph(Operator):
         "contradictions": pa.list_(_CONTRADICTION),
     }
 
-    of: Annotated[str, Field(min_length=1, description="table of segments and column whose `fields` hold `events`")] = (
+    of: Annotated[str, Field(min_length=1, description="table of segments and column whose `fields` have `events`")] = (
         "scenes.events"
     )
     least: Annotated[
-        float, Field(gt=0, le=1, description="share of an event's words that a sentence telling it has")
+        float, Field(gt=0, le=1, description="least share of an event's words in a sentence that describes it")
     ] = 0.5
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class EventGraph(Operator):
 
     def _made(self, row: Row) -> Row:
         table, _, column = self.of.partition(".")
-        nodes = _nodes([item for segment in row[table] for item in segment[column] or () if item["valid"]])
+        nodes = _nodes([item for segment in row[table] or () for item in _objects(segment[column]) if item["valid"]])
         if not nodes:
             raise ItemError("gate", f"{self.of} holds no event")
         narrated = [
@@ -98,7 +98,7 @@ class EventGraph(Operator):
         }
 
     def _of(self, sentence: str, section: Row, nodes: Sequence[Row]) -> list[str]:
-        """The events in the time of a section that a sentence tells of."""
+        """Return the events in the time of a section that a sentence describes."""
         words = set(roots(sentence))
         near = [n for n in nodes if n["start_s"] < section["end_s"] and n["end_s"] > section["start_s"]]
         acted = [n for n in near if set(roots(n["action"])) & words]
@@ -118,7 +118,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _nodes(items: Sequence[Row]) -> list[Row]:
-    """Events in order of time, each with a node_id; the same one in neighbouring items counts once."""
+    """Return the events ordered by time, each with a node_id; equal events of neighbouring items are merged."""
     found: list[Row] = []
     open_: dict[tuple[str, ...], Row] = {}
     for place, item in enumerate(items):
@@ -137,18 +137,27 @@ def _nodes(items: Sequence[Row]) -> list[Row]:
     return [{"node_id": f"e{k}", **node} for k, node in enumerate(found)]
 
 
+def _objects(value: Any) -> list[Row]:
+    """Return the objects of a list; a recipe may name a column of texts, or a model may have written one."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def _events(item: Mapping[str, Any]) -> list[dict[str, str]]:
-    value: Any = item["fields"]
+    value: Any = item.get("fields")
     if isinstance(value, str):
         with suppress(ValueError):
             value = json.loads(value)
     events = value.get("events") if isinstance(value, dict) else None
-    plain = [{part: str(e.get(part) or "") for part in _PARTS} for e in events or () if isinstance(e, dict)]
+    plain = [{part: _text(e.get(part)) for part in _PARTS} for e in _objects(events)]
     return [event for event in plain if event["action"]]
 
 
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
 def _edges(nodes: Sequence[Row]) -> list[Row]:
-    """Each event with the next that begins after its end, those in whose time it lies, and its actor's next one."""
+    """Return edges to the next event after each, to the events that overlap it, and to the next one of its actor."""
     found = []
     for k, node in enumerate(nodes):
         later = [n for n in nodes[k + 1 :] if n["start_s"] >= node["end_s"]]

@@ -1,4 +1,4 @@
-"""Natural language: which language a text is in, and where its sentences end.
+"""Natural language: identify the language of a text, and split it into sentences.
 
-Imports nothing of Longcap, so that every operator and engine may use it.
+Imports nothing from Longcap, so that every operator and engine may use it.
 """

@@ -1,22 +1,83 @@
-"""Which language a text is in, as far as it can be told: py3langid's 97 languages, from letters alone."""
+"""Identify the language of a text with py3langid (97 languages), from its letters alone."""
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-_LEAST_LETTERS = 40  # shorter texts, lists of names for one, are guessed wrong too often
-_SURE = 0.95  # of 1: what a caption of ten words in its own language reaches
+_LEAST_LETTERS = 40  # shorter texts, such as lists of names, are misidentified too often
+_REGION = re.compile(r"[-_(]")
+# names that languages give themselves, and English ones that ISO 639 has in another form
+_OTHER_NAMES = {
+    name.casefold(): code
+    for code, names in {
+        "ar": "العربية",
+        "bg": "Български",
+        "bn": "বাংলা",
+        "ca": "Català",
+        "cs": "Čeština",
+        "da": "Dansk",
+        "de": "Deutsch",
+        "el": "Greek, Ελληνικά",
+        "es": "Español, Castellano",
+        "et": "Eesti",
+        "fa": "Farsi, فارسی",
+        "fi": "Suomi",
+        "fr": "Français",
+        "he": "עברית",
+        "hi": "हिन्दी, हिंदी",
+        "hr": "Hrvatski",
+        "hu": "Magyar",
+        "id": "Bahasa Indonesia",
+        "it": "Italiano",
+        "ja": "日本語",
+        "ko": "한국어",
+        "lt": "Lietuvių",
+        "lv": "Latviešu",
+        "ms": "Bahasa Melayu",
+        "nb": "Bokmål",
+        "nl": "Nederlands, Flemish",
+        "no": "Norsk",
+        "pl": "Polski",
+        "pt": "Português",
+        "ro": "Română",
+        "ru": "Русский",
+        "sk": "Slovenčina",
+        "sl": "Slovenščina",
+        "sr": "Српски, Srpski",
+        "sv": "Svenska",
+        "ta": "தமிழ்",
+        "th": "ไทย",
+        "tl": "Filipino",
+        "tr": "Türkçe",
+        "uk": "Українська",
+        "ur": "اردو",
+        "vi": "Tiếng Việt",
+        "zh": "Mandarin, 中文, 汉语, 漢語, 简体中文, 繁體中文, 普通话, 普通話",
+    }.items()
+    for name in names.split(", ")
+}
+_SURE = 0.95  # probability that a caption of ten words in its language reaches
 
 
 @lru_cache(maxsize=64)
 def language_code(name: str) -> str | None:
-    """ISO 639-1 code of a language by name or code ("English", "Brazilian Portuguese", "zh"); None where unknown."""
+    """Return the ISO 639-1 code of a language, or None if the name is unknown.
+
+    Names are English ("English", "Brazilian Portuguese", "Chinese (Simplified)") or the language's own ("Deutsch"),
+    codes those of ISO 639 or with a region or script ("zh", "pt-BR").
+    """
     from iso639 import Lang
     from iso639.exceptions import InvalidLanguageValue
 
-    for word in (name, name.rsplit(maxsplit=1)[-1] if name.split() else ""):
+    name = name.strip()
+    language = _REGION.split(name, maxsplit=1)[0].strip()  # pt-BR, zh_Hans, Portuguese (Brazil)
+    last = name.rsplit(maxsplit=1)[-1] if name else ""
+    for word in (name, last, language):
+        if (own := _OTHER_NAMES.get(word.casefold())) is not None:
+            return own
         for spelling in (word, word.title(), word.lower()):
             with suppress(InvalidLanguageValue):
                 code = Lang(spelling).pt1
@@ -26,11 +87,11 @@ def language_code(name: str) -> str | None:
 
 
 def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _SURE) -> str | None:
-    """ISO 639-1 code of the language that `text` is in; None where it is too short or not clear.
+    """Return the ISO 639-1 code of the language of `text`; None if the text is too short or the result is uncertain.
 
     Args:
-        letters: a text with fewer is too short; a quarter of them is enough in scripts without spaces.
-        sure: probability from which on it is clear, 0 to 1.
+        letters: minimum number of letters; a quarter of it is enough in scripts without spaces.
+        sure: minimum probability, 0 to 1.
     """
     by_script = None if text.isascii() else _by_script(text)
     if sum(map(str.isalpha, text)) < letters * (0.25 if by_script else 1.0):
@@ -38,23 +99,23 @@ def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _
     if by_script:
         return by_script
     if not text.isascii():
-        text = "".join(ch for ch in text if not _dense(ch))  # a quoted word that would outweigh the sentence around it
+        text = "".join(ch for ch in text if not _dense(ch))  # a quoted word would outweigh the sentence
     code, probability = _identifier().classify(text)
     return str(code) if probability >= sure else None
 
 
 def load() -> None:
-    """Load the identifier, half a second, before anybody waits for it."""
+    """Load the identifier, which takes half a second, before it is needed."""
     _identifier()
 
 
 def _dense(ch: str) -> bool:
-    """Whether a character is of a script in which one says as much as a short word."""
+    """Return whether a character is of a script in which one character is as much as a short word."""
     return "\u3040" <= ch <= "\u9fff" or "\uac00" <= ch <= "\ud7af"
 
 
 def _by_script(text: str) -> str | None:
-    """Chinese, Japanese or Korean where most letters are theirs: the identifier shares its word out among these."""
+    """Return zh, ja or ko if most letters are of that script: py3langid splits its probability among them."""
     letters = [ch for ch in text if ch.isalpha()]
     kana = sum("\u3040" <= ch <= "\u30ff" for ch in letters)
     han = sum("\u3400" <= ch <= "\u9fff" for ch in letters)

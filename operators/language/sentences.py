@@ -1,8 +1,8 @@
-"""The one sentence splitter of Longcap: `sentencex` (Wikimedia, about 300 languages), and what it leaves open.
+"""The sentence splitter of Longcap: `sentencex` (Wikimedia, about 300 languages), with corrections.
 
-The library knows abbreviations, initials, decimal numbers, quotes and brackets. It splits where a caption must not be
-split in a few places: after list numbers, ordinals and titles that its lists lack. Two sentences that stay together do
-less harm than one that is cut in two, so each rule here joins.
+The library handles abbreviations, initials, decimal numbers, quotes and brackets. In a few places it splits captions
+wrongly: after list numbers, ordinals and titles that are not in its lists. Two joined sentences do less harm than a
+sentence that is cut in two, so each rule here joins.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from itertools import pairwise
 from operators.language.identify import language_code, likely_language
 
 _DEFAULT = "en"
-_LETTERS, _SURE = 16, 0.7  # a wrong guess costs little: other abbreviations count
-# inches and feet are no quotes: 5" pipe, 6' 2"
+_LETTERS, _SURE = 16, 0.7  # a wrong guess costs little: it only selects other abbreviations
+# inches and feet are not quotes: 5" pipe, 6' 2"
 _MEASURE = re.compile(r"(?<=\d)[\"']")
-# the library takes every white space for one byte, and panics in the middle of a no-break space
+# the library treats every white space as one byte, and panics inside a no-break space
 _SPACE = re.compile(r"\s")
 _MARKS = re.compile(r"(?:\s*\[\d[\d\s,–-]*\])+")
 _MARKS_BEHIND = re.compile(r"(?<=[.!?…])(?:\s+\[\d[\d\s,–-]*\])+\s*\Z")
@@ -37,12 +37,12 @@ _QUOTED = re.compile(r"[」』]\Z")
 
 
 def split_sentences(text: str, language: str | None = None) -> list[str]:
-    """The sentences of `text` in order, without white space around them. A line break ends a sentence.
+    """Return the sentences of `text` in order, stripped. A line break ends a sentence.
 
-    Marks such as `[3]` or `[4-6]` behind a sentence belong to it.
+    Marks such as `[3]` or `[4-6]` after a sentence belong to it.
 
     Args:
-        language: name or code ("German", "de"), whose abbreviations count; None: it is guessed from the text.
+        language: name or code ("German", "de") that selects abbreviations; None: it is identified from the text.
     """
     code = _code(text, language)
     return [sentence for line in text.splitlines() if line.strip() for sentence in _of_line(line.strip(), code)]
@@ -71,7 +71,7 @@ def _of_line(line: str, code: str) -> list[str]:
     parts = [line[a:b] for a, b in pairwise(ends) if line[a:b].strip()]
     joined: list[str] = []
     for part in parts:
-        if joined and _goes_on(joined[-1], part, code):
+        if joined and _joins(joined[-1], part, code):
             joined[-1] += part
         else:
             joined.append(part)
@@ -79,7 +79,7 @@ def _of_line(line: str, code: str) -> list[str]:
 
 
 def _before_marks(line: str, end: int) -> int:
-    """Where each sentence begins with its mark, a mark behind an end belongs to the next sentence."""
+    """Return the end of a sentence without a mark of the next one, for lines that begin with a mark."""
     found = _MARKS_BEHIND.search(line, 0, end)
     return found.start() if found else end
 
@@ -89,25 +89,25 @@ def _behind_marks(line: str, end: int) -> int:
     return found.end() if found else end
 
 
-def _goes_on(before: str, part: str, code: str) -> bool:
-    """Whether a boundary that the library found between `before` and `part` is none."""
+def _joins(before: str, part: str, code: str) -> bool:
+    """Return whether a boundary that the library found between `before` and `part` is wrong."""
     spaced = before != before.rstrip() or part != part.lstrip()
     head, tail = before.rstrip(), part.lstrip()
     if _QUOTED.search(head):
         return code == "ja" and tail.startswith(("と", "って"))  # 「…。」と言う
-    # "1." and what it counts; J.-C.
+    # "1." and the item that it numbers; J.-C.
     if _NUMBER.fullmatch(head) or (head.endswith(".") and not spaced and tail.startswith(("-", "–"))):
         return True
     small = tail[:1].islower()
     if _ORDINAL.search(head) or _DOTTED.search(head):
         return small
-    if _INITIAL.search(head):  # English ends sentences so: "in grade B.", "you and I."
+    if _INITIAL.search(head):  # English sentences end like this: "in grade B.", "you and I."
         return code != _DEFAULT
     return bool(_DANDA.search(head)) or _abbreviated(head, small or tail[:1].isdigit())
 
 
 def _abbreviated(head: str, small: bool) -> bool:
-    """Whether a word without vowels ends `head`: Cpt. Mgr. Str. tbsp.; acronyms (TV.) and Hmm. are none."""
+    """Return whether `head` ends with an abbreviation without vowels: Cpt. Mgr. Str. tbsp., but not acronyms or Hmm."""
     found = _SHORT.search(head)
     if found is None:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def title_of(text: str, topic: str | None = None, most: int = 60) -> str:
-    """The topic where there is one, else the first sentence of the text, cut at a word to `most` characters."""
+    """Return the topic if there is one, else the first sentence, truncated at a word to `most` characters."""
     title = " ".join((topic or text).split())
     if not topic:
         title = title.split(". ", 1)[0].rstrip(".")

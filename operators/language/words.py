@@ -1,4 +1,4 @@
-"""Words of a text: how many there are, and their stems."""
+"""Count and stem the words of a text."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import re
 import unicodedata
 
 MARKS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := chr(k)).startswith("M"))
-"""Unicode's marks: signs that belong to the letter before them, as Hindi and Thai write vowels."""
+"""Unicode's marks: signs that combine with the letter before them, such as vowels in Hindi and Thai."""
 
 WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(MARKS)}])*")
 _DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
 _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|d|e)\Z")
-_SHORT = 3  # letters of a word that has no ending
+_SHORT = 3  # shorter words have no ending
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
 
 
 def says(whole: str, part: str) -> bool:
-    """Whether `whole` holds all words of `part`, in its order: a car that hits a man is no man that hits a car."""
+    """Return whether `whole` has all words of `part`, in order: "a car hits a man" is not "a man hits a car"."""
     left = iter(WORD.findall(whole.lower()))
     return all(word in left for word in WORD.findall(part.lower()))
 
 
 def count_words(text: str) -> int:
-    """Words of a text; where there are no spaces, two characters count as one."""
+    """Count the words of a text; in scripts without spaces, two characters count as one."""
     return sum(-(-len(word) // 2) if _DENSE.search(word) else 1 for word in text.split())
 
 
 def stems(text: str) -> list[str]:
-    """Words of at least three letters by their beginnings; where there are no spaces, pairs of characters."""
+    """Return the stems of words of at least three letters; in scripts without spaces, pairs of characters."""
     stems = []
     for word in WORD.findall(text.lower()):
         if _DENSE.search(word):
@@ -38,6 +38,6 @@ def stems(text: str) -> list[str]:
 
 
 def roots(text: str) -> list[str]:
-    """As `stems`, without English endings: eats and eat are one word. A word of one or two letters stays itself."""
+    """Return `stems` without English endings: eats and eat are one word. Words of one or two letters are unchanged."""
     words = (_ENDING.sub("", word) if len(word) > _SHORT else word for word in WORD.findall(text.lower()))
     return [stem for word in words for stem in (stems(word) or [word])]

@@ -1,3 +1,3 @@
-"""The long caption of a video: the operator `narrate`, its outline, sections, opening, length and grounding. Imports
-engines, prompts, cleaning and everything below; no other task folder.
+"""The long caption of a video: the operator `narrate`, with outline, sections, opening, length and grounding. May
+import engines, prompts, cleaning and everything below them, but no other task folder.
 """

@@ -1,4 +1,4 @@
-"""Requests of one video's narration: prompts, what fits into them, and what all of it cost."""
+"""Requests for the narration of one video: prompts, their token budgets, and their total cost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from operators.analysis.facts import Facts
 from operators.core.grid import Grid, Span
+from operators.embedding.talk import talk_embedder
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import Request, RunningEngine
 from operators.engines.gates import About, Gate
@@ -19,20 +20,25 @@ from operators.prompts import Prompt
 
 Kind = Literal["digest", "outline", "repair", "section", "video"]
 
-_MARGIN = 48  # tokens: what a chat template adds, and what counting parts apart misses
-_SHRINK = 0.7  # of its budget that a prompt gets which was too long in spite of counting
+_MARGIN = 48  # tokens reserved for the chat template and for errors of counting parts separately
+_SHRINK = 0.7  # factor by which the budget of a prompt that was still too long is reduced
 _SHRINKS = 6
-_DETAIL_SHARE = 0.4  # of the budget for captions that frames may take where not all fits
+_DETAIL_SHARE = 0.4  # share of the caption budget for frame captions if not all fit
+
+
+def could_not(what: str, start_s: float, end_s: float) -> str:
+    """The beginning of the message of a part that could not be made."""
+    return f"the {what} from {start_s:.0f} s to {end_s:.0f} s could not be narrated"
 
 
 @dataclass(kw_only=True)
 class Asking:
-    """Renders prompts, fits captions into them and asks the engine, with gates and bounded retries.
+    """Renders prompts, fits captions into them and submits them, with gates and bounded retries.
 
     Attributes:
-        usage: of all requests so far.
-        evidence: what is known of the video beside its frames; None where the recipe has no tables of it.
-        embed: how its relevance is measured: by meaning; None: by words.
+        usage: cost of all requests so far.
+        evidence: further evidence of the video; None if the recipe has no tables of it.
+        embed: embeds texts to rank evidence by meaning; with None it is ranked by words.
     """
 
     narrate: NarrateOptions
@@ -51,35 +57,57 @@ class Asking:
         return Span(0.0, self.grid.duration_s)
 
     def about(self, covers: Callable[[str], str | None] | None = None, *, cites: bool = False) -> About:
-        """What answers are about. `cites`: they may hold marks such as `[3]`, which grounding reads and takes out."""
-        return About(language=self.narrate.language, duration_s=self.grid.duration_s, cites=cites, covers=covers)
+        """The context for gates. With `cites`, answers may contain marks such as `[3]`, which grounding removes.
 
-    def ask(self, request: Request, about: About, tries: int | None = None) -> Answer:
+        Sentences of captions or sections replace an answer that does not cover what it should, so it may be empty.
+        """
+        return About(
+            language=self.narrate.language,
+            duration_s=self.grid.duration_s,
+            cites=cites,
+            covers=covers,
+            embed=talk_embedder(self.narrate.talk_classifier),
+            may_empty=covers is not None,
+        )
+
+    def ask(self, request: Request, about: About, answers: int | None = None) -> Answer:
+        """Submit a request and wait for its answer.
+
+        Args:
+            answers: maximum number of answers that gates may reject; None for as many as the config allows.
+
+        Raises:
+            ItemError: the engine failed. What a video's caption says must not depend on that.
+        """
         answer = ask(
             self.engine,
             request,
-            tries=tries or self.narrate.tries,
+            tries=self.narrate.tries,
+            answers=answers,
             gates=self.gates,
             about=about,
             clean=self.narrate.engine.generative,
         ).result()
         self.usage += answer.usage
-        return answer
+        return answer.given(could_not(request.kind, request.start_s, request.end_s))
 
     def ask_fitting(self, build: Callable[[float], Request], about: About) -> Answer:
-        """Ask; where the prompt is too long in spite of counting, with ever less in it."""
+        """Submit a request; if the prompt is still too long, reduce it step by step. No prompt is submitted twice."""
         share = 1.0
-        for _ in range(_SHRINKS):
-            answer = self.ask(build(share), about)
+        answer = self.ask(build(share), about)
+        for _ in range(1, _SHRINKS):
             if not answer.too_long:
                 break
             share *= _SHRINK
+            request = build(share)
+            if answer.request is None or request.prompt != answer.request.prompt:
+                answer = self.ask(request, about)
         return answer
 
     def room(
         self, kind: Kind, prompt: str, words: int | None, share: float = 1.0, texts: Sequence[str] = ()
     ) -> int | None:
-        """Tokens that texts may take in a prompt beside `prompt`; None: as many as there are."""
+        """Token budget for texts in addition to `prompt`; None for no limit."""
         if self.engine.context_tokens is None:
             return None
         request = self.request(kind, Span(0.0, 0.0), prompt, texts, words)
@@ -94,7 +122,7 @@ class Asking:
         return fit(notes, budget, room=room, count=self.engine.count_tokens, digest=self._digest)
 
     def fit_both(self, notes: list[Note], details: list[Note], room: int | None) -> tuple[list[Note], list[Note]]:
-        """Captions of windows and of frames in `room` tokens; what fits together is left as it is."""
+        """Fit captions of windows and frames into `room` tokens; they are not changed if all fit."""
         if room is None:
             return notes, details
         of_notes, of_details = (tokens_of(some, self.engine.count_tokens) for some in (notes, details))
@@ -137,11 +165,11 @@ class Asking:
         )
 
     def said(self, span: Span) -> list[str]:
-        """What is said in `span`, a text a line for a prompt."""
+        """The speech in `span`, one line of text per item."""
         return self.evidence.within(span.start_s, span.end_s).spoken() if self.evidence else []
 
     def known(self, span: Span, about: Sequence[str]) -> list[str]:
-        """What is known of `span` beside its frames, a text a line for a prompt; chosen by `about` where it is much."""
+        """Further evidence of `span`, one line of text per item; if it is too much, items are chosen by `about`."""
         if self.evidence is None:
             return []
         return self.evidence.within(span.start_s, span.end_s).texts(
@@ -149,7 +177,7 @@ class Asking:
         )
 
     def facts_of(self, span: Span) -> Facts:
-        """What was measured in `span`, and as its subtitles what is said in it, where that is known better."""
+        """The facts measured in `span`, with recognised speech in place of its subtitles if there is any."""
         facts = self.facts.slice(span.start_s, span.end_s)
         return self.evidence.within(span.start_s, span.end_s).facts(facts) if self.evidence else facts
 

@@ -1,4 +1,4 @@
-"""What of an answer stands, and the one request that asks for it without what does not."""
+"""The supported part of an answer, and the repair request for an answer with unsupported parts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from operators.cleaning.quotes import uncited
 from operators.core.grid import Span
 from operators.language.words import count_words
 from operators.narrate.asking import Asking
@@ -13,12 +14,12 @@ from operators.narrate.grounding.ground import Cut, Ground, Sentence
 from operators.narrate.length import words_of
 from operators.narrate.notes import LINE_TOKENS
 
-_SEED = 500  # behind the request's own seeds: the sections of a video count from 0, continuations from 1000
+_SEED = 500  # offset of the seeds of repairs: sections of a video count from 0, continuations from 1000
 
 
 @dataclass(kw_only=True)
 class Draft:
-    """Sentences of an answer that stand, and what was cut from it."""
+    """The supported sentences of an answer, and the parts that were removed."""
 
     sentences: list[Sentence] = field(default_factory=list)
     cut: list[Cut] = field(default_factory=list)
@@ -40,21 +41,21 @@ def mended(
     draft: Draft,
     keep: Callable[[str], Draft],
 ) -> Draft:
-    """Ask once for `text` without its `faults`; what comes counts only where no less of it stands than of `draft`.
+    """Request `text` once more without its `faults`. The answer is used only if at least as much of it is supported.
 
     Args:
-        texts: the captions or sections that it has to rest on.
-        keep: what of a text stands.
+        texts: the captions or sections that must support it.
+        keep: returns the supported part of a text.
     """
     if not (faults and asking.narrate.repair):
         return draft
-    words = count_words(text)
+    words = count_words(uncited(text))
     render = partial(asking.render, "repair", span, text=text, faults=faults)
     room = asking.room("repair", render(texts=[]), words)
     if room is not None and sum(asking.engine.count_tokens(t) + LINE_TOKENS for t in texts) > room:
-        return draft  # without the captions in view a model could only guess
+        return draft  # without captions in the prompt a model could only guess
     request = asking.request("repair", span, render(texts=texts), texts, words, seed=_SEED)
-    answer = asking.ask(request, asking.about(cites=True), tries=1)
+    answer = asking.ask(request, asking.about(cites=True), answers=1)
     if not answer.valid:
         return draft
     better = keep(answer.text)

@@ -1,4 +1,4 @@
-"""What a narrated text already tells: sentences that add nothing are left out, and those that stayed are counted."""
+"""Removal of sentences that repeat an event, and a count of the repetitions that remain."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def fresh(
     alike: Alike,
     spans: Mapping[int, Span],
 ) -> list[Sentence]:
-    """Those that add something to this `section` and to the section `before` it.
+    """The sentences that add something to this `section` and to the previous one, `before`.
 
-    What happens again later may be narrated again: then it rests on windows that lie apart in time.
+    An event that happens again later may be narrated again; it is then supported by windows at other times.
 
     Args:
-        spans: window_index -> its span; of a window that is not there nothing is known.
+        spans: window_index -> its span; windows that are missing here are ignored.
     """
-    earlier, same = [*before, *section], {s.text.casefold() for s in before}
+    earlier = [*before, *section]
     kept = []
     for sentence in sentences:
-        if sentence.text.casefold() in same or any(_again(one, sentence, alike, spans) for one in earlier):
+        if any(_again(one, sentence, alike, spans) for one in earlier):
             continue
         kept.append(sentence)
         earlier.append(sentence)
@@ -36,7 +36,7 @@ def fresh(
 
 
 def duplicates(sentences: Sequence[Sentence], alike: Alike, spans: Mapping[int, Span]) -> int:
-    """How many sentences tell an event that one of the forty before them tells."""
+    """Number of sentences that repeat an event of one of the forty previous sentences."""
     return sum(
         any(_again(one, sentence, alike, spans) for one in sentences[max(0, k - _LOOK_BACK) : k])
         for k, sentence in enumerate(sentences)
@@ -50,7 +50,7 @@ def _again(one: Sentence, other: Sentence, alike: Alike, spans: Mapping[int, Spa
 
 
 def _apart(one: Sequence[int], other: Sequence[int], spans: Mapping[int, Span]) -> bool:
-    """Whether the windows of two sentences have no moment in common."""
+    """Whether the windows of two sentences do not overlap."""
     if not one or not other or not set(one).isdisjoint(other):
         return False
     return not any(a in spans and b in spans and spans[a].overlap_s(spans[b]) > 0 for a in one for b in other)

@@ -1,4 +1,4 @@
-"""The length of a section: how many words to ask for so that as many as are wanted come, and what to leave out."""
+"""The length of a section: how many words to request to get the wanted number, and which sentences to trim."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from operators.language.words import count_words
 from operators.narrate.grounding.ground import Sentence
 
-LEAST, MOST = 0.9, 1.25  # of the wanted words: below, a section is continued; above, it is trimmed
-LITTLE = 8  # words: a continuation that adds less is the end
-LOWEST, HIGHEST = 0.25, 4.0  # bounds of a habit: one odd answer must not ask for a page, or for nothing
-_BEFORE = 15  # words, asked for and written, that stand for what is not known yet
+LEAST, MOST = 0.9, 1.25  # times the wanted words; a shorter section is continued, a longer one is trimmed
+LITTLE = 8  # words; a continuation that adds fewer is the last
+LOWEST, HIGHEST = 0.25, 4.0  # limits of the ratio, so that one unusual answer does not distort the next request
+_BEFORE = 15  # words, requested and written, with which the ratio starts
 FEWEST_ASKED = 10
 
 
 @dataclass(kw_only=True)
 class Habit:
-    """How many words the model writes where it is asked for a number of them, measured in this video alone.
+    """The ratio between the words that a model writes and the words requested, measured within one video.
 
-    Of this video alone, for equal input must give equal output, whatever else the run narrates at the same time.
+    It is measured per video, because equal input must give equal output, whatever else the run narrates simultaneously.
     """
 
     asked: int = 0
@@ -31,7 +31,7 @@ class Habit:
         self.written += written
 
     def ask(self, wanted: int) -> int:
-        """The number to ask for so that about `wanted` words come."""
+        """The number of words to request in order to get about `wanted` words."""
         ratio = (self.written + _BEFORE) / (self.asked + _BEFORE)
         return max(FEWEST_ASKED, round(wanted / min(HIGHEST, max(LOWEST, ratio))))
 
@@ -41,9 +41,11 @@ def words_of(sentences: Sequence[Sentence]) -> int:
 
 
 def trimmed(sentences: Sequence[Sentence], wanted: int) -> list[Sentence]:
-    """At most `MOST` times the wanted words, less by whole sentences, at least `LEAST` times where that is possible.
+    """Remove whole sentences until at most `MOST` times, but if possible at least `LEAST` times, the wanted words
+    remain.
 
-    First goes what other sentences have windows for, the least supported of it; then what stands at the end.
+    Sentences whose windows support other sentences as well are removed first, the least supported ones before others;
+    then sentences from the end.
     """
     left = list(sentences)
     while len(left) > 1 and words_of(left) > MOST * wanted:
@@ -59,7 +61,7 @@ def trimmed(sentences: Sequence[Sentence], wanted: int) -> list[Sentence]:
 def shortfall(
     sentences: Sequence[Sentence], wanted: int, why: str, *, over: str = "no sentence of it could be left out"
 ) -> str | None:
-    """Why a section is not as long as wanted, `why` if it is shorter and `over` if it is longer; None where it is."""
+    """The reason why a section is too short (`why`) or too long (`over`); None if its length is as wanted."""
     have = words_of(sentences)
     if have < LEAST * wanted:
         return f"{have} of {wanted} words: {why}"

@@ -1,4 +1,4 @@
-"""The video level: all captions of a video become one long caption in sections, each resting on its windows."""
+"""The operator `narrate`: turns all captions of a video into one long caption in sections, supported by windows."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from operators.core.base import Apply, ItemError, Level, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Grid
 from operators.core.windows import Windows
+from operators.embedding.talk import talk_embedder
 from operators.engines.ask import Usage
 from operators.engines.base import EngineRefused, RunningEngine
 from operators.engines.gates import gates_of
@@ -33,21 +34,21 @@ from operators.prompts import Prompt
 
 @dataclass(frozen=True, kw_only=True)
 class Narrate(NarrateOptions):
-    """Tells a whole video from the durable captions of its segments.
+    """Narrates a whole video from the stored captions of its segments.
 
-    Reads `captioned`: the rows of `rows.CAPTIONED_SEGMENT` of one video, in order, those that could not be captioned
-    left out. The texts in the long caption come from the engine alone; coverage and integrity are computed.
+    Reads `captioned`: the rows of `rows.CAPTIONED_SEGMENT` of one video, in order, without failed segments. The texts
+    of the long caption come only from the engine; coverage and integrity are computed.
 
-    An engine with a model plans first (an outline with words for each section), then writes section by section with the
-    text so far in view; what does not fit its context is reduced to digests before. Every sentence names the windows it
-    rests on, and one that rests on nothing is left out.
+    An engine with a model first plans an outline with a number of words for each section, then writes section by
+    section with the preceding text in the prompt. Captions that do not fit the context are condensed to digests first.
+    Every sentence names the windows that support it; unsupported sentences are removed.
 
-    Where the row brings `speech` (`operators.audio.lines.LINE`), what is said in a section stands in its prompt, and
-    counts as support beside the captions. Where it brings `scenes` (`operators.embedding.tile.SCENE`), sections begin
-    with scenes instead of cuts, as far as windows allow.
+    If the row has `speech` (`operators.audio.lines.LINE`), the speech in a section enters its prompt and counts as
+    support beside the captions. If it has `scenes` (`operators.embedding.tile.SCENE`), sections start at scenes instead
+    of cuts, as far as windows allow.
 
-    `measure` has no model and can tell nothing from captions: where another engine made them, its sections quote them,
-    each with its time, what overlapping windows both say once.
+    The engine `measure` has no model and cannot rewrite captions. If another engine made them, its sections quote the
+    captions with their times, without what overlapping windows repeat.
     """
 
     name: ClassVar[str] = "narrate"
@@ -111,6 +112,7 @@ class Narrate(NarrateOptions):
             toolkit = self.toolkit()
         except ValueError as error:
             raise EngineRefused(str(error)) from error
+        talk_embedder(self.talk_classifier)
         with shared(self.engine) as engine:
             yield lambda row: self._apply(row, engine, prompts, toolkit)
 
@@ -161,7 +163,7 @@ class Narrate(NarrateOptions):
             )
         )
         narrated = ([w for w in owned_windows(cells, windows, span) if w["valid"]] for span in spans)
-        # of a span of which nothing could be seen no sentence may tell
+        # no sentence may describe a span without captions
         parts = [narrator.part(some, frames) for some in narrated if some]
         if not parts:
             raise ItemError("gate", "no window of the video has a valid caption, so there is nothing to tell")

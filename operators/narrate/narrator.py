@@ -1,4 +1,4 @@
-"""Narrates one video: sections from their windows and frames, planned first, then written one after the other."""
+"""Narration of one video: sections are planned first, then written in order from the captions of their windows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 
+from operators.cleaning.quotes import uncited
 from operators.core.base import ItemError, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Span
@@ -15,7 +16,7 @@ from operators.engines.base import Request
 from operators.engines.gates import About
 from operators.language.sentences import split_sentences
 from operators.language.words import count_words
-from operators.narrate.asking import Asking
+from operators.narrate.asking import Asking, could_not
 from operators.narrate.draft import Draft, mended, standing
 from operators.narrate.fresh import fresh
 from operators.narrate.grounding.alike import Alike
@@ -29,20 +30,20 @@ from operators.narrate.rows import cut_rows, numbered, sentence_row
 from operators.narrate.seams import in_order, lead, without_seam
 from operators.narrate.whole import Cells
 
-_CONTEXT_TOKENS = 220  # of the text so far that a section's prompt holds: about two paragraphs
-_BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words of a sentence in the outline's prompt
-PLAN_WORDS = 20  # of a topic in the plan that a section sees
+_CONTEXT_TOKENS = 220  # tokens of preceding text in a section's prompt: about two paragraphs
+_BRIEFS: tuple[int | None, ...] = (None, 20, 14, 10, 7, 5, 4, 3)  # words per sentence in the outline's prompt
+PLAN_WORDS = 20  # words per topic in the plan that a section's prompt contains
 _STANDING_IN = "the model gave no good answer, and the captions' own sentences stand for it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What one section is written from.
+    """The material of one section.
 
     Attributes:
-        span: of the windows that it covers.
-        windows: their rows, in order, all valid.
-        notes: their captions; details: captions of the frames there.
+        span: the span of its windows.
+        windows: rows of its windows, in order, all valid.
+        notes: captions of the windows; details: captions of the frames in them.
     """
 
     span: Span
@@ -53,12 +54,12 @@ class Part:
 
 @dataclass(kw_only=True)
 class Narrator:
-    """One video being narrated.
+    """The state of the narration of one video.
 
     Attributes:
-        narrated: the sentences of each section so far; spans: of all windows of these.
-        problems: what the model could not write, and the captions' own sentences stand for.
-        quoting: the captions are another engine's, and this one can only measure: sections say what the captions say.
+        narrated: the sentences of each section so far; spans: spans of all their windows.
+        problems: parts that the model could not write and for which sentences of the captions are used.
+        quoting: whether sections quote captions of another engine, because this one has no model.
     """
 
     asking: Asking
@@ -72,7 +73,7 @@ class Narrator:
     alike: Alike = field(init=False)
     _last: Note | None = field(default=None, init=False)
     _plan: list[Row] = field(default_factory=list, init=False)
-    _leads: set[str] = field(default_factory=set, init=False)  # joining words that sections began with
+    _leads: set[str] = field(default_factory=set, init=False)  # introductory words of earlier sections
 
     def __post_init__(self) -> None:
         self.alike = Alike(self.toolkit)
@@ -84,7 +85,7 @@ class Narrator:
     # -- the steps -------------------------------------------------------------------------------------------------
 
     def part(self, narrated: list[Row], frames: Sequence[Row]) -> Part:
-        """The part that valid windows `narrated` make, with the frame captions that stand in their cells."""
+        """The material of a section from its valid windows, with the captions of the frames in their cells."""
         cells = [self.cells.own[w["window_index"]] for w in narrated]
         span = Span(cells[0].start_s, cells[-1].end_s)
         notes = [
@@ -97,13 +98,13 @@ class Narrator:
             if cell.start_s <= f["time_s"] < cell.end_s
         ]
         if self._generative:
-            words = Alike()  # by words: details are many, and each would have to be embedded
+            words = Alike()  # by words, because there are many details and each would have to be embedded
             notes, details = merge_alike(once(notes, self.alike), self.alike), merge_alike(details, words)
         self.spans |= {w["window_index"]: Span(w["start_s"], w["end_s"]) for w in narrated}
         return Part(span=span, windows=narrated, notes=notes, details=details)
 
     def plan(self, parts: Sequence[Part]) -> tuple[list[str | None], list[int | None]]:
-        """Topic and words of each section. Without an outline, or a good one, time shares the words out."""
+        """Topic and words of each section. Without a valid outline, words are distributed by duration."""
         narrate, asking = self.asking.narrate, self.asking
         total = narrate.wanted_words(sum(p.span.seconds for p in parts))
         if total is None:
@@ -117,7 +118,7 @@ class Narrator:
         def build(share: float) -> Request:
             render = partial(asking.render, "outline", asking.whole, words=total)
             room = asking.room("outline", render(texts=[""] * len(parts)), total, share, [""] * len(parts))
-            for words in _BRIEFS:  # every window stays in view, with less of its sentence where there is no room
+            for words in _BRIEFS:  # every window is included, with a shorter sentence if there is no room
                 texts = [brief(texts, words) for texts in every]
                 if room is None or sum(map(asking.engine.count_tokens, texts)) <= room:
                     break
@@ -136,7 +137,7 @@ class Narrator:
         return [s.topic for s in planned], list(share_words(total, [s.words for s in planned]))
 
     def section(self, part: Part, topic: str | None, words: int | None, number: int) -> Row:
-        """The section as `structs.SECTION`; raises `ItemError` where it cannot be written."""
+        """Write a section as `structs.SECTION`; raise `ItemError` if it cannot be written."""
         ground = Ground(self._texts(part.windows), self.spans, self.toolkit, _details(part))
         length = None
         if self.quoting:
@@ -156,7 +157,7 @@ class Narrator:
             else:
                 draft.sentences = self._ordered(draft)
         sentences = draft.sentences
-        if not self._generative:  # an engine that measures needs no proof word by word: it rests on all it measured
+        if not self._generative:  # an engine without a model needs no grounding: all its sentences are measured
             all_windows = tuple(w["window_index"] for w in part.windows)
             sentences = [Sentence(s.text, s.windows or all_windows, s.scores) for s in sentences]
         self.narrated.append(sentences)
@@ -180,7 +181,7 @@ class Narrator:
         }
 
     def _texts(self, windows: Sequence[Row]) -> dict[int, list[str]]:
-        """What a sentence may rest on, by window: its caption, and what is known of it beside that."""
+        """The texts by window that may support a sentence: its caption and further evidence."""
         evidence = self.asking.evidence
         return {
             w["window_index"]: [
@@ -191,7 +192,7 @@ class Narrator:
         }
 
     def _not_yet(self, notes: list[Note]) -> list[Note]:
-        """The notes without what the ones before them say, those of the section before included."""
+        """The notes without repetitions of earlier ones, including those of the previous section."""
         before, self._last = self._last, notes[-1]
         if before is None:
             return once(notes, self.alike)
@@ -200,7 +201,7 @@ class Narrator:
         return rest if said and rest else [first, *rest]
 
     def opening(self, sections: Sequence[Row]) -> Row:
-        """The first paragraph of the caption, from the sections, as `structs.OPENING`."""
+        """Write the first paragraph of the caption from the sections, as `structs.OPENING`."""
         wanted = self.asking.narrate.opening_words if self._generative else None
         if self.asking.facts.measured or not self.quoting:
             opening = Opening(
@@ -218,22 +219,19 @@ class Narrator:
         return {"text": text, "sentences": None, "cut": None, "wanted_words": wanted}
 
     def _may_stand_in(self, answer: Answer, what: str, span: Span) -> None:
-        """Raise where no good answer came and the captions' own sentences must not stand in for it."""
-        if answer.failure_class == "gate" and self.asking.narrate.fallback == "captions":
+        """Raise if there is no valid answer and the config does not allow sentences of the captions in its place."""
+        if self.asking.narrate.fallback == "captions":
             self.problems.append(f"{what} {span.start_s:.0f} s to {span.end_s:.0f} s: {answer.problem}")
             return
-        raise ItemError(
-            answer.failure_class or "internal",
-            f"the {what} from {span.start_s:.0f} s to {span.end_s:.0f} s could not be narrated: {answer.problem}",
-            attempts=answer.attempts,
-        )
+        why = f"{could_not(what, span.start_s, span.end_s)}: {answer.problem}"
+        raise ItemError("gate", why, attempts=answer.attempts)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def _write(
         self, part: Part, ground: Ground, *, topic: str | None, words: int | None, number: int, have: list[Sentence]
     ) -> tuple[Answer, Draft]:
-        """Ask for the section, or for more of it, and keep what the captions support."""
+        """Request the section, or a continuation, and keep the sentences that the captions support."""
         asking = self.asking
         asked = self.habit.ask(words) if words and self._generative else words
         marks: dict[int, tuple[int, ...]] = {}
@@ -269,11 +267,11 @@ class Narrator:
         if not answer.valid:
             return answer, Draft()
         if asked:
-            self.habit.note(asked, count_words(answer.text))
+            self.habit.note(asked, count_words(uncited(answer.text)))
         return answer, self._kept(ground, answer.text, have, marks)
 
     def _continue(self, part: Part, ground: Ground, draft: Draft, *, topic: str | None, words: int, number: int) -> str:
-        """Go on with a section that is short; returns why it ended."""
+        """Continue a section that is too short; return the reason why it ended."""
         for _ in range(self.asking.narrate.continuations):
             have = words_of(draft.sentences)
             if have >= LEAST * words:
@@ -298,7 +296,7 @@ class Narrator:
         )
 
     def _kept(self, ground: Ground, text: str, have: list[Sentence], marks: dict[int, tuple[int, ...]]) -> Draft:
-        """The sentences of an answer that may stand: of a model's those that captions support and that are new."""
+        """The valid sentences of an answer; those of a model must be supported by captions and new."""
         if not self._generative:
             return Draft(sentences=ground.cited(text))
         draft = standing(ground, without_seam(text, self._leads), marks)
@@ -307,7 +305,7 @@ class Narrator:
     def _new(self, sentences: list[Sentence], have: list[Sentence]) -> list[Sentence]:
         before = self.narrated[-1] if self.narrated else []
         new = partial(fresh, sentences, have, alike=self.alike, spans=self.spans)
-        # where nothing changes from one section to the next, the same again is all there is to tell
+        # if nothing changes from one section to the next, repetition is all there is to narrate
         return new(before=before) or new(before=[])
 
     def _ordered(self, draft: Draft) -> list[Sentence]:

@@ -1,8 +1,8 @@
-"""Notes that a narrator tells from, and the tree reduce that brings them under a budget of tokens.
+"""Notes, the input of the narrator, and the tree reduction that fits them into a token budget.
 
-An hour of LongCaption-Agent captions is about 340,000 tokens: no prompt holds it. Neighbouring notes are rewritten as
-one shorter note, level by level, until the rest fits. A note keeps the windows that it was made from, so that what is
-narrated from it can still name them.
+An hour of LongCaption-Agent captions is about 340,000 tokens, too long for any prompt. Neighbouring notes are rewritten
+as one shorter note, level by level, until they fit. A note keeps the windows that it was made from, so that the
+narration can cite them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from dataclasses import dataclass, replace
 
 from operators.core.text import clock
 from operators.language.sentences import split_sentences
+from operators.language.shorten import first_words
 from operators.language.words import count_words
 from operators.narrate.grounding.alike import Alike
 from operators.narrate.grounding.ground import Sentence
 
-_SHRINK = 0.5  # of its words a digest may keep: each level halves at least
-_LONGEST_WORD = 24  # characters: what is longer has no spaces between its words
-LINE_TOKENS = 12  # that a note takes beside its words: a dash, its number and time, a line break
+_SHRINK = 0.5  # share of its words that a digest may keep: each level at least halves the text
+_LONGEST_WORD = 24  # characters; longer sequences are text without spaces
+LINE_TOKENS = 12  # tokens of a note in addition to its words: a dash, its number and time, a line break
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """A caption, or several as one, over `[start_s, end_s)`; `windows` are those it rests on, in order."""
+    """One or several merged captions over `[start_s, end_s)`; `windows` are the indices of its windows, in order."""
 
     text: str
     start_s: float
@@ -35,11 +36,11 @@ class Note:
 
 Count = Callable[[str], int]
 Digest = Callable[[Sequence[Note], int], str | None]
-"""(notes, at most so many words) -> one text for them; None where no good one could be had."""
+"""(notes, maximum number of words) -> one text for them, or None if there is no valid one."""
 
 
 def merge_alike(notes: Sequence[Note], alike: Alike) -> list[Note]:
-    """Join neighbours of which one tells all that the other tells: a still scene is narrated once, not sixty times."""
+    """Merge neighbours of which one contains all that the other says, so that a still scene is narrated once."""
     merged: list[Note] = []
     for note in notes:
         if merged:
@@ -53,21 +54,21 @@ def merge_alike(notes: Sequence[Note], alike: Alike) -> list[Note]:
 
 
 def _holds(whole: str, part: str, alike: Alike) -> bool:
-    """Whether each sentence of `part` is in one of `whole`: words of two sentences do not make a third."""
+    """Whether each sentence of `part` is contained in a single sentence of `whole`."""
     sentences = split_sentences(whole)
     return all(any(alike.holds(one, sentence) for one in sentences) for sentence in split_sentences(part))
 
 
 def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
-    """The notes without the sentences that tell what the note before, which overlaps them in time, tells.
+    """The notes without sentences that repeat the previous note, which overlaps them in time.
 
-    Windows overlap so that nothing falls between two of them; what both tell was seen by both, and happened once. Of
-    two sentences the one that says more stays, at the first place if its window overlaps the one there: what lasts
-    through many windows must not carry an event of the last of them to the first. A note of which nothing would stay
-    is kept as it is: `merge_alike` and `quoted` see to it.
+    Windows overlap, so an event that both captions describe happened once. Of two such sentences the one that says more
+    is kept, in the first place if its window overlaps the window there; an event that lasts through many windows must
+    not move details of the last window to the first. A note of which no sentence would remain is kept unchanged and
+    handled by `merge_alike` and `quoted`.
     """
     kept: list[list[_Cell]] = []  # sentences of each note
-    said: list[list[_Cell]] = []  # and the cells that tell what each note narrated
+    said: list[list[_Cell]] = []  # the cells that describe the events of each note
     for k, note in enumerate(notes):
         before = said[k - 1] if k and note.start_s < notes[k - 1].end_s else []
         new: list[_Cell] = []
@@ -91,7 +92,7 @@ def once(notes: Sequence[Note], alike: Alike) -> list[Note]:
 
 @dataclass
 class _Cell:
-    """A sentence where it is narrated first, and the end of its window."""
+    """A sentence at its first place, and the end of its window."""
 
     text: str
     end_s: float
@@ -106,10 +107,10 @@ _TIMED = re.compile(r"\A(?:(?:From|Between|Until|Up to|At|Around) )?\d{1,3}:[0-5
 
 
 def quoted(notes: Sequence[Note], alike: Alike) -> list[Sentence]:
-    """The notes' own sentences, each note's first with its time: "From 0:05 to 0:15: A dog barks."
+    """The sentences of the notes, the first of each note with its time: "From 0:05 to 0:15: A dog barks."
 
-    A sentence that begins with a time of its own ("From 0:05 to 0:10 a dog barks.") is left as it is. A note that says
-    no more than the one before it is left out, its windows counting for that one.
+    A sentence that already begins with a time ("From 0:05 to 0:10 a dog barks.") is not changed. A note that says no
+    more than the previous one is left out, and its windows are added to that one.
     """
     narrated: list[Sentence] = []
     for note in merge_alike(notes, alike):
@@ -125,13 +126,13 @@ def untimed(text: str) -> str:
 
 
 def fit(notes: Sequence[Note], budget: int, *, room: int, count: Count, digest: Digest) -> list[Note]:
-    """The notes in at most `budget` tokens, in order, no window lost.
+    """Fit the notes into at most `budget` tokens, in order, without losing a window.
 
     Args:
-        budget: tokens for all of them.
-        room: tokens that one digest's prompt has for the notes it rewrites.
-        count: tokens of a text.
-        digest: writes several notes as one; where it gives none, the first sentence of each stands for it.
+        budget: token budget of all notes.
+        room: tokens for notes in the prompt of one digest.
+        count: counts the tokens of a text.
+        digest: rewrites several notes as one; if it returns None, the first sentence of each note is used.
     """
     left = list(notes)
     while len(left) > 1 and tokens_of(left, count) > budget:
@@ -144,7 +145,7 @@ def fit(notes: Sequence[Note], budget: int, *, room: int, count: Count, digest: 
 
 
 def tail(text: str, tokens: int, count: Count) -> str:
-    """The last whole sentences of `text` that fit."""
+    """The last complete sentences of `text` that fit into `tokens`."""
     kept: list[str] = []
     for sentence in reversed(split_sentences(text)):
         if count(" ".join([sentence, *kept])) > tokens:
@@ -154,7 +155,7 @@ def tail(text: str, tokens: int, count: Count) -> str:
 
 
 def _groups(notes: Sequence[Note], room: int, count: Count) -> list[list[Note]]:
-    """Runs of neighbours that fit one prompt, at least two each, so that every level leaves fewer."""
+    """Groups of at least two neighbouring notes that fit one prompt, so that each level reduces their number."""
     groups: list[list[Note]] = []
     taken = 0
     for note in notes:
@@ -184,7 +185,7 @@ def _joined(group: Sequence[Note], text: str) -> Note:
 
 
 def _cut(notes: list[Note], budget: int, count: Count) -> list[Note]:
-    """What rewriting could not bring down: each note's text, less from its end."""
+    """Cut the texts of notes at the end, if rewriting did not reduce them enough."""
     while (takes := tokens_of(notes, count)) > budget:
         share = budget / takes * 0.9
         shorter = [replace(n, text=_beginning(n.text, share)) for n in notes]
@@ -195,13 +196,13 @@ def _cut(notes: list[Note], budget: int, count: Count) -> list[Note]:
 
 
 def _beginning(text: str, share: float) -> str:
-    """So much of a text from its beginning: whole words, at least one; characters where there are no spaces."""
+    """The given share of a text from its beginning: whole words, at least one, or characters if it has no spaces."""
     words = text.split()
     if len(words) > 1:
-        return " ".join(words[: max(1, int(len(words) * share))])
+        return first_words(text, max(1, int(count_words(text) * share)))
     return text if len(text) <= _LONGEST_WORD else text[: max(_LONGEST_WORD, int(len(text) * share))]
 
 
 def tokens_of(notes: Sequence[Note], count: Count) -> int:
-    """What notes take in a prompt, a line each."""
+    """Number of tokens of notes in a prompt, one line each."""
     return sum(count(n.text) + LINE_TOKENS for n in notes)

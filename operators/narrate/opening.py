@@ -1,4 +1,4 @@
-"""The opening of a long caption: written from the sections, grounded in them, in words of its own."""
+"""The opening of a long caption, written from its sections and grounded in them."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Opening:
     narrated: Sequence[Sentence]
 
     def write(self, sections: Sequence[Row], wanted: int | None, habit: Habit) -> tuple[Answer, Row | None]:
-        """The answer, and the opening as `structs.OPENING`; None where there is no good answer.
+        """Return the answer, and the opening as `structs.OPENING` or None if there is no valid answer.
 
-        Its text is empty where every supported sentence repeats one of a section.
+        The text is empty if all supported sentences repeat sentences of sections.
 
         Args:
-            sections: as `structs.SECTION`.
-            wanted: words; None leaves it to the engine.
+            sections: values of `structs.SECTION`.
+            wanted: number of words; None leaves it to the engine.
         """
         asking = self.asking
         generative = asking.narrate.engine.generative

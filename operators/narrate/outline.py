@@ -1,7 +1,7 @@
-"""Plan, then write: what each section is about and how many of the wanted words it gets.
+"""The outline: the topic of each section and its share of the wanted words.
 
-LongWriter's AgentWrite asks for the plan first, each part with its own number of words, and then writes part by part:
-a model that is asked for two thousand words at once stops after three hundred.
+As in LongWriter's AgentWrite, a plan with a number of words for each part is requested first, and then part by part: a
+model that is asked for two thousand words in one answer stops after three hundred.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
 from operators.language.sentences import split_sentences
+from operators.language.shorten import first_words
+from operators.language.words import count_words
 from operators.narrate.grounding.words import content_stems
 
-_LEAST_WORDS = 25  # of a section: below, a sentence has no room
-_MOST_TIMES = 2.0  # a section's fair share: one that is planned larger is padded
+_LEAST_WORDS = 25  # minimum words of a section, enough for a sentence
+_MOST_TIMES = 2.0  # maximum words of a section, in even shares; longer ones would be padded
 
 
 class PlannedSection(BaseModel):
@@ -27,21 +29,21 @@ class PlannedSection(BaseModel):
 
 
 class Outline(BaseModel):
-    """One entry for each section, in order."""
+    """An outline, with one entry per section, in order."""
 
     model_config = ConfigDict(extra="forbid")
     sections: list[PlannedSection]
 
 
 def outline_schema(sections: int) -> str:
-    """JSON Schema of an outline of exactly so many sections, as text."""
+    """JSON Schema of an outline with exactly this number of sections, as text."""
     schema = Outline.model_json_schema()
     schema["properties"]["sections"] |= {"minItems": sections, "maxItems": sections}
     return json.dumps(schema, sort_keys=True)
 
 
 def parse_outline(text: str, sections: int) -> Outline:
-    """Raises `ValueError` for anything but an outline of so many sections."""
+    """Parse an outline; raise `ValueError` if it is not one with this number of sections."""
     outline = read_form(text, Outline)
     if len(outline.sections) != sections:
         raise ValueError(f"the outline has {len(outline.sections)} sections and {sections} are to be written")
@@ -49,16 +51,16 @@ def parse_outline(text: str, sections: int) -> Outline:
 
 
 def topics_of(outline: Outline) -> str:
-    """All topics as one text: sections may share one, so each counts once."""
+    """All different topics as one text."""
     return ". ".join(dict.fromkeys(s.topic for s in outline.sections))
 
 
 def share_words(total: int, weights: Sequence[float]) -> list[int]:
-    """`total` words over sections by `weights`, none below 25 or over twice its even share.
+    """Distribute `total` words over sections by `weights`, at least 25 and at most twice the even share each.
 
     Args:
         total: wanted words of all sections together.
-        weights: of each section, at least 0; what matters is their ratio.
+        weights: relative weight of each section, at least 0.
     """
     if not weights:
         return []
@@ -70,11 +72,10 @@ def share_words(total: int, weights: Sequence[float]) -> list[int]:
 
 
 def brief(texts: Sequence[str], words: int | None = None) -> str:
-    """One sentence of every caption, the one that says most; each cut to so many words."""
+    """The most informative sentence of every caption, each cut to at most `words` words."""
     chosen = (max(split_sentences(t), key=lambda s: len(set(content_stems(s))), default="") for t in texts)
     return " ".join(_cut(sentence, words) for sentence in chosen if sentence)
 
 
 def _cut(sentence: str, words: int | None) -> str:
-    said = sentence.split()
-    return sentence if words is None or len(said) <= words else " ".join(said[:words]) + "."
+    return sentence if words is None or count_words(sentence) <= words else first_words(sentence, words) + "."

@@ -1,9 +1,9 @@
-"""The prompt of a section, rendered again from finished rows.
+"""Reconstruction of the prompt of a section from stored rows.
 
-An output keeps the hash of a section's prompt, not its text. The rows hold what the prompt was filled with, except for
-two things: how many words were asked for, which depends on what the model had written before, and how much of the text
-so far had room. Candidates are rendered one after the other, and the hash says which of them the model saw. Where
-captions were condensed to fit the model's context, none of them is.
+An output stores the hash of a section's prompt, not its text. The rows contain the prompt's values except two: the
+requested number of words, which depends on earlier answers, and how much of the preceding text fitted. Candidates are
+therefore rendered one after another, and the hash identifies the one that the model got. If captions were condensed to
+fit the model's context, none of them matches.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from operators.narrate.rows import numbered
 from operators.narrate.whole import Cells
 from operators.prompts import Prompt
 
-_MOST_CONTEXT = 40  # sentences of the text so far that a prompt may hold
-_BLANK = 987654321  # a number of words that no prompt holds
+_MOST_CONTEXT = 40  # maximum number of sentences of preceding text in a prompt
+_BLANK = 987654321  # a number of words that does not occur in prompts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replayed(EngineSpec):
-    """Stands for the model that has written the sections; it answers nothing."""
+    """A placeholder for the model that wrote the sections; it answers no requests."""
 
     version = 1
 
@@ -69,7 +69,7 @@ def section_prompts(
     toolkit: Toolkit,
     language: str,
 ) -> Iterator[str]:
-    """The texts that the prompt of a section may have had, the likeliest first.
+    """The possible texts of the prompt of a section, the most likely first.
 
     Args:
         prompt: the template.
@@ -129,6 +129,6 @@ def _text_so_far(before: Sequence[Mapping[str, object]]) -> Iterator[str]:
 
 
 def _asked(wanted: int) -> list[int]:
-    """Numbers of words that may have been asked for where so many were wanted, the nearest first."""
+    """Possible requested numbers of words for this wanted number, the nearest first."""
     low, high = max(FEWEST_ASKED, int(wanted / HIGHEST)), max(FEWEST_ASKED, round(wanted / LOWEST))
     return sorted(range(low, high + 1), key=lambda words: abs(words - wanted))

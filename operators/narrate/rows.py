@@ -1,4 +1,4 @@
-"""Narrated text as rows and as what prompts show."""
+"""Conversion of narrated text to rows, and of notes to the values in prompts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ SCORES = ("support", "lexical", "embedding", "entailment", "contradiction")
 
 
 def sentence_row(sentence: Sentence) -> Row:
-    """As `operators.core.structs.SENTENCE`."""
+    """Convert to a value of `operators.core.structs.SENTENCE`."""
     scores = {name: sentence.scores.get(name) for name in SCORES} if sentence.scores else None
     return {"text": sentence.text, "windows": list(sentence.windows), "grounding": scores}
 
 
 def cut_rows(cut: Sequence[Cut]) -> list[Row]:
-    """As a list of `operators.core.structs.CUT`."""
+    """Convert to a list of values of `operators.core.structs.CUT`."""
     return [{"text": c.text, "why": c.why} for c in cut]
 
 
 def numbered(notes: Sequence[Note], details: Sequence[Note]) -> list[Row]:
-    """Notes as the prompt of a section has them: number, span, text, and the captions of frames that belong to it."""
+    """Notes for the prompt of a section: number, span, text, and the captions of their frames."""
     made: list[Row] = [
         {"number": k, "start_s": n.start_s, "end_s": n.end_s, "text": n.text, "details": []}
         for k, n in enumerate(notes, 1)

@@ -1,4 +1,4 @@
-"""Seams between sections: openings that speak of the part instead of the video, and the order of sentences."""
+"""Transitions between sections: removal of introductions that name the section, and the order of sentences."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ _JOINS = frozenset(
 
 
 def without_seam(text: str, leads: Collection[str] = ()) -> str:
-    """`text` without an opening that names the part: "In this part of the video, a man …" becomes "A man …".
+    """Remove an introduction that names the section: "In this part of the video, a man …" becomes "A man …".
 
     "This section shows a man lifting a box." becomes "A man is lifting a box."
 
     Args:
-        leads: `lead` of the sections before: "Next, …" is said once.
+        leads: `lead` of the previous sections, so that a word such as "Next, …" is used only once.
     """
     made = text.lstrip()
     for _ in range(2):  # "In this part, we see …" has two
@@ -75,7 +75,7 @@ def without_seam(text: str, leads: Collection[str] = ()) -> str:
 
 
 def lead(text: str) -> str | None:
-    """The words before the first comma where they only join: "next", "after that"; None for anything else."""
+    """The words before the first comma if they only connect sentences, such as "next" or "after that"; else None."""
     found = _LEAD.match(text.lstrip())
     said = words(found["lead"]) if found else ()
     return " ".join(said) if said and all(word in _JOINS for word in said) else None
@@ -111,11 +111,11 @@ _LEANS = frozenset(
 
 
 def in_order(sentences: Sequence[Sentence], spans: Mapping[int, Span]) -> tuple[list[Sentence], list[Sentence]]:
-    """The sentences so that cited times do not run backwards, and those that had to go for it.
+    """Order the sentences by cited time; return them, and the sentences that had to be removed.
 
-    The longest run of sentences that have windows in order stays where it is; of each the windows before the sentence
-    before it are no longer cited. Any other sentence moves to its place in time, or goes where it leans on the sentence
-    before it ("He …", "Then …") and would mean another thing there.
+    The longest subsequence of sentences with ascending windows stays in place, without citations of windows before the
+    previous sentence. Any other sentence moves to its place in time. It is removed if it refers to the previous
+    sentence ("He …", "Then …") and would have another meaning there.
     """
     chosen = _longest_run([_starts(s, spans) for s in sentences])
     kept = [(start, _from(sentences[k], start, spans)) for k, start in chosen]
@@ -134,13 +134,13 @@ def in_order(sentences: Sequence[Sentence], spans: Mapping[int, Span]) -> tuple[
 
 
 def _starts(sentence: Sentence, spans: Mapping[int, Span]) -> tuple[list[float], list[float]]:
-    """When the windows of a sentence begin, and those that support it a little less."""
+    """Starts of the windows of a sentence, and of those that support it a little less."""
     near, also = (sorted(spans[w].start_s for w in some if w in spans) for some in (sentence.windows, sentence.also))
     return near or [0.0], also
 
 
 def _from(sentence: Sentence, start_s: float, spans: Mapping[int, Span]) -> Sentence:
-    """The sentence with its windows from `start_s` on, and one that supports it less where none of them begins then."""
+    """The sentence with its windows from `start_s` on, or one that supports it less if none starts then."""
     later = [w for w in sentence.windows if w not in spans or spans[w].start_s >= start_s]
     if not any(w in spans and spans[w].start_s == start_s for w in later):
         later += [w for w in sentence.also if w in spans and spans[w].start_s == start_s]
@@ -148,7 +148,7 @@ def _from(sentence: Sentence, start_s: float, spans: Mapping[int, Span]) -> Sent
 
 
 def _longest_run(starts: Sequence[tuple[list[float], list[float]]]) -> list[tuple[int, float]]:
-    """Places, and for each a start, of the longest run of starts that never falls; of equal ones the earliest."""
+    """Indices and starts of the longest non-descending subsequence of starts; of equally long ones the earliest."""
     best: list[list[tuple[int, float]]] = []  # for each place the longest runs that end there, of both kinds of starts
     for k, kinds in enumerate(starts):
         ending: list[list[tuple[int, float]]] = []

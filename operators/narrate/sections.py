@@ -1,4 +1,4 @@
-"""Which stretch of the video each paragraph tells: sections of about a minute that begin where something changes."""
+"""Division of a video into sections of about a minute, which start at cuts if possible."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _EPSILON_S = 1e-5  # stored times of cuts are whole microseconds
 def plan_sections(
     grid: Grid, cuts_s: Sequence[float], section_s: float, lines: Sequence[tuple[float, float]] = ()
 ) -> list[Span]:
-    """Cut a video into sections.
+    """Divide a video into sections.
 
-    Sections are whole stride cells, about `section_s` long, and tile the video. Each inner boundary moves by up to a
-    quarter of a section to the cell edge that is nearest to a cut, if there is one: a paragraph should begin with a
-    new shot rather than in the middle of one.
+    Sections consist of whole stride cells, are about `section_s` seconds long, and tile the video. Each inner boundary
+    moves by up to a quarter of a section to the cell boundary nearest to a cut, if there is one, so that a paragraph
+    starts with a new shot.
 
     Args:
         grid: the video's windows.
@@ -72,7 +72,7 @@ def plan_sections_by_shots(
 
 
 def nearest_starts(starts_s: Sequence[float], cuts_s: Sequence[float], reach_s: float) -> list[float]:
-    """Of each cut the nearest of the times where windows begin, if it lies within `reach_s`; ascending, each once."""
+    """For each cut the nearest start of a window within `reach_s` seconds; ascending, without duplicates."""
     if not starts_s:
         return []
     near = (min((abs(start - cut), start) for start in starts_s) for cut in cuts_s)

@@ -1,4 +1,4 @@
-"""What a video's captioned segments amount to: which windows a span owns, coverage, integrity."""
+"""Properties of a video's captioned segments: the windows of a span, coverage, integrity."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from operators.core.windows import Windows
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """What each window of a video alone answers for.
+    """The cells of the windows of a video.
 
     Attributes:
-        duration_s: of the video.
-        own: window_index -> its cell, of all windows of the captioned segments.
-        starts_s: where cells begin, ascending; of a segment that is missing, those that the grid has there.
+        duration_s: duration of the video in seconds.
+        own: window_index -> its cell, for all windows of the captioned segments.
+        starts_s: starts of the cells, ascending; for a missing segment those of the grid.
     """
 
     duration_s: float
@@ -60,9 +60,9 @@ def owned_windows(cells: Cells, windows: Iterable[Row], span: Span) -> list[Row]
 
 
 def coverage_of(cells: Cells, captioned: Sequence[Row]) -> float:
-    """Share of the video that both decoded and has a valid caption, 0 to 1, four decimals.
+    """Share of the video that was decoded and has a valid caption, 0 to 1, rounded to four decimals.
 
-    (Cells of valid windows ∩ what decoded) / duration. Cells do not overlap, so nothing counts twice.
+    (Cells of valid windows ∩ decoded spans) / duration. Cells do not overlap, so that nothing is counted twice.
     """
     seconds = 0.0
     for segment in captioned:
@@ -75,7 +75,7 @@ def coverage_of(cells: Cells, captioned: Sequence[Row]) -> float:
 
 
 def integrity_of(cells: Cells, captioned: Sequence[Row], segments: int) -> bool:
-    """True only if every segment is there, nothing was damaged or missing, and every window is valid."""
+    """Whether every segment exists, nothing was damaged or missing, and every window is valid."""
     valid = {w["window_index"] for s in captioned for w in s["windows"] if w["valid"]}
     return (
         len(captioned) == segments

@@ -1,2 +1,2 @@
-"""Choosing among the captions that several tables have of the same windows. May import what stands below it; asking an
-engine which one is best is a step `ask` over `candidates`."""
+"""Choose among the captions that several tables have of the same windows. May import what is below it; asking an
+engine for the best one is a step `ask` over `candidates`."""

@@ -1,4 +1,4 @@
-"""`agreement`: how far several tables' captions of a window agree, pair by pair, and how reliable each table is."""
+"""`agreement`: measure how far captions of several tables agree on a window, and how reliable each table is."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from operators.embedding.texts import ComparesTexts
 
 _AGREEMENT = pa.struct(
     [
-        pa.field("index", pa.int32()),  # of the window among the candidates
+        pa.field("index", pa.int32()),  # index of the window among the candidates
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("value", pa.float64()),  # mean cosine of all pairs; null: fewer than two tables have a caption of it
-        pa.field("matrix", pa.list_(pa.list_(pa.float64()))),  # cosine of each two options
-        pa.field("scores", pa.list_(pa.float64())),  # of each option: its mean cosine with the others, by their weights
+        pa.field("value", pa.float64()),  # mean cosine of all pairs; null if fewer than two tables have a caption of it
+        pa.field("matrix", pa.list_(pa.list_(pa.float64()))),  # cosines of all pairs of options
+        pa.field("scores", pa.list_(pa.float64())),  # for each option, its weighted mean cosine with the others
     ]
 )
 _WEIGHT = pa.struct([pa.field("table", pa.string()), pa.field("weight", pa.float64())])
@@ -29,10 +29,10 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement(ComparesTexts):
-    """Writes `agreement` of each window of `candidates`, and `weights`, one a table, which sum to 1.
+    """Writes `agreement` for each window of `candidates`, and `weights`, one per table, which sum to 1.
 
-    A table's weight is its mean cosine with the others over the segment's windows. `pick` takes the caption with the
-    highest score: the one that the reliable others agree with most.
+    A table's weight is its mean cosine with the others over the windows of the segment. `pick` takes the caption with
+    the highest score, with which the reliable tables agree most.
     """
 
     name: ClassVar[str] = "agreement"

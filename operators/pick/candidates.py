@@ -1,4 +1,4 @@
-"""`candidates`: what several tables say of the same window, side by side."""
+"""`candidates`: list the captions that several tables have of the same window."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ CANDIDATES = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class Candidates(Operator):
-    """Lines up the window captions of the tables that a segment is made from; writes `candidates`, one item a window.
+    """Lists the window captions of the tables from which a segment is made; writes `candidates`, one item per window.
 
-    A table whose caption of a window is not valid, or which lacks the segment, has no option there.
+    A table without the segment or without a valid caption of the window has no option.
     """
 
     name: ClassVar[str] = "candidates"
@@ -37,9 +37,7 @@ class Candidates(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"candidates"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"candidates": pa.list_(CANDIDATES)}
 
-    tables: Annotated[
-        tuple[str, ...], Field(description="whose captions; (): of all tables that it is made from with windows")
-    ] = ()
+    tables: Annotated[tuple[str, ...], Field(description="tables of the captions; (): all parents with windows")] = ()
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -57,5 +55,5 @@ class Candidates(Operator):
                 if window["valid"]:
                     found["options"].append({"table": name, "text": window["text"]})
         if not any(window["options"] for window in windows.values()):
-            raise ItemError("gate", "no table that it is made from has a valid caption of it")
+            raise ItemError("gate", "none of its parent tables has a valid caption of it")
         return [windows[index] for index in sorted(windows)]

@@ -1,4 +1,4 @@
-"""`pick`: for each window the best of several captions, by scores or choices that stand in the row."""
+"""`pick`: choose the best of several captions for each window, by scores or choices in the row."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from operators.core.base import Apply, ItemError, Operator, Row
 
 @dataclass(frozen=True, kw_only=True)
 class Pick(Operator):
-    """Writes the windows of a segment, each from the table whose caption of it is best.
+    """Writes the windows of a segment, each from the table with the best caption of it.
 
-    `by` names a list column with an item a window, in the order of `candidates`: an item has `scores`, a number for
-    each option, or `best`, the number of the option, from 1; as fields of it or in the JSON of its `fields`. Frames,
+    `by` names a list column with one item per window, in the order of `candidates`: an item has `scores`, a number per
+    option, or `best`, the number of the option from 1; as fields or in the JSON of its `fields`. Frames,
     facts and provenance are those of the first table.
     """
 
@@ -30,11 +30,11 @@ class Pick(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"windows", "frames", "facts", "decode", "provenance", "picked"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"picked": pa.list_(pa.string())}
 
-    by: Annotated[str, Field(min_length=1, description="the list column with `scores` or `best` of each window")] = (
+    by: Annotated[str, Field(min_length=1, description="the list column with `scores` or `best` for each window")] = (
         "choices"
     )
     margin: Annotated[
-        float, Field(ge=0, description="by how much a score must be above the first option's to be preferred to it")
+        float, Field(ge=0, description="margin over the first option's score that another option needs")
     ] = 0.0
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class Pick(Operator):
         tables = list(dict.fromkeys(o["table"] for c in row["candidates"] for o in c["options"]))
         held = {t: {w["window_index"]: w for w in parents[t]["windows"]} for t in tables if parents.get(t)}
         if not held:
-            raise ItemError("internal", "none of the tables of its candidates is among those that it is made from")
+            raise ItemError("internal", "none of the tables of its candidates is one of its parents")
         said = {item.get("index", k): item for k, item in enumerate(row[self.by] or ())}
         windows, picked = [], []
         for k, candidate in enumerate(row["candidates"]):
@@ -61,7 +61,7 @@ class Pick(Operator):
         return {**row, **kept, "windows": windows, "picked": picked}
 
     def _best(self, options: list[Row], item: Mapping[str, Any] | None) -> str | None:
-        """The table of the best option; the first where nobody says, or says what is no option; None: there is none."""
+        """Return the table of the best option; the first if there is no valid choice; None if there are no options."""
         if not options:
             return None
         said: Mapping[str, Any] = _said(item)

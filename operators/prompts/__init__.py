@@ -3,7 +3,7 @@
 The first line of a prompt file is a comment that carries its version: `{# version: 1 #}`. The packaged ones lie beside
 this module and are named without suffix (`window`); a path to a `.j2` file works wherever a name does.
 
-`{{ pictures }}` in a prompt marks where the pictures stand. What is the same in every request (the instruction) goes
+`{{ pictures }}` in a prompt marks where the images stand. What is the same in every request (the instruction) goes
 before it, what changes (the caption before, subtitles, measurements) behind it: engines compute a common beginning
 once. `{{ seconds | clock }}` writes a time as m:ss; `speech | within(start_s, end_s)` gives the items of a list that
 overlap a span.
@@ -27,7 +27,7 @@ from operators.core.text import clock
 
 _VERSION = re.compile(r"\A\{#-?\s*version:\s*(\S+)\s*-?#\}\s*")
 _FOLDER = Path(__file__).parent
-_PICTURES = "\x00pictures\x00"
+_IMAGES = "\x00images\x00"
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Rendered:
 
     Attributes:
         text: all of it.
-        pictures_at: index into `text` at which the pictures stand; None where the template does not say.
+        images_at: index into `text` at which the images stand; None where the template does not say.
     """
 
     text: str
-    pictures_at: int | None = None
+    images_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class Prompt:
     def render(self, **values: Any) -> Rendered:
         """The prompt with its blanks filled in; a blank that nobody fills is a `ValueError`."""
         try:
-            text = self._template.render(pictures=_PICTURES, **values).strip()
+            text = self._template.render(pictures=_IMAGES, **values).strip()
         except Exception as error:  # a template may do to a value what cannot be done to it
             raise ValueError(f"prompt {self.name!r}: {error}") from error
-        before, marker, behind = text.partition(_PICTURES)
+        before, marker, behind = text.partition(_IMAGES)
         if not marker:
             return Rendered(text)
-        before, behind = before.rstrip(), behind.replace(_PICTURES, "").strip()
+        before, behind = before.rstrip(), behind.replace(_IMAGES, "").strip()
         return Rendered(f"{before}\n{behind}".strip(), len(before) if behind else None)
 
 
@@ -151,10 +151,11 @@ def load_prompt(name: str) -> Prompt:
     Raises:
         ValueError: no such prompt, a file without a version line, or a template that does not parse.
     """
-    known = packaged()
-    path = _FOLDER / f"{name}.j2" if name in known else Path(name).expanduser()
+    path = _FOLDER / f"{name}.j2"
+    if "/" in name or not path.is_file():
+        path = Path(name).expanduser()
     if not path.is_file():
-        raise ValueError(f"no prompt {name!r}: neither a file nor one of {', '.join(known)}")
+        raise ValueError(f"no prompt {name!r}: neither a file nor one of {', '.join(packaged())}")
     state = path.stat()
     return _parse(name, path, (state.st_mtime_ns, state.st_size))
 

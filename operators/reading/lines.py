@@ -1,4 +1,4 @@
-"""Lines of text on screen over time: one item for a line that stays, moves, or runs through the picture.
+"""Lines of text on screen over time: one item for a line that stays, moves, or runs through the frame.
 
 A line that is read in neighbouring frames is one item. It is the same line where the text is nearly the same and it
 stands in the same place, or has moved as a scrolling line moves; or where a ticker shows the next part of it. Of its
@@ -7,96 +7,28 @@ readings the one that most frames agree on counts.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
-import pyarrow as pa
-
 from operators.analysis.text import ReadLine
-
-ITEM = pa.struct(
-    [
-        pa.field("start_s", pa.float64()),  # on screen in [start_s, end_s), to the step of the frames
-        pa.field("end_s", pa.float64()),
-        pa.field("text", pa.string()),
-        pa.field("role", pa.string()),  # painted, scrolling, subtitle
-        pa.field("confidence", pa.float64()),  # 0 to 1, of the reading that was kept
-        pa.field("left", pa.float64()),  # of the box around all of its places, as shares of width and height
-        pa.field("top", pa.float64()),
-        pa.field("right", pa.float64()),
-        pa.field("bottom", pa.float64()),
-        pa.field("frames", pa.int32()),  # in which it was read
-    ]
-)
+from operators.reading.rolls import time_rolls
+from operators.reading.track import ASPECT, Track, height, middle
 
 _ALIKE = 0.75  # share of equal letters from which on two readings are of one line
 _SURE = 0.9  # likewise where it has moved
 _PLACE = 0.6  # of a line's height that its middle may move between frames and stand in the same place
-_FAR = 0.6  # of the picture that a scrolling line may move between two frames
+_FAR = 0.6  # of the frame that a scrolling line may move between two frames
 _SEAM_S = 1e-3
 _TICKER_LETTERS = 6  # that two parts of a ticker must share
+_FEW_LETTERS = 3  # likewise while it enters, and of its end alone
 _CUT = 2  # letters at either end of a part that may be misread
-_EDGE = 0.03  # of the picture: what stands nearer to its side may go on outside
-_MOVED = 1.5  # heights that a line moves in all, from which on it scrolls
+_CREEP = 0.005  # of the frame: less is no motion of a ticker
+_EDGE = 0.03  # of the frame: what stands nearer to its side may go on outside
+_FLAT = 2  # heights that what a ticker was read in is wide at least
 _LOW = 0.66  # a subtitle's middle is below this share of the height
 _CENTRED = 0.12  # share of the width that a subtitle's middle may stand off the centre
 _SUBTITLE_S = 12.0  # longest that one stays
-
-
-@dataclass
-class Track:
-    """A line while it is followed."""
-
-    start_s: float
-    end_s: float
-    readings: list[ReadLine] = field(default_factory=list)
-    whole: str = ""  # of a line that enters or leaves at a side: all of it so far
-    ran: bool = False  # its beginning has left the picture
-
-    @property
-    def last(self) -> ReadLine:
-        return self.readings[-1]
-
-    @property
-    def text(self) -> str:
-        """The reading that most frames agree on; of equal ones the most confident. Of a ticker all that went by."""
-        if self.whole and self.scrolls:
-            return self.whole
-        counts = Counter(line.text for line in self.readings)
-        best: dict[str, float] = {}
-        for line in self.readings:
-            best[line.text] = max(best.get(line.text, 0.0), line.confidence)
-        return max(counts, key=lambda text: (counts[text], best[text], text))
-
-    @property
-    def scrolls(self) -> bool:
-        """Whether it moved on through the picture, rather than trembled."""
-        first, last = self.readings[0], self.last
-        down, right = _middle(last)[1] - _middle(first)[1], last.left - first.left
-        return self.ran or max(abs(down), abs(right) * _ASPECT) > _MOVED * _height(first)
-
-    def item(self, role: str) -> dict[str, Any]:
-        """As `ITEM`."""
-        text = self.text
-        same = [line for line in self.readings if line.text == text]
-        return {
-            "start_s": self.start_s,
-            "end_s": self.end_s,
-            "text": text,
-            "role": role,
-            "confidence": max(line.confidence for line in same or self.readings),
-            "left": min(line.left for line in self.readings),
-            "top": min(line.top for line in self.readings),
-            "right": max(line.right for line in self.readings),
-            "bottom": max(line.bottom for line in self.readings),
-            "frames": len(self.readings),
-        }
-
-
-_ASPECT = 16 / 9  # widths are shares of a width, heights of a height
 
 
 def follow(frames: Iterable[tuple[float, float, Sequence[ReadLine]]]) -> list[dict[str, Any]]:
@@ -108,6 +40,7 @@ def follow(frames: Iterable[tuple[float, float, Sequence[ReadLine]]]) -> list[di
     """
     open_: list[tuple[Track, int]] = []  # with frames since it was last read
     done: list[Track] = []
+    spans: list[tuple[float, float]] = []
     for start_s, end_s, lines in frames:
         left = list(range(len(lines)))
         pairs = sorted(
@@ -117,14 +50,15 @@ def follow(frames: Iterable[tuple[float, float, Sequence[ReadLine]]]) -> list[di
         taken: set[int] = set()
         for fit, n, k in pairs:
             if fit > 0 and n not in taken and k in left:
-                _extend(open_[n][0], lines[k], end_s)
+                _extend(open_[n][0], lines[k], len(spans), end_s)
                 taken.add(n)
                 left.remove(k)
         going = [(track, 0 if n in taken else missed + 1) for n, (track, missed) in enumerate(open_)]
         done += [track for track, missed in going if missed > 1]
         open_ = [pair for pair in going if pair[1] <= 1]
-        open_ += [(Track(start_s, end_s, [lines[k]]), 0) for k in left]
-    tracks = sorted([*done, *(track for track, _ in open_)], key=_order)
+        open_ += [(Track(start_s, end_s, [lines[k]], [len(spans)]), 0) for k in left]
+        spans.append((start_s, end_s))
+    tracks = sorted(time_rolls([*done, *(track for track, _ in open_)], spans), key=_order)
     subtitles = _subtitles(tracks)
     roles = ("scrolling" if t.scrolls else "subtitle" if id(t) in subtitles else "painted" for t in tracks)
     return [track.item(role) for track, role in zip(tracks, roles, strict=True)]
@@ -134,7 +68,8 @@ def joined(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Items of neighbouring segments, which may overlap, as those of one stretch: a line at a seam is one again."""
     made: list[dict[str, Any]] = []
     for item in sorted(items, key=lambda i: (i["start_s"], i["top"], i["left"], i["text"])):
-        before = next((m for m in reversed(made) if m["end_s"] >= item["start_s"] - _SEAM_S and _same(m, item)), None)
+        ones = [m for m in reversed(made) if m["end_s"] >= item["start_s"] - _SEAM_S and _same(m, item)]
+        before = next((m for m in ones if m["text"] == item["text"]), ones[0] if ones else None)
         if before is None:
             made.append(dict(item))
             continue
@@ -154,18 +89,26 @@ def joined(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _same(before: dict[str, Any], item: dict[str, Any]) -> bool:
-    scrolling = "scrolling" in (before["role"], item["role"])
-    if alike(before["text"], item["text"]) >= _ALIKE:
-        return scrolling or _near(before, item)
-    return scrolling and _near(before, item) and _both(before, item) is not None
+    same = alike(before["text"], item["text"])
+    if "scrolling" in (before["role"], item["role"]):
+        return same >= _SURE or (_near(before, item) and _both(before, item) is not None)
+    return same >= _ALIKE and _near(before, item)
 
 
 def _both(before: dict[str, Any], item: dict[str, Any]) -> str | None:
     """The text of a ticker that goes on after a seam; None: it is none."""
-    if before["role"] != "scrolling" or before["text"] == item["text"]:
+    if before["role"] != "scrolling" or before["text"] == item["text"] or not (_flat(before) and _flat(item)):
         return None
-    more = stitched(before["text"], item["text"])
-    return more[0] if more is not None and more[1] else None
+    for rightwards in (False, True):
+        more = stitched(before["text"], item["text"], rightwards=rightwards)
+        if more is not None and more[1]:
+            return more[0]
+    return None
+
+
+def _flat(item: dict[str, Any]) -> bool:
+    """Whether the box around all of its places is that of a line: of one that rolls it is high."""
+    return bool((item["right"] - item["left"]) * ASPECT > _FLAT * (item["bottom"] - item["top"]))
 
 
 def alike(one: str, other: str) -> float:
@@ -175,33 +118,52 @@ def alike(one: str, other: str) -> float:
 
 
 def _fit(track: Track, line: ReadLine, missed: int) -> float:
-    """How well a reading goes on a track; 0: not at all."""
+    """How well a reading goes on a track; 0: not at all.
+
+    The same words elsewhere are more surely the line than similar words in its place: a roll may move by just so much
+    that another line stands where this one stood.
+    """
     last = track.last
     same = alike(last.text, line.text)
-    height = max(_height(last), _height(line))
-    across, down = abs(_middle(line)[0] - _middle(last)[0]), abs(_middle(line)[1] - _middle(last)[1])
-    near = down <= _PLACE * height and (abs(line.left - last.left) * _ASPECT <= 2 * height or across < 0.03)
+    tall = max(height(last), height(line))
+    across, down = abs(middle(line)[0] - middle(last)[0]), abs(middle(line)[1] - middle(last)[1])
+    near = down <= _PLACE * tall and (abs(line.left - last.left) * ASPECT <= 2 * tall or across < 0.03)
     if near and same >= _ALIKE:
-        return 3 + same
+        return 5.0 if same == 1 else 2 + same
     if missed:
-        return 0.0
+        return 1 + same if same >= _ALIKE and _goes_on(track, line, missed) else 0.0
     if same >= _SURE and max(across, down) <= _FAR:
-        return 2 + same - max(across, down)
-    if down <= _PLACE * height and _runs(last, line) and stitched(track.whole or last.text, line.text):
-        return 1.0
-    return 0.0
+        return (4.0 if same == 1 else 1 + same) - max(across, down)
+    return 0.1 if down <= _PLACE * tall and _run_on(track, line) else 0.0
 
 
-def stitched(before: str, after: str) -> tuple[str, int] | None:
-    """Two parts of a ticker that moves to the left as one text, and how many letters had left the picture.
+def _goes_on(track: Track, line: ReadLine, missed: int) -> bool:
+    """Whether a line stands where a track, which was not read in some frames, has moved on to."""
+    if len(track.readings) < 2:
+        return False
+    ways = (missed + 1) / (track.frames[-1] - track.frames[-2])
+    (x, y), (a, b), (c, d) = (middle(reading) for reading in (*track.readings[-2:], line))
+    tall = max(height(track.last), height(line))
+    return max(abs(d - b - ways * (b - y)), abs(c - a - ways * (a - x)) * ASPECT) <= _PLACE * tall
+
+
+def stitched(before: str, after: str, *, rightwards: bool = False) -> tuple[str, int] | None:
+    """Two parts of a ticker as one text, and how many letters had left the frame.
 
     None: `after` does not go on where `before` ended. A letter that is misread in one of them does not part them.
+
+    Args:
+        rightwards: it moves to the right, so that its end comes first; else to the left.
     """
+    if rightwards:
+        mirrored = stitched(before[::-1], after[::-1])
+        return None if mirrored is None else (mirrored[0][::-1], mirrored[1])
+    tail = before[-len(after) :]
+    if _FEW_LETTERS <= len(after) < len(before) and alike(tail.casefold(), after.casefold()) >= _SURE:  # the last of it
+        return before, len(before) - len(after)
     match = SequenceMatcher(None, before, after, autojunk=False).find_longest_match()
     gone = match.a - match.b
-    least = (
-        max(_TICKER_LETTERS, min(len(before), len(after)) // 3) if gone else 3
-    )  # a line that enters has few at first
+    least = max(_TICKER_LETTERS, min(len(before), len(after)) // 3) if gone else _FEW_LETTERS
     if match.size < least or gone < 0:
         return None
     end = match.a + match.size
@@ -211,17 +173,27 @@ def stitched(before: str, after: str) -> tuple[str, int] | None:
     return (before[: match.a] + after[match.b :], gone) if starts and ends else None
 
 
-def _extend(track: Track, line: ReadLine, end_s: float) -> None:
-    if _runs(track.last, line) and (more := stitched(track.whole or track.last.text, line.text)) is not None:
+def _extend(track: Track, line: ReadLine, frame: int, end_s: float) -> None:
+    if (more := _run_on(track, line)) is not None:
         track.whole, gone = more
         track.ran = track.ran or gone > _CUT
     track.readings.append(line)
+    track.frames.append(frame)
     track.end_s = end_s
 
 
-def _runs(last: ReadLine, line: ReadLine) -> bool:
-    """Whether a line may be a ticker: it leaves or enters the picture at a side."""
-    return last.right > 1 - _EDGE or line.left < _EDGE
+def _run_on(track: Track, line: ReadLine) -> tuple[str, int] | None:
+    """As `stitched`, of a line that goes on as a ticker, leaving or entering the frame at a side; None: it does not."""
+    last, before = track.last, track.whole or track.last.text
+    leftwards = last.right > 1 - _EDGE or line.left < _EDGE
+    more = stitched(before, line.text) if leftwards else None
+    if more is not None and (more[0] != before or line.right < last.right - _CREEP):
+        return more
+    if last.left < _EDGE or line.right > 1 - _EDGE:
+        more = stitched(before, line.text, rightwards=True)
+        if more is not None and (more[0] != before or line.left > last.left + _CREEP):
+            return more
+    return None
 
 
 def _subtitles(tracks: Sequence[Track]) -> set[int]:
@@ -230,15 +202,15 @@ def _subtitles(tracks: Sequence[Track]) -> set[int]:
         t
         for t in tracks
         if not t.scrolls
-        and _middle(t.last)[1] > _LOW
-        and abs(_middle(t.last)[0] - 0.5) <= _CENTRED
+        and middle(t.last)[1] > _LOW
+        and abs(middle(t.last)[0] - 0.5) <= _CENTRED
         and t.end_s - t.start_s <= _SUBTITLE_S
     ]
     found: set[int] = set()
     for one in some:
         for other in some:
             apart = one.end_s <= other.start_s + _SEAM_S or other.end_s <= one.start_s + _SEAM_S
-            level = abs(_middle(one.last)[1] - _middle(other.last)[1]) <= _height(one.last)
+            level = abs(middle(one.last)[1] - middle(other.last)[1]) <= height(one.last)
             if apart and level and alike(one.text, other.text) < _ALIKE:
                 found |= {id(one), id(other)}
     return found
@@ -247,14 +219,6 @@ def _subtitles(tracks: Sequence[Track]) -> set[int]:
 def _near(a: dict[str, Any], b: dict[str, Any]) -> bool:
     height = max(a["bottom"] - a["top"], b["bottom"] - b["top"])
     return bool(abs(a["top"] + a["bottom"] - b["top"] - b["bottom"]) / 2 <= _PLACE * height)
-
-
-def _middle(line: ReadLine) -> tuple[float, float]:
-    return (line.left + line.right) / 2, (line.top + line.bottom) / 2
-
-
-def _height(line: ReadLine) -> float:
-    return max(1e-6, line.bottom - line.top)
 
 
 def _order(track: Track) -> tuple[float, float, float, str]:

@@ -16,15 +16,16 @@ from operators.analysis.text import INSTALL, PACKAGE, LineReader, ReadLine
 from operators.core.base import Apply, ItemError, Needs, Operator, Row
 from operators.core.shown import frame_spans
 from operators.engines.base import EngineRefused
-from operators.reading.lines import ITEM, follow
+from operators.reading.lines import follow
+from operators.reading.track import ITEM
 
-_SIDE = 96  # of the small pictures in which it is seen that nothing has changed
+_SIDE = 96  # of the small frames in which it is seen that nothing has changed
 _SAME = 1.5  # grey levels, mean of any cell of them, below which it has not
 
 
 @dataclass(frozen=True, kw_only=True)
 class Read(Operator):
-    """Reads the frames of a segment; writes `screen_text` (`operators.reading.lines.ITEM`), in order of time.
+    """Reads the frames of a segment; writes `screen_text` (`operators.reading.track.ITEM`), in order of time.
 
     It reads all that is decoded with a segment, so that windows that reach over its ends have all of their text: a line
     at a seam stands in two rows, and `operators.reading.lines.joined` makes it one again. A frame that looks as the one
@@ -32,9 +33,9 @@ class Read(Operator):
     """
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     pool: ClassVar[str] = "read"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "decode_start_s", "decode_end_s"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images", "decode_start_s", "decode_end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"screen_text"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"screen_text": pa.list_(ITEM)}
 
@@ -63,10 +64,10 @@ class Read(Operator):
 
         found: list[tuple[float, float, Sequence[ReadLine]]] = []
         before: Any = None
-        for picture, start_s, end_s in frame_spans(row["pictures"] or (), row["decode_start_s"], row["decode_end_s"]):
-            pixels = cv2.imdecode(np.frombuffer(picture["jpeg"], np.uint8), cv2.IMREAD_COLOR)
+        for image, start_s, end_s in frame_spans(row["images"] or (), row["decode_start_s"], row["decode_end_s"]):
+            pixels = cv2.imdecode(np.frombuffer(image["jpeg"], np.uint8), cv2.IMREAD_COLOR)
             if pixels is None:
-                raise ItemError("internal", f"a frame of {len(picture['jpeg'])} bytes is no JPEG")
+                raise ItemError("internal", f"a frame of {len(image['jpeg'])} bytes is no JPEG")
             small = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
             same = before is not None and float(np.abs(small - before).max()) < _SAME
             lines = found[-1][2] if same else reader.lines(pixels, min_confidence=self.min_confidence)

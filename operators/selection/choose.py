@@ -20,7 +20,7 @@ POLICIES: tuple[str, ...] = get_args(Policy)
 
 CHOSEN = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # it stands for [start_s, end_s)
+        pa.field("start_s", pa.float64()),  # the frame represents [start_s, end_s)
         pa.field("end_s", pa.float64()),
         pa.field("pts_s", pa.float64()),
         pa.field("why", pa.string()),  # change, even, or begin, middle, end
@@ -33,9 +33,9 @@ class ChooseFrames(Operator):
     """Chooses at most `budget` frames of a video from its `frame_vectors`; writes `chosen_frames`, in order of time.
 
     The policy comes from the column `policy`, as text or as JSON with that field, else it is `policy` of the options.
-    `semantic`: frames at which what is seen changes most (cosine with the frame before). `motion`: evenly spaced.
-    `both`: half of each. `neither`: begin, middle and end. The four and the budget of 32 are VideoITG's (arXiv
-    2507.13353, github.com/NVlabs/VideoITG); how a policy draws its frames is our reading of them.
+    `semantic`: frames at which the content changes most (cosine with the previous frame). `motion`: evenly spaced.
+    `both`: half of each. `neither`: start, middle and end. The policies and the budget of 32 are VideoITG's (arXiv
+    2507.13353, github.com/NVlabs/VideoITG); how a policy draws its frames is our interpretation.
     """
 
     name: ClassVar[str] = "choose_frames"
@@ -47,8 +47,8 @@ class ChooseFrames(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"chosen_frames", "chosen_policy"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"chosen_frames": pa.list_(CHOSEN), "chosen_policy": pa.string()}
 
-    budget: Annotated[int, Field(ge=3, description="frames at most")] = 32
-    policy: Annotated[Policy, Field(description="where no column `policy` says which")] = "both"
+    budget: Annotated[int, Field(ge=3, description="maximum number of frames")] = 32
+    policy: Annotated[Policy, Field(description="the policy if no column `policy` gives one")] = "both"
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -57,7 +57,7 @@ class ChooseFrames(Operator):
     def _apply(self, row: Row) -> Row:
         frames = sorted(row["frame_vectors"] or (), key=lambda f: float(f["start_s"]))
         if not frames:
-            raise ItemError("undecodable", "no frame of it has a vector")
+            raise ItemError("undecodable", "none of its frames has a vector")
         policy = self._policy(row.get("policy"))
         chosen = choose(unpacked([bytes(f["vector"]) for f in frames]), policy, self.budget)
         found = [{**{k: frames[i][k] for k in ("start_s", "end_s", "pts_s")}, "why": why} for i, why in chosen]
@@ -75,11 +75,11 @@ class ChooseFrames(Operator):
 
 
 def choose(vectors: Vectors, policy: str, budget: int) -> list[tuple[int, str]]:
-    """Index and reason of the frames that a policy takes, in order.
+    """Return index and reason of the frames that a policy selects, in order.
 
     Args:
-        vectors: of all frames in order of time; shape (n, d), of length 1, n at least 1.
-        budget: how many at most, at least 3.
+        vectors: vectors of all frames ordered by time; shape (n, d), unit length, n at least 1.
+        budget: maximum number of frames, at least 3.
     """
     count = len(vectors)
     if policy == "neither":
@@ -88,7 +88,7 @@ def choose(vectors: Vectors, policy: str, budget: int) -> list[tuple[int, str]]:
     if policy in ("semantic", "both"):
         share = budget if policy == "semantic" else budget // 2
         step = 1.0 - (vectors[1:] * vectors[:-1]).sum(1)
-        order = np.argsort(-step, kind="stable") + 1  # of equal changes the earlier
+        order = np.argsort(-step, kind="stable") + 1  # of equal changes the earlier one
         found |= {0: "change"} | {int(i): "change" for i in order[: share - 1]}
     if policy in ("motion", "both"):
         for i in _even(count, budget - len(found)):

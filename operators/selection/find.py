@@ -1,4 +1,4 @@
-"""`find_frames`: where something is seen in a long video, from coarse to fine, under a budget of calls."""
+"""`find_frames`: locate something in a long video, from coarse to fine, with a limited number of requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operators.core import structs
 from operators.core.base import Apply, Level, Row
 from operators.core.fingerprint import digest
 from operators.engines.ask import Usage, ask
-from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Request, RunningEngine
 from operators.engines.gates import About, gates_of, malformed
 from operators.engines.provenance import provenance
 from operators.engines.registry import AnyEngine
@@ -31,9 +31,9 @@ from operators.video.size import Size
 
 FOUND = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # of the first frame that shows it
-        pa.field("end_s", pa.float64()),  # of the first one after it that was looked at and does not
-        pa.field("frames", pa.list_(pa.float64())),  # that show it, s
+        pa.field("start_s", pa.float64()),  # time of the first frame that shows it
+        pa.field("end_s", pa.float64()),  # time of the next checked frame that does not show it
+        pa.field("frames", pa.list_(pa.float64())),  # times of the frames that show it, s
     ]
 )
 
@@ -48,12 +48,12 @@ class Cells(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class FindFrames(Isolated):
-    """Shows a model grids of frames and asks in which cells something is seen; writes `found_spans`, `search_calls`.
+    """Shows a model grids of frames and asks in which cells something is visible; writes `found_spans`, `search_calls`.
 
-    First frames all over the video, then those around cells that show it or may, at half the distance and so on down to
-    `step_s`; where nothing looks likely, the middles of the longest stretches that nobody has looked at. What is
-    visible for longer than duration / (`calls` x `cells`) is in a cell before the budget ends. The idea of zooming over
-    grids is T*'s (arXiv 2504.02259), which has a detector where we ask a vision-language model.
+    The first frames are spread over the video; then frames around cells with the answer yes or maybe follow, at half
+    the distance and so on down to `step_s`; if no cell is likely, the middles of the longest unchecked gaps. What is
+    visible for longer than duration / (`calls` x `cells`) is in a cell within the budget. Zooming over grids is from
+    T* (arXiv 2504.02259), which uses a detector instead of a vision-language model.
     """
 
     name: ClassVar[str] = "find_frames"
@@ -70,20 +70,20 @@ class FindFrames(Isolated):
 
     engine: Annotated[AnyEngine, Field(description="a vision-language model")]
     prompt: Annotated[str, Field(description="a prompt's name or a path to a .j2 file")] = "find_frames"
-    calls: Annotated[int, Field(ge=1, le=1000, description="requests for a video at most")] = 24
+    calls: Annotated[int, Field(ge=1, le=1000, description="maximum number of requests per video")] = 24
     cells: Annotated[int, Field(ge=1, le=64, description="frames in a grid")] = 16
     columns: Annotated[int, Field(ge=1, le=8, description="frames in a row of a grid")] = 4
-    step_s: Annotated[float, Field(gt=0, description="finest distance of two frames, in s")] = 1.0
+    step_s: Annotated[float, Field(ge=0.01, description="least distance of two frames, in s")] = 1.0
     short_side_px: Annotated[int, Field(ge=64, le=1080, description="short side of a cell in pixels")] = 168
-    tries: Annotated[int, Field(ge=1, le=10, description="times a request is asked before its cells count as no")] = 3
+    tries: Annotated[int, Field(ge=1, le=10, description="tries of a request before its cells count as no")] = 3
 
     def identity_extra(self) -> dict[str, Any]:
-        """The prompt's text: a changed prompt never reuses what another one found."""
+        """Return the text of the prompt, so that a changed prompt changes the key."""
         return {"prompts": [load_prompt(self.prompt).hash]}
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
-        """It raises `ItemError`: unreadable, changed, storage, or what ends a decoder."""
+        """Yield the function, which raises `ItemError`: unreadable, changed, storage, or a failure of the decoder."""
         prompt = load_prompt(self.prompt)
         with self.child() as child, shared(self.engine) as engine:
             yield lambda row: {**row, **self._found(row, child, engine, prompt)}
@@ -115,7 +115,7 @@ class _Seen:
     usage: Usage = field(default_factory=Usage)
 
     def look(self, times_s: Sequence[float]) -> dict[float, str]:
-        """yes, maybe or no for each time."""
+        """Return yes, maybe or no for each time."""
         spec, row = self.spec, self.row
         frames = frames_at(self.child, row, times_s, Size(short_side_px=spec.short_side_px))
         if not frames:
@@ -131,21 +131,22 @@ class _Seen:
             end_s=max(shown) + spec.step_s,
             prompt=rendered.text,
             instructions=self.prompt.instructions,
-            pictures=(Picture(time_s=shown[0], pts_s=frames[0]["pts_s"], jpeg=grid),),
-            pictures_at=rendered.pictures_at,
+            images=(FrameImage(time_s=shown[0], pts_s=frames[0]["pts_s"], jpeg=grid),),
+            images_at=rendered.images_at,
             schema=json.dumps(Cells.model_json_schema(), sort_keys=True),
             seed=int(digest([row["video_id"], shown], hex_digits=8), 16),
         )
         gates = gates_of(spec.engine)
         about = About(form=Cells, parse=_cells, prose=lambda _: "Yes.")
-        answer = ask(
+        asked = ask(
             self.engine,
             request,
             tries=spec.tries,
             gates=gates if malformed in gates else (*gates, malformed),
             about=about,
             clean=spec.engine.generative,
-        ).result()
+        )
+        answer = asked.result().given(f"the frames from {shown[0]:g} s to {shown[-1]:g} s could not be searched")
         self.usage += answer.usage
         if not answer.valid:
             return dict.fromkeys(times_s, "no")
@@ -159,7 +160,7 @@ def _cells(text: str) -> Cells:
 
 
 class Times:
-    """Which times of a video to look at next, on a grid of `step_s`."""
+    """Chooses the next times of a video to check, on a grid of `step_s`."""
 
     def __init__(self, duration_s: float, step_s: float) -> None:
         self._step_s = step_s
@@ -167,7 +168,7 @@ class Times:
         self._said: dict[int, str] = {}
 
     def next(self, most: int) -> list[float]:
-        """At most `most` times that nobody has looked at, in order; empty where there is none left."""
+        """Return at most `most` unchecked times in order; empty if there are none."""
         if not self._said:
             wanted = min(most, self._count)
             cells = {int((k + 0.5) * self._count / wanted) for k in range(wanted)}
@@ -180,12 +181,12 @@ class Times:
         return [k * self._step_s for k in sorted(cells)]
 
     def note(self, times_s: Sequence[float], said: Mapping[float, str]) -> None:
-        """What was seen at these times."""
+        """Record the answers for these times."""
         for time_s in times_s:
             self._said[round(time_s / self._step_s)] = said.get(time_s, "no")
 
     def _around(self, most: int) -> list[int]:
-        """Between a cell that shows it, or may, and the nearest ones that were looked at: the middle, yes first."""
+        """Return the middles between likely cells and their nearest checked neighbours, cells with yes first."""
         known = sorted(self._said)
         found: list[int] = []
         for word in ("yes", "maybe"):
@@ -194,20 +195,20 @@ class Times:
                 low = known[at - 1] if at else -1
                 high = known[at + 1] if at + 1 < len(known) else self._count
                 for other, middle in ((low, (low + k) // 2 if k - low > 1 else None), (high, (k + high) // 2)):
-                    inside = self._said.get(other) == word == "yes"  # both ends show it: so does what lies between
+                    inside = self._said.get(other) == word == "yes"  # both ends show it, so the span between does, too
                     if middle is not None and middle not in self._said and middle >= 0 and not inside:
                         found.append(middle)
         return list(dict.fromkeys(found))[:most]
 
     def _gaps(self) -> Iterator[tuple[int, int]]:
-        """Stretches `[low, high)` without a cell that was looked at."""
+        """Yield the gaps `[low, high)` without a checked cell."""
         edges = [-1, *sorted(self._said), self._count]
         for a, b in pairwise(edges):
             if b - a > 1:
                 yield a + 1, b
 
     def spans(self) -> list[Row]:
-        """Runs of cells that show it, with none between them that does not."""
+        """Return runs of cells that show it, without a cell between them that does not."""
         found: list[Row] = []
         known = sorted(self._said)
         before = None

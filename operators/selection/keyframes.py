@@ -1,4 +1,4 @@
-"""`keyframes`: of the frames of a segment those that show something new, by their vectors."""
+"""`keyframes`: keep the frames of a segment that show something new, by their vectors."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ from operators.embedding.vectors import unpacked
 
 KEYFRAME = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # of the key frame before, where this one is captioned as what changed since
-        pa.field("end_s", pa.float64()),  # up to when it stands for what is on screen
-        pa.field("at_s", pa.float64()),  # when it is seen
+        pa.field("start_s", pa.float64()),  # time of the previous key frame, since which the content has changed
+        pa.field("end_s", pa.float64()),  # end of the time that it represents
+        pa.field("at_s", pa.float64()),  # time of the frame
         pa.field("pts_s", pa.float64()),
-        pa.field("similarity", pa.float32()),  # cosine with the key frame before; null: it is the first
+        pa.field("similarity", pa.float32()),  # cosine with the previous key frame; null for the first
     ]
 )
 
-_PLAIN = 4.0  # deviation of luma in grey levels, below which a frame is of one colour
+_PLAIN = 4.0  # a frame with a smaller deviation of luma, in grey levels, has one colour
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keyframes(Operator):
-    """Keeps the frames whose vector differs from that of the last one kept; writes `keyframes` and `pictures`.
+    """Keeps the frames whose vector differs from the last kept one; writes `keyframes` and `images`.
 
-    Steps after it see the kept frames alone. An item of `keyframes` spans from the key frame before to the end of its
-    own time, so that a step that asks about it with two frames shows both. In ShareGPT4Video a frame is kept whose
-    CLIP ViT-L/14-336 cosine is below 0.93, and an opening of one colour is skipped
-    (github.com/ShareGPT4Omni/ShareGPT4Video, keyframe_extraction_example.py). Times are the frames' own.
+    Later steps see only the kept frames. An item of `keyframes` spans from the previous key frame to the end of its own
+    time, so that a step that asks about it with two frames shows both. ShareGPT4Video keeps a frame if its
+    CLIP ViT-L/14-336 cosine is below 0.93, and skips an opening of one colour
+    (github.com/ShareGPT4Omni/ShareGPT4Video, keyframe_extraction_example.py). Times are those of the frames.
     """
 
     name: ClassVar[str] = "keyframes"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "embed"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "frame_vectors", "start_s", "end_s"})
-    writes: ClassVar[frozenset[str]] = frozenset({"pictures", "keyframes"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images", "frame_vectors", "start_s", "end_s"})
+    writes: ClassVar[frozenset[str]] = frozenset({"images", "keyframes"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"keyframes": pa.list_(KEYFRAME)}
-    passing: ClassVar[frozenset[str]] = frozenset({"pictures"})
+    passing: ClassVar[frozenset[str]] = frozenset({"images"})
 
     similarity: Annotated[
-        float, Field(gt=-1, le=1, description="cosine with the last kept frame, from which on a frame is left out")
+        float, Field(gt=-1, le=1, description="least cosine with the last kept frame at which a frame is skipped")
     ] = 0.93
-    skip_plain: Annotated[bool, Field(description="leave out frames of one colour before the first other one")] = True
+    skip_plain: Annotated[bool, Field(description="skip frames of one colour at the beginning")] = True
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
         yield self._apply
 
     def _apply(self, row: Row) -> Row:
-        seen = {p["pts_s"]: p for p in reversed(row["pictures"] or ())}  # of one that is repeated the first
+        seen = {p["pts_s"]: p for p in reversed(row["images"] or ())}  # the first of repeated frames
         frames = [v for v in row["frame_vectors"] or () if v["pts_s"] in seen]
         if not frames:
-            raise ItemError("undecodable", "no frame of the segment has a vector")
+            raise ItemError("undecodable", "none of the segment's frames has a vector")
         vectors = unpacked([bytes(v["vector"]) for v in frames])
         kept: list[int] = []
         likes: list[float | None] = []
@@ -81,8 +81,8 @@ class Keyframes(Operator):
             }
             for n, (k, end_s, like) in enumerate(zip(kept, ends, likes, strict=True))
         ]
-        pictures = [{**seen[f["pts_s"]], "time_s": f["at_s"], "until_s": f["end_s"]} for f in keyframes]
-        return {**row, "keyframes": keyframes, "pictures": pictures}
+        images = [{**seen[f["pts_s"]], "time_s": f["at_s"], "until_s": f["end_s"]} for f in keyframes]
+        return {**row, "keyframes": keyframes, "images": images}
 
 
 def _plain(jpeg: bytes) -> bool:

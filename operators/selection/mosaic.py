@@ -1,4 +1,4 @@
-"""`mosaic`: several frames of a span as one picture, for models that are shown one."""
+"""`mosaic`: tile several frames of a span into one image, for models that accept one image."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _QUALITY = 90
 
 @dataclass(frozen=True, kw_only=True)
 class Mosaic(Operator):
-    """Replaces the frames of each span in the list `of` by one picture of `tiles` frames, evenly spaced, in rows.
+    """Replaces the frames of each span in the list `of` by one image of `tiles` frames, evenly spaced, in rows.
 
-    A span with fewer frames has fewer tiles; one without frames has no picture. Steps after it see these pictures
-    alone, each at the start of its span. LVD-2M shows a clip of up to 30 s as a grid of 6 frames (the paper's text).
+    A span with fewer frames has fewer tiles; a span without frames has no image. Later steps see only these images,
+    each at the start of its span. LVD-2M shows a clip of up to 30 s as a grid of 6 frames (text of the paper).
     """
 
     name: ClassVar[str] = "mosaic"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "decode"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures"})
-    writes: ClassVar[frozenset[str]] = frozenset({"pictures"})
-    passing: ClassVar[frozenset[str]] = frozenset({"pictures"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images"})
+    writes: ClassVar[frozenset[str]] = frozenset({"images"})
+    passing: ClassVar[frozenset[str]] = frozenset({"images"})
 
     of: Annotated[str, Field(min_length=1, description="the list of spans")] = "clips"
     tiles: Annotated[int, Field(ge=1, le=64, description="frames in one image")] = 6
-    columns: Annotated[int, Field(ge=1, le=16, description="frames in a row of it")] = 3
+    columns: Annotated[int, Field(ge=1, le=16, description="frames in a row of the image")] = 3
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", type(self).reads | {self.of})
@@ -42,14 +42,14 @@ class Mosaic(Operator):
     @contextmanager
     def open(self) -> Iterator[Apply]:
         def apply(row: Row) -> Row:
-            pictures = sorted(row["pictures"] or (), key=lambda p: float(p["time_s"]))
-            made = (self._tiled(pictures, span) for span in row[self.of] or ())
-            return {**row, "pictures": [picture for picture in made if picture]}
+            images = sorted(row["images"] or (), key=lambda p: float(p["time_s"]))
+            made = (self._tiled(images, span) for span in row[self.of] or ())
+            return {**row, "images": [image for image in made if image]}
 
         yield apply
 
-    def _tiled(self, pictures: Sequence[Row], span: Row) -> Row | None:
-        own = [p for p in pictures if span["start_s"] <= p["time_s"] < span["end_s"]]
+    def _tiled(self, images: Sequence[Row], span: Row) -> Row | None:
+        own = [p for p in images if span["start_s"] <= p["time_s"] < span["end_s"]]
         if not own:
             return None
         if len(own) > self.tiles:
@@ -64,7 +64,7 @@ class Mosaic(Operator):
 
 
 def tiled(jpegs: Sequence[bytes], columns: int) -> bytes:
-    """JPEGs of one size side by side, `columns` in a row, from left to right and top to bottom; gaps are white."""
+    """Tile JPEGs of equal size, `columns` per row, from left to right and top to bottom; gaps are white."""
     from PIL import Image
 
     images: list[Any] = [Image.open(io.BytesIO(jpeg)).convert("RGB") for jpeg in jpegs]

@@ -1,4 +1,4 @@
-"""`question`: what is asked of a video, for the steps that choose frames, search or answer."""
+"""`question`: the question about a video, for steps that choose frames, search or answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Question(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"question"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"question": pa.string()}
 
-    text: Annotated[str | None, Field(description="the question for videos whose metadata has none")] = None
+    text: Annotated[str | None, Field(description="the question for videos without one in their metadata")] = None
     field: Annotated[str, Field(description="key of the metadata, a column of a manifest")] = "question"
 
     @contextmanager

@@ -1,3 +1,3 @@
-"""Lists of spans: found by what changes, cut, joined, stitched, scored. Imports analysis,
+"""Lists of spans: find them by changes, split, join, stitch and score them. Imports analysis,
 embedding and everything below; no other task folder.
 """

@@ -1,4 +1,4 @@
-"""`spans`: spans that a config names, as a list of each video."""
+"""`spans`: a list of spans from the config, for each video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from operators.spans.pieces import SPAN
 
 @dataclass(frozen=True, kw_only=True)
 class Spans(Operator):
-    """Writes `spans`: those of `of` that begin before the video ends, cut at its end."""
+    """Writes `spans`: the spans of `of` that begin before the video ends, clipped at its end."""
 
     name: ClassVar[str] = "spans"
     version: ClassVar[int] = 1
@@ -39,7 +39,7 @@ class Spans(Operator):
             length_s = float(row["duration_s"])
             found = [{"start_s": a, "end_s": min(b, length_s)} for a, b in self.of if a < length_s]
             if not found:
-                raise ItemError("invalid", f"it lasts {length_s:g} s, and all spans begin behind its end")
+                raise ItemError("invalid", f"it lasts {length_s:g} s, and all spans begin after its end")
             return {**row, "spans": found}
 
         yield apply

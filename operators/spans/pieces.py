@@ -1,4 +1,4 @@
-"""`split`: long spans in pieces; `join_spans`: those that touch as one."""
+"""`split`: cut long spans into pieces; `join_spans`: join adjacent spans."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SLIVER_S = 1e-6
 class Split(Operator):
     """Cuts the spans of the list `of` into pieces of `length_s`; writes the list `to`.
 
-    Spans up to `longest_s` stay whole. A remainder shorter than `least_s` is left out.
+    Spans up to `longest_s` stay whole. A remainder shorter than `least_s` is dropped.
     """
 
     name: ClassVar[str] = "split"
@@ -30,11 +30,11 @@ class Split(Operator):
     reads: ClassVar[frozenset[str]] = frozenset()
     writes: ClassVar[frozenset[str]] = frozenset()
 
-    of: Annotated[str, Field(min_length=1, description="the list of spans; those whose `kept` is false are left out")]
+    of: Annotated[str, Field(min_length=1, description="the list of spans; spans with `kept` false are skipped")]
     to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of pieces")] = "clips"
-    length_s: Annotated[float, Field(gt=0, description="length of a piece in s")] = 30.0
-    longest_s: Annotated[float, Field(ge=0, description="a span up to this long stays whole; 0: length_s")] = 0.0
-    least_s: Annotated[float, Field(ge=0, description="a shorter remainder is left out, in s")] = 0.0
+    length_s: Annotated[float, Field(ge=0.01, description="length of a piece in s")] = 30.0
+    longest_s: Annotated[float, Field(ge=0, description="longest span that is not cut, in s; 0: length_s")] = 0.0
+    least_s: Annotated[float, Field(ge=0, description="shorter remainders are dropped, in s")] = 0.0
 
     def __post_init__(self) -> None:
         types: Mapping[str, pa.DataType] = {self.to: pa.list_(SPAN)}
@@ -65,9 +65,9 @@ class Split(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class JoinSpans(Operator):
-    """Joins spans of the list `of` of a whole video that touch, as those do that a segment's edge has parted.
+    """Joins adjacent spans of the list `of` of a whole video, such as spans that a segment boundary has divided.
 
-    Writes the list `to`. Spans whose `kept` is false are left out.
+    Writes the list `to`. Spans with `kept` false are skipped.
     """
 
     name: ClassVar[str] = "join_spans"
@@ -79,7 +79,7 @@ class JoinSpans(Operator):
 
     of: Annotated[str, Field(min_length=1, description="the list of spans")]
     to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of joined spans")]
-    gap_s: Annotated[float, Field(ge=0, description="spans that lie so far apart at most touch, in s")] = 0.001
+    gap_s: Annotated[float, Field(ge=0, description="spans with at most this distance are adjacent, in s")] = 0.001
 
     def __post_init__(self) -> None:
         types: Mapping[str, pa.DataType] = {self.to: pa.list_(SPAN)}

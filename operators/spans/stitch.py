@@ -1,4 +1,4 @@
-"""`stitch`: pieces of a segment joined where they go on to show the same, by the vectors of their frames."""
+"""`stitch`: join pieces of a segment that continue to show the same content, by the vectors of their frames."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ EVENT = pa.struct(
     [
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("pieces", pa.int32()),  # that were joined
-        pa.field("distance", pa.float64()),  # the largest between begin and end of one of its pieces
+        pa.field("pieces", pa.int32()),  # number of joined pieces
+        pa.field("distance", pa.float64()),  # the largest distance between start and end of one piece
         pa.field("kept", pa.bool_()),
-        pa.field("why", pa.string()),  # it is not: changes, short, long
+        pa.field("why", pa.string()),  # reason if it is not kept: changes, short, long
     ]
 )
 
@@ -31,10 +31,10 @@ EVENT = pa.struct(
 class Stitch(Operator):
     """Joins neighbouring spans of the list `of` whose ends look alike; writes `events`.
 
-    Of each piece the frames at 5 % and 95 % of it are compared, as the distance of vectors of length 1. A piece whose
-    own two differ by more than `drop` stands in the list with `kept` false. Neighbours are joined where the end of one
-    and the begin of the next differ by at most `join`. Rule and defaults: github.com/snap-research/Panda-70M,
-    splitting/event_stitching.py, which has ImageBind's vectors: with other vectors these distances mean something else.
+    The frames at 5 % and 95 % of each piece are compared by the distance of their unit-length vectors. A piece whose
+    two frames differ by more than `drop` is listed with `kept` false. Neighbours are joined if the end of one
+    and the start of the next differ by at most `join`. Rule and defaults: github.com/snap-research/Panda-70M,
+    splitting/event_stitching.py, which uses ImageBind's vectors; other vectors need other distances.
     """
 
     name: ClassVar[str] = "stitch"
@@ -45,11 +45,13 @@ class Stitch(Operator):
     types: ClassVar[Mapping[str, pa.DataType]] = {"events": pa.list_(EVENT)}
 
     of: Annotated[str, Field(min_length=1, description="the list of pieces")] = "clips"
-    drop: Annotated[float, Field(ge=0, le=2, description="distance inside a piece above which it is left out")] = 1.0
-    join: Annotated[float, Field(ge=0, le=2, description="distance of neighbours up to which they are joined")] = 0.6
-    edge: Annotated[float, Field(ge=0, lt=0.5, description="share of a piece at which its two frames are taken")] = 0.05
-    min_s: Annotated[float, Field(ge=0, description="shortest event that is kept, in s")] = 2.0
-    max_s: Annotated[float, Field(gt=0, description="longest event that is kept, in s")] = 1200.0
+    drop: Annotated[float, Field(ge=0, le=2, description="largest distance within a kept piece")] = 1.0
+    join: Annotated[float, Field(ge=0, le=2, description="largest distance of joined neighbours")] = 0.6
+    edge: Annotated[float, Field(ge=0, lt=0.5, description="distance of the two frames from its ends, as a share")] = (
+        0.05
+    )
+    min_s: Annotated[float, Field(ge=0, description="least duration of a kept event, in s")] = 2.0
+    max_s: Annotated[float, Field(gt=0, description="largest duration of a kept event, in s")] = 1200.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", type(self).reads | {self.of})
@@ -62,7 +64,7 @@ class Stitch(Operator):
         frames = sorted(row["frame_vectors"] or (), key=lambda f: float(f["start_s"]))
         pieces = sorted(row[self.of] or (), key=lambda p: float(p["start_s"]))
         if pieces and not frames:
-            raise ItemError("undecodable", "no frame of it has a vector")
+            raise ItemError("undecodable", "none of its frames has a vector")
         vectors = unpacked([bytes(f["vector"]) for f in frames])
         starts = [float(f["start_s"]) for f in frames]
 
@@ -71,7 +73,7 @@ class Stitch(Operator):
             return found
 
         events: list[Row] = []
-        tail: np.ndarray | None = None  # how the last event ends, where the next piece may go on from it
+        tail: np.ndarray | None = None  # vector at the end of the last event, if the next piece may continue it
         for piece in pieces:
             low, high = float(piece["start_s"]), float(piece["end_s"])
             first, last = (seen(low + share * (high - low)) for share in (self.edge, 1 - self.edge))

@@ -1,4 +1,4 @@
-"""`clip_scores` and `weigh`: sub-scores of clips from what was measured, and one number from them."""
+"""`clip_scores` and `weigh`: sub-scores of clips from measurements, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SUITABILITY = pa.struct(
         pa.field("end_s", pa.float64()),
         pa.field("score", pa.float64()),
         pa.field("kept", pa.bool_()),
-        pa.field("missing", pa.list_(pa.string())),  # fields that count and were not measured: taken as 0
+        pa.field("missing", pa.list_(pa.string())),  # weighted fields that were not measured, which count as 0
     ]
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipScores(Operator):
-    """What `measure` measured in each span of the list `of`; writes `clip_scores`."""
+    """Collects the measurements of `measure` in each span of the list `of`; writes `clip_scores`."""
 
     name: ClassVar[str] = "clip_scores"
     version: ClassVar[int] = 1
@@ -67,9 +67,9 @@ class ClipScores(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Weigh(Operator):
-    """A weighted sum of the numbers of each item in `of`, within 0 and `most`; writes `suitability`.
+    """Computes a weighted sum of the numbers of each item in `of`, clipped to 0 to `most`; writes `suitability`.
 
-    It is a column before it is a filter: an item below `threshold` stays, with `kept` false.
+    It does not remove items: an item below `threshold` is listed with `kept` false.
     """
 
     name: ClassVar[str] = "weigh"
@@ -84,8 +84,8 @@ class Weigh(Operator):
         default_factory=dict
     )
     bias: Annotated[float, Field(description="added to the weighted sum")] = 0.0
-    most: Annotated[float, Field(gt=0, description="the highest score")] = 5.0
-    threshold: Annotated[float, Field(description="score from which on an item is kept")] = 2.5
+    most: Annotated[float, Field(gt=0, description="upper limit of the score")] = 5.0
+    threshold: Annotated[float, Field(description="least score of a kept item")] = 2.5
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reads", frozenset({self.of}))

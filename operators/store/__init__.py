@@ -1,3 +1,3 @@
-"""Committed tables: Delta tables written by compare-and-swap, group commit, resume keys and content hashes. Imports
-`operators.core` only; knows no operator and no engine.
+"""Storage: Delta tables written by compare-and-swap, group commit, resume keys and content hashes. Imports only
+`operators.core`, and does not depend on operators or engines.
 """

@@ -1,9 +1,10 @@
-"""The aggregators: they alone write to the store, and answer only when what they were given is durable.
+"""Committers, which alone write rows to the store and answer when the rows are durable.
 
-Each takes its tables over when it opens, derives its state from them, and so can be killed and started anywhere. What
-was already committed is a no-op, whoever committed it: before each commit a writer looks at what others have added.
-Answers are receipts, one for each row; gather adds a hint for each video that a row
-made whole. A hint that gets lost costs nothing but time: the driver finds such videos when it compares plan and store.
+A committer takes over its tables when it opens and derives its state from them, so that it can be killed and restarted
+on any machine. Committing a row that is already committed, by any writer, has no effect: before each commit a writer
+reads the rows that others have added. Answers are receipts, one per row; the committer of segments adds a hint for each
+video that became complete. A lost hint only costs time, because the driver finds such videos when it compares the plan
+with the store.
 """
 
 from __future__ import annotations
@@ -47,29 +48,30 @@ BESIDE = pa.schema([rows.PARENT_KEYS, pa.field("narrator", pa.string())])
 """Further columns of a hint where long captions have other parents than segments: those rows' keys by table, as JSON,
 and the key of the video level."""
 
-STOPPED = "stopped"  # class of a row that was let pass because the run is being stopped: neither done nor failed
+STOPPED = "stopped"  # class of a row that was skipped because the run is being stopped: neither done nor failed
 
 
 class Committer:
-    """What the three have in common: the store, the run, and writing failures as events.
+    """Base class of committers: the store, the run, and the recording of failures.
 
-    `commit` takes rows and gives for each the rows it is answered with.
+    `commit` takes rows and returns the answers to each of them.
 
     Args:
-        store_uri, run_id, host: where to, by which run, on which machine.
-        writer: name that is taken over. Of one name one life may write; writers of different names do so side by side.
-        claim: the run's hold on the store; None: only the writer's own name counts.
-        tables: further tables that it writes to, with their columns.
+        store_uri, run_id, host: the output, the run, and the machine.
+        writer: name to take over. Only the latest writer of a name can commit; writers of different names can commit
+            simultaneously.
+        claim: the run's claim on the store; None if only the writer's name is checked.
+        tables: further tables to which it writes, with their columns.
     """
 
     @staticmethod
     def waits(row: Row) -> bool:  # noqa: ARG004
-        """Whether the answer to a row has to wait for a commit."""
+        """Whether the answer to a row must wait for a commit."""
         return True
 
     @staticmethod
     def urgent(row: Row) -> bool:
-        """Whether the commit must not wait for more rows: the run is being stopped."""
+        """Whether the commit must not wait for more rows, because the run is being stopped."""
         return stopped(row)
 
     def __init__(
@@ -92,7 +94,7 @@ class Committer:
             self._known.add((row["key"], row["segment_index"], row["passes"]))
 
     def _record(self, failed: Iterable[Row]) -> None:
-        """Write failures that are not known yet."""
+        """Write new failures."""
         fresh = {}
         for row in failed:
             at = (row["key"], row.get("segment_index"), (row.get("passes") or 0) + 1)
@@ -120,7 +122,7 @@ class Committer:
 
 
 class CommitVideos(Committer):
-    """Commits what was found and probed."""
+    """Commits listed and probed videos."""
 
     def __init__(
         self, store_uri: str, run_id: str, host: str, *, writer: str = "probe", claim: Claim | None = None
@@ -139,7 +141,7 @@ class CommitVideos(Committer):
 
 
 class CommitSegments(Committer):
-    """Gather: commits captioned segments, and hands on the key of each video that has become whole.
+    """Commits captioned segments, and returns the key of each video whose segments are complete.
 
     Args:
         captioner: for the column `config`; see `operators.core.keys.captioner_of`.
@@ -177,10 +179,12 @@ class CommitSegments(Committer):
             content = content_hash(row, self._schema, rows.CAPTIONED_SEGMENT)
             row.update(run_id=self.run_id, config=self._captioner, content_hash=content)
 
+        table = pa.Table.from_pylist(list(captioned.values()), schema=self._schema)
+
         def fresh() -> pa.Table:
-            self._done.add(self.store.segments.news(self._done.columns))
-            todo = [row for at, row in captioned.items() if not self._done.has(*at)]
-            return pa.Table.from_pylist(todo, schema=self._schema)
+            self._done.add(self.store.segments.news(self._done.columns, look=False))
+            todo = [k for k, at in enumerate(captioned) if not self._done.has(*at)]
+            return table if len(todo) == len(captioned) else table.take(pa.array(todo, pa.int64()))
 
         if captioned:
             self.store.segments.append(fresh)
@@ -203,7 +207,7 @@ class CommitSegments(Committer):
         ]
 
     def _whole(self, row: Row) -> bool:
-        """True once a life, for the row after which nothing of its video is outstanding and it can be narrated."""
+        """Whether this row completes its video, so that it can be narrated; True at most once per life."""
         key = row["key"]
         given_up = sum(not self._done.has(key, index) for index in self._final.get(key, ()))
         done = self._done.count(key)
@@ -216,10 +220,10 @@ class CommitSegments(Committer):
 
 
 class CommitDataset(Committer):
-    """Commits long captions; a video stands in the dataset once, the newest in place of the older.
+    """Commits long captions. A newer row of a video replaces the older one.
 
-    What the filter left out goes to the table `filtered` in the same way. Where the video stands in the other table as
-    well, from before, the end of the run clears that up.
+    Videos excluded by the filter are committed to the table `filtered` in the same way. An earlier row of the video in
+    the other table is removed at the end of the run.
 
     Args:
         narrator: from `operators.core.keys.narrator_key`.
@@ -249,7 +253,7 @@ class CommitDataset(Committer):
 
     @staticmethod
     def waits(row: Row) -> bool:
-        return bool(row["kind"] == "whole")  # receipts of segments pass by
+        return bool(row["kind"] == "whole")  # receipts of segments are passed on
 
     def commit(self, items: list[Row]) -> list[list[Row]]:
         complete = [r for r in items if r["kind"] == "whole"]
@@ -293,7 +297,7 @@ class CommitDataset(Committer):
 
 
 def segment_receipt(row: Row) -> Row:
-    """The receipt of a captioned segment, or of one that failed."""
+    """The receipt of a captioned or failed segment."""
     return receipt(
         "segment",
         {"failure": None, **row},
@@ -304,7 +308,7 @@ def segment_receipt(row: Row) -> Row:
 
 
 def receipt(kind: str, row: Row, **values: Any) -> Row:
-    """A row of `RECEIPT` for a row that is durable or failed."""
+    """A row of `RECEIPT` for a durable or failed row."""
     return {
         **{f.name: None for f in RECEIPT},
         "kind": kind,
@@ -318,7 +322,7 @@ def receipt(kind: str, row: Row, **values: Any) -> Row:
 
 
 def stopped(row: Row) -> bool:
-    """Whether a row was let pass because the run is being stopped."""
+    """Whether a row was skipped because the run is being stopped."""
     return bool(row["failure"]) and row["failure"]["class"] == STOPPED
 
 
@@ -327,5 +331,5 @@ def _final(row: Row) -> bool:
 
 
 def _last(items: Sequence[Row], key: str) -> list[Row]:
-    """One row a key, the last: Delta's replace does not look for doubles inside the new rows."""
+    """The last row of each key, because Delta's replace does not detect duplicates among the new rows."""
     return list({row[key]: row for row in items}.values())

@@ -1,4 +1,4 @@
-"""The aggregator of a pass that makes several tables: each has a committer of its own, and gets its part of a row."""
+"""The committer of a pass over several tables, which passes each table's part of a row to its own committer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from operators.core.branch import MISSING, column_of
 from operators.store.commit import Committer
 
 KEYS = "keys"
-"""Column: JSON of table -> key, passes and attempts of the row there."""
+"""Column: JSON of table -> key, passes and attempts of its row there."""
 
 
 class CommitPass:
-    """Commits rows of a pass.
+    """Commits the rows of a pass.
 
     Args:
-        parts: table -> class of its committer and that one's own arguments.
-        arguments: what all of them are given.
+        parts: table -> class of its committer, and arguments of that committer only.
+        arguments: arguments of all committers.
     """
 
     waits = staticmethod(Committer.waits)
@@ -42,7 +42,7 @@ class CommitPass:
 
 
 def _part(row: Row, table: str) -> Row:
-    """What of a row is one table's."""
+    """The part of a row that belongs to one table."""
     key, passes, attempts = json.loads(row[KEYS])[table]
     own: Mapping[str, Any] = row.get(column_of(table)) or {}
     failed = row["failure"] or own.get("failure")

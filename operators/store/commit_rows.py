@@ -1,4 +1,4 @@
-"""The aggregator of every table beside `videos`, `segments` and `dataset`; see `operators.store.commit`."""
+"""The committer of all tables except `videos`, `segments` and `dataset`; see `operators.store.commit`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from operators.store.table import Claim
 class CommitRows(Committer):
     """Commits the rows of one table.
 
-    Rows of segments are appended, each once under its key; a video stands in its table once, the newest row in place of
-    the older, and a table of the whole output has one row.
+    Rows of segments are appended, once per key. A newer row of a video replaces the older one. A table of the whole
+    output has one row.
 
     Args:
-        table: its name.
-        schema: its columns.
-        level: of its rows.
+        table: name of the table.
+        schema: columns of the table.
+        level: level of its rows.
     """
 
     def __init__(
@@ -60,10 +60,12 @@ class CommitRows(Committer):
     def _append(self, good: list[Row]) -> None:
         made = {(row["key"], row["segment_index"]): row for row in good}
 
+        table = pa.Table.from_pylist(list(made.values()), schema=self._schema)
+
         def fresh() -> pa.Table:
-            self._segments.add(self._table.news(self._segments.columns))
-            todo = [row for at, row in made.items() if not self._segments.has(*at)]
-            return pa.Table.from_pylist(todo, schema=self._schema)
+            self._segments.add(self._table.news(self._segments.columns, look=False))
+            todo = [k for k, at in enumerate(made) if not self._segments.has(*at)]
+            return table if len(todo) == len(made) else table.take(pa.array(todo, pa.int64()))
 
         self._table.append(fresh)
         for at in made:

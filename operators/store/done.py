@@ -1,4 +1,4 @@
-"""Which segments are durable: millions of keys in little memory, and shares of the videos among several writers."""
+"""A compact set of the durable segments of millions of videos, and shares of the videos among several writers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BITS = 60  # segment indices in one machine word of the vectorised part
 
 @dataclass(frozen=True)
 class Share:
-    """One of `count` shares of the videos, by a hash of their id: what shard `index` (from 0) is there for.
+    """One of `count` shares of the videos, by a hash of their id; `index` counts from 0.
 
     Args:
-        of: what is shared out; two kinds of shares must not fall together, or one shard gets all of another's videos.
+        of: name of the division. Different divisions use different hashes, so that they are independent of each other.
     """
 
     index: int = 0
@@ -29,22 +29,22 @@ class Share:
             raise ValueError(f"share {self.index} of {self.count}: the first is 0, the last {self.count - 1}")
 
     def holds(self, video_id: str) -> bool:
-        """Whether the video is in it."""
+        """Whether the video is in this share."""
         return self.count == 1 or share_of(video_id, self.count, self.of) == self.index
 
 
 def share_of(video_id: str, count: int, of: str = "gather") -> int:
-    """The share, 0 to `count` - 1, that a video falls into."""
+    """The share of a video, from 0 to `count` - 1."""
     return int.from_bytes(hashlib.sha256(f"{of}\n{video_id}".encode()).digest()[:8], "big") % count
 
 
 class Done(Mapping[str, frozenset[int]]):
     """Key of a video's captions → the indices of its durable segments.
 
-    Held as one bit a segment: half of 60 million segments of a million videos take about 0.2 GB.
+    Uses one bit per segment: 30 of the 60 million segments of a million videos take about 0.2 GB.
 
     Args:
-        share: of which videos it keeps what it is given; `add` then needs the column `video_id`.
+        share: the share of the videos to record; `add` then needs the column `video_id`.
     """
 
     COLUMNS = ("key", "segment_index")
@@ -55,11 +55,11 @@ class Done(Mapping[str, frozenset[int]]):
 
     @property
     def columns(self) -> list[str]:
-        """What `add` reads."""
+        """The columns that `add` reads."""
         return [*self.COLUMNS, "video_id"] if self._share is not None else list(self.COLUMNS)
 
     def add(self, rows: pa.Table) -> None:
-        """Take note of rows that are durable."""
+        """Record durable rows."""
         for batch in rows.to_batches(max_chunksize=2**18):
             table = pa.Table.from_batches([batch])
             if self._share is not None:
@@ -68,19 +68,19 @@ class Done(Mapping[str, frozenset[int]]):
                 self._add(table)
 
     def note(self, key: str, index: int) -> None:
-        """Take note of one row."""
+        """Record one durable row."""
         self._bits[key] = self._bits.get(key, 0) | 1 << index
 
     def has(self, key: str, index: int) -> bool:
-        """Whether that row is durable."""
+        """Whether this row is durable."""
         return bool(self._bits.get(key, 0) >> index & 1)
 
     def count(self, key: str) -> int:
-        """How many are."""
+        """Number of durable rows."""
         return self._bits.get(key, 0).bit_count()
 
     def _add(self, table: pa.Table) -> None:
-        """Rows of one key and one word of bits are joined by numpy, so that Python sees about one item a video."""
+        """Merge rows of one key and one word of bits with numpy, so that Python handles about one item per video."""
         encoded = table["key"].combine_chunks().dictionary_encode()
         keys = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)

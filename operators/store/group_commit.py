@@ -1,8 +1,8 @@
-"""Group commit: many callers, one commit, and nobody returns before his rows are durable.
+"""Group commit: one commit for the rows of many callers, each of which returns when its rows are durable.
 
-Who calls waits until a commit is worth its price: enough rows wait, all who could call do, no more rows will come, one
-of them may not wait, or the oldest has waited long enough. "Long enough" grows with the writer's age up to `flush_s`:
-a short job answers within moments, and a long one makes few large commits, so that its table stays quick to read.
+A commit is made when enough rows are waiting, all possible callers are waiting, no more rows will come, an urgent row
+is waiting, or the oldest row has waited long enough. This waiting time grows with the writer's age up to `flush_s`: a
+short job gets answers quickly, and a long one makes few large commits, so that its table stays fast to read.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any, Generic, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_SHARE = 1 / 20  # of a writer's life that a row may wait: no more than that is lost when it is killed
+_SHARE = 1 / 20  # waiting time of a row as a share of the writer's age, which limits the work lost when it is killed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grouping:
-    """When a commit is made.
+    """The rules for making a commit.
 
     Attributes:
-        size: items that are enough.
-        callers: calls at once that can be; when so many wait, nobody is left who could add to the commit.
-        expected: items that will come in all, repeated ones aside; with the last of them nothing more is waited for.
-            None: not known.
-        flush_s: seconds that an item waits at most; 0 commits at once.
+        size: number of items that are sufficient for a commit.
+        callers: maximum number of simultaneous calls; if all are waiting, no more items can be added.
+        expected: total number of items that will come, without repetitions; after the last one there is no waiting.
+            None if unknown.
+        flush_s: maximum waiting time of an item in seconds; 0 commits immediately.
     """
 
     size: int = 1
@@ -38,12 +38,12 @@ class Grouping:
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Shares one `commit(items) -> results` among threads; `results[i]` is all that `items[i]` is answered with.
+    """Shares one `commit(items) -> results` among threads; `results[i]` are the answers to `items[i]`.
 
     Args:
         commit: called by one thread at a time.
-        grouping: when it is called.
-        urgent: whether an item may not wait.
+        grouping: the rules for calling it.
+        urgent: whether an item must not wait.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class GroupCommit(Generic[Item, Result]):
         self._born = time.monotonic()
 
     def __call__(self, items: Sequence[Item]) -> list[Result]:
-        """Returns when `items` are durable; raises what the commit that held them raised."""
+        """Return when `items` are durable; raise the exception of the commit that contained them."""
         call: _Call[Item, Result] = _Call(list(items), any(map(self._urgent, items)))
         with self._turn:
             self._waiting.append(call)
@@ -76,7 +76,7 @@ class GroupCommit(Generic[Item, Result]):
         return call.results
 
     def _wait(self, call: _Call[Item, Result]) -> list[_Call[Item, Result]]:
-        """Until `call` was answered, or it falls to its caller to commit what is returned."""
+        """Wait until `call` is answered, or until its caller must commit the returned items."""
         while not call.answered:
             left = None if self._committing else self._due_in()
             if left is not None and left <= 0:
@@ -87,7 +87,7 @@ class GroupCommit(Generic[Item, Result]):
         return []
 
     def _due_in(self) -> float:
-        """Seconds until what waits is to be committed."""
+        """Seconds until the waiting items must be committed."""
         how, calls = self._grouping, self._waiting
         if (
             len(calls) >= how.callers > 1
@@ -105,7 +105,7 @@ class GroupCommit(Generic[Item, Result]):
         results: list[list[Result]] = []
         try:
             results = self._commit([item for call in calls for item in call.items])
-        except BaseException as failed:  # an interrupt, too: who shares it must not return as if it were done
+        except BaseException as failed:  # including interrupts: other callers must not return as if it had succeeded
             error = failed
         at = 0
         with self._turn:

@@ -1,4 +1,4 @@
-"""Reads what a narrator tells from: the durable captions and the facts of one video. Keys travel, texts do not."""
+"""Loading of the narrator's input: the stored captions and facts of one video. Rows carry only keys, not texts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from operators.store.parents import Parent, brought, joined_columns
 from operators.store.store import Store
 
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
-_OF_A_ROW = frozenset({"content_hash", "run_id", "host", "timings"})  # say of a parent's row how it came about
+_OF_A_ROW = frozenset({"content_hash", "run_id", "host", "timings"})  # describe how a parent's row was made
 _FROM_VIDEO = [n for n in rows.LONG_CAPTION.names if n in rows.VIDEO.names and n != "run_id"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load(Operator):
-    """Adds the captioned segments and the probed facts of the video whose captions have the row's `key`, and what other
-    tables hold of it that long captions are made from."""
+    """Adds the captioned segments and probed facts of the video whose captions have the row's `key`, and its rows in
+    other parents of long captions."""
 
     name: ClassVar[str] = "load"
     version: ClassVar[int] = 1
@@ -72,7 +72,7 @@ class Load(Operator):
 
 
 def _row_of(parent: Parent, mine: list[Row]) -> Row | None:
-    """What a parent holds of a video: its row, or of the rows of its segments the lists of spans as one each."""
+    """A parent's row of a video or, for a table of segments, one row with the lists of spans of all segments joined."""
     if parent.level != "segment":
         return mine[0] if mine else None
     mine.sort(key=lambda r: int(r["segment_index"]))

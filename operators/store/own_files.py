@@ -1,14 +1,14 @@
-"""Which files in a table's folder may be removed: only those that the table itself has written and no longer needs.
+"""Selection of the files in a table's folder that may be removed: those that the table wrote and no longer needs.
 
-A file is the table's own if it lies directly in the folder, is a regular file, has the form of name that delta-rs gives
-to data files, and
+A file belongs to the table if it is a regular file directly in the folder, has a name in the form of delta-rs's data
+files, and
 
-- the table's log has named it at any time, or
-- it is what a writer left that died, or met another commit, before the log could name it: the file is not older than
-  the first writer since the last complete sweep, and holds rows of a run that is known here.
+- the table's log named it at any time, or
+- a writer left it that died or lost a commit before the log could name it: the file is not older than the first writer
+  since the last complete sweep, and contains rows of a run that is known in this output.
 
-Everything else belongs to somebody else and stays. Names that begin with a dot or an underscore are not looked at:
-no reader of parquet folders takes them for data.
+All other files are kept. Names that begin with a dot or an underscore are ignored, because readers of parquet folders
+do not treat them as data.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from operators.core.storage import UnfitFileError, file_system, is_local, read_whole
+from operators.core.storage import UnfitFileError, file_system, files_below, is_local, read_whole
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 DATA_FILE = re.compile(rf"(?P<name>part-\d{{5}}-{_UUID}-c\d{{3}}(\.[a-z0-9]+)?\.parquet)(?P<staged>#\d+)?")
@@ -39,13 +39,13 @@ _READ_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Entry:
-    """What lies in a folder.
+    """An entry of a folder.
 
     Attributes:
-        path: on its file system.
-        name: relative to the folder.
-        changed: time of the last change by the store's clock, seconds since the epoch; None where it is not known.
-        plain: a regular file or an object directly in the folder.
+        path: path on its file system.
+        name: name relative to the folder.
+        changed: time of the last change by the store's clock, in seconds since the epoch; None if unknown.
+        plain: whether it is a regular file or an object directly in the folder.
     """
 
     path: str
@@ -56,11 +56,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Unswept:
-    """Since when writers may have left files that no log names.
+    """The time since which writers may have left files that no log names.
 
     Attributes:
         since: seconds since the epoch by the store's clock.
-        run_ids: runs that are known in this output; None: any.
+        run_ids: runs that are known in this output; None for any.
     """
 
     since: float
@@ -69,14 +69,14 @@ class Unswept:
 
 @dataclass(frozen=True)
 class Lying:
-    """Files in a table's folder that its newest version does not name: paths of its own, and of others."""
+    """Files in a table's folder that its newest version does not name: own ones, and those of others."""
 
     own: list[str]
     foreign: list[str]
 
 
 def entries(uri: str) -> list[Entry]:
-    """What lies in a folder or below a prefix, without hidden names; no symbolic link is followed.
+    """The entries of a folder or below a prefix, without hidden names. Symbolic links are not followed.
 
     A sub-folder of a local folder is one entry; below a prefix, each object is one.
     """
@@ -86,17 +86,12 @@ def entries(uri: str) -> list[Entry]:
             return []
         with os.scandir(folder) as found:
             return sorted((_local(entry) for entry in found if not _hidden(entry.name)), key=lambda e: e.name)
-    fs.invalidate_cache()
-    try:
-        listed = fs.find(folder, detail=True)
-    except FileNotFoundError:
-        return []
     start = f"{folder.rstrip('/')}/"
-    below = {path.removeprefix(start): info for path, info in listed.items() if path.startswith(start)}
+    below = {path.removeprefix(start): info for path, info in files_below(uri).items()}
     return [
         Entry(f"{start}{name}", name, changed_at(info), plain="/" not in name)
-        for name, info in sorted(below.items())
-        if name and not name.endswith("/") and not _hidden(name)
+        for name, info in below.items()
+        if not _hidden(name)
     ]
 
 
@@ -118,14 +113,14 @@ def sort(
     unswept: Unswept | None,
     run_ids: Callable[[], frozenset[str]],
 ) -> Lying:
-    """Tell a table's own files from those of others; `needed` ones are left out.
+    """Separate a table's own files from others; files in `needed` are left out.
 
     Args:
         found: the entries of the table's folder.
-        uri: of the table.
+        uri: location of the table.
         needed: names of the files in the newest version.
-        unswept: None: whatever no log names belongs to somebody else.
-        run_ids: those that stand in the table; asked only where a file needs it.
+        unswept: with None, files that no log names count as files of others.
+        run_ids: returns the run ids in the table; called only if a file requires it.
     """
     own: list[str] = []
     foreign: list[str] = []
@@ -146,7 +141,7 @@ def sort(
 
 
 def logged(uri: str, names: Iterable[str]) -> set[str]:
-    """Those of `names` that the table's log names as a file that was added or removed, in what is left of the log."""
+    """Those of `names` that the existing part of the table's log names as added or removed files."""
     wanted = set(names)
     if not wanted:
         return set()
@@ -169,7 +164,7 @@ def logged(uri: str, names: Iterable[str]) -> set[str]:
 
 
 def remove(uri: str, paths: Iterable[str]) -> int:
-    """Remove files; returns how many. Local ones only where they are regular files, never through a link."""
+    """Remove files and return their number. Local files are removed only if they are regular files, not links."""
     fs, folder = file_system(uri)
     count = 0
     for path in paths:
@@ -187,7 +182,7 @@ def remove(uri: str, paths: Iterable[str]) -> int:
 
 
 def changed_at(info: Any) -> float | None:
-    """Time of the last change in what an fsspec file system says of a file; seconds since the epoch."""
+    """Time of the last change from an fsspec file system's info, in seconds since the epoch."""
     for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
         value = info.get(key)
         if isinstance(value, int | float):

@@ -113,6 +113,22 @@ class ByLines:
             "decode_end_s": max([span.end_s, *(w.span.end_s for w in windows.of(span))]),
         }
 
+    def check(self, row: Row, found: Mapping[str, Row | None]) -> None:
+        """Check that the rows of segments that a segment is made from lie where it lies.
+
+        Raises:
+            ItemError: one does not, because the lines of another output are no longer those that cut it.
+        """
+        own = row["start_s"], row["end_s"]
+        for name, parent in found.items():
+            span = (parent or {}).get("start_s"), (parent or {}).get("end_s")
+            if None not in span and span != own:
+                raise ItemError(
+                    "internal",
+                    f"segment {row['segment_index']} of {name} lies at {span[0]:g} to {span[1]:g} s, and the lines of "
+                    f"{self.speech} say {own[0]:g} to {own[1]:g} s: run the recipe that made {name} again",
+                )
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadSegment(Operator):
@@ -149,6 +165,7 @@ class LoadSegment(Operator):
             if self.by_lines is not None:
                 row = {**row, **self.by_lines.cut(row, (found[self.by_lines.speech] or {}).get("speech"))}
                 margin_s = 2 * self.by_lines.line_reach_s  # lines out there still decide where its windows end
+                self.by_lines.check(row, {p.name: found[p.name] for p in self.of if p.level == "segment"})
             for parent in self.of:
                 if parent.level == "video" and (whole := found[parent.name]) is not None:
                     found[parent.name] = _around(whole, row, margin_s)

@@ -1,7 +1,8 @@
-"""Retries around storage: bounded, with growing pauses, and none where another try cannot help."""
+"""Retries of storage operations: bounded, with growing pauses, and only if a retry may help."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,27 +16,27 @@ from tenacity import (
     stop_after_attempt,
     stop_after_delay,
     wait_exponential,
-    wait_random_exponential,
 )
 
 from operators.core.base import ItemError
 from operators.core.causes import cause_of, explained, one_line
 
-_TRIES = 5  # delta-rs has asked storage several times itself by the time that it gives one of them up
+_TRIES = 5  # delta-rs itself has already retried several times when one of these attempts fails
 _PAUSE_S = 0.5  # before the second try, doubled before each one after it
 _CONFLICT_S = 600.0  # every conflict is another writer's commit that landed, so that all of them get on
-_CONFLICT_PAUSE_S = 0.02  # the upper limit of the first pause; random, or writers that met once meet again and again
+# limits of a pause's upper limit; a pause is random, because writers that conflicted once would conflict again
+_CONFLICT_LEAST_S = 0.02
 _CONFLICT_MOST_S = 5.0
 FAILURES = (OSError, DeltaError, pa.ArrowException)
-"""What reading or writing a table raises where its storage fails; a damaged parquet file is an `ArrowInvalid`."""
+"""Exceptions of table operations when storage fails; a damaged parquet file raises `ArrowInvalid`."""
 
 
 def patiently(action: Callable[[], Any], uri: str) -> Any:
-    """Return what `action` returns, repeating it where storage fails. `action` must be repeatable.
+    """Call `action`, which must be repeatable, and retry it if storage fails.
 
     Raises:
-        ItemError: class `storage`, in one line: another try is of no use, or the last one failed as well.
-        CommitFailedError: a commit met another one.
+        ItemError: class `storage`: a retry cannot help, or the last attempt failed; one line.
+        CommitFailedError: a commit conflicted with another one.
     """
     tries = Retrying(
         retry=retry_if_exception(_may_pass),
@@ -54,8 +55,32 @@ def patiently(action: Callable[[], Any], uri: str) -> Any:
         raise ItemError("storage", f"{uri}: {explained(failed)}") from failed
 
 
-def until_committed(action: Callable[[], Any], uri: str) -> None:
+class Pace:
+    """How long a writer of a table waits after it has met another one's commit.
+
+    Doubled with each conflict and halved with each commit that lands, from one commit to the next: the writers of a
+    table come to about the same pauses, the longer the more they are, and one that has waited for long is not always
+    overtaken by those that have just come.
+    """
+
+    def __init__(self) -> None:
+        self._most_s = _CONFLICT_LEAST_S / 2
+
+    def pause_s(self) -> float:
+        """Seconds to the next try."""
+        self._most_s = min(2 * self._most_s, _CONFLICT_MOST_S)
+        return random.uniform(0.0, self._most_s)
+
+    def landed(self) -> None:
+        """Note that a commit was made."""
+        self._most_s = max(self._most_s / 2, _CONFLICT_LEAST_S / 2)
+
+
+def until_committed(action: Callable[[], Any], uri: str, pace: Pace) -> None:
     """Repeat `action`, which looks at a table anew and commits, while other writers' commits get in first.
+
+    Args:
+        pace: of this writer in this table.
 
     Raises:
         ItemError: class `storage`: as for `patiently`, or every commit of ten minutes met another one.
@@ -63,12 +88,13 @@ def until_committed(action: Callable[[], Any], uri: str) -> None:
     tries = Retrying(
         retry=retry_if_exception_type(CommitFailedError),
         stop=stop_after_delay(_CONFLICT_S),
-        wait=wait_random_exponential(multiplier=_CONFLICT_PAUSE_S, max=_CONFLICT_MOST_S),
+        wait=lambda _: pace.pause_s(),
         sleep=_sleep,
         reraise=True,
     )
     try:
         tries(patiently, action, uri)
+        pace.landed()
     except CommitFailedError as error:
         raise ItemError(
             "storage", f"{uri}: for {_CONFLICT_S:g} s every commit met another writer's: {one_line(error)}"

@@ -1,14 +1,22 @@
-"""Which rows a commit replaces or deletes, as the SQL that delta-rs understands."""
+"""SQL predicates for delta-rs that select the rows which a commit replaces or deletes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-VALUES_AT_ONCE = 400  # in one predicate: thousands make the planner slow
+_VALUES_AT_ONCE = 400  # in one predicate: thousands make the planner slow
+
+
+def among(column: str, values: Iterable[str]) -> Iterator[str]:
+    """Predicates that together select the rows whose `column` is one of `values`."""
+    todo = sorted(set(values))
+    for i in range(0, len(todo), _VALUES_AT_ONCE):
+        yield f"{column} IN ({', '.join(literal(v) for v in todo[i : i + _VALUES_AT_ONCE])})"
 
 
 def match(keys: list[dict[str, Any]]) -> str:
-    """That a row has one of `keys`, each a column's name -> its value."""
+    """A predicate for rows with one of `keys`, each a mapping of column names to values."""
     names = list(keys[0])
     if len(names) == 1:
         return f"{names[0]} IN ({', '.join(sorted({literal(k[names[0]]) for k in keys}))})"
@@ -21,5 +29,5 @@ def _equals(name: str, value: Any) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as SQL writes it."""
+    """A value as an SQL literal."""
     return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "''") + "'"

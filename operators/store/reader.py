@@ -1,38 +1,45 @@
-"""A Delta Lake table, to be read: exact at every moment, and only what is asked for."""
+"""Read access to a Delta Lake table: consistent snapshots, and only the requested columns and rows."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
+from pyarrow.fs import PyFileSystem
 
 from operators.core.storage import storage_options
 from operators.core.uris import table_uri
+from operators.store.log import Log
 from operators.store.patience import patiently
 
 ROW_GROUP = 256  # rows; small, so that looking up one video does not read a whole compacted file
-_READ_AHEAD = 4  # files that are read at once; from object storage one alone is mostly waited for
+_READ_AHEAD = 4  # files read simultaneously, because reading one from object storage is mostly waiting
 
 
 class TableReader:
     """A Delta table at `uri`.
 
     Args:
-        uri: folder, local or on object storage.
-        schema: columns and types. Nullable columns and struct fields that a table of an earlier version lacks read as
-            null.
+        uri: a local folder or a prefix on object storage.
+        schema: columns and types. Nullable columns and struct fields that are missing in a table of an earlier version
+            read as null.
     """
 
     def __init__(self, uri: str, schema: pa.Schema) -> None:
         self.uri = uri
         self.schema = schema
-        self._seen: tuple[int, frozenset[str]] = (-1, frozenset())  # version and files that `news` has returned
+        self._log = Log(uri)
+        self._seen = -1  # version up to which `news` has returned rows
+        self._seen_files: set[str] = set()
         self._delta: DeltaTable | None = None
         self._held: dict[tuple[str, str, int], frozenset[str]] = {}  # column, file, row group -> values
 
@@ -40,7 +47,7 @@ class TableReader:
         return patiently(self._snapshot, self.uri) is not None
 
     def version(self) -> int | None:
-        """Version of the newest snapshot; None where there is no table."""
+        """Version of the newest snapshot; None if there is no table."""
 
         def look() -> int | None:
             delta = self._snapshot()
@@ -50,16 +57,16 @@ class TableReader:
         return found
 
     def read(self, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
-        """Rows of the newest snapshot; an absent table has none.
+        """Read rows of the newest snapshot; a missing table has none.
 
         Args:
-            columns: which to read; the others' bytes are not touched.
+            columns: columns to read; others are not fetched.
             where: a `pyarrow.dataset` expression.
         """
         return patiently(lambda: self._read(columns, where), self.uri)
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """Some columns of the newest snapshot, file by file: of millions of rows, a few at a time."""
+        """Yield some columns of the newest snapshot in batches, file by file."""
         wanted = pa.schema([self.schema.field(c) for c in columns])
 
         def read(fragment: Any) -> pa.Table:
@@ -78,8 +85,8 @@ class TableReader:
                 yield from waiting.popleft().result().to_batches(max_chunksize=2**18)
 
     def select(self, columns: Sequence[str], where: Any) -> pa.Table:
-        """As `read`, for a look at columns of long texts of which few rows are wanted: some row groups at a time are in
-        memory, however large the files are."""
+        """Read like `read`, for few rows of columns with long texts: only some row groups are in memory at a time,
+        whatever the size of the files."""
         wanted = pa.schema([self.schema.field(c) for c in columns])
 
         def action() -> pa.Table:
@@ -98,32 +105,62 @@ class TableReader:
 
         return patiently(action, self.uri)
 
-    def news(self, columns: Sequence[str]) -> pa.Table:
+    def where(self, columns: Sequence[str], test: Callable[[pa.Table], Any]) -> Iterator[pa.Table]:
+        """Yield whole rows of one snapshot, some at a time, in the order of its files.
+
+        Only row groups that contain such rows are read; of the others only `columns`.
+
+        Args:
+            test: returns, for `columns` of some rows, a mask of the rows to yield.
+        """
+        for fragment in self.fragments():
+            mask = test(patiently(partial(self._of, fragment, columns), self.uri))
+            at = 0
+            for group in fragment.split_by_row_group() if pc.any(mask).as_py() else ():
+                own = mask.slice(at, group.row_groups[0].num_rows)
+                at += len(own)
+                if pc.any(own).as_py():
+                    yield patiently(partial(self._of, group, self.schema.names), self.uri).filter(own)
+
+    def _of(self, fragment: Any, columns: Sequence[str]) -> pa.Table:
+        wanted = pa.schema([self.schema.field(c) for c in columns])
+        return _shaped(fragment.to_table(schema=self.schema, columns=wanted.names), wanted)
+
+    def news(self, columns: Sequence[str], *, look: bool = True) -> pa.Table:
         """Rows of the files that have joined the table since the last call; at the first call all rows.
 
         A row may come again, when its file was joined with others; none that stands in the table is left out.
-        """
-        return patiently(lambda: self._news(columns), self.uri)
 
-    def _news(self, columns: Sequence[str]) -> pa.Table:
+        Args:
+            look: for newer versions first; without it, up to the version that was looked at last.
+        """
+        return patiently(lambda: self._news(columns, look), self.uri)
+
+    def _news(self, columns: Sequence[str], look: bool) -> pa.Table:
         wanted = pa.schema([self.schema.field(c) for c in columns])
-        delta = self._snapshot()
-        if delta is None or delta.version() == self._seen[0]:
+        delta = self._snapshot() if look else self._delta
+        if delta is None or delta.version() == self._seen:
             return wanted.empty_table()
-        fragments = {f.path: f for f in delta.to_pyarrow_dataset().get_fragments()}
-        new = [f for path, f in fragments.items() if path not in self._seen[1]]
-        fresh = [f.to_table(schema=wanted, columns=wanted.names) for f in new]
-        self._seen = (delta.version(), frozenset(fragments))
+        commits = self._log.since(self._seen, delta.version()) if self._seen >= 0 else None
+        if commits is None or any(commit.removes for commit in commits):
+            fragments = {f.path: f for f in delta.to_pyarrow_dataset().get_fragments()}
+            files, new = set(fragments), [f for path, f in fragments.items() if path not in self._seen_files]
+        else:
+            added = {path: size for commit in commits for path, size in commit.added.items()}
+            files, new = self._seen_files.union(added), _fragments(delta, added)
+        with ThreadPoolExecutor(_READ_AHEAD, thread_name_prefix="news") as pool:
+            fresh = list(pool.map(lambda f: f.to_table(schema=wanted, columns=wanted.names), new))
+        self._seen, self._seen_files = delta.version(), files
         return pa.concat_tables([wanted.empty_table(), *(_shaped(t, wanted) for t in fresh)])
 
     def lookup(self, column: str, *values: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows whose `column` is one of `values`, reading only the row groups that hold one.
+        """The rows whose `column` is one of `values`, read only from the row groups that contain one.
 
-        Files never change, so which values a row group holds is read once and remembered: looking up every video of a
-        table one after the other reads each byte of it about once.
+        Files never change, so the values in each row group are read once and cached: looking up all videos of a table
+        one by one reads each byte about once.
 
         Args:
-            columns: which to read; None: all.
+            columns: columns to read; None for all.
         """
         return patiently(lambda: self._lookup(column, frozenset(values), columns), self.uri)
 
@@ -150,7 +187,7 @@ class TableReader:
         return pa.concat_tables([wanted.empty_table(), *(_shaped(p, wanted) for p in pieces)])
 
     def _hold(self, column: str, fragment: Any, groups: Sequence[Any]) -> None:
-        """Remember which values of a column each row group of a file holds; the file is read in one go."""
+        """Cache the values of a column in each row group of a file, which is read in one pass."""
         held = fragment.to_table(columns=[column])[column]
         at = 0
         for group in groups:
@@ -188,6 +225,13 @@ class TableReader:
         except TableNotFoundError:
             return None
         return self._delta
+
+
+def _fragments(delta: DeltaTable, sizes: dict[str, int]) -> list[Any]:
+    """Some files of a table, path -> bytes, as `pyarrow.dataset` fragments: a dataset of all of them takes longer the
+    more there are."""
+    files = PyFileSystem(DeltaStorageHandler.from_table(delta._table, delta._storage_options, sizes))
+    return [ds.ParquetFileFormat().make_fragment(path, filesystem=files) for path in sizes]
 
 
 def stored_schema(uri: str) -> pa.Schema:

@@ -6,7 +6,7 @@
     OUT/NAME       tables of the recipe's own
     OUT/runs/<run_id>/  config.yaml, plan, report.json
 
-Only the tables say what is done. Keys are read without texts, so resuming reads no captions.
+Completed work is determined by the tables alone. Keys are read without texts, so resuming reads no captions.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from operators.store.done import Done
 from operators.store.own_files import Unswept, changed_at
 from operators.store.table import Claim, Table
 
-MAX_PASSES = 2  # a transient failure is tried twice; what is left then waits for `longcap retry`
+MAX_PASSES = 2  # a transient failure is tried in two passes; after that only by `longcap retry`
+ASKED = 0  # `passes` of a failure that `longcap retry` asked for, until a complete run has settled it
 
 
 def narration_failure_key(captions: str, narrator: str) -> str:
-    """Key under which a failed narration is recorded: another narrator may try again."""
+    """Key under which a failed narration is recorded, so that another narrator may try again."""
     return digest([captions, narrator])
 
 
@@ -55,19 +56,19 @@ class Failed:
 
     @property
     def final(self) -> bool:
-        """Whether a run leaves it alone."""
-        return self.failure_class not in TRANSIENT or self.passes >= MAX_PASSES
+        """Whether runs do not retry it."""
+        return self.passes > ASKED and (self.failure_class not in TRANSIENT or self.passes >= MAX_PASSES)
 
 
 class Store:
-    """Everything under one output location `uri`. Opening it writes nothing.
+    """The tables and files of one output location `uri`. Opening it writes nothing.
 
     Args:
         uri: a folder, or a prefix on object storage.
-        writer: name under which its tables are written to; writers of different names may commit side by side.
-        claim: of the run that writes; see `claim`.
-        tables: the tables that recipes added, with their columns; see `pipeline.config.tables`. With `segments` and
-            `dataset` among them those two hold columns that recipes added.
+        writer: writer name for its tables; writers of different names can commit simultaneously.
+        claim: claim of the run that writes; see `claim`.
+        tables: tables that recipes added, with their columns; see `pipeline.config.tables`. If `segments` or `dataset`
+            is among them, recipes added columns to it.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Store:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All of them; `annotations` is there only once somebody has annotated something."""
+        """All tables; `annotations` exists only after the first annotation."""
         return (*self._of_runs, self.annotations)
 
     @property
@@ -103,7 +104,7 @@ class Store:
         return (self.videos, self.segments, self.dataset, self.filtered, self.failures, *self.derived.values())
 
     def table(self, name: str) -> Table:
-        """The table `name`, one of these."""
+        """The table `name`, one of `tables`."""
         core = {"videos": self.videos, "segments": self.segments, "dataset": self.dataset}
         return self.derived[name] if name in self.derived else core[name]
 
@@ -111,10 +112,10 @@ class Store:
         return any(t.exists() for t in self.tables)
 
     def claim(self, share: str = "all") -> Claim:
-        """Begin a run on a share of the store: writers that hold an older claim on it cannot commit any more.
+        """Claim a share of the store for a run. Writers with an older claim on it can no longer commit.
 
         Raises:
-            Fenced: another run that began at the same time was later.
+            Fenced: another run that started simultaneously claimed it later.
         """
         name = f"run {share}"
         claim = Claim(name, self.videos.claim(name))
@@ -135,13 +136,14 @@ class Store:
     def opened(self) -> dict[str, float]:
         """Writers that have begun since the last complete sweep: path of the note → time by the store's clock."""
         files, folder = file_system(f"{self.uri}/{_OPEN}")
-        files.invalidate_cache()
         found = {}
-        for path, info in files.glob(f"{folder}/*.json", detail=True).items():
+        for path, info in files_below(f"{self.uri}/{_OPEN}").items():
+            if not path.endswith(".json") or path.rpartition("/")[0] != folder:
+                continue
             with suppress(FileNotFoundError, UnfitFileError, ValueError, RecursionError, TypeError, AttributeError):
                 since = json.loads(read_whole(files, path)).get("since")
                 times = [t for t in (changed_at(info), since) if t is not None]
-                found[str(path)] = min(times)
+                found[path] = min(times)
         return found
 
     def close_for(self, run_id: str) -> None:
@@ -154,9 +156,7 @@ class Store:
         """What `Table.sweep` gets of the writers in `opened`."""
         if not opened:
             return None
-        files, folder = file_system(f"{self.uri}/runs")
-        files.invalidate_cache()
-        runs = {str(path).rsplit("/", 2)[-2] for path in files.glob(f"{folder}/*/config.yaml")}
+        runs = {path.rsplit("/", 2)[-2] for path in self.run_files("config.yaml")}
         return Unswept(min(opened.values()), frozenset(runs | {_name(path) for path in opened}))
 
     def sweep(self, opened: Mapping[str, float]) -> list[int]:
@@ -246,6 +246,12 @@ class Store:
             with suppress(FileNotFoundError):
                 files.rm_file(place)
 
+    def run_files(self, name: str) -> dict[str, Any]:
+        """The file `name` of every run that has it, oldest run first: path -> `info` of its file system."""
+        _, folder = file_system(f"{self.uri}/runs")
+        below = files_below(f"{self.uri}/runs").items()
+        return {p: info for p, info in below if p.endswith(f"/{name}") and p[len(folder) :].count("/") == 2}
+
     def run_records(self, name: str, damaged: Callable[[str], None] = lambda _: None) -> list[Row]:
         """The JSON object `name` of every run that has it, oldest run first: run ids begin with the time.
 
@@ -253,13 +259,11 @@ class Store:
             damaged: called with the path of each file that holds no object with the `run_id` of its folder; it is
                 left out.
         """
-        found, path = file_system(f"{self.uri}/runs")
-        below = files_below(f"{self.uri}/runs")  # not by a glob: the name of the output may hold stars and brackets
-        mine = [file for file in below if file.endswith(f"/{name}") and file[len(path) :].count("/") == 2]
+        files, _ = file_system(self.uri)
         records = []
-        for file in mine:
+        for file in self.run_files(name):
             try:
-                record = json.loads(read_whole(found, file))
+                record = json.loads(read_whole(files, file))
             except (ValueError, RecursionError, UnfitFileError):
                 record = None
             if isinstance(record, dict) and record.get("run_id") == file.rsplit("/", 2)[-2]:

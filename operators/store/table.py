@@ -1,7 +1,7 @@
 """One Delta Lake table: read what you need, append once, replace atomically, keep tidy.
 
-Readers are exact at every moment. Every commit is a compare-and-swap: it lands on exactly the version of the table that
-it looked at (no rebasing), so whatever is checked on that version holds where it lands. Three things are:
+Readers are exact at every moment. Every commit of rows is a compare-and-swap: it lands on exactly the version of the
+table that it looked at (no rebasing), so whatever is checked on that version holds where it lands. Three things are:
 
 - the writer's epoch. A writer takes its name over with `fence()`; from then on an older writer of that name fails
   (application transactions, whose version only grows: Delta protocol, action `txn`);
@@ -13,25 +13,29 @@ So correctness needs no lock, no lease and no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError
 
+from operators.core.keys import SUPERSEDED
 from operators.core.storage import storage_options
 from operators.core.uris import table_uri
 from operators.store import own_files
+from operators.store.landing import DataFile, land, written_as
 from operators.store.own_files import Lying, Unswept
-from operators.store.patience import until_committed
-from operators.store.predicates import VALUES_AT_ONCE, literal, match
-from operators.store.reader import ROW_GROUP, TableReader, name_of
+from operators.store.patience import Pace, until_committed
+from operators.store.predicates import among, literal, match
+from operators.store.reader import TableReader, name_of
 
+_REBASES = 3  # of a commit without rows, before the table is looked at anew
+_LOOKS = 4  # at the table in one try: each is at what came during the one before, so that the last one is short
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
 _LOOK_EVERY = 16  # commits between two looks at how many small files there are
 _SMALL_FILES = 64  # from so many on they are joined; each commit looks at all files, so that they would slow a long run
@@ -69,6 +73,8 @@ class Table(TableReader):
         self._writer = writer
         self._claim = claim
         self._version: int | None = None  # of the application transaction; None: not fenced, may not write
+        self._transactions: dict[str, tuple[int, int]] = {}  # name -> version of the table, and where it stands there
+        self._pace = Pace()
 
     # -- writing -------------------------------------------------------------------------------------------------
 
@@ -77,8 +83,9 @@ class Table(TableReader):
 
         def take() -> None:
             delta = self._existing()
-            version = (self._newest(delta) // _EPOCH + 1) * _EPOCH
-            self._write(delta, self.schema.empty_table(), None, self._mine(version))
+            version = (self._stands(delta, self._writer) // _EPOCH + 1) * _EPOCH
+            # rests on nothing but this name, which delta-rs compares with the commits that it is put behind
+            self._note(delta, _properties(Transaction(self._writer, version), rebases=_REBASES))
             self._version = version
 
         self._committed(take)
@@ -94,12 +101,12 @@ class Table(TableReader):
         def take() -> None:
             nonlocal taken
             delta = self._existing()
-            newest = delta.transaction_version(name) or 0
+            newest = self._stands(delta, name)
             taken = newest + 1 if version is None else version
             if newest > taken:
                 raise Fenced(f"another run has taken over {self.uri}")
             if newest < taken:
-                self._write(delta, self.schema.empty_table(), None, _properties(Transaction(name, taken)))
+                self._note(delta, _properties(Transaction(name, taken)))
 
         self._committed(take)
         return taken
@@ -109,7 +116,8 @@ class Table(TableReader):
 
         Args:
             rows: what to add; a function is asked for it on every version of the table that the commit is tried on, so
-                that it can leave out what others have added; nothing is committed where it gives no row.
+                that it can leave out what others have added (`news` with `look=False`); nothing is committed where it
+                gives no row.
 
         Raises:
             Fenced: another writer has taken over; nothing was written.
@@ -121,15 +129,27 @@ class Table(TableReader):
             fresh: Fresh = partial(_same, rows)
         else:
             fresh = rows
-        version = self._next()
-        self._committed(lambda: self._commit(fresh, version, None))
+        version, file = self._next(), DataFile(self._log)
+        self._committed(lambda: self._commit(fresh, version, file=file))
         self._join_files(version)
 
     def upsert(self, rows: pa.Table, key: Sequence[str]) -> None:
         """Commit `rows` in place of those with the same `key`, in one atomic step. Raises as `append`."""
         if rows.num_rows:
             predicate, version = match(rows.select(list(key)).to_pylist()), self._next()
-            self._committed(lambda: self._commit(partial(_same, rows), version, predicate))
+            self._committed(lambda: self._commit(partial(_same, rows), version, predicate=predicate))
+            self._join_files(version)
+
+    def replace(self, rows: pa.Table, column: str, values: Collection[str]) -> None:
+        """Commit `rows` in place of those whose `column` is one of `values`, in one atomic step. Raises as `append`.
+
+        Args:
+            values: at most some thousands. Rows with the same values as `rows` are replaced, too.
+        """
+        if rows.num_rows:
+            some = {*values, *rows[column].to_pylist()}  # the new rows must fulfil the predicate
+            predicate, version = match([{column: value} for value in some]), self._next()
+            self._committed(lambda: self._commit(partial(_same, rows), version, predicate=predicate))
             self._join_files(version)
 
     def rewrite(self, change: Callable[[pa.Table], pa.Table]) -> None:
@@ -138,14 +158,17 @@ class Table(TableReader):
         `change` is asked again when another writer was quicker, so that nothing that was added meanwhile is lost.
         """
         version = self._next()
-        self._committed(lambda: self._commit(lambda: change(self._read(None, None)), version, "true"))
+        self._committed(lambda: self._commit(lambda: change(self._read(None, None)), version, predicate="true"))
 
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Delete the rows whose `column` is one of `values`."""
-        todo = sorted(set(values))
-        for i in range(0, len(todo), VALUES_AT_ONCE):
-            some = ", ".join(literal(v) for v in todo[i : i + VALUES_AT_ONCE])
-            self._committed(partial(self._delete, f"{column} IN ({some})", self._next()))
+        for predicate in among(column, values):
+            self._committed(partial(self._delete, predicate, self._next()))
+
+    def supersede(self, column: str, values: Iterable[str]) -> None:
+        """Mark the keys of the rows whose `column` is one of `values`; see `operators.core.keys.SUPERSEDED`."""
+        for predicate in among(column, values):
+            self._committed(partial(self._supersede, predicate, self._next()))
 
     def compact(self) -> None:
         """Make few large files of many small ones; other writers may go on meanwhile."""
@@ -212,16 +235,14 @@ class Table(TableReader):
                     self._compact()
 
     def _compact(self) -> None:
-        self._existing().optimize.compact(
-            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
-        )
+        self._existing().optimize.compact(writer_properties=written_as())
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _committed(self, action: Callable[[], object]) -> None:
         """Run `action`, again on the newest state where it met another commit; the first thing that it looks at is
         whether this writer was fenced, and whether an earlier try landed and only the answer was lost."""
-        until_committed(action, self.uri)
+        until_committed(action, self.uri, self._pace)
 
     def _next(self) -> int:
         """A version for one commit and its retries: that of a commit whose fate is unknown is never used again."""
@@ -230,35 +251,46 @@ class Table(TableReader):
         self._version += 1
         return self._version
 
-    def _newest(self, delta: DeltaTable) -> int:
-        return delta.transaction_version(self._writer) or 0
+    def _stands(self, delta: DeltaTable, name: str) -> int:
+        """Where the transaction `name` stands in the version that `delta` holds; 0: nowhere yet."""
+        at, value = self._transactions.get(name, (-1, 0))
+        commits = self._log.since(at, delta.version()) if at >= 0 else None
+        if commits is None:
+            value = delta.transaction_version(name) or 0
+        for commit in commits or ():
+            value = commit.transactions.get(name, value)
+        self._transactions[name] = delta.version(), value
+        return value
 
     def _landed(self, delta: DeltaTable, version: int) -> bool:
         """True if an earlier try of this commit did land and only its answer was lost."""
-        newest = self._newest(delta)
+        newest = self._stands(delta, self._writer)
         if newest // _EPOCH != version // _EPOCH:
             raise Fenced(f"another writer has taken over {self.uri}")
-        if self._claim is not None and delta.transaction_version(self._claim.name) != self._claim.version:
+        if self._claim is not None and self._stands(delta, self._claim.name) != self._claim.version:
             raise Fenced(f"another run has taken over {self.uri}")
         return newest == version
 
-    def _commit(self, fresh: Fresh, version: int, predicate: str | None) -> None:
-        delta = self._existing()
-        rows = fresh()  # before the look at who may write: it may have brought `delta` to a newer version
-        if not self._landed(delta, version) and (rows.num_rows or predicate):
-            self._write(delta, rows, predicate, self._mine(version))
+    def _commit(
+        self, fresh: Fresh, version: int, *, file: DataFile | None = None, predicate: str | None = None
+    ) -> None:
+        looked = -1
+        for _ in range(_LOOKS):
+            delta = self._existing()
+            if delta.version() == looked:  # nothing came while what had come was read and the file was written
+                break
+            rows = fresh()  # before the look at who may write: it may have brought `delta` to a newer version
+            if self._landed(delta, version) or not (rows.num_rows or predicate):
+                return
+            grow = self._differs(delta)  # a table of an earlier or a later version: columns are added, none goes
+            if file is not None and not grow:
+                file.holding(rows, delta.version())
+            looked = delta.version()
+        land(delta, rows, file, self._mine(version), predicate=predicate, grow=grow)
 
-    def _write(self, delta: DeltaTable, rows: pa.Table, predicate: str | None, properties: CommitProperties) -> None:
-        how: dict[str, Any] = {"mode": "overwrite", "predicate": predicate} if predicate else {"mode": "append"}
-        if self._differs(delta):  # a table of an earlier or a later version: columns are added, none goes
-            how["schema_mode"] = "merge"
-        write_deltalake(
-            delta,
-            rows,
-            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP),
-            commit_properties=properties,
-            **how,
-        )
+    def _note(self, delta: DeltaTable, properties: CommitProperties) -> None:
+        """Commit no rows, and the columns that the table lacks."""
+        land(delta, self.schema.empty_table(), None, properties, grow=self._differs(delta))
 
     def _differs(self, delta: DeltaTable) -> bool:
         """Whether the table's columns are not just those of `schema`."""
@@ -269,6 +301,12 @@ class Table(TableReader):
         delta = self._existing()
         if not self._landed(delta, version):
             delta.delete(predicate, commit_properties=self._mine(version))
+
+    def _supersede(self, predicate: str, version: int) -> None:
+        delta = self._existing()
+        if not self._landed(delta, version):
+            marked = {"key": f"concat(key, {literal(SUPERSEDED)})"}
+            delta.update(marked, None, predicate, written_as(), commit_properties=self._mine(version))
 
     def _mine(self, version: int) -> CommitProperties:
         return _properties(Transaction(self._writer, version))
@@ -287,5 +325,5 @@ def _same(rows: pa.Table) -> pa.Table:
     return rows
 
 
-def _properties(*transactions: Transaction) -> CommitProperties:
-    return CommitProperties(app_transactions=list(transactions), max_commit_retries=0)
+def _properties(*transactions: Transaction, rebases: int = 0) -> CommitProperties:
+    return CommitProperties(app_transactions=list(transactions), max_commit_retries=rebases)

@@ -1,1 +1,1 @@
-"""Captions compared by their vectors: topic tags, scores. Imports embedding and below; no other task folder."""
+"""Compare captions by their vectors: topic tags, scores. Imports embedding and below; no other task folder."""

@@ -1,4 +1,4 @@
-"""`tags`: the nearest label of each caption, by the meaning of the label's description."""
+"""`tags`: assign to each caption the label whose description is nearest in meaning."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TAG = pa.struct(
         pa.field("index", pa.int32()),
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("tag", pa.string()),  # unknown: no label is near enough
-        pa.field("nearest", pa.string()),  # the label that is nearest, near enough or not
+        pa.field("tag", pa.string()),  # unknown if no label reaches the threshold
+        pa.field("nearest", pa.string()),  # the nearest label, whatever its score
         pa.field("score", pa.float32()),  # its cosine
     ]
 )
@@ -36,11 +36,11 @@ TAG = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class Tags(Operator):
-    """Compares `text_vectors` with label descriptions; writes `tags`, one a text, and `topic`, one for the video.
+    """Compares `text_vectors` with label descriptions; writes `tags`, one per text, and `topic`, one for the video.
 
-    `topic` is the label nearest to the mean of the window vectors (of all vectors, where there are none of windows).
-    The embedder must be the one that made the vectors. Captions and class descriptions in one sentence-embedding space,
-    nearest neighbour: "Tell me what you see" (its abstract); the threshold and `unknown` are ours.
+    `topic` is the label nearest to the mean of the window vectors, or of all vectors if there are no windows.
+    The embedder must be the one that made the vectors. Nearest neighbours of captions and class descriptions in one
+    embedding space: "Tell me what you see" (its abstract); the threshold and `unknown` are added here.
     """
 
     name: ClassVar[str] = "tags"
@@ -58,15 +58,15 @@ class Tags(Operator):
 
     labels: Annotated[Mapping[str, str], Field(min_length=1, description="label -> a sentence that describes it")]
     threshold: Annotated[
-        float, Field(ge=-1, le=1, description="cosine below which a text has the tag unknown; 0.3 fits MiniLM")
+        float, Field(ge=-1, le=1, description="least cosine of a label, else the tag is unknown; 0.3 suits MiniLM")
     ] = 0.3
-    embedder: Annotated[AnyEmbedder, Field(description="what made the vectors; null: the small one of a package")] = (
+    embedder: Annotated[AnyEmbedder, Field(description="embedder of the vectors; null: a small one from a package")] = (
         None
     )
 
     def __post_init__(self) -> None:
         if UNKNOWN in self.labels:
-            raise ValueError(f"labels has {UNKNOWN}, which is what a text is called that no label is near to")
+            raise ValueError(f"labels has {UNKNOWN}, which is reserved for texts without a near label")
         if "texts" not in self._model.modalities:
             raise ValueError("embedder embeds no texts")
 

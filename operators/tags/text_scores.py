@@ -1,4 +1,4 @@
-"""`text_scores`: how far each text of a video is from what the others say."""
+"""`text_scores`: measure how close each text of a video is to the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT_SCORE = pa.struct(
         pa.field("index", pa.int32()),
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("score", pa.float64()),  # cosine with the mean of the other texts of its unit; null: there is none
+        pa.field("score", pa.float64()),  # cosine with the mean of the other texts of its unit; null if there are none
     ]
 )
 

@@ -1,4 +1,4 @@
-"""What recipes make of speech: blocks of lines, captions from answers, their times, chapters, and speakers' names.
+"""Process speech for recipes: blocks of lines, captions from answers, their times, chapters, and speakers' names.
 
 May import audio, embedding, engines and what stands below.
 """

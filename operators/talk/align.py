@@ -1,4 +1,4 @@
-"""The operator `align`: captions moved to frames that they fit."""
+"""The operator `align`: move captions to the frames that they fit."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from operators.talk.items import ALIGNED, CAPTION
 class Align(Operator):
     """Moves each caption of the list `of` to the span of equal length, within `search_s`, whose frames it fits best.
 
-    Reads `frame_vectors`, of a table of segments that `embed` wrote; the captions are embedded here by the same
+    Reads `frame_vectors` of a table of segments that `embed` wrote; the captions are embedded here with the same
     image–text model.
-    Writes `aligned` (`operators.talk.items.ALIGNED`) and `not_alignable`, the share of captions that fit no frames by
+    Writes `aligned` (`operators.talk.items.ALIGNED`) and `not_alignable`, the share of captions whose score is below
     `min_score`; null without captions.
     """
 
@@ -41,8 +41,10 @@ class Align(Operator):
 
     embedder: Annotated[AnyEmbedder, Field(description="the image–text model that embedded the frames")]
     of: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of captions, with start_s, end_s, text")]
-    search_s: Annotated[float, Field(ge=0, description="how far a caption is moved, in s; 10 in HowToCaption")] = 10.0
-    step_s: Annotated[float, Field(gt=0, description="steps in which it is moved, in s; 1 in HowToCaption")] = 1.0
+    search_s: Annotated[
+        float, Field(ge=0, le=86_400, description="largest shift of a caption, in s; 10 in HowToCaption")
+    ] = 10.0
+    step_s: Annotated[float, Field(ge=0.01, description="step of the shift, in s; 1 in HowToCaption")] = 1.0
     min_score: Annotated[
         float, Field(ge=-1, le=1, description="cosine below which a caption is not alignable; models differ")
     ] = 0.0
@@ -92,7 +94,7 @@ class Align(Operator):
         start_s, length_s = caption["start_s"], caption["end_s"] - caption["start_s"]
         best: tuple[float, float] | None = None
         steps = int(self.search_s / self.step_s + 1e-9)
-        for move in sorted(range(-steps, steps + 1), key=lambda k: (abs(k), k)):  # of equal scores the nearest counts
+        for move in sorted(range(-steps, steps + 1), key=lambda k: (abs(k), k)):  # of equal scores the smallest shift
             low = start_s + move * self.step_s
             if move and not -1e-9 <= low <= duration_s - length_s + 1e-9:
                 continue

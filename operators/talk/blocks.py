@@ -1,4 +1,4 @@
-"""The operator `blocks`: speech in pieces that a prompt can hold. No line is ever cut, and each keeps its second."""
+"""The operator `blocks`: divide speech into blocks that fit into a prompt. Lines are never cut and keep their times."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from operators.talk.items import BLOCK
 class Blocks(Operator):
     """Writes `blocks` (`operators.talk.items.BLOCK`).
 
-    With `words`, whole lines up to so many words make a block; a longer line is one alone. With `seconds`, the blocks
-    tile the video: each ends in the pause between lines that is nearest to its wanted end, never inside a line.
+    With `words`, a block has whole lines up to this number of words; a longer line is a block. With `seconds`, the
+    blocks tile the video: each ends in the pause nearest to its target end, never inside a line.
     """
 
     name: ClassVar[str] = "blocks"
@@ -33,9 +33,9 @@ class Blocks(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"blocks"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"blocks": pa.list_(BLOCK)}
 
-    words: Annotated[int, Field(ge=1, description="words of a block at most; 200 in HowToCaption")] = 200
+    words: Annotated[int, Field(ge=1, description="maximum number of words of a block; 200 in HowToCaption")] = 200
     seconds: Annotated[
-        float | None, Field(gt=0, description="wanted length of blocks that tile the video, in s; null: by words")
+        float | None, Field(gt=0, description="target duration of blocks that tile the video, in s; null: by words")
     ] = None
 
     @contextmanager
@@ -62,10 +62,10 @@ class Blocks(Operator):
 
 
 def speech_edges(duration_s: float, lines: Sequence[SpeechLine], wanted_s: float) -> list[float]:
-    """Edges of spans of about `wanted_s` that tile the video and never cut a line: 0 first, the end last.
+    """Return the edges of spans of about `wanted_s` that tile the video and never cut a line, from 0 to the end.
 
-    An edge is the point in a pause between lines that is nearest to where it is wanted. Where there is no pause before
-    the next edge is wanted, there is none.
+    Each edge is the point in a pause between lines that is nearest to its target. If there is no pause before the
+    next target, the edge is omitted.
     """
     pauses = _pauses(duration_s, lines)
     count = max(1, round(duration_s / wanted_s))
@@ -81,7 +81,7 @@ def speech_edges(duration_s: float, lines: Sequence[SpeechLine], wanted_s: float
 
 
 def _pauses(duration_s: float, lines: Sequence[SpeechLine]) -> list[tuple[float, float]]:
-    """Where nobody speaks; a pause may have no length, where one line ends as the next begins."""
+    """Return the spans without speech; a pause between two adjacent lines has length 0."""
     found: list[tuple[float, float]] = []
     at = 0.0
     for line in sorted(lines, key=lambda x: x.start_s):

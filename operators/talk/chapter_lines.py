@@ -1,4 +1,4 @@
-"""The operator `chapter_lines`: chapters that a video's description lists, as VidChapters-7M collects them."""
+"""The operator `chapter_lines`: parse the chapters in a video's description with the rules of VidChapters-7M."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ CHAPTER = pa.struct(
 )
 
 _TIME = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
-_AROUND = " \t-–—:|.,;•*()[]>»"  # what stands between a time and a title
+_AROUND = " \t-–—:|.,;•*()[]>»"  # characters between a time and a title
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChapterLines(Operator):
-    """Reads the description in the video's own metadata (a column of the manifest); writes `chapters` and
-    `chapters_problem`, why there are none.
+    """Parses the description in the video's own metadata (a column of the manifest); writes `chapters` and
+    `chapters_problem`, the reason if there are none.
     """
 
     name: ClassVar[str] = "chapter_lines"
@@ -37,7 +37,7 @@ class ChapterLines(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"chapters", "chapters_problem"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"chapters": pa.list_(CHAPTER), "chapters_problem": pa.string()}
 
-    description: Annotated[str, Field(description="key of the metadata that holds the description")] = "description"
+    description: Annotated[str, Field(description="metadata key of the description")] = "description"
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -52,11 +52,11 @@ class ChapterLines(Operator):
 
 
 def parse_chapters(text: str, duration_s: float) -> tuple[list[dict[str, Any]], str | None]:
-    """The chapters in a description, or none and why.
+    """Return the chapters in a description, or none and the reason.
 
-    The rules are VidChapters-7M's: a line that holds a time is a chapter, its title is the rest of the line; there are
-    at least two, their times rise strictly, and not all titles are of one character. A chapter lasts until the next
-    one, the last until the end. Ours: none begins behind the end of the video.
+    The rules are VidChapters-7M's: a line with a time is a chapter, and the rest of the line is its title; there are
+    at least two, their times increase strictly, and not all titles are a single character. A chapter lasts until the
+    next one, the last until the end. Added here: no chapter begins after the end of the video.
     """
     found: list[tuple[float, str]] = []
     for line in text.splitlines():
@@ -70,7 +70,7 @@ def parse_chapters(text: str, duration_s: float) -> tuple[list[dict[str, Any]], 
         return [], f"{len(found)} line{'' if len(found) == 1 else 's'} with a time; chapters need two"
     starts = [start for start, _ in found]
     if any(b <= a for a, b in pairwise(starts)):
-        return [], "the times do not rise"
+        return [], "the times do not increase"
     if starts[-1] >= duration_s:
         return [], f"a chapter begins at {starts[-1]:g} s, and the video lasts {duration_s:g} s"
     if all(len(title) <= 1 for _, title in found):

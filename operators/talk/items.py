@@ -1,4 +1,4 @@
-"""The lists that these operators write: plain data with half-open spans, seconds from the first presented picture."""
+"""Lists that these operators write: plain data with half-open spans, seconds from the first presented frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BLOCK = pa.struct(
     [
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("text", pa.string()),  # a line for each line of speech: its second, a colon, who speaks, what is said
+        pa.field("text", pa.string()),  # one line per line of speech: its second, a colon, the speaker, the words
         pa.field("words", pa.int32()),
         pa.field("lines", pa.int32()),
     ]
@@ -21,17 +21,19 @@ CAPTION = pa.struct(
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
         pa.field("text", pa.string()),
-        pa.field("fields", pa.string()),  # JSON: what else the answer says of it
-        pa.field("item", pa.int32()),  # number of the answer that it is from
-        pa.field("supported", pa.bool_()),  # whether each number in it stands in what was asked about; null: not asked
+        pa.field("fields", pa.string()),  # JSON: the other fields of the entry
+        pa.field("item", pa.int32()),  # index of the answer
+        pa.field(
+            "supported", pa.bool_()
+        ),  # whether its numbers occur in the text that was asked about; null: not checked
     ]
 )
 
 ALIGNED = pa.struct(
     [
         *CAPTION,
-        pa.field("original_start_s", pa.float64()),  # before it was moved
-        pa.field("score", pa.float64()),  # cosine with the frames of its new span; null: there are none
+        pa.field("original_start_s", pa.float64()),  # start before the shift
+        pa.field("score", pa.float64()),  # cosine with the frames of its new span; null if there are none
         pa.field("alignable", pa.bool_()),
     ]
 )
@@ -40,5 +42,5 @@ _NUMBER = re.compile(r"\d+(?:[.,/]\d+)*")
 
 
 def numbers(text: str) -> frozenset[str]:
-    """The numbers that stand in a text as digits."""
+    """Return the numbers that are written as digits in a text."""
     return frozenset(_NUMBER.findall(text))

@@ -1,4 +1,4 @@
-"""The operators `quantile` and `keep_best`: of the captions of a whole output, those with the best scores."""
+"""The operators `quantile` and `keep_best`: keep the captions of a whole output with the highest scores."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from operators.talk.items import ALIGNED
 
 @dataclass(frozen=True, kw_only=True)
 class Quantile(Operator):
-    """Over the whole output, the score that the best `keep` of all captions of a table reach: a row of level run.
+    """Computes the score that the best share `keep` of all captions of a table reach: a row of level run.
 
-    Writes `threshold`, null without any; `captions`, how many have a score; `kept`, how many reach it, which are more
-    than asked for where several have just that score. It depends on the scores alone, not on the order of the rows.
-    All scores are held in memory, 8 bytes each. A table of videos made from this one and from the captions' drops the
-    others: see `keep_best`.
+    Writes `threshold`, null without captions; `captions`, the number with a score; `kept`, the number that reach the
+    threshold, which is larger than the share if several have exactly this score. The result does not depend on the
+    order of the rows. All scores are held in memory, 8 bytes each. A table of videos made from this one and the
+    captions' table drops the others: see `keep_best`.
     """
 
     name: ClassVar[str] = "quantile"
@@ -40,7 +40,7 @@ class Quantile(Operator):
     }
 
     of: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list whose items have a score")] = "aligned"
-    keep: Annotated[float, Field(gt=0, le=1, description="share of all captions that is to be kept, the best ones")]
+    keep: Annotated[float, Field(gt=0, le=1, description="share of all captions to keep, the best ones")]
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -56,7 +56,7 @@ class Quantile(Operator):
         return {"threshold": threshold, "captions": len(scores), "kept": int((scores >= threshold).sum())}
 
     def _batches(self, table: Any) -> Iterator[pa.RecordBatch]:
-        if self.of in table.schema.names:  # a table of something else may stand beside it, such as `videos`
+        if self.of in table.schema.names:  # other tables, such as `videos`, may be parents too
             yield from table.batches([self.of])
 
     def _scores(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
@@ -67,10 +67,10 @@ class Quantile(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class KeepBest(Operator):
-    """Keeps the items of the list `of` whose score reaches the column `threshold`, which `quantile` wrote.
+    """Keeps the items of the list `of` whose score reaches the column `threshold` of `quantile`.
 
-    Writes the list `to`, in order of time, and `dropped`, how many are not in it, those without a score among them. The
-    table is of videos, made from the one with the list and from that of `quantile`.
+    Writes the list `to`, ordered by time, and `dropped`, the number of other items, including those without a score.
+    The table is of videos, made from the table with the list and the table of `quantile`.
     """
 
     name: ClassVar[str] = "keep_best"
@@ -81,7 +81,7 @@ class KeepBest(Operator):
     writes: ClassVar[frozenset[str]] = frozenset()
 
     of: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of `align`")] = "aligned"
-    to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of those that are kept")] = "best"
+    to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of kept items")] = "best"
 
     def __post_init__(self) -> None:
         types: Mapping[str, pa.DataType] = {self.to: pa.list_(ALIGNED), "dropped": pa.int64()}

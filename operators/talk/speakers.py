@@ -1,4 +1,4 @@
-"""The operator `name_speakers`: names for the speakers of a whole video, found in what is said."""
+"""The operator `name_speakers`: find the names of the speakers of a whole video in the speech."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from operators.core.base import Apply, Level, Operator, Row
 SPEAKER = pa.struct(
     [
         pa.field("speaker", pa.string()),  # S1, S2, …
-        pa.field("name", pa.string()),  # null: none was found, or all were another's
-        pa.field("votes", pa.int32()),  # answers that gave it that name
-        pa.field("others", pa.list_(pa.string())),  # further names that answers gave it, the most frequent first
+        pa.field("name", pa.string()),  # null: none was found, or all belong to other speakers
+        pa.field("votes", pa.int32()),  # number of answers that gave this name
+        pa.field("others", pa.list_(pa.string())),  # other names that answers gave, the most frequent first
         pa.field("lines", pa.int32()),
         pa.field("seconds", pa.float64()),
     ]
@@ -28,11 +28,11 @@ SPEAKER = pa.struct(
 
 @dataclass(frozen=True, kw_only=True)
 class NameSpeakers(Operator):
-    """Gives the speakers of `speech` the names that answers about single blocks found, each name to one speaker.
+    """Assigns to the speakers of `speech` the names that answers about single blocks found, each name to one speaker.
 
     Reads the column `of` of a step `ask` over blocks, whose answers hold a list `names` of `speaker` and `name`. A name
-    counts where it is said in some line. Of all pairs of speaker and name the one that most answers give counts first,
-    and then no other pair of that speaker or that name: what is decided is the same for the whole video, as in
+    is valid if some line contains it. Pairs of speaker and name are assigned by the number of answers that give them,
+    each speaker and each name once, so that the assignment is the same for the whole video, as in
     StoryTeller. Writes `speech` with `speaker_name`, and `speakers`.
     """
 
@@ -70,7 +70,7 @@ class NameSpeakers(Operator):
 
 
 def assign(votes: Mapping[tuple[str, str], int]) -> dict[str, str]:
-    """speaker -> name; no name twice. Of equal votes the pair that was given first counts."""
+    """Return speaker -> name; names are unique. Of pairs with equal votes, the first one is used."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     for (speaker, name), _ in sorted(votes.items(), key=lambda item: -item[1]):

@@ -1,4 +1,4 @@
-"""The operator `timed`: the entries of structured answers as captions, each with its span on the video's clock."""
+"""The operator `timed`: turn the entries of structured answers into captions with spans on the video's clock."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from pydantic import Field
 from operators.core.base import Apply, Level, Operator, Row
 from operators.talk.items import CAPTION, numbers
 
-_SLACK_S = 1.0  # a model writes whole seconds
+_SLACK_S = 1.0  # models write whole seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timed(Operator):
     """Reads a column of a step `ask`, whose answers hold a list `entries` with `start_s` and a text.
 
-    Writes the list `to` (`operators.talk.items.CAPTION`), in order of time, and `<to>_dropped`: how many entries had no
-    text, no time, or one outside of what was asked about.
+    Writes the list `to` (`operators.talk.items.CAPTION`), ordered by time, and `<to>_dropped`, the number of entries
+    without a text, without a time, or with a time outside of the requested span.
     """
 
     name: ClassVar[str] = "timed"
     version: ClassVar[int] = 1
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "talk"
-    reads: ClassVar[frozenset[str]] = frozenset()  # these two follow from the options
+    reads: ClassVar[frozenset[str]] = frozenset()  # `reads` and `writes` follow from the options
     writes: ClassVar[frozenset[str]] = frozenset()
 
     of: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the column of the answers")]
-    entries: Annotated[str, Field(description="the field of an answer that holds the list")] = "entries"
-    text: Annotated[str, Field(description="the field of an entry that is its text")] = "text"
-    to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list that is written")] = "captions"
+    entries: Annotated[str, Field(description="the field of an answer with the list")] = "entries"
+    text: Annotated[str, Field(description="the field of an entry with its text")] = "text"
+    to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list to write")] = "captions"
     until: Annotated[
         Literal["length", "next"],
-        Field(description="where an entry without end_s ends: after length_s, or where the next one begins"),
+        Field(description="end of an entry without end_s: after length_s, or at the start of the next"),
     ] = "length"
-    length_s: Annotated[float, Field(gt=0, description="length of an entry, in s; 8 in HowToCaption")] = 8.0
+    length_s: Annotated[float, Field(gt=0, description="duration of an entry, in s; 8 in HowToCaption")] = 8.0
     source: Annotated[
         str | None,
-        Field(description="list whose texts were asked about: a number in an entry must stand in its item; null: none"),
+        Field(description="list that was asked about: each number in an entry must occur in its item; null: unchecked"),
     ] = None
 
     def __post_init__(self) -> None:
@@ -126,7 +126,7 @@ def _seconds(value: Any) -> float | None:
 
 
 def _one_after_the_other(found: Sequence[Row], duration_s: float) -> tuple[list[Row], int]:
-    """Starts that rise strictly, each until the next, as chapters do; of two with one start the first counts."""
+    """Keep strictly increasing starts, each ending at the next, as for chapters; of equal starts, keep the first."""
     rising = [c for k, c in enumerate(found) if not k or c["start_s"] > found[k - 1]["start_s"]]
     ends = [*(c["start_s"] for c in rising[1:]), duration_s]
     return [{**c, "end_s": end} for c, end in zip(rising, ends, strict=True)], len(found) - len(rising)

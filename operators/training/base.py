@@ -29,8 +29,10 @@ class FromCaptions(Operator):
     reads: ClassVar[frozenset[str]] = READS
     writes: ClassVar[frozenset[str]] = frozenset({"items"})
 
-    source: Annotated[Source, Field(description="what is an event: a sentence, a section or a window")] = "sentences"
-    seed: Annotated[int, Field(description="another seed draws other items")] = 0
+    source: Annotated[Source, Field(description="unit that counts as an event: a sentence, a section or a window")] = (
+        "sentences"
+    )
+    seed: Annotated[int, Field(description="seed of the selection of items")] = 0
 
     @abc.abstractmethod
     def items(self, row: Row) -> list[dict[str, Any]]:

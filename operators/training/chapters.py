@@ -35,8 +35,11 @@ class Chapters(FromCaptions):
     types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM)}
 
     source: Source = "sections"
-    min_s: Annotated[float, Field(ge=0, description="shorter chapters are joined with the one before")] = 10.0
-    title_characters: Annotated[int, Field(ge=10, le=200, description="length of a title at most")] = 60
+    min_s: Annotated[
+        float,
+        Field(ge=0, description="minimum length of a chapter in s; a shorter one is joined with the previous one"),
+    ] = 10.0
+    title_characters: Annotated[int, Field(ge=10, le=200, description="maximum length of a title")] = 60
 
     def items(self, row: Row) -> list[dict[str, Any]]:
         duration_s = float(row["duration_s"])

@@ -63,8 +63,8 @@ class Dialogues(FromCaptions):
     name: ClassVar[str] = "dialogues"
     types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM)}
 
-    turns: Annotated[int, Field(ge=1, le=50, description="questions of a dialogue")] = 3
-    min_score: Annotated[float, Field(ge=0, le=1, description="least support of an event; 0: all events")] = 0.0
+    turns: Annotated[int, Field(ge=1, le=50, description="number of questions in a dialogue")] = 3
+    min_score: Annotated[float, Field(ge=0, le=1, description="minimum support of an event; 0: all events")] = 0.0
 
     def items(self, row: Row) -> list[dict[str, Any]]:
         draw = self.draw(row)

@@ -37,7 +37,7 @@ class Documents(FromCaptions):
     types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM)}
 
     source: Source = "windows"
-    words: Annotated[int, Field(ge=20, description="words of a document at most")] = 750
+    words: Annotated[int, Field(ge=20, description="maximum words of a document")] = 750
     times: Annotated[bool, Field(description="begin each line with the time of its event")] = True
 
     def items(self, row: Row) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ class Highlights(FromCaptions):
     share: Annotated[
         float, Field(gt=0, le=1, description="of the frames; VideoXum aims at 0.15, V2Xum keeps 0.164")
     ] = 0.15
-    fps: Annotated[float, Field(gt=0, le=60, description="values of the mask a second")] = 1.0
+    fps: Annotated[float, Field(gt=0, le=60, description="values of the mask per second")] = 1.0
 
     def items(self, row: Row) -> list[dict[str, Any]]:
         return self._choose(row, self._mask(row))

@@ -50,8 +50,8 @@ class Pairs(Operator):
 
     texts: Annotated[tuple[str, ...], Field(min_length=2, description="TABLE.COLUMN of each text")]
     scores: Annotated[tuple[str, ...], Field(min_length=2, description="TABLE.COLUMN of the score of each text")]
-    min_gap: Annotated[float, Field(ge=0, description="least difference of the scores of a pair")] = 0.0
-    every: Annotated[bool, Field(description="all pairs, not only the best with the worst")] = False
+    min_gap: Annotated[float, Field(ge=0, description="minimum difference of the scores of a pair")] = 0.0
+    every: Annotated[bool, Field(description="make all pairs, not only the best with the worst")] = False
 
     def __post_init__(self) -> None:
         if len(self.texts) != len(self.scores):

@@ -50,12 +50,12 @@ class Questions(FromCaptions):
     may_read: ClassVar[frozenset[str]] = frozenset({"speech", "caption", "opening"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM)}
 
-    skills: Annotated[tuple[SkillName, ...], Field(min_length=1, description="what is asked about")] = (
+    skills: Annotated[tuple[SkillName, ...], Field(min_length=1, description="skills that are asked about")] = (
         *("first", "last", "after", "before", "between", "order", "count"),
         *("at", "when", "said", "describe", "summary"),
     )
-    each: Annotated[int, Field(ge=1, le=1000, description="questions of a skill a video has at most")] = 5
-    options: Annotated[int, Field(ge=2, le=8, description="options of a question")] = 4
+    each: Annotated[int, Field(ge=1, le=1000, description="maximum number of questions of each skill for a video")] = 5
+    options: Annotated[int, Field(ge=2, le=8, description="number of options of a question")] = 4
 
     def items(self, row: Row) -> list[dict[str, Any]]:
         draw = self.draw(row)

@@ -6,6 +6,7 @@ and "before" and "after" are only said of events whose spans do not overlap.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -154,10 +155,12 @@ def count(film: Film) -> Iterator[Question]:
 
 
 def at(film: Film) -> Iterator[Question]:
-    """What happens at a time: a question that refers to a moment by its time."""
+    """What happens at a time: a question that refers to a moment by its time, a whole second as it is written."""
     for right in film.draw.sample(film.clear, len(film.clear)):
         start, end = film.draw.choice(right.spans)
-        time_s = (start + end) / 2
+        time_s = max(math.floor((start + end) / 2), math.ceil(start))
+        if time_s >= end:
+            continue  # it has no whole second
         wrong = [e for e in film.clear if not e.covers(time_s)]
         if len(wrong) >= film.options - 1:
             some = [right, *film.draw.sample(wrong, film.options - 1)]
@@ -166,8 +169,10 @@ def at(film: Film) -> Iterator[Question]:
 
 def when(film: Film) -> Iterator[Question]:
     """When something happens: a question that refers to a moment by what is seen."""
-    for right in film.draw.sample(film.chain, len(film.chain)):
-        wrong = [e for e in film.chain if e is not right and not right.meets(e)]
+    # an event within one second as clocks write it would be shown as no span, beside another one that contains it
+    chain = [e for e in film.chain if clock(e.start_s) != clock(e.end_s)]
+    for right in film.draw.sample(chain, len(chain)):
+        wrong = [e for e in chain if e is not right and not right.meets(e)]
         if len(wrong) >= film.options - 1:
             some = [right, *film.draw.sample(wrong, film.options - 1)]
             choices = tuple(Choice(text=shown(e.spans[0]), spans=e.spans) for e in some)
@@ -193,13 +198,12 @@ def said(film: Film) -> Iterator[Question]:
 
 
 def describe(film: Film) -> Iterator[Question]:
-    """What happens in a span, in free words."""
+    """What happens in a span, in free words; the question names the whole seconds within the event."""
     for event in film.draw.sample(film.clear, len(film.clear)):
-        if len(event.spans) == 1:
-            start, end = (clock(t) for t in event.spans[0])
-            yield Question(
-                text=f"What happens from {start} to {end}?", answer=event.text, about=event.spans, evidence=event.spans
-            )
+        start, end = math.ceil(event.start_s), math.floor(event.end_s)
+        if len(event.spans) == 1 and start < end:
+            text = f"What happens from {clock(start)} to {clock(end)}?"
+            yield Question(text=text, answer=event.text, about=event.spans, evidence=event.spans)
 
 
 def summary(film: Film) -> Iterator[Question]:

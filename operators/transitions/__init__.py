@@ -1,3 +1,3 @@
-"""Where one shot gives way to another, by a score of each pair of neighbouring thumbnails: scores in one table, what is
-decided from them in another, so that another threshold decodes nothing. Imports analysis and everything below.
+"""Detect transitions between shots from a score of each pair of neighbouring thumbnails: scores are in one table,
+decisions in another, so that another threshold decodes nothing. Imports analysis and everything below.
 """

@@ -1,4 +1,4 @@
-"""`transition_score`: how alike neighbouring thumbnails are, as Koala-36M's detector compares frames."""
+"""`transition_score`: measure how similar neighbouring thumbnails are, as in Koala-36M's transition detector."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from operators.core.base import Apply, Operator, Row
 
 SCORE = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # of the earlier thumbnail
-        pa.field("end_s", pa.float64()),  # of the later one
+        pa.field("start_s", pa.float64()),  # time of the earlier thumbnail
+        pa.field("end_s", pa.float64()),  # time of the later thumbnail
         pa.field("histogram", pa.float32()),  # correlation of their histograms, -1 to 1
         pa.field("edges", pa.float32()),  # structural similarity of their edges over their luma, -1 to 1
     ]
 )
 
 BEFORE_S = 1.0
-"""Pairs of so long before a segment are scored with it: what is gradual is told from the scores before."""
+"""Pairs in this time before a segment are scored with it, since gradual transitions depend on earlier scores."""
 
 _SIDE_PX = 128
 _EDGES = (100, 200)  # Canny's thresholds
-_WINDOW = (7, 7)  # of SSIM, uniform; Wang et al., "Image quality assessment", 2004, with K1 0.01 and K2 0.03
+_WINDOW = (7, 7)  # window of SSIM, uniform; Wang et al., "Image quality assessment", 2004, with K1 0.01 and K2 0.03
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
-Picture = npt.NDArray[np.uint8]
+Luma = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransitionScore(Operator):
-    """Compares each thumbnail of a segment, and of a second before it, with the one before; writes `transition_scores`.
+    """Compares each thumbnail of a segment and of a second before it with the previous one; writes `transition_scores`.
 
     The two measures are those of Koala-36M's transition detector (github.com/KwaiVGI/Koala-36M,
     trainsition_detect/VideoTransitionAnalyzer.py): correlation of 254-bin histograms over grey levels 1 to 255, and
-    SSIM at 128 x 128 of the maximum of luma and Canny(100, 200). Theirs takes every frame, in colour, at 256 x 256;
-    this one the luma thumbnails of the shared decoding, `decode.signals_fps` of them a second.
+    SSIM at 128 x 128 of the maximum of luma and Canny(100, 200). Koala-36M uses every frame, in colour, at 256 x 256;
+    this operator uses the luma thumbnails of the shared decoding, `decode.signals_fps` per second.
     """
 
     name: ClassVar[str] = "transition_score"
@@ -55,7 +55,7 @@ class TransitionScore(Operator):
     def open(self) -> Iterator[Apply]:
         import cv2
 
-        cv2.setNumThreads(1)  # one actor, one core: the scheduler counts on it
+        cv2.setNumThreads(1)  # the scheduler assumes one core per actor
         yield lambda row: {**row, "transition_scores": list(_scores(row))}
 
 
@@ -77,15 +77,15 @@ def _scores(row: Row) -> Iterator[Row]:
         before, before_s = now, float(time_s)
 
 
-def histogram(luma: Picture) -> Any:
-    """254 bins over grey levels 1 to 255; pure black counts nowhere, as letterboxes are the same in all shots."""
+def histogram(luma: Luma) -> Any:
+    """Return 254 bins over grey levels 1 to 255; black is excluded, since letterboxes are equal in all shots."""
     import cv2
 
     return cv2.calcHist([luma], [0], None, [254], [1, 255])
 
 
 def correlation(a: Any, b: Any) -> float:
-    """Pearson correlation of two histograms; 1 for two that hold nothing or are flat."""
+    """Return the Pearson correlation of two histograms; 1 if both are empty or flat."""
     import cv2
 
     if not a.any() or not b.any():
@@ -93,8 +93,8 @@ def correlation(a: Any, b: Any) -> float:
     return float(cv2.compareHist(a, b, cv2.HISTCMP_CORREL))
 
 
-def edges(luma: Picture) -> npt.NDArray[np.float32]:
-    """The larger of luma and its edges (255), 128 x 128."""
+def edges(luma: Luma) -> npt.NDArray[np.float32]:
+    """Return the maximum of luma and its edges (255), 128 x 128."""
     import cv2
 
     square = cv2.resize(luma, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_LINEAR)
@@ -102,7 +102,7 @@ def edges(luma: Picture) -> npt.NDArray[np.float32]:
 
 
 def ssim(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    """Mean structural similarity of two pictures of grey levels 0 to 255, 1 for equal ones."""
+    """Return the mean structural similarity of two frames of grey levels 0 to 255; 1 for equal frames."""
     import cv2
 
     mean_a, mean_b = cv2.blur(a, _WINDOW), cv2.blur(b, _WINDOW)

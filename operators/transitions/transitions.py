@@ -1,4 +1,4 @@
-"""`transitions`: hard and gradual transitions of a segment from its stored scores, and the clips between them."""
+"""`transitions`: find hard and gradual transitions of a segment from its stored scores, and the clips between them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from operators.core.base import Apply, Operator, Row
 
 TRANSITION = pa.struct(
     [
-        pa.field("start_s", pa.float64()),  # of the last thumbnail before it
-        pa.field("end_s", pa.float64()),  # of the first one after it; of a cut: the first of the new shot
+        pa.field("start_s", pa.float64()),  # time of the last thumbnail before it
+        pa.field("end_s", pa.float64()),  # time of the first thumbnail after it
         pa.field("kind", pa.string()),  # cut or gradual
-        pa.field("score", pa.float64()),  # the lowest in it
+        pa.field("score", pa.float64()),  # the lowest score in it
     ]
 )
 CLIP = pa.struct([pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())])
 
-_TRIMMED = 0.2  # of the values before, at each end of their order
+_TRIMMED = 0.2  # share of the history that is trimmed at each end
 _CUT_PAIRS = 3
 
 
@@ -31,11 +31,11 @@ _CUT_PAIRS = 3
 class Transitions(Operator):
     """Decides from `transition_scores` where shots change; writes `transitions` and `clips`.
 
-    The score of a pair is `histogram_weight` x correlation + `edges_weight` x SSIM + `bias`, below `threshold` a hard
-    transition. A gradual one is where the mean of three scores is below `gradual` and more than `sigmas` deviations
-    (at least `least_sigma`) below the trimmed mean of the `history` ones before. What lies between two transitions and
-    has more than `least_thumbnails` thumbnails is a clip, less `trim_thumbnails` at each
-    transition. A segment's edge parts a clip and trims nothing. Formula and defaults:
+    The score of a pair is `histogram_weight` x correlation + `edges_weight` x SSIM + `bias`; below `threshold` it is a
+    hard transition. It is gradual if the mean of three scores is below `gradual` and more than `sigmas` deviations
+    (at least `least_sigma`) below the trimmed mean of the last `history` scores. A clip is the span between two
+    transitions if it has more than `least_thumbnails` thumbnails; `trim_thumbnails` are trimmed at each
+    transition. A segment boundary ends a clip without trimming. Formula and defaults:
     github.com/KwaiVGI/Koala-36M, trainsition_detect/VideoTransitionAnalyzer.py.
     """
 
@@ -46,16 +46,16 @@ class Transitions(Operator):
     writes: ClassVar[frozenset[str]] = frozenset({"transitions", "clips"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"transitions": pa.list_(TRANSITION), "clips": pa.list_(CLIP)}
 
-    histogram_weight: Annotated[float, Field(description="weight of the histograms' correlation")] = 4.6148
-    edges_weight: Annotated[float, Field(description="weight of the edges' similarity")] = 3.7521
+    histogram_weight: Annotated[float, Field(description="weight of the correlation of histograms")] = 4.6148
+    edges_weight: Annotated[float, Field(description="weight of the similarity of edges")] = 3.7521
     bias: Annotated[float, Field(description="added to the weighted sum")] = -5.4860
     threshold: Annotated[float, Field(description="score below which a pair is a transition")] = 0.0
     gradual: Annotated[float, Field(description="mean of three scores below which a transition may be gradual")] = 0.75
-    sigmas: Annotated[float, Field(gt=0, description="deviations below the scores before that make it one")] = 3.0
-    least_sigma: Annotated[float, Field(ge=0, description="deviation that counts at least")] = 0.2
-    history: Annotated[int, Field(ge=3, description="scores before, that it is compared with")] = 8
+    sigmas: Annotated[float, Field(gt=0, description="least deviations below the previous scores")] = 3.0
+    least_sigma: Annotated[float, Field(ge=0, description="least value of the deviation")] = 0.2
+    history: Annotated[int, Field(ge=3, description="number of previous scores to compare with")] = 8
     least_thumbnails: Annotated[int, Field(ge=1, description="a clip has more thumbnails than this")] = 8
-    trim_thumbnails: Annotated[int, Field(ge=0, description="thumbnails that a clip loses at each end")] = 4
+    trim_thumbnails: Annotated[int, Field(ge=0, description="thumbnails that are trimmed at each end of a clip")] = 4
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
@@ -68,12 +68,12 @@ class Transitions(Operator):
         yield apply
 
     def scores(self, pairs: Sequence[Row]) -> Any:
-        """The score of each pair; float64, shape (n,)."""
+        """Return the score of each pair; float64, shape (n,)."""
         both = np.array([[p["histogram"], p["edges"]] for p in pairs], np.float64).reshape(-1, 2)
         return both @ np.array([self.histogram_weight, self.edges_weight]) + self.bias
 
     def changing(self, scores: Any) -> list[str]:
-        """What each pair is: "", cut or gradual."""
+        """Return the kind of each pair: "", cut or gradual."""
         n = len(scores)
         smooth = np.array([scores[max(0, i - 1) : i + 2].mean() for i in range(n)])
         found = []
@@ -103,7 +103,7 @@ class Transitions(Operator):
             }
 
     def _clips(self, row: Row, pairs: Sequence[Row], scores: Any) -> Iterator[Row]:
-        """A run of n pairs that do not change is of n + 1 thumbnails."""
+        """Yield clips: a run of n pairs without a transition has n + 1 thumbnails."""
         for first, last in _runs(self.changing(scores), False):
             times_s = [float(pairs[first]["start_s"]), *(float(p["end_s"]) for p in pairs[first : last + 1])]
             inside = [t for t in times_s if row["start_s"] <= t < row["end_s"]]
@@ -118,7 +118,7 @@ class Transitions(Operator):
 
 
 def _runs(kinds: Sequence[str], changing: bool) -> Iterator[tuple[int, int]]:
-    """First and last index of each run of pairs that change, or that do not."""
+    """Yield first and last index of each run of pairs that change, or that do not."""
     first = None
     for i, kind in enumerate([*kinds, None]):
         same = kind is not None and bool(kind) == changing

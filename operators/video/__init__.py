@@ -1,3 +1,3 @@
-"""Sources and pictures: probing, decoding in a monitored child process, back ends, subtitles, clocks and
+"""Sources and frames: probing, decoding in a monitored child process, back ends, subtitles, clocks and
 discontinuities. Imports analysis (cuts and signals of the decoding pass) and everything below.
 """

@@ -1,9 +1,9 @@
-"""Which packets of AV1 video are disposable: later pictures refer to none of theirs, so they may stay undecoded.
+"""Which packets of AV1 video are disposable: later frames refer to none of theirs, so they may stay undecoded.
 
-dav1d is told to leave such pictures out when it is opened, for good; so a packet is looked at here and not given to it.
+dav1d is told to leave such frames out when it is opened, for good; so a packet is looked at here and not given to it.
 What is read is the sequence header and the first bits of each frame header, up to `refresh_frame_flags`: the slots of
-reference pictures that the picture goes into. Syntax and names are those of the AV1 Bitstream & Decoding Process
-Specification (https://aomediacodec.github.io/av1-spec/), sections 5.3, 5.5 and 5.9.2. A picture that goes into no slot
+reference frames that the frame goes into. Syntax and names are those of the AV1 Bitstream & Decoding Process
+Specification (https://aomediacodec.github.io/av1-spec/), sections 5.3, 5.5 and 5.9.2. A frame that goes into no slot
 changes nothing else either: probabilities are kept in the slots, too.
 """
 
@@ -32,7 +32,7 @@ class Av1Packets:
         self.disposable(extradata[4:] if extradata[:1] == bytes([_CONFIGURATION]) else extradata)
 
     def disposable(self, packet: bytes) -> bool:
-        """Whether nothing refers to the pictures in `packet`; False for what cannot be read. Sequence headers count."""
+        """Whether nothing refers to the frames in `packet`; False for what cannot be read. Sequence headers count."""
         slots = []
         try:
             for kind, data in _units(packet):
@@ -108,7 +108,7 @@ def _read_sequence(bits: _Bits) -> _Sequence:
     found = _Sequence()
     bits.read(4)  # seq_profile, still_picture
     found.reduced = bits.flag()
-    if found.reduced:  # single pictures
+    if found.reduced:  # single frames
         return found
     delay_bits = 0
     if bits.flag():  # timing_info_present_flag

@@ -1,4 +1,4 @@
-"""Opens an input with the back end of a name; see `operators.video.protocol` for what all of them offer."""
+"""Opens an input with a back end given by name; `operators.video.protocol` defines their interface."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def open_decoder(
     """Open `source` with one back end.
 
     Args:
-        first_pts_s: the container's pts of the first presented picture (`probe`), in seconds.
-        from_s: nothing before it will be asked for, seconds from the first presented picture.
-        parts: the parts of a video that has more than one clock (`probe`); none for all others.
+        first_pts_s: the container's pts of the first presented frame (`probe`), in seconds.
+        from_s: earliest time that will be requested, in seconds from the first presented frame.
+        parts: the parts of a video with more than one clock (`probe`); empty for all others.
 
     Raises:
         ItemError: the input cannot be opened or has no video stream; internal when the back end is not installed.
@@ -47,10 +47,10 @@ def open_part(backend: Backend, source: Source, part: Part, *, from_s: float) ->
     """Open one part of `source`.
 
     Args:
-        from_s: nothing before it will be asked for, seconds from the beginning of the part.
+        from_s: earliest time that will be requested, in seconds from the beginning of the part.
 
     Raises:
-        ItemError: as `open_decoder`.
+        ItemError: as in `open_decoder`.
     """
     source.show(part.span, lead_bytes=part.lead_bytes, format=part.format)
     if part.lead_bytes:  # its packets are on two clocks: no seek works in it, and no program tells them apart

@@ -1,12 +1,12 @@
 """The decoding process: `operators.video.child FD PARENT_PID`, started by `longcap.paths.command`.
 
-It takes jobs from its parent over the socket FD, one at a time: `("package.module:function", keyword arguments)`. While
-a job runs, a thread of its own reports every quarter of a second how far it is, so that the parent can tell a decoder
-that hangs from one that waits for storage. It is lean on purpose (no Ray, no model but one that finds shots where it is
-asked for): it may be killed at any moment.
+It receives jobs from its parent over the socket FD, one at a time: `("package.module:function", keyword arguments)`.
+While a job runs, a thread reports its progress every quarter of a second, so that the parent can distinguish a decoder
+that hangs from one that waits for storage. The process loads neither Ray nor models, except a shot detector if one is
+configured, because it may be killed at any time.
 
-To the parent: `("beat", steps, waited_s or None, pid of a helping program or None)`, then `("done", parcel)` or
-`("failed", ItemError)`.
+It sends `("beat", steps, waited_s or None, pid of a helper program or None)` to the parent, and finally
+`("done", parcel)` or `("failed", ItemError)`.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _die_with(parent_pid: int) -> None:
 
 
 def _die_first() -> None:
-    """Short of memory, the kernel takes this process and not its parent; and a crash writes no core of gigabytes."""
+    """Make the kernel kill this process, not its parent, when memory is short, and write no core dump on a crash."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

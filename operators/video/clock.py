@@ -1,8 +1,8 @@
-"""Where the clock of an MPEG-TS or MPEG-PS file does not go on: recordings that were joined, and clocks that jump.
+"""Detection of clock discontinuities in MPEG-TS and MPEG-PS files: joined recordings, and clocks that jump.
 
-The time stamps are read from the file itself (ISO/IEC 13818-1), because libavformat's depend on where it was opened.
-A clock goes on if it moves by -0.5 s to 10 s from one frame to the next, about as in the ffmpeg program. It has 33
-bits: that it starts again after 26.5 hours is no jump.
+Time stamps are read from the file itself (ISO/IEC 13818-1), because those of libavformat depend on where it was opened.
+A clock is continuous if it moves by -0.5 s to 10 s from one frame to the next, similar to the ffmpeg program. It has 33
+bits; the wrap after 26.5 hours is not a discontinuity.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Marks:
-    """Time stamps of video frames in the order of the file.
+    """Time stamps of video frames in file order.
 
     Attributes:
-        at: byte position of each.
-        dts: raw, 33 bits, in ticks of `TICK_S`.
+        at: byte position of each frame.
+        dts: raw 33-bit time stamps in ticks of `TICK_S`.
         stream: PID or stream id.
-        access: whether decoding may begin there, as far as the file says.
+        access: whether the file marks the frame as a point where decoding can start.
     """
 
     at: Ints
@@ -65,12 +65,12 @@ class Marks:
 
 @dataclass(frozen=True)
 class Break:
-    """A place at which another part begins.
+    """The beginning of a new part.
 
     Attributes:
         at: byte position of its first frame.
-        jump: whether the clock does not go on; else it only has run for so long that a part must end.
-        length_s: of the part before it, by the clock.
+        jump: whether the clock is discontinuous here; otherwise only the maximum length of a part was reached.
+        length_s: duration of the previous part by the clock, in seconds.
     """
 
     at: int
@@ -79,14 +79,14 @@ class Break:
 
 
 def find_breaks(file: Any, size: int, *, transport: bool, stream: int, sampled: bool) -> tuple[list[Break], str | None]:
-    """The places, in order; and, if the search had to end early, why there may be more.
+    """Find the beginnings of parts, in order, and the reason if the search ended early and there may be more.
 
     Args:
-        file: has `seek` and `read`.
-        size: of the file in bytes.
-        transport: MPEG-TS; else MPEG-PS.
+        file: an object with `seek` and `read`.
+        size: size of the file in bytes.
+        transport: whether it is MPEG-TS rather than MPEG-PS.
         stream: PID or stream id of the video.
-        sampled: look at samples and search only where the clock does not keep pace with the bytes; else read all.
+        sampled: whether to read samples and search only where clock and byte position disagree, instead of reading all.
     """
     read = _Reading(file, size, transport=transport)
     if not sampled or size <= _SAMPLES[0] * _SAMPLE_EVERY // 4:
@@ -95,7 +95,7 @@ def find_breaks(file: Any, size: int, *, transport: bool, stream: int, sampled: 
 
 
 def find_clock_breaks(marks: Marks) -> list[Break]:
-    """Where the time stamps of one video do not go on."""
+    """The discontinuities in the time stamps of one video."""
     found: list[Break] = []
     at, dts, stream, access = marks.at.tolist(), marks.dts.tolist(), marks.stream.tolist(), marks.access.tolist()
     last, extent = 0, 0
@@ -118,12 +118,12 @@ def find_clock_breaks(marks: Marks) -> list[Break]:
 
 
 def _signed(ticks: int) -> int:
-    """A difference of two 33-bit time stamps, the shorter way round."""
+    """The signed difference of two 33-bit time stamps, modulo wrap."""
     return (ticks + _WRAP // 2) % _WRAP - _WRAP // 2
 
 
 def _of_stream(marks: Marks, stream: int) -> Marks:
-    """The marks of one stream, and of those that begin where it has ended: a recording with other PIDs may follow."""
+    """The marks of one stream and of its successors, because a joined recording may have other PIDs."""
     chosen = []
     begin = -1
     while True:
@@ -144,7 +144,7 @@ def _of_stream(marks: Marks, stream: int) -> Marks:
 
 
 def _search(read: _Reading, size: int, stream: int) -> tuple[list[Break], str | None]:
-    """Breaks of a file, found between samples that do not fit together."""
+    """Find breaks by bisection between samples whose clocks disagree."""
     count = min(max(size // _SAMPLE_EVERY, _SAMPLES[0]), _SAMPLES[1])
     places = [k * (size - _SAMPLE_BYTES) // (count - 1) for k in range(count)]
     samples = [(place, read.sample(place, stream)) for place in places]

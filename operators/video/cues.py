@@ -1,7 +1,8 @@
-"""Reads the cues of a subtitle text: SubRip and WebVTT as tolerantly as players do, ASS by its own format line.
+"""Parsing of subtitles: SubRip and WebVTT as tolerantly as players do, ASS by its format line.
 
-Everything else (MicroDVD, MPL2, TMP, SAMI, TTML, …) is read by pysubs2. It is not used for the first three: it takes
-WebVTT comments and identifiers for speech, 100 hours for none, and one bad colour of a style for a bad file.
+All other formats (MicroDVD, MPL2, TMP, SAMI, TTML, …) are read by pysubs2. It is not used for the first three, because
+it treats WebVTT comments and identifiers as speech, rejects times of 100 hours, and rejects a file for one invalid
+colour of a style.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _STEP = 512  # cues after which the watchdog is told
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One line of speech or text, without markup; seconds as the file counts them."""
+    """One line of speech or text, without markup. Times are seconds on the clock of the file."""
 
     start_s: float
     end_s: float
@@ -40,14 +41,14 @@ class NoSubtitles(ValueError):
 
 
 def read_cues(text: str, *, first_pts_s: float = 0.0) -> list[Cue]:
-    """All cues that hold words and end after they start, in the order of the file.
+    """All cues that contain words and end after they start, in file order.
 
     Args:
-        text: of the whole file.
-        first_pts_s: of the video, for WebVTT whose header counts on the clock of an MPEG-TS stream.
+        text: text of the whole file.
+        first_pts_s: first pts of the video in seconds, for WebVTT with times on the clock of an MPEG-TS stream.
 
     Raises:
-        NoSubtitles: no format that is known.
+        NoSubtitles: the format is not known.
     """
     text = re.sub(r"\r\n|\r|\x85|\u2028", "\n", text.replace("\x00", "").replace("\ufeff", ""))
     head = text[:4096].lstrip()

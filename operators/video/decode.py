@@ -1,7 +1,7 @@
-"""The operator `decode`: one pass over a segment gives its pictures, its signals and the truth about both.
+"""The operator `decode`: one decoding pass over a segment that produces its images, its signals and decoding facts.
 
-One decode serves everything that looks at the segment: frame captions, overlapping windows, shots, motion, duplicates.
-Only JPEG bytes and luma thumbnails leave the decoding process.
+All later steps share this pass: frame captions, overlapping windows, shots, motion and duplicates. Only JPEG bytes and
+luma thumbnails leave the decoding process.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from operators.core.base import Apply, ItemError, Row, Was
+from operators.core.base import ADDED, Apply, ItemError, Row, Was
 from operators.core.fingerprint import FINGERPRINT_HEX
 from operators.core.grid import Span, frame_times
 from operators.core.rows import MAX_ROW_BYTES
 from operators.video.isolation import DecodeChild, Try
 from operators.video.limits import Isolated
 from operators.video.protocol import LAST_RESORTS, PART_BLIND, Backend
-from operators.video.segment import Policy, SegmentRequest
+from operators.video.segment import Policy, SegmentRequest, SignalsFrom
 from operators.video.size import Size
 from operators.video.subtitles import SubtitleReader
 
 _JOB = "operators.video.segment:decode_segment"
 _CHECK = "operators.video.transnet:check"
 _ROOM_BYTES = MAX_ROW_BYTES - 256 * 1024  # for the other columns of the row
-_SLIVER_S = 1e-3  # shorter stretches come from rounding, not from damage
+_SLIVER_S = 1e-3  # shorter spans come from rounding, not from damage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decode(Isolated):
-    """Adds `pictures`, `signals` and `decode` (shapes in `operators.core.rows`) to a segment row.
+    """Adds `images`, `signals` and `decode` (shapes in `operators.core.rows`) to a segment row.
 
-    Pictures lie on one grid of the whole video, over `[decode_start_s, decode_end_s)`; what `sampling` makes of it is
-    said there. `decode` tells of the segment's own span only, so that segments can be summed.
+    The images are on one grid of the whole video, over `[decode_start_s, decode_end_s)`; the field `sampling` says
+    which grid times are used. `decode` covers only the segment's own span, so that segments can be summed.
     """
 
     name: ClassVar[str] = "decode"
@@ -60,44 +60,46 @@ class Decode(Isolated):
         }
         | {"parts"}
     )
-    writes: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "decode", "subtitle_lines"})
-    passing: ClassVar[frozenset[str]] = frozenset({"pictures", "signals", "subtitle_lines"})
+    writes: ClassVar[frozenset[str]] = frozenset({"images", "signals", "decode", "subtitle_lines"})
+    passing: ClassVar[frozenset[str]] = frozenset({"images", "signals", "subtitle_lines"})
 
     backend: Annotated[
         Literal["pyav", "decord", "torchcodec", "ffmpeg"],
-        Field(description="what decodes: pyav is exact everywhere; docs/decode.md tells where the others are not"),
+        Field(description="decoding back end: pyav is exact for all formats; for the others see docs/decode.md"),
     ] = "pyav"
     fps: Annotated[
-        float, Field(gt=0, le=60, description="frames a second for the captioner; 1 is LongCaption-Agent's")
+        float, Field(gt=0, le=60, description="frames per second for the captioner; 1 in LongCaption-Agent")
     ] = 1.0
     sampling: Annotated[
         Policy,
         Field(
-            description="which frames: fps, on the grid of fps; count, so many a window; keyframes, each time moved "
-            "to a keyframe near it; shots, the grid and at least one a shot; changes, the grid less near-duplicates"
+            description="which frames are decoded: fps, on the grid of fps; count, window_frames per window; "
+            "keyframes, each grid time moved to a nearby keyframe; shots, the grid and at least one frame "
+            "per shot; changes, the grid without near-duplicates"
         ),
     ] = "fps"
     window_frames: Annotated[
         int,
-        Field(ge=1, le=600, description="frames a window, evenly spaced, with sampling: count"),
+        Field(ge=1, le=600, description="frames per window, evenly spaced, with sampling: count"),
         Was("window_pictures"),
     ] = 8
     window_s: Annotated[
         float, Field(gt=0, description="length of a window in s, with sampling: count; equal to plan.window_s")
     ] = 10.0
     keyframe_tolerance_s: Annotated[
-        float, Field(ge=0, description="how far a grid time may move to a keyframe in s, with sampling: keyframes")
+        float,
+        Field(ge=0, description="maximum distance in s from a grid time to its keyframe, with sampling: keyframes"),
     ] = 0.5
     similarity: Annotated[
         float,
-        Field(gt=0, le=1, description="SSIM of thumbnails from which a frame is left out, with sampling: changes"),
+        Field(gt=0, le=1, description="minimum SSIM of thumbnails at which a frame is omitted, with sampling: changes"),
     ] = 0.95
     short_side_px: Annotated[
         int,
-        Field(ge=16, le=4320, description="short side of a frame in pixels, never enlarged; 336 suits most models"),
+        Field(ge=16, le=4320, description="short side of a frame in pixels; frames are never enlarged"),
     ] = 336
     max_pixels: Annotated[
-        int | None, Field(ge=256, description="most pixels of a frame, the model's budget; null: no limit")
+        int | None, Field(ge=256, description="maximum pixels of a frame, such as the model's budget; null: no limit")
     ] = None
     multiple_px: Annotated[
         int,
@@ -108,14 +110,24 @@ class Decode(Isolated):
         Field(
             ge=0,
             le=60,
-            description="thumbnails a second for shots and motion; 0 turns them off, and decoding is cheaper",
+            description="thumbnails per second for shots and motion; 0: none, which makes decoding cheaper",
         ),
     ] = 8.0
+    signals_from: Annotated[
+        SignalsFrom,
+        Field(
+            description="frames of which thumbnails are taken: frames, all; references, those that other frames refer "
+            "to, which leaves the others undecoded except around changes (h264, hevc and AV1 with the back end pyav; "
+            "see docs/decode.md for what it saves)"
+        ),
+        ADDED,
+    ] = "frames"
     shots: Annotated[
         Literal["thumbnails", "transnetv2"],
         Field(
-            description="what finds cuts: thumbnails, their jumps, at no cost; transnetv2, a network that sees every "
-            "frame (extra `transnetv2`, weights of your own), at the cost that docs/decode.md tells"
+            description="method that finds cuts: thumbnails, from differences between thumbnails, at no cost; "
+            "transnetv2, a network over all frames (needs the extra `transnetv2` and shots_weights; cost: "
+            "docs/decode.md)"
         ),
     ] = "thumbnails"
     shots_weights: Annotated[
@@ -125,10 +137,10 @@ class Decode(Isolated):
         ),
     ] = None
     shots_threshold: Annotated[
-        float, Field(gt=0, lt=1, description="score from which a frame ends a shot, with shots: transnetv2")
+        float, Field(gt=0, lt=1, description="minimum score of the last frame of a shot, with shots: transnetv2")
     ] = 0.5
     jpeg_quality: Annotated[
-        int, Field(ge=30, le=100, description="JPEG quality of a frame; 90 is where captions stop changing")
+        int, Field(ge=30, le=100, description="JPEG quality of a frame; above 90 captions no longer change")
     ] = 90
 
     def __post_init__(self) -> None:
@@ -138,20 +150,22 @@ class Decode(Isolated):
             raise ValueError(
                 "shots is transnetv2, which needs shots_weights, the path of its state dict, and signals_fps above 0"
             )
+        if self.shots == "transnetv2" and self.signals_from != "frames":
+            raise ValueError("shots is transnetv2, which looks at every frame: set signals_from to frames")
         if self.shots != "transnetv2" and self.shots_weights:
             raise ValueError("shots_weights is set and shots is thumbnails, which needs none: set shots to transnetv2")
 
     def identity_extra(self) -> dict[str, Any]:
-        """What the weights are, wherever they lie: other ones never reuse what these found."""
+        """A hash of the weights, so that results of other weights are never reused, whatever the path."""
         if self.shots_weights is None:
             return {}
         return {"shots_weights": _digest_of(self.shots_weights)}
 
     def check(self) -> None:
-        """Look for what would make every segment fail.
+        """Check for problems that would make every segment fail.
 
         Raises:
-            ValueError: the weights that are asked for cannot be used, in one line.
+            ValueError: the configured weights cannot be used; one line.
         """
         if self.shots_weights is not None:
             with self.child() as child:
@@ -166,17 +180,18 @@ class Decode(Isolated):
 
     @property
     def grid_fps(self) -> float:
-        """Pictures a second of the grid that all segments of all videos share."""
+        """Rate of the grid that all segments of all videos share, in frames per second."""
         return self.window_frames / self.window_s if self.sampling == "count" else self.fps
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
-        """Yields the function that decodes a segment row.
+        """Yield the function that decodes a segment row.
 
-        The bytes in `pictures` and `signals` are views of memory that the decoding process shared.
+        The bytes in `images` and `signals` are views of memory shared with the decoding process.
 
-        It raises `ItemError`: unreadable, undecodable (no picture of the segment's own span), changed (the file, or
-        the subtitles beside it, since they were listed), storage, timeout, crash or out_of_memory.
+        The function raises `ItemError` with one of these classes: unreadable, undecodable (no frame of the segment's
+        own span decodes), changed (the file or its subtitles changed after they were listed), storage, timeout, crash,
+        out_of_memory.
         """
         with self.child() as child:
             self._check(child)
@@ -189,7 +204,7 @@ class Decode(Isolated):
                     "backend": backend,
                     "attempts": attempts,
                     "damaged_packets": result["damaged_packets"],
-                    "pictures_decoded": result["pictures_decoded"],
+                    "pictures_decoded": result["frames_decoded"],
                     "bytes_fetched": result["bytes_fetched"],
                 }
                 if decode["decoded_s"] <= 0:
@@ -200,10 +215,10 @@ class Decode(Isolated):
                         attempts=attempts,
                     )
                 asked = Span(row["decode_start_s"] - _SLIVER_S, row["decode_end_s"])
-                pictures = [p for p in result["pictures"] if asked.start_s <= p["time_s"]]
+                images = [p for p in result["images"] if asked.start_s <= p["time_s"]]
                 return {
                     **row,
-                    "pictures": pictures,
+                    "images": images,
                     "signals": result["signals"],
                     "decode": decode,
                     "subtitle_lines": subtitles.between(row["decode_start_s"], row["decode_end_s"]).row()
@@ -214,7 +229,7 @@ class Decode(Isolated):
             yield apply
 
     def _tries(self, row: Row) -> list[Try]:
-        """Twice the wanted back end, each time in a fresh process, then down the chain."""
+        """Two attempts with the configured back end, each in a new process, then one with each fallback."""
         request = SegmentRequest(
             uri=row.get("access_uri") or row["uri"],
             version=row.get("source_version"),
@@ -233,6 +248,7 @@ class Decode(Isolated):
             size=Size(short_side_px=self.short_side_px, max_pixels=self.max_pixels, multiple_px=self.multiple_px),
             jpeg_quality=self.jpeg_quality,
             signals_fps=self.signals_fps,
+            signals_from=self.signals_from,
             max_bytes=_ROOM_BYTES,
             shots_weights=self.shots_weights,
             shots_threshold=self.shots_threshold,
@@ -243,15 +259,16 @@ class Decode(Isolated):
         return [(backend, _JOB, {"request": replace(request, backend=backend)}) for backend in chain]
 
     def _times(self, row: Row) -> list[float]:
-        """The grid times of the decode span, and the one before it where the span does not start on the grid."""
+        """The grid times of the decode span, and the one before it if the span does not start on the grid."""
         times = frame_times(Span(row["decode_start_s"], row["decode_end_s"]), self.grid_fps)
         before = math.floor(row["decode_start_s"] * self.grid_fps + 1e-6) / self.grid_fps
         return times if times and times[0] <= before else [before, *times]
 
     def _facts(self, row: Row, had: set[float], ended_s: float | None) -> dict[str, Any]:
-        """How much of the own span decoded: the cells `[t, t + 1/fps)` of the grid whose picture was had, and the rest.
+        """The decoded and missing parts of the segment's own span.
 
-        Where the input ended too early, the last cell counts up to there.
+        A grid cell `[t, t + 1/fps)` counts as decoded if its frame was decoded. If the input ended early, the last cell
+        counts up to its end.
         """
         own = Span(row["start_s"], row["end_s"])
         missing: list[dict[str, float]] = []

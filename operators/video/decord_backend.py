@@ -1,7 +1,7 @@
-"""decord as a second back end: the same output as the sampler, for those whose captions must match decord's.
+"""decord as an alternative back end with the same interface, for captions that must match those made with decord.
 
-Measured: it returns wrong pictures without an error on AVI with B-frames (21 of 30), MPEG-TS (30 of 30) and edit lists
-(20 of 30), has no AV1, and gives nothing for a file with one refused packet. It decodes and converts every picture that
+Measured: it returns wrong frames without an error on AVI with B-frames (21 of 30), MPEG-TS (30 of 30) and edit lists
+(20 of 30), has no AV1, and gives nothing for a file with one refused packet. It decodes and converts every frame that
 signals ask for at full size, so it costs more than the default; it cannot count damage.
 """
 
@@ -24,8 +24,8 @@ class DecordDecoder:
     """`Decoder` over `decord.VideoReader`.
 
     Args:
-        source: the input; must be one that PyAV can open too, so that what is unreadable is said in the same words.
-        first_pts_s: the container's pts of the first presented picture, which decord leaves out of its times.
+        source: the input, which PyAV must be able to open as well, so that errors have the same messages.
+        first_pts_s: the container's pts of the first presented frame, which decord leaves out of its times.
 
     Raises:
         ItemError: internal when decord is not installed, undecodable when it refuses the input.
@@ -52,22 +52,22 @@ class DecordDecoder:
         self._first_pts_s = first_pts_s
         self._starts = [float(s) for s in spans[:, 0]]
         self._ends = [float(e) for e in spans[:, 1]]
-        self.pictures_decoded = 0
+        self.frames_decoded = 0
         self.missing: list[float] = []
         self.ended_s: float | None = None
 
     def close(self) -> None:
-        """Nothing is left open: the reader goes with this object."""
+        """Do nothing: the reader is closed with this object."""
 
     def damaged_packets(self, start_s: float, end_s: float) -> int:  # noqa: ARG002 the protocol's
-        """0: decord refuses a request with damage instead of counting it."""
+        """Return 0: decord rejects a request with damage instead of counting it."""
         return 0
 
     def sample(self, times_s: Sequence[float], *, step_s: float, watch: Watch | None = None) -> Iterator[Sample]:
-        """As `Decoder.sample`."""
+        """Implement `Decoder.sample`."""
         wanted: dict[int, list[float]] = {}
         for time_s in sorted(set(times_s)):
-            at = self._picture_at(time_s, step_s)
+            at = self._frame_at(time_s, step_s)
             if at is None:
                 self.missing.append(time_s)
             else:
@@ -80,7 +80,7 @@ class DecordDecoder:
             if watch is not None and at in seen:
                 watch.see(self._starts[at], frame)
 
-    def _picture_at(self, time_s: float, step_s: float) -> int | None:
+    def _frame_at(self, time_s: float, step_s: float) -> int | None:
         step_s = max(step_s, 2 * _HALF_TICK_S)
         at = bisect_left(self._starts, time_s - _HALF_TICK_S)
         if at < len(self._starts) and self._starts[at] < time_s + step_s - _HALF_TICK_S:
@@ -101,11 +101,11 @@ class DecordDecoder:
             pixels = self._reader[at].asnumpy()
         except self._refusals as error:
             raise _refused(self._uri, error) from error
-        if pixels.ndim != 3 or pixels.shape[2] != 3:  # pictures narrower than its row padding come out skewed
-            raise _refused(self._uri, ValueError(f"a picture of shape {pixels.shape}"))
+        if pixels.ndim != 3 or pixels.shape[2] != 3:  # frames narrower than its row padding come out skewed
+            raise _refused(self._uri, ValueError(f"a frame of shape {pixels.shape}"))
         PROGRESS.step()
-        self.pictures_decoded += 1
-        return av.VideoFrame.from_ndarray(pixels, format="rgb24")  # upright already: decord turns pictures itself
+        self.frames_decoded += 1
+        return av.VideoFrame.from_ndarray(pixels, format="rgb24")  # upright already: decord turns frames itself
 
 
 def _refused(uri: str, error: Exception) -> ItemError:

@@ -1,4 +1,4 @@
-"""Near-duplicates: a picture that hardly differs from the last one kept is not worth a second caption."""
+"""Detection of near-duplicates: frames that hardly differ from the last kept one and need no caption of their own."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # the paper's constants
 
 
 def structural_similarity(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:
-    """Mean SSIM (Wang et al. 2004) of two luma pictures of one shape, uint8, over blocks of 8x8; 1 where equal.
+    """Mean SSIM (Wang et al. 2004) of two luma frames of one shape, uint8, over blocks of 8x8; 1 where equal.
 
     Returns:
         -1 to 1; a change of a title moves it by a few hundredths, another shot to below a half.
     """
-    x, y = (_blocks(picture) for picture in (a, b))
+    x, y = (_blocks(frame) for frame in (a, b))
     mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
     var_x, var_y = x.var(axis=1), y.var(axis=1)
     covariance = ((x - mean_x[:, None]) * (y - mean_y[:, None])).mean(axis=1)
@@ -30,13 +30,13 @@ def structural_similarity(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> f
 
 
 class Novelty:
-    """Tells of pictures, in order of time, whether each differs from the last new one.
+    """Decides for frames, in order of time, whether each differs from the last new one.
 
     Args:
-        similarity: from this SSIM on a picture is a near-duplicate.
+        similarity: SSIM from which a frame is a near-duplicate.
 
     Attributes:
-        last_s: time of the last new picture; minus infinity before the first.
+        last_s: time of the last new frame; minus infinity before the first.
     """
 
     def __init__(self, similarity: float) -> None:
@@ -45,7 +45,7 @@ class Novelty:
         self.last_s = -math.inf
 
     def is_new(self, frame: Any, aspect: Fraction, *, time_s: float, anew: bool = False) -> bool:
-        """Whether `frame` is to be kept; `anew` keeps it whatever it looks like."""
+        """Whether to keep `frame`; with `anew` it is always kept."""
         small = luma_thumbnail(frame, aspect)
         if (
             not anew
@@ -76,9 +76,9 @@ def jpeg_thumbnail(jpeg: bytes) -> np.ndarray[Any, Any]:
     return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA))
 
 
-def _blocks(picture: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """All whole blocks of a picture, (n, pixels of a block), float64; a smaller picture is one block."""
-    height, width = picture.shape
+def _blocks(frame: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """All whole blocks of a frame, (n, pixels of a block), float64; a smaller frame is one block."""
+    height, width = frame.shape
     rows, columns = min(_BLOCK, height), min(_BLOCK, width)
-    cut = picture[: height - height % rows, : width - width % columns].astype(np.float64)
+    cut = frame[: height - height % rows, : width - width % columns].astype(np.float64)
     return cut.reshape(height // rows, rows, width // columns, columns).swapaxes(1, 2).reshape(-1, rows * columns)

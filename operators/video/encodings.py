@@ -1,8 +1,8 @@
-"""Decodes the bytes of a subtitle file to text, or says why the encoding cannot be known.
+"""Decoding of the bytes of a subtitle file, or the reason why its encoding cannot be determined.
 
-The order is: byte order mark, UTF-16 and UTF-32 by the pattern of their zero bytes, UTF-8, a declared encoding, and
-last detection by chardet among the encodings that subtitles are written in. Detection is accepted only where no other
-encoding gives another text that is nearly as likely: a wrong guess would be quoted as what the video says.
+The following are tried in order: a byte order mark, UTF-16 and UTF-32 by the pattern of zero bytes, UTF-8, a declared
+encoding, and detection by chardet among the encodings that are used for subtitles. A detected encoding is accepted only
+if no other one yields a different text that is nearly as likely, because captions would quote wrongly decoded text.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ def _detected(raw: bytes, language: str | None) -> str:
         encodings.setdefault(text, []).append(encoding)
     ranked = sorted(scores, key=lambda text: (-scores[text], text))
     if not ranked:
-        raise UnknownEncoding("its encoding cannot be told: it is none that subtitles are written in")
+        raise UnknownEncoding("its encoding cannot be determined: it is none in which subtitles are written")
     best = ranked[0]
     own = encodings[best]
     foreign = sum(1 for byte in sample if byte > 0x7F)
@@ -216,14 +216,14 @@ def _detected(raw: bytes, language: str | None) -> str:
     if not agreed and (
         (named is not None and foreign < _CONTRADICTED_BYTES) or (foreign < _FEW_BYTES and not _LATIN & {*own})
     ):
-        raise UnknownEncoding("its encoding cannot be told: there is too little text to tell it from")
+        raise UnknownEncoding("its encoding cannot be determined: there is too little text")
     next_agrees = named is not None and any(
         named in _LANGUAGES[e].split() for text in ranked[1:2] for e in encodings[text]
     )
     margin = _MARGIN if (agreed and not next_agrees) or "cp1252" in own else _MARGIN * (1 + _SHORT_BYTES / foreign)
     if len(ranked) > 1 and scores[best] < margin * scores[ranked[1]]:
         both = " or ".join(sorted((encodings[best][0], encodings[ranked[1]][0])))
-        raise UnknownEncoding(f"its encoding cannot be told: it may be {both}")
+        raise UnknownEncoding(f"its encoding cannot be determined: it may be {both}")
     return _mostly_any(raw, own)
 
 

@@ -1,4 +1,4 @@
-"""Encrypted video: it must be refused, because decoders make grey noise of it without an error."""
+"""Detection of encrypted video, which must be rejected because decoders return grey noise for it without an error."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _EVEN = 400.0  # chi-square of 64 KiB of random bytes is 255 with a deviation of
 
 
 def refuse_encrypted(source: Source, container: Any, stream: Any) -> None:
-    """Look for the marks of encryption in what describes the video stream.
+    """Check the description of the video stream for signs of encryption.
 
     Raises:
-        ItemError: undecodable: the video is encrypted; or storage.
+        ItemError: class undecodable if the video is encrypted, or class storage.
     """
     name = container.format.name
     how = None
@@ -41,12 +41,12 @@ def encrypted(uri: str, how: str) -> ItemError:
 
 
 def has_key_information(packet: Any) -> bool:
-    """Whether a packet carries what a player needs to decrypt it, which nothing here does."""
+    """Whether a packet has encryption side data, which Longcap cannot use."""
     return bool(packet.has_sidedata("encryption_info"))
 
 
 def explain(source: Source, error: ItemError) -> ItemError:
-    """The failure of a file that is not decodable, with encryption as the reason where that is to be seen."""
+    """The failure of an undecodable file, with encryption as the reason if there are signs of it."""
     if error.failure_class != "undecodable" or " is encrypted (" in error.message:
         return error
     try:

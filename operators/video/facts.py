@@ -1,5 +1,5 @@
-"""What a video says about itself: the columns `VIDEO_FACTS`, found by reading its header, one picture and, where the
-header does not know the length, its tail.
+"""The facts of a video, the columns `VIDEO_FACTS`, read from its header, one frame and, if the header has no duration,
+its end.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from operators.core.base import ItemError
 from operators.core.uris import local_path
 from operators.video.encrypted import encrypted, explain, has_key_information, refuse_encrypted
 from operators.video.gaps import find_gaps
+from operators.video.images import shown_size, turn_deg
 from operators.video.length import Length, measure
 from operators.video.packets import demux_known
 from operators.video.parts import Part, dump_parts
-from operators.video.pictures import shown_size, turn_deg
 from operators.video.plausible import (
     DEFAULT_FPS,
     MAX_FPS,
@@ -34,7 +34,7 @@ from operators.video.stretches import Stretches, find_stretches
 from operators.video.version import unchanged
 
 _LENGTH_IN_HEADER = frozenset({"mov", "avi"})
-"""Formats whose header holds the length of each stream and an index of all packets; elsewhere both are guesses."""
+"""Formats whose header has the duration of each stream and an index of all packets; in others both are estimates."""
 
 _STILL = ("image2", "_pipe")
 _RAW_MJPEG = "jpeg_pipe"  # one JPEG, or Motion JPEG as a camera writes it, which FFmpeg shows at 25 frames a second
@@ -44,12 +44,12 @@ _LOST_S = 0.5  # a part that begins with so much that does not decode was cut wi
 def probe(uri: str, version: str | None = None) -> dict[str, Any]:
     """The facts of one video, exactly the columns `operators.core.rows.VIDEO_FACTS`.
 
-    Reads the header and decodes until one picture comes out, so that what probes well can be captioned. A damaged
-    beginning is passed over. For a file that was cut short but kept its header the header's length is the truth, as
-    far as it can be believed (`operators.video.plausible`).
+    Reads the header and decodes until one frame is returned, so that a successful probe means that the video can be
+    captioned. A damaged beginning is skipped. For a truncated file with a complete header, the header's duration is
+    used if it is plausible (`operators.video.plausible`).
 
     Args:
-        version: of the source when it was listed; None: whatever is there.
+        version: version of the source when it was listed; None accepts any.
 
     Raises:
         ItemError: unreadable, undecodable (with the reason: empty, no video stream, no index, …), changed or storage.
@@ -180,11 +180,11 @@ def _parts_between_gaps(source: Source, facts: dict[str, Any]) -> list[Part]:
 
 
 def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tuple[dict[str, Any], Length]:
-    """The facts of what `source` shows.
+    """The facts of the current part of `source`.
 
     Args:
-        container: fresh from `source`.
-        later: it is not the first part of a video: what does not decode at its beginning is missing.
+        container: a container just opened from `source`.
+        later: whether it is not the first part of a video; frames at its beginning that do not decode are then missing.
     """
     stream = video_stream(container, source.uri)
     name = container.format.name
@@ -201,7 +201,7 @@ def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tu
     refuse_encrypted(source, container, stream)
     bound_decoder(context)
     context.thread_count = 1
-    frame, first = _first_picture(container, stream, source, later=later)
+    frame, first = _first_frame(container, stream, source, later=later)
     base = stream.time_base
     rate = frame_rate(stream, untimed=untimed)
     width, height = shown_size(frame, pixel_aspect(stream))
@@ -223,7 +223,7 @@ def _facts_of_part(source: Source, container: Any, *, later: bool = False) -> tu
     else:
         # the length of the stream itself: a longer sound track does not count
         length = measure(source, first=first, interval=interval, header=stream.duration if in_header else None)
-    ticks = length.ticks if length.ticks > 0 else interval  # a picture lasts, at the least
+    ticks = length.ticks if length.ticks > 0 else interval  # a frame lasts, at the least
     return facts | {"duration_s": float(ticks * base)}, length
 
 
@@ -232,8 +232,8 @@ def _packets(container: Any) -> int:
     return sum(1 for _, packet in zip(range(2), demux_known(container), strict=False) if packet.size)
 
 
-def _first_picture(container: Any, stream: Any, source: Source, *, later: bool) -> tuple[Any, int]:
-    """The first picture that decodes, and the pts (ticks) at which the first one should have been shown."""
+def _first_frame(container: Any, stream: Any, source: Source, *, later: bool) -> tuple[Any, int]:
+    """The first frame that decodes, and the pts (ticks) at which the first one should have been shown."""
     import av
 
     damaged: list[int] = []
@@ -267,7 +267,7 @@ def _first_picture(container: Any, stream: Any, source: Source, *, later: bool) 
 
 
 def _first_pts(shown: int, damaged: list[int], fed: list[int], base: Any) -> int:
-    """When the first picture should have been shown; claims of more than `MAX_STILL_S` before `shown` are damage."""
+    """When the first frame should have been shown; claims of more than `MAX_STILL_S` before `shown` are damage."""
     early = [pts for pts in fed if shown - pts > _LOST_S / base]
     return min([shown, *(pts for pts in [*damaged, *early] if shown - pts <= MAX_STILL_S / base)])
 

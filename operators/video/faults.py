@@ -1,4 +1,4 @@
-"""Why the bytes of an input cannot be had, and why FFmpeg cannot read them: whose fault it is."""
+"""Failures to read an input or to open it with FFmpeg, classified by cause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from operators.core.uris import foreign_host
 
 
 def check_local(uri: str, path: str) -> None:
-    """Raise an `ItemError` where a local file cannot be read, or is empty."""
+    """Raise an `ItemError` if a local file cannot be read or is empty."""
     try:
         status = Path(path).stat()
         if stat.S_ISDIR(status.st_mode):
@@ -37,7 +37,7 @@ def check_local(uri: str, path: str) -> None:
 
 
 def storage_error(uri: str, error: Exception) -> ItemError:
-    """What an error of a file object of fsspec means for the item."""
+    """The failure of an item for an exception of fsspec's file object."""
     if isinstance(error, ItemError):
         return error
     if isinstance(error, FileNotFoundError):
@@ -52,7 +52,7 @@ def storage_error(uri: str, error: Exception) -> ItemError:
 
 
 def empty(uri: str) -> ItemError:
-    """The failure of a file without a byte."""
+    """The failure of an empty file."""
     return ItemError("undecodable", f"{uri} is empty (0 bytes)")
 
 

@@ -1,16 +1,15 @@
-"""The ffmpeg program as the back end of last resort: another build of FFmpeg, in a process of its own.
+"""The ffmpeg program as the last fallback: another build of FFmpeg, in a process of its own.
 
-It decodes from the beginning, without any seek, and sends raw pictures with their pts through a pipe (NUT, a container
-made for that), which the sampler then reads as it reads any file: the rules for what is shown when stand once. It takes
-the program that the package `imageio-ffmpeg` carries, so that no machine needs one installed.
+It decodes from the beginning, without seeking, and sends raw frames with their pts through a pipe in the container
+format NUT. The sampler reads the pipe like any other file, so the rules for frames and times are implemented only once.
+The program is that of the package `imageio-ffmpeg`, so that it need not be installed separately.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -22,29 +21,35 @@ from operators.video.progress import PROGRESS
 from operators.video.reader import video_stream
 from operators.video.source import Source
 
-_MARGIN_S = 60.0  # sent before the first wanted picture: one may stay on screen so long in a variable frame rate
+_MARGIN_S = 60.0  # decoded before the first target, because a frame may stay on screen in a variable frame rate
 _LOOK_S = 0.25
 _DAMAGE = re.compile(rb"[Ee]rror submitting packet|corrupt|[Ii]nvalid data|[Ee]rror while decoding|concealing")
-_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
-_LIBC = ctypes.CDLL(None)  # loaded before any fork: between fork and exec nothing may be imported
+# argv: process id of the parent, program, its arguments. 1 is PR_SET_PDEATHSIG (<linux/prctl.h>), 9 SIGKILL.
+_TIED = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class FfmpegSource:
-    """Stands in for a `Source`: `open()` gives a container of raw, upright pictures that ffmpeg decodes.
+    """A replacement for `Source`: `open()` returns a container of raw, upright frames decoded by ffmpeg.
 
     Args:
-        source: the input; a remote one is copied to the disk first, since a pipe cannot be sought in.
-        from_s: container seconds before which no picture is wanted.
+        source: the input; a remote one is copied to disk first, because ffmpeg needs to seek in it.
+        from_s: time of the first target in seconds of the container.
 
     Raises:
-        ItemError: internal when there is no ffmpeg program; what `source` says when it cannot be opened.
+        ItemError: class internal if there is no ffmpeg program; the error of `source` if it cannot be opened.
     """
 
     def __init__(self, source: Source, *, from_s: float) -> None:
         self.uri = source.uri
         self._source = source
         self._from_s = from_s - _MARGIN_S
-        self._program = ffmpeg_program()
+        ffmpeg_program()  # a missing one is reported before the source is opened
         stream = video_stream(source.open(), source.uri)
         self._stream_index, self._tick = int(stream.index), Fraction(stream.time_base)
         source.close()
@@ -54,16 +59,16 @@ class FfmpegSource:
 
     @property
     def lead_bytes(self) -> int:
-        """0: what has a lead is not given to the program."""
+        """Return 0: parts with a lead are not decoded by the program."""
         return 0
 
     @property
     def tick(self) -> Fraction:
-        """The time base of the input: NUT's own is finer."""
+        """The time base of the input; that of NUT is finer."""
         return self._tick
 
     def open(self) -> Any:
-        """Start ffmpeg from the beginning of the input; the one from before is ended."""
+        """Start ffmpeg at the beginning of the input and end the previous process."""
         import av
 
         self.close()
@@ -72,18 +77,17 @@ class FfmpegSource:
         if self._source.span is not None:
             start, end = self._source.span
             name = f"subfile,,start,{start},end,{end},,:{name}"
-        command = [self._program, "-nostdin", "-v", "error", "-threads", "1"]
+        command = ["-nostdin", "-v", "error", "-threads", "1"]
         command += ["-protocol_whitelist", "file,pipe,subfile", *(["-f", format_name] if format_name else [])]
         command += ["-copyts", "-i", name, "-map", f"0:{self._stream_index}", "-fps_mode", "passthrough"]
         command += ["-vf", f"select=gte(t\\,{self._from_s:.6f})", "-enc_time_base", "demux", "-c:v", "rawvideo"]
         command += ["-threads", "1", "-f", "nut", "pipe:1"]
         process = subprocess.Popen(
-            command,
+            ffmpeg_command(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=inherited,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 one call into a library that is loaded
         )
         self._process = process
         PROGRESS.helper_pid = process.pid
@@ -99,16 +103,16 @@ class FfmpegSource:
         return self._container
 
     def check(self) -> None:
-        """As `Source.check`."""
+        """Implement `Source.check`."""
         self._source.check()
 
     @property
     def unplaced_damage(self) -> int:
-        """Lines of ffmpeg about damage so far: it does not say where in the file that was."""
+        """Number of lines about damage that ffmpeg has printed, which do not name a time."""
         return self._errors.damaged
 
     def close(self) -> None:
-        """End ffmpeg and close the pipe; safe to call twice."""
+        """End ffmpeg and close the pipe. Safe to call twice."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -119,7 +123,7 @@ class FfmpegSource:
 
 
 class _Errors:
-    """What ffmpeg says on stderr: how many lines tell of damage, and the last one of all."""
+    """The stderr of ffmpeg: the number of lines about damage, and the last line."""
 
     def __init__(self) -> None:
         self.damaged = 0
@@ -146,8 +150,26 @@ def ffmpeg_program() -> str:
         raise ItemError("internal", "there is no ffmpeg program: pip install imageio-ffmpeg") from error
 
 
+def ffmpeg_command(arguments: list[str]) -> list[str]:
+    """Return the command line that runs ffmpeg and, on Linux, is killed with the thread that starts it.
+
+    A process asks for that itself, so Python does it and then becomes ffmpeg (10 ms). `preexec_fn` of
+    `subprocess.Popen` may not: it runs Python after `fork`, where a lock of another thread may stay locked for ever.
+
+    Args:
+        arguments: the arguments of ffmpeg, without the program.
+
+    Raises:
+        ItemError: internal: there is no ffmpeg program.
+    """
+    command = [ffmpeg_program(), *arguments]
+    if sys.platform != "linux" or not sys.executable:
+        return command
+    return [sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), *command]
+
+
 def _tell_progress(process: subprocess.Popen[bytes]) -> None:
-    """Until the first wanted picture nothing comes through the pipe: that ffmpeg goes on reading is its progress."""
+    """Until the first wanted frame nothing comes through the pipe: that ffmpeg goes on reading is its progress."""
     import psutil
 
     before = -1.0
@@ -163,7 +185,3 @@ def _tell_progress(process: subprocess.Popen[bytes]) -> None:
                     PROGRESS.step()
                 before = now
 
-
-def die_with_parent() -> None:
-    if sys.platform == "linux":
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

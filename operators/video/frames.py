@@ -1,4 +1,4 @@
-"""Single pictures of a video by time, and a look at the whole of it: jobs of the decoding process."""
+"""Jobs of the decoding process that return single frames by time, and facts of a whole file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from operators.video.backends import open_decoder
 from operators.video.facts import probe
+from operators.video.images import to_rgb
 from operators.video.keyframes import keyframe_times
 from operators.video.parts import load_parts
-from operators.video.pictures import to_rgb
 from operators.video.protocol import Backend
 from operators.video.segment import SegmentRequest, decode_segment
 from operators.video.size import Size
@@ -32,20 +32,21 @@ def sample_frames(
     size: Size | None,
     version: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The pictures that are on screen at `times_s`.
+    """The frames that are on screen at `times_s`.
 
     Args:
         parts: the column `parts`.
-        version: of the source, as `operators.video.version` has it; None: whatever is there.
-        times_s: seconds from the first presented picture.
-        size: None leaves pictures as large as they are.
+        version: expected version of the source (`operators.video.version`); None accepts any.
+        times_s: seconds from the first presented frame.
+        size: size of the returned frames; None keeps the original size.
 
     Returns:
-        One a time that could be had, in order of time: `requested_s`, `pts_s`, `time_s` (both of the picture itself, in
-        the container's seconds and from the first picture), `duration_s`, `pixels` (RGB uint8, height x width x 3).
+        A mapping for each time with a frame, in order of time: `requested_s`; `pts_s` and `time_s`, the frame's own
+        time in seconds of the container and from the first frame; `duration_s`; `pixels` (uint8 RGB, shape (height,
+        width, 3)).
 
     Raises:
-        ItemError: the input cannot be read, or is not `version` any more.
+        ItemError: the input cannot be read, or its version is no longer `version`.
     """
     found = []
     with unchanged(uri, version), Source(uri) as source:
@@ -73,10 +74,10 @@ def sample_frames(
 
 
 def look(*, uri: str) -> dict[str, Any]:
-    """What the file says of itself, and the times of its keyframes in seconds from the first frame.
+    """Facts of a file, and the times of its keyframes in seconds from the first frame.
 
     Raises:
-        ItemError: as `operators.video.facts.probe`.
+        ItemError: as in `operators.video.facts.probe`.
     """
     facts = probe(uri)
     with Source(uri) as source:
@@ -93,7 +94,7 @@ def look(*, uri: str) -> dict[str, Any]:
 def signals(
     *, uri: str, backend: Backend, first_pts_s: float, parts: str | None, start_s: float, end_s: float
 ) -> dict[str, Any]:
-    """The column `signals` of a stretch, for its cuts."""
+    """The column `signals` of a span, to find its cuts."""
     request = SegmentRequest(
         uri=uri,
         backend=backend,

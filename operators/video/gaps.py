@@ -1,4 +1,4 @@
-"""Pauses of more than `MAX_STILL_S` between two frames, as of two frames that claim to be ten years apart."""
+"""Detection of gaps of more than `MAX_STILL_S` between two frames, such as frames with times ten years apart."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PASS_BYTES = 4 * 2**30  # a file without an index is read to its end up to this
 
 
 def find_gaps(source: Source, *, remote: bool) -> list[tuple[int, int]]:
-    """The gaps, as pts of the pictures before and after each, in ticks. Cheap where there is an index.
+    """The gaps, as pts of the frames before and after each, in ticks. Fast if there is an index.
 
     Raises:
-        ItemError: undecodable: there are too many; or storage.
+        ItemError: class undecodable if there are too many, or class storage.
     """
     container = source.open()
     stream = video_stream(container, source.uri)

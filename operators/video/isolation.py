@@ -1,8 +1,9 @@
-"""Runs decoding in a process that may die: the parent's side.
+"""Decoding in a child process that may die: the side of the parent.
 
-Every native decoder can loop with the interpreter's lock held, crash, or eat all memory; only a kill from outside ends
-that. One child serves many jobs; a job that makes no progress, passes a limit or takes the child down fails alone, and
-the next job gets a fresh child. `multiprocessing` is not used to start it: it would fork or re-import a Ray actor.
+Native decoders can loop while holding the interpreter lock, crash, or exhaust memory, and only a kill from outside
+stops them. One child serves many jobs. A job that makes no progress, exceeds a limit or kills the child fails alone,
+and the next job gets a new child. The child is not started by `multiprocessing`, which would fork or re-import a Ray
+actor.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ from operators.video.parcels import unpack
 
 _POLL_S = 0.1
 _RETRIED: frozenset[FailureClass] = frozenset({"timeout", "crash", "out_of_memory", "internal"})
-_REFUSES = frozenset({"decord", "torchcodec"})  # back ends that give up whole files of which another saves most
+_REFUSES = frozenset({"decord", "torchcodec"})  # back ends that reject whole files of which others decode most
 
 Try = tuple[str, str, dict[str, Any]]
 """A back end's name, the job as "package.module:function", and the job's keyword arguments."""
 
 
-_SERVED = threading.local()  # the child that worked for a thread last
+_SERVED = threading.local()  # the child that last worked for a thread
 
 
 def child_cpu_s() -> float:
-    """CPU seconds (user and system) of the living child that worked for this thread last; 0: there is none."""
+    """CPU seconds (user and system) of the living child that last worked for this thread; 0 if there is none."""
     return _usage_of(getattr(_SERVED, "pid", None))[1]
 
 
 class DecodeChild:
-    """A child process and the watch over it. Jobs of several threads queue up.
+    """A child process with a watchdog. Jobs of several threads are queued.
 
     Args:
-        no_progress_s: kill when no packet and no picture came for so long while storage kept nobody waiting.
-        cpu_limit_s: CPU seconds (user and system) that one job may take.
-        memory_limit_bytes: resident memory that the child may take.
-        storage_timeout_s: how long one storage read may take.
-        time_limit_s: wall-clock seconds that one job may take, whatever it waits for.
-        recycle_after: jobs after which the child is replaced, against slow leaks of native code.
+        no_progress_s: seconds without a packet or frame, not counting waits for storage, after which a job is killed.
+        cpu_limit_s: limit of a job in CPU seconds (user and system).
+        memory_limit_bytes: limit of the child's resident memory.
+        storage_timeout_s: limit of one read from storage in seconds.
+        time_limit_s: limit of a job in wall-clock seconds, waits included.
+        recycle_after: number of jobs after which the child is replaced, to limit leaks of native code.
     """
 
     def __init__(
@@ -76,18 +77,18 @@ class DecodeChild:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the living child; None when there is none."""
+        """Process id of the living child; None if there is none."""
         alive = self._process is not None and self._process.poll() is None
         return self._process.pid if self._process is not None and alive else None
 
     def run(self, job: str, **arguments: Any) -> Any:
-        """Run `job` ("package.module:function") with `arguments` in the child and return what it returns.
+        """Run `job` ("package.module:function") with `arguments` in the child and return its result.
 
-        Large buffers in the result (arrays, `pickle.PickleBuffer`) are views of memory that the child shared:
-        they are not copied, and the memory goes when the last view does.
+        Large buffers in the result (arrays, `pickle.PickleBuffer`) are views of memory shared with the child. They are
+        not copied, and the memory is freed with the last view.
 
         Raises:
-            ItemError: what the job raised, or timeout, crash, out_of_memory, storage when the child had to be ended.
+            ItemError: the error of the job, or class timeout, crash, out_of_memory or storage if the child was killed.
         """
         with self._lock:
             connection = self._ready()
@@ -100,20 +101,22 @@ class DecodeChild:
             except (EOFError, OSError) as error:
                 raise self._death() from error
             except BaseException:
-                self._end()  # killed by the watch, or interrupted: either way the child is in the middle of a job
+                self._end()  # killed by the watchdog, or interrupted: either way the child is in the middle of a job
                 raise
         raise value
 
     def run_first(self, tries: Sequence[Try]) -> tuple[Any, str, int]:
-        """Run `tries` in turn until one does not time out, crash, outgrow its memory or meet a bug; each of the first
-        three ends the child, so that the next try has a fresh one. What a back end refuses, or lacks, is not tried on
-        it again.
+        """Run `tries` in order until one succeeds.
+
+        The next attempt follows a timeout, a crash, an exceeded memory limit or a bug; after the first three it runs in
+        a new child. A back end that rejects the input or is not installed is not tried again. Other failures are raised
+        immediately.
 
         Returns:
-            Its result, the name of its back end, and how many tries it took.
+            The result, the name of the back end, and the number of attempts.
 
         Raises:
-            ItemError: of the last try, with the number of attempts; any other failure at once.
+            ItemError: the error of the last attempt, with the number of attempts.
         """
         failure = ItemError("internal", "no back end to try")
         refused: set[str] = set()
@@ -133,7 +136,7 @@ class DecodeChild:
         raise ItemError(failure.failure_class, failure.message, attempts=max(1, attempts)) from failure
 
     def close(self) -> None:
-        """End the child and wait for it."""
+        """Kill the child and wait until it has ended."""
         with self._lock:
             self._end()
             if self._starter is not None:
@@ -188,7 +191,7 @@ class DecodeChild:
                 raise ItemError("timeout", f"the decoder passed its CPU limit of {self._cpu_limit_s:g} s and was ended")
 
     def _ready(self) -> Connection[Any, Any]:
-        """A living child: the one at hand, or a fresh one."""
+        """The connection to the living child, or to a new one."""
         if self.pid is None or self._jobs >= self._recycle_after:
             self._end()
             self._start()
@@ -216,7 +219,7 @@ class DecodeChild:
         self._jobs = 0
 
     def _death(self) -> ItemError:
-        """What the child died of."""
+        """The cause of the child's death."""
         assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
@@ -240,13 +243,13 @@ class DecodeChild:
 
 
 def _usage(process: Any) -> tuple[int, float]:
-    """Resident bytes, and CPU seconds so far with those of what it started and has waited for."""
+    """Resident bytes and CPU seconds of a process, including its ended children."""
     times = process.cpu_times()
     return int(process.memory_info().rss), float(sum(times[:4]))  # user, system, and those of its ended children
 
 
 def _usage_of(pid: int | None) -> tuple[int, float]:
-    """The same of a process that may have ended: what the child runs then counts as the child's."""
+    """`_usage` of a helper process, which may have ended; its CPU time then counts as the child's."""
     import psutil
 
     try:

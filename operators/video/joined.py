@@ -26,8 +26,8 @@ class JoinedDecoder:
 
     Args:
         backend: decodes each part. decord and torchcodec cannot open a part; `pyav` takes their place.
-        first_pts_s: the container's pts of the first presented picture of the video, in seconds.
-        from_s: nothing before it will be asked for, seconds from the first presented picture.
+        first_pts_s: the container's pts of the first presented frame of the video, in seconds.
+        from_s: nothing before it will be asked for, seconds from the first presented frame.
         parts: those that the request needs; their neighbours may be there, too.
 
     Raises:
@@ -65,8 +65,8 @@ class JoinedDecoder:
         return self._decoder.aspect if self._decoder is not None else Fraction(1)
 
     @property
-    def pictures_decoded(self) -> int:
-        return sum(decoder.pictures_decoded for _, decoder in self._done)
+    def frames_decoded(self) -> int:
+        return sum(decoder.frames_decoded for _, decoder in self._done)
 
     def damaged_packets(self, start_s: float, end_s: float) -> int:
         """As `Decoder.damaged_packets`; a part that does not open counts as one."""
@@ -114,13 +114,13 @@ class JoinedDecoder:
         self.missing.sort()
 
     def _place(self, time_s: float, step_s: float) -> tuple[int, float]:
-        """The part that holds the picture of a target, and the target's time in it."""
+        """The part that holds the frame of a target, and the target's time in it."""
         index = self._index(time_s)
         part, inside_s = self._parts[index], time_s - self._parts[index].start_s
         following = self._parts[index + 1] if index + 1 < len(self._parts) else None
         behind_last = inside_s > part.last_s + _SLACK_S
         if following is not None and behind_last and following.start_s < time_s + max(step_s, 2 * _SLACK_S) - _SLACK_S:
-            return index + 1, 0.0  # the first picture at or after the target is the next part's first one
+            return index + 1, 0.0  # the first frame at or after the target is the next part's first one
         return index, max(0.0, inside_s)
 
     def _index(self, time_s: float) -> int:

@@ -20,7 +20,7 @@ _SLACK_S = 1e-6
 def keyframe_times(
     source: Source, *, first_pts_s: float, start_s: float, end_s: float, parts: Sequence[Part] = ()
 ) -> list[float]:
-    """Times of the keyframes in `[start_s, end_s]`, seconds from the first presented picture, in order.
+    """Times of the keyframes in `[start_s, end_s]`, seconds from the first presented frame, in order.
 
     The index of the container is not enough: it holds dts, and in half of all formats it is not there.
 
@@ -46,7 +46,7 @@ def _keyframe_times(source: Source, first_pts_s: float, start_s: float, end_s: f
 
     container = source.open()
     stream = video_stream(container, source.uri)
-    # where packets have no pts (AVI) their dts run ahead of what is shown by what the first picture was late
+    # where packets have no pts (AVI) their dts run ahead of what is shown by what the first frame was late
     late = round(first_pts_s / stream.time_base) - (stream.start_time or 0)
     found: set[float] = set()
     if is_untimed(container):

@@ -25,8 +25,8 @@ class Length:
     """Length of a video stream.
 
     Attributes:
-        ticks: first presented picture to the end of the last one; 0 where nothing is known.
-        stills: 1 where the last picture claims to stay longer than `MAX_STILL_S` and was cut to the usual distance.
+        ticks: first presented frame to the end of the last one; 0 where nothing is known.
+        stills: 1 where the last frame claims to stay longer than `MAX_STILL_S` and was cut to the usual distance.
         incomplete: why the file is known to lack a part of its video that is not in `ticks`; None: it does not.
     """
 
@@ -42,8 +42,8 @@ def measure(source: Source, *, first: int, interval: int, header: int | None) ->
     cut explains does not count.
 
     Args:
-        first: pts of the first presented picture, in ticks.
-        interval: usual distance of pictures, in ticks.
+        first: pts of the first presented frame, in ticks.
+        interval: usual distance of frames, in ticks.
         header: length in ticks in a header that can be trusted for whole files; None where there is none.
 
     Raises:
@@ -79,7 +79,7 @@ def _unread(source: Source, tail: _Tail) -> str | None:
 def _find_tail(source: Source, interval: int, *, whole: bool) -> tuple[_Tail, int]:
     """The tail of the file, else all of its packets if `whole`; and where a Matroska header says that it ends, or 0.
 
-    An MP4 of a variable frame rate with B-pictures has the end of decoding in its header: seconds too early.
+    An MP4 of a variable frame rate with B-frames has the end of decoding in its header: seconds too early.
     """
     import av
 
@@ -121,7 +121,7 @@ class _Tail:
         all_end_s: of all streams, in seconds.
         keyframe: whether the video stream has a keyframe here.
         encrypted: whether a packet of the video stream is; its beginning may be in the clear.
-        still: whether the last picture claims to stay longer than `MAX_STILL_S`.
+        still: whether the last frame claims to stay longer than `MAX_STILL_S`.
         format: FFmpeg's name of the format.
         read_to: where the last packet of all streams ends, in bytes of the file; 0 where packets have no positions.
     """
@@ -153,7 +153,7 @@ class _Tail:
             length = packet.duration or 0
             long = ours and length > self._longest
             if ours and (not length or packet.pts != packet.dts or long):
-                # with B-pictures a packet's duration is the distance to the next one decoded, not to the next one shown
+                # with B-frames a packet's duration is the distance to the next one decoded, not to the next one shown
                 length = min(length or self._interval, self._interval)
             self.all_end_s = max(self.all_end_s, float((start + length) * packet.time_base))
             if ours:

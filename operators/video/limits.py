@@ -18,32 +18,42 @@ class Isolated(Operator):
     no_progress_s: Annotated[
         float,
         SIZING,
-        Field(gt=0, description="seconds without a packet or frame, while input is there, after which decoding ends"),
+        Field(
+            gt=0,
+            description="time in s without a packet or frame, while input is available, after which decoding is "
+            "stopped",
+        ),
     ] = 30.0
     cpu_limit_s: Annotated[
         float,
         SIZING,
-        Field(gt=0, description="CPU seconds for one item; a two-minute segment of 1080p takes 3 to 20"),
+        Field(gt=0, description="maximum CPU seconds for one item; a two-minute segment of 1080p takes 3 to 20"),
     ] = 600.0
     memory_limit_bytes: Annotated[
         int,
         SIZING,
-        Field(gt=0, description="resident bytes of the decoding process; 50 to 300 MB is usual, 8K video needs more"),
+        Field(
+            gt=0, description="maximum resident bytes of the decoding process; usually 50 to 300 MB, more for 8K video"
+        ),
     ] = 2**30
     storage_timeout_s: Annotated[
         float,
         SIZING,
-        Field(gt=0, description="seconds that one read from storage may take before storage is blamed"),
+        Field(
+            gt=0, description="maximum time in s of one read from storage; longer reads count as a failure of storage"
+        ),
     ] = 120.0
     time_limit_s: Annotated[
         float,
         SIZING,
-        Field(gt=0, description="wall-clock seconds for one item, whatever it waits for: storage that drips ends here"),
+        Field(gt=0, description="maximum wall-clock time in s for one item, including slow storage"),
     ] = 3600.0
     recycle_after: Annotated[
         int,
         SIZING,
-        Field(gt=0, description="items after which the decoding process is replaced, against slow leaks"),
+        Field(
+            gt=0, description="number of items after which the decoding process is replaced, which limits memory leaks"
+        ),
     ] = 200
 
     def child(self) -> DecodeChild:

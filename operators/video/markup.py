@@ -1,7 +1,7 @@
-"""Turns the text of a subtitle cue into what a viewer reads: markup is removed by rule, everything else stays.
+"""Removal of markup from the text of a subtitle cue.
 
-What is removed: tags of WebVTT and HTML, overrides, comments and drawings of ASS, styles of MicroDVD, control,
-zero-width and bidirectional characters. Character references become what they stand for. "3 < 5" and "<3" are text.
+Removed are tags of WebVTT and HTML, overrides, comments and drawings of ASS, styles of MicroDVD, and control,
+zero-width and bidirectional characters. Character references are decoded. "3 < 5" and "<3" are text.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _JOINERS = ("\u200c", "\u200d")
 
 
 def plain_text(text: str, form: Format) -> str:
-    """The words of a cue on one line; empty where it holds none.
+    """The words of a cue on one line; empty if it has none.
 
     Args:
-        text: of the cue, with its line breaks.
-        form: whose markup it is in; what pysubs2 reads comes as `ass`.
+        text: text of the cue, with line breaks.
+        form: format of its markup; cues from pysubs2 have `ass`.
     """
     text = repaired(text)
     if form == "ass":

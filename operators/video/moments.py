@@ -1,4 +1,4 @@
-"""Frames of a video at some moments, decoded when they are asked for."""
+"""Frames of a video at given times, decoded on demand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from operators.core.base import Row
 from operators.video.frames import SAMPLE_JOB
+from operators.video.images import to_jpeg
 from operators.video.isolation import DecodeChild
-from operators.video.pictures import to_jpeg
 from operators.video.size import Size
 
 READS = frozenset({"uri", "source_version", "first_pts_s", "parts"})
@@ -17,10 +17,11 @@ _QUALITY = 90
 
 
 def frames_at(child: DecodeChild, row: Row, times_s: Sequence[float], size: Size) -> list[Row]:
-    """The frames that are on screen at `times_s`, as `operators.core.structs.PICTURE`; those that decode, in order.
+    """The frames on screen at `times_s` as `operators.core.structs.FRAME_IMAGE`, in order; undecodable ones are
+    missing.
 
     Raises:
-        ItemError: the input cannot be read, has changed since it was probed, or ended the decoder twice.
+        ItemError: the input cannot be read, changed after it was probed, or made the decoder fail twice.
     """
     if not times_s:
         return []

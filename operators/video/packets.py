@@ -1,4 +1,4 @@
-"""The packets of one stream, pictures or sound, past whatever the demuxer stumbles over."""
+"""Reading of the packets of one stream, video or audio, in spite of demuxer errors."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from operators.video.progress import PROGRESS
 from operators.video.source import Containers
 
-_RETRIES = 32  # demuxer errors in a row after which the rest of the file counts as gone
+_RETRIES = 32  # successive demuxer errors after which the rest of the file is considered lost
 
 
 def packets_of(source: Containers, container: Any, stream: Any) -> Iterator[Any]:
-    """Packets from where `container` stands to its end, PyAV's empty one at the end among them.
+    """Yield packets from the current position of `container` to its end, including PyAV's empty one at the end.
 
-    Yields None where the demuxer fails and is asked again. Each packet is progress for the watchdog.
+    Yields None after a demuxer error. Each packet counts as progress for the watchdog.
 
     Args:
-        source: that `container` was opened from.
+        source: the source from which `container` was opened.
 
     Raises:
         ItemError: storage failed, not the demuxer.

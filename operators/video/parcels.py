@@ -1,9 +1,9 @@
-"""Carries a job's result from the decoding process to its parent: large buffers in shared memory, the rest by pickle.
+"""Transfer of a job's result from the decoding process to its parent: large buffers in shared memory, the rest pickled.
 
-The buffers (pickle's protocol 5: arrays, and bytes in a `PickleBuffer`) are written one after the other into one
-anonymous file in memory whose descriptor travels over the socket. The parent maps it and hands out views: a picture is
-copied once in all. The file has no name, so that nothing is left over however either process ends; and because only a
-short message crosses the socket, a child that is stopped halfway never leaves its parent in the middle of a read.
+The buffers (out-of-band buffers of pickle protocol 5: arrays, and bytes in a `PickleBuffer`) are written to one
+anonymous file in memory, whose descriptor is sent over the socket. The parent maps it and returns views, so that a
+frame is copied only once. The file has no name, so that nothing remains however either process ends. Because only a
+short message is sent over the socket, a child that is killed does not leave its parent in the middle of a read.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 Parcel = tuple[bytes, list[int]]
-"""The pickle, and where in the shared memory each buffer ends."""
+"""The pickle, and the end of each buffer in the shared memory."""
 
 _INLINE_BYTES = 64 * 1024  # a result without more than this needs no memory of its own
 
 
 def pack(result: Any) -> tuple[Parcel, int | None]:
-    """What to send for `result`: the parcel, and the descriptor that must follow it if there is one."""
+    """The message for `result`, and the descriptor that must be sent after it, or None."""
     buffers: list[pickle.PickleBuffer] = []
     head = pickle.dumps(result, protocol=5, buffer_callback=buffers.append)
     pieces = [buffer.raw() for buffer in buffers]
@@ -41,7 +41,7 @@ def pack(result: Any) -> tuple[Parcel, int | None]:
 
 
 def unpack(connection: Connection[Any, Any], parcel: Parcel) -> Any:
-    """The result; its large buffers are views of memory that lives as long as they do."""
+    """Restore the result. Its large buffers are views of memory that is freed with the last view."""
     head, ends = parcel
     if not ends:
         return pickle.loads(head)

@@ -1,8 +1,8 @@
-"""A video in parts: stretches of one file that have a clock of their own, in the order in which they are shown.
+"""Videos in several parts: ranges of one file with separate clocks, in order of presentation.
 
-Recordings that were joined with `cat`, clocks that jump, and pauses of hours make a file whose time stamps do not go
-on. Each part is opened as an input of its own, and one timeline leads through all of them. `probe` finds the parts
-once; they travel as JSON in the column `parts` to whatever decodes.
+Recordings joined with `cat`, clocks that jump, and gaps of hours result in discontinuous time stamps. Each part is
+opened as a separate input, and one timeline covers all parts. `probe` finds the parts once; they are passed to decoders
+as JSON in the column `parts`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-MAX_PARTS = 2000  # each is opened and decoded to its first picture when the file is probed
+MAX_PARTS = 2000  # each is opened and decoded to its first frame when the file is probed
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,15 @@ class Part:
     """One part.
 
     Attributes:
-        start_s: its place on the timeline, seconds from the first presented picture of the video.
-        length_s: how long it is.
-        first_pts_s: on its own clock, the pts at `start_s`.
-        last_s: where its last picture begins, seconds from `start_s`.
-        from_byte, to_byte: the bytes of the file that it is opened from; None: the whole file.
-        lead_bytes: its first bytes are of the part before, and are decoded only for what the pictures refer to.
-        format: FFmpeg's name of the format to open it as; "": what its content looks like.
-        decodes: False: no frame of it decodes, and all of its time is missing.
+        start_s: its start on the timeline, in seconds from the first presented frame of the video.
+        length_s: its duration in seconds.
+        first_pts_s: the pts at `start_s` on its own clock, in seconds.
+        last_s: start of its last frame, in seconds from `start_s`.
+        from_byte, to_byte: its range of bytes in the file; None for the whole file.
+        lead_bytes: number of bytes at its beginning that belong to the previous part and are decoded only as
+            references.
+        format: FFmpeg's name of its format; "" to detect it.
+        decodes: whether any frame of it decodes; if not, all of its time is missing.
     """
 
     start_s: float
@@ -46,24 +47,24 @@ class Part:
 
     @property
     def span(self) -> tuple[int, int] | None:
-        """The bytes that it is opened from; None: the whole file."""
+        """Its range of bytes in the file; None for the whole file."""
         return None if self.from_byte is None or self.to_byte is None else (self.from_byte, self.to_byte)
 
 
 def dump_parts(parts: Sequence[Part]) -> str | None:
-    """The column `parts`: JSON, one list of values a part; None for a video that is one part."""
+    """Encode the column `parts`: JSON, one list of values per part; None for a video with one part."""
     return json.dumps([astuple(part) for part in parts]) if parts else None
 
 
 def load_parts(column: str | None) -> tuple[Part, ...]:
-    """The parts in a column `parts`; none for a video that is one part."""
+    """Decode the column `parts`; empty for a video with one part."""
     return tuple(Part(*values) for values in json.loads(column)) if column else ()
 
 
 def cut_parts(column: str | None, start_s: float, end_s: float) -> str | None:
-    """Those parts of the column that `[start_s, end_s)` touches, and one on each side.
+    """The parts of the column that overlap `[start_s, end_s)`, and one on each side.
 
-    A segment carries only these: a recording of a thousand parts would else travel a thousand times.
+    A segment has only these, because a recording with a thousand parts has as many segments.
     """
     if not column:
         return None

@@ -1,4 +1,4 @@
-"""Limits on what a file may claim. A file can claim any length in a few bytes; plans and memory must not follow it."""
+"""Limits on the values in a file's header, which can claim any duration or size; plans and memory must be bounded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def frame_rate_stated(stream: Any) -> bool:
 
 
 def believed(claimed_s: float, there_s: float) -> bool:
-    """Whether a header that claims `claimed_s` may be right about a file that holds `there_s`, as of a cut upload."""
+    """Whether a header's duration is plausible for a file with `there_s` seconds, such as a truncated upload."""
     return claimed_s <= there_s + _CLAIM_S + _CLAIM_TIMES * there_s and claimed_s <= MAX_DURATION_S
 
 
@@ -52,7 +52,7 @@ def bound_decoder(context: Any) -> None:
 
 
 def check_length(duration_s: float, first_pts_s: float = 0.0) -> str | None:
-    """What is wrong with a length or a start in seconds, as the end of a sentence; None: nothing."""
+    """The problem with a duration or start in seconds, as the end of a sentence; None if there is none."""
     if not (math.isfinite(duration_s) and duration_s > 0):
         return f"its length of {duration_s} s is not a number above 0"
     if duration_s > MAX_DURATION_S:
@@ -66,10 +66,10 @@ def check_length(duration_s: float, first_pts_s: float = 0.0) -> str | None:
 
 
 def check_facts(uri: str, facts: dict[str, Any]) -> dict[str, Any]:
-    """`facts`, if a plan can be made for them.
+    """Return `facts` if they can be planned.
 
     Raises:
-        ItemError: undecodable: the length or the start is out of range.
+        ItemError: class undecodable, if duration or start are out of range.
     """
     if wrong := check_length(facts["duration_s"], facts["first_pts_s"]):
         raise ItemError("undecodable", f"{uri}: {wrong}")

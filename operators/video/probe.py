@@ -1,4 +1,4 @@
-"""The operator `probe`: finds out what a video is before anything is planned for it."""
+"""The operator `probe`: determines the facts of a video, from which its processing is planned."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEEDED = frozenset({"duration_s", "width_px", "height_px", "first_pts_s"})
 
 @dataclass(frozen=True, kw_only=True)
 class Probe(Isolated):
-    """Adds the facts of `row["uri"]` (see `operators.video.facts.probe`), found in a process that may die."""
+    """Adds the facts of `row["uri"]` (see `operators.video.facts.probe`), read in an isolated process."""
 
     name: ClassVar[str] = "probe"
     version: ClassVar[int] = 3
@@ -33,7 +33,7 @@ class Probe(Isolated):
 
     @contextmanager
     def open(self) -> Iterator[Apply]:
-        """Yields the function that adds the facts to a row; it raises `ItemError` for what cannot be captioned."""
+        """Yield the function that adds the facts to a row; it raises `ItemError` if it cannot be captioned."""
         with self.child() as child:
 
             def apply(row: Row) -> Row:
@@ -46,10 +46,10 @@ class Probe(Isolated):
 
 
 def plausible(facts: Row, uri: str) -> Row:
-    """The facts as a row may hold them: a number that is not finite, or wider than its column, is not known.
+    """The facts with null in place of numbers that are not finite or do not fit their column.
 
     Raises:
-        ItemError: undecodable: it is a fact that nothing can be planned without.
+        ItemError: class undecodable, if planning needs the fact.
     """
     kinds = {field.name: field.type for field in VIDEO_FACTS}
     sound = {name: _sound(value, kinds[name]) if name in kinds else value for name, value in facts.items()}

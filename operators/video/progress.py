@@ -1,4 +1,4 @@
-"""What the decoding process tells its watchdog: how far it is, and whether it waits for storage or for itself."""
+"""Progress of the decoding process for its watchdog, and whether it waits for storage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Progress:
     """Counters of one process, written by the thread that decodes and read by the thread that reports.
 
     Attributes:
-        steps: packets, pictures and storage reads done so far; only its change means anything.
-        helper_pid: a program that works for this process; its memory and CPU count as this one's.
+        steps: number of packets, frames and storage reads so far; only its changes are meaningful.
+        helper_pid: process id of a helper program, whose memory and CPU time count as this process's.
     """
 
     def __init__(self) -> None:
@@ -21,12 +21,12 @@ class Progress:
         self._waiting_since: float | None = None
 
     def step(self) -> None:
-        """One more packet or picture is done."""
+        """Record one more packet or frame."""
         self.steps += 1
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """The block waits for storage: a stall inside is storage's, not the decoder's."""
+        """Mark the block as waiting for storage, so that a stall in it is not attributed to the decoder."""
         self._waiting_since = time.monotonic()
         try:
             yield
@@ -35,7 +35,7 @@ class Progress:
             self.steps += 1
 
     def waited_s(self) -> float | None:
-        """Seconds that the present storage read has lasted; None when no read is under way."""
+        """Duration of the current storage read in seconds; None if there is none."""
         since = self._waiting_since
         return None if since is None else time.monotonic() - since
 

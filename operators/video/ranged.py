@@ -1,11 +1,11 @@
-"""Reads stretches of remote files: as few requests as a decoder's habits allow, as few bytes as its work needs.
+"""Ranged reads of remote files with few requests and few unneeded bytes.
 
-A decoder reads the index, jumps to its segment and goes on in order. So the buffer begins small after a jump and grows
-as long as reading goes on in order; what is fetched past the end of a segment is at most the last, largest request,
-which is a few seconds of the video. `bench/ranged.py` compares it with others' ways over a real S3 server.
+A decoder reads the index, seeks to its segment and then reads sequentially. The buffer is therefore small after a seek
+and grows during sequential reads. At most the last and largest request, a few seconds of the video, reads beyond the
+end of a segment. `bench/ranged.py` compares this with other methods on a real S3 server.
 
-What opening a container took (header and index: megabytes for a long MP4) is kept on this node's disk, so that the
-segments of one video fetch it once a node and not once each.
+The bytes read to open a container (header and index, megabytes for a long MP4) are cached on the node's disk, so that
+the segments of a video fetch them once per node.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class RangedFile:
         uri: anything that fsspec or, for `s3://`, Arrow opens.
 
     Attributes:
-        size_bytes: of the file.
-        bytes_fetched: what crossed the network so far.
+        size_bytes: size of the file.
+        bytes_fetched: number of bytes read over the network so far.
 
     Raises:
-        OSError: whatever the storage says.
+        OSError: an error of the storage.
     """
 
     def __init__(self, uri: str) -> None:

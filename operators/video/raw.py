@@ -1,8 +1,8 @@
-"""Raw H.264, HEVC and VVC: a bare bitstream without time stamps. Frames get their times from the frame rate.
+"""Raw H.264, HEVC and VVC bitstreams without time stamps, whose frames get their times from the frame rate.
 
-The rate is the one that the bitstream states (VUI timing), else 25, as in FFmpeg. The decoder hands frames out in order
-of showing: frame k is shown at k divided by the rate. A long stream is cut into parts at IDR frames, before which
-nothing is referred to, so that a seek need not decode from the beginning.
+The rate is that of the bitstream (VUI timing), else 25, as in FFmpeg. The decoder returns frames in presentation order:
+frame k is presented at k divided by the rate. A long stream is divided into parts at IDR frames, before which no frame
+is referenced, so that a seek need not decode from the beginning.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Reads one video stream with PyAV: packets past whatever is damaged, pictures, and seeks that land where they should.
+"""Reading of one video stream with PyAV: packets and frames in spite of damage, and reliable seeks.
 
-Times are ticks of the stream's time base. What was measured to be right and what is wrong in each format stands where
-it is dealt with.
+Times are ticks of the stream's time base. Comments at the code for each format record its measured peculiarities.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from itertools import chain
 from typing import Any
 
 from operators.core.base import ItemError
-from operators.video.av1 import Av1Packets
+from operators.video.disposable import Disposables, disposables
 from operators.video.packets import packets_of
 from operators.video.plausible import bound_decoder, frame_rate
 from operators.video.source import Containers
 
-_INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; elsewhere it holds what was read so far
+_INDEXED = ("mov", "avi", "matroska")  # the index names every keyframe; in other formats only what was read so far
 _CLOCKED = ("mpegts", "mpeg")  # a clock and no index: see operators.video.clock
 _BACK_BY_S, _AHEAD_BY_S = -0.5, 10.0
 UNTIMED = frozenset({"h264", "hevc", "vvc"})  # for other bitstreams FFmpeg makes time stamps itself
-_BACK_S = (10.0, 60.0)  # how far before a target to look for a keyframe where the container has no index
+_BACK_S = (10.0, 60.0)  # how far before a target to look for a keyframe if the container has no index
 
 
 class Reader:
@@ -30,14 +29,14 @@ class Reader:
 
     Args:
         source: the input.
-        first_pts_s: the container's pts of the first presented picture, in seconds.
-        may_seek: False keeps to one pass from the beginning.
+        first_pts_s: the container's pts of the first presented frame, in seconds.
+        may_seek: whether to seek; False reads once from the beginning.
 
     Attributes:
-        pictures_decoded: pictures that came out of the decoder.
-        half_tick: half a tick of the video's own time base, in ticks of the container's: what times are rounded by.
-        faults: pts of the packets that the decoder refused or the demuxer marked as corrupt.
-        left_out: whether anything was passed over, by a seek or by dropping.
+        frames_decoded: number of frames that the decoder returned.
+        half_tick: half a tick of the video's own time base in ticks of the container, the rounding error of times.
+        faults: pts of the packets that the decoder rejected or the demuxer marked as corrupt.
+        left_out: whether frames were skipped by a seek or by dropping.
 
     Raises:
         ItemError: the input cannot be opened or has no video stream.
@@ -45,13 +44,14 @@ class Reader:
 
     def __init__(self, source: Containers, *, first_pts_s: float, may_seek: bool) -> None:
         self.may_seek = may_seek
-        self.pictures_decoded = 0
+        self.frames_decoded = 0
         self.faults: set[int] = set()
         self.left_out = False
         self._source = source
-        self._fresh = True  # the container stands at its beginning and nothing was read
-        self._drops = False  # what the decoder was last told
-        self._av1: Av1Packets | None = None  # what tells what the decoder cannot be told
+        self._fresh = True  # the container is at its beginning and nothing was read
+        self._drops = False  # whether the decoder currently skips non-reference frames
+        self._disposables: Disposables | None = None
+        self._asked: tuple[Any, bool] = (None, False)  # the last packet that was asked for, and the answer
         self._delay = 0  # largest pts - dts of a keyframe: index times are dts
         self._open()
         self.base = self._stream.time_base
@@ -65,37 +65,37 @@ class Reader:
 
     @property
     def aspect(self) -> Fraction:
-        """Width of a stored pixel over its height."""
+        """Width of a stored pixel divided by its height."""
         return pixel_aspect(self._stream)
 
     @property
     def interval(self) -> int:
-        """The average distance of pictures in ticks, at least 1."""
+        """The average distance of frames in ticks, at least 1."""
         return self._interval
 
     def ticks(self, time_s: float) -> float:
-        """Seconds from the first presented picture as ticks of the container's pts, not rounded."""
+        """Convert seconds from the first presented frame to ticks of the container's pts, not rounded."""
         return float(self.first + time_s * self.base.denominator / self.base.numerator)
 
     def seconds(self, ticks: int) -> float:
-        """A span of ticks in seconds."""
+        """Convert ticks to seconds."""
         return float(ticks * self.base.numerator / self.base.denominator)
 
     # -- decoding ----------------------------------------------------------------------------------------------------
 
     def decode(self, packet: Any, *, drop: bool = False) -> list[Any]:
-        """The pictures that `packet` brings out (None: those still inside); damage is noted, never raised.
+        """Decode `packet`, or flush the decoder for None, and return its frames. Damage is recorded, never raised.
 
         Args:
-            drop: leave out pictures that no other refers to.
+            drop: whether to skip non-reference frames.
         """
         import av
 
         context = self._stream.codec_context
-        if self._av1 is not None:
+        if self.codec == "libdav1d":  # it cannot skip them itself
             # asked at keyframes, too: they bring sequence headers
             asked = packet is not None and (drop or packet.is_keyframe)
-            if asked and self._av1.disposable(bytes(packet)) and drop:
+            if asked and self.is_disposable(packet) and drop:
                 self.left_out = True
                 return []
         elif drop != self._drops:
@@ -111,12 +111,28 @@ class Reader:
             return []
         if packet is not None and packet.is_corrupt:
             self._note_fault(packet)
-        self.pictures_decoded += len(frames)
+        self.frames_decoded += len(frames)
         if self._untimed:
             for frame in frames:  # they come in order of showing
                 frame.pts, frame.time_base = self._next_pts, self.base
                 self._next_pts += self.interval
         return frames
+
+    @property
+    def tells_disposable(self) -> bool:
+        """Whether `is_disposable` can read the packets of this codec."""
+        return self._disposables is not None and not self._untimed
+
+    @property
+    def reorders(self) -> bool:
+        """Whether frames may be shown in another order than they are decoded in."""
+        return bool(self._stream.codec_context.has_b_frames)
+
+    def is_disposable(self, packet: Any) -> bool:
+        """Whether no other frame refers to those in `packet`; False if that is not known. To be asked in order."""
+        if self._asked[0] is not packet:
+            self._asked = (packet, self._disposables is not None and self._disposables.disposable(bytes(packet)))
+        return self._asked[1]
 
     def _note_fault(self, packet: Any) -> None:
         pts = packet.pts if packet.pts is not None else packet.dts
@@ -126,7 +142,7 @@ class Reader:
             self.faults.add(pts)
 
     def _packets(self) -> Iterator[Any]:
-        """Packets from where the container stands to its end, past whatever the demuxer stumbles over."""
+        """The packets from the current position to the end, continuing after errors of the demuxer."""
         last = self.first
         clocked = self._container.format.name in _CLOCKED
         before: int | None = None
@@ -148,11 +164,11 @@ class Reader:
     # -- going somewhere ---------------------------------------------------------------------------------------------
 
     def land(self, pts: float, *, rewind: int = 0) -> tuple[Iterator[Any], int | None]:
-        """Go to a keyframe at or before `pts`, `rewind` keyframes earlier still.
+        """Seek to the keyframe at or before `pts`, or `rewind` keyframes earlier.
 
         Returns:
-            The packets from there, and the keyframe's pts; None for the beginning of the file. Pictures before that pts
-            are leading pictures of an open GOP: their references lie before the seek.
+            The packets from there, and the keyframe's pts, or None at the beginning of the file. Frames before that pts
+            are leading frames of an open GOP, whose references are before the seek position.
         """
         import av
 
@@ -191,7 +207,7 @@ class Reader:
         return self._from_start()
 
     def keyframe_ahead(self, packet: Any, pts: float) -> bool:
-        """Whether a keyframe lies after `packet` and at or before `pts`, so that a seek saves decoding."""
+        """Whether there is a keyframe after `packet` and at or before `pts`, so that a seek saves decoding."""
         index = self._stream.index_entries
         if not len(index) or packet.dts is None:
             return False
@@ -199,9 +215,9 @@ class Reader:
         return bool(at >= 0 and index[at].timestamp > packet.dts)
 
     def load_index(self) -> None:
-        """Matroska and WebM read their index on the first seek; elsewhere it is there or never will be.
+        """Load the index: Matroska and WebM read it on the first seek, other formats when they are opened.
 
-        Only a seek to the beginning costs no more than that: one to the end reads all that no index names.
+        A seek to the beginning reads no more than the index; one to the end would read everything without an index.
         """
         import av
 
@@ -228,23 +244,25 @@ class Reader:
         rate = frame_rate(self._stream, untimed=self._untimed)
         self._interval = max(1, round(1 / rate / self._stream.time_base)) if rate else 1
         self._drops = False
-        self._av1 = Av1Packets(bytes(context.extradata or b"")) if context.name == "libdav1d" else None
+        self._disposables = disposables(context.name, bytes(context.extradata or b""))
+        self._asked = (None, False)
         bound_decoder(context)
-        context.thread_count = 1  # two cost the same CPU, and lose pictures after damage
+        context.thread_count = 1  # two cost the same CPU, and lose frames after damage
         self._fresh = True
 
 
 def pixel_aspect(stream: Any) -> Fraction:
-    """Width of a stored pixel over its height: 1 for all but anamorphic video, and where nothing is said.
+    """Width of a stored pixel divided by its height; 1 except for anamorphic video.
 
-    Ratios within 1 % of 1 come from encoders that rounded a size (800x332 as 399:400), absurd ones from damage.
+    Ratios within 1 % of 1 come from encoders that rounded a size (800x332 as 399:400) and absurd ones from damage; both
+    are ignored.
     """
     ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return ratio if abs(ratio - 1) > 0.01 and 0.25 <= ratio <= 4 else Fraction(1)
 
 
 def is_untimed(container: Any) -> bool:
-    """Whether a container is a bare bitstream whose packets have no time stamps."""
+    """Whether a container is a raw bitstream whose packets have no time stamps."""
     return container.format.name in UNTIMED
 
 
@@ -256,10 +274,10 @@ def _time(packet: Any) -> int | None:
 
 
 def video_stream(container: Any, uri: str) -> Any:
-    """The video stream to read: the best one (not the first) that is no cover picture.
+    """The best video stream of an input, cover images excluded.
 
     Raises:
-        ItemError: undecodable: the input has none, or no decoder for it.
+        ItemError: class undecodable, if there is no video stream or no decoder for it.
     """
     from av.stream import Disposition
 
@@ -267,7 +285,7 @@ def video_stream(container: Any, uri: str) -> Any:
     best = container.streams.best("video")
     stream = best if best in real else next(iter(real), None)
     if stream is None:
-        has = "sound only" if container.streams.audio else "no pictures"
+        has = "sound only" if container.streams.audio else "no frames"
         raise ItemError("undecodable", f"{uri} has no video stream ({has})")
     if stream.codec_context is None:
         raise ItemError("undecodable", f"{uri}: no decoder for its video codec")

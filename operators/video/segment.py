@@ -1,4 +1,4 @@
-"""The decoding process's job: the pictures and signals of one segment, as plain bytes and numbers."""
+"""The job of the decoding process that returns images and signals of one segment, as bytes and numbers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any, Literal
 from operators.core.base import ItemError
 from operators.video.backends import open_decoder
 from operators.video.duplicates import Novelty
+from operators.video.images import fit, to_jpeg, to_rgb
 from operators.video.keyframes import keyframe_times, snap
 from operators.video.parts import load_parts
-from operators.video.pictures import fit, to_jpeg, to_rgb
 from operators.video.protocol import Backend, Decoder, Watch
 from operators.video.size import Size
 from operators.video.source import Source
@@ -23,26 +23,27 @@ from operators.video.transnet import ShotNet
 from operators.video.version import unchanged
 
 Policy = Literal["fps", "count", "keyframes", "shots", "changes"]
+SignalsFrom = Literal["frames", "references"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentRequest:
-    """What is wanted of one segment. Times are seconds from the first presented picture.
+    """What to decode of one segment. Times are seconds from the first presented frame.
 
     Attributes:
-        version: of the source, as `operators.video.version` has it; None: whatever is there.
-        first_pts_s: the container's pts of the first presented picture, in seconds.
+        version: expected version of the source (`operators.video.version`); None accepts any.
+        first_pts_s: the container's pts of the first presented frame, in seconds.
         parts: the column `parts`; None for a video with one clock.
         start_s, end_s: the span to decode.
         own_start_s, own_end_s: the segment itself, without warm-up.
-        times_s, step_s: the grid of pictures.
-        policy: what is done to the grid, see `Decode.sampling`.
-        tolerance_s: of `keyframes`.
-        similarity: of `changes`.
-        size, jpeg_quality: of each picture.
-        signals_fps: thumbnails a second; 0 for none.
-        max_bytes: what pictures and signals may take together.
-        shots_weights, shots_threshold: of `operators.video.transnet`, which then looks for cuts; None: it does not.
+        times_s, step_s: grid times of the images, and their distance.
+        policy: how grid times become targets; see `Decode.sampling`.
+        tolerance_s: largest distance to a keyframe, for `keyframes`.
+        similarity: SSIM from which a frame is a near-duplicate, for `changes`.
+        size, jpeg_quality: size and JPEG quality of the images.
+        signals_fps, signals_from: thumbnails per second, 0 for none, and of which frames.
+        max_bytes: limit of images and signals together.
+        shots_weights, shots_threshold: options of `operators.video.transnet`; with None it is not used.
     """
 
     uri: str
@@ -59,6 +60,7 @@ class SegmentRequest:
     jpeg_quality: int
     signals_fps: float
     max_bytes: int
+    signals_from: SignalsFrom = "frames"
     parts: str | None = None
     policy: Policy = "fps"
     tolerance_s: float = 0.5
@@ -71,16 +73,16 @@ def decode_segment(*, request: SegmentRequest) -> dict[str, Any]:
     """Decode a segment.
 
     Returns:
-        pictures: list of `operators.core.structs.PICTURE`, in order of time; a time that could not be had is not in it.
-        signals: `operators.core.structs.SIGNALS`, or None when `signals_fps` is 0.
-        had: the grid times whose picture was had, kept or not.
-        damaged_packets: of the own span alone, so that segments can be summed.
-        pictures_decoded: how many the decoder produced.
-        ended_s: where the last picture ended, if the input ended too early; else None.
-        bytes_fetched: what crossed the network for it; 0 for a local file.
+        images: list of `operators.core.structs.FRAME_IMAGE`, in order of time; frames that did not decode are missing.
+        signals: `operators.core.structs.SIGNALS`, or None if `signals_fps` is 0.
+        had: the grid times whose frame was decoded, kept or not.
+        damaged_packets: number of damaged packets in the segment's own span, so that segments can be summed.
+        frames_decoded: number of frames that the decoder returned.
+        ended_s: end of the last frame if the input ended early; else None.
+        bytes_fetched: bytes read over the network; 0 for a local file.
 
     Raises:
-        ItemError: the input cannot be read, is not `version` any more, or its pictures do not fit `max_bytes`.
+        ItemError: the input cannot be read, its version is no longer `version`, or its images exceed `max_bytes`.
     """
     with unchanged(request.uri, request.version):
         return _decode(request)
@@ -93,15 +95,15 @@ def _decode(request: SegmentRequest) -> dict[str, Any]:
         except (ItemError, MemoryError):
             raise
         except Exception:
-            source.check()  # a read that failed is storage's error, whatever the decoder made of it
+            source.check()  # a failed read is a storage error, whatever the decoder reports
             raise
         source.check()
     found["bytes_fetched"] = source.bytes_fetched
-    pictures, signals = found["pictures"], found["signals"]
+    images, signals = found["images"], found["signals"]
     room = request.max_bytes - _signals_bytes(signals)
-    jpegs = fit([picture["jpeg"] for picture in pictures], room, request.jpeg_quality)
-    for picture, jpeg in zip(pictures, jpegs, strict=True):
-        picture["jpeg"] = pickle.PickleBuffer(jpeg)
+    jpegs = fit([image["jpeg"] for image in images], room, request.jpeg_quality)
+    for image, jpeg in zip(images, jpegs, strict=True):
+        image["jpeg"] = pickle.PickleBuffer(jpeg)
     if signals:
         signals["luma"] = pickle.PickleBuffer(signals["luma"])
     return found
@@ -114,7 +116,7 @@ class _Pass:
         self._request = request
         self._source = source
         self._novelty = Novelty(request.similarity) if request.policy == "changes" else None
-        self._pictures: list[dict[str, Any]] = []
+        self._images: list[dict[str, Any]] = []
         self._had: list[float] = []
 
     def run(self) -> dict[str, Any]:
@@ -131,25 +133,27 @@ class _Pass:
                 if net is not None:
                     net.see(time_s, frame)
 
-            watch = Watch(start_s=request.start_s, end_s=request.end_s, see=see) if dense else None
+            sparse = thumbnails if request.signals_from == "references" and net is None else None
+            span = (request.start_s, request.end_s)
+            watch = Watch(start_s=span[0], end_s=span[1], see=see, sparse=sparse) if dense else None
             self._take(decoder, targets, request.step_s, watch)
             damaged = decoder.damaged_packets(request.own_start_s, request.own_end_s)
-            decoded, ended_s = decoder.pictures_decoded, decoder.ended_s
+            decoded, ended_s = decoder.frames_decoded, decoder.ended_s
         signals = thumbnails.result() if dense else None
         if signals is not None and net is not None:
             signals["cuts_s"] = net.cuts_s()
         if request.policy == "shots":
             decoded += self._heed_shots(signals)
-        self._pictures.sort(key=lambda p: p["time_s"])
+        self._images.sort(key=lambda p: p["time_s"])
         if request.policy == "shots":
-            for picture, after in pairwise(self._pictures):
-                picture["until_s"] = min(picture["until_s"], after["time_s"])
+            for image, after in pairwise(self._images):
+                image["until_s"] = min(image["until_s"], after["time_s"])
         return {
-            "pictures": self._pictures,
+            "images": self._images,
             "signals": signals,
             "had": self._had,
             "damaged_packets": damaged,
-            "pictures_decoded": decoded,
+            "frames_decoded": decoded,
             "ended_s": ended_s,
         }
 
@@ -164,7 +168,7 @@ class _Pass:
         )
 
     def _targets(self) -> dict[float, list[float]]:
-        """Which grid times each time to decode stands for."""
+        """Time to decode -> the grid times that it represents."""
         request = self._request
         snapped = {time_s: time_s for time_s in request.times_s}
         if request.policy == "keyframes" and request.times_s:
@@ -184,7 +188,7 @@ class _Pass:
     def _take(
         self, decoder: Decoder, targets: dict[float, list[float]], step_s: float, watch: Watch | None = None
     ) -> None:
-        """Decode the targets and keep their pictures."""
+        """Decode the targets and keep their images."""
         for target, pts_s, _, frame in decoder.sample(list(targets), step_s=step_s, watch=watch):
             self._had += targets[target]
             for time_s in targets[target]:
@@ -195,14 +199,14 @@ class _Pass:
         if self._novelty is not None and not self._novelty.is_new(
             frame, aspect, anew=time_s >= request.own_start_s > self._novelty.last_s, time_s=time_s
         ):
-            self._pictures[-1]["until_s"] = time_s + request.step_s
+            self._images[-1]["until_s"] = time_s + request.step_s
             return
         jpeg = to_jpeg(to_rgb(frame, aspect=aspect, size=request.size), request.jpeg_quality)
         until_s = time_s + request.step_s if request.policy in ("shots", "changes") else None
-        self._pictures.append({"time_s": time_s, "pts_s": pts_s, "until_s": until_s, "jpeg": jpeg})
+        self._images.append({"time_s": time_s, "pts_s": pts_s, "until_s": until_s, "jpeg": jpeg})
 
     def _heed_shots(self, signals: dict[str, Any] | None) -> int:
-        """At least one picture a shot, and none from behind a cut; returns how many pictures this decoded."""
+        """Ensure at least one frame per shot and none from behind a cut; return the number of frames decoded for it."""
         from operators.analysis.cuts import find_cuts
         from operators.analysis.signals import read_signals
 
@@ -210,27 +214,27 @@ class _Pass:
         thumbs = read_signals(signals)
         cuts = find_cuts(thumbs) if thumbs is not None else []
         if signals is not None:
-            signals["cuts_s"] = cuts  # what measures the segment must see the same shots
+            signals["cuts_s"] = cuts  # the measurement of the segment must use the same shots
         cuts = [c for c in cuts if request.start_s < c < request.end_s]
         behind = [
             p["time_s"]
-            for p in self._pictures
+            for p in self._images
             if any(p["time_s"] < c - 1e-6 and c <= p["pts_s"] - request.first_pts_s + 1e-6 for c in cuts)
         ]
-        self._pictures = [p for p in self._pictures if p["time_s"] not in behind]
-        # the segment's own edges part a shot, too: what lies on either side is told by itself
+        self._images = [p for p in self._images if p["time_s"] not in behind]
+        # the segment's own boundaries also divide a shot: both sides are captioned separately
         own = {request.own_start_s, request.own_end_s}
         shots = pairwise(sorted({request.start_s, *cuts, *own, request.end_s}))
-        times = [p["time_s"] for p in self._pictures] + behind
+        times = [p["time_s"] for p in self._images] + behind
         alone = [(a + b) / 2 for a, b in shots if b - a > 1e-6 and not any(a - 1e-6 <= t < b - 1e-6 for t in times)]
         decoded = 0
         if behind or alone:
             with closing(self._open()) as decoder:
-                # no step: the picture that is on screen, not the next one, which may lie behind the cut
+                # no step: the frame on screen is needed, and the next one may be behind the cut
                 self._take(decoder, {time_s: [time_s] for time_s in sorted([*behind, *alone])}, 0.0)
-                decoded = decoder.pictures_decoded
-        for picture in self._pictures:  # none stands for what is behind a cut
-            picture["until_s"] = min([picture["until_s"], *(c for c in cuts if c > picture["time_s"] + 1e-6)])
+                decoded = decoder.frames_decoded
+        for image in self._images:  # an image does not represent time behind a cut
+            image["until_s"] = min([image["until_s"], *(c for c in cuts if c > image["time_s"] + 1e-6)])
         return decoded
 
 

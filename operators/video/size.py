@@ -1,4 +1,4 @@
-"""How large a picture leaves the decoder, so that the engine's own preprocessing has nothing left to do."""
+"""The size of decoded frames, chosen so that the engine need not scale them again."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
-    """A rule for sizes, in pixels; applied in this order.
+    """A rule for frame sizes in pixels. The attributes are applied in this order.
 
     Attributes:
-        short_side_px: the short side is at most this; pictures are never enlarged for it.
-        max_pixels: width times height is at most this; None is no limit.
-        multiple_px: both sides are multiples of this, the patch of the vision model (14, 28, 32): the nearest one, the
-            one below where that would pass `max_pixels`, and at least one patch.
+        short_side_px: maximum of the short side; frames are never enlarged to it.
+        max_pixels: maximum of width times height; None for no limit.
+        multiple_px: both sides are rounded to multiples of this, the patch of the vision model (14, 28, 32): to the
+            nearest one, or down if that would exceed `max_pixels`, and to at least one patch.
     """
 
     short_side_px: int
@@ -22,7 +22,7 @@ class Size:
     multiple_px: int = 1
 
     def of(self, width_px: int, height_px: int) -> tuple[int, int]:
-        """Width and height for a picture of `width_px` x `height_px`, upright and with square pixels."""
+        """Width and height for a frame of `width_px` x `height_px`, upright and with square pixels."""
         scale = min(1.0, self.short_side_px / min(width_px, height_px))
         if self.max_pixels is not None:
             scale = min(scale, math.sqrt(self.max_pixels / (width_px * height_px)))

@@ -1,7 +1,7 @@
 """Opens a URI for PyAV: local files by path, everything else as a file object of fsspec.
 
-Every failure to get at the bytes becomes an `ItemError` that says whose fault it is: `unreadable` (no such file, no
-permission), `undecodable` (the bytes are there and are no video), `storage` (it did not answer).
+Every failure to read the bytes becomes an `ItemError` whose class names the cause: `unreadable` (no such file, no
+permission), `undecodable` (the file is not a video), `storage` (the storage did not answer).
 """
 
 from __future__ import annotations
@@ -23,46 +23,46 @@ from operators.video.ranged import RangedFile
 
 _BUFFER_BYTES = 256 * 1024  # PyAV's default of 32 KiB makes a call into Python for every second packet of HD video
 _COPY_BYTES = 8 * 2**20
-_OPTIONS = {"protocol_whitelist": "file"}  # a playlist that poses as a video must not make FFmpeg fetch URLs
-_PLAYLISTS = frozenset({"hls", "dash", "concat", "imf"})  # they name other files: not one item, and not to be followed
+_OPTIONS = {"protocol_whitelist": "file"}  # a playlist named like a video must not make FFmpeg fetch URLs
+_PLAYLISTS = frozenset({"hls", "dash", "concat", "imf"})  # they name other files, which must not be opened
 
 
 class Containers(Protocol):
-    """What a reader needs of an input: `Source` is a file, `ffmpeg_backend.FfmpegSource` what a program decodes."""
+    """The input of a reader: `Source` is a file, `ffmpeg_backend.FfmpegSource` the output of a decoding program."""
 
     uri: str
 
     @property
     def unplaced_damage(self) -> int:
-        """Damage that is known without its place in time."""
+        """Number of damaged packets whose time is not known."""
 
     @property
     def tick(self) -> Fraction | None:
-        """The video's own time base in seconds, where the container that is opened has a finer one."""
+        """The video's own time base in seconds if the opened container has a finer one, else None."""
 
     @property
     def lead_bytes(self) -> int:
-        """How many of the first bytes hold packets of another clock, which are decoded and not shown."""
+        """Number of bytes at the beginning with packets of another clock, which are decoded but not presented."""
 
     def open(self) -> Any:
-        """A new container at the beginning; the one from before is closed."""
+        """Open a new container at the beginning and close the previous one."""
 
     def check(self) -> None:
         """Raise what storage said, if the reading rather than the decoding failed."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close the input."""
 
 
 class Source:
-    """One input. `open()` gives a fresh PyAV container at its beginning; a context manager that closes what it opened.
+    """One input. `open()` returns a new PyAV container at its beginning. As a context manager it closes the input.
 
     Args:
         uri: a local path, a `file://` URI, or anything that fsspec opens (`s3://`, `https://`, `memory://`, …).
 
     Attributes:
-        bytes_fetched: what crossed the network, complete once it is closed.
-        span, lead_bytes, format: what `show` was told.
+        bytes_fetched: number of bytes read over the network; complete after `close`.
+        span, lead_bytes, format: arguments of the last call of `show`.
     """
 
     def __init__(self, uri: str) -> None:
@@ -79,18 +79,18 @@ class Source:
         self._error: ItemError | None = None
 
     def show(self, span: tuple[int, int] | None, *, lead_bytes: int = 0, format: str = "") -> None:
-        """Open only some bytes of the input from now on, as if they were a file.
+        """Restrict the input to a range of bytes, which later calls of `open` treat as a file.
 
         Args:
-            span: first byte and the one past the last; None: all of them.
-            lead_bytes: how many of the first bytes hold packets of another clock.
-            format: FFmpeg's name of the format; "": found from the content.
+            span: first byte and the byte after the last; None for the whole input.
+            lead_bytes: number of bytes at the beginning with packets of another clock.
+            format: FFmpeg's name of the format; "" to detect it.
         """
         self.close()
         self.span, self.lead_bytes, self.format = span, lead_bytes, format
 
     def open(self) -> Any:
-        """A new `av.container.InputContainer`; the one from before is closed.
+        """Open a new `av.container.InputContainer` and close the previous one.
 
         Raises:
             ItemError: unreadable, undecodable or storage.
@@ -110,7 +110,7 @@ class Source:
                 self._local = Path(self._path).open("rb", buffering=0)  # noqa: SIM115 closed with the container
             target = SpanFile(self._local or self._remote, *self.span)
         try:
-            # metadata_errors: damaged tags are no reason to refuse the pictures (a UnicodeDecodeError otherwise)
+            # metadata_errors: damaged tags are no reason to refuse the frames (a UnicodeDecodeError otherwise)
             self._container = av.open(
                 target,
                 format=self.format.split(",")[0] or None,
@@ -143,19 +143,18 @@ class Source:
 
     @property
     def unplaced_damage(self) -> int:
-        """0: the reader places all the damage that it meets."""
+        """Return 0: the reader knows the time of all damage."""
         return 0
 
     @property
     def tick(self) -> Fraction | None:
-        """None: the container is the video's own."""
+        """Return None: the container is the video's own."""
         return None
 
     def local_file(self) -> tuple[str, tuple[int, ...]]:
-        """A path that other decoders can open, and the descriptors that a program which does so must inherit.
+        """A path that other decoders can open, and the file descriptors that a program must inherit to open it.
 
-        A remote input is copied to the disk once, into a file without a name: nothing of it is left over, however this
-        process ends.
+        A remote input is copied to disk once, into an unnamed file, so that nothing remains however this process ends.
         """
         if self._path is not None and is_utf8(self._path):
             return self._path, ()
@@ -174,7 +173,7 @@ class Source:
 
     @contextlib.contextmanager
     def peek(self) -> Iterator[Any]:
-        """A file object of what is opened, for a look at its bytes; an open container is not disturbed.
+        """A separate file object of the input, to inspect its bytes without affecting an open container.
 
         Raises:
             ItemError: storage.
@@ -195,7 +194,7 @@ class Source:
 
     @property
     def size_bytes(self) -> int:
-        """Size of what is opened in bytes."""
+        """Size of the input in bytes."""
         if self.span is not None:
             return self.span[1] - self.span[0]
         if self._path is not None:
@@ -203,7 +202,7 @@ class Source:
         return self._remote.size_bytes if self._remote is not None else 0
 
     def close(self) -> None:
-        """Close the container and the file object; safe to call twice."""
+        """Close the container and the file object. Safe to call twice."""
         if self._container is not None:
             self._container.close()
             self._container = None
@@ -227,7 +226,7 @@ class Source:
             self._copy.close()
 
     def _why_not(self) -> str | None:
-        """For an MP4 or MOV that does not open: whether it lacks its index, the usual mark of a cut upload."""
+        """The reason why an MP4 or MOV does not open, if its index is missing, as after an interrupted upload."""
         try:
             if self._path is not None:
                 with Path(self._path).open("rb") as file:
@@ -238,10 +237,10 @@ class Source:
 
 
 class WatchedFile(io.RawIOBase):
-    """A remote file object that tells the watchdog when it waits, and keeps the error that reading met.
+    """A remote file object that reports to the watchdog when it waits, and keeps the first error.
 
     Attributes:
-        error: the `ItemError` of the first read that failed; FFmpeg itself would only say "Invalid data".
+        error: the `ItemError` of the first failed read; FFmpeg itself would only report "Invalid data".
     """
 
     def __init__(self, uri: str) -> None:
@@ -259,15 +258,15 @@ class WatchedFile(io.RawIOBase):
 
     @property
     def bytes_fetched(self) -> int:
-        """What crossed the network so far."""
+        """Number of bytes read over the network so far."""
         return self._file.bytes_fetched
 
     def opened(self, duration_s: float) -> None:
-        """The container is open and says that it is so long; 0 where it does not."""
+        """Note the duration in seconds that the opened container reports, or 0 if it reports none."""
         self._file.opened(duration_s)
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; the watchdog knows that this waits for storage."""
+        """Read up to `size` bytes; the watchdog knows that this waits for storage."""
         try:
             with PROGRESS.waiting():
                 return bytes(self._file.read(size))
@@ -294,11 +293,11 @@ class WatchedFile(io.RawIOBase):
 
 
 class SpanFile(io.RawIOBase):
-    """Some bytes of an open file as a file of their own.
+    """A range of bytes of an open file as a file object.
 
     Args:
-        file: anything with `seek` and `read`; it stays open when this is closed.
-        from_byte, to_byte: first byte and the one past the last.
+        file: an object with `seek` and `read`; it stays open when this is closed.
+        from_byte, to_byte: first byte and the byte after the last.
     """
 
     def __init__(self, file: Any, from_byte: int, to_byte: int) -> None:

@@ -1,8 +1,8 @@
-"""How one long video is shared out among processes.
+"""Division of a long video among processes.
 
-Many videos need no sharing: one worker each has no overhead at all. A single long one is cut into parts, each of which
-seeks by itself; that costs one opening and at most one group of pictures a part (measured: 1 to 6 % CPU at two parts),
-so a part must be long enough to be worth it.
+Many videos are distributed as a whole, without overhead. A single long video is divided into parts, each of which is
+opened and seeked separately. This costs one opening and at most one group of pictures per part (measured: 1 to 6 % CPU
+for two parts), so parts must be sufficiently long.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ LEAST_PART_KEYFRAMES = 10
 
 
 def part_count(duration_s: float, keyframe_interval_s: float | None, *, workers: int, videos: int = 1) -> int:
-    """Into how many parts each of `videos` videos of `duration_s` is cut for `workers` processes; at least 1.
+    """The number of parts, at least 1, for each of `videos` videos of `duration_s` seconds on `workers` processes.
 
     Args:
-        keyframe_interval_s: distance of its keyframes; None where it is not known, and the length alone decides.
+        keyframe_interval_s: distance of keyframes in seconds; None if unknown, and only the duration is used.
     """
     least_s = max(LEAST_PART_S, LEAST_PART_KEYFRAMES * (keyframe_interval_s or 0.0))
     return max(1, min(workers // max(1, videos), int(duration_s / least_s)))
 
 
 def split_times(times_s: Sequence[float], parts: int) -> list[list[float]]:
-    """The times in order of time, in at most `parts` consecutive stretches of equal length in time; none is empty."""
+    """Divide the times, sorted, into at most `parts` consecutive groups of equal duration; no group is empty."""
     ordered = sorted(times_s)
     if not ordered:
         return []

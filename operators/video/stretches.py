@@ -1,4 +1,4 @@
-"""Cuts a file into the stretches of bytes that have one clock each, before anything is decoded."""
+"""Division of a file into byte ranges with one clock each, before decoding."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _PAT_PID = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Stretch:
-    """Bytes that are opened as an input of their own.
+    """A range of bytes that is opened as a separate input.
 
     Attributes:
-        from_byte, to_byte: the first one and the one past the last.
-        lead_bytes: of these, the first ones are of the stretch before.
-        ends_at: position, from the first byte, of the frame at which the next stretch begins; None: at the end.
-        clock_s: its length by its time stamps; 0 where it is not known.
-        format: FFmpeg's name.
+        from_byte, to_byte: first byte and the byte after the last.
+        lead_bytes: number of bytes at its beginning that belong to the previous range.
+        ends_at: position, from the first byte, of the frame at which the next range begins; None for the end.
+        clock_s: its duration by its time stamps, in seconds; 0 if unknown.
+        format: FFmpeg's name of the format.
     """
 
     from_byte: int
@@ -44,12 +44,12 @@ class Stretch:
 
 @dataclass(frozen=True, kw_only=True)
 class Stretches:
-    """The stretches of a file in order.
+    """The byte ranges of a file in order.
 
     Attributes:
-        stretches: none for a file with one clock.
-        discontinuities: how often the clock jumps from one to the next.
-        incomplete: why there may be more; None: there are not.
+        stretches: the ranges; empty for a file with one clock.
+        discontinuities: number of clock discontinuities between ranges.
+        incomplete: the reason why there may be more; None if there are not.
     """
 
     stretches: tuple[Stretch, ...] = ()
@@ -58,13 +58,13 @@ class Stretches:
 
 
 def find_stretches(source: Source, container: Any) -> Stretches:
-    """Cut the file of `source` where its clock does not go on.
+    """Divide the file of `source` at clock discontinuities.
 
     Args:
-        container: of the whole file, just opened; where the file has one clock it is as fresh afterwards.
+        container: container of the whole file, just opened; for a file with one clock its position is not changed.
 
     Raises:
-        ItemError: undecodable: the clock jumps too often; or storage.
+        ItemError: class undecodable if there are too many discontinuities, or class storage.
     """
     stream = video_stream(container, source.uri)
     name = container.format.name

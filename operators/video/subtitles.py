@@ -1,8 +1,8 @@
-"""The subtitles beside a video: read in the decoding process, within limits; no video is lost for them.
+"""Reading of the subtitle file beside a video, in the decoding process and within limits.
 
-`read_subtitles` is a job for `operators.video.isolation.DecodeChild`: a file of a stranger may be a pipe, a device,
-gigabytes, or text on which a parser hangs. Whatever is wrong with it is a status of the video, not a failure; only a
-file that changed after it was listed, and storage that does not answer, are failures, which another try may cure.
+`read_subtitles` is a job of `operators.video.isolation.DecodeChild`, because an untrusted file may be a pipe, a device,
+gigabytes, or text on which a parser hangs. A problem with the file is recorded as a status of the video, not as a
+failure. Only a file that changed after it was listed, and unavailable storage, are failures, which may be retried.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from operators.video.source import WatchedFile
 from operators.video.version import CHANGED, check_subtitles
 
 READ = "read"
-"""Status of subtitles whose lines are used; every other one says why they are not."""
+"""Status of subtitles that are used; every other status says why they are not."""
 
 MAX_BYTES = 16 * 2**20
 MAX_LINES = 100_000
@@ -45,27 +45,27 @@ class _Unusable(Exception):
 
 @dataclass(frozen=True)
 class Subtitles:
-    """What is known of the subtitles beside a video.
+    """The subtitles beside a video.
 
     Attributes:
-        status: `READ`, or `not read: ` and why.
-        cues: in order of time; none where they were not read.
+        status: `READ`, or `not read: ` and the reason.
+        cues: cues in order of time; empty if they were not read.
     """
 
     status: str
     cues: tuple[Cue, ...] = ()
 
     def between(self, start_s: float, end_s: float) -> Subtitles:
-        """Only the lines that stand in `[start_s, end_s)`, with their own whole spans."""
+        """Only the lines that overlap `[start_s, end_s)`, with their full spans."""
         return Subtitles(self.status, tuple(c for c in self.cues if c.start_s < end_s and c.end_s > start_s))
 
     def row(self) -> Row:
-        """The value of the column `subtitles`, shaped as `operators.core.structs.SUBTITLES`."""
+        """The value of the column `subtitles`, as `operators.core.structs.SUBTITLES`."""
         return {"status": self.status, "lines": [asdict(cue) for cue in self.cues]}
 
 
 class SubtitleReader:
-    """Reads subtitles by way of a process that may die, once a video.
+    """Reads subtitles in an isolated process, once per video.
 
     Args:
         run: `DecodeChild.run`.

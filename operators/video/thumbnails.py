@@ -1,8 +1,9 @@
-"""Small pictures of everything that passes, for shots, motion, duplicates and stills: the column `signals`.
+"""The column `signals`: low-resolution thumbnails, for shots, motion, duplicates and stills.
 
-Few pictures are looked at (8 a second do) and yet a cut is placed exactly: where two thumbnails differ by more than
-those before them did, the pictures between them are looked at as well, and the largest step from one picture to the
-next is kept as a *jump*, with two pictures of each side: from them can be told how much moves anyway.
+Thumbnails are taken at a fixed rate, by default 8 per second, but cuts are located exactly. If two successive
+thumbnails differ more than earlier ones did, the frames between them are compared as well, and the largest difference
+between neighbouring frames is stored as a jump, with two frames before and after it, from which the amount of motion
+can be estimated.
 """
 
 from __future__ import annotations
@@ -18,26 +19,26 @@ from typing import Any
 
 import numpy as np
 
-from operators.video.pictures import planes, square_size, turn_deg
+from operators.video.images import planes, square_size, turn_deg
 
-THUMBNAIL_LONG_PX = 64  # enough for cuts, fades, camera moves and duplicates, at 2 KB a picture
-THUMBNAIL_SHORT_PX = 16  # at least, so that a banner still has rows to compare
+THUMBNAIL_LONG_PX = 64  # enough for cuts, fades, camera moves and duplicates, at 2 KB a frame
+THUMBNAIL_SHORT_PX = 16  # minimum, so that very wide frames still have rows to compare
 
-_MUCH = 20.0  # a change that is looked at in any case: in a fight every step is large, and so is a cut
-_JUMP = 3.0  # grey levels, mean over the picture: a change of slides makes 5, a coder's key picture less than 1
-_LEAP = 1.4  # times what the last second did: in steady motion there is nothing to look for
+_MUCH = 20.0  # grey levels from which a change is always examined: in fast scenes all differences are large
+_JUMP = 3.0  # grey levels, mean over the frame: a change of slides makes 5, a coder's keyframe less than 1
+_LEAP = 1.4  # minimum ratio to the changes of the last second: steady motion is not examined
 _RECENT = 8
-_HELD = 16  # pictures between two thumbnails that are kept for a closer look; a decoder has about so many buffers
+_HELD = 16  # frames kept between two thumbnails for comparison; a decoder has about as many buffers
 _SLACK_S = 1e-6
-_SAMPLES = (4, 2)  # of luma and of colour, across and down, for each pixel of a thumbnail: a third of all pixels' cost
+_SAMPLES = (4, 2)  # samples of luma and of colour per thumbnail pixel, in each direction: a third of the full cost
 _PLANAR = frozenset({"yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"})
 _FULL_RANGE = 2  # of AVColorRange
 
 Array = np.ndarray[Any, Any]
 
 
-class _Picture:
-    """A picture that passes by; its thumbnail is made when it is asked for, once."""
+class _Frame:
+    """A decoded frame whose thumbnail is computed on first use."""
 
     def __init__(self, time_s: float, frame: Any, shrink: Callable[[Any], Array]) -> None:
         self.time_s = time_s
@@ -46,7 +47,7 @@ class _Picture:
 
     @cached_property
     def planes(self) -> Array:
-        """(3, height, width) uint8: full-range luma and two of colour."""
+        """Full-range luma and two colour planes: uint8, shape (3, height, width)."""
         frame, self._frame = self._frame, None  # a decoder has few buffers
         return self._shrink(frame)
 
@@ -56,10 +57,13 @@ class _Picture:
 
 
 class Thumbnails:
-    """Gathers thumbnails on the grid j / `fps`: the first picture at or after each grid time, none twice.
+    """Collects thumbnails on the grid j / `fps`: the first frame at or after each grid time, each frame once.
 
-    Luma is full range (0 black, 255 white) whatever the format of the input; each pixel is the mean of its area, or of
-    4x4 samples of two by two pixels in it.
+    `see` gets every frame. `see_sparse` gets the frames that others refer to, of which thumbnails are then taken, and
+    asks for the frames between two of them only if they differ much (`operators.video.protocol.Sparse`).
+
+    Luma is full range (0 black, 255 white) for all input formats. Each pixel is the mean of its area, or of 4x4 samples
+    of two by two pixels in it.
     """
 
     def __init__(self, fps: float, aspect: Fraction) -> None:
@@ -71,36 +75,71 @@ class Thumbnails:
         self._due_s = -math.inf
         self._size: tuple[int, int] | None = None
         self._turn = 0
-        self._last: _Picture | None = None
-        self._between: deque[_Picture] = deque(maxlen=_HELD)
+        self._last: _Frame | None = None
+        self._between: deque[_Frame] = deque(maxlen=_HELD)
         self._recent: deque[float] = deque(maxlen=_RECENT)
         self._times_s: list[float] = []
         self._luma: list[bytes] = []
         self._jumps: list[dict[str, Any]] = []
-        self._before_last: _Picture | None = None  # the picture before the last thumbnail's
-        self._unfinished: dict[str, Any] | None = None  # a jump whose next picture has not come
+        self._before_last: _Frame | None = None  # the frame before the last thumbnail's
+        self._unfinished: dict[str, Any] | None = None  # a jump whose next frame has not come
+        self._whole = True  # whether no frame was left out since the one before the last thumbnail's
+        self._asked_s: float | None = None  # the thumbnail from which every frame was asked for
+
+    @property
+    def changes(self) -> int:
+        """Number of jumps so far."""
+        return len(self._jumps)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the next frame is not needed for the last jump."""
+        return self._unfinished is None
 
     def see(self, time_s: float, frame: Any) -> None:
-        """Called with every picture in order; keeps those that are due."""
-        now = _Picture(time_s, frame, self._thumbnail)
+        """Process the next frame; to be called with every frame in order."""
+        self.see_sparse(time_s, frame, reference=True, follows=True)
+
+    def see_sparse(self, time_s: float, frame: Any, *, reference: bool, follows: bool) -> float | None:
+        """Process the next frame of those that are decoded: `operators.video.protocol.Sparse`."""
+        now = _Frame(time_s, frame, self._thumbnail)
+        if self._last is not None and time_s <= self._last.time_s == self._asked_s:  # decoded again
+            if time_s < self._asked_s:
+                self._before_last = now
+            self._between.clear()
+            self._whole = True
+            return None
+        self._whole = self._whole and follows
         if self._unfinished is not None:
+            if not self._whole and self._may_ask():
+                return self._asked_s
             self._unfinished["later"] = now.luma
             self._unfinished = None
-        if time_s < self._due_s - _SLACK_S:
+        if not reference or time_s < self._due_s - _SLACK_S:
             self._between.append(now)
-            return
-        self._due_s = (math.floor((time_s + _SLACK_S) * self._fps) + 1) / self._fps
+            return None
         if self._last is not None:
             change = _difference(self._last, now)
             usual = median(self._recent) if self._recent else 0.0
             if change > _JUMP and (change > _LEAP * usual or change > _MUCH):
+                if not self._whole and self._may_ask():
+                    return self._asked_s
                 self._note_jump(self._last, now)
             self._recent.append(change)
+        self._due_s = (math.floor((time_s + _SLACK_S) * self._fps) + 1) / self._fps
+        self._whole = follows  # the frame before this one, if it was decoded
         self._before_last = self._between[-1] if self._between else self._last
         self._between.clear()
         self._last = now
         self._times_s.append(time_s)
         self._luma.append(now.luma)
+        return None
+
+    def _may_ask(self) -> bool:
+        """Ask for every frame from the last thumbnail's on; False if that was done before: some may be lost."""
+        assert self._last is not None
+        asked_s, self._asked_s = self._asked_s, self._last.time_s
+        return asked_s != self._asked_s
 
     def result(self) -> dict[str, Any]:
         """The column `signals`, in the shape `operators.core.structs.SIGNALS`."""
@@ -115,7 +154,7 @@ class Thumbnails:
             "cuts_s": None,
         }
 
-    def _note_jump(self, last: _Picture, now: _Picture) -> None:
+    def _note_jump(self, last: _Frame, now: _Frame) -> None:
         passed = [last, *self._between, now]
         steps = [_difference(a, b) for a, b in pairwise(passed)]
         at = int(np.argmax(steps))
@@ -150,7 +189,7 @@ class Thumbnails:
 
 
 def _sampled(frame: Any, size: tuple[int, int]) -> Array:
-    """As `reformat` to full range does it, within a grey level or so: (3, height, width) uint8."""
+    """The same as `reformat` to full range, within about one grey level: uint8, shape (3, height, width)."""
     import cv2
 
     out = np.empty((3, size[1], size[0]), np.uint8)
@@ -168,22 +207,22 @@ def _sampled(frame: Any, size: tuple[int, int]) -> Array:
 
 @cache
 def _full_range() -> tuple[Array, Array]:
-    """What 8-bit limited-range luma (16 to 235) and colour (16 to 240) are in full range (ITU-R BT.601, 2.5.3)."""
+    """Convert 8-bit limited-range luma (16 to 235) and colour (16 to 240) to full range (ITU-R BT.601, 2.5.3)."""
     level = np.arange(256)
     luma, colour = (level - 16) * 255 / 219, (level - 128) * 255 / 224 + 128
     return np.clip(luma + 0.5, 0, 255).astype(np.uint8), np.clip(colour + 0.5, 0, 255).astype(np.uint8)
 
 
-def _difference(a: _Picture, b: _Picture) -> float:
-    """Mean absolute difference in grey levels: of luma, or of colour where luma stays."""
+def _difference(a: _Frame, b: _Frame) -> float:
+    """Mean absolute difference in grey levels: of luma, or of colour if luma hardly changes."""
     return max(_luma_step(a, b), _colour_step(a, b))
 
 
-def _luma_step(a: _Picture, b: _Picture) -> float:
+def _luma_step(a: _Frame, b: _Frame) -> float:
     return _distance(a.planes[0], b.planes[0])
 
 
-def _colour_step(a: _Picture, b: _Picture) -> float:
+def _colour_step(a: _Frame, b: _Frame) -> float:
     return _distance(a.planes[1], b.planes[1]) + _distance(a.planes[2], b.planes[2])
 
 
@@ -196,7 +235,7 @@ def _distance(a: Array, b: Array) -> float:
 
 
 def luma_thumbnail(frame: Any, aspect: Fraction) -> Array:
-    """One thumbnail as it is stored, (height, width) uint8, not turned."""
+    """One thumbnail in its stored form: uint8, shape (height, width), not rotated."""
     size = _thumbnail_size(frame, aspect)
     return np.asarray(frame.reformat(*size, "gray8", interpolation="AREA", threads=1).to_ndarray())
 

@@ -1,8 +1,8 @@
-"""torchcodec as a back end, for machines where torch is there anyway: the extra `torchcodec`.
+"""torchcodec as a back end, for machines with PyTorch: the extra `torchcodec`.
 
-It decodes on a GPU where the decode pool is given one (`resources.decode.num_gpus`), else on the CPU. Measured: wrong
-pictures without an error on edit lists and AVI with B-frames, no MPEG-TS, nothing from a file with one refused packet;
-300 MB of memory a process before the first picture.
+It decodes on a GPU if the decode pool has one (`resources.decode.num_gpus`), else on the CPU. Measured: wrong
+frames without an error on edit lists and AVI with B-frames, no MPEG-TS, nothing from a file with one refused packet;
+300 MB of memory a process before the first frame.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from operators.video.protocol import Sample, Watch
 from operators.video.reader import pixel_aspect, video_stream
 from operators.video.source import Source, WatchedFile
 
-_CHUNK_S = 0.5  # pictures of so long are held at full size when all of a span are wanted
+_CHUNK_S = 0.5  # frames of so long are held at full size when all of a span are wanted
 _SLACK_S = 1e-6
 
 
@@ -27,8 +27,8 @@ class TorchcodecDecoder:
     """`Decoder` over `torchcodec.decoders.VideoDecoder`.
 
     Args:
-        source: the input; must be one that PyAV can open too, so that what is unreadable is said in the same words.
-        first_pts_s: the container's pts of the first presented picture.
+        source: the input, which PyAV must be able to open as well, so that errors have the same messages.
+        first_pts_s: the container's pts of the first presented frame.
 
     Raises:
         ItemError: internal when torchcodec is not installed, undecodable when it refuses the input.
@@ -62,7 +62,7 @@ class TorchcodecDecoder:
             self._end_s = float(self._decoder.metadata.end_stream_seconds)
         except (RuntimeError, ValueError, TypeError) as error:
             raise _refused(self._uri, error) from error
-        self.pictures_decoded = 0
+        self.frames_decoded = 0
         self.missing: list[float] = []
         self.ended_s: float | None = None
 
@@ -72,35 +72,35 @@ class TorchcodecDecoder:
             self._file.close()
 
     def damaged_packets(self, start_s: float, end_s: float) -> int:  # noqa: ARG002 the protocol's
-        """0: torchcodec refuses a request with damage instead of counting it."""
+        """Return 0: torchcodec rejects a request with damage instead of counting it."""
         return 0
 
     def sample(self, times_s: Sequence[float], *, step_s: float, watch: Watch | None = None) -> Iterator[Sample]:
-        """As `Decoder.sample`."""
+        """Implement `Decoder.sample`."""
         wanted = deque(sorted(set(times_s)))
         try:
             if watch is None:
                 while wanted:
                     yield from self._answer(wanted.popleft(), step_s)
                 return
-            for time_s, picture in self._all(watch.start_s, watch.end_s):
+            for time_s, frame in self._all(watch.start_s, watch.end_s):
                 while wanted and wanted[0] <= time_s + self._half_tick_s:
                     yield from self._answer(wanted.popleft(), step_s)
-                watch.see(time_s, _frame(picture.data))
+                watch.see(time_s, _frame(frame.data))
             while wanted:
                 yield from self._answer(wanted.popleft(), step_s)
         except (RuntimeError, IndexError) as error:
             raise _refused(self._uri, error) from error
 
     def _answer(self, time_s: float, step_s: float) -> Iterator[Sample]:
-        picture = self._picture(time_s, step_s)
-        if picture is None:
+        frame = self._frame(time_s, step_s)
+        if frame is None:
             self.missing.append(time_s)
         else:
-            yield Sample(time_s, picture.pts_seconds, picture.duration_seconds, _frame(picture.data))
+            yield Sample(time_s, frame.pts_seconds, frame.duration_seconds, _frame(frame.data))
 
-    def _picture(self, time_s: float, step_s: float) -> Any:
-        """The picture that answers a target; None past the end."""
+    def _frame(self, time_s: float, step_s: float) -> Any:
+        """The frame of a target; None after the end."""
         target_s = self._first_pts_s + time_s
         shown = self._shown(target_s + self._half_tick_s)
         if shown is None or shown.pts_seconds >= target_s - self._half_tick_s:
@@ -127,33 +127,33 @@ class TorchcodecDecoder:
         if not pts_s < self._end_s:
             return None
         begin_s = float(self._decoder.metadata.begin_stream_seconds)
-        picture = self._decoder.get_frame_played_at(max(pts_s, begin_s))
+        frame = self._decoder.get_frame_played_at(max(pts_s, begin_s))
         self._count(1)
-        return picture
+        return frame
 
     def _all(self, start_s: float, end_s: float) -> Iterator[tuple[float, Any]]:
-        """Every picture of a span, in order: its time and the picture."""
+        """Every frame of a span, in order: its time and the frame."""
         at_s, stop_s = self._first_pts_s + start_s, min(self._first_pts_s + end_s, self._end_s)
         last_s = at_s - self._half_tick_s
         while at_s < stop_s - _SLACK_S:
             until_s = min(at_s + _CHUNK_S, stop_s)
-            for picture in self._decoder.get_frames_played_in_range(at_s, until_s):
+            for frame in self._decoder.get_frames_played_in_range(at_s, until_s):
                 self._count(1)
-                pts_s = float(picture.pts_seconds)
+                pts_s = float(frame.pts_seconds)
                 if pts_s > last_s + _SLACK_S:
                     last_s = pts_s
-                    yield pts_s - self._first_pts_s, picture
+                    yield pts_s - self._first_pts_s, frame
             at_s = until_s
 
-    def _count(self, pictures: int) -> None:
+    def _count(self, frames: int) -> None:
         PROGRESS.step()
-        self.pictures_decoded += pictures
+        self.frames_decoded += frames
 
 
 def _frame(pixels: Any) -> Any:
     import av
 
-    # upright already: torchcodec turns pictures itself
+    # upright already: torchcodec turns frames itself
     return av.VideoFrame.from_ndarray(pixels.cpu().numpy(), format="rgb24")
 
 

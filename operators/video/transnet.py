@@ -1,7 +1,7 @@
-"""TransNet V2, the shot detector of Souček and Lokoč (arXiv 2008.04838), on every picture of a pass.
+"""TransNet V2, the shot detector of Souček and Lokoč (arXiv 2008.04838), on every frame of a pass.
 
-The network sees pictures of 48x27 in windows of 100, of which it judges the middle 50. Its weights come by path, in the
-layout of the authors' PyTorch version; nothing here is trained or shipped. PyTorch is loaded at the first use.
+The network gets frames of 48x27 in windows of 100 and scores the middle 50. Its weights are loaded from a path, in the
+layout of the authors' PyTorch version; no weights are packaged. PyTorch is imported at first use.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import Any
 import numpy as np
 
 from operators.core.base import ItemError
-from operators.video.pictures import turn_deg
+from operators.video.images import turn_deg
 
 _WIDTH_PX, _HEIGHT_PX = 48, 27
-_WINDOW = 100  # pictures that the network sees at once
+_WINDOW = 100  # frames that the network sees at once
 _STEP = 50  # of which it judges those in the middle
 _MARGIN = (_WINDOW - _STEP) // 2
-_LOOK = 50  # pictures to each side that one is compared with
+_LOOK = 50  # frames to each side that one is compared with
 _DILATIONS = (1, 2, 4, 8)
 _BLOCKS = (16, 32, 64)  # filters of each convolution; four side by side
 _NORM_EPSILON = 1e-3
 
 
 class ShotNet:
-    """Sees every picture of a pass, in order; tells where shots begin.
+    """Processes every frame of a pass, in order, and finds the starts of shots.
 
     Args:
         weights: path of a state dict, see `load`.
-        threshold: score of the head that marks one picture a change, from which a change counts; 0.5 is the authors'.
+        threshold: score of the head that marks one frame a change, from which a change counts; 0.5 is the authors'.
 
     Raises:
         ItemError: class `internal`, as `load`.
@@ -41,32 +41,32 @@ class ShotNet:
 
         self._weights = load(weights)
         self._threshold = threshold
-        self._scale = VideoReformatter()  # keeps its tables from picture to picture
+        self._scale = VideoReformatter()  # keeps its tables from frame to frame
         self._times_s: list[float] = []
-        self._waiting: list[Any] = []  # pictures that a window still needs
+        self._waiting: list[Any] = []  # frames that a window still needs
         self._scores: list[Any] = []
 
     def see(self, time_s: float, frame: Any) -> None:
-        """Called with every picture in order; the network runs whenever a window is full."""
+        """Process the next frame; the network runs whenever a window is full."""
         turn = turn_deg(frame)
         width, height = (_WIDTH_PX, _HEIGHT_PX) if turn % 180 == 0 else (_HEIGHT_PX, _WIDTH_PX)
         small = self._scale.reformat(frame, width, height, "rgb24", interpolation="BICUBIC").to_ndarray()
-        picture = np.rot90(small, -turn // 90)
+        image = np.rot90(small, -turn // 90)
         if not self._times_s:
-            self._waiting = [picture] * _MARGIN
+            self._waiting = [image] * _MARGIN
         self._times_s.append(time_s)
-        self._waiting.append(picture)
+        self._waiting.append(image)
         if len(self._waiting) == _WINDOW:
             self._judge()
 
     def cuts_s(self) -> list[float]:
-        """Times of the first picture of each new shot; a dissolve has one in its middle. Call it once, at the end."""
+        """Times of the first frame of each new shot; that of a dissolve is in its middle. Call it once, at the end."""
         while len(self._times_s) > len(self._scores) * _STEP:
             self._waiting += [self._waiting[-1]] * (_WINDOW - len(self._waiting))
             self._judge()
         scores = np.concatenate(self._scores)[: len(self._times_s)] if self._scores else np.zeros(0)
         over = np.flatnonzero(np.diff(np.r_[False, scores > self._threshold, False].astype(np.int8)))
-        # the picture with the highest score of each run is the last one before the change
+        # the frame with the highest score of each run is the last one before the change
         last = [a + int(np.argmax(scores[a:b])) for a, b in zip(over[::2].tolist(), over[1::2].tolist(), strict=True)]
         return [self._times_s[k + 1] for k in last if k + 1 < len(self._times_s)]
 
@@ -136,12 +136,12 @@ def layout() -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def scores(weights: dict[str, Any], pictures: Any) -> Any:
-    """How likely each picture is the last one before a change, 0 to 1: the head that marks one picture a change.
+def scores(weights: dict[str, Any], frames: Any) -> Any:
+    """How likely each frame is the last one before a change, 0 to 1: the head that marks one frame a change.
 
     Args:
         weights: of `load`.
-        pictures: uint8, shape (n, 27, 48, 3), RGB.
+        frames: uint8, shape (n, 27, 48, 3), RGB.
 
     Returns:
         float32, shape (n,).
@@ -153,14 +153,14 @@ def scores(weights: dict[str, Any], pictures: Any) -> Any:
         return functional.linear(x, weights[f"{name}.weight"], weights[f"{name}.bias"])
 
     def near(name: str, x: Any) -> Any:
-        """How like each picture those around it are, by the cosine of what is known of them."""
+        """How like each frame those around it are, by the cosine of what is known of them."""
         unit = functional.normalize(x, dim=1)
         padded = functional.pad(unit @ unit.T, (_LOOK, _LOOK))
         around = torch.arange(len(x))[:, None] + torch.arange(2 * _LOOK + 1)
         return functional.relu(linear(name, padded.gather(1, around)))
 
     with torch.inference_mode():
-        seen = torch.from_numpy(np.ascontiguousarray(pictures))
+        seen = torch.from_numpy(np.ascontiguousarray(frames))
         x = seen.permute(3, 0, 1, 2)[None].float() / 255
         means = []
         for k in range(len(_BLOCKS)):
@@ -194,14 +194,14 @@ def _dilated(weights: dict[str, Any], cell: str, x: Any) -> Any:
     return functional.batch_norm(torch.cat(sides, dim=1), mean, variance, scale, shift, eps=_NORM_EPSILON)
 
 
-def _histograms(pictures: Any) -> Any:
-    """Of each picture, colours in 8 steps a channel: float32, shape (n, 512)."""
+def _histograms(frames: Any) -> Any:
+    """Of each frame, colours in 8 steps a channel: float32, shape (n, 512)."""
     import torch
 
-    steps = pictures.long() >> 5
+    steps = frames.long() >> 5
     bins = (steps[..., 0] << 6) + (steps[..., 1] << 3) + steps[..., 2]
-    bins = bins.flatten(1) + 512 * torch.arange(len(pictures))[:, None]
-    return torch.bincount(bins.flatten(), minlength=512 * len(pictures)).view(-1, 512).float()
+    bins = bins.flatten(1) + 512 * torch.arange(len(frames))[:, None]
+    return torch.bincount(bins.flatten(), minlength=512 * len(frames)).view(-1, 512).float()
 
 
 def check(path: str) -> None:

@@ -1,4 +1,4 @@
-"""`longcap compact`: few files of many, and nothing beside them."""
+"""`longcap compact`: merge small files and remove unneeded ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.terminal.printing import echo, echo_json
 
 
 def compact_command(*, out: str, as_json: bool = False) -> int:
-    """Tidy every table of an output that nobody works on."""
+    """Compact every table of an output on which no run is active."""
     output = Output(out)
     check_folders(output.uri)
     store = output.store

@@ -1,4 +1,4 @@
-"""The commands that look at an output, check it and hand it on. Bodies import what they call."""
+"""The commands that show, check and publish an output. The bodies of commands import what they call."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pipeline.cli.options import (
 )
 
 
-@click.command(short_help="Say how far a dataset is.")
+@click.command(short_help="Show the progress of a dataset.")
 @out_argument
 @with_options(json_option)
 def status(out: str, as_json: bool) -> int:
-    """Say how far OUT is: videos done, under way, failed.
+    """Show the progress of OUT: videos that are done, in flight and failed.
 
     \b
     Examples:
@@ -37,7 +37,7 @@ def status(out: str, as_json: bool) -> int:
 @click.argument("video", metavar="[VIDEO]", required=False, shell_complete=complete_video)
 @with_options(json_option)
 def show(out: str, video: str | None, as_json: bool) -> int:
-    """Print the long caption of VIDEO (its id, the beginning of it, or its file name); without VIDEO list them.
+    """Print the long caption of VIDEO (an id, the beginning of one, or a file name), or list all without VIDEO.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def show(out: str, video: str | None, as_json: bool) -> int:
     return int(show_command(out=out, video=video, as_json=as_json))
 
 
-@click.command(short_help="Say what failed, with commands that try it again.")
+@click.command(short_help="List failures, with commands to retry them.")
 @out_argument
 @with_options(
     click.option(
@@ -58,7 +58,7 @@ def show(out: str, video: str | None, as_json: bool) -> int:
     json_option,
 )
 def failures(out: str, classes: list[str], as_json: bool) -> int:
-    """Say what has failed in OUT and still stands, grouped by what happened, with the commands that try it again.
+    """List the current failures in OUT, grouped by cause, with the commands that retry them.
 
     \b
     Examples:
@@ -70,29 +70,29 @@ def failures(out: str, classes: list[str], as_json: bool) -> int:
     return int(failures_command(out=out, classes=classes, as_json=as_json))
 
 
-@click.command(short_help="Write what came out as one page.")
+@click.command(short_help="Write a report of the results as one page.")
 @out_argument
 @with_options(
     click.option(
         "--video",
         metavar="VIDEO",
         shell_complete=complete_video,
-        help="The page of one video, by its id, the beginning of it, or its file name, as a file to send to somebody.",
+        help="Write the page of one video, given by id, the beginning of one, or file name.",
     ),
     click.option(
         "-o",
         "--file",
         metavar="FILE",
-        help="Write the page here.  [default: report.html and report.json in OUT; of a video, its name and .html here]",
+        help="File to write.  [default: report.html and report.json in OUT; for a video, its name with .html here]",
     ),
-    click.option("--no-frames", is_flag=True, help="Decode nothing: no filmstrips."),
+    click.option("--no-frames", is_flag=True, help="Decode no frames for filmstrips."),
     force_option,
     json_option,
 )
 def report(out: str, **options: Any) -> int:
-    """Write what came out of OUT as one page that needs no network: distributions, failures, throughput, captions.
+    """Write a report of OUT as one self-contained page: distributions, failures, throughput, captions.
 
-    A run writes it at its end, too.
+    A run also writes it at its end.
 
     \b
     Examples:
@@ -105,14 +105,14 @@ def report(out: str, **options: Any) -> int:
     return int(report_command(out=out, **options))
 
 
-@click.command(short_help="Prove that a dataset is complete and sound.")
+@click.command(short_help="Verify that a dataset is complete and consistent.")
 @out_argument
 @with_options(
-    click.option("--clean", is_flag=True, help="Remove what does not belong: stray files, uploads that never ended."),
+    click.option("--clean", is_flag=True, help="Remove stray files and incomplete uploads."),
     json_option,
 )
 def verify(out: str, clean: bool, as_json: bool) -> int:
-    """Prove that OUT is complete and sound: every planned video once, every segment accounted for, every hash right.
+    """Verify OUT: every planned video exactly once, every segment accounted for, every content hash correct.
 
     \b
     Examples:
@@ -128,7 +128,7 @@ def verify(out: str, clean: bool, as_json: bool) -> int:
 @out_argument
 @with_options(json_option)
 def compact(out: str, as_json: bool) -> int:
-    """Make few files of many in OUT's tables, and remove what crashes left, so that plain parquet readers are exact.
+    """Merge small files in OUT's tables and remove files left by crashes, so that plain parquet readers are exact.
 
     \b
     Example:
@@ -148,11 +148,11 @@ def compact(out: str, as_json: bool) -> int:
         "extras",
         type=click.Choice(["segments", "filtered", "failures", "report", "videos"]),
         multiple=True,
-        help="Send this as well. Without it the card and the table dataset are sent, and nothing else.",
+        help="Also send this. By default only the card and the table dataset are sent.",
     ),
-    click.option("--public", is_flag=True, help="Let everybody read it.  [default: a new repository is private]"),
+    click.option("--public", is_flag=True, help="Make a new repository public.  [default: private]"),
     click.option("--revision", metavar="BRANCH", help="Send to this branch.  [default: the main one]"),
-    click.option("--dry-run", is_flag=True, help="Only say what would be sent."),
+    click.option("--dry-run", is_flag=True, help="Only print what would be sent."),
     click.option("--force", is_flag=True, help="Replace a README.md of the repository that Longcap did not write."),
     json_option,
 )
@@ -172,4 +172,4 @@ def push(out: str, repo: str, **options: Any) -> int:
 
 
 COMMANDS = (status, show, failures, report, verify, compact, push)
-"""In the order of --help."""
+"""The commands in the order of --help."""

@@ -1,4 +1,4 @@
-"""`longcap eval` and `longcap demo` on the command line: as in `pipeline.cli.main`, bodies import what they call."""
+"""The commands `longcap eval` and `longcap demo`. As in `pipeline.cli.main`, bodies import what they call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHAINS = ("none", "segment", "video")
 
 
 class _CaptionsFirst(click.Group):
-    """`longcap eval OUT` is `longcap eval captions OUT`: what is no command is an output."""
+    """A group in which `longcap eval OUT` means `longcap eval captions OUT`: a name that is no command is an output."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].startswith("-") and args[0] not in ("-h", "--help", "--traceback"):
@@ -46,9 +46,9 @@ group.add_command(captions)
 @click.argument("out", metavar="OUT")
 @click.option("--lengths", metavar="S,S,…", help="Lengths of the stories in seconds.  [default: 30,120,300,600,1800]")
 @click.option(
-    "--stories", metavar="N", type=click.IntRange(min=1), help="So many of each length.  [default: 24, 6, 2, 2, 1]"
+    "--stories", metavar="N", type=click.IntRange(min=1), help="Stories per length.  [default: 24, 6, 2, 2, 1]"
 )
-@click.option("--model", metavar="FOLDER", help="The model that sees; none: leave it out.  [default: the one shipped]")
+@click.option("--model", metavar="FOLDER", help="The vision model; none: without one.  [default: the packaged model]")
 @click.option("--chain", "chains", type=click.Choice(CHAINS), multiple=True, help="Only this chain of captions.")
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
 @click.option(
@@ -60,9 +60,10 @@ group.add_command(captions)
 )
 @with_options(force_option, json_option)
 def truth(as_json: bool, **options: Any) -> int:
-    """Caption stories whose script is known, read the long captions back, and compare.
+    """Caption generated stories with known scripts, parse the long captions, and compare them with the scripts.
 
-    Writes OUT/truth.md, OUT/truth.json and OUT/truth.png; exit code 1 where something is lost or not noticed.
+    Writes OUT/truth.md, OUT/truth.json and OUT/truth.png. Exit code 1: an event is lost or a planted error is not
+    found.
 
     \b
     Example:
@@ -74,7 +75,7 @@ def truth(as_json: bool, **options: Any) -> int:
     return truth_command(as_json_=as_json, **options)
 
 
-@click.command(short_help="Render little stories to try all of it on.")
+@click.command(short_help="Render short stories as example videos.")
 @click.argument("out", metavar="FOLDER")
 @click.option("--stories", metavar="N", type=click.IntRange(1, 1000), default=3, show_default=True, help="How many.")
 @click.option(
@@ -83,10 +84,10 @@ def truth(as_json: bool, **options: Any) -> int:
 @click.option("--seed", metavar="N", type=int, default=1, show_default=True, help="Another seed tells other stories.")
 @with_options(force_option, json_option)
 def demo(out: str, force: bool, as_json: bool, **options: int) -> int:
-    """Render little stories to try the pipeline on, each with its script beside it.
+    """Render short stories as example videos, each with its script.
 
-    Writes FOLDER/story-SEED.mp4 (H.264) and FOLDER/story-SEED.txt: what happens in it, from when to when. The same
-    arguments tell the same stories.
+    Writes FOLDER/story-SEED.mp4 (H.264) and FOLDER/story-SEED.txt, a list of events with their times. Equal arguments
+    give equal stories.
 
     \b
     Examples:

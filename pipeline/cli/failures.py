@@ -1,4 +1,4 @@
-"""`longcap failures`: what failed and still stands, grouped by what happened to it."""
+"""`longcap failures`: current failures, grouped by cause."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pipeline.terminal.commands import longcap
 from pipeline.terminal.look import counted
 from pipeline.terminal.printing import echo, echo_json
 
-_SHOWN = 20  # groups; the rest is counted
+_SHOWN = 20  # groups that are printed; the others are counted
 
 
 def failures_command(*, out: str, classes: Sequence[str] = (), as_json: bool = False) -> int:
-    """Print the groups, the largest first."""
+    """Print the groups, largest first."""
     output = Output(out)
     events = [e for e in output.failures() if not classes or e["class"] in classes]
     where = redacted(output.uri)

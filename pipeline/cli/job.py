@@ -1,4 +1,4 @@
-"""The commands that make captions: run, plan, retry; and those that make configs. Bodies import what they call."""
+"""The commands run, plan and retry, and those for configs. The bodies of commands import what they call."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from pipeline.cli.options import (
+    FiniteRange,
     config_option,
     failure_classes,
     force_option,
@@ -27,48 +28,46 @@ from pipeline.cli.options import (
 @click.command(short_help="Caption videos into a dataset.")
 @inputs_argument
 @with_options(
-    click.option(
-        "-o", "--out", metavar="OUT", required=True, help="Where the dataset lies: a folder or s3://bucket/prefix."
-    ),
+    click.option("-o", "--out", metavar="OUT", required=True, help="The output: a folder or s3://bucket/prefix."),
     config_option,
     set_option,
     limit_option,
     sample_option,
     only_option,
-    click.option("--recaption", metavar="ID", multiple=True, help="Make this video's captions anew, done or not."),
+    click.option("--recaption", metavar="ID", multiple=True, help="Caption this video again, even if it is done."),
     click.option(
         "--replace",
         is_flag=True,
-        help="Replace finished captions that another config made. Without it such a run stops and says what they are.",
+        help="Replace finished captions made with another config. Without it, such a run stops and lists them.",
     ),
     max_hours_option,
     click.option(
         "--max-failed",
         metavar="F",
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         help="Share of the videos that may fail before the run counts as failed.  [default: run.max_failed]",
     ),
     click.option(
         "--schedule",
         type=click.Choice(["auto", "streaming", "phased"]),
-        help="Narrate each video as it becomes whole, or all at the end.  [default: run.schedule]",
+        help="Narrate each video when its segments are captioned, or all at the end.  [default: run.schedule]",
     ),
     click.option(
         "--shard",
         metavar="I/N",
         callback=shard,
-        help="Only the I-th of N shares of the videos; N such jobs work on one OUT side by side.",
+        help="Only the I-th of N shares of the videos; N such jobs can write to one OUT simultaneously.",
     ),
     click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
-    click.option("--preflight", is_flag=True, help="Look first for what would make it fail, as `longcap doctor` does."),
+    click.option("--preflight", is_flag=True, help="First check for problems, as `longcap doctor` does."),
     quiet_option,
     json_option,
 )
 def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
     """Caption every video of INPUT: files, folders, globs, s3:// prefixes, manifests (.parquet, .csv, .jsonl).
 
-    What OUT already holds is not done again. What another config made there is replaced only with --replace. At the end
-    OUT/report.html says what came out.
+    Captions that OUT already contains are not made again. Captions made with another config are replaced only with
+    --replace. At the end the run writes a report to OUT/report.html.
 
     \b
     Examples:
@@ -85,7 +84,7 @@ def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ..
 @click.command(short_help="Say what run would do.")
 @inputs_argument
 @with_options(
-    click.option("-o", "--out", metavar="OUT", help="Leave out what this dataset already holds."),
+    click.option("-o", "--out", metavar="OUT", help="Leave out captions that this dataset already contains."),
     config_option,
     set_option,
     limit_option,
@@ -96,9 +95,9 @@ def run(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ..
     json_option,
 )
 def plan(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, ...], **options: Any) -> int:
-    """Say what `run` would do with INPUT: videos, hours, segments, what cannot be read.
+    """Show what `run` would do with INPUT: videos, hours, segments, unreadable files.
 
-    Nothing is captioned; what probing finds is remembered in OUT, if it is given.
+    Nothing is captioned. If OUT is given, the probed facts are stored there.
 
     \b
     Examples:
@@ -110,7 +109,7 @@ def plan(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, .
     return int(plan_command(inputs=list(inputs), only=list(only), overrides=list(overrides), **options))
 
 
-@click.command(short_help="Try once more what failed.")
+@click.command(short_help="Retry failed items.")
 @out_argument
 @with_options(
     only_option,
@@ -128,13 +127,13 @@ def plan(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, .
         "inputs",
         metavar="INPUT",
         multiple=True,
-        help="Read this in place of what that run was given; signed URLs have to be given again.",
+        help="Inputs in place of those of that run; signed URLs must be given again.",
     ),
     click.option(
         "-c",
         "--config",
         metavar="FILE_OR_RECIPE",
-        help="A config in place of that run's.  [default: the one in OUT, but for what sends or loads something]",
+        help="A config in place of that run's.  [default: the one in OUT, except keys that send or load something]",
     ),
     set_option,
     click.option("--address", metavar="ADDR", help="The Ray cluster to run on.  [default: one that is started here]"),
@@ -142,10 +141,10 @@ def plan(inputs: tuple[str, ...], only: tuple[str, ...], overrides: tuple[str, .
     json_option,
 )
 def retry(out: str, only: tuple[str, ...], segment: int | None, **options: Any) -> int:
-    """Try once more what failed in OUT, with the config of the run that it failed in.
+    """Retry the failed items of OUT with the config of the run in which they failed.
 
-    An output is not trusted: an engine's address, the name of its key, a model and files of prompts are taken from it
-    only if you say them again with --set, give -c, or agree at a terminal.
+    A stored config is not trusted: an engine's address, the name of its key, a model and prompt files are used only if
+    you repeat them with --set, give -c, or confirm them at a terminal.
 
     \b
     Examples:
@@ -155,7 +154,7 @@ def retry(out: str, only: tuple[str, ...], segment: int | None, **options: Any) 
     """
     if segment is not None and len(only) != 1:
         raise click.UsageError("--segment needs exactly one --only: a segment's number counts in one video.")
-    from pipeline.cli.run import retry_command
+    from pipeline.cli.retry import retry_command
 
     for name in ("classes", "inputs", "overrides"):
         options[name] = list(options[name])
@@ -178,16 +177,16 @@ def init(**options: Any) -> int:
     return int(init_command(**options))
 
 
-@click.command(short_help="Print the config that a run would have, checked.")
+@click.command(short_help="Print and check the config of a run.")
 @with_options(
     config_option,
     set_option,
     click.option("--schema", is_flag=True, help="Print the JSON Schema of config files, for editors."),
-    click.option("--defaults", is_flag=True, help="Print every key with its default, its meaning and its limits."),
+    click.option("--defaults", is_flag=True, help="Print all keys with their defaults, meaning and limits."),
     json_option,
 )
 def config(config: str | None, overrides: tuple[str, ...], schema: bool, defaults: bool, as_json: bool) -> int:
-    """Print the config that a run would have, checked.
+    """Print and check the config that a run would use.
 
     \b
     Examples:
@@ -209,15 +208,14 @@ def config(config: str | None, overrides: tuple[str, ...], schema: bool, default
 
     text = dump_config(load_config(config, overrides)).rstrip()
     if as_json:
-        import yaml
-
+        from longcap import safe_yaml
         from pipeline.terminal.printing import echo_json
 
-        echo_json(yaml.safe_load(text))
+        echo_json(safe_yaml.read(text))
         return 0
     click.echo(text)
     return 0
 
 
 COMMANDS = (run, plan, retry, init, config)
-"""In the order of --help."""
+"""The commands in the order of --help."""

@@ -1,13 +1,15 @@
-"""The command line. Only click is imported here: `longcap --help` must not wait for Ray; bodies import what they call.
+"""The command line. Only click is imported here, so that `longcap --help` is fast; bodies import what they call.
 
-Exit codes: 0 done; 1 the job failed; 2 the command cannot be carried out as it stands; 130 interrupted.
+Exit codes: 0 success; 1 the job failed; 2 usage error; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from io import StringIO
@@ -31,7 +33,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
 class _Sections(click.Group):
-    """A group that lists its commands by what they are for."""
+    """A group that lists its commands in sections."""
 
     sections: ClassVar[dict[str, list[str]]] = {}
 
@@ -56,16 +58,16 @@ class _Sections(click.Group):
 @traceback_option
 @click.version_option(package_name="longcap", prog_name=_PROGRAM)
 def cli() -> None:
-    """Long videos in, a dataset of long captions out.
+    """Turn long videos into a dataset of long captions.
 
     \b
-      longcap demo videos/                stories to try it on, where no video is at hand
-      longcap plan videos/                what would be done
-      longcap run videos/ -o captions/    do it; run it again to go on where it stopped
-      longcap show captions/              what came out
-      longcap report captions/            the same as a page
-      longcap view captions/              look at it in a browser
-      longcap retry captions/             try what failed once more
+      longcap demo videos/                render example videos
+      longcap plan videos/                show what a run would do
+      longcap run videos/ -o captions/    caption the videos; run it again to resume
+      longcap show captions/              print the captions
+      longcap report captions/            write a report page
+      longcap view captions/              browse the captions
+      longcap retry captions/             retry failed items
     """
 
 
@@ -73,7 +75,7 @@ def cli() -> None:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @with_options()
 def completion(shell: str) -> int:
-    """Print the script that completes commands, options, recipes and videos in SHELL.
+    """Print a script that completes commands, options, recipes and videos in SHELL.
 
     \b
     Examples:
@@ -94,7 +96,7 @@ def _section(title: str, *commands: click.Command) -> None:
 
 
 _section("Make captions", *job.COMMANDS)
-_section("Look at captions, and hand them on", view, *dataset.COMMANDS, *exports.COMMANDS)
+_section("View, check and export captions", view, *dataset.COMMANDS, *exports.COMMANDS)
 _section("Search captions", *retrieval.COMMANDS)
 _section("Look at videos", *media.COMMANDS, demo)
 _section("Clusters and machines", *cluster.COMMANDS)
@@ -103,22 +105,31 @@ _section("Other", eval_group, compare, sweep, completion)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; errors go to stderr, one line each."""
+    try:
+        return _main(sys.argv[1:] if arguments is None else list(arguments))
+    except BrokenPipeError as error:
+        gone = _without_readers()
+        for number in gone:  # `longcap show ... | head`: the interpreter's last flush must not complain
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+        return 1 if gone else _report(error)
+
+
+def _main(arguments: list[str]) -> int:
     state: dict[str, bool] = {}
     try:
-        code = cli.main(arguments, prog_name=_PROGRAM, standalone_mode=False, obj=state)
+        # not by `cli.main`, which ends every broken pipe, also one to a server, with SystemExit
+        with cli.make_context(_PROGRAM, arguments, obj=state) as context:
+            code = cli.invoke(context)
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
         _show(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("longcap: interrupted", err=True)
+    except (KeyboardInterrupt, EOFError, click.Abort):
+        click.echo("\nlongcap: interrupted", err=True)  # below the terminal's ^C
         return 130
-    except (
-        BrokenPipeError
-    ):  # `longcap show ... | head`: nobody reads on; the interpreter's last flush must not complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except BrokenPipeError:
+        raise
     except Exception as error:
         if state.get(TRACEBACK):
             from operators.core.addresses import redacted_text
@@ -127,6 +138,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             echo(redacted_text(traceback.format_exc()), err=True)
         return _report(error)
     return int(code or 0)
+
+
+def _without_readers() -> list[int]:
+    """Return which of stdout and stderr are pipes or sockets that nobody reads any more, as file descriptors."""
+    waiting = select.poll()
+    for number in (1, 2):
+        waiting.register(number, 0)
+    return [number for number, state in waiting.poll(0) if state & (select.POLLERR | select.POLLHUP)]
 
 
 def _show(error: click.ClickException) -> None:
@@ -159,30 +178,49 @@ def _report(error: Exception) -> int:
     return 1
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM as Ctrl-C: leases are given back, and the exit code is told. A second one ends at once."""
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise KeyboardInterrupt
+class _Stop:
+    """Handler of SIGINT and SIGTERM: unwind as after Ctrl-C, so that leases are released.
+
+    A second SIGTERM ends the process immediately. A signal within `repeat_s` of the first is the same one delivered
+    twice, which must not interrupt the unwinding.
+    """
+
+    def __init__(self, repeat_s: float) -> None:
+        self._repeat_s = repeat_s
+        self._asked_at: float | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        first = self._asked_at is None
+        if self._asked_at is not None and time.monotonic() - self._asked_at < self._repeat_s:
+            return
+        self._asked_at = time.monotonic()
+        if number == signal.SIGTERM and not first:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        raise KeyboardInterrupt
 
 
 def entry() -> None:
-    """The console script: `main`, then leave at once.
+    """The console script: run `main`, then exit without the interpreter's shutdown.
 
-    With Ray, Arrow and Delta loaded, the C++ destructors that run after the interpreter's end abort the process now and
-    then (about one run in ten), long after the work is done; an exit code of 134 would say that a good run failed.
+    With Ray, Arrow and Delta loaded, C++ destructors abort the process after the interpreter has ended in about one run
+    of ten, and the exit code 134 would report a successful run as failed.
     """
-    if _COMPLETE in os.environ:  # a key was pressed in a shell: its answer is all that is wanted
+    if _COMPLETE in os.environ:  # called by the shell for completion, which needs only the answer
         cli.main(prog_name=_PROGRAM)
-    from cluster.exit_code import tell
-    from pipeline.execution.interrupt import own_process
+    from cluster.exit_code import log_exit_code
+    from pipeline.execution.interrupt import REPEAT_S, own_process
 
     own_process()
-    signal.signal(signal.SIGTERM, _terminated)  # a run that has begun its work has a gentler way of its own
+    stop = _Stop(REPEAT_S)  # a run replaces it by a handler that drains it
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where the shell has it ignored
+        signal.signal(signal.SIGINT, stop)
     try:
         code = main()
     except SystemExit:  # Ray's own answer to SIGTERM, once it is connected
         code = 130
-    tell(code)
+    log_exit_code(code)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

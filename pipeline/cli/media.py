@@ -1,4 +1,4 @@
-"""The commands that look at one video without a dataset. Bodies import what they call."""
+"""The commands for single videos without a dataset. The bodies of commands import what they call."""
 
 from __future__ import annotations
 
@@ -6,22 +6,27 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import force_option, json_option, with_options
+from pipeline.cli.options import (
+    FiniteRange,
+    force_option,
+    json_option,
+    with_options,
+)
 
 
 @click.command(short_help="Write frames of a video by time.")
 @click.argument("video", metavar="VIDEO")
 @with_options(
     click.option("--at", metavar="S,S,…", help="Times in seconds from the first frame, as in --at 0.5,3,7.25."),
-    click.option("--every", metavar="S", type=click.FloatRange(min=0, min_open=True), help="One every S seconds."),
+    click.option("--every", metavar="S", type=FiniteRange(min=0, min_open=True), help="One every S seconds."),
     click.option("--count", metavar="N", type=click.IntRange(min=1), help="N, evenly spaced."),
     click.option("--size", metavar="PX", type=click.IntRange(min=1), help="Short side in pixels.  [default: as it is]"),
     click.option("-o", "--out", metavar="DIR", required=True, help="Folder for the PNG files."),
     force_option,
-    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a frame."),
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON per frame."),
 )
 def frames(video: str, **options: Any) -> int:
-    """Write the frames that are on screen at some times of VIDEO, exact in every format.
+    """Write the frames on screen at given times of VIDEO as PNG files, exact in every format.
 
     \b
     Examples:
@@ -37,12 +42,12 @@ def frames(video: str, **options: Any) -> int:
 @click.argument("video", metavar="VIDEO")
 @with_options(
     json_option,
-    click.option("--quick", is_flag=True, help="Leave out the cuts, for which all of VIDEO is decoded."),
+    click.option("--quick", is_flag=True, help="Do not look for cuts, which requires decoding all of VIDEO."),
     click.option("--strip", metavar="FILE", help="Write a strip of thumbnails to this PNG file."),
     force_option,
 )
 def probe(video: str, **options: Any) -> int:
-    """Say what VIDEO is: its facts, its keyframes, its cuts.
+    """Print the facts, keyframes and cuts of VIDEO.
 
     \b
     Examples:
@@ -55,4 +60,4 @@ def probe(video: str, **options: Any) -> int:
 
 
 COMMANDS = (probe, frames)
-"""In the order of --help."""
+"""The commands in the order of --help."""

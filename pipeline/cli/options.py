@@ -1,7 +1,8 @@
-"""Options that several commands have. Only click is imported here: `longcap --help` must not wait for Ray."""
+"""Options shared by several commands. Only click is imported here, so that `longcap --help` is fast."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -21,12 +22,22 @@ traceback_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_remember_traceback,
-    help="Show where in the code an error came up.",
+    help="Show the traceback of an error.",
 )
 
 
+class FiniteRange(click.FloatRange):
+    """A `click.FloatRange` without infinity and NaN, which is in every range of click."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
 def with_options(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Several options as one decorator, in the order in which --help lists them."""
+    """Combine several options into one decorator, in the order of --help."""
 
     def decorate(function: Any) -> Any:
         for decorator in reversed((*decorators, traceback_option)):
@@ -46,7 +57,7 @@ def failure_classes(_: click.Context, parameter: click.Parameter, values: tuple[
 
 
 def complete_config(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of recipes, then files."""
+    """Complete names of recipes, then files."""
     from importlib.resources import files
 
     names = sorted(entry.name.removesuffix(".yaml") for entry in files("configs.recipes").iterdir())
@@ -55,12 +66,12 @@ def complete_config(_: click.Context, __: click.Parameter, incomplete: str) -> l
 
 
 def complete_video(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """File names of the videos of OUT; none where it cannot be read."""
+    """Complete file names of the videos of OUT; empty if it cannot be read."""
     from pipeline.output.output import Output
 
     try:
         uris = Output(context.params["out"]).store.videos.read(["uri"])["uri"].to_pylist()
-    except Exception:  # a key was pressed: nobody reads an error now
+    except Exception:  # completion cannot show errors
         return []
     names = sorted({uri.rsplit("/", 1)[-1] for uri in uris})
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -76,7 +87,7 @@ config_option = click.option(
     help="A YAML file, or the name of a recipe that ships with Longcap.  [default: measure]",
 )
 set_option = click.option(
-    "--set", "overrides", metavar="K=V", multiple=True, help="Change one key, as in --set plan.window_s=8."
+    "--set", "overrides", metavar="K=V", multiple=True, help="Set one key, such as --set plan.window_s=8."
 )
 
 
@@ -89,19 +100,17 @@ def shard(_: click.Context, parameter: click.Parameter, value: str | None) -> tu
     return int(i), int(n)
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON for programs in place of text for people."
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 only_option = click.option("--only", metavar="ID", multiple=True, help="Only the video with this id.")
 limit_option = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N videos.")
 sample_option = click.option(
-    "--sample", metavar="N", type=click.IntRange(min=1), help="Only N videos drawn at random, the same ones every time."
+    "--sample", metavar="N", type=click.IntRange(min=1), help="Only N randomly chosen videos, the same ones every time."
 )
 max_hours_option = click.option(
     "--max-hours",
     metavar="H",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Take no further video once those taken make H hours.",
+    type=FiniteRange(min=0, min_open=True),
+    help="Stop selecting videos when the selected ones reach H hours.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace files that this command did not write.")

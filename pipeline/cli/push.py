@@ -1,4 +1,4 @@
-"""`longcap push`: what is sent, and what was."""
+"""`longcap push`: publish a dataset on a hub."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def push_command(
     dry_run: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Push, and print what went; 1 where a video had to be left out."""
+    """Push, and print what was sent; return 1 if a video had to be left out."""
     made = push(
         Output(out),
         repo,

@@ -21,7 +21,7 @@ def report_command(
     force: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Write the page and say where it is; with `as_json` print what `report.json` holds, or where the page is."""
+    """Write the page and print its path; with `as_json` print the content of `report.json`, or the page's path."""
     path = _path(file) if file is not None else None
     output = Output(out)
     strips_s = 0.0 if no_frames else STRIPS_S

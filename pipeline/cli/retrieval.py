@@ -1,4 +1,4 @@
-"""`longcap index`, `search` and `ask`: options only, the work is in `pipeline.retrieval`."""
+"""The options of `longcap index`, `search` and `ask`, which `pipeline.retrieval` implements."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _video_option = click.option(
     "--video", "videos", metavar="VIDEO", multiple=True, shell_complete=complete_video, help="Only in this video."
 )
 _k_option = click.option(
-    "-k", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True, help="How many moments at most."
+    "-k", metavar="N", type=click.IntRange(1, 1000), default=5, show_default=True, help="Maximum number of moments."
 )
 
 
-@click.command(short_help="Make captions searchable.")
+@click.command(short_help="Build a search index of the captions.")
 @out_argument
 @with_options(
     click.option(
@@ -34,7 +34,7 @@ _k_option = click.option(
     json_option,
 )
 def index(out: str, **options: Any) -> int:
-    """Make the index of OUT, in OUT/index, or bring it up to date; only what is new or changed is touched.
+    """Build or update the search index of OUT in OUT/index. Only new and changed captions are indexed.
 
     \b
     Examples:
@@ -46,7 +46,7 @@ def index(out: str, **options: Any) -> int:
     return index_command(out, **options)
 
 
-@click.command(short_help="Find moments by what the captions say.")
+@click.command(short_help="Find moments by their captions or frames.")
 @out_argument
 @click.argument("query", metavar="[QUERY]", required=False)
 @with_options(
@@ -64,9 +64,9 @@ def index(out: str, **options: Any) -> int:
         type=click.Choice(["hybrid", "text", "vector", "frames"]),
         help="Words, meaning, or both; frames: what frames show.  [default: both where OUT has vectors]",
     ),
-    click.option("--like", metavar="FILE", help="A picture or video: find moments whose frames are like it."),
+    click.option("--like", metavar="FILE", help="An image or video: find moments whose frames are like it."),
     click.option("--span", metavar="START-END", help="Seconds of the video of --like, as in 12-20.5."),
-    click.option("--table", metavar="NAME", help="Whose vectors of frames.  [default: the one that there is]"),
+    click.option("--table", metavar="NAME", help="The table with vectors of frames.  [default: the only one]"),
     config_option,
     set_option,
     json_option,
@@ -74,8 +74,8 @@ def index(out: str, **options: Any) -> int:
 def search(out: str, query: str | None, **options: Any) -> int:
     """Print the moments of OUT that fit QUERY best, each with its video, its time span and its text.
 
-    A picture, a clip, or a QUERY with --mode frames is compared with vectors of frames that a recipe with the step
-    embed has made; -c names that recipe where its embedder is not the package's own. Exit code 1: nothing was found.
+    An image, a clip, or a QUERY with --mode frames is compared with the vectors of frames from a recipe with the step
+    embed; -c names that recipe if it does not use the packaged embedder. Exit code 1: nothing was found.
 
     \b
     Examples:
@@ -89,7 +89,7 @@ def search(out: str, query: str | None, **options: Any) -> int:
     return search_command(out, query, **options)
 
 
-@click.command(short_help="Answer questions from captions.")
+@click.command(short_help="Answer questions from the captions.")
 @out_argument
 @click.argument("question", metavar="[QUESTION]", required=False)
 @with_options(
@@ -98,7 +98,7 @@ def search(out: str, query: str | None, **options: Any) -> int:
     click.option(
         "--strategy",
         type=click.Choice(["agent", "clips", "summary", "evidence", "quote"]),
-        help="How to answer.  [default: agent with a model, else quote]",
+        help="Method.  [default: agent with a model, else quote]",
     ),
     click.option(
         "--calls",
@@ -106,7 +106,7 @@ def search(out: str, query: str | None, **options: Any) -> int:
         type=click.IntRange(min=1),
         default=12,
         show_default=True,
-        help="Calls of the engine that a question may cost.",
+        help="Maximum number of engine calls per question.",
     ),
     click.option(
         "-k", metavar="N", type=click.IntRange(1, 100), default=8, show_default=True, help="Moments of one search."
@@ -117,10 +117,10 @@ def search(out: str, query: str | None, **options: Any) -> int:
     json_option,
 )
 def ask(out: str, question: str | None, **options: Any) -> int:
-    """Answer QUESTION from the captions of OUT, and cite the spans that the answer rests on.
+    """Answer QUESTION from the captions of OUT, and cite the spans that support the answer.
 
-    The engine is narrate.engine of the config. Without a model the moment that fits best is quoted. Exit code 1: the
-    captions do not tell; with -o, a question failed. The same command again asks only what has no answer yet.
+    The engine is narrate.engine of the config. Without a model the best moment is quoted. Exit code 1: the captions do
+    not contain the answer; with -o, a question failed. The same command again asks only unanswered questions.
 
     \b
     Examples:

@@ -1,10 +1,9 @@
-"""What the command line calls: `run`, `plan` and `retry`, each returning an exit code."""
+"""The implementations of `longcap run` and `plan`, which return exit codes."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
@@ -13,30 +12,24 @@ from typing import Any, Literal
 import click
 
 from operators.core.text import printable
-from operators.core.typed import Failed
-from operators.store.store import Store
 from pipeline.config.check import never_measured
 from pipeline.config.load import load_config
 from pipeline.config.types import Config
 from pipeline.execution.driver import Job
 from pipeline.monitoring.progress import clock
 from pipeline.monitoring.report import Report
-from pipeline.output.finalize import forget_failures
-from pipeline.output.output import Output
-from pipeline.output.stored_config import stored_config, stored_inputs
 from pipeline.planning.diff import Remaining
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement, WouldReplace
-from pipeline.planning.work import RUN
 from pipeline.preflight.doctor import cluster_of, look_first
-from pipeline.sources.location import output_uri
+from pipeline.sources.location import scratch_output
 from pipeline.sources.selection import Selection
 from pipeline.terminal.commands import longcap
 from pipeline.terminal.errors import RunFailed, UsageError
 from pipeline.terminal.look import counted, hint
 from pipeline.terminal.printing import echo, echo_json, json_text
 
-_SHOWN = 10  # of the videos that failed, or were left out
+_SHOWN = 10  # failed or excluded videos that are listed
 _NOTED = ("updated", "moved_out", "moved_back")
 ScheduleKind = Literal["auto", "streaming", "phased"]
 
@@ -61,7 +54,7 @@ def run_command(
     quiet: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Run the job; print what came of it."""
+    """Run the job and print its report."""
     settings = _with(load_config(config, overrides), max_failed=max_failed, schedule=schedule)
     selection = Selection(
         only=tuple(only), sample=sample, limit=limit, max_hours=max_hours, shard=shard, recaption=tuple(recaption)
@@ -76,7 +69,7 @@ def run_command(
             if as_json or not _confirmed(refused):
                 raise
             report = Job(inputs, out, settings, selection, quiet=quiet).run(address, replacing=True)
-    _print_report(report, as_json=as_json)
+    print_report(report, as_json=as_json)
     return report.exit_code
 
 
@@ -93,93 +86,18 @@ def plan_command(
     quiet: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Probe and plan; print what a run would do."""
+    """Probe and plan, and print what a run would do."""
     settings = load_config(config, overrides)
     selection = Selection(only=tuple(only), sample=sample, limit=limit, max_hours=max_hours)
-    with tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(out) as where:
-        plan, left = Job(inputs, where, settings, selection, quiet=quiet or as_json).plan()
+    with scratch_output() if out is None else nullcontext(out) as where:
+        plan, left = Job(inputs, where, settings, selection, quiet=quiet or as_json, scratch=out is None).plan()
     facts = _plan_numbers(plan, left)
     echo(json_text(facts) if as_json else _plan_text(facts))
     return 0
 
 
-def retry_command(
-    *,
-    out: str,
-    only: Sequence[str] = (),
-    segment: int | None = None,
-    classes: Sequence[str] = (),
-    inputs: Sequence[str] = (),
-    config: str | None = None,
-    overrides: Sequence[str] = (),
-    address: str | None = None,
-    quiet: bool = False,
-    as_json: bool = False,
-) -> int:
-    """Forget the failures that are meant, and run what they failed in again for just their videos.
-
-    Args:
-        inputs: in place of those of the run that they failed in.
-        config: in place of that run's.
-        address: of the Ray cluster to run on; see `cluster.connect.connected`.
-    """
-    events = [
-        event
-        for event in Output(out).failures()
-        if (not only or event["video_id"] in only)
-        and (segment is None or event["segment_index"] == segment)
-        and (not classes or event["class"] in classes)
-    ]
-    if not events:
-        echo("[]" if as_json else "nothing that is meant has failed")
-        return 0
-    by_run: dict[str, list[Failed]] = {}
-    for event in events:
-        by_run.setdefault(event["run_id"], []).append(event)
-    store = Store(output_uri(out))
-    replays = []
-    for run_id, some in sorted(by_run.items()):  # all is checked before anything runs
-        settings = load_config(config, overrides) if config is not None else stored_config(store, run_id, overrides)
-        given = [*inputs] or ([] if settings.inputs else _inputs_of(store, run_id))
-        replays.append((given, settings, some))
-    reports = [_replay(out, *replay, address, quiet=quiet or as_json) for replay in replays]
-    if as_json:
-        echo_json([dataclasses.asdict(report) for report in reports])
-    else:
-        for report in reports:
-            _print_report(report, as_json=False)
-    return max(report.exit_code for report in reports)
-
-
-def _inputs_of(store: Store, run_id: str) -> list[str]:
-    asked = stored_inputs(store, run_id)
-    if asked.signed:
-        raise UsageError(
-            f"the inputs of run {run_id} were signed URLs, and signatures are not kept: give them again with --input "
-            f"URL (without their secrets they were {', '.join(map(printable, asked.inputs[:_SHOWN]))})"
-        )
-    return asked.inputs
-
-
-def _replay(
-    out: str, inputs: Sequence[str], config: Config, events: Sequence[Failed], address: str | None, *, quiet: bool
-) -> Report:
-    """Run `inputs` again for the videos of `events`."""
-    meant = {(e["key"], e["segment_index"]) for e in events}
-    unprobed = {event["video_id"] for event in events if event["stage"] == "probe"}
-
-    def prepare(held: Store) -> None:
-        forget_failures(held, lambda event: (event["key"], event["segment_index"]) in meant)
-        if unprobed:
-            held.videos.fence()
-            held.videos.delete("video_id", unprobed)
-
-    videos = tuple(sorted({event["video_id"] for event in events} - {RUN}))
-    return Job(inputs, out, config, Selection(only=videos), quiet=quiet).run(address, prepare, replacing=True)
-
-
 def _confirmed(refused: WouldReplace) -> bool:
-    """Whether a person at a terminal says yes to what a run would replace."""
+    """Ask at a terminal whether a run may replace finished captions."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     echo(f"longcap: {refused}", err=True)
@@ -193,7 +111,8 @@ def _with(config: Config, *, max_failed: float | None, schedule: ScheduleKind | 
     return dataclasses.replace(config, run=dataclasses.replace(config.run, **given))
 
 
-def _print_report(report: Report, *, as_json: bool) -> None:
+def print_report(report: Report, *, as_json: bool) -> None:
+    """Print what a run did, and which command comes next."""
     if as_json:
         echo_json(dataclasses.asdict(report))
         return
@@ -217,7 +136,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
             f"{column} was not measured in {counted(count, 'narrated video')}, so its bounds left none of them out"
         )
     if report.unaccounted:
-        lines.append(f"{counted(len(report.unaccounted), 'video')} not done yet; the same command goes on from here")
+        lines.append(f"{counted(len(report.unaccounted), 'video')} not done yet; the same command resumes from here")
     lost = report.failed or any(made["failed"] for made in report.tables.values())
     if report.captions:
         lines.append(f"dataset: {report.out}/dataset/*.parquet")
@@ -271,13 +190,18 @@ def _replacement_numbers(replaced: Replacement) -> dict[str, Any]:
     return {"text": replaced.text, **facts, **{n: v for n, v in found.items() if n not in facts and n not in _NOTED}}
 
 
+def _amount(facts: dict[str, Any]) -> str:
+    videos, segments = counted(facts["videos"], "video"), counted(facts["segments"], "segment")
+    return f"{videos}, {facts['video_hours']:.2f} hours, {segments}"
+
+
 def _plan_text(facts: dict[str, Any]) -> str:
     todo = facts["to_do"]
     lines = [
-        f"{facts['videos']} videos, {facts['video_hours']:.2f} hours, {facts['segments']} segments",
-        f"captions to make in all: {facts['frame_captions']} of frames, {facts['window_captions']} of windows",
-        f"done before by this config: {facts['done_before']} videos",
-        f"to do: {todo['videos']} videos, {todo['video_hours']:.2f} hours, {todo['segments']} segments",
+        _amount(facts),
+        f"captions in total: {facts['frame_captions']} of frames, {facts['window_captions']} of windows",
+        f"already done with this config: {counted(facts['done_before'], 'video')}",
+        f"to do: {_amount(todo)}",
     ]
     for name, count in facts["tables"].items():
         waiting = f"; {count['waiting']} wait for the rows that they are made from" if count["waiting"] else ""
@@ -300,6 +224,6 @@ def _plan_text(facts: dict[str, Any]) -> str:
             f"  {printable(video_id)}  {printable(why)}" for video_id, why in facts["cannot_be_captioned"].items()
         ]
     if facts["ignored_files"]:
-        counted = ", ".join(f"{n} {suffix}" for suffix, n in facts["ignored_files"].items())
-        lines.append(f"ignored files: {counted}")
+        kinds = ", ".join(f"{n} {suffix}" for suffix, n in facts["ignored_files"].items())
+        lines.append(f"ignored files: {kinds}")
     return "\n".join(lines)

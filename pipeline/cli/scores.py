@@ -1,4 +1,4 @@
-"""`longcap eval captions` and `longcap compare`: as in `pipeline.cli.main`, bodies import what they call."""
+"""The commands `longcap eval captions` and `longcap compare`; their bodies import what they call."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ _against = click.option(
 )
 
 
-@click.command(short_help="Score captions, with references or without.")
+@click.command(short_help="Score captions, with or without references.")
 @click.argument("out", metavar="OUT_OR_FILE")
-@click.option("-o", "--folder", metavar="DIR", help="Where scores and reports go.  [default: OUT-eval]")
+@click.option("-o", "--folder", metavar="DIR", help="Folder for scores and reports.  [default: OUT-eval]")
 @click.option("--by", metavar="COLUMN", multiple=True, help="Also by a column of the dataset, or metadata.NAME.")
-@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Processes.  [default: one a core]")
+@click.option(
+    "--workers", metavar="N", type=click.IntRange(min=1), help="Number of processes.  [default: one per core]"
+)
 @click.option(
     "--metric",
     "metrics",
@@ -39,11 +41,11 @@ _against = click.option(
 )
 @with_options(_against, config_option, set_option, json_option)
 def captions(as_json: bool, **options: Any) -> int:
-    """Score the captions of an output, or of a file, and say how sure the values are.
+    """Score the captions of an output or a file, with confidence intervals.
 
-    Writes a table with a row a video (DIR/scores), DIR/evaluation.html and DIR/evaluation.json. Run it again after a
-    kill, or when captions were added: what is scored is not scored again. A judge is an engine: its answers stand in
-    DIR/answers, its scores in DIR/judged. `captions` may be left out: longcap eval OUT.
+    Writes a table with one row per video (DIR/scores), DIR/evaluation.html and DIR/evaluation.json. Run it again to
+    resume, or to score new captions. A judge is an engine; its answers are stored in DIR/answers and its scores in
+    DIR/judged. The word `captions` is optional: longcap eval OUT.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`longcap show`: a long caption as a person reads it, or the list of what there is."""
+"""`longcap show`: print a long caption, or list all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def show_command(*, out: str, video: str | None = None, as_json: bool = False) -
 
 
 def caption_text(row: dict[str, Any]) -> str:
-    """A row of `rows.LONG_CAPTION` for people: facts, opening, sections with their times."""
+    """Format a row of `rows.LONG_CAPTION`: facts, opening, sections with their times."""
     opening = opening_of(row)
     lines = [
         printable(row["uri"]),

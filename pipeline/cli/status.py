@@ -1,4 +1,4 @@
-"""`longcap status`: how far an output is and whether a run works on it, read from its tables and leases."""
+"""`longcap status`: progress of an output and its active runs, read from its tables and leases."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from typing import Any
 
 from operators.store.store import Store
 from pipeline.output.activity import Sighting, began, sightings
+from pipeline.output.lease import ALL
 from pipeline.output.output import Output
+from pipeline.output.unfinished import Unfinished, unfinished_runs
 from pipeline.sources.files import normalise
-from pipeline.terminal.look import facts
+from pipeline.terminal.look import counted, facts
 from pipeline.terminal.printing import echo, echo_json
 
-_GO_ON = "run the same command again, it goes on from what is committed"
+_GO_ON = "run the same command again, it resumes from the committed rows"
 
 
 def status_command(*, out: str, as_json: bool = False) -> int:
-    """Print counts of an output, and the runs that work on it."""
+    """Print counts of an output, and its active runs."""
     seen = sightings(normalise(out), lambda text: echo(text, err=True))
-    begun = bool(seen) and not Store(normalise(out)).exists()  # a run is at work, and has made no table yet
+    begun = bool(seen) and not Store(normalise(out)).exists()  # a run is active and has not created a table yet
     summary = {} if begun else status(Output(out))
-    unfinished = None if begun else _unfinished(Output(out), seen)
+    unfinished = [] if begun else _unfinished(Output(out), seen)
     if as_json:
         echo_json({**summary, "at_work": [asdict(s) for s in seen], "unfinished": unfinished})
         return 0
@@ -45,14 +47,12 @@ def status_command(*, out: str, as_json: bool = False) -> int:
                 ]
             )
         )
-    if unfinished:
-        lines.append(unfinished)
-    echo("\n".join(lines))
+    echo("\n".join([*lines, *unfinished]))
     return 0
 
 
 def status(output: Output) -> dict[str, Any]:
-    """Counts of what lies in the tables; texts are not read."""
+    """Counts from the tables, without reading texts."""
     videos = output.store.videos.read(["video_id", "duration_s"]).to_pylist()
     segments = output.store.segments.read(["start_s", "end_s"]).to_pylist()
     runs = output.runs()
@@ -74,17 +74,15 @@ def _line(sighting: Sighting) -> str:
     return str(sighting) if sighting.state == "at work" else f"{sighting}: {_GO_ON}"
 
 
-def _unfinished(output: Output, seen: Sequence[Sighting]) -> str | None:
-    """What to do about a last run that did not finish; None where it did, or where a run is at work or died."""
-    if seen:
-        return None
-    reports = {report["run_id"]: report for report in output.runs()}
-    last = max((run["run_id"] for run in output.store.run_records("asked.json")), default=None)
-    if last is None:
-        return None
-    if last not in reports:
-        return f"run {last}, which began {began(last)}, ended without a report: {_GO_ON}"
-    if reports[last].get("status") != "done" or reports[last].get("unaccounted"):
-        left = len(reports[last].get("unaccounted") or ())
-        return f"run {last} left {left} {'video' if left == 1 else 'videos'} to do: {_GO_ON}"
-    return None
+def _unfinished(output: Output, seen: Sequence[Sighting]) -> list[str]:
+    """Return advice about each run that did not finish, without those in `seen`."""
+    known = {sighting.run_id for sighting in seen}
+    at_work = any(sighting.state == "at work" for sighting in seen)
+    return [_advice(run) for run in unfinished_runs(output.store, at_work=at_work) if run.run_id not in known]
+
+
+def _advice(run: Unfinished) -> str:
+    who = f"run {run.run_id}" + ("" if run.share == ALL else f", share {run.share.replace('-of-', '/')}")
+    if run.left is None:
+        return f"{who}, which began {began(run.run_id)}, ended without a report: {_GO_ON}"
+    return f"{who} left {counted(run.left, 'video')} to do: {_GO_ON}"

@@ -1,4 +1,4 @@
-"""`longcap sweep`: options only, the work is in `pipeline.evaluation.sweep`."""
+"""The options of `longcap sweep`, which `pipeline.evaluation.sweep` implements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipeline.cli.options import (
 @click.argument("recipe", metavar="RECIPE")
 @inputs_argument
 @with_options(
-    click.option("-o", "--out", metavar="DIR", required=True, help="Where to: an output for each entry lies below it."),
+    click.option("-o", "--out", metavar="DIR", required=True, help="Folder for the outputs of all entries."),
     click.option(
         "--over", metavar="K=V,V", multiple=True, required=True, help="A key and its values; repeat for more."
     ),
@@ -45,8 +45,8 @@ from pipeline.cli.options import (
 def sweep(as_json: bool, **options: Any) -> int:
     """Run RECIPE over INPUT once for each combination of values, score each output, and show cost against score.
 
-    Tables that two entries make alike are made once: other values of the narrator caption nothing again. Writes
-    DIR/sweep.json, DIR/sweep.csv and DIR/sweep.png; run it again to resume.
+    Tables that are equal in two entries are made once; for example, other values of the narrator do not repeat
+    captioning. Writes DIR/sweep.json, DIR/sweep.csv and DIR/sweep.png. Run it again to resume.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`longcap verify`: print what `pipeline.output.verification` finds."""
+"""`longcap verify`: print the findings of `pipeline.output.verification`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 50
 
 
 def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> int:
-    """Print the verdict; 0 if nothing is wrong, else 1."""
+    """Print the findings; return 0 if there are none, else 1."""
     output = Output(out)
     if clean:
         tidy(output)

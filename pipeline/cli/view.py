@@ -1,4 +1,4 @@
-"""The command `longcap view`: options only, the work is in `pipeline.viewer`."""
+"""The options of `longcap view`, which `pipeline.viewer` implements."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from pipeline.cli.options import with_options
 
 
-@click.command(short_help="Look at captions in a browser.")
+@click.command(short_help="Browse captions in a browser.")
 @click.argument("outs", metavar="OUT...", nargs=-1, required=True)
 @with_options(
     click.option("--port", metavar="N", type=click.IntRange(0, 65535), help="Port; 0: any free one.  [default: 8400]"),
@@ -19,11 +19,11 @@ from pipeline.cli.options import with_options
         "allow_hosts",
         metavar="NAME",
         multiple=True,
-        help="Another name under which browsers reach it, such as that of a proxy; localhost is always allowed.",
+        help="Another host name by which browsers access it, such as a proxy's; localhost is always allowed.",
     ),
     click.option("--token", metavar="T", help="The token in the address.  [default: a random one]"),
-    click.option("--no-token", is_flag=True, help="Let in whoever reaches the port; on loopback only."),
-    click.option("--author", metavar="NAME", help="Name that stands in annotations.  [default: your user name]"),
+    click.option("--no-token", is_flag=True, help="Require no token; on loopback only."),
+    click.option("--author", metavar="NAME", help="Author of annotations.  [default: your user name]"),
     click.option("--read-only", is_flag=True, help="Allow no annotations."),
     click.option("--cache", metavar="DIR", help="Folder for frames and previews.  [default: ~/.cache/longcap/viewer]"),
     click.option("--open", "open_browser", is_flag=True, help="Open the address in a browser."),

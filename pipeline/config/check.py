@@ -1,6 +1,6 @@
-"""What no single field of a config can tell: whether the grid closes, and whether the tables' operators fit together.
+"""Checks of a whole config: whether the grid is consistent, and whether the operators of each table fit together.
 
-It runs before anything is started.
+They run before a job starts.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pipeline.config.types import POOLS, Config
 from pipeline.terminal.errors import UsageError
 
 FROM_FILTER = ("filtered", *Columns.__annotations__)
-"""Columns that filtering brings, which comes before every narration."""
+"""Columns that the filter adds, which precedes every narration."""
 _OF_ROWS = frozenset({"video_id", "segment_index", "key", "content_hash", "run_id", "host", "timings", "failure"})
-"""Columns by which rows are found and accounted for."""
+"""Columns that identify rows."""
 
 
 def never_measured(config: Config) -> dict[str, str]:
-    """Columns that have bounds and that this config does not measure -> why not: those bounds leave nothing out."""
+    """Columns with bounds that this config does not measure -> the reason. Their bounds exclude nothing."""
     if not any(isinstance(op, Measure) for op in segment_operators(config)):
         silent = dict.fromkeys(Columns.__annotations__, "recipe.segment does not name measure")
     else:
@@ -41,16 +41,20 @@ def never_measured(config: Config) -> dict[str, str]:
             seen = (name for name in Columns.__annotations__ if name != "text_share")
             silent |= dict.fromkeys(seen, "decode.signals_fps is 0")
     brought = columns_before(config, specs["dataset"], specs) if (specs := tables_of(config)).get("dataset") else set()
-    unheard = "the dataset is not made from a table of speech"
-    silent |= {name: unheard for name in Filter.may_read if name not in brought}
+    makers = {"match_score": "match", "rating": "rate"}
+    silent |= {
+        name: f"the dataset is not made from a table of {makers.get(name, 'speech')}"
+        for name in Filter.may_read
+        if name not in brought
+    }
     return {name: silent[name] for name in config.filter.limits if name in silent}
 
 
 def check(config: Config) -> None:
-    """Check what the fields alone cannot: the grid and the recipe.
+    """Check a config beyond its single fields: the grid and the recipe.
 
     Raises:
-        UsageError: one line on the first thing that does not fit.
+        UsageError: one line about the first problem.
     """
     plan = config.plan
     try:
@@ -72,7 +76,7 @@ def check(config: Config) -> None:
             raise UsageError(
                 f"plan.windows is shots, decode.sampling is {config.decode.sampling} and recipe.segment is "
                 f"{', '.join(segment)}; windows by shots need decode.sampling: shots, so that each shot has "
-                "a picture, and measure before caption, which finds the cuts"
+                "a frame, and measure before caption, which finds the cuts"
             )
     if plan.windows == "lines":
         _check_lines(config, specs)
@@ -81,7 +85,7 @@ def check(config: Config) -> None:
         _check_engines(config, specs["dataset"].steps)
     for op in operators:
         try:
-            identity(op)  # reads what the fields only point at, such as the text of a prompt
+            identity(op)  # reads content that fields refer to, such as the text of a prompt
         except (ValueError, OSError) as error:
             raise UsageError(f"{op.name}: {error}") from error
 
@@ -96,7 +100,7 @@ def _captions(specs: Mapping[str, TableSpec]) -> bool:
 
 
 def _check_lines(config: Config, specs: Mapping[str, TableSpec]) -> None:
-    """Whether every segment can be cut where no line is said."""
+    """Check that every segment boundary can be moved out of spoken lines."""
     plan, most_s = config.plan, min(config.plan.window_s / 2, config.plan.segment_s / 4)
     if plan.line_reach_s > most_s:
         raise UsageError(
@@ -134,14 +138,14 @@ def _check_named_pools(config: Config, operators: Iterable[Operator]) -> None:
 
 
 def check_engines(config: Config, *, elsewhere: bool) -> None:
-    """Look, without booting, for what would make every request of an engine, or every segment, fail.
+    """Check, without booting, for problems that would make every request of an engine, or every segment, fail.
 
     Args:
-        elsewhere: the engines may run on other machines: what is not installed here may be there, and servers and hubs
-            are asked there.
+        elsewhere: whether the engines may run on other machines. Software that is missing here may be installed there,
+            and servers and hubs are contacted from there.
 
     Raises:
-        UsageError: in one line.
+        UsageError: one line that says what does not fit and what to do.
     """
     reached: list[EngineSpec] = []
     for op in all_operators(tables_of(config)):
@@ -152,7 +156,7 @@ def check_engines(config: Config, *, elsewhere: bool) -> None:
                 raise UsageError(str(error)) from error
         for engine in engines_of(op):
             try:
-                engine.check(pictures="pictures" in op.reads, elsewhere=elsewhere)
+                engine.check(images="images" in op.reads, elsewhere=elsewhere)
                 if not elsewhere and engine not in reached:
                     engine.reach()
                     reached.append(engine)
@@ -194,7 +198,7 @@ def _check_pools(where: str, operators: tuple[Operator, ...], *, allowed: tuple[
 
 
 def can_do_without(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, parents: Collection[str]) -> bool:
-    """Whether a table's steps find what they read, and the table what it keeps, without the columns of some parents."""
+    """Whether a table has all columns that its steps read and that it stores, without the columns of some parents."""
     rest = replace(spec, parents=tuple(p for p in spec.parents if p not in parents))
     try:
         _check_columns(config, specs, rest, {"parents"})
@@ -206,10 +210,10 @@ def can_do_without(config: Config, specs: Mapping[str, TableSpec], spec: TableSp
 def _check_columns(
     config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, further: Iterable[str] = ()
 ) -> None:
-    """Every operator must find what it reads, and the tables `segments` and `dataset` what they keep.
+    """Check that every operator finds the columns it reads, and that `segments` and `dataset` get those they store.
 
     Args:
-        further: columns that the first step finds, beside those of the table's level and parents.
+        further: columns that the first step finds, in addition to those of the table's level and parents.
     """
     where = where_of(config, spec.name)
     everything = sections_of(config).values()

@@ -1,6 +1,6 @@
-"""The config explained from its own types: a JSON Schema for editors, and a commented YAML of every key.
+"""Documentation of the config, generated from its types: a JSON Schema for editors, and a commented YAML of all keys.
 
-Descriptions, units and limits stand once, at the fields; this module only writes them out.
+Descriptions, units and limits are defined at the fields; this module only formats them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WIDTH = 110
 
 
 def schema_json() -> str:
-    """JSON Schema of a config file, `extends` included; unknown keys are errors in it as they are in Longcap."""
+    """JSON Schema of a config file, `extends` included. Unknown keys are errors, as in Longcap."""
     schema = TypeAdapter(Config).json_schema()
     for part in [schema, *schema.get("$defs", {}).values()]:
         if "properties" in part:
@@ -41,12 +41,12 @@ def schema_json() -> str:
 
 
 def defaults_yaml() -> str:
-    """Every key with its default, under what it means and what is allowed; loads as it is."""
+    """A YAML config of all keys with their defaults, meaning and allowed values in comments. It can be loaded."""
     return "\n".join(_lines(Config(), indent=0)).strip() + "\n"
 
 
 def fill_page(page: str) -> str:
-    """`page` with the block between its markers replaced by `defaults_yaml()`.
+    """Replace the block between the markers of `page` by `defaults_yaml()`.
 
     Raises:
         ValueError: the page has no such block.
@@ -59,13 +59,13 @@ def fill_page(page: str) -> str:
 
 
 def hints_of(cls: type) -> dict[str, Any]:
-    """Field name -> annotation, `Annotated` kept, of a dataclass, in order."""
+    """Field name -> annotation of a dataclass, in order, with `Annotated` kept."""
     hints = get_type_hints(cls, include_extras=True)
     return {f.name: hints[f.name] for f in fields(cls)}
 
 
 def allowed(hint: Any) -> str:
-    """What a field's annotation allows, in words: "a number above 0", "one of streaming, phased"."""
+    """Allowed values of an annotation in words, such as "a number above 0" or "one of streaming, phased"."""
     if get_origin(hint) is Annotated:
         base, *marks = get_args(hint)
         limits = [m for mark in marks for m in (mark.metadata if isinstance(mark, FieldInfo) else [mark])]

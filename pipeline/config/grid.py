@@ -1,6 +1,6 @@
-"""The keys of the grid stand in the section `plan`; the captioner gets a copy.
+"""The keys of the window grid, which belong to the section `plan` and are copied to the captioner.
 
-Configs of earlier versions have them in `caption`. They are still read there.
+Configs of earlier versions have them in `caption`, where they are still read.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ KEYS = ("window_s", "stride_s", "windows", "min_shot_s", "line_reach_s")
 
 
 def moved(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values of a config with the grid's keys in `plan`, wherever they stood.
+    """Move the grid's keys of a config, given as plain values, to `plan`.
 
     Raises:
-        UsageError: a key stands in both sections, with two values.
+        UsageError: a key is in both sections with different values.
     """
     caption, plan = values.get("caption"), values.get("plan")
     if not isinstance(caption, Mapping) or not (set(KEYS) & set(caption)) or not isinstance(plan, Mapping | None):
@@ -33,15 +33,15 @@ def moved(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_grid(config: Config) -> Config:
-    """The config whose captioner knows the grid of its plan."""
+    """The config with the grid of its plan copied to the captioner."""
     return replace(config, caption=replace(config.caption, **{key: getattr(config.plan, key) for key in KEYS}))
 
 
 def agreed(config: Config) -> Config:
-    """A config that was put together in Python, in which `plan` and `caption` say the same of the grid.
+    """Make the grids in `plan` and `caption` equal, for a config that was created in Python.
 
     Raises:
-        UsageError: both say something, and not the same.
+        UsageError: both are set, to different values.
     """
     default, grid = PlanOptions(), {}
     for key in KEYS:

@@ -1,8 +1,8 @@
-"""Configs as files: YAML with `extends`, overrides from the command line, and one plain line for each mistake.
+"""Loading of config files: YAML with `extends`, overrides from the command line, and one error line per mistake.
 
     config = load_config("recipe.yaml", ["plan.window_s=8"])
 
-A bare word names a recipe that ships with Longcap; anything with a slash or a .yaml suffix is a path.
+A single word names a recipe that ships with Longcap; a name with a slash or the suffix .yaml is a path.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from longcap import safe_yaml
 from operators.core.text import nearest
 from pipeline.config.check import check
 from pipeline.config.docs import EXTENDS
@@ -26,16 +27,13 @@ from pipeline.terminal.errors import UsageError
 
 DEFAULT_RECIPE = "measure"
 
-YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
-"""What PyYAML raises for a text: no YAML, a date that no calendar has, too deep a nesting."""
-
 _ENGINE_KEYS = ("engine", "verifiers", "evaluator", "optimiser")  # options that hold engines
 _SHOWN = 80  # characters of a value that a message shows
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Layer:
-    """A config file or an override as read: its values, and where each key stands, for errors."""
+    """The values of a config file or override, and the place of each key, for error messages."""
 
     values: dict[str, Any]
     places: dict[KeyPath, str] = field(default_factory=dict)
@@ -45,11 +43,11 @@ def load_config(path_or_name: str | PathLike[str] | None = None, *overrides: str
     """Read, merge, validate and check a config.
 
     Args:
-        path_or_name: a recipe's name or a path to a YAML file; None is the recipe `measure`.
-        overrides: `section.key=VALUE`, VALUE being YAML, one by one or in lists; later ones win.
+        path_or_name: the name of a recipe or the path of a YAML file; None for the recipe `measure`.
+        overrides: `section.key=VALUE` with a YAML value, as single strings or lists; later ones take precedence.
 
     Raises:
-        UsageError: one line for each mistake: where it stands, what was given, what is allowed.
+        UsageError: one line per mistake with its place, the given value and the allowed values.
     """
     layers = _chain(fspath(path_or_name or DEFAULT_RECIPE), base=Path.cwd(), asked_by="")
     layers += [_override(text) for some in overrides for text in ([some] if isinstance(some, str) else some)]
@@ -61,11 +59,11 @@ def load_config(path_or_name: str | PathLike[str] | None = None, *overrides: str
         places.update(layer.places)
     values = _named_engines(values)
     config = config_from_dict(values, places=places)
-    if "cell_s" not in (values.get("measure") or {}):  # what is measured is cut where the windows are
+    if "cell_s" not in (values.get("measure") or {}):  # measurements have the same boundaries as windows
         config = replace(config, measure=replace(config.measure, cell_s=config.plan.stride_s))
-    if config.plan.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a picture in each
+    if config.plan.windows == "shots" and "sampling" not in (values.get("decode") or {}):  # a frame in each
         config = replace(config, decode=replace(config.decode, sampling="shots"))
-    if "engine" not in (values.get("names") or {}):  # who tells the video also decides who is who
+    if "engine" not in (values.get("names") or {}):  # by default the narrator's engine resolves names
         config = replace(config, names=replace(config.names, engine=config.narrate.engine))
     check(config)
     return config
@@ -84,7 +82,7 @@ def _recipe_folder() -> Any:
 
 
 def _chain(named: str, *, base: Path, asked_by: str, seen: tuple[str, ...] = ()) -> list[_Layer]:
-    """The layers of a file, what it extends first. `base` is what its path is relative to."""
+    """The layers of a file, starting with the file that it extends. Its path is relative to `base`."""
     if "/" in named or named.endswith((".yaml", ".yml")):
         path = (base / Path(named).expanduser()).resolve()
         label = named
@@ -117,7 +115,7 @@ def _chain(named: str, *, base: Path, asked_by: str, seen: tuple[str, ...] = ())
 
 
 def _with_grid(layer: _Layer) -> _Layer:
-    """The keys of the grid in the section `plan`, with the places where they stand."""
+    """The layer with the grid's keys moved to the section `plan`, and with their places."""
     places = {
         ("plan", *path[1:]) if path[0] == "caption" and path[-1] in KEYS else path: p
         for path, p in layer.places.items()
@@ -127,25 +125,18 @@ def _with_grid(layer: _Layer) -> _Layer:
 
 def _parse(text: str, label: str) -> _Layer:
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        places: dict[KeyPath, str] = {}
-        if node is not None:
-            _note_places(node, (), label, places)
-        values = loader.construct_document(node) if node is not None else {}
-    except YAML_ERRORS as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise UsageError(f"{label}{line} is not YAML: {_yaml_problem(error)}") from error
+        values, node = safe_yaml.read_with_node(text)
+    except safe_yaml.YamlError as error:
+        line = f" line {error.line}" if error.line else ""
+        raise UsageError(f"{label}{line} is not YAML: {error}") from error
+    places: dict[KeyPath, str] = {}
+    if node is not None:
+        _note_places(node, (), label, places)
+    else:
+        values = {}
     if not isinstance(values, dict):
         raise UsageError(f"{label} holds {shown(values)}; a config is a mapping of sections")
     return _Layer(values=values, places=places)
-
-
-def _yaml_problem(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deep"
-    return " ".join(str(getattr(error, "problem", None) or error).split())
 
 
 def _cut(text: str) -> str:
@@ -159,7 +150,7 @@ def _note_places(node: yaml.Node, path: KeyPath, label: str, places: dict[KeyPat
         here = (*path, str(key.value))
         place = f"{label} line {key.start_mark.line + 1}"
         if here in places:  # YAML readers take the last one in silence
-            raise UsageError(f"{'.'.join(here)} stands twice ({places[here]} and {place}); keep one")
+            raise UsageError(f"{'.'.join(here)} appears twice ({places[here]} and {place}); keep one")
         places[here] = place
         _note_places(value, here, label, places)
 
@@ -170,16 +161,16 @@ def _override(text: str) -> _Layer:
     if not equals or not all(path):
         raise UsageError(f"--set {text!r} is not of the form section.key=VALUE")
     try:
-        value = yaml.safe_load(raw)
-    except YAML_ERRORS as error:
-        raise UsageError(f"--set {_cut(text)}: {_cut(raw)} is not YAML: {_yaml_problem(error)}") from error
+        value = safe_yaml.read(raw)
+    except safe_yaml.YamlError as error:
+        raise UsageError(f"--set {_cut(text)}: {_cut(raw)} is not YAML: {error}") from error
     for part in reversed(path):
         value = {part: value}
     return _Layer(values=value, places={path[: i + 1]: f"--set {key.strip()}" for i in range(len(path))})
 
 
 def _merge(below: Any, above: Any) -> Any:
-    """Mappings merge key by key, all else is replaced. An engine of another kind keeps nothing of the one before."""
+    """Merge mappings key by key and replace other values. An engine of another kind replaces the previous one."""
     if not isinstance(above, Mapping):
         return above
     if isinstance(below, str) and "kind" not in above:
@@ -190,7 +181,7 @@ def _merge(below: Any, above: Any) -> Any:
 
 
 def _named_engines(values: dict[str, Any]) -> dict[str, Any]:
-    """Names of engines in sections and steps as what `engines` says of them; the step runs in that pool."""
+    """Replace names of engines in sections and steps by their definitions in `engines`; the step runs in that pool."""
     engines = values.get("engines")
     if not isinstance(engines, Mapping):
         return values

@@ -1,4 +1,4 @@
-"""What a table is made from: which columns its parents bring, and whether its keys follow from the videos alone."""
+"""The parents of a table: the columns that they contribute, and whether keys can be computed from the videos alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def schema_of(config: Config, specs: Mapping[str, TableSpec], name: str) -> pa.S
 
 
 def _stored_columns(uri: str) -> pa.Schema:
-    """Of `segments` or `dataset` of a finished output; none where it is not there: that is said where it is read."""
+    """The columns of `segments` or `dataset` of a finished output; empty if it is missing, which is reported later."""
     try:
         return _foreign_schema(uri)
     except UsageError:
@@ -60,7 +60,7 @@ def _foreign_schema(uri: str) -> pa.Schema:
 
 
 def speech_parent(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> str | None:
-    """The parent of a table whose rows say where lines are said in a video, in the column `speech`; None: none does."""
+    """The parent of a table whose rows have spoken lines in the column `speech`; None if there is none."""
     for parent in (p for p in spec.parents if p != VIDEOS):
         if level_of(config, specs, parent) == "video" and "speech" in schema_of(config, specs, parent).names:
             return parent
@@ -68,7 +68,7 @@ def speech_parent(config: Config, specs: Mapping[str, TableSpec], spec: TableSpe
 
 
 def is_static(specs: Mapping[str, TableSpec], name: str) -> bool:
-    """Whether the keys of a table's rows follow from the videos alone, whatever rows its parents have."""
+    """Whether the keys of a table's rows can be computed from the videos alone, without its parents' rows."""
     if name == VIDEOS:
         return True
     if name not in specs:
@@ -79,7 +79,7 @@ def is_static(specs: Mapping[str, TableSpec], name: str) -> bool:
 
 
 def check_names(config: Config, specs: Mapping[str, TableSpec]) -> None:
-    """Refuse names of finished outputs that are no words, and parents that are no tables."""
+    """Reject invalid names of finished outputs, and parents that are not tables."""
     for name in config.inputs:
         if not WORD.fullmatch(name):
             raise UsageError(f"inputs.{printable(name)}: a finished output is named by a word such as done")
@@ -96,7 +96,7 @@ def check_names(config: Config, specs: Mapping[str, TableSpec]) -> None:
 
 
 def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:
-    """Refuse parents whose rows a table's rows cannot be made from; they are tables, and in no circle."""
+    """Reject parents from which the table cannot be made; all are tables without cycles."""
     where = f"tables.{spec.name}.from"
     for parent in spec.parents:
         dot = "." in parent
@@ -116,7 +116,7 @@ def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec
 
 
 def _check_lists(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:
-    """Refuse a list of rows that would hide another column, or be hidden by one: see `operators.store.parents`."""
+    """Reject a list of rows with the name of another column; see `operators.store.parents`."""
     if spec.level != "video" or spec.name == "dataset":
         return
     gathered = [p for p in spec.parents if level_of(config, specs, p) == "segment"]
@@ -136,9 +136,9 @@ def _check_lists(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]
 
 
 def columns_before(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> set[str]:
-    """Columns that the first step of a table finds: its grain, the video's facts and what its parents bring.
+    """Columns that the first step of a table finds: those of its level, the video's facts and its parents' columns.
 
-    Of two parents that bring the same column the first counts; `parents` maps each table to its row.
+    If two parents have the same column, that of the first is used; `parents` maps each table to its row.
     """
     if spec.level == "run":
         return {"tables"}

@@ -1,4 +1,4 @@
-"""What a committed table is: its level, parents and steps, and the schema that follows from them."""
+"""The specification of a stored table: its level, parents and steps, and the resulting schema."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from operators.core.base import Level, Operator
 from pipeline.terminal.errors import UsageError
 
 WORD = re.compile(r"[a-z][a-z0-9_]{0,62}")
-"""What the name of a table, a step, a pool or a finished output looks like."""
+"""Pattern of the names of tables, steps, pools and finished outputs."""
 VIDEOS = "videos"
-"""The first table: what was found and probed. It is never made by steps."""
+"""The first table: the listed and probed videos. It is not made by steps."""
 LEVELS: tuple[Level, ...] = ("segment", "video", "run")
 CORE: dict[str, Level] = {"segments": "segment", "dataset": "video"}
 """The two tables that every job makes, and their levels."""
@@ -27,19 +27,19 @@ _AROUND: dict[str, list[pa.Field]] = {  # before and after what the steps write
 }
 _OUTSIDE = [rows.COLUMNS[name] for name in ("content_hash", "run_id", "host", "timings")]
 _GATHERED = frozenset({"captioned", "captioned_indices"})
-"""What a video is given of its segments: a step may hand it on in other words, and their own table has it."""
+"""Columns that a video gets from its segments. Steps may replace them; the table of segments has the originals."""
 _TYPES = {f.name: f.type for f in (*rows.LONG_CAPTION, *rows.COLUMNS.values())}
 _BOTH_LEVELS = {("segment", "windows"): rows.COLUMNS["windows"].type, ("video", "windows"): pa.int32()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
-    """A committed table.
+    """The specification of a stored table.
 
     Attributes:
         parents: tables that its rows are made from; `NAME.TABLE` is a table of the finished output `inputs.NAME`.
-        steps: operators, applied in this order.
-        missing: what becomes of a row of which a parent's row failed for good: made without it, or not made.
+        steps: operators in the order in which they are applied.
+        missing: whether a row with permanently failed parent rows is made without them (partial) or not made (fail).
     """
 
     name: str
@@ -50,12 +50,12 @@ class TableSpec:
 
     @property
     def core(self) -> bool:
-        """It is `segments` or `dataset`."""
+        """Whether it is `segments` or `dataset`."""
         return self.name in CORE
 
     @cached_property
     def kept(self) -> dict[str, pa.DataType]:
-        """The columns that its steps write and that are stored."""
+        """The stored columns that its steps write."""
         found: dict[str, pa.DataType] = {}
         for op in self.steps:
             for column in sorted(op.writes - op.passing - _GATHERED):
@@ -64,12 +64,12 @@ class TableSpec:
 
     @cached_property
     def further(self) -> list[pa.Field]:
-        """Of `segments` and `dataset`: the columns that its steps add to those that the table has always."""
+        """For `segments` and `dataset`: the columns that steps add to the fixed ones."""
         return [pa.field(n, t) for n, t in self.kept.items() if n not in rows.CORE[self.name].names]
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """Of its rows in the store."""
+        """The schema of its stored rows."""
         if self.core:
             return rows.joined(rows.CORE[self.name], self.further)
         outside = [f for f in _OUTSIDE if f.name not in self.kept]
@@ -81,7 +81,7 @@ def column_type(op: Operator, column: str) -> pa.DataType:
     """Arrow type of a column that an operator writes.
 
     Raises:
-        UsageError: nobody says which.
+        UsageError: the type is not declared.
     """
     known = op.types.get(column) or _BOTH_LEVELS.get((op.level, column)) or _TYPES.get(column)
     if known is None:

@@ -1,7 +1,7 @@
-"""Which tables a config makes. All that lies between two tables is repeatable.
+"""The tables that a config makes. Everything between two tables can be repeated.
 
-The tables `segments` and `dataset` are always there, unless the job reads finished outputs (`inputs`): the config's
-`recipe` is short for them. Further tables, and other steps for these two, stand under `tables`.
+There are always the tables `segments` and `dataset`, for which `recipe` is a shorthand, unless the job reads finished
+outputs (`inputs`). The section `tables` defines further tables, and other steps for these two.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from graphlib import CycleError, TopologicalSorter
 from itertools import groupby
-from typing import Any, cast, get_type_hints
+from typing import Any, cast
 
 import pyarrow as pa
 
 from operators.caption.caption import Caption
-from operators.core.base import FromPlan, Level, Operator
+from operators.core.base import FromPlan, Level, Operator, marks_of
 from operators.core.fingerprint import digest, link
 from operators.core.keys import captioner_of, config_of, narrator_key
 from operators.core.registry import REGISTRY, instance, make
@@ -30,14 +30,14 @@ _RESERVED = frozenset(
 )
 _KEYS = ("level", "from", "steps", "missing")
 _OTHERS = frozenset({"load", "list", "probe"})
-"""Stages of a run that no step may have the name of."""
+"""Names of stages of a run, which steps must not use."""
 
 
 def tables_of(config: Config) -> dict[str, TableSpec]:
     """The tables of a config by name, parents first.
 
     Raises:
-        UsageError: one line on the first thing that does not fit.
+        UsageError: one line about the first problem.
     """
     asked: dict[str, Mapping[str, Any]] = dict(config.tables)
     if not config.inputs:
@@ -64,21 +64,21 @@ def tables_of(config: Config) -> dict[str, TableSpec]:
 
 
 def schemas_of(config: Config) -> dict[str, pa.Schema]:
-    """Table -> its columns; `segments` and `dataset` only where the recipe adds columns to them."""
+    """Table -> its schema; `segments` and `dataset` are included only if the recipe adds columns to them."""
     return {name: spec.schema for name, spec in tables_of(config).items() if not spec.core or spec.further}
 
 
 def segment_operators(config: Config) -> tuple[Operator, ...]:
-    """The operators that a segment passes through, in order.
+    """The operators of segments, in order.
 
     Raises:
-        UsageError: the recipe names something that is no operator.
+        UsageError: the recipe names something that is not an operator.
     """
     return _core(config, "segments")
 
 
 def video_operators(config: Config) -> tuple[Operator, ...]:
-    """The operators that a whole video passes through, in order; errors as in `segment_operators`."""
+    """The operators of videos, in order; errors as in `segment_operators`."""
     return _core(config, "dataset")
 
 
@@ -92,43 +92,43 @@ def _core(config: Config, name: str) -> tuple[Operator, ...]:
 
 
 def strict(config: Config) -> bool:
-    """Whether a video of which a segment failed gets no long caption."""
+    """Whether a video with a failed segment gets no long caption."""
     dataset = config.tables.get("dataset", {})
     return config.run.on_incomplete == "fail" or dataset.get("missing") == "fail"
 
 
 def captioner(config: Config) -> str:
-    """Fingerprint of what decides captions; see `operators.core.keys.captioner_of`."""
+    """Fingerprint of the settings that affect captions; see `operators.core.keys.captioner_of`."""
     return captioner_of(config.plan.segment_s, segment_operators(config), parents_of(config, "segments"))
 
 
 def narrator(config: Config) -> str:
-    """What the video level contributes to a long caption's key; see `operators.core.keys.narrator_key`."""
+    """The contribution of the operators on videos to a long caption's key; see `operators.core.keys.narrator_key`."""
     return narrator_key(video_operators(config), parents_of(config, "dataset", besides=("segments",)))
 
 
 def fingerprint(config: Config) -> str:
-    """Fingerprint of what decides long captions: the column `config`; see `operators.core.keys.config_of`."""
+    """Fingerprint of the settings for long captions, stored as `config`; see `operators.core.keys.config_of`."""
     return config_of(captioner(config), narrator(config))
 
 
 def parents_of(config: Config, name: str, besides: Iterable[str] = ()) -> str:
-    """Fingerprint of the tables that `name` is made from, less `videos` and those of `besides`; "": there is none."""
-    if config.inputs or name not in config.tables:
+    """Fingerprint of the tables that `name` is made from, without `videos` and those in `besides`; "" for none."""
+    if name not in config.tables:
         return ""
     specs = tables_of(config)
     others = [p for p in specs[name].parents if p not in {VIDEOS, *besides}]  # of two the first counts
-    made_from: list[Any] = [[p, lineage(config, specs, p)] for p in others]
+    made_from: list[Any] = [] if config.inputs else [[p, lineage(config, specs, p)] for p in others]
     if specs[name].level == "segment" and (rule := by_lines(config)):
         made_from.append(rule)
     return digest(made_from) if made_from else ""
 
 
 def lineage(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
-    """What decides the rows of a table, less the videos themselves: its own steps and those of all tables above it."""
+    """The settings that affect the rows of a table apart from the videos: its steps and those of all its ancestors."""
     spec = specs.get(name)
     if spec is None:
-        return None  # of another output: what its rows were made from stands in their keys
+        return None  # a table of another output: the keys of its rows identify what they were made from
     parents = [[p, lineage(config, specs, p)] for p in spec.parents if p != VIDEOS]
     links = [link(op) for op in spec.steps]
     if spec.level == "segment" and (rule := by_lines(config)):
@@ -137,19 +137,19 @@ def lineage(config: Config, specs: Mapping[str, TableSpec], name: str) -> Any:
 
 
 def by_lines(config: Config) -> list[Any] | None:
-    """What decides, beside the lines, where segments lie whose edges follow them; None: segments are the grid's."""
+    """The settings, beside the spoken lines, that affect segment boundaries; None if segments follow the grid."""
     return ["lines", config.plan.line_reach_s] if config.plan.windows == "lines" else None
 
 
 def table_identity(config: Config, spec: TableSpec) -> str:
-    """Fingerprint of what decides the rows of a table, less the videos and the tables that it is made from."""
+    """Fingerprint of the settings that affect the rows of a table, without the videos and its parents."""
     return digest(
         [spec.level, config.plan.segment_s if spec.level == "segment" else None, [link(op) for op in spec.steps]]
     )
 
 
 def warm_up(config: Config, spec: TableSpec) -> int:
-    """Windows that are decoded before each segment: the same for all tables of segments, so that they can share."""
+    """Number of warm-up windows decoded before each segment; equal for all tables of segments."""
     own = [op.warm_up() for op in spec.steps if isinstance(op, Caption)]
     return max([config.caption.warm_up(), *own]) if spec.level == "segment" else 0
 
@@ -190,7 +190,7 @@ def _spec(config: Config, name: str, value: Mapping[str, Any]) -> TableSpec:
 
 
 def sections_of(config: Config) -> dict[str, Operator]:
-    """The operators that have a section, by its name; probing comes before any recipe, filtering before narration."""
+    """The operators with a section in the config, by its name."""
     found = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("probe", "filter")}
     return {name: section for name, section in found.items() if isinstance(section, Operator)}
 
@@ -233,16 +233,15 @@ def _steps(config: Config, where: str, steps: Iterable[Any]) -> Iterator[Operato
 
 
 def _overwritten(one: Operator, other: Operator) -> str | None:
-    """A column of an operator that the same operator, run again, would write over without having read it."""
+    """A column that a second run of the same operator would overwrite without having read it, or None."""
     kept = (one.writes & other.writes) - one.passing - other.reads - other.may_read - {"usage", "provenance"}
     return min(kept, default=None)
 
 
 def _from_plan(config: Config, name: str) -> dict[str, Any]:
-    """What the section `plan` says of an operator's fields that are filled in with it."""
-    hints = get_type_hints(REGISTRY.find(name), include_extras=True)
-    marked = (f for f, hint in hints.items() if any(isinstance(m, FromPlan) for m in getattr(hint, "__metadata__", ())))
-    return {f: getattr(config.plan, f) for f in marked}
+    """The values of an operator's fields that the section `plan` sets."""
+    marks = marks_of(REGISTRY.find(name))
+    return {f: getattr(config.plan, f) for f, some in marks.items() if any(isinstance(m, FromPlan) for m in some)}
 
 
 def _no_operator(where: str, name: str, error: ValueError) -> str:
@@ -253,12 +252,12 @@ def _no_operator(where: str, name: str, error: ValueError) -> str:
 
 
 def where_of(config: Config, name: str) -> str:
-    """Where the steps of a table stand in the config."""
+    """The place in the config where the steps of a table are defined."""
     if name in config.tables:
         return f"tables.{name}"
     return "recipe.segment" if name == "segments" else "recipe.video"
 
 
 def pools_in_order(operators: Iterable[Operator]) -> list[tuple[str, list[Operator]]]:
-    """Neighbouring operators of one pool together: they share an actor."""
+    """Group consecutive operators of one pool, which share an actor."""
     return [(pool, list(group)) for pool, group in groupby(operators, key=lambda op: op.pool)]

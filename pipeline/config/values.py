@@ -1,4 +1,4 @@
-"""Configs as plain values: validated, with one plain line for each mistake, and written out again."""
+"""Conversion between configs and plain values, with validation and one error line per mistake."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import cache
-from math import isfinite
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from operators.core.addresses import HIDDEN, redacted_value
-from operators.core.named import renamed
+from operators.core.named import bent, renamed
 from operators.core.text import nearest
 from operators.engines.registry import spec_class
 from pipeline.config.check import check
@@ -30,10 +29,10 @@ KeyPath: TypeAlias = tuple[str, ...]
 
 
 def checked(config: Config) -> Config:
-    """A config that was put together in Python, validated and checked as a file is.
+    """Validate and check a config that was created in Python, as for a file.
 
     Raises:
-        UsageError: as `load_config`.
+        UsageError: as in `load_config`.
     """
     config = config_from_dict(config_to_dict(agreed(config)))
     check(config)
@@ -41,7 +40,7 @@ def checked(config: Config) -> Config:
 
 
 def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str] | None = None) -> Config:
-    """The config of plain values, validated but not checked as a whole; `places` says where each key was read."""
+    """Build a config from plain values. It is validated, but not checked as a whole; `places` locates each key."""
     problems: list[str] = []
     values = moved(values)
     cleaned = _clean(Config, values, (), places or {}, problems)
@@ -54,20 +53,20 @@ def config_from_dict(values: Mapping[str, Any], *, places: Mapping[KeyPath, str]
 
 
 def config_to_dict(config: Config) -> dict[str, Any]:
-    """Plain values that `config_from_dict` turns into an equal config: every field, in the order of the types."""
+    """The plain values of a config, from which `config_from_dict` builds an equal one: all fields, in order."""
     dumped: dict[str, Any] = _adapter().dump_python(config, mode="json", warnings=False)
     dumped["caption"] = {key: value for key, value in dumped["caption"].items() if key not in KEYS}
     return dumped
 
 
 def dump_config(config: Config) -> str:
-    """YAML that loads back to an equal config, unless secrets stand in it: those are left out."""
+    """Write a config as YAML that loads back to an equal config, except that secrets are left out."""
     # not allow_unicode: PyYAML writes some characters, such as U+0085, so that it reads others back
     return yaml.safe_dump(_without_keys(redacted_value(config_to_dict(config))), sort_keys=False, width=120)
 
 
 def _without_keys(value: Any) -> Any:
-    """A key that stands by mistake where the name of its variable belongs, hidden."""
+    """Hide a key that was given by mistake instead of the name of its environment variable."""
     if not isinstance(value, dict):
         return value
     return {
@@ -87,7 +86,7 @@ def _adapter() -> TypeAdapter[Config]:
 
 
 def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str], problems: list[str]) -> Any:
-    """`values` for pydantic, sections left blank as {}; unknown keys and what pydantic would bend go to `problems`."""
+    """`values` for pydantic, with empty sections as {}. Unknown keys and unsafe coercions are added to `problems`."""
     hints = hints_of(cls)
     if values is None:
         return {}
@@ -111,7 +110,7 @@ def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str],
             )
         elif is_dataclass(hints[key]):
             cleaned[key] = _clean(hints[key], value, here, places, problems)
-        elif _bent(value, hints[key]):
+        elif bent(value, hints[key]):
             problems.append(_wrong(here, value, allowed(hints[key]), places))
         else:
             cleaned[key] = value
@@ -119,7 +118,7 @@ def _clean(cls: type, values: Any, path: KeyPath, places: Mapping[KeyPath, str],
 
 
 def _elsewhere(path: KeyPath) -> str:
-    """The tail of an error about a key that has its name, or nearly, in another section; "" where none has."""
+    """The end of an error about an unknown key that exists, or nearly, in another section; "" if there is none."""
     known: dict[str, list[str]] = {}
     for full in _paths(Config):
         known.setdefault(full[-1], []).append(".".join(full))
@@ -132,7 +131,7 @@ def _elsewhere(path: KeyPath) -> str:
 
 
 def _paths(cls: type, above: KeyPath = ()) -> Iterator[KeyPath]:
-    """The keys below a section that hold values; what an engine takes is known once it is named."""
+    """The paths of all keys with values below a section, without those of engines, which depend on the kind."""
     for key, hint in hints_of(cls).items():
         if is_dataclass(hint) and isinstance(hint, type):
             yield from _paths(hint, (*above, key))
@@ -140,17 +139,8 @@ def _paths(cls: type, above: KeyPath = ()) -> Iterator[KeyPath]:
             yield (*above, key)
 
 
-def _bent(value: Any, hint: Any) -> bool:
-    """Whether pydantic would take what no number may be: infinity, or true for 1."""
-    return (isinstance(value, float) and not isfinite(value)) or (isinstance(value, bool) and not _takes_bool(hint))
-
-
-def _takes_bool(hint: Any) -> bool:
-    return hint in (bool, Any) or any(_takes_bool(part) for part in get_args(hint) if get_origin(hint) is not Literal)
-
-
 def _plain(error: ValidationError, values: Any, places: Mapping[KeyPath, str]) -> list[str]:
-    """One line for each field with a wrong value, in place of pydantic's several for each."""
+    """One line per field with a wrong value, in place of pydantic's several lines."""
     lines: dict[KeyPath, str] = {}
     for detail in error.errors(include_url=False):
         path, given, hint = _locate(detail["loc"], values)
@@ -167,7 +157,7 @@ def _plain(error: ValidationError, values: Any, places: Mapping[KeyPath, str]) -
 
 
 def _locate(loc: tuple[int | str, ...], values: Any) -> tuple[KeyPath, Any, Any]:
-    """The field that pydantic's `loc` points at or into (lists, unions), what was given there, its annotation."""
+    """The field that contains pydantic's `loc`, the value given for it, and its annotation."""
     hint: Any = Config
     path: KeyPath = ()
     for step in loc:
@@ -191,7 +181,7 @@ def _locate(loc: tuple[int | str, ...], values: Any) -> tuple[KeyPath, Any, Any]
 
 
 def _missing(path: KeyPath, given: Any, places: Mapping[KeyPath, str]) -> str:
-    """A field of an engine without a default that has no value; `given` is what the engine was set to."""
+    """The message about a required field of an engine without a value; `given` is the engine's value in the config."""
     section, name = ".".join(path[:-1]), path[-1]
     kind = given.get("kind") if isinstance(given, Mapping) else given
     return f"{section}={kind} names a kind of engine but no {name}{_at(path[:-1], places)}; give {section}.{name}=…"
@@ -207,7 +197,7 @@ def _at(path: KeyPath, places: Mapping[KeyPath, str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as YAML has it, cut where it is long."""
+    """A value in YAML notation, cut if it is long."""
     as_yaml = {None: "null", True: "true", False: "false"}
     text = as_yaml[value] if value is None or isinstance(value, bool) else repr(value)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."

@@ -1,4 +1,4 @@
-"""What a run would take, from its plan and from rates that a small run over a part of the input has measured.
+"""The cost of a run, estimated from its plan and from rates measured on a sample of the input.
 
-May import `execution` and what lies below it.
+It may import `execution` and what lies below it.
 """

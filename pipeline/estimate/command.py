@@ -1,9 +1,8 @@
-"""What `longcap estimate` prints."""
+"""The command `longcap estimate`: plan, measure, print."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from pipeline.config.types import Config
 from pipeline.estimate.estimate import SHIPPED_PRICES, Estimate, estimate, load_prices, load_rates, measure
 from pipeline.execution.driver import Job
+from pipeline.sources.location import scratch_output
 from pipeline.sources.selection import Selection
 from pipeline.terminal.printing import echo
 
@@ -36,7 +36,8 @@ def as_text(made: Estimate, cpus: float, gpus: float) -> str:
     for wall in made.walls:
         with_gpus = f" and {gpus:g} GPUs" if gpus else ""
         lines.append(
-            f"{wall.nodes:>4} nodes of {cpus:g} CPUs{with_gpus}: {_hours(wall.hours)} hours, held by {wall.bottleneck}"
+            f"{wall.nodes:>4} nodes of {cpus:g} CPUs{with_gpus}: {_hours(wall.hours)} hours, "
+            f"limited by {wall.bottleneck}"
         )
     return "\n".join([*lines, *(f"note: {note}" for note in made.notes)])
 
@@ -58,13 +59,13 @@ def estimate_command(
     as_json_: bool,
     address: str | None,
 ) -> int:
-    """Plan, measure, print."""
+    """Plan the input, measure or load the rates, print the estimate; returns the exit code."""
     import psutil
 
     table = load_prices(Path(prices) if prices else SHIPPED_PRICES)
     given = load_rates(Path(rates)) if rates else None
-    with tempfile.TemporaryDirectory(prefix="longcap-estimate-") as folder:
-        plan, _ = Job(inputs, folder, config, Selection(), quiet=True).plan(address)
+    with scratch_output() as folder:
+        plan, _ = Job(inputs, folder, config, Selection(), quiet=True, scratch=True).plan(address)
     made_from = given or measure(inputs, config, plan, minutes, address)
     each = cpus or float(psutil.cpu_count() or 1)
     made = estimate(config, plan, made_from, table, cpus=each, gpus=gpus, nodes=nodes)

@@ -1,51 +1,49 @@
-"""`longcap estimate`: what a run would take, from its plan and from rates that a small run of the same config measured.
+"""`longcap estimate`: the cost of a run, from its plan and from rates measured on a sample with the same config.
 
-All rates are per second of video, so that they carry over to the rest of the plan: segments differ in length, videos in
-how many they have. Wall times are those of the busiest pool; Ray's start, engines' boots and nodes still to come are
-not in them.
+All rates are per second of video, since segments differ in length and videos in their number of segments. A wall time
+is that of the busiest pool; it excludes the start of Ray, the boot of engines and the start of nodes.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from longcap import safe_yaml
 from operators.core.base import Row
 from operators.core.rows import MAX_ROW_BYTES
 from operators.core.text import nearest
 from operators.engines.ask import Usage
-from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
 from pipeline.execution.driver import Job
 from pipeline.execution.pools import engine_gpus, operators_of, rows_at_once
 from pipeline.output.output import Output
 from pipeline.planning.plan import Plan
+from pipeline.sources.location import scratch_output
 from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import RunFailed, UsageError
 
-_FILES_A_RUN = 40  # of logs, reports and the tables' own
+_FILES_A_RUN = 40  # logs, reports and the tables' metadata
 SHIPPED_PRICES = Path(__file__).with_name("prices.yaml")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rates:
-    """What one second of video takes, as measured or as given in a file.
+    """What one second of video costs, as measured or as given in a file.
 
     Attributes:
-        decode_cpu_s, caption_cpu_s, narrate_cpu_s: CPU seconds of the pools' operators.
-        caption_actor_s, narrate_actor_s: seconds of an actor, rows that it works on at once sharing them.
-        prompt_tokens, output_tokens: of the engines.
-        output_bytes: of the tables of segments and long captions.
-        cost_usd: by the engines' configured prices.
-        sample_s: seconds of video that were measured; 0: given.
+        decode_cpu_s, caption_cpu_s, narrate_cpu_s: CPU seconds of the operators of each pool.
+        caption_actor_s, narrate_actor_s: actor seconds, divided by the number of rows that an actor processes
+            simultaneously.
+        prompt_tokens, output_tokens: tokens that the engines read and write.
+        output_bytes: bytes of the tables of segments and long captions.
+        cost_usd: cost by the engines' configured prices.
+        sample_s: seconds of video that were measured; 0 if the rates were given in a file.
     """
 
     decode_cpu_s: float
@@ -62,7 +60,7 @@ class Rates:
 
 @dataclass(frozen=True, kw_only=True)
 class Prices:
-    """US dollars; see prices.yaml beside this file."""
+    """Prices in US dollars; see prices.yaml beside this file."""
 
     cpu_hour: float
     gpu_hour: float
@@ -71,7 +69,7 @@ class Prices:
 
 @dataclass(frozen=True, kw_only=True)
 class Wall:
-    """N equal nodes: hours, and which pool decides them."""
+    """The wall time on a number of equal nodes, and the pool that determines it."""
 
     nodes: int
     hours: float
@@ -80,13 +78,13 @@ class Wall:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What is left of a plan, in numbers.
+    """The cost of the remaining work of a plan.
 
     Attributes:
-        frame_captions, window_captions: to make.
-        gpu_hours: that engines work; a pool that waits for another holds its GPUs longer.
-        decode_cpus_a_gpu: that keep one GPU busy; None without GPUs.
-        usd: CPUs and GPUs for those hours, and what the engines' own prices add; usd_month: keeping the output.
+        frame_captions, window_captions: captions that remain to be made.
+        gpu_hours: hours that engines work; a pool that waits for another one holds its GPUs longer.
+        decode_cpus_a_gpu: CPUs for decoding that keep one GPU occupied; None without GPUs.
+        usd: price of the CPU and GPU hours plus the engines' own prices. usd_month: price of storing the output.
     """
 
     videos: int
@@ -111,18 +109,18 @@ class Estimate:
 
 
 def measure(inputs: Sequence[str], config: Config, plan: Plan, minutes: float, address: str | None) -> Rates:
-    """Run the job on a sample of the plan's videos in a folder that is thrown away.
+    """Run the job on a sample of the plan's videos, into a temporary folder.
 
     Args:
-        minutes: of video; no further video is drawn once they are full, and the first is taken whatever its length,
-            the shortest of those at the median or below.
+        minutes: length of the sample, in minutes of video. Videos are drawn until it is reached. The first one has
+            the median length (of two, the shorter one) and is drawn however long it is.
 
     Raises:
-        RunFailed: the sample brought nothing to measure.
+        RunFailed: the sample produced no long caption.
     """
     chosen = _drawn(plan, minutes * 60)
-    with tempfile.TemporaryDirectory(prefix="longcap-estimate-") as folder:
-        Job(inputs, folder, config, Selection(only=tuple(chosen)), quiet=True).run(address)
+    with scratch_output() as folder:
+        Job(inputs, folder, config, Selection(only=tuple(chosen)), quiet=True, scratch=True).run(address)
         output = Output(folder)
         segments = output.store.segments.read().to_pylist()
         videos = output.to_arrow().to_pylist()
@@ -131,11 +129,11 @@ def measure(inputs: Sequence[str], config: Config, plan: Plan, minutes: float, a
 
 
 def rates_of(config: Config, segments: Sequence[Row], videos: Sequence[Row], size: int) -> Rates:
-    """Rates from the rows of a run: of its segments, and of its long captions; `size` in bytes of both."""
+    """Compute rates from a run's rows of segments and of long captions; `size` is the bytes of both tables."""
     seconds = sum(row["end_s"] - row["start_s"] for row in segments)
     if not seconds or not videos:
         raise RunFailed(
-            "the sample has no long caption to measure by; look with longcap run at what fails, or give --rates"
+            "the sample produced no long caption to measure; run longcap run to see what fails, or give --rates"
         )
     narrated_s = sum(row["duration_s"] for row in videos)
     at_once = rows_at_once(config)
@@ -175,11 +173,11 @@ def rates_of(config: Config, segments: Sequence[Row], videos: Sequence[Row], siz
 def estimate(
     config: Config, plan: Plan, rates: Rates, prices: Prices, *, cpus: float, gpus: float, nodes: Sequence[int]
 ) -> Estimate:
-    """The whole plan at these rates.
+    """Estimate the whole plan at these rates.
 
     Args:
-        cpus, gpus: of one node.
-        nodes: for how many nodes the wall time is wanted.
+        cpus, gpus: CPUs and GPUs of one node.
+        nodes: numbers of nodes for which to estimate the wall time.
     """
     seconds = plan.seconds
     cpu_s = {
@@ -192,9 +190,9 @@ def estimate(
     gpu_s = {pool: actor_s[pool] * takes[pool] if gpus else 0.0 for pool in takes}
     notes = []
     if not gpus and any(takes.values()):
-        notes.append("engines are counted on CPUs: give --gpus for a node's GPUs")
+        notes.append("engines are estimated on CPUs; give --gpus for a node's GPUs")
     if rates.sample_s and rates.sample_s < 600:
-        notes.append(f"measured on {rates.sample_s:.0f} s of video only: --sample-minutes takes more")
+        notes.append(f"measured on {rates.sample_s:.0f} s of video only: a larger --sample-minutes measures more")
     walls = [_wall(count, cpu_s, gpu_s, cpus=cpus, gpus=gpus) for count in nodes]
     gpu_hours = sum(gpu_s.values()) / 3600
     cpu_hours = sum(cpu_s.values()) / 3600
@@ -223,7 +221,7 @@ def estimate(
 
 
 def _wall(nodes: int, cpu_s: dict[str, float], gpu_s: dict[str, float], *, cpus: float, gpus: float) -> Wall:
-    """CPU pools share the CPUs but for one a node; engines share the GPUs."""
+    """CPU pools share all CPUs but one per node; engines share the GPUs."""
     on_cpu = sum(cpu_s.values()) / (nodes * max(0.5, cpus - 1))
     on_gpu = sum(gpu_s.values()) / (nodes * gpus) if gpus else 0.0
     if on_gpu > on_cpu:
@@ -232,23 +230,23 @@ def _wall(nodes: int, cpu_s: dict[str, float], gpu_s: dict[str, float], *, cpus:
 
 
 def load_rates(path: Path) -> Rates:
-    """Rates from YAML or JSON: those of `estimate --json`, all of it or its `rates` alone."""
+    """Read rates from YAML or JSON: the output of `estimate --json`, or its `rates` alone."""
     given = _mapping(path)
     return Rates(**_checked(path, given.get("rates", given), Rates))
 
 
 def load_prices(path: Path) -> Prices:
-    """Prices from a file like `SHIPPED_PRICES`."""
+    """Read prices from a file like `SHIPPED_PRICES`."""
     return Prices(**_checked(path, _mapping(path), Prices))
 
 
 def _mapping(path: Path) -> dict[str, Any]:
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, *YAML_ERRORS) as error:
+        given = safe_yaml.read(path.read_bytes())
+    except (OSError, safe_yaml.YamlError) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(given, dict):
-        raise UsageError(f"{path} holds no mapping of names to numbers")
+        raise UsageError(f"{path} must hold a mapping of names to numbers")
     return given
 
 
@@ -258,7 +256,7 @@ def _checked(path: Path, given: dict[str, Any], cls: type) -> dict[str, float]:
         if name not in known:
             raise UsageError(f"{path}: {name!r} is not known{nearest(name, known)} Known: {', '.join(known)}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise UsageError(f"{path}: {name} is {value!r}; it must be a number from 0 on")
+            raise UsageError(f"{path}: {name} is {value!r}; it must be a number of at least 0")
     try:
         cls(**given)
     except TypeError as error:
@@ -267,11 +265,11 @@ def _checked(path: Path, given: dict[str, Any], cls: type) -> dict[str, float]:
 
 
 def _drawn(plan: Plan, seconds: float) -> list[str]:
-    """Ids of videos spread evenly over the lengths that there are, of so many seconds together; at least one."""
+    """Draw ids of videos, evenly spread over the lengths in the plan, of `seconds` in total; at least one."""
     lengths = plan.videos.durations_s
     order = [int(k) for k in lengths.argsort(kind="stable")]
     if not order:
-        raise UsageError("there is no video to estimate by: see longcap plan")
+        raise UsageError("the plan has no video to measure; longcap plan lists them")
     ids = plan.videos.ids
     middle = sorted(range(len(order)), key=lambda k: abs(k - (len(order) - 1) // 2))
     chosen: list[str] = []

@@ -1,4 +1,4 @@
-"""Examines what the pipeline makes, through its public functions.
+"""Evaluation of captions and of the pipeline itself, through its public functions.
 
-May import `execution` and what lies below it.
+It may import `execution` and what lies below it.
 """

@@ -1,11 +1,10 @@
-"""What `longcap eval OUT` and `longcap compare` do."""
+"""The commands `longcap eval OUT` and `longcap compare`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from operators.core.addresses import redacted
@@ -25,7 +24,8 @@ from pipeline.evaluation.scores.references import read_references
 from pipeline.evaluation.scores.slices import positions, scopes, slices
 from pipeline.evaluation.scores.sources import open_captions
 from pipeline.evaluation.scores.summary import Scores, summarise
-from pipeline.sources.location import output_uri
+from pipeline.sources.files import normalise
+from pipeline.sources.location import check_outside, output_uri, scratch_output
 from pipeline.terminal.errors import UsageError
 from pipeline.terminal.look import columns, counted, facts
 from pipeline.terminal.printing import echo, echo_json
@@ -35,11 +35,11 @@ _NEEDED = ("nltk", "sacrebleu")
 
 @dataclass(frozen=True, kw_only=True)
 class Judging:
-    """Which judges are asked what.
+    """The judges and their protocols.
 
     Attributes:
-        judges: empty: none.
-        protocols: names; empty: all that the references allow.
+        judges: the judges; empty: none.
+        protocols: names of protocols; empty: all that the references allow.
     """
 
     judges: Sequence[Named] = ()
@@ -62,7 +62,7 @@ def captions_command(
     overrides: tuple[str, ...] = (),
     as_json_: bool = False,
 ) -> int:
-    """Score captions, have them judged, write tables and reports, print the values."""
+    """Score captions, have judges rate them, write tables and reports, print the values."""
     check_installed()
     judging = judging_of(judges, protocols, config, overrides, concurrency=concurrency)
     say = (lambda _: None) if as_json_ else lambda text: echo(text, err=True)
@@ -88,11 +88,13 @@ def score_captions(
     judging: Judging | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """What `evaluation.json` holds, and where all of it was written; arguments as those of `longcap eval captions`."""
+    """Score captions as `longcap eval captions` does; returns the data of `evaluation.json` and the written paths."""
     captions = open_captions(out)
-    values = captions.values(by)  # first: a column that is not there is said before anything is written
+    values = captions.values(by)  # first, so that an unknown column is reported before anything is written
     references = read_references(against) if against else None
     place = output_uri(folder or default_folder(out))
+    if captions.output is not None:
+        check_outside(place, captions.output.uri)
     scored = evaluate(captions, references, place, further=further, workers=workers, say=say)
     known = {**METRICS, **{name: column for metric in further for name, column in metric.columns.items()}}
     scores = Scores(scored.table.read(), known)
@@ -134,17 +136,17 @@ def compare_command(
     file: str | None = None,
     as_json_: bool = False,
 ) -> int:
-    """Score both where that is not done, and print what differs."""
+    """Score both sets of captions if necessary, and print the differences."""
     check_installed()
     references = read_references(against) if against else None
-    with TemporaryDirectory(prefix="longcap-compare-") as scratch:
+    with scratch_output() as scratch:
         both = []
         for k, out in enumerate((first, second)):
             captions, place = open_captions(out), output_uri(default_folder(out))
-            if holds_others(place, references):  # they belong to the user's own evaluation
+            if holds_others(place, references):  # those scores belong to another evaluation of the user
                 place = f"{scratch}/{k}"
             both.append((captions, evaluate(captions, references, place)))
-        data = compare(*both, most=most, against=[redacted(a) for a in against])
+        data = compare(both[0], both[1], references, most=most)
     if file is not None:
         _write(output_uri(file), comparison_page(data) if file.endswith(".html") else as_json(data))
     if as_json_:
@@ -162,9 +164,9 @@ def judging_of(
     *,
     concurrency: int = CONCURRENCY,
 ) -> Judging:
-    """What a command line says of judges; whatever is wrong in itself is said before anything is read."""
+    """Parse the judges of a command line; invalid arguments are reported before anything is read."""
     if not judges and protocols:
-        raise UsageError("--protocol is for a judge: name one with --judge")
+        raise UsageError("--protocol needs a judge; name one with --judge")
     protocols_of(protocols)
     if len(judges) > 1:
         check_installed("krippendorff")
@@ -173,16 +175,18 @@ def judging_of(
 
 
 def check_installed(*more: str) -> None:
-    """Raises: UsageError: the extra `eval` is not there."""
+    """Check that the extra `eval` is installed. Raises `UsageError` if it is not."""
     missing = [name for name in (*_NEEDED, *more) if find_spec(name) is None]
     if missing:
         raise UsageError(f"scores need {', '.join(missing)}: pip install 'longcap[eval]'")
 
 
 def default_folder(out: str) -> str:
-    """Beside the captions: nothing is written into an output that may be read only, published or still growing."""
+    """Return a folder beside the captions, since the output may be read-only, published or still growing."""
     if out.lower().endswith(FILES):
         out = out[: len(out) - len(out.rsplit("/", 1)[-1])] + stem_of(out)
+    if out.rstrip("/").rpartition("/")[2] in ("", ".", ".."):  # a path that does not end in the folder's name
+        out = normalise(out)
     return f"{out.rstrip('/')}-eval"
 
 
@@ -208,14 +212,14 @@ def _text(data: Mapping[str, Any], written: Sequence[str]) -> str:
             if v["group"] == group
         ]
         if rows:
-            parts.append(f"{title}\n" + columns(("metric", "value", "low", "high", "n", "what it is"), rows))
+            parts.append(f"{title}\n" + columns(("metric", "value", "low", "high", "n", "description"), rows))
     missing = data["counts"]["videos without a caption"]
     if missing:
         parts.append(f"{counted(missing, 'video')} without a caption: 0 in every score against references")
     parts += [_judge_text(one) for one in data.get("judges", ())]
     if data.get("between"):
         alphas = [(name, short(v["alpha"]), v["things"]) for name, v in data["between"].items()]
-        parts.append("Agreement of the judges\n" + columns(("metric", "Krippendorff's alpha", "things"), alphas))
+        parts.append("Agreement of the judges\n" + columns(("metric", "Krippendorff's alpha", "items"), alphas))
     return "\n\n".join([*parts, "\n".join(written)])
 
 
@@ -227,21 +231,32 @@ def _judge_text(one: Mapping[str, Any]) -> str:
         f"{sent['sent now']} sent now; {one['prompt_tokens']} + {one['output_tokens']} tokens"
     ]
     lost = one["things without an answer"]
-    lines.append(f"things without a valid answer: {lost}; they count as not narrated, in every denominator")
+    lines.append(f"items without a valid answer: {lost}; they count as not narrated, in every denominator")
+    if one["without a value"]:
+        lines.append(f"no value, since no item has a valid answer: {', '.join(one['without a value'])}")
     lines += [f"  {count} x {problem}" for problem, count in one["problems"].items()]
     twice = one["asked_twice"]
     agreed = "-" if twice["agreement"] is None else f"{twice['agreement']:.1%} of {twice['labels']} labels are equal"
     lines.append(f"asked twice: {counted(twice['requests'], 'request')}; {agreed}")
     if not one["pinned"]:
-        lines.append(
-            "its revision is not pinned: set revision in its engine, so that scores of other days are comparable"
-        )
+        lines.append("its revision is not pinned; set revision in its engine to make scores comparable over time")
     found = [
         (name, short(v["value"]), short(v["low"]), short(v["high"]), v["n"], v["zeros"], JUDGE_METRICS[name].says)
         for name, v in one["metrics"].items()
     ]
-    head = ("metric", "value", "low", "high", "n", "zeros", "what it is")
+    head = ("metric", "value", "low", "high", "n", "zeros", "description")
     return "\n".join([title, *lines, columns(head, found)] if found else [title, *lines])
+
+
+def _against(data: Mapping[str, Any]) -> str:
+    """Return the references and metrics from which the values come."""
+    lines = [f"metrics of version {data['metrics_version']}, longcap {data['version']}"]
+    for file in data["against"]:
+        lines.append(
+            f"against {file['path']} ({file['form']}): {counted(file['references'], 'reference')}, "
+            f"{counted(file['events'], 'event')}"
+        )
+    return "\n".join(lines if data["against"] else [*lines, "without references: metrics of the captions alone"])
 
 
 def _compared(data: Mapping[str, Any]) -> str:
@@ -251,8 +266,12 @@ def _compared(data: Mapping[str, Any]) -> str:
         for name, d in data["metrics"].items()
     ]  # fmt: skip
     head = ("metric", "first", "second", "difference", "low", "high", "n", "second is")
-    parts = [facts(data["counts"].items()), columns(head, rows) if rows else "no video has captions in both"]
+    parts = [
+        _against(data),
+        facts(data["counts"].items()),
+        columns(head, rows) if rows else "no video has captions in both",
+    ]
     if data["changed"]:
         lines = [(row["video_id"], f"{row['similarity']:.0%}", row["what"]) for row in data["changed"]]
-        parts.append("changed most\n" + columns(("video", "same words", "what moved most"), lines))
+        parts.append("most changed\n" + columns(("video", "same words", "largest change"), lines))
     return "\n\n".join(parts)

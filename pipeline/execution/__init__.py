@@ -1,4 +1,5 @@
-"""Runs a plan: the driver, the graphs and stages on Ray Data, actor pools, recovery. Ray is started and used here.
+"""Execution of a plan: the driver, graphs and stages on Ray Data, actor pools and recovery. The only folder that uses
+Ray.
 
-May import `output`, `monitoring` and what lies below them.
+May import `output`, `monitoring` and everything below them.
 """

@@ -1,8 +1,8 @@
-"""Aggregators behind a stage: one in the stage's own process, or several in actors of their own, sharded by video id.
+"""Aggregators, which commit the rows of a stage: one in the stage's process, or several actors sharded by video id.
 
-A sharded aggregator sends each row to the actor whose share its video is in, and waits for all answers. The actors
-belong to the process that started them: when it dies they die, and the next one starts its own. Ray starts an actor
-that was killed anew, anywhere; it takes over its writer's name and reads from the store what is done.
+A sharded aggregator sends each row to the actor responsible for its video and waits for all answers. The actors belong
+to the process that started them: they end with it, and its successor starts new ones. Ray restarts a killed actor on
+any node; it takes over the writer's name and reads from the store which rows are committed.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Aggregate: TypeAlias = Callable[[list[Row]], list[Row]]
 
 @dataclass(frozen=True, kw_only=True)
 class AggregatorSpec:
-    """What an aggregator is built from.
+    """The specification of an aggregator.
 
     Attributes:
-        committer: class of `operators.store.commit`.
-        arguments: its own, but for `host`.
-        grouping: when it commits.
-        shards: how many writers; above 1 the committer is given `share`, and its writer's name says which.
-        expected: rows that will come to each of them; None: not known.
-        environment: variables that storage clients look at, as the driver has them.
-        num_cpus: CPUs of an actor of it.
+        committer: a class of `operators.store.commit`.
+        arguments: arguments of the committer, except `host`.
+        grouping: rules for grouping rows into commits.
+        shards: number of writers; with more than one, each committer gets its `share`, which its name contains.
+        expected: number of rows that each writer will get; None if unknown.
+        environment: the driver's variables for storage clients.
+        num_cpus: CPUs of one actor.
     """
 
     committer: Any
@@ -44,12 +44,12 @@ class AggregatorSpec:
 
 
 def aggregator(spec: AggregatorSpec) -> Aggregate:
-    """A function from rows to their answers, that returns when they are durable; many threads may call it at once."""
+    """A thread-safe function that maps rows to their answers and returns when they are durable."""
     return (Shards(start(spec)) if spec.shards > 1 else Aggregator(spec)).commit
 
 
 class Aggregator:
-    """One writer. It opens its tables at the first call, so that storage that is away then is only a failed call."""
+    """One writer. It opens its tables at the first call, so that unavailable storage only fails that call."""
 
     def __init__(self, spec: AggregatorSpec) -> None:
         if spec.environment is not None:
@@ -72,7 +72,7 @@ class Aggregator:
 
 
 def start(spec: AggregatorSpec) -> list[Any]:
-    """Aggregators as actors that belong to this process, one a shard; their handles."""
+    """Start the aggregators as actors that belong to this process, one per shard, and return their handles."""
     import ray
 
     remote = ray.remote(
@@ -87,10 +87,10 @@ def start(spec: AggregatorSpec) -> list[Any]:
 
 
 class Shards:
-    """Hands rows to aggregators by video id.
+    """Distributes rows to aggregators by video id.
 
     Args:
-        actors: handles, as `start` gives them.
+        actors: handles from `start`.
     """
 
     def __init__(self, actors: Sequence[Any]) -> None:
@@ -108,7 +108,7 @@ class Shards:
 
 
 def _shard(spec: AggregatorSpec, index: int) -> AggregatorSpec:
-    """A shard's own spec: its share, and its part of what is waited for together."""
+    """The spec of one shard, with its share and its part of the grouping limits."""
     how, count = spec.grouping, spec.shards
     part = replace(how, size=-(-how.size // count), callers=-(-how.callers // count))
     writer = f"{spec.arguments.get('writer', 'gather')} {index + 1}/{count}"

@@ -1,8 +1,7 @@
-"""The notebook's side of the job: plain functions that take a config and give back something to look at."""
+"""The Python API of jobs: functions that take a config and return objects with a notebook display."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from os import PathLike, fspath
@@ -18,6 +17,7 @@ from pipeline.output.notebook import shown, table
 from pipeline.output.output import Output
 from pipeline.planning.diff import Remaining
 from pipeline.planning.plan import Plan
+from pipeline.sources.location import scratch_output
 from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import Stopped
 from pipeline.terminal.look import counted
@@ -27,7 +27,7 @@ Inputs = Place | Sequence[Place]
 
 
 class Result(Output):
-    """What a run left: its output, opened, and its report."""
+    """The result of a run: its opened output, and its report."""
 
     def __init__(self, uri: Place, report: Report) -> None:
         super().__init__(uri)
@@ -35,7 +35,7 @@ class Result(Output):
 
     @property
     def ok(self) -> bool:
-        """All is accounted for and no more than the allowed share of videos failed."""
+        """Whether all videos are accounted for and at most the allowed share of them failed."""
         return self.report.exit_code == 0
 
     def __repr__(self) -> str:
@@ -60,11 +60,11 @@ class Result(Output):
 
 
 class Planned(NamedTuple):
-    """What a run would do.
+    """The work of a run that has not started.
 
     Attributes:
         plan: all videos and their segments.
-        remaining: what of it is left to do, and what it would replace (`.replaced`).
+        remaining: the part of the plan that is left to do, and the captions that it would replace (`.replaced`).
     """
 
     plan: Plan
@@ -103,21 +103,23 @@ def run(
     quiet: bool = False,
     replace: bool = False,
 ) -> Result:
-    """Caption videos; what `out` holds already is not done again.
+    """Caption videos. Captions that `out` already contains are not made again.
 
     Args:
         inputs: one or many files, folders, globs, prefixes or manifests.
         out: folder or remote prefix.
-        config: what `load_config` gave, the name of a recipe, or the path of a file; None is the recipe `measure`.
-        selection: which of the listed videos; None is all.
-        address: of a Ray cluster; None uses the Ray this process is connected to, else RAY_ADDRESS, else a local one.
-        quiet: show no progress.
-        replace: whether finished captions that another config made may be replaced.
+        config: a config from `load_config`, the name of a recipe, or the path of a file; None for the recipe `measure`.
+        selection: selects among the listed videos; None for all.
+        address: address of a Ray cluster. None uses the Ray that this process is connected to, else RAY_ADDRESS, else
+            starts a local one.
+        quiet: whether to show no progress.
+        replace: whether finished captions made with another config may be replaced.
 
     Raises:
-        UsageError: the inputs or the config cannot be used, or finished captions would be replaced without `replace`.
-        RunFailed: the job broke off. Failed videos do not raise: see `Result.report`.
-        Stopped: a KeyboardInterrupt: it was interrupted, and what was under way is committed. The same call resumes.
+        UsageError: the inputs or the config are invalid, or finished captions would be replaced without `replace`.
+        RunFailed: the job could not be completed. Failed videos do not raise; see `Result.report`.
+        Stopped: the run was interrupted and the work in flight is committed; the same call resumes it. A subclass of
+            KeyboardInterrupt.
     """
     try:
         job = Job(_several(inputs), fspath(out), _config(config), selection or Selection(), quiet=quiet)
@@ -142,20 +144,20 @@ def plan(
     address: str | None = None,
     quiet: bool = False,
 ) -> Planned:
-    """What `run` would do.
+    """Plan a run without executing it.
 
     Args:
         inputs, config, selection, address, quiet: as for `run`.
-        out: an output whose captions are taken into account, and in which probing is remembered; None: none.
+        out: an output whose captions count as done and that stores the probed facts; None for none.
     """
-    folder = tempfile.TemporaryDirectory(prefix="longcap-plan-") if out is None else nullcontext(fspath(out))
-    with folder as where:
-        job = Job(_several(inputs), where, _config(config), selection or Selection(), quiet=quiet)
+    with scratch_output() if out is None else nullcontext(fspath(out)) as where:
+        chosen = selection or Selection()
+        job = Job(_several(inputs), where, _config(config), chosen, quiet=quiet, scratch=out is None)
         return Planned(*job.plan(address))
 
 
 def open(out: Place) -> Output:
-    """An output, exact at every moment, also while a run writes to it."""
+    """Open an output. Reads are consistent at any time, also while a run writes to it."""
     return Output(out)
 
 

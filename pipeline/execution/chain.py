@@ -1,8 +1,8 @@
-"""`caption.chain: video`: one actor owns a video and captions its segments in order, each durable before the next.
+"""`caption.chain: video`: one actor captions the segments of a video in order and commits each before the next.
 
-The first window of a segment is captioned in the light of the last window of the segment before, so the segments of one
-video cannot be spread out; videos can. A segment's pictures are decoded while the one before is captioned. After a
-restart the chain goes on from the last durable window, which is read from the store.
+The prompt of the first window of a segment contains the caption of the last window of the previous segment, so segments
+of one video cannot run in parallel, but videos can. Each segment is decoded while the previous one is captioned. After
+a restart the chain resumes from the last committed window, which is read from the store.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ CHAIN = pa.schema(
     [
         pa.field("video_id", pa.string()),
         pa.field("key", pa.string()),
-        # those left to do, in order, with the keys of what they are made from
+        # the segments left to do, in order, with the keys of their parent rows
         pa.field("segments", pa.list_(pa.struct([*rows.SEGMENT, rows.PARENT_KEYS]))),
     ]
 )
-"""Rows of the plan that the graph reads: one a video."""
+"""Rows of the plan that the graph reads, one per video."""
 
 
 def committed_of(schema: pa.Schema) -> pa.Schema:
-    """What of a captioned segment goes to the committer of a table with this schema."""
+    """The columns of a captioned segment that are sent to the committer of a table with this schema."""
     return rows.joined(rows.SEGMENT, [*schema, *(rows.COLUMNS[n] for n in ("failure", "host", "timings"))])
 
 
 def chain_table(segments: Sequence[Row]) -> pa.Table:
-    """The plan's segments (rows of `rows.SEGMENT`, a video's together and in order), one row a video."""
+    """Group the plan's segments (rows of `rows.SEGMENT`, sorted by video and time) into one row per video."""
     chains = [
         {"video_id": video_id, "key": key, "segments": list(some)}
         for (video_id, key), some in groupby(segments, key=lambda r: (r["video_id"], r["key"]))
@@ -52,14 +52,14 @@ def chain_table(segments: Sequence[Row]) -> pa.Table:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainSpec:
-    """What a chain's actors are built from.
+    """The specification of a chain's actors.
 
     Attributes:
-        decode: the operators before the captioner, as a stage's spec.
-        caption: the captioner and what follows it; its output is what is committed.
-        videos: chains that run at once in one actor, each with a decoder of its own.
-        store: uri, for what is durable already.
-        gather: makes segments durable.
+        decode: spec of a stage with the operators before the captioner.
+        caption: spec of a stage with the captioner and the operators after it, whose output is committed.
+        videos: number of chains that one actor runs simultaneously, each with its own decoder.
+        store: URI of the output, to read committed segments.
+        gather: commits segments.
     """
 
     decode: StageSpec
@@ -70,7 +70,7 @@ class ChainSpec:
 
 
 class ChainStage:
-    """A pool's actor: maps videos to the receipts of their segments, in order."""
+    """An actor of the pool: maps videos to the receipts of their segments, in order."""
 
     def __init__(self, spec: ChainSpec) -> None:
         self._spec = spec
@@ -86,9 +86,9 @@ class ChainStage:
                 yield to_table(receipts, RECEIPT, stage="commit")
 
     def _video(self, chain: Row) -> Iterator[list[Row]]:
-        """Receipts, segment by segment. A call that is made again gives the same ones again: Ray counts them.
+        """Yield receipts, segment by segment. A repeated call yields the same receipts, because Ray counts them.
 
-        What is durable by now, of this run or the life of an actor before, is not done again.
+        Segments that are already committed, by this run or by a previous life of the actor, are not made again.
         """
         done = Store(self._spec.store).captioned(chain["key"])
         receipts = {row["segment_index"]: segment_receipt(row) for row in done}
@@ -104,14 +104,14 @@ class ChainStage:
                 answered = self._caption.map({**ready, "previous": last_window(durable, index)})
                 captioned = fitted(
                     answered, self._spec.caption.output, stage=self._caption.writer
-                )  # its pictures have served
+                )  # its frames are no longer needed
                 yield self._gather.commit([captioned])
                 if not captioned["failure"]:
                     durable[index] = _slim(captioned)
 
     @contextmanager
     def _ahead(self, todo: Sequence[Row]) -> Iterator[Any]:
-        """A function that gives a segment decoded; the one after it is then being decoded already."""
+        """A function that returns a decoded segment and starts to decode the next one."""
         decoder = self._decoders.get()
         waiting = iter(todo)
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
@@ -135,18 +135,18 @@ class ChainStage:
                 self._decoders.put(decoder)
 
     def close(self) -> None:
-        """Leave no child and no engine behind."""
+        """End all children and engines."""
         self._caption.close()
         while not self._decoders.empty():
             self._decoders.get().close()
 
     def __del__(self) -> None:
-        """Ray Data drops the object when its actor is to end."""
+        """Close: Ray Data deletes the object when its actor is to end."""
         self.close()
 
 
 def last_window(durable: dict[int, Row], index: int) -> Row | None:
-    """The last good window before segment `index`: what seeds its first. None: the chain starts anew."""
+    """The last valid window before segment `index`, which starts its chain; None for a new chain."""
     for before in sorted((i for i in durable if i < index), reverse=True):
         for window in durable[before]["windows"]:
             return {"text": window["text"], "window_index": window["window_index"]}
@@ -154,13 +154,13 @@ def last_window(durable: dict[int, Row], index: int) -> Row | None:
 
 
 def _slim(row: Row) -> Row:
-    """What the chain needs of a segment that is done: its last good window; all of a long video would add up."""
+    """A committed segment reduced to its last valid window, which is all the chain needs, to save memory."""
     good = [w for w in row["windows"] if w["valid"]]
     return {"windows": sorted(good, key=lambda w: int(w["window_index"]))[-1:]}
 
 
 def stages(spec: StageSpec, operators: Iterable[Any]) -> tuple[StageSpec, StageSpec]:
-    """The operators of a segment in two: those that decode, and those from the captioner on."""
+    """Split the operators of a segment: those before the captioner, and those from the captioner on."""
     all_of_them = tuple(operators)
     first = next(k for k, op in enumerate(all_of_them) if op.pool != "decode")
     return replace(spec, operators=all_of_them[:first]), replace(spec, operators=all_of_them[first:])

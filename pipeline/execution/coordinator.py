@@ -1,8 +1,8 @@
-"""What the actors of a run and its driver tell each other: stop, which engines booted, who has been at what how long.
+"""Communication between the driver and the actors of a run: stop requests, engine boots, and the work in flight.
 
-It decides nothing: the driver reads it when it plans anew and when it has to say which stage holds a run that stands
-still. On a cluster it lives in an actor of its own, and the stages talk to it through a `Remote`. A job that runs in
-the driver's process has the `Coordinator` itself.
+The coordinator makes no decisions. The driver reads it when it replans, and to report which stage holds up a run that
+makes no progress. On a cluster it runs in its own actor and stages access it through a `Remote`. A job in the driver's
+process uses the `Coordinator` directly.
 """
 
 from __future__ import annotations
@@ -12,44 +12,44 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
-_ASK_EVERY_S = 1.0  # a row takes seconds; asking for each would only load the coordinator
+_ASK_EVERY_S = 1.0  # a row takes seconds; a request for each row would only load the coordinator
 _ANSWER_S = 5.0
 
 
 Boots: TypeAlias = dict[str, tuple[int, list[tuple[str, str]]]]
-"""Pool -> how many actors came up, and (node, error) of those that did not."""
+"""Pool -> number of actors that booted, and (node, error) of those that did not."""
 
 
 class Channel(Protocol):
-    """How a coordinator is talked to, wherever it lives."""
+    """The interface of a coordinator, local or remote."""
 
     def where(self) -> tuple[str, str]:
-        """Names of the actor and of the node that this process is."""
+        """Names of this process's actor and node."""
 
     def stop(self) -> None:
-        """Tell all actors to begin nothing new."""
+        """Request all actors to start no new work."""
 
     def stopped(self, report: dict[str, Any] | None = None) -> bool | None:
-        """Whether they are told so; `report` is what `Reporter` says of its actor. None: no answer for now."""
+        """Report the actor's state from `Reporter`, and return whether a stop was requested; None if unanswered."""
 
     def tell(self, report: dict[str, Any]) -> None:
-        """Leave a report, without waiting."""
+        """Submit a report without waiting."""
 
     def booted(self, pool: str, node: str, actor: str, error: str | None) -> None:
-        """An actor is up, or could not come up on that node."""
+        """Report that an actor booted, or could not boot on that node."""
 
     def boots(self) -> Boots:
-        """What `booted` reported."""
+        """The boots reported by `booted`."""
 
     def work(self) -> list[dict[str, Any]]:
         """The last report of each actor."""
 
     def clear(self) -> None:
-        """Forget what was reported: a new graph begins."""
+        """Clear all reports before a new graph."""
 
 
 class Coordinator:
-    """The coordinator itself. It imports little, so that an actor of it starts at once."""
+    """The coordinator itself. It imports few modules, so that its actor starts immediately."""
 
     def __init__(self) -> None:
         self._stopped = False
@@ -113,14 +113,14 @@ class Remote:
             return bool(ray.get(self.actor.stopped.remote(report), timeout=_ANSWER_S))
         except (ray.exceptions.GetTimeoutError, ray.exceptions.ActorUnavailableError):
             return None  # a machine with too much to do is no reason to stop
-        except ray.exceptions.RayError:  # the driver is gone or going: nobody waits for the work
+        except ray.exceptions.RayError:  # the driver has ended or is ending, so the work is not needed
             return True
 
     def tell(self, report: dict[str, Any]) -> None:
         self.actor.tell.remote(report)
 
     def booted(self, pool: str, node: str, actor: str, error: str | None) -> None:
-        """As `Channel.booted`; a boot that failed waits until it is reported, for the actor ends with it."""
+        """Implement `Channel.booted`. For a failed boot it waits until the report arrived, because the actor ends."""
         import ray
 
         call = self.actor.booted.remote(pool, node, actor, error)
@@ -140,7 +140,7 @@ class Remote:
         self.actor.clear.remote()
 
     def end(self) -> None:
-        """End the actor: a notebook's Ray lives on, and finished graphs keep handles to it."""
+        """End the actor: in a notebook, Ray keeps running, and finished graphs hold handles to the actor."""
         import ray
 
         ray.kill(self.actor)
@@ -155,9 +155,9 @@ class Remote:
 
 
 def start_coordinator() -> Remote:
-    """A new coordinator, on the driver's own node.
+    """Start a coordinator on the driver's node.
 
-    Ray places an actor that requests no CPU on any node; on a spot node the coordinator would be lost with the node.
+    Ray may place an actor that requests no CPU on any node; on a spot node the coordinator would be lost with it.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -168,12 +168,12 @@ def start_coordinator() -> Remote:
 
 
 class Reporter:
-    """Reports an actor's work to the coordinator, and asks it at most once a second whether to stop.
+    """Reports an actor's work to the coordinator, and checks at most once per second whether to stop.
 
     Args:
-        coordinator: the run's, or None.
-        pool: which pool the actor is of.
-        host: on which machine it runs.
+        coordinator: the coordinator of the run, or None.
+        pool: the pool of the actor.
+        host: the machine on which it runs.
     """
 
     def __init__(self, coordinator: Channel | None, pool: str, host: str) -> None:
@@ -189,12 +189,12 @@ class Reporter:
         self._busy_s, self._busy_since = 0.0, 0.0
 
     def booted(self, error: str | None = None) -> None:
-        """Tell that the actor is up, or why not."""
+        """Report that the actor booted, or why it did not."""
         if self._coordinator is not None:
             self._coordinator.booted(self._pool, self._node, self._actor, error)
 
     def begin(self, what: str) -> int:
-        """A row's work begins; gives what `end` wants."""
+        """Record that work on a row begins; return the argument for `end`."""
         with self._lock:
             self._rows += 1
             now = time.time()
@@ -204,7 +204,7 @@ class Reporter:
             return self._rows
 
     def end(self, number: int) -> None:
-        """A row's work is over; that nothing is under way any more is reported immediately."""
+        """Record that work on a row has ended. That no row is in flight any more is reported immediately."""
         with self._lock:
             self._under_way.pop(number, None)
             idle = not self._under_way
@@ -216,11 +216,11 @@ class Reporter:
 
     @property
     def under_way(self) -> int:
-        """Rows being worked on."""
+        """Number of rows in flight."""
         return len(self._under_way)
 
     def stopped(self) -> bool:
-        """Whether nothing new is to be begun."""
+        """Whether no new work may be started."""
         now = time.monotonic()
         if self._coordinator is not None and not self._answer and now - self._asked > _ASK_EVERY_S:
             self._asked = now
@@ -238,6 +238,6 @@ class Reporter:
                 "since": oldest[0],
                 "what": oldest[1],
                 "rows": self._rows,
-                "busy_s": self._busy_s,  # with work under way, up to the last time that there was none
-                "busy_since": self._busy_since,  # 0: nothing is under way
+                "busy_s": self._busy_s,  # seconds with rows in flight, up to the last time without any
+                "busy_since": self._busy_since,  # 0: no row is in flight
             }

@@ -1,7 +1,8 @@
-"""The driver: list, probe, plan, run graphs until nothing is left, tidy up, report.
+"""The driver of a run: list, probe, plan, run graphs until nothing is left, clean up, report.
 
-It keeps no state that matters. What is done is read from the store before each pass, so a driver that is killed at any
-moment is resumed by the same command, and a hint that got lost is found by the next comparison.
+The driver keeps no essential state. It reads completed work from the store before each pass. A driver that was killed
+at any time can therefore be resumed by the same command, and the next comparison finds work whose notification was
+lost.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.report import Report, Run, make_report
 from pipeline.output import finalize, known, ownership
 from pipeline.output.lease import Lease
+from pipeline.output.recaption import Recaption
 from pipeline.planning.diff import Remaining
 from pipeline.planning.foreign import cut_like, listing_of
 from pipeline.planning.plan import Plan, make_plan
@@ -46,6 +48,7 @@ from pipeline.sources.listing import Listing
 from pipeline.sources.location import output_uri
 from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import RunFailed, UsageError
+from pipeline.terminal.look import counted
 
 
 class Job:
@@ -55,23 +58,34 @@ class Job:
         inputs: files, folders, globs, prefixes, manifests; see `pipeline.sources.listing`.
         out: the output location.
         config: a checked configuration.
-        selection: which of the listed videos.
-        quiet: show no progress.
+        selection: selects among the listed videos.
+        quiet: whether to show no progress.
+        listing: the videos of `inputs`, if they have been listed already.
+        scratch: whether `out` is a temporary folder, which may be inside the inputs.
     """
 
     def __init__(
-        self, inputs: Sequence[str], out: str, config: Config, selection: Selection, *, quiet: bool = False
+        self,
+        inputs: Sequence[str],
+        out: str,
+        config: Config,
+        selection: Selection,
+        *,
+        quiet: bool = False,
+        listing: Listing | None = None,
+        scratch: bool = False,
     ) -> None:
         self.config = config = cut_like(checked(config))
-        where = output_uri(out)  # before anything is listed: it may be a slip of the keyboard
+        where = output_uri(out)  # checked before listing, because it may be mistyped
         given = [normalise(text) for text in inputs]
         self.inputs = [redacted(uri) for uri in given]  # as they are stored and shown
         self._given = given
         self._signed = self.inputs != given
         self.selection = selection
-        self.listing: Listing = listing_of(inputs, config)
+        self._scratch = scratch
+        self.listing: Listing = listing_of(inputs, config) if listing is None else listing
         self.chosen: list[Row] = selection.of(self.listing.rows)
-        self._anew = selection.anew(self.chosen)
+        self._anew = selection.recaptioned(self.listing.rows)
         self._tables = schemas_of(config)
         self.store = Store(where, tables=self._tables)
         self.claim: Claim | None = None
@@ -85,7 +99,7 @@ class Job:
     # -- what the commands call ------------------------------------------------------------------------------------
 
     def plan(self, address: str | None = None) -> tuple[Plan, Remaining]:
-        """Probe what is not known yet, and compare the plan with the store; says, too, what `run` would replace."""
+        """Probe new and changed videos, and compare the plan with the store, including captions `run` would replace."""
         _check_address(address)
         self._take()
         self.store.open_for(self.run_id)
@@ -107,18 +121,18 @@ class Job:
         *,
         replacing: bool = False,
     ) -> Report:
-        """Do all that is left to do.
+        """Do all remaining work.
 
         Args:
             address: as for `cluster.connect.connected`.
-            prepare: what to do with the store once it is this run's own, before the plan is made.
-            replacing: whether finished captions that another config made may be replaced.
+            prepare: called with the store after this run has acquired it, before planning.
+            replacing: whether finished captions made with another config may be replaced.
 
         Raises:
             WouldReplace: finished captions would be replaced and `replacing` is false; nothing was changed.
             UsageError: the output cannot be written to.
-            RunFailed: no Ray answers at `address`, another run is at work on it, or the graph broke; what was committed
-                stays, and the same command resumes from there.
+            RunFailed: no Ray answers at `address`, another run holds the output, or the graph failed. Committed rows
+                are kept, and the same command resumes from there.
         """
         _check_address(address)
         if not replacing:
@@ -130,17 +144,18 @@ class Job:
                 return self._run(address, prepare, stack, lease, replacing=replacing)
         except Fenced as error:
             raise RunFailed(f"{error}: this run stops, and what it had committed stays") from error
-        except ItemError as error:  # storage, asked many times: nothing is wrong with the items
-            cause = cause_of(error)  # a known one brings its remedy
-            then = "" if cause else ", and the same command goes on from there"
+        except ItemError as error:  # storage failed after many retries; the items are not at fault
+            cause = cause_of(error)  # the message of a known cause includes its remedy
+            then = "" if cause else ", and the same command resumes from there"
             raise RunFailed(f"{error}; what is committed stays{then}") from error
         except OSError as error:  # of a file beside the tables, such as the report
             raise RunFailed(f"{self.store.uri}: {explained(error)}; what is committed stays") from error
 
     def _begin(self, stack: ExitStack) -> Lease:
-        """Hold the lease, claim the store, and leave a note of what this run is asked to do."""
+        """Acquire the lease, claim the store, and record what this run was asked to do."""
         share = self.selection.share_name
         asked = {"run_id": self.run_id, "inputs": self.inputs, "signed": self._signed, "share": share}
+        asked["part"] = self.selection.is_part
         self._take()
         try:
             lease = stack.enter_context(Lease(self.store.uri, share, self.run_id, self.progress.say).held())
@@ -150,18 +165,18 @@ class Job:
             self.claim = self.store.claim(share)
         except (RunFailed, Fenced):
             raise
-        except Exception as error:  # each file system has errors of its own, and here all mean one thing
+        except Exception as error:  # file systems raise different exceptions, which all mean the same here
             raise self._cannot_write(error) from error
         tables = known.grown(self.store.uri, self._tables)
         self.store = Store(self.store.uri, writer=f"driver {share}", claim=self.claim, tables=tables)
         return lease
 
     def _take(self) -> None:
-        """Make sure that the output is ours to write to, before anything is written."""
+        """Check that this run may write to the output, before anything is written."""
         uri, options = self.store.uri, self.config.sources
         try:
-            found = (row["uri"] for row in self.listing.rows)
-            given = [*self._given, *self.config.inputs.values()]
+            found = () if self._scratch else (row["uri"] for row in self.listing.rows)
+            given = [] if self._scratch else [*self._given, *self.config.inputs.values()]
             state = ownership.check(uri, given, found, recursive=options.recursive, tables=self._tables)
             ownership.take(uri, state)
         except UsageError:
@@ -195,8 +210,7 @@ class Job:
                 self.store.remove_files(f"runs/{self.run_id}/config.yaml", f"runs/{self.run_id}/asked.json")
                 raise
         known.write(self.store, self.run_id, stand.plan)
-        if self._anew:
-            finalize.forget(self.store, stand.plan, self._anew)
+        if (recaption := Recaption(self.store, self.run_id)).begin(stand.plan, self._anew):
             stand = look(plan, self.store)
         first, status = stand.left, "done"
         self._announce(stand, replaced)
@@ -223,9 +237,10 @@ class Job:
             if self._interrupt.requested:
                 status = "interrupted"
         known.write(self.store, self.run_id, stand.plan, stand.tables)
+        wanted = {name: work.keys for name, work in stand.tables.items()}
         if status == "done":
-            wanted = {name: work.keys for name, work in stand.tables.items()}
             finalize.clean(self.store, stand.plan, wanted, run_id=self.run_id)
+            recaption.end(stand.plan, stand.left)
         ran = Run(
             run_id=self.run_id,
             inputs=self.inputs,
@@ -240,11 +255,13 @@ class Job:
         report = make_report(ran, stand.plan, first, left, status=status)
         self.store.write_file(f"runs/{self.run_id}/report.json", report.json().encode())
         if status == "done":
+            # not before there is a report: from here on a retry finds nothing to go on with
+            finalize.settle(self.store, stand.plan, self.listing, wanted)
             self._write_card(report)
-            opened = self.store.opened()  # before it is asked who else is at work: who comes later is not swept after
-            if lease.retire():  # while others are at work, their reads would miss what is removed
+            opened = self.store.opened()  # before checking for other runs, so that files of later runs are not removed
+            if lease.retire():  # while other runs are active, they could still read the removed files
                 self.store.sweep(opened)
-        # a run that was stopped has little time left: no frame is decoded for its report
+        # a stopped run has little time left, so no frames are decoded for its report
         write_report(self.store, self.progress.say, strips_s=self.config.run.report_frames_s if status == "done" else 0)
         return report
 
@@ -259,7 +276,7 @@ class Job:
         return self.selection.share_name if self.claim else f"plan {self.run_id}"
 
     def _new_session(self) -> Session:
-        """The run's connection to Ray, not made yet."""
+        """The run's session, not connected to Ray yet."""
         return Session(
             self.config,
             self.store.uri,
@@ -293,11 +310,11 @@ class Job:
         return prober.plan(lambda: stack.enter_context(session.connected(address)), run_graph)
 
     def _ask_early(self) -> None:
-        """Stop before anything is written or probed, where what is known already is enough to say so."""
+        """Raise `WouldReplace` before anything is written or probed, if the known facts are sufficient."""
         try:
             known = self._new_prober().known_plan()
             replaced = find(known, self.store, explicit=self._anew) if known is not None else Replacement()
-        except Exception:  # storage that cannot be read: the run is about to find that out and to say so
+        except Exception:  # unreadable storage is reported by the run itself
             return
         self._ask(replaced)
 
@@ -309,8 +326,9 @@ class Job:
         plan, left, counts = stand.plan, stand.left, self.progress.counts
         counts.videos, counts.seconds = len(left.undone), left.segments.seconds
         self.progress.say(
-            f"run {self.run_id}: {len(plan.videos)} videos, {plan.seconds / 3600:.2f} h, {plan.segments} segments; "
-            f"to do: {len(left.segments)} segments of {counts.videos} videos; cannot be captioned: {len(left.given_up)}"
+            f"run {self.run_id}: {counted(len(plan.videos), 'video')}, {plan.seconds / 3600:.2f} h, "
+            f"{counted(plan.segments, 'segment')}; to do: {counted(len(left.segments), 'segment')} of "
+            f"{counted(counts.videos, 'video')}; cannot be captioned: {len(left.given_up)}"
         )
         if replaced.asks:
             self.progress.say(f"replacing {replaced.text}")
@@ -324,21 +342,21 @@ class Job:
             self.progress.start()
 
     def _let_go(self) -> None:
-        """Leave the output to whoever comes next."""
+        """Release the output."""
         if self._lease is not None:
             self._lease.let_go()
 
     def _asked_to_stop(self, name: str) -> None:
         self.progress.say(
-            f"{name}: finishing what is under way (at most {self.config.run.drain_s:g} s; again to stop at once). "
-            "The same command goes on from here."
+            f"{name}: finishing work in flight (at most {self.config.run.drain_s:g} s; again to stop immediately). "
+            "The same command resumes from here."
         )
         if self._session is not None and self._session.coordinator is not None:
             self._session.coordinator.stop()
 
 
 def _check_address(address: str | None) -> None:
-    """Before anything is written: an address may be a slip of the keyboard."""
+    """Check the address before anything is written, because it may be mistyped."""
     try:
         check_address(address)
     except ConnectionError as error:
@@ -346,6 +364,6 @@ def _check_address(address: str | None) -> None:
 
 
 def _new_run_id() -> str:
-    """The time to the fraction of a second, and two random digits: ids sort as the runs began, quick ones too."""
+    """A run id from the time, with fractions of a second, and two random digits: ids sort by the start of the runs."""
     now = time.time()
     return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 2**16):04x}{secrets.token_hex(1)}"

@@ -1,7 +1,7 @@
-"""Describes what a run executes, without executing it: a table of rows, and the stages that they pass through.
+"""Descriptions of the work of a run: a table of rows, and the stages that process them.
 
 `pipeline.execution.graph` builds flows. `pipeline.execution.on_ray` runs them on a cluster, and
-`pipeline.execution.in_process` in the driver's own process.
+`pipeline.execution.in_process` in the driver's process.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pipeline.execution.pools import Pool
 from pipeline.execution.stage import StageSpec
 
 COMMIT_THREADS = 64
-"""Calls that may wait for one commit together."""
+"""Maximum number of calls that wait for the same commit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """A pool's stage: its operators map one row to one row.
+    """The stage of a pool, whose operators map one row to one row.
 
     Attributes:
         pool: name of the pool.
-        size: its actors, and what each of them takes.
-        threads: rows that one actor works on simultaneously.
+        size: number of actors, and the resources of each.
+        threads: number of rows that one actor processes simultaneously.
     """
 
     spec: StageSpec
@@ -37,21 +37,21 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """A stage that makes rows durable and answers each with receipts."""
+    """A stage that commits rows and returns receipts for each."""
 
     spec: AggregatorSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chained:
-    """A stage that takes videos and captions the segments of each in order; see `pipeline.execution.chain`.
+    """A stage that captions the segments of each video in order; see `pipeline.execution.chain`.
 
     Attributes:
-        decode, caption: the operators before the captioner, and from it on.
-        gather: what makes segments durable.
-        size: of the pool `caption`, the CPUs of its decoders included.
-        videos: that one actor works on simultaneously.
-        store: uri of the output.
+        decode, caption: the operators before the captioner, and those from the captioner on.
+        gather: commits segments.
+        size: size of the pool `caption`, including the CPUs of its decoders.
+        videos: number of videos that one actor processes simultaneously.
+        store: URI of the output.
     """
 
     decode: StageSpec
@@ -67,12 +67,12 @@ Node = Work | Commit | Chained
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """Rows and the stages that they pass through, the last of which answers with receipts.
+    """Rows and the stages that process them, the last of which returns receipts.
 
     Attributes:
         source: the rows.
-        rows_per_block: rows that are handed out together on a cluster.
-        block_bytes: what a stage that yields bit by bit hands on at a time.
+        rows_per_block: number of rows in a block, the unit of work on a cluster.
+        block_bytes: size at which a streaming stage passes on a block, in bytes.
     """
 
     source: pa.Table

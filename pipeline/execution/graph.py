@@ -1,4 +1,4 @@
-"""Builds the flows of a run; the picture in the design can be read off this file.
+"""Builds the flows of a run:
 
     sources ─► probe ─► commit videos
     plan ─► decode ─► caption ─► gather (commit segments) ─┬─► receipts                      phased
@@ -42,7 +42,7 @@ from pipeline.execution.prober import PROBED
 from pipeline.execution.stage import StageSpec
 
 _TRIFLE_CPUS = 0.01
-_COMMIT_ROWS = 256  # that are enough for one: some 15 MB of captions
+_COMMIT_ROWS = 256  # rows of one commit: about 15 MB of captions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +50,8 @@ class Graph:
     """Builds the flows of one run.
 
     Attributes:
-        coordinator: the run's; None: nobody asks the stages to stop.
-        environment: variables that storage clients of other processes look at; None: all runs in this process.
+        coordinator: the coordinator of the run; with None, stages cannot be asked to stop.
+        environment: variables for storage clients in other processes; None if everything runs in this process.
     """
 
     config: Config
@@ -68,7 +68,7 @@ class Graph:
         return tables_of(self.config)
 
     def probe(self, sources: pa.Table) -> Flow:
-        """The `sources`, rows of `PROBED` → videos in the store."""
+        """Flow from `sources`, rows of `PROBED`, to the table of videos."""
         decode = self.pools.decode
         nodes = (self._stage([self.config.probe], PROBED, decode), self._commit(CommitVideos, "probe"))
         return Flow(
@@ -76,10 +76,10 @@ class Graph:
         )
 
     def segments(self, plan: pa.Table, expected: Sequence[int], *, narrate: bool) -> Flow:
-        """The segments in `plan` → captions in the store; with `narrate`, whole videos → long captions.
+        """Flow from the segments in `plan` to captions and, with `narrate`, from complete videos to long captions.
 
         Args:
-            expected: how many of them fall to each gather actor.
+            expected: number of segments for each gather actor.
         """
         narration = self._narrated() if narrate else ()
         if self.config.caption.chain == "video":
@@ -89,7 +89,7 @@ class Graph:
         return Flow(source=plan, nodes=nodes, rows_per_block=max(1, min(4, plan.num_rows // 2000)))
 
     def together(self, specs: Sequence[TableSpec], work: pa.Table, *, narrate: bool) -> Flow:
-        """The rows of `work`, as `passes.work_of` gives them → rows of several tables in the store."""
+        """Flow from the rows of `work`, from `passes.work_of`, to several tables."""
         load = loading(self.config, self.tables, specs[0], self.store)
         run = Pass(specs, load, brought_by(self.config, self.tables, specs[0]))
         nodes = [self._stage(group, output, self.pools.of(pool)) for pool, group, output in run.stages()]
@@ -99,7 +99,7 @@ class Graph:
         return Flow(source=work, nodes=(*nodes, commit, *(self._narrated() if narrate else ())))
 
     def _part(self, spec: TableSpec) -> tuple[type, dict[str, Any]]:
-        """Who commits one table of a pass, and the options of its writer."""
+        """The committer of one table of a pass, and the options of its writer."""
         if not spec.core:
             return CommitRows, {"table": spec.name, "schema": spec.schema, "level": spec.level}
         return CommitSegments, {
@@ -109,12 +109,12 @@ class Graph:
         }
 
     def rows(self, spec: TableSpec, work: pa.Table) -> Flow:
-        """The rows of `work` → rows of one of the further tables in the store."""
+        """Flow from the rows of `work` to one of the further tables."""
         commit = self._commit(CommitRows, spec.name, table=spec.name, schema=spec.schema, level=spec.level)
         return Flow(source=work, nodes=(*self._through(spec), commit), rows_per_block=1)
 
     def _through(self, spec: TableSpec) -> tuple[Node, ...]:
-        """The steps of a table, pool by pool; the first loads what the parents hold."""
+        """The stages of a table's steps, one per pool; the first loads the parents' rows."""
         operators = [*loading(self.config, self.tables, spec, self.store), *spec.steps]
         types = Types(self.config, self.tables, spec)
         nodes: list[Node] = []
@@ -125,7 +125,7 @@ class Graph:
         return tuple(nodes)
 
     def _chained(self, expected: Sequence[int]) -> Chained:
-        """Videos → receipts of their segments: each video's are captioned in order, in one actor."""
+        """Flow from videos to receipts of their segments, which one actor captions in order."""
         segments = self.tables["segments"]
         operators = [*loading(self.config, self.tables, segments, self.store), *segments.steps]
         pool, decoding = self.pools.caption, self.pools.decode
@@ -136,7 +136,7 @@ class Graph:
         return Chained(
             decode=decode,
             caption=caption,
-            # a chain stands still until its segment is durable: nothing is gained by waiting for company
+            # a chain waits until its segment is committed, so grouping commits would only delay it
             gather=replace(gather, grouping=replace(gather.grouping, flush_s=0.0)),
             size=replace(pool, num_cpus=pool.num_cpus + decoding.num_cpus * min(1.0, decoding.actors / pool.actors)),
             videos=self.config.caption.concurrency,
@@ -148,7 +148,7 @@ class Graph:
         return self._aggregator(committer, "gather", expected=tuple(expected), **arguments)
 
     def narrate(self, whole: pa.Table) -> Flow:
-        """The videos in `whole` (rows of kind `whole`) → long captions in the store."""
+        """Flow from the videos in `whole` (rows of kind `whole`) to long captions."""
         return Flow(source=whole, nodes=self._narrated(), rows_per_block=2)
 
     def _narrated(self) -> tuple[Node, ...]:

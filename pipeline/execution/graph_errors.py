@@ -1,4 +1,4 @@
-"""What a broken graph says in one line: Ray wraps an actor's error three times."""
+"""The cause of a failed graph on one line; Ray wraps the exception of an actor three times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REFUSED = re.compile(r"EngineRefused: (?:engine: )?(?P<said>.+)")
 
 
 def refusal_in(error: BaseException) -> str | None:
-    """Why an engine never boots, in its own words, if that is what a chain of wrapped errors began with."""
+    """The reason why an engine cannot boot, if that is the root cause of an exception chain; else None."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, EngineRefused):
@@ -26,10 +26,10 @@ def refusal_in(error: BaseException) -> str | None:
 
 
 def root_of(error: BaseException) -> str:
-    """What a chain of wrapped errors began with, on one line: Ray wraps an actor's error three times.
+    """The root cause of an exception chain on one line; Ray wraps the exception of an actor three times.
 
-    The innermost may be empty, or a text only, with the traceback of another process in it and advice of Ray's after
-    that; then the last line that names an error is it.
+    The innermost exception may be empty, or contain the traceback of another process as text, followed by advice of
+    Ray. In that case the last line that names an error is used.
     """
     chain = [error]
     while (inner := getattr(chain[-1], "cause", None) or chain[-1].__cause__) is not None:

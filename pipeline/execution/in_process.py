@@ -1,7 +1,7 @@
-"""Runs flows in the driver's own process: a thread for each row that a stage works on, bounded queues between stages.
+"""Execution of flows in the driver's process: one thread per row in flight, and bounded queues between stages.
 
 Starting Ray and the actors of a graph takes longer than a small job. The stages are the same objects as on a cluster,
-so rows, keys, commits and content hashes are the same, too.
+and so rows, keys, commits and content hashes are the same.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node
 from pipeline.execution.pools import Pool
 from pipeline.execution.stage import CommitStage, Stage
 
-_AHEAD = 2  # rows that wait for a stage, a thread of it
-_VIDEOS = 256  # more are no small job, however short they are
-_LEAVE_S = 5.0  # for a stage to close
+_AHEAD = 2  # queued rows per thread of a stage
+_VIDEOS = 256  # a job with more videos is not small, however short they are
+_LEAVE_S = 5.0  # timeout for a stage to close
 
 Actor: TypeAlias = Callable[[pa.Table], Any]
 
 
 class Small(NamedTuple):
-    """How much there is left to do: seconds of video, and videos at most."""
+    """Remaining work: seconds of video, and the maximum number of videos."""
 
     seconds: float
     videos: int
 
 
 def suits(config: Config, address: str | None, left: Small) -> bool:
-    """Whether a job is small enough for this process, and asks for nothing that only Ray gives.
+    """Whether a job is small enough for this process and needs no features of Ray.
 
     Args:
-        address: of a cluster, as given by the user.
-        left: what is left to do.
+        address: address of a cluster as given by the user.
+        left: the remaining work.
     """
     operators = all_operators(tables_of(config))
     if address or os.environ.get("RAY_ADDRESS") or left.videos > _VIDEOS:
@@ -68,12 +68,12 @@ def suits(config: Config, address: str | None, left: Small) -> bool:
 
 
 def _costs(op: Operator) -> bool:
-    """Whether its time grows with the length of a video by more than reading captions takes."""
+    """Whether the operator's time grows with the length of a video, beyond reading its captions."""
     return op.level == "segment" or hasattr(op, "engine") or not op.reads.isdisjoint({"uri", "access_uri"})
 
 
 def cores(config: Config) -> int:
-    """CPUs that a job in this process may use."""
+    """Number of CPUs that a job in this process may use."""
     return config.resources.num_cpus or len(psutil.Process().cpu_affinity() or ()) or psutil.cpu_count() or 1
 
 
@@ -90,10 +90,10 @@ class InProcess:
         self._coordinator = coordinator
 
     def receipts(self, flow: Flow) -> Iterator[Row]:
-        """Run a flow; yield its receipts as they come.
+        """Run a flow and yield its receipts.
 
         Raises:
-            Exception: what a stage raised; rows that were on their way are left to the next run.
+            Exception: the exception of a stage; rows in flight are left to the next run.
         """
         over = threading.Event()
         stages = [_Stage(node, flow.source.num_rows, self._coordinator, over) for node in flow.nodes]
@@ -125,7 +125,7 @@ def _feed(source: pa.Table, inbox: queue.Queue[Any], over: threading.Event) -> N
 
 
 def _put(box: queue.Queue[Any], item: Any, over: threading.Event) -> None:
-    """Wait for room, but no longer than somebody takes from the other end."""
+    """Wait for room in the queue, but only while the flow is running."""
     while not over.is_set():
         with suppress(queue.Full):
             box.put(item, timeout=0.2)
@@ -133,7 +133,7 @@ def _put(box: queue.Queue[Any], item: Any, over: threading.Event) -> None:
 
 
 class _Stage:
-    """One stage: its inbox, and the threads that take from it."""
+    """One stage: its input queue and the threads that read from it."""
 
     def __init__(self, node: Node, rows: int, coordinator: Channel, over: threading.Event) -> None:
         self._node = node
@@ -171,7 +171,7 @@ class _Stage:
             _put(following, _END, self._over)
 
     def _take(self) -> Any:
-        """The next table, or `_END`, which is left for the other threads of the stage."""
+        """The next table, or `_END`, which remains in the queue for the other threads of the stage."""
         item = self.inbox.get()
         if item is _END or self._over.is_set():
             with suppress(queue.Full):
@@ -180,7 +180,7 @@ class _Stage:
         return item
 
     def _actor(self, index: int) -> Actor:
-        """Opened by the first of its threads."""
+        """Open the stage; called by the first of its threads."""
         with self._openers[index]:
             if self._actors[index] is None:
                 self._actors[index] = _open(self._node, self._coordinator)
@@ -188,7 +188,7 @@ class _Stage:
             return actor
 
     def let_go(self) -> None:
-        """Wake all who wait for rows or for room."""
+        """Wake all threads that wait for rows or for room."""
         with suppress(queue.Empty):
             while True:
                 self.inbox.get_nowait()
@@ -196,7 +196,7 @@ class _Stage:
             self.inbox.put_nowait(_END)
 
     def close(self) -> None:
-        """Leave no child behind. A thread that does not end, because a server does not answer, is left to itself."""
+        """End all child processes. A thread that does not end, because a server does not answer, is abandoned."""
         for actor in self._actors:
             if actor is not None and hasattr(actor, "close"):
                 closing = threading.Thread(target=actor.close, daemon=True)
@@ -205,7 +205,7 @@ class _Stage:
 
 
 def _size(node: Node) -> tuple[int, int]:
-    """Actors of a stage, and threads of each."""
+    """Number of actors of a stage, and of threads of each."""
     if isinstance(node, Commit):
         return 1, COMMIT_THREADS
     if isinstance(node, Chained):
@@ -230,5 +230,5 @@ def _open(node: Node, coordinator: Channel) -> Actor:
 
 
 def pool(actors: int) -> Pool:
-    """A pool of this process: nothing is set aside for its actors."""
+    """A pool within this process, which reserves no resources for its actors."""
     return Pool(actors=actors, num_cpus=0.0, num_gpus=0.0, memory_bytes=None, floor=actors)

@@ -1,12 +1,13 @@
-"""Ctrl-C and SIGTERM: ask the run to drain, and end it when it does not.
+"""Handling of Ctrl-C and SIGTERM: drain the run, and end it if it does not drain in time.
 
-The first signal lets what is under way be finished and committed; nothing new is begun. A second one, or the end of the
-time that draining may take (clusters give 30 s), ends the run at once. Either way the store is whole and `longcap run`
-goes on from it.
+After the first signal, work in flight is finished and committed, and no new work is started. A second signal, or the
+end of the time for draining (clusters give 30 s), ends the run immediately. In both cases the store is consistent and
+`longcap run` resumes from it. A signal within half a second of the one before is the same request delivered twice:
+`timeout` and some job systems signal the process and its group.
 
-Ending at once means, for the command line, to end the process and all that it started. Elsewhere (a notebook) it means
-an exception. Python raises it wherever the main thread is, often inside of Ray: it may come out as another exception,
-or be logged by Ray, so whoever catches looks at `Interrupt.over` as well.
+On the command line, an immediate end kills the process and all processes that it started. In a notebook it raises an
+exception. Python raises it wherever the main thread is, often inside of Ray, where it may be converted to another
+exception or logged; callers must therefore also check `Interrupt.over`.
 """
 
 from __future__ import annotations
@@ -22,28 +23,29 @@ from types import FrameType
 from typing import NoReturn
 
 from cluster.alive import end_children
-from cluster.exit_code import tell
+from cluster.exit_code import log_exit_code
 
 EXIT_CODE = 130
+REPEAT_S = 0.5
 _EXIT_S = 2.0
 _process_is_ours = False
 
 
 class Interrupted(Exception):
-    """The run was told to stop and did not drain in time."""
+    """The run was asked to stop and did not drain in time."""
 
 
 class Interrupt:
-    """Whether a stop was asked for.
+    """The state of a stop request.
 
     Args:
         on_request: called once, from the handler of the first signal, with the signal's name.
-        drain_s: seconds that draining may take.
-        on_exit: called before the process is ended at once; it gets two seconds.
+        drain_s: time limit for draining in seconds.
+        on_exit: called before the process is killed, with a time limit of two seconds.
 
     Attributes:
-        requested: a stop was asked for.
-        over: the run is to end without draining any further.
+        requested: whether a stop was requested.
+        over: whether the run must end without draining any further.
     """
 
     def __init__(
@@ -54,15 +56,19 @@ class Interrupt:
         self._on_request = on_request
         self._on_exit = on_exit
         self._drain_s = drain_s
+        self._asked_at = 0.0
 
     def handle(self, number: int, _frame: FrameType | None = None) -> None:
         if self.requested:
+            if time.monotonic() - self._asked_at < REPEAT_S:
+                return
             self.over = True
             if _process_is_ours:
                 _end_process(signal.Signals(number).name, self._on_exit)
             raise Interrupted
-        self.requested = True
+        self.requested, self._asked_at = True, time.monotonic()
         self._on_request(signal.Signals(number).name)
+        self._asked_at = time.monotonic()  # a repeat that waited for this handler comes now
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, self._too_late)
             signal.setitimer(signal.ITIMER_REAL, max(self._drain_s, 0.001))  # 0 would never go off
@@ -73,32 +79,32 @@ class Interrupt:
 
 
 def own_process() -> None:
-    """Say that this process is the command line's: a second signal may end it."""
+    """Declare that this process is the command line's, so that a second signal may end it."""
     global _process_is_ours  # noqa: PLW0603 a fact about the process
     _process_is_ours = True
 
 
 def _end_process(name: str, on_exit: Callable[[], None]) -> NoReturn:
-    """Say one line, end every process below this one, and this one with exit code 130.
+    """Print one line, kill all descendants of this process, and exit with code 130.
 
-    Ray's own way out takes seconds and prints lines of its own when it is interrupted in the middle of something.
+    Ray's own shutdown takes seconds and prints messages when it is interrupted.
     """
     start = "\n" if sys.stderr.isatty() else ""  # below the live line
     moment = f"{start}{time.strftime('%H:%M:%S')}"
-    said = f"{moment} {name}: stopped at once. What is committed stays; the same command goes on from there."
+    said = f"{moment} {name}: stopped immediately. Committed rows are kept; the same command resumes from there."
     with suppress(OSError):
         os.write(2, f"{said}\n".encode())  # not through sys.stderr: the main thread may be in the middle of a line
     leaving = threading.Thread(target=on_exit, daemon=True)
     leaving.start()
     end_children()
     leaving.join(_EXIT_S)
-    tell(EXIT_CODE)
+    log_exit_code(EXIT_CODE)
     os._exit(EXIT_CODE)
 
 
 @contextmanager
 def interruptible(interrupt: Interrupt) -> Iterator[None]:
-    """Hand SIGINT and SIGTERM to `interrupt` inside the block. Off the main thread signals stay as they are."""
+    """Pass SIGINT and SIGTERM to `interrupt` within the block. In other threads than the main one it does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""How rows get what their parents hold, and which columns travel between the stages of a table."""
+"""Loading of parents' rows, and the columns that are passed between the stages of a table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ALWAYS = [rows.COLUMNS[name] for name in ("failure", "host", "timings")]
 
 
 def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, store: str) -> list[Operator]:
-    """The operator that comes before the steps of a table, in the pool of the first; none where all is in the plan."""
+    """The operator that loads parents before the steps of a table, in the pool of the first step, if any."""
     parents = tuple(_parent(config, specs, name, store) for name in spec.parents if name != VIDEOS)
     load: Operator
     if spec.level == "segment":
@@ -52,7 +52,7 @@ def loading(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec, sto
 
 
 def beside_segments(config: Config, specs: Mapping[str, TableSpec], store: str) -> tuple[Parent, ...]:
-    """The tables that long captions are made from, beside the captions of segments."""
+    """The tables that long captions are made from, in addition to the captions of segments."""
     return tuple(
         _parent(config, specs, name, store) for name in specs["dataset"].parents if name not in (VIDEOS, "segments")
     )
@@ -88,7 +88,7 @@ class Types:
         self._brought = {} if spec.level == "run" else brought_by(config, specs, spec)
 
     def between(self, before: Sequence[Operator], after: Sequence[Operator]) -> pa.Schema:
-        """What passes from the stage that ends with `before` to what comes after: the table's own and what is read."""
+        """The columns passed on by the stage that ends with `before`: the table's own, and those read later."""
         needed = {*self._spec.schema.names, *(c for op in after for c in op.reads | op.may_read)}
         made = {c: column_type(op, c) for op in before if op.name != "load" for c in sorted(op.writes)}
         found = {**{c: t for c, t in self._brought.items() if c in needed}, **self._carried}
@@ -97,7 +97,7 @@ class Types:
 
 
 def brought_by(config: Config, specs: Mapping[str, TableSpec], spec: TableSpec) -> dict[str, pa.DataType]:
-    """Types of what loading adds."""
+    """Types of the columns that loading adds."""
     found: dict[str, pa.DataType] = {}
     whole: list[pa.Field] = []
     if spec.level == "video":

@@ -1,4 +1,4 @@
-"""Runs flows on Ray Data: each stage is an actor pool, rows travel between them as blocks of the object store."""
+"""Execution of flows on Ray Data: each stage is an actor pool, and rows are passed on as blocks in the object store."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from pipeline.execution.flow import COMMIT_THREADS, Chained, Commit, Flow, Node,
 from pipeline.execution.pools import Pool
 from pipeline.execution.stage import CommitStage, Stage
 
-_STORE_SHARE = 0.5  # of the object store that the graph may fill before its sources are held back
-_CUT_CPUS = 0.05  # of a task that cuts the plan into blocks
+_STORE_SHARE = 0.5  # share of the object store that the graph may fill before its sources are throttled
+_CUT_CPUS = 0.05  # CPUs of a task that splits the plan into blocks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +29,12 @@ class OnRay:
     """Runs flows on the connected Ray.
 
     Attributes:
-        coordinator: the run's.
-        object_store_bytes: of the cluster as it is.
-        grows: it may become larger.
-        engine_boots: boots of engines that may fail one after the other, of all actors of a pool together.
-        avoid: pool -> ids of nodes on which its engines do not come up.
-        gpus: that the pools hold.
+        coordinator: the coordinator of the run.
+        object_store_bytes: current size of the cluster's object store.
+        grows: whether the cluster may grow.
+        engine_boots: number of successive boots of engines that may fail, over all actors of a pool.
+        avoid: pool -> ids of nodes on which its engines do not boot.
+        gpus: number of GPUs that the pools hold.
     """
 
     coordinator: Channel | None
@@ -45,8 +45,8 @@ class OnRay:
     gpus: float
 
     def receipts(self, flow: Flow) -> Iterator[Row]:
-        """Run a flow; yield its receipts as they come."""
-        # Ray Data counts the blocks of the plan's one file, not those it is about to be cut into
+        """Run a flow and yield its receipts."""
+        # Ray Data counts the blocks of the plan's single file, not those into which it will be split
         warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", category=UserWarning)
         data = self._read(flow)
         for node in flow.nodes:
@@ -55,26 +55,26 @@ class OnRay:
             yield from cast(pa.Table, batch).to_pylist()
 
     def _read(self, flow: Flow) -> Dataset:
-        # not from a file of the output: only our own actors are given the driver's credentials
+        # not read from a file of the output, because only Longcap's actors have the driver's credentials
         data = ray.data.from_arrow(flow.source)
-        context = data.context  # this graph's own: a notebook's other datasets keep theirs
+        context = data.context  # the context of this graph; other datasets of a notebook keep theirs
         context.target_max_block_size = flow.block_bytes
         context.enable_progress_bars = False
         context.execution_options.preserve_order = False
-        if not self.grows:  # else Ray counts what there is at each moment: its own limit is a half, too
+        if not self.grows:  # otherwise Ray uses the current size; its own limit is also one half
             context.execution_options.resource_limits = context.execution_options.resource_limits.copy(
                 object_store_memory=int(self.object_store_bytes * _STORE_SHARE)
             )
         if self.gpus:
-            # Ray Data spreads actors over all nodes; Ray's own way leaves those with GPUs to what needs a GPU while
-            # others have room, so that they can go when their work is done
+            # Ray Data spreads actors over all nodes; Ray's default strategy avoids nodes with GPUs for actors without
+            # GPUs while others have room, so that these nodes can be released when their work is done
             with warnings.catch_warnings():  # to go in 2027, when Ray Data is to place actors by itself
                 warnings.simplefilter("ignore", DeprecationWarning)
                 context.scheduling_strategy = "DEFAULT"
         context.max_consecutive_actor_init_deaths = self.engine_boots  # an engine that does not boot is no lost run
         if self.grows:
-            context.execution_no_progress_timeout_s = -1  # nodes may be hours in coming; `run.stall_s` says so
-        # one table is one block, and one block is one actor's work
+            context.execution_no_progress_timeout_s = -1  # nodes may take hours to start; `run.stall_s` reports it
+        # one table is one block, and one block is one unit of work of an actor
         return _light(data.repartition(target_num_rows_per_block=flow.rows_per_block))
 
     def _placed(self, data: Dataset, node: Node) -> Dataset:
@@ -129,7 +129,7 @@ class OnRay:
         )
 
     def _place(self, name: str, pool: Pool) -> dict[str, Any]:
-        """Ray's options that say where a pool's actors may be."""
+        """Ray's options for the placement of a pool's actors."""
         options: dict[str, Any] = {"num_gpus": pool.num_gpus or None, "memory": pool.memory_bytes}
         if pool.custom:
             options["resources"] = dict(pool.custom)
@@ -139,8 +139,8 @@ class OnRay:
 
 
 def _light(cut: Dataset) -> Dataset:
-    """Let the tasks of a repartition take next to no CPU: by default one whole, which a node of one CPU that decodes
-    does not have. Ray has no option for it; where its internals are others by now, the default stays."""
+    """Reduce the CPUs of a repartition's tasks. By default each takes a whole CPU, which a decoding node with one CPU
+    does not have. Ray has no option for it; if its internals have changed, the default is kept."""
     options = getattr(getattr(getattr(cut, "_logical_plan", None), "dag", None), "ray_remote_args", None)
     if isinstance(options, dict):
         options["num_cpus"] = _CUT_CPUS

@@ -1,12 +1,12 @@
-"""Tables that share a pass: of segments, made from the same parents, with equal first steps.
+"""Tables that share a pass: tables of segments with the same parents and equal first steps.
 
-What they share, such as decoding, runs once for a segment, whichever of them it is still to be made for. Frames are
-written to the object store once for each later pool that reads them, and dropped behind the last one. Once for all
-pools is not possible in Ray Data: a stage's blocks have one reader. References to frames in place of frames would have
-to be put by the decoder's actor, which owns them and ends when decoding does, before the last pool has read them (Ray
-2.56 has removed `ray.put(_owner=...)`, which gave them another owner); they are not counted when Ray Data holds sources
-back, and are not made again where a node is lost, as blocks are. There is little to gain: a crossing of 60 frames, 2.4
-MB, takes 1.3 ms of CPU, and decoding them about 0.9 s.
+Shared steps, such as decoding, run once per segment, whichever of these tables still need it. Frames are written to the
+object store once for each later pool that reads them, and dropped after the last one. Writing them once for all pools
+is not possible in Ray Data, where the blocks of a stage have one reader. References to frames would have to be created
+by the decoder's actor, which owns them and ends with decoding, before the last pool has read them (Ray 2.56 has removed
+`ray.put(_owner=...)`, which set another owner). They would not count for Ray Data's back-pressure and, unlike blocks,
+would not be recreated after the loss of a node. There is little to gain: transferring 60 frames, 2.4 MB, takes 1.3 ms
+of CPU, and decoding them about 0.9 s.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ALWAYS = [rows.COLUMNS[name] for name in ("failure", "host", "timings")]
 
 
 def passes_of(config: Config, specs: Iterable[TableSpec]) -> list[tuple[TableSpec, ...]]:
-    """The tables in the order in which they are made, those that share a pass together."""
+    """The tables in the order in which they are made, grouped by pass."""
     found: list[list[TableSpec]] = []
     for spec in specs:
         mates = next((some for some in found if _share(config, some[0], spec)), None)
@@ -55,7 +55,7 @@ def _share(config: Config, one: TableSpec, other: TableSpec) -> bool:
 
 
 def common(specs: Sequence[TableSpec]) -> int:
-    """How many first steps are equal in all tables."""
+    """Number of first steps that are equal in all tables."""
     count = 0
     for steps in zip(*(spec.steps for spec in specs), strict=False):
         if len({(link(op), op.pool) for op in steps}) > 1:
@@ -65,7 +65,7 @@ def common(specs: Sequence[TableSpec]) -> int:
 
 
 def work_of(parts: Mapping[str, pa.Table]) -> pa.Table:
-    """The rows of all tables of a pass, a segment once: `rows.SEGMENT`, what it is missing in, and its keys there."""
+    """Rows of all tables of a pass, one per segment: `rows.SEGMENT`, the tables that lack it, its keys there."""
     found: dict[tuple[str, int], Row] = {}
     for table, work in parts.items():
         for row in work.to_pylist():
@@ -78,7 +78,7 @@ def work_of(parts: Mapping[str, pa.Table]) -> pa.Table:
 
 
 def shares(work: pa.Table, count: int) -> tuple[int, ...]:
-    """How many rows fall to each of `count` gather actors."""
+    """Number of rows for each of `count` gather actors."""
     found = Counter(share_of(video_id, count) for video_id in work["video_id"].to_pylist())
     return tuple(found[index] for index in range(count))
 
@@ -88,7 +88,7 @@ class Pass:
 
     Args:
         loading: operators before the first step.
-        brought: columns that those bring.
+        brought: columns that these operators add.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Pass:
         self._loading = list(loading)
 
     def stages(self) -> list[tuple[str, list[Operator], pa.Schema]]:
-        """Pool, operators and output of each stage, in order."""
+        """Pool, operators and output schema of each stage, in order."""
         shared = self._specs[0].steps[: self._shared]
         operators = [*self._loading, *shared]
         for spec in self._specs:

@@ -1,13 +1,13 @@
-"""How many actors each pool gets and what each takes, from what the machines have or may become.
+"""Sizes of the actor pools and resources of their actors, derived from the current or future size of the cluster.
 
-Pure functions over the facts of a cluster. Decoding gets nearly all CPUs, because the other pools mostly wait for an
-engine or for storage; on every node something is kept back for those, and for Ray's own tasks: actors that hold all
-CPUs leave a graph that waits for ever.
+These are pure functions of the facts of a cluster. Decoding gets nearly all CPUs, because the other pools mostly wait
+for an engine or for storage. On every node some CPUs are reserved for them and for Ray's own tasks, because a graph
+whose actors hold all CPUs would wait forever.
 
-A pool asks for all its actors at once and does not shrink while work is queued. Both are for autoscaling: an actor that
-waits for a place is the only demand that Ray's autoscaler always sees (Ray Data takes back waiting actors that go past
-what the cluster has now, down to a pool's floor), and an engine that was ended in a lull takes minutes to boot again.
-When no more rows will come, idle actors end one by one, whatever the floor, and their nodes with them.
+A pool requests all its actors simultaneously and does not shrink while work is queued. Both serve autoscaling: pending
+actors are the only demand that Ray's autoscaler always sees (Ray Data withdraws pending actors that exceed the current
+cluster, down to a pool's floor), and an engine that was stopped during a lull takes minutes to boot again. When no more
+rows will come, idle actors end one by one, whatever the floor, and their nodes can be released.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from pipeline.config.types import POOLS, Config, PoolResources, Resources
 from pipeline.terminal.errors import UsageError
 
 LIGHT_CPUS = 0.1
-"""CPUs of an actor that waits more than it works."""
-_DECODE_CPUS = 1.0  # a decoder runs one thread flat out
-_DECODER_BYTES = 512 * 2**20  # an actor and its child, with a segment's pictures in each; 8K video needs more
-_MEMORY_SHARE = 0.8  # of a node's memory that decoders may be promised
+"""CPUs of an actor that mostly waits."""
+_DECODE_CPUS = 1.0  # a decoder keeps one thread busy
+_DECODER_BYTES = 512 * 2**20  # an actor and its child, with a segment's frames in each; 8K video needs more
+_MEMORY_SHARE = 0.8  # share of a node's memory that decoders may reserve
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """One actor pool: how many actors, and what Ray sets aside for each.
+    """One actor pool: the number of actors, and the resources that Ray reserves for each.
 
     Attributes:
-        floor: actors below which it does not shrink while rows are queued.
-        custom: other resources an actor takes, by name.
+        floor: number of actors below which the pool does not shrink while rows are queued.
+        custom: other resources of an actor, by name.
     """
 
     actors: int
@@ -50,13 +50,13 @@ class Pool:
 
     @property
     def gpus(self) -> float:
-        """GPUs that all its actors hold."""
+        """Number of GPUs that all its actors hold."""
         return self.actors * self.num_gpus
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pools:
-    """The pools of a graph; `others` are those that a recipe names itself."""
+    """The pools of a graph; `others` are pools with names of a recipe's own."""
 
     decode: Pool
     caption: Pool
@@ -70,7 +70,7 @@ class Pools:
 
     @property
     def gpus(self) -> float:
-        """GPUs that all pools hold."""
+        """Number of GPUs that all pools hold."""
         return self.caption.gpus + self.narrate.gpus + sum(pool.gpus for pool in self.others.values())
 
 
@@ -83,19 +83,19 @@ def plan_pools(
     *,
     flexible: Collection[str] = (),
 ) -> Pools:
-    """Sizes of the pools.
+    """Compute the sizes of the pools.
 
     Args:
-        resources: the config's wishes; what it leaves open is derived.
-        have: the cluster, as large as it may become.
-        tasks: rows there are to work on; no pool is larger.
-        at_once: rows that one actor of a pool works on at once. Where nodes are started for a pool, it gets no more
-            actors than take all rows at once.
-        others: wishes for the pools that a recipe names itself, complete but for the number of actors.
-        flexible: those of them whose CPUs nobody has set: where they do not fit, they share what there is.
+        resources: the settings of the config; values that are not set are derived.
+        have: the cluster at its maximum size.
+        tasks: number of rows to process; no pool is larger.
+        at_once: number of rows that one actor of a pool processes simultaneously. If nodes are started for a pool, it
+            gets only as many actors as are needed to process all rows simultaneously.
+        others: settings of the pools with names of a recipe's own, complete except for the number of actors.
+        flexible: those of them without a configured number of CPUs, which share the CPUs that are left.
 
     Raises:
-        UsageError: the wishes do not fit the cluster, so that the graph could never start.
+        UsageError: the settings do not fit the cluster, so that the graph could never start.
     """
     for name in POOLS:
         _check_fits_a_node(name, getattr(resources, name), have)
@@ -138,7 +138,7 @@ def plan_pools(
 
 
 def wishes(config: Config, have: Machines, used: Collection[str] = POOLS) -> Resources:
-    """The config's wishes with the engines' GPUs in them; of a pool that a graph does not use nothing is wished.
+    """The config's resource settings with the engines' GPUs filled in, for the pools that a graph uses.
 
     Args:
         used: names of the pools that the graph uses.
@@ -161,12 +161,12 @@ def operators_of(config: Config, pool: str) -> list[Operator]:
 
 
 def engine_gpus(operators: Iterable[Operator]) -> float:
-    """GPUs that the engines of the operator with the largest ones take."""
+    """Largest number of GPUs that the engines of one operator use."""
     return max((float(sum(engine.gpus for engine in engines_of(op))) for op in operators), default=0.0)
 
 
 def rows_at_once(config: Config) -> dict[str, int]:
-    """Pool -> rows that one of its actors works on at once."""
+    """Pool -> number of rows that one of its actors processes simultaneously."""
     found = dict.fromkeys(POOLS, 1)
     for op in all_operators(tables_of(config)):
         found[op.pool] = max(found.get(op.pool, 1), getattr(op, "concurrency", 1))
@@ -174,12 +174,12 @@ def rows_at_once(config: Config) -> dict[str, int]:
 
 
 def flexible_pools(config: Config, used: Iterable[str]) -> list[str]:
-    """The pools of a recipe's own whose CPUs the config leaves open."""
+    """The pools with names of a recipe's own for which the config sets no CPUs."""
     return [n for n in used if n not in POOLS and config.pools.get(n, PoolResources()).num_cpus is None]
 
 
 def named_wishes(config: Config, have: Machines, used: Iterable[str]) -> dict[str, PoolResources]:
-    """What the pools of a recipe's own take: as `pools` of the config says, else what their operators need."""
+    """Resources of pools with names of a recipe's own: from `pools` of the config, else from their operators."""
     found = {}
     for name in used:
         if name in POOLS:
@@ -199,12 +199,12 @@ def named_wishes(config: Config, have: Machines, used: Iterable[str]) -> dict[st
 
 
 def _free(node: Node) -> float:
-    """CPUs of a node that actors may have: one, of a single one half, is for Ray's tasks and for what waits."""
+    """CPUs of a node for actors; one CPU, or half of a single one, is left for Ray's tasks and for waiting actors."""
     return node.cpus - (1.0 if node.cpus >= 2 else node.cpus / 2)
 
 
 def _decoders(node: Node) -> int:
-    """Decoders that a node takes: one a core, if its memory holds them."""
+    """Number of decoders for a node: one per core, if its memory is sufficient."""
     fit = int(node.cpus + 1e-6)
     return min(fit, max(1, int(node.memory_bytes * _MEMORY_SHARE / _DECODER_BYTES))) if node.memory_bytes else fit
 
@@ -212,10 +212,10 @@ def _decoders(node: Node) -> int:
 def _decode(wish: PoolResources, have: Machines, free: float, light: float, tasks: int) -> Pool:
     nodes = [node for node in have.each if node.cpus and _holds(node, wish)]
 
-    def room(node: Node) -> float:  # what the light actors leave over, if each node has its part of them
+    def room(node: Node) -> float:  # CPUs left by the light actors, if they are spread evenly over the nodes
         return _free(node) - light * node.cpus / have.cpus
 
-    # what an actor takes is the same everywhere: it is made for the large nodes, or small ones would starve them
+    # all actors of a pool request the same; the request must suit the large nodes, or small ones would limit them
     large = [node for node in nodes if 2 * node.cpus >= max(node.cpus for node in nodes)]
     share = min([_DECODE_CPUS, *(room(node) / max(1, _decoders(node)) for node in large)])
     each = wish.num_cpus or _rounded(share)
@@ -231,9 +231,9 @@ def _decode(wish: PoolResources, have: Machines, free: float, light: float, task
 
 
 def _shared(pools: dict[str, Pool], flexible: Collection[str], free: float) -> dict[str, Pool]:
-    """The pools, the flexible ones with less of a core each where they would leave less than half to decoding.
+    """The pools, with fewer CPUs for the flexible ones if they would leave less than half of the CPUs to decoding.
 
-    What an operator needs is its working share of a core; on a small machine it works more slowly.
+    The CPUs of an operator are its usual load; on a small machine it runs more slowly.
     """
     free -= sum(pool.actors * pool.num_cpus for name, pool in pools.items() if name not in flexible)
     asked = sum(pool.actors * pool.num_cpus for name, pool in pools.items() if name in flexible)
@@ -247,12 +247,12 @@ def _shared(pools: dict[str, Pool], flexible: Collection[str], free: float) -> d
 
 
 def _rounded(cpus: float) -> float:
-    """Two digits, rounded down: all of them together must fit."""
+    """Round down to two digits, so that all requests fit together."""
     return round(max(0.01, cpus - 0.005), 2)
 
 
 def _engine_actors(wish: PoolResources, have: Machines, gpus: float) -> int:
-    """As many engines as the pool's share of the GPUs holds; without GPUs one to four cores: `measure` is quick."""
+    """As many engines as fit the pool's share of the GPUs; without GPUs one per four cores."""
     if wish.actors is not None:
         return wish.actors
     if not wish.num_gpus:
@@ -286,7 +286,7 @@ def _holds(node: Node, wish: PoolResources) -> bool:
 
 
 def _check_fits_a_node(name: str, wish: PoolResources, have: Machines) -> None:
-    """Raise where no node could ever hold one actor of the pool."""
+    """Raise `UsageError` if no node can hold one actor of the pool."""
     where = f"resources.{name}" if name in POOLS else f"pools.{name}"
     if wish.min_actors and wish.actors and wish.min_actors > wish.actors:
         raise UsageError(f"{where}.min_actors is {wish.min_actors}, above {where}.actors, which is {wish.actors}")

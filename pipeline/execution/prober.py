@@ -1,4 +1,4 @@
-"""From a listing to a plan: probe the videos that are not known yet, or are other ones by now."""
+"""From a listing to a plan: probes new and changed videos."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from pipeline.sources.selection import Selection
 from pipeline.terminal.errors import RunFailed
 
 PROBED = pa.schema([*rows.VIDEO, rows.ACCESS_URI, *(rows.COLUMNS[name] for name in ("key", "attempts", "passes"))])
-"""Rows on the way to the videos table: what it keeps, what reading a signed URL takes, what a failure event needs."""
+"""Schema of rows to be probed: the columns of the videos table, and those for signed URLs and failure events."""
 
 PASS_ROWS = 2**18
-"""Rows that one graph is given: they lie in the object store until they are worked on."""
-_FRESH = object()  # in place of a failure: the video has to be probed
-_PROBED_HERE = 64  # videos; more are worth the start of a pool
+"""Maximum number of rows of one graph, which stay in the object store until they are processed."""
+_FRESH = object()  # marks, in place of a failure, a video that must be probed
+_PROBED_HERE = 64  # maximum number of videos probed in this process; for more a pool is started
 
 
 class Prober:
-    """Plans the chosen videos of a listing.
+    """Plans the selected videos of a listing.
 
     Args:
-        chosen: rows of the listing that the selection takes.
-        claim: of the run that writes; None for a plan alone.
+        chosen: the selected rows of the listing.
+        claim: the claim of the run that writes; None for planning only.
         share: name of the run's share of the store, or of the plan.
-        say: takes one line for a person.
+        say: prints one line for the user.
 
     Attributes:
-        probed: videos that `plan` has written to the store.
+        probed: number of videos that `plan` has written to the store.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Prober:
         self.probed = 0
 
     def plan(self, connect: Callable[[], object], run_graph: Callable[[pa.Table], None]) -> Plan:
-        """Probe what is not known yet, and plan.
+        """Probe new and changed videos, and plan.
 
         Args:
             connect: called before `run_graph`.
-            run_graph: probes rows of `PROBED` on a cluster, where there are too many to probe in this process.
+            run_graph: probes rows of `PROBED` on a cluster, if there are too many for this process.
 
         Raises:
-            RunFailed: a video came back without an answer.
+            RunFailed: probing returned no answer for a video.
         """
         failed = self._store.failed()
         todo = []
@@ -104,13 +104,13 @@ class Prober:
             raise RunFailed(
                 f"{len(lost)} videos came back from probing without an answer, such as {lost[0]}; run again"
             )
-        # how a signed URL is read is known from the listing alone: it is not stored
+        # signed URLs are known only from the listing, because they are not stored
         access = pa.array([row["access_uri"] for row in self._chosen], pa.string())
         probed = known.take(at).append_column(rows.ACCESS_URI, access)
         return make_plan(self._config, probed, self._selection, self._listing.ignored)
 
     def _probe_here(self, todo: list[Row]) -> None:
-        """What the probe graph does, in this process: a few files are read before Ray has started."""
+        """Probe in this process instead of a graph, which is faster for a few files than starting Ray."""
         stage = Stage(StageSpec(operators=(self._config.probe,), output=PROBED))
         writer = f"probe {self._share}"
         arguments = {"store_uri": self._store.uri, "run_id": self._run_id, "writer": writer, "claim": self._claim}
@@ -119,13 +119,13 @@ class Prober:
         stage.close()
 
     def _known(self) -> pa.Table:
-        """What probing found of the chosen videos, in this run or before."""
+        """The probed facts of the selected videos, from this run or earlier ones."""
         known = self._store.videos.read()
         return known.filter(pc.is_in(known["video_id"], pa.array([r["video_id"] for r in self._chosen], pa.string())))
 
     def _before(self, chosen: Sequence[Row]) -> list[Any]:
-        """For each row the failure that probing it ended with, None where it went well, `_FRESH` where it is to be
-        probed: it never was, or the source is another by now."""
+        """For each row the failure of its probe, None on success, or `_FRESH` if it must be probed because it is new or
+        its source changed."""
         if not chosen:
             return []
         known = self._known()
@@ -142,10 +142,10 @@ class Prober:
         return [(failure if bad else None) if equal else _FRESH for equal, bad, failure in found]
 
     def known_plan(self) -> Plan | None:
-        """The plan of those chosen videos whose sources were probed before and have not changed since.
+        """The plan of the selected videos that were probed before and have not changed. Reads no source.
 
-        No source is read for it. With `max_hours` it ends at the first video whose length is not known: whether one
-        behind that belongs to the plan depends on it. None: there is no output.
+        With `max_hours` it ends at the first video of unknown duration, on which the rest of the plan depends. None if
+        there is no output.
         """
         if not self._store.exists():
             return None

@@ -1,7 +1,7 @@
-"""What becomes of a run whose graph broke: planned anew with what stands, or given up with the reason.
+"""Recovery from failed graphs: replan with the resources that work, or give up with a reason.
 
-Ray restarts the actors of a lost node by itself, and replaces an engine that did not boot. This is for what is left
-over: a graph that broke all the same. Only the store says what is done, so that nothing is lost but what was in flight.
+Ray itself restarts the actors of a lost node and replaces an engine that did not boot. This module handles graphs that
+failed nevertheless. Completed work is read from the store, so that only rows in flight are lost.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pipeline.config.types import PoolResources, Resources
 from pipeline.execution.coordinator import Channel
 from pipeline.execution.pools import Pool, Pools
 
-_TRIES = 3  # in a row that brought nothing: then what broke the graph breaks it always
+_TRIES = 3  # successive failures without progress after which the cause is considered permanent
 
 
 class Recovery:
-    """Remembers, over the graphs of a run, which engines came up and where they did not.
+    """Records, over the graphs of a run, which engines booted and on which nodes they did not.
 
     Attributes:
-        avoid: pool -> ids of nodes on which its engines do not come up.
+        avoid: pool -> ids of nodes on which its engines do not boot.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Recovery:
         self._fruitless = 0
 
     def limited(self, wanted: Resources) -> Resources:
-        """The wishes, with no more engines of a pool than came up."""
+        """The resource settings, with the number of engines limited to those that booted."""
         less: dict[str, Any] = {name: self._less(name, getattr(wanted, name)) for name in self._most}
         return replace(wanted, **less)
 
@@ -39,13 +39,13 @@ class Recovery:
         return replace(wish, actors=most, min_actors=min(most, wish.min_actors or most))
 
     def after(self, coordinator: Channel, pools: Pools, nodes_lost: int, *, progress: bool) -> str | None:
-        """Why the run can go on after its graph broke; None: it cannot.
+        """The reason why a run can continue after its graph failed; None if it cannot.
 
         Args:
-            coordinator: the run's.
-            pools: of the graph.
-            nodes_lost: nodes that went while the graph ran.
-            progress: whether anything became durable in it.
+            coordinator: the coordinator of the run.
+            pools: the pools of the graph.
+            nodes_lost: number of nodes lost while the graph ran.
+            progress: whether any rows were committed in it.
         """
         self._fruitless = 0 if progress else self._fruitless + 1
         if self._fruitless >= _TRIES:
@@ -66,7 +66,7 @@ class Recovery:
 
 
 def _able(pool: Pool) -> set[str]:
-    """Ids of the nodes that are there and could hold an actor of the pool."""
+    """Ids of the current nodes that could hold an actor of the pool."""
     import ray
 
     nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped

@@ -1,4 +1,4 @@
-"""What a run's cluster is and may become, and the table before a graph: what its pools ask for beside that."""
+"""Current and maximum resources of the cluster, and the table of resources printed before a graph."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.terminal.errors import RunFailed
 
 
 def cluster_of(config: Config) -> tuple[Machines, Machines]:
-    """What the connected cluster has, and what it may become."""
+    """The current and the maximum resources of the connected cluster."""
     have = machines()
     types = [
         (Node(cpus=t.num_cpus, gpus=t.num_gpus, memory_bytes=t.memory_bytes, custom=t.custom), t.max)
@@ -25,11 +25,11 @@ def cluster_of(config: Config) -> tuple[Machines, Machines]:
 def bring_cpus(
     have: Machines, decode: Pool, timeout_s: float, say: Callable[[str], None], stopped: Callable[[], bool]
 ) -> None:
-    """Where no node holds a decoder yet, have one started before the graph is: engines that were asked for at the same
-    time would stand, and cost, until there is something for them.
+    """If no node can hold a decoder yet, start one before the graph: engines that were requested at the same time would
+    be idle, and cost money, until the first segments are decoded.
 
     Raises:
-        RunFailed: it did not come.
+        RunFailed: the autoscaler started no such node in time.
     """
     each = decode.num_cpus
     if any(node.cpus >= each for node in have.each):
@@ -51,17 +51,17 @@ class Asked:
 
 
 def table(asked: Asked, have: Machines, most: Machines) -> str:
-    """One line a pool and two for the machines, columns aligned."""
+    """A table with one line per pool and two for the machines."""
     head = ["pool", "actors", "CPUs", "GPUs", "memory", "other"]
     pools = [(name, asked.pools.of(name)) for name in asked.used]
     lines = [head, *([name, *_pool(pool)] for name, pool in pools)]
     cpus = sum(pool.actors * pool.num_cpus for _, pool in pools)
     gpus = sum(pool.gpus for _, pool in pools)
     memory = sum(pool.actors * (pool.memory_bytes or 0) for _, pool in pools)
-    lines.append(["asked for", str(sum(p.actors for _, p in pools)), f"{cpus:g}", f"{gpus:g}", _bytes(memory), ""])
-    lines.append(["there are", f"{have.nodes} nodes", f"{have.cpus:g}", f"{have.gpus:g}", _memory(have), ""])
+    lines.append(["requested", str(sum(p.actors for _, p in pools)), f"{cpus:g}", f"{gpus:g}", _bytes(memory), ""])
+    lines.append(["available", _nodes(have), f"{have.cpus:g}", f"{have.gpus:g}", _memory(have), ""])
     if most.grows:
-        lines.append(["may become", f"{most.nodes} nodes", f"{most.cpus:g}", f"{most.gpus:g}", _memory(most), ""])
+        lines.append(["at most", _nodes(most), f"{most.cpus:g}", f"{most.gpus:g}", _memory(most), ""])
     widths = [max(len(line[k]) for line in lines) for k in range(len(head))]
     return "\n".join("  ".join(w.ljust(n) for w, n in zip(line, widths, strict=True)).rstrip() for line in lines)
 
@@ -80,6 +80,10 @@ def _pool(pool: Pool) -> list[str]:
 
 def _each(actors: int, amount: float) -> str:
     return f"{actors * amount:g} ({amount:g} each)" if amount and actors > 1 else f"{actors * amount:g}"
+
+
+def _nodes(machines: Machines) -> str:
+    return f"{machines.nodes} node" + ("" if machines.nodes == 1 else "s")
 
 
 def _bytes(amount: float) -> str:

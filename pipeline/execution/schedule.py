@@ -1,4 +1,4 @@
-"""Whether whole videos are narrated while others are still captioned, or all at the end; and why."""
+"""The schedule of a run: narrate complete videos while others are captioned (streaming), or after all (phased)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from operators.core.base import Operator
 from pipeline.config.types import Config
 from pipeline.execution.pools import operators_of, wishes
 
-_ENGINE_CPUS = 2.0  # that a model on the CPU wants beside the decoders
+_ENGINE_CPUS = 2.0  # CPUs of a model on the CPU, beside the decoders
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a run goes, and the reason in one clause."""
+    """A schedule, and the reason for it as a clause."""
 
     kind: Literal["streaming", "phased"]
     why: str
 
 
 def choose(config: Config, have: Machines) -> Schedule:
-    """`run.schedule`, or for `auto` what the engines and the machines allow.
+    """The schedule from `run.schedule` or, for `auto`, from the engines and the machines.
 
-    Streaming gives the first long caption early, and needs both engines up at once. Where they do not fit beside each
-    other, captioning everything first lets each have the machine to itself.
+    Streaming produces the first long caption early, but needs both engines simultaneously. If they do not fit together,
+    the phased schedule gives each of them all machines in turn.
     """
     wanted = config.run.schedule
     if wanted != "auto":

@@ -1,4 +1,4 @@
-"""Where a run's flows are executed: on a cluster, or in this process where the job is small."""
+"""The session of a run, which executes its flows: on a cluster or, for a small job, in this process."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from pipeline.monitoring.stall import Holding
 from pipeline.terminal.errors import RunFailed
 
 _ONE = PoolResources()
-_HERE = Machines(nodes=1, cpus=1.0, gpus=0.0, object_store_bytes=0)  # where no engine has a model of its own
+_HERE = Machines(nodes=1, cpus=1.0, gpus=0.0, object_store_bytes=0)  # for jobs in which no engine loads a model
 
 
 class Session:
-    """What a run has on a cluster, or in this process.
+    """The session of a run on a cluster or in this process.
 
     Args:
-        store_uri: where its graphs write.
-        claim: the run's hold on the store; None for a plan alone.
+        store_uri: the output to which its graphs write.
+        claim: the run's claim on the store; None for planning only.
         share: name of the run's share of the store, or of the plan.
-        stopping: whether the run is asked to stop.
+        stopping: whether the run was asked to stop.
 
     Attributes:
-        coordinator: the run's; None before the first graph.
-        alone: the run uses no cluster: its stages are threads of this process.
-        recovery: what earlier graphs of the run have shown.
+        coordinator: the coordinator of the run; None before the first graph.
+        alone: whether the run uses no cluster and its stages are threads of this process.
+        recovery: the state of recovery over the graphs of the run.
     """
 
     def __init__(
@@ -74,11 +74,11 @@ class Session:
 
     @contextmanager
     def connected(self, address: str | None, left: in_process.Small | None = None) -> Iterator[None]:
-        """Be ready to run graphs inside the block.
+        """Connect, so that graphs can be run within the block.
 
         Args:
             address: as for `cluster.connect.connected`.
-            left: what there is left to do: a small job starts no Ray. None: not known.
+            left: the remaining work, because a small job does not start Ray; None if unknown.
         """
         resources = self._config.resources
         with ExitStack() as stack:
@@ -97,7 +97,7 @@ class Session:
             yield
 
     def graph(self, tasks: int, pools: Collection[str]) -> Graph:
-        """A builder of flows for so many rows, that use these pools."""
+        """A builder of flows for this number of rows that use these pools."""
         used = [name for name in (*POOLS, *sorted(set(pools) - set(POOLS))) if name in pools]
         sized = self._in_process(tasks, used) if self.alone else self._on_ray(tasks, used)
         assert self.coordinator is not None
@@ -163,21 +163,21 @@ class Session:
 
     @property
     def gather_actors(self) -> int:
-        """Writers that share the commits of captions."""
+        """Number of writers that share the commits of captions."""
         return 1 if self.alone else self._config.resources.gather_actors
 
     def nodes_lost(self) -> int:
-        """Nodes of the cluster that went, since Ray was connected."""
+        """Number of nodes that the cluster lost since Ray was connected."""
         return 0 if self.alone else lost()
 
     def drain(self, flow: Flow, *, counted: bool = False) -> None:
         """Run a flow to its end.
 
         Args:
-            counted: whether its receipts are part of the progress.
+            counted: whether its receipts count as progress.
 
         Raises:
-            RunFailed: the graph broke; one line says why.
+            RunFailed: the graph failed; one line says why.
         """
         try:
             for receipt in self._runs.receipts(flow):
@@ -192,11 +192,11 @@ class Session:
                     f"{refusal}; what is committed stays: correct the engine's settings and run the command again"
                 ) from error
             raise RunFailed(
-                f"the graph stopped: {root_of(error)}; what is committed stays, and the same command goes on from there"
+                f"the graph stopped: {root_of(error)}; what is committed stays, and the same command resumes from there"
             ) from error
 
     def schedule(self) -> Schedule:
-        """Streaming or phased; said once, with the reason."""
+        """The schedule, streaming or phased; printed once, with the reason."""
         if self._chosen is None:
             self._chosen = choose(self._config, _HERE if self.alone else cluster_of(self._config)[1])
             if self._config.run.schedule == "auto":
@@ -218,7 +218,7 @@ class Session:
 
 
 def _of_ray(error: Exception) -> bool:
-    """Whether Ray, or Ray Data, says that a graph broke; anything else is a fault of the driver's own."""
+    """Whether the exception of a failed graph comes from Ray or Ray Data; others are bugs of the driver."""
     from ray.exceptions import RayError
 
     return isinstance(error, RayError | RuntimeError)

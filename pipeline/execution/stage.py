@@ -1,8 +1,7 @@
-"""The one adapter from operators to a Ray Data stage.
+"""The adapter from operators to a Ray Data stage.
 
-Here alone lives what every stage needs: rows to Arrow and back, an item's error to its failure row, seconds taken, a
-run that is being stopped. Operators of one pool that stand in a row share an actor, so that pictures do not cross the
-object store between them.
+It implements what all stages need: conversion between rows and Arrow, failures of items, timings, and stop requests.
+Consecutive operators of one pool share an actor, so that frames do not pass through the object store between them.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from pipeline.monitoring.utilization import Utilization
 
 
 class SearchPath:
-    """The folders in which the driver finds modules. Unpickling it appends those that a worker lacks to its `sys.path`.
+    """The folders from which the driver imports modules. Unpickling it appends missing ones to a worker's `sys.path`.
 
-    An engine of the user's own may lie beside the script or notebook that names it. Workers search such folders last.
+    A user's own engine may be in the folder of the script or notebook that names it. Workers search such folders last.
     """
 
     def __reduce__(self) -> Any:
@@ -48,14 +47,14 @@ def _searched(folders: Sequence[str]) -> SearchPath:
 
 @dataclass(frozen=True, kw_only=True)
 class StageSpec:
-    """What a stage's actors are built from.
+    """The specification of a stage's actors.
 
     Attributes:
-        operators: applied in this order to each row.
-        output: schema of the rows that leave; columns that it does not name are dropped.
-        only: rows whose `kind` is another pass through untouched; None: all rows are worked on.
-        coordinator: the run's, or None.
-        environment: variables that storage clients look at, as the driver has them; None: those that are there.
+        operators: operators in the order in which they are applied to each row.
+        output: schema of the output rows; other columns are dropped.
+        only: rows of another `kind` are passed on unchanged; None processes all rows.
+        coordinator: the coordinator of the run, or None.
+        environment: the driver's variables for storage clients; None keeps those of the process.
         search: unpickled before `operators`, whose classes may be the user's.
     """
 
@@ -68,7 +67,7 @@ class StageSpec:
 
 
 class Stage:
-    """A pool's actor: opens its operators once, then maps rows to rows, one out for each one in."""
+    """An actor of a pool: opens its operators once and maps each row to one row."""
 
     def __init__(self, spec: StageSpec) -> None:
         if spec.environment is not None:
@@ -84,7 +83,7 @@ class Stage:
         try:
             self._applies = [(op.name, self._stack.enter_context(op.open())) for op in spec.operators]
         except EngineRefused as error:
-            # raised here, Ray would start this actor again and again; the first row ends the graph
+            # if it were raised here, Ray would restart this actor repeatedly; the first row ends the graph instead
             self._applies, self._refused = [], EngineRefused(f"{_pool_key(self._pool)}: {error.message}")
             self._reporter.booted(_line(error))
             return
@@ -99,16 +98,16 @@ class Stage:
         return table
 
     def writer(self, column: str) -> str:
-        """The last operator that writes `column`, for the failure of a row whose value there does not fit."""
+        """The last operator that writes `column`, which the failure of a row with an invalid value there names."""
         operators = self._spec.operators
         wrote = [op.name for op in operators if column in op.writes]
         return (wrote or [op.name for op in operators] or [self._pool])[-1]
 
     def map(self, row: Row) -> Row:
-        """One row through all operators; what fails comes back with its `failure` set.
+        """Apply all operators to one row. On failure the row is returned with `failure` set.
 
         Raises:
-            EngineRefused: an engine of this actor did not boot and never will, so no row can be worked on.
+            EngineRefused: an engine of this actor cannot boot, so that no row can be processed.
         """
         if row.get("failure") or (self._spec.only is not None and row["kind"] != self._spec.only):
             return row
@@ -137,32 +136,32 @@ class Stage:
             except ItemError as error:
                 row["failure"] = failure(name, error.failure_class, error.message, error.attempts)
                 break
-            except Exception as error:  # one item's bug must not end the job of all the others; the row says where
+            except Exception as error:  # a bug on one item must not end the job; the row's failure names the place
                 row["failure"] = internal_failure(name, error)
                 break
             timings[name] = round(time.perf_counter() - began, 3)
             timings[f"{name}:cpu"] = round(max(0.0, self._cpu_s() - spent), 3)
             self._meters.observe("longcap_stage_seconds", timings[name], stage=name)
             if row.get("filtered"):
-                break  # left out: the operators after it would be paid for nothing
+                break  # excluded by the filter: further operators are not needed
         row["timings"] = json.dumps(timings)
         return row
 
     def _cpu_s(self) -> float:
-        """CPU seconds of this thread, and of the child that decodes for it."""
+        """CPU seconds of this thread and of the child that decodes for it."""
         return time.thread_time() + (child_cpu_s() if self._pool == "decode" else 0.0)
 
     def close(self) -> None:
-        """Leave no child and no engine behind."""
+        """End all children and engines."""
         self._stack.close()
 
     def __del__(self) -> None:
-        """Ray Data drops the object when its actor is to end."""
+        """Close: Ray Data deletes the object when its actor is to end."""
         self.close()
 
 
 class CommitStage:
-    """A committing actor: calls of many threads share one commit and return when their rows are durable."""
+    """A committing actor: calls from many threads share one commit and return when their rows are durable."""
 
     def __init__(self, spec: AggregatorSpec, output: pa.Schema, coordinator: Channel | None = None) -> None:
         self._commit = aggregator(spec)
@@ -178,7 +177,7 @@ class CommitStage:
 
 
 def _pool_key(pool: str) -> str:
-    """The config section whose engine the actors of a pool boot."""
+    """The config section of the engine that the actors of a pool boot."""
     return f"{pool}.engine" if pool in ("caption", "narrate") else pool
 
 

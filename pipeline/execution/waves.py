@@ -1,7 +1,7 @@
-"""Runs the tables of a plan one after the other, parents first, until nothing is left of each.
+"""Runs the tables of a plan one after another, parents first, until each is complete.
 
-`segments` and `dataset` run together where long captions need nothing but the segments: a video is narrated as soon as
-it is whole.
+`segments` and `dataset` run together if long captions depend only on segments: a video is narrated as soon as all its
+segments are captioned.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from pipeline.terminal.errors import RunFailed
 
 @dataclass
 class Standing:
-    """Where a run stands.
+    """The state of a run.
 
     Attributes:
-        plan: with the keys of the segments' parents, once those are made.
-        left: of `segments` and `dataset`.
-        tables: of the others.
+        plan: the plan, with the keys of the segments' parents once these are made.
+        left: remaining work of `segments` and `dataset`.
+        tables: remaining work of the other tables.
     """
 
     plan: Plan
@@ -51,19 +51,19 @@ class Standing:
 
     @property
     def nothing(self) -> bool:
-        """Nothing is left that can be made."""
+        """Whether no work is left that can be done."""
         return self.left.nothing and not any(work.left or work.waiting for work in self.tables.values())
 
     @property
     def small(self) -> Small:
-        """How much there is to do."""
+        """The amount of remaining work."""
         works = self.tables.values()
         seconds = max([self.left.seconds, *(work.seconds for work in works)])
         return Small(seconds, max([len(self.left.undone), *(work.left for work in works)]))
 
 
 def look(plan: Plan, store: Store) -> Standing:
-    """Compare the plan with the store, all tables of it."""
+    """Compare the plan with all tables of the store."""
     plan = with_parents(plan, store)
     left = compare(plan, store)
     derived = Derived(plan, store, left)
@@ -72,13 +72,13 @@ def look(plan: Plan, store: Store) -> Standing:
 
 
 class Waves:
-    """Runs what is left.
+    """Runs the remaining work.
 
     Args:
-        stand: where the run stands; kept up to date.
+        stand: the state of the run, which is updated.
 
     Attributes:
-        gpu_s_held: GPUs times seconds that graphs held them.
+        gpu_s_held: GPU seconds that the graphs reserved.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Waves:
         """Make all tables.
 
         Raises:
-            RunFailed: a graph broke, and planning anew does not help.
+            RunFailed: a graph failed, and replanning does not help.
         """
         tables = self.stand.plan.tables
         together = "dataset" in tables and tables["dataset"].parents == ("segments",)
@@ -112,7 +112,7 @@ class Waves:
                 self._keyed()
             if len(specs) > 1:
                 self._together(specs, whole=together)
-            for spec in specs:  # what is left of one table alone, too
+            for spec in specs:  # also the rest of a single table
                 if self._interrupt.requested:
                     return
                 if spec.name == "segments":
@@ -124,14 +124,14 @@ class Waves:
                     self._table(spec)
 
     def _keyed(self) -> None:
-        """Take note of what the parents of segments and long captions came to."""
+        """Update the keys of the parents of segments and long captions."""
         stand = self.stand
         stand.plan = with_parents(stand.plan, self._store)
         if stand.plan.parent_keys or stand.plan.beside:
             stand.left = compare(stand.plan, self._store)
 
     def _core(self, *, segments: bool, whole: bool) -> None:
-        """Run graphs until nothing is left, a pass changes nothing, or the run is stopped."""
+        """Run graphs until no work is left, a pass makes no progress, or the run is stopped."""
         before, plan = None, self.stand.plan
         pools = {name: {op.pool for op in spec.steps} for name, spec in plan.tables.items() if spec.core}
         while not self._interrupt.requested and self.stand.left != before:
@@ -156,7 +156,7 @@ class Waves:
                 before = None
 
     def _together(self, specs: Sequence[TableSpec], *, whole: bool) -> None:
-        """Make the tables of a pass, as long as at least two of them have rows to make."""
+        """Make the tables of a pass while at least two of them have rows to make."""
         before: list[int] | None = None
         while not self._interrupt.requested:
             counts = {spec.name: self._count(spec) for spec in specs}
@@ -179,11 +179,11 @@ class Waves:
             self.stand.left = compare(self.stand.plan, self._store)
 
     def _count(self, spec: TableSpec) -> int:
-        """Rows that are left of a table of segments."""
+        """Remaining rows of a table of segments."""
         return len(self.stand.left.segments) if spec.name == "segments" else self._work(spec).left
 
     def _some(self, spec: TableSpec) -> pa.Table:
-        """The first of them."""
+        """The first of these rows."""
         if spec.name == "segments":
             return self.stand.left.segments.table(0, PASS_ROWS)
         return self.stand.tables[spec.name].some(PASS_ROWS)
@@ -207,10 +207,10 @@ class Waves:
         return work
 
     def _ran(self, builder: Graph, flow: Flow) -> bool:
-        """Run a flow; False where it broke and is to be planned anew.
+        """Run a flow; return False if it failed and must be replanned.
 
         Raises:
-            RunFailed: it broke, and would break again.
+            RunFailed: it failed, and would fail again.
         """
         session = self._session
         began, gone, before = time.monotonic(), session.nodes_lost(), self._marks()
@@ -231,12 +231,12 @@ class Waves:
         return True
 
     def _marks(self) -> tuple[int | None, ...]:
-        """What changes when anything becomes durable."""
+        """A value that changes whenever rows are committed."""
         return tuple(table.version() for table in self._store.tables)
 
 
 def _hints(plan: Plan, whole: Videos) -> pa.Table:
-    """Rows of kind `whole`, as gather gives them; where long captions have other parents, with their keys."""
+    """Rows of kind `whole`, as gather returns them, with the keys of further parents of long captions."""
     known = {
         "kind": pa.repeat(pa.scalar("whole"), len(whole)),
         "video_id": whole.facts["video_id"],

@@ -1,4 +1,4 @@
-"""The contract of an export: samples in, rows of one target out, and a check that reads files as the target does."""
+"""The contract of an export: it turns samples into rows of one target, and checks files as the target reads them."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from pipeline.export.folder import Folder
 Unit = Literal["video", "section", "sentence", "window"]
 Spans = Literal["text", "cut"]
 Media = Literal["path", "copy", "link"]
+Seen = Literal["whole", "clip", "part"]
+"""What a loader shows of a row with a span; see `Export.shows`."""
 ITEMS = "items"
-"""Column of a further table that holds a list; each of its entries counts as a row of the table."""
+"""The list column of a further table; each of its items counts as a row of the table."""
 
 
 class Unfit(ValueError):
-    """A sample that the target would drop, change or fail on; one line that says why."""
+    """A sample that the target would drop, change or fail on; the message is one line with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What is said of a span.
+    """A text about one span.
 
     Attributes:
-        start_s, end_s: seconds of the sample's media file, half-open.
-        spans: where it consists of several, such as the windows that support one sentence; else empty.
-        topic: a short title; None where the outline gave none.
+        start_s, end_s: seconds of what the sample's loader shows, `[start_s, end_s)`.
+        spans: the parts of a span with gaps, such as the windows that support one sentence; else empty.
+        topic: a short title; None if the outline has none.
     """
 
     start_s: float
@@ -43,20 +45,22 @@ class Sample:
 
     Attributes:
         key: unique in the export; only letters, digits, `-` and `_`.
-        split: such as "train".
-        media: what the target reads: a path relative to the export's folder, or an absolute path or URI.
-        duration_s: length of that media file.
-        span: part of the media file that `text` describes, seconds; None: all of it.
+        split: the split, such as "train".
+        media: what the target reads: a path relative to the export's folder, an absolute path, or a URI.
+        duration_s: length of what the loader shows.
+        span: part of what the loader shows that `text` describes, in seconds; None: all of it.
+        clip: part of the media file that the loader itself reads and shows, in seconds; None: the whole file.
         text: the caption.
-        parts: `text` in pieces with times: sections of a video, the sentences of a section; of a smaller unit only
-            itself.
+        parts: `text` in pieces with times: the sections of a video or the sentences of a section; for a smaller unit,
+            the unit itself.
         opening: first paragraph of a long caption, which belongs to no section; "" for smaller units.
-        windows: window captions inside the span, where the export `needs_windows`; else empty.
+        windows: window captions inside the span, if the export `needs_windows`, else empty.
         row: the row of `rows.LONG_CAPTION`, corrections applied.
-        beside: the video's rows in the table that the export `reads_table`, in order.
-        replaced: the text of the model that a person's correction took the place of; None: nobody corrected it.
-        frames: pictures of the media file; None where the export does not need `media_facts`.
-        fps, width_px, height_px: of the media file.
+        beside: the video's rows in the table that the export `reads_table`, in order; else empty.
+        replaced: the model's text that a person's correction replaced; None: not corrected.
+        frames: frames of the media file; None unless the export has `media_facts`.
+        fps: average frame rate of the media file; 0: unknown.
+        width_px, height_px: size of the media file.
     """
 
     key: str
@@ -71,6 +75,7 @@ class Sample:
     opening: str
     windows: tuple[Part, ...]
     row: Mapping[str, Any]
+    clip: tuple[float, float] | None = None
     beside: tuple[Mapping[str, Any], ...] = ()
     replaced: str | None = None
     frames: int | None = None
@@ -102,11 +107,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Shard:
-    """Where the rows of one shard go: `name` is such as "train-00003".
+    """Where the rows of one shard are written; `name` is such as "train-00003".
 
     Attributes:
-        left_out: `write` adds what it could not write after all, such as a row whose media file cannot be read.
-        joined: `write` adds the key of each row that it put into the line of another one.
+        left_out: `write` appends what it could not write, such as a row whose media file cannot be read.
+        joined: `write` appends the key of each row that it merged into the line of another one.
     """
 
     folder: Folder
@@ -117,19 +122,19 @@ class Shard:
 
 
 Row: TypeAlias = Any
-"""What `rows` makes and `write` writes: a dict for most exports."""
+"""A row as `rows` makes it and `write` writes it; a dict in most exports."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export(ABC):
-    """One target. A frozen dataclass: its fields are the options that a user can set.
+    """One target, as a frozen dataclass. Its fields are the options that a user can set.
 
     Class attributes:
-        units, spans, media: what the target can express; the first is the default.
-        needs_windows: whether `Sample.windows` is filled, which reads the segments.
-        media_facts: whether `Sample.frames` is counted, which reads each media file.
-        needs_files: whether the target reads media at all; without, none is copied or cut.
-        limit_tokens: tokens of text that the target sees of a row; 0: no limit.
+        units, spans, media: what the target supports; the first is the default.
+        needs_windows: whether to fill `Sample.windows`, which reads the segments.
+        media_facts: whether to count `Sample.frames` and measure rate and size, which reads each media file.
+        needs_files: whether the target reads media; if not, none is copied or cut.
+        limit_tokens: maximum tokens of a row that the target reads; 0: no limit.
     """
 
     version: ClassVar[int] = 1
@@ -145,45 +150,59 @@ class Export(ABC):
         return 0
 
     @property
+    def shows(self) -> Seen:
+        """What the loader shows of a row whose span is not cut out.
+
+        "whole": the whole video, so that the prompt has to name the span; "clip": only the span, whose times begin at
+        0; "part": only the span, with the times of the video.
+        """
+        return "whole"
+
+    @property
+    def clip_fps(self) -> float:
+        """Constant frame rate at which clips are cut; 0: the frames of the source with their times."""
+        return 0.0
+
+    @property
     def reads_table(self) -> str:
-        """A further table of the output whose rows of the video are handed over as `Sample.beside`; "": none."""
+        """The further table whose rows of the video are passed as `Sample.beside`; "": none."""
         return ""
 
     @abstractmethod
     def rows(self, sample: Sample) -> Sequence[Row]:
-        """The rows of one sample; pure. Raises `Unfit` for what the target would not read as it is meant."""
+        """Make the rows of one sample, without side effects. Raises `Unfit` if the target would misread the sample."""
 
     @abstractmethod
     def write(self, rows: Iterable[tuple[Sample, Row]], shard: Shard) -> list[str]:
-        """Write one shard as a stream; returns the paths of its files in the folder."""
+        """Write one shard as a stream; returns the paths of its files, relative to the folder."""
 
     def finish(self, folder: Folder, shards: Mapping[str, Sequence[str]]) -> list[str]:  # noqa: ARG002  # may do nothing
-        """Write what belongs to the whole export; returns the paths.
+        """Write the files of the export as a whole; returns their paths.
 
         Args:
-            shards: split -> files that `write` returned, in order.
+            shards: split -> paths that `write` returned, in order.
         """
         return []
 
     @abstractmethod
     def check(self, folder: Folder) -> Iterator[Problem]:
-        """Read the files of a folder as the target's loader does, and say what it would reject, drop or misread.
+        """Read the files of a folder as the target's loader does, and report what it would reject, drop or misread.
 
-        It needs nothing but the folder, so that files of any origin can be checked.
+        Only the folder is read, so that files from anywhere can be checked.
         """
 
     def text_of(self, row: Row) -> str:
-        """The text of a row whose length counts against `limit_tokens`."""
+        """Return the text of a row that counts towards `limit_tokens`."""
         return str(row)
 
     def media_tokens(self, sample: Sample) -> int:  # noqa: ARG002  # most targets count text alone
-        """Tokens that the media of a sample take of the same limit."""
+        """Return how many tokens the media of a sample take of the same limit."""
         return 0
 
     def media_path(self, sample_key: str, split: str, suffix: str) -> str:  # noqa: ARG002
-        """Where a media file lies that is copied or cut; `suffix` with its dot."""
+        """Return the path of a media file that is copied or cut; `suffix` includes its dot."""
         return f"videos/{sample_key}{suffix}"
 
     def use(self, folder: Folder) -> list[str]:  # noqa: ARG002
-        """Lines that say how the target is told of the export."""
+        """Return lines that say how to load the export in the target."""
         return []

@@ -1,4 +1,4 @@
-"""What `longcap export`, `check-export` and `formats` print."""
+"""The commands `longcap export`, `check-export` and `formats`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def export_command(
     shard_videos: int = 500,
     **settings: Any,
 ) -> int:
-    """Export and say what came out; 1 where something is wrong with it."""
+    """Export and print the report; returns 1 if something is wrong with it."""
     report = export(
         out,
         to,
@@ -48,7 +48,7 @@ def export_command(
 
 
 def check_command(folder: str, *, to: str | None, overrides: Iterable[str] = (), as_json: bool = False) -> int:
-    """Check a folder and print what is wrong; 1 where something is."""
+    """Check a folder and print the problems; returns 1 if there are any."""
     problems = check(folder, to, options_of(overrides))
     if as_json:
         echo_json([asdict(p) for p in problems])
@@ -57,12 +57,12 @@ def check_command(folder: str, *, to: str | None, overrides: Iterable[str] = (),
     else:
         marker = plan.marker_of(Folder(output_uri(folder))) or {}
         rows = sum(marker.get("result", {}).get("rows", {}).values())
-        echo(f"{folder}: sound" + (f", {rows:,} rows" if rows else ""))
+        echo(f"{folder}: no problems" + (f", {rows:,} rows" if rows else ""))
     return 1 if problems else 0
 
 
 def formats_command(name: str | None, *, as_json: bool = False) -> int:
-    """List formats, or the options of one."""
+    """List the formats, or print the options of one."""
     if name is None:
         known = {key: _first_line(export_class(key)) for key in sorted(names())}
         echo_json(known) if as_json else echo("\n".join(f"{key:14} {line}" for key, line in known.items()))
@@ -91,34 +91,34 @@ def formats_command(name: str | None, *, as_json: bool = False) -> int:
 
 
 def options_of(overrides: Iterable[str]) -> dict[str, Any]:
-    """`K=V` as YAML values.
+    """Parse `K=V` pairs, the values as YAML.
 
     Raises:
-        UsageError: one is no such pair.
+        UsageError: an item is not such a pair.
     """
-    import yaml
+    from longcap import safe_yaml
 
     found: dict[str, Any] = {}
     for text in overrides:
         key, mark, value = text.partition("=")
         if not mark or not key.strip():
-            raise UsageError(f"--set {text}: write K=V, such as --set target=internvl")
+            raise UsageError(f"--set {text} must be K=V, such as --set target=internvl")
         try:
-            found[key.strip()] = yaml.safe_load(value) if value.strip() else ""
-        except yaml.YAMLError:
+            found[key.strip()] = safe_yaml.read(value) if value.strip() else ""
+        except safe_yaml.YamlError:
             found[key.strip()] = value
     return found
 
 
 def text_of(report: Report) -> str:
-    """A report for people."""
+    """Format a report for people."""
     rows = ", ".join(f"{name} {report.videos[name]:,} videos {count:,} rows" for name, count in report.rows.items())
     lines = [f"{report.uri}: {report.to}, {rows}; {report.written} shards written, {report.kept} kept"]
     if report.not_selected:
         lines.append("not selected: " + ", ".join(f"{n:,} {why}" for why, n in report.not_selected.items()))
     lines.append(_lengths(report.lengths))
     if report.left_out_count:
-        lines.append(f"left out, since {report.to} would not read them as they are meant: {report.left_out_count:,}")
+        lines.append(f"left out, since {report.to} would drop or misread them: {report.left_out_count:,}")
         lines += _listed("left out", report.left_out)
     lines += _listed("wrong", report.problems)
     lines += list(report.use)
@@ -128,7 +128,7 @@ def text_of(report: Report) -> str:
 def _lengths(said: Mapping[str, Any]) -> str:
     how = "about " if said["counted_by"] == "estimate" else ""
     text = (
-        f"text: {how}{said['tokens_median']:,} tokens a row in the median, 95 % below {said['tokens_p95']:,}, "
+        f"text: {how}{said['tokens_median']:,} tokens per row in the median, 95 % below {said['tokens_p95']:,}, "
         f"at most {said['tokens_most']:,}"
     )
     if not said["limit"]:
@@ -136,7 +136,7 @@ def _lengths(said: Mapping[str, Any]) -> str:
     over = said["over_limit"]
     share = f" ({over / said['rows']:.0%})" if said["rows"] else ""
     return f"{text}; {over:,} rows{share} exceed the target's {said['limit']:,} tokens" + (
-        ", and it cuts what is beyond" if over else ""
+        "; it truncates them" if over else ""
     )
 
 

@@ -1,9 +1,10 @@
-"""Which videos show the same: clusters of videos that share frames, so that no split leaks into another.
+"""Near-duplicate videos: clusters of videos that share frames, which must be in the same split.
 
-Frames are compared by the perceptual hashes that `measure` keeps in the facts of each segment, one a second, 256 bits
-(`operators.analysis.perceptual_hash`). Two are near-duplicates where at most 24 bits differ. Comparing all pairs of a
-large dataset is out of reach, so that only frames are compared that agree in one of 12 bands of 21 bits: hashes that
-differ in at most 11 bits always do, those that differ in 24 bits in 4 of 5 cases, and a copied video has many frames.
+Frames are compared by the perceptual hashes that `measure` stores in the facts of each segment: one per second, 256
+bits (`operators.analysis.perceptual_hash`). Two frames are near-duplicates if at most 24 bits differ. Comparing all
+pairs of a large dataset is infeasible, so frames are compared only if they agree in one of 12 bands of 21 bits. Hashes
+that differ in at most 11 bits always agree in one; hashes that differ in 24 bits do in 4 of 5 cases, and a copied video
+has many frames.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ import numpy as np
 
 from operators.analysis.perceptual_hash import NEAR_BITS
 
-_BANDS, _WIDTH = 12, 21  # of 256 bits
-_MOST = 400  # frames of one video that are kept, evenly chosen
-_COMMON = 64  # frames that agree in a band; of more, such as a title that many videos have, not all pairs are compared
-_NEXT = 4  # but each with so many that follow it in order of their hashes: copies of one frame stand beside each other
-_SHARE = 0.25  # of the frames of the shorter video that must be found in the other
+_BANDS, _WIDTH = 12, 21  # bands, and bits of each, of a hash of 256 bits
+_MOST = 400  # frames of one video that are kept, evenly spaced
+_COMMON = 64  # all pairs are compared among at most so many frames of a band; more share, say, a title card
+_NEXT = 4  # beyond that each is compared with so many successors in order of the hashes, where copies are adjacent
+_SHARE = 0.25  # share of the shorter video's frames that the other one must contain
 
 
 class Clusters:
-    """Collects videos one by one; `groups` then says which belong together."""
+    """Collects videos one by one; `groups` returns the clusters."""
 
     def __init__(self) -> None:
         self._ids: list[str] = []
         self._hashes: list[Any] = []
 
-    def add(self, video_id: str, prints: Iterable[str]) -> None:
-        """A video with the hashes of its frames, 64 hexadecimal digits each; every video is added once."""
-        some = sorted(set(prints)) if not isinstance(prints, list) else list(dict.fromkeys(prints))
+    def add(self, video_id: str, hashes: Iterable[str]) -> None:
+        """Add a video with the hashes of its frames, 64 hexadecimal digits each. Add each video once."""
+        some = sorted(set(hashes)) if not isinstance(hashes, list) else list(dict.fromkeys(hashes))
         if len(some) > _MOST:
             some = [some[int(k)] for k in np.linspace(0, len(some) - 1, _MOST)]
         self._ids.append(video_id)
@@ -39,10 +40,10 @@ class Clusters:
         self._hashes.append(bits)
 
     def groups(self) -> dict[str, str]:
-        """video_id -> the smallest video_id of its cluster."""
+        """Return video_id -> the smallest video_id of its cluster."""
         parent = list(range(len(self._ids)))
         firsts: dict[bytes, int] = {}
-        for k, bits in enumerate(self._hashes):  # of videos with the same frames, one is compared with the others
+        for k, bits in enumerate(self._hashes):  # of videos with identical frames, only one is compared
             if len(bits):
                 parent[k] = firsts.setdefault(bits.tobytes(), k)
         kept = sorted(firsts.values())
@@ -59,7 +60,7 @@ class Clusters:
 
 
 def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
-    """Pairs of videos that share enough frames."""
+    """Return the pairs of videos that share enough frames."""
     words = bits.view(np.uint64)
     unpacked = np.unpackbits(bits, axis=1)
     weights = (1 << np.arange(_WIDTH, dtype=np.int64))[::-1]
@@ -81,7 +82,7 @@ def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
     first, second = np.where(turned, second, first), np.where(turned, first, second)
     pairs = owner[first] * len(sizes) + owner[second]
     found = []
-    shared = [_counts(pairs, frames) for frames in (first, second)]  # frames of either video that stand in the other
+    shared = [_counts(pairs, frames) for frames in (first, second)]  # frames of each video that the other contains
     for pair, counts in shared[0].items():
         one, other = divmod(pair, len(sizes))
         count, size = (counts, sizes[one]) if sizes[one] <= sizes[other] else (shared[1][pair], sizes[other])
@@ -91,21 +92,21 @@ def _alike(bits: Any, owner: Any, sizes: Any) -> list[tuple[int, int]]:
 
 
 def _counts(pairs: Any, frames: Any) -> dict[int, int]:
-    """pair -> how many different frames stand beside it."""
+    """pair -> number of distinct frames with it."""
     unique = np.unique(np.stack([pairs, frames]), axis=1)[0]
     keys, counts = np.unique(unique, return_counts=True)
     return dict(zip(keys.tolist(), counts.tolist(), strict=True))
 
 
 def _pairs(words: Any) -> tuple[Any, Any]:
-    """All pairs of near-duplicates among some hashes, as two arrays of places."""
+    """Return all pairs of near-duplicates among some hashes, as two arrays of indices."""
     near = np.bitwise_count(words[:, None] ^ words[None]).sum(axis=2) <= NEAR_BITS
     rows, columns = np.nonzero(np.triu(near, 1))
     return rows, columns
 
 
 def _neighbours(words: Any) -> tuple[Any, Any]:
-    """Pairs of near-duplicates that stand near each other in order of their hashes."""
+    """Return the near-duplicates among hashes that are near each other in sorted order, as two arrays of indices."""
     order = np.lexsort(words.T)
     first, second = [], []
     for step in range(1, _NEXT + 1):

@@ -1,4 +1,4 @@
-"""Exports a finished output: selection, shards, media files, rows, and the check of what was written."""
+"""Export a finished output: select videos, write shards with media files and rows, and check the result."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from pipeline.export.registry import make
 from pipeline.export.samples import Making, samples
 from pipeline.export.selection import Annotated, Selection, histories, select
 from pipeline.output.output import Output
-from pipeline.sources.location import output_uri
+from pipeline.sources.location import is_inside, output_uri
 from pipeline.terminal.errors import UsageError
 
-_KEPT = 1000  # samples that were left out are listed in the marker up to so many
+_KEPT = 1000  # at most so many left-out samples are listed in the marker
 _PROBLEMS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What an export may be told beside the options of its target; None: what the target has first.
+    """Settings of an export that every target has; None: the target's first choice.
 
     Attributes:
         unit: what one sample is.
-        spans: whether a part of a video is a clip of its own, or the whole video with its times in the text.
-        media: name videos where they are, copy them into the export, or link them.
-        split: such as "train=0.9,test=0.1".
+        spans: "cut" to make a clip of each part of a video, "text" to keep the whole video and name times in the text.
+        media: refer to videos by path, copy them into the export, or link them.
+        split: names and shares, such as "train=0.9,test=0.1".
         where, group, annotations, seed: see `pipeline.export.selection.Selection`.
-        shard: videos of one shard: the unit of work and of resume.
-        max_left_out: share of the samples that may be left out before the export counts as failed.
-        tokenizer: a tokenizer.json to count tokens with.
-        tables: another output that was made from this one (`inputs`), whose tables are read, too.
+        shard: number of videos in a shard, the unit of work and of resume.
+        max_left_out: share of the samples that may be left out; above it the export counts as failed.
+        tokenizer: path of a tokenizer.json to count tokens with.
+        tables: another output made from this one (`inputs`), whose tables are also read.
     """
 
     unit: Unit | None = None
@@ -57,16 +57,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Report:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
-        videos, rows: in the export, by split.
-        written: shards that this call wrote; kept: those that stood already.
-        not_selected: why -> videos.
-        left_out: samples that the target would not have read as they are meant, each with the reason.
-        problems: what the check of the files found.
+        videos, rows: numbers in the export, by split.
+        written: shards that this call wrote; kept: shards that were complete before.
+        not_selected: reason -> number of videos.
+        left_out: samples that the target would have dropped or misread, each with the reason.
+        problems: problems that the check of the files found.
         lengths: see `pipeline.export.lengths`.
-        use: how the target is told of the export.
+        use: lines that say how to load the export in the target.
     """
 
     uri: str
@@ -86,7 +86,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Nothing is wrong with the files, and no more was left out than is allowed."""
+        """Whether the files have no problems and no more samples were left out than allowed."""
         return not self.problems and self.left_out_count <= self.max_left_out * max(1, self.samples)
 
     def __repr__(self) -> str:
@@ -96,7 +96,7 @@ class Report:
 
 @dataclass
 class _Counts:
-    """Of one shard, while it is written."""
+    """Counts of one shard while it is written."""
 
     lengths: lengths.Lengths
     rows: int = 0
@@ -115,18 +115,18 @@ def export(
     replace: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Write an output in the files of a target. An interrupted export goes on where it stopped.
+    """Write an output as the files of a target; an interrupted export is resumed.
 
     Args:
-        out: a finished output, or one that a run still writes to.
+        out: a finished output, or one that a run is still writing.
         to: name of an export; see `pipeline.export.registry`.
-        folder: where to: a folder or a remote prefix, empty or an export of the same settings.
-        options: of the target.
-        replace: remove an export of other settings that lies there.
-        say: called with lines about the progress.
+        folder: a folder or remote prefix, which must be empty or an export with the same settings.
+        options: options of the target.
+        replace: replace an export with other settings in that folder.
+        say: called with one line of progress at a time.
 
     Raises:
-        UsageError: it cannot be done as it was asked; one line.
+        UsageError: the export cannot be made as requested; one line.
         RunFailed: another process is exporting to the folder.
     """
     asked = settings or Settings()
@@ -148,16 +148,16 @@ def export(
         tables=further,
     )
     count = lengths.counter(asked.tokenizer)
-    settled = _settings(spec, to, asked, making, output)
-    goes_on = plan.admit(place, settled, replace=replace)
-    before = plan.earlier(place) if goes_on else []
+    settings_now = _settings(spec, to, asked, making, output)
+    resumed = plan.admit(place, settings_now, replace=replace)
+    before = plan.earlier(place) if resumed else []
     found = select(output, selection, {c.video_id: c.split for _, c in before})
     if not found.chosen:
         reasons = ", ".join(f"{why}: {n}" for why, n in found.left_out.items()) or "the dataset is empty"
-        raise UsageError(f"no video of {output.uri} is to be exported ({reasons})")
+        raise UsageError(f"no video of {output.uri} is selected for the export ({reasons})")
     with interrupted.alone(place, say):
-        if not goes_on:
-            plan.take(place, settled)
+        if not resumed:
+            plan.take(place, settings_now)
         unfinished = interrupted.left_behind(place)
         shards = plan.shards_of(found.chosen, before, asked.shard)
         marks = plan.marks(place)
@@ -184,20 +184,20 @@ def export(
 
 
 def check(folder: str, to: str | None = None, options: Mapping[str, Any] | None = None) -> list[Problem]:
-    """Read the files of a target as its loader does, and say what it would reject, drop or misread.
+    """Read the files of a target as its loader does, and report what it would reject, drop or misread.
 
     Args:
-        folder: an export of Longcap's, or files of any origin.
-        to: name of the export; None: the one that the folder says.
+        folder: an export, or files from anywhere.
+        to: name of the export; None: as the folder's marker says.
 
     Raises:
-        UsageError: it is not known what the folder is.
+        UsageError: `to` is None and the folder has no marker.
     """
     place = Folder(output_uri(folder))
     marker = plan.marker_of(place)
     if to is None:
         if marker is None:
-            raise UsageError(f"{folder} is no export of Longcap's: say with --to whose files they are")
+            raise UsageError(f"{folder} is not an export of Longcap; name the format of its files with --to")
         to, options = marker["settings"]["to"], {**marker["settings"]["options"], **(options or {})}
     return list(islice(make(to, options or {}).check(place), _PROBLEMS))
 
@@ -206,8 +206,8 @@ def check(folder: str, to: str | None = None, options: Mapping[str, Any] | None 
 
 
 def _check_place(folder: str, out: str) -> None:
-    if f"{folder}/".startswith(f"{out.rstrip('/')}/") or f"{out.rstrip('/')}/".startswith(f"{folder}/"):
-        raise UsageError(f"the export cannot lie at {folder}: the output lies at {out}; give a folder beside it")
+    if is_inside(folder, out) or is_inside(out, folder):
+        raise UsageError(f"the export cannot be written to {folder}: it overlaps the output {out}; give another folder")
 
 
 def _making(spec: Export, to: str, asked: Settings, place: Folder, tables: Mapping[str, TableReader]) -> Making:
@@ -215,17 +215,22 @@ def _making(spec: Export, to: str, asked: Settings, place: Folder, tables: Mappi
     for name, allowed in (("unit", spec.units), ("spans", spec.spans), ("media", spec.media)):
         value = getattr(asked, name)
         if value is not None and value not in allowed:
-            raise UsageError(f"--{name} {value}: export {to} can have {', '.join(allowed)}")
+            raise UsageError(f"--{name} {value} is not possible with {to}; allowed are {', '.join(allowed)}")
         chosen[name] = value or allowed[0]
+    if spec.reads_table and chosen["unit"] != "video":
+        raise UsageError(
+            f"--unit {chosen['unit']} is not possible with table {spec.reads_table}: its rows are about whole "
+            "videos; use --unit video"
+        )
     if asked.spans == "cut" and chosen["unit"] == "video":
-        raise UsageError("--spans cut needs --unit section, sentence or window: a whole video is not cut")
+        raise UsageError("--spans cut needs --unit section, sentence or window; a whole video is not cut")
     if chosen["media"] == "link" and place.local is None:
         raise UsageError("--media link needs a local folder; use --media copy")
     return Making(spec=spec, tables=tables, jobs=max(2, os.cpu_count() or 2), **chosen)
 
 
 def _settings(spec: Export, to: str, asked: Settings, making: Making, output: Output) -> dict[str, Any]:
-    """What the files of an export depend on."""
+    """Return the settings that determine the files of an export."""
     return {
         "to": to,
         "version": spec.version,
@@ -246,8 +251,7 @@ def _forget(
     marks: dict[str, dict[str, Any]],
     sources: Mapping[str, str],
 ) -> None:
-    """Remove the rows of shards that are written anew or hold no video any more, and the media files of videos that
-    left or whose bytes changed."""
+    """Remove rows of shards that are rewritten or empty, and media files of videos that left or changed."""
     now = {v.video_id: v for shard in shards for v in shard.videos}
     keep = {s.name for s in shards} - {s.name for s in todo}
     used = {path for name in keep for path in _paths(marks.get(name, {}))}
@@ -279,7 +283,7 @@ def _write(
     place: Folder,
     count: Callable[[str], int],
 ) -> dict[str, Any]:
-    """Write one shard and mark it as done; returns the mark."""
+    """Write one shard and mark it as done; returns its mark."""
     spec = making.spec
     counts = _Counts(lengths.Lengths(spec.limit_tokens))
     brought: set[str] = set()
@@ -307,7 +311,7 @@ def _write(
     files = spec.write(rows(), target)
     counts.rows -= len(target.left_out) + len(target.joined)
     counts.left_out += [{"key": p.where, "why": p.why} for p in target.left_out]
-    place.remove(brought - {path for paths in counts.media.values() for path in paths})  # of samples that were left out
+    place.remove(brought - {path for paths in counts.media.values() for path in paths})  # media of left-out samples
     said = {
         "stamp": shard.stamp,
         "split": shard.split,

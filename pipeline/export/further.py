@@ -1,4 +1,4 @@
-"""Rows of further tables that go into an export: of the output itself, or of another one that was made from it."""
+"""Rows of further tables that go into an export: of the output itself, or of another output made from it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.export.base import ITEMS, Sample, Unfit
 from pipeline.output.annotations import opening_of
 from pipeline.output.output import Output
 
-_SHORT = 3  # words: a shorter text stands in others by chance
+_SHORT = 3  # words; a shorter text occurs in others by chance
 
 
 def further_tables(output: Output, place: str | None) -> dict[str, TableReader]:
-    """The further tables of an output, and those of the output at `place`, which count first.
+    """Return the further tables of an output, and those of the output at `place`, which take precedence.
 
     Raises:
-        UsageError: there is no output at `place`.
+        UsageError: no output exists at `place`.
     """
     return {**output.store.derived, **(Output(place).store.derived if place else {})}
 
@@ -34,15 +34,14 @@ def rows_of(table: TableReader, video_ids: Sequence[str]) -> dict[str, tuple[Row
 
 
 def texts_gone(before: Row, now: Row) -> frozenset[str]:
-    """The texts of a long caption that a person rejected or corrected."""
+    """Return the texts of a long caption that a person rejected or corrected."""
     if before is now:
         return frozenset()
     return frozenset(_texts(before)) - frozenset(_texts(now))
 
 
 def standing_rows(rows: Iterable[Row], gone: frozenset[str]) -> tuple[Row, ...]:
-    """Rows without those, and without those items, that tell what a person rejected or corrected: they were made from
-    the captions as the model wrote them."""
+    """Drop rows and items that repeat a text which a person rejected or corrected."""
     if not gone:
         return tuple(rows)
     found = []
@@ -56,9 +55,9 @@ def standing_rows(rows: Iterable[Row], gone: frozenset[str]) -> tuple[Row, ...]:
 
 
 def items_of(sample: Sample, table: str, column: str = ITEMS) -> list[Row]:
-    """The rows of the table that a sample brings; of a row with a list in `column`, its items, each with the row's
-    other columns. An item that an engine answered with fields (the step `ask`) has these as columns; one that is not
-    valid is left out.
+    """Return the rows of a table that a sample has. A row with a list in `column` gives its items, each with the other
+    columns of the row. An item that an engine answered with fields (the step `ask`) has these as columns; an invalid
+    item is left out.
 
     Raises:
         Unfit: the table has no row of the video.
@@ -83,7 +82,7 @@ def _failed(item: Any) -> bool:
 def _columns(item: Any) -> Row:
     if not isinstance(item, dict):
         return {"text": item}
-    with suppress(TypeError, ValueError):  # no text, or no JSON
+    with suppress(TypeError, ValueError):  # not a text, or not JSON
         fields = json.loads(item.get("fields"))  # type: ignore[arg-type]
         return {**item, **fields} if isinstance(fields, dict) else item
     return item

@@ -1,10 +1,11 @@
-"""What a killed export leaves behind: files that were being written, and media of shards that were never finished.
+"""What a killed export leaves: files that were being written, and media files of shards that were never finished.
 
-    DIR/.longcap/begun/NAME.json       a shard that is being written: the keys of its videos
-    DIR/.longcap/runs/lease/           the hold of the process that writes to DIR
+    DIR/.longcap/begun/NAME.json       a shard that is being written, with the keys of its videos
+    DIR/.longcap/uploads/ID.json       on S3: a multipart upload that is being sent
+    DIR/.longcap/runs/lease/           the lease of the process that writes to DIR
 
-A shard is written anew with the same names, so that its files take the place of those that are there. But where a video
-leaves the selection before that, nothing names its files any more, and a loader that lists folders would read them.
+A shard is rewritten under the same names, so its files replace what is there. But if a video leaves the selection
+before that, nothing refers to its files any more, and a loader that lists folders would read them.
 """
 
 from __future__ import annotations
@@ -25,38 +26,39 @@ from pipeline.output.lease import ALL, Lease
 
 _BEGUN = f"{STATE}/begun"
 _DRAFT = re.compile(r"\..{0,80}\.[0-9a-f]{12}\.part", re.DOTALL)
-_UNIT = re.compile(r"-[a-z]\d{4,}(-[a-z0-9]+)*")  # behind a video's key: of a section, sentence, window or row
+_UNIT = re.compile(r"-[a-z]\d{4,}(-[a-z0-9]+)*")  # names a section, sentence, window or row of a video
 
 
 @contextmanager
 def alone(folder: Folder, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder inside the block.
+    """Hold the lease of the folder inside the block, and abort uploads that killed exports left in it.
 
     Raises:
         RunFailed: another process is exporting to it.
     """
     with Lease(f"{folder.uri}/{STATE}", ALL, f"export-{token_hex(4)}", say).held():
+        folder.abort_uploads(say)
         yield
 
 
 def begin(folder: Folder, shard: ShardPlan) -> None:
-    """Note that a shard is being written."""
+    """Record that a shard is being written."""
     keys = sorted(key_of(v.video_id) for v in shard.videos)
     folder.write(f"{_BEGUN}/{shard.name}.json", json.dumps(keys))
 
 
 def end(folder: Folder, shard: ShardPlan) -> None:
-    """Note that it is written."""
+    """Record that a shard is written."""
     folder.remove([f"{_BEGUN}/{shard.name}.json"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeftBehind:
-    """What earlier, killed exports have left.
+    """What earlier, killed exports left.
 
     Attributes:
-        names: of shards that were begun and never finished, and keys of their videos.
-        drafts: files that were being written, and are not complete.
+        names: names of shards that were begun and never finished, and keys of their videos.
+        drafts: incomplete files.
     """
 
     names: frozenset[str]
@@ -64,7 +66,7 @@ class LeftBehind:
 
 
 def left_behind(folder: Folder) -> LeftBehind:
-    """What is left in a folder; nothing is changed."""
+    """Find what is left in a folder; changes nothing."""
     files = folder.files()
     names: set[str] = set()
     for path in files:
@@ -76,10 +78,11 @@ def left_behind(folder: Folder) -> LeftBehind:
 
 
 def sweep(folder: Folder, left: LeftBehind, marks: Mapping[str, Mapping[str, Any]]) -> None:
-    """Remove what was left and no finished shard has; then forget that it was begun. All shards are finished.
+    """Remove left files that no finished shard has, then forget the shards that were begun. All shards must be
+    finished.
 
-    A file goes only where it is called after a shard or video that was begun, and lies in a folder, with a suffix, as a
-    file of a finished shard does: a note or a copy beside them is somebody's.
+    A file is removed only if it is named after a shard or video that was begun, and its folder and suffix are those of
+    a file of a finished shard; a note or a copy beside them may be somebody's.
     """
     if not left.names and not left.drafts:
         return
@@ -99,13 +102,13 @@ def sweep(folder: Folder, left: LeftBehind, marks: Mapping[str, Mapping[str, Any
 
 
 def _shape(path: str, names: Set[str]) -> tuple[str, str]:
-    """The folder of a file, whichever shard or sample it is called after, and the file's suffixes."""
+    """Return the folder of a file without names of shards and samples, and the file's suffixes."""
     *folders, name = path.split("/")
     return "/".join("*" if _named(part, names) else part for part in folders), name.partition(".")[2]
 
 
 def _is_of(path: str, names: Set[str]) -> bool:
-    """Whether a file, or the folder that it lies in, is called as a shard or as a sample of a video."""
+    """Whether a file or its folder is named after a shard or after a sample of a video."""
     *folders, name = path.split("/")
     return any(_named(part, names) for part in (name.split(".")[0], *folders[-1:]))
 

@@ -1,4 +1,4 @@
-"""How long the texts of an export are, in tokens of the target's text encoder, against what the target sees of them."""
+"""Lengths of the texts of an export in tokens, compared with what the target's text encoder reads of them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pipeline.terminal.errors import UsageError
 
 ESTIMATE = "estimate"
 _PIECES = re.compile(r"[^\W_]+|[^\s]", re.UNICODE)
-_LETTERS = 5.0  # of a Latin word that are one token, on average: English text has 1.3 tokens a word
-_WIDTH = 16  # tokens of one bin of the histogram, so that exports of millions of rows keep a few numbers
+_LETTERS = 5.0  # letters of a Latin word per token, on average: English text has 1.3 tokens per word
+_WIDTH = 16  # tokens per bin of the histogram, which keeps the counts of millions of rows small
 
 
 def counter(tokenizer: str | None) -> Callable[[str], int]:
-    """What counts tokens.
+    """Return a function that counts tokens.
 
     Args:
-        tokenizer: a `tokenizer.json`, or a folder that holds one; None: an estimate that needs no model.
+        tokenizer: a `tokenizer.json`, or a folder with one; None: estimate without a model.
 
     Raises:
-        UsageError: there is no tokenizer, or the package `tokenizers` is not installed.
+        UsageError: the tokenizer does not exist, or the package `tokenizers` is not installed.
     """
     if tokenizer is None:
         return estimate
@@ -40,8 +40,8 @@ def counter(tokenizer: str | None) -> Callable[[str], int]:
 
 
 def estimate(text: str) -> int:
-    """Tokens of a text, estimated: a word of up to 5 letters is one token, each 5 letters more are another, as is a
-    mark and each character of a script without spaces."""
+    """Estimate the tokens of a text: one per word of up to 5 letters and per 5 further letters, one per mark, and one
+    per character of scripts without spaces."""
     count = 0
     for piece in _PIECES.findall(text):
         wide = sum(1 for c in piece if "\u2e80" <= c <= "\U0003ffff")
@@ -50,10 +50,10 @@ def estimate(text: str) -> int:
 
 
 class Lengths:
-    """Token counts of rows as a histogram.
+    """A histogram of token counts of rows.
 
     Args:
-        limit: tokens that the target sees; 0: no limit.
+        limit: tokens that the target reads; 0: no limit.
     """
 
     def __init__(self, limit: int) -> None:
@@ -68,7 +68,7 @@ class Lengths:
         self._bins[tokens // _WIDTH] = self._bins.get(tokens // _WIDTH, 0) + 1
 
     def merge(self, said: Mapping[str, Any]) -> None:
-        """Add what `dump` of another one said."""
+        """Add the counts that `dump` of another histogram returned."""
         self.rows += said["rows"]
         self.over += said["over"]
         self.most = max(self.most, said["most"])
@@ -80,7 +80,7 @@ class Lengths:
         return {"rows": self.rows, "over": self.over, "most": self.most, "bins": bins}
 
     def quantile(self, share: float) -> int:
-        """Tokens that `share` of the rows do not exceed, to the precision of a bin."""
+        """Return the tokens that `share` of the rows do not exceed, to the precision of a bin."""
         left = share * self.rows
         for at in sorted(self._bins):
             left -= self._bins[at]
@@ -89,7 +89,7 @@ class Lengths:
         return self.most
 
     def summary(self, how: str) -> dict[str, Any]:
-        """The report: median, 95th percentile, longest, and how many rows exceed the limit."""
+        """Return the report: median, 95th percentile, maximum, and how many rows exceed the limit."""
         ends: Sequence[float] = (0.5, 0.95)
         median, p95 = (self.quantile(share) for share in ends)
         return {

@@ -1,12 +1,12 @@
-"""The plan of an export, kept in its folder: which video is in which shard, and which shards are done.
+"""The plan of an export, stored in its folder: which video is in which shard, and which shards are done.
 
-    DIR/longcap-export.json            the marker: what the export is, and what came out
-    DIR/.longcap/plan.parquet          one row a video: shard, split, stamps
+    DIR/longcap-export.json            the marker: settings and result of the export
+    DIR/.longcap/plan.parquet          one row per video: shard, split, stamps
     DIR/.longcap/shards/NAME.json      a finished shard: its files, rows, what was left out
 
-A shard is done where its mark carries the stamp of its videos as they are now. So an interrupted export goes on with
-the shard that it was at, and a dataset that grew or changed has only those shards written that hold a new or changed
-video; new videos go to new shards.
+A shard is done if its mark has the stamp of its videos as they are now. So an interrupted export resumes with the first
+shard that is not done, and after a change of the dataset only shards with new or changed videos are rewritten. New
+videos go to new shards.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BESIDE = frozenset({"lost+found"})
 
 @dataclass
 class ShardPlan:
-    """One shard: its videos, and its mark where it is done."""
+    """One shard: its videos, and its mark if it is done."""
 
     name: str
     split: str
@@ -47,7 +47,7 @@ class ShardPlan:
 
 
 def marker_of(folder: Folder) -> dict[str, Any] | None:
-    """What an export wrote about itself; None where there is none."""
+    """Return the marker of an export; None if the folder has none."""
     data = folder.read(MARKER)
     try:
         found = json.loads(data) if data else None
@@ -57,48 +57,48 @@ def marker_of(folder: Folder) -> dict[str, Any] | None:
 
 
 def admit(folder: Folder, settings: Mapping[str, Any], *, replace: bool) -> bool:
-    """Whether the folder holds an export of these settings, to go on with; nothing is written.
+    """Whether the folder has an export of these settings to resume; writes nothing.
 
     Args:
-        replace: an export of other settings may be replaced.
+        replace: whether an export with other settings may be replaced.
 
     Raises:
-        UsageError: it holds something else.
+        UsageError: the folder contains something else.
     """
     marker = marker_of(folder)
     if marker is None:
         names = [path for path in folder.files() if path.split("/")[0] not in (STATE, *_BESIDE)]
         if names:
-            raise UsageError(f"{folder.uri} is not empty and no export: it holds {names[0]}; give an empty folder")
+            raise UsageError(f"{folder.uri} is not empty and not an export: it contains {names[0]}; give an empty one")
         return False
     if marker.get("contract", 0) > _CONTRACT:
-        raise UsageError(f"{folder.uri} is an export of a newer version of Longcap")
+        raise UsageError(f"{folder.uri} was exported by a newer version of Longcap; upgrade, or give another folder")
     before, now = marker.get("settings", {}), json.loads(json.dumps(settings))
     if before == now:
         return True
     if not replace:
         changed = ", ".join(sorted(k for k in {*now, *before} if now.get(k) != before.get(k)))
         raise UsageError(
-            f"{folder.uri} holds an export with other settings ({changed}); give another folder, or --replace"
+            f"{folder.uri} contains an export with other settings ({changed}); give another folder, or --replace"
         )
     return False
 
 
 def take(folder: Folder, settings: Mapping[str, Any]) -> None:
-    """Begin an export: remove the files of the one that was there, and mark the folder."""
+    """Begin an export: remove the files of a previous one, and write the marker."""
     if marker_of(folder) is not None:
         folder.remove([*own_files(folder), *(f for f in folder.files(STATE) if not f.startswith(f"{STATE}/runs/"))])
     folder.write(MARKER, json_of({"longcap": "export", "contract": _CONTRACT, "settings": settings}))
 
 
 def own_files(folder: Folder) -> list[str]:
-    """All files that an export has written here, as far as its marks know."""
+    """Return all files that an export wrote here, as far as its marks list them."""
     found = {path for mark in marks(folder).values() for path in [*mark["files"], *media_of(mark)]}
     return sorted(found | set((marker_of(folder) or {}).get("files", ())))
 
 
 def earlier(folder: Folder) -> list[tuple[str, Chosen]]:
-    """The shard of each video in the plan that lies in the folder."""
+    """Return the shard of each video in the stored plan."""
     data = folder.read(_PLAN)
     if data is None:
         return []
@@ -107,7 +107,7 @@ def earlier(folder: Folder) -> list[tuple[str, Chosen]]:
 
 
 def shards_of(chosen: Iterable[Chosen], before: Sequence[tuple[str, Chosen]], size: int) -> list[ShardPlan]:
-    """Divide videos into shards of up to `size`; a video stays in its shard, new ones go to new shards."""
+    """Divide videos into shards of up to `size`; a video stays in its shard, and new videos go to new shards."""
     old = {c.video_id: (shard, c.split) for shard, c in before}
     found: dict[str, ShardPlan] = {}
     fresh: dict[str, list[Chosen]] = {}
@@ -128,7 +128,7 @@ def shards_of(chosen: Iterable[Chosen], before: Sequence[tuple[str, Chosen]], si
 
 
 def store(folder: Folder, shards: Iterable[ShardPlan]) -> None:
-    """Keep the plan."""
+    """Write the plan."""
     rows = [(v.video_id, shard.name, shard.split, v.stamp, v.source) for shard in shards for v in shard.videos]
     schema = pa.schema([(name, pa.string()) for name in _COLUMNS])
     table = pa.Table.from_pylist([dict(zip(_COLUMNS, row, strict=True)) for row in rows], schema=schema)
@@ -138,7 +138,7 @@ def store(folder: Folder, shards: Iterable[ShardPlan]) -> None:
 
 
 def marks(folder: Folder) -> dict[str, dict[str, Any]]:
-    """The marks of finished shards by their names."""
+    """Return the marks of finished shards by shard name."""
     found = {}
     for path in folder.files(f"{STATE}/shards"):
         if path.endswith(".json"):
@@ -147,12 +147,12 @@ def marks(folder: Folder) -> dict[str, dict[str, Any]]:
 
 
 def mark(folder: Folder, name: str, value: Mapping[str, Any]) -> None:
-    """Note that a shard is done."""
+    """Record that a shard is done."""
     folder.write(f"{STATE}/shards/{name}.json", json_of(value))
 
 
 def unmark(folder: Folder, name: str) -> None:
-    """Note that a shard is not done any more."""
+    """Record that a shard is no longer done."""
     folder.remove([f"{STATE}/shards/{name}.json"])
 
 
@@ -161,5 +161,5 @@ def json_of(value: Any) -> str:
 
 
 def media_of(mark: Mapping[str, Any]) -> list[str]:
-    """The media files that the mark of a shard names."""
+    """Return the media files that the mark of a shard lists."""
     return [path for paths in mark.get("media", {}).values() for path in paths]

@@ -1,5 +1,5 @@
-"""How an export is named: a word of `EXPORTS`, a name that an installed distribution offers as an entry point of the
-group `longcap.exports`, or the place of your own class, `package.module:ClassName`.
+"""Names of exports: a key of `EXPORTS`, a name that an installed distribution declares as an entry point of the group
+`longcap.exports`, or the location of a class, `package.module:ClassName`.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ names = REGISTRY.names
 
 
 def export_class(name: str) -> type[Export]:
-    """The class that `name` stands for.
+    """Return the class of an export.
 
     Raises:
-        UsageError: in one line, when there is no such name, module or class, or the class is no export.
+        UsageError: the name, module or class does not exist, or the class is not an export; one line.
     """
     try:
         return REGISTRY.find(name)
@@ -75,10 +75,10 @@ def export_class(name: str) -> type[Export]:
 
 
 def make(name: str, options: Mapping[str, Any]) -> Export:
-    """An export from its options, as plain values or as text from a command line.
+    """Construct an export from its options, given as plain values or as text from a command line.
 
     Raises:
-        UsageError: in one line, for an unknown name or option, or a wrong value.
+        UsageError: an unknown name or option, or a wrong value; one line.
     """
     try:
         return REGISTRY.make(name, options)

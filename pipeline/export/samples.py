@@ -1,4 +1,4 @@
-"""From rows of an output to samples: videos, sections, sentences or windows, annotations applied, media files made."""
+"""Make samples from rows of an output: videos, sections, sentences or windows, with annotations and media."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pipeline.output.annotations import corrected, opening_of, standing, without
 from pipeline.output.output import Output
 from pipeline.output.windows import window_captions
 
-_VIDEOS_AT_ONCE = 16  # whose captions are in memory
+_VIDEOS_AT_ONCE = 16  # videos whose captions are in memory
 _SEAM_S = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Making:
-    """What samples are made of, and how: see `pipeline.export.base` for the three words; `tables` are further ones."""
+    """How samples are made; see `pipeline.export.base` for `unit`, `spans` and `media`. `tables` are further tables."""
 
     spec: Export
     unit: Unit
@@ -41,7 +41,7 @@ class Making:
 
 @dataclass(frozen=True)
 class Piece:
-    """A sample without its media file: times are seconds of the video."""
+    """A sample without its media file; times are seconds of the video."""
 
     key: str
     span: tuple[float, float] | None
@@ -52,7 +52,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class _Of:
-    """What all samples of one video share: `whole` is its media file, `before` the texts before corrections, by key."""
+    """Values that all samples of one video share: `whole` is its media file, `before` the uncorrected texts by key."""
 
     row: Row
     windows: list[Row]
@@ -65,7 +65,7 @@ class _Of:
 def samples(
     output: Output, chosen: Sequence[Chosen], histories: Mapping[str, list[Row]], making: Making, folder: Folder
 ) -> Iterator[tuple[str, Sample | Unfit]]:
-    """The key and the sample of every unit of these videos, ordered by uri and time; `Unfit` where it has none."""
+    """Yield the key and the sample of every unit, ordered by uri and time; `Unfit` if a unit cannot be a sample."""
     with ThreadPoolExecutor(making.jobs, thread_name_prefix="export") as pool:
         for row, original, windows, beside, split in _videos(output, chosen, histories, making):
             pieces = list(pieces_of(row, windows, making.unit))
@@ -94,7 +94,7 @@ def samples(
 
 
 def pieces_of(row: Row, windows: Sequence[Row], unit: Unit) -> Iterator[Piece]:
-    """The units of one long caption that have a text."""
+    """Yield the units of one long caption that have a text."""
     key, duration_s = media.key_of(row["video_id"]), row["duration_s"]
     sections = row["sections"] or []
     if unit == "video":
@@ -125,7 +125,7 @@ def pieces_of(row: Row, windows: Sequence[Row], unit: Unit) -> Iterator[Piece]:
 def _videos(
     output: Output, chosen: Sequence[Chosen], histories: Mapping[str, list[Row]], making: Making
 ) -> Iterator[tuple[Row, Row, list[Row], tuple[Row, ...], str]]:
-    """Rows of long captions, corrected and as they were, their windows, rows of a further table, their split."""
+    """Yield long captions with and without corrections, their windows, rows of a further table, and the split."""
     for start in range(0, len(chosen), _VIDEOS_AT_ONCE):
         some = {c.video_id: c.split for c in chosen[start : start + _VIDEOS_AT_ONCE]}
         windows = window_captions(output, list(some)) if making.reads_windows else {}
@@ -141,7 +141,7 @@ def _videos(
 
 
 def _whole(row: Row, split: str, making: Making, folder: Folder) -> str:
-    """The media file of a whole video, brought into the folder where that is asked for; "" where only clips are."""
+    """Return the media file of a whole video, copied or linked if requested; "" if only clips are needed."""
     if making.spans == "cut" and making.unit != "video":
         return ""
     if making.media == "path":
@@ -155,6 +155,8 @@ def _whole(row: Row, split: str, making: Making, folder: Folder) -> str:
 def _sample(piece: Piece, of: _Of, making: Making, folder: Folder) -> Sample:
     spec, row = making.spec, of.row
     cut = making.spans == "cut" and piece.span is not None
+    shows = "whole" if cut or piece.span is None else spec.shows
+    moved = cut or shows == "clip"
     start_s, end_s = piece.span or (0.0, row["duration_s"])
     if end_s - start_s <= _SEAM_S:
         raise Unfit(f"its span from {start_s:g} to {end_s:g} s is empty")
@@ -163,8 +165,12 @@ def _sample(piece: Piece, of: _Of, making: Making, folder: Folder) -> Sample:
         name = f"{piece.key}-{round(start_s * 1000):09d}-{round(end_s * 1000):09d}"
         place = spec.media_path(name, of.split, ".mp4")
         if spec.needs_files:
-            media.cut(row["uri"], (start_s, end_s), row, folder, place)
-    shift, length = (start_s, end_s - start_s) if cut else (0.0, row["duration_s"])
+            media.cut(row["uri"], (start_s, end_s), row, folder, place, fps=spec.clip_fps)
+    shift, length = (start_s, end_s - start_s) if moved else (0.0, row["duration_s"])
+
+    def said(text: str) -> str:
+        return on_clip(text, start_s, end_s) if moved else text
+
     inside = [w for w in of.windows if w["start_s"] < end_s and w["end_s"] > start_s] if spec.needs_windows else []
     made = Sample(
         key=piece.key,
@@ -173,18 +179,19 @@ def _sample(piece: Piece, of: _Of, making: Making, folder: Folder) -> Sample:
         split=of.split,
         media=place,
         duration_s=length,
-        span=None if cut or piece.span is None else piece.span,
-        text=on_clip(piece.text, start_s, end_s) if cut else piece.text,
-        parts=tuple(_moved(part, shift, length, cut=cut) for part in piece.parts),
+        span=None if cut or shows != "whole" else piece.span,
+        clip=None if shows == "whole" else piece.span,
+        text=said(piece.text),
+        parts=tuple(_moved(part, shift, length, moved=moved) for part in piece.parts),
         opening=piece.opening,
         windows=tuple(
-            _moved(_part(w["start_s"], w["end_s"], w["text"], row["duration_s"]), shift, length, cut=cut)
+            _moved(_part(w["start_s"], w["end_s"], w["text"], row["duration_s"]), shift, length, moved=moved)
             for w in inside
         ),
         row=row,
         beside=of.beside,
-        replaced=old if (old := of.before.get(piece.key)) is not None and old != piece.text else None,
-        fps=row["fps"] or 0.0,
+        replaced=said(old) if (old := of.before.get(piece.key)) is not None and old != piece.text else None,
+        fps=(cut and spec.clip_fps) or row["fps"] or 0.0,
         width_px=row["width_px"] or 0,
         height_px=row["height_px"] or 0,
     )
@@ -199,7 +206,7 @@ def _part(start_s: float, end_s: float, text: str | None, duration_s: float, top
 
 
 def _sentence(sentence: Row, section: Part, windows: Mapping[int, tuple[float, float]], duration_s: float) -> Part:
-    """A sentence of a section: its own times where somebody corrected them, else those of the windows that say it."""
+    """Return a sentence of a section with its corrected times, or else those of the windows that support it."""
     if sentence.get("start_s") is not None:
         return _part(sentence["start_s"], sentence["end_s"], sentence["text"], duration_s)
     spans = merged(windows[w] for w in sentence["windows"] or () if w in windows)
@@ -210,7 +217,7 @@ def _sentence(sentence: Row, section: Part, windows: Mapping[int, tuple[float, f
 
 
 def merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Spans in order, those that touch or overlap joined."""
+    """Return spans in order, with those that touch or overlap merged."""
     found: list[tuple[float, float]] = []
     for start, end in sorted(spans):
         if found and start <= found[-1][1] + _SEAM_S:
@@ -220,9 +227,9 @@ def merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return found
 
 
-def _moved(part: Part, shift: float, length: float, *, cut: bool) -> Part:
-    """A part in seconds of its media file; of a clip that begins at `shift`, the times that it names are the clip's."""
-    if not cut:
+def _moved(part: Part, shift: float, length: float, *, moved: bool) -> Part:
+    """Return a part with the times of the clip that begins at `shift`, also in its text."""
+    if not moved:
         return part
     return replace(
         part,

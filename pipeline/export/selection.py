@@ -1,4 +1,4 @@
-"""Which videos of an output are exported: those that hold a condition and that nobody rejected, each with its split."""
+"""The selection of an export: the videos that fulfil a condition and that nobody rejected, each with its split."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from operators.core.base import Row
 from operators.core.fingerprint import digest
+from operators.core.keys import plain_key
 from operators.core.text import nearest
 from operators.store.reader import TableReader
 from pipeline.export import splits
@@ -29,8 +30,8 @@ class Chosen:
     """A video that is exported.
 
     Attributes:
-        stamp: changes whenever its rows in the export may.
-        source: changes whenever the bytes of the video may have.
+        stamp: a hash that changes whenever its rows in the export may.
+        source: a hash that changes whenever the bytes of the video may have.
     """
 
     video_id: str
@@ -41,15 +42,15 @@ class Chosen:
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Options of what is exported.
+    """Options that select videos.
 
     Attributes:
         where: a condition on columns; see `pipeline.export.where`.
-        shares: split -> share.
-        group: a column, such as "metadata.channel": videos of one value are in one split.
-        annotations: apply corrections and leave out what was rejected; "accepted": only what was accepted; "ignore".
-        seed: another seed draws other splits.
-        beside: a further table whose rows go into the export, too; "": none.
+        shares: split -> share of the videos.
+        group: a column, such as "metadata.channel"; videos with the same value are in the same split.
+        annotations: "apply" corrections and leave out rejected texts; "accepted": export only accepted ones; "ignore".
+        seed: seed of the assignment to splits.
+        beside: a further table whose rows also go into the export; "": none.
         tables: further tables by name.
     """
 
@@ -64,20 +65,20 @@ class Selection:
 
 @dataclass(frozen=True)
 class Found:
-    """What was selected, and how many videos were not, and why."""
+    """The selected videos, and how many were not selected, by reason."""
 
     chosen: list[Chosen]
     left_out: dict[str, int]
 
 
 def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Found:
-    """Choose videos, in the order in which the dataset stores them.
+    """Select videos, in the order in which the dataset stores them.
 
     Args:
         earlier: video_id -> split of an earlier export to the same folder.
 
     Raises:
-        UsageError: the condition or the group names something that is not there.
+        UsageError: the condition or the group refers to a column that does not exist.
     """
     others = {
         name: table.schema.names
@@ -101,7 +102,7 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
         elif asked.annotations == "accepted" and verdict != "accept":
             left_out["not accepted"] += 1
         else:
-            stamp = digest([row["key"], row["content_hash"], [a["annotation_id"] for a in kept]])
+            stamp = digest([plain_key(row["key"]), row["content_hash"], [a["annotation_id"] for a in kept]])
             if asked.beside:
                 stamp = digest([stamp, beside.get(row["video_id"])])
             value = None if group is None else _text(group, row)
@@ -115,7 +116,7 @@ def select(output: Output, asked: Selection, earlier: Mapping[str, str]) -> Foun
 
 
 def _beside(output: Output, asked: Selection) -> dict[str, list[str]]:
-    """video_id -> what changes whenever the video's rows in a further table do."""
+    """video_id -> hashes that change whenever its rows in the further table do."""
     if not asked.beside:
         return {}
     name, known = asked.beside, {n: t for n, t in asked.tables.items() if "video_id" in t.schema.names}
@@ -128,12 +129,12 @@ def _beside(output: Output, asked: Selection) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for batch in known[name].batches(["video_id", "key", "content_hash"]):
         for row in batch.to_pylist():
-            found.setdefault(row["video_id"], []).append(f"{row['key']} {row['content_hash']}")
+            found.setdefault(row["video_id"], []).append(f"{plain_key(row['key'])} {row['content_hash']}")
     return {video_id: sorted(some) for video_id, some in found.items()}
 
 
 def histories(output: Output) -> dict[str, list[Row]]:
-    """video_id -> the annotations of a video."""
+    """video_id -> its annotations."""
     found: dict[str, list[Row]] = {}
     for row in Annotations(output.store).all().to_pylist():
         found.setdefault(row["video_id"], []).append(row)
@@ -144,19 +145,19 @@ _DUPLICATES = "duplicate_groups"
 
 
 def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
-    """video_id -> the smallest id of the videos that share frames with it; see `pipeline.export.duplicates`."""
+    """video_id -> the smallest id among the videos that share frames with it; see `pipeline.export.duplicates`."""
     found = Clusters()
     for start in range(0, len(video_ids), _FACTS_AT_ONCE):
         some = video_ids[start : start + _FACTS_AT_ONCE]
         columns = ["video_id", "start_s", "end_s", "facts", "run_id", "key"]
         table = output.store.segments.lookup("video_id", *some, columns=columns)
-        prints: dict[str, list[str]] = {video_id: [] for video_id in some}
+        hashes: dict[str, list[str]] = {video_id: [] for video_id in some}
         for segment in sorted(table.to_pylist(), key=lambda s: (s["video_id"], s["start_s"])):
-            prints[segment["video_id"]] += hashes_of(segment)
+            hashes[segment["video_id"]] += hashes_of(segment)
         for video_id in some:
-            found.add(video_id, prints[video_id])
+            found.add(video_id, hashes[video_id])
     groups = found.groups()
-    for name in output.store.derived:  # what `near_duplicates` has found by vectors
+    for name in output.store.derived:  # duplicates that the step `near_duplicates` found by vectors
         table = output.store.table(name)
         if _DUPLICATES in table.schema.names:
             known = [g for row in table.read([_DUPLICATES]).to_pylist() for g in row[_DUPLICATES] or ()]
@@ -166,13 +167,13 @@ def clusters(output: Output, video_ids: list[str]) -> dict[str, str]:
 
 
 def hashes_of(segment: Row) -> list[str]:
-    """The perceptual hashes of a segment's own span, as `Facts.of` gives them; nothing else of the facts is read."""
+    """Return the perceptual hashes of a segment's own span, as `Facts.of` does, without reading the other facts."""
     found = json.loads(segment["facts"] or "{}").get("prints") or ()
     return [p["bits"] for p in found if segment["start_s"] <= p["time_s"] < segment["end_s"]]
 
 
 def _joined(groups: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
-    """Groups that share a value become one."""
+    """Merge groups that share a value."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -183,7 +184,7 @@ def _joined(groups: Mapping[str, str], values: Mapping[str, str]) -> dict[str, s
     for video_id, group in groups.items():
         if values[video_id]:
             one, other = sorted((root(group), root(f"\x00{values[video_id]}")), reverse=True)
-            parent[one] = other  # the name that begins with a zero byte stays: it is no video's
+            parent[one] = other  # a name that begins with a zero byte is kept, since no video has it
     return {video_id: root(group) for video_id, group in groups.items()}
 
 
@@ -213,7 +214,7 @@ def _group(text: str, schema: pa.Schema, tables: Mapping[str, list[str]]) -> tup
     except SyntaxError:
         path = None
     if path is None:
-        raise UsageError(f"--group {text} is no column; write one such as metadata.channel")
+        raise UsageError(f"--group {text} is not a column; give one such as metadata.channel")
     parse(f"{text} is None", schema, tables)
     return path
 

@@ -1,4 +1,4 @@
-"""Which video is in which split. All that belongs together is in one: a video's own rows, and all of its group."""
+"""Assignment of videos to splits. Videos of one group are always in the same split."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 
 
 def parse(text: str | None) -> dict[str, float]:
-    """`train=0.9,test=0.1` as shares that sum to 1; None is all in "train".
+    """Parse `train=0.9,test=0.1` as shares that sum to 1; None: everything is in "train".
 
     Raises:
-        UsageError: it is no such list.
+        UsageError: the text is not such a list.
     """
     if text is None:
         return {"train": 1.0}
@@ -29,7 +29,7 @@ def parse(text: str | None) -> dict[str, float]:
             value = math.nan
         if not name or not set(name) <= _WORD or name in found or not 0 < value < math.inf:
             raise UsageError(
-                f"--split {text}: {part!r} is no split; write names and shares, such as train=0.9,test=0.1"
+                f"--split {text}: {part!r} is not a split; give names and shares, such as train=0.9,test=0.1"
             )
         found[name] = value
     total = sum(found.values())
@@ -41,13 +41,13 @@ def assign(
 ) -> dict[str, str]:
     """video_id -> split.
 
-    Groups go, the largest first and equal ones in an order that `seed` decides, each to the split that lacks most. A
-    group of which a video was in a split before goes there, so that a growing dataset keeps its test set; where a
-    group joins videos of several splits, it goes to the one that has most of them.
+    Groups are assigned in turn, the largest first and ties in an order given by `seed`, each to the split that lacks
+    most of its share. A group with a video that had a split before keeps that split, so a growing dataset keeps its
+    test set; a group with videos of several splits goes to the one with most of them.
 
     Args:
         groups: video_id -> group.
-        shares: split -> share, which sum to 1.
+        shares: split -> share; the shares sum to 1.
         earlier: video_id -> split of an earlier export to the same folder.
     """
     members: dict[str, list[str]] = {}

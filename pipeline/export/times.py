@@ -1,17 +1,18 @@
-"""Times that a caption names, on the clock of a clip: "at 0:13" of a video is "at 0:03" of one that starts at 10 s."""
+"""Convert times in a caption to the time of a clip: "at 0:13" of a video is "at 0:03" of a clip that starts at 10 s."""
 
 from __future__ import annotations
 
 import re
 
 _CLOCK = re.compile(r"(?<![\d:.])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
-_NEAR_S = 30.0  # beyond a clip's ends; what is further away is no time of the clip, such as the time on a scoreboard
+_NEAR_S = 30.0  # times further outside the clip are not converted; they may be, say, the time on a scoreboard
 
 
 def on_clip(text: str, start_s: float, end_s: float) -> str:
-    """The text of the span `[start_s, end_s)` of a video, with the times that it names as those of a clip of the span.
+    """Return the text of the span `[start_s, end_s)` of a video with its times converted to those of a clip of the
+    span.
 
-    A time up to 30 s outside the span becomes the start or the end of the clip; others stay as they are.
+    A time up to 30 s outside the span becomes the start or end of the clip; other times are unchanged.
     """
 
     def moved(match: re.Match[str]) -> str:

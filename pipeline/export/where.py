@@ -1,9 +1,9 @@
 """A condition on columns, such as `coverage >= 0.9 and metadata.license == 'cc-by'`.
 
-It is the expression of Python with names for columns: comparisons, `and`, `or`, `not`, `in`, `is None`, arithmetic,
-`len(x)`, `lower(x)`; `=` is `==`. Nothing of it is executed as code. As in SQL, a comparison with a null is not true.
-`metadata.NAME` is a column of the user's manifest, `provenance.model` a field of a struct, `TABLE.column` the row of
-the video in another table of the output that has one row a video.
+The syntax is that of Python expressions with column names: comparisons, `and`, `or`, `not`, `in`, `is None`,
+arithmetic, `len(x)`, `lower(x)`; `=` means `==`. Nothing is executed as code. As in SQL, a comparison with null is not
+true. `metadata.NAME` is a column of the user's manifest, `provenance.model` a field of a struct, and `TABLE.column` the
+row of the video in another table of the output that has one row per video.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _MOST = 10_000  # characters of a condition
 
 @dataclass(frozen=True)
 class Where:
-    """A condition that was read.
+    """A parsed condition.
 
     Attributes:
-        text: as it was given.
-        columns: of the dataset that it reads.
-        tables: other table -> columns of it.
+        text: the condition as it was given.
+        columns: columns of the dataset that the condition reads.
+        tables: other table -> columns that the condition reads.
     """
 
     text: str
@@ -58,13 +58,13 @@ class Where:
     _tree: ast.expr
 
     def holds(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row fits.
+        """Whether a row fulfils the condition.
 
         Args:
-            row: with all `columns`; another table's row stands under the table's name, None where it has none.
+            row: has all `columns`; the row of another table is under that table's name, None if it has none.
 
         Raises:
-            UsageError: values that cannot be compared.
+            UsageError: values cannot be compared.
         """
         try:
             return _value(self._tree, row) is True
@@ -73,14 +73,14 @@ class Where:
 
 
 def parse(text: str, schema: pa.Schema, tables: Mapping[str, Collection[str]]) -> Where:
-    """Read a condition.
+    """Parse a condition.
 
     Args:
-        schema: of the rows.
-        tables: other tables of one row a video -> their columns.
+        schema: schema of the rows.
+        tables: other table with one row per video -> its columns.
 
     Raises:
-        UsageError: it is no condition, or names something that is not there; one line.
+        UsageError: the text is not a condition, or names an unknown column; one line.
     """
     try:
         if len(text) > _MOST:
@@ -97,7 +97,7 @@ def parse(text: str, schema: pa.Schema, tables: Mapping[str, Collection[str]]) -
 
 @dataclass
 class _Reading:
-    """Looks through an expression: which columns it reads, and whether all of it is allowed."""
+    """Checks an expression: collects the columns that it reads, and rejects what is not allowed."""
 
     text: str
     schema: pa.Schema
@@ -106,7 +106,7 @@ class _Reading:
     others: dict[str, set[str]] = field(default_factory=dict)
 
     def look(self, node: ast.expr) -> None:
-        """Raises `UsageError` on the first thing that is not allowed."""
+        """Check a node. Raises `UsageError` on the first thing that is not allowed."""
         path = path_of(node)
         if path is not None:
             self._name(path)
@@ -153,20 +153,20 @@ class _Reading:
 
 def _check_fields(path: tuple[str, ...], column: pa.Field, text: str) -> None:
     if column.name == "metadata":
-        return  # the user's own columns: known only by their rows
+        return  # the user's own columns, which only the rows define
     found = column.type
     for name in path[1:]:
         if not pa.types.is_struct(found) or found.get_field_index(name) < 0:
             known = [f.name for f in found] if pa.types.is_struct(found) else []
             raise UsageError(
-                f"--where {text}: {'.'.join(path)} is no column{nearest(name, known)} "
+                f"--where {text}: {'.'.join(path)} is not a column{nearest(name, known)} "
                 + (f"Known: {', '.join(known)}" if known else f"{column.name} has no fields that can be named")
             )
         found = found.field(name).type
 
 
 def path_of(node: ast.expr) -> tuple[str, ...] | None:
-    """`a.b.c` as its names; None for anything else."""
+    """Return `a.b.c` as its names; None for anything else."""
     if isinstance(node, ast.Name):
         return (node.id,)
     if isinstance(node, ast.Attribute):
@@ -175,7 +175,7 @@ def path_of(node: ast.expr) -> tuple[str, ...] | None:
     return None
 
 
-def _value(node: ast.expr, row: Mapping[str, Any]) -> Any:  # noqa: PLR0911  # one return a kind of node
+def _value(node: ast.expr, row: Mapping[str, Any]) -> Any:  # noqa: PLR0911  # one return per kind of node
     path = path_of(node)
     if path is not None:
         return field_of(path, row)
@@ -230,7 +230,7 @@ def field_of(path: tuple[str, ...], row: Mapping[str, Any]) -> Any:
 
 
 def _with_double_equals(text: str) -> str:
-    """`a = b`, as SQL and the viewer's conditions write it, as `a == b`; texts in quotes stay."""
+    """Replace `a = b`, as in SQL and the viewer's conditions, by `a == b`, except in quoted texts."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     places = [token.start for token in tokens if token.type == tokenize.OP and token.string == "="]
     lines = text.splitlines(keepends=True)

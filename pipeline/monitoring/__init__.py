@@ -1,4 +1,4 @@
-"""What is known of a run while it works: progress, metrics, stalls, and its report.
+"""Progress, metrics, stall detection and the report of a run.
 
 May import `planning`, `sources`, `config` and `terminal`.
 """

@@ -1,4 +1,4 @@
-"""The driver's metrics: what receipts add up to, what is left, and how the pools stand."""
+"""Metrics of the driver: totals of the receipts, remaining work, and the state of the pools."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from operators.engines.ask import Usage
 from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import Holding
 
-_EVERY_S = 10.0  # as often as Ray's agents export
+_EVERY_S = 10.0  # the export interval of Ray's agents
 _FIRST_S = 1.0
-_BEFORE = {"caption": "decode"}  # whose rows a pool gets
+_BEFORE = {"caption": "decode"}  # pool -> the pool that feeds it
 
 
 class RunMeters:
-    """Counts receipts at once, and sets the gauges on a clock of its own."""
+    """Counts receipts immediately, and sets the gauges in a thread of its own."""
 
     def __init__(self) -> None:
         self._meters = Meters()
         self._watched: tuple[Holding, Progress] | None = None
         self._closed = threading.Event()
-        self._busy = Busy()
+        self._work_seconds = WorkSeconds()
         self._sampled_s = 0.0
         self._clock: threading.Thread | None = None
 
@@ -52,7 +52,7 @@ class RunMeters:
             count("longcap_captions_total", level="long")
 
     def watch(self, holding: Holding, progress: Progress) -> None:
-        """Set gauges from these from now on, and note in the run's timeline which actors have work."""
+        """Start to set gauges from `holding` and `progress`, and to record in the timeline which actors have work."""
         self._watched = (holding, progress)
         actors = progress.counts.timeline.actors
         for pool, wanted in holding.wanted.items():
@@ -63,7 +63,7 @@ class RunMeters:
             self._clock.start()
 
     def close(self) -> None:
-        """Stop the clock, having set the gauges a last time."""
+        """Set the gauges a last time and stop the thread."""
         self._closed.set()
         if self._clock is not None:
             self._clock.join(2 * _EVERY_S)
@@ -73,8 +73,8 @@ class RunMeters:
         last, wait_s = False, _FIRST_S
         while not last:
             last = self._closed.wait(wait_s)
-            wait_s = min(2 * wait_s, _EVERY_S)  # the first seconds of a short run are all that it has
-            with suppress(Exception):  # Ray may be going: a gauge is no reason to end a run
+            wait_s = min(2 * wait_s, _EVERY_S)  # a short run needs values from its first seconds
+            with suppress(Exception):  # Ray may be shutting down; a gauge must not end a run
                 self._set()
 
     def _set(self) -> None:
@@ -95,40 +95,40 @@ class RunMeters:
             self._meters.set("longcap_queue_rows", waiting, pool=pool)
         if progress.started:
             now, elapsed_s = time.time(), counts.elapsed_s
-            busy = self._busy.since_last(work, now)
+            busy = self._work_seconds.since_last(work, now)
             share = {pool: busy.get(pool, 0.0) / wanted for pool, wanted in holding.wanted.items() if wanted}
             counts.timeline.sample(min(self._sampled_s, elapsed_s), elapsed_s, share)
             self._sampled_s = elapsed_s
 
 
-class Busy:
-    """Adds up for how many seconds the actors of each pool had work, between one look and the next."""
+class WorkSeconds:
+    """Accumulates the seconds in which the actors of each pool had work, from one call to the next."""
 
     def __init__(self) -> None:
         self._seen: dict[str, float] = {}
 
     def since_last(self, work: Sequence[Row], now: float) -> dict[str, float]:
-        """Pool -> seconds of all its actors together since the last call.
+        """Return pool -> seconds with work of all its actors together since the last call.
 
         Args:
-            work: reports as `Coordinator.work` gives them.
+            work: reports of `Coordinator.work`.
             now: seconds since the epoch.
         """
         found: dict[str, float] = {}
         for report in work:
             since = report["busy_since"]
             total = report["busy_s"] + (max(0.0, now - since) if since else 0.0)
-            more = max(0.0, total - self._seen.get(report["actor"], 0.0))  # a clock may have been put back
+            more = max(0.0, total - self._seen.get(report["actor"], 0.0))  # a clock may have been set back
             self._seen[report["actor"]] = total
             found[report["pool"]] = found.get(report["pool"], 0.0) + more
         return found
 
 
 def queues(rows: Mapping[str, int], under_way: Mapping[str, int]) -> dict[str, int]:
-    """Pool -> rows that the pool before it has finished and it has not begun.
+    """Return pool -> rows that the pool before it has finished and that it has not begun.
 
     Args:
-        rows, under_way: pool -> rows that its actors began, and that they are at.
+        rows, under_way: pool -> rows that its actors have begun, and rows in progress.
     """
     return {
         pool: max(0, rows[before] - under_way[before] - rows[pool])

@@ -1,7 +1,7 @@
-"""What a person sees while a run works: videos, video-hours, captions a second, failures, and when it will end.
+"""Progress display of a run: videos, hours of video, captions per second, failures, and the remaining time.
 
-A terminal gets one live line, a log one line every half minute, a notebook one output that is written anew. The end is
-estimated in seconds of video, not in rows: segments differ in length, and videos in how many they have.
+A terminal gets one live line, a log one line every half minute, a notebook one output that is overwritten.
+The remaining time is estimated from seconds of video, not from rows, since segments and videos differ in length.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from pipeline.monitoring.timeline import Timeline
 
 @dataclass
 class Counts:
-    """What the receipts of a run add up to.
+    """Totals of the receipts of a run.
 
     Attributes:
-        videos, seconds: how many videos and seconds of video the plan has left to do.
-        repeated: sentences of the long captions that tell an event again.
-        usage: what the engines did; rejected: gate -> answers that it sent back;
-            cleaned: rule -> answers that it removed something from.
-        timeline: when which of it became durable.
+        videos, seconds: videos and seconds of video that remain at the start.
+        repeated: number of sentences of the long captions that repeat an event.
+        usage: usage of the engines; rejected: gate -> number of rejected answers;
+                cleaned: rule -> number of answers from which it removed text.
+        timeline: when the work became durable.
     """
 
     videos: int = 0
@@ -85,7 +85,7 @@ class Counts:
         return (
             f"videos {self.videos_done}/{self.videos} · video-hours {self.seconds_done / 3600:.2f}/"
             f"{self.seconds / 3600:.2f} · {captions:.1f} captions/s · {rate:.1f}x real time · failures: {failures} · "
-            f"{clock(elapsed)} gone" + (f", about {clock(left)} left" if left is not None else "")
+            f"{clock(elapsed)} elapsed" + (f", about {clock(left)} left" if left is not None else "")
         )
 
 
@@ -94,15 +94,15 @@ class _Display(Protocol):
 
 
 class Progress:
-    """Shows `Counts` at the pace that suits where it is shown.
+    """Displays `Counts` at an interval that suits the terminal, log or notebook.
 
     Args:
         every_s: seconds between two lines in a log.
-        stall_s: seconds without a receipt after which it is said, and said again, who holds the run.
-        quiet: shows nothing but a stall.
+        stall_s: seconds without a receipt after which a stall is reported, and reported again.
+        quiet: show only stalls.
 
     Attributes:
-        holding: gives the stage that holds the run and what is known about it; None: nobody knows.
+        holding: returns the stage that holds the run and the reason; None if unknown.
     """
 
     def __init__(self, *, every_s: float, stall_s: float = float("inf"), quiet: bool = False) -> None:
@@ -117,24 +117,24 @@ class Progress:
             if not isinstance(self._display, _Log):
                 self._every_s = min(every_s, 0.5)
         self._shown = time.monotonic()
-        self._lock = threading.RLock()  # a signal's handler speaks, too, in the middle of whatever it met
+        self._lock = threading.RLock()  # a signal handler may print while the lock is held
         self._closed = threading.Event()
         self._clock = threading.Thread(target=self._run, name="progress", daemon=True)
 
     def start(self) -> None:
-        """Begin to count time, and to show a line at every pace, also while nothing comes: a stall must be seen."""
+        """Start the clock and the thread that shows the line, so that a stall is visible without receipts."""
         self.counts.began = self._came = self._warned = time.monotonic()
         if not self._clock.is_alive():
             self._clock.start()
 
     @property
     def started(self) -> bool:
-        """Whether the work has begun, from which `Counts.elapsed_s` counts."""
+        """Whether work has begun; `Counts.elapsed_s` counts from there."""
         return self._clock.ident is not None
 
     @property
     def idle_s(self) -> float:
-        """Seconds since the last receipt, or since the start."""
+        """Return the seconds since the last receipt, or since the start."""
         return time.monotonic() - self._came
 
     def _run(self) -> None:
@@ -143,7 +143,7 @@ class Progress:
             self._look_for_a_stall()
 
     def _look_for_a_stall(self) -> None:
-        """Say who holds the run once nothing has come for `stall_s`, and again after each further `stall_s`."""
+        """Report which stage holds up the run after `stall_s` without a receipt, and again after every `stall_s`."""
         now = time.monotonic()
         if self.holding is None or now - max(self._came, self._warned) < self._stall_s:
             return
@@ -156,7 +156,7 @@ class Progress:
             self.say(text)
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a permanent line."""
         if self._display is not None:
             with self._lock:
                 self._display.show(printable(redacted_text(text), lines=True), last=True)
@@ -167,7 +167,7 @@ class Progress:
         self.counts.add(receipt)
 
     def tick(self) -> None:
-        """Show the counts if it is time to."""
+        """Show the counts if the interval has passed."""
         with self._lock:
             now = time.monotonic()
             if self._display is not None and not self._closed.is_set() and now - self._shown >= self._every_s:
@@ -189,7 +189,7 @@ class _Log:
 
 
 class _Terminal:
-    """One line at the bottom that is written over, with lines that stay above it."""
+    """One line at the bottom that is overwritten, below permanent lines."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -213,9 +213,9 @@ class _Terminal:
 
 
 class _Notebook:
-    """One output that is written anew instead of growing: a widget, or text where ipywidgets is not installed.
+    """One output that is overwritten: a widget, or text if ipywidgets is not installed.
 
-    A widget lives in the kernel: a page that is opened again, or a second display of it, shows where it stands now.
+    The state of a widget is in the kernel: a reopened page or a second display shows the current line.
     """
 
     def __init__(self) -> None:
@@ -240,7 +240,7 @@ class _Notebook:
 
 
 def _widget() -> Any:
-    """An `ipywidgets.HTML`; None where the package is not installed."""
+    """Return an `ipywidgets.HTML`, or None if the package is not installed."""
     try:
         from ipywidgets import HTML
     except ImportError:
@@ -257,7 +257,7 @@ def _in_notebook() -> bool:
 
 
 def clock(seconds: float) -> str:
-    """`m:ss`, or `h:mm:ss` past an hour."""
+    """Format seconds as `m:ss`, or `h:mm:ss` from an hour."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,4 +1,4 @@
-"""The run report: what was asked, what was done before, what came of it, how fast, and what to do next."""
+"""The run report: the request, the work done before, the results, the speed, and the next steps."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from pipeline.planning.plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One run, in numbers. Written to OUT/runs/<run_id>/report.json.
+    """The figures of one run, written to OUT/runs/<run_id>/report.json.
 
     Attributes:
         status: done, or interrupted.
-        exit_code: 0 if all is accounted for and no more than the allowed share of videos failed, else 1.
-        videos_narrated: planned videos that have their long caption now, those of earlier runs included.
-        videos_failed: planned videos that will not get one: video_id -> why is `failed`.
-        videos_filtered: planned videos that the filter leaves out: video_id -> why is `filtered`.
-        unmeasured: column with bounds -> of how many narrated videos it was not measured, so that it left none out.
-        unaccounted: ids of planned videos that have neither; empty after a run that was done.
-        tables: of each further table: rows planned, durable, failed, and left.
-        captions: whether the job makes long captions; one that only reads finished outputs does not.
-        tokens: that the engines read (`prompt`, of which `cached` were not computed again) and wrote (`output`).
-        engine_s: seconds that requests spent in engines, all together; requests overlap.
-        cost_usd: by the engines' configured prices; answers that never came are not in it.
-        rejected: gate -> how many answers it sent back.
-        cleaned: rule -> from how many answers it removed something.
-        repeated_per_1000_words: sentences of the long captions of this run that tell an event again; null: no words.
-        gpu_s_held: GPUs times seconds that graphs held them, busy or not: what is paid for.
-        times_real_time: seconds of video done in a second.
-        time_to: share of the videos that this run finished, in % -> seconds from the start of the work.
-        actors: pool -> actors that the run wanted.
-        busy: pool -> mean share of its actors that had work, 0 to 1; empty where nobody looked.
+        exit_code: 0 if every video is accounted for and at most the allowed share failed, else 1.
+        videos_narrated: planned videos that have a long caption now, including those of earlier runs.
+        videos_failed: planned videos that will not get a long caption; `failed` holds video_id -> reason.
+        videos_filtered: planned videos that the filter excludes; `filtered` holds video_id -> reason.
+        unmeasured: column with bounds -> number of narrated videos without a value, which the bounds do not exclude.
+        unaccounted: ids of planned videos with neither result; empty after a completed run.
+        tables: rows planned, durable, failed and left, for each further table.
+        captions: whether the run makes long captions; a run that only reads finished outputs does not.
+        tokens: tokens that the engines read (`prompt`, of which `cached` came from the cache) and wrote (`output`).
+        engine_s: seconds of all requests to engines; requests overlap.
+        cost_usd: by the configured prices of the engines; requests without an answer are not included.
+        rejected: gate -> number of rejected answers.
+        cleaned: rule -> number of answers from which it removed text.
+        repeated_per_1000_words: sentences of this run's long captions that repeat an event; null if there are no words.
+        gpu_s_held: GPUs times the seconds for which the graphs held them, used or not.
+        times_real_time: seconds of video processed per second.
+        time_to: share of the videos that this run finished, in % -> seconds since the work began.
+        actors: pool -> number of requested actors.
+        busy: pool -> mean share of its actors that had work, 0 to 1; empty if it was not measured.
         timeline: how much became durable when; see `pipeline.monitoring.timeline.Timeline.series`.
     """
 
@@ -92,15 +92,15 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What is known of a run beside its plan.
+    """The facts of a run that are not in its plan.
 
     Attributes:
-        inputs, out: without secrets.
-        only: ids that it was limited to.
-        listed: videos that its inputs hold.
-        counts: what its receipts add up to.
-        gpu_s_held: GPUs times seconds that its graphs held them.
-        began: seconds since the epoch.
+        inputs, out: as given, without secrets.
+        only: ids to which the run was limited.
+        listed: number of videos in its inputs.
+        counts: totals of its receipts.
+        gpu_s_held: GPUs times the seconds for which its graphs held them.
+        began: start, seconds since the epoch.
     """
 
     run_id: str
@@ -114,7 +114,7 @@ class Run:
 
 
 def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, status: str) -> Report:
-    """Compare what was to do (`first`) with what is left."""
+    """Compare the work at the start (`first`) with the work that is left."""
     counts = run.counts
     planned = len(plan.videos) + len(plan.unusable)
     undone = left.undone

@@ -1,4 +1,4 @@
-"""Which stage holds a run that stands still, in words."""
+"""Find the stage that holds up a stalled run, and describe why."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from pipeline.config.types import POOLS
 
-_ORDER = ("commit", "narrate", "caption", "decode")  # the last stage that has work holds what is before it
+_ORDER = ("commit", "narrate", "caption", "decode")  # the last stage that has work holds up the stages before it
 
 
 class Holding:
-    """Asks a run's coordinator what its actors are at.
+    """Queries a run's coordinator for the state of its actors.
 
     Args:
         coordinator: a `Channel` of `pipeline.execution.coordinator`.
-        wanted: pool -> actors that the graph asks for.
+        wanted: pool -> number of requested actors.
     """
 
     def __init__(self, coordinator: Any, wanted: Mapping[str, int]) -> None:
@@ -24,11 +24,11 @@ class Holding:
         self.wanted = dict(wanted)
 
     def ask(self) -> tuple[dict[str, tuple[int, list[tuple[str, str]]]], list[dict[str, Any]]]:
-        """Boots and work, as the coordinator knows them; empty where it does not answer."""
+        """Return boots and work of the coordinator; empty if it does not answer."""
         return self._coordinator.boots(), self._coordinator.work()
 
     def __call__(self) -> tuple[str, str]:
-        """The stage that holds the run, and what is known about it, in one clause."""
+        """Return the stage that holds up the run, and the reason in one clause."""
         return held_by(self.wanted, *self.ask())
 
 
@@ -38,13 +38,13 @@ def held_by(
     work: Sequence[dict[str, Any]],
     now: float | None = None,
 ) -> tuple[str, str]:
-    """The stage that holds the run, and why it is thought to.
+    """Return the stage that holds up the run, and the reason.
 
-    A pool of which no actor is up holds it first, then the last stage that has rows under way.
+    The first choice is a pool without a running actor, then the last stage with rows in progress.
 
     Args:
-        wanted: pool -> actors asked for.
-        boots, work: as `Coordinator` gives them.
+        wanted: pool -> number of requested actors.
+        boots, work: see `Coordinator`.
         now: seconds since the epoch.
     """
     for pool in (name for name in POOLS if name in wanted):
@@ -66,4 +66,4 @@ def held_by(
                 f"{stage} has {rows} rows under way, the oldest ({oldest['what']}) for "
                 f"{moment - oldest['since']:.0f} s on {oldest['host']}"
             )
-    return "ray", "no actor has a row under way: Ray hands none out; `ray status` tells what it waits for"
+    return "ray", "no actor has a row under way: Ray schedules none; see `ray status`"

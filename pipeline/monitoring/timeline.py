@@ -1,4 +1,4 @@
-"""When the work of a run became durable, and how many of its actors had work: series of bounded length."""
+"""Time series of bounded length: how much work became durable when, and how many actors had work."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 from operators.core.base import Row
 
-_BUCKETS = 240  # as many as a plot has use for; past that two become one
+_BUCKETS = 240  # enough for a plot; beyond that, pairs of buckets are merged
 _FIRST_S = 1.0
 _SHARES = (0.5, 0.9, 0.95, 0.99, 1.0)
 
 
 class Timeline:
-    """Adds up receipts and samples in buckets of time, counted from the start of the work.
+    """Sums receipts and samples in buckets of time, counted from the start of the work.
 
-    Receipts come from the driver's thread, samples from a clock's. A bucket is as long as it must be for all of them
-    to be at most 240: one second at first, then two, four and so on.
+    Receipts come from the driver's thread, samples from a timer thread. A bucket is one second long at first; its
+    length doubles whenever there would be more than 240 buckets.
 
     Attributes:
-        actors: pool -> the most actors that a graph of the run wanted.
+        actors: pool -> the largest number of actors that a graph of the run requested.
     """
 
     def __init__(self) -> None:
@@ -32,11 +32,11 @@ class Timeline:
         self._captions: list[float] = []
         self._video_s: list[float] = []
         self._videos: list[float] = []
-        self._busy: dict[str, list[tuple[float, float]]] = {}  # pool -> seconds with work, seconds looked at, by bucket
+        self._busy: dict[str, list[tuple[float, float]]] = {}  # pool -> (seconds with work, seconds observed) by bucket
         self._done_s = array("d")
 
     def add(self, at_s: float, receipt: Row) -> None:
-        """Count the receipt of a segment or a video that did not fail, which came `at_s` seconds after the start."""
+        """Count the receipt of a segment or video without failure that came `at_s` seconds after the start."""
         with self._lock:
             bucket = self._bucket(at_s)
             if receipt["kind"] == "segment":
@@ -47,11 +47,11 @@ class Timeline:
                 self._done_s.append(at_s)
 
     def sample(self, from_s: float, to_s: float, busy: Mapping[str, float]) -> None:
-        """Note for how long the actors of each pool had work between two times.
+        """Record how long the actors of each pool had work between two times.
 
         Args:
             from_s, to_s: seconds after the start.
-            busy: pool -> seconds with work, of all its actors together, divided by their number.
+            busy: pool -> seconds with work of all its actors together, divided by their number.
         """
         if to_s <= from_s:
             return
@@ -68,9 +68,9 @@ class Timeline:
                     series[bucket] = (total + share * part, weight + part)
 
     def series(self) -> dict[str, Any]:
-        """`bucket_s`, and a value a bucket: `captions`, `video_s` and `videos` that became durable, and `busy`.
+        """Return `bucket_s` and, per bucket, the durable `captions`, `video_s` and `videos`, and `busy`.
 
-        `busy` is pool -> mean share of its actors that had work; null in a bucket without a sample.
+        `busy` is pool -> mean share of its actors that had work; null for a bucket without a sample.
         """
         with self._lock:
             known: list[Sized] = [self._captions, self._video_s, self._videos, *self._busy.values()]
@@ -87,7 +87,7 @@ class Timeline:
             }
 
     def time_to(self) -> dict[str, float]:
-        """Share of the videos that the run finished, as "50", "90", "95", "99" and "100" % -> seconds it took."""
+        """Return the share of finished videos, "50", "90", "95", "99" and "100" %, -> seconds after the start."""
         with self._lock:
             done = sorted(self._done_s)
         return {
@@ -95,7 +95,7 @@ class Timeline:
         }
 
     def busy(self) -> dict[str, float]:
-        """Pool -> share of the whole time that was looked at, 0 to 1."""
+        """Return pool -> mean share of its actors that had work in the observed time, 0 to 1."""
         with self._lock:
             sums = {pool: (sum(t for t, _ in s), sum(n for _, n in s)) for pool, s in self._busy.items()}
         return {pool: round(total / count, 3) for pool, (total, count) in sums.items() if count}

@@ -1,4 +1,4 @@
-"""What share of its time an actor had work, lately."""
+"""The share of its recent time in which an actor had work."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import threading
 import time
 from types import TracebackType
 
-_HALF_LIFE_S = 30.0  # of what is remembered: a scrape every 15 s sees each half minute
+_HALF_LIFE_S = 30.0  # half-life of the average, twice a usual scrape interval of 15 s
 
 
 class Utilization:
-    """A context around each piece of work, of many threads at once; between them the actor is idle."""
+    """A context manager for each piece of work, shared by many threads; outside of it the actor is idle."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,7 +29,7 @@ class Utilization:
             self._under_way -= 1
 
     def share(self) -> float:
-        """From 0 to 1, the last half minute counting as much as all before it."""
+        """Return the share, 0 to 1; the last half minute has the same weight as all time before it."""
         with self._lock:
             self._note()
             return self._share

@@ -1,4 +1,4 @@
-"""A dataset as it lies in storage: who owns it, what it holds, whether it is sound, how a run ends it.
+"""Outputs in storage: ownership, leases, contents, verification, and the end of a run.
 
 May import `monitoring`, `planning`, `sources`, `config` and `terminal`.
 """

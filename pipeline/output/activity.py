@@ -1,4 +1,4 @@
-"""Whether runs are at work on an output, as far as their leases tell somebody who holds none."""
+"""Detect active runs on an output from their leases, without holding one."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LOOK_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """A run that has not said that it ended.
+    """A run that has not recorded its end.
 
     Attributes:
-        state: `at work`; or `died`: its process is gone, or it gave no sign of life for as long as a lease lasts.
+        state: `at work`, or `died` if its process is gone or its heartbeat is older than a lease lasts.
     """
 
     state: Literal["at work", "died"]
@@ -30,17 +30,17 @@ class Sighting:
     def __str__(self) -> str:
         what = "" if self.share == ALL else f", share {self.share.replace('-of-', '/')}"
         run = f"run {self.run_id} on {self.host} (process {self.pid}{what}), which began {began(self.run_id)}"
-        return f"{run}, is at work" if self.state == "at work" else f"{run}, died without a word"
+        return f"{run}, is at work" if self.state == "at work" else f"{run}, died without recording its end"
 
 
 def sightings(uri: str, say: Callable[[str], None] = lambda _: None, *, ttl_s: float = TTL_S) -> list[Sighting]:
-    """The runs that hold a share of an output, or held it when they died.
+    """Return the runs that hold a share of an output, or held one when they died.
 
-    A process of this machine is looked up. One of another machine is known by its heartbeat, which is waited for.
+    A process of this machine is checked directly. For another machine, the function waits for a heartbeat.
 
     Args:
-        say: called with one line when there is something to wait for.
-        ttl_s: how old a heartbeat may get.
+        say: called with one line before it waits.
+        ttl_s: maximum age of a heartbeat in seconds.
     """
     lease = Lease(uri, ALL, "")
     held: dict[str, Holder] = {}
@@ -52,7 +52,7 @@ def sightings(uri: str, say: Callable[[str], None] = lambda _: None, *, ttl_s: f
     unknown = {share for share, holder in held.items() if not holder.is_here}
     if unknown:
         hosts = ", ".join(sorted({held[share].host for share in unknown}))
-        say(f"waiting up to {ttl_s:g} s for a sign of life from {hosts}")
+        say(f"waiting up to {ttl_s:g} s for a heartbeat from {hosts}")
     until = time.monotonic() + ttl_s
     while unknown and time.monotonic() < until:
         time.sleep(min(_LOOK_S, ttl_s / 10))
@@ -78,7 +78,7 @@ def sightings(uri: str, say: Callable[[str], None] = lambda _: None, *, ttl_s: f
 
 
 def began(run_id: str) -> str:
-    """When a run began, from its id: `2026-11-28 23:18:19 UTC`; the id itself where it has another form."""
+    """Return the start time of a run from its id, such as `2026-11-28 23:18:19 UTC`; else the id itself."""
     try:
         moment = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What an output holds of one video, as a notebook looks at it."""
+"""The captions of one video, with a display in notebooks."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class NoCaption(UsageError):
 
 
 class Frames(list[Still]):
-    """Frames of a video in order of time; a notebook shows them side by side."""
+    """Frames of a video, ordered by time; a notebook shows them side by side."""
 
     def _repr_html_(self) -> str:
         return str(strip_html(self))
 
 
 class Captions:
-    """The captions of one video. What is read from the output is read when it is looked at.
+    """The captions of one video, read from the output on first use.
 
     Args:
         video: its row of `rows.VIDEO`.
-        row: its row of `rows.LONG_CAPTION`; None: it has no long caption.
-        segments: gives its rows of `rows.CAPTIONED_SEGMENT`.
-        why_not: video id -> why it has no long caption.
+        row: its row of `rows.LONG_CAPTION`; None if it has no long caption.
+        segments: returns its rows of `rows.CAPTIONED_SEGMENT`.
+        why_not: video id -> the reason why it has no long caption.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class Captions:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """The name of the file."""
         return self.uri.rsplit("/", 1)[-1]
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds from the first presented frame to the end of the last; None: it could not be probed."""
+        """Seconds from the first presented frame to the end of the last; None if the video could not be probed."""
         found: float | None = self._video["duration_s"]
         return found
 
     @property
     def row(self) -> Row:
-        """The row of the dataset: a mapping with its columns.
+        """The row of the dataset, a mapping.
 
         Raises:
-            NoCaption: it has none, and why.
+            NoCaption: the video has no long caption; the message says why.
         """
         if self._row is None:
             raise NoCaption(f"{self.uri} has no long caption: {self._why_not(self.video_id)}")
@@ -83,12 +83,12 @@ class Captions:
 
     @property
     def caption(self) -> str:
-        """The long caption; errors as `row`."""
+        """The long caption; raises like `row`."""
         return str(self.row["caption"])
 
     @property
     def sections(self) -> pd.DataFrame:
-        """The sections, a row each: `start_s`, `end_s`, `topic`, `text`, `windows` (cited); errors as `row`."""
+        """The sections, one per row: `start_s`, `end_s`, `topic`, `text`, `windows` (cited); raises like `row`."""
         import pandas as pd
 
         columns = ["start_s", "end_s", "topic", "text", "windows"]
@@ -102,14 +102,14 @@ class Captions:
         return pd.DataFrame(caption_rows(self._segments))
 
     def frames(self, count: int | None = None, *, short_side_px: int = _FRAME_PX) -> Frames:
-        """The frames that were captioned, decoded again.
+        """Decode the captioned frames again.
 
         Args:
-            count: so many of them, evenly spaced; None: all, or where none were captioned one for each ten seconds.
-            short_side_px: of the frames; they are never enlarged.
+            count: number of frames, evenly spaced; None: all captioned frames, or one per 10 s if there are none.
+            short_side_px: short side of the frames, which are never enlarged.
 
         Raises:
-            ItemError: the video cannot be read, or has changed since.
+            ItemError: the video cannot be read, or has changed since it was captioned.
         """
         times = sorted({frame["time_s"] for segment in self._segments for frame in segment["frames"]})
         length = self.duration_s or 0.0
@@ -152,7 +152,7 @@ class Captions:
 
 
 def caption_rows(segments: Sequence[Row]) -> list[Row]:
-    """Frame and window captions of segments as flat rows, in order of time, a window before the frames in it."""
+    """Return frame and window captions of segments as flat rows by time, a window before its frames."""
     found = [row for segment in segments for row in _flat(segment)]
     return sorted(found, key=lambda row: (row["start_s"], row["level"] == "frame"))
 
@@ -171,7 +171,7 @@ def _flat(segment: Row) -> Iterator[Row]:
 
 
 class Comparison:
-    """Two long captions of one video side by side, with the words that differ marked. See `compare`."""
+    """Two long captions of one video side by side, with differing words marked. See `compare`."""
 
     def __init__(self, first: Captions, second: Captions) -> None:
         self.first, self.second = first, second
@@ -181,7 +181,7 @@ class Comparison:
 
     @property
     def similarity(self) -> float:
-        """Share of the words that both have, in the same order: 2 x common / (words of both), 0 to 1."""
+        """Share of words that both have in the same order: 2 x common / (words of both), 0 to 1."""
         common = sum(b - a for step, a, b, _, _ in self._steps if step == "equal")
         return 2 * common / max(1, len(self._words[0]) + len(self._words[1]))
 
@@ -200,7 +200,7 @@ class Comparison:
         return str(head + Markup("<table><tr>{}{}</tr></table>").format(*cells))
 
     def _marked(self, side: int, tag: str) -> Markup:
-        """One caption; what the other lacks stands in `del` or `ins`, which readers and eyes both tell apart."""
+        """Render one caption; words that the other lacks are in `del` or `ins`, which screen readers announce."""
         pieces = []
         for step, *spans in self._steps:
             words = self._words[side][spans[2 * side] : spans[2 * side + 1]]
@@ -211,11 +211,11 @@ class Comparison:
 
 
 def compare(first: Captions, second: Captions) -> Comparison:
-    """Put two long captions of one video side by side: of two configs, recipes or models.
+    """Compare two long captions of one video side by side, made by two configs, recipes or models.
 
     Raises:
-        UsageError: they are of videos of different names, or one has no long caption.
+        UsageError: the names of the videos differ, or one has no long caption.
     """
     if (first.video_id, first.name) != (second.video_id, second.name) and first.name != second.name:
-        raise UsageError(f"{first.name} and {second.name} are two videos; compare takes two captions of one")
+        raise UsageError(f"{first.name} and {second.name} are two videos; compare needs two captions of one video")
     return Comparison(first, second)

@@ -1,9 +1,10 @@
-"""What makes a further table sound: every wanted row is there or failed, once, and is what its hash says."""
+"""Check a further table: every wanted row exists or has failed, exists once, and matches its content hash."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from operators.core.keys import plain_key
 from operators.store.content import NOTHING
 from operators.store.store import Store
 from pipeline.output.invariants import Verdict, check_hash, read_rows
@@ -11,10 +12,10 @@ from pipeline.output.known import ever_wanted
 
 
 def check_derived(store: Store, name: str, found: Verdict, upstream: Mapping[str, set[int]]) -> None:
-    """Check one table, and note in `found` what is wrong.
+    """Check one table, and add problems to `found`.
 
     Args:
-        upstream: of a table of segments, as `pipeline.output.upstream.Upstream.segments` says.
+        upstream: result of `pipeline.output.upstream.Upstream.segments` for a table of segments.
     """
     table = store.table(name)
     of_segments = "segment_index" in table.schema.names
@@ -30,20 +31,20 @@ def check_derived(store: Store, name: str, found: Verdict, upstream: Mapping[str
         what = f"{name}: {row.get('video_id', name)}" + (f" segment {at}" if of_segments else "")
         own = there.setdefault(row["key"], set())
         if at in own or (not of_segments and row.get("video_id", name) in videos):
-            found.add("twice", what, f"stands twice in {name}")
+            found.add("twice", what, f"is twice in {name}")
         own.add(at)
         videos.add(row.get("video_id", name))
-        check_hash(row, table.schema, what, found, NOTHING, table.schema)  # the second: of earlier versions
-        if row["key"] in earlier - keys.keys():
+        check_hash(row, table.schema, what, found, NOTHING, table.schema)  # the second form is of earlier versions
+        if plain_key(row["key"]) in earlier and row["key"] not in keys:
             older[what] = current[row["video_id"]]["key"]
         elif row["key"] not in keys:
             found.add("stray", what, f"no run wanted its key {row['key']}")
-    for what, key in older.items():  # a row stays until its successor is there: what fails costs nothing
+    for what, key in older.items():  # a row stays until its successor exists, so that a failure loses nothing
         if there.get(key):
-            found.add("stray", what, f"a row under the key {key} has taken its place")
+            found.add("stray", what, f"a row with the key {key} has replaced it")
     for key, row in keys.items():
         have = there.get(key, set())
         lost = {index for other, index in failed if other == key} | upstream.get(row["video_id"], set())
         if len(have | lost) < row["rows"]:
-            missing = f"{row['rows'] - len(have | lost)} of {row['rows']} rows are neither there nor among the failures"
+            missing = f"{row['rows'] - len(have | lost)} of {row['rows']} rows are neither in the table nor in failures"
             found.add("missing", f"{name}: {row['video_id']}", missing)

@@ -1,4 +1,4 @@
-"""Failures that still stand, grouped by what happened, with the commands that try them again."""
+"""Group current failures by cause, with the commands that retry them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _EXAMPLES = 3
 
 
 def group(events: Sequence[Failed], uri: str) -> list[dict[str, Any]]:
-    """Failures of one stage, class and kind of message together, the most frequent first.
+    """Group failures by stage, class and kind of message, the most frequent first.
 
     Returns:
-        For each group `stage`, `class`, `message` (of its newest failure), `count`, `videos`, `attempts` (of all
-        together), `first` and `last` (ISO 8601, UTC), `replay` (for its newest failure), `retry` (for its class), and
-        `examples`: the newest of up to three videos, each with `uri`, `message` and `replay`.
+        One mapping per group: `stage`, `class`, `message` (of the newest failure), `count`, `videos`, `attempts` (the
+        sum), `first` and `last` (ISO 8601, UTC), `replay` (for the newest failure), `retry` (for the class), and
+        `examples`: the newest failure of up to three videos, each with `uri`, `message` and `replay`.
     """
     found: dict[tuple[str, str, str], list[Failed]] = {}
     for event in events:
@@ -46,7 +46,7 @@ def group(events: Sequence[Failed], uri: str) -> list[dict[str, Any]]:
 
 
 def _newest(events: Sequence[Failed]) -> list[Failed]:
-    """Of the last few videos the newest failure, given all in the order of time."""
+    """Return the newest failure of each of the last few videos; `events` are ordered by time."""
     by_video = {event["video_id"]: event for event in events}
     return sorted(by_video.values(), key=lambda event: event["time"], reverse=True)[:_EXAMPLES]
 
@@ -56,12 +56,12 @@ def _example(event: Failed, uri: str) -> Row:
 
 
 def replay(event: Failed, uri: str) -> str:
-    """The command that tries an item again, made anew: a stored one could be any command."""
+    """Return the command that retries an item. It is generated, since a stored one could be any command."""
     part = [] if event["segment_index"] is None else ["--segment", event["segment_index"]]
     return longcap("retry", uri, "--only", event["video_id"], *part)
 
 
 def _kind(message: str) -> str:
-    """A message without what differs from item to item: paths, addresses, numbers."""
+    """Return a message without the parts that differ between items: paths, addresses, numbers."""
     text = re.sub(r"\S*/\S*", "…", message)
     return re.sub(r"\d+(\.\d+)?", "#", text)

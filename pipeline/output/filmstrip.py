@@ -1,7 +1,7 @@
-"""Frames of a video of an output at given times, as small JPEGs: for filmstrips in reports and in the viewer.
+"""Decode frames of a video of an output at given times to small JPEGs, for filmstrips in reports and the viewer.
 
-Decoding runs in a child process, as in a run. The file is decoded only if it still is the version that was captioned,
-so that no frame of another video stands beside a caption.
+Decoding runs in a child process, as in a run. The file is decoded only if its version is the captioned one, so that no
+frame of another video is shown with a caption.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from operators.core.base import ItemError
 from operators.video.frames import SAMPLE_JOB
+from operators.video.images import to_jpeg
 from operators.video.isolation import DecodeChild
-from operators.video.pictures import to_jpeg
 from operators.video.protocol import LAST_RESORTS, Backend
 from operators.video.size import Size
 
-_AT_ONCE = 64  # frames a job: the pixels of all of them are in memory at the same time
+_AT_ONCE = 64  # frames per request; the pixels of one request are in memory simultaneously
 _TRIES: tuple[Backend, ...] = ("pyav", *LAST_RESORTS)
 _NEEDED = ("uri", "first_pts_s", "duration_s")
 
@@ -28,11 +28,11 @@ class Still:
     """One frame of a video.
 
     Attributes:
-        requested_s: the time that was asked for, seconds from the first presented frame.
-        time_s: when this frame begins to be shown, on the same clock; it is the one on screen at `requested_s`.
-        pts_s: the same on the container's clock.
-        jpeg: RGB, upright, square pixels.
-        width_px, height_px: its size.
+        requested_s: the requested time, seconds from the first presented frame.
+        time_s: start of the frame that is on screen at `requested_s`, seconds on the same clock.
+        pts_s: the same time on the container's clock.
+        jpeg: the JPEG file: RGB, upright, square pixels.
+        width_px, height_px: size of the JPEG.
     """
 
     requested_s: float
@@ -44,17 +44,17 @@ class Still:
 
     @property
     def data_uri(self) -> str:
-        """The JPEG as a `data:` URI, for a page that is one file."""
+        """The JPEG as a `data:` URI, for self-contained pages."""
         return f"data:image/jpeg;base64,{base64.b64encode(self.jpeg).decode()}"
 
 
 class Filmstrip:
-    """Decodes frames of one video after the other, in one child process. Callers in several threads take turns.
+    """Decodes frames of one video after another in one child process. It is thread-safe; calls are serialised.
 
     Args:
-        short_side_px: of the frames; they are never enlarged.
-        quality: of the JPEGs, 30 to 100.
-        time_limit_s: wall-clock seconds that a batch of frames may take.
+        short_side_px: short side of the frames, which are never enlarged.
+        quality: JPEG quality, 30 to 100.
+        time_limit_s: wall-clock limit for a batch of frames, seconds.
     """
 
     def __init__(self, *, short_side_px: int = 120, quality: int = 75, time_limit_s: float = 60.0) -> None:
@@ -63,21 +63,20 @@ class Filmstrip:
         self._child = DecodeChild(time_limit_s=time_limit_s, no_progress_s=min(30.0, time_limit_s))
 
     def at(self, video: Mapping[str, Any], times_s: Sequence[float], *, uri: str | None = None) -> list[Still]:
-        """The frames that are on screen at `times_s`, in order of time.
+        """Return the frames that are on screen at `times_s`, ordered by time.
 
         Args:
             video: a row of `rows.VIDEO`: its `uri`, `first_pts_s`, `duration_s`, `parts` and `source_version` are
                 used. A row of `rows.LONG_CAPTION` lacks `parts`, which only a video with several clocks needs.
-            times_s: seconds from the first presented frame, any order. One before 0 counts as 0, one past the end as
-                the last moment of the video.
-            uri: where to read it; None: at `video["uri"]`, whose signature is not stored.
+            times_s: seconds from the first presented frame, in any order; clamped to the video.
+            uri: where to read the video; None: `video["uri"]`, which is stored without a signature.
 
         Returns:
-            One a time that has a frame: damaged stretches have none.
+            One frame per time; damaged parts of the video have none.
 
         Raises:
-            ItemError: the video cannot be read (class unreadable, undecodable, storage, timeout, …), or is not the one
-                that was captioned any more (changed).
+            ItemError: the video cannot be read (class unreadable, undecodable, storage, timeout, …), or is no longer
+                the captioned version (changed).
         """
         if any(video.get(name) is None for name in _NEEDED):
             raise ItemError("unreadable", f"{video.get('uri')} could not be probed, so it has no frames")
@@ -122,5 +121,5 @@ class Filmstrip:
 
 
 def spread(duration_s: float, count: int) -> list[float]:
-    """`count` times, evenly spaced, each in the middle of its stretch of the video."""
+    """Return `count` evenly spaced times, each in the middle of its part of the video."""
     return [(k + 0.5) * duration_s / count for k in range(count)]

@@ -1,4 +1,4 @@
-"""The end of a run: what no longer counts goes, small files are joined, and the output can be read as plain parquet."""
+"""The end of a run: remove superseded rows and compact tables, so that plain Parquet readers get exact results."""
 
 from __future__ import annotations
 
@@ -6,28 +6,33 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from operators.core import rows
 from operators.core.base import Row
-from operators.core.keys import source_key
-from operators.store.store import Store, narration_failure_key
+from operators.core.keys import is_superseded, source_key
+from operators.store.store import ASKED, Store, narration_failure_key
 from pipeline.config.tables import fingerprint, strict
+from pipeline.output.copied import refresh
 from pipeline.output.known import Durable
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.plan import Plan
+from pipeline.sources.listing import Listing
 
 
 def clean(
     store: Store, plan: Plan, tables: Mapping[str, Mapping[str, str]] = MappingProxyType({}), *, run_id: str = ""
 ) -> None:
-    """Remove what this run superseded or cured, then compact every table. Other videos are not touched.
+    """Remove rows that this run superseded, update what rows copy from the listing, then compact every table. `settle`
+    removes failures that it resolved.
 
-    Captions of another config go only where new ones have taken their place: an engine that fails costs no caption.
+    Other videos are not changed. Captions of another config are removed only if new ones have replaced them, so that a
+    failing engine loses no captions.
 
     Args:
-        tables: of each of the further tables, the key of each video's rows there.
-        run_id: for rows that it writes itself.
+        tables: for each further table, the key of each video's rows.
+        run_id: run id for rows that it writes.
     """
     left = compare(plan, store)
     stale = _stale(store, plan, left)
@@ -44,16 +49,40 @@ def clean(
         if old := _replaced(store, name, keys):
             store.table(name).fence()
             store.table(name).delete("key", old)
-    if store.failures.exists():
-        durable = Durable(store, {name: set(keys.values()) for name, keys in tables.items()})
-        store.failures.fence()
-        store.failures.rewrite(lambda events: _failed(_current(store, plan, events.to_pylist(), durable)))
+    refresh(store, plan)
     for table in store.tables:
         table.compact()
 
 
+def settle(
+    store: Store, plan: Plan, listing: Listing, tables: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+) -> None:
+    """Remove failures that this run resolved or renewed, once its report exists.
+
+    Failures of rows that a manifest of the run does not have any more are removed with their rows in `videos`.
+
+    Args:
+        listing: all sources of the run, of which the plan may be a part.
+        tables: as for `clean`.
+    """
+    found = store.videos.read(["video_id", "failure"], pc.field("failure").is_valid()) if listing.manifests else None
+    dropped = {video["video_id"] for video in found.to_pylist() if listing.dropped(video)} if found else set()
+    if store.failures.exists():
+        left = compare(plan, store)
+        durable = Durable(store, {name: set(keys.values()) for name, keys in tables.items()})
+        store.failures.fence()
+        store.failures.rewrite(
+            lambda events: _failed(
+                e for e in _current(store, plan, left, events.to_pylist(), durable) if e["video_id"] not in dropped
+            )
+        )
+    if dropped:
+        store.videos.fence()
+        store.videos.delete("video_id", dropped)
+
+
 def _stale(store: Store, plan: Plan, left: Remaining) -> set[str]:
-    """Keys of captions of planned videos that the plan does not have, and whose successors are there and in use."""
+    """Return keys of captions of planned videos that are not in the plan and whose successors exist and are used."""
     current = dict(zip(plan.videos.ids, plan.videos.keys, strict=True))
     unsettled = left.undone | set(left.given_up)
     stale: dict[str, str] = {}
@@ -69,7 +98,7 @@ def _stale(store: Store, plan: Plan, left: Remaining) -> set[str]:
 
 
 def _replaced(store: Store, name: str, keys: Mapping[str, str]) -> set[str]:
-    """Keys of rows in a table of segments that newer rows of the same video have taken the place of."""
+    """Return keys of rows in a table of segments that newer rows of the same video have replaced."""
     table = store.table(name)
     if not {"video_id", "segment_index"} <= set(table.schema.names):
         return set()  # a newer row replaces the older when it is committed
@@ -81,11 +110,11 @@ def _replaced(store: Store, name: str, keys: Mapping[str, str]) -> set[str]:
 
 
 def _void(store: Store, plan: Plan, left: Remaining) -> set[str]:
-    """Videos that this run gave up and whose earlier long caption must not stay.
+    """Return videos that this run gave up and whose earlier long caption must be removed.
 
-    Either it tells a version of the source that is gone, or it tells the video in part, made by this config, and
-    `run.on_incomplete` or `tables.dataset.missing` allows that no longer. Captions of another config stay when this one
-    fails.
+    It describes an old version of the source, or it is partial and made by this config, while `run.on_incomplete` or
+    `tables.dataset.missing` no longer allows that. Captions of another config stay when this config fails, and so do
+    captions that were to be made again.
     """
     if not left.given_up:
         return set()
@@ -94,71 +123,59 @@ def _void(store: Store, plan: Plan, left: Remaining) -> set[str]:
     own = fingerprint(plan.config) if strict(plan.config) else ""
     void = set()
     for table in (store.dataset, store.filtered):
-        for row in table.read(["video_id", "source_version", "config"]).to_pylist():
+        for row in table.read(["video_id", "key", "source_version", "config"]).to_pylist():
             video_id = row["video_id"]
-            if video_id in left.given_up and (row["source_version"] != versions[video_id] or row["config"] == own):
+            partial = row["config"] == own and not is_superseded(row["key"])
+            if video_id in left.given_up and (row["source_version"] != versions[video_id] or partial):
                 void.add(video_id)
     return void
 
 
-def forget(store: Store, plan: Plan, names: Iterable[str]) -> None:
-    """Forget captions, long captions and failures of some planned videos, so that they are made anew."""
-    named = set(names)
-    keys = {v: key for v, key in zip(plan.videos.ids, plan.videos.keys, strict=True) if v in named}
-    wanted = set(keys)  # what is not in the plan, or cannot be captioned, keeps what it has
-    if not wanted:
-        return
-    if store.segments.exists():
-        store.segments.fence()
-        store.segments.delete("key", keys.values())
-    by_video = [table for table in store.derived.values() if "video_id" in table.schema.names]
-    for table in (store.dataset, store.filtered, *by_video):
-        if table.exists():
-            table.fence()
-            table.delete("video_id", wanted)
-    forget_failures(store, lambda event: event["video_id"] in wanted)
+def reopen(store: Store, chosen: Callable[[Row], bool]) -> None:
+    """Mark the failures that `chosen` selects, so that runs try their items again.
 
-
-def forget_failures(store: Store, chosen: Callable[[Row], bool]) -> list[Row]:
-    """Forget the failures that `chosen` says yes to, so that they are tried again; returns them."""
-    gone: list[Row] = []
+    They stay in the table until `settle`, so that whatever stops a retry, the same command still finds them.
+    """
 
     def change(events: pa.Table) -> pa.Table:
-        gone[:] = [e for e in events.to_pylist() if chosen(e)]
-        return _failed(e for e in events.to_pylist() if not chosen(e))
+        return _failed({**e, "passes": ASKED} if chosen(e) else e for e in events.to_pylist())
 
     if store.failures.exists():
         store.failures.fence()
         store.failures.rewrite(change)
-    return gone
 
 
 def _failed(events: Iterable[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(events), schema=rows.FAILED)
 
 
-def _current(store: Store, plan: Plan, events: list[Row], durable: Durable) -> list[Row]:
-    """The failures that still stand: of other videos all, of this plan's the newest of each item that is not cured."""
-    done, narrated = store.done_segments(), {*store.done_videos(), *store.filtered_videos()}
+def _current(store: Store, plan: Plan, left: Remaining, events: list[Row], durable: Durable) -> list[Row]:
+    """Return the current failures: all of other videos, and of this plan the newest of each item without a row.
+
+    What a retry asked for and this run neither did nor has to do, such as of a video that the filter leaves out, is no
+    failure any more.
+    """
+    done = store.done_segments()
+    narrated = {*store.done_videos(), *store.filtered_videos()} - set(left.given_up)  # those keep an older row
     standing: dict[str, set[str]] = {v["video_id"]: {_source(v)} for v in plan.unusable}
     for video_id, key, narrator in zip(plan.videos.ids, plan.videos.keys, plan.narrators, strict=True):
         standing[video_id] = {key}
         if video_id not in narrated:
             standing[video_id].add(narration_failure_key(key, narrator))
+    undone = left.undone
     newest: dict[object, Row] = {}
-    for event in events:
-        if durable.knows(event["key"]):
-            if not durable.has(event["key"], event["segment_index"]):
-                newest[event["key"], event["segment_index"]] = event
-        elif event["video_id"] not in standing:
+    for event in sorted(events, key=lambda event: int(event["passes"])):
+        video_id, key, index = event["video_id"], event["key"], event["segment_index"]
+        if durable.knows(key):
+            if not durable.has(key, index):
+                newest[key, index] = event
+        elif video_id not in standing:
             newest[id(event)] = event
-        elif event["key"] in standing[event["video_id"]] and event["segment_index"] not in done.get(
-            event["key"], set()
-        ):
-            at = (event["key"], event["segment_index"])
-            if at not in newest or newest[at]["passes"] <= event["passes"]:
-                newest[at] = event
-    return list(newest.values())
+        elif key in standing[video_id] and index not in done.get(key, set()):
+            newest[key, index] = event
+    return [
+        e for e in newest.values() if e["passes"] > ASKED or e["video_id"] not in standing or e["video_id"] in undone
+    ]
 
 
 def _source(video: Row) -> str:

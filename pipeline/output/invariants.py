@@ -1,7 +1,7 @@
-"""What makes an output sound, table by table: each check notes in a `Verdict` what is wrong.
+"""Checks of the tables of an output; each adds its findings to a `Verdict`.
 
-`planned` maps video_id to its row of `pipeline.planning.plan.PLANNED` in the newest plan that has the video;
-`earlier` are the rows that older plans have for it.
+`planned` maps video_id to its row of `pipeline.planning.plan.PLANNED` in the newest plan that contains the video;
+`earlier` holds its rows in older plans.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from operators.core import rows
 from operators.core.base import Row
 from operators.core.causes import explained
 from operators.core.grid import Grid
-from operators.core.keys import video_key
+from operators.core.keys import SUPERSEDED, is_superseded, plain_key, video_key
 from operators.core.spoken import talk_of
 from operators.core.windows import WindowRule, Windows
 from operators.store.content import content_hash
@@ -26,18 +26,19 @@ from operators.store.patience import FAILURES
 from operators.store.store import Store, narration_failure_key
 from operators.store.table import Table
 
-_BATCH = 256  # rows with their texts at a time
-_VIDEOS = 32  # whose speech is held at once
+_BATCH = 256  # rows with texts that are read at a time
+_VIDEOS = 32  # videos whose speech is kept in memory
+_BEING_MADE = "is being made again: run the same command again to resume"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong.
+    """One problem.
 
     Attributes:
         kind: missing, twice, unaccounted, windows, unreadable, content, filter, stray, upload, unfinished.
         what: the video, segment or file.
-        why: one plain line.
+        why: the problem, in one line.
     """
 
     kind: str
@@ -50,14 +51,14 @@ Earlier: TypeAlias = Mapping[str, Sequence[Row]]
 
 @dataclass(kw_only=True)
 class Verdict:
-    """What verifying found, and how much it looked at.
+    """The result of a verification.
 
     Attributes:
-        findings: what is wrong.
-        notes: what is not wrong and good to know: `mixed`, captions of several configs in one dataset; `kept`, the
-            long caption of an earlier config stands because the newest one failed for that video.
-        configs: the column `config` of the dataset -> how many rows have it; "" where it is null.
-        kept: ids of the videos of the second kind.
+        findings: the problems.
+        notes: information that is no problem: `mixed`, captions of several configs in one dataset; `kept`, the
+                long caption of an earlier config is still used because the newest config failed for the video.
+        configs: value of the column `config` of the dataset -> number of rows; "" for null.
+        kept: ids of the videos whose row is of earlier captions: with a note `kept`, or being captioned again.
     """
 
     videos: int = 0
@@ -72,7 +73,7 @@ class Verdict:
     kept: list[str] = field(default_factory=list)
 
     def add(self, kind: str, what: str, why: str) -> None:
-        """Note one thing that is wrong."""
+        """Add one problem."""
         self.findings.append(Finding(kind=kind, what=what, why=why))
 
     @property
@@ -83,7 +84,7 @@ class Verdict:
 def check_segments(
     store: Store, planned: dict[str, Row], found: Verdict, earlier: Earlier | None = None
 ) -> dict[str, set[int]]:
-    """Check every captioned segment; key -> the indices that are there."""
+    """Check every captioned segment; return key -> the indices of its segments."""
     there: dict[str, set[int]] = {}
     older = [plan for plans in (earlier or {}).values() for plan in plans]
     current = {plan["key"]: plan for plan in (*older, *planned.values()) if plan["key"]}
@@ -91,11 +92,11 @@ def check_segments(
     for row in read_rows(store.segments, found):
         what = f"segment {row['segment_index']} of {row['video_id']}"
         if row["segment_index"] in there.setdefault(row["key"], set()):
-            found.add("twice", what, f"stands twice under key {row['key']}")
+            found.add("twice", what, f"is twice under key {row['key']}")
         there[row["key"]].add(row["segment_index"])
         found.segments += 1
         check_hash(row, store.segments.schema, what, found, rows.CAPTIONED_SEGMENT)
-        plan = current.get(row["key"])
+        plan = current.get(plain_key(row["key"]))
         if plan is None:
             found.add("stray", what, f"no plan has its key {row['key']}")
         elif why := _off_grid(row, plan, talk.of(plan)):
@@ -104,15 +105,17 @@ def check_segments(
 
 
 class _Talk:
-    """Where lines are said in the videos of an output whose windows follow them; of the last videos asked about."""
+    """The times of spoken lines in videos whose windows follow them; caches the last videos."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, list[tuple[float, float]]] = {}
 
     def of(self, plan: Row) -> list[tuple[float, float]] | None:
-        """What the segments of a plan follow; none where its table of speech has no row of the video. None: the row
-        that they follow is not there any more, as that of an earlier plan, or that of another output."""
+        """Return the lines that the segments of a plan follow; empty if its speech table has no row of the video.
+
+        None: the row that they follow no longer exists, as for an earlier plan or another output.
+        """
         name, key = plan.get("speech"), plan.get("speech_key")
         if name is None or key is None:
             return []
@@ -129,10 +132,10 @@ class _Talk:
 
 
 def _off_grid(row: Row, plan: Row, talk: Sequence[tuple[float, float]] | None = None) -> str | None:
-    """Why a segment is not the grid's, or its windows are not those that it owns.
+    """Return why a segment is not on the grid, or its windows are not the planned ones.
 
     Args:
-        talk: where lines are said in the video, for windows that follow them; None: it is not known any more.
+        talk: times of lines in the video, for windows that follow lines; None if they are not known any more.
     """
     grid = Grid(plan["duration_s"], plan["window_s"], plan["stride_s"])
     spans = grid.segments(plan["segment_s"])
@@ -151,32 +154,36 @@ def _off_grid(row: Row, plan: Row, talk: Sequence[tuple[float, float]] | None = 
     span = windows.segment(spans[row["segment_index"]])
     if (row["start_s"], row["end_s"]) != (span.start_s, span.end_s):
         by = "the grid says" if rule == "shots" else windows.by
-        return f"lies at {row['start_s']:g} s to {row['end_s']:g} s; {by} {span.start_s:g} s to {span.end_s:g} s"
+        return f"is at {row['start_s']:g} s to {row['end_s']:g} s; {by} {span.start_s:g} s to {span.end_s:g} s"
     facts = Facts.parse(row["facts"]) if rule == "shots" and row["facts"] else None
     owned = windows.of(span, cuts_of(facts))
     have, should = [w["window_index"] for w in row["windows"]], [w.index for w in owned]
     if have != should:
-        return f"has the windows {have}; it owns {should}"
+        return f"has the windows {have}; it must have {should}"
     for window, own in zip(row["windows"], owned, strict=True):
         is_, lies = (window["start_s"], window["end_s"]), (own.span.start_s, own.span.end_s)
         if is_ != lies:
-            return f"window {own.index} lies at {is_}; {windows.by} {lies}"
+            return f"window {own.index} is at {is_}; {windows.by} {lies}"
     return None
 
 
 def check_superseded(
     planned: dict[str, Row], earlier: Earlier, captioned: dict[str, set[int]], present: set[str], found: Verdict
 ) -> None:
-    """Captions of an earlier plan that lie about although those of the newest have taken their place.
+    """Find captions of an earlier plan, or superseded ones, that newer captions have replaced but that are still there.
 
     Args:
-        present: ids of the videos that stand in the dataset or in filtered.
+        present: ids of the videos in the tables dataset and filtered.
     """
-    for video_id in sorted(present & earlier.keys() - set(found.kept)):
+    for video_id in sorted(present & planned.keys() - set(found.kept)):
         newest = planned[video_id]["key"]
-        for key in {plan["key"] for plan in earlier[video_id]} - {newest, None}:
+        plans = (*earlier.get(video_id, ()), planned[video_id])
+        older = {plan["key"] for plan in plans} - {newest, None}
+        older |= {f"{plan['key']}{SUPERSEDED}" for plan in plans}
+        for key in sorted(older):
             if captioned.get(newest) and captioned.get(key):
-                found.add("stray", f"segments of {video_id}", f"their key {key} is of an earlier plan")
+                why = "superseded" if is_superseded(key) else "of an earlier plan"
+                found.add("stray", f"segments of {video_id}", f"their key {key} is {why}")
 
 
 def check_dataset(
@@ -188,16 +195,16 @@ def check_dataset(
     earlier: Earlier | None = None,
     failed: Collection[str] = (),
 ) -> set[str]:
-    """Check every long caption; the ids of those that are there.
+    """Check every long caption; return their video ids.
 
     Args:
-        failed: ids of videos with failures that stand: where the newest plan failed, the row of an earlier one stays.
+        failed: ids of videos with current failures; if the newest plan failed, the row of an earlier plan stays.
     """
     narrated: set[str] = set()
     for row in read_rows(store.dataset, found):
         what = f"long caption of {row['video_id']}"
         if row["video_id"] in narrated:
-            found.add("twice", what, "stands twice in the dataset")
+            found.add("twice", what, "is twice in the dataset")
         narrated.add(row["video_id"])
         config = row["config"] or ""
         found.configs[config] = found.configs.get(config, 0) + 1
@@ -211,13 +218,15 @@ def check_dataset(
         if plan is None or plan["key"] is None:
             found.add("stray", what, "no plan has this video")
             continue
+        if is_superseded(row["key"]):
+            found.kept.append(row["video_id"])
+            found.add("unfinished", what, _BEING_MADE)
+            continue
         have = captioned.get(plan["key"], set())
         if not _tells(row, plan, captioned):
-            found.add("content", what, "tells other segments than are there, or by another narrator")
+            found.add("content", what, "covers other segments than the table has, or is by another narrator")
         elif misses := Filter.parse(plan.get("filter")).misses(row):
-            found.add(
-                "filter", what, f"is in the dataset, but the filter of its plan leaves it out: {reason_of(misses)}"
-            )
+            found.add("filter", what, f"is in the dataset, but the filter of its plan excludes it: {reason_of(misses)}")
         elif (row["segments"], row["segments_captioned"]) != (plan["segment_count"], len(have)):
             found.findings.append(
                 Finding(
@@ -234,17 +243,26 @@ def _is_kept(
     captioned: dict[str, set[int]],
     failed: Collection[str],
 ) -> bool:
-    """Whether a row is that of an earlier plan, and stays because the newest failed for its video."""
+    """Return whether a row is of an earlier plan, or superseded, and stays because the newest plan failed for its
+    video."""
     video_id = row["video_id"]
-    if video_id not in failed or video_id not in earlier or _tells(row, planned[video_id], captioned):
+    if video_id not in failed or video_id not in planned or _tells(row, planned[video_id], captioned):
         return False
-    return any(_tells(row, plan, captioned) for plan in earlier[video_id])
+    again = [planned[video_id]] if is_superseded(row["key"]) else []
+    return any(_tells(row, plan, captioned, kept=True) for plan in (*earlier.get(video_id, ()), *again))
 
 
-def _tells(row: Row, plan: Row, captioned: dict[str, set[int]]) -> bool:
-    """Whether a row is what a plan says, of just the segments that are there."""
+def _tells(row: Row, plan: Row, captioned: dict[str, set[int]], *, kept: bool = False) -> bool:
+    """Return whether a row matches a plan and covers exactly the existing segments.
+
+    Args:
+        kept: the row may be superseded, and covers superseded segments then.
+    """
     key = plan["key"]
-    return key is not None and bool(row["key"] == video_key(key, captioned.get(key, set()), plan["narrator"]))
+    if key is None:
+        return False
+    mark = SUPERSEDED if kept and is_superseded(row["key"]) else ""
+    return bool(row["key"] == video_key(key, captioned.get(key + mark, set()), plan["narrator"]) + mark)
 
 
 def check_filtered(
@@ -257,7 +275,7 @@ def check_filtered(
     earlier: Earlier | None = None,
     failed: Collection[str] = (),
 ) -> set[str]:
-    """Check every row of what the filter left out; the ids of the videos."""
+    """Check every row of the table filtered; return the video ids."""
     left_out: set[str] = set()
     for row in read_rows(store.filtered, found):
         what = f"filtered video {row['video_id']}"
@@ -272,8 +290,11 @@ def check_filtered(
         plan = planned.get(row["video_id"])
         if plan is None or plan["key"] is None:
             found.add("stray", what, "no plan has this video")
+        elif is_superseded(row["key"]):
+            found.kept.append(row["video_id"])
+            found.add("unfinished", what, _BEING_MADE)
         elif not _tells(row, plan, captioned):
-            found.add("content", what, "was measured in other segments than are there, or for another narrator")
+            found.add("content", what, "was measured in other segments than the table has, or for another narrator")
         elif row["filtered"] != Filter.parse(plan.get("filter")).misses(row):
             found.add("filter", what, f"says {reason_of(row['filtered'])}; the filter of its plan says otherwise")
     return left_out
@@ -282,7 +303,7 @@ def check_filtered(
 def standing_failures(
     store: Store, planned: dict[str, Row], captioned: dict[str, set[int]], found: Verdict
 ) -> dict[str, set[int | None]]:
-    """video_id -> which of its segments have failed and still stand, None for the video as a whole."""
+    """Return video_id -> its segments with a current failure, or None for the video as a whole."""
     failed: dict[str, set[int | None]] = {}
     for event in read_rows(store.failures, found):
         plan, index = planned.get(event["video_id"]), event["segment_index"]
@@ -300,7 +321,7 @@ def standing_failures(
 def account(
     plan: Row, have: set[int], failed: set[int | None], found: Verdict, *, narrated: bool, left_out: bool
 ) -> None:
-    """The video in the dataset, in filtered or in failures; each of its segments captioned or failed, or unwanted."""
+    """Check that each video is in dataset, filtered or failures, and each segment is captioned, failed or excluded."""
     video_id = plan["video_id"]
     found.videos += 1
     found.captioned += narrated
@@ -331,7 +352,7 @@ def account(
 
 
 def read_rows(table: Table, found: Verdict) -> Iterator[Row]:
-    """Every row of a table, file by file, so that one that cannot be read is named."""
+    """Yield every row of a table, file by file, so that an unreadable file is named."""
     for fragment in table.fragments():
         found.files += 1
         try:
@@ -342,6 +363,6 @@ def read_rows(table: Table, found: Verdict) -> Iterator[Row]:
 
 
 def check_hash(row: Row, schema: pa.Schema, what: str, found: Verdict, *always: pa.Schema) -> None:
-    """Note a row whose hash is not that of its content; `always` as for `content_hash`, either will do."""
+    """Add a finding for a row whose hash does not match its content; `always`: see `content_hash`; any may match."""
     if row["content_hash"] not in (content_hash(row, schema, some) for some in always):
         found.add("content", what, "its content_hash is not that of its row")

@@ -1,4 +1,4 @@
-"""Which tables recipes have added to an output, and which rows the last run wanted of each.
+"""Record which tables recipes have added to an output, and which rows the last run wanted in each.
 
 OUT/runs/<run_id>/videos.parquet        the plan of `segments` and `dataset`
 OUT/runs/<run_id>/tables.json           the other tables: level and parents
@@ -32,10 +32,10 @@ WANTED = pa.schema(
 
 
 def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork] | None = None) -> None:
-    """Write what a run wants, as far as it is known."""
+    """Write the rows that a run wants, as far as they are known."""
     if "segments" in plan.tables and (
         tables is None or plan.parent_keys or plan.beside
-    ):  # at the end only what has changed
+    ):  # at the end of a run, write only what has changed
         store.write_table(f"runs/{run_id}/videos.parquet", plan.table())
     if any(not spec.core or spec.further or spec.missing == "fail" for spec in plan.tables.values()):
         said = {
@@ -58,8 +58,8 @@ def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork]
 
 
 def known_tables(uri: str) -> dict[str, pa.Schema]:
-    """name -> columns of the tables that recipes have added to an output, as they are stored; of `segments` and
-    `dataset` where recipes have added columns to them."""
+    """Return name -> columns of the tables that recipes have added to an output, as stored; `segments` and `dataset`
+    are included if recipes have added columns to them."""
     added: dict[str, list[str]] = {}
     for record in Store(uri).run_records("tables.json"):
         for name, said in record.get("tables", {}).items():
@@ -75,22 +75,22 @@ def known_tables(uri: str) -> dict[str, pa.Schema]:
 
 
 def grown(uri: str, tables: Mapping[str, pa.Schema]) -> dict[str, pa.Schema]:
-    """The columns of a run's tables and of all others in an output; `segments` and `dataset` keep what they have."""
+    """Return the columns of all tables of a run and an output; `segments` and `dataset` keep added columns."""
     known = known_tables(uri)
     both = {name: rows.joined(tables[name], known[name]) for name in rows.CORE if name in known and name in tables}
     return {**known, **tables, **both}
 
 
 def opened(uri: str) -> Store:
-    """An output with all its tables."""
+    """Open an output with all its tables."""
     return Store(uri, tables=known_tables(uri))
 
 
 class Durable:
-    """Which rows of the further tables are durable.
+    """Tests which rows of the further tables are durable.
 
     Args:
-        keys: table -> the keys of rows that are wanted there.
+        keys: table -> keys of the wanted rows.
     """
 
     def __init__(self, store: Store, keys: Mapping[str, Collection[str]]) -> None:
@@ -105,21 +105,21 @@ class Durable:
                         self._there.add((row["key"], row.get("segment_index")))
 
     def knows(self, key: str) -> bool:
-        """Whether a row under this key is wanted in one of the tables."""
+        """Return whether a row with this key is wanted in one of the tables."""
         return key in self._wanted
 
     def has(self, key: str, segment_index: int | None) -> bool:
-        """Whether it is there."""
+        """Return whether the row exists."""
         return (key, segment_index) in self._there
 
 
 def wanted(store: Store, name: str) -> list[Row]:
-    """Rows of `WANTED`: what the newest run that made a table wanted of it, or of a video."""
+    """Return rows of `WANTED`: what the newest run wanted in a table or of a video."""
     return list({row["video_id"]: row for row in ever_wanted(store, name)}.values())
 
 
 def ever_wanted(store: Store, name: str) -> Iterator[Row]:
-    """Rows of `WANTED` of all runs that made a table, the oldest run's first."""
+    """Yield rows of `WANTED` of all runs that made a table, the oldest run first."""
     for record in store.run_records("tables.json"):
         data = store.read_file(f"runs/{record['run_id']}/tables/{name}.parquet")
         if data is not None:

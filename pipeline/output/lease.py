@@ -1,14 +1,15 @@
-"""One run at a time on one output: a lease with a heartbeat, in files that only one process can make.
+"""A lease that allows one run at a time on an output, with a heartbeat, in exclusively created files.
 
     OUT/runs/lease/<share>/<number>.json
 
-Who has made the highest number holds the share ("all", or "1-of-4" under `--shard`) and writes a new heartbeat into
-its file every few seconds. Making a number is exclusive (a conditional put on object storage), so of two that start at
-the same instant, one learns of the other. A newcomer waits one TTL and takes over if the heartbeat has not changed
-by then, as seen by its own monotonic clock: clocks of two machines are never compared. Who ends says so in its file and
-leaves it there: numbers only grow, so that two who saw the same end reach for the same next one.
+The run that created the highest number holds the share ("all", or "1-of-4" with `--shard`) and writes a new heartbeat
+to its file every few seconds. Numbers are created exclusively (by a conditional put on object storage), so that of two
+that start simultaneously one detects the other. A new run waits one TTL and takes over if the heartbeat has not
+changed, as measured by its own monotonic clock; clocks of two machines are never compared. A run that ends records this
+in its file, which is kept: numbers only increase, so that two runs that saw the same end try to create the same number.
 
-The lease saves work. That nothing is twice rests on the tables alone, whose commits fence a driver that lost its lease.
+The lease only avoids unnecessary work. The tables alone prevent duplicate rows: their commits fence a driver that lost
+its lease.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,20 @@ from pipeline.terminal.errors import RunFailed
 
 TTL_S = 15.0
 ALL = "all"
-_BEATS = 3  # in one TTL: two may get lost
+_BEATS = 3  # heartbeats per TTL, of which two may be lost
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease, or held it until it `ended`; who `retired` holds it, but writes no more rows.
+    """The holder of a lease, or the last one if it has `ended`; one that has `retired` writes no more rows.
 
     `beat` changes with every heartbeat.
+
+    Attributes:
+        machine: id of the machine and its boot, or of the container.
+        started: start time of its process, seconds since the epoch. Where /proc derives it from the boot time, it
+            changes with the system's clock.
+        start_ticks: start time of its process in clock ticks since boot; None without /proc, or of an older version.
     """
 
     run_id: str
@@ -50,6 +57,7 @@ class Holder:
     beat: int
     ended: bool = False
     retired: bool = False
+    start_ticks: int | None = None
 
     @property
     def is_here(self) -> bool:
@@ -58,26 +66,31 @@ class Holder:
 
     @property
     def gone(self) -> bool:
-        """Whether it ended, or is a process of this machine that is not there any more."""
+        """Whether it ended, or was a process of this machine that no longer exists."""
         if self.ended:
             return True
         if not self.is_here:
             return False
+        if self.start_ticks is not None:
+            return _start_ticks(self.pid) != self.start_ticks
         try:
             return psutil.Process(self.pid).create_time() != self.started
         except psutil.NoSuchProcess:
             return True
 
 
+_FIELDS = {field.name for field in fields(Holder)}  # of newer versions, others are ignored
+
+
 class Lease:
-    """A hold on one share of an output.
+    """A lease on one share of an output.
 
     Args:
         uri: the output.
-        share: "all", or "i-of-n": those of one n go together, anything else excludes one another.
-        run_id: who asks.
-        say: called when there is something to wait for.
-        ttl_s: how old a heartbeat may get.
+        share: "all", or "i-of-n". Shares with the same n are compatible; all others are mutually exclusive.
+        run_id: id of the requesting run.
+        say: called with one line before it waits.
+        ttl_s: maximum age of a heartbeat in seconds.
     """
 
     def __init__(
@@ -89,20 +102,29 @@ class Lease:
         self._share = share
         self._say = say
         self._ttl_s = ttl_s
-        self._me = Holder(run_id, socket.gethostname(), _machine(), os.getpid(), psutil.Process().create_time(), 0)
+        self._me = Holder(
+            run_id=run_id,
+            host=socket.gethostname(),
+            machine=_machine(),
+            pid=os.getpid(),
+            started=psutil.Process().create_time(),
+            beat=0,
+            start_ticks=_start_ticks(os.getpid()),
+        )
         self._number = 0
         self._retired = False
-        self._writing = threading.Lock()  # or a heartbeat under way could take back what was said after it
+        self._writing = threading.Lock()  # else a heartbeat in progress could overwrite a newer record
         self._end = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
         self.lost = False
+        self.before: Holder | None = None  # the previous holder of the share; it was killed unless it has `ended`
 
     @contextmanager
     def held(self) -> Iterator[Lease]:
-        """Hold the lease inside the block.
+        """Hold the lease within the block.
 
         Raises:
-            RunFailed: a run that is alive holds it, or one that excludes this share.
+            RunFailed: an active run holds it, or a share that excludes this one.
         """
         self._take()
         self._heart.start()
@@ -114,10 +136,10 @@ class Lease:
             self.let_go()
 
     def retire(self) -> bool:
-        """Say that this run writes no more; True if by now all who held another share have said so, too, or ended.
+        """Record that this run writes no more rows; return whether all holders of other shares have retired or ended.
 
-        It is said before it is asked of the others, so of several that end at the same moment one at least hears True.
-        Who died without a word has not said so: its actors may still write.
+        The record is written before the others are checked, so that of several runs that end simultaneously at least
+        one gets True. A run that died has not retired: its actors may still write.
         """
         with self._writing:
             self._retired = True
@@ -147,7 +169,7 @@ class Lease:
             with suppress(OSError):
                 self._files.rm_file(self._path(old))
         try:
-            self._wait_for_the_excluded()  # again: one of them may have begun meanwhile, and sees us or is seen by us
+            self._wait_for_the_excluded()  # again: of two runs that begin now, at least one detects the other
         except RunFailed:
             self.let_go()
             raise
@@ -158,7 +180,7 @@ class Lease:
                 self._wait_for(share)
 
     def let_go(self) -> None:
-        """Say that this run has ended, so that nobody waits for a sign of life."""
+        """Record that this run has ended, so that no other run waits for its heartbeat."""
         self._end.set()
         with suppress(OSError), self._writing:
             if self.lost:
@@ -167,12 +189,14 @@ class Lease:
                 self._files.pipe_file(self._path(self._number), self._text(0, ended=True))
 
     def _wait_for(self, share: str) -> int:
-        """The highest number there is, 0 for none, once nobody who is alive holds `share`."""
+        """Wait until no active run holds `share`, and return the highest number, 0 for none."""
         number, holder = self.newest(share)
+        if share == self._share:
+            self.before = holder
         if not number or (holder is not None and holder.gone):
             return number
         who = f"run {holder.run_id} on {holder.host}" if holder is not None else "a run"
-        self._say(f"{who} may be at work on {self._uri}: waiting {self._ttl_s:g} s for a sign of life")
+        self._say(f"{who} may be at work on {self._uri}: waiting {self._ttl_s:g} s for a heartbeat")
         until = time.monotonic() + self._ttl_s
         while time.monotonic() < until:
             time.sleep(min(1.0, self._ttl_s / 10))
@@ -181,7 +205,7 @@ class Lease:
                 return now[0]
             if now != (number, holder) and now[1] is not None:
                 raise RunFailed(self._taken(share, now[1], "is at work"))
-        self._say(f"{who} gave none; going on from what it left")
+        self._say(f"{who} sent none; resuming from its work")
         return number
 
     def _taken(self, share: str, holder: Holder | None, why: str) -> str:
@@ -194,24 +218,25 @@ class Lease:
         return sorted({p.rsplit("/", 2)[-2] for p in files_below(f"{self._uri}/runs/lease") if p.endswith(".json")})
 
     def newest(self, share: str) -> tuple[int, Holder | None]:
-        """The highest number that was made, 0 for none, and who made it: None while it is being written."""
+        """The highest number, 0 for none, and its holder, which is None while the file is being written."""
         while True:
             names = [p.rsplit("/", 1)[-1].removesuffix(".json") for p in files_below(f"{self._uri}/runs/lease/{share}")]
             numbers = [int(name) for name in names if name.isdecimal()]
             if not numbers:
                 return 0, None
             try:
-                return max(numbers), Holder(**json.loads(read_whole(self._files, self._path(max(numbers), share))))
+                said = json.loads(read_whole(self._files, self._path(max(numbers), share)))
+                return max(numbers), Holder(**{name: said[name] for name in _FIELDS & said.keys()})
             except FileNotFoundError:
-                continue  # a higher one was made since, and this one cleared away
-            except (ValueError, TypeError, RecursionError, UnfitFileError):
+                continue  # a higher one was created meanwhile, and this one removed
+            except (ValueError, TypeError, AttributeError, RecursionError, UnfitFileError):
                 return max(numbers), None
 
     def _path(self, number: int, share: str | None = None) -> str:
         return f"{self._root}/{share or self._share}/{number:08d}.json"
 
     def _make(self, number: int) -> None:
-        """Raises `FileExistsError` where it is there: of several that try, one makes it."""
+        """Create the file exclusively; raise `FileExistsError` if it exists."""
         create(self._files, self._path(number), self._text(0))
 
     def _text(self, beat: int, *, ended: bool = False) -> bytes:
@@ -222,7 +247,7 @@ class Lease:
         number = 0
         while not self._end.wait(self._ttl_s / _BEATS):
             number += 1
-            with suppress(Exception):  # storage may be away; who takes over meanwhile fences what we commit
+            with suppress(Exception):  # storage may be unavailable; a run that takes over fences our commits
                 if self.newest(self._share)[0] > self._number:
                     self.lost = True
                     return
@@ -231,12 +256,21 @@ class Lease:
 
 
 def _excludes(one: str, other: str) -> bool:
-    """Whether runs on these two shares could meet at one video."""
+    """Whether runs on these two shares could process the same video."""
     return one != other and (ALL in (one, other) or one.rsplit("-of-", 1)[-1] != other.rsplit("-of-", 1)[-1])
 
 
+def _start_ticks(pid: int) -> int | None:
+    """Return the start time of a process in clock ticks since boot; None if it does not exist, or without /proc."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return None
+    return int(stat.rpartition(")")[2].split()[19])  # its name, in parentheses, may hold spaces; see proc_pid_stat(5)
+
+
 def _machine() -> str:
-    """What tells process ids apart: the same number is another process on another machine, or in another container."""
+    """An id of the machine or container, within which process ids are unique."""
     parts: list[Any] = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())

@@ -1,4 +1,4 @@
-"""How outputs, runs and frames show themselves in a notebook: small pieces of HTML, every text escaped.
+"""HTML displays of outputs, runs and frames in notebooks, with all text escaped.
 
 Notebooks style tables themselves, so there is no style sheet here.
 """
@@ -16,7 +16,7 @@ from operators.core.text import printable, repaired
 from pipeline.monitoring.progress import clock
 
 SHOWN_COLUMNS = ("uri", "duration_s", "words", "coverage", "integrity")
-"""Columns of the dataset that an output shows."""
+"""Columns that the display of an output shows."""
 
 _ROWS = 10
 _RUN_COLUMNS = ("run_id", "status", "began", "elapsed_s", "videos_narrated", "videos_failed", "captions_per_s")
@@ -31,12 +31,12 @@ class Records(list[Row]):
 
 
 def shown(text: str) -> Markup:
-    """Text of others as HTML, with what could turn a line around or hide it spelled out."""
+    """Escape untrusted text for HTML, including control and bidirectional characters."""
     return Markup.escape(printable(repaired(text), lines=True))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
-    """An HTML table."""
+    """Render an HTML table."""
     titles = Markup("").join(Markup("<th>{}</th>").format(name) for name in head)
     body = Markup("").join(
         Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(_cell(value)) for value in row))
@@ -46,10 +46,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Markup:
 
 
 def output_html(uri: str, found: pa.Table) -> str:
-    """An output: how much there is, and its first rows.
+    """Render an output: its size and its first rows.
 
     Args:
-        found: `SHOWN_COLUMNS` of all its long captions.
+        found: `SHOWN_COLUMNS` of all long captions.
     """
     first = found.sort_by("uri").slice(0, _ROWS).to_pylist()
     rows = [
@@ -64,7 +64,7 @@ def output_html(uri: str, found: pa.Table) -> str:
 
 
 def strip_html(stills: Iterable[Any], problem: str | None = None) -> Markup:
-    """Frames side by side, each with its time, and why there are none."""
+    """Render frames side by side with their times, or the reason why there are none."""
     if problem is not None:
         return Markup("<p><i>{}</i></p>").format(shown(problem))
     figure = Markup(

@@ -1,4 +1,4 @@
-"""An output, opened: exact at every moment, also while a run writes to it."""
+"""Read access to an output, consistent at any time, also while a run writes to it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pyarrow.compute as pc
 from operators.analysis.filter import reason_of
 from operators.core.addresses import redacted
 from operators.core.base import Row
+from operators.core.keys import current_key
 from operators.core.storage import arrow_files
 from operators.core.text import nearest
 from operators.core.typed import Failed
+from operators.store.store import ASKED
 from pipeline.output.captions import Captions, caption_rows
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
@@ -28,20 +30,20 @@ if TYPE_CHECKING:
     import ray.data
 
 
-_NAMES = 20_000  # that an unknown name is compared with
-_RENAMED = {"videos_told": "videos_narrated"}  # in the reports of earlier versions
+_NAMES = 20_000  # an unknown name is compared with at most this many names
+_RENAMED = {"videos_told": "videos_narrated"}  # keys in the reports of earlier versions
 
 
 class Output:
-    """What lies under one output location.
+    """An output.
 
-    `output["talk.mp4"]` is what it holds of one video.
+    `output["talk.mp4"]` returns the captions of one video.
 
     Args:
-        uri: local folder or a remote prefix.
+        uri: a local folder or a remote prefix.
 
     Raises:
-        UsageError: there is no output.
+        UsageError: there is no output at `uri`.
     """
 
     def __init__(self, uri: str | PathLike[str]) -> None:
@@ -65,37 +67,37 @@ class Output:
         return output_html(self.shown_uri, self.store.dataset.read(list(SHOWN_COLUMNS)))
 
     def __len__(self) -> int:
-        """How many long captions it holds."""
+        """Number of long captions."""
         return int(self.store.dataset.read(["video_id"]).num_rows)
 
     def __bool__(self) -> bool:
-        """True: also one that holds nothing yet is an output."""
+        """Return True, also for an output without captions."""
         return True
 
     def __getitem__(self, video: str | PathLike[str]) -> Captions:
-        """What it holds of one video, named as for `find`."""
+        """Return the captions of one video, named as for `find`."""
         video_id = self.find(video)["video_id"]
         facts, row = self.rows_of(video_id)
         return Captions(facts, row, lambda: self.captioned(video_id), self._why_not)
 
     def rows_of(self, video_id: str) -> tuple[Row, Row | None]:
-        """What is known of the video with this id, and its long caption: rows of `rows.VIDEO`, `rows.LONG_CAPTION`.
+        """Return the rows of `rows.VIDEO` and `rows.LONG_CAPTION` of the video with this id.
 
-        Of all others nothing but the ids is read.
+        For other videos only the ids are read.
         """
         facts, narrated = (t.lookup("video_id", video_id).to_pylist() for t in (self.store.videos, self.store.dataset))
         return facts[0], next(iter(narrated), None)
 
     def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The long captions: `rows.LONG_CAPTION`, ordered by uri.
+        """Return the long captions with the schema `rows.LONG_CAPTION`, ordered by uri.
 
         Args:
-            columns: which to read, `uri` and `video_id` among them; None: all.
+            columns: columns to read, which must include `uri` and `video_id`; None for all.
         """
         return self.store.dataset.read(columns).sort_by([("uri", "ascending"), ("video_id", "ascending")])
 
     def table(self, name: str) -> pa.Table:
-        """The rows of one table: `dataset`, `segments`, `videos`, or one that the recipe added.
+        """Return the rows of one table: `dataset`, `segments`, `videos`, or one that the recipe added.
 
         Raises:
             UsageError: there is no such table.
@@ -106,10 +108,10 @@ class Output:
         return known[name].read()
 
     def vectors(self, name: str) -> pa.Table:
-        """The vectors of a table that `embed` or `embed_text` wrote, one a row.
+        """Return the vectors of a table that `embed` or `embed_text` wrote, one per row.
 
         Args:
-            name: of the table.
+            name: name of the table.
 
         Returns:
             `video_id`, `segment_index` (null for texts), the columns of `operators.embedding.vectors.FRAME_VECTOR` or
@@ -124,15 +126,15 @@ class Output:
         return vectors_of(self.table(name), name)
 
     def to_pandas(self) -> pd.DataFrame:
-        """The long captions as a pandas frame."""
+        """Return the long captions as a pandas DataFrame."""
         frame: pd.DataFrame = self.to_arrow().to_pandas()
         return frame
 
     def to_ray(self) -> ray.data.Dataset:
-        """The long captions as a Ray Dataset over exactly the files of the newest snapshot.
+        """Return the long captions as a Ray Dataset over the files of the newest snapshot.
 
-        Uses the Ray that this process is connected to, else that of RAY_ADDRESS, else starts one on this machine. It
-        does not join another cluster that happens to run here.
+        Uses the Ray connection of this process, else the cluster of RAY_ADDRESS, else starts a local one. It does not
+        join another cluster that runs on this machine.
         """
         import ray.data
 
@@ -145,22 +147,22 @@ class Output:
         uris = self.store.dataset.file_uris()
         if not uris:
             return ray.data.from_arrow(self.store.dataset.schema.empty_table())
-        files, paths = arrow_files(uris)  # given as URIs, Ray would decode `%20` and cut at `#`
+        files, paths = arrow_files(uris)  # with URIs, Ray would decode `%20` and truncate at `#`
         return ray.data.read_parquet(paths, filesystem=files, schema=self.store.dataset.schema)
 
     def segments(self, video: str | PathLike[str]) -> pd.DataFrame:
-        """Frame and window captions of one video, a row each, in order of time.
+        """Return the frame and window captions of one video, one per row, ordered by time.
 
         Args:
             video: as for `find`.
 
         Returns:
-            Columns `level` (frame or window), `segment_index`, `window_index`, `start_s`, `end_s` (none for a frame),
-            `pts_s` (of the frames that it was made from), `text`, `valid`, `problem`, `attempts`, `fields`,
+            Columns `level` (frame or window), `segment_index`, `window_index`, `start_s`, `end_s` (null for a frame),
+            `pts_s` (of its frames), `text`, `valid`, `problem`, `attempts`, `fields`,
             `prompt_hash`, `sampling`.
 
         Raises:
-            UsageError: no such video, with near names; or nothing of it is captioned, and why.
+            UsageError: the video does not exist (similar names are listed), or it has no captions, with the reason.
         """
         import pandas as pd
 
@@ -171,28 +173,34 @@ class Output:
         return pd.DataFrame(caption_rows(segments))
 
     def captioned(self, video_id: str) -> list[Row]:
-        """Rows of `rows.CAPTIONED_SEGMENT` of the video with this id, in order; the newest captions; none: []."""
-        found = self.store.segments.read(["run_id", "key"], pc.field("video_id") == video_id).to_pylist()
-        return self.store.captioned(max(found, key=lambda row: str(row["run_id"]))["key"]) if found else []
+        """Return rows of `rows.CAPTIONED_SEGMENT` of the video with this id, in order, of the current key; else []."""
+        own = pc.field("video_id") == video_id
+        narrated = self.store.dataset.read(["key"], own)["key"].to_pylist()
+        found = self.store.segments.read(["run_id", "key"], own).to_pylist()
+        key = current_key(((row["run_id"], row["key"]) for row in found), next(iter(narrated), None))
+        return self.store.captioned(key) if key is not None else []
 
     def _why_not(self, video_id: str) -> str:
-        """Why a known video has no long caption, or no captions at all, in one line."""
+        """Return in one line why a known video has no long caption or no captions at all."""
         left_out = self.store.filtered.read(["filtered"], pc.field("video_id") == video_id).to_pylist()
         if left_out:
-            return f"the filter left it out: {reason_of(left_out[0]['filtered'])}"
+            return f"the filter excluded it: {reason_of(left_out[0]['filtered'])}"
         failed = [event["message"] for event in self.failures() if event["video_id"] == video_id]
         return failed[0] if failed else "it is not done yet; run again"
 
     def filtered(self) -> pa.Table:
-        """What the filter left out, and why: `rows.FILTERED`, ordered by uri."""
+        """Return the videos excluded by the filter, with reasons: `rows.FILTERED`, ordered by uri."""
         return self.store.filtered.read().sort_by([("uri", "ascending"), ("video_id", "ascending")])
 
     def failures(self) -> list[Failed]:
-        """What failed and has not been cured since: rows of `rows.FAILED`, the newest for each item."""
+        """Return the current failures: rows of `rows.FAILED`, the newest of each item."""
         captioned = self.store.done_segments()
-        narrated = {*self.store.done_videos(), *self.store.filtered_videos()}
+        narrated: dict[str, str] = {}  # the run that made its row
+        for table in (self.store.filtered, self.store.dataset):
+            rows = table.read(["video_id", "run_id"])
+            narrated |= zip(rows["video_id"].to_pylist(), map(str, rows["run_id"].to_pylist()), strict=True)
         newest: dict[tuple[str, str, int | None], Failed] = {}
-        for row in self.store.failures.read().sort_by("time").to_pylist():  # a table has no order of its own
+        for row in self.store.failures.read().sort_by("time").to_pylist():  # the table is not ordered
             newest[row["key"], row["stage"], row["segment_index"]] = row
         derived = {name: {row["key"] for row in wanted(self.store, name)} for name in self.store.derived}
         durable = Durable(self.store, derived)
@@ -206,17 +214,21 @@ class Output:
                     not durable.knows(row["key"])
                     and row["video_id"] in current
                     and row["segment_index"] not in captioned.get(row["key"], set())
-                    and not (row["segment_index"] is None and row["video_id"] in narrated)
+                    and not (row["segment_index"] is None and narrated.get(row["video_id"], "") >= row["run_id"])
                 )
             ),
             key=lambda row: (row["uri"], -1 if row["segment_index"] is None else row["segment_index"]),
         )
 
+    def retries(self) -> list[Failed]:
+        """Return the failures that a `longcap retry` asked for which has not ended, also those resolved since."""
+        return [row for row in self.store.failures.read().to_pylist() if row["passes"] == ASKED]
+
     def find(self, name: str | PathLike[str]) -> Row:
-        """One row of `rows.VIDEO` by id, uri, path, file's name, or a unique beginning of an id.
+        """Return the row of `rows.VIDEO` with this id, uri, path, file name, or unique prefix of an id.
 
         Raises:
-            UsageError: none, with near names, or several.
+            UsageError: no video has this name (similar names are listed), or several have.
         """
         name = fspath(name)
         videos = self.store.videos.read(["video_id", "uri", "duration_s"])
@@ -230,13 +242,13 @@ class Output:
                 return dict(found.to_pylist()[0])
             if found.num_rows:
                 listed = ", ".join(found["video_id"][:5].to_pylist())
-                raise UsageError(f"{name!r} fits {found.num_rows} videos: {listed}")
+                raise UsageError(f"{name!r} matches {found.num_rows} videos: {listed}")
         some = videos.slice(0, _NAMES).to_pylist()
         known = [v["video_id"] for v in some] + [v["uri"].rsplit("/", 1)[-1] for v in some]
         raise UsageError(f"no video {name!r} in {self.shown_uri}{nearest(name, known, most=3)}".rstrip("."))
 
     def runs(self) -> Records:
-        """The reports of the runs that ended, oldest first; a list of mappings that shows itself as a table."""
+        """Return the reports of finished runs, oldest first, as a list that a notebook displays as a table."""
         records = self.store.run_records("report.json")
         for record in records:
             for old, new in _RENAMED.items():

@@ -1,9 +1,9 @@
-"""Whether a location is Longcap's to write to. It is decided before anything is written.
+"""Check whether Longcap may write to a location, before anything is written.
 
-    OUT/longcap.json   the marker: made first, by one process only, and never changed
+    OUT/longcap.json   the marker: created first, by one process only, and never changed
 
-A location is ours if it is absent or empty, if it carries the marker, or if an earlier version of Longcap wrote it:
-then each table in it has the columns of ours. Everything else is refused, and nothing in it is touched.
+Longcap may write to a location that does not exist or is empty, that has the marker, or that an earlier version of
+Longcap wrote, in which case its tables have Longcap's columns. Every other location is rejected and not changed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from glob import has_magic
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -35,21 +34,21 @@ from pipeline.sources.manifests import MANIFEST_SUFFIXES
 from pipeline.terminal.errors import UsageError
 
 MARKER = "longcap.json"
-CONTRACT = 1  # version of what a run leaves behind, as docs/output.md describes it
+CONTRACT = 1  # version of the output format described in docs/output.md
 State = Literal["empty", "marked", "older", "foreign"]
-"""of a location: free to be taken; ours; ours from before there was a marker; somebody else's."""
+"""State of a location: free; has a marker; written by a version without markers; not Longcap's."""
 
 _FIXED = frozenset({"videos", "failures", "annotations"})
-_GROWING = frozenset({"segments", "dataset", "filtered"})  # a recipe may have had further columns there
-_BESIDE = frozenset({"lost+found"})  # what a fresh disk holds
+_GROWING = frozenset({"segments", "dataset", "filtered"})  # a recipe may have added columns to these
+_BESIDE = frozenset({"lost+found"})  # present on a new disk
 _SHOWN = 4
 
 
 def state_of(uri: str) -> State:
-    """What lies at a location; nothing is written.
+    """Return the state of a location. Writes nothing.
 
     Raises:
-        UsageError: an output of a newer version, or a file.
+        UsageError: the location is an output of a newer version, or a file.
     """
     return _state(uri, _names(uri))
 
@@ -62,16 +61,16 @@ def check(
     recursive: bool,
     tables: Mapping[str, pa.Schema] = MappingProxyType({}),
 ) -> State:
-    """Whether a run over `inputs` may write to `uri`; nothing is written.
+    """Check whether a run over `inputs` may write to `uri`. Writes nothing.
 
     Args:
-        inputs: uris as `pipeline.sources.files.normalise` gives them.
-        found: uris of the videos that were listed.
-        recursive: whether folders were listed with what lies below them.
+        inputs: uris as returned by `pipeline.sources.files.normalise`.
+        found: uris of the listed videos.
+        recursive: whether folders were listed recursively.
         tables: further tables that the run makes.
 
     Raises:
-        UsageError: it may not; one line that says why, and what to do.
+        UsageError: it may not; one line with the reason and the remedy.
     """
     _check_inputs(uri, inputs, found, recursive=recursive)
     names = _names(uri)
@@ -80,8 +79,8 @@ def check(
         shown = ", ".join(printable(name) for name in sorted(names)[:_SHOWN])
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         raise UsageError(
-            f"{uri} is no output of Longcap, and not empty: it holds {shown}{more}; "
-            f"give a new or an empty place, as in -o {uri.rstrip('/')}/captions"
+            f"{uri} is not an output of Longcap and is not empty: it contains {shown}{more}; "
+            f"give -o a new or empty folder, such as -o {uri.rstrip('/')}/captions"
         )
     if state != "empty":
         store = Store(uri, tables=grown(uri, tables))
@@ -91,10 +90,10 @@ def check(
 
 
 def check_folders(uri: str, store: Store | None = None) -> None:
-    """Refuse an output in which a table or `runs` is a link to another place, or a table is somebody else's.
+    """Refuse an output in which a table or `runs` is a symbolic link, or a table was not written by Longcap.
 
     Raises:
-        UsageError: one is.
+        UsageError: there is one.
     """
     store = store or opened(uri)
     for table in store.tables:
@@ -107,16 +106,16 @@ def check_folders(uri: str, store: Store | None = None) -> None:
         for path in (Path(root, name), Path(root, name, "_delta_log")):
             if is_local(fs) and path.is_symlink():
                 raise UsageError(
-                    f"{path} is a symbolic link, and Longcap writes only into folders of its own: "
-                    "put the folder itself in its place, or give another -o"
+                    f"{path} is a symbolic link, and Longcap writes only to real folders: "
+                    "replace it by the folder itself, or give another -o"
                 )
 
 
 def take(uri: str, state: State) -> None:
-    """Mark a location as ours: the first thing that is written.
+    """Write the marker before anything else is written.
 
     Raises:
-        UsageError: something else came there meanwhile.
+        UsageError: another process has written there meanwhile.
     """
     if state == "marked":
         return
@@ -154,16 +153,16 @@ def _state(uri: str, names: set[str]) -> State:
 
 
 def _names(uri: str) -> set[str]:
-    """Names of what lies directly at a location, without hidden files.
+    """Return the names of the entries of a location, without hidden files.
 
     Raises:
-        UsageError: it is a file.
+        UsageError: the location is a file.
     """
     fs, root = file_system(uri)
     if is_local(fs):
         path = Path(root)
         if path.exists() and not path.is_dir():
-            raise UsageError(f"cannot write to {uri}: it is a file; give -o a folder or a prefix to write to")
+            raise UsageError(f"{uri} is a file; an output is a folder or a prefix such as s3://bucket/captions")
         found = [entry.name for entry in path.iterdir()] if path.is_dir() else []
     else:
         fs.invalidate_cache()
@@ -189,7 +188,7 @@ def _check_marker(uri: str) -> None:
             break
     contract = said.get("contract") if isinstance(said, dict) and said.get("longcap") == "output" else None
     if not isinstance(contract, int):
-        raise UsageError(f"{uri}/{MARKER} is not the marker of an output of Longcap; give -o a new or an empty place")
+        raise UsageError(f"{uri}/{MARKER} is not the marker of an output of Longcap; give -o a new or empty folder")
     if contract > CONTRACT:
         raise UsageError(
             f"{uri} was written by a newer Longcap (contract {contract}; this one knows {CONTRACT}): "
@@ -219,14 +218,14 @@ def _check_tables(store: Store) -> None:
             if found:
                 what = f"{found[0].name}" + (f" and {len(found) - 1} more" if len(found) > 1 else "")
                 raise UsageError(
-                    f"{table.uri} holds {printable(what)}, and no _delta_log that says which of them count: "
-                    "copy the output again with all that it holds, or give another -o"
+                    f"{table.uri} holds {printable(what)}, and no _delta_log, so that the valid files are unknown: "
+                    "copy the output again completely, or give another -o"
                 )
             continue
         if foreign := table.lying(unswept).foreign:
             more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
             raise UsageError(
-                f"{printable(foreign[0])}{more} lies in a table of Longcap's that did not write it: "
+                f"{printable(foreign[0])}{more} is in a table of Longcap, which did not write it: "
                 "move it elsewhere, then run the same command again"
             )
 
@@ -237,14 +236,14 @@ def _check_inputs(uri: str, inputs: Sequence[str], found: Iterable[str], *, recu
         at, shown = _real(text), printable(redacted(text))
         if _within(at, place) and not _is_table_file(text, uri):
             raise UsageError(
-                f"INPUT {shown} {'is' if at == place else 'lies inside'} the output {uri}: "
-                f"give -o a place of its own, as in -o {_beside(at, 'captions')}"
+                f"INPUT {shown} {'is' if at == place else 'is inside'} the output {uri}: "
+                f"give -o a separate folder, such as -o {_beside(at, 'captions')}"
             )
         lists_all = is_folder(text) if not scheme_of(text) else not suffix_of(text)
-        if _within(place, at) and recursive and lists_all and not has_magic(text):
+        if _within(place, at) and recursive and lists_all:
             raise UsageError(
-                f"the output {uri} lies inside INPUT {shown}, where the next run would list it as input: "
-                f"give -o a place beside it, as in -o {_beside(at, _last(uri))}"
+                f"the output {uri} is inside INPUT {shown}, where the next run would list it as input: "
+                f"give -o a folder next to it, such as -o {_beside(at, _last(uri))}"
             )
     folders: dict[str, str] = {}
     for video in found:
@@ -253,18 +252,18 @@ def _check_inputs(uri: str, inputs: Sequence[str], found: Iterable[str], *, recu
             folders[folder] = _real(folder or "/")
         if _within(folders[folder], place):
             raise UsageError(
-                f"the video {printable(redacted(video))} lies inside the output {uri}: give -o a place of its own"
+                f"the video {printable(redacted(video))} is inside the output {uri}: give -o a separate folder"
             )
 
 
 def _is_table_file(text: str, uri: str) -> bool:
-    """Whether an input names data files of an output's own table, to be read as a manifest."""
+    """Return whether an input names data files of a table of this output, to be read as a manifest."""
     folder = _real(text.rpartition("/")[0])
     return suffix_of(text) in MANIFEST_SUFFIXES and any(folder == _real(t.uri) for t in Store(uri).tables)
 
 
 def _real(uri: str) -> str:
-    """A location in one form: links are followed, and no slash stands at its end."""
+    """Return a location in canonical form: links resolved, without a trailing slash."""
     path = local_path(uri)
     return uri.rstrip("/") if path is None else str(Path(path).resolve())
 
@@ -275,20 +274,18 @@ def _within(inner: str, outer: str) -> bool:
 
 def _beside(at: str, name: str) -> str:
     parent = at.rpartition("/")[0]
-    if parent.endswith(":/"):  # a whole bucket
+    if parent.endswith(":/"):  # the root of a bucket
         return f"{parent}/ANOTHER-BUCKET/{name}"
     other = f"{parent}/{name}"
     return f"{other}-captions" if other == at else other
 
 
 def _unfinished_since(store: Store) -> float | None:
-    """Of an output without marker: when the first run began that no complete end followed; by the store's clock."""
-    files, folder = file_system(f"{store.uri}/runs")
-    files.invalidate_cache()
+    """For an output without marker, return when the first run began after the last complete end; the store's clock."""
     ended = {report["run_id"] for report in store.run_records("report.json") if report.get("status") == "done"}
     since = None
-    for path, info in sorted(files.glob(f"{folder}/*/config.yaml", detail=True).items()):
-        run_id = str(path).rsplit("/", 2)[-2]
+    for path, info in store.run_files("config.yaml").items():
+        run_id = path.rsplit("/", 2)[-2]
         if run_id in ended:
             since = None
         elif since is None:

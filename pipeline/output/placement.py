@@ -1,8 +1,8 @@
-"""Each planned video stands in the table that the filter puts it in: `dataset` or `filtered`, at the end of a run.
+"""Move each planned video to the table in which the filter places it, `dataset` or `filtered`, at the end of a run.
 
-A row is written where it is to be before it is deleted where it was, so that a run that is killed in between loses
-nothing: the next one finds the video in both tables and the filter says which row goes. A long caption that the filter
-leaves out goes along, so that a filter that wants it again finds it.
+A row is written to its new table before it is deleted from the old one, so that a killed run loses nothing: the next
+run finds the video in both tables, and the filter decides which row is deleted. The long caption of an excluded video
+is kept in `filtered`, so that a changed filter can include it again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipeline.config.tables import fingerprint
 from pipeline.planning.diff import Remaining
 from pipeline.planning.plan import Plan
 
-_AT_ONCE = 256  # rows of a commit, with their texts
+_AT_ONCE = 256  # rows per commit, with their texts
 
 
 def place(store: Store, plan: Plan, left: Remaining, run_id: str, *, kept: Collection[str] = ()) -> None:
-    """Move, note and delete what of the planned videos does not stand where the filter puts it.
+    """Move, write and delete rows of planned videos so that they are where the filter places them.
 
     Args:
-        left: what `plan.remaining` says of this store.
+        left: result of `compare(plan, store)`.
         kept: videos whose rows stay as an earlier run left them.
     """
     narrated, out = store.done_videos(), store.filtered_videos()
@@ -47,7 +47,7 @@ def place(store: Store, plan: Plan, left: Remaining, run_id: str, *, kept: Colle
 
 
 def _outdated(store: Store, left: Remaining) -> set[str]:
-    """Videos that are left out and whose row tells of other bounds, or of other captions."""
+    """Return excluded videos whose row in `filtered` has other bounds or other captions."""
     found = set()
     for batch in store.left_out(["filtered"]) if left.filtered else ():
         for row in batch.to_pylist():
@@ -58,13 +58,13 @@ def _outdated(store: Store, left: Remaining) -> set[str]:
 
 
 def _left_out(store: Store, plan: Plan, left: Remaining, ids: Iterable[str], run_id: str) -> Iterator[Row]:
-    """Rows of `rows.FILTERED`: the long caption where there is one that is not outdated, else what is known."""
+    """Yield rows of `rows.FILTERED`: the current long caption if there is one, else the known facts."""
     position = {video_id: i for i, video_id in enumerate(plan.videos.ids)} if ids else {}
     for video_id in ids:
         misses, key = left.filtered[video_id]
         found = (t.lookup("video_id", video_id).to_pylist() for t in (store.dataset, store.filtered))
         row = next((r for some in found for r in some if r["key"] == key), None)
-        if row is None:  # by its length alone, which probing found
+        if row is None:  # excluded by its duration alone, which probing measured
             video = plan.videos[position[video_id]]
             row = {name: video.facts.get(name) for name in rows.LONG_CAPTION.names}
             row |= {"key": key, "segments": video.segment_count, "run_id": run_id, "config": fingerprint(plan.config)}

@@ -1,8 +1,8 @@
-"""What `longcap retry` takes from an output: the config and the inputs of an earlier run.
+"""Read the config and inputs of an earlier run from an output, for `longcap retry`.
 
-An output may come from anybody, and a config can send pictures and a key to any server, load code, or read files into
-prompts. So what does that is not taken from there: it has to be said now, or confirmed at a terminal. All else in a
-stored config only says how the work is done.
+An output may come from anybody, and a config can send frames and a key to any server, load code, or read files into
+prompts. Such keys are not taken from the output: the user must give them again, or confirm them at a terminal. All
+other keys only affect how the work is done.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import yaml
 
+from longcap import safe_yaml
 from operators.core.addresses import redacted_text
 from operators.core.text import printable
 from operators.prompts import packaged
 from operators.store.store import Store
 from pipeline.config.docs import EXTENDS
-from pipeline.config.load import YAML_ERRORS, load_config
+from pipeline.config.load import load_config
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
 _RUN_ID = re.compile(r"[\w\-]+")
 _SHOWN_CHARACTERS = 300
-_ENGINE_FIELDS = {  # kind of engine -> its fields that say where something is sent, or what is loaded and run
+_ENGINE_FIELDS = {  # kind of engine -> its fields with addresses, or with code and models to load
     "openai": ("base_url", "api_key_env", "extra_body"),
     "transformers": (
         *("model", "hub_revision", "trust_remote_code", "adapter", "model_args"),
@@ -37,8 +37,8 @@ _ENGINE_FIELDS = {  # kind of engine -> its fields that say where something is s
     ),
     "vllm": ("model", "hub_revision", "engine_args", "processor_kwargs", "chat_template_kwargs"),
 }
-_ENGINES = ("caption", "narrate", "names")  # sections that have one
-_WHOLE = ("engines", "inputs", "tables")  # sections that may name any engine, operator or place
+_ENGINES = ("caption", "narrate", "names")  # sections that have an engine
+_WHOLE = ("engines", "inputs", "tables")  # sections that may name any engine, operator or location
 _FILES = {  # sections -> their fields that may name a file
     "caption": ("frame_prompt", "window_prompt"),
     "narrate": (
@@ -51,11 +51,11 @@ _FILES = {  # sections -> their fields that may name a file
 
 
 class Asked(NamedTuple):
-    """What an earlier run was asked.
+    """The request of an earlier run.
 
     Attributes:
-        inputs: as it was given them, without secrets.
-        signed: some of them had secrets: they cannot be read again as they stand.
+        inputs: the inputs as given, without secrets.
+        signed: whether some inputs had secrets and therefore cannot be read again.
     """
 
     inputs: list[str]
@@ -63,7 +63,7 @@ class Asked(NamedTuple):
 
 
 class Risk(NamedTuple):
-    """A key of a stored config that is not trusted, such as `caption.engine.base_url`, and its value."""
+    """An untrusted key of a stored config, such as `caption.engine.base_url`, and its value."""
 
     key: str
     value: Any
@@ -74,10 +74,10 @@ class Risk(NamedTuple):
 
 
 def stored_inputs(store: Store, run_id: str) -> Asked:
-    """The inputs of run `run_id`.
+    """Return the inputs of run `run_id`.
 
     Raises:
-        UsageError: the run has left no such file, or one that is damaged.
+        UsageError: the file of the run is missing or damaged.
     """
     try:
         asked = json.loads(_file(store, run_id, "asked.json"))
@@ -92,28 +92,28 @@ def stored_inputs(store: Store, run_id: str) -> Asked:
 def stored_config(
     store: Store, run_id: str, overrides: Sequence[str], confirmed: Callable[[str], bool] | None = None
 ) -> Config:
-    """The config of run `run_id` under `overrides`.
+    """Return the config of run `run_id` with `overrides` applied.
 
     Args:
-        confirmed: asks the user about what is not trusted; None: at a terminal, if there is one.
+        confirmed: asks the user about untrusted keys; None: ask at a terminal, if there is one.
 
     Raises:
-        UsageError: the config is not there or wrong, or holds what has to be said now; the message says how.
+        UsageError: the config is missing or invalid, or has keys that must be given again; the message says how.
     """
     data = _file(store, run_id, "config.yaml")
     where = f"{store.uri}/runs/{run_id}/config.yaml"
     try:
-        values = yaml.safe_load(data)
-    except YAML_ERRORS as error:
+        values = safe_yaml.read(data)
+    except safe_yaml.YamlError as error:
         raise UsageError(f"{where} is not YAML; give the config with -c CONFIG") from error
     if not isinstance(values, dict) or EXTENDS in values:
-        raise UsageError(f"{where} is no config that a run has written; give the config with -c CONFIG")
+        raise UsageError(f"{where} is not a config of a run; give the config with -c CONFIG")
     unsaid = [risk for risk in risks(values) if not _said(risk.key, overrides)]
-    if unsaid and not (confirmed or _confirmed)(f"{where} says: {'; '.join(map(str, unsaid))}"):
+    if unsaid and not (confirmed or _confirmed)(f"{where} sets {'; '.join(map(str, unsaid))}"):
         again = " ".join(f"--set {risk.key}=…" for risk in unsaid)
         raise UsageError(
-            f"{where} says: {'; '.join(map(str, unsaid))}. An output is not trusted with where frames and keys go or "
-            f"what is loaded: give the config with -c CONFIG, or say it again with {again}"
+            f"{where} sets {'; '.join(map(str, unsaid))}. An output is not trusted to set where frames and keys are "
+            f"sent or what is loaded: give the config with -c CONFIG, or set it again with {again}"
         )
     with tempfile.NamedTemporaryFile("wb", suffix=".yaml", prefix="longcap-retry-") as file:
         file.write(data)
@@ -122,13 +122,13 @@ def stored_config(
 
 
 def risks(values: Mapping[str, Any]) -> list[Risk]:
-    """The keys of a config, as plain values, that send something, load something or name files; nothing is imported."""
+    """Return the keys of a config that send data, load code or name files. Nothing is imported."""
     named = [Risk(section, values[section]) for section in _WHOLE if values.get(section)]
     return [*_engine_risks(values), *_file_risks(values), *_code_risks(values), *named]
 
 
 def _code_risks(values: Mapping[str, Any]) -> Iterator[Risk]:
-    """Steps of the recipe that are no names but places of classes, which would be imported."""
+    """Yield steps of the recipe that are import paths of classes instead of names."""
     for level, steps in _mapping(values.get("recipe")).items():
         if isinstance(steps, list) and any(":" in str(step) for step in steps):
             yield Risk(f"recipe.{level}", steps)
@@ -158,7 +158,7 @@ def _file_risks(values: Mapping[str, Any]) -> Iterator[Risk]:
 
 
 def _used(values: Mapping[str, Any]) -> list[str]:
-    """The sections with an engine that the recipe uses."""
+    """Return the sections whose engine the recipe uses."""
     recipe = _mapping(values.get("recipe"))
     steps = [recipe.get("segment", ["caption"]), recipe.get("video", ["narrate"])]
     named = {name for step in steps if isinstance(step, list) for name in step if isinstance(name, str)}
@@ -177,13 +177,13 @@ def _said(key: str, overrides: Sequence[str]) -> bool:
 def _confirmed(text: str) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    return click.confirm(f"{text}\nIs that what you want?", err=True)
+    return click.confirm(f"{text}\nUse these settings?", err=True)
 
 
 def _file(store: Store, run_id: str, name: str) -> bytes:
     data = store.read_file(f"runs/{run_id}/{name}") if _RUN_ID.fullmatch(run_id) else None
     if data is None:
         raise UsageError(
-            f"{store.uri}/runs/{printable(run_id)} is not there, so its failures cannot be replayed: use longcap run"
+            f"{store.uri}/runs/{printable(run_id)} does not exist, so its failures cannot be replayed: use longcap run"
         )
     return data

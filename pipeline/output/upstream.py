@@ -1,4 +1,4 @@
-"""Which rows of an output are rightly not there, since a table that they are made from lacks its row for good."""
+"""Find rows that an output may lack because a table from which they are made permanently lacks its row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Lost = dict[str, set[int | None]]
 
 
 class Upstream:
-    """What the failures of an output's tables cost the tables that are made from them, by the newest run's recipe.
+    """The rows that later tables lack because of failures in the tables they are made from, by the newest run's recipe.
 
     Args:
         planned: video_id -> its row of `pipeline.planning.plan.PLANNED`.
@@ -29,7 +29,7 @@ class Upstream:
             self._tables = record.get("tables", {})
 
     def core(self) -> Lost:
-        """Segments and videos that `segments` and `dataset` may lack."""
+        """Return the segments and videos that `segments` and `dataset` may lack."""
         found: Lost = {video_id: set(lost) for video_id, lost in self.segments("segments").items()}
         for name in rows.CORE:
             said = self._tables.get(name, {})
@@ -42,7 +42,7 @@ class Upstream:
         return found
 
     def segments(self, name: str) -> dict[str, set[int]]:
-        """video_id -> the segments that a table of segments may lack, since a parent of segments has no row of them."""
+        """Return video_id -> the segments that a table may lack, since a parent of level segment has no row of them."""
         found: dict[str, set[int]] = {}
         for parent in self._tables.get(name, {}).get("from", ()):
             if parent != "segments" and not (parent in self._store.derived and self._of_segments(parent)):
@@ -56,7 +56,7 @@ class Upstream:
         return found
 
     def _rows(self, name: str) -> dict[str, tuple[str, int]]:
-        """video_id -> key of its rows in a table of segments, and how many there are to be."""
+        """Return video_id -> (key of its rows in a table of segments, number of wanted rows)."""
         if name == "segments":
             return {v: (row["key"], row["segment_count"]) for v, row in self._planned.items() if row["key"]}
         return {row["video_id"]: (row["key"], row["rows"]) for row in wanted(self._store, name)}
@@ -66,7 +66,7 @@ class Upstream:
 
     @cached_property
     def _failed(self) -> dict[str, set[int]]:
-        """key -> the segments that have failed under it."""
+        """Return key -> the segments that failed under it."""
         found: dict[str, set[int]] = {}
         for event in self._store.failures.read(["key", "segment_index"]).to_pylist():
             if event["segment_index"] is not None:
@@ -74,7 +74,7 @@ class Upstream:
         return found
 
     def _without(self, name: str, videos: Iterable[str]) -> Iterator[str]:
-        """Those of the videos of which a table lacks a row that should be there, or that it was not to have at all."""
+        """Yield those of the videos of which a table lacks a wanted row, or in which no row was planned."""
         of_segments = self._of_segments(name)
         found = {row["video_id"]: row for row in wanted(self._store, name)}
         durable = Durable(self._store, {name: {row["key"] for row in found.values()}})

@@ -1,4 +1,4 @@
-"""Tables of vectors as Arrow has them: one vector a row, fixed-size lists of half-precision numbers."""
+"""Vectors as Arrow tables: one per row, as fixed-size lists of float16."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLUMNS = {"frame_vectors": "frame_embedder", "text_vectors": "text_embedder"}
 
 
 def vectors_of(table: pa.Table, name: str) -> pa.Table:
-    """The vectors in a table of rows with lists of them; see `Output.vectors`."""
+    """Return the vectors in a table whose rows hold lists of vectors; see `Output.vectors`."""
     column = next((c for c in _COLUMNS if c in table.schema.names), None)
     if column is None:
         raise UsageError(
@@ -22,7 +22,7 @@ def vectors_of(table: pa.Table, name: str) -> pa.Table:
     models = sorted(m for m in pc.unique(table[_COLUMNS[column]]).to_pylist() if m is not None)
     if len(models) > 1:
         raise UsageError(
-            f"table {name} holds vectors of several models, {', '.join(models)}: run again to make one of them"
+            f"table {name} holds vectors of several models, {', '.join(models)}: run again to keep one of them"
         )
     lists = table[column].combine_chunks()
     rows = pc.list_parent_indices(lists)

@@ -1,4 +1,4 @@
-"""Which videos there are, how each is cut into segments, and what of that is left to do, replaced or left out.
+"""Plans the videos of a run, their segments, and the remaining, replaced and excluded work.
 
 May import `sources`, `config` and `terminal`.
 """

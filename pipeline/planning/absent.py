@@ -1,4 +1,4 @@
-"""Segments that a parent lacks for good: which rows are made without them, and which are not made."""
+"""Segments that are permanently missing in a parent table: which rows are made without them, and which are not made."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipeline.planning.videos import Ints, Mask
 
 @dataclass(frozen=True, kw_only=True)
 class Absent:
-    """What the parents of a table of segments lack, with all segments of the plan end to end.
+    """The segments that are missing in the parents of a table, by their index among all segments of the plan.
 
     Attributes:
-        without: table -> which segments are made without its row.
-        lost: place of a segment that is not made -> the failure of the parent that it needs.
+        without: table -> the segments that are made without a row of this table.
+        lost: index of a segment that is not made -> the failure in the required parent.
     """
 
     without: Mapping[str, Mask] = field(default_factory=dict)
     lost: Mapping[int, Failed] = field(default_factory=dict)
 
     def marks(self, begins: Ints, counts: Ints) -> dict[int, list[tuple[str, list[int]]]]:
-        """Position of a video -> each table that some of its segments are made without, and the indices of those."""
+        """Return position of a video -> each table that some of its segments are made without, with their indices."""
         found: dict[int, list[tuple[str, list[int]]]] = {}
         for table in sorted(self.without):
             places = np.flatnonzero(self.without[table])
@@ -43,16 +43,16 @@ def absent_of(
     missing: Literal["partial", "fail"],
     suffices: Callable[[frozenset[str]], bool],
 ) -> Absent:
-    """Sort the segments that parents lack for good.
+    """Classify the segments that are permanently missing in parents.
 
-    A segment is made without some parents where at least one of them has its row, and where the steps find there all
-    that they read. Where only parents of finished outputs lack it, it is tried, and its failure says so.
+    A segment is made without some parents if at least one parent has its row and the steps find all columns that they
+    need there. If only parents in finished outputs lack the row, the segment is tried, and its failure reports it.
 
     Args:
-        parents: those that are of segments, by table.
-        foreign: those of finished outputs: what is not there will not be made.
-        missing: of the table; see `pipeline.config.table.TableSpec`.
-        suffices: whether the steps can do without these parents.
+        parents: the parents of level segment, by table.
+        foreign: the parents in finished outputs: rows missing there will not be made.
+        missing: `missing` of the table; see `pipeline.config.table.TableSpec`.
+        suffices: returns whether the steps can run with only these parents.
     """
     names = list(parents)
     if not names:

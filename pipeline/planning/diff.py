@@ -1,7 +1,7 @@
-"""Plan against store: what is left to do, for millions of segments, by columns and from keys alone.
+"""Compare plan and store: compute the remaining work from keys alone, for millions of segments.
 
-All segments of the plan lie end to end in one array of bytes; what the store holds is marked in it piece by piece.
-Sixty million segments take 60 MB, however many are done.
+All segments of the plan are elements of one byte array, in which the segments in the store are marked in batches.
+60 million segments take 60 MB, regardless of how many are done.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from pipeline.planning.replacement import Replacement
 from pipeline.planning.states import states_of
 from pipeline.planning.videos import Floats, Ints, Mask, Videos
 
-_CHUNK = 2**16  # rows made into objects at a time
+_CHUNK = 2**16  # number of rows that are converted to objects at a time
 
 
 class SegmentRows(Sequence[Row]):
-    """Segments to caption as rows of `rows.SEGMENT`, a video's together; made when they are looked at.
+    """A lazy sequence of the segments to caption, as rows of `rows.SEGMENT`, grouped by video.
 
     Args:
-        videos: all planned ones.
-        places: where in the end-to-end order of all segments these stand, ascending.
-        tries: place -> its failure so far, for those that were tried.
-        warm_up: windows that are decoded before a segment.
-        parents: table -> key of each video's rows there; they travel as JSON in the column `parent_keys`.
-        without: table -> places that are made without its row, all segments of the plan end to end.
+        videos: all planned videos.
+        places: indices of these segments among all segments of the plan, ascending.
+        tries: index -> the last failure, for segments that were tried.
+        warm_up: number of warm-up windows decoded before a segment.
+        parents: table -> key of each video's rows there, passed as JSON in the column `parent_keys`.
+        without: table -> mask of the segments, among all of the plan, that are made without a row of this table.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SegmentRows(Sequence[Row]):
         self._ends = np.cumsum(videos.counts)
 
     def table(self, start: int = 0, stop: int | None = None) -> pa.Table:
-        """Rows `start` to `stop` of `rows.SEGMENT`; with `parent_keys` where they have parents."""
+        """Return rows `start` to `stop` as `rows.SEGMENT`, with `parent_keys` if the segments have parents."""
         places = self._places[start:stop]
         of, index = self._where(places)
         videos, cut = self._videos, self._videos.cut
@@ -97,18 +97,18 @@ class SegmentRows(Sequence[Row]):
 
     @property
     def seconds(self) -> float:
-        """Of video that they are."""
+        """Seconds of video in these segments."""
         of, index = self._where(self._places)
         start_s, end_s = self._videos.cut.spans(index, self._videos.counts[of], self._videos.durations_s[of])
         return float((end_s - start_s).sum())
 
     @property
     def videos(self) -> Videos:
-        """That they are of."""
+        """The videos of these segments."""
         return self._videos.take(np.unique(self._where(self._places)[0]))
 
     def shares(self, count: int, stop: int | None = None) -> list[int]:
-        """How many of the first `stop` fall to each of `count` gather actors."""
+        """Return how many of the first `stop` segments belong to each of `count` gather actors."""
         of, many = np.unique(self._where(self._places[:stop])[0], return_counts=True)
         ids = self._videos.facts["video_id"].take(pa.array(of)).to_pylist()
         found: Counter[int] = Counter()
@@ -117,7 +117,7 @@ class SegmentRows(Sequence[Row]):
         return [found[index] for index in range(count)]
 
     def _where(self, places: Ints) -> tuple[Ints, Ints]:
-        """Position of each place's video, and the segment's index in it."""
+        """Return the position of each segment's video, and the index of the segment in it."""
         of = np.searchsorted(self._ends, places, side="right")
         return of, places - (self._ends[of] - self._videos.counts[of])
 
@@ -153,7 +153,7 @@ class SegmentRows(Sequence[Row]):
 
 
 def _parts_of(facts: pa.Table, of: Ints, start_s: Floats, end_s: Floats) -> pa.Array:
-    """The column `parts` of segments: of each the parts that it needs."""
+    """Return the column `parts`: the parts of the source that each segment needs."""
     if facts["parts"].null_count == len(facts):
         return pa.nulls(len(of), pa.string())
     whole = facts["parts"].take(pa.array(of)).to_pylist()
@@ -162,7 +162,7 @@ def _parts_of(facts: pa.Table, of: Ints, start_s: Floats, end_s: Floats) -> pa.A
 
 
 class TableCount(NamedTuple):
-    """Rows of one of the further tables: in the plan, durable, to make, waiting for their parents, given up."""
+    """Rows of one of the further tables: planned, durable, to make, waiting for parents, given up."""
 
     planned: int
     done: int
@@ -173,17 +173,17 @@ class TableCount(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Remaining:
-    """What is left to do, and what has been given up.
+    """The remaining work, and the videos that were given up.
 
     Attributes:
-        segments: to caption.
-        whole: videos whose captions are all there and that are not narrated yet.
-        given_up: video_id -> why a video will not get a row in this run.
-        captioned: how many segments of the plan have their captions.
-        filtered: video_id -> why and how the filter leaves it out.
-        returning: videos that it had left out with their long caption, and leaves out no more.
-        unmeasured: column with bounds -> in how many of the videos that have a long caption it was not measured.
-        replaced: what of the output a run would replace; None where it was not looked for.
+        segments: segments to caption.
+        whole: completely captioned videos that are not narrated yet.
+        given_up: video_id -> the reason why a video will not get a row in this run.
+        captioned: number of captioned segments of the plan.
+        filtered: video_id -> how and why the filter excludes it.
+        returning: videos with a long caption that the filter excluded before and includes now.
+        unmeasured: column with bounds -> number of videos with a long caption in which it was not measured.
+        replaced: captions that a run would replace; None if they were not determined.
         tables: the further tables, by name.
     """
 
@@ -199,7 +199,7 @@ class Remaining:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """video_id -> why the filter leaves it out, in one line."""
+        """video_id -> the reason why the filter excludes it, in one line."""
         return {video_id: reason_of(out.misses) for video_id, out in self.filtered.items()}
 
     @property
@@ -208,17 +208,17 @@ class Remaining:
 
     @property
     def seconds(self) -> float:
-        """Seconds of video in what is left to do."""
+        """Seconds of video in the remaining work."""
         return self.segments.seconds + float(self.whole.durations_s.sum())
 
     @property
     def undone(self) -> set[str]:
-        """Ids of the videos that have something left to do."""
+        """Ids of the videos with remaining work."""
         return {*self.segments.videos.ids, *self.whole.ids}
 
 
 def compare(plan: Plan, store: Store) -> Remaining:
-    """Compare plan and store; reads keys, never texts."""
+    """Compare plan and store. Reads keys, not texts."""
     videos = plan.videos
     if "segments" not in plan.tables:
         nothing = np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""Finished outputs as parents (`inputs`): their videos, their tables, and the keys that their rows have."""
+"""Finished outputs as parents (`inputs`): their videos, tables and keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from operators.core.base import Row
 from operators.store.reader import TableReader
 from operators.store.store import Store
 from pipeline.config.grid import with_grid
-from pipeline.config.parents import schema_of
+from pipeline.config.parents import schema_of, speech_parent
+from pipeline.config.tables import tables_of
 from pipeline.config.types import Config
 from pipeline.planning.plan import Plan
 from pipeline.sources.listing import Listing, list_sources
@@ -25,33 +26,39 @@ _CUT = ("segment_s", "window_s", "stride_s", "window_rule", "min_shot_s", "line_
 
 
 def foreign_store(config: Config, name: str) -> TableReader:
-    """The table `NAME.TABLE` of a finished output, to be read."""
+    """Return a reader of the table `NAME.TABLE` of a finished output."""
     output, _, table = name.partition(".")
     return TableReader(f"{config.inputs[output].rstrip('/')}/{table}", schema_of(config, {}, name))
 
 
 def foreign_videos(config: Config) -> list[Row]:
-    """The videos of all finished outputs that a config names, each once, as rows of `rows.VIDEO`.
+    """Return the videos of all finished outputs that a config names, each once, as rows of `rows.VIDEO`.
 
     Raises:
-        UsageError: an output is not there.
+        UsageError: an output does not exist, or none has a video.
     """
     found: dict[str, Row] = {}
     for name, uri in config.inputs.items():
         store = Store(uri.rstrip("/"))
         if not store.exists():
-            raise UsageError(f"inputs.{name}: {uri} is no output of Longcap")
+            raise UsageError(f"inputs.{name}: {uri} is not an output of Longcap")
         for row in store.videos.read().to_pylist():
             if row["failure"] is None:
                 found.setdefault(row["video_id"], row)
+    if config.inputs and not found:
+        names, uris = (", ".join(some) for some in (config.inputs, config.inputs.values()))
+        raise UsageError(
+            f"inputs ({names}) name no output with videos of its own: {uris}; if it was made from another output, "
+            "name that one in inputs as well"
+        )
     return list(found.values())
 
 
 def listing_of(inputs: Sequence[str], config: Config) -> Listing:
-    """The sources that inputs hold, or the videos of the finished outputs that a config names in their place.
+    """List the sources of the inputs, or the videos of the finished outputs that a config names instead.
 
     Raises:
-        UsageError: both are given, or neither.
+        UsageError: both are given, or none.
     """
     if not config.inputs:
         if not inputs:
@@ -64,10 +71,10 @@ def listing_of(inputs: Sequence[str], config: Config) -> Listing:
 
 
 def cut_like(config: Config) -> Config:
-    """The config with videos cut as in the finished outputs that it names.
+    """Return the config with the same windows and segments as in the finished outputs that it names.
 
     Raises:
-        UsageError: they are cut in different ways.
+        UsageError: the outputs divide their videos differently, or by spoken lines that a table of segments lacks.
     """
     plans = foreign_plan(config).values() if config.inputs else ()
     cuts: set[tuple[Any, ...]] = {tuple(row.get(name) for name in _CUT) for row in plans}
@@ -75,7 +82,7 @@ def cut_like(config: Config) -> Config:
         return config
     if len(cuts) > 1:
         raise UsageError(
-            f"the outputs {', '.join(config.inputs.values())} cut their videos in different ways: name one"
+            f"the outputs {', '.join(config.inputs.values())} divide their videos in different ways: name one"
         )
     segment_s, window_s, stride_s, rule, min_shot_s, reach_s = cuts.pop()
     grid: dict[str, Any] = {
@@ -85,31 +92,44 @@ def cut_like(config: Config) -> Config:
         "min_shot_s": min_shot_s or 0.0,
     }
     if rule == "lines":
-        own = [name for name, value in config.tables.items() if value.get("level") == "segment"]
-        if own:
-            raise UsageError(
-                f"tables.{own[0]} is of level segment, and the segments of {', '.join(config.inputs.values())} "
-                "lie where lines are said there (plan.windows: lines): make a table of level video"
-            )
         grid["line_reach_s"] = reach_s
+        _check_speech(config)
     plan = replace(config.plan, segment_s=segment_s, **grid)
     return with_grid(replace(config, plan=plan, measure=replace(config.measure, cell_s=stride_s)))
 
 
+def _check_speech(config: Config) -> None:
+    """Check that tables of segments are made from the lines that cut the segments of the finished outputs."""
+    specs = tables_of(config)
+    heard = {f"{name}.{row['speech']}" for name, uri in config.inputs.items() for row in _plan_of(uri).values()}
+    for spec in specs.values():
+        if spec.level == "segment" and (follows := speech_parent(config, specs, spec)) not in heard:
+            raise UsageError(
+                f"tables.{spec.name} is of level segment, and the segments of {', '.join(config.inputs.values())} "
+                f"follow spoken lines (plan.windows: lines): add {min(heard)} to tables.{spec.name}.from"
+                + (f" before {follows}" if follows else "")
+            )
+
+
 def foreign_plan(config: Config) -> dict[str, Row]:
-    """video_id -> its row in the newest plan of a finished output: how it was cut, and the key of its captions."""
+    """Return video_id -> its row in the newest plan of a finished output: its windows, segments and captioner key."""
     found: dict[str, Row] = {}
     for uri in config.inputs.values():
-        store = Store(uri.rstrip("/"))
-        for run in store.run_records("asked.json"):
-            data = store.read_file(f"runs/{run['run_id']}/videos.parquet")
-            if data is not None:
-                found |= {row["video_id"]: row for row in pq.read_table(io.BytesIO(data)).to_pylist() if row["key"]}
+        found |= _plan_of(uri)
+    return found
+
+
+def _plan_of(uri: str) -> dict[str, Row]:
+    store, found = Store(uri.rstrip("/")), dict[str, Row]()
+    for run in store.run_records("asked.json"):
+        data = store.read_file(f"runs/{run['run_id']}/videos.parquet")
+        if data is not None:
+            found |= {row["video_id"]: row for row in pq.read_table(io.BytesIO(data)).to_pylist() if row["key"]}
     return found
 
 
 def foreign_keys(plan: Plan, name: str) -> list[str]:
-    """Key of each planned video's rows in a table of segments of a finished output; "" where it has none."""
+    """Return the key of each planned video's rows in a table of segments of a finished output; "" if it has none."""
     table = foreign_store(plan.config, name)
     counts: dict[str, dict[str, int]] = {}
     for batch in table.batches(["video_id", "key"]):

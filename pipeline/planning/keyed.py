@@ -1,4 +1,4 @@
-"""The plan with the keys of what segments and long captions are made from, beside the videos."""
+"""Add the keys of the parents of segments and long captions to a plan."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pipeline.planning.videos import Videos
 
 
 def with_parents(plan: Plan, store: Store) -> Plan:
-    """The plan with the keys of the parents of segments and long captions, as they stand now that those are made."""
+    """Return the plan with the keys of the parents of segments and long captions, once those parents are made."""
     spec, dataset = plan.tables.get("segments"), plan.tables.get("dataset")
     refused: dict[str, dict[str, str]] = {}
     if spec is not None and not set(spec.parents) <= {VIDEOS}:
-        keyed = replace(plan, parent_keys=Derived(plan, store).parent_keys(spec))
+        keyed = replace(plan, parent_keys=Derived(plan, store).segments.parent_keys(spec))
         derived = Derived(keyed, store)
-        keys, absent = derived.segment_keys(spec), derived.absent(spec)
+        keys, absent = derived.segments.keys(spec.name), derived.segments.absent(spec)
         videos = Videos(plan.videos.facts, keys, plan.videos.cut)
         plan = replace(keyed, videos=videos, without=absent.without, lost=absent.lost)
         refused["segments"] = derived.refused(spec)
@@ -29,7 +29,7 @@ def with_parents(plan: Plan, store: Store) -> Plan:
         return replace(plan, refused=refused)
     derived = Derived(plan, store)
     some = replace(dataset, parents=tuple(others))
-    beside, said = derived.parent_keys(some), derived.apart(some)
+    beside, said = derived.segments.parent_keys(some), derived.segments.apart(some)
     for parent in others:
         if level_of(plan.config, plan.tables, parent) == "segment":
             standing = derived.standing(parent)

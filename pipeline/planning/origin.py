@@ -1,6 +1,6 @@
-"""Which config made what stands in an output: the settings that decide captions, and in what two of them differ.
+"""The configs that made the captions of an output, and how they differ in settings that affect captions.
 
-Only the stored config.yaml of a run is read, as plain values for display: it is never validated, loaded or run.
+Only the stored config.yaml of a run is read, as plain values for display. It is never validated, loaded or executed.
 """
 
 from __future__ import annotations
@@ -9,35 +9,33 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
-import yaml
-
-from operators.core.base import Sizing
+from longcap import safe_yaml
+from operators.core.base import Sizing, marks_of
 from operators.core.named import renamed
 from operators.core.text import printable
 from operators.engines.registry import ENGINES, spec_class
 from operators.store.store import Store
 from pipeline.config.docs import hints_of
 from pipeline.config.grid import moved
-from pipeline.config.load import YAML_ERRORS
 from pipeline.config.tables import segment_operators, video_operators
 from pipeline.config.types import Config
 from pipeline.config.values import config_to_dict
 from pipeline.terminal.errors import UsageError
 
-_SHOWN_CHARACTERS = 60  # of a value
+_SHOWN_CHARACTERS = 60  # a message shows at most this many characters of a value
 Settings = dict[str, Any]
 
 
 def settings_of(store: Store, run_id: str) -> Settings | None:
-    """The settings that a run of this output was given, as `{"plan.window_s": 10.0, ...}`; None: not readable."""
+    """Return the settings of a run of this output, as `{"plan.window_s": 10.0, ...}`; None if they are not readable."""
     text = store.read_file(f"runs/{run_id}/config.yaml")
     if text is None:
         return None
     try:
-        values = yaml.safe_load(text)
-    except YAML_ERRORS:
+        values = safe_yaml.read(text)
+    except safe_yaml.YamlError:
         return None
     if not isinstance(values, Mapping):
         return None
@@ -47,7 +45,7 @@ def settings_of(store: Store, run_id: str) -> Settings | None:
 
 
 def _named_now(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values of a config with the names that keys have now, in sections and in engines of ours."""
+    """Return plain values of a config under the current names of keys, in sections and in Longcap's engines."""
     found = dict(values)
     for name, hint in hints_of(Config).items():
         if not (isinstance(hint, type) and is_dataclass(hint) and isinstance(found.get(name), Mapping)):
@@ -60,14 +58,14 @@ def _named_now(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settings_from(config: Config) -> Settings:
-    """The settings of a config, in the form of `settings_of`."""
+    """Return the settings of a config, in the form of `settings_of`."""
     return dict(_flat(config_to_dict(config)))
 
 
 def changed(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Settings that differ from the defaults: key -> the default and what it is, as text.
+    """Return the settings that differ from the defaults: key -> (default, value), as text.
 
-    Of an engine of another kind than the default's all fields are given.
+    For an engine of another kind than the default, all fields are returned.
     """
     default = settings_from(Config())
     return {
@@ -78,13 +76,13 @@ def changed(settings: Settings) -> dict[str, tuple[str, str]]:
 
 
 def differences(before: Settings, now: Config) -> list[str]:
-    """What decides captions and differs, such as `plan.window_s 10 -> 8`, in the order of the config."""
+    """Return the differing settings that affect captions, such as `plan.window_s 10 -> 8`, in the config's order."""
     dumped = settings_from(now)
     decides, sizing = _deciding(now, dumped)
     sections = {key.partition(".")[0] for key in decides}
     old = {k: v for k, v in before.items() if k.partition(".")[0] in sections and not _below(k, sizing)}
     engines = [key.removesuffix(".kind") for key in decides if key.endswith(".engine.kind")]
-    other = [e for e in engines if before.get(f"{e}.kind") != dumped[f"{e}.kind"]]  # its other fields do not compare
+    other = [e for e in engines if before.get(f"{e}.kind") != dumped[f"{e}.kind"]]  # other fields are not comparable
     said = []
     for key in dict.fromkeys((*decides, *old)):
         is_, was = dumped.get(key), old.get(key)
@@ -100,8 +98,8 @@ class Maker:
     """A config that made long captions of an output.
 
     Attributes:
-        config: as in the column `config`; "" for rows from before it.
-        count: long captions of it.
+        config: value of the column `config`; "" for rows made before the column existed.
+        count: number of its long captions.
         run_id: the last run that made one of them.
         captioner, narrator: engine and model.
     """
@@ -114,7 +112,7 @@ class Maker:
 
 
 def makers_of(store: Store) -> list[Maker]:
-    """The configs that made the long captions of the dataset, the most frequent first."""
+    """Return the configs that made the long captions of the dataset, the most frequent first."""
     counts: Counter[str] = Counter()
     runs: dict[str, str] = {}
     for batch in store.dataset.batches(["config", "run_id"]):
@@ -131,9 +129,9 @@ def makers_of(store: Store) -> list[Maker]:
 
 
 def makers_text(makers: Sequence[Maker]) -> str:
-    """How many long captions which config made, in one line."""
+    """Describe in one line how many long captions each config made."""
     parts = [
-        f"{m.count} by {printable(m.config) or 'a config from before the column config'} (captioner {m.captioner}, "
+        f"{m.count} by {printable(m.config) or 'an unnamed config'} (captioner {m.captioner}, "
         f"narrator {m.narrator}, run {m.run_id})"
         for m in makers
     ]
@@ -141,7 +139,7 @@ def makers_text(makers: Sequence[Maker]) -> str:
 
 
 def engine_of(settings: Settings | None, section: str) -> str:
-    """The engine of `caption` or `narrate` in a run's settings, with its model where it names one."""
+    """Return the engine of `caption` or `narrate` in a run's settings, with its model if there is one."""
     if settings is None or f"{section}.engine.kind" not in settings:
         return "not recorded"
     model = settings.get(f"{section}.engine.model")
@@ -149,7 +147,7 @@ def engine_of(settings: Settings | None, section: str) -> str:
 
 
 def _deciding(config: Config, dumped: Settings) -> tuple[list[str], set[str]]:
-    """Keys that decide what comes out, in the config's order, and those of the same sections that do not."""
+    """Return the keys that affect captions, in the order of the config, and the keys of these sections that do not."""
     operators = {op.name: op for op in (*segment_operators(config), *video_operators(config))}
     sizing = {key for name, op in operators.items() for key in _sizing(op, name)}
     sections = {"recipe", "plan", *operators}
@@ -157,15 +155,15 @@ def _deciding(config: Config, dumped: Settings) -> tuple[list[str], set[str]]:
 
 
 def _below(key: str, paths: set[str]) -> bool:
-    """Whether `key` is one of `paths` or lies below one."""
+    """Return whether `key` is one of `paths` or below one."""
     return any(key == path or key.startswith(f"{path}.") for path in paths)
 
 
 def _sizing(spec: Any, path: str) -> Iterator[str]:
-    """Keys below `path` whose fields are marked `SIZING`."""
-    hints = get_type_hints(type(spec), include_extras=True)
+    """Yield the keys below `path` whose fields are marked `SIZING`."""
+    marks = marks_of(spec.__class__)
     for f in fields(spec):
-        if any(isinstance(mark, Sizing) for mark in getattr(hints[f.name], "__metadata__", ())):
+        if any(isinstance(mark, Sizing) for mark in marks[f.name]):
             yield f"{path}.{f.name}"
         elif is_dataclass(value := getattr(spec, f.name)):
             yield from _sizing(value, f"{path}.{f.name}")

@@ -1,7 +1,7 @@
-"""What becomes of the videos of which no segment is left to do: done, left out by the filter, given up, or to narrate.
+"""Outcomes of videos without remaining segments: done, excluded by the filter, given up, or to be narrated.
 
-The filter is asked here anew of what stands in the tables, so that another one takes effect without anything being
-decoded or captioned again.
+The filter is applied again to the rows in the tables, so that a changed filter takes effect without decoding or
+captioning anything again.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from pipeline.planning.plan import Plan
 from pipeline.planning.videos import Videos
 
 TODO, DONE, FAILED, UNWANTED = 0, 1, 2, 3
-"""States of a segment; unwanted: the length of its video alone is out of the filter's bounds."""
+"""States of a segment; unwanted: the duration of its video alone is outside of the filter's bounds."""
 
 
 class LeftOut(NamedTuple):
-    """A video that the filter leaves out.
+    """A video that the filter excludes.
 
     Attributes:
         misses: rows of `structs.MISS`.
-        key: that its row in the table `filtered` has, or is to have.
+        key: current or expected key of its row in the table `filtered`.
     """
 
     misses: list[Row]
@@ -39,7 +39,7 @@ class LeftOut(NamedTuple):
 
 
 def unwanted_of(rule: Filter, videos: Videos) -> Any:
-    """Which videos the filter leaves out by their length alone, which is known before anything is decoded."""
+    """Return a mask of the videos that the filter excludes by their duration, which is known before decoding."""
     bounds, lengths = rule.duration_s, videos.durations_s
     return (lengths < (-np.inf if bounds.min is None else bounds.min)) | (
         lengths > (np.inf if bounds.max is None else bounds.max)
@@ -48,13 +48,13 @@ def unwanted_of(rule: Filter, videos: Videos) -> Any:
 
 @dataclass(kw_only=True)
 class Standing:
-    """The videos that stand in a table, and what the filter makes of their columns.
+    """The videos in a table, and the result of the filter for their columns.
 
     Attributes:
-        keys: video_id -> its key.
-        misses: video_id -> the bounds that it misses; only those that miss any.
-        unmeasured: video_id -> columns that have bounds and no value; only those that have any.
-        narrated: of those left out, the videos whose rows hold a caption.
+        keys: video_id -> key of its row.
+        misses: video_id -> the bounds that it misses; only videos that miss any.
+        unmeasured: video_id -> bounded columns without a value; only videos that have any.
+        narrated: the excluded videos whose rows hold a caption.
     """
 
     keys: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Standing:
 
     @staticmethod
     def of(batches: Iterable[pa.RecordBatch], rule: Filter) -> Standing:
-        """From `video_id`, `key`, the columns that have bounds and, of those left out, `words`; some rows at a time."""
+        """Build from batches with `video_id`, `key`, the bounded columns and, for excluded videos, `words`."""
         found = Standing()
         for batch in batches:
             ids = batch["video_id"].to_pylist()
@@ -81,19 +81,19 @@ class Standing:
 
 @dataclass(kw_only=True)
 class Outcomes:
-    """What becomes of the videos of which no segment is left to do."""
+    """The outcomes of the videos without remaining segments."""
 
     rule: Filter
     dataset: Standing
     out: Standing
-    whole: list[int] = field(default_factory=list)  # positions of those to narrate
+    whole: list[int] = field(default_factory=list)  # positions of the videos to narrate
     given_up: dict[str, str] = field(default_factory=dict)
     filtered: dict[str, LeftOut] = field(default_factory=dict)
     returning: set[str] = field(default_factory=set)
     unmeasured: Counter[str] = field(default_factory=Counter)
 
     def stands(self, video_id: str, key: str) -> bool:
-        """Whether a table has the video under this key, so that nothing is to be done; notes which, and why."""
+        """Return whether a table has the video under this key, so that it is done; record the table and reasons."""
         if self.dataset.keys.get(video_id) == key:
             where = self.dataset
         elif self.out.keys.get(video_id) == key:
@@ -114,7 +114,7 @@ class Outcomes:
 def decide(
     plan: Plan, outcomes: Outcomes, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
 ) -> None:
-    """Sort the videos of which no segment is left to do into `outcomes`."""
+    """Add the videos without remaining segments to `outcomes`."""
     videos, narrators = plan.videos, plan.narrators
     whole_only = strict(plan.config)
     setting = (

@@ -1,7 +1,7 @@
-"""The plan: which videos there are and how each is cut; `pipeline.planning.diff` compares it with the store.
+"""The plan: the videos of a run and their segments. `pipeline.planning.diff` compares it with the store.
 
-Only the store says what is done. The comparison starts a run, resumes one, and finds what a lost hint or a dead actor
-left undone.
+Completed work is determined by the store alone. The same comparison starts a run, resumes one, and finds work that a
+lost hint or a dead actor left undone.
 """
 
 from __future__ import annotations
@@ -28,48 +28,48 @@ from pipeline.config.types import Config
 from pipeline.planning.videos import Cut, Mask, Videos
 from pipeline.sources.selection import Selection
 
-_FAR = 4.0  # times the mean length
+_FAR = 4.0  # a far longer video has this many times the mean duration
 PLANNED = pa.schema(
     [
         pa.field("video_id", pa.string()),
         pa.field("uri", pa.string()),
-        pa.field("key", pa.string()),  # of its captions; null, as all after it, where it cannot be captioned
+        pa.field("key", pa.string()),  # key of its captions; this and the following are null if it cannot be captioned
         pa.field("segment_count", pa.int32()),
         pa.field("duration_s", pa.float64()),
         pa.field("window_s", pa.float64()),
         pa.field("stride_s", pa.float64()),
         pa.field("segment_s", pa.float64()),
-        pa.field("window_rule", pa.string()),  # how windows lie: operators.core.windows.WindowRule
+        pa.field("window_rule", pa.string()),  # how windows are placed: operators.core.windows.WindowRule
         pa.field("min_shot_s", pa.float64()),
-        pa.field("line_reach_s", pa.float64()),  # with windows by lines, as are the two that follow: else null
+        pa.field("line_reach_s", pa.float64()),  # this and the next two are null unless windows follow lines
         pa.field("speech", pa.string()),  # name of the table that has the lines
-        pa.field("speech_key", pa.string()),  # of the video's row there; null: it has none, and the grid holds
-        pa.field("narrator", pa.string()),  # key of the video level
-        pa.field("strict", pa.bool_()),  # whether a video with a failed segment gets no row
-        pa.field("filter", pa.string()),  # the bounds of operators.analysis.filter.Filter as JSON; null: none
+        pa.field("speech_key", pa.string()),  # key of the video's row there; null: no row, windows follow the grid
+        pa.field("narrator", pa.string()),  # key of its long caption
+        pa.field("strict", pa.bool_()),  # true: a video with a failed segment gets no row
+        pa.field("filter", pa.string()),  # bounds of operators.analysis.filter.Filter as JSON; null: none
     ]
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All videos of a run, in the order in which they are worked on."""
+    """All videos of a run, in the order of processing."""
 
     config: Config
     videos: Videos
-    unusable: list[Row]  # rows of `rows.VIDEO` whose `failure` says why they cannot be captioned
+    unusable: list[Row]  # rows of `rows.VIDEO` with `failure` set: they cannot be captioned
     parent_keys: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the segments' parents, by table
-    without: Mapping[str, Mask] = field(default_factory=dict)  # as `absent.Absent`, of the segments
-    lost: Mapping[int, Failed] = field(default_factory=dict)  # as `absent.Absent`, of the segments
+    without: Mapping[str, Mask] = field(default_factory=dict)  # see `absent.Absent`
+    lost: Mapping[int, Failed] = field(default_factory=dict)  # see `absent.Absent`
     ignored: dict[str, int] = field(default_factory=dict)
-    beside: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the long captions' other parents
-    apart: Sequence[str] = ()  # of each video what those keys say beyond the config; "": nothing
-    refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # see `Derived.refused`; of the two tables
+    beside: Mapping[str, Sequence[str | None]] = field(default_factory=dict)  # of the other parents of long captions
+    apart: Sequence[str] = ()  # for each video, what those keys contain beyond the config
+    refused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # see `Derived.refused`, for both tables
 
     @cached_property
     def narrators(self) -> list[str]:
-        """Key of the video level for each video: the config's, and where a parent's row is missing or was made in
-        another way than usual, one that says so. Such a row is made again once that changes."""
+        """The key of the long caption of each video. It depends on the config and, if a parent's row is missing or was
+        made in an unusual way, on that as well, so that the caption is made again once that changes."""
         own = narrator(self.config)
         return [digest([own, said]) if said else own for said in self.apart] or [own] * len(self.videos)
 
@@ -80,7 +80,7 @@ class Plan:
 
     @cached_property
     def sources(self) -> list[tuple[str, str]]:
-        """Id of each video, and what its rows rest on: its version and, where it has more than one clock, its parts."""
+        """Id of each video, and what its rows depend on: its version and, if it has several clocks, its parts."""
         return list(zip(self.videos.ids, _versions(self.videos.facts), strict=True))
 
     @property
@@ -97,11 +97,11 @@ class Plan:
 
     @property
     def frames(self) -> int:
-        fps = self.config.decode.grid_fps  # as operators.core.grid.frame_times counts, without a list of them
+        fps = self.config.decode.grid_fps  # the same count as operators.core.grid.frame_times
         return int(np.ceil(self.videos.durations_s * fps - 1e-6).sum())
 
     def table(self) -> pa.Table:
-        """What `longcap verify` compares an output with: one row of `PLANNED` a video."""
+        """Return the table with which `longcap verify` compares an output: one row of `PLANNED` per video."""
         videos, cut = self.videos, self.videos.cut
         by_lines = self.config.plan.windows == "lines" and "segments" in self.tables
         speech = speech_parent(self.config, self.tables, self.tables["segments"]) if by_lines else None
@@ -132,7 +132,7 @@ class Plan:
 
 
 def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selection, ignored: dict[str, int]) -> Plan:
-    """The plan for probed videos (`rows.VIDEO`, with or without `access_uri`), cut off at the selection's hours."""
+    """Return the plan for probed videos (`rows.VIDEO`, with or without `access_uri`), limited to `max_hours`."""
     table = probed if isinstance(probed, pa.Table) else pa.Table.from_pylist(list(probed), schema=rows.VIDEO)
     if rows.ACCESS_URI.name not in table.column_names:
         table = table.append_column(rows.ACCESS_URI, pa.nulls(table.num_rows, pa.string()))
@@ -140,7 +140,7 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
     usable, unusable = table.filter(pc.invert(failed)), table.filter(failed).to_pylist()
     usable, refused = _bounded(usable)
     unusable += refused
-    if selection.max_hours is not None:  # a video that begins below the limit is taken whole
+    if selection.max_hours is not None:  # a video that begins below the limit is included completely
         lengths = usable["duration_s"].to_numpy()
         usable = usable.filter(pa.array(np.cumsum(lengths) - lengths < selection.max_hours * 3600))
     usable = _long_first(usable)
@@ -157,9 +157,10 @@ def make_plan(config: Config, probed: pa.Table | Sequence[Row], selection: Selec
 
 
 def _long_first(usable: pa.Table) -> pa.Table:
-    """Videos far longer than the others first, all else in the order in which it was listed.
+    """Sort videos that are far longer than the others to the front, and keep the listed order otherwise.
 
-    A film is narrated section by section when all its segments are done: begun last, it alone would keep the run.
+    A long film is narrated section by section after all its segments are captioned; if it started last, it would delay
+    the end of the run.
     """
     lengths = usable["duration_s"].to_numpy()
     far = lengths > _FAR * lengths.mean() if len(lengths) else lengths > 0
@@ -170,15 +171,15 @@ def _long_first(usable: pa.Table) -> pa.Table:
 
 
 def _versions(usable: pa.Table) -> list[str]:
-    """What the captions of each video rest on: its version and, where it has more than one clock, its parts."""
+    """Return what the captions of each video depend on: its version and, if it has several clocks, its parts."""
     versions, parts = usable["source_version"].to_pylist(), usable["parts"].to_pylist()
     return [f"{version}\n{some}" if some else version for version, some in zip(versions, parts, strict=True)]
 
 
 def _bounded(usable: pa.Table) -> tuple[pa.Table, list[Row]]:
-    """The videos whose length can be planned, and the others with their failure.
+    """Return the videos whose duration can be planned, and the others with their failure.
 
-    `probe` refuses such lengths; this bounds the plan's memory whatever stands in a table.
+    `probe` refuses such durations; this check bounds the memory of the plan for any table.
     """
     lengths = usable["duration_s"].to_numpy(zero_copy_only=False).astype(np.float64)
     good = (lengths > 0) & (lengths <= MAX_DURATION_S)

@@ -1,8 +1,8 @@
-"""What a run would replace, in words: finished captions of its videos that another config made.
+"""Describe the finished captions of another config that a run would replace.
 
-Captions are paid for, so they are the user's data: a run that would replace some stops before it writes anything,
-unless it is parts to. A source that has changed is an update: its captions tell a file that is gone, and they are made
-again without a question. So are the captions of videos that `--recaption` or `longcap retry` name.
+Captions cost money, so a run that would replace some stops before it writes anything, unless this is allowed. If a
+source changed, its captions describe a file that no longer exists and are replaced without confirmation. So are the
+captions of videos named by `--recaption` or `longcap retry`.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ _DIFFERENCES_SHOWN = 6
 
 
 class WouldReplace(UsageError):
-    """A run would replace finished captions, and nobody said that it may."""
+    """A run would replace finished captions without permission."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replacement:
-    """What a run would replace or remove, and what it would change besides that needs no question.
+    """What a run would replace or remove, and what else it would change without confirmation.
 
     Attributes:
-        captioned: ids of videos whose long caption another captioner's settings decided: captioned and narrated again.
-        narrated: ids of videos whose captions stay and whose long caption another narrator's settings decided.
-        partial: ids of videos without a long caption, of which segments were captioned with other settings.
-        removed: ids of videos whose long caption would go and none would be made: the filter leaves them out by their
-            length, or `run.on_incomplete` is fail now and segments of them failed.
-        updated: ids of videos with a long caption whose source has changed since; not asked about.
-        moved_out, moved_back: how many long captions move to the table `filtered`, and from there to the dataset, as
-            they are; not asked about.
-        hours: of the videos of the first four.
-        segments: captioned ones that are superseded.
-        windows: captioned ones in the long captions of `captioned`.
-        tokens, cost_usd: what the engines read and wrote for all that is replaced, as the rows say.
-        runs: run_id -> for how many of the videos it made what is replaced, the most first.
-        settings: run_id -> the settings in which that run differs; empty where none does.
+        captioned: ids of videos whose long caption has another captioner's settings: captioned and narrated again.
+        narrated: ids of videos that keep their captions and whose long caption has another narrator's settings.
+        partial: ids of videos without a long caption, with segments captioned with other settings.
+        removed: ids of videos whose long caption would be removed without a new one: the filter excludes their
+                duration, or `run.on_incomplete` is fail now and segments of them failed.
+        updated: ids of videos with a long caption whose source has changed since; needs no confirmation.
+        moved_out, moved_back: number of long captions that move unchanged to the table `filtered`, and back to the
+                dataset; needs no confirmation.
+        hours: hours of video in the first four.
+        segments: number of superseded captioned segments.
+        windows: number of captioned windows in the long captions of `captioned`.
+        tokens, cost_usd: usage of the engines for everything that is replaced, according to the rows.
+        runs: run_id -> number of videos for which it made what is replaced, largest first.
+        settings: run_id -> the settings in which that run differs; empty if none differs.
     """
 
     captioned: tuple[str, ...] = ()
@@ -57,12 +57,12 @@ class Replacement:
 
     @property
     def asks(self) -> bool:
-        """Whether anything paid would be replaced or removed."""
+        """Whether anything that cost money would be replaced or removed."""
         return bool(self.captioned or self.narrated or self.partial or self.removed)
 
     @property
     def text(self) -> str:
-        """What would be replaced, by which config it was made, and what it had cost: one line."""
+        """Describe in one line what would be replaced, which config made it, and what it cost."""
         finished = len(self.captioned) + len(self.narrated) + len(self.removed)
         what = [f"{finished} finished long caption{'s'[: finished != 1]}"] if finished else []
         if self.partial:
@@ -92,22 +92,22 @@ class Replacement:
             elif self.removed:
                 how = "the same captioner and narrator"
             else:
-                how = "the same settings; prompts, operators or engines are other versions now"
+                how = "the same settings; other versions of prompts, operators or engines"
             parts.append(f"run {run_id} ({count} video{'s'[: count != 1]}; {how})")
         rest = len(self.runs) - RUNS_SHOWN
         return ", ".join(parts) + (f" and {rest} more runs" if rest > 0 else "")
 
     def refusal(self, out: str) -> str:
-        """Why the run stops, and what to do."""
+        """Return why the run stops, and what to do."""
         other = f"{out.rstrip('/')}-2"
         return (
-            f"{out} holds {self.text}. This run would replace them: give --replace (in Python replace=True) to allow "
+            f"{out} holds {self.text}. This run would replace them: use --replace (in Python replace=True) to allow "
             f"it, or write to another place, such as -o {other}"
         )
 
     @property
     def notes(self) -> list[str]:
-        """What else changes, a line each."""
+        """Return the other changes, one line each."""
         lines = []
         if self.updated:
             count = len(self.updated)

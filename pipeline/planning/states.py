@@ -1,4 +1,4 @@
-"""What is known of the segments of all videos, end to end in one array, however many of them there are."""
+"""The states of the segments of all videos, concatenated in one array."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pipeline.planning.videos import Ints, Videos
 
 @dataclass(frozen=True, kw_only=True)
 class States:
-    """What is known of the segments of all videos, end to end, in one table.
+    """The states of the segments of all videos, concatenated in one array.
 
     Attributes:
-        state: of each segment.
-        begins: place of each video's first segment.
-        tries: place -> its failure so far, for those that were tried.
+        state: state of each segment.
+        begins: index of each video's first segment.
+        tries: index -> the last failure, for segments that were tried.
     """
 
     state: npt.NDArray[np.uint8]
@@ -40,10 +40,10 @@ def states_of(
     """Compare the planned segments with a table.
 
     Args:
-        videos: their `keys` being those of the table.
-        batches: `key` and `segment_index` of the table's rows.
-        failures: as `Store.failed` gives them; those of `lost` are added.
-        lost: place of a segment that is not made -> the failure of the parent that it needs.
+        videos: the planned videos; their `keys` are keys of the table.
+        batches: `key` and `segment_index` of the rows of the table.
+        failures: result of `Store.failed`; the failures of `lost` are added.
+        lost: index of a segment that is not made -> the failure in the required parent.
     """
     begins = np.cumsum(videos.counts) - videos.counts
     state = np.zeros(int(videos.counts.sum()), np.uint8)

@@ -1,8 +1,8 @@
-"""Plan against the finished captions of other configs: what a run would replace, and what it had cost.
+"""Compare the plan with finished captions of other configs: what a run would replace, and what it cost.
 
-Keys, fingerprints and counts are read, never texts. Rows say in `config` which settings decided them; for rows from
-before that column the plans of the runs that made them do. Where no other config has made anything, three passes over
-short columns are all.
+Reads keys, fingerprints and counts, not texts. The column `config` identifies the settings of a row; for rows without
+that column, the plans of their runs are used. If no other config made captions, three passes over short columns are
+sufficient.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from operators.core.keys import config_of
+from operators.core.keys import SUPERSEDED, config_of
 from operators.store.store import Store
 from pipeline.config.tables import captioner, strict
 from pipeline.config.tables import narrator as narrator_of
@@ -38,12 +38,12 @@ _JUDGED = pa.schema(
 
 
 def find(plan: Plan, store: Store, left: Remaining | None = None, explicit: Collection[str] = ()) -> Replacement:
-    """Compare the plan with the captions that the output holds.
+    """Compare the plan with the captions in the output.
 
     Args:
-        left: what `compare(plan, store)` says. None: it is asked only where another config has made anything, and
-            what moves between the tables is not counted.
-        explicit: ids of videos that the user named to be captioned again: no question is asked about those.
+        left: result of `compare(plan, store)`. If None, it is computed only if another config made captions, and
+                moves between the tables are not counted.
+        explicit: ids of videos that the user named to be captioned again, which needs no confirmation.
     """
     if not len(plan.videos):
         return Replacement()
@@ -59,14 +59,14 @@ def find(plan: Plan, store: Store, left: Remaining | None = None, explicit: Coll
 
 @dataclass(frozen=True, kw_only=True)
 class _Standing:
-    """Long captions of planned videos, as columns: those that another config made or whose source has changed.
+    """Columns of the long captions of planned videos that another config made or whose source has changed.
 
     Attributes:
         at: position of the video in the plan.
-        run_id: of the run that made it.
-        key: of the row.
-        changed: whether the source is another version by now.
-        same_captioner, same_narrator: whether the plan's config has the same.
+        run_id: the run that made it.
+        key: key of the row.
+        changed: whether the version of the source has changed.
+        same_captioner, same_narrator: whether the config of the plan has the same one.
     """
 
     at: Ints
@@ -88,7 +88,7 @@ class _Search:
         self._strict = strict(plan.config)
 
     def standing(self) -> _Standing:
-        """The long captions that are not plainly this config's; all of planned videos where it is strict."""
+        """Return the long captions that may be of another config; if `strict`, of all planned videos."""
         parts = [self._judged(rows) for rows in self._rows(("key", "source_version", "config", "run_id"))]
         rows = pa.concat_tables([_JUDGED.empty_table(), *parts])
         unknown = pc.is_null(rows["same_captioner"])
@@ -102,12 +102,12 @@ class _Search:
         )
 
     def foreign_segments(self) -> bool:
-        """Whether any segment of the output was captioned by another config, or does not say by which."""
+        """Return whether any segment of the output was captioned by another or an unknown config."""
         own = {self._captioner}
         return any(set(pc.unique(b["config"]).to_pylist()) - own for b in self._store.segments.batches(["config"]))
 
     def moved_out(self, left: Remaining) -> int:
-        """How many long captions of the dataset the filter leaves out by now."""
+        """Return the number of long captions in the dataset that the filter excludes now."""
         count = 0
         wanted = pa.array(list(left.filtered), pa.string())
         for batch in self._store.dataset.batches(["video_id", "key"]):
@@ -117,7 +117,7 @@ class _Search:
         return count
 
     def sort(self, standing: _Standing, segments: bool, left: Remaining, explicit: Collection[str]) -> Replacement:
-        """Sort what was found by what becomes of it."""
+        """Classify the found captions by what the run does with them."""
         undone, named = self._mask(left.undone), self._mask(explicit)
         kept_source = ~standing.changed & ~named[standing.at]
         remade = undone[standing.at] & kept_source
@@ -157,15 +157,19 @@ class _Search:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _rows(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """Some columns of the long captions of planned videos, in both tables, and `at`: their positions."""
+        """Yield columns of the long captions of planned videos, from both tables, and `at`, their positions.
+
+        Those that are being made again, as a run was asked for, are left out.
+        """
         for table in (self._store.dataset, self._store.filtered):
-            for batch in table.batches(["video_id", "words", *columns]):
+            for batch in table.batches(list(dict.fromkeys(["video_id", "words", "key", *columns]))):
                 at = pc.index_in(batch["video_id"], value_set=self._ids)
                 rows = pa.Table.from_batches([batch]).append_column("at", at.cast(pa.int64()))
+                rows = rows.filter(pc.invert(pc.ends_with(rows["key"], SUPERSEDED)))
                 yield rows.filter(pc.and_(pc.is_valid(rows["at"]), pc.is_valid(rows["words"])))  # else only measured
 
     def _judged(self, rows: pa.Table) -> pa.Table:
-        """Rows of `_JUDGED`; null where the row does not say by which config it was made."""
+        """Return rows of `_JUDGED`; values are null if a row has no config."""
         versions = self._versions.take(rows["at"].combine_chunks())
         config = rows["config"]
         mine = config_of(self._captioner, self._narrator)
@@ -182,14 +186,14 @@ class _Search:
         return self._odd(pa.table(columns, schema=_JUDGED))
 
     def _odd(self, rows: pa.Table) -> pa.Table:
-        """Those of another config, or of none that is known, and those whose source has changed; all where strict."""
+        """Return rows of another or an unknown config, and those whose source has changed; all rows if `strict`."""
         if self._strict:
             return rows
         same = pc.fill_null(pc.and_(rows["same_captioner"], rows["same_narrator"]), False)
         return rows.filter(pc.or_(rows["changed"], pc.invert(same)))
 
     def _by_plans(self, rows: pa.Table) -> pa.Table:
-        """The same for rows from before the column `config`, by the plans of the runs that made them."""
+        """Return the same for rows without the column `config`, by the plans of the runs that made them."""
         parts = []
         for run_id in pc.unique(rows["run_id"]).to_pylist():
             some = rows.filter(pc.equal(rows["run_id"], run_id))
@@ -204,12 +208,13 @@ class _Search:
         return pa.concat_tables(parts)
 
     def _stale(self, mask: Mask) -> _Stale:
-        """Segments of these videos under keys that the plan does not have, made with other settings."""
+        """Return the segments of these videos under keys that are not in the plan, made with other settings."""
         found = _Stale()
         for batch in self._store.segments.batches(["video_id", "key", "config", "run_id", "usage"]):
             at = pc.fill_null(pc.index_in(batch["video_id"], value_set=self._ids), -1).to_numpy().astype(np.int64)
             other = pc.invert(pc.fill_null(pc.equal(batch["config"], self._captioner), False))
             outdated = pc.not_equal(batch["key"], self._keys.take(pa.array(np.maximum(at, 0))))
+            outdated = pc.and_(outdated, pc.invert(pc.ends_with(batch["key"], SUPERSEDED)))
             wanted = (at >= 0) & mask[at] & pc.and_(other, outdated).to_numpy(zero_copy_only=False)
             some = batch.filter(pa.array(wanted))
             found.segments += some.num_rows
@@ -219,7 +224,7 @@ class _Search:
         return found
 
     def _spent(self, asked: Ints, captioned: Ints) -> tuple[int, float, int]:
-        """Tokens and US dollars of the long captions at these positions, and the windows of those in `captioned`."""
+        """Return tokens and US dollars of the long captions at positions `asked`, and the windows at `captioned`."""
         tokens, cost_usd, windows = 0, 0.0, 0
         for rows in self._rows(("usage", "windows_captioned")) if len(asked) else ():
             some = rows.filter(pc.is_in(rows["at"], pa.array(asked)))
@@ -234,7 +239,7 @@ class _Search:
         return {r: tuple(differences(was, self._plan.config)) for r, was in found.items() if was is not None}
 
     def _mask(self, ids: Collection[str]) -> Mask:
-        """Which of the planned videos have one of these ids."""
+        """Return a mask of the planned videos that have one of these ids."""
         mask: Mask = pc.is_in(self._ids, pa.array(list(ids), pa.string())).to_numpy(zero_copy_only=False)
         return mask
 
@@ -244,7 +249,7 @@ class _Search:
         return mask
 
     def _named(self, standing: _Standing) -> Iterator[tuple[str, str]]:
-        """video_id and key of each."""
+        """Yield video_id and key of each row."""
         return zip(self._ids_at(standing.at), standing.key, strict=True)
 
     def _ids_at(self, positions: Ints) -> tuple[str, ...]:
@@ -253,7 +258,7 @@ class _Search:
 
 @dataclass(kw_only=True)
 class _Stale:
-    """Superseded segments: how many, what they cost, and position of the video -> the run that made one of them."""
+    """Superseded segments: their number and cost, and position of the video -> the run that made one of them."""
 
     segments: int = 0
     tokens: int = 0
@@ -262,7 +267,7 @@ class _Stale:
 
 
 def _planned_by(store: Store, run_id: str) -> pa.Table:
-    """`video_id`, `key` and `narrator` of a run's plan; no row where it is not there or not readable."""
+    """Return `video_id`, `key` and `narrator` of a run's plan; no rows if it is missing or not readable."""
     columns = ["video_id", "key", "narrator"]
     plan = store.read_file(f"runs/{run_id}/videos.parquet")
     try:
@@ -272,6 +277,6 @@ def _planned_by(store: Store, run_id: str) -> pa.Table:
 
 
 def _usage(column: Any) -> tuple[int, float]:
-    """Tokens read and written, and US dollars, of a column of `structs.USAGE`."""
+    """Return the sums of tokens (read and written) and US dollars of a column of `structs.USAGE`."""
     both = (pc.sum(pc.struct_field(column, name)).as_py() or 0 for name in ("prompt_tokens", "output_tokens"))
     return int(sum(both)), float(pc.sum(pc.struct_field(column, "cost_usd")).as_py() or 0.0)

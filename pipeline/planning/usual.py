@@ -1,4 +1,4 @@
-"""Keys of the rows of a table whose keys follow from the videos alone, where nothing that they rest on is missing."""
+"""Keys of rows that follow from the videos alone, because no row that they depend on is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.planning.plan import Plan
 
 
 def usual_keys(plan: Plan, name: str) -> Sequence[str]:
-    """Key of each video's rows in a table for which `pipeline.config.parents.is_static` holds."""
+    """Return the key of each video's rows in a table for which `pipeline.config.parents.is_static` holds."""
     spec = plan.tables[name]
     if spec.level == "video":
         own = table_identity(plan.config, spec)
@@ -22,6 +22,6 @@ def usual_keys(plan: Plan, name: str) -> Sequence[str]:
             for i, source in enumerate(plan.sources)
         ]
     parents = parents_of(plan.config, name)
-    if not spec.core and (more := warm_up(plan.config, spec)):  # which decides what is decoded
+    if not spec.core and (more := warm_up(plan.config, spec)):  # the warm-up changes what is decoded
         parents = digest([parents, "warm-up", more])
     return list(caption_keys(plan.sources, plan.config.plan.segment_s, spec.steps, parents))

@@ -1,4 +1,4 @@
-"""The planned videos as columns: a million of them in a few hundred megabytes, each an object only when looked at."""
+"""The planned videos as columns: a million take a few hundred MB; objects are made on access."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How videos are cut, and the arithmetic of `operators.core.grid.Grid` for many at once (tests compare them).
+    """The rule that divides videos; the arithmetic of `operators.core.grid.Grid` for many videos (tests compare both).
 
     Args:
-        reach_s: how far edges of segments and windows may move when it is known what is said.
+        reach_s: how far edges of segments and windows may move to spoken lines, seconds.
     """
 
     window_s: float
@@ -39,30 +39,30 @@ class Cut:
 
     @property
     def cells(self) -> int:
-        """Stride cells of a segment."""
+        """Number of stride cells in a segment."""
         return round(self.segment_s / self.stride_s)
 
     def counts(self, durations_s: Floats) -> Ints:
-        """Segments of videos of these lengths."""
+        """Return the number of segments of videos of these durations."""
         whole = np.maximum(1, np.floor((durations_s + _EPSILON_S) / (self.cells * self.stride_s))).astype(np.int64)
         rest = durations_s - whole * self.cells * self.stride_s
         counts: Ints = whole + (rest >= self.window_s - _EPSILON_S)
         return counts
 
     def windows(self, durations_s: Floats) -> Ints:
-        """Windows of videos of these lengths."""
+        """Return the number of windows of videos of these durations."""
         count = np.ceil((durations_s - self.window_s) / self.stride_s - _EPSILON_S).astype(np.int64) + 1
         return np.maximum(1, count)
 
     def spans(self, index: Ints, count: Ints, durations_s: Floats) -> tuple[Floats, Floats]:
-        """Start and end of segment `index` of videos that have `count` of them."""
+        """Return start and end of segment `index` of videos that have `count` segments."""
         start: Floats = (index * self.cells).astype(np.float64) * self.stride_s
         end: Floats = ((index + 1) * self.cells).astype(np.float64) * self.stride_s
         return start, np.where(index == count - 1, durations_s, end)
 
     def decode_spans(self, start_s: Floats, end_s: Floats, durations_s: Floats, warm_up: int) -> tuple[Floats, Floats]:
-        """What must be decoded for segments: their warm-up before, and their last window to its end; where edges may
-        move, at most."""
+        """Return the spans to decode for segments: from their warm-up to the end of their last window, extended by the
+        distance by which edges may move."""
         last_s = end_s + self.window_s - self.stride_s
         if self.reach_s:
             start_s, last_s = start_s - 2 * self.reach_s, end_s + self.window_s + 2 * self.reach_s
@@ -74,11 +74,11 @@ class Cut:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedVideo:
-    """One video that can be captioned, and how it is cut.
+    """One video that can be captioned, and how it is divided.
 
     Attributes:
         facts: a row of `rows.VIDEO`.
-        key: of its captions.
+        key: key of its captions.
     """
 
     facts: Row
@@ -98,7 +98,7 @@ class PlannedVideo:
         return len(self.grid.segments(self.cut.segment_s))
 
     def share(self, indices: Iterable[int]) -> float:
-        """Share of the video's length that some of its segments are."""
+        """Return the share of the video's duration in these segments."""
         spans = self.grid.segments(self.cut.segment_s)
         return sum(spans[i].seconds for i in indices) / self.grid.duration_s
 
@@ -108,8 +108,8 @@ class Videos(Sequence[PlannedVideo]):
 
     Args:
         facts: rows of `rows.VIDEO`, none of them failed.
-        keys: of their captions.
-        cut: how all of them are cut.
+        keys: keys of their captions.
+        cut: the rule that divides all of them.
     """
 
     def __init__(self, facts: pa.Table, keys: list[str], cut: Cut) -> None:
@@ -125,7 +125,7 @@ class Videos(Sequence[PlannedVideo]):
         return found
 
     def take(self, positions: Ints) -> Videos:
-        """Some of them."""
+        """Return the videos at these positions."""
         at = positions.tolist()
         return Videos(self.facts.take(pa.array(positions)), [self.keys[i] for i in at], self.cut)
 

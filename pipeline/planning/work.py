@@ -1,4 +1,4 @@
-"""What is left to do of one of the tables beside `segments` and `dataset`."""
+"""The remaining work of one of the tables other than `segments` and `dataset`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pipeline.config.table import TableSpec
 from pipeline.planning.diff import SegmentRows, TableCount
 
 RUN = "run"
-"""In place of a video's id: the one row of a table of level run."""
+"""Stands for a video id in the one row of a table of level run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TableWork:
-    """What is left to do of one table.
+    """The remaining work of one table.
 
     Attributes:
-        rows: to work on, of `rows.SEGMENT` with `parent_keys` where there are parents, or of `VIDEO_WORK`.
-        planned: rows that the plan has.
-        done: of these, the durable ones.
-        given_up: video_id, and the segment -> why a row is not made.
-        waiting: rows whose parents are not done yet.
-        keys: video_id -> key of its rows, as far as it is known.
+        rows: rows to work on: `rows.SEGMENT`, with `parent_keys` if there are parents, or `VIDEO_WORK`.
+        planned: number of planned rows.
+        done: number of durable rows among them.
+        given_up: video_id, followed by the segment for tables of segments -> why the row is not made.
+        waiting: number of rows whose parents are not done yet.
+        keys: video_id -> key of its rows, if known.
     """
 
     spec: TableSpec
@@ -40,7 +40,7 @@ class TableWork:
         return len(self.rows)
 
     def some(self, count: int) -> pa.Table:
-        """The first rows."""
+        """Return the first `count` rows."""
         return self.rows.table(0, count) if isinstance(self.rows, SegmentRows) else self.rows.slice(0, count)
 
     @property

@@ -1,7 +1,7 @@
-"""`longcap doctor`: what would make a run fail, looked for before it: one line each, with what to do.
+"""`longcap doctor`: check everything that can make a run fail, and print one line per check with a remedy.
 
-Each check takes what was found and yields lines; none boots an engine or decodes a video. `run --preflight` makes the
-checks that take a moment, and says only what is wrong.
+Each check takes the facts of the machines and yields lines. No check boots an engine or decodes a video.
+`run --preflight` makes only the quick checks and prints only warnings and failures.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def doctor_command(
     address: str | None,
     as_json: bool,
 ) -> int:
-    """Print every line; 1 where one of them says fail."""
+    """Print every line; return exit code 1 if a line is `fail`."""
     settings = load_config(config, overrides)
     with cluster_of(address) as there:
         lines = merged(examine(settings, inputs=inputs, out=out, there=there, whole=True))
@@ -57,10 +57,10 @@ def look_first(config: Config, out: str, *, there: bool) -> None:
     """`run --preflight`: the quick checks; warnings go to stderr.
 
     Args:
-        there: as for `examine`.
+        there: see `examine`.
 
     Raises:
-        UsageError: one line for each thing that would make the run fail.
+        UsageError: one line for each problem that would make the run fail.
     """
     found = merged(examine(config, inputs=(), out=out, there=there, whole=False))
     lines = [line for line in found if line.level != "ok"]
@@ -73,7 +73,7 @@ def look_first(config: Config, out: str, *, there: bool) -> None:
 
 @contextmanager
 def cluster_of(address: str | None) -> Iterator[bool]:
-    """Connected to the Ray of `address` or RAY_ADDRESS inside the block, if there is one; says whether there is."""
+    """Connect to the Ray of `address` or RAY_ADDRESS for the block, if one is given; yield whether one is."""
     if not (address or os.environ.get("RAY_ADDRESS")):
         yield False
         return
@@ -86,11 +86,11 @@ def cluster_of(address: str | None) -> Iterator[bool]:
 
 
 def examine(config: Config, *, inputs: Sequence[str], out: str | None, there: bool, whole: bool) -> Iterator[Line]:
-    """All checks, in order.
+    """Run all checks, in order.
 
     Args:
-        there: look at the nodes of the connected Ray; else at this machine.
-        whole: also what takes longer: storage from every node, hubs, INPUT.
+        there: check the nodes of the connected Ray; otherwise check this machine.
+        whole: also run the slower checks: storage from every node, model hubs, INPUT.
     """
     of_engines = list(models.engine_lines(config, elsewhere=there))
     yield from of_engines
@@ -104,7 +104,7 @@ def examine(config: Config, *, inputs: Sequence[str], out: str | None, there: bo
         yield from check(config, found)
     if not models_reported:
         yield from models.models(config, found)
-        if whole or there:  # here the engines' own check has looked
+        if whole or there:  # on this machine `engine_lines` has already checked them
             yield from models.hubs(config, found)
     yield from _storage(config, out, inputs, there=there, whole=whole)
     yield from machines.clocks(answers)
@@ -119,7 +119,7 @@ def _here(ask: Callable[[], NodeFacts], config: Config) -> Answer[NodeFacts]:
 
 def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: bool, whole: bool) -> Iterator[Line]:
     if out is None:
-        yield Line("warn", "output", "not looked at", "give -o OUT")
+        yield Line("warn", "output", "not checked", "give -o OUT")
     elif (refused := _refused(out)) is not None:
         yield Line("fail", "output", refused, "")
     else:
@@ -134,19 +134,19 @@ def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: b
 
 
 def _refused(out: str) -> str | None:
-    """Why a run would not write to `out`, as far as it can be known without writing; None: it may."""
+    """Return why a run would refuse to write to `out`, if that is known without writing; else None."""
     try:
         ownership.check(normalise(out), (), (), recursive=False)
     except UsageError as error:
         return str(error)
-    except Exception:  # it cannot be reached: the probe says so
+    except Exception:  # `out` cannot be reached: the storage probe reports it
         return None
     return None
 
 
 def _inputs(config: Config, inputs: Sequence[str], there: bool) -> Iterator[Line]:
     if not inputs:
-        yield Line("warn", "input", "not looked at", "name INPUT after CONFIG")
+        yield Line("warn", "input", "not checked", "name INPUT after CONFIG")
         return
     yield from machines.sources(config, [normalise(text) for text in inputs])
     if there and (local := [text for text in inputs if not scheme_of(text)]):

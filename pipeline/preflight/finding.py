@@ -1,4 +1,4 @@
-"""A line of `longcap doctor`."""
+"""One line of the output of `longcap doctor`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal, TypeAlias
 
 from cluster.nodes import Answer, NodeFacts
 
-_NAMED = 5  # hosts that a line names
+_NAMED = 5  # a line names at most this many hosts
 
 Found: TypeAlias = Sequence[Answer[NodeFacts]]
-"""What the machines answered."""
+"""The answers of the machines."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was looked at: how it stands, on which node, and what to do where it does not stand well."""
+    """The result of one check: its level, its subject, the host, and the remedy if it is not ok."""
 
     level: Literal["ok", "warn", "fail"]
     name: str
@@ -29,7 +29,7 @@ class Line:
 
     @property
     def plain(self) -> str:
-        """Without its level and columns."""
+        """Return the line without its level and columns."""
         return f"{self.name}: {self._text}"
 
     @property
@@ -38,7 +38,7 @@ class Line:
 
 
 def merged(lines: Iterable[Line]) -> list[Line]:
-    """Lines that differ in their host only become one: a thousand equal nodes take one line."""
+    """Merge lines that differ only in their host, so that a thousand equal nodes give one line."""
     hosts: dict[Line, list[str]] = {}
     for line in lines:
         hosts.setdefault(replace(line, host=""), []).append(line.host)
@@ -51,5 +51,5 @@ def _some(hosts: Sequence[str]) -> str:
 
 
 def as_size(count: int) -> str:
-    """Bytes as people read them."""
+    """Format a number of bytes as MiB or GiB."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"

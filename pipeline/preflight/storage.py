@@ -1,4 +1,4 @@
-"""Whether an output location can be written to, read, listed and swept: tried with one small object."""
+"""Check that an output location can be written, read, listed and removed from, with one small object."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from operators.core.storage import adopt, file_system, is_local
 
 @dataclass(frozen=True, kw_only=True)
 class StorageFacts:
-    """What trying it came to.
+    """The result of the check.
 
     Attributes:
-        seconds: for writing, reading, listing and removing one object.
-        clock_s: the store's clock against ours, positive if ahead, to a second; None where it tells no time.
-        error: what did not work; one line.
+        seconds: time for writing, reading, listing and removing one object.
+        clock_s: the store's clock minus this machine's, to a second; None if the store reports no time.
+        error: the failure, in one line.
     """
 
     seconds: float = 0.0
@@ -30,10 +30,10 @@ class StorageFacts:
 
 
 def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
-    """Write, read, list and remove `OUT/runs/.probe-…`; folders that are made for it are removed again.
+    """Write, read, list and remove `OUT/runs/.probe-…`, and remove the folders that were made for it.
 
     Args:
-        variables: the driver's `operators.core.storage.environment()`: what every actor of a run is given.
+        variables: the driver's `operators.core.storage.environment()`, which every actor of a run receives.
     """
     adopt(variables)
     step, body = "reach", secrets.token_bytes(64)
@@ -52,10 +52,10 @@ def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
             step = "read"
             fs.invalidate_cache()
             if fs.cat_file(path) != body:
-                return StorageFacts(error=f"{out} gives back something else than was written")
+                return StorageFacts(error=f"{out} returns different bytes than were written")
             step = "list"
             if not any(str(name).rstrip("/").endswith(path.rpartition("/")[2]) for name in fs.ls(folder, detail=False)):
-                return StorageFacts(error=f"{out} does not list what was written")
+                return StorageFacts(error=f"{out} does not list an object that was just written")
             changed = fs.info(path).get("LastModified")
             if isinstance(changed, datetime):
                 clock = (changed.replace(tzinfo=changed.tzinfo or UTC)).timestamp() - began
@@ -63,14 +63,14 @@ def probe_storage(out: str, variables: Mapping[str, str]) -> StorageFacts:
         finally:
             with suppress(FileNotFoundError):
                 fs.rm_file(path)
-            with suppress(OSError):  # somebody else has put something there meanwhile
+            with suppress(OSError):  # another process has written there in the meantime
                 for one in made:
                     one.rmdir()
-    except Exception as error:  # the clients of stores raise what they like
+    except Exception as error:  # clients of stores raise errors of any type
         return StorageFacts(error=f"cannot {step} {out}: {explained(error)}")
     return StorageFacts(seconds=time.time() - began, clock_s=clock)
 
 
 def _missing(folder: Path) -> list[Path]:
-    """The folders that are to be made for `folder`, the innermost first."""
+    """Return the folders that must be made for `folder`, the innermost first."""
     return [one for one in (folder, *folder.parents) if not one.exists()]

@@ -1,7 +1,7 @@
-"""The dataset card: README.md, for people and for hubs that read its front matter.
+"""The dataset card: README.md, for people and for hubs that parse its front matter.
 
-It is counted from the tables, so it is true of the whole output, whichever run wrote it last, and it names only files
-that are there.
+It is computed from the tables, so it describes the whole output, whichever run wrote it last. It names only files that
+exist.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ CARD_MARKER = "<!-- longcap: this card is written anew by each run; without this
 _OLDER_CARD = re.compile(rb"---\nconfigs:\n.*?\n---\n# Long captions of \d+ videos\n\nMade by longcap ", re.DOTALL)
 
 TABLES: Mapping[str, str] = {
-    "dataset": "one row a video: its long caption, sections with time spans, sentences and the windows they cite",
-    "segments": "one row a segment of about two minutes: the captions of its frames and windows",
-    "filtered": "one row a video that the filter left out, and why",
-    "failures": "one row for each thing that failed and still stands, and why",
-    "videos": "one row a source: what was found, and what probing said of it",
-    "annotations": "one row for each thing that somebody said of a long caption",
+    "dataset": "one row per video: its long caption, sections with time spans, sentences and the windows they cite",
+    "segments": "one row per segment of about two minutes: the captions of its frames and windows",
+    "filtered": "one row per video that the filter left out, with the reason",
+    "failures": "one row per failure that is not resolved, with the reason",
+    "videos": "one row per source: its location and the result of probing it",
+    "annotations": "one row per annotation of a long caption",
 }
-"""Tables of every output, the default one first; those that a recipe adds come after them."""
+"""Tables of every output, the default one first; tables that a recipe adds come after them."""
 
-_LICENCES = re.compile(  # identifiers that hubs know
+_LICENCES = re.compile(  # licence identifiers that hubs know
     r"apache-2\.0|mit|openrail|bsd(-[23]-clause)?|cc0-1\.0|cc-by(-nc)?(-sa|-nd)?-[234]\.[05]|cc|odc-by|odbl|pddl|gpl-[23]\.0"
     r"|lgpl-[23]\.[01]|cdla-(permissive|sharing)-[12]\.0|unlicense|wtfpl"
 )
@@ -53,14 +53,14 @@ _LICENCES_SHOWN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class CardTable:
-    """A table that a card offers.
+    """A table that a card lists.
 
     Attributes:
-        name: of its config and its folder.
-        rows: how many it has.
-        about: what a row is.
-        front: what stands in the front matter beside `config_name`: `data_files` or `data_dir`.
-        features: its columns, as `features` gives them; None: they are left to the reader.
+        name: name of its config and its folder.
+        rows: number of rows.
+        about: description of a row.
+        front: further fields of the front matter: `data_files` or `data_dir`.
+        features: its columns, as returned by `features`; None: not listed.
     """
 
     name: str
@@ -71,7 +71,7 @@ class CardTable:
 
 
 def card_tables(store: Store, names: Sequence[str] | None = None) -> list[CardTable]:
-    """Those of the named tables that have files now; None: of all."""
+    """Return those of the named tables that have files now; None: all tables."""
     tables = {table.uri.rsplit("/", 1)[-1]: table for table in store.tables}
     order = [*(name for name in TABLES if name in tables), *(name for name in tables if name not in TABLES)]
     wanted = [name for name in order if names is None or name in names]
@@ -79,7 +79,7 @@ def card_tables(store: Store, names: Sequence[str] | None = None) -> list[CardTa
 
 
 def card_text(store: Store, tables: Sequence[CardTable]) -> str:
-    """The card of an output that offers these tables."""
+    """Return the card of an output with these tables."""
     measures = measures_of(store)
     makers = makers_of(store)
     settings = [settings_of(store, maker.run_id) or {} for maker in makers]
@@ -110,11 +110,11 @@ def card_text(store: Store, tables: Sequence[CardTable]) -> str:
 
 
 def write_card(store: Store, say: Callable[[str], None] = lambda _: None) -> None:
-    """Write OUT/README.md; one of somebody else's is left alone, and `say` is called."""
+    """Write OUT/README.md. A file that is not Longcap's is kept, and `say` is called with a note."""
     if _is_ours(store):
         store.write_file("README.md", card_text(store, card_tables(store)).encode())
     else:
-        say(f"{store.uri}/README.md is not Longcap's dataset card, so it stays as it is")
+        say(f"{store.uri}/README.md is not Longcap's dataset card, so it was not changed")
 
 
 def is_card(found: bytes) -> bool:
@@ -129,7 +129,7 @@ def _is_ours(store: Store) -> bool:
         return False
     try:
         found = store.read_file("README.md")
-    except OSError:  # a folder, or a file that may not be read
+    except OSError:  # a folder, or an unreadable file
         return False
     return found is None or is_card(found)
 
@@ -138,7 +138,7 @@ def _table(table: Table, name: str) -> CardTable:
     return CardTable(
         name=name,
         rows=table.read(table.schema.names[:1]).num_rows,
-        about=TABLES.get(name, "of a table that the recipe adds"),
+        about=TABLES.get(name, "a table that the recipe adds"),
         front={"data_files": [{"split": "train", "path": f"{name}/*.parquet"}]},
         features=features(table.schema),
     )
@@ -151,7 +151,7 @@ def _front(
     licences: Counter[str],
     unlicensed: int,
 ) -> str:
-    """The front matter, as YAML without its fences."""
+    """Return the front matter, as YAML without its fences."""
     said = [s.get(key) for s in settings for key in ("narrate.language", "caption.language")]
     languages = [code for name in said if name and (code := language_code(str(name)))]
     found: dict[str, Any] = {
@@ -174,7 +174,7 @@ def _front(
 
 
 def _licence(licences: Counter[str], unlicensed: int) -> str | list[str]:
-    """`unknown` where no video says it, `other` where a hub has no name for it or some videos do not say it."""
+    """Return `unknown` if no video has a licence, `other` if hubs do not know it or only some videos have one."""
     if not licences:
         return "unknown"
     names = [name.strip().lower().replace(" ", "-") for name in licences]
@@ -185,7 +185,7 @@ def _licence(licences: Counter[str], unlicensed: int) -> str | list[str]:
 
 
 def _licences(store: Store) -> tuple[Counter[str], int]:
-    """How many videos have which licence by their manifest, and how many have none."""
+    """Count videos by the licence in their manifest, and videos without one."""
     found: Counter[str] = Counter()
     without = 0
     for batch in store.dataset.batches(["metadata"]):
@@ -200,7 +200,7 @@ def _licences(store: Store) -> tuple[Counter[str], int]:
 
 
 def _limits(measures: Measures, makers: Sequence[Maker], failed: int) -> list[str]:
-    """What a reader should know before relying on it, from what the output says of itself."""
+    """Return known limits of the captions, as far as the output records them."""
     count = len(measures)
     partial = int(np.count_nonzero(measures.coverage < 1.0 - 1e-9))
     damaged = count - int(np.count_nonzero(measures.integrity))
@@ -214,7 +214,7 @@ def _limits(measures: Measures, makers: Sequence[Maker], failed: int) -> list[st
             "motion, movement, light and colours, and name no people, objects or actions."
         )
     for number, what in (
-        (failed, "videos have failures; what could not be captioned is not in the table `dataset`"),
+        (failed, "videos have failures; videos that could not be captioned are not in the table `dataset`"),
         (partial, "long captions do not cover the whole video (column `coverage`)"),
         (damaged, "long captions are of damaged or incomplete videos (column `integrity`)"),
         (uncited, "long captions have sentences that cite no window"),
@@ -244,6 +244,6 @@ def _template() -> jinja2.Template:
 
 
 def _cell(text: str) -> str:
-    """Text of others as Markdown that stays one piece of text in a table."""
+    """Escape untrusted text for a cell of a Markdown table."""
     plain = printable(repaired(" ".join(str(text).split())))
     return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", plain).replace("<", "&lt;").replace(">", "&gt;")

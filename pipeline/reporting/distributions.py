@@ -10,11 +10,11 @@ import numpy as np
 from pipeline.reporting.measures import Floats, Measures
 
 _BINS = 24
-_FENCE = 3.0  # interquartile ranges past the quartiles (Tukey's outer fence): what lies further is in the outer bins
+_FENCE = 3.0  # interquartile ranges past the quartiles (Tukey's outer fence); values beyond are in the outer bins
 
 
 def distributions(measures: Measures) -> dict[str, Any]:
-    """`words`, `words_a_minute`, `coverage`, `grounding` and `duration_s`, each as `distribution` gives it."""
+    """Return `words`, `words_a_minute`, `coverage`, `grounding` and `duration_s`, each as from `distribution`."""
     return {
         "words": distribution(measures.words),
         "words_a_minute": distribution(measures.words_a_minute),
@@ -25,10 +25,10 @@ def distributions(measures: Measures) -> dict[str, Any]:
 
 
 def distribution(values: Floats, *, share: bool = False) -> dict[str, Any] | None:
-    """Quantiles and a histogram; None where there is no value. NaN counts as no value.
+    """Compute quantiles and a histogram; None if there is no value. NaN counts as no value.
 
     Args:
-        share: the values lie between 0 and 1: bins of a twentieth.
+        share: whether the values lie between 0 and 1, with bins of a twentieth.
 
     Returns:
         `count`, `min`, `p5`, `median`, `mean`, `p95`, `max`, and `edges` with `counts`: bin k is
@@ -60,7 +60,7 @@ def _edges(values: Floats) -> Floats:
     if high - low < 1e-9:
         low, high = float(values.min()), float(values.max())
     if high - low < 1e-9:
-        around = max(1.0, abs(low) / 2)  # one value: a bar in the middle
+        around = max(1.0, abs(low) / 2)  # a single value: one bar in the middle
         return np.linspace(low - around, low + around, 12)
     width = _nice((high - low) / _BINS)
     first, last = math.floor(low / width), math.ceil(high / width)
@@ -70,7 +70,7 @@ def _edges(values: Floats) -> Floats:
 
 
 def _nice(width: float) -> float:
-    """The least of 1, 2, 2.5, 5 times a power of ten that is no less."""
+    """Return the smallest number of at least `width` that is 1, 2, 2.5 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(width))
     return next((m * power for m in (1.0, 2.0, 2.5, 5.0) if m * power >= width - 1e-12), 10.0 * power)
 

@@ -1,6 +1,6 @@
-"""Arrow schemas in the form in which the front matter of a dataset card gives features.
+"""Convert Arrow schemas to the features in the front matter of a dataset card.
 
-The form is that of the library `datasets`, version 4 and later: `list` in place of the older `sequence`.
+The format is that of the library `datasets`, version 4 and later: `list` instead of the older `sequence`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 
 def features(schema: pa.Schema) -> list[dict[str, Any]]:
-    """One mapping a column: its `name`, and its `dtype`, `struct` or `list`."""
+    """Return one mapping per column: its `name`, and its `dtype`, `struct` or `list`."""
     return [{"name": field.name, **_feature(field.type)} for field in schema]
 
 

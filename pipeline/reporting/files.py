@@ -1,4 +1,4 @@
-"""Writes the report into an output, and pages as files of the user's."""
+"""Write the report into an output, and pages to files that the user names."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from pipeline.terminal.errors import UsageError
 HTML, JSON = "report.html", "report.json"
 _MARK = b'<meta name="generator" content="longcap '
 _MARK_JSON = b'"generator": "longcap"'
-_HEAD = 4096  # bytes in which a mark stands
+_HEAD = 4096  # bytes of a file that are searched for the mark of Longcap
 
 STRIPS_S = 60.0
-"""Seconds that the filmstrips of a page may take, where a person waits for it; at a run's end: run.report_frames_s."""
-_FILM_FRAMES, _FILM_PX = 12, 130  # of the page of one video
+"""Seconds that the filmstrips of a page may take while a person waits; at the end of a run, run.report_frames_s."""
+_FILM_FRAMES, _FILM_PX = 12, 130  # for the page of one video
 
 
 def make_report_page(output: Output, *, strips_s: float = STRIPS_S) -> tuple[str, str]:
-    """`report.html` and `report.json` of an output as it stands.
+    """Return `report.html` and `report.json` of an output as it is now.
 
     Args:
-        strips_s: seconds that filmstrips may take; 0: none are made.
+        strips_s: seconds that filmstrips may take; 0: no filmstrips.
     """
     data = overview(output)
     strips = Strips(output.store, strips_s)
@@ -43,31 +43,31 @@ def make_report_page(output: Output, *, strips_s: float = STRIPS_S) -> tuple[str
 
 
 def write_report(store: Store, say: Callable[[str], None], *, strips_s: float) -> None:
-    """Write OUT/report.html and OUT/report.json at the end of a run, which no fault of a report may fail.
+    """Write OUT/report.html and OUT/report.json at the end of a run; an error in the report never fails the run.
 
-    A file of that name that Longcap did not write is left alone, and so said.
+    An existing file that Longcap did not write is kept, and `say` is called with a note.
     """
     try:
         html, data = make_report_page(Output(store.uri), strips_s=strips_s)
         for name, text in ((HTML, html), (JSON, data)):
             if not _ours_in(store, name):
-                say(f"{store.uri}/{name} is not Longcap's report, so it stays as it is")
+                say(f"{store.uri}/{name} is not Longcap's report, so it was not changed")
             else:
                 store.write_file(name, text.encode())
     except Exception as error:
-        say(f"the report was not written: {explained(error)}; longcap report makes it anew")
+        say(f"the report was not written: {explained(error)}; run longcap report to write it")
 
 
 def publish(output: Output, html: str, data: str) -> list[str]:
     """Write a report into its output; returns the uris.
 
     Raises:
-        UsageError: a file of that name is there and is not Longcap's, or the output cannot be written to.
+        UsageError: a file of that name exists and is not Longcap's, or the output cannot be written to.
     """
     store = output.store
     for name in (HTML, JSON):
         if not _ours_in(store, name):
-            raise UsageError(f"{output.shown_uri}/{name} is there, and Longcap did not write it: name another with -o")
+            raise UsageError(f"{output.shown_uri}/{name} exists and is not Longcap's; name another file with -o")
     try:
         return [store.write_file(name, text.encode()) for name, text in ((HTML, html), (JSON, data))]
     except OSError as error:
@@ -75,10 +75,10 @@ def publish(output: Output, html: str, data: str) -> list[str]:
 
 
 def save(texts: dict[Path, str], *, force: bool) -> None:
-    """Write pages as files of the user's.
+    """Write pages to files that the user names.
 
     Raises:
-        UsageError: one is there and Longcap did not write it, without `force`; or it cannot be written.
+        UsageError: a file exists that Longcap did not write, and `force` is false; or it cannot be written.
     """
     try:
         check_own(texts, lambda _, found: is_ours(found), force=force)
@@ -88,7 +88,7 @@ def save(texts: dict[Path, str], *, force: bool) -> None:
 
 
 def make_video_page(output: Output, name: str, *, strips_s: float = STRIPS_S) -> tuple[VideoPage, str]:
-    """The page of one video, with a filmstrip; errors as `video_page`."""
+    """Return the page of one video, with a filmstrip. Raises as `video_page`."""
     page = video_page(output, name)
     strips = Strips(output.store, strips_s)
     if strips_s > 0:
@@ -97,12 +97,12 @@ def make_video_page(output: Output, name: str, *, strips_s: float = STRIPS_S) ->
 
 
 def is_ours(found: bytes) -> bool:
-    """Whether a file with this content is a page or a `report.json` of Longcap's."""
+    """Whether a file with this content is a page or `report.json` of Longcap."""
     return _MARK in found[:_HEAD] or _MARK_JSON in found[:_HEAD]
 
 
 def _ours_in(store: Store, name: str) -> bool:
-    """Whether OUT/`name` is absent or Longcap's."""
+    """Whether OUT/`name` does not exist or is Longcap's."""
     files, path = file_system(f"{store.uri}/{name}")
     if is_local(files) and Path(path).is_symlink():
         return False
@@ -119,5 +119,5 @@ _RANKED = ("best", "doubtful")
 
 
 def _with_frames(row: Row, strip: Strip | None) -> Row:
-    """A row of `best` or `doubtful` with the times of the frames beside it."""
+    """Return a row of `best` or `doubtful` with the times of its frames."""
     return {**row, "frames_s": [round(still.time_s, 3) for still in strip.stills] if strip else []}

@@ -1,8 +1,8 @@
-"""`longcap push`: parts of an output into a dataset repository of a hub, so that the hub's viewer shows them.
+"""`longcap push`: upload parts of an output to a dataset repository, in the layout that the hub's viewer reads.
 
-What goes is the card, the table `dataset` and what was named beside it; never anything else of the output's folder.
-Tables become visible in one commit: the files are sent first, and the last commit adds them, the card, and removes the
-parts of the same tables that an earlier push had left.
+Only the card, the table `dataset` and the named extras are uploaded, nothing else of the output's folder. Tables become
+visible in one commit: the files are sent first; the last commit adds them and the card, and removes parts of the same
+tables that an earlier push left.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from pipeline.terminal.errors import RunFailed, UsageError
 
 _TABLES = ("segments", "filtered", "failures")
 EXTRAS = (*_TABLES, "report", "videos")
-"""What goes only where it is named; `videos` are the files themselves, not the table of that name."""
+"""Parts that are sent only if they are named; `videos` are the files themselves, not the table of that name."""
 
 _REPO = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 _DATA_FILE = re.compile(rf"(dataset|{'|'.join(_TABLES)})/part-[^/]+\.parquet|videos/(\d{{4}}/)?[^/]+|{re.escape(HTML)}")
@@ -43,17 +43,17 @@ _PER_FOLDER = 5000  # hubs refuse ten thousand
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A file that is sent: its path in the repository, and where it is read."""
+    """One file to send: its path in the repository, and its location."""
 
     path: str
     uri: str
     size_bytes: int
-    version: str | None = None  # of a video: it is sent only if it still is this one
+    version: str | None = None  # of a video, which is sent only if it still has this version
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pushed:
-    """What a push sent, or would send."""
+    """The parts that a push sent or would send."""
 
     repo: str
     url: str
@@ -79,17 +79,17 @@ def push(
     """Send the card, the table `dataset` and `extras` to the dataset repository `repo` (OWNER/NAME).
 
     Args:
-        extras: of `EXTRAS`.
-        public: make a new repository public, or agree that it is; a new one is private otherwise.
-        revision: branch; None: the main one.
+        extras: names from `EXTRAS`.
+        public: create a new repository as public, or confirm that an existing one is; by default a new one is private.
+        revision: branch; None: the main branch.
         force: replace a README.md that Longcap did not write.
-        dry_run: send nothing; the hub is not asked.
-        say: called with lines about the progress.
-        api: a `huggingface_hub.HfApi`; None: one with the endpoint and the token of the environment.
+        dry_run: send nothing and do not contact the hub.
+        say: called with one line of progress at a time.
+        api: a `huggingface_hub.HfApi`; None: use the endpoint and token of the environment.
 
     Raises:
-        UsageError: no such name, the output has nothing to send, the repository is public and nobody said that it may
-            be, the hub refuses access, or the extra `hub` is not installed.
+        UsageError: an unknown name, nothing to send, a public repository without `public`, access refused by the hub,
+            or the extra `hub` is not installed.
         RunFailed: the hub or storage failed.
     """
     if _REPO.fullmatch(repo) is None:
@@ -152,11 +152,11 @@ def _report(output: Output) -> Part:
     try:
         return Part(path=HTML, uri=uri, size_bytes=_size(uri))
     except OSError as error:
-        raise UsageError(f"{output.shown_uri} has no {HTML}: longcap report writes it") from error
+        raise UsageError(f"{output.shown_uri} has no {HTML}; write it with: longcap report") from error
 
 
 def _videos(output: Output) -> tuple[list[Part], list[Row]]:
-    """The videos that have a long caption, and a row of metadata for each, as hubs read a folder of videos."""
+    """Return the videos that have a long caption, and a row of metadata for each, as hubs read folders of videos."""
     columns = ["video_id", "uri", "duration_s", "caption", "words", "source_version"]
     known = output.store.videos.read(["video_id", "size_bytes"]).to_pylist()
     sizes = {row["video_id"]: row["size_bytes"] or 0 for row in known}
@@ -172,7 +172,7 @@ def _videos(output: Output) -> tuple[list[Part], list[Row]]:
 
 
 def _file_name(row: Row) -> str:
-    """A name without anything that a hub, a shell or a URL would read, the same in each push, of this video alone."""
+    """Return a file name that is safe for hubs, shells and URLs, stable between pushes, and unique to the video."""
     stem = re.sub(r"[^A-Za-z0-9_.-]", "_", row["video_id"]).strip(".")
     if stem != row["video_id"]:
         stem = f"{stem[:60]}-{digest([row['video_id']])[:8]}"
@@ -184,7 +184,7 @@ def _video_table(count: int) -> CardTable:
     return CardTable(
         name="videos",
         rows=count,
-        about="one row a video: the file itself, with its long caption",
+        about="one row per video: the file itself, with its long caption",
         front={"data_dir": "videos", "drop_labels": True},
         features=None,
     )
@@ -203,12 +203,12 @@ def _size(uri: str) -> int:
 
 @contextmanager
 def _readable(part: Part) -> Iterator[str]:
-    """A local file with the part's bytes; a copy of it where it lies elsewhere."""
+    """Yield a local file with the part's bytes; a copy if the part is remote."""
     path = local_path(part.uri)
     check_video(part.uri, part.version)
     if path is not None:
         if not Path(path).is_file():
-            raise FileNotFoundError(f"{path} is not there any more")
+            raise FileNotFoundError(f"{path} no longer exists")
         yield path
         return
     with TemporaryDirectory(prefix="longcap-push-") as folder:
@@ -230,7 +230,7 @@ def _api() -> Any:
 
 
 def _make(api: Any, repo: str, *, public: bool) -> tuple[str, bool]:
-    """Make the repository where there is none; its URL, and whether it is private."""
+    """Create the repository if it does not exist; returns its URL and whether it is private."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
@@ -238,12 +238,12 @@ def _make(api: Any, repo: str, *, public: bool) -> tuple[str, bool]:
     except RepositoryNotFoundError:
         return str(api.create_repo(repo, repo_type="dataset", private=not public)), not public
     if not there.private and not public:
-        raise UsageError(f"{repo} is there, and everybody can read it: say --public, or name another repository")
+        raise UsageError(f"{repo} exists and is public; confirm with --public, or name another repository")
     return f"{api.endpoint}/datasets/{repo}", bool(there.private)
 
 
 def _check_readme(api: Any, repo: str, revision: str | None) -> None:
-    """Refuse to replace a README.md that somebody wrote; an empty repository's first one is nobody's."""
+    """Refuse to replace a README.md that a person wrote; the initial one of an empty repository may be replaced."""
     import huggingface_hub.utils
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -257,13 +257,13 @@ def _check_readme(api: Any, repo: str, revision: str | None) -> None:
             return
         raise
     if answer.content.strip() and not is_card(answer.content):
-        raise UsageError(f"{repo} has a README.md that Longcap did not write: --force replaces it")
+        raise UsageError(f"{repo} has a README.md that Longcap did not write; replace it with --force")
 
 
 def _send_videos(
     api: Any, repo: str, revision: str | None, videos: Sequence[Part], say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Send videos in commits of their own; path -> why one was left out."""
+    """Send videos in separate commits; returns path -> reason for videos that were left out."""
     from huggingface_hub import CommitOperationAdd
 
     left_out: dict[str, str] = {}
@@ -278,13 +278,13 @@ def _send_videos(
                     left_out[part.path] = str(error)
             if adds:
                 api.create_commit(repo, adds, commit_message="Add videos", repo_type="dataset", revision=revision)
-        say(f"{start + len(some)} of {len(videos)} videos are sent")
+        say(f"{start + len(some)} of {len(videos)} videos sent")
     return left_out
 
 
 @contextmanager
 def _hub_errors(repo: str) -> Iterator[None]:
-    """What the hub says as one line."""
+    """Convert errors of the hub to one line."""
     try:
         import huggingface_hub.errors
         import huggingface_hub.utils
@@ -297,7 +297,7 @@ def _hub_errors(repo: str) -> Iterator[None]:
     try:
         yield
     except hub.errors.LocalTokenNotFoundError as error:
-        raise UsageError("there is no token for the hub: log in with hf auth login, or set HF_TOKEN") from error
+        raise UsageError("no token for the hub was found; log in with hf auth login, or set HF_TOKEN") from error
     except (
         hub.errors.HTTPError
     ) as error:  # of the client that huggingface_hub uses, which differs from version to version
@@ -305,8 +305,8 @@ def _hub_errors(repo: str) -> Iterator[None]:
         code = response.status_code if response is not None else None
         if code in (401, 403):
             raise UsageError(
-                f"the hub does not let this token write to {repo}: log in with hf auth login or set HF_TOKEN, and look "
-                "at the token's rights"
+                f"the token may not write to {repo}; log in with hf auth login or set HF_TOKEN, and check "
+                "the token's permissions"
             ) from error
         raise RunFailed(f"the hub did not take {repo}: {_line(error)}; the same command sends what is left") from error
     except ItemError as error:

@@ -1,8 +1,7 @@
-"""The numbers of every long caption of an output, as columns: of a million videos no text is kept."""
+"""The measures of every long caption of an output, as columns; no texts are kept in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,24 +15,24 @@ from operators.store.store import Store
 Floats = npt.NDArray[np.float64]
 
 SECTIONS_READ = 20_000
-"""Long captions whose sentences are looked at; of a larger output, the first so many in the order of its files."""
+"""Number of long captions whose sentences are read; in a larger output, the first ones in the order of its files."""
 
 _COLUMNS = ("video_id", "uri", "duration_s", "words", "coverage", "integrity")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """One value a long caption, all in the same order.
+    """One value per long caption, all arrays in the same order.
 
     Attributes:
         duration_s, words, coverage: the columns of the dataset.
         words_a_minute: words per minute of video.
         integrity: whether all of the video was decoded and captioned.
-        grounding: mean support of the sentences by the captions, 0 to 1; NaN where it was not looked at. A sentence
-            without a score (measured, or quoted from a caption) counts 1 where it cites a window, else 0.
+        grounding: mean support of the sentences by the captions, 0 to 1; NaN if the sentences were not read. A sentence
+            without a score (measured, or quoted from a caption) counts 1 if it cites a window, else 0.
         uncited: share of the sentences that cite no window, 0 to 1; NaN as above.
-        fallback: share of the sections whose sentences are the captions' own, since the model gave no valid answer, 0
-            to 1; NaN as above.
+        fallback: share of the sections that quote the captions because the model gave no valid answer, 0 to 1; NaN as
+            above.
     """
 
     video_ids: list[str]
@@ -55,7 +54,7 @@ class Measures:
 
     @property
     def looked_at(self) -> int:
-        """How many have `grounding`, `uncited` and `fallback`."""
+        """Return how many captions have `grounding`, `uncited` and `fallback`."""
         return int(np.count_nonzero(~np.isnan(self.grounding)))
 
 
@@ -64,9 +63,7 @@ def measures_of(store: Store, *, sections: int = SECTIONS_READ) -> Measures:
     table = pa.Table.from_batches(
         store.dataset.batches(_COLUMNS), schema=pa.schema([store.dataset.schema.field(n) for n in _COLUMNS])
     )
-    looked = list(_grounding(store, sections))
-    pieces = [np.full((3, table.num_rows - sum(p.shape[1] for p in looked)), np.nan)]
-    grounding, uncited, fallback = np.concatenate([*looked, *pieces], axis=1)
+    grounding, uncited, fallback = _grounding(store, sections, table["video_id"])
     return Measures(
         video_ids=table["video_id"].to_pylist(),
         uris=table["uri"].to_pylist(),
@@ -84,14 +81,22 @@ def _floats(column: pa.ChunkedArray) -> Floats:
     return np.asarray(pc.fill_null(column.cast(pa.float64()), 0.0), dtype=np.float64)
 
 
-def _grounding(store: Store, most: int) -> Iterator[Floats]:
-    """For each long caption, in the order of the files, what is known of its sentences: arrays of shape (3, n)."""
+def _grounding(store: Store, most: int, video_ids: pa.ChunkedArray) -> Floats:
+    """Return the measures of the sentences of these videos, shape (3, n); NaN where they were not read.
+
+    Joined by `video_id`: a run may commit between the two reads, so the second may have other rows in another order.
+    """
+    ids, found = [pa.array([], pa.string())], [np.full((3, 1), np.nan)]
     left = most
-    for batch in store.dataset.batches(["sections"]):
+    for batch in store.dataset.batches(["video_id", "sections"]):
         if left <= 0:
-            return
-        yield _of_sections(batch["sections"].slice(0, left))
+            break
+        ids.append(batch["video_id"].slice(0, left))
+        found.append(_of_sections(batch["sections"].slice(0, left)))
         left -= len(batch)
+    at = pc.fill_null(pc.index_in(video_ids, value_set=pa.concat_arrays(ids)), -1)
+    measures: Floats = np.concatenate(found, axis=1)[:, np.asarray(at) + 1]
+    return measures
 
 
 def _of_sections(sections: pa.ListArray) -> Floats:
@@ -116,7 +121,7 @@ def _of_sections(sections: pa.ListArray) -> Floats:
 
 
 def _mean(of: npt.NDArray[np.int64], values: npt.NDArray[Any], count: int) -> Floats:
-    """Of each of `count` things, the mean value of its parts; 1 where it has none."""
+    """Return, for each of `count` items, the mean value of its parts; 1 if it has none."""
     parts = np.bincount(of, minlength=count)
     total = np.bincount(of, weights=values.astype(np.float64), minlength=count)
     return np.where(parts > 0, total / np.maximum(parts, 1), 1.0)

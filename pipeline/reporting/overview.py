@@ -1,4 +1,4 @@
-"""What `report.html` shows and `report.json` holds: one output as it stands, and its last run."""
+"""The contents of `report.html` and `report.json`: an output as it is now, and its last run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from operators.core.addresses import redacted
 from operators.core.base import Row
+from operators.core.keys import SUPERSEDED
 from operators.core.typed import Failed
 from operators.store.store import Store
 from pipeline.output.failure_groups import group
@@ -25,12 +26,12 @@ from pipeline.terminal.commands import longcap
 FORMAT = 2
 """Version of `report.json`. Keys may be added; a change that breaks a reader raises it."""
 
-_GROUPS = 25  # kinds of failure; the rest is counted
-_RUNS = 50  # the newest
-_REASONS = 12  # of the filter
+_GROUPS = 25  # kinds of failure that are listed; the others are counted
+_RUNS = 50  # the newest runs
+_REASONS = 12  # reasons of the filter
 _EXCERPT = 600  # characters of a long caption
 _CAPTION = ("video_id", "uri", "duration_s", "words", "coverage", "integrity", "caption", "width_px", "height_px")
-_RUN: Mapping[str, Any] = {  # of a run's record -> what stands for it in one of an earlier version
+_RUN: Mapping[str, Any] = {  # field of a run's record -> its value if an earlier version did not write it
     **dict.fromkeys(("status", "began", "ended"), ""),
     **dict.fromkeys(("elapsed_s", "cost_usd", "gpu_s_held", "captions_per_s", "times_real_time", "video_hours"), 0.0),
     **dict.fromkeys(("exit_code", "videos_planned", "videos_narrated", "videos_failed", "segments_captioned"), 0),
@@ -49,9 +50,9 @@ _LAST: Mapping[str, Any] = {
 
 
 def overview(output: Output) -> dict[str, Any]:
-    """All that the report says, as a JSON value. Filmstrips are added by `pipeline.reporting.strips`.
+    """Return everything in the report as a JSON value, without filmstrips (`pipeline.reporting.strips`).
 
-    Reads a few columns of every long caption and the texts of twenty.
+    It reads a few columns of every long caption and the texts of twenty.
     """
     store = output.store
     measures = measures_of(store)
@@ -77,7 +78,7 @@ def overview(output: Output) -> dict[str, Any]:
 
 
 def _run(record: Row, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What the report says of one run; its own runs/<run_id>/report.json has more, such as a line for each failure."""
+    """Return the report's part about one run; its own runs/<run_id>/report.json has more."""
     return {"run_id": record["run_id"], **{name: record.get(name, other) for name, other in wanted.items()}}
 
 
@@ -86,7 +87,7 @@ def _by(maker: Any) -> dict[str, str]:
 
 
 def _asked(store: Store, runs: Sequence[Row]) -> dict[str, Any]:
-    """What the last run that began was asked; of one that is still at work, too."""
+    """Return what the last run was asked to do, even if it is still active."""
     begun = store.run_records("asked.json")
     last = max(begun, key=lambda run: str(run["run_id"]), default=None)
     if last is None:
@@ -106,7 +107,8 @@ def _asked(store: Store, runs: Sequence[Row]) -> dict[str, Any]:
 
 def _came_out(store: Store, measures: Measures, events: Sequence[Failed]) -> dict[str, Any]:
     known = store.videos.read(["duration_s"])
-    segments = store.segments.read(["start_s", "end_s"])
+    segments = store.segments.read(["start_s", "end_s", "key"])
+    segments = segments.filter(pc.invert(pc.ends_with(segments["key"], SUPERSEDED)))
     hours = float(pc.sum(known["duration_s"]).as_py() or 0.0) / 3600
     captioned_s = pc.sum(pc.subtract(segments["end_s"], segments["start_s"])).as_py() or 0.0
     return {
@@ -136,7 +138,7 @@ def _failures(events: Sequence[Failed], where: str) -> dict[str, Any]:
 
 
 def _left_out(store: Store) -> dict[str, int]:
-    """Bound of the filter -> how many videos miss it, the most frequent first."""
+    """Bound of the filter -> number of videos that miss it, the most frequent first."""
     counts: Counter[str] = Counter()
     for batch in store.filtered.batches(["filtered"]):
         for misses in batch["filtered"].to_pylist():
@@ -166,7 +168,7 @@ def _totals(runs: Sequence[Row]) -> dict[str, Any]:
 
 
 def _shown(store: Store, measures: Measures, ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
-    """The ranked captions with their facts and their beginnings."""
+    """Return the ranked captions with their measures and beginnings."""
     ids = [measures.video_ids[r.index] for r in ranked]
     texts = {}
     if ids:
@@ -181,7 +183,7 @@ def _shown(store: Store, measures: Measures, ranked: Sequence[Ranked]) -> list[d
             "reasons": r.reasons,
         }
         for r, video_id in zip(ranked, ids, strict=True)
-        if video_id in texts  # a run may take it away meanwhile
+        if video_id in texts  # a run may have removed it meanwhile
     ]
 
 

@@ -1,4 +1,4 @@
-"""Renders pages that are one file each: nothing is loaded, no script runs, every text is escaped."""
+"""Render pages as self-contained files: no external resources, no scripts, every text escaped."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SHARES = ("coverage", "grounding")
 
 
 def generator() -> str:
-    """What made a page; stands in each of them, and tells pages of Longcap's from others."""
+    """Return the version line of Longcap, which every page contains and by which its pages are recognised."""
     return f"longcap {version('longcap')}"
 
 
 def report_page(data: Mapping[str, Any], strips: Mapping[str, Strip]) -> str:
-    """`report.html`, from what `overview` gives and filmstrips by video id."""
+    """Render `report.html` from the result of `overview` and filmstrips by video id."""
     return _render("report.html.j2", data=data, strips=strips, plots=_plots(data))
 
 
@@ -49,14 +49,14 @@ def video_html(page: VideoPage, film: Strip | None) -> str:
 
 def _plots(data: Mapping[str, Any]) -> dict[str, Markup]:
     said: dict[str, Callable[[float], str]] = {"duration_s": clock, **dict.fromkeys(_SHARES, _percent)}
-    titles = {"duration_s": "duration of the videos", "words_a_minute": "words a minute"}
+    titles = {"duration_s": "duration of the videos", "words_a_minute": "words per minute"}
     drawn = {
         name: histogram(found, f"Histogram of {titles.get(name, name)}", said.get(name, _short))
         for name, found in data["distributions"].items()
         if found
     }
     series = (data["run"] or {}).get("timeline") or {}
-    for name, unit in (("captions", "captions a second"), ("video_s", "seconds of video a second")):
+    for name, unit in (("captions", "captions per second"), ("video_s", "seconds of video per second")):
         if any(series.get(name) or ()):
             drawn[name] = over_time(series[name], series["bucket_s"], f"{unit} over the time of the run", unit)
     if series.get("busy"):
@@ -80,7 +80,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": lambda n: f"{n:,}".replace(",", "\u202f"),  # a narrow space, which no locale reads as a point
+        "number": lambda n: f"{n:,}".replace(",", "\u202f"),  # a narrow space, which no locale reads as a decimal point
         "hours": lambda h: f"{h:.1f}" if h >= 10 else f"{h:.2f}" if h >= 0.1 or not h else f"{h:.4f}",
         "money": lambda usd: f"{usd:,.2f} USD" if usd >= 0.01 or not usd else f"{usd:.6f} USD",
         "share": lambda part, whole: _percent(part / whole) if whole else "none",
@@ -93,20 +93,20 @@ def _environment() -> jinja2.Environment:
 
 
 def _shown(value: Any) -> Any:
-    """Text of others, with what could turn a line around or hide it spelled out."""
+    """Escape control characters of untrusted text that could reverse or hide parts of a line."""
     return (
         printable(repaired(value), lines=True) if isinstance(value, str) and not hasattr(value, "__html__") else value
     )
 
 
 def _percent(share: float) -> str:
-    """Never 100 % for what is less."""
+    """Format a share; a share below 1 is never shown as 100 %."""
     exact = f"{share:.0%}"
     return f"{share:.2%}" if exact in ("0%", "100%") and share not in (0.0, 1.0) else exact
 
 
 def _seconds(seconds: float) -> str:
-    """`m:ss.d`, or `h:mm:ss.d`: a tenth tells frames of most videos apart."""
+    """Format seconds as `m:ss.d` or `h:mm:ss.d`; tenths distinguish frames of most videos."""
     tenths = round(seconds * 10)
     return f"{clock(tenths // 10)}.{tenths % 10}"
 

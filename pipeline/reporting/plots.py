@@ -1,6 +1,6 @@
-"""Inline SVG: histograms, series over time, lanes of spans. Colours are the style sheet's, so dark mode is, too.
+"""Inline SVG: histograms, series over time, lanes of spans. Colours come from the style sheet, including dark mode.
 
-Every plot is one picture to a screen reader, named by its title; the page has the same numbers as a table.
+For screen readers every plot is one image with its title; the page has the same numbers as a table.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 8.0, 8.0, 24.0
 _LANE_PX, _GAP_PX, _NAME_PX = 20.0, 6.0, 86.0
 _LANES_WIDTH = 960.0
 _TRACKS = 4
-_MOST_SPANS = 1500  # of a lane; past that neighbours are drawn as one
+_MOST_SPANS = 1500  # spans of a lane; with more, neighbours are merged
 
 
 class Span(NamedTuple):
-    """A piece of a lane: seconds, a style class, what a pointer over it shows, and where a click leads."""
+    """A span of a lane: seconds, style class, tooltip, and target of a click."""
 
     start_s: float
     end_s: float
@@ -31,7 +31,7 @@ class Span(NamedTuple):
 
 
 def histogram(found: Mapping[str, Any], title: str, number: Callable[[float], str]) -> Markup:
-    """Bars of equal width, one a bin of `distributions.distribution`; a dashed line at the median."""
+    """Draw bars of equal width, one per bin of `distributions.distribution`, and a dashed line at the median."""
     counts, edges = found["counts"], found["edges"]
     top = max(counts) or 1
     width = (_WIDTH - _LEFT - _RIGHT) / len(counts)
@@ -58,7 +58,7 @@ def histogram(found: Mapping[str, Any], title: str, number: Callable[[float], st
 
 
 def over_time(series: Sequence[float], bucket_s: float, title: str, unit: str) -> Markup:
-    """Bars: a rate by time, given amounts a bucket."""
+    """Draw a rate over time as bars, from amounts per bucket."""
     rates = [value / bucket_s for value in series]
     top = max(rates, default=0.0) or 1.0
     width = (_WIDTH - _LEFT - _RIGHT) / max(1, len(rates))
@@ -79,7 +79,7 @@ def over_time(series: Sequence[float], bucket_s: float, title: str, unit: str) -
 
 
 def lines(series: Mapping[str, Sequence[float | None]], bucket_s: float, title: str) -> Markup:
-    """Shares by time, 0 to 1, one line a name, told apart by dashes and a legend, not by colour alone."""
+    """Draw shares (0 to 1) over time, one line per name, distinguished by dashes and a legend, not only by colour."""
     length = max(map(len, series.values()), default=0)
     width = (_WIDTH - _LEFT - _RIGHT) / max(1, length)
     parts: list[Markup] = []
@@ -101,7 +101,7 @@ def lines(series: Mapping[str, Sequence[float | None]], bucket_s: float, title: 
 
 
 def lanes(duration_s: float, named: Mapping[str, Sequence[Span]], title: str) -> Markup:
-    """Lanes of spans over the length of a video, one below the other."""
+    """Draw lanes of spans over the length of a video, one below the other."""
     scale = (_LANES_WIDTH - _NAME_PX - _RIGHT) / max(duration_s, 1e-6)
     height = _TOP + len(named) * (_LANE_PX + _GAP_PX) + _BOTTOM
     hatch = Markup(
@@ -132,7 +132,7 @@ def _box(span: Span, scale: float, y: float, height: float) -> Markup:
 
 
 def _tracks(spans: Sequence[Span]) -> list[list[Span]]:
-    """Spans that overlap side by side on up to four tracks; what fits on none lies over the last one."""
+    """Divide overlapping spans into up to four tracks; spans that fit none are drawn on the last one."""
     tracks: list[list[Span]] = []
     for span in sorted(spans, key=lambda one: (one.start_s, one.end_s)):
         free = next((track for track in tracks if track[-1].end_s <= span.start_s + 1e-6), None)
@@ -152,7 +152,7 @@ def _merged(spans: Sequence[Span]) -> list[Span]:
     found = []
     for i in range(0, len(spans), step):
         some = spans[i : i + step]
-        kind = next((s.kind for s in some if s.kind != some[0].kind), some[0].kind)  # what is unlike is not hidden
+        kind = next((s.kind for s in some if s.kind != some[0].kind), some[0].kind)  # keep other kinds visible
         found.append(some[0]._replace(end_s=some[-1].end_s, kind=kind, title=f"{len(some)} from {some[0].title}"))
     return found
 
@@ -186,7 +186,7 @@ def _height(share: float) -> float:
 
 
 def _place(value: float, edges: Sequence[float]) -> float:
-    """Where a value lies, in bins."""
+    """Return the position of a value, in bins."""
     for k in range(len(edges) - 1):
         if value <= edges[k + 1]:
             return k + (value - edges[k]) / max(edges[k + 1] - edges[k], 1e-12)

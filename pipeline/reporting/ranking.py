@@ -1,7 +1,7 @@
-"""Which long captions to look at first: the best ones, and those that most likely are not good.
+"""Rank long captions for inspection: the best ones, and those that are most likely wrong.
 
-`doubt` adds up what is known against a caption. Its weights only order captions for a person; nothing is left out of a
-dataset by them.
+`doubt` sums the evidence against a caption. Its weights only order captions for inspection; nothing is filtered by
+them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import numpy as np
 
 from pipeline.reporting.measures import Floats, Measures
 
-_UNUSUAL = 2.5  # robust standard deviations of log(words a minute) from the median, from which a length is unusual
+_UNUSUAL = 2.5  # a length is unusual if log(words per minute) is this many robust standard deviations from the median
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ranked:
-    """A long caption to look at.
+    """A long caption to inspect.
 
     Attributes:
-        index: its place in the measures.
-        doubt: 0 for none.
-        reasons: what speaks against it; for the best, what speaks for it.
+        index: its index in the measures.
+        doubt: sum of the evidence against it; 0: none.
+        reasons: reasons against it; for the best captions, reasons for it.
     """
 
     index: int
@@ -32,7 +32,7 @@ class Ranked:
 
 
 def best(measures: Measures, count: int = 10) -> list[Ranked]:
-    """The captions with the least doubt, among equals the longest first; of a small output half of it at most."""
+    """Return the captions with the least doubt, ties by length; at most half of a small output."""
     doubt = _doubt(measures)
     order = np.lexsort((-measures.words, np.round(doubt, 6)))
     taken = order[: min(count, (len(order) + 1) // 2)]
@@ -40,7 +40,7 @@ def best(measures: Measures, count: int = 10) -> list[Ranked]:
 
 
 def doubtful(measures: Measures, count: int = 10) -> list[Ranked]:
-    """The captions with the most doubt, none without any."""
+    """Return the captions with the most doubt; captions without doubt are not listed."""
     doubt = _doubt(measures)
     order = np.argsort(-doubt, kind="stable")
     found = [int(i) for i in order[:count] if doubt[i] > 0]
@@ -61,10 +61,11 @@ def _doubt(measures: Measures) -> Floats:
 
 
 def _unusual(measures: Measures) -> Floats:
-    """How far the words a minute are from the median of the output, in robust standard deviations of their logarithm.
+    """Return the distance of words per minute from the expected value, in robust standard deviations of their
+    logarithm.
 
-    Short clips have many words a minute by nature: the expected value falls with the logarithm of the duration, by the
-    line through the medians of the shorter and the longer half.
+    Short clips naturally have more words per minute, so the expected value falls with the logarithm of the duration,
+    along the line through the medians of the shorter and the longer half.
     """
     if len(measures) < 8:
         return np.zeros(len(measures))
@@ -103,5 +104,5 @@ def _faults(measures: Measures, unusual: Floats, i: int) -> list[str]:
         said.append(f"{measures.fallback[i]:.0%} of its sections fall back on the captions' own sentences")
     if abs(unusual[i]) > _UNUSUAL:
         kind = "long" if unusual[i] > 0 else "short"
-        said.append(f"unusually {kind} for its duration ({measures.words_a_minute[i]:.0f} words a minute)")
+        said.append(f"unusually {kind} for its duration ({measures.words_a_minute[i]:.0f} words per minute)")
     return said

@@ -1,4 +1,4 @@
-"""Filmstrips for pages: a few small frames of each of a few videos, within a limit of time."""
+"""Filmstrips for pages: a few small frames per video, within a time limit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pipeline.output.filmstrip import Filmstrip, Still, spread
 FRAMES = 6
 SHORT_SIDE_PX = 90
 _QUALITY = 60  # 20 strips of such frames are about half a megabyte
-_LEAST_S = 1.0  # of the limit, for another video to be begun
+_LEAST_S = 1.0  # least remaining time to start another video
 _VIDEO_LIMIT_S = 20.0
 
 
 @dataclass(frozen=True)
 class Strip:
-    """Frames of one video, or why there are none."""
+    """Frames of one video, or the reason why there are none."""
 
     stills: Sequence[Still] = ()
     problem: str | None = None
@@ -27,10 +27,10 @@ class Strip:
 
 @dataclass
 class Strips:
-    """Filmstrips by video id; decodes one video after the other.
+    """Filmstrips by video id; videos are decoded one after the other.
 
     Args:
-        limit_s: seconds for all of them together; videos that it does not reach have a strip that says so.
+        limit_s: seconds for all of them together; videos beyond the limit get a strip with a note.
     """
 
     store: Store
@@ -38,7 +38,7 @@ class Strips:
     made: dict[str, Strip] = field(default_factory=dict)
 
     def make(self, video_ids: Iterable[str], *, frames: int = FRAMES, short_side_px: int = SHORT_SIDE_PX) -> None:
-        """Decode `frames` frames of each, evenly spaced. A video that cannot be read has none."""
+        """Decode `frames` evenly spaced frames of each video. An unreadable video gets a note instead."""
         wanted = [v for v in dict.fromkeys(video_ids) if v not in self.made]
         if not wanted:
             return
@@ -51,7 +51,7 @@ class Strips:
                 self.made[video_id] = (
                     _strip(film, videos[video_id], frames)
                     if video_id in videos and time.monotonic() + _LEAST_S < end
-                    else Strip(problem="no frames: there was no time left to decode this video")
+                    else Strip(problem="no frames: the time limit was reached before this video")
                 )
 
 
@@ -62,5 +62,5 @@ def _strip(film: Filmstrip, video: Row, frames: int) -> Strip:
         stills = film.at(video, spread(video["duration_s"], frames))
     except ItemError as error:
         return Strip(problem=f"no frames: {error.message}")
-    distinct = {still.pts_s: still for still in stills}  # a short video has fewer than were asked for
+    distinct = {still.pts_s: still for still in stills}  # a short video has fewer than requested
     return Strip(stills=list(distinct.values())) if distinct else Strip(problem="no frames could be decoded")

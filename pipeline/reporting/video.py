@@ -1,4 +1,4 @@
-"""One video of an output as data for a page: its caption with the spans it rests on, its windows, what is lacking."""
+"""Data for the page of one video: its caption with the spans of its evidence, its windows, and what is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.reporting.plots import Span
 
 @dataclass(frozen=True, kw_only=True)
 class Sentence:
-    """A sentence and the span of the windows that it cites; None where it cites none."""
+    """A sentence and the span of the windows that it cites; None if it cites none."""
 
     text: str
     windows: Sequence[int]
@@ -27,16 +27,16 @@ class Sentence:
 
 @dataclass(frozen=True, kw_only=True)
 class VideoPage:
-    """What the page of one video shows.
+    """The contents of the page of one video.
 
     Attributes:
-        video: its row of `rows.VIDEO`.
-        row: its row of `rows.LONG_CAPTION`; None: it has no long caption.
+        video: its row in `rows.VIDEO`.
+        row: its row of `rows.LONG_CAPTION`; None if it has no long caption.
         opening: the part of the caption before the sections.
         sections: rows of `structs.SECTION`.
-        sentences: of each section.
+        sentences: sentences of each section.
         segments: its rows of `rows.CAPTIONED_SEGMENT`, in order.
-        failures: what failed in it and still stands, each with a `command` that tries it again.
+        failures: failures that are not resolved, each with a `command` that retries it.
         lanes: name -> spans over the length of the video.
     """
 
@@ -59,13 +59,13 @@ class VideoPage:
 
 
 def video_page(output: Output, name: str) -> VideoPage:
-    """Collect the page of a video.
+    """Collect the data of a video's page.
 
     Args:
-        name: as for `Output.find`.
+        name: a name, as in `Output.find`.
 
     Raises:
-        UsageError: no such video, or several.
+        UsageError: no video or several videos have this name.
     """
     video, row = output.rows_of(output.find(name)["video_id"])
     segments = output.captioned(video["video_id"])
@@ -116,7 +116,7 @@ def _lanes(
 
 
 def _lacking(video: Row, segments: Sequence[Row]) -> list[Span]:
-    """Spans without captions: segments that are not there, and stretches that did not decode."""
+    """Return spans without captions: missing segments, and spans that did not decode."""
     found = [
         _span(gap["start_s"], gap["end_s"], "lost", "did not decode")
         for segment in segments
@@ -141,7 +141,7 @@ def _window_title(window: Row) -> str:
 
 
 def provenance(row: Row) -> dict[str, str]:
-    """Facts of `structs.PROVENANCE` for a table, prompts one by one."""
+    """Return the facts of `structs.PROVENANCE` for a table, with one row per prompt."""
     made = row["provenance"] or {}
     said = {name: str(made.get(name)) for name in ("engine", "model", "revision") if made.get(name)}
     prompts = _json(made.get("prompts"))

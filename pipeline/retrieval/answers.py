@@ -1,6 +1,6 @@
-"""Answers to a file of questions as a committed table: each is durable once it is given, and none is asked for twice.
+"""Answers to a file of questions, as a committed table: an answered question is never asked again.
 
-PLACE/answers    Delta Lake table of `ANSWERS`, a row a question
+PLACE/answers    Delta Lake table of `ANSWERS`, one row per question
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _CITE = pa.struct(
         pa.field("uri", pa.string()),
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
-        pa.field("text", pa.string()),  # a caption, a digest, or what was seen in frames
+        pa.field("text", pa.string()),  # a caption, a digest, or what the engine saw in frames
     ]
 )
 ANSWERS = pa.schema(
     [
         pa.field("question_id", pa.string()),  # the `id` of the file, else a hash of the question and its video
         pa.field("question", pa.string()),
-        pa.field("video", pa.string()),  # the question is about this one alone; null: about all
-        pa.field("answer", pa.string()),  # "not in the captions" where `found` is false; null where it failed
-        pa.field("found", pa.bool_()),  # whether the captions tell; null where it failed
-        pa.field("cites", pa.list_(_CITE)),  # what the answer rests on
+        pa.field("video", pa.string()),  # the only video that the question is about; null: all videos
+        pa.field("answer", pa.string()),  # "not in the captions" if `found` is false; null after a failure
+        pa.field("found", pa.bool_()),  # whether the captions contain the answer; null after a failure
+        pa.field("cites", pa.list_(_CITE)),  # the spans that support the answer
         pa.field("strategy", pa.string()),
-        pa.field("model", pa.string()),  # null: no model
-        pa.field("calls", pa.int32()),  # of the engine
-        pa.field("steps", pa.list_(pa.string())),  # what the agent did
-        pa.field("problem", pa.string()),  # why there is no answer; null: there is one
-        pa.field("columns", pa.string()),  # JSON: what else stands in the question's line, such as its right answer
+        pa.field("model", pa.string()),  # null: answered without a model
+        pa.field("calls", pa.int32()),  # calls of the engine
+        pa.field("steps", pa.list_(pa.string())),  # actions of the agent
+        pa.field("problem", pa.string()),  # why the question has no answer; null: it has one
+        pa.field("columns", pa.string()),  # JSON: other fields of the question's line, such as the right answer
         pa.field("key", pa.string()),  # fingerprint: question, captions, strategy, engine
     ]
 )
@@ -51,11 +51,11 @@ ANSWERS = pa.schema(
 
 @dataclass(frozen=True)
 class Question:
-    """A line of a file of questions.
+    """One line of a file of questions.
 
     Attributes:
-        video: named as for `Output.find`; "": all videos.
-        columns: JSON of the line's other values.
+        video: a name, as in `Output.find`; "": all videos.
+        columns: JSON object of the line's other fields.
     """
 
     question_id: str
@@ -66,12 +66,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Answered:
-    """What a batch did.
+    """The result of answering a file of questions.
 
     Attributes:
-        table: of answers.
-        asked: questions that were asked now; the others were answered already.
-        found, refused, failed: questions of the table: answered, not in the captions, without an answer.
+        table: the table of answers.
+        asked: number of questions answered by this call; the others had an answer already.
+        found, refused, failed: questions in the table that were answered, are not in the captions, or failed.
     """
 
     table: Table
@@ -82,10 +82,10 @@ class Answered:
 
 
 def read_questions(path: str) -> list[Question]:
-    """The questions of a file: a JSON object with `question`, and maybe `id` and `video`, a line, or the line itself.
+    """Read a file of questions: each line is a JSON object with `question`, optional `id` and `video`, or plain text.
 
     Raises:
-        UsageError: the file cannot be read, a line holds no question, or two have the same id.
+        UsageError: the file cannot be read, a line has no question, or two questions have the same id.
     """
     try:
         lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
@@ -97,10 +97,10 @@ def read_questions(path: str) -> list[Question]:
             continue
         made = _question(line.strip(), f"--questions {path}, line {number}")
         if made.question_id in found:
-            raise UsageError(f"--questions {path}, line {number}: the id or question {made.question_id} stands twice")
+            raise UsageError(f"--questions {path}, line {number}: the id or question {made.question_id} appears twice")
         found[made.question_id] = made
     if not found:
-        raise UsageError(f"--questions {path} holds no question")
+        raise UsageError(f"--questions {path} contains no question")
     return list(found.values())
 
 
@@ -113,16 +113,16 @@ def commit_answers(
     model: str | None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Answered:
-    """Answer what is not answered yet, each in a commit of its own; rows of questions that left the file are dropped.
+    """Answer the questions that have no answer yet, one commit each; rows of questions that left the file are removed.
 
     Args:
-        place: folder of the table, local or on object storage.
-        settings: whatever decides the answers beside the question, as JSON values.
-        answer: raises `ItemError` where the engine gives none: a row with its problem, which the next call asks again.
+        place: the folder of the table, local or on object storage.
+        settings: JSON values that determine the answers together with the question.
+        answer: answers one question. If it raises `ItemError`, the problem is stored and the next call asks again.
 
     Raises:
-        UsageError: the folder holds something else.
-        RunFailed: another process answers into this folder.
+        UsageError: the folder contains something other than answers.
+        RunFailed: another process is writing answers to this folder.
     """
     table = _opened(place)
     there = table.read(["question_id", "key", "problem"]).to_pylist()
@@ -142,7 +142,7 @@ def commit_answers(
         table.delete("question_id", known - set(keys))
         table.tidy()
     except Fenced:
-        raise RunFailed(f"another process answers into {place}; run again once it has ended") from None
+        raise RunFailed(f"another process is writing answers to {place}; run again once it has ended") from None
     rows = table.read(["found", "problem"]).to_pylist()
     failed = sum(row["problem"] is not None for row in rows)
     found = sum(bool(row["found"]) for row in rows)
@@ -152,7 +152,7 @@ def commit_answers(
 def _opened(place: str) -> Table:
     table = Table(f"{place}/{TABLE}", ANSWERS, writer="ask")
     if not table.exists() and any(not p.rsplit("/", 1)[-1].startswith(".") for p in files_below(place)):
-        raise UsageError(f"{place} is not empty, and no answers lie there: name a new folder with -o")
+        raise UsageError(f"{place} is not empty and contains no answers; give a new folder with -o")
     table.fence()
     return table
 
@@ -181,8 +181,10 @@ def _question(line: str, where: str) -> Question:
         raise UsageError(f"{where}: {error}") from error
     text, video, name = given.pop("question", None), given.pop("video", None) or "", given.pop("id", None)
     if not isinstance(text, str) or not text.strip():
-        raise UsageError(f'{where}: it needs a text under "question"')
+        raise UsageError(f'{where}: "question" is missing or is not a text')
     if not isinstance(video, str):
         raise UsageError(f"{where}: video is {video!r:.60}; it must be the name of a video")
+    if name is not None and not isinstance(name, str | int | float):
+        raise UsageError(f"{where}: id is {name!r:.60}; it must be a text or a number")
     own = digest([text.strip(), video], hex_digits=16) if name is None else str(name)
     return Question(own, text.strip(), video, json.dumps(given, ensure_ascii=False, sort_keys=True))

@@ -1,4 +1,4 @@
-"""Retrieval from Python and notebooks."""
+"""Index, search and ask from Python and notebooks."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from pipeline.retrieval.answers import Answered, Question, commit_answers, read_
 from pipeline.retrieval.ask import STRATEGIES, Answer, Asking, Strategy
 from pipeline.retrieval.index import Index, Updated
 from pipeline.retrieval.search import Hit, Mode, opened, search
-from pipeline.sources.location import output_uri
+from pipeline.sources.location import check_outside, output_uri
 from pipeline.terminal.errors import UsageError
 
 Place = str | PathLike[str]
 
 
 class Hits(list[Hit]):
-    """Moments, best first; a notebook shows them as a table."""
+    """Moments, best first; notebooks show them as a table."""
 
     def _repr_html_(self) -> str:
         rows = [[hit.name, f"{clock(hit.start_s)} to {clock(hit.end_s)}", hit.level, shown(hit.text)] for hit in self]
@@ -38,17 +38,17 @@ class Hits(list[Hit]):
 def index_output(
     out: Place | Output, *, vectors: bool | None = None, say: Callable[[str], None] = lambda _: None
 ) -> Updated:
-    """Make the index of an output, or bring it up to date; an interrupted call is resumed by the next.
+    """Make the index of an output or bring it up to date; an interrupted call is resumed by the next one.
 
     Args:
-        out: an output, or its place.
-        vectors: whether it has sentence embeddings beside the full text; None: as before, and for a new index where
-            the extra `grounding` is installed.
-        say: is told of progress.
+        out: an output or its location.
+        vectors: whether the index has sentence embeddings beside the full text. None keeps what an existing index has;
+            a new index has them if the extra `grounding` is installed.
+        say: called with one line of progress at a time.
 
     Raises:
-        UsageError: there is no output, or an extra is not installed.
-        RunFailed: another process is at work on this index.
+        UsageError: the output does not exist, or an extra is not installed.
+        RunFailed: another process is updating this index.
     """
     output = out if isinstance(out, Output) else Output(out)
     return Index(output.uri).update(output, vectors=vectors, say=say)
@@ -61,45 +61,45 @@ def search_output(
     k: int = 5,
     mode: Mode | Literal["frames"] | None = None,
     levels: Sequence[str] = (),
-    videos: Sequence[Place] = (),
+    videos: Place | Sequence[Place] = (),
     like: Place | None = None,
     span: tuple[float, float] | None = None,
     table: str | None = None,
     config: Config | None = None,
 ) -> Hits:
-    """The moments of an output that fit a query best, best first.
+    """Return the moments of an output that fit a query best, best first.
 
-    A text is compared with the captions in the index; a picture or clip, and a text with mode "frames", with the
-    vectors of frames that a recipe with the step `embed` has made, and needs no index.
+    A text is compared with the captions in the index. An image, a clip, or a text with mode "frames" is compared with
+    the frame vectors that a recipe with the step `embed` has made; this needs no index.
 
     Args:
-        out: an output, or its place.
-        query: a text; None with `like`.
-        k: how many at most.
-        mode: "hybrid", "text" or "vector"; None: hybrid where the index has vectors; "frames": see above.
+        out: an output or its location.
+        query: a text; None if `like` is given.
+        k: maximum number of moments.
+        mode: "hybrid", "text" or "vector"; "frames" as above; None: hybrid if the index has vectors, else text.
         levels: only passages of these levels: window, sentence, section, video, or the name of a further table.
-        videos: only in these, each named as for `Output.find`.
-        like: an image file, or a video, of which `span` is meant, in seconds.
-        table: of frame vectors; None: the one that there is.
-        config: the recipe that made them, whose embedder is loaded; None: the package's own, EfficientNet.
+        videos: search only this video or these videos, each named as in `Output.find`.
+        like: an image file, or a video; `span`, in seconds, selects a part of the video.
+        table: the table of frame vectors; None: the only one of the output.
+        config: the recipe that made the vectors; its embedder is loaded. None: EfficientNet from the package.
 
     Raises:
-        UsageError: there is no output, no index, or what is asked for is not in it.
+        UsageError: there is no output or no index, or an argument does not fit the output.
     """
     output = out if isinstance(out, Output) else Output(out)
-    ids = [str(output.find(video)["video_id"]) for video in videos]
+    ids = _ids(output, videos)
     if (query is None) == (like is None):
-        raise UsageError("give a text, or a picture or clip that moments are to be like")
+        raise UsageError("give a text to search for, or an image or clip to compare with")
     if like is not None or mode == "frames":
         if levels or (like is not None and mode not in (None, "frames")):
-            raise UsageError("levels and modes belong to texts of the index; frames have none")
+            raise UsageError("levels and modes apply to a search in texts; a search in frames takes none")
         asked: dict[str, Any] = {"table": table, "config": config, "k": k, "video_ids": ids}
         if query is not None:
             return Hits(frames.by_text(output, query, **asked))
         assert like is not None
-        return Hits(frames.by_picture(output, like, span=span, **asked))
+        return Hits(frames.by_image(output, like, span=span, **asked))
     if span is not None or table is not None:
-        raise UsageError("a span and a table of vectors belong to a picture or clip that moments are to be like")
+        raise UsageError("a span and a table of vectors apply to a search by image or clip only")
     assert query is not None
     index = opened(output)
     return Hits(search(index, query, k=k, mode=mode, levels=levels, video_ids=ids))
@@ -111,25 +111,24 @@ def ask_output(
     *,
     config: Config | None = None,
     strategy: Strategy | None = None,
-    videos: Sequence[Place] = (),
+    videos: Place | Sequence[Place] = (),
     calls: int = 12,
     k: int = 8,
 ) -> list[Answer]:
-    """Answer questions from an indexed output; each answer cites its spans, or says that the captions do not tell.
+    """Answer questions from an indexed output; each answer cites its spans or says that the captions do not contain it.
 
     Args:
-        out: an output, or its place.
-        questions: one, or several: the engine boots once.
-        config: its `narrate.engine` answers and, where it takes pictures, looks at frames; None: no model.
-        strategy: "agent", "clips", "summary", "evidence" or "quote"; None: agent where the engine has a model, else
-            quote.
-        videos: only from these, each named as for `Output.find`.
-        calls: of the engine that a question may cost, at least 1; the agent's last is its answer.
-        k: moments of one search.
+        out: an output or its location.
+        questions: one question or several; the engine boots once for all.
+        config: its `narrate.engine` answers and, if it takes images, inspects frames; None: no model.
+        strategy: "agent", "clips", "summary", "evidence" or "quote"; None: agent if the engine has a model, else quote.
+        videos: use only this video or these videos, each named as in `Output.find`.
+        calls: maximum number of engine calls per question, at least 1; the agent's last call is for its answer.
+        k: number of moments that one search returns.
 
     Raises:
         UsageError: there is no output or no index, or the strategy needs an engine with a model.
-        ItemError: the engine gives no answer.
+        ItemError: the engine did not answer.
     """
     asked = [questions] if isinstance(questions, str) else list(questions)
     with _asking(out, config, strategy, videos, calls=calls, k=k) as (asking, chosen, _):
@@ -147,24 +146,26 @@ def answer_questions(
     k: int = 8,
     say: Callable[[str], None] = lambda _: None,
 ) -> Answered:
-    """Answer a file of questions into a committed table; a call that was interrupted is resumed by the next.
+    """Answer a file of questions into a committed table; an interrupted call is resumed by the next one.
 
-    What is answered already is not asked again, unless the captions, the question, the strategy or the engine changed.
+    A question is not asked again unless the captions, the question, the strategy or the engine changed.
 
     Args:
-        out: an output, or its place.
-        questions: a file of them, or the questions: see `pipeline.retrieval.answers.read_questions`.
-        to: folder or remote prefix; the table is `answers` in it, its columns are those of
+        out: an output or its location.
+        questions: the path of a file, or the questions; see `pipeline.retrieval.answers.read_questions`.
+        to: a folder or remote prefix; the table is its subfolder `answers`, with the columns
             `pipeline.retrieval.answers.ANSWERS`.
-        config, strategy, calls, k: as for `ask_output`.
-        say: is told of progress.
+        config, strategy, calls, k: as in `ask_output`.
+        say: called with one line of progress at a time.
 
     Raises:
-        UsageError: as `ask_output`, or a question or the folder cannot be used.
-        RunFailed: another process answers into this folder.
+        UsageError: as in `ask_output`, or a question or the folder cannot be used.
+        RunFailed: another process is writing answers to this folder.
     """
     asked = read_questions(fspath(questions)) if isinstance(questions, str | PathLike) else list(questions)
     with _asking(out, config, strategy, (), calls=calls, k=k) as (asking, chosen, spec):
+        place = output_uri(fspath(to))
+        check_outside(place, asking.output.uri)
         ids = {name: str(asking.output.find(name)["video_id"]) for name in {q.video for q in asked} if name}
         engine = None if chosen == "quote" else identity(spec)
 
@@ -174,7 +175,12 @@ def answer_questions(
 
         settings = [chosen, calls, k, asking.sees, engine, asking.index.stamp()]
         model = None if spec is None or chosen == "quote" else spec.model_id
-        return commit_answers(output_uri(fspath(to)), asked, settings, answer, model=model, say=say)
+        return commit_answers(place, asked, settings, answer, model=model, say=say)
+
+
+def _ids(output: Output, videos: Place | Sequence[Place]) -> list[str]:
+    named = [videos] if isinstance(videos, str | PathLike) else videos
+    return [str(output.find(video)["video_id"]) for video in named]
 
 
 @contextmanager
@@ -182,19 +188,19 @@ def _asking(
     out: Place | Output,
     config: Config | None,
     strategy: Strategy | None,
-    videos: Sequence[Place],
+    videos: Place | Sequence[Place],
     *,
     calls: int,
     k: int,
 ) -> Iterator[tuple[Asking, Strategy, EngineSpec | None]]:
-    """What answers, with its engine open; the strategy; the engine's spec, None without a config."""
+    """Yield an `Asking` with its engine open, the strategy, and the engine's spec (None without a config)."""
     if calls < 1 or k < 1:
         raise UsageError(f"calls and k must be at least 1; they are {calls} and {k}")
     if strategy is not None and strategy not in STRATEGIES:
         raise UsageError(f"strategy is {strategy!r}; allowed are {', '.join(STRATEGIES)}")
     output = out if isinstance(out, Output) else Output(out)
     index = opened(output)
-    ids = [str(output.find(video)["video_id"]) for video in videos]
+    ids = _ids(output, videos)
     spec = config.narrate.engine if config is not None else None
     model = spec is not None and not isinstance(spec, MeasureEngine)
     chosen: Strategy = strategy or ("agent" if model else "quote")
@@ -205,11 +211,11 @@ def _asking(
     if spec is None or not model:
         raise UsageError(f"strategy {chosen} needs an engine with a model: name one in narrate.engine of the config")
     try:
-        spec.check(pictures=False)
+        spec.check(images=False)
     except ValueError as error:
         raise UsageError(f"narrate.engine: {error}") from error
     with suppress(ValueError):
-        spec.check(pictures=True)
+        spec.check(images=True)
         asking.sees = True
     with spec.open() as engine:
         asking.engine = engine

@@ -1,10 +1,10 @@
-"""Answering a question from an indexed output, by one of five strategies; an answer cites the spans that it rests on.
+"""Answer a question from an indexed output, by one of five strategies; an answer cites the spans that support it.
 
-agent    the engine browses, searches and inspects frames under a budget of calls, as in Deep Video Discovery
+agent    the engine browses, searches and inspects frames within a budget of calls, as in Deep Video Discovery
 clips    one call over the moments that a search finds, as in Goldfish
 summary  the captions of a video are digested with the question in view, then one call answers, as in LLoVi
 evidence one call over captions, frames, and what is said, read and detected near the question, as in Video-RAG
-quote    no model: the moment that fits best, word for word, where it covers the question
+quote    no model: the moment that fits best is quoted verbatim if it covers the question
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any, Literal, get_args
 
 from operators.core.base import ItemError, Row
 from operators.engines.ask import ask as ask_engine
-from operators.engines.base import Picture, Request, RunningEngine
+from operators.engines.base import FrameImage, Request, RunningEngine
 from operators.engines.gates import ALWAYS
 from operators.narrate.grounding.words import content_stems
 from operators.prompts import load_prompt
 from pipeline.output.filmstrip import Filmstrip, spread
 from pipeline.output.output import Output
 from pipeline.retrieval.index import Index, quoted
-from pipeline.retrieval.notes import Note, cited, note_of, parsed, parts_of, row_note, shown
+from pipeline.retrieval.notes import MOST, Note, best_of, cited, note_of, parsed, parts_of, row_note, shown
 from pipeline.retrieval.passages import VIDEO, searchable
 from pipeline.retrieval.search import Hit, has, search
 from pipeline.terminal.errors import UsageError
@@ -36,12 +36,11 @@ NOT_FOUND = "not in the captions"
 
 _PROMPTS = Path(__file__).parent / "prompts"
 _ACTIONS = ("browse", "search", "inspect", "answer")
-_NOTES = 60  # in a prompt; the oldest leave first
-_FRAMES = 8  # of an inspection
-_NEAR = 0.3  # cosine from which on a further text enters the prompt (Video-RAG)
-_LISTED = 30  # videos or sections of one browse
-_COVERED = 0.75  # of a quoted moment: share of the question's words that it says, or
-_ALIKE, _CLEAR = 0.45, 0.1  # its cosine with the question, and how far that is above the cosine of the third best
+_FRAMES = 8  # frames of one inspection
+_NEAR = 0.3  # minimum cosine of further texts in the prompt (Video-RAG)
+_LISTED = 30  # videos or sections that one browse lists
+_COVERED = 0.75  # a moment is quoted if it contains this share of the question's words, or
+_ALIKE, _CLEAR = 0.45, 0.1  # its least cosine, and its least lead over the third best
 _ASKING = frozenset(
     [
         "how",
@@ -83,13 +82,13 @@ _SCHEMA = json.dumps(
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What became of a question.
+    """The answer to one question.
 
     Attributes:
-        answer: `NOT_FOUND` where the captions do not tell.
-        cites: what the answer rests on; empty only where `found` is false.
-        calls: of the engine.
-        steps: what the agent did, in words.
+        answer: `NOT_FOUND` if the captions do not contain the answer.
+        cites: the spans that support the answer; empty only where `found` is false.
+        calls: calls of the engine.
+        steps: actions of the agent, in words.
     """
 
     question: str
@@ -103,13 +102,13 @@ class Answer:
 
 @dataclass
 class Asking:
-    """One output that is asked; answers one question after the other.
+    """Answers questions about one output, one after the other.
 
     Args:
-        engine: None for the strategy `quote`.
-        sees: whether the engine takes pictures.
-        budget: calls of the engine that a question may cost.
-        k: moments of one search.
+        engine: None with the strategy `quote`.
+        sees: whether the engine takes images.
+        budget: maximum number of engine calls per question.
+        k: number of moments that one search returns.
         video_ids: only these videos; empty: all.
     """
 
@@ -138,7 +137,7 @@ class Asking:
         if strategy == "agent":
             return self._agent(question)
         if strategy == "clips":
-            return self._last(question, strategy, [note_of(h) for h in self._search(question)], ())
+            return self._last(question, strategy, best_of([[note_of(h) for h in self._search(question)]]), ())
         if strategy == "evidence":
             return self._evidence(question)
         return self._summary(question)
@@ -149,7 +148,7 @@ class Asking:
         asked = set(content_stems(question)) - _ASKING
         hits = self._search(question)
         alike = sorted((hit.similarity for hit in hits if hit.similarity is not None), reverse=True)
-        # where many moments are equally alike, they share a subject with the question, and none answers it
+        # if many moments are equally similar, they share a subject with the question and none answers it
         least = max(_ALIKE, alike[2] + _CLEAR if len(alike) > 2 else 0.0)
         for hit in hits:
             covered = len(asked & set(content_stems(hit.text))) / max(1, len(asked))
@@ -165,7 +164,7 @@ class Asking:
             action = said.get("action")
             if action == "answer":
                 if not str(said.get("answer") or "").strip() or cited(said, notes):
-                    return self._settled(question, "agent", said, notes, steps)
+                    return self._checked(question, "agent", said, notes, steps)
                 steps.append("an answer that cites no note was refused")
                 continue
             try:
@@ -173,7 +172,7 @@ class Asking:
             except (UsageError, ItemError, ValueError, TypeError) as error:
                 steps.append(f"{action} failed: {error}")
                 continue
-            fresh = [n for n in new if n not in notes]
+            fresh = [n for n in new if n not in notes][:MOST]
             notes += fresh
             steps.append(f"{action} {shown(said)}: {len(fresh)} new notes")
         return self._last(question, "agent", notes, steps)
@@ -182,36 +181,37 @@ class Asking:
         ids = list(self.video_ids) or list(dict.fromkeys(h.video_id for h in self._search(question)))[:1]
         notes: list[Note] = []
         parts = [part for video_id in ids for part in parts_of(self._rows("window", [video_id]))]
-        for part in parts[: self.budget - 1]:
+        budget = min(self.budget - 1, MOST)
+        for part in parts[:budget]:
             span = {"start_s": part[0]["start_s"], "end_s": max(r["end_s"] for r in part)}
             prompt = _prompt("digest", question=question, texts=[r["text"] for r in part], **span)
             text = self._text(Request(kind="digest_for_question", prompt=prompt, **span))
             if text and text.strip(" .").lower() != "nothing":
                 notes.append(Note(video_id=part[0]["video_id"], uri=part[0]["uri"], text=text, **span))
-        skipped = len(parts) - (self.budget - 1)
-        steps = [f"{skipped} parts were left out by the budget of calls"] if skipped > 0 else []
+        skipped = len(parts) - budget
+        steps = [f"{skipped} parts were left out: {budget} are read at most"] if skipped > 0 else []
         return self._last(question, "summary", notes, steps)
 
     def _evidence(self, question: str) -> Answer:
-        """Captions that fit the question; of each further table with texts and spans those that fit what the engine
-        wants of it; frames of the captions of the video that fits best, where the engine takes frames."""
+        """Answer from captions that fit the question, from texts of each further table that fit what the engine looks
+        for in it, and, if the engine takes frames, from frames of the best video at its captions."""
         captions = search(self.index, question, k=self.k, levels=["window"], video_ids=self.video_ids)
-        notes, steps = [note_of(hit) for hit in captions], []
+        ranked, steps = [[note_of(hit) for hit in captions]], []
         for kind, query in self._wanted(question).items():
             hits = search(self.index, query, k=self.k, levels=[kind], video_ids=self.video_ids)
             near = [h for h in hits if not self.index.vectors or (h.similarity or 0.0) > _NEAR]
-            notes += [replace(note_of(h), text=f"{kind}: {h.text}") for h in near]
+            ranked.append([replace(note_of(h), text=f"{kind}: {h.text}") for h in near])
             steps.append(f"{kind} {query:.80}: {len(near)} notes")
-        frames: tuple[Picture, ...] = ()
+        frames: tuple[FrameImage, ...] = ()
         if self.sees and captions:
             best = [h for h in captions if h.video_id == captions[0].video_id][:_FRAMES]
-            with suppress(ItemError):  # the video is gone; the texts are still there
+            with suppress(ItemError):  # the source is gone; its texts remain
                 frames = self._frames(captions[0].video_id, [(h.start_s + h.end_s) / 2 for h in best])
                 steps.append(f"{len(frames)} frames of {captions[0].video_id}")
-        return self._last(question, "evidence", notes, steps, frames)
+        return self._last(question, "evidence", best_of(ranked), steps, frames)
 
     def _wanted(self, question: str) -> dict[str, str]:
-        """Further table -> what to look for in it; the question itself where the engine does not say."""
+        """Return, for each further table, what to look for in it; the question itself if the engine does not say."""
         kinds = [kind for kind in sorted(searchable(self.output)) if has(self.index, kind)]
         if not kinds or self.budget < 2:
             return dict.fromkeys(kinds, question)
@@ -219,7 +219,7 @@ class Asking:
         schema = json.dumps({"type": "object", "properties": dict.fromkeys(kinds, text), "required": kinds})
         prompt = _prompt("wanted", question=question, kinds=kinds)
         said: Row = {}
-        with suppress(ItemError):  # no answer; an engine that is gone says so at the next call
+        with suppress(ItemError):  # without an answer the question is used; a dead engine fails at the next call
             said = parsed(self._text(Request(kind="wanted", start_s=0.0, end_s=0.0, prompt=prompt, schema=schema)))
         queries = {kind: said[kind] if isinstance(said.get(kind), str) else question for kind in kinds}
         return {kind: query.strip() for kind, query in queries.items() if query.strip()}
@@ -230,13 +230,13 @@ class Asking:
         strategy: Strategy,
         notes: list[Note],
         steps: Sequence[str],
-        frames: tuple[Picture, ...] = (),
+        frames: tuple[FrameImage, ...] = (),
     ) -> Answer:
         said = self._ask(question, notes, steps, tools=False, frames=frames) if notes else {}
-        return self._settled(question, strategy, said, notes, steps)
+        return self._checked(question, strategy, said, notes, steps)
 
-    def _settled(self, question: str, strategy: Strategy, said: Row, notes: list[Note], steps: Sequence[str]) -> Answer:
-        """An answer counts only with a note that it cites."""
+    def _checked(self, question: str, strategy: Strategy, said: Row, notes: list[Note], steps: Sequence[str]) -> Answer:
+        """Build the answer; it counts only if it cites a note."""
         cites, text = cited(said, notes), str(said.get("answer") or "").strip()
         found = bool(cites and text)
         return Answer(
@@ -274,12 +274,12 @@ class Asking:
 
     def _inspect(self, video: str, span: tuple[float, float], query: str) -> Note:
         if not self.sees:
-            raise UsageError("the engine takes no frames")
+            raise UsageError("the engine does not take frames")
         row = self._video(self._allowed(video))
         start_s, end_s = max(0.0, span[0]), min(span[1], float(row["duration_s"] or 0.0))
         if end_s <= start_s:
-            raise UsageError(f"{span[0]:g} to {span[1]:g} s is no span of {row['video_id']}")
-        pictures = self._frames(row["video_id"], [start_s + t for t in spread(end_s - start_s, _FRAMES)])
+            raise UsageError(f"{span[0]:g} to {span[1]:g} s is not a span of {row['video_id']}")
+        images = self._frames(row["video_id"], [start_s + t for t in spread(end_s - start_s, _FRAMES)])
         prompt = load_prompt(str(_PROMPTS / "look.j2")).render(question=query)
         text = self._text(
             Request(
@@ -287,8 +287,8 @@ class Asking:
                 start_s=start_s,
                 end_s=end_s,
                 prompt=prompt.text,
-                pictures=pictures,
-                pictures_at=prompt.pictures_at,
+                images=images,
+                images_at=prompt.images_at,
             )
         )
         return Note(video_id=row["video_id"], uri=row["uri"], start_s=start_s, end_s=end_s, text=text)
@@ -297,20 +297,20 @@ class Asking:
         row: Row = self.output.store.videos.lookup("video_id", video_id).to_pylist()[0]
         return row
 
-    def _frames(self, video_id: str, times_s: Sequence[float]) -> tuple[Picture, ...]:
-        """The frames of a video at `times_s`, decoded now."""
+    def _frames(self, video_id: str, times_s: Sequence[float]) -> tuple[FrameImage, ...]:
+        """Decode the frames of a video at `times_s`."""
         with Filmstrip(short_side_px=360) as film:
             stills = film.at(self._video(video_id), times_s)
-        return tuple(Picture(time_s=s.time_s, pts_s=s.pts_s, jpeg=s.jpeg) for s in stills)
+        return tuple(FrameImage(time_s=s.time_s, pts_s=s.pts_s, jpeg=s.jpeg) for s in stills)
 
     def _allowed(self, video: str) -> str:
         video_id = str(self.output.find(video)["video_id"])
         if self.video_ids and video_id not in self.video_ids:
-            raise UsageError(f"{video} is not among the videos that were asked for")
+            raise UsageError(f"{video} is not one of the selected videos")
         return video_id
 
     def _rows(self, level: str, video_ids: Sequence[str]) -> list[Row]:
-        """Passages of one level that have a text, in order of time, video by video."""
+        """Return the passages of one level that have a text, ordered by video and time."""
         found = self._read(["video_id", "uri", "start_s", "end_s", "text", "place"], level, video_ids)
         return sorted(found, key=lambda r: (r["uri"], r["video_id"], r["start_s"], r["end_s"], r["place"]))
 
@@ -330,30 +330,30 @@ class Asking:
         steps: Sequence[str],
         *,
         tools: bool,
-        frames: tuple[Picture, ...] = (),
+        frames: tuple[FrameImage, ...] = (),
     ) -> Row:
-        numbered = list(enumerate(notes, 1))[-_NOTES:]
+        numbered = list(enumerate(notes, 1))[-MOST:]  # the agent's oldest notes are dropped first
         left = self.budget - self._calls
         prompt = load_prompt(str(_PROMPTS / "ask.j2")).render(
-            question=question, notes=numbered, steps=steps[-_NOTES:], tools=tools, left=left
+            question=question, notes=numbered, steps=steps[-MOST:], tools=tools, left=left
         )
         request = Request(
             kind="ask",
             start_s=0.0,
             end_s=0.0,
             prompt=prompt.text,
-            texts=tuple(n.text for n in notes[-_NOTES:]),
-            pictures=frames,
-            pictures_at=prompt.pictures_at if frames else None,
+            texts=tuple(n.text for n in notes[-MOST:]),
+            images=frames,
+            images_at=prompt.images_at if frames else None,
             schema=_SCHEMA,
         )
         return parsed(self._text(request))
 
     def _text(self, request: Request) -> str:
-        """The engine's answer to a call.
+        """Return the engine's answer to a request.
 
         Raises:
-            ItemError: class engine: it gives none.
+            ItemError: the engine did not answer; class engine.
         """
         assert self.engine is not None
         self._calls += 1

@@ -1,4 +1,4 @@
-"""What `longcap index`, `search` and `ask` print."""
+"""The commands `longcap index`, `search` and `ask`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN_CHARACTERS = 400
 
 
 def index_command(out: str, *, vectors: bool | None, as_json: bool) -> int:
-    """Bring an index up to date and say what was done."""
+    """Bring an index up to date and print what was done."""
     done = index_output(out, vectors=vectors, say=lambda line: echo(line, err=True))
     if as_json:
         echo_json(asdict(done))
@@ -48,9 +48,9 @@ def search_command(
     overrides: Sequence[str],
     as_json: bool,
 ) -> int:
-    """Search and print the moments; 1 where there are none, as grep does."""
+    """Search and print the moments; returns 1 if there are none, as grep does."""
     if (query is None) == (like is None):
-        raise UsageError("give either a QUERY or --like PICTURE_OR_VIDEO" + (", not both" if query else ""))
+        raise UsageError("give either a QUERY or --like IMAGE_OR_VIDEO" + (", not both" if query else ""))
     hits = search_output(
         out,
         query,
@@ -71,14 +71,14 @@ def search_command(
 
 
 def _span(text: str) -> tuple[float, float]:
-    """`12-20.5` as seconds."""
+    """Parse `12-20.5` as seconds."""
     start, dash, end = text.partition("-")
     try:
         if dash:
             return float(start), float(end)
     except ValueError:
         pass
-    raise UsageError(f"--span {text}: write seconds such as 12-20.5")
+    raise UsageError(f"--span {text}: it must be seconds such as 12-20.5")
 
 
 def ask_command(
@@ -95,10 +95,10 @@ def ask_command(
     place: str | None,
     as_json: bool,
 ) -> int:
-    """Answer one question, or those of a file, and print answers with their spans; 1 where one is not answered."""
+    """Answer one question or a file of them, and print answers with their spans; returns 1 if one is not answered."""
     if place is not None:
         if questions is None or videos:
-            raise UsageError("-o needs --questions FILE, and no --video: name the video of a question in the file")
+            raise UsageError("-o needs --questions FILE and no --video; the file names each question's video")
         loaded = load_config(config, list(overrides))
         done = answer_questions(
             out,
@@ -112,7 +112,7 @@ def ask_command(
         )
         return _shown(done, as_json)
     if (question is None) == (questions is None):
-        raise UsageError("give one QUESTION, or a file of them with --questions")
+        raise UsageError("give one QUESTION, or a file of questions with --questions")
     asked = [question] if question is not None else [q.text for q in read_questions(str(questions))]
     loaded = load_config(config, list(overrides))
     found = ask_output(out, asked, config=loaded, strategy=strategy, videos=videos, calls=calls, k=k)
@@ -124,7 +124,7 @@ def ask_command(
 
 
 def _shown(done: Answered, as_json: bool) -> int:
-    """Say what became of a file of questions; 1 where one failed."""
+    """Print the result of a file of questions; returns 1 if one failed."""
     counts = {"asked": done.asked, "found": done.found, "not_in_the_captions": done.refused, "failed": done.failed}
     if as_json:
         echo_json({**counts, "table": done.table.uri})
@@ -138,7 +138,7 @@ def _shown(done: Answered, as_json: bool) -> int:
 
 
 def answer_text(answer: Answer, *, with_question: bool = False) -> str:
-    """An answer for people."""
+    """Format an answer for people."""
     lines = [f"? {printable(answer.question)}"] if with_question else []
     lines.append(printable(answer.answer))
     for cite in answer.cites:
@@ -148,7 +148,7 @@ def answer_text(answer: Answer, *, with_question: bool = False) -> str:
 
 
 def text_of(hit: Hit) -> str:
-    """A hit for people."""
+    """Format a hit for people."""
     text = " ".join(printable(hit.text).split())
     short = f"{text[:_SHOWN_CHARACTERS]}…" if len(text) > _SHOWN_CHARACTERS else text
     return f"{printable(hit.name)}  {clock(hit.start_s)} to {clock(hit.end_s)}  {hit.level}\n    {short}"

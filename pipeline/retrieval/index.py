@@ -1,54 +1,62 @@
-"""The index of an output: its passages in LanceDB, in OUT/index, brought up to date with the tables.
+"""The index of an output: its passages in LanceDB, in OUT/index, kept up to date with the tables.
 
-All passages of a video enter or change in one commit, and the passage of level `video` carries the stamp of the rows
-that they were made from. So the index itself says what it holds: an update that was killed resumes with the videos
-whose stamps differ, and no unchanged text is embedded twice.
+All passages of a video are added or replaced in one commit. The passage of level `video` carries a stamp of the rows
+that the passages were made from, so an update that was killed resumes with the videos whose stamps differ, and no
+unchanged text is embedded twice.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from operators.core.causes import explained, no_room
 from operators.core.fingerprint import digest
 from operators.core.storage import storage_options
+from operators.core.uploads import abort, uploads
 from operators.core.uris import local_path
 from operators.embedding.sentences import embedder, model_files
-from pipeline.output.lease import ALL, Lease
+from pipeline.output.lease import ALL, Holder, Lease
 from pipeline.output.output import Output
 from pipeline.retrieval.passages import VIDEO, Passage, passages, stamps
-from pipeline.terminal.errors import UsageError
+from pipeline.terminal.errors import RunFailed, UsageError
 
 FOLDER = "index"  # of OUT
 INSTALL = "pip install 'longcap[search]'"
 DIMENSIONS = 384  # of operators.embedding.sentences's model
 _TABLE = "passages"
-_VIDEOS_AT_ONCE = 32  # of one commit
-_ANN_FROM = 100_000  # passages; below, comparing with every vector takes some tens of milliseconds
+_VIDEOS_AT_ONCE = 32  # videos of one commit
+_ANN_FROM = 100_000  # passages; with fewer, an exhaustive comparison takes tens of milliseconds
 _PARTITION = 4096  # vectors of a partition of the approximate index, which keeps one bit a dimension
-_ITERATIONS = 15  # of k-means: partitions need not be perfect
-_INDEX_CACHE, _METADATA_CACHE = 256 * 2**20, 64 * 2**20  # bytes; LanceDB itself would take gigabytes
-_KEEP = timedelta(hours=1)  # for which older versions stay, for readers that have opened one
+_ITERATIONS = 15  # of k-means: approximate partitions suffice
+_INDEX_CACHE, _METADATA_CACHE = 256 * 2**20, 64 * 2**20  # bytes; LanceDB's defaults are gigabytes
+_KEEP = timedelta(hours=1)  # how long older versions are kept for readers that have opened one
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_LANCE_FILE = re.compile(rf"/{FOLDER}/{_TABLE}\.lance/(data/[0-9a-f-]{{32,64}}\.lance|_indices/{_UUID}/[^/]+)$")
 
 
 @dataclass(frozen=True)
 class Updated:
-    """What an update of an index did.
+    """The result of an index update.
 
     Attributes:
-        videos, passages: that the index holds now.
-        added, changed, removed, kept: videos.
-        embedded: texts that were embedded.
-        vectors: whether it has vectors.
+        videos, passages: numbers that the index contains now.
+        added, changed, removed, kept: numbers of videos.
+        embedded: number of texts that were embedded.
+        vectors: whether the index has vectors.
     """
 
     videos: int
@@ -74,25 +82,31 @@ class Index:
 
     def __init__(self, out: str) -> None:
         try:
-            # at least two threads, whatever the machine has: some of its tasks wait for others
+            # at least two threads on any machine: some tasks wait for others
             os.environ.setdefault("LANCE_CPU_THREADS", str(max(2, (os.cpu_count() or 2))))
-            os.environ.setdefault("LANCEDB_LOG", "error")  # at its default it warns of every new index
-            import lancedb
+            os.environ.setdefault("LANCEDB_LOG", "error")  # by default it warns about every new index
+            import lancedb  # noqa: F401
         except ImportError as error:
             raise UsageError(f"search needs LanceDB: {INSTALL}") from error
         self.out = out.rstrip("/")
         self.uri = f"{self.out}/{FOLDER}"
-        place = local_path(self.uri) or self.uri
+        self._place = local_path(self.uri)
+        self.table: Any = None
+        if (self._place is None or Path(self._place).is_dir()) and _TABLE in self._names():
+            self.table = self._db.open_table(_TABLE)
+
+    @cached_property
+    def _db(self) -> Any:
+        """The connection. LanceDB creates a missing local folder when it connects."""
+        import lancedb
+
         options = {k.lower(): v for k, v in storage_options(self.uri).items() if k != "aws_conditional_put"}
         session = lancedb.Session(index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE)
-        self._db = lancedb.connect(place, storage_options=options or None, session=session)
-        self.table: Any = None
-        if _TABLE in self._names():
-            self.table = self._db.open_table(_TABLE)
+        return lancedb.connect(self._place or self.uri, storage_options=options or None, session=session)
 
     @property
     def vectors(self) -> bool:
-        """Whether it has vectors beside the full text."""
+        """Whether the index has vectors beside the full text."""
         return self.table is not None and "vector" in self.table.schema.names
 
     def update(
@@ -101,17 +115,18 @@ class Index:
         """Bring the index up to date with the tables; only videos whose rows are new or changed are touched.
 
         Args:
-            vectors: whether it has sentence embeddings; None: as it is, and a new one where the extra `grounding` is
-                installed. Another answer than before builds it anew.
-            say: is told of progress, a line each.
+            vectors: whether the index has sentence embeddings. None keeps what an existing index has; a new one has
+                them if the extra `grounding` is installed. A change rebuilds the index.
+            say: called with one line of progress at a time.
 
         Raises:
-            UsageError: vectors are wanted and the extra `grounding` is not installed.
-            RunFailed: another process is at work on this index.
+            UsageError: vectors are requested and the extra `grounding` is not installed.
+            RunFailed: another process is updating this index, or the disk is full.
         """
         began = time.monotonic()
         wants = self._wants_vectors(vectors)
-        with Lease(self.uri, ALL, f"index-{secrets.token_hex(4)}", say).held():
+        with _naming(self.uri), Lease(self.uri, ALL, f"index-{secrets.token_hex(4)}", say).held() as lease:
+            self._abort_uploads(lease.before)
             self._ready(wants)
             wanted = stamps(output)
             held = self._held()
@@ -153,18 +168,27 @@ class Index:
             except ValueError:
                 why = "sentence embeddings need the extra grounding: pip install 'longcap[grounding]'"
         if wants and why:
-            raise UsageError(f"{why}, or build an index of full text alone with --no-vectors")
+            raise UsageError(f"{why}, or build a full-text index with --no-vectors")
         return wants
 
     def _ready(self, vectors: bool) -> None:
-        """Make the table, or make it anew where it was made with another model or without one."""
+        """Create the table, or recreate it if it was made with another model or without vectors."""
         schema = schema_of(vectors)
         if self.table is not None and self.table.schema.names == schema.names:
             return
         self.table = self._db.create_table(_TABLE, schema=schema, mode="overwrite")
 
+    def _abort_uploads(self, before: Holder | None) -> None:
+        """Abort uploads that a killed update left: those with LanceDB's names, begun after it started."""
+        if before is None or before.ended:
+            return
+        with suppress(OSError):  # the permission may be missing, and the index does not depend on it
+            for upload in uploads(self.uri):
+                if _LANCE_FILE.search(upload.key) and upload.begun.timestamp() >= before.started:
+                    abort(self.uri, upload.key, upload.upload_id)
+
     def stamp(self) -> str:
-        """Changes whenever what the index holds does."""
+        """A hash that changes whenever the contents of the index change."""
         return digest(sorted(self._held().items()))
 
     def _held(self) -> dict[str, str]:
@@ -175,7 +199,7 @@ class Index:
     def _put(
         self, output: Output, video_ids: Sequence[str], stamps: dict[str, str], known: set[str], vectors: bool
     ) -> int:
-        """Commit the passages of some videos in place of those that they have; how many texts were embedded."""
+        """Replace the passages of some videos in one commit; returns how many texts were embedded."""
         rows = [_row(p, stamps[p.video_id]) for p in passages(output, video_ids)]
         count = 0
         if vectors:
@@ -199,7 +223,7 @@ class Index:
         return count
 
     def _embedded(self, video_ids: Sequence[str]) -> dict[str, Any]:
-        """text -> vector of the passages of these videos that are there."""
+        """text -> vector, for the stored passages of these videos."""
         if not video_ids:
             return {}
         found = self.table.search().where(_among("video_id", video_ids)).select(["text", "vector"]).to_arrow()
@@ -207,7 +231,7 @@ class Index:
         return {text: np.asarray(vector, np.float16) for text, vector in pairs if vector is not None}
 
     def _tidy(self, vectors: bool) -> None:
-        """Bring LanceDB's own indices up to date: text that they lack is found by reading it all."""
+        """Bring LanceDB's own indices up to date; rows that they lack are searched exhaustively."""
         from lancedb.index import FTS, BTree, IvfRq
 
         count = int(self.table.count_rows())
@@ -224,6 +248,17 @@ class Index:
         self.table.optimize(cleanup_older_than=_KEEP)
 
 
+@contextmanager
+def _naming(uri: str) -> Iterator[None]:
+    """Add the location to an error of full storage, since LanceDB's errors do not name it."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if not no_room(error):
+            raise
+        raise RunFailed(f"{uri} cannot be written: {explained(error)}") from error
+
+
 def schema_of(vectors: bool) -> pa.Schema:
     """Columns of the table in LanceDB."""
     names = ("passage_id", "video_id", "uri", "level", "place", "text", "stamp")
@@ -235,17 +270,17 @@ def schema_of(vectors: bool) -> pa.Schema:
 
 
 def quoted(text: str) -> str:
-    """A string literal of SQL."""
+    """Return a text as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def embed_query(text: str) -> Any:
-    """The vector of a query: 384 float32 of length 1."""
+    """Embed a query: float32 of shape (384,), of length 1."""
     return embedder()([text])[0]
 
 
 def _embed(texts: Sequence[str]) -> dict[str, Any]:
-    """text -> 384 float16 of length 1; one text at a time on each core."""
+    """text -> vector, float16 of shape (384,), of length 1; one text at a time on each core."""
     if not texts:
         return {}
     model = embedder()

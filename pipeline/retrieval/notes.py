@@ -1,4 +1,4 @@
-"""Notes: spans and what is known of them, on which answers rest; and what an engine writes about them."""
+"""Notes, which are spans with a text about them, and the parsing of engine replies that cite notes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice, zip_longest
 
 from operators.core.base import Row
 from pipeline.retrieval.search import Hit
 
-_TEXTS_WORDS = 2000  # captions of one part
+MOST = 60  # notes in a prompt
+_TEXTS_WORDS = 2000  # words of the captions of one part
 
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """A span, and what is known of it: a caption, or what the engine saw in its frames."""
+    """A span with a text about it: a caption, or what the engine saw in its frames."""
 
     video_id: str
     uri: str
@@ -25,7 +27,7 @@ class Note:
 
 
 def parsed(text: str) -> Row:
-    """The JSON object in an answer; {} where there is none."""
+    """Return the JSON object in a reply; {} if it has none."""
     with suppress(ValueError, RecursionError):
         found = json.loads(text[text.index("{") : text.rindex("}") + 1])
         if isinstance(found, dict):
@@ -34,14 +36,14 @@ def parsed(text: str) -> Row:
 
 
 def cited(said: Row, notes: Sequence[Note]) -> tuple[Note, ...]:
-    """The notes that an answer cites by number, from 1; numbers of no note do not count."""
+    """Return the notes that a reply cites by number, from 1; unknown numbers are ignored."""
     cites = said.get("cites")
     numbers = [n for n in cites if isinstance(n, int) and 1 <= n <= len(notes)] if isinstance(cites, list) else []
     return tuple(notes[n - 1] for n in dict.fromkeys(numbers))
 
 
 def parts_of(rows: Iterable[Row]) -> list[list[Row]]:
-    """Captions in order, in parts of about `_TEXTS_WORDS` words."""
+    """Divide captions, in order, into parts of about `_TEXTS_WORDS` words."""
     parts: list[list[Row]] = []
     words = 0
     for row in rows:
@@ -54,16 +56,31 @@ def parts_of(rows: Iterable[Row]) -> list[list[Row]]:
     return parts
 
 
+def best_of(ranked: Sequence[Sequence[Note]]) -> list[Note]:
+    """Return the best `MOST` notes of several rankings: the first of each, then the second of each, and so on.
+
+    Args:
+        ranked: rankings, each best first.
+
+    Returns:
+        Notes ordered by video and time; the video of the best note comes first.
+    """
+    turns = (note for note in chain.from_iterable(zip_longest(*ranked)) if note is not None)
+    best = list(islice(dict.fromkeys(turns), MOST))
+    videos = {video_id: i for i, video_id in enumerate(dict.fromkeys(note.video_id for note in best))}
+    return sorted(best, key=lambda note: (videos[note.video_id], note.start_s, note.end_s))
+
+
 def note_of(hit: Hit) -> Note:
-    """The note of a moment that was found."""
+    """Convert a hit to a note."""
     return Note(video_id=hit.video_id, uri=hit.uri, start_s=hit.start_s, end_s=hit.end_s, text=hit.text)
 
 
 def row_note(row: Row) -> Note:
-    """The note of a passage."""
+    """Convert a passage to a note."""
     return Note(**{name: row[name] for name in ("video_id", "uri", "start_s", "end_s", "text")})
 
 
 def shown(said: Row) -> str:
-    """What an action was asked for, in one line."""
+    """Format the arguments of an action in one line."""
     return ", ".join(f"{k} {said[k]!s:.80}" for k in ("video", "query", "start_s", "end_s") if said.get(k))

@@ -1,4 +1,4 @@
-"""The texts of an output that can be found: of windows, sections, sentences and further tables, each with its span."""
+"""Searchable texts of an output, each with its span: windows, sections, sentences and rows of further tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from operators.core.base import Row
 from operators.core.fingerprint import digest
+from operators.core.keys import current_key
 from pipeline.output.annotations import Annotations, corrected, opening_of, standing, verdict_of, without_rejected
 from pipeline.output.output import Output
 from pipeline.output.windows import window_captions
@@ -17,16 +18,16 @@ VIDEO = "video"
 CORE = (VIDEO, "section", "sentence", "window")
 """Levels of passages; a row of a further table has the name of its table as its level."""
 
-_VERSION = 1  # raised whenever equal rows would give other passages
+_VERSION = 1  # raised when equal rows give different passages
 _SPAN = ("start_s", "end_s", "text")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passage:
-    """A text that can be found.
+    """A searchable text.
 
     Attributes:
-        place: tells passages of one video and level apart; stays the same when only the text changes.
+        place: distinguishes passages of one video and level; stays the same if only the text changes.
         start_s, end_s: seconds from the first presented frame.
     """
 
@@ -50,9 +51,11 @@ def stamps(output: Output) -> dict[str, str]:
             found = (str(row["run_id"]), row["key"], row["segment_index"], str(row["content_hash"]))
             segments.setdefault(row["video_id"], []).append(found)
     narrated: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for batch in output.store.dataset.batches(["video_id", "key", "content_hash"]):
         for row in batch.to_pylist():
             narrated[row["video_id"]] = str(row["content_hash"])
+            keys[row["video_id"]] = row["key"]
     beside: dict[str, list[str]] = {}
     for name in searchable(output):
         for batch in output.store.derived[name].batches(["video_id", "key", "content_hash"]):
@@ -66,15 +69,15 @@ def stamps(output: Output) -> dict[str, str]:
         if verdict_of(kept) == "reject":
             continue
         some = segments.get(video_id, [])
-        newest = max(some)[1] if some else ""
-        parts = sorted((index, content) for _, key, index, content in some if key == newest)
+        current = current_key(((run_id, key) for run_id, key, _, _ in some), keys.get(video_id))
+        parts = sorted((index, content) for _, key, index, content in some if key == current)
         marks = [a["annotation_id"] for a in kept if a["kind"] != "note"]
         made[video_id] = digest([_VERSION, narrated.get(video_id), parts, sorted(beside.get(video_id, ())), marks])
     return made
 
 
 def passages(output: Output, video_ids: Sequence[str]) -> Iterator[Passage]:
-    """The passages of some videos, annotations applied; of each video one of level `video`, whose text may be empty."""
+    """Yield the passages of some videos, annotations applied; each has one of level `video`, maybe without text."""
     narrated = {r["video_id"]: r for r in output.store.dataset.lookup("video_id", *video_ids).to_pylist()}
     facts = output.store.videos.lookup("video_id", *video_ids, columns=["video_id", "uri", "duration_s"]).to_pylist()
     uris = {row["video_id"]: row for row in facts}

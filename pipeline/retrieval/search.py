@@ -1,4 +1,4 @@
-"""Finding spans: full text (BM25) and sentence embeddings over an index, ranked together, one answer a moment."""
+"""Search for spans: full text (BM25) and sentence embeddings of an index, fused into one ranking of moments."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from pipeline.terminal.errors import UsageError
 
 Mode = Literal["hybrid", "text", "vector"]
 
-_CANDIDATES = 100  # of each ranking
-_TIED = 16  # times as many are read where the last ones are tied, so that which of them are candidates is no chance
+_CANDIDATES = 100  # candidates of each ranking
+_TIED = 16  # this many times as many rows are read if the last ones are tied, so that the choice among them is stable
 _RRF = 60  # reciprocal rank fusion: Cormack, Clarke, Büttcher, SIGIR 2009
-_SAME = 0.5  # share of the shorter of two spans from which on both are one moment
+_SAME = 0.5  # two spans are one moment if they overlap by this share of the shorter one
 _PROBES = 20  # partitions of the approximate index that are searched
-_REFINE = 3  # times as many candidates are compared exactly
+_REFINE = 3  # this many times as many candidates are compared exactly
 _COLUMNS = ["video_id", "uri", "level", "place", "start_s", "end_s", "text"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """A moment that was found.
+    """One moment found by a search.
 
     Attributes:
         level: window, sentence, section, video, or the name of a further table.
         start_s, end_s: seconds from the first presented frame.
-        score: of the fused ranking; compares hits of one query only.
-        text_score: BM25; None: the full text did not find it.
-        similarity: cosine with the query, -1 to 1; None: the vectors did not find it.
+        score: score of the fused ranking; comparable within one query only.
+        text_score: BM25; None if the full text search did not find it.
+        similarity: cosine with the query, -1 to 1; None if the vector search did not find it.
     """
 
     video_id: str
@@ -51,15 +51,15 @@ class Hit:
 
     @property
     def name(self) -> str:
-        """The file's name."""
+        """The name of the video file."""
         return self.uri.rsplit("/", 1)[-1]
 
 
 def opened(output: Output) -> Index:
-    """The index of an output.
+    """Open the index of an output.
 
     Raises:
-        UsageError: it has none.
+        UsageError: the output has no finished index.
     """
     index = Index(output.uri)
     if index.table is None or "text" not in {c for i in index.table.list_indices() for c in i.columns}:
@@ -76,18 +76,18 @@ def search(
     levels: Sequence[str] = (),
     video_ids: Sequence[str] = (),
 ) -> list[Hit]:
-    """The moments that fit a query best, best first.
+    """Return the moments that fit a query best, best first.
 
-    Passages of one moment, such as a window and a sentence that rests on it, are one hit: the shortest of them.
+    Passages of one moment, such as a window and a sentence that cites it, are one hit: the shortest of them.
 
     Args:
-        k: how many at most.
-        mode: which rankings; None: hybrid where the index has vectors, text otherwise.
-        levels: only passages of these levels; empty: all.
-        video_ids: only in these videos; empty: in all.
+        k: maximum number of moments.
+        mode: which rankings to use; None: hybrid if the index has vectors, else text.
+        levels: levels of the passages to search; empty: all.
+        video_ids: videos to search; empty: all.
 
     Raises:
-        UsageError: the query is empty, or a mode or level is not there.
+        UsageError: the query is empty, or the index does not have the mode or level.
     """
     if not query.strip():
         raise UsageError("the query is empty")
@@ -116,11 +116,11 @@ def search(
 
 
 def fused(rankings: Sequence[Sequence[str]], weights: Mapping[str, float] = MappingProxyType({})) -> dict[str, float]:
-    """key -> sum over rankings of 1 / (60 + rank), rank from 1.
+    """Reciprocal rank fusion: key -> sum over rankings of 1 / (60 + rank), rank from 1.
 
     Args:
-        weights: key -> factor of its rank in the first ranking; 1 where there is none. Full text also ranks passages
-            that say one word of many, and these must not count as much as those that say all.
+        weights: key -> factor of its rank in the first ranking, 1 by default. It lowers passages that the full text
+            search ranks although they contain only some of the query's words.
     """
     scores: dict[str, float] = {}
     for number, ranking in enumerate(rankings):
@@ -131,13 +131,13 @@ def fused(rankings: Sequence[Sequence[str]], weights: Mapping[str, float] = Mapp
 
 
 def _said(asked: frozenset[str], text: str) -> float:
-    """Share of the words of a query that a text says; 1 where the query has none that say something."""
+    """Return the share of the query's content words that a text contains; 1 if the query has none."""
     return len(asked.intersection(content_stems(text))) / len(asked) if asked else 1.0
 
 
 def moments(hits: Iterable[Hit], k: int) -> list[Hit]:
-    """The first `k` moments of ranked hits: of those that overlap the best keeps its place, and becomes the first of
-    them that lies within it and is shorter."""
+    """Return the first `k` moments of ranked hits. Of overlapping hits one is kept, with the best rank: the first one
+    that lies within the best and is shorter, else the best."""
     found: list[Hit] = []
     narrowed: set[int] = set()
     for hit in hits:
@@ -171,14 +171,14 @@ def _where(index: Index, levels: Sequence[str], video_ids: Sequence[str]) -> str
                 raise UsageError(f"the index has no level {level!r}{nearest(level, known)} Known: {', '.join(CORE)}")
         parts.append(f"level IN ({', '.join(map(quoted, levels))})")
     else:
-        parts.append(f"level != {quoted(VIDEO)}")  # an opening tells of the whole video, and of no moment
+        parts.append(f"level != {quoted(VIDEO)}")  # an opening describes the whole video, not a moment
     if video_ids:
         parts.append(f"video_id IN ({', '.join(map(quoted, video_ids))})")
     return " AND ".join(parts)
 
 
 def has(index: Index, level: str) -> bool:
-    """Whether the index has a passage of the level."""
+    """Whether the index has a passage of this level."""
     return bool(index.table.count_rows(f"level = {quoted(level)}"))
 
 
@@ -213,13 +213,13 @@ def _by_vector(index: Index, query: str, where: str, count: int) -> list[Row]:
 
 
 def _first(read: Callable[[int], list[Row]], count: int, score: str) -> list[Row]:
-    """The `count` rows of the highest scores; of equal ones the first by their keys.
+    """Return the `count` rows with the highest scores; ties are ordered by key.
 
-    LanceDB returns equal scores in the order in which it has stored them, which differs between an index that was made
-    in one go and one that was killed and resumed.
+    LanceDB returns ties in storage order, which differs between an index that was made in one pass and one that was
+    killed and resumed.
 
     Args:
-        read: the best rows, at most as many as it is given.
+        read: returns the best rows, at most the given number.
     """
     limit = count + 1
     while True:
@@ -232,7 +232,7 @@ def _first(read: Callable[[int], list[Row]], count: int, score: str) -> list[Row
 
 
 def _rounded(score: float) -> float:
-    """A score without its last digits, which depend on the order in which float32 values were summed up."""
+    """Round a score, since its last digits depend on the order in which float32 values are summed."""
     return round(score, 5)
 
 
@@ -241,7 +241,7 @@ def _key(row: Row) -> str:
 
 
 def _ranked(found: dict[str, Row], rows: Sequence[Row], score: str) -> list[str]:
-    """Keys of the rows in their order; `found` gets the rows, each with the scores of all rankings."""
+    """Return the keys of the rows in order, and add the rows to `found`, each with the scores of all rankings."""
     keys = []
     for row in rows:
         key = _key(row)

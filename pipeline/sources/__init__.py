@@ -1,4 +1,4 @@
-"""Inputs: files, folders, prefixes and manifests become a listing of videos.
+"""Turn inputs (files, folders, prefixes and manifests) into a listing of videos.
 
 May import `config` and `terminal`.
 """

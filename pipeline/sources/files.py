@@ -1,7 +1,7 @@
-"""Which files are there, here and on every file system that fsspec knows: names, sizes, times; nothing is opened.
+"""List files, local or on any file system of fsspec: names, sizes, times. No file is opened.
 
-A *uri* is an absolute path for a local file and `scheme://...` for any other (see `operators.core.uris`). One listing a
-folder, whatever the store: 100,000 files are listed in seconds, and a manifest does not cost a request a row.
+A *uri* is an absolute path for a local file and `scheme://...` for any other (see `operators.core.uris`). Each folder
+is listed with one request, so that 100,000 files take seconds and a manifest does not cost one request per row.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from operators.core.web import WEB
 from operators.video.version import File, file_of_info, file_of_status
 from pipeline.terminal.errors import UsageError
 
-_PREFIX_FIND = frozenset({"s3", "gs"})  # whose `find` can ask for the names that begin with a prefix
-_LIST_FROM = 64  # named files in one remote folder from which one listing of it is cheaper than a request for each
+_PREFIX_FIND = frozenset({"s3", "gs"})  # their `find` can filter names by prefix
+_LIST_FROM = 64  # from this many files of one remote folder, one listing is cheaper than a request per file
 _REQUESTS_AT_ONCE = 16
 
 
@@ -34,30 +34,30 @@ Found: TypeAlias = tuple[str, File]
 
 
 def path_of(uri: str) -> str:
-    """The uri up to its path's end: without query and fragment where it is a URL of the web."""
+    """Return the uri without the query and fragment of a web URL."""
     return re.split(r"[?#]", uri, maxsplit=1)[0] if scheme_of(uri) in WEB else uri
 
 
 def suffix_of(uri: str) -> str:
-    """`.mp4`, in lower case; empty where there is none. A URL's is that of its path, whatever its query."""
+    """Return the suffix in lower case, such as `.mp4`, or an empty text. The query of a URL is ignored."""
     return splitext(basename(path_of(uri)))[1].lower()
 
 
 def last_suffix_of(uri: str) -> str:
-    """What the uri as a whole ends in: `.mp4` of `https://host/get?file=a.mp4`."""
+    """Return the suffix of the whole uri, query included: `.mp4` of `https://host/get?file=a.mp4`."""
     return splitext(basename(uri))[1].lower()
 
 
 def stem_of(uri: str) -> str:
-    """The uri without its suffix and without what follows that."""
+    """Return the uri without its suffix, query and fragment."""
     path = path_of(uri)
     return path[: len(path) - len(suffix_of(uri))]
 
 
 def normalise(text: str, *, base: str | None = None) -> str:
-    """The one uri of what `text` names; a relative path is relative to the folder `base` (its uri), else to here.
+    """Return the one uri of `text`; a relative path is relative to the folder `base` (a uri), by default to the cwd.
 
-    A `file:` URI of another host stays as it is: whoever opens it says why that cannot be done.
+    A `file:` URI of another host is returned unchanged; opening it raises the error.
     """
     scheme = scheme_of(text)
     if scheme:
@@ -68,41 +68,46 @@ def normalise(text: str, *, base: str | None = None) -> str:
         return f"{scheme_of(base)}://{root}/{normpath(f'{key}/{path}').lstrip('/')}"
     folder = (local_path(base) if base else None) or ""
     whole = os.path.abspath(os.path.join(folder, path))  # noqa: PTH100, PTH118  # Path is slow for 100,000
-    return local_uri(f"/{whole.lstrip('/')}")  # POSIX lets `//a` be another place than `/a`; Linux does not
+    return local_uri(f"/{whole.lstrip('/')}")  # POSIX allows `//a` to differ from `/a`; Linux treats both alike
 
 
 def is_folder(uri: str) -> bool:
-    """Whether a local uri is a folder."""
+    """Return whether a local uri is a folder."""
     return os.path.isdir(_path(uri))  # noqa: PTH112
 
 
 def tree(root: str, *, recursive: bool) -> Iterator[Found]:
-    """Every file below a folder or a prefix.
+    """Yield every file below a folder or a prefix.
 
     Raises:
-        UsageError: a folder or prefix that is not there or cannot be listed.
+        UsageError: the folder or prefix does not exist or cannot be listed.
     """
     return _remote_tree(root, recursive=recursive) if scheme_of(root) else _local_tree(root, recursive=recursive)
 
 
 def matching(pattern: str) -> list[str]:
-    """The files that a glob matches; folders that it matches are left out. `*`, `?`, `[]`, `**` mean what they mean."""
+    """Return the files that match a glob (`*`, `?`, `[]`, `**`), without the folders that match it.
+
+    Args:
+        pattern: of a local path or a URI. A relative path is relative to the current folder, whose name is no pattern.
+    """
     scheme = scheme_of(pattern)
     if not scheme:
         paths = glob.iglob(_path(pattern), recursive=True)  # noqa: PTH207
-        return [local_uri(path) for path in paths if not os.path.isdir(path)]  # noqa: PTH112
-    infos = _asking(pattern, lambda fs: fs.glob(pattern, detail=True).values())
+        return [local_uri(os.path.abspath(path)) for path in paths if not os.path.isdir(path)]  # noqa: PTH100, PTH112
+    uri = normalise(pattern)
+    infos = _asking(uri, lambda fs: fs.glob(uri, detail=True).values())
     return [_uri(scheme, info) for info in infos if info["type"] == "file"]
 
 
 def look(uris: Sequence[str], *, tolerant: bool = False) -> dict[str, File]:
-    """Those of `uris` that are there, and files beside them whose names begin alike, such as their subtitles.
+    """Return those of `uris` that exist, and files next to them with the same stem, such as their subtitles.
 
     Args:
-        tolerant: what cannot be asked about counts as not there, as long as something is found: probing will say why.
+        tolerant: treat a file that cannot be checked as missing if any other is found; probing then reports the reason.
 
     Raises:
-        UsageError: storage refuses, cannot be reached, or its client is not installed.
+        UsageError: storage refuses access, cannot be reached, or its client is not installed.
     """
     folders: dict[str, list[str]] = {}
     for uri in dict.fromkeys(uris):
@@ -113,7 +118,7 @@ def look(uris: Sequence[str], *, tolerant: bool = False) -> dict[str, File]:
         scheme = scheme_of(folder)
         if not scheme:
             found.update(_look_local(folder or "/", named))
-        elif scheme == "file":  # of another host
+        elif scheme == "file":  # a `file:` URI of another host
             continue
         elif scheme in WEB:
             asked += [partial(_look_web, uri) for uri in named]
@@ -142,7 +147,7 @@ def _asked(task: Callable[[], list[Found]]) -> list[Found] | UsageError:
 
 
 def nearest_path(uri: str) -> str:
-    """What is there in place of a local path that is not: the tail of an error line."""
+    """Return the tail of an error about a missing local path: the closest existing path or name."""
     folder, name = os.path.split(_path(uri))
     while not os.path.isdir(folder):  # noqa: PTH112
         folder, name = os.path.split(folder)
@@ -154,10 +159,10 @@ def nearest_path(uri: str) -> str:
 
 
 def open_bytes(uri: str) -> Any:
-    """A file opened for reading bytes.
+    """Open a file for reading bytes.
 
     Raises:
-        UsageError: it is not there, or may not be read.
+        UsageError: the file does not exist or cannot be read.
     """
     try:
         return open_binary(uri)
@@ -178,7 +183,7 @@ def _local_tree(root: str, *, recursive: bool) -> Iterator[Found]:
         folder = folders.pop()
         try:
             status = os.stat(folder)  # noqa: PTH116
-            if (status.st_dev, status.st_ino) in seen:  # a link back up would go round for ever
+            if (status.st_dev, status.st_ino) in seen:  # a link to a parent folder would never end
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
@@ -197,23 +202,23 @@ def _look_local(folder: str, named: Sequence[str]) -> dict[str, File]:
     path = _path(folder)
     try:
         names = os.listdir(path)  # noqa: PTH208
-    except (OSError, ValueError):  # ValueError: a name that no file can have
+    except (OSError, ValueError):  # ValueError: an invalid file name
         return {}
     starts = {basename(stem_of(_path(uri))) for uri in named}
-    # NAME.mp4 and NAME.en.srt both begin with a NAME that is asked for, up to one of their dots
+    # NAME.mp4 and NAME.en.srt begin with the same NAME, up to one of their dots
     near = [n for n in names if any(n[:i] in starts for i, c in enumerate(n) if c == ".") or n in starts]
     return {local_uri(file): _stat(file) for file in (f"{path.rstrip('/')}/{name}" for name in near)}
 
 
 def _path(uri: str) -> str:
-    """The path of a local uri."""
+    """Return the path of a local uri."""
     return local_path(uri) or uri
 
 
 def _stat(path: str | os.DirEntry[str]) -> File:
     try:
         status = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)  # noqa: PTH116
-    except OSError:  # a link to nowhere, or gone since it was listed: probing says so
+    except OSError:  # a broken link, or removed since it was listed: probing reports it
         return File()
     return file_of_status(status)
 
@@ -227,7 +232,7 @@ def _remote_tree(root: str, *, recursive: bool) -> Iterator[Found]:
     if not infos and not _asking(root, lambda fs: [{}] if fs.exists(root) else []):
         raise UsageError(f"there is no {root}")
     for info in infos:
-        if not info["name"].endswith("/"):  # the empty object that stands for a folder
+        if not info["name"].endswith("/"):  # an empty object that marks a folder
             yield _uri(scheme_of(root), info), file_of_info(info)
 
 
@@ -236,12 +241,12 @@ def _look_web(uri: str) -> list[Found]:
         first_contact(uri)
         fs, path = file_system(uri)
         return [(uri, file_of_info(web.details(fs, path)))]
-    except (OSError, TimeoutError, ValueError):  # one file's trouble: probing says which, as that video's failure
+    except (OSError, TimeoutError, ValueError):  # probing reports it as the failure of this video
         return []
 
 
 def why_not(uri: str) -> str:
-    """Why a URL of the web cannot be had, as the tail of an error line; empty where it can, or is not there."""
+    """Return why a web URL cannot be read, as the tail of an error; empty if it can be read or does not exist."""
     try:
         first_contact(uri)
         fs, path = file_system(uri)
@@ -266,21 +271,21 @@ def _look_folder(folder: str) -> list[Found]:
 
 
 def _asking(uri: str, question: Callable[[Any], Iterable[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
-    """What a remote file system answers; nothing where there is nothing.
+    """Return the answer of a remote file system; empty if the path does not exist.
 
     Raises:
-        UsageError: it refuses, cannot be reached, or its client is not installed.
+        UsageError: it refuses access, cannot be reached, or its client is not installed.
     """
     try:
         first_contact(uri)
         fs, _ = file_system(uri)
-        fs.invalidate_cache()  # a second listing in one process must see what is new
+        fs.invalidate_cache()  # a second listing in the same process must see new files
         return list(question(fs))
     except FileNotFoundError as error:
         if cause := cause_of(error):
             raise UsageError(f"cannot list {uri}: {cause.what}; {cause.remedy}") from error
         return []
-    except Exception as error:  # the clients of stores raise what they like
+    except Exception as error:  # clients of stores raise errors of any type
         raise UsageError(f"cannot list {uri}: {explained(error)}") from error
 
 

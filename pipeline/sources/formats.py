@@ -1,4 +1,4 @@
-"""The lines of manifests in CSV, JSON Lines and Parquet: each a row, or what is wrong with it."""
+"""Read manifests in CSV, JSON Lines and Parquet: each line is a row of values or a problem."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from pipeline.sources.files import open_bytes, suffix_of
 from pipeline.terminal.errors import UsageError
 
 MANIFEST_SUFFIXES = (".parquet", ".csv", ".jsonl")
-_INTEGER_CHARACTERS = 20  # of the longest integer of 64 bits with its sign; a longer one becomes text
+_INTEGER_CHARACTERS = 20  # the longest signed 64-bit integer; a longer number becomes text
 _BATCH_ROWS = 1024
-_BATCH_BYTES = 64 * 2**20  # about as much of a parquet file is decoded at a time
+_BATCH_BYTES = 64 * 2**20  # bytes of a Parquet file that are decoded at a time
 _TOO_LONG = f"takes more than {MAX_ROW_BYTES} bytes"
 _OTHER_FORMATS = {  # first bytes -> what the file is
     b"\xff\xfe\0\0": "is not UTF-8 but UTF-32; save the manifest as UTF-8",
@@ -37,8 +37,8 @@ class Line:
     """One row of a manifest.
 
     Attributes:
-        where: the manifest and the row or line, for errors.
-        values: column -> value; empty where `problem` says why there are none.
+        where: the manifest and the row or line, for error messages.
+        values: column -> value; empty if `problem` is set.
         problem: why the row cannot be used.
     """
 
@@ -48,15 +48,15 @@ class Line:
 
 
 Columns: TypeAlias = Callable[[Sequence[str]], Sequence[str]]
-"""From the columns of a manifest to those that are read. Raises `UsageError` for one that is missing."""
+"""Map the columns of a manifest to the columns to read. Raises `UsageError` if one is missing."""
 
 
 def read_lines(uri: str, columns: Columns) -> tuple[list[Line], list[str]]:
-    """The rows of a manifest in its order, and its columns.
+    """Return the rows of a manifest in order, and its columns.
 
     Raises:
-        UsageError: the manifest as a whole cannot be read: no file of its kind, a quote that is never closed, two
-            columns of one name.
+        UsageError: the manifest cannot be read as a whole: wrong format, a quote that is never closed, a duplicate
+                column name.
     """
     return _READERS[suffix_of(uri)](uri, columns)
 
@@ -72,9 +72,9 @@ def _csv(uri: str, _columns: Columns) -> tuple[list[Line], list[str]]:
             try:
                 header = next(reader, [])
             except csv.Error as error:
-                raise UsageError(f"{uri} line 1 is no CSV: {error}") from error
+                raise UsageError(f"{uri} line 1 is not valid CSV: {error}") from error
             if text.cut:
-                raise UsageError(f"{uri} line 1 is no header of columns: it {_TOO_LONG}")
+                raise UsageError(f"{uri} line 1 is not a header: it {_TOO_LONG}")
             if _not_utf8("".join(header)):
                 raise UsageError(f"{uri} line 1 is not UTF-8; save the manifest as UTF-8")
             _check_unique(uri, header)
@@ -93,11 +93,11 @@ def _csv_lines(uri: str, reader: Any, header: list[str], text: _Text) -> Iterato
         except StopIteration:
             return
         except csv.Error as error:
-            # a quote that is closed lines later, or never, has swallowed rows that nothing would speak of
+            # a quote that is closed some lines later, or never, has consumed rows that no error would name
             if reader.line_num > first or "end of data" in str(error):
-                raise UsageError(f"{uri} line {first} is no CSV: {error}") from error
+                raise UsageError(f"{uri} line {first} is not valid CSV: {error}") from error
             number += 1
-            yield Line(f"{uri} row {number}", {}, f"line {first} is no CSV: {error}")
+            yield Line(f"{uri} row {number}", {}, f"line {first} is not valid CSV: {error}")
             continue
         if not fields and not text.cut:
             continue
@@ -108,7 +108,7 @@ def _csv_lines(uri: str, reader: Any, header: list[str], text: _Text) -> Iterato
             continue
         bad = next((k for k, field in enumerate(fields) if _not_utf8(field)), None)
         if len(fields) != len(header):
-            said = f"has not as many fields as the header has columns ({len(fields)}, not {len(header)})"
+            said = f"has {len(fields)} fields; the header has {len(header)} columns"
             yield Line(where, {}, said)
         elif bad is not None:
             yield Line(where, {}, f"{header[bad]} is not UTF-8; save the manifest as UTF-8")
@@ -136,30 +136,30 @@ def _jsonl(uri: str, _columns: Columns) -> tuple[list[Line], list[str]]:
 
 
 def _object(line: str) -> tuple[dict[str, Any], str | None]:
-    """A line's JSON object, or what is wrong with it."""
+    """Return the JSON object of a line, and the problem if there is one."""
     if _not_utf8(line):
         return {}, "is not UTF-8; save the manifest as UTF-8"
     try:
         return _parsed(line), None
     except json.JSONDecodeError as error:
-        return {}, f"is no JSON: {error}"
+        return {}, f"is not valid JSON: {error}"
     except RecursionError:
-        return {}, "is nested too deep"
+        return {}, "is nested too deeply"
     except ValueError as error:
         return {}, str(error)
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """Raises `ValueError` with what is wrong, and `RecursionError`."""
+    """Parse a line. Raises `ValueError` with the problem, and `RecursionError` for deep nesting."""
     outermost: list[tuple[str, Any]] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        outermost[:] = found  # the last call is for the line's own object
+        outermost[:] = found  # the last call is for the outermost object
         return dict(found)
 
     value = json.loads(line, object_pairs_hook=pairs, parse_int=_integer)
     if not isinstance(value, dict):
-        raise ValueError(f"is no JSON object: {line[:60]!r}")
+        raise ValueError(f"is not a JSON object: {line[:60]!r}")
     twice = next((key for key, count in Counter(key for key, _ in outermost).items() if count > 1), None)
     if twice is not None:
         raise ValueError(f"has the key {twice[:60]!r} twice")
@@ -182,7 +182,7 @@ def _parquet(uri: str, columns: Columns) -> tuple[list[Line], list[str]]:
         with open_bytes(uri) as file:
             found = pq.ParquetFile(file)
             names = list(found.schema_arrow.names)
-            # the captions of a large dataset would fill the memory
+            # the captions of a large dataset would not fit into memory
             wanted = list(columns(names))
             _check_unique(uri, [name for name in names if name in wanted])
             for batch in found.iter_batches(batch_size=_rows_at_once(found.metadata), columns=wanted):
@@ -191,22 +191,22 @@ def _parquet(uri: str, columns: Columns) -> tuple[list[Line], list[str]]:
     except UsageError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise UsageError(f"{uri} is no parquet file: {' '.join(str(error).split())[:300]}") from error
+        raise UsageError(f"{uri} is not a Parquet file: {' '.join(str(error).split())[:300]}") from error
     return lines, names
 
 
 def _rows_at_once(facts: Any) -> int:
-    """How many rows to decode at a time: rows that are compressed well may be large."""
+    """Return how many rows to decode at a time: well compressed rows may be large."""
     groups = [facts.row_group(k) for k in range(facts.num_row_groups)]
     largest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows > 0), default=0)
     return max(1, min(_BATCH_ROWS, int(_BATCH_BYTES / max(largest, 1))))
 
 
 def _values(batch: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
-    """The rows of a record batch; a value that Python cannot hold costs its row only."""
+    """Yield the rows of a record batch; a value that Python cannot represent fails only its own row."""
     try:
         rows = batch.to_pylist()
-    except Exception:  # times out of Python's range, text that is not UTF-8, or what else a file may hold
+    except Exception:  # times out of Python's range, text that is not UTF-8, and other values of damaged files
         rows = None
     if rows is not None:
         yield from ((row, None) for row in rows)
@@ -229,19 +229,19 @@ def _value(scalar: Any) -> Any:
     except (ValueError, OverflowError):
         if not pa.types.is_temporal(scalar.type):
             raise
-        return scalar.cast(pa.string()).as_py()  # a year beyond 9999, or nanoseconds, as Arrow writes them
+        return scalar.cast(pa.string()).as_py()  # years after 9999 and nanoseconds, in Arrow's format
 
 
 # -- text --------------------------------------------------------------------------------------------------------------
 
 
 class _Text(AbstractContextManager["_Text"], Iterator[str]):
-    """The lines of a manifest as they are, with their ends. Whatever the file is, one line is in memory at a time.
+    """Iterate over the lines of a manifest, with their line ends. Only one line is in memory at a time.
 
-    Bytes that are not UTF-8 become lone surrogates: the rows that hold them are refused, not the others.
+    Bytes that are not UTF-8 become lone surrogates, so that only the rows that hold them are refused.
 
     Attributes:
-        cut: set where a line was too long; an empty line stands in its place. Whoever reads it clears it.
+        cut: set if a line was too long; an empty line replaces it. The reader resets it.
     """
 
     def __init__(self, uri: str) -> None:
@@ -269,7 +269,7 @@ class _Text(AbstractContextManager["_Text"], Iterator[str]):
     def _read(self) -> str:
         try:
             return self._text.readline(MAX_ROW_BYTES + 1)
-        except Exception as error:  # the clients of stores raise what they like
+        except Exception as error:  # clients of stores raise errors of any type
             raise UsageError(f"cannot read {self._uri}: {explained(error)}") from error
 
     def _first(self, line: str) -> str:
@@ -277,7 +277,7 @@ class _Text(AbstractContextManager["_Text"], Iterator[str]):
         for mark, what in _OTHER_FORMATS.items():
             if line.startswith(mark.decode("utf-8", "surrogateescape")):
                 raise UsageError(f"{self._uri} {what}")
-        return line.removeprefix("\ufeff")  # spreadsheets put a byte order mark before the first column's name
+        return line.removeprefix("\ufeff")  # spreadsheets write a byte order mark before the first column name
 
 
 def _not_utf8(text: str) -> bool:

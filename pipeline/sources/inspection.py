@@ -1,6 +1,6 @@
-"""Pictures of a video by time, and a look at a whole video: `longcap frames`, `longcap probe` and the same in Python.
+"""Decode frames of a video by time and inspect a video: `longcap frames`, `longcap probe`, and their Python functions.
 
-Decoding runs in processes of their own, as in the job: a file that hangs or crashes a decoder costs an error.
+Decoding runs in child processes, as in a run, so that a file that hangs or crashes a decoder only raises an error.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cluster.own_files import check_own
 from operators.core.addresses import redacted
 from operators.core.atomic import replace_file
 from operators.core.base import ItemError, Row
+from operators.core.folders import make_folder
 from operators.core.text import printable
 from operators.video.frames import LOOK_JOB, SAMPLE_JOB, SIGNALS_JOB
 from operators.video.isolation import DecodeChild
@@ -32,22 +33,22 @@ from pipeline.terminal.printing import echo, echo_json, json_text
 if TYPE_CHECKING:
     import numpy as np
 
-_AT_ONCE = 32  # pictures a job: a long request never sits in memory whole
+_AT_ONCE = 32  # frames per request to a decoder, which bounds memory
 _CUT_SPAN_S = 120.0
-_CUT_OVERLAP_S = 2.0  # what a cut is judged by lies within a second and a half of it
-_STRIP_PICTURES = 12
+_CUT_OVERLAP_S = 2.0  # cut detection looks at most 1.5 s around a cut
+_STRIP_FRAMES = 12
 _CHAIN: tuple[Backend, ...] = ("pyav", "pyav", *LAST_RESORTS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """One picture of a video.
+    """One frame of a video.
 
     Attributes:
-        requested_s: the time that was asked for, seconds from the first presented picture.
-        pts_s: the container's presentation time of the picture, seconds.
-        time_s: the same from the first presented picture.
-        duration_s: how long it is shown.
+        requested_s: the requested time, seconds from the first presented frame.
+        pts_s: the container's presentation time of the frame, seconds.
+        time_s: the presentation time, seconds from the first presented frame.
+        duration_s: how long the frame is shown, seconds.
         pixels: RGB, uint8, shape (height, width, 3), upright, square pixels.
     """
 
@@ -58,7 +59,7 @@ class Frame:
     pixels: np.ndarray[Any, Any] = field(repr=False)
 
     def save(self, path: str | Path) -> None:
-        """Write it as an image; the suffix tells the format."""
+        """Write the frame as an image; the suffix gives the format."""
         from PIL import Image
 
         Image.fromarray(self.pixels).save(path)
@@ -66,13 +67,13 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What there is to know of a video without captioning it.
+    """The facts of a video that are known without captioning it.
 
     Attributes:
-        uri: the video.
+        uri: uri of the video.
         facts: the columns `operators.core.rows.VIDEO_FACTS`.
-        keyframes_s: times of its keyframes, seconds from the first presented picture.
-        cuts_s: times of its hard cuts; None where they were not looked for.
+        keyframes_s: times of its keyframes, seconds from the first presented frame.
+        cuts_s: times of its hard cuts, seconds; None if they were not detected.
     """
 
     uri: str
@@ -90,19 +91,19 @@ def frames(
     size: int | Size | None = None,
     workers: int | None = None,
 ) -> Iterator[Frame]:
-    """The pictures on screen at some times, exact on every format, in order of time.
+    """Return the frames on screen at the given times, ordered by time, exact in every format.
 
     Args:
         video: a path or anything that fsspec opens.
-        at: times, seconds from the first presented picture, any order.
-        every_s: instead of `at`: every so many seconds.
-        count: instead of `at`: so many, evenly spaced, each in the middle of its stretch.
-        size: short side in pixels, or a rule; None leaves pictures as they are.
-        workers: processes that share a long video; None is one a core, fewer where parts would be short.
+        at: times, seconds from the first presented frame, any order.
+        every_s: alternative to `at`: one frame every `every_s` seconds.
+        count: alternative to `at`: `count` frames, each in the middle of one of `count` equal parts.
+        size: short side in pixels, or a rule; None keeps the size of the video.
+        workers: processes that share a long video; None starts one per core, fewer if the parts would be short.
 
     Raises:
-        UsageError: not exactly one of `at`, `every_s` and `count`, or a time before 0.
-        ItemError: the video cannot be read. A time past its end has no picture and none comes for it.
+        UsageError: not exactly one of `at`, `every_s` and `count` is given, or a time is negative.
+        ItemError: the video cannot be read. A time past its end yields no frame.
     """
     if sum(wish is not None for wish in (at, every_s, count)) != 1:
         raise UsageError("frames needs exactly one of at, every_s and count")
@@ -115,7 +116,7 @@ def frames(
 
 
 def probe(video: str | os.PathLike[str], *, cuts: bool = True) -> Look:
-    """Facts and keyframes of a video and, at the price of decoding it, its cuts.
+    """Return facts and keyframes of a video and, if `cuts` is set, its cuts, which need a full decode.
 
     Raises:
         ItemError: the video cannot be read.
@@ -147,7 +148,7 @@ def _frames(
         pool = stack.enter_context(ThreadPoolExecutor(len(parts)))
         known = {name: facts[name] for name in ("first_pts_s", "parts")}
         jobs: dict[str, Any] = {"uri": video, "size": size, **known}
-        # the first part is handed out while the others are decoded; each is at most one batch ahead
+        # the first part is yielded while the others are decoded; each is at most one batch ahead
         pending = [_Batches(pool, one, jobs, part) for one, part in zip(children, parts, strict=True)]
         for batches in pending:
             for batch in batches:
@@ -155,7 +156,7 @@ def _frames(
 
 
 class _Batches:
-    """The pictures of one part, a batch at a time; the next batch is decoded while one is looked at."""
+    """The frames of one part in batches; the next batch is decoded while the current one is used."""
 
     def __init__(
         self, pool: ThreadPoolExecutor, child: DecodeChild, jobs: dict[str, Any], times_s: list[float]
@@ -213,14 +214,14 @@ def frames_command(
     as_json: bool,
     force: bool = False,
 ) -> int:
-    """Write PNG files and say where each came from."""
+    """Write PNG files and print the source of each."""
     times = _times(at) if at is not None else None
     try:
         wanted = frames(video, times, every_s=every, count=count, size=size)
     except ValueError as error:
         raise UsageError("longcap frames needs exactly one of --at, --every and --count") from error
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     stem = PurePosixPath(path_of(redacted(video))).stem
     had = set()
     for frame in wanted:
@@ -235,12 +236,14 @@ def frames_command(
     missing = [t for t in sorted(set(times or ())) if t not in had]
     if missing:
         listed = ", ".join(f"{t:g}" for t in missing[:5])
-        raise RunFailed(f"{video} has no frame at {listed} s: past its end, or damaged; longcap probe tells its length")
+        raise RunFailed(
+            f"{video} has no frame at {listed} s: past its end, or damaged; see longcap probe for its length"
+        )
     return 0
 
 
 def probe_command(*, video: str, as_json: bool, quick: bool, strip: str | None, force: bool = False) -> int:
-    """Print what is known of a video; write a strip of thumbnails where one is wanted."""
+    """Print the facts of a video; write a strip of thumbnails if `strip` is given."""
     if strip is not None:
         _check_own(Path(strip), force=force)
     found = probe(video, cuts=not quick)
@@ -259,24 +262,24 @@ def _times(listed: str) -> list[float]:
     except ValueError:
         times = [-1.0]
     if not times or any(not (t >= 0 and math.isfinite(t)) for t in times):
-        raise UsageError(f"--at is {listed!r}; it takes seconds from the first frame, as in --at 0.5,3,7.25")
+        raise UsageError(f"--at is {listed!r}; it must be seconds from the first frame, such as --at 0.5,3,7.25")
     return times
 
 
 def _strip(video: str, path: str) -> None:
     import numpy as np
 
-    pictures = [f.pixels for f in frames(video, count=_STRIP_PICTURES, size=96)]
-    if not pictures:
-        raise ItemError("undecodable", f"{video}: no frame of it decodes")
-    _save_png(np.concatenate(pictures, axis=1), Path(path))
+    images = [f.pixels for f in frames(video, count=_STRIP_FRAMES, size=96)]
+    if not images:
+        raise ItemError("undecodable", f"{video}: no frame can be decoded")
+    _save_png(np.concatenate(images, axis=1), Path(path))
 
 
 _SOFTWARE = "longcap"
 
 
 def _save_png(pixels: np.ndarray[Any, Any], path: Path) -> None:
-    """Write a PNG file that says who made it."""
+    """Write a PNG file whose metadata names Longcap as its writer."""
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
@@ -287,7 +290,7 @@ def _save_png(pixels: np.ndarray[Any, Any], path: Path) -> None:
 
 
 def _check_own(path: Path, *, force: bool) -> None:
-    """Refuse to replace a file that is not a picture of ours."""
+    """Refuse to replace a file that Longcap has not written."""
     try:
         check_own([path], lambda _, found: b"tEXtSoftware\0" + _SOFTWARE.encode() in found[:256], force=force)
     except FileExistsError as error:
@@ -307,7 +310,7 @@ def _text(found: Look, strip: str | None) -> str:
     ]
     if facts["discontinuities"]:
         times = "once" if facts["discontinuities"] == 1 else f"{facts['discontinuities']} times"
-        lines.append(f"  its clock jumps {times}; time is continued")
+        lines.append(f"  its timestamps jump {times}; times are made continuous")
     if facts["incomplete"]:
         lines.append(f"  incomplete: {facts['incomplete']}")
     if found.cuts_s is not None:

@@ -1,6 +1,6 @@
-"""Inputs become a listing: one row a video, with a stable id and a version that changes when its bytes may have.
+"""Turn inputs into a listing: one row per video, with a stable id and a version that changes with its size or time.
 
-An input is a file, a folder, a glob, a prefix of any file system that fsspec knows (`s3://bucket/prefix`), a manifest.
+An input is a file, a folder, a glob, a prefix of any fsspec file system (`s3://bucket/prefix`), or a manifest.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from glob import has_magic
 from posixpath import basename
 
@@ -44,35 +45,52 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # of NAME.LANG.s
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What the inputs hold.
+    """The videos of the inputs.
 
     Attributes:
-        rows: one a video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: it is not there),
-            `subtitles_uri` (None: there are none), `metadata` (a JSON object), `access_uri` (a URL with its signature
-            or password, for reading only; None: `uri` is the whole of it);
-            where a manifest's row cannot be used also `failure` (of `operators.core.structs.FAILURE`).
-        ignored: files that were found and are no videos: suffix -> how many ("hidden", "no suffix").
+        rows: one per video, ordered by uri: `video_id`, `uri`, `source_version`, `size_bytes` (None: missing),
+                `subtitles_uri` (None: no subtitles), `metadata` (a JSON object), `access_uri` (a URL with its signature
+                or password, used only for reading; None: the same as `uri`);
+                if a row of a manifest is unusable, also `failure` (of `operators.core.structs.FAILURE`).
+        ignored: files that are no videos: suffix -> count (also "hidden", "no suffix").
+        manifests: uris of the manifests that were read.
     """
 
     rows: list[Row]
     ignored: dict[str, int]
+    manifests: Sequence[str] = ()
+
+    def dropped(self, video: Row) -> bool:
+        """Whether a row of `rows.VIDEO` failed as a row of one of these manifests, which does not have it any more."""
+        why = video["failure"]
+        return (
+            why is not None
+            and why["stage"] == "list"
+            and any(why["message"].startswith(f"{_said(uri)} row ") for uri in self.manifests)
+            and video["video_id"] not in self._ids
+        )
+
+    @cached_property
+    def _ids(self) -> frozenset[str]:
+        return frozenset(row["video_id"] for row in self.rows)
 
 
 @dataclass
 class _Found:
-    """What listing brings to light: the videos that are meant, every file that was seen, those that nobody wants.
+    """Working state of the listing: the videos, every file that was seen, and the ignored files.
 
-    `rowless` are manifests without a row.
+    `manifests` holds the manifests that were read, `rowless` those without a row.
     """
 
     options: SourceOptions
     wanted: list[Entry] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     ignored: set[str] = field(default_factory=set)
+    manifests: list[str] = field(default_factory=list)
     rowless: list[str] = field(default_factory=list)
 
     def several(self, uris: Iterable[str]) -> None:
-        """Files of a folder or a prefix: those with a video's suffix are meant."""
+        """Add files of a folder or a prefix: those with the suffix of a video are listed."""
         for uri in uris:
             if not basename(uri).startswith(".") and suffix_of(uri) in self.options.suffixes:
                 self.wanted.append(Entry(uri=uri))
@@ -80,7 +98,7 @@ class _Found:
                 self.ignored.add(uri)
 
     def matched(self, pattern: str, uris: Iterable[str]) -> None:
-        """Files of a glob: manifests where it asks for those, as in OUT/dataset/*.parquet."""
+        """Add files of a glob, and manifests if the glob asks for them, as in OUT/dataset/*.parquet."""
         if suffix_of(pattern) not in MANIFEST_SUFFIXES:
             self.several(uris)
             return
@@ -88,10 +106,11 @@ class _Found:
             self.single(uri, uri)
 
     def single(self, uri: str, text: str) -> None:
-        """A file that was named itself: a manifest or a video."""
+        """Add a file that was named explicitly: a manifest or a video."""
         if suffix_of(uri) in MANIFEST_SUFFIXES:
             entries = read_manifest(uri, self.options)
             self.wanted.extend(entries)
+            self.manifests.append(uri)
             if not entries:
                 self.rowless.append(text)
         elif {suffix_of(uri), last_suffix_of(uri)} & {*self.options.suffixes}:
@@ -106,15 +125,17 @@ class _Found:
 def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     """List the videos of `inputs`.
 
-    A video that a manifest names and that is not there becomes a row with `size_bytes` None; it will fail probing. A
-    row of a manifest that cannot be used becomes one with its `failure`.
+    A video that a manifest names but that does not exist becomes a row with `size_bytes` None; probing will fail it. An
+    unusable row of a manifest becomes a row with `failure` set.
 
     Raises:
-        UsageError: a path, prefix or column that is not there or cannot be read; an id that is no id or stands for two
-            videos; no video at all.
+        UsageError: a path, prefix or column does not exist or cannot be read; an id is invalid or belongs to two
+                videos; there is no video at all.
     """
     found = _Found(options)
     for text in inputs:
+        if not text.strip():
+            raise UsageError("an input is an empty name; give a file, a folder, a glob, a prefix or a manifest")
         _list_one(text, found)
     refused = [entry for entry in found.wanted if entry.problem is not None]
     found.wanted = [entry for entry in found.wanted if entry.problem is None]
@@ -124,12 +145,12 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     rows: dict[str, Row] = {}
     for entry in found.wanted:
         if entry.video_id is None and redacted(entry.uri) in with_id:
-            continue  # a folder holds it as well: the manifest says more
+            continue  # a folder contains it too: the entry of the manifest has more columns
         row = _row(entry, found.files, subtitles)
         before = rows.get(row["video_id"])
         if before is not None and before["uri"] == row["uri"] and before["access_uri"] != row["access_uri"]:
             if row["size_bytes"] is None:
-                continue  # such as a signature that has expired, beside one that has not
+                continue  # such as an expired signature next to a valid one
             if before["size_bytes"] is None:
                 before = None
             elif before["source_version"] != row["source_version"]:
@@ -138,7 +159,7 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
             rows[row["video_id"]] = row
         elif before["uri"] != row["uri"] or row["metadata"] not in ("{}", before["metadata"]):
             raise UsageError(
-                f"the id {row['video_id']!r} stands for two sources: {before['uri']} and {row['uri']}"
+                f"the id {row['video_id']!r} is used for two sources: {before['uri']} and {row['uri']}"
                 f"{' with other metadata' if before['uri'] == row['uri'] else ''} ({entry.where})"
             )
     for entry in refused:
@@ -149,7 +170,9 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     if not rows:
         raise UsageError(_nothing(inputs, found.rowless, ignored, options))
     return Listing(
-        rows=sorted(rows.values(), key=lambda r: (r["uri"], r["video_id"])), ignored=dict(sorted(ignored.items()))
+        rows=sorted(rows.values(), key=lambda r: (r["uri"], r["video_id"])),
+        ignored=dict(sorted(ignored.items())),
+        manifests=found.manifests,
     )
 
 
@@ -158,8 +181,8 @@ def _list_one(text: str, found: _Found) -> None:
     scheme = scheme_of(uri)
     if why := foreign_host(uri):
         raise UsageError(f"{printable(text)} cannot be opened: {why}")
-    pattern = local_path(uri) or uri  # percent escapes of a file: URI are no stars
-    if scheme not in WEB and has_magic(pattern) and uri not in look([uri]):  # a file of that very name wins
+    pattern = local_path(text) or text  # neither escapes of a file: URI nor the current folder's name are a glob
+    if scheme not in WEB and has_magic(pattern) and uri not in look([uri]):  # a file of exactly this name is preferred
         _list_matching(uri, text, found)
         return
     if not scheme:
@@ -178,12 +201,12 @@ def _list_one(text: str, found: _Found) -> None:
 
 
 def _list_matching(uri: str, text: str, found: _Found) -> None:
-    matches = matching(uri)
+    matches = matching(text)
     found.matched(uri, matches)
     if matches:
         return
     if scheme_of(uri) or is_folder(uri):
-        with suppress(UsageError):  # names of prefixes and folders may well hold brackets
+        with suppress(UsageError):  # names of prefixes and folders may contain brackets
             _list_below(uri, found)
             return
     raise UsageError(f"no file matches {printable(text)}{scratch_hint(text)}")
@@ -201,7 +224,7 @@ def _list_below(uri: str, found: _Found) -> None:
 def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row:
     file = files.get(entry.uri, File())
     uri = redacted(entry.uri)
-    beside = subtitles.get(stem_of(entry.uri)) if uri == entry.uri else None  # a signature is good for one file
+    beside = subtitles.get(stem_of(entry.uri)) if uri == entry.uri else None  # a signature is valid for one file
     return {
         "video_id": digest(uri) if entry.video_id is None else entry.video_id,
         "uri": uri,
@@ -215,14 +238,14 @@ def _row(entry: Entry, files: dict[str, File], subtitles: dict[str, str]) -> Row
 
 def _two_files(uri: str, where: str) -> str:
     return (
-        f"{uri} stands for two files: URLs that differ only in a signature, password or token name one video, and the "
-        f"server says different things of these{f' ({where})' if where else ''}; give each an id of its own, in the "
+        f"{uri} names two files: URLs that differ only in a signature, password or token are the same video, but the "
+        f"server reports different sizes or times{f' ({where})' if where else ''}; give each an id, in the "
         "column video_id of a manifest"
     )
 
 
 def _refused_row(entry: Entry, taken: Container[str]) -> Row:
-    """The row of an entry that cannot be used: it carries its failure, and a corrected manifest makes it another."""
+    """Return the row of an unusable entry, with its failure; a corrected manifest gives a new row."""
     uri = redacted(entry.uri)
     own = entry.video_id or digest(uri)
     return {
@@ -237,8 +260,13 @@ def _refused_row(entry: Entry, taken: Container[str]) -> Row:
     }
 
 
+def _said(where: str) -> str:
+    """Return a place as it begins the message of a failure."""
+    return str(failure("list", "invalid", where)["message"])
+
+
 def _by_stem(files: Iterable[str]) -> dict[str, str]:
-    """Uri without suffix -> the subtitles beside it: NAME.srt before NAME.LANG.srt, srt before vtt before ass."""
+    """Map a uri without suffix to its subtitles: NAME.srt before NAME.LANG.srt, srt before vtt before ass."""
     ranked: dict[str, tuple[tuple[int, str, int], str]] = {}
     for uri in files:
         if suffix_of(uri) not in SUBTITLE_SUFFIXES:
@@ -258,14 +286,14 @@ def _kind(uri: str) -> str:
 
 
 def _nothing(inputs: Sequence[str], rowless: Sequence[str], ignored: Counter[str], options: SourceOptions) -> str:
-    """Why there is no video: each kind of input has a reason of its own."""
-    reasons = [f"the manifest {printable(text)} has no rows: give it one for each video" for text in rowless]
+    """Explain why there is no video, for each kind of input."""
+    reasons = [f"the manifest {printable(text)} has no rows: add one row per video" for text in rowless]
     others = ", ".join(printable(text) for text in inputs if text not in rowless)
     known = f"known suffixes are {' '.join(options.suffixes)} (sources.suffixes sets them)"
     if ignored:
         there = ", ".join(f"{count} {printable(kind)}" for kind, count in ignored.most_common(8))
         reasons.append(f"no video in {others}: {ignored.total()} other files are there ({there}); {known}")
     elif others:
-        below = "" if options.recursive else ", and folders in it are not looked into (sources.recursive is false)"
+        below = "" if options.recursive else ", and its subfolders are not searched (sources.recursive is false)"
         reasons.append(f"no video in {others}: there are no files{below}")
     return "; ".join(reasons)

@@ -1,10 +1,10 @@
-"""Manifests: tables that name videos, with your own ids and columns (.parquet, .csv, .jsonl).
+"""Manifests: tables that name videos, with user ids and columns (.parquet, .csv, .jsonl).
 
-A manifest that cannot be read as a whole, or that lacks a column, is a usage error. A single row that cannot be used
-becomes an entry with its `problem`, unless no row can be used: then the manifest is at fault.
+A manifest that cannot be read as a whole, or that lacks a column, is a usage error. A single unusable row becomes an
+entry with `problem` set; if every row is unusable, the manifest is a usage error.
 
-The dataset of another run is one, too: its videos keep their ids and what `metadata` holds; what that run said and
-measured does not travel.
+The dataset of another run is a valid manifest: its videos keep their ids and the columns in `metadata`; the captions
+and measurements of that run are not copied.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from pipeline.terminal.errors import UsageError
 __all__ = ["MANIFEST_SUFFIXES", "MAX_ID_CHARACTERS", "Entry", "checked_id", "read_manifest"]
 
 MAX_ID_CHARACTERS = 200
-_MAX_URI_CHARACTERS = 8192  # a signed URL has up to a few thousand
-_MAX_METADATA_BYTES = MAX_ROW_BYTES * 3 // 4  # the long caption stands in the same row
+_MAX_URI_CHARACTERS = 8192  # a signed URL has up to a few thousand characters
+_MAX_METADATA_BYTES = MAX_ROW_BYTES * 3 // 4  # the long caption is in the same row
 _MAX_DEPTH = 64
-_SHOWN = 60  # characters of a value that a message shows
-_ID_COLUMN = "video_id"  # taken for the ids where options.id_column is None and the manifest has it
-_METADATA = "metadata"  # of a dataset: the columns that its own manifest had
+_SHOWN = 60  # a message shows at most this many characters of a value
+_ID_COLUMN = "video_id"  # default for options.id_column, if the manifest has it
+_METADATA = "metadata"  # the column of a dataset with the columns of its own manifest
 _OF_A_DATASET = frozenset({_ID_COLUMN, _METADATA, "uri", "source_version", "content_hash"})
 
 
@@ -43,11 +43,11 @@ class Entry:
     """One video as an input names it.
 
     Attributes:
-        uri: normalised; a manifest's relative uris are relative to the manifest.
-        video_id: the user's own, not yet checked; None: there is none.
+        uri: normalised uri; relative uris of a manifest are relative to the manifest.
+        video_id: the user's id, unchecked; None if there is none.
         metadata: the user's columns as a JSON object.
-        where: who names it, for errors.
-        problem: why the row cannot be used; None: it can. `uri` is then `where` if the row names none.
+        where: the input or row that names the video, for error messages.
+        problem: why the row is unusable; None if it is usable. `uri` equals `where` if the row has no uri.
     """
 
     uri: str
@@ -58,14 +58,14 @@ class Entry:
 
 
 class _Refused(ValueError):
-    """A value of a row cannot be used."""
+    """A value of a row is invalid."""
 
 
 def read_manifest(uri: str, options: SourceOptions) -> list[Entry]:
-    """The videos that a manifest names, in its order.
+    """Return the videos that a manifest names, in order.
 
     Raises:
-        UsageError: it cannot be read, a column is missing, or no row of it can be used.
+        UsageError: the manifest cannot be read, a column is missing, or no row is usable.
     """
     lines, columns = read_lines(uri, lambda names: _needed(uri, options, names).columns)
     refused = next((line for line in lines if line.problem is not None), None)
@@ -85,11 +85,11 @@ def _said(where: str, problem: str) -> str:
 
 
 def _entry(line: Line, base: str, options: SourceOptions, chosen: _Needed, *, sparse: bool) -> Entry:
-    """One row as an entry.
+    """Return one row as an entry.
 
     Args:
         base: the folder of the manifest.
-        sparse: leave out columns that the row does not have, so that rows of many different keys stay small.
+        sparse: omit columns that the row does not have, so that rows of many different keys stay small.
     """
     uri, video_id, metadata, problem = line.where, None, "{}", line.problem
     if problem is None:
@@ -105,19 +105,19 @@ def _entry(line: Line, base: str, options: SourceOptions, chosen: _Needed, *, sp
 
 def _uri(value: Any, column: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise _Refused(f"{column} is {_shown(value)}; it must say where the video is")
+        raise _Refused(f"{column} is {_shown(value)}; it must be the path or URL of the video")
     if len(value) > _MAX_URI_CHARACTERS:
-        raise _Refused(f"{column} has {len(value)} characters; at most {_MAX_URI_CHARACTERS} fit")
+        raise _Refused(f"{column} has {len(value)} characters; at most {_MAX_URI_CHARACTERS} are allowed")
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
-        raise _Refused(f"{column} is {_shown(value)}; no name of a file has a NUL or half of a surrogate pair")
+        raise _Refused(f"{column} is {_shown(value)}; a file name cannot contain a NUL or a lone surrogate")
     return value.strip()
 
 
 def checked_id(value: Any, column: str) -> str:
-    """A video's id as text.
+    """Return the id of a video as text.
 
     Raises:
-        ValueError: it is neither text nor a whole number, empty, too long, or has a control character.
+        ValueError: the id is neither text nor a whole number, is empty, too long, or contains a control character.
     """
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise _Refused(f"{column} is {_shown(value)}; an id must be text or a whole number")
@@ -127,7 +127,7 @@ def checked_id(value: Any, column: str) -> str:
     if len(text) > MAX_ID_CHARACTERS:
         raise _Refused(f"{column}: the id {text[:40]!r}... has {len(text)} characters; at most {MAX_ID_CHARACTERS} fit")
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
-        raise _Refused(f"{column}: the id {text!r} holds a control character, such as a line break")
+        raise _Refused(f"{column}: the id {text!r} contains a control character, such as a line break")
     return text
 
 
@@ -138,22 +138,22 @@ def _metadata(line: Line, chosen: _Needed, *, sparse: bool) -> str:
         try:
             own = json.loads(line.values.get(_METADATA) or "{}")
         except (ValueError, TypeError, RecursionError) as error:
-            raise _Refused(f"{_METADATA} is no JSON: {type(error).__name__}") from error
+            raise _Refused(f"{_METADATA} is not valid JSON: {type(error).__name__}") from error
         if not isinstance(own, dict):
-            raise _Refused(f"{_METADATA} is no JSON object")
+            raise _Refused(f"{_METADATA} is not a JSON object")
         metadata |= _plain(own, f"{line.where}: {_METADATA}", _METADATA)
     text = json.dumps(metadata, sort_keys=True, ensure_ascii=False)
     if len(text) > _MAX_METADATA_BYTES // 4 and (size := len(text.encode())) > _MAX_METADATA_BYTES:
         largest = max(metadata, key=lambda c: len(str(metadata[c])))
         raise _Refused(
-            f"{largest[:60]} makes the row's metadata {size} bytes; at most {_MAX_METADATA_BYTES} fit. "
-            "sources.metadata_columns names the columns that are kept"
+            f"{largest[:60]} makes the row's metadata {size} bytes; at most {_MAX_METADATA_BYTES} are allowed. "
+            "sources.metadata_columns selects the columns to keep"
         )
     return text
 
 
 def _shown(value: Any) -> str:
-    """A value as a message shows it, cut."""
+    """Format a value for a message, truncated."""
     text = (
         repr(value[: _SHOWN + 1] if isinstance(value, str | list) else value) if not _long(value) else "a long number"
     )
@@ -166,7 +166,7 @@ def _long(value: Any) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _Needed:
-    """Which columns of a manifest are read; `dataset`: the metadata of a run's own dataset, as JSON, is unpacked."""
+    """The columns of a manifest that are read. If `dataset` is set, the JSON in its metadata column is unpacked."""
 
     id_column: str | None
     kept: list[str]
@@ -175,10 +175,10 @@ class _Needed:
 
 
 def _needed(uri: str, options: SourceOptions, columns: Sequence[str]) -> _Needed:
-    """What to read of a manifest with these columns.
+    """Return which of the columns of a manifest to read.
 
     Raises:
-        UsageError: one that the options name is not there.
+        UsageError: a column that the options name does not exist.
     """
     for column in (options.uri_column, options.id_column, *_asked_metadata(options)):
         if column is not None and column not in columns:
@@ -198,9 +198,9 @@ def _asked_metadata(options: SourceOptions) -> list[str]:
 
 
 def _plain(value: Any, where: str, column: str, depth: int = 0) -> Any:
-    """A value of a manifest as JSON has it: times as ISO 8601, decimals as text, not-a-number as null.
+    """Convert a value of a manifest to JSON: times to ISO 8601, decimals to text, NaN to null.
 
-    Text is repaired, and URLs in it lose their secrets: it is stored. An integer that no 64 bits hold
+    Text is repaired, and secrets are removed from URLs in it, since it is stored. An integer of more than 64 bits
     becomes text.
     """
     if depth > _MAX_DEPTH:
@@ -216,8 +216,8 @@ def _plain(value: Any, where: str, column: str, depth: int = 0) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item, where, column, depth + 1) for item in value]
     raise UsageError(
-        f"{where} holds {type(value).__name__}, which cannot travel as JSON; "
-        "name the columns that shall travel with sources.metadata_columns"
+        f"{where} has a value of type {type(value).__name__}, which JSON cannot represent; "
+        "list the columns to keep in sources.metadata_columns"
     )
 
 

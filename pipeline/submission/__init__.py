@@ -1,4 +1,4 @@
-"""Sends a run to the job server of a cluster, and follows, lists and stops jobs there.
+"""Sends a run to the job server of a cluster; follows, lists and stops jobs there.
 
 May import `execution` and what lies below it.
 """

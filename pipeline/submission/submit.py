@@ -1,8 +1,7 @@
-"""`longcap submit`, `jobs`, `logs`, `stop`: a run on a cluster, from a machine that is not part of it.
+"""`longcap submit`, `jobs`, `logs`, `stop`: run on a cluster from a machine that is not part of it.
 
-What is sent is what a person would type there: `python -m longcap run INPUT -o OUT -c CONFIG`, in a copy of the
-working directory. What can be checked here is checked before anything travels: the command line, the config as it
-will be found in the package, the paths that only this machine has.
+The job runs `python -m longcap run INPUT -o OUT -c CONFIG` in a copy of the working directory. The command line, the
+config as the package contains it, and local paths are checked before anything is sent.
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
-
 from cluster.jobs import Ending, Jobs, JobState, NoSuchJob
 from cluster.package import check_size, write_zip
+from longcap import safe_yaml
 from operators.core.addresses import redacted, redacted_text
 from operators.core.uris import local_path
-from pipeline.config.load import DEFAULT_RECIPE, YAML_ERRORS, load_config, recipes
+from pipeline.config.load import DEFAULT_RECIPE, load_config, recipes
 from pipeline.config.types import Config
 from pipeline.monitoring.progress import clock
 from pipeline.submission.package import members_of, variables_of
@@ -34,7 +32,7 @@ from pipeline.terminal.printing import echo, echo_json, without_colours
 
 Parse: TypeAlias = Callable[[Sequence[str]], dict[str, Any]]
 
-_SPARE_S = 20.0  # past the drain, for the report and the way out
+_SPARE_S = 20.0  # time after the drain, for the report and the exit
 
 
 def submit_command(
@@ -54,18 +52,18 @@ def submit_command(
     runtime_env: str | None,
     as_json: bool = False,
 ) -> int:
-    """Check, pack, send; with `follow` stay until the job is over and return its driver's exit code.
+    """Check, pack and send a run; with `follow`, wait for the job and return the exit code of its driver.
 
     Args:
-        parse: command line, after `longcap` -> its options, or click's error.
-        arguments: of `longcap run`; with `retry` and `doctor` of these.
-        doctor: send `longcap doctor` in place of `longcap run`, and follow it.
-        retry: send `longcap retry` in place of `longcap run`.
+        parse: parses a command line after `longcap` into options, or raises click's error.
+        arguments: arguments of `longcap run`, or of `longcap retry` or `longcap doctor` if that flag is set.
+        doctor: send `longcap doctor` instead of `longcap run`, and follow it.
+        retry: send `longcap retry` instead of `longcap run`.
     """
     if doctor and retry:
-        raise UsageError("--doctor and --retry exclude each other")
+        raise UsageError("--doctor and --retry cannot be combined")
     if as_json and (follow or doctor):
-        raise UsageError("--json says which job was sent; with --follow and --doctor the job's own lines are shown")
+        raise UsageError("--json cannot be combined with --follow or --doctor, which print the log of the job")
     follow = follow or doctor
     variables = variables_of(env)
     more = _runtime_env(runtime_env)
@@ -73,7 +71,7 @@ def submit_command(
     with chdir(folder):
         command = ["doctor" if doctor else "retry" if retry else "run", *arguments]
         asked = _checked(command, parse)
-        # without -c a retry takes the config from the output, which only the cluster may be able to read
+        # without -c a retry reads the config from the output, which perhaps only the cluster can read
         recipe, overrides = asked["config"] or (None if retry else DEFAULT_RECIPE), asked["overrides"]
         settings = load_config(recipe, overrides) if recipe is not None else Config()
         if command[0] == "run" and not asked["inputs"] and not settings.inputs:
@@ -102,7 +100,7 @@ def submit_command(
     if as_json:
         echo_json({"id": job, "address": jobs.address, "files": len(members), "size_bytes": size})
         return 0
-    echo(f"{job} is sent to {jobs.address} ({counted(len(members), 'file')}, {size / 2**20:.1f} MiB)", err=follow)
+    echo(f"{job} was sent to {jobs.address} ({counted(len(members), 'file')}, {size / 2**20:.1f} MiB)", err=follow)
     if not follow:
         hint(longcap("logs", job, "--follow", *where), longcap("stop", job, *where))
         return 0
@@ -110,7 +108,7 @@ def submit_command(
 
 
 def jobs_command(*, address: str | None, as_json: bool) -> int:
-    """List the jobs that the server remembers."""
+    """List the jobs that the server knows."""
     with server(address) as jobs:
         found = jobs.all()
     if as_json:
@@ -131,7 +129,7 @@ def _row(job: JobState) -> list[object]:
 
 
 def logs_command(*, job: str, address: str | None, follow: bool) -> int:
-    """Print a job's log; with `follow` until it is over, ending with its driver's exit code."""
+    """Print the log of a job; with `follow`, until it is over, and return the exit code of its driver."""
     with server(address) as jobs:
         if follow:
             return _follow(jobs, job, ["--address", jobs.address] if address else [])
@@ -140,11 +138,11 @@ def logs_command(*, job: str, address: str | None, follow: bool) -> int:
 
 
 def stop_command(*, job: str, address: str | None, wait_s: float, as_json: bool = False) -> int:
-    """Stop a job, and say how its driver ended."""
+    """Stop a job and print how its driver ended."""
     with server(address) as jobs:
         before = jobs.state(job)
         if not before.is_over:
-            echo(f"{job}: asked to stop; what is in flight is being finished", err=True)
+            echo(f"{job}: stop requested; work in flight is being finished", err=True)
         ending = jobs.stop(job, wait_s=wait_s)
     if as_json:
         echo_json({"id": job, "was_over": before.is_over, "exit_code": ending.code, "said": ending.said})
@@ -155,7 +153,7 @@ def stop_command(*, job: str, address: str | None, wait_s: float, as_json: bool 
 
 @contextmanager
 def server(address: str | None) -> Iterator[Jobs]:
-    """The job server; what goes wrong with it inside the block becomes the command's error."""
+    """Yield the job server; errors of the server inside the block become errors of the command."""
     try:
         yield Jobs(address)
     except NoSuchJob as error:
@@ -175,14 +173,14 @@ def _follow(jobs: Jobs, job: str, where: Sequence[str]) -> int:
         ending: Ending = jobs.follow(job, write)
     except KeyboardInterrupt:
         again = f"{longcap('logs', job, '--follow', *where)}   ·   {longcap('stop', job, *where)}"
-        echo(f"\n{job} goes on without us:  {again}", err=True)
+        echo(f"\n{job} keeps running:  {again}", err=True)
         raise
     echo(f"{job}: {ending.said}", err=True)
     return ending.code
 
 
 def _checked(command: Sequence[str], parse: Parse) -> dict[str, Any]:
-    """The options of a command, as far as they can be known to be right here."""
+    """Parse a command and return its options; fail on what is known to be wrong here."""
     asked = parse(command)
     if asked.get("address"):
         raise UsageError("--address is given twice")
@@ -200,13 +198,13 @@ def _runtime_env(path: str | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, *YAML_ERRORS) as error:
+        found = safe_yaml.read(Path(path).read_bytes())
+    except (OSError, safe_yaml.YamlError) as error:
         raise UsageError(f"--runtime-env {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(found, dict):
-        raise UsageError(f"--runtime-env {path} is no mapping such as {{pip: [...]}}")
+        raise UsageError(f"--runtime-env {path} is not a mapping such as {{pip: [...]}}")
     if "working_dir" in found:
-        raise UsageError(f"--runtime-env {path} has a working_dir: give --working-dir in its place")
+        raise UsageError(f"--runtime-env {path} has a working_dir: use --working-dir instead")
     return found
 
 
@@ -214,15 +212,15 @@ def _check_config_path(config: str, folder: Path) -> None:
     if config in recipes():
         return
     if Path(config).is_absolute() or not Path(config).resolve().is_relative_to(folder):
-        raise UsageError(f"{config} does not travel: give a path inside {folder}, relative to it, or --working-dir")
+        raise UsageError(f"{config} is not sent: give a path inside {folder}, relative to it, or --working-dir")
 
 
 def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
-    """Refuse what only this machine has; say where secrets would be seen."""
+    """Refuse paths that only this machine has; warn where secrets would be visible."""
     if signed := [text for text in asked["inputs"] if redacted(text) != text]:
         echo(
-            f"note: the signature of {redacted(signed[0])} stands in the job's command line, which whoever may ask the "
-            "job server can read: name it in a manifest in the working directory instead",
+            f"note: the signature of {redacted(signed[0])} is in the job's command line, which everybody with access "
+            "to the job server can read: name the URL in a manifest in the working directory instead",
             err=True,
         )
     for text in asked["inputs"]:
@@ -235,16 +233,16 @@ def _check_paths(asked: Mapping[str, Any], members: Mapping[str, Path]) -> None:
             if text in recipes():
                 raise UsageError(f"INPUT {text} is the name of a recipe: give it with -c {text}")
             raise UsageError(
-                f"INPUT {text} lies on this machine, and data does not travel: put it where the cluster reads "
-                "(s3://bucket/prefix, or the absolute path of a folder that all nodes share). A manifest travels if "
-                "it lies in the working directory"
+                f"INPUT {text} is on this machine, and data is not sent: copy it to where the cluster can read it "
+                "(s3://bucket/prefix, or the absolute path of a folder that all nodes share). A manifest is sent if "
+                "it is in the working directory"
             )
     out = asked["out"] or "/"
     path = local_path(out)
     if path is not None and not Path(path).is_absolute():
         raise UsageError(
-            f"-o {out} is relative, and would end with the job: give a prefix such as s3://bucket/captions, or the "
-            "absolute path of a folder that all nodes share"
+            f"-o {out} is relative, and would be removed with the job: give a prefix such as s3://bucket/captions, or "
+            "the absolute path of a folder that all nodes share"
         )
 
 
@@ -256,7 +254,7 @@ def _checked_size(members: Mapping[str, Path], max_upload_mb: int) -> int:
 
 
 def _check_package(package: Path, config: str, overrides: Sequence[str], scratch: Path) -> Config:
-    """Read the config as the cluster will: from the package and nothing else."""
+    """Load the config from the package alone, as the cluster will."""
     there = scratch / "there"
     with zipfile.ZipFile(package) as archive:
         archive.extractall(there)
@@ -265,7 +263,7 @@ def _check_package(package: Path, config: str, overrides: Sequence[str], scratch
             return load_config(config, overrides)
         except UsageError as error:
             raise UsageError(
-                f"{error} -- in what would be uploaded: it is here, but outside of the working directory or ignored"
+                f"{error} -- in the package: the file exists here, but outside of the working directory or ignored"
             ) from error
 
 

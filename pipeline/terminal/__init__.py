@@ -1,4 +1,4 @@
-"""How a command speaks to a person: errors of one line, and the one place where untrusted text is printed.
+"""Output of commands to a terminal: one-line errors, and the only functions that print untrusted text.
 
-Imports nothing of `pipeline`.
+It imports nothing else of `pipeline`.
 """

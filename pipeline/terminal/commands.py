@@ -1,4 +1,4 @@
-"""Command lines that are shown to be copied."""
+"""Command lines that are shown for the user to copy."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import shlex
 
 
 def longcap(*words: object) -> str:
-    """`longcap` and these words as one line that a POSIX shell reads back as they are."""
+    """Return `longcap` and these words as one line, quoted for a POSIX shell."""
     return shlex.join(["longcap", *map(str, words)])

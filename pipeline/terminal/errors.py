@@ -1,4 +1,4 @@
-"""The ways in which a command ends badly, apart from bugs. The command line turns them into exit codes."""
+"""Errors with which a command ends, apart from bugs. The command line turns them into exit codes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from operators.core.text import printable
 
 
 class OneLine(BaseException):
-    """An error whose message says all that there is to know: a notebook shows it without a traceback."""
+    """An error whose message is complete; a notebook shows it without a traceback."""
 
-    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+    def _render_traceback_(self) -> list[str]:  # called by IPython
         return [f"{type(self).__name__}: {printable(line)}" for line in str(self).split("\n")]
 
 
 class UsageError(OneLine, ValueError):
-    """The user asked for something that cannot be done: one line that says what, where, and what is allowed. Exit 2.
+    """The request cannot be carried out; one line says what, where, and what is allowed. Exit code 2.
 
-    Secrets of the URLs in the message are removed.
+    Secrets in URLs are removed from the message.
     """
 
     def __init__(self, message: str) -> None:
         super().__init__(redacted_text(message))
 
 
-class RunFailed(OneLine, RuntimeError):  # a run that failed, not a fault in running
-    """The job ran and did not do what it was to do, such as too many failed videos. Exit 1.
+class RunFailed(OneLine, RuntimeError):  # raised for a failed run; a bug is any other error
+    """The run ended without the expected result, such as with too many failed videos. Exit code 1.
 
-    Secrets of the URLs in the message are removed.
+    Secrets in URLs are removed from the message.
     """
 
     def __init__(self, message: str) -> None:
@@ -34,4 +34,4 @@ class RunFailed(OneLine, RuntimeError):  # a run that failed, not a fault in run
 
 
 class Stopped(OneLine, KeyboardInterrupt):
-    """A run in a notebook or a script was interrupted and has drained; the message says how far it is."""
+    """A run in a notebook or script was interrupted and has drained; the message says how far it got."""

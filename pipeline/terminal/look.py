@@ -1,4 +1,4 @@
-"""The one look of what commands print: tables in columns, facts by name, counts with their nouns."""
+"""Formats shared by all commands: tables in columns, name-value lists, counts with their nouns."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _GAP = "  "
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
-    """`1 video`, `2 videos`."""
+    """Return a count with its noun, such as `1 video` or `2 videos`."""
     return f"{count} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table: numbers to the right, text to the left, the last column as long as it is. Cells stay on one line."""
+    """Format a table: numbers right-aligned, text left-aligned, the last column unbounded; each cell on one line."""
     cells = [[_cell(value) for value in row] for row in rows]
     numbers = [bool(cells) and all(_is_number(row[k]) for row in cells) for k in range(len(head))]
     widths = [max(len(row[k]) for row in (list(head), *cells)) for k in range(len(head))]
@@ -34,14 +34,14 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> str:
-    """One fact a line, the values below each other."""
+    """Format one fact per line, with the values aligned."""
     known = [(name, _cell(value)) for name, value in pairs]
     width = max((len(name) for name, _ in known), default=0)
     return "\n".join(f"{name.ljust(width)}{_GAP}{value}".rstrip() for name, value in known)
 
 
 def hint(*commands: str, label: str = "next") -> None:
-    """Say which commands come next: to a person at a terminal, and to nobody who reads through a pipe."""
+    """Print commands to run next, on a terminal only; nothing is printed to a pipe."""
     if sys.stdout.isatty():
         echo(f"\n{label}:")
         for command in commands:

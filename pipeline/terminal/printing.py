@@ -1,4 +1,4 @@
-"""Printing for people and programs: the one edge at which untrusted text reaches a terminal. Only click is imported."""
+"""Print text and JSON for people and programs. Untrusted text reaches a terminal only here. Imports only click."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
-    """Print `text`, of one or more lines, with all that a terminal would obey spelled out."""
+    """Print `text`, of one or more lines, with terminal control characters escaped."""
     click.echo(printable(text, lines=True), err=err, nl=nl)
 
 
 def echo_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print a JSON value: readable characters as they are, those that a terminal would obey as JSON's own escapes."""
+    """Print a JSON value: readable characters as they are, terminal control characters as JSON escapes."""
     click.echo(json_text(value, indent=indent))
 
 
 def echo_written(paths: list[str], *, as_json: bool) -> None:
-    """Say which files a command has written: a line each, or `{"written": [...]}`."""
+    """Print the files that a command has written: one per line, or `{"written": [...]}`."""
     if as_json:
         echo_json({"written": paths})
     else:
@@ -32,7 +32,7 @@ def echo_written(paths: list[str], *, as_json: bool) -> None:
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:
-    """As `echo_json`, as text. It reads back as the same value."""
+    """Return what `echo_json` prints. It parses to the same value."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     if text.isascii() and "\x7f" not in text:
         return text
@@ -40,7 +40,7 @@ def json_text(value: Any, *, indent: int | None = 2) -> str:
 
 
 def without_colours(text: str) -> str:
-    """A log's text without the colours that its writer set, which `echo` would spell out."""
+    """Remove the colour codes that a log's writer set; `echo` would escape them."""
     return _COLOURS.sub("", text)
 
 

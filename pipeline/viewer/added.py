@@ -1,4 +1,4 @@
-"""Columns of long captions that a recipe's steps have added to the table `dataset`, for the list of videos."""
+"""Columns that the steps of a recipe added to the table `dataset`, for the list of videos."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import pyarrow.compute as pc
 from operators.core import rows
 from operators.store.reader import TableReader, stored_schema
 from operators.store.store import Store
-from pipeline.viewer.columns import flat
+from pipeline.viewer.columns import flat, scalar
 
 _TABLES = ("dataset", "filtered")
-_KINDS = (pa.types.is_string, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating)
 
 
 def added_fields(store: Store, taken: Collection[str]) -> dict[str, pa.Field]:
-    """Name in the list -> column of texts, numbers or yes and no; `dataset.X` where the list has an X of its own."""
+    """Name in the list -> column of text, numbers or booleans. `dataset.X` if the list has an own X."""
     found: dict[str, pa.Field] = {}
     for name in _TABLES:
         try:
@@ -26,13 +25,13 @@ def added_fields(store: Store, taken: Collection[str]) -> dict[str, pa.Field]:
         except FileNotFoundError:
             continue
         for field in stored:
-            if field.name not in rows.FILTERED.names and any(kind(field.type) for kind in _KINDS):
+            if field.name not in rows.FILTERED.names and scalar(field):
                 found.setdefault(f"dataset.{field.name}" if field.name in taken else field.name, field)
     return found
 
 
 def added_column(store: Store, field: pa.Field, ids: Any) -> pa.Array:
-    """The values of such a column for these videos; null where it has none."""
+    """Return the values of such a column for these videos; null if a video has none."""
     schema = pa.schema([rows.LONG_CAPTION.field("video_id"), field])
     parts = []
     for name in _TABLES:

@@ -1,4 +1,4 @@
-"""The web application: routes, and what an error looks like. Each page is a function of its request and the outputs."""
+"""The web application: routes and error responses. Each page is a function of the request and the outputs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Page = Callable[[Site, Request], Response]
 
 
 def make_app(site: Site, *, token: str | None, hosts: frozenset[str] = LOOPBACK, cookie: str = "longcap") -> ASGIApp:
-    """The application of one viewer.
+    """Build the application of one viewer.
 
     Args:
         token: see `Guard`.
-        hosts: names under which it may be asked for.
+        hosts: host names under which the viewer accepts requests.
     """
 
     def page(path: str, function: Page, *methods: str) -> Route:
@@ -66,13 +66,13 @@ def make_app(site: Site, *, token: str | None, hosts: frozenset[str] = LOOPBACK,
 
 
 async def _read_body(request: Request) -> None:
-    """Read the body before the page's thread begins, which cannot wait for it."""
+    """Read the body before the page's thread starts, since the thread cannot wait for it."""
     try:
         request.state.body = await request.json()
-    except ClientDisconnect as error:  # it grew beyond what the guard lets through
+    except ClientDisconnect as error:  # the body exceeded the guard's limit
         raise HTTPException(413, "the body is too large") from error
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "the body is no JSON") from error
+        raise HTTPException(400, "the body is not valid JSON") from error
 
 
 def _answer(site: Site, function: Page, request: Request) -> Response:

@@ -1,6 +1,7 @@
-"""A folder of the user for frames and previews: what was used least recently goes when it grows too large.
+"""A cache folder of the user for frames and previews; the least recently used files are deleted when it grows too
+large.
 
-It is only a cache: everything in it can be made again, and its names are hashes, so no input decides where a file lies.
+Everything in it can be made again. File names are hashes, so no input decides where a file lies.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from operators.core.fingerprint import digest
+from operators.core.folders import make_folder
 
 _ROOM_BYTES = 4 * 2**30
-_CHECK_EVERY = 200  # files written between two looks at how much there is
+_CHECK_EVERY = 200  # files written between two checks of the size
 
 
 def cache_folder() -> Path:
-    """`longcap/viewer` in the user's cache folder (XDG Base Directory Specification)."""
+    """Return `longcap/viewer` in the user's cache folder (XDG Base Directory Specification)."""
     base = os.environ.get("XDG_CACHE_HOME") or ""
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "longcap" / "viewer"
 
@@ -28,8 +30,8 @@ class Cache:
     """Files by key.
 
     Args:
-        folder: made if it is not there, closed to others; None: `cache_folder()`.
-        room_bytes: what all files may take together.
+        folder: created if it does not exist, without access for other users; None: `cache_folder()`.
+        room_bytes: maximum size of all files together.
     """
 
     def __init__(self, folder: Path | None = None, *, room_bytes: int = _ROOM_BYTES) -> None:
@@ -37,18 +39,18 @@ class Cache:
         self._room_bytes = room_bytes
         self._written = 0
         self._lock = threading.Lock()
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.folder, mode=0o700)
         state = self.folder.lstat()
         if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
-            raise OSError(f"{self.folder} is not a folder of yours")
+            raise OSError(f"{self.folder} does not belong to you")
         self._prune()
 
     def path(self, *key: object, suffix: str) -> Path:
-        """Where the file of a key lies, or is to lie."""
+        """Return the path of the file of a key, whether it exists or not."""
         return self.folder / f"{digest([str(k) for k in key], hex_digits=32)}{suffix}"
 
     def read(self, path: Path) -> bytes | None:
-        """Content of a file; None where it is not there."""
+        """Return the content of a file; None if it does not exist."""
         with suppress(OSError):
             data = path.read_bytes()
             os.utime(path)
@@ -56,7 +58,7 @@ class Cache:
         return None
 
     def write(self, path: Path, data: bytes) -> None:
-        """Write a file in one step; a full disk costs only the next reader time."""
+        """Write a file atomically. If the disk is full, the file is not cached."""
         partial = self.partial(path)
         try:
             partial.write_bytes(data)
@@ -67,11 +69,11 @@ class Cache:
         self.grown()
 
     def partial(self, path: Path) -> Path:
-        """A name beside `path` for a file that is being made."""
+        """Return a temporary name beside `path`."""
         return path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part{path.suffix}")
 
     def grown(self) -> None:
-        """A file more is there."""
+        """Count a new file, and prune the folder from time to time."""
         with self._lock:
             self._written += 1
             if self._written % _CHECK_EVERY == 0:

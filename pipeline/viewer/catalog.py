@@ -1,6 +1,7 @@
-"""The list of videos: their columns without texts, as one Arrow table in memory, searched, filtered and sorted in it.
+"""The list of videos: their columns without texts, as one Arrow table in memory, which is searched, filtered and
+sorted.
 
-100,000 videos take some tens of megabytes. Long captions are searched where they lie, file by file; none is kept.
+100,000 videos take some tens of megabytes. Long captions are searched in their files and not kept in memory.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ from pipeline.viewer.columns import METADATA, build, flat, metadata_array, metad
 from pipeline.viewer.conditions import all_of, holds, mask_of
 from pipeline.viewer.query import Query
 
-_LOOK_S = 1.0  # how often the tables are asked whether they have changed
-_REBUILD = 5.0  # a list that takes long to build is built again after so many times that, while a run commits
-_REMEMBERED = 16  # searches
+_LOOK_S = 1.0  # how often the tables are checked for changes
+_REBUILD = 5.0  # while a run commits, a list is rebuilt at most every so many times its build time
+_REMEMBERED = 16  # searches whose results are cached
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the list.
+    """One page of the list.
 
     Attributes:
-        rows: the columns of `Catalog.columns` that are asked for, as Python values.
-        total: rows of all pages; pages: at least 1.
-        ids: `video_id` of the rows, and of the one before and the one after them.
+        rows: the requested columns of `Catalog.columns`, as Python values.
+        total: number of rows of all pages; pages: number of pages, at least 1.
+        ids: `video_id` of the rows, and of the row before and the row after them.
     """
 
     rows: list[Row]
@@ -48,15 +49,15 @@ class Page:
 
 
 class Catalog:
-    """The videos of one output. Calls of several threads take turns.
+    """The videos of one output. Calls from several threads are serialised.
 
     Args:
-        uri: of the output.
-        annotations: of the output.
+        uri: URI of the output.
+        annotations: annotations of the output.
     """
 
     def __init__(self, uri: str, annotations: Annotations) -> None:
-        self._store = Store(uri)  # of its own: a search must not keep the pages of single videos waiting
+        self._store = Store(uri)  # a separate store: a search must not block the pages of single videos
         self._annotations = annotations
         self._lock = threading.Lock()
         self._table: pa.Table | None = None
@@ -70,13 +71,13 @@ class Catalog:
         self._added: dict[str, pa.Field] = {}
 
     def columns(self) -> list[str]:
-        """Every column by which the list can be filtered and sorted; `metadata.X` is a column X of a manifest. Those
-        that a recipe has added to `dataset` have their names there."""
+        """All columns by which the list can be filtered and sorted; `metadata.X` is column X of a manifest. Columns
+        that a recipe added to `dataset` keep their names."""
         with self._lock:
             return [*self._current().column_names, *self._added, *self._names]
 
     def counts(self) -> dict[str, Any]:
-        """How many videos are in which state, the hours of all, and a stamp that changes with the output."""
+        """Return the number of videos in each state, the hours of all, and a stamp that changes with the output."""
         with self._lock:
             table = self._current()
             states = dict(zip(*(c.to_pylist() for c in pc.value_counts(table["state"]).flatten()), strict=True))
@@ -88,10 +89,10 @@ class Catalog:
             }
 
     def page(self, query: Query) -> Page:
-        """The rows that a view shows.
+        """Return the rows that a view shows.
 
         Raises:
-            UsageError: a condition whose value does not fit its column.
+            UsageError: the value of a condition does not fit its column.
         """
         with self._lock:
             table = self._current()
@@ -106,20 +107,20 @@ class Catalog:
             return Page(rows=shown.to_pylist(), total=len(order), page=page, pages=pages)
 
     def captions(self, video_ids: list[str]) -> dict[str, str]:
-        """video_id -> its long caption, of the few videos of a page."""
+        """video_id -> its long caption, for the videos of a page."""
         with self._lock:
             found = self._store.dataset.lookup("video_id", *video_ids, columns=["video_id", "caption"])
             give_back()
         return dict(zip(found["video_id"].to_pylist(), found["caption"].to_pylist(), strict=True))
 
     def misses(self, video_id: str) -> list[Row]:
-        """The bounds that a video misses which the filter left out, as `structs.MISS`."""
+        """Return the bounds that a video missed when the filter left it out, as `structs.MISS`."""
         with self._lock:
             found = self._store.filtered.lookup("video_id", video_id, columns=["filtered"])
         return (found["filtered"][0].as_py() or []) if found.num_rows else []
 
     def beside(self, query: Query, video_id: str) -> tuple[str | None, str | None]:
-        """The ids of the videos before and after one in a view; None where there is none."""
+        """Return the ids of the videos before and after a video in a view; None at the ends."""
         with self._lock:
             table = self._current()
             ids = table["video_id"].take(self._order(table, query))
@@ -130,7 +131,7 @@ class Catalog:
             return before, ids[at + 1].as_py() if at + 1 < len(ids) else None
 
     def ids(self, query: Query) -> list[str]:
-        """The ids of all videos of a view, in its order."""
+        """Return the ids of all videos of a view, in its order."""
         with self._lock:
             table = self._current()
             found: list[str] = table["video_id"].take(self._order(table, query)).to_pylist()
@@ -139,7 +140,7 @@ class Catalog:
     # -- choosing ----------------------------------------------------------------------------------------------------
 
     def _order(self, table: pa.Table, query: Query) -> pa.Array:
-        """Positions of the rows of a view in `table`, in its order."""
+        """Return the indices in `table` of the rows of a view, in its order."""
         mask: Any = None
         for part in self._masks(table, query):
             mask = part if mask is None else pc.and_(mask, part)
@@ -170,7 +171,7 @@ class Catalog:
         return masks
 
     def _matching(self, terms: tuple[str, ...]) -> pa.Array:
-        """Ids of the videos whose long caption holds all terms."""
+        """Return the ids of the videos whose long caption contains all terms."""
         if terms not in self._found:
             holds = [pc.match_substring(pc.field("caption"), term, ignore_case=True) for term in terms]
             where = holds[0]
@@ -196,7 +197,7 @@ class Catalog:
     # -- building ----------------------------------------------------------------------------------------------------
 
     def _current(self) -> pa.Table:
-        """The table as the output is now, or was a moment ago."""
+        """Return the table, rebuilt if the output has changed and the last check is old enough."""
         now = time.monotonic()
         wait_s = max(_LOOK_S, self._took_s * _REBUILD)
         if self._table is not None and now - self._looked < wait_s and self._annotated == self._annotations.version():
@@ -220,7 +221,7 @@ class Catalog:
         return self._table
 
     def _metadata_of(self, table: pa.Table, name: str) -> pa.Array:
-        """A column of the manifest as text, or as numbers where all its values are."""
+        """Return a column of the manifest as text, or as numbers if all its values are numbers."""
         read = self._store.videos.read(["video_id", "metadata"])
         texts = [metadata_value(text, name.removeprefix(METADATA)) for text in read["metadata"].to_pylist()]
         at = pc.index_in(table["video_id"], value_set=read["video_id"].combine_chunks())
@@ -228,8 +229,8 @@ class Catalog:
 
 
 def give_back() -> None:
-    """Give memory that is no longer used back to the system, where the allocators would keep it."""
+    """Return unused memory to the system, which the allocators would keep."""
     pa.default_memory_pool().release_unused()
     if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # a libc without it
+        with contextlib.suppress(OSError, AttributeError):  # not available in every libc
             ctypes.CDLL(None).malloc_trim(0)

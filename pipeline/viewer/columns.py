@@ -1,7 +1,8 @@
-"""The columns of the list, put together from the tables of an output: one row a video that any of them knows."""
+"""The columns of the list, joined from the tables of an output: one row for each video that any of them contains."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -13,18 +14,27 @@ from operators.store.store import Store
 from pipeline.output.annotations import VERDICTS
 
 METADATA = "metadata."
-"""What the names of a manifest's own columns begin with here."""
+"""Prefix of the names of a manifest's columns."""
 
-_TEXTS = frozenset({"caption", "sections", "names", "provenance", "usage", "metadata", "parts", "failure", "timings"})
+_KINDS = (pa.types.is_string, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating)
+_TEXTS = frozenset({"caption", "metadata", "parts", "timings"})
 _LEFT_OUT = frozenset({"content_hash", "host", "source_version", "subtitles_uri", "key"})
 _FIRST = ("video_id", "name", "state", "verdict", "flags", "duration_s", "words", "coverage", "integrity")
 _MOST_METADATA = 100
 
 
+def scalar(field: pa.Field) -> bool:
+    """Return whether the list can show, compare and sort a column: text, numbers, yes or no."""
+    return any(kind(field.type) for kind in _KINDS)
+
+
 def build(store: Store) -> pa.Table:
-    """One row a video that the output knows, in whichever table."""
-    videos = store.videos.read([n for n in rows.VIDEO.names if n not in {"metadata", "parts", *_LEFT_OUT}])
-    scalars = [n for n in rows.LONG_CAPTION.names if n not in {*_TEXTS, *_LEFT_OUT}]
+    """Build the list: one row for each video of the output, whichever table contains it."""
+    kept = {
+        table: [f.name for f in schema if scalar(f) and f.name not in _TEXTS | _LEFT_OUT]
+        for table, schema in (("videos", rows.VIDEO), ("dataset", rows.LONG_CAPTION))
+    }
+    videos, scalars = store.videos.read([*kept["videos"], "failure"]), kept["dataset"]
     made, left_out = store.dataset.read(scalars), store.filtered.read(scalars)
     failed = store.failures.read(["video_id", "uri", "segment_index", "class", "message", "time"])
     every = [chunk for table in (videos, made, left_out, failed) for chunk in table["video_id"].chunks]
@@ -55,7 +65,7 @@ def build(store: Store) -> pa.Table:
 
 
 def _flags(columns: dict[str, Any], done: Any) -> Any:
-    """What asks for a look, as words with commas between; empty where nothing does."""
+    """Return what needs attention, as words separated by commas; empty if nothing does."""
     tests = {
         "not whole": pc.invert(columns["integrity"]),
         "gaps": pc.less(columns["coverage"], 0.9995),
@@ -69,9 +79,9 @@ def _flags(columns: dict[str, Any], done: Any) -> Any:
 
 
 def with_verdicts(table: pa.Table, annotations: pa.Table) -> pa.Table:
-    """The column `verdict`: accept or reject where somebody has said so of the long caption as a whole.
+    """Add the column `verdict`: accept or reject if somebody gave this verdict on the long caption as a whole.
 
-    Whether it was this caption or an earlier one is told on the video's own page: here no hash is compared.
+    The verdict may be on an earlier caption, which the page of the video shows; here no hashes are compared.
     """
     undone: set[str] = set()
     newest: dict[str, str] = {}
@@ -91,7 +101,7 @@ def with_verdicts(table: pa.Table, annotations: pa.Table) -> pa.Table:
 
 
 def metadata_names(store: Store) -> list[str]:
-    """The columns of manifests, from the first rows of the table: `metadata.license` for one."""
+    """Return the columns of manifests, read from the first rows of the table, such as `metadata.license`."""
     found: dict[str, None] = {}
     for fragment in store.videos.fragments()[:3]:
         for text in fragment.head(200, columns=["metadata"])["metadata"].to_pylist():
@@ -105,7 +115,7 @@ def metadata_names(store: Store) -> list[str]:
 
 
 def metadata_value(text: str | None, name: str) -> Any:
-    if not text or name not in text:
+    if not text or json.dumps(name, ensure_ascii=False)[1:-1] not in text:
         return None
     try:
         value = json.loads(text)
@@ -117,7 +127,8 @@ def metadata_value(text: str | None, name: str) -> Any:
 def metadata_array(values: list[Any]) -> pa.Array:
     known = [v for v in values if v is not None]
     if known and all(isinstance(v, int | float) and not isinstance(v, bool) for v in known):
-        return pa.array([None if v is None else float(v) for v in values], pa.float64())
+        with contextlib.suppress(OverflowError):  # an integer above 1.8e308 stays text
+            return pa.array([None if v is None else float(v) for v in values], pa.float64())
     return pa.array([None if v is None else str(v) for v in values], pa.string())
 
 

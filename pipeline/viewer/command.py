@@ -1,4 +1,4 @@
-"""`longcap view`: opens outputs, binds a port, prints the address, serves until it is ended."""
+"""`longcap view`: open outputs, bind a port, print the address, and serve until interrupted."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def view_command(
     """Serve pages over `outs` until interrupted.
 
     Args:
-        port: None: `PORT`, or a free one where that is taken.
-        allow_hosts: names under which browsers reach the viewer beside loopback's and `host`.
-        token: of the first URL; None: a random one.
+        port: None: `PORT`, or a free port if that is taken.
+        allow_hosts: further host names under which browsers may reach the viewer.
+        token: token in the first URL; None: a random one.
     """
     try:
         import uvicorn
@@ -52,15 +52,15 @@ def view_command(
     from pipeline.viewer.reader import Reader
     from pipeline.viewer.site import Site
 
-    pa.set_memory_pool(pa.system_memory_pool())  # the default one keeps what a search has used
+    pa.set_memory_pool(pa.system_memory_pool())  # the default pool keeps the memory that a search used
     if no_token and host not in LOOPBACK:
-        raise UsageError(f"--no-token is allowed on loopback only, and --host is {host}: leave one of them out")
+        raise UsageError(f"--no-token is allowed on loopback only, but --host is {host}; omit one of them")
     readers = [Reader(uri, label) for uri, label in zip(outs, labels(outs), strict=True)]
     secret = None if no_token else token or secrets.token_urlsafe(18)
     try:
         kept = Cache(Path(cache) if cache else None)
     except OSError as error:
-        raise UsageError(f"frames cannot be kept: {error}; give another folder with --cache") from error
+        raise UsageError(f"the cache folder cannot be used: {error}; give another one with --cache") from error
     with contextlib.closing(bind(host, port)) as listener, contextlib.ExitStack() as stack:
         bound = listener.getsockname()[1]
         site = Site(readers=readers, cache=kept, author=author or _user(), editable=not read_only)
@@ -71,14 +71,14 @@ def view_command(
             hosts=frozenset({*LOOPBACK, *allow_hosts, *({host} if host not in ("0.0.0.0", "::", "") else ())}),
             cookie=f"longcap_{bound}",
         )
-        counts = readers[0].catalog.counts()  # read now, so that the first page does not wait for it
+        counts = readers[0].catalog.counts()  # read now so that the first page does not have to wait
         echo(f"viewing {', '.join(printable(r.uri) for r in readers)}: {counts['videos']} videos", err=True)
         address = url(host, bound, secret)
         echo(address)
         sys.stdout.flush()
         if host not in LOOPBACK:
-            echo("note: who has this address can see the videos and annotate them; it is not encrypted", err=True)
-        echo("Ctrl-C ends it", err=True)
+            echo("note: anyone with this address can see and annotate the videos; nothing is encrypted", err=True)
+        echo("press Ctrl-C to stop", err=True)
         if open_browser:
             import webbrowser
 
@@ -86,16 +86,16 @@ def view_command(
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2)
         )
-        with contextlib.suppress(KeyboardInterrupt):  # it is how a viewer ends
+        with contextlib.suppress(KeyboardInterrupt):  # the usual way to stop a viewer
             server.run(sockets=[listener])
     return 0
 
 
 def bind(host: str, port: int | None) -> socket.socket:
-    """A socket that listens.
+    """Bind a listening socket.
 
     Raises:
-        UsageError: the port is taken, or the host is none of this machine's.
+        UsageError: the port is taken, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for number in [port] if port is not None else [PORT, 0]:
@@ -113,13 +113,13 @@ def bind(host: str, port: int | None) -> socket.socket:
 
 
 def url(host: str, port: int, token: str | None) -> str:
-    """The address to open first."""
+    """Return the address to open first."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}/" + (f"?{urlencode({'token': token})}" if token else "")
 
 
 def labels(outs: Sequence[str]) -> list[str]:
-    """Short names of outputs: their last parts, with what stands before where those are alike."""
+    """Return short names of outputs: the last part of the path, preceded by more of it where names would be equal."""
     parts = [out.rstrip("/").split("/") for out in outs]
     for depth in range(1, max(map(len, parts)) + 1):
         found = ["/".join(p[-depth:]) or "/" for p in parts]

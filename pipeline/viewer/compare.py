@@ -1,4 +1,4 @@
-"""Two long captions of one video side by side: paragraphs that tell the same time beside each other, words compared."""
+"""Two long captions of one video side by side: paragraphs paired by time, words compared."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from difflib import SequenceMatcher
 from operators.core.base import Row
 
 _PIECE = re.compile(r"\S+|\s+")
-_MOST_WORDS = 6000  # of a paragraph; comparing takes time that grows with the square
+_MOST_WORDS = 6000  # words of a paragraph; comparing takes quadratic time
 
 
 @dataclass(frozen=True)
 class Run:
-    """Words in a row: `same`, or only on this `side`."""
+    """A run of words that both sides have (`same`) or only one."""
 
     text: str
     changed: bool
@@ -23,11 +23,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Pair:
-    """A paragraph of each side; empty where a side has none there.
+    """A paragraph of each side; empty if a side has none.
 
     Attributes:
-        start_s, end_s: what the paragraphs tell, both together; None: the opening.
-        same: share of words that both have, 0 to 1; None where they are too long to compare.
+        start_s, end_s: span of both paragraphs together; None: the opening.
+        same: share of words that both have, 0 to 1; None if they are too long to compare.
     """
 
     start_s: float | None
@@ -38,10 +38,9 @@ class Pair:
 
 
 def compare(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
-    """Pair and compare paragraphs as `pipeline.viewer.detail.paragraphs` gives them.
+    """Pair and compare paragraphs as returned by `pipeline.viewer.detail.paragraphs`.
 
-    Paragraphs whose times overlap stand together: where one side tells in one paragraph what the other tells in two,
-    both are one pair.
+    Paragraphs whose times overlap are one pair, so one paragraph of a side may face several of the other side.
     """
     pairs = []
     openings = [_text(p) for side in (left, right) for p in [[q for q in side if q["start_s"] is None]]]
@@ -70,7 +69,7 @@ def compare(left: Sequence[Row], right: Sequence[Row]) -> list[Pair]:
 
 
 def words(left: str, right: str) -> tuple[list[Run], list[Run], float | None]:
-    """The words of two texts, those that only one has marked; and the share that both have."""
+    """Return the words of two texts, with those that only one of them has marked, and the share that both have."""
     a, b = _PIECE.findall(left), _PIECE.findall(right)
     if max(len(a), len(b)) > 2 * _MOST_WORDS:
         return [Run(left, changed=False)], [Run(right, changed=False)], None
@@ -96,5 +95,5 @@ def _middle(paragraph: Row) -> float:
 
 
 def _plain(word: str) -> str:
-    """A word by which it is compared; all blanks are alike."""
+    """Normalise a word for comparison; all whitespace is equal."""
     return " " if word.isspace() else word

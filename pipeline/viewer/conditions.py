@@ -12,7 +12,7 @@ from pipeline.viewer.query import Condition
 
 
 def mask_of(column: Any, condition: Condition) -> Any:
-    """Which rows keep a condition; null where they have no value."""
+    """Return which rows fulfil a condition; null if they have no value."""
     kind, value = column.type, condition.value
     if condition.operator == "~":
         return holds(column.cast(pa.string()), value)

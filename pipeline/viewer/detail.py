@@ -1,4 +1,4 @@
-"""What the page of one video shows: paragraphs and sentences with their times, and the evidence of a sentence."""
+"""The contents of a video's page: paragraphs and sentences with their times, and the evidence for a sentence."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from pipeline.viewer.prompts import Shown, Whole, frame_prompt, read_config, sec
 from pipeline.viewer.reader import Found, Reader
 
 MAX_CHARACTERS = 400_000
-"""of a long caption that a page shows: hours of video take some 100,000; the rest is one click away, as a text."""
+"""characters of a long caption on a page; hours of video take some 100,000; the whole text is one click away."""
 
 _STORYBOARD = 48
-_SENTENCE = 5000  # characters of a sentence by which its words are looked for
-_KEPT = 4  # videos whose grounding is remembered
+_SENTENCE = 5000  # characters of a sentence that are searched for words
+_KEPT = 4  # videos whose grounding is cached
 
 
 def paragraphs(caption: Row, raw: Row, spans: dict[int, tuple[float, float]], said: Sequence[Row]) -> list[Row]:
-    """The long caption as the page shows it: the opening, then the sections.
+    """Return the long caption as the page shows it: the opening, then the sections.
 
     Args:
-        caption: with its corrections; raw: without them.
+        caption: the caption with its corrections; raw: without them.
         spans: window_index -> its span.
-        said: the annotations that stand.
+        said: the annotations that are in force.
 
     Returns:
-        One a paragraph: `section` (-1: the opening), `start_s`, `end_s`, `topic`, `problem`, `verdict`, `corrected`,
-        `sentences`; each sentence has `id`, `text`, `spans`, `start_s` (None: it cites nothing), `windows`, `verdict`,
-        `corrected`.
+        One row per paragraph: `section` (-1: the opening), `start_s`, `end_s`, `topic`, `problem`, `verdict`,
+        `corrected`, `sentences`; each sentence has `id`, `text`, `spans`, `start_s` (None: it cites nothing),
+        `windows`, `verdict`, `corrected`.
     """
     verdicts = {(r["section_index"], r["sentence_index"]): r["kind"] for r in said if r["kind"] in ("accept", "reject")}
     changed = {(r["section_index"], r["sentence_index"]) for r in said if r["kind"] in ("text", "times")}
@@ -105,11 +105,12 @@ def paragraphs(caption: Row, raw: Row, spans: dict[int, tuple[float, float]], sa
 
 @dataclass(frozen=True)
 class Page:
-    """Everything of one video that its page is rendered from, but for the player.
+    """Everything that a video's page shows, except the player.
 
     Attributes:
-        caption: with its corrections; None where there is none, or the filter left it out before it was told.
-        cut: whether the caption is too long to be shown whole.
+        caption: the caption with its corrections; None if the video has none or the filter left it out before it was
+            narrated.
+        cut: whether the caption is truncated on the page.
     """
 
     found: Found
@@ -119,12 +120,12 @@ class Page:
     lanes: list[Row]
     history: list[Row]
     verdict: str | None
-    board: list[float]
+    storyboard: list[float]
     cut: bool
 
 
 def page(reader: Reader, found: Found) -> Page:
-    """Read and put together what the page of a video shows."""
+    """Collect what the page of a video shows."""
     raw = found.caption if found.caption and found.caption["caption"] is not None else None
     history = reader.annotations.history(found.video_id)
     said = standing(history, raw["content_hash"]) if raw else []
@@ -147,13 +148,13 @@ def page(reader: Reader, found: Found) -> Page:
         ),
         history=history,
         verdict=verdict_of(said),
-        board=storyboard(found, duration_s),
+        storyboard=storyboard(found, duration_s),
         cut=bool(caption and len(caption["caption"]) > MAX_CHARACTERS),
     )
 
 
 def storyboard(found: Found, duration_s: float) -> list[float]:
-    """Times of frames that stand for the whole video: those that the captioner saw, thinned out evenly."""
+    """Return times of frames that represent the whole video: a uniform subset of those that the captioner saw."""
     times: list[float] = lanes.frames_of(found.segments)["time_s"].to_pylist()
     if len(times) < 2:
         count = max(1, min(_STORYBOARD, round(duration_s)))
@@ -167,13 +168,13 @@ def storyboard(found: Found, duration_s: float) -> list[float]:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A window as the panel shows it.
+    """One window in the panel of evidence.
 
     Attributes:
-        window: value of `structs.WINDOW_CAPTION`.
-        support: how much of the sentence its captions say, 0 to 1; None where no sentence was asked about.
-        frames: of each frame that the model saw: `time_s` and `pts_s`.
-        made: model, sampling and so on, as pairs of name and text.
+        window: a value of `structs.WINDOW_CAPTION`.
+        support: share of the sentence's words that its captions contain, 0 to 1; None without a sentence.
+        frames: `time_s` and `pts_s` of each frame that the model saw.
+        made: model, sampling and other provenance, as pairs of name and text.
     """
 
     window: Row
@@ -186,14 +187,14 @@ class Evidence:
 
 
 class _Words:
-    """The words of windows: how much of a text each of them says."""
+    """The words of windows, and the share of a text's words that each window contains."""
 
     def __init__(self, captions: Mapping[int, str]) -> None:
         self._windows = list(captions)
         self._scorer = Lexical(list(captions.values()))
 
     def support(self, text: str) -> dict[int, float]:
-        """window_index -> share of the words of `text` that its captions say, 0 to 1."""
+        """window_index -> share of the words of `text` that its captions contain, 0 to 1."""
         if not self._windows:
             return {}
         (shares,) = self._scorer.scores([text]).tolist()
@@ -201,14 +202,14 @@ class _Words:
 
 
 class Evidencer:
-    """Finds what stands behind sentences; remembers the words of the videos that were looked at last."""
+    """Finds the evidence for sentences; caches the words of the videos viewed last."""
 
     def __init__(self) -> None:
         self._grounds: OrderedDict[tuple[str, str], _Words] = OrderedDict()
         self._lock = Lock()
 
     def of(self, reader: Reader, found: Found, windows: Sequence[int], sentence: str | None) -> list[Evidence]:
-        """The evidence of some windows, in order of time, for a sentence that may be said by them."""
+        """Return the evidence of some windows, in order of time, for a sentence that they may support."""
         first_pts_s = float(found.video.get("first_pts_s") or 0.0)
         facts = lanes.facts_of(found.segments)
         wanted = set(windows)
@@ -250,7 +251,7 @@ class Evidencer:
         return shown
 
     def _ground(self, found: Found) -> _Words:
-        """The words of all windows of a video and of the frames in them."""
+        """Return the words of all windows of a video and of the frames in them."""
         key = (found.video_id, str(lanes_key(found)))
         with self._lock:
             if key in self._grounds:
@@ -264,7 +265,7 @@ class Evidencer:
             for frame in segment or ():
                 while at + 1 < len(starts) and starts[at + 1][0] <= frame["time_s"] + 1e-6:
                     at += 1
-                if starts:  # as the narrator has it: a frame belongs to the window whose cell it stands in
+                if starts:  # as in the narrator, a frame belongs to the window whose cell contains it
                     texts[starts[at][1]].append(frame["text"] or "")
         ground = _Words({k: " ".join(t) for k, t in texts.items()})
         with self._lock:
@@ -275,16 +276,16 @@ class Evidencer:
 
 
 def lanes_key(found: Found) -> str:
-    """Changes whenever the captions of a video do."""
+    """Return a key that changes whenever the captions of a video do."""
     hashes = found.segments["content_hash"].to_pylist()
     return "-".join(str(h)[:8] for h in hashes)
 
 
 def section_made(reader: Reader, found: Found, raw: Row, number: int) -> tuple[list[tuple[str, str]], Shown]:
-    """How a section came about, and its prompt.
+    """Return the provenance of a section, and its prompt.
 
     Args:
-        raw: the caption as the model wrote it, with its sections.
+        raw: the caption without corrections.
         number: index of the section in the caption.
     """
     config = read_config(reader.run_file(str(raw["run_id"] or ""), "config.yaml"))
@@ -301,7 +302,7 @@ def section_made(reader: Reader, found: Found, raw: Row, number: int) -> tuple[l
 
 
 def _segments_of(found: Found, windows: set[int]) -> list[Row]:
-    """The captioned segments that hold some windows."""
+    """Return the captioned segments that contain some windows."""
     held = []
     for batch in found.segments.to_batches(max_chunksize=1):
         indices = set(pc.struct_field(pc.list_flatten(batch["windows"]), "window_index").to_pylist())
@@ -311,7 +312,7 @@ def _segments_of(found: Found, windows: set[int]) -> list[Row]:
 
 
 def made(answer: Row, provenance: Row | None, kind: str) -> list[tuple[str, str]]:
-    """How an answer came about, as pairs of name and text; what is not known is left out."""
+    """Return the provenance of an answer, as pairs of name and text; unknown values are left out."""
     said = provenance or {}
     usage = answer.get("usage") or {}
     prompt = (json_object(said.get("prompts")) or {}).get(kind)
@@ -349,7 +350,7 @@ def spans_of(found: Found) -> dict[int, tuple[float, float]]:
 
 
 def json_object(text: str | None) -> Any:
-    """A JSON object; None where it is none."""
+    """Parse a JSON object; None if the text is not one."""
     try:
         value = json.loads(text) if text else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""The evidence of a sentence, a section or a window: a part of the page of a video."""
+"""The evidence for a sentence, a section or a window: a part of the page of a video."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pipeline.viewer.requests import found_of, named, whole_of
 from pipeline.viewer.site import Site
 from pipeline.viewer.stills import HEIGHTS
 
-_MOST_WINDOWS = 60  # of a sentence, in the panel
-_STRIPS_AT_ONCE = 3  # windows whose frames are decoded before anybody asks for them
+_MOST_WINDOWS = 60  # windows that the panel shows
+_STRIPS_AT_ONCE = 3  # windows whose frames are decoded in advance
 
 
 def evidence_part(site: Site, request: Request) -> Response:
-    """What stands behind a sentence (`section`, `sentence`), a section (`section`) or a window (`window`)."""
+    """Return the evidence for a sentence (`section`, `sentence`), a section (`section`) or a window (`window`)."""
     reader, found = found_of(site, request)
     out = site.readers.index(reader)
     number, index, window = (whole_of(request, name) for name in ("section", "sentence", "window"))
@@ -62,15 +62,15 @@ def evidence_part(site: Site, request: Request) -> Response:
 
 @dataclass(frozen=True, kw_only=True)
 class Picked:
-    """What the panel shows of a section or a sentence.
+    """A section or sentence in the panel.
 
     Attributes:
-        section: a section of the corrected caption, or what stands for one: the opening.
-        sentence: None where the section as a whole is meant.
-        original: what the model wrote; None where it cannot be told.
-        span: what it tells, seconds; None: to be derived from its windows, or none.
-        made, template: how its section came about, and the prompt of that.
-        windows: that it rests on.
+        section: a section of the corrected caption, or a row of the same form for the opening.
+        sentence: None if the section as a whole is selected.
+        original: what the model wrote; None if that is unknown.
+        span: its span in seconds; None: derived from its windows.
+        made, template: provenance and prompt of its section.
+        windows: windows that it rests on.
     """
 
     section: Row | None = None
@@ -83,8 +83,8 @@ class Picked:
 
 
 def _picked(reader: Reader, found: Found, captions: tuple[Row, Row], number: int, index: int | None) -> Picked:
-    """A section or a sentence of a long caption. A section that was written anew is picked as a whole."""
-    caption, raw = captions  # with corrections, and as the model wrote it
+    """Return a section or sentence of a long caption. A section that a person rewrote is returned as a whole."""
+    caption, raw = captions  # with and without corrections
     if number == OPENING:
         opening = {"section_index": OPENING, "text": opening_of(caption)}
         return Picked(section=opening, original=opening_of(raw))

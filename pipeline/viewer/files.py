@@ -1,4 +1,4 @@
-"""Requests for bytes: sources, frames, previews."""
+"""Requests for binary data: sources, frames, previews."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pipeline.viewer.requests import time_of, video_of
 from pipeline.viewer.site import Site
 from pipeline.viewer.stills import HEIGHTS
 
-_POSTER_AT = 0.3  # of the length: beyond titles and black
+_POSTER_AT = 0.3  # share of the length: after titles and black frames
 _KEEP = {"cache-control": "private, max-age=86400"}
 
 
 def media(site: Site, request: Request) -> Response:
-    """The source of a video, or a range of it."""
+    """Return the source of a video, or a range of it."""
     _, video = video_of(site, request)
     opened = open_source(video)
     return ranged(opened, request.headers.get("range"), request.method)
 
 
 def ranged(opened: Opened, header: str | None, method: str) -> Response:
-    """A file by ranges: 200, 206 or 416 (RFC 9110, 14)."""
+    """Return a file by ranges, with status 200, 206 or 416 (RFC 9110, 14)."""
     size = opened.size_bytes
     headers = {"accept-ranges": "bytes", "cache-control": "private, no-cache"}
     try:
@@ -44,17 +44,17 @@ def ranged(opened: Opened, header: str | None, method: str) -> Response:
 
 
 def still(site: Site, request: Request) -> Response:
-    """The frame on screen at a time."""
+    """Return the frame on screen at a time."""
     _, video = video_of(site, request)
     height = HEIGHTS[-1] if request.query_params.get("size") == "large" else HEIGHTS[0]
     return Response(site.stills.get(video, time_of(request, "t"), height), 200, _KEEP, "image/jpeg")
 
 
 def poster(site: Site, request: Request) -> Response:
-    """A frame that stands for the video: one past its beginning, or the first."""
+    """Return a frame that represents the video: one past the beginning, or the first."""
     _, video = video_of(site, request)
     if video.get("duration_s") is None:
-        raise ItemError("unreadable", "the video could not be read, so there is no frame of it")
+        raise ItemError("unreadable", "the video could not be read, so it has no frames")
     try:
         data = site.stills.get(video, _POSTER_AT * video["duration_s"], HEIGHTS[0])
     except ItemError:
@@ -63,7 +63,7 @@ def poster(site: Site, request: Request) -> Response:
 
 
 def preview(site: Site, request: Request) -> Response:
-    """How far the preview of a video is; POST begins to make it, DELETE stops that."""
+    """Return the progress of a video's preview; POST starts making it, DELETE cancels it."""
     _, video = video_of(site, request)
     act = {"POST": site.previews.start, "DELETE": site.previews.cancel}.get(request.method, site.previews.state)
     job: Any = act(video)
@@ -73,7 +73,7 @@ def preview(site: Site, request: Request) -> Response:
 
 
 def preview_file(site: Site, request: Request) -> Response:
-    """The preview of a video, which must have been made."""
+    """Return the preview of a video, which must exist."""
     _, video = video_of(site, request)
     path = site.previews.path(video)
     if site.previews.state(video).state != "done":

@@ -1,7 +1,7 @@
-"""Lanes of the tables that a recipe adds: whatever has a time and a text, such as speech, text on screen, chapters.
+"""Lanes of the tables that a recipe adds, for any items with a time and a text: speech, text on screen, chapters.
 
-A column is shown where it is a list of structs with `start_s`, `end_s` and one of `TEXTS`; nothing else of a table is
-read. A table named `speech` or `text` takes the place of the lane of that name.
+A column is shown if it is a list of structs with `start_s`, `end_s` and one of `TEXTS`; nothing else of a table is
+read. A table named `speech` or `text` replaces the lane of that name.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from operators.core.keys import current_key
 from operators.store.store import Store
 from pipeline.viewer.lanes import Item, lane, short
 
 TEXTS = ("text", "caption", "title", "topic", "label", "name", "sentence", "question")
-"""Fields of an item that can label it; the first that it has counts."""
+"""Fields that can label an item; the first one that it has is used."""
 
 _ORDER = ("key", "run_id")
 _KNOWN = {"speech": "Speech", "text": "Text on screen"}
 
 
 def timed_columns(schema: pa.Schema) -> dict[str, str]:
-    """Column -> the field that labels its items, of the columns that can be shown on a timeline."""
+    """Column -> the field that labels its items, for the columns that can be shown on a timeline."""
     found = {}
     for field in schema:
         item = field.type.value_type if pa.types.is_list(field.type) or pa.types.is_large_list(field.type) else None
@@ -37,14 +38,14 @@ def timed_columns(schema: pa.Schema) -> dict[str, str]:
 
 
 def further_lanes(store: Store, video_id: str) -> list[dict[str, Any]]:
-    """The lanes of an output's further tables that have something to show of a video, in order of their names."""
+    """Return the lanes of an output's further tables that have items for a video, ordered by name."""
     lanes = []
     for name in sorted(store.derived):
         table = store.derived[name]
         columns = timed_columns(table.schema)
         if not columns or "video_id" not in table.schema.names:
             continue
-        rows = newest(table.lookup("video_id", video_id, columns=[*columns, *_ORDER, *_segment(table.schema)]))
+        rows = current(table.lookup("video_id", video_id, columns=[*columns, *_ORDER, *_segment(table.schema)]))
         for column, label in columns.items():
             shown = _KNOWN.get(name, name.replace("_", " ").capitalize())
             if len(columns) > 1:
@@ -67,10 +68,14 @@ def _items(lists: pa.ChunkedArray, prefix: str, label: str) -> Iterator[Item]:
             yield start_s, end_s, f"{prefix}{k}", short(text), "ok"
 
 
-def newest(rows: pa.Table) -> pa.Table:
-    """The rows of a video under the key of the newest run, in order, as `Output.segments`."""
+def current(rows: pa.Table, narrated: str | None = None) -> pa.Table:
+    """Return a video's rows of the current key, in order, as `Output.segments` does.
+
+    Args:
+        narrated: key of its long caption.
+    """
     if not rows.num_rows:
         return rows
-    at = pc.sort_indices(rows, sort_keys=[("run_id", "descending")])[0].as_py()
-    mine = rows.filter(pc.equal(rows["key"], rows["key"][at]))
+    found = zip(rows["run_id"].to_pylist(), rows["key"].to_pylist(), strict=True)
+    mine = rows.filter(pc.equal(rows["key"], current_key(found, narrated)))
     return mine.sort_by("segment_index") if "segment_index" in mine.column_names else mine

@@ -1,8 +1,8 @@
-"""Who may talk to the viewer, and what a page of it may do.
+"""Access control: who may talk to the viewer, and what its pages may do.
 
-A web page somewhere else can make the user's browser send requests to this machine, so being on the loopback interface
-proves nothing. Each request needs a host name that is allowed (DNS rebinding brings another), and the token, which the
-first URL carries and a cookie keeps. A request that changes something must come from a page of ours, too.
+Any web page can make the user's browser send requests to this machine, so a request on the loopback interface proves
+nothing. Each request needs an allowed host name (DNS rebinding brings another one) and the token, which the first URL
+carries and a cookie keeps. A request that changes something must also come from a page of this viewer.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _HEADERS = {
 
 
 class Guard:
-    """The ASGI application around the viewer's own.
+    """An ASGI application that wraps the viewer's own.
 
     Args:
-        app: what answers requests that are let in.
-        token: what the first URL carries; None: everybody who reaches the port is let in.
-        hosts: names under which the viewer may be asked for, without port.
-        cookie: name of the cookie; of two viewers on one machine each has its own.
+        app: the application that answers accepted requests.
+        token: the token that the first URL carries; None: all requests are accepted.
+        hosts: host names under which requests are accepted, without port.
+        cookie: name of the cookie, which differs between viewers on one machine.
     """
 
     def __init__(self, app: ASGIApp, *, token: str | None, hosts: Collection[str], cookie: str) -> None:
@@ -63,7 +63,7 @@ class Guard:
             await answer(scope, receive, _with_headers(send))
 
     def _refusal(self, scope: Scope) -> Response | None:
-        """What to answer instead of the page; None: the request is let in."""
+        """Return the response that refuses a request; None: it is accepted."""
         headers = Headers(scope=scope)
         if _host_of(headers.get("host", "")) not in self._hosts:
             return PlainTextResponse("This host name is not allowed; see `longcap view --allow-host`.\n", 403)
@@ -86,7 +86,9 @@ class Guard:
                     "The token is wrong. The URL that `longcap view` printed has the right one.\n", 403
                 )
             rest = urlencode([(name, value) for name, value in given if name != "token"])
-            answer = RedirectResponse(f"{_path(scope)}{'?' if rest else ''}{rest}", 303)  # out of history and bookmarks
+            answer = RedirectResponse(
+                f"{_path(scope)}{'?' if rest else ''}{rest}", 303
+            )  # keeps the token out of history and bookmarks
             answer.set_cookie(self._cookie, tokens[-1], httponly=True, samesite="lax", path="/")
             return answer
         if self._right(request.cookies.get(self._cookie, "")):
@@ -97,29 +99,29 @@ class Guard:
         return hmac.compare_digest(given.encode(), (self._token or "").encode())
 
     def _from_us(self, headers: Headers) -> bool:
-        """Whether a page of this viewer sent the request: browsers say where a request comes from."""
+        """Whether a page of this viewer sent the request, from the headers in which browsers state its origin."""
         site = headers.get("sec-fetch-site")
         origin = headers.get("origin")
         if site is not None and site not in ("same-origin", "none"):
             return False
         if origin is not None:
             return origin.partition("://")[2].lower() == headers.get("host", "").lower()
-        return headers.get("x-longcap") == "1"  # no page elsewhere may add a header of its own
+        return headers.get("x-longcap") == "1"  # a page of another origin cannot add custom headers
 
 
 def _host_of(header: str) -> str:
-    """The name in a Host header, without port and brackets; empty where it is none."""
+    """Return the name in a Host header, without port and brackets; empty if the header is malformed."""
     found = _HOST.fullmatch(header.strip().lower())
     return (found["v6"] or found["name"]) if found else ""
 
 
 def _path(scope: Scope) -> str:
-    """The path of this request, never another host's: `//evil` would be one."""
+    """Return the path of a request on this host; `//evil` would name another host."""
     return "/" + str(scope.get("raw_path", b"/").decode("latin-1")).lstrip("/")
 
 
 def _limited(receive: Receive) -> Receive:
-    """`receive` that refuses a body which grows beyond the limit without having said so."""
+    """Wrap `receive` to refuse a body that exceeds the limit, whatever length it declared."""
     seen = 0
 
     async def wrapped() -> Message:

@@ -1,4 +1,4 @@
-"""The lanes of the timeline: what is known of which stretch of a video, as plain numbers and short labels."""
+"""The lanes of the timeline: what is known of each span of a video, as plain numbers and short labels."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from operators.analysis.facts import Facts
 from operators.core.base import Row
 from pipeline.monitoring.progress import clock
 
-_LABEL = 90  # characters; the whole text is one click away
-_MOST_ITEMS = 20_000  # of a lane
+_LABEL = 90  # characters; a click shows the whole text
+_MOST_ITEMS = 20_000  # items of one lane
 
 Item = tuple[float, float, str, str, str]
 """Start and end in seconds, id, label, kind."""
 
 
 def span_text(start_s: float, end_s: float) -> str:
-    """`0:05 to 0:12`."""
+    """Format a span as `0:05 to 0:12`."""
     return f"{clock(start_s)} to {clock(end_s)}"
 
 
 def short(text: str | None, most: int = _LABEL) -> str:
-    """The beginning of a text, in one line; cut between words where it has some."""
+    """Return the beginning of a text, in one line, cut between words if possible."""
     words = " ".join((text or "")[: 4 * most].split())
     if len(words) <= most:
         return words
@@ -35,17 +35,17 @@ def short(text: str | None, most: int = _LABEL) -> str:
 
 
 def windows_of(segments: pa.Table) -> pa.Table:
-    """`window_index`, `start_s`, `end_s`, `text`, `valid`, `problem` of all windows, in order; nothing else is read."""
+    """Return `window_index`, `start_s`, `end_s`, `text`, `valid`, `problem` of all windows, in order."""
     return _flat(segments, "windows", ["window_index", "start_s", "end_s", "text", "valid", "problem"], "window_index")
 
 
 def frames_of(segments: pa.Table) -> pa.Table:
-    """`time_s` and `pts_s` of all frame captions, in order."""
+    """Return `time_s` and `pts_s` of all frame captions, in order."""
     return _flat(segments, "frames", ["time_s", "pts_s"], "time_s")
 
 
 def facts_of(segments: pa.Table) -> Facts | None:
-    """What was measured in the whole of a video; None where nothing was, or where it does not fit together."""
+    """Return the facts measured in the whole of a video; None if there are none or they are inconsistent."""
     texts = [t for t in segments["facts"].to_pylist() if t]
     try:
         return Facts.merge(Facts.parse(t) for t in texts) if texts else None
@@ -54,7 +54,7 @@ def facts_of(segments: pa.Table) -> Facts | None:
 
 
 def cited_spans(windows: Iterable[int], spans: dict[int, tuple[float, float]]) -> list[tuple[float, float]]:
-    """The stretches that some windows show: those that touch or overlap are one."""
+    """Return the spans of some windows, with those that touch or overlap merged."""
     joined: list[tuple[float, float]] = []
     for start_s, end_s in sorted(spans[k] for k in windows if k in spans):
         if joined and start_s <= joined[-1][1] + 1e-6:
@@ -73,15 +73,16 @@ def lanes(
     failures: Sequence[Row],
     further: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """The lanes that have something to show, from top to bottom.
+    """Return the lanes that have items, from top to bottom.
 
     Args:
-        caption: with the corrections that stand.
-        further: lanes of the recipe's own tables; one with the id of another takes its place.
+        caption: the caption with its corrections.
+        further: lanes of the recipe's own tables; one with the id of a standard lane replaces it.
 
     Returns:
-        One a lane: `id`, `name`, and `items`, each `[start_s, end_s, id, label, row, kind]`. Rows count from 0 and keep
-        overlapping items apart; kind is `ok`, `bad` (failed or missing) or `own` (corrected by a person).
+        One dict per lane: `id`, `name`, and `items`, each `[start_s, end_s, id, label, row, kind]`. Rows count from 0
+            and
+        separate overlapping items; kind is `ok`, `bad` (failed or missing) or `own` (corrected by a person).
     """
     windows = windows_of(segments).to_pylist()
     spans = {w["window_index"]: (w["start_s"], w["end_s"]) for w in windows}
@@ -101,7 +102,7 @@ def lanes(
 
 
 def lane(key: str, name: str, items: Iterable[Item]) -> dict[str, Any]:
-    """A lane as the timeline draws it: overlapping items in rows of their own."""
+    """Return a lane as the timeline draws it, with overlapping items in separate rows."""
     ends: list[float] = []
     packed = []
     for start_s, end_s, item, label, kind in sorted(items, key=lambda i: (i[0], i[1]))[:_MOST_ITEMS]:
@@ -158,7 +159,7 @@ def _text(facts: Facts | None) -> Iterable[Item]:
 
 
 def _gaps(duration_s: float, segments: pa.Table, windows: Sequence[Row], failures: Sequence[Row]) -> Iterable[Item]:
-    """What did not decode, windows without a caption, and segments that are not there."""
+    """Yield spans that did not decode, windows without a caption, and missing segments."""
     number = 0
     for decode in segments["decode"].to_pylist():
         for hole in (decode or {}).get("missing") or ():

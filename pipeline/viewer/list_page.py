@@ -1,4 +1,4 @@
-"""The list of videos, and what changes in it while a run goes on."""
+"""The list of videos, and its updates during a run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _HEADS = {
     "verdict": "Verdict",
 }
 _BEGINNING = 160  # characters of a caption
-_SNIPPET = 60  # characters before what was found; three times as many from there on
+_SNIPPET = 60  # characters shown before a match; three times as many after it
 _MOST_HITS = 200
 
 
 def listing(site: Site, request: Request) -> Response:
-    """A page of the list."""
+    """Return a page of the list."""
     reader = reader_of(site, request)
     columns = reader.catalog.columns()
     query = parse(request.query_params.multi_items(), columns)
@@ -66,13 +66,13 @@ def listing(site: Site, request: Request) -> Response:
 
 
 def state(site: Site, request: Request) -> Response:
-    """What a page asks every few seconds: whether there is more to see."""
+    """Return the state that a page polls every few seconds to see whether there is more to show."""
     reader = reader_of(site, request)
     return JSONResponse({**reader.catalog.counts(), "at_work": [printable(line) for line in reader.at_work()]})
 
 
 def ids(site: Site, request: Request) -> Response:
-    """The ids of all videos of a view, a line each: for `--only`, or another program."""
+    """Return the ids of all videos of a view, one per line, for `--only` or another program."""
     reader = reader_of(site, request)
     query = parse(request.query_params.multi_items(), reader.catalog.columns())
     text = "".join(f"{printable(video_id)}\n" for video_id in reader.catalog.ids(query))
@@ -80,7 +80,7 @@ def ids(site: Site, request: Request) -> Response:
 
 
 def list_url(query: Query, out: int) -> str:
-    """The address of a view."""
+    """Return the address of a view."""
     return _url(query, out)
 
 
@@ -107,8 +107,7 @@ def _row(reader: Reader, row: Row, query: Query, out: int, caption: str) -> Row:
 
 
 def snippet(text: str, terms: list[str]) -> list[tuple[str, bool]] | None:
-    """Where most of the terms stand near each other in a text, as pieces, those that are terms marked; None where none
-    is there."""
+    """Return the part of a text with most of the terms, as pieces with matches marked; None if it has none."""
     pattern = re.compile("|".join(re.escape(t) for t in sorted(terms, key=len, reverse=True)), re.IGNORECASE)
     hits = [(hit.start(), hit.end()) for hit in islice(pattern.finditer(text), _MOST_HITS)]
     if not hits:
@@ -129,7 +128,7 @@ def snippet(text: str, terms: list[str]) -> list[tuple[str, bool]] | None:
 
 
 def _heads(query: Query, out: int) -> list[Row]:
-    """The heads of the usual columns and the further ones: by a click each sorts, a second click turns the order."""
+    """Return the table heads of all shown columns; a click on one sorts by it, a second click reverses the order."""
     found = []
     for name in (*_USUAL, *(c for c in query.columns if c not in _USUAL)):
         falls = query.sort == f"-{name}"

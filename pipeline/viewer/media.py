@@ -1,4 +1,4 @@
-"""The bytes of a source, by ranges: only those of videos that stand in the output, and only as they were captioned."""
+"""Sources of videos, served by byte ranges: only videos of the output that have not changed since."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from operators.video.version import check_video
 _CHUNK_BYTES = 2**20
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
-_TYPES = {  # container as probing names it -> what a browser asks the demuxer for; QuickTime's is MP4's
+_TYPES = {  # container as named by the probe -> media type; QuickTime is served as MP4
     "mp4": "video/mp4",
     "mov": "video/mp4",
     "matroska": "video/x-matroska",
@@ -31,7 +31,7 @@ _TYPES = {  # container as probing names it -> what a browser asks the demuxer f
     "asf": "video/x-ms-asf",
     "mpeg": "video/mpeg",
 }
-_CODECS = {  # codec -> one of its strings of RFC 6381, of a usual profile: browsers are asked with it
+_CODECS = {  # codec -> an RFC 6381 string of a common profile, to ask the browser with
     "h264": "avc1.640028",
     "hevc": "hvc1.1.6.L120.B0",
     "av1": "av01.0.08M.08",
@@ -43,7 +43,7 @@ _CODECS = {  # codec -> one of its strings of RFC 6381, of a usual profile: brow
 
 
 class RangeNotSatisfiable(Exception):
-    """The request asks for bytes that are not there, or for more than one range."""
+    """The request is for bytes beyond the file, or for more than one range."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Opened:
     """A source that can be read.
 
     Attributes:
-        uri: of it; size_bytes: of the whole file; media_type: what it is served as.
+        uri: URI of the file; size_bytes: its size; media_type: the Content-Type.
     """
 
     uri: str
@@ -59,7 +59,7 @@ class Opened:
     media_type: str
 
     def read(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes `[start, end)`, a megabyte at a time."""
+        """Yield the bytes `[start, end)` in pieces of a megabyte."""
         path = local_path(self.uri)
         if path is not None:
             with Path(path).open("rb") as file:
@@ -71,13 +71,13 @@ class Opened:
 
 
 def media_type(container: str | None) -> str:
-    """What a file of a container is served as; never a type that a browser would run or render."""
+    """Return the media type for a container; never one that a browser would execute or render."""
     name = (container or "").split(",")[0]
     return _TYPES.get(name, "application/octet-stream")
 
 
 def asked_type(video: Row) -> str:
-    """What to ask a browser's `canPlayType` with: empty where it is not worth asking."""
+    """Return the type to pass to a browser's `canPlayType`; empty if browsers do not play it."""
     kind, codec = media_type(video.get("container")), _CODECS.get(video.get("codec") or "")
     if kind == "application/octet-stream" or codec is None:
         return ""
@@ -85,13 +85,13 @@ def asked_type(video: Row) -> str:
 
 
 def open_source(video: Row) -> Opened:
-    """Look at the source of a video.
+    """Open the source of a video.
 
     Args:
-        video: row of `rows.VIDEO`.
+        video: a row of `rows.VIDEO`.
 
     Raises:
-        ItemError: it could not be probed, is no regular file, is not there, or has changed since.
+        ItemError: it could not be probed, is not a regular file, no longer exists, or has changed.
     """
     uri = video["uri"]
     if video.get("failure") is not None or video.get("duration_s") is None:
@@ -102,25 +102,25 @@ def open_source(video: Row) -> Opened:
         if path is not None:
             state = os.stat(path)  # noqa: PTH116
             if not stat.S_ISREG(state.st_mode):
-                raise ItemError("unreadable", f"{uri} is no regular file")
+                raise ItemError("unreadable", f"{uri} is not a regular file")
             size = state.st_size
         else:
             fs, where = file_system(uri)
             size = int(fs.size(where) or 0)
     except FileNotFoundError as error:
-        raise ItemError("unreadable", f"{uri} is not there any more, or not on this machine") from error
+        raise ItemError("unreadable", f"{uri} no longer exists, or is not on this machine") from error
     except (OSError, ValueError, ImportError) as error:
         raise ItemError("unreadable", f"{uri} cannot be read here: {explained(error)}") from error
     return Opened(uri=uri, size_bytes=size, media_type=media_type(video.get("container")))
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The bytes `[start, end)` that a Range header asks for; None: all of them.
+    """Return the bytes `[start, end)` that a Range header requests; None: all of them.
 
-    Media players ask for one range. More than one is refused: a header of thousands would cost much and serve nobody.
+    Media players request one range. More than one is refused, since thousands of ranges would be costly.
 
     Raises:
-        RangeNotSatisfiable: as RFC 9110, 15.5.17, or more than one range.
+        RangeNotSatisfiable: the range is not satisfiable (RFC 9110, 15.5.17), or there is more than one.
     """
     text = (header or "").lower().replace(" ", "")
     if not text.startswith("bytes="):

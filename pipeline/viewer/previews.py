@@ -1,12 +1,12 @@
-"""Previews of what a browser cannot play: remuxed where the streams fit MP4, else encoded small; one at a time, kept.
+"""Previews of videos that browsers cannot play: remuxed if the streams fit MP4, else encoded small; one at a time,
+cached.
 
-ffmpeg runs as in decoding: it may open the one file that it is given and nothing else, and it ends with us.
+ffmpeg runs as it does for decoding: it may open only the given file, and it ends with this process.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import tempfile
 import threading
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from operators.core.base import ItemError, Row
 from operators.core.uris import local_path
-from operators.video.ffmpeg_backend import die_with_parent, ffmpeg_program
+from operators.video.ffmpeg_backend import ffmpeg_command
 from pipeline.viewer.cache import Cache
 from pipeline.viewer.media import open_source
 
@@ -34,13 +34,13 @@ State = Literal["none", "waiting", "working", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Job:
-    """How far a preview is.
+    """Progress of one preview.
 
     Attributes:
         state: see `State`.
         progress: 0 to 1.
-        message: why it failed.
-        first_pts_s: of the preview itself: where its first frame lies on the player's clock.
+        message: reason of a failure.
+        first_pts_s: timestamp of the preview's first frame on the player's clock.
     """
 
     state: State = "none"
@@ -50,10 +50,10 @@ class Job:
 
 
 class Previews:
-    """Makes previews, one after the other, in a thread of its own.
+    """Makes previews one after the other, in its own thread.
 
     Args:
-        cache: where they are kept.
+        cache: the cache that stores them.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -67,7 +67,7 @@ class Previews:
         self._thread: threading.Thread | None = None
 
     def path(self, video: Row) -> Path:
-        """Where the preview of a video lies, or is to lie."""
+        """Return the path of a video's preview, whether it exists or not."""
         return self._cache.path("preview", video["uri"], video.get("source_version"), suffix=".mp4")
 
     def state(self, video: Row) -> Job:
@@ -81,7 +81,7 @@ class Previews:
         return job if job.state in ("failed", "cancelled") else Job()
 
     def start(self, video: Row) -> Job:
-        """Make the preview of a video, unless it is there or on its way.
+        """Make the preview of a video, unless it exists or is being made.
 
         Raises:
             ItemError: the source cannot be read.
@@ -101,7 +101,7 @@ class Previews:
         return Job("waiting")
 
     def cancel(self, video: Row) -> Job:
-        """Stop making a preview; what is there of it goes."""
+        """Stop making a preview and delete its partial file."""
         name = self.path(video).name
         with self._lock:
             if self._waiting.pop(name, None) is not None:
@@ -126,7 +126,7 @@ class Previews:
     # -- inside ----------------------------------------------------------------------------------------------------
 
     def _known(self, path: Path) -> Job:
-        """A preview that an earlier viewer has made."""
+        """Return the job of a preview that an earlier viewer made."""
         from operators.video.facts import probe
 
         try:
@@ -185,8 +185,8 @@ class Previews:
             return self._ended or (self._now is not None and self._jobs[self._now].state == "cancelled")
 
     def _encode(self, video: Row, source: Path, target: Path, *, copy: bool) -> str | None:
-        """Run ffmpeg; None, or the last thing that it said."""
-        command = [ffmpeg_program(), "-nostdin", "-v", "error", "-progress", "pipe:1", "-y"]
+        """Run ffmpeg; returns None, or its last line of output on failure."""
+        command = ["-nostdin", "-v", "error", "-progress", "pipe:1", "-y"]
         command += [
             "-protocol_whitelist",
             "file",
@@ -218,11 +218,10 @@ class Previews:
         command += ["-c:a", "aac", "-ac", "2", "-b:a", "96k", "-movflags", "+faststart", "-map_metadata", "-1"]
         command += ["-fs", str(_MOST_BYTES), "-t", str(_TIME_LIMIT_S * 24), "-f", "mp4", f"file:{target}"]
         process = subprocess.Popen(
-            command,
+            ffmpeg_command(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 one call into a library
         )
         with self._lock:
             self._process = process
@@ -254,7 +253,7 @@ class Previews:
 
 
 def _local_copy(video: Row, folder: Path, cancelled: Callable[[], bool]) -> Path:
-    """The source as a local file: itself, or what is fetched of it."""
+    """Return the source as a local file: the file itself or a download."""
     path = local_path(video["uri"])
     if path is not None:
         return Path(path).resolve()

@@ -1,10 +1,10 @@
-"""The prompts of captions, rendered again from what the output holds, and proved by their hash.
+"""Prompts of captions, rendered again from the output and verified by their hash.
 
-An output keeps the hash of each prompt, not its text. The text follows from the packaged template, the config of the
-run, the captions, and what was measured and heard. Where the hash of what is rendered is the stored one, it is what the
-model saw, letter by letter; else it is shown as the template only.
+An output stores the hash of each prompt, not its text. The text follows from the packaged template, the run's config,
+the captions, and the measured and recognised facts. If the hash of the rendered text equals the stored one, the text is
+exactly what the model saw; otherwise only the template is shown.
 
-A stored config is not trusted: no file that it names is read, and no engine is made from it.
+A stored config is not trusted: files that it names are not read, and no engine is made from it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
+from longcap import safe_yaml
 from operators.analysis.facts import Facts
 from operators.audio.heard import Heard
 from operators.caption.segment import shortened, window_prompt
@@ -36,9 +35,9 @@ class Shown:
     """A prompt as a page shows it.
 
     Attributes:
-        text: rendered; or the template where `exact` is false; empty where neither is known.
-        exact: whether the hash says that this is what the model saw.
-        note: what `text` is, in one line.
+        text: the rendered prompt; the template if `exact` is false; empty if neither is known.
+        exact: whether the hash confirms that this is what the model saw.
+        note: description of `text`, in one line.
     """
 
     text: str
@@ -48,13 +47,13 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Whole:
-    """What the sections of a video were written from.
+    """The data from which the sections of a video were written.
 
     Attributes:
-        sections: of the caption as the model wrote it.
+        sections: sections of the caption as the model wrote it.
         names: values of `structs.NAME`.
         segments: rows of `rows.CAPTIONED_SEGMENT` that the section rests on, in order.
-        facts: of the whole video; heard: its speech, where the output has it.
+        facts: facts of the whole video; heard: its speech, if the output has it.
     """
 
     sections: Sequence[Row]
@@ -66,16 +65,16 @@ class Whole:
 
 
 def read_config(data: bytes | None) -> Mapping[str, Any]:
-    """A run's config as plain values; empty where it cannot be read."""
+    """Parse a run's config as plain values; empty if it cannot be read."""
     try:
-        values = yaml.safe_load(data or b"")
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        values = safe_yaml.read(data or b"")
+    except safe_yaml.YamlError:
         return {}
     return values if isinstance(values, dict) else {}
 
 
 def frame_prompt(config: Mapping[str, Any], frame: Row) -> Shown:
-    """The prompt of a frame caption."""
+    """Return the prompt of a frame caption."""
     options = _section(config, "caption")
     prompt, note = _load(options.get("frame_prompt", "frame"))
     if prompt is None:
@@ -84,12 +83,12 @@ def frame_prompt(config: Mapping[str, Any], frame: Row) -> Shown:
 
 
 def window_prompt_of(config: Mapping[str, Any], window: Row, previous: str, facts: Facts | None) -> Shown:
-    """The prompt of a window caption.
+    """Return the prompt of a window caption.
 
     Args:
         window: value of `structs.WINDOW_CAPTION`.
-        previous: the caption of its `previous_window`; empty where that is not stored.
-        facts: of the whole video.
+        previous: the caption of its `previous_window`; empty if it is not stored.
+        facts: facts of the whole video.
     """
     options = _section(config, "caption")
     prompt, note = _load(options.get("window_prompt", "window"))
@@ -100,7 +99,7 @@ def window_prompt_of(config: Mapping[str, Any], window: Row, previous: str, fact
 
 
 def section_prompt(config: Mapping[str, Any], number: int, whole: Whole) -> Shown:
-    """The prompt of a section.
+    """Return the prompt of a section.
 
     Args:
         number: index of the section in the caption.
@@ -120,7 +119,7 @@ def section_prompt(config: Mapping[str, Any], number: int, whole: Whole) -> Show
 
 
 def _ways(prompt: Prompt, options: Mapping[str, Any], span: Span, previous: str, facts: Facts | None) -> Iterator[str]:
-    """The ways in which the captioner may have asked: with all there was, and with less, where it was too long."""
+    """Yield the prompts that the captioner may have sent: with all evidence, and with less if that was too long."""
     part = facts.slice(span.start_s, span.end_s) if facts else None
     measures = _section(options, "engine").get("kind", "measure") == "measure"
     for before, evidence in ((previous, True), (previous, False), (shortened(previous), False), ("", False)):
@@ -163,7 +162,7 @@ def _sections(prompt: Prompt, number: int, whole: Whole, config: Mapping[str, An
 
 @lru_cache(maxsize=4)
 def _toolkit(grounding: str, language: str) -> Toolkit:
-    """The scorers of a run, but for models of its own, which are not loaded from here."""
+    """Return the scorers of a run, except models of its own, which are not loaded from here."""
     options = Narrate(language=language, grounding="embedding" if grounding == "embedding" else "lexical")
     try:
         return options.toolkit()
@@ -178,15 +177,15 @@ def _shown(prompt: Prompt, stored: str | None, texts: Iterable[str]) -> Shown:
                 text, exact=True, note=f"as the model saw it (hash {stored}), template {prompt.name} {prompt.version}"
             )
     note = (
-        f"the template {prompt.name}, version {prompt.version}: what the model saw (hash {stored or 'none'}) cannot be "
-        "rendered again from what the output holds"
+        f"the template {prompt.name}, version {prompt.version}: the prompt (hash {stored or 'none'}) "
+        "cannot be rendered again from the output"
     )
     return Shown(prompt.text, exact=False, note=note)
 
 
 def _load(name: Any) -> tuple[Prompt | None, str]:
     if name not in packaged():
-        return None, "the prompt was a file of the run's own, which is not read from here; its hash is in the row"
+        return None, "the prompt was a file of the user, which the viewer does not read; its hash is in the row"
     return load_prompt(name), ""
 
 

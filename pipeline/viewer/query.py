@@ -1,4 +1,4 @@
-"""What the list of videos shows, as it stands in the URL: every link and every reload gives the same list."""
+"""The view of the list of videos, as encoded in the URL, so links and reloads give the same list."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ OPERATORS: tuple[Operator, ...] = ("<=", ">=", "!=", "<", ">", "=", "~")
 STATES = ("captioned", "filtered", "failed", "waiting")
 VERDICTS = ("accept", "reject", "none")
 SIZES = (25, 50, 100, 200)
-_CONDITION = re.compile(r"\s*([\w.\- ]+?)\s*(<=|>=|!=|<|>|=|~)\s*(.*)", re.DOTALL)
-_LONGEST = 500  # characters of a search; a URL holds no more than some thousands
+_CONDITION = re.compile(r"\s*([^<>=!~]+?)\s*(<=|>=|!=|<|>|=|~)\s*(.*)", re.DOTALL)
+_LONGEST = 500  # characters of a search; URLs are limited to a few thousand
 _MOST = 20  # conditions
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A column, one of `OPERATORS` (`~`: contains), and a value, as in `words>=100`."""
+    """A condition such as `words>=100`: a column, one of `OPERATORS` (`~`: contains), and a value."""
 
     column: str
     operator: Operator
@@ -39,12 +39,12 @@ class Query:
     """One view of the list.
 
     Attributes:
-        q: words that the name, the id or the long caption holds, all of them; "several words" as one.
-        state, verdict: one of `STATES`, of `VERDICTS`; empty: all.
-        where: conditions that all hold.
-        sort: a column; `-words` is descending.
-        page: counts from 1; size: rows of a page.
-        columns: shown beside the usual ones.
+        q: words that the name, the id or the long caption must contain; "several words" in quotes are one term.
+        state, verdict: one of `STATES` and of `VERDICTS`; empty: all.
+        where: conditions that must all hold.
+        sort: a column; `-words` sorts in descending order.
+        page: number of the page, from 1; size: rows per page.
+        columns: columns shown beside the standard ones.
     """
 
     q: str = ""
@@ -58,15 +58,15 @@ class Query:
 
     @property
     def terms(self) -> list[str]:
-        """What is searched for."""
+        """The terms of the search."""
         try:
             found = shlex.split(self.q, posix=True)
-        except ValueError:  # a quote that does not end
+        except ValueError:  # an unterminated quote
             found = self.q.split()
         return [term for term in found if term]
 
     def url(self, **changes: object) -> str:
-        """The query part of the URL of this view with some things changed; another view begins at its first page."""
+        """Return the query part of the URL of this view with some changes; a changed view starts at its first page."""
         changed = replace(self, **({"page": 1} | changes))  # type: ignore[arg-type]
         pairs: list[tuple[str, str]] = []
         for field in fields(Query):
@@ -79,11 +79,11 @@ class Query:
 
 
 def parse(parameters: Iterable[tuple[str, str]], known: Sequence[str]) -> Query:
-    """The view that a URL asks for.
+    """Parse the view that a URL requests.
 
     Args:
-        parameters: names and values of the URL's query; those of other things are left alone.
-        known: the columns there are.
+        parameters: names and values of the URL's query; unknown names are ignored.
+        known: the existing columns.
 
     Raises:
         UsageError: a column, operator or number that is not allowed.
@@ -97,11 +97,11 @@ def parse(parameters: Iterable[tuple[str, str]], known: Sequence[str]) -> Query:
 
     state, verdict, sort = one("state"), one("verdict"), one("sort", "name") or "name"
     if state and state not in STATES:
-        raise UsageError(f"state is {state!r}; it is one of {', '.join(STATES)}")
+        raise UsageError(f"state is {state!r}; it must be one of {', '.join(STATES)}")
     if verdict and verdict not in VERDICTS:
-        raise UsageError(f"verdict is {verdict!r}; it is one of {', '.join(VERDICTS)}")
+        raise UsageError(f"verdict is {verdict!r}; it must be one of {', '.join(VERDICTS)}")
     where = [condition(text, known) for text in values.get("where", []) if text.strip()]
-    if one("column") and one("value"):  # the form without a script: one condition more, in three fields
+    if one("column") and one("value"):  # the form without scripts sends one more condition, in three fields
         where.append(condition(f"{one('column')}{one('operator', '=')}{one('value')}", known))
     columns = tuple(dict.fromkeys(name for name in values.get("columns", []) if name))
     for name in (sort.removeprefix("-"), *columns):
@@ -121,14 +121,14 @@ def parse(parameters: Iterable[tuple[str, str]], known: Sequence[str]) -> Query:
 
 
 def condition(text: str, known: Sequence[str]) -> Condition:
-    """`words>=100` as a condition.
+    """Parse a condition such as `words>=100`.
 
     Raises:
-        UsageError: it is none, or of no column there is.
+        UsageError: the text is not a condition, or its column does not exist.
     """
     found = _CONDITION.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text!r} is no condition such as words>=100; operators are {' '.join(OPERATORS)}")
+        raise UsageError(f"{text!r} is not a condition such as words>=100; operators are {' '.join(OPERATORS)}")
     _check(found[1], known)
     return Condition(found[1], found[2], found[3].strip())  # type: ignore[arg-type]
 
@@ -140,5 +140,5 @@ def _check(column: str, known: Sequence[str]) -> None:
 
 def _number(text: str, name: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,8}", text) or not least <= int(text) <= most:
-        raise UsageError(f"{name} is {text!r}; it is a whole number from {least} to {most}")
+        raise UsageError(f"{name} is {text!r}; it must be a whole number from {least} to {most}")
     return int(text)

@@ -1,4 +1,4 @@
-"""One output as the viewer reads it: rows of single videos by look-up, never the whole of a table."""
+"""One output as the viewer reads it: rows of single videos by look-up, never a whole table."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from pipeline.output.activity import sightings
 from pipeline.output.annotations import Annotations
 from pipeline.output.output import Output
 from pipeline.viewer.catalog import Catalog, give_back
-from pipeline.viewer.further import further_lanes, newest
+from pipeline.viewer.further import current, further_lanes
 
-_ASK_S = 10.0  # how often it is asked whether a run is at work
+_ASK_S = 10.0  # how often the viewer checks for active runs
 
 
 @dataclass(frozen=True)
 class Found:
-    """What an output holds of one video.
+    """What an output contains about one video.
 
     Attributes:
-        video: row of `rows.VIDEO`.
-        caption: row of `rows.LONG_CAPTION`, or of `rows.FILTERED` where the filter left the video out; None where it
+        video: a row of `rows.VIDEO`.
+        caption: a row of `rows.LONG_CAPTION`, or of `rows.FILTERED` if the filter left the video out; None if the video
             has none yet.
-        filtered: whether it was left out.
-        segments: rows of `rows.CAPTIONED_SEGMENT` of the newest captions, in order.
+        filtered: whether the filter left the video out.
+        segments: rows of `rows.CAPTIONED_SEGMENT` of the current captions, in order.
         failures: rows of `rows.FAILED`, newest first.
     """
 
@@ -53,8 +53,8 @@ class Reader:
     """One output. Every method may be called from any thread.
 
     Args:
-        uri: of the output.
-        label: by which it is told from others.
+        uri: URI of the output.
+        label: short name that distinguishes it from other outputs.
     """
 
     def __init__(self, uri: str, label: str) -> None:
@@ -72,7 +72,7 @@ class Reader:
         return self.output.store
 
     def find(self, video_id: str) -> Found | None:
-        """What there is of a video; None where the output does not know it."""
+        """Return what the output contains about a video; None if it does not know the video."""
         with self._lock:
             videos = self.store.videos.lookup("video_id", video_id).to_pylist()
             captions = self.store.dataset.lookup("video_id", video_id).to_pylist()
@@ -87,38 +87,38 @@ class Reader:
             video=known[0],
             caption=next(iter([*captions, *left_out]), None),
             filtered=bool(left_out),
-            segments=newest(segments),
+            segments=current(segments, next((row["key"] for row in [*captions, *left_out]), None)),
             failures=sorted(failures, key=lambda row: row["time"], reverse=True),
         )
 
     def video(self, video_id: str) -> Row | None:
-        """The row of `rows.VIDEO`: what media and frames are read by; None where there is none."""
+        """Return the row of `rows.VIDEO`, by which media and frames are read; None if there is none."""
         with self._lock:
             found = self.store.videos.lookup("video_id", video_id).to_pylist()
         return found[0] if found else None
 
     def further(self, video_id: str) -> list[dict[str, Any]]:
-        """The lanes of the tables that the recipe added."""
+        """Return the lanes of the tables that the recipe added."""
         with self._lock:
             return further_lanes(self.store, video_id)
 
     def heard(self, video_id: str) -> Heard | None:
-        """The speech of a video; None where the output has no table of it."""
+        """Return the speech of a video; None if the output has no table of speech."""
         table = self.store.derived.get("speech")
         if table is None or "speech" not in table.schema.names:
             return None
         with self._lock:
-            found = newest(table.lookup("video_id", video_id, columns=["speech", "key", "run_id"]))
+            found = current(table.lookup("video_id", video_id, columns=["speech", "key", "run_id"]))
         return Heard.of(found["speech"][0].as_py()) if found.num_rows else None
 
     def run_file(self, run_id: str, name: str) -> bytes | None:
-        """Content of a file of a run, such as `config.yaml`; None where it is not there."""
+        """Return the content of a file of a run, such as `config.yaml`; None if it does not exist."""
         if not run_id or "/" in run_id or run_id in (".", ".."):
             return None
         return self.store.read_file(f"runs/{run_id}/{name}")
 
     def at_work(self) -> list[str]:
-        """The runs at work on the output, one line each, as known some seconds ago: nobody waits for a heartbeat."""
+        """Return the active runs of the output, one line each, as of some seconds ago; never waits for a heartbeat."""
         if time.monotonic() - self._last_asked > _ASK_S and self._asked.acquire(blocking=False):
             threading.Thread(target=self._ask, daemon=True).start()
         return self._at_work
@@ -132,5 +132,5 @@ class Reader:
 
 
 def first_of(table: pa.Table, name: str) -> Any:
-    """The first value of a column; None where there is no row."""
+    """Return the first value of a column; None if there is no row."""
     return table[name][0].as_py() if table.num_rows else None

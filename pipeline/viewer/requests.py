@@ -1,4 +1,4 @@
-"""What requests name: an output, a video, numbers. Whatever does not fit is an error of one line."""
+"""Parse what requests refer to: an output, a video, numbers. Invalid values are one-line errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_ID = 2000
 
 
 def reader_of(site: Site, request: Request, name: str = "out") -> Reader:
-    """The output that a request is about: by its number, the first one by default."""
+    """Return the output that a request refers to by number; the first one by default."""
     text = request.query_params.get(name, "0")
     if not text.isdecimal() or len(text) > 3 or int(text) >= len(site.readers):
         raise HTTPException(404, "there is no such output")
@@ -24,7 +24,7 @@ def reader_of(site: Site, request: Request, name: str = "out") -> Reader:
 
 
 def id_of(request: Request) -> str:
-    """The `video_id` that a request names."""
+    """Return the `video_id` in a request."""
     video_id = request.query_params.get("id", "")
     if not video_id or len(video_id) > _LONGEST_ID:
         raise HTTPException(400, "the request names no video")
@@ -32,7 +32,7 @@ def id_of(request: Request) -> str:
 
 
 def found_of(site: Site, request: Request) -> tuple[Reader, Found]:
-    """The video that a request names, with all that its output holds of it."""
+    """Return the video that a request names, with all that its output contains about it."""
     reader = reader_of(site, request)
     found = reader.find(id_of(request))
     if found is None:
@@ -41,7 +41,7 @@ def found_of(site: Site, request: Request) -> tuple[Reader, Found]:
 
 
 def video_of(site: Site, request: Request) -> tuple[Reader, Row]:
-    """The video that a request names, as probed."""
+    """Return the video that a request names, as probed."""
     reader = reader_of(site, request)
     video = reader.video(id_of(request))
     if video is None:
@@ -50,26 +50,26 @@ def video_of(site: Site, request: Request) -> tuple[Reader, Row]:
 
 
 def time_of(request: Request, name: str) -> float:
-    """A time in seconds."""
+    """Parse a time in seconds."""
     try:
         value = float(request.query_params.get(name, ""))
     except ValueError:
         value = math.nan
     if not 0 <= value < 1e7:
-        raise HTTPException(400, f"{name} is no time in seconds")
+        raise HTTPException(400, f"{name} must be a time in seconds")
     return value
 
 
 def whole_of(request: Request, name: str) -> int | None:
-    """A whole number from -1 up; None where it is not given."""
+    """Parse a whole number of at least -1; None if it is not given."""
     text = request.query_params.get(name, "")
     if not text:
         return None
     if not text.removeprefix("-").isdecimal() or len(text) > 10 or int(text) < -1:
-        raise HTTPException(400, f"{name} is no whole number")
+        raise HTTPException(400, f"{name} must be a whole number of at least -1")
     return int(text)
 
 
 def named(found: Found, out: int) -> dict[str, Any]:
-    """What a URL names a video by."""
+    """Return the URL parameters that name a video."""
     return {"id": found.video_id, **({"out": out} if out else {})}

@@ -1,4 +1,4 @@
-"""What all pages share: the outputs, the caches, the templates."""
+"""The state that all pages share: the outputs, the caches, the templates."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Site:
 
     Attributes:
         readers: the outputs; the first is the one whose videos are listed.
-        cache: of frames and previews.
-        author: stands in annotations.
+        cache: cache of frames and previews.
+        author: author of annotations.
         editable: whether annotations can be written.
     """
 
@@ -53,7 +53,7 @@ class Site:
 
     @cached_property
     def templates(self) -> jinja2.Environment:
-        """Everything is escaped unless a template says otherwise, and none does."""
+        """The template environment. Everything is escaped unless a template disables it, and none does."""
         found = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
@@ -79,14 +79,13 @@ class Site:
 
 
 def visible(text: object) -> str:
-    """Untrusted text for a page: what would turn the reading direction or hide letters is spelled out, and one that no
-    page can show is cut."""
+    """Escape invisible and direction-changing characters of untrusted text, and truncate it."""
     whole = str(text)
     return printable(whole[:_LONGEST], lines=True) + ("…" if len(whole) > _LONGEST else "")
 
 
 def seconds(time_s: float | None) -> str:
-    """`5.033 s`: a time as exactly as it is known."""
+    """Format a time at full precision, as `5.033 s`."""
     return "" if time_s is None else f"{time_s:.3f} s"
 
 
@@ -95,7 +94,7 @@ def percent(share: float | None) -> str:
 
 
 def number(value: object) -> str:
-    """A value of any column for a cell of a table."""
+    """Format a value of any column for a table cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""Frames for pages: decoded when they are asked for, a batch at a time, and kept.
+"""Frames for pages: decoded on request, in batches, and cached.
 
-A page asks for each of its frames by itself. Times that a page is about to ask for are announced (`soon`), so that one
-pass over the file decodes all of them.
+A page requests each of its frames separately. Times that a page is about to request are announced with `soon`, so that
+one pass over the file decodes all of them.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pipeline.output.filmstrip import Filmstrip
 from pipeline.viewer.cache import Cache
 
 HEIGHTS = (96, 360)
-"""Short sides in px that there are: for strips and lists, and for a storyboard."""
+"""Short sides in px: for strips and lists, and for a storyboard."""
 
 _WORKERS = 2
 _STEP_S = 1e-3  # times are rounded to it
 
 
 class Stills:
-    """Decodes frames in child processes of its own.
+    """Decodes frames in its own child processes.
 
     Args:
-        cache: where they are kept.
+        cache: the cache that stores them.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -44,10 +44,10 @@ class Stills:
         self._coming: dict[str, Future[bytes]] = {}
 
     def get(self, video: Row, time_s: float, height: int) -> bytes:
-        """The frame on screen at `time_s` as a JPEG.
+        """Return the frame on screen at `time_s` as a JPEG.
 
         Args:
-            video: row of `rows.VIDEO`.
+            video: a row of `rows.VIDEO`.
             time_s: seconds from the first presented frame.
             height: one of `HEIGHTS`.
 
@@ -57,11 +57,11 @@ class Stills:
         return self._ask(video, [time_s], height)[0].result()
 
     def soon(self, video: Row, times_s: Sequence[float], height: int) -> None:
-        """Begin to decode these frames; one that cannot be decoded is told of when it is asked for."""
+        """Start decoding these frames; an error is raised only when a frame is requested."""
         self._ask(video, times_s, height)
 
     def close(self) -> None:
-        """End the child processes."""
+        """Stop the child processes."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         for queue in self._strips.values():
             while not queue.empty():
@@ -90,8 +90,8 @@ class Stills:
         if wanted:
             try:
                 self._pool.submit(self._decode, video, wanted, height)
-            except RuntimeError:  # the server is ending
-                self._fail(wanted, ItemError("internal", "the viewer is ending"))
+            except RuntimeError:  # the server is shutting down
+                self._fail(wanted, ItemError("internal", "the viewer is shutting down"))
         return answers
 
     def _decode(self, video: Row, wanted: list[tuple[float, Any, Future[bytes]]], height: int) -> None:
@@ -107,12 +107,12 @@ class Stills:
         finally:
             self._strips[height].put(strip)
         for time_s, path, future in wanted:
-            inside = min(max(0.0, time_s), max(0.0, video["duration_s"] - _STEP_S))  # as `Filmstrip.at` has it
+            inside = min(max(0.0, time_s), max(0.0, video["duration_s"] - _STEP_S))  # as in `Filmstrip.at`
             still = next((s for s in found if abs(s.requested_s - inside) < _STEP_S / 2), None)
             with self._lock:
                 self._coming.pop(path.name, None)
             if still is None:
-                future.set_exception(ItemError("undecodable", f"no frame at {time_s:.3f} s decodes"))
+                future.set_exception(ItemError("undecodable", f"no frame can be decoded at {time_s:.3f} s"))
                 continue
             self._cache.write(path, still.jpeg)
             future.set_result(still.jpeg)

@@ -22,13 +22,11 @@ from pipeline.viewer.reader import Found, Reader
 from pipeline.viewer.requests import found_of, named, reader_of
 from pipeline.viewer.site import Site
 
-_HIDDEN = frozenset(
-    {"caption", "sections", "names", "failure", "parts"}
-)  # of the table of all columns: shown elsewhere
+_HIDDEN = frozenset({"caption", "sections", "names", "failure", "parts"})  # columns that the page shows elsewhere
 
 
 def video(site: Site, request: Request) -> Response:
-    """The page of a video."""
+    """Return the page of a video."""
     reader, found = found_of(site, request)
     out = site.readers.index(reader)
     page = detail.page(reader, found)
@@ -44,7 +42,7 @@ def video(site: Site, request: Request) -> Response:
         "type": "" if facts.get("parts") else asked_type(facts),
         "codec": f"{facts.get('codec') or 'unknown'} in {facts.get('container') or 'unknown'}",
         "jumps": bool(facts.get("parts")),
-        "board": page.board,
+        "storyboard": page.storyboard,
     }
     return HTMLResponse(
         site.render(
@@ -68,19 +66,19 @@ def video(site: Site, request: Request) -> Response:
 
 
 def caption_part(site: Site, request: Request) -> Response:
-    """The long caption alone: what changes when something is annotated."""
+    """Return the long caption alone, the part that annotations change."""
     reader, found = found_of(site, request)
     return HTMLResponse(site.render("_caption.html", page=detail.page(reader, found)))
 
 
 def history_part(site: Site, request: Request) -> Response:
-    """The annotations of the video."""
+    """Return the annotations of the video."""
     reader, found = found_of(site, request)
     return HTMLResponse(site.render("_history.html", page=detail.page(reader, found)))
 
 
 def timeline(site: Site, request: Request) -> Response:
-    """The lanes, for `<lc-timeline>`."""
+    """Return the lanes for `<lc-timeline>`."""
     reader, found = found_of(site, request)
     page = detail.page(reader, found)
     return JSONResponse({"duration": found.video.get("duration_s") or 0.0, "lanes": page.lanes})
@@ -94,11 +92,11 @@ def annotate(site: Site, request: Request) -> Response:
     body = request.state.body
     raw = found.caption
     if not isinstance(body, dict):
-        raise HTTPException(400, "the body is no JSON object")
+        raise HTTPException(400, "the body is not a JSON object")
     if raw is None or raw["caption"] is None:
         raise HTTPException(409, "the video has no long caption to annotate")
     if body.get("content_hash") not in (None, raw["content_hash"]):
-        raise HTTPException(409, "another caption has taken the place of the one on this page: reload it")
+        raise HTTPException(409, "the caption on this page has been replaced by a newer one; reload the page")
     kind = body.get("kind")
     allowed = ("section_index", "sentence_index", "text", "start_s", "end_s", "note")
     if kind == "undo":
@@ -110,7 +108,7 @@ def annotate(site: Site, request: Request) -> Response:
 
 
 def comparison(site: Site, request: Request) -> Response:
-    """The long captions of two outputs, side by side."""
+    """Return the long captions of two outputs, side by side."""
     left, found = found_of(site, request)
     right = reader_of(site, request, "with")
     other = right.find(found.video_id)
@@ -132,7 +130,7 @@ def comparison(site: Site, request: Request) -> Response:
 
 
 def caption_text(site: Site, request: Request) -> Response:
-    """The whole long caption as text, with its corrections."""
+    """Return the whole long caption as text, with its corrections."""
     reader, found = found_of(site, request)
     raw = found.caption
     if raw is None or raw["caption"] is None:
@@ -142,7 +140,7 @@ def caption_text(site: Site, request: Request) -> Response:
 
 
 def subtitles(site: Site, request: Request) -> Response:
-    """The speech beside the video as WebVTT; `<` and `&` are escaped, for a cue may hold markup."""
+    """Return the speech as WebVTT; `<` and `&` are escaped, since a cue may contain markup."""
     _, found = found_of(site, request)
     facts = lanes.facts_of(found.segments)
     blocks = ["WEBVTT"]
@@ -157,7 +155,7 @@ def subtitles(site: Site, request: Request) -> Response:
 
 
 def _made(page: detail.Page) -> list[tuple[str, str]]:
-    """How the whole long caption came about."""
+    """Return the provenance of the long caption."""
     if page.raw is None:
         return []
     whole = detail.made({**page.raw, "prompt_hash": None, "sampling": None, "attempts": None, "problem": None},
@@ -188,7 +186,7 @@ def _columns(found: Found) -> list[tuple[str, object]]:
 
 
 def _why_none(found: Found, page: detail.Page) -> str | None:
-    """Why there is no long caption; None where there is one."""
+    """Return why there is no long caption; None if there is one."""
     if page.caption is not None and not found.filtered:
         return None
     if found.filtered and found.caption:
@@ -202,7 +200,7 @@ def _why_none(found: Found, page: detail.Page) -> str | None:
 
 
 def _differences(one: Found, other: Found) -> list[tuple[str, str, str]]:
-    """What differs in how two long captions came about."""
+    """Return the differences in the provenance of two long captions."""
     sides = []
     for found in (one, other):
         row = found.caption or {}
@@ -228,7 +226,7 @@ def _said(value: object) -> str:
 
 
 def _view(reader: Reader, request: Request) -> Query:
-    """The list that the reader came from; the usual one where there was none, or where it cannot be read."""
+    """Return the list from which the user came; the default one if there was none or it cannot be parsed."""
     try:
         return parse(parse_qsl(request.query_params.get("list", "")), reader.catalog.columns())
     except UsageError:

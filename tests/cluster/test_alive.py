@@ -106,8 +106,8 @@ def test_the_process_ends_with_the_line(ray: _Ray) -> None:
     _, said = running.communicate(timeout=120)
     assert running.returncode == 1
     assert said == (
-        "longcap: error: Ray's process on this machine (raylet) has died; what is committed stays, "
-        "run the same command again\n"
+        "longcap: error: Ray's process on this machine (raylet) has died; committed work is kept: "
+        "run the same command again to resume\n"
     )
     assert psutil.wait_procs([started], timeout=60)[1] == []
 

@@ -34,7 +34,7 @@ def test_nodes_come_when_work_waits_and_gpus_go_when_theirs_is_done(tmp_path: Pa
         arguments += ["--set", item]
     with autoscaling.head(NODES) as address, command.started(*arguments, "--address", address, log=log) as process:
         with autoscaling.watched(autoscaling.Timeline(), address, {"cpu": "CPU", "gpu": "GPU"}) as timeline:
-            command.wait_until(lambda: "asked for" in log.read_text(), "the table")
+            command.wait_until(lambda: "requested" in log.read_text(), "the table")
             planned = time.monotonic() - timeline.began
             process.wait(300)
             ended = time.monotonic() - timeline.began

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.exit_code import reported, tell
+from cluster.exit_code import log_exit_code, reported
 
 
 def test_a_driver_tells_its_code_and_others_keep_quiet(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
-    tell(3)
+    log_exit_code(3)
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
-    tell(3)
+    log_exit_code(3)
     assert reported("a line\n" + capsys.readouterr().err) == 3
 
 

@@ -63,7 +63,7 @@ def test_files_of_others_are_replaced_only_by_force(tmp_path: Path) -> None:
     write(Facts(), tmp_path)  # its own files with other facts
     (tmp_path / "slurm.sh").write_text("mine")
     (tmp_path / "gpu.Dockerfile").unlink()
-    with pytest.raises(FileExistsError, match=r"slurm.sh is there"):
+    with pytest.raises(FileExistsError, match=r"slurm.sh exists"):
         write(Facts(), tmp_path)
     assert (tmp_path / "slurm.sh").read_text() == "mine"
     assert not (tmp_path / "gpu.Dockerfile").exists(), "it is decided before anything is written"
@@ -216,16 +216,98 @@ def test_linters_take_the_scripts(given: Facts, tmp_path: Path) -> None:
         ("gpu_workers=true", "must be like 8"),
         ("image=", "must be like 'longcap'"),
         ("gpu_workers", "of the form NAME=VALUE"),
+        ("name=My_Cluster", "must be like 'longcap': a-z, 0-9 and -, a letter first"),
+        ("name=123", "a letter first"),
+        (f"name={'a' * 48}", "at most 47 characters"),
+        ("image=me/longcap:latest", "an image without a tag"),
+        ("ray_version=latest", "a version of three numbers"),
+        ("python=3", "a version of two or three numbers"),
+        ("secret=My Secret", "a name of Kubernetes"),
+        ("gcp_project=a, b", "a-z, 0-9, - and ."),
+        ("aws_profile=a b", "a name of AWS"),
+        ("slurm_partition=a b", "several with commas"),
+        ("slurm_time=tomorrow", "[D-]HH:MM:SS"),
+        ("out=-rf", "does not begin with -"),
+        ("source=a\nb", "one line of text"),
+        ('config=a"b', 'no "'),
+        ("object_store_share=1.5", "must be like 0.3: above 0 and below 1"),
+        ("object_store_share=1", "above 0 and below 1"),
+        ("object_store_share=0", "above 0 and below 1"),
+        ("object_store_share=.nan", "above 0 and below 1"),
+        ("object_store_share=0.001", "of 16 GiB of memory: Ray's object store needs at least 75 MiB"),
+        ("drain_s=32768", "a whole number from 1 to 32767"),
+        ("slurm_nodes=0", "a whole number from 1"),
     ],
 )
 def test_a_wrong_fact_is_one_clear_line(override: str, said: str) -> None:
-    with pytest.raises(ValueError, match=r"must be|of the form") as error:
+    with pytest.raises(ValueError, match=r"must be|of the form|needs") as error:
         facts([override])
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_version_is_text_and_a_share_may_be_whole() -> None:
-    assert facts(["python=3.12", "object_store_share=1"]) == Facts(python="3.12", object_store_share=1.0)
+def test_a_cluster_has_workers() -> None:
+    with pytest.raises(ValueError, match="both 0"):
+        facts(["cpu_workers=0", "gpu_workers=0"])
+
+
+def test_a_version_is_text() -> None:
+    assert facts(["python=3.12", "object_store_share=0.5"]) == Facts(python="3.12", object_store_share=0.5)
+
+
+PLACES = ("/data/it's", "/data/my videos", "a $HOME `id` it's", "/d/*.mp4", "/d/$(id)", "~/é #&;|<>(){}[]!?", "'")
+ODD = {  # texts that a reader may take for something else
+    **{f.name: ("true", "null", "1e3", "0x1f", "12") for f in fields(Facts) if isinstance(f.default, str)},
+    **{"config": PLACES, "source": PLACES[1:], "out": PLACES[2:]},
+    "name": ("true", "null", "on"),
+    "ray_version": ("2.61.0rc1",),
+    "python": ("3.12", "3.11.9"),
+    "slurm_partition": ("true", "12", "a,b"),
+    "slurm_time": ("12", "1-0", "UNLIMITED"),
+    "aws_profile": ("a,b", "@me", "=x", "true"),
+}
+MARKS = {name: f"x{k}q" for k, name in enumerate(ODD)}
+MARKS |= {"ray_version": "9.8.7", "python": "3.99", "slurm_time": "77:07:07"}
+
+
+def overridden(values: dict[str, str]) -> Facts:
+    return facts([f"{name}={value}" for name, value in values.items()])
+
+
+def read_yaml(given: Facts) -> dict[str, Any]:
+    return {name: yaml.safe_load(text) for name, text in render(given).items() if name.endswith(".yaml")}
+
+
+def filled(found: Any, values: dict[str, str]) -> Any:
+    """`found` with these values in place of their marks in all its texts."""
+    if isinstance(found, dict):
+        return {key: filled(one, values) for key, one in found.items()}
+    if isinstance(found, list):
+        return [filled(one, values) for one in found]
+    for name, value in values.items() if isinstance(found, str) else ():
+        found = found.replace(MARKS[name], value)
+    return found
+
+
+def words_of(script: str, line: str) -> list[str]:
+    """The words of a line as bash reads it after a script."""
+    command = ["bash", "-c", f"{script}\nprintf '%s\\0' {line}"]
+    return subprocess.run(command, env={}, capture_output=True, text=True, check=True).stdout.split("\0")[:-1]
+
+
+@pytest.mark.parametrize("turn", range(len(PLACES)))
+def test_any_text_that_is_allowed_reaches_its_readers(turn: int) -> None:
+    values = {name: odd[turn % len(odd)] for name, odd in ODD.items()}
+    given, marked = overridden(values), read_yaml(overridden(MARKS))
+    found = read_yaml(given)
+    entrypoints = [files["kuberay-job.yaml"]["spec"].pop("entrypoint") for files in (found, marked)]
+    assert found == filled(marked, values)
+    submitted = words_of("", entrypoints[0])
+    run = words_of("", subprocess.list2cmdline(submitted))  # as `ray job submit` hands it to the head's shell
+    assert run[:7] == ["longcap", "run", "-c", given.config, given.source, "-o", given.out]
+    script = render(given)["slurm.sh"]
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    places = "\n".join(line for line in script.splitlines() if line.startswith(("CONFIG=", "INPUT=", "OUT=")))
+    assert words_of(places, '"$CONFIG" "$INPUT" "$OUT"') == [given.config, given.source, given.out]
 
 
 def test_a_run_is_told_what_its_cluster_may_grow_to(given: Facts) -> None:

@@ -111,7 +111,7 @@ def test_following_gives_up_when_nothing_answers_and_says_that_the_job_goes_on(
     monkeypatch.setattr(jobs, "_LOST_S", 0.1)
     client = Jobs(server.address)
     server.states, server.broken = [{"status": "RUNNING"}], 10**6
-    with pytest.raises(ConnectionError, match="the job goes on without us"):
+    with pytest.raises(ConnectionError, match="the job keeps running"):
         client.follow("j", lambda _: None)
 
 

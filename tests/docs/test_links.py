@@ -1,4 +1,4 @@
-"""Every relative link, picture and anchor of the pages leads somewhere; every page has its place in the site's menu."""
+"""Every relative link, frame and anchor of the pages leads somewhere; every page has its place in the site's menu."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_every_column_export_and_comment_is_there() -> None:
     for schema in (rows.LONG_CAPTION, rows.CAPTIONED_SEGMENT, rows.FAILED, rows.VIDEO, ANNOTATION):
         assert all(f"| `{name}`" in columns or f"| `{name}[]`" in columns for name in schema.names)
     assert "| `sections[].sentences[].windows[]` | int32 |" in columns
-    assert "first presented picture to the end of the last" in columns  # a comment of a list that is spread into others
+    assert "first presented frame to the end of the last" in columns  # a comment of a list that is spread into others
     exports = (ROOT / "docs" / "reference" / "exports.md").read_text()
     assert all(f"\n## {name}\n" in exports for name in EXPORTS)
 

@@ -1,4 +1,4 @@
-"""The docs site builds, with every page and picture in it and nothing that is loaded from elsewhere."""
+"""The docs site builds, with every page and frame in it and nothing that is loaded from elsewhere."""
 
 from __future__ import annotations
 

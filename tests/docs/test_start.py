@@ -95,5 +95,5 @@ def test_what_the_pages_show_of_the_story_is_true() -> None:
     assert told == [event.what for event in events]
 
 
-def test_pictures_are_small() -> None:
+def test_frames_are_small() -> None:
     assert all(path.stat().st_size < 300_000 for path in (ROOT / "docs" / "images").iterdir())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 import longcap
 from operators.store.store import Store
+from pipeline.evaluation.exam import CHECKPOINT
 from tests.support import rows
 from tests.support import video as media
 from tests.support.outputs import commit_run, with_changes
@@ -25,7 +28,7 @@ def out(tmp_path: Path) -> Path:
         rows.video("lost"),
         rows.video("new"),
     ]
-    commit_run(Store(str(tmp_path / "out")), videos, failed={"lost"}, told={"id-talk"})
+    commit_run(Store(str(tmp_path / "out")), videos, failed={"lost"}, narrated={"id-talk"})
     return tmp_path / "out"
 
 
@@ -44,7 +47,7 @@ def test_captions_of_a_video_are_a_frame_of_rows_by_any_of_its_names(out: Path, 
     [
         ("tlak.mp4", r"no video 'tlak.mp4' in .*; did you mean talk.mp4"),
         ("neww.mp4", r"did you mean new.mp4"),
-        ("lost", "has no captions: no picture"),
+        ("lost", "has no captions: no frame"),
     ],
 )
 def test_a_video_without_captions_is_an_error_that_says_why(out: Path, name: str, says: str) -> None:
@@ -115,6 +118,96 @@ def test_a_run_takes_one_place_or_many_and_a_config_by_name(tmp_path: Path, monk
     (inputs, where, *_), (many, out, config, _) = jobs
     assert inputs == [str(tmp_path)] and not Path(where).exists(), "the folder of a plan without an output is gone"
     assert (many, out, config) == ([str(tmp_path), "b"], str(tmp_path / "out"), longcap.load_config("measure"))
+
+
+Kind = Callable[[Path], str | Path]
+
+
+def _run(kind: Kind, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = SimpleNamespace(status="done", unaccounted=[], failed={})
+    monkeypatch.setattr("pipeline.execution.api.Job", lambda *_, **__: SimpleNamespace(run=lambda *_, **__: report))
+    recipe = kind(out.parent / "recipe.yaml")
+    for inputs in (kind(out.parent / "talk.mp4"), [kind(out.parent / "talk.mp4")]):
+        assert longcap.run(inputs, kind(out), recipe).uri == str(out)
+
+
+def _plan(kind: Kind, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.execution.api.Job", lambda *_, **__: SimpleNamespace(plan=lambda _: ("plan", "left")))
+    assert longcap.plan(kind(out.parent), kind(out), kind(out.parent / "recipe.yaml")).plan == "plan"
+
+
+def _open(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    output = longcap.open(kind(out))
+    talk = kind(out.parent / "talk.mp4")
+    assert output[talk].caption and len(output.segments(talk)) and output.find(talk)["video_id"] == "id-talk"
+    assert len(longcap.Output(kind(out))) == 1
+
+
+def _load_config(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    assert longcap.load_config(kind(out.parent / "recipe.yaml")).plan.segment_s == 60
+
+
+def _frames(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    assert len(list(longcap.frames(kind(out.parent / "talk.mp4"), count=2))) == 2
+
+
+def _probe(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    assert longcap.probe(kind(out.parent / "talk.mp4"), cuts=False).facts["duration_s"] == pytest.approx(4.0)
+
+
+def _export_dataset(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    for given in (kind(out), longcap.open(out)):
+        tokenizer = kind(CHECKPOINT / "tokenizer.json")
+        report = longcap.export_dataset(given, "llava", kind(out.parent / "export"), tokenizer=tokenizer)
+        assert report.samples == 1
+
+
+def _check_export(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    longcap.export_dataset(str(out), "llava", str(out.parent / "export"))
+    assert longcap.check_export(kind(out.parent / "export")) == []
+
+
+def _index_output(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    assert longcap.index_output(kind(out), vectors=False)
+
+
+def _search_output(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    longcap.index_output(str(out), vectors=False)
+    assert longcap.search_output(kind(out), "goes", videos=[kind(out.parent / "talk.mp4")])
+    with pytest.raises(longcap.UsageError, match="vectors"):
+        longcap.search_output(kind(out), like=kind(out.parent / "talk.mp4"))
+
+
+def _ask_output(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    longcap.index_output(str(out), vectors=False)
+    assert longcap.ask_output(kind(out), "What goes on?", videos=[kind(out.parent / "talk.mp4")])
+
+
+def _answer_questions(kind: Kind, out: Path, _: pytest.MonkeyPatch) -> None:
+    longcap.index_output(str(out), vectors=False)
+    (out.parent / "questions.jsonl").write_text('{"question": "What goes on?"}\n')
+    assert longcap.answer_questions(kind(out), kind(out.parent / "questions.jsonl"), kind(out.parent / "answers"))
+
+
+PLACES = {
+    call.__name__[1:]: call
+    for call in (
+        *(_run, _plan, _open, _load_config, _frames, _probe, _export_dataset, _check_export, _index_output),
+        *(_search_output, _ask_output, _answer_questions),
+    )
+}
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("name", PLACES)
+def test_a_place_is_text_or_a_path(name: str, kind: Kind, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (out.parent / "recipe.yaml").write_text("plan: {segment_s: 60}\n")
+    PLACES[name](kind, out, monkeypatch)
+
+
+def test_all_functions_with_places_are_called_with_both_kinds() -> None:
+    functions = {name for name in longcap.__all__ if inspect.isfunction(getattr(longcap, name))}
+    assert functions - {"compare"} == set(PLACES)
 
 
 def test_an_interrupted_run_drains_and_then_raises(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

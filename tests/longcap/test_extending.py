@@ -61,8 +61,8 @@ def test_the_pages_operator_keeps_the_contract(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "counting.py").write_text(operator)
     monkeypatch.syspath_prepend(str(tmp_path))
     made = make("counting:CountFrames", {})
-    pictures = [{"time_s": float(t), "pts_s": float(t), "until_s": None, "jpeg": b""} for t in range(12)]
-    (found,) = check_operator(made, [{"pictures": pictures, "start_s": 0.0, "end_s": 10.0}])
+    images = [{"time_s": float(t), "pts_s": float(t), "until_s": None, "jpeg": b""} for t in range(12)]
+    (found,) = check_operator(made, [{"images": images, "start_s": 0.0, "end_s": 10.0}])
     assert found == {"frame_count": 10}
     sys.modules.pop("counting")
 

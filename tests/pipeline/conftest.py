@@ -12,7 +12,7 @@ from tests.support import scenes, video
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five sources with pictures and three without."""
+    """Five sources with frames and three without."""
     folder = tmp_path_factory.mktemp("clips")
     shots = [
         scenes.Scene(seconds=13.0, canvas=scenes.texture("blue", "white", seed=1), pan=0.15),

@@ -97,7 +97,7 @@ def _note(spec: Said, request: Request) -> None:
         "engine": spec.name,
         "kind": request.kind,
         "start_s": request.start_s,
-        "frames": len(request.pictures),
+        "frames": len(request.images),
         "prompt": request.prompt,
         "hash": digest([request.kind, request.start_s, request.end_s, request.prompt, request.seed]),
     }

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 from operators.core.base import ItemError
 from operators.core.fingerprint import digest
-from operators.engines.base import EngineSpec, Generation, Picture, Request, RunningEngine
+from operators.engines.base import EngineSpec, FrameImage, Generation, Request, RunningEngine
 from operators.engines.transformers import TransformersEngine
 from operators.engines.transformers.engine import Engine
 from pipeline.evaluation.exam import CHECKPOINT
@@ -85,10 +85,10 @@ class _Running(RunningEngine):
     def submit(self, request: Request) -> Future[Generation]:
         future: Future[Generation] = Future()
         try:
-            text = self._looked(request) if request.pictures else retold(request.prompt.rpartition("\nNow: ")[2])
+            text = self._looked(request) if request.images else retold(request.prompt.rpartition("\nNow: ")[2])
             text = text if request.schema is None else filled(json.loads(request.schema), text)
             cost.requests += 1
-            cost.frames += len(request.pictures)
+            cost.frames += len(request.images)
             cost.tokens_in += len(request.prompt) // _CHARACTERS
             cost.tokens_out += len(text) // _CHARACTERS
             future.set_result(Generation(text=text))
@@ -97,18 +97,18 @@ class _Running(RunningEngine):
         return future
 
     def _looked(self, request: Request) -> str:
-        shown = request.pictures
+        shown = request.images
         count = math.ceil(len(shown) / _AT_ONCE)
         edges = [round(k * len(shown) / count) for k in range(count + 1)]
         parts = [shown[low:high] for low, high in pairwise(edges)]
         told = [self._part(request, part) for part in parts]
         return retold(" ".join(told))
 
-    def _part(self, request: Request, pictures: Sequence[Picture]) -> str:
+    def _part(self, request: Request, images: Sequence[FrameImage]) -> str:
         asked = replace(
-            request, kind="window", prompt="\nTell.", pictures_at=0, pictures=tuple(pictures), schema=None, seed=0
+            request, kind="window", prompt="\nTell.", images_at=0, images=tuple(images), schema=None, seed=0
         )
-        key = digest([[p.time_s, digest(p.jpeg.hex())] for p in pictures])
+        key = digest([[p.time_s, digest(p.jpeg.hex())] for p in images])
         if key in _kept:
             cost.kept_s += _kept[key][1]
         else:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.recipes.kills import killed, render
 
+pytestmark = pytest.mark.slow
+
 NEEDS = {"autocaption": "onnxruntime"}
 
 

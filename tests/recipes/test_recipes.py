@@ -4,6 +4,7 @@ an edit makes anew what depends on it and nothing else."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from pipeline.output.verification import verify
 from tests.recipes.cases import cases, config_of, edited, prompt_edits
 from tests.recipes.engine import counted, notes
 from tests.recipes.kills import render
-from tests.support.command import run
+from tests.support.command import forker
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +27,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
+@pytest.fixture(scope="module")
+def run() -> Iterator[Callable[..., int]]:
+    with forker() as found:
+        yield found
+
+
 @pytest.mark.parametrize("name", sorted(cases()))
-def test_a_recipe_is_killed_finishes_and_is_sound(name: str, folder: Path, tmp_path: Path) -> None:
+def test_a_recipe_is_killed_finishes_and_is_sound(
+    name: str, folder: Path, run: Callable[..., int], tmp_path: Path
+) -> None:
     case = cases()[name]
     for module in case.get("needs", ()):
         pytest.importorskip(module)

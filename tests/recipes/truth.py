@@ -144,35 +144,46 @@ def plot(path: Path) -> None:
     matplotlib.rcParams |= {"svg.hashsalt": "recipes", "svg.fonttype": "none"}
     from matplotlib import pyplot
 
-    figure, axis = pyplot.subplots(figsize=(8, 4.6), layout="constrained")
-    for seconds, marker in ((120, "o"), (600, "s")):
+    figure, axes = pyplot.subplots(2, 1, figsize=(8, 8.4), layout="constrained", sharex=True, squeeze=False)
+    for axis, seconds in zip(axes[:, 0], sorted(STORIES), strict=True):
         rows = [row for row in results() if row["seconds"] == seconds]
-        if not rows:
-            continue
-        x, y = [row["cpu_s"] for row in rows], [row["recall"] for row in rows]
-        axis.scatter(x, y, marker=marker, s=22, label=f"{seconds // 60} min")
-    axis.set_xlabel("CPU seconds a minute of video")
-    axis.set_ylabel("recall of events")
-    axis.set_ylim(0, 1.03)
-    axis.set_xlim(0, 1.15 * max(row["cpu_s"] for row in results()))
-    axis.grid(alpha=0.3)
-    axis.legend(frameon=False, loc="center right")
-    figure.draw_without_rendering()  # the places of texts are known only then
-    _label(axis, [row for row in results() if row["seconds"] == 120])
+        axis.scatter([row["cpu_s"] for row in rows], [row["recall"] for row in rows], s=22)
+        axis.set_title(f"stories of {seconds // 60} minutes", fontsize=9)
+        axis.set_ylabel("recall of events")
+        axis.set_ylim(-0.03, 1.03)
+        axis.set_xscale("log")
+        axis.set_xlim(2, 40)
+        axis.set_xticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("CPU seconds per minute of video")
+    figure.draw_without_rendering()  # the positions of texts are known only then
+    for axis, seconds in zip(axes[:, 0], sorted(STORIES), strict=True):
+        _label(axis, [row for row in results() if row["seconds"] == seconds])
     figure.savefig(path, metadata={"Date": None})
     pyplot.close(figure)
 
 
 def _label(axis: Any, rows: list[dict[str, Any]]) -> None:
-    """Write each name beside its point, at the nearest height where no other name stands."""
-    taken: list[Any] = []
-    for row in sorted(rows, key=lambda row: (row["cpu_s"], row["recall"])):
-        note = axis.annotate(row["recipe"], (row["cpu_s"], row["recall"]), (4, 3), textcoords="offset points", size=7)
-        for height in (3, -8, 12, -17, 21, -26, 30):
-            note.set_position((4, height))
-            if not any(note.get_window_extent().overlaps(box) for box in taken):
+    """Write each name near its point, at the nearest place without another name or point, with a line to the point."""
+    from matplotlib.text import Text
+    from matplotlib.transforms import Bbox
+
+    points = [(row["cpu_s"], row["recall"]) for row in rows]
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in axis.transData.transform(points)]
+    places = [(dx, dy) for dx in (6, -50, 30) for dy in range(-40, 41, 4)]
+    places.sort(key=lambda place: abs(place[0] - 6) + abs(place[1]))
+    line = {"arrowstyle": "-", "lw": 0.4, "color": "0.5", "shrinkA": 0, "shrinkB": 3}
+    for row, point in sorted(zip(rows, points, strict=True), key=lambda pair: pair[1]):
+        note = axis.annotate(
+            row["recipe"], point, places[0], textcoords="offset points", size=7, va="center", arrowprops=line
+        )
+        for place in places:
+            note.set_position(place)
+            note.update_positions(axis.figure.canvas.get_renderer())
+            if not any(Text.get_window_extent(note).overlaps(box) for box in taken):
                 break
-        taken.append(note.get_window_extent())
+        taken.append(Text.get_window_extent(note))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Questions about the facts of `planted.FACTS` in other words, and questions that nothing answers."""
+"""Questions about the facts of `planted.FACTS` in other words, and questions without an answer."""
 
 from __future__ import annotations
 
@@ -50,4 +50,4 @@ UNANSWERABLE: tuple[str, ...] = (
     "Which language does the ambassador speak?",
     "How does the detective find the thief?",
 )
-"""Questions about what no window of these outputs says."""
+"""Questions that no window of these outputs answers."""

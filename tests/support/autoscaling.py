@@ -1,6 +1,6 @@
-"""A Ray head on this machine whose nodes come and go: Ray's fake node provider under its real autoscaler.
+"""A Ray head on this machine with autoscaled nodes: Ray's fake node provider under its real autoscaler.
 
-`ray.cluster_utils.AutoscalingCluster` cannot be used: it stops every Ray on the machine, and wants a file that the
+`ray.cluster_utils.AutoscalingCluster` cannot be used: it stops every Ray on the machine, and needs a file that the
 wheel lacks.
 """
 
@@ -36,12 +36,12 @@ _NOTHING = (
 
 @dataclass
 class Timeline:
-    """Which node types were up when; one entry whenever it changes.
+    """The node types that were up over time; one entry per change.
 
     Attributes:
-        seen: (seconds since the start, number of nodes of each type that are alive).
+        seen: (seconds since the start, number of living nodes of each type).
         asked: resource -> when the autoscaler first knew of a demand for it.
-        busy: what the nodes with a GPU said, last of all, of why they are not idle.
+        busy: the last reasons of the nodes with a GPU for not being idle.
     """
 
     began: float = field(default_factory=time.monotonic)
@@ -54,11 +54,11 @@ class Timeline:
             self.seen.append((at, alive))
 
     def first(self, kind: str) -> float | None:
-        """When a node of that type was first seen."""
+        """Return when a node of that type was first seen."""
         return next((at for at, alive in self.seen if alive[kind]), None)
 
     def last(self, kind: str) -> float | None:
-        """When the last of that type was first seen to be gone; None while one is there."""
+        """Return when the last node of that type had vanished; None while one is alive."""
         gone: float | None = None
         for (_, before), (at, alive) in pairwise(self.seen):
             if before[kind] and not alive[kind]:
@@ -70,7 +70,7 @@ class Timeline:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port on which nothing listens."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
@@ -78,7 +78,7 @@ def free_port() -> int:
 
 @contextmanager
 def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) -> Iterator[str]:
-    """A head with no CPU, that may start `node_types`: name -> resources and `max`; yields its address."""
+    """Start a head without CPUs that may start `node_types`: name -> resources and `max`; yield its address."""
     import ray
 
     with tempfile.TemporaryDirectory(prefix="la-", dir="/tmp", ignore_cleanup_errors=True) as folder:
@@ -147,7 +147,7 @@ def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) ->
             started.terminate()
             with suppress(subprocess.TimeoutExpired):
                 started.wait(20)
-            for process in psutil.process_iter(["cmdline"]):  # nodes are no children of the head
+            for process in psutil.process_iter(["cmdline"]):  # nodes are not children of the head
                 if folder in " ".join(process.info["cmdline"] or []):
                     with suppress(psutil.NoSuchProcess):
                         process.kill()
@@ -155,9 +155,9 @@ def head(node_types: Mapping[str, Mapping[str, Any]], *, idle_s: float = 6.0) ->
 
 @contextmanager
 def watched(timeline: Timeline, address: str, kinds: Mapping[str, str]) -> Iterator[Timeline]:
-    """Fill a timeline from the Ray at `address`: type -> the resource that only its nodes have.
+    """Record a timeline of the Ray at `address`: type -> the resource that only its nodes have.
 
-    The autoscaler is asked and not Ray: this process may be connected to another one.
+    It queries the autoscaler and not Ray, since this process may be connected to another Ray.
     """
     from ray.autoscaler.v2.sdk import get_cluster_status
 
@@ -167,7 +167,7 @@ def watched(timeline: Timeline, address: str, kinds: Mapping[str, str]) -> Itera
         while not done.wait(0.25):
             with suppress(Exception):
                 status = get_cluster_status(address)
-                at = round(time.monotonic() - timeline.began, 2)  # one for all that this look tells
+                at = round(time.monotonic() - timeline.began, 2)  # one time for all entries of this poll
                 alive = [n.total_resources() for n in (*status.active_nodes, *status.idle_nodes)]
                 timeline.note(at, {kind: sum(1 for n in alive if n.get(has)) for kind, has in kinds.items()})
                 gpus = [n for n in status.active_nodes if n.total_resources().get("GPU")]
@@ -189,9 +189,9 @@ def watched(timeline: Timeline, address: str, kinds: Mapping[str, str]) -> Itera
 
 
 def main() -> None:
-    """A head whose nodes come and go, until Ctrl-C: docs/laptop-cluster.md."""
+    """Run a head with autoscaled nodes until Ctrl-C: docs/laptop-cluster.md."""
     types = {"cpu": {"CPU": 2, "max": 2}}
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in the background deaf to the first
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts background processes with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), head(types, idle_s=30.0) as address:
         print(f"a head at {address}; nodes that may come: {types}; Ctrl-C ends it", flush=True)

@@ -1,4 +1,4 @@
-"""A real Chromium, driven by Playwright: the one of the system, nothing is downloaded."""
+"""A real Chromium of the system, driven by Playwright; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def chromium() -> str | None:
-    """Path of the browser; None where there is none, or nothing to drive it."""
+    """Return the path of the browser; None if there is no browser or no Playwright."""
     if find_spec("playwright") is None:
         return None
     return next(
@@ -22,7 +22,7 @@ def chromium() -> str | None:
 
 @contextmanager
 def browser(program: str) -> Iterator[Any]:
-    """A running browser, as `playwright.sync_api.Browser`."""
+    """Yield a running browser, as `playwright.sync_api.Browser`."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
@@ -34,7 +34,7 @@ def browser(program: str) -> Iterator[Any]:
 
 @contextmanager
 def serve(app: Any) -> Iterator[str]:
-    """An ASGI application on a free port of this machine; yields its address."""
+    """Serve an ASGI application on a free port of this machine; yield its address."""
     import uvicorn
 
     from pipeline.viewer.command import bind
@@ -50,7 +50,7 @@ def serve(app: Any) -> Iterator[str]:
 
 
 def until(page: Any, expression: str, *, seconds: float = 20.0) -> None:
-    """Wait until a JavaScript expression is true; Playwright's own way to wait needs what the pages' policy forbids."""
+    """Wait until a JavaScript expression is true; Playwright's own wait needs what the pages' policy forbids."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"never true: {expression[-300:]}"
@@ -59,7 +59,7 @@ def until(page: Any, expression: str, *, seconds: float = 20.0) -> None:
 
 READ = """() => {
   const video = document.getElementById('video'), canvas = document.createElement('canvas');
-  const source = video.hidden ? document.getElementById('board') : video;
+  const source = video.hidden ? document.getElementById('storyboard') : video;
   canvas.width = source.videoWidth || source.naturalWidth;
   canvas.height = source.videoHeight || source.naturalHeight;
   const ink = canvas.getContext('2d', { willReadFrequently: true });
@@ -71,4 +71,4 @@ READ = """() => {
   }
   return index;
 }"""
-"""Reads the index that a picture of `tests.support.video` carries, off the player as it shows it."""
+"""JavaScript that reads the index in a frame of `tests.support.video` from the player."""

@@ -1,4 +1,4 @@
-"""A server of OpenAI's chat completions on a free local port, whose answers and faults a test writes down.
+"""A server of OpenAI's chat completions on a free local port, with scripted answers and faults.
 
 with serve(lambda body, number: Play(status=429, headers={"Retry-After": "3"}) if number == 0 else Play()) as server:
     ... base_url=server.url ...
@@ -24,16 +24,16 @@ GOOD = "A brown dog runs over the wet grass and stops at a small wooden gate."
 
 @dataclass(frozen=True, kw_only=True)
 class Play:
-    """What the server does with one request.
+    """The server's reaction to one request.
 
     Attributes:
-        whole: body of the answer, as it is; None: a chat completion, as a stream where it was asked for.
-        text, refusal, finish, usage: of that completion.
-        endless: the text comes again and again, a long time.
-        cut_after: pieces after which the connection breaks.
-        wait: the answer begins when this is set.
-        broken: a piece that is no JSON comes in the middle.
-        thoughts: what the model thinks, beside its answer.
+        whole: body of the answer, unchanged; None: a chat completion, streamed if requested.
+        text, refusal, finish, usage: fields of that completion.
+        endless: repeat the text for a long time.
+        cut_after: number of pieces after which the connection breaks.
+        wait: the answer begins when this event is set.
+        broken: send a piece in the middle that is not JSON.
+        thoughts: reasoning of the model, besides its answer.
     """
 
     status: int = 200
@@ -55,7 +55,7 @@ Script = Callable[[dict[str, Any], int], Play]
 
 @dataclass
 class Asked:
-    """One request as it came: headers in lower case, and whether the client left before the answer was over."""
+    """One received request: headers in lower case, and whether the client left before the answer was complete."""
 
     path: str
     headers: dict[str, str]
@@ -68,19 +68,19 @@ class Asked:
 
     @property
     def prompt(self) -> str:
-        """All text of the message."""
+        """Return the text of the message."""
         if isinstance(self.content, str):
             return self.content
         return "\n".join(part["text"] for part in self.content if part["type"] == "text")
 
 
 class ChatServer:
-    """Answers as `script` says; `asked` remembers the requests, `most` how many were there at once."""
+    """Answers by `script`; `asked` records the requests, `most` the number of simultaneous ones."""
 
     def __init__(self, script: Script) -> None:
         self.script = script
         self.asked: list[Asked] = []
-        self.models: list[str] | int = 404  # what GET /models lists, or the status that it answers with
+        self.models: list[str] | int = 404  # the list of GET /models, or the status of its answer
         self.most = self.now = self.connections = 0
         self.guard = threading.Lock()
         self.idle = threading.Event()
@@ -104,7 +104,7 @@ def serve(script: Script | None = None) -> Iterator[ChatServer]:
 
 
 def dead_url() -> str:
-    """An address at which nothing listens."""
+    """Return an address at which nothing listens."""
     with socket.socket() as port:
         port.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{port.getsockname()[1]}/v1"

@@ -1,4 +1,4 @@
-"""Embedders for tests: one that counts what it embeds, and tiny models of transformers with random weights."""
+"""Embedders for tests: one that records its inputs, and tiny models of transformers with random weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from operators.embedding.vectors import Vectors, unit
 
 @dataclass(frozen=True, kw_only=True)
 class Counting(EmbedderSpec):
-    """Mean colours of a grid as the vector of a frame, letters as that of a text; a file in `log` for each of them."""
+    """Embeds frames by mean colours of a grid and texts by letters; writes a file to `log` for each input."""
 
     version: ClassVar[int] = 1
     modalities: ClassVar[frozenset[Modality]] = frozenset({"frames", "texts"})
@@ -63,7 +63,7 @@ class _Counting(RunningEmbedder):
 
 
 def _words(folder: Path, **special: str) -> Any:
-    """A tokenizer of single letters."""
+    """Return a tokenizer of single letters."""
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -81,7 +81,7 @@ def _words(folder: Path, **special: str) -> Any:
 
 
 def tiny_clip(folder: Path) -> Path:
-    """A CLIP of two layers: frames of 32 px and texts of 32 tokens, 16 dimensions."""
+    """Write a CLIP of two layers: frames of 32 px and texts of 32 tokens, 16 dimensions."""
     import torch
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
@@ -97,7 +97,7 @@ def tiny_clip(folder: Path) -> Path:
 
 
 def tiny_siglip(folder: Path) -> Path:
-    """A SigLIP of two layers: frames of 32 px and texts of 16 tokens, 32 dimensions."""
+    """Write a SigLIP of two layers: frames of 32 px and texts of 16 tokens, 32 dimensions."""
     import torch
     from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel
 
@@ -112,7 +112,7 @@ def tiny_siglip(folder: Path) -> Path:
 
 
 def tiny_bert(folder: Path) -> Path:
-    """A text encoder of two layers, 64 dimensions; vLLM on a CPU takes no heads of less than 32."""
+    """Write a text encoder of two layers, 64 dimensions; vLLM on a CPU needs heads of at least 32."""
     import torch
     from transformers import BertConfig, BertModel
 

@@ -1,8 +1,8 @@
-"""An engine whose answers and failures a test writes down beforehand.
+"""An engine with scripted answers and failures.
 
     engine: {kind: "tests.support.engines:Scripted", script: '[{"kind": "window", "window": 3, "do": "empty"}]'}
 
-Every answer is a function of its request, so equal runs give equal captions; what was asked can be read with `asked`.
+Every answer is a function of its request, so equal runs give equal captions; `asked` returns the requests.
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ _LOCK = threading.Lock()
 
 
 def asked(log: str) -> list[Request]:
-    """The requests that engines with this `log` got in this process, in order of arrival."""
+    """Return the requests that engines with this `log` received in this process, in order of arrival."""
     with _LOCK:
         return list(_ASKED[log])
 
 
 def segment_seed(video_id: str, segment_index: int) -> int:
-    """The seed of a segment's first request."""
+    """Return the seed of a segment's first request."""
     return int(digest([video_id, segment_index], hex_digits=8), 16)
 
 
 def video_seed(video_id: str) -> int:
-    """The seed of a video's first request."""
+    """Return the seed of a video's first request."""
     return int(digest(video_id, hex_digits=8), 16)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scripted(EngineSpec):
-    """Answers as `script` says, a JSON list of rules; the first that fits a request counts, else the answer is good.
+    """Answers by `script`, a JSON list of rules; the first matching rule applies, otherwise the answer is good.
 
-    A rule fits where all its conditions do: `kind`, `window` (its index, by `stride_s`), `start_s`, `video_id` (with
-    `segment_index` for frames and windows). `do` is one of `ACTIONS`; `times` is how often it happens to the same
-    request, null or absent always; `sleep_s` passes before the answer; `text` is what `say` says.
+    A rule matches if all its conditions do: `kind`, `window` (its index, by `stride_s`), `start_s`, `video_id` (with
+    `segment_index` for frames and windows). `do` is one of `ACTIONS`; `times` is how often it applies to the same
+    request, null or absent for always; `sleep_s` delays the answer; `text` is the answer of `say`.
     """
 
     version: ClassVar[int] = 1
-    generative: ClassVar[bool] = False  # its answers tell of the request: no gate for models' texts would let them pass
+    generative: ClassVar[bool] = False  # its answers describe the request, which the gates for models would reject
 
     script: str = "[]"
     stride_s: float = 5.0
-    seeded: bool = True  # whether the text tells the seed: not, where runs are to be compared in which tries failed
-    threads: Annotated[int, SIZING] = 0  # that answer, out of order; 0: whoever asks is answered before submit returns
-    log: Annotated[str, SIZING] = ""  # under which name requests are remembered; "": not at all
+    seeded: bool = True  # whether the text contains the seed; False to compare runs with failed tries
+    threads: Annotated[int, SIZING] = 0  # threads that answer, out of order; 0: submit answers before it returns
+    log: Annotated[str, SIZING] = ""  # name under which requests are recorded; "": not recorded
 
     @property
     def model_id(self) -> str:
@@ -75,7 +75,7 @@ class Scripted(EngineSpec):
             yield _Running(self, pool)
 
     def good(self, request: Request) -> str:
-        """The good answer to `request`."""
+        """Return the good answer to `request`."""
         return say(request, self.seeded)
 
 
@@ -111,8 +111,8 @@ class _Running(RunningEngine):
                 _ASKED[self._spec.log].append(request)
             for number, rule in enumerate(self._rules):
                 if self._fits(rule, request):
-                    # the seed moves with each try, so it does not tell the same request again; what is shown does
-                    shown = tuple(hash(p.jpeg) for p in request.pictures)
+                    # the seed changes with each try, so a request is identified by its content
+                    shown = tuple(hash(p.jpeg) for p in request.images)
                     at = (number, request.kind, request.start_s, request.end_s, request.texts, shown)
                     self._met[at] += 1
                     if rule.get("times") is None or self._met[at] <= rule["times"]:
@@ -152,24 +152,24 @@ class _Running(RunningEngine):
 
 
 class Cancelled(Exception):
-    """The future is to be cancelled."""
+    """Called if the future is to be cancelled."""
 
 
 def say(request: Request, seeded: bool = True) -> str:
-    """The good answer to `request`."""
+    """Return the good answer to `request`."""
     seed = f", seed {request.seed}" if seeded else ""
     prompt, told = digest(request.prompt, hex_digits=6), digest(request.texts, hex_digits=6)
-    seen = f"{len(request.pictures)} pictures"
+    seen = f"{len(request.images)} frames"
     span = f"{request.start_s:g} s to {request.end_s:g} s"
     return f"This {request.kind} lasts from {span}; {seen}, prompt {prompt}, texts {told}{seed}."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model(Scripted):
-    """As `Scripted`, with the answers of a language model that does its work well: it tells what it is shown, no more.
+    """Like `Scripted`, with answers of an ideal language model: they describe exactly what the request shows.
 
-    A frame or window is told by its `start_s` and what `world` (a JSON list of [start_s, end_s, name, looks]) says is
-    seen; digests, sections and openings repeat the sentences that they get, as many as the wanted words allow.
+    A frame or window is described by its `start_s` and the visible objects of `world` (a JSON list of [start_s, end_s,
+    name, looks]); digests, sections and openings repeat the sentences in the request, up to the requested words.
     `context` is the size of its context in words.
     """
 
@@ -216,7 +216,7 @@ class Model(Scripted):
 
 
 class _Limited(_Running):
-    """Counts words as tokens and refuses prompts that its context does not hold."""
+    """Counts words as tokens and refuses prompts that exceed its context."""
 
     def __init__(self, spec: Model, pool: ThreadPoolExecutor) -> None:
         super().__init__(spec, pool)
@@ -236,7 +236,7 @@ class _Limited(_Running):
 
 @dataclass(frozen=True, kw_only=True)
 class Flaky(Scripted):
-    """An engine that does not boot the first `failing` times; `counter` is a folder in which its boots are counted."""
+    """An engine whose first `failing` boots fail; `counter` is a folder that counts its boots."""
 
     failing: Annotated[int, SIZING] = 1
     counter: Annotated[str, SIZING] = ""
@@ -253,7 +253,7 @@ class Flaky(Scripted):
 
 @dataclass(frozen=True, kw_only=True)
 class Refused(Scripted):
-    """An engine that refuses its settings at every boot; `counter` is a folder in which its boots are counted."""
+    """An engine that refuses its settings at every boot; `counter` is a folder that counts its boots."""
 
     counter: Annotated[str, SIZING] = ""
 
@@ -266,7 +266,7 @@ class Refused(Scripted):
 
 @dataclass(frozen=True, kw_only=True)
 class OneUp(Scripted):
-    """An engine of which one at a time comes up in a folder `counter`, the second never, and it is slow to answer."""
+    """An engine of which only one instance boots, counted in the folder `counter`; the second fails slowly."""
 
     counter: Annotated[str, SIZING] = ""
 
@@ -277,7 +277,7 @@ class OneUp(Scripted):
             mark.touch(exist_ok=False)
         except FileExistsError:
             (Path(self.counter) / f"{time.time_ns()}").touch()
-            time.sleep(5.0)  # until the run knows of the one that is up: where none is, it gives up
+            time.sleep(5.0)  # until the run knows of the running one: without one, it gives up
             raise RuntimeError("the device is taken") from None
         try:
             with super().open() as engine:

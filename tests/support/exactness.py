@@ -1,9 +1,9 @@
-"""Which back end gives the right picture in which format: the table in docs/decode.md, made and not written.
+"""Generate the table in docs/decode.md: which back end returns the right frame in which format.
 
     python -m tests.support.exactness docs/decode.md
 
-Each format is a rendered clip whose pictures carry their index. Twelve times, out of order, are asked of each back end;
-what comes is compared with a full sequential decode.
+Each format is a rendered clip whose frames carry their index. Twelve times, out of order, are requested from each back
+end; the results are compared with a full sequential decode.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from operators.video.backends import open_decoder
 from operators.video.facts import probe
 from operators.video.protocol import Backend
 from operators.video.source import Source
-from tests.support.video import decode_all, expected_pictures, read_index, render, with_edit_list
+from tests.support.video import decode_all, expected_frames, read_index, render, with_edit_list
 
 BACKENDS: tuple[Backend, ...] = ("pyav", "pyav-sequential", "ffmpeg", "torchcodec", "decord")
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -46,7 +46,7 @@ _BEGIN, _END = "<!-- exactness: made by tests/support/exactness.py -->", "<!-- e
 
 
 def make(folder: Path, name: str) -> Path:
-    """The clip of a format."""
+    """Render the clip of a format."""
     file, how = FORMATS[name]
     path = folder / file
     if "edit list" in name:
@@ -58,7 +58,7 @@ def make(folder: Path, name: str) -> Path:
 
 
 def verdict(path: Path, backend: Backend) -> str:
-    """`exact`, `wrong` (another picture, or another time, or none), `refuses` or `not installed`."""
+    """Return `exact`, `wrong` (another frame, another time, or none), `refuses` or `not installed`."""
     import av
 
     facts = probe(str(path))
@@ -67,7 +67,7 @@ def verdict(path: Path, backend: Backend) -> str:
         base, interval = stream.time_base, round(1 / stream.average_rate / stream.time_base)
     draw = random.Random(path.name)
     times_s = [draw.uniform(0, facts["duration_s"] - 0.01) for _ in range(12)]
-    expected = expected_pictures(decode_all(path), base, interval, facts["first_pts_s"], times_s, _STEP_S)
+    expected = expected_frames(decode_all(path), base, interval, facts["first_pts_s"], times_s, _STEP_S)
     try:
         with Source(str(path)) as source:
             decoder = open_decoder(backend, source, first_pts_s=facts["first_pts_s"])
@@ -86,14 +86,14 @@ def _index(frame: Any) -> int:
 
 
 def table(rows: dict[str, list[str]], backends: tuple[str, ...]) -> str:
-    """The table as Markdown."""
+    """Return the table as Markdown."""
     lines = ["| format | " + " | ".join(backends) + " |", "|---" * (len(backends) + 1) + "|"]
     lines += [f"| {name} | " + " | ".join(_cell(v) for v in verdicts) + " |" for name, verdicts in rows.items()]
     return "\n".join(lines)
 
 
 def read_table(page: Path) -> dict[str, dict[str, str]]:
-    """format -> back end -> verdict, as a page says."""
+    """Parse format -> back end -> verdict from a page."""
     text = page.read_text("utf-8").split(_BEGIN)[1].split(_END)[0]
     head, _, *rows = [[c.strip() for c in line.strip("|").split("|")] for line in text.strip().splitlines()]
     return {row[0]: {b: v.strip("*") for b, v in zip(head[1:], row[1:], strict=True)} for row in rows}

@@ -1,7 +1,8 @@
-"""A Ray head with a job server, as `ray start --head` makes one: its own ports, its own folder, ended by process id."""
+"""A Ray head with a job server, as from `ray start --head`, with its own ports and folder, ended by process id."""
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import signal
@@ -24,12 +25,12 @@ _OURS = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worke
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """Where it listens.
+    """Addresses of the head.
 
     Attributes:
-        address: of the job server, http://127.0.0.1:PORT.
+        address: job server, http://127.0.0.1:PORT.
         gcs: host:port, for `ray.init`.
-        environment: what a client process needs in its environment to get on with it.
+        environment: variables that a client process needs.
     """
 
     address: str
@@ -39,16 +40,16 @@ class Head:
 
 @contextmanager
 def head(*, num_cpus: int = 4) -> Iterator[Head]:
-    """Start a head and end it, with all of its processes.
+    """Start a head, and end it with all of its processes.
 
-    The `python` that jobs find is the tests' own, without Longcap's checkout on its path.
+    Jobs find the tests' own `python`, without Longcap's checkout on its path.
     """
-    folder = Path(tempfile.mkdtemp(prefix="lh-", dir="/tmp"))  # sockets allow short paths only
+    folder = Path(tempfile.mkdtemp(prefix="lh-", dir="/tmp"))  # sockets need short paths
     ports = _ports(6)
     bin_folder = str(Path(sys.executable).parent)
     environment = {**os.environ, **_OURS, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     for name in [n for n in environment if n.startswith("AWS_") or n in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")]:
-        del environment[name]  # a cluster knows nothing of what the client has
+        del environment[name]  # a cluster does not have the client's variables
     command = [f"{bin_folder}/ray", "start", "--head", "--block", f"--num-cpus={num_cpus}", f"--temp-dir={folder}/t"]
     command += ["--object-store-memory=400000000", "--include-dashboard=true", "--dashboard-host=127.0.0.1"]
     command += ["--node-ip-address=127.0.0.1", "--disable-usage-stats"]
@@ -76,7 +77,7 @@ def _wait(found: Head, process: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + _READY_S
     while time.monotonic() < until and process.poll() is None:
         if "Ray runtime started" in log.read_text(errors="replace"):
-            with suppress(OSError):
+            with suppress(OSError, http.client.HTTPException):
                 urllib.request.urlopen(f"{found.address}/api/jobs/", timeout=5)
                 return
         time.sleep(0.3)
@@ -87,7 +88,7 @@ def _end(process: subprocess.Popen[bytes], folder: str) -> None:
     process.send_signal(signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(timeout=20)
-    for other in psutil.process_iter(["cmdline", "environ"]):  # drivers and workers are not all its children
+    for other in psutil.process_iter(["cmdline", "environ"]):  # not all drivers and workers are its children
         if any(folder in part for part in other.info["cmdline"] or ()):
             with suppress(psutil.NoSuchProcess):
                 other.kill()

@@ -1,9 +1,9 @@
-"""Hostile items of every kind beside good ones, and what a run over them must keep to.
+"""Run hostile items of every kind next to good ones, and check the results.
 
     python -m tests.support.hostile --count 300 --seed 7
 
-Each item is broken in its own way: its bytes, its name, its subtitles, its row of a manifest, the answers that a model
-gives for it. One run captions the good items alone, another one all of them. The good items must have the same content
+Each item is damaged in one way: its bytes, name, subtitles, manifest row, or the model's answers. One run
+captions only the good items, another run all items. The good items must have equal content
 hashes in both, every hostile one must have a row (a long caption or a failure), and the driver's memory is bounded.
 """
 
@@ -45,13 +45,13 @@ MOST_DRIVER_BYTES = 600 * 2**20
 
 @dataclass
 class Seen:
-    """What came of a run over hostile items.
+    """The result of a run over hostile items.
 
     Attributes:
-        wrong: what must not be: a good item that changed, a hostile one without a row, memory, an exit code.
-        kinds: how many items of each kind there were.
-        outcomes: "captioned" or the failure's class, with how many hostile items.
-        driver_bytes: the largest resident memory of the driver above what it had before.
+        wrong: problems: a changed good item, a hostile item without a row, memory, an exit code.
+        kinds: number of items of each kind.
+        outcomes: "captioned" or a class of failures -> number of hostile items.
+        driver_bytes: growth of the driver's largest resident memory.
     """
 
     wrong: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ def _material(folder: Path) -> Material:
 
 
 def make(folder: Path, count: int, seed: int, good: int = 4) -> tuple[list[str], Counter[str]]:
-    """Write `count` hostile items and `good` good ones below `folder`; the inputs of a run, and the kinds."""
+    """Write `count` hostile and `good` good items below `folder`; return the inputs of a run, and the kinds."""
     draw = random.Random(seed)
     for name in ("good", "hostile", "rows"):
         (folder / name).mkdir(parents=True)
@@ -96,7 +96,7 @@ def make(folder: Path, count: int, seed: int, good: int = 4) -> tuple[list[str],
             kind = list(FILES)[number // 5 % len(FILES)]
             made = FILES[kind]
             made[number // 5 // len(FILES) % len(made)](material, stem, draw)
-            if kind == "no file":  # a folder's listing leaves most of them out: a manifest names them
+            if kind == "no file":  # the listing of a folder skips most of them, so a manifest names them
                 lines.append(json.dumps({"video_id": f"row-{number}", "uri": str(folder / "hostile" / f"{stem}.mp4")}))
         elif group == "name":
             kind, name = "name", NAMES[number // 5 % len(NAMES)] + (f"-{number}".encode() if number > 160 else b"")
@@ -123,7 +123,7 @@ def make(folder: Path, count: int, seed: int, good: int = 4) -> tuple[list[str],
 
 @contextmanager
 def _memory(seen: Seen) -> Iterator[None]:
-    """Watches this process's resident memory."""
+    """Monitors this process's resident memory."""
     me, end = psutil.Process(), threading.Event()
     before = me.memory_info().rss
 
@@ -152,7 +152,7 @@ def _hashes(out: str) -> dict[str, list[str]]:
 
 
 def attack(count: int, *, seed: int = 0, folder: Path) -> Seen:
-    """Caption `count` hostile items beside good ones, and the good ones alone."""
+    """Caption `count` hostile items next to good ones, and the good ones alone."""
     from pipeline.output.output import Output
     from pipeline.output.verification import verify
 
@@ -193,7 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder to work in; it is left as it is")
+    parser.add_argument("--keep", type=Path, help="work folder, which is kept")
     options = parser.parse_args()
     folder = options.keep or Path(tempfile.mkdtemp(prefix="longcap-hostile-"))
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Hostile items: files, names, subtitles, rows of a manifest, and answers of a server."""
+"""Hostile items: files, names, subtitles, manifest rows, and answers of a server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 
 from tests.support import chat, video
 
-MARK = "item-under-attack"  # stands in the subtitles, and so in the prompts, of videos whose answers are hostile
+MARK = "item-under-attack"  # is in the subtitles, and thus in the prompts, of videos with hostile answers
 
 
 @dataclass
 class Material:
-    """What hostile files are made from: small whole clips by name, as bytes, and the folder they lie in."""
+    """Material for hostile files: small complete clips by name, as bytes, and their folder."""
 
     folder: Path
     clips: dict[str, bytes]
 
     def fresh(self, name: str, clip: str = "clip.mp4") -> Path:
-        """A whole clip under a name of its own."""
+        """Write a complete clip under a new name."""
         path = self.folder / name
         path.write_bytes(self.clips[clip])
         return path
@@ -43,7 +43,7 @@ def _bytes(make: Callable[[Material, random.Random], bytes], suffix: str = "mp4"
 
 
 def _duration_bomb(material: Material, draw: random.Random) -> bytes:
-    """A Matroska header that claims up to ten thousand years for two seconds."""
+    """Write a Matroska header that claims up to ten thousand years for two seconds."""
     data = bytearray(material.clips["clip.mkv"])
     at = data.find(b"\x44\x89\x88")
     import re
@@ -56,7 +56,7 @@ def _duration_bomb(material: Material, draw: random.Random) -> bytes:
 
 
 def _patched_mp4(box: bytes, offset: int, size: int) -> Callable[[Material, random.Random], bytes]:
-    """A clip with one field of one box set to a random or an extreme value."""
+    """Write a clip with one field of one box set to a random or an extreme value."""
 
     def patch(material: Material, draw: random.Random) -> bytes:
         data = bytearray(material.clips["clip.mp4"])
@@ -78,7 +78,7 @@ def _special(kind: str) -> File:
         elif kind == "socket":
             with socket.socket(socket.AF_UNIX) as sock:
                 here = Path.cwd()
-                os.chdir(material.folder)  # socket addresses are short
+                os.chdir(material.folder)  # socket addresses must be short
                 try:
                     sock.bind(path.name)
                 finally:
@@ -90,7 +90,7 @@ def _special(kind: str) -> File:
 
 
 def _far_apart(material: Material, stem: str, draw: random.Random) -> None:
-    """Two pictures many years apart."""
+    """Write two frames many years apart."""
     years_s = draw.uniform(1, 12) * 365 * 86400
     video.render(material.folder / f"{stem}.mkv", times_s=[0.0, 0.1, 0.2, years_s])
 
@@ -174,7 +174,7 @@ def subtitles(path: Path, what: bytes | str) -> None:
 
 
 def rows_of(clip: Path) -> dict[str, str]:
-    """Rows of a manifest as lines of JSON, without their id."""
+    """Return rows of a manifest as lines of JSON, without their id."""
     uri = f'"uri": {json.dumps(str(clip))}'
     return {
         "surrogate in a value": f'{uri}, "title": "half \\ud83d emoji"',
@@ -220,7 +220,7 @@ ANSWERS: dict[str, chat.Play] = {
 
 
 def answer(body: dict[str, Any], _number: int) -> chat.Play:
-    """A good answer, the same for all, but for prompts that hold the mark: those say which hostile one they get."""
+    """Return a constant good answer, or for prompts with the mark the hostile answer that they select."""
     content = body["messages"][0]["content"]
     prompt = content if isinstance(content, str) else "\n".join(p["text"] for p in content if p["type"] == "text")
     at = prompt.find(MARK)

@@ -1,4 +1,4 @@
-"""A local stand-in of a hub's HTTP API: dataset repositories in memory, as far as pushing to them needs."""
+"""A local imitation of a hub's HTTP API: dataset repositories in memory, as far as pushing needs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN = "hf_of_the_tests"
 
 @dataclass
 class Repository:
-    """Files by path; commits, each with the paths that it added and deleted."""
+    """Files by path, and commits with the paths that each added and deleted."""
 
     private: bool
     files: dict[str, bytes] = field(default_factory=dict)
@@ -26,10 +26,10 @@ class Repository:
 
 @dataclass
 class Hub:
-    """What the server holds, and what it was asked.
+    """The server's contents and requests.
 
     Attributes:
-        broken: status that commits are answered with; None: they are taken.
+        broken: status of the answer to commits; None: they are accepted.
     """
 
     url: str = ""
@@ -41,7 +41,7 @@ class Hub:
 
 @contextmanager
 def serve() -> Iterator[Hub]:
-    """A hub on a free port of this machine."""
+    """Run a hub on a free port of this machine."""
     hub = Hub()
 
     class Handler(_Handler):
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, method: str, body: bytes) -> None:
         path = self.path.partition("?")[0]
         self.state.asked.append(f"{method} {path}")
-        if blob := re.fullmatch(r"/blobs/(\w+)", path):  # as a signed URL: no token
+        if blob := re.fullmatch(r"/blobs/(\w+)", path):  # like a signed URL, without a token
             self.state.blobs[blob[1]] = body
             return self._send(200, {})
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":

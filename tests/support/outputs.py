@@ -1,4 +1,4 @@
-"""Outputs as runs leave them, committed without Ray: any config, any of its videos told, others only captioned."""
+"""Outputs as runs leave them, committed without Ray: any config, some videos narrated and others only captioned."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG = replace(Config(), plan=PlanOptions(segment_s=rows.SEGMENT_S))
 
 
 def with_changes(config: Config = CONFIG, **sections: dict[str, Any]) -> Config:
-    """A config with other fields in some sections."""
+    """Return a config with other fields in some sections."""
     return replace(config, **{name: replace(getattr(config, name), **values) for name, values in sections.items()})
 
 
@@ -36,14 +36,14 @@ def commit_run(
     config: Config = CONFIG,
     *,
     run_id: str = "20260101-000000-0000aa",
-    told: Collection[str] | None = None,
+    narrated: Collection[str] | None = None,
     failed: Collection[str] = (),
 ) -> Plan:
-    """What a run over `videos` commits, its plan and its config; it ends well, but nothing is tidied up.
+    """Write what a run over `videos` commits, its plan and its config; the run ends well, but nothing is cleaned up.
 
     Args:
-        told: ids of the videos that get a long caption; None: all but those that failed.
-        failed: ids of the videos of which all segments fail.
+        narrated: ids of the videos with a long caption; None: all except failed ones.
+        failed: ids of the videos whose segments all fail.
     """
     plan = plan_of(config, videos)
     CommitVideos(store.uri, run_id, "here").commit([dict(v) for v in videos])
@@ -53,9 +53,10 @@ def commit_run(
     for video in plan.videos:
         lost = video.video_id in failed
         make = rows.failed_segment if lost else rows.captioned
-        segments.commit([make(video.video_id, i, key=video.key) for i in range(video.segment_count)])
-        if not lost and (told is None or video.video_id in told):
-            facts = {n: video.facts[n] for n in ("uri", "source_version", "duration_s")}
+        uri = video.facts["uri"]
+        segments.commit([make(video.video_id, i, key=video.key, uri=uri) for i in range(video.segment_count)])
+        if not lost and (narrated is None or video.video_id in narrated):
+            facts = {n: video.facts[n] for n in ("uri", "source_version", "duration_s", "metadata")}
             dataset.commit([rows.narrated(video.video_id, key=video.key, **facts)])
     store.write_file(f"runs/{run_id}/config.yaml", dump_config(config).encode())
     asked = {"run_id": run_id, "inputs": ["/videos"], "share": "all"}

@@ -1,4 +1,4 @@
-"""Text painted into frames at known times: as it stands, scrolls up, runs by, and as subtitles."""
+"""Text drawn into frames at known times: static, scrolling up or sideways, and subtitles."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Painted:
     """A line that is shown in `[start_s, end_s)`.
 
     Attributes:
-        at: its left upper corner in pixels at start_s; x of None: centred.
-        speed: pixels a second to the right and down.
+        at: its upper left corner in pixels at start_s; x is None for centred text.
+        speed: pixels per second to the right and down.
     """
 
     text: str
@@ -31,9 +31,9 @@ class Painted:
 
 
 def frame(lines: Sequence[Painted], time_s: float, *, ground: str = "midnightblue", ink: str = "white") -> bytes:
-    """The frame at a time, JPEG."""
-    picture = Image.new("RGB", SIZE, ground)
-    draw = ImageDraw.Draw(picture)
+    """Return the frame at a time as JPEG."""
+    image = Image.new("RGB", SIZE, ground)
+    draw = ImageDraw.Draw(image)
     for line in lines:
         if line.start_s <= time_s < line.end_s:
             font = ImageFont.truetype(FONT, line.size)
@@ -41,13 +41,13 @@ def frame(lines: Sequence[Painted], time_s: float, *, ground: str = "midnightblu
             x = (SIZE[0] - draw.textlength(line.text, font=font)) / 2 if line.at[0] is None else line.at[0]
             draw.text((x + gone * line.speed[0], line.at[1] + gone * line.speed[1]), line.text, font=font, fill=ink)
     file = BytesIO()
-    picture.save(file, "JPEG", quality=90)
+    image.save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
 def segment(lines: Sequence[Painted], length_s: float, *, step_s: float = 1.0, start_s: float = 0.0) -> dict[str, Any]:
-    """A decoded row of a segment of such frames."""
+    """Return a decoded row of a segment of such frames."""
     times = [start_s + k * step_s for k in range(round(length_s / step_s))]
-    pictures = [{"time_s": t, "pts_s": t, "until_s": t + step_s, "jpeg": frame(lines, t)} for t in times]
+    images = [{"time_s": t, "pts_s": t, "until_s": t + step_s, "jpeg": frame(lines, t)} for t in times]
     end_s = start_s + length_s
-    return {"pictures": pictures, "start_s": start_s, "end_s": end_s, "decode_start_s": start_s, "decode_end_s": end_s}
+    return {"images": images, "start_s": start_s, "end_s": end_s, "decode_start_s": start_s, "decode_end_s": end_s}

@@ -1,4 +1,4 @@
-"""Outputs of long dull videos with facts planted in them: each is in one window, and asked for in other words."""
+"""Outputs of long uneventful videos with planted facts: each is in one window, and asked for in other words."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FACTS: tuple[tuple[str, str], ...] = (
     ("The clockmaker replaces a broken spring.", "repair of a clock"),
     ("A juggler drops three oranges on the stairs.", "oranges falling down the stairs"),
 )
-"""What a window says, and what somebody asks who remembers it in other words."""
+"""The text of a window, and a question about it in other words."""
 
 UNSHOWN: tuple[str, ...] = (
     "Which planet does the astronaut land on?",
@@ -61,7 +61,7 @@ UNSHOWN: tuple[str, ...] = (
     "Why does the judge leave the court?",
     "Where do the elephants drink?",
 )
-"""Questions about what no window of these outputs says."""
+"""Questions that no window of these outputs answers."""
 
 NOT_TOLD: tuple[str, ...] = (
     "Which bridge collapses?",
@@ -77,7 +77,7 @@ NOT_TOLD: tuple[str, ...] = (
     "Where does the van explode?",
     "What is stolen from the platform?",
 )
-"""Questions about what many windows show, to which none has the answer."""
+"""Questions about things that many windows show, without an answer in any."""
 
 AGAIN: Mapping[int, tuple[str, str]] = {
     0: ("violin falling into a waterway", "fellow in rain gear lets go of a fiddle"),
@@ -101,7 +101,7 @@ AGAIN: Mapping[int, tuple[str, str]] = {
     18: ("horologist swaps a damaged part", "fixing a timepiece"),
     19: ("entertainer lets fruit fall on the steps", "how many oranges does the juggler lose"),
 }
-"""Number of a fact -> other words for it that share few or none with it."""
+"""Number of a fact -> paraphrases that share few or no words with it."""
 
 _PEOPLE = (
     ("a carpenter", "a woodworker"),
@@ -148,7 +148,7 @@ _WHAT = ("the square", "a shop window", "the bridge", "a wall", "the platform", 
 def make(
     uri: str, texts: Mapping[str, Sequence[str]], *, run_id: str = RUN, uris: Mapping[str, str] | None = None
 ) -> Store:
-    """Commit videos whose windows say `texts`; a section for every six windows repeats their first sentences."""
+    """Commit videos whose windows have `texts`; a section for every six windows repeats their first sentences."""
     made = [
         rows.video(v, duration_s=_seconds(some), **({"uri": uris[v]} if uris and v in uris else {}))
         for v, some in texts.items()
@@ -182,14 +182,14 @@ def make(
 
 
 def dull(count: int, seed: int) -> list[str]:
-    """Texts of windows in which nothing happens."""
+    """Texts of windows without events."""
     draw = random.Random(seed)
     return [f"{draw.choice(_WHO)} {draw.choice(_DOES)} {draw.choice(_WHAT)}." for _ in range(count)]
 
 
 def hundred_facts() -> list[tuple[str, str]]:
-    """A hundred facts that differ from each other in two of who, what is done, and to what; each as a window says it,
-    and as somebody asks for it who remembers it in other words."""
+    """A hundred facts that differ in two of subject, action and object; each as the text of a window,
+    and as a question in other words."""
     found = []
     for k in range(100):
         i, j = divmod(k, 10)
@@ -202,7 +202,7 @@ def hundred_facts() -> list[tuple[str, str]]:
 def planted(
     videos: int = 4, windows: int = 60, seed: int = 1, facts: Sequence[tuple[str, str]] = FACTS
 ) -> tuple[dict[str, list[str]], dict[int, tuple[str, int]]]:
-    """Texts of some videos, and fact -> the video and the window that hold it; facts are never in adjacent windows."""
+    """Return texts of some videos, and fact -> its video and window; facts are never in adjacent windows."""
     texts = {f"v{i}": dull(windows, seed * 100 + i) for i in range(videos)}
     free = [(f"v{i}", w) for i in range(videos) for w in range(2, windows, 3)]
     places = random.Random(seed).sample(free, len(facts))
@@ -212,7 +212,7 @@ def planted(
 
 
 def span_of(window: int) -> tuple[float, float]:
-    """Seconds of a window."""
+    """Return the span of a window in seconds."""
     return window * rows.STRIDE_S, window * rows.STRIDE_S + rows.WINDOW_S
 
 

@@ -1,9 +1,9 @@
-"""A bad network: a TCP proxy before a real HTTP server that delays, cuts, resets, and answers with errors of its own.
+"""A bad network: a TCP proxy in front of a real HTTP server that delays, cuts, resets, and answers with errors.
 
     with BadNetwork(server.endpoint, seed=1, rates={"cut": 0.05, "503": 0.1}) as network:
         ...  # AWS_ENDPOINT_URL=network.endpoint
 
-What happens to each request is drawn from the seed; `happened` counts it.
+The fault of each request is drawn from the seed; `happened` counts the faults.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from urllib.parse import urlsplit
 FAULTS = ("delay", "cut", "reset", "500", "503", "429", "lost answer", "skewed")
 _METHODS = (b"GET ", b"PUT ", b"POST ", b"HEAD ", b"DELETE ")
 _DELAY_S = 0.3
-_SKEWED = (  # what S3 answers a client whose clock is more than 15 minutes off
+_SKEWED = (  # S3's answer to a client whose clock is more than 15 minutes off
     "<?xml version='1.0' encoding='UTF-8'?><Error><Code>RequestTimeTooSkewed</Code>"
     "<Message>The difference between the request time and the server's time is too large.</Message></Error>"
 )
 
 
 class BadNetwork:
-    """The proxy, listening while the block lasts.
+    """The proxy, which listens during the block.
 
     Args:
         endpoint: http://host:port of the server.
-        seed: of what happens.
-        rates: fault -> share of the requests that it hits. `lost answer`: it is done, and the client never hears.
-            `skewed`: the answer that the client's clock is wrong.
+        seed: seed of the faults.
+        rates: fault -> share of the affected requests. `lost answer`: the request is executed, but the answer is lost.
+                `skewed`: the error for a wrong clock of the client.
 
     Attributes:
-        happened: how often each fault did.
-        requests: how many came.
-        answered_bytes: what went back to clients, headers included.
+        happened: fault -> count.
+        requests: number of requests.
+        answered_bytes: bytes sent to clients, including headers.
     """
 
     def __init__(self, endpoint: str, *, seed: int, rates: Mapping[str, float]) -> None:
@@ -73,7 +73,7 @@ class BadNetwork:
             _close(one)
 
     def calm(self) -> None:
-        """From now on nothing happens."""
+        """Stop all faults."""
         self._rates = {}
 
     def _accept(self) -> None:
@@ -130,7 +130,7 @@ class BadNetwork:
         _close(client)
 
     def _request(self) -> str | None:
-        """Counts it, and draws what happens to it."""
+        """Count a request, and draw its fault."""
         with self._lock:
             self.requests += 1
             at = self._chance.random()

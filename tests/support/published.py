@@ -1,5 +1,5 @@
-"""Published recipes for tests: run with an engine that answers in the form that is asked for, and with an embedder that
-needs no model."""
+"""Published recipes for tests: run with an engine that answers in the requested form, and with an embedder without
+a model."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from tests.support.engines import Scripted
 
 @dataclass(frozen=True, kw_only=True)
 class Obliging(Scripted):
-    """Text says what was shown and when; a request with a schema gets JSON that follows it.
+    """Text answers contain the content and time of the request; a request with a schema gets matching JSON.
 
-    `values` is JSON, field -> value, for fields of any schema; other texts are the text of the request, numbers 0.5,
-    choices the first one.
+    `values` is JSON, field -> value, for fields of any schema; other texts are the text of the request, numbers are
+    0.5, choices the first one.
     """
 
     values: str = "{}"
 
     def good(self, request: Request) -> str:
-        shown = ", ".join(f"{p.time_s:g}" for p in request.pictures) or "nothing"
+        shown = ", ".join(f"{p.time_s:g}" for p in request.images) or "nothing"
         text = f"The {request.kind} from {request.start_s:g} to {request.end_s:g} s is told from {shown}."
         if request.schema is None:
             return text
@@ -62,7 +62,7 @@ class Obliging(Scripted):
 
 @dataclass(frozen=True, kw_only=True)
 class Joint(Counting):
-    """Frames and texts in one space, of 48 dimensions."""
+    """Embeds frames and texts in one space of 48 dimensions."""
 
     @contextmanager
     def open(self) -> Iterator[RunningEmbedder]:
@@ -76,7 +76,7 @@ class _Joint(_Counting):
 
 
 def published(name: str, log: str, *more: str, values: Any = None) -> longcap.Config:
-    """A shipped recipe with every engine scripted, under the name `log`, and every embedder counting."""
+    """Return a shipped recipe with scripted engines under the name `log`, and counting embedders."""
     import yaml
 
     from pipeline.config.load import _recipe_folder

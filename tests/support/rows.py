@@ -1,4 +1,4 @@
-"""Valid rows for tests: what the stages pass on and what the store keeps, with every column its schema names."""
+"""Valid rows for tests: rows between stages and in the store, with every column of their schema."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LAYOUT: Row = {"window_s": WINDOW_S, "stride_s": STRIDE_S, "window_rule": "grid"
 
 
 def video(video_id: str = "v1", *, duration_s: float = 100.0, **changes: Any) -> Row:
-    """A row of `rows.VIDEO`, and what travels with it on the way to the store."""
+    """Return a row of `rows.VIDEO`, with the columns that are not stored."""
     return {
         "video_id": video_id,
         "uri": f"/videos/{video_id}.mp4",
@@ -43,11 +43,11 @@ def video(video_id: str = "v1", *, duration_s: float = 100.0, **changes: Any) ->
     }
 
 
-def failure(failure_class: str = "undecodable", message: str = "no picture", *, stage: str = "decode") -> Row:
+def failure(failure_class: str = "undecodable", message: str = "no frame", *, stage: str = "decode") -> Row:
     return {"stage": stage, "class": failure_class, "message": message, "attempts": 1}
 
 
-def picture(time_s: float, pts_s: float | None = None) -> Row:
+def image(time_s: float, pts_s: float | None = None) -> Row:
     pts_s = time_s if pts_s is None else pts_s
     return {"time_s": time_s, "pts_s": pts_s, "jpeg": f"jpeg at {pts_s}".encode()}
 
@@ -61,7 +61,7 @@ def decoded(
     warm_up: int = 1,
     **changes: Any,
 ) -> Row:
-    """A segment as the captioner gets it: a picture at each time of the grid, no facts."""
+    """Return a segment for the captioner: an image at each time of the grid, without facts."""
     grid = Grid(duration_s, WINDOW_S, STRIDE_S)
     spans = grid.segments(SEGMENT_S)
     whole = grid.decode_span(spans[index], warm_up)
@@ -71,7 +71,7 @@ def decoded(
         "decode_end_s": whole.end_s,
         "duration_s": duration_s,
         "first_pts_s": 0.0,
-        "pictures": [picture(t) for t in frame_times(whole, fps)],
+        "images": [image(t) for t in frame_times(whole, fps)],
         "facts": None,
         "decode": decode_facts(spans[index].seconds),
         **changes,
@@ -103,7 +103,7 @@ def captioned(
     damaged: int = 0,
     **changes: Any,
 ) -> Row:
-    """A row of `rows.CAPTIONED_SEGMENT`, as the committer gets it; windows in `invalid` have no caption."""
+    """Return a row of `rows.CAPTIONED_SEGMENT` for the committer; windows in `invalid` have no caption."""
     grid = Grid(duration_s, WINDOW_S, STRIDE_S)
     spans = grid.segments(SEGMENT_S)
     row = {
@@ -127,12 +127,12 @@ def captioned(
 
 
 def failed_segment(video_id: str = "v1", index: int = 0, failure_class: str = "undecodable", **changes: Any) -> Row:
-    """A segment that came through as a failure."""
+    """Return a segment that failed."""
     return {**captioned(video_id, index), "frames": None, "windows": None, "failure": failure(failure_class), **changes}
 
 
 def narrated(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1), **changes: Any) -> Row:
-    """A narrated video as the committer gets it: a hint of kind `whole` with the columns of `rows.LONG_CAPTION`."""
+    """Return a narrated video for the committer: a hint of kind `whole` with the columns of `rows.LONG_CAPTION`."""
     row = {
         **video(video_id),
         "kind": "whole",
@@ -167,6 +167,8 @@ def narrated(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1
         "silence_share": None,
         "music_share": None,
         "speech_language": None,
+        "match_score": None,
+        "rating": None,
         "provenance": {"engine": "e", "model": "m", "revision": "1", "prompts": "{}", "sampling": "{}"},
         "content_hash": None,
         "host": "here",
@@ -183,7 +185,7 @@ def narrated(video_id: str = "v1", *, captioned_indices: tuple[int, ...] = (0, 1
 
 
 def usage(**changes: Any) -> Row:
-    """A value of `structs.USAGE`."""
+    """Return a value of `structs.USAGE`."""
     return {
         "prompt_tokens": 10,
         "cached_tokens": 4,
@@ -197,7 +199,7 @@ def usage(**changes: Any) -> Row:
 
 
 def section(**changes: Any) -> Row:
-    """A value of `structs.SECTION`."""
+    """Return a value of `structs.SECTION`."""
     return {
         "section_index": 0,
         "start_s": 0.0,

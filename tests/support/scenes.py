@@ -1,10 +1,10 @@
-"""Renders small real video files from a script of scenes, so that what is to be seen in them is known.
+"""Render small real video files from a script of scenes, so that their content is known.
 
     scenes = [Scene(seconds=6, canvas=texture("green", "yellow"), pan=0.1), Scene(seconds=4, canvas=plain("blue"))]
     truth = render(path, scenes)
     row = measured_row(path)
 
-Everything is drawn with numpy and OpenCV and encoded by PyAV (H.264, one thread): equal scripts give equal pictures.
+Everything is drawn with numpy and OpenCV and encoded by PyAV (H.264, one thread): equal scripts give equal frames.
 Lengths are in frame widths, times in seconds, colours by name.
 """
 
@@ -41,15 +41,15 @@ RGB: dict[str, tuple[int, int, int]] = {
     "beige": (225, 205, 170),
 }
 
-WIDTH, HEIGHT = 320, 180  # everything is drawn at this size and enlarged by the encoder's scaler
+WIDTH, HEIGHT = 320, 180  # everything is drawn at this size and upscaled for the encoder
 
 
 def texture(
     *colours: str, seed: int = 0, width: int = 3 * WIDTH, height: int = 3 * HEIGHT, grain: float = 0.35
 ) -> Array:
-    """A cloudy canvas between two or more named colours, RGB uint8, shape (height, width, 3).
+    """Return a cloudy canvas between two or more named colours, RGB uint8, shape (height, width, 3).
 
-    Structure at every size from a tenth of a frame to a few pixels, so that any movement of it can be seen.
+    It has structure at every size from a tenth of a frame to a few pixels, so that any movement is visible.
     """
     rng = np.random.default_rng(seed)
     field_ = np.zeros((height, width), np.float32)
@@ -67,24 +67,24 @@ def texture(
 
 
 def plain(colour: str, width: int = 3 * WIDTH, height: int = 3 * HEIGHT) -> Array:
-    """A canvas of one colour without any structure."""
+    """Return a canvas of one colour without structure."""
     return np.full((height, width, 3), RGB[colour], np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """A shape that moves over the picture: at `at` (frame widths from the upper left corner) when the scene starts."""
+    """A shape that moves over the frame, from `at` (frame widths from the upper left corner) when the scene starts."""
 
     colour: str = "red"
     shape: Literal["disc", "box"] = "disc"
     size: float = 0.1  # diameter or side
     at: tuple[float, float] = (0.5, 0.28)
-    speed: tuple[float, float] = (0.0, 0.0)  # widths a second, right and down
+    speed: tuple[float, float] = (0.0, 0.0)  # widths per second, right and down
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """Painted text, its left end of the base line at `at` (frame widths), on a `panel` of its own or on none."""
+    """Drawn text with the left end of its base line at `at` (frame widths), on a `panel` or without one."""
 
     text: str
     at: tuple[float, float] = (0.08, 0.5)
@@ -97,7 +97,7 @@ class Words:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """One shot. `pan` right, `tilt` down: how the camera turns, widths a second; `zoom` in: log of growth a second."""
+    """One shot. `pan` right, `tilt` down: camera rotation, widths per second; `zoom` in: log of growth per second."""
 
     seconds: float
     canvas: Array
@@ -106,23 +106,23 @@ class Scene:
     zoom: float = 0.0
     shake: float = 0.0  # widths, root mean square
     start: tuple[float, float] | None = (
-        None  # centre of the first view, parts of the canvas; None: so that it stays inside
+        None  # centre of the first view, as shares of the canvas; None: chosen so that the view stays inside
     )
     things: tuple[Thing, ...] = ()
     words: tuple[Words, ...] = ()
     light: tuple[float, float] = (1.0, 1.0)  # gain at its start and end
-    lamps: tuple[tuple[float, float], ...] = ()  # from a time on, another gain: a lamp that is switched
-    flashes_s: tuple[float, ...] = ()  # from the start of the scene; each two pictures of white
+    lamps: tuple[tuple[float, float], ...] = ()  # (time, gain): a lamp that is switched at this time
+    flashes_s: tuple[float, ...] = ()  # times from the start of the scene; each is two white frames
     enter: Literal["cut", "fade", "dissolve"] = "cut"
     leave: Literal["cut", "fade"] = "cut"
-    change_s: float = 1.0  # length of a fade or dissolve
+    change_s: float = 1.0  # duration of a fade or dissolve
     seed: int = 0
     note: str = ""
 
 
 @dataclass
 class Truth:
-    """What is in the file. Times in seconds from the first picture."""
+    """The content of the file. Times in seconds from the first frame."""
 
     seconds: float = 0.0
     cuts_s: list[float] = field(default_factory=list)
@@ -144,7 +144,7 @@ def render(
     seconds: float | None = None,
     noise: float = 1.0,
 ) -> Truth:
-    """Write the scenes to `path`, at most `seconds` of them; `noise` is the grain, grey levels."""
+    """Write the scenes to `path`, at most `seconds` of them; `noise` is the grain in grey levels."""
     truth = truth_of(scenes, fps, seconds)
     rng = np.random.default_rng(1)
     grain = [rng.normal(0, noise, (HEIGHT, WIDTH, 1)).astype(np.int16) for _ in range(7)] if noise else []
@@ -154,9 +154,9 @@ def render(
         stream.options = {"preset": "veryfast", "crf": "20", "threads": "1", "g": str(5 * fps)}
         stream.codec_context.thread_count = 1
         count = round(truth.seconds * fps)
-        for k, clean in zip(range(count), pictures(scenes, fps), strict=False):
-            picture = np.clip(clean + grain[k % len(grain)], 0, 255).astype(np.uint8) if grain else clean
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        for k, clean in zip(range(count), frames(scenes, fps), strict=False):
+            image = np.clip(clean + grain[k % len(grain)], 0, 255).astype(np.uint8) if grain else clean
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = k, Fraction(1, fps)
             out.mux(stream.encode(frame.reformat(*size, format="yuv420p", interpolation="BICUBIC")))
         out.mux(stream.encode())
@@ -164,7 +164,7 @@ def render(
 
 
 def truth_of(scenes: Sequence[Scene], fps: int = 24, seconds: float | None = None) -> Truth:
-    """What `render` will show."""
+    """Return the content that `render` will show."""
     truth = Truth()
     now = 0.0
     for scene in scenes:
@@ -190,32 +190,32 @@ def truth_of(scenes: Sequence[Scene], fps: int = 24, seconds: float | None = Non
     return truth
 
 
-def pictures(scenes: Sequence[Scene], fps: int) -> Iterator[Array]:
-    """Every picture, RGB uint8, shape (HEIGHT, WIDTH, 3). A dissolve mixes in the last picture of the scene before."""
+def frames(scenes: Sequence[Scene], fps: int) -> Iterator[Array]:
+    """Yield every frame, RGB uint8, shape (HEIGHT, WIDTH, 3). Dissolves blend with the previous scene's last frame."""
     last: Array | None = None
     for scene in scenes:
         count = round(scene.seconds * fps)
         change = round(scene.change_s * fps)
         before = last
         for k in range(count):
-            picture = _picture(scene, k / fps, k, count)
+            frame = _frame(scene, k / fps, k, count)
             if scene.enter == "fade" and k < change:
-                picture = _mix(np.zeros_like(picture), picture, k / change)
+                frame = _mix(np.zeros_like(frame), frame, k / change)
             elif scene.enter == "dissolve" and before is not None and k < change:
-                picture = _mix(before, picture, k / change)
+                frame = _mix(before, frame, k / change)
             if scene.leave == "fade" and k >= count - change:
-                picture = _mix(np.zeros_like(picture), picture, (count - 1 - k) / change)
+                frame = _mix(np.zeros_like(frame), frame, (count - 1 - k) / change)
             if any(0 <= k / fps - f < 2 / fps - 1e-9 for f in scene.flashes_s):
-                picture = _mix(picture, np.full_like(picture, 255), 0.85)
-            last = picture
-            yield picture
+                frame = _mix(frame, np.full_like(frame, 255), 0.85)
+            last = frame
+            yield frame
 
 
 def _mix(a: Array, b: Array, share: float) -> Array:
     return cv2.addWeighted(a, 1 - share, b, share, 0)
 
 
-def _picture(scene: Scene, time_s: float, k: int, count: int) -> Array:
+def _frame(scene: Scene, time_s: float, k: int, count: int) -> Array:
     height, width = scene.canvas.shape[:2]
     x, y = _path(scene, width, height, time_s)
     if scene.shake:
@@ -224,13 +224,13 @@ def _picture(scene: Scene, time_s: float, k: int, count: int) -> Array:
     growth = float(np.exp(scene.zoom * (time_s - (scene.seconds if scene.zoom < 0 else 0))))
     move = np.array([[1 / growth, 0, x - WIDTH / 2 / growth], [0, 1 / growth, y - HEIGHT / 2 / growth]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    picture = cv2.warpAffine(scene.canvas, move, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    frame = cv2.warpAffine(scene.canvas, move, (WIDTH, HEIGHT), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
     for thing in scene.things:
-        _draw(picture, thing, time_s)
+        _draw(frame, thing, time_s)
     gain = scene.light[0] + (scene.light[1] - scene.light[0]) * k / max(1, count - 1)
     gain *= next((g for at_s, g in reversed(scene.lamps) if time_s >= at_s), 1.0)
     if gain != 1.0:
-        picture = np.clip(picture * gain, 0, 255).astype(np.uint8)
+        frame = np.clip(frame * gain, 0, 255).astype(np.uint8)
     for words in scene.words:
         if words.from_s <= time_s < words.to_s:
             at = (round(words.at[0] * WIDTH), round(words.at[1] * WIDTH))
@@ -238,15 +238,15 @@ def _picture(scene: Scene, time_s: float, k: int, count: int) -> Array:
             if words.panel is not None:
                 (width, height), _ = cv2.getTextSize(words.text, font, words.size, 1)
                 corners = (at[0] - 4, at[1] - height - 4), (at[0] + width + 4, at[1] + 6)
-                cv2.rectangle(picture, *corners, RGB[words.panel], -1)
-            cv2.putText(picture, words.text, at, font, words.size, RGB["black"], 4, cv2.LINE_AA)
-            cv2.putText(picture, words.text, at, font, words.size, RGB[words.colour], 1, cv2.LINE_AA)
-    return picture
+                cv2.rectangle(frame, *corners, RGB[words.panel], -1)
+            cv2.putText(frame, words.text, at, font, words.size, RGB["black"], 4, cv2.LINE_AA)
+            cv2.putText(frame, words.text, at, font, words.size, RGB[words.colour], 1, cv2.LINE_AA)
+    return frame
 
 
 def _path(scene: Scene, width: int, height: int, time_s: float) -> tuple[float, float]:
-    """The centre of the view on the canvas, px."""
-    if scene.start is None:  # the whole way lies around the canvas's middle
+    """Return the centre of the view on the canvas, px."""
+    if scene.start is None:  # the path is centred on the canvas
         x0 = width / 2 - scene.pan * WIDTH * scene.seconds / 2
         y0 = height / 2 - scene.tilt * WIDTH * scene.seconds / 2
     else:
@@ -255,7 +255,7 @@ def _path(scene: Scene, width: int, height: int, time_s: float) -> tuple[float, 
 
 
 def _shake(scene: Scene, k: int, count: int) -> Array:
-    """A hand's tremble: noise with a period of about a third of a second."""
+    """Return the tremble of a hand: noise with a period of about a third of a second."""
     rng = np.random.default_rng(scene.seed + 99)
     knots = rng.standard_normal((count // 4 + 3, 2)) * scene.shake
     a, part = divmod(k / 4, 1)
@@ -263,16 +263,16 @@ def _shake(scene: Scene, k: int, count: int) -> Array:
     return knots[int(a)] * (1 - part) + knots[int(a) + 1] * part
 
 
-def _draw(picture: Array, thing: Thing, time_s: float) -> None:
+def _draw(frame: Array, thing: Thing, time_s: float) -> None:
     x = (thing.at[0] + thing.speed[0] * time_s) * WIDTH * 16
     y = (thing.at[1] + thing.speed[1] * time_s) * WIDTH * 16
     half = thing.size * WIDTH / 2 * 16
     colour = RGB[thing.colour]
     if thing.shape == "disc":
-        cv2.circle(picture, (round(x), round(y)), round(half), colour, -1, cv2.LINE_AA, 4)
+        cv2.circle(frame, (round(x), round(y)), round(half), colour, -1, cv2.LINE_AA, 4)
     else:
         a, b = (round(x - half), round(y - half)), (round(x + half), round(y + half))
-        cv2.rectangle(picture, a, b, colour, -1, cv2.LINE_AA, 4)
+        cv2.rectangle(frame, a, b, colour, -1, cv2.LINE_AA, 4)
 
 
 def measured_row(
@@ -283,9 +283,9 @@ def measured_row(
     side_px: int = 336,
     signals: bool = True,
 ) -> dict[str, Any]:
-    """The decoded segment row of a whole file, by a plain sequential decode: pictures and signals on their grids.
+    """Return the decoded segment row of a whole file by sequential decoding: frames and signals on their grids.
 
-    The picture on the grid time t is the last one whose time is not after t.
+    The frame at grid time t is the last one whose time is not after t.
     """
     frames: list[dict[str, Any]] = []
     thumbnails = Thumbnails(signals_fps, Fraction(1))
@@ -307,16 +307,16 @@ def measured_row(
     end_s = round(last_s + step_s, 6)
     dense = thumbnails.result() if signals else None
     spans = {"start_s": 0.0, "end_s": end_s, "decode_start_s": 0.0, "decode_end_s": end_s, "duration_s": end_s}
-    return {"pictures": frames, "signals": dense, "subtitle_lines": None, **spans}
+    return {"images": frames, "signals": dense, "subtitle_lines": None, **spans}
 
 
 def _due(wanted_s: float, next_s: float, last_s: float, at_end: bool) -> bool:
-    """Whether the last picture is the one shown at `wanted_s`."""
+    """Return whether the last frame is the one shown at `wanted_s`."""
     return wanted_s <= last_s + 1e-6 if at_end else wanted_s < next_s - 1e-6
 
 
 def _jpeg(frame: av.VideoFrame, time_s: float, pts_s: float, side_px: int) -> dict[str, Any]:
     scale = min(1.0, side_px / min(frame.width, frame.height))
-    picture = frame.reformat(round(frame.width * scale), round(frame.height * scale), format="rgb24").to_ndarray()
-    _, jpeg = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    image = frame.reformat(round(frame.width * scale), round(frame.height * scale), format="rgb24").to_ndarray()
+    _, jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
     return {"time_s": time_s, "pts_s": pts_s, "jpeg": jpeg.tobytes()}

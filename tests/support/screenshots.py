@@ -1,7 +1,7 @@
-"""The pictures of the docs, taken by a real Chromium: `python -m tests.support.screenshots OUT NAME VIDEO`.
+"""Screenshots for the docs, taken with a real Chromium: `python -m tests.support.screenshots OUT NAME VIDEO`.
 
 Writes `docs/images/NAME-video.webp` (`longcap view`) and `NAME-report.webp` (`report.html`) of an output. Only outputs
-over rendered stories (`longcap demo`) belong into the docs.
+over rendered stories (`longcap demo`) belong in the docs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(out: str, name: str, video: str) -> None:
 
     program = chromium()
     if program is None:
-        raise SystemExit("there is no Chromium (Debian: apt install chromium), or no playwright to drive it")
+        raise SystemExit("there is no Chromium (Debian: apt install chromium), or playwright is not installed")
     rows = Output(out).to_arrow().select(["video_id", "uri"]).to_pylist()
     video_id = next(row["video_id"] for row in rows if Path(row["uri"]).name == video)
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +60,7 @@ _WITHOUT = """parent => {
 
 
 def _keep(page: Any, name: str, out: str) -> None:
-    page.evaluate(_WITHOUT, f"{Path(out).absolute().parent}/")  # no path of this machine stands in a picture
+    page.evaluate(_WITHOUT, f"{Path(out).absolute().parent}/")  # remove paths of this machine
     IMAGES.mkdir(exist_ok=True)
     path = IMAGES / f"{name}.webp"
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, quality=88, method=6)

@@ -1,4 +1,4 @@
-"""Slurm's commands as one machine can play them: every node is this one."""
+"""Slurm's commands imitated on one machine: every node is this machine."""
 
 from __future__ import annotations
 

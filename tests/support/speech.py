@@ -1,4 +1,4 @@
-"""Clips in which it is known when what is said: rendered with espeak-ng, a sound track and a few plain pictures."""
+"""Clips with speech at known times: rendered with espeak-ng, a sound track and a few plain frames."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from operators.audio.recognise import PAD_S
 from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
 
 RATE_HZ = 16_000
+_AT_ONCE_S = 600
 
 needs_espeak = pytest.mark.skipif(
     shutil.which("espeak-ng") is None, reason="espeak-ng is not installed: apt-get install espeak-ng"
@@ -28,7 +29,7 @@ needs_espeak = pytest.mark.skipif(
 
 @dataclass(frozen=True, kw_only=True)
 class Planted(RecogniserSpec):
-    """Hears in each span the next of `texts`, its words in equal times."""
+    """Recognises in each span the next of `texts`, with equal times for its words."""
 
     version: ClassVar[int] = 1
     isolated: ClassVar[bool] = False
@@ -63,7 +64,7 @@ Sound = np.ndarray[Any, np.dtype[np.int16]]
 
 @lru_cache(maxsize=32)
 def spoken(text: str, *, voice: str = "en-us", speed: int = 130, pitch: int = 50) -> Sound:
-    """A sentence at 16 kHz, without the silence around it."""
+    """Return a sentence at 16 kHz, without silence around it."""
     import av
 
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +83,7 @@ def spoken(text: str, *, voice: str = "en-us", speed: int = 130, pitch: int = 50
 
 
 def mixed(length_s: float, said: Sequence[tuple[float, Sound]], noise: float = 0.0) -> Sound:
-    """Sentences at their times on silence, or on noise of so much of full scale that rises and falls as music does."""
+    """Return sentences at their times on silence, or on noise of this share of full scale that varies as music does."""
     count = round(length_s * RATE_HZ)
     time_s = np.arange(count) / RATE_HZ
     beat = 0.6 + 0.4 * np.sin(2 * np.pi * 2 * time_s)
@@ -95,7 +96,7 @@ def mixed(length_s: float, said: Sequence[tuple[float, Sound]], noise: float = 0
 
 
 def ends(said: Sequence[tuple[float, Sound]]) -> list[tuple[float, float]]:
-    """Start and end of each sentence."""
+    """Return start and end of each sentence."""
     return [(at_s, at_s + len(one) / RATE_HZ) for at_s, one in said]
 
 
@@ -114,20 +115,20 @@ def write_clip(
     gap_s: tuple[float, float] | None = None,
     subtitles: Sequence[tuple[float, float, str]] = (),
 ) -> Path:
-    """Write grey pictures of `length_s` and sound tracks beside them.
+    """Write grey frames of `length_s` with sound tracks.
 
     Args:
-        tracks: sound of each track, at 16 kHz, from the first picture on.
-        first_pts_s: the container's pts of the first picture.
-        delays_s: by how much each track starts later; what would sound before is left out.
-        rate_hz, channels: as stored.
-        gap_s: a span of the sound whose packets are left out.
+        tracks: sound of each track, at 16 kHz, from the first frame.
+        first_pts_s: the container's pts of the first frame.
+        delays_s: delay of each track; earlier sound is dropped.
+        rate_hz, channels: stored format.
+        gap_s: a span of the sound whose packets are dropped.
     """
     import av
 
     with av.open(str(path), "w") as out:
-        picture = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
-        picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
+        shown = out.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
+        shown.width, shown.height, shown.pix_fmt = 64, 64, "yuv420p"
         streams = []
         for k in range(len(tracks)):
             stream = out.add_stream(codec, rate=rate_hz, layout=channels)
@@ -137,8 +138,8 @@ def write_clip(
         for k in range(round(length_s * fps)):
             frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 40 + 3 * (k % 50), np.uint8), format="rgb24")
             frame.pts, frame.time_base = k + round(first_pts_s * fps), Fraction(1, fps)
-            out.mux(picture.encode(frame))
-        out.mux(picture.encode(None))
+            out.mux(shown.encode(frame))
+        out.mux(shown.encode(None))
         for k, (stream, sound) in enumerate(zip(streams, tracks, strict=True)):
             delay_s = delays_s[k] if k < len(delays_s) else 0.0
             _write_sound(out, stream, sound[round(delay_s * RATE_HZ) :], first_pts_s + delay_s, gap_s)
@@ -152,11 +153,18 @@ def _write_sound(out: Any, stream: Any, sound: Sound, from_s: float, gap_s: tupl
     resampler = av.AudioResampler(
         format=context.format.name, layout=context.layout.name, rate=context.sample_rate, frame_size=1024
     )
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound)[None, :], format="s16", layout="mono")
-    frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, 0, Fraction(1, RATE_HZ)
+
+    def pieces() -> Iterator[Any]:
+        for at in range(0, len(sound), _AT_ONCE_S * RATE_HZ):  # FFmpeg cannot allocate hours in one frame
+            part = np.ascontiguousarray(sound[at : at + _AT_ONCE_S * RATE_HZ])
+            frame = av.AudioFrame.from_ndarray(part[None, :], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, at, Fraction(1, RATE_HZ)
+            yield from resampler.resample(frame)
+        yield from resampler.resample(None)
+
     base = Fraction(1, context.sample_rate)
     at = 0
-    for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+    for piece in pieces():
         piece.pts, piece.time_base = at + round(from_s * context.sample_rate), base
         at += piece.samples
         for packet in stream.encode(piece):

@@ -1,9 +1,9 @@
-"""A little story, four minutes long, as material for demos and end-to-end tests; everything in it is known.
+"""A short story of four minutes, as material for demos and end-to-end tests, with known content.
 
     python -m tests.support.story OUT.mp4 [--seconds 240] [--size 640x360] [--fps 24] [--seed 7]
 
-Writes OUT.mp4 and OUT.json beside it: cuts, fades, dissolves, and what each scene shows. Longer than four minutes it
-begins anew with other skies and other hills. The same arguments give the same pictures.
+Writes OUT.mp4 and OUT.json: cuts, fades, dissolves, and the content of each scene. A story longer than four minutes
+starts over with other skies and hills. Equal arguments give equal frames.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tests.support.scenes import HEIGHT, RGB, WIDTH, Array, Scene, Thing, Words,
 def landscape(
     sky: tuple[str, str], ground: Sequence[str], seed: int, *, width: int = 3 * WIDTH, stars: int = 0, sun: str = ""
 ) -> Array:
-    """A sky with clouds or stars over rows of hills, each row darker and nearer; RGB uint8, (2 * HEIGHT, width, 3)."""
+    """Return a sky with clouds or stars over hills, each row darker and nearer; RGB uint8, (2 * HEIGHT, width, 3)."""
     rng = np.random.default_rng(seed)
     height = 2 * HEIGHT
-    picture = texture(*sky, seed=seed, width=width, height=height, grain=0.15)
+    frame = texture(*sky, seed=seed, width=width, height=height, grain=0.15)
     for _ in range(stars):
         at = (int(rng.integers(width)), int(rng.integers(height)))
-        cv2.circle(picture, at, int(rng.integers(1, 3)), RGB["white"], -1, cv2.LINE_AA)
+        cv2.circle(frame, at, int(rng.integers(1, 3)), RGB["white"], -1, cv2.LINE_AA)
     if sun:
-        cv2.circle(picture, (int(0.55 * width), int(0.3 * height)), 26, RGB[sun], -1, cv2.LINE_AA)
+        cv2.circle(frame, (int(0.55 * width), int(0.3 * height)), 26, RGB[sun], -1, cv2.LINE_AA)
     x = np.arange(width)
     rows = np.arange(height)[:, None]
     for k, colour in enumerate(ground):
@@ -38,47 +38,47 @@ def landscape(
         crest = base + sum(a * np.sin(x / p + f) for a, p, f in zip((14, 8, 4), (95, 41, 17), phases, strict=True))
         below = rows > crest[None]
         paint = texture(colour, seed=seed + k + 1, width=width, height=height, grain=0.8)
-        picture[below] = (paint[below] * (1.0 - 0.12 * k)).astype(np.uint8)
-    return picture
+        frame[below] = (paint[below] * (1.0 - 0.12 * k)).astype(np.uint8)
+    return frame
 
 
 def town(seed: int, *, night: bool, width: int = 4 * WIDTH) -> Array:
-    """A street front of houses with windows, lit at night; RGB uint8, (2 * HEIGHT, width, 3)."""
+    """Return a street front of houses with windows, lit at night; RGB uint8, (2 * HEIGHT, width, 3)."""
     rng = np.random.default_rng(seed)
     height = 2 * HEIGHT
-    picture = texture(*(("black", "blue") if night else ("blue", "white")), seed=seed, width=width, height=height)
+    frame = texture(*(("black", "blue") if night else ("blue", "white")), seed=seed, width=width, height=height)
     if night:
-        picture = (picture * 0.35).astype(np.uint8)
+        frame = (frame * 0.35).astype(np.uint8)
     x = 0
     while x < width:
         broad, tall = int(rng.integers(46, 90)), int(rng.integers(90, 250))
         colour = np.array(RGB[str(rng.choice(["brown", "beige", "red", "grey", "orange"]))])
         wall = (colour * (0.25 if night else 0.9)).astype(int).tolist()
-        cv2.rectangle(picture, (x, height - tall), (x + broad, height), wall, -1)
+        cv2.rectangle(frame, (x, height - tall), (x + broad, height), wall, -1)
         for wy in range(height - tall + 10, height - 14, 22):
             for wx in range(x + 8, x + broad - 12, 18):
                 lit = rng.random() < (0.4 if night else 0.1)
                 pane = RGB["yellow"] if lit else tuple(int(c * (0.3 if night else 0.55)) for c in RGB["teal"])
-                cv2.rectangle(picture, (wx, wy), (wx + 9, wy + 12), pane, -1)
+                cv2.rectangle(frame, (wx, wy), (wx + 9, wy + 12), pane, -1)
         x += broad + int(rng.integers(0, 8))
-    return picture
+    return frame
 
 
 def sea(seed: int, width: int = 3 * WIDTH) -> Array:
-    """Water with waves under an evening sky; RGB uint8, (2 * HEIGHT, width, 3)."""
+    """Return water with waves under an evening sky; RGB uint8, (2 * HEIGHT, width, 3)."""
     height = 2 * HEIGHT
-    picture = texture("orange", "pink", "purple", seed=seed, width=width, height=height, grain=0.1)
+    frame = texture("orange", "pink", "purple", seed=seed, width=width, height=height, grain=0.1)
     water = texture("blue", "teal", seed=seed + 1, width=width, height=height, grain=0.9)
-    picture[height // 2 :] = water[height // 2 :]
+    frame[height // 2 :] = water[height // 2 :]
     rng = np.random.default_rng(seed)
     for _ in range(420):
         x, y = int(rng.integers(width)), int(rng.integers(height // 2 + 6, height))
-        cv2.ellipse(picture, (x, y), (int(rng.integers(4, 16)), 2), 0, 180, 360, RGB["white"], 1, cv2.LINE_AA)
-    return picture
+        cv2.ellipse(frame, (x, y), (int(rng.integers(4, 16)), 2), 0, 180, 360, RGB["white"], 1, cv2.LINE_AA)
+    return frame
 
 
 def story(seed: int = 7) -> list[Scene]:
-    """The scenes: a day in a valley, 240 seconds. Other seeds give other hills, clouds and houses."""
+    """Return the scenes: a day in a valley, 240 seconds. Other seeds give other hills, clouds and houses."""
     s = 100 * seed
     dawn = landscape(("purple", "pink", "orange"), ("purple", "brown", "green"), s + 1, sun="orange")
     day = landscape(("blue", "white"), ("teal", "green", "green"), s + 2, sun="yellow")
@@ -119,10 +119,10 @@ def story(seed: int = 7) -> list[Scene]:
     ]
 
 
-def tell(
+def render_story(
     path: Path, *, seconds: float = 240.0, size: tuple[int, int] = (640, 360), fps: int = 24, seed: int = 7
 ) -> None:
-    """Render the story to `path` and its truth beside it."""
+    """Render the story to `path`, and write its truth next to it."""
     scenes: list[Scene] = []
     while sum(scene.seconds for scene in scenes) < seconds:
         scenes += story(seed + len(scenes))
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     width, height = (int(v) for v in args.size.split("x"))
-    tell(args.out, seconds=args.seconds, size=(width, height), fps=args.fps, seed=args.seed)
+    render_story(args.out, seconds=args.seconds, size=(width, height), fps=args.fps, seed=args.seed)
 
 
 if __name__ == "__main__":

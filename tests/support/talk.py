@@ -1,4 +1,4 @@
-"""Scripted voices and embeddings for recipes over speech: what they give is known beforehand."""
+"""Scripted voices and embeddings for recipes with speech, with known results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from operators.embedding.vectors import Vectors, unit
 
 @dataclass(frozen=True, kw_only=True)
 class Turns(SpeakerSpec):
-    """Each line is another voice."""
+    """Assigns another voice to each line."""
 
     version: ClassVar[int] = 1
 
@@ -40,7 +40,7 @@ class _Turns:
 
 @dataclass(frozen=True, kw_only=True)
 class Brightness(EmbedderSpec):
-    """How bright a frame is; every text is white. Clips of `write_clip` grow brighter for 10 s, and again from dark."""
+    """Embeds frames by brightness; texts are white. Clips of `write_clip` get brighter for 10 s, then start again."""
 
     version: ClassVar[int] = 1
     modalities: ClassVar[frozenset[Modality]] = frozenset({"frames", "texts"})

@@ -1,4 +1,4 @@
-"""The chaos harness itself: what did not end in time is no wrong output, and a loaded machine gets more time."""
+"""Test the limits of the chaos tests: a time-out is not a wrong output, and a loaded machine gets more time."""
 
 from __future__ import annotations
 

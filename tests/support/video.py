@@ -1,5 +1,5 @@
-"""Renders small clips whose every picture carries its own index as a bar code, so that a test can read back which
-picture it was given. Also breaks clips in the ways in which they break in the field.
+"""Render small clips in which every frame carries its index as a bar code, so that a test can identify the frame
+that it received. Also damages clips in realistic ways.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 BITS = 12
 BLOCK_PX = 16
 SIZE = (BITS * BLOCK_PX, 64)
-"""Width and height of a rendered picture as shown."""
+"""Width and height of a rendered frame as shown."""
 
 _TICK = Fraction(1, 90_000)
 
 
-def picture(index: int, size: tuple[int, int] = SIZE) -> np.ndarray[Any, Any]:
-    """The upright picture `index`: 12 bars, white for a set bit, over a grey that tells top from bottom."""
+def barcode(index: int, size: tuple[int, int] = SIZE) -> np.ndarray[Any, Any]:
+    """Return the upright frame `index`: 12 bars, white for a set bit, over a grey gradient that marks the top."""
     width, height = size
     bits = [(index >> bit) & 1 for bit in range(BITS)]
     bars = np.repeat(np.array(bits, dtype=np.uint8) * 215 + 20, width // BITS)
@@ -33,7 +33,7 @@ def picture(index: int, size: tuple[int, int] = SIZE) -> np.ndarray[Any, Any]:
 
 
 def read_index(pixels: np.ndarray[Any, Any]) -> int:
-    """The index that an upright picture (height x width x 3, or luma alone) carries."""
+    """Return the index in an upright frame (height x width x 3, or only luma)."""
     luma = pixels if pixels.ndim == 2 else pixels.mean(axis=2)
     height, width = luma.shape
     row = luma[height // 8 : height // 2].mean(axis=0)
@@ -42,7 +42,7 @@ def read_index(pixels: np.ndarray[Any, Any]) -> int:
 
 
 def read_jpeg(jpeg: bytes) -> int:
-    """The index that a JPEG carries."""
+    """Return the index in a JPEG."""
     import io
 
     from PIL import Image
@@ -69,25 +69,25 @@ def render(
     noise: float = 0.0,
     options: dict[str, str] | None = None,
 ) -> list[float]:
-    """Write a clip and return the pts in seconds that each picture was given.
+    """Write a clip and return the pts of each frame in seconds.
 
     Args:
-        times_s: the time of each picture, for a variable frame rate; else `count` pictures at `fps`.
-        turn_deg: clockwise degrees by which a player must turn the stored picture.
-        sound_s: seconds of silence as a sound track.
-        noise: deviation of grain in grey levels, the same on every clip: it makes a file as large as film is.
-        options: of the container, such as movflags.
+        times_s: the time of each frame, for a variable frame rate; otherwise `count` frames at `fps`.
+        turn_deg: clockwise degrees by which a player must rotate the stored frame.
+        sound_s: seconds of a silent sound track.
+        noise: deviation of grain in grey levels, equal in every clip: it makes a file as large as film.
+        options: options of the container, such as movflags.
     """
     import av
 
     times = list(times_s) if times_s is not None else [k / fps for k in range(count)]
     rate = Fraction(fps).limit_denominator(1001)
-    # the time base of the first two holds 16 bits; a bare bitstream states its rate by it
+    # the time base of the first two has 16 bits; a bare bitstream derives its rate from it
     tick = 1 / rate if codec in ("mpeg4", "mpeg2video") or path.suffix in (".h264", ".hevc", ".y4m", ".ogv") else _TICK
     pts_s = [float(round((t + first_pts_s) / tick) * tick) for t in times]
     with _own_priority(), av.open(str(path), "w", options=options or {}) as container:
         stream: Any = container.add_stream(codec, rate=rate)
-        stored = picture(0, size) if turn_deg % 180 == 0 else np.rot90(picture(0, size))
+        stored = barcode(0, size) if turn_deg % 180 == 0 else np.rot90(barcode(0, size))
         stream.height, stream.width = stored.shape[:2]
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = tick
@@ -103,7 +103,7 @@ def render(
             stream.set_display_rotation(-turn_deg)
         sound: Any = container.add_stream(_sound_codec(path), rate=48_000) if sound_s else None
         for index, time_s in enumerate(pts_s):
-            upright = picture(index, size)
+            upright = barcode(index, size)
             if noise:
                 grain = np.random.default_rng(index).normal(0, noise, (*upright.shape[:2], 1))
                 upright = np.clip(upright + grain, 0, 255).astype(np.uint8)
@@ -119,8 +119,8 @@ def render(
 
 @contextmanager
 def _own_priority() -> Iterator[None]:
-    """Keep this thread's scheduling: the AV1 encoder SVT makes it a real-time thread where it may, as root, and every
-    process that is started afterwards inherits that. A browser that spins would then stop the whole machine."""
+    """Keep this thread's scheduling: the AV1 encoder SVT makes it a real-time thread if it may, as root, and all
+    processes that are started afterwards inherit that. A spinning browser would then block the whole machine."""
     if not hasattr(os, "sched_getscheduler"):
         yield
         return
@@ -132,7 +132,7 @@ def _own_priority() -> Iterator[None]:
 
 
 def render_sound(path: Path, seconds: float = 1.0) -> None:
-    """A file with a sound track and no video stream."""
+    """Write a file with a sound track and no video stream."""
     import av
 
     with av.open(str(path), "w") as container:
@@ -140,7 +140,7 @@ def render_sound(path: Path, seconds: float = 1.0) -> None:
 
 
 def join(part: Path, whole: Path, times: int) -> None:
-    """One clip `times` times in a row, its packets as they are, the index in front."""
+    """Write one clip `times` times in sequence, with its packets unchanged and the index at the front."""
     import av
 
     with av.open(str(part)) as source, av.open(str(whole), "w", options={"movflags": "faststart"}) as target:
@@ -158,8 +158,22 @@ def join(part: Path, whole: Path, times: int) -> None:
                 target.mux(again)
 
 
+def with_pts_of_decoding(right: Path, wrong: Path) -> None:
+    """Write a clip with pts in the order of decoding, as some recorders do: frames come out in another order."""
+    import av
+
+    with av.open(str(right)) as source, av.open(str(wrong), "w") as target:
+        stream: Any = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                assert packet.dts is not None
+                packet.pts = packet.dts = packet.dts + 2000
+                packet.stream = stream
+                target.mux(packet)
+
+
 def with_edit_list(whole: Path, target: Path, from_s: float) -> None:
-    """An MP4 whose edit list hides what comes before `from_s`: its packets are there, its pictures are not shown."""
+    """Write an MP4 whose edit list hides everything before `from_s`: the packets exist, the frames are not shown."""
     import av
 
     options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
@@ -175,13 +189,13 @@ def with_edit_list(whole: Path, target: Path, from_s: float) -> None:
 
 
 def cut_short(path: Path, target: Path, fraction: float) -> None:
-    """The first `fraction` of a file's bytes, as a broken upload leaves them."""
+    """Return the first `fraction` of a file's bytes, as after an interrupted upload."""
     data = path.read_bytes()
     target.write_bytes(data[: int(len(data) * fraction)])
 
 
 def flip_bytes(path: Path, target: Path, *, count: int, seed: int = 0, after: float = 0.3, before: float = 0.9) -> None:
-    """`count` bytes of a file replaced at random between two fractions of its length."""
+    """Replace `count` random bytes of a file between two fractions of its length."""
     data = bytearray(path.read_bytes())
     draw = random.Random(seed)
     for _ in range(count):
@@ -190,7 +204,7 @@ def flip_bytes(path: Path, target: Path, *, count: int, seed: int = 0, after: fl
 
 
 def decode_all(path: Path) -> list[tuple[int, int, int]]:
-    """Every picture in order, decoded one after the other: (pts in ticks, index, duration in ticks)."""
+    """Return every frame in order, decoded sequentially: (pts in ticks, index, duration in ticks)."""
     import av
 
     found = []
@@ -204,8 +218,8 @@ def decode_all(path: Path) -> list[tuple[int, int, int]]:
     return found
 
 
-def expected_pictures(
-    pictures: Sequence[tuple[int, int, int]],
+def expected_frames(
+    frames: Sequence[tuple[int, int, int]],
     base: Fraction,
     interval: int,
     first_pts_s: float,
@@ -213,19 +227,19 @@ def expected_pictures(
     step_s: float,
     faults: Sequence[int] = (),
 ) -> dict[float, tuple[float, int]]:
-    """The rule of `operators.video.protocol.Decoder` by brute force: time -> (pts in seconds, what tells the picture).
+    """Apply the rule of `operators.video.protocol.Decoder` by brute force: time -> (pts in seconds, id of the frame).
 
     Args:
-        pictures: every picture in order: pts and duration in ticks around what tells it.
-        interval: usual distance of pictures in ticks.
-        faults: pts of packets that did not decode.
+        frames: every frame in order: pts, its id, and duration in ticks.
+        interval: usual distance of frames in ticks.
+        faults: pts of packets that could not be decoded.
     """
     expected = {}
     first = round(first_pts_s / base)
     for time_s in times_s:
         target = float(first + time_s / base)
-        after = next((p for p in pictures if p[0] >= target - 0.5), None)
-        before = next((p for p in reversed(pictures) if p[0] < target - 0.5), None)
+        after = next((p for p in frames if p[0] >= target - 0.5), None)
+        before = next((p for p in reversed(frames) if p[0] < target - 0.5), None)
         chosen = None
         if after and after[0] < target + max(1.0, float(step_s / base)) - 0.5:
             chosen = after

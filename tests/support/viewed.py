@@ -1,4 +1,4 @@
-"""An output over rendered clips as a run leaves it, made without Ray: for the viewer, which shows both."""
+"""An output over rendered clips as a run leaves it, made without Ray, for tests of the viewer."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ SENTENCES: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("A dog barks at the bridge.", (4,)),
     ("Rain falls on the street all the time.", (0, 1, 2, 3, 4)),
 )
-"""Text and windows of what every video of 30 s says: windows begin every 5 s and last 10 s."""
+"""Text and windows of every video of 30 s: windows begin every 5 s and last 10 s."""
 
 
 def video_row(video_id: str, path: Path, **changes: Any) -> Row:
-    """A clip as probing leaves it."""
+    """Return a clip as probed."""
     version = version_of(file_of_status(path.stat()))
     facts = {name: value for name, value in probe(str(path)).items() if name in rows.video()}
     found = {**rows.video(video_id), **facts, "uri": str(path), "source_version": version}
@@ -41,7 +41,7 @@ def video_row(video_id: str, path: Path, **changes: Any) -> Row:
 
 
 def section(sentences: Sequence[tuple[str, tuple[int, ...]]] = SENTENCES, **changes: Any) -> Row:
-    """A section that says `sentences`."""
+    """Return a section with `sentences`."""
     said = [{"text": text, "windows": list(windows)} for text, windows in sentences]
     text = " ".join(text for text, _ in sentences)
     cited = sorted({k for _, windows in sentences for k in windows})
@@ -63,8 +63,8 @@ def make(
 
     Args:
         sections: video_id -> its sections; `[section()]` for all others.
-        told: video_id -> columns of its long caption that differ.
-        segment: columns of all captioned segments that differ.
+        told: video_id -> differing columns of its long caption.
+        segment: differing columns of all captioned segments.
         added: columns of long captions that a recipe has added.
     """
     store = Store(uri)

@@ -1,4 +1,4 @@
-"""An event loop on which sleeping takes no time: its clock jumps to the next timer when nothing is left to do."""
+"""An event loop in which sleeping takes no time: its clock jumps to the next timer when nothing else can run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """For coroutines that wait for each other and for `asyncio.sleep`, not for threads, sockets or processes.
 
-    Equal programs run equally, whatever the machine does beside them. `time()` begins at 0.
+    Equal programs run equally, whatever the load of the machine. `time()` starts at 0.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class _Jumps(selectors.SelectSelector):
-    """Where an ordinary loop would block for the next timer, moves the clock there."""
+    """Moves the clock to the next timer where an ordinary loop would block."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,12 +33,12 @@ class _Jumps(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise RuntimeError("all wait for each other and no timer is set: nothing will ever happen")
+            raise RuntimeError("deadlock: all coroutines wait and no timer is set")
         self.now_s += max(0.0, timeout)
         return super().select(0)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run` in virtual time; what would wait for ever raises `RuntimeError`."""
+    """Run `asyncio.run` in virtual time; a deadlock raises `RuntimeError`."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         return runner.run(main)

@@ -1,4 +1,4 @@
-"""A web server with signed URLs: files of a folder, by GET with the right `sig`; HEAD is refused."""
+"""A web server with signed URLs: serves files of a folder to GET with the right `sig`; HEAD is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class WebServer:
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
 
     def signed(self, name: str, expires: int = 1) -> str:
-        """The URL of a file that answers GET alone."""
+        """Return the URL of a file that only answers GET."""
         return f"{self.url}/{quote(name)}?sig={quote(SIGNATURE, safe='')}&Expires={expires}"
 
 

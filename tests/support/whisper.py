@@ -1,4 +1,4 @@
-"""A Whisper of random weights that vLLM and Transformers load: the way in is real, what it says means nothing."""
+"""A Whisper with random weights that vLLM and Transformers load: the interface is real, the output is meaningless."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_whisper(folder: Path) -> Path:
-    """Write a checkpoint of about 7 MB, with the tokenizer of the real English one."""
+    """Write a checkpoint of about 7 MB with the tokenizer of the English model."""
     import torch
     from transformers import (
         WhisperConfig,

@@ -20,7 +20,7 @@ class Sharpness(Operator):
     name: ClassVar[str] = "sharpness"
     version: ClassVar[int] = 1  # increase it whenever equal frames would get other values
     pool: ClassVar[str] = "sharpness"  # actors of its own, sized by `pools.sharpness` of a config
-    reads: ClassVar[frozenset[str]] = frozenset({"pictures"})
+    reads: ClassVar[frozenset[str]] = frozenset({"images"})
     writes: ClassVar[frozenset[str]] = frozenset({"sharpness"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "sharpness": pa.list_(pa.struct([("time_s", pa.float64()), ("value", pa.float32())]))
@@ -43,7 +43,7 @@ class Sharpness(Operator):
             return round(float(cv2.Laplacian(small, cv2.CV_64F).var()), 1)
 
         def apply(row: Row) -> Row:
-            frames = [{"time_s": p["time_s"], "value": value(bytes(p["jpeg"]))} for p in row["pictures"]]
+            frames = [{"time_s": p["time_s"], "value": value(bytes(p["jpeg"]))} for p in row["images"]]
             return {**row, "sharpness": frames}
 
         yield apply

@@ -17,7 +17,7 @@ def test_sharpness_keeps_the_contract() -> None:
     file = BytesIO()
     Image.effect_noise((320, 180), 80).save(file, "JPEG")
     frame = {"time_s": 0.0, "pts_s": 0.0, "until_s": None, "jpeg": file.getvalue()}
-    (made,) = check_operator(Sharpness(), [{"pictures": [frame]}], other={"width_px": 320})
+    (made,) = check_operator(Sharpness(), [{"images": [frame]}], other={"width_px": 320})
     assert made["sharpness"][0]["value"] > 0
 
 

@@ -1,1 +1,1 @@
-"""Recognisers: what turns sound into words, one file a kind, behind the protocol in `base`."""
+"""Recognisers, which turn sound into words: one file per kind, with the protocol in `base`."""

@@ -1,7 +1,7 @@
-"""What a recogniser is: it turns a stretch of sound in which somebody speaks into lines with times.
+"""The protocol of recognisers, which turn a span of speech into lines with times.
 
-A recogniser *spec* is a frozen dataclass (its fields are its config); `open()` loads it once a process and yields
-something with `recognise(samples)`. Whoever calls it has found the voice before, and looks at the lines behind it.
+A recogniser *spec* is a frozen dataclass whose fields are its config; `open()` loads it once per process and yields
+an object with `recognise(samples)`. The caller detects voice before and checks the lines afterwards.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Samples = NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was recognised; times in seconds from the first sample.
+    """A recognised line; times in seconds from the first sample.
 
     Attributes:
-        words: (start_s, end_s, text, confidence or None) of each; None where the engine has no times of words.
-        confidence: 0 to 1; None where the engine does not say.
-        language: ISO 639-1; None where the engine does not say.
+        words: list of (start_s, end_s, text, confidence or None); None if the engine has no word times.
+        confidence: 0 to 1; None if the engine reports none.
+        language: ISO 639-1; None if the engine reports none.
     """
 
     start_s: float
@@ -43,9 +43,9 @@ class RunningRecogniser(Protocol):
     """A loaded recogniser."""
 
     def recognise(self, samples: Samples) -> Sequence[Utterance]:
-        """The lines of one span of voice; none where no word was recognised. Equal samples give equal lines.
+        """Return the lines of one span of voice; empty if no word was recognised. Equal samples give equal lines.
 
-        In-process engines call `PROGRESS.step()` while they work, so that the watchdog sees that they do.
+        In-process engines call `PROGRESS.step()` during the work, for the watchdog.
 
         Raises:
             ItemError: class `engine`: a server or a model refused.
@@ -57,8 +57,8 @@ class RecogniserSpec(abc.ABC):
     """Base of recogniser specs.
 
     Class variables:
-        version: raised whenever equal sound would give other lines.
-        isolated: it runs native code, which belongs in the child process that may die; False: it asks a server.
+        version: increased whenever equal sound would give other lines.
+        isolated: True for native code, which runs in the child process since it may crash; False for a server.
     """
 
     version: ClassVar[int]
@@ -67,29 +67,29 @@ class RecogniserSpec(abc.ABC):
     @property
     @abc.abstractmethod
     def origin(self) -> str:
-        """Its name and model, for the rows."""
+        """Name and model, for the rows."""
 
     @property
     def gpus(self) -> float:
-        """GPUs that one of it takes on a machine that has some."""
+        """GPUs of one instance, if the machine has any."""
         return 0.0
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningRecogniser]:
-        """Load it once."""
+        """Load the recogniser once."""
 
     def check(self, *, elsewhere: bool = False) -> None:  # noqa: B027  a choice, not a duty
-        """Look, without loading, for what would make every line fail.
+        """Check, without loading, for problems that would fail every line.
 
         Args:
-            elsewhere: it may run on other machines: what is not installed here may be there.
+            elsewhere: the recogniser may run on other machines, so a package that is missing here is no error.
 
         Raises:
             ValueError: in one line.
         """
 
     def identity_extra(self) -> dict[str, Any]:
-        """The version, and which class it is where it is not ours: lines of another are never taken for its own."""
+        """Return the version, and the class if it is not one of Longcap's, so that their lines have different keys."""
         cls = type(self)
         extra: dict[str, Any] = {"version": self.version}
         if cls.__module__.partition(".")[0] != __name__.partition(".")[0]:

@@ -1,6 +1,6 @@
-"""PocketSphinx: small, offline, English, with the model that its package ships.
+"""PocketSphinx: small, offline, English only, with the model in its package.
 
-It shows that words are spoken and when, on any machine. It recognises few of them: it is no substitute for a model.
+It shows that words are spoken and when, on any machine. It recognises few of them and does not replace a model.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from operators.audio.decode import RATE_HZ
 from operators.audio.recognisers.base import RecogniserSpec, RunningRecogniser, Samples, Utterance
 from operators.video.progress import PROGRESS
 
-_FEED = RATE_HZ // 4  # samples at a time: the watchdog sees each quarter of a second go by
+_FEED = RATE_HZ // 4  # samples at a time, so that the watchdog sees progress each quarter of a second
 _FRAME_S = 0.01
 _FILLER = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")  # silence, noise, breath
 _VARIANT = re.compile(r"\(\d+\)\Z")  # another pronunciation of a word
@@ -24,7 +24,7 @@ _VARIANT = re.compile(r"\(\d+\)\Z")  # another pronunciation of a word
 
 @dataclass(frozen=True, kw_only=True)
 class Pocketsphinx(RecogniserSpec):
-    """Offline English; poor."""
+    """Offline English recogniser of low accuracy."""
 
     version: ClassVar[int] = 1
 
@@ -48,7 +48,7 @@ class Pocketsphinx(RecogniserSpec):
 class _Running:
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
-        self._fresh = decoder.get_cmn(False)  # what it learns of one line must not change the next
+        self._fresh = decoder.get_cmn(False)  # adaptation to one line must not change the next
 
     def recognise(self, samples: Samples) -> Sequence[Utterance]:
         decoder = self._decoder

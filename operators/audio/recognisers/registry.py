@@ -1,7 +1,7 @@
-"""How a config names a recogniser: `recogniser: pocketsphinx`, or `{kind: whisper, model: …}` with its own fields.
+"""Names of recognisers in a config: `recogniser: pocketsphinx`, or `{kind: whisper, model: …}` with fields.
 
-A kind is a word of `RECOGNISERS`, a name that an installed distribution offers as an entry point of the group
-`longcap.recognisers`, or the place of your own spec, `package.module:ClassName`.
+A kind is a key of `RECOGNISERS`, the name of an entry point in the group `longcap.recognisers` of an installed
+distribution, or the import path of a spec, `package.module:ClassName`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RECOGNISERS: dict[str, str] = {
     "vllm": "operators.audio.recognisers.vllm:Vllm",
     "whisper": "operators.audio.recognisers.whisper:Whisper",
 }
-"""kind -> "module:Class" of the spec, of the recognisers that ship with Longcap."""
+"""kind -> "module:Class" of the specs that ship with Longcap."""
 
 REGISTRY: Registry[RecogniserSpec] = Registry(
     noun="recogniser",

@@ -1,4 +1,4 @@
-"""Any transcription model behind a server of OpenAI's API: POST /audio/transcriptions, as vLLM serves it."""
+"""Any transcription model on a server with OpenAI's API: POST /audio/transcriptions, which vLLM provides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from operators.language.identify import language_code
 
 @dataclass(frozen=True, kw_only=True)
 class Server(RecogniserSpec):
-    """A model behind a server."""
+    """A transcription model on a server."""
 
     version: ClassVar[int] = 1
     isolated: ClassVar[bool] = False
@@ -28,23 +28,23 @@ class Server(RecogniserSpec):
     kind: Literal["server"] = "server"
     model: Annotated[str, Field(min_length=1, description="the model's name on the server")]
     revision: Annotated[
-        str, Field(description="your own word for what the model's name does not tell; a change recognises anew")
+        str, Field(description="label for what the model's name does not identify; a change recognises again")
     ] = "unspecified"
-    base_url: Annotated[str, Field(description="where the server's API is, /v1 included where it has that"), SIZING] = (
+    base_url: Annotated[str, Field(description="base URL of the API, including /v1 if it has that"), SIZING] = (
         "https://api.openai.com/v1"
     )
     api_key_env: Annotated[
-        str | None, Field(description="environment variable that holds the key; null: no key is sent"), SIZING
+        str | None, Field(description="environment variable with the key; null: no key is sent"), SIZING
     ] = "OPENAI_API_KEY"
-    language: Annotated[str | None, Field(description="ISO 639-1; null: the model finds out")] = None
+    language: Annotated[str | None, Field(description="ISO 639-1; null: detected by the model")] = None
     prompt: Annotated[str | None, Field(description="words and names to expect; null: not sent")] = None
     temperature: Annotated[float, Field(ge=0, le=1, description="of sampling")] = 0.0
     response_format: Annotated[
         Literal["verbose_json", "json"],
-        Field(description="verbose_json has times of lines and words; json, for models that refuse it, the text alone"),
+        Field(description="verbose_json returns times of lines and words; json, for models without it, only text"),
     ] = "verbose_json"
-    timeout_s: Annotated[float, Field(gt=0, description="longest time of one try in s"), SIZING] = 300.0
-    retries: Annotated[int, Field(ge=0, le=20, description="further tries when the server is busy"), SIZING] = 6
+    timeout_s: Annotated[float, Field(gt=0, description="time limit of one try in s"), SIZING] = 300.0
+    retries: Annotated[int, Field(ge=0, le=20, description="retries when the server is busy"), SIZING] = 6
 
     @property
     def origin(self) -> str:
@@ -84,10 +84,10 @@ class _Running:
 
 
 def read_answer(body: Mapping[str, Any], length_s: float) -> list[Utterance]:
-    """The lines in an answer. A server may leave out segments, words and language, or send anything in their place.
+    """Return the lines of an answer. A server may omit segments, words and language, or send invalid values.
 
     Args:
-        length_s: of the sound that was sent.
+        length_s: duration of the sound that was sent, seconds.
     """
     language = body.get("language")
     code = language_code(language) if isinstance(language, str) and language else None

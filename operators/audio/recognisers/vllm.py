@@ -1,4 +1,4 @@
-"""Transcription models in vLLM, in the actor's own process: Whisper and the others that vLLM can transcribe with."""
+"""Transcription models in vLLM, in the actor's process: Whisper and all others that vLLM can transcribe with."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from operators.engines.vllm import installed, offline
 
 @dataclass(frozen=True, kw_only=True)
 class Vllm(RecogniserSpec):
-    """A transcription model that vLLM runs."""
+    """A transcription model that runs in vLLM."""
 
     version: ClassVar[int] = 1
-    isolated: ClassVar[bool] = False  # vLLM has processes of its own
+    isolated: ClassVar[bool] = False  # vLLM has its own processes
 
     kind: Literal["vllm"] = "vllm"
     model: Annotated[str, Field(min_length=1, description="folder of a model, or its name on the hub")]
-    revision: Annotated[str | None, Field(description="of a model on the hub; null: its newest")] = None
+    revision: Annotated[str | None, Field(description="revision of a model on the hub; null: the newest")] = None
     language: Annotated[
-        str | None, Field(description="ISO 639-1; null: the model finds out from each span, where it can")
+        str | None, Field(description="ISO 639-1; null: detected by the model in each span, if it can")
     ] = None
     prompt: Annotated[str | None, Field(description="words and names to expect; null: none")] = None
-    max_tokens: Annotated[int, Field(ge=8, description="of a line at most")] = 224
-    dtype: Annotated[str, Field(description="numbers of the weights, as vLLM names them")] = "auto"
+    max_tokens: Annotated[int, Field(ge=8, description="maximum number of tokens of a line")] = 224
+    dtype: Annotated[str, Field(description="data type of the weights, as vLLM names it")] = "auto"
     gpu_memory_utilization: Annotated[
         float, Field(gt=0, le=1, description="share of a GPU's memory that vLLM takes"), SIZING
     ] = 0.9
-    cpu_kv_cache_gib: Annotated[int, Field(ge=1, description="GiB of cache of a vLLM on the CPU"), SIZING] = 1
-    cpu_threads: Annotated[int, Field(ge=1, description="threads of a vLLM on the CPU"), SIZING] = 1
+    cpu_kv_cache_gib: Annotated[int, Field(ge=1, description="KV cache of vLLM on a CPU, GiB"), SIZING] = 1
+    cpu_threads: Annotated[int, Field(ge=1, description="threads of vLLM on a CPU"), SIZING] = 1
     engine_args: Annotated[
         dict[str, Any], Field(description="further arguments of vLLM's EngineArgs, such as {trust_remote_code: true}")
     ] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Vllm(RecogniserSpec):
 
 
 class Running:
-    """A booted model. Each model class of vLLM says itself how it is asked.
+    """A booted model. The class of the model in vLLM defines its prompt.
 
     Args:
         model: vLLM's `LLM`.
@@ -93,15 +93,15 @@ class Running:
         self._config = model.model_config
         self._asks: Any = get_model_cls(self._config)
         if not supports_transcription(self._asks):
-            raise EngineRefused(f"recogniser vllm: {spec.model} is no transcription model of vLLM's")
+            raise EngineRefused(f"recogniser vllm: {spec.model} is not a transcription model of vLLM")
         self._speech = self._asks.get_speech_to_text_config(self._config, "transcribe")
         if self._speech.sample_rate != RATE_HZ:
             raise EngineRefused(
-                f"recogniser vllm: {spec.model} hears {self._speech.sample_rate:g} Hz; {RATE_HZ} is ours"
+                f"recogniser vllm: {spec.model} needs {self._speech.sample_rate:g} Hz; Longcap decodes {RATE_HZ} Hz"
             )
 
     def recognise(self, samples: Samples) -> Sequence[Utterance]:
-        """One line a span: these models give no times. Spans over the model's longest are cut there."""
+        """Return one line per span: these models return no times. Spans longer than the model's limit are cut there."""
         found: list[Utterance] = []
         longest = len(samples) if self._speech.max_audio_clip_s is None else self._speech.max_audio_clip_s * RATE_HZ
         for first in range(0, len(samples), int(longest)):
@@ -139,7 +139,7 @@ class Running:
         )
 
     def _language(self, sound: Any) -> str | None:
-        """The language of a span, where the model can tell it in one token, as Whisper can."""
+        """Return the language of a span, if the model can detect it with one token, as Whisper can."""
         from vllm import SamplingParams
 
         if not getattr(self._asks, "supports_explicit_language_detection", False):
@@ -157,5 +157,5 @@ class Running:
             (answer,) = self._model.generate([prompt], params, use_tqdm=False)
         except (ValueError, RuntimeError) as error:
             line = " ".join(str(error).split())[:300]
-            raise ItemError("engine", f"{self._spec.origin} does not transcribe: {line}") from error
+            raise ItemError("engine", f"{self._spec.origin} failed to transcribe: {line}") from error
         return answer.outputs[0]

@@ -1,4 +1,4 @@
-"""Whisper models through faster-whisper (CTranslate2), by the path of a folder with weights or a name on the hub."""
+"""Whisper models in faster-whisper (CTranslate2), by a folder with weights or a name on the hub."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from operators.video.progress import PROGRESS
 
 @dataclass(frozen=True, kw_only=True)
 class Whisper(RecogniserSpec):
-    """Whisper, in this process's machine."""
+    """Whisper on this machine."""
 
     version: ClassVar[int] = 1
 
@@ -30,11 +30,11 @@ class Whisper(RecogniserSpec):
         str,
         Field(min_length=1, description="folder with a CTranslate2 Whisper model, or its name on the hub: large-v3"),
     ]
-    revision: Annotated[str | None, Field(description="of a model on the hub; null: its newest")] = None
-    language: Annotated[str | None, Field(description="ISO 639-1; null: recognised from each span")] = None
+    revision: Annotated[str | None, Field(description="revision of a model on the hub; null: the newest")] = None
+    language: Annotated[str | None, Field(description="ISO 639-1; null: detected in each span")] = None
     beam_size: Annotated[int, Field(ge=1, le=20, description="beams of the search; 5 is the paper's")] = 5
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="where it runs"), SIZING] = "auto"
-    compute_type: Annotated[str, Field(description="CTranslate2's numbers: int8, float16, default, …")] = "default"
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="device"), SIZING] = "auto"
+    compute_type: Annotated[str, Field(description="CTranslate2's compute type: int8, float16, default, …")] = "default"
     cpu_threads: Annotated[int, Field(ge=1, description="threads on a CPU"), SIZING] = 1
 
     @property
@@ -80,7 +80,7 @@ class _Running:
             language=self._spec.language,
             beam_size=self._spec.beam_size,
             word_timestamps=True,
-            condition_on_previous_text=False,  # a text that loops would go on looping in the next line
+            condition_on_previous_text=False,  # otherwise a repetition loop would continue in the next line
         )
         for segment in segments:
             PROGRESS.step()

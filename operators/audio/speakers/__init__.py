@@ -1,1 +1,1 @@
-"""Who speaks: voices as vectors, vectors as speakers of the whole video, and the names that these are called by."""
+"""Speakers: embed voices, cluster them into speakers of the whole video, and find the speakers' names."""

@@ -1,4 +1,4 @@
-"""What a speaker model is: it turns a stretch of speech into a vector that is alike for the same voice."""
+"""The protocol of speaker models, which turn a span of speech into a vector that is similar for the same voice."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from operators.core.named import Registry
 from operators.video.progress import PROGRESS
 
 Voices = NDArray[np.float32]
-"""Rows of length 1, one for each line; shape (lines, dimensions). A row of zeros: too short to tell."""
+"""Unit-length rows, one per line; shape (lines, dimensions). A row of zeros marks a line that is too short."""
 
-LONGEST_S = 10.0  # of a line that a model hears: more tells it nothing new
+LONGEST_S = 10.0  # seconds of a line that a model uses; more adds nothing
 
 
 class RunningSpeakers(Protocol):
     """A loaded model."""
 
     def embed(self, samples: Samples) -> NDArray[np.float32]:
-        """The vector of one stretch of speech; shape (dimensions,). Equal samples give equal vectors.
+        """Return the vector of one span of speech; shape (dimensions,). Equal samples give equal vectors.
 
         Raises:
             ItemError: class `engine`: the model refused.
@@ -38,20 +38,20 @@ class RunningSpeakers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeakerSpec(abc.ABC):
-    """Base of speaker models. Their fields are their config.
+    """Base of specs of speaker models, whose fields are their config.
 
     Class variables:
-        version: raised whenever equal sound would give other vectors.
+        version: increased whenever equal sound would give other vectors.
     """
 
     version: ClassVar[int]
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningSpeakers]:
-        """Load it once."""
+        """Load the model once."""
 
     def check(self, *, elsewhere: bool = False) -> None:  # noqa: B027  a choice, not a duty
-        """Look, without loading, for what would make every video fail.
+        """Check, without loading, for problems that would fail every video.
 
         Raises:
             ValueError: in one line.
@@ -76,7 +76,7 @@ _KEPT = ExitStack()
 
 
 def embed_isolated(*, speakers: Any, path: str, spans: Sequence[tuple[float, float]], least_s: float) -> Voices:
-    """The vectors of spans of a file of samples: a job of the child process, which keeps the model that it has loaded.
+    """Return the vectors of spans of a file of samples: a job of the child process, which keeps the loaded model.
 
     Args:
         speakers: the config of a model.

@@ -1,4 +1,4 @@
-"""Which lines are of one voice: the vectors of a whole video as speakers, numbered as they first speak."""
+"""Cluster the voice vectors of a whole video into speakers, numbered by their first line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from operators.audio.speakers.base import Voices
 
-_MOST = 2000  # lines that are compared with each other; further ones go to the nearest speaker
+_MOST = 2000  # lines that are compared with each other; others are assigned to the nearest speaker
 
 
 def speakers_of(voices: Voices, seconds: Sequence[float], threshold: float) -> list[int | None]:
-    """The speaker of each line: 0 for who speaks first. None for a row of zeros.
+    """Return the speaker of each line, 0 for the first speaker; None for a row of zeros.
 
-    Average linkage: the two clusters with the highest mean cosine are joined until none reaches `threshold`.
+    Average linkage: the two clusters with the highest mean cosine are merged until none reaches `threshold`.
 
     Args:
-        voices: in order of time.
-        seconds: length of each line; the longest ones are compared.
+        voices: vectors of the lines, ordered by time.
+        seconds: duration of each line; the longest lines are compared.
     """
     distinct = np.linalg.norm(voices, axis=1) > 0.5
     known = sorted(np.flatnonzero(distinct).tolist(), key=lambda k: (-seconds[k], k))

@@ -1,4 +1,4 @@
-"""A speaker model as an ONNX file: WeSpeaker's, 3D-Speaker's and the like, or any that takes the samples themselves."""
+"""A speaker model as an ONNX file, such as WeSpeaker's and 3D-Speaker's, or any model that takes samples."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from operators.core.base import ItemError
 from operators.core.fingerprint import FINGERPRINT_HEX
 from operators.embedding.sentences import file_digest
 
-_FRAME, _HOP, _FFT = 400, 160, 512  # samples: 25 ms, 10 ms; Kaldi's
+_FRAME, _HOP, _FFT = 400, 160, 512  # in samples: 25 ms, 10 ms, as in Kaldi
 _LOW_HZ = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Onnx(SpeakerSpec):
-    """A file `model`. An input of shape (1, samples) gets sound from -1 to 1, one of (1, frames, bins) Kaldi's log mel
-    filter banks less their mean over time, as WeSpeaker computes them. Its first output is the vector.
+    """An ONNX file `model`. An input of shape (1, samples) gets sound from -1 to 1; an input of shape (1, frames, bins)
+    gets Kaldi's log mel filter banks minus their mean over time, as in WeSpeaker. Its first output is the vector.
     """
 
     version: ClassVar[int] = 1
@@ -37,7 +37,7 @@ class Onnx(SpeakerSpec):
     model: Annotated[str, Field(min_length=1, description="the .onnx file")]
 
     def identity_extra(self) -> dict[str, Any]:
-        """What the file holds, wherever it lies; of one that lies elsewhere its name alone."""
+        """Return a hash of the file, or only its name if it is on another machine."""
         file = Path(self.model).expanduser()
         return super().identity_extra() | ({"file": file_digest(str(file))[:FINGERPRINT_HEX]} if file.is_file() else {})
 
@@ -47,7 +47,7 @@ class Onnx(SpeakerSpec):
         if find_spec("onnxruntime") is None:
             raise ValueError("listen.speakers needs the package onnxruntime; install longcap[grounding]")
         if not Path(self.model).expanduser().is_file():
-            raise ValueError(f"listen.speakers.model: {self.model} is no file; name an ONNX file of a speaker model")
+            raise ValueError(f"listen.speakers.model: {self.model} is not a file; name an ONNX file of a speaker model")
 
     @contextmanager
     def open(self) -> Iterator[RunningSpeakers]:
@@ -59,7 +59,7 @@ class Onnx(SpeakerSpec):
             session = onnxruntime.InferenceSession(
                 str(Path(self.model).expanduser()), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime's own classes derive from Exception alone
+        except Exception as error:  # onnxruntime's error classes derive only from Exception
             raise ItemError("engine", f"speaker model {self.model} does not load: {str(error)[:300]}") from error
         yield _Running(self.model, session)
 
@@ -88,10 +88,11 @@ class _Running:
 
 
 def filter_banks(sound: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
-    """Kaldi's log mel filter banks, less their mean over time; shape (frames, bins).
+    """Return Kaldi's log mel filter banks minus their mean over time; shape (frames, bins).
 
-    Hamming windows of 25 ms each 10 ms, pre-emphasis 0.97, no dither, 20 Hz to half the rate: `torchaudio.compliance.
-    kaldi.fbank` with the options of WeSpeaker. `sound` is of 16-bit range and at least a window long.
+    Hamming windows of 25 ms every 10 ms, pre-emphasis 0.97, no dither, 20 Hz to half the rate, as in
+    `torchaudio.compliance.kaldi.fbank` with the options of WeSpeaker. `sound` has the range of 16-bit samples and at
+    least one window.
     """
     count = 1 + (len(sound) - _FRAME) // _HOP
     frames = np.lib.stride_tricks.sliding_window_view(sound, _FRAME)[: count * _HOP : _HOP].astype(np.float64)
@@ -105,7 +106,7 @@ def filter_banks(sound: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def _mel(bins: int) -> NDArray[np.float64]:
-    """Triangles that are even on the mel scale; shape (bins, 256)."""
+    """Return triangles of equal width on the mel scale; shape (bins, 256)."""
 
     def mel(hz: Any) -> Any:
         return 1127.0 * np.log(1.0 + hz / 700.0)

@@ -1,4 +1,4 @@
-"""What a detector is: it finds things in a frame, each with a label, a score and, where it says so, a box."""
+"""The protocol of detectors, which find objects in a frame with a label, a score and possibly a box."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from operators.core.fingerprint import FINGERPRINT_HEX
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A thing in a frame.
+    """An object in a frame.
 
     Attributes:
         score: 0 to 1.
-        box: left, top, right, bottom as shares of the frame's width and height; None: of the frame as a whole.
+        box: left, top, right, bottom as shares of the frame's width and height; None for the whole frame.
     """
 
     label: str
@@ -27,11 +27,11 @@ class Found:
 
 
 class RunningDetector(abc.ABC):
-    """A loaded detector. Equal frames give equal things."""
+    """A loaded detector. Equal frames give equal detections."""
 
     @abc.abstractmethod
-    def detect(self, picture: Any) -> Sequence[Found]:
-        """What is in a picture: RGB, uint8, height x width x 3.
+    def detect(self, frame: Any) -> Sequence[Found]:
+        """Return the objects in a frame: RGB, uint8, shape (height, width, 3).
 
         Raises:
             ItemError: class `engine`: the model refused.
@@ -43,7 +43,7 @@ class DetectorSpec(abc.ABC):
     """Base of detector specs.
 
     Class variables:
-        version: raised whenever equal frames would give other things.
+        version: increased whenever equal frames would give other detections.
     """
 
     version: ClassVar[int]
@@ -51,38 +51,38 @@ class DetectorSpec(abc.ABC):
     @property
     @abc.abstractmethod
     def model_id(self) -> str:
-        """Its kind and model, for the rows."""
+        """Kind and model, for the rows."""
 
     @property
     def gpus(self) -> float:
-        """GPUs that one of it takes on a machine that has some."""
+        """GPUs of one instance, if the machine has any."""
         return 0.0
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningDetector]:
-        """Load it once; leave nothing behind.
+        """Load the detector once; release everything at exit.
 
         Raises:
-            EngineRefused: it does not load and never will.
+            EngineRefused: it cannot be loaded, permanently.
         """
 
     def check(self, *, elsewhere: bool = False) -> None:  # noqa: B027  a choice, not a duty
-        """Look, without loading, for what would make every frame fail.
+        """Check, without loading, for problems that would fail every frame.
 
         Raises:
             ValueError: in one line.
         """
 
     def identity_extra(self) -> dict[str, Any]:
-        """Which detector it is and its version."""
+        """Return the class and version of the detector."""
         return {"detector": f"{type(self).__module__}:{type(self).__qualname__}", "version": self.version}
 
 
 def weights_digest(path: str) -> str:
-    """What weights are, wherever they lie.
+    """Return a hash of weights, which does not depend on their path.
 
     Raises:
-        ValueError: they cannot be read, in one line.
+        ValueError: the file cannot be read; one line.
     """
     from operators.embedding.sentences import file_digest
 
@@ -93,7 +93,7 @@ def weights_digest(path: str) -> str:
 
 
 def check_files(noun: str, weights: str, labels: str | None) -> None:
-    """Look for the files of a detector.
+    """Check that the files of a detector exist.
 
     Raises:
         ValueError: in one line, what is missing.
@@ -105,10 +105,10 @@ def check_files(noun: str, weights: str, labels: str | None) -> None:
 
 
 def names_in(path: str) -> list[str]:
-    """The labels in a file, one a line, the first of class 0.
+    """Return the labels in a file, one per line, the first for class 0.
 
     Raises:
-        ValueError: it cannot be read, in one line.
+        ValueError: the file cannot be read; one line.
     """
     try:
         return [line.strip() for line in Path(path).expanduser().read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""Tags of whole frames by EfficientNet-Lite0, with the weights of a package: 1,000 classes of ImageNet, no boxes."""
+"""Tag whole frames with EfficientNet-Lite0 and the weights of a package: 1,000 classes of ImageNet, no boxes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BEST = 3
 
 @dataclass(frozen=True, kw_only=True)
 class EfficientNet(DetectorSpec):
-    """What a frame is taken for as a whole; below a score of 0.5 most labels are wrong."""
+    """The class of a whole frame; below a score of 0.5 most labels are wrong."""
 
     version: ClassVar[int] = 1
 
@@ -44,7 +44,7 @@ class _Running(RunningDetector):
     def __init__(self, network: Network, names: list[str]) -> None:
         self._network, self._names = network, names
 
-    def detect(self, picture: Any) -> Sequence[Found]:
-        scores = self._network.scores(picture)
+    def detect(self, frame: Any) -> Sequence[Found]:
+        scores = self._network.scores(frame)
         best = (-scores).argsort(kind="stable")[:_BEST]
         return [Found(self._names[k], float(scores[k])) for k in best]

@@ -1,4 +1,4 @@
-"""Detectors exported to ONNX, by path: the YOLO family and whatever gives boxes, labels and scores."""
+"""Detectors exported to ONNX, by path: the YOLO family and any model that returns boxes, labels and scores."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from operators.detection.detectors.base import (
 )
 from operators.engines.base import EngineRefused
 
-_LEAST = 0.05  # scores below are no candidates at all
-_OVERLAP = 0.5  # share of their union that two boxes of one label share, from which on the weaker goes
-_GREY = 114  # of the margin, as the YOLO family is trained
+_LEAST = 0.05  # lower scores are ignored
+_OVERLAP = 0.5  # IoU of two boxes of one label at which the one with the lower score is removed
+_GREY = 114  # margin colour with which the YOLO family is trained
 
 
 @dataclass(frozen=True, kw_only=True)
 class Onnx(DetectorSpec):
-    """A model with one picture as input, RGB from 0 to 1; boxes are in pixels of the input.
+    """A model with one frame as input, RGB from 0 to 1; boxes are in pixels of the input.
 
-    It gives `(1, 4 + classes, n)`, centres and sizes with a score of each class (YOLOv8 to YOLO11); or `(1, n, 6)`,
+    Its output is `(1, 4 + classes, n)`, centres, sizes and a score per class (YOLOv8 to YOLO11); or `(1, n, 6)`,
     corners, score and class; or three outputs named boxes, labels and scores.
     """
 
@@ -43,9 +43,9 @@ class Onnx(DetectorSpec):
     weights: Annotated[str, Field(min_length=1, description="path of the .onnx file, the same on every machine")]
     labels: Annotated[
         str | None,
-        Field(description="file of class names, one a line, the first of class 0; null: as the model's metadata says"),
+        Field(description="file of class names, one per line, the first for class 0; null: the model's metadata"),
     ] = None
-    side_px: Annotated[int, Field(ge=32, description="side of the square input, where the model leaves it open")] = 640
+    side_px: Annotated[int, Field(ge=32, description="side of the square input, if the model does not fix it")] = 640
 
     @property
     def model_id(self) -> str:
@@ -65,7 +65,7 @@ class Onnx(DetectorSpec):
         try:
             self.check()
             running = _Running(self)
-        except Exception as error:  # onnxruntime has exceptions of its own for each kind of broken file
+        except Exception as error:  # onnxruntime has many exceptions for broken files
             line = " ".join(str(error).split())[:300]
             raise EngineRefused(f"detector onnx: {self.weights} does not load: {line}") from error
         yield running
@@ -86,18 +86,18 @@ class _Running(RunningDetector):
         named = dict(enumerate(named)) if isinstance(named, list) else named
         self._names = dict(enumerate(names_in(spec.labels))) if spec.labels is not None else named
         if not self._names:
-            raise ValueError("its metadata holds no names: give the file of its class names as labels")
+            raise ValueError("its metadata has no class names: set labels to a file of them")
 
-    def detect(self, picture: Any) -> Sequence[Found]:
+    def detect(self, frame: Any) -> Sequence[Found]:
         import cv2
 
         tall, wide = self._size
-        height, width = picture.shape[:2]
+        height, width = frame.shape[:2]
         scale = min(tall / height, wide / width)
         size = (round(width * scale), round(height * scale))
         canvas = np.full((tall, wide, 3), _GREY, np.uint8)
         top, left = (tall - size[1]) // 2, (wide - size[0]) // 2
-        canvas[top : top + size[1], left : left + size[0]] = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        canvas[top : top + size[1], left : left + size[0]] = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         tensor = canvas.transpose(2, 0, 1)[None].astype(np.float32) / 255
         values = dict(zip(self._outputs, self._session.run(None, {self._input: tensor}), strict=True))
         boxes, labels, scores = read_outputs(values)
@@ -113,10 +113,10 @@ class _Running(RunningDetector):
 
 
 def read_outputs(values: dict[str, Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Boxes (left, top, right, bottom), labels and scores, whichever way a model gives them.
+    """Return boxes (left, top, right, bottom), labels and scores from any of the supported outputs.
 
     Raises:
-        ValueError: it gives none of the forms that are known.
+        ValueError: the output has none of the supported shapes.
     """
     if {"boxes", "labels", "scores"} <= values.keys():
         boxes, labels, scores = (np.asarray(values[name]) for name in ("boxes", "labels", "scores"))
@@ -135,7 +135,7 @@ def read_outputs(values: dict[str, Any]) -> tuple[NDArray[Any], NDArray[Any], ND
 
 
 def suppressed(boxes: NDArray[Any], labels: NDArray[Any], scores: NDArray[Any]) -> list[int]:
-    """Places of the boxes that are left once each has put out the weaker ones of its label that it covers."""
+    """Return the indices of the boxes after non-maximum suppression per label."""
     kept: list[int] = []
     for k in np.argsort(-scores, kind="stable").tolist():
         if scores[k] < _LEAST:
@@ -146,7 +146,7 @@ def suppressed(boxes: NDArray[Any], labels: NDArray[Any], scores: NDArray[Any]) 
 
 
 def overlap(one: Any, other: Any) -> float:
-    """Share of their union that two boxes share."""
+    """Return the intersection over union of two boxes."""
     wide = min(one[2], other[2]) - max(one[0], other[0])
     tall = min(one[3], other[3]) - max(one[1], other[1])
     if wide <= 0 or tall <= 0:

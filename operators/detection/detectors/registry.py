@@ -1,4 +1,4 @@
-"""How a config names a detector: `detector: efficientnet`, or `{kind: torchvision, weights: …}` with its own fields."""
+"""Names of detectors in a config: `detector: efficientnet`, or `{kind: torchvision, weights: …}` with fields."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DETECTORS: dict[str, str] = {
     "onnx": f"{_HERE}.onnx:Onnx",
     "torchvision": f"{_HERE}.torchvision:Torchvision",
 }
-"""kind -> "module:Class" of the spec, of the detectors that ship with Longcap."""
+"""kind -> "module:Class" of the specs that ship with Longcap."""
 
 REGISTRY: Registry[DetectorSpec] = Registry(
     noun="detector",

@@ -28,7 +28,7 @@ INSTALL = "pip install 'longcap[transformers]'"
 
 @dataclass(frozen=True, kw_only=True)
 class Torchvision(DetectorSpec):
-    """Such as Faster R-CNN or SSDLite, trained on COCO, or on classes of your own."""
+    """For example Faster R-CNN or SSDLite, trained on COCO or on your own classes."""
 
     version: ClassVar[int] = 1
 
@@ -40,9 +40,9 @@ class Torchvision(DetectorSpec):
     weights: Annotated[str, Field(min_length=1, description="path of its state dict, the same on every machine")]
     labels: Annotated[
         str | None,
-        Field(description="file of class names, one a line, the first of the background; null: those of COCO"),
+        Field(description="file of class names, one per line, the first for the background; null: COCO's"),
     ] = None
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="where it runs"), SIZING] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="device"), SIZING] = "auto"
     cpu_threads: Annotated[int, Field(ge=1, description="threads on a CPU"), SIZING] = 1
 
     @property
@@ -68,7 +68,7 @@ class Torchvision(DetectorSpec):
         try:
             self.check()
             running = _Running(self)
-            running.detect(np.zeros((32, 32, 3), np.uint8))  # a torchvision of another PyTorch loads and cannot detect
+            running.detect(np.zeros((32, 32, 3), np.uint8))  # a torchvision of another PyTorch fails only here
         except (ValueError, OSError, RuntimeError, KeyError, TypeError, AttributeError, ItemError) as error:
             line = " ".join(str(error).split())[:300]
             raise EngineRefused(f"detector torchvision: {self.model} does not load: {line}") from error
@@ -84,7 +84,7 @@ class _Running(RunningDetector):
         makers = detection.__dict__
         if not callable(makers.get(spec.model)):
             known = sorted(n for n in makers if n.startswith(("fasterrcnn_", "fcos_", "retinanet_", "ssd")))
-            raise ValueError(f"it is no detection model; known are {', '.join(n for n in known if '_' in n)}")
+            raise ValueError(f"it is not a detection model; known are {', '.join(n for n in known if '_' in n)}")
         if spec.labels is not None:
             self._names = names_in(spec.labels)
         else:
@@ -95,13 +95,13 @@ class _Running(RunningDetector):
             torch.set_num_threads(spec.cpu_threads)
         model = makers[spec.model](weights=None, weights_backbone=None, num_classes=len(self._names))
         state = torch.load(Path(spec.weights).expanduser(), map_location="cpu", weights_only=True)
-        model.load_state_dict(state)
+        model.float().load_state_dict(state)  # float: loading a model in another thread changes the default dtype
         self._model: Any = model.to(self._device).eval()
 
-    def detect(self, picture: Any) -> Sequence[Found]:
+    def detect(self, frame: Any) -> Sequence[Found]:
         torch = self._torch
-        height, width = picture.shape[:2]
-        tensor = torch.from_numpy(picture.transpose(2, 0, 1).copy()).to(self._device).float() / 255
+        height, width = frame.shape[:2]
+        tensor = torch.from_numpy(frame.transpose(2, 0, 1).copy()).to(self._device).float() / 255
         try:
             with torch.inference_mode():
                 (found,) = self._model([tensor])

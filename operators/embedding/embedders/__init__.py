@@ -1,1 +1,1 @@
-"""What embeds: `base` is the protocol, `registry` the kinds, and each other file one kind."""
+"""Embedders: the protocol in `base`, the kinds in `registry`, and one file per kind."""

@@ -1,7 +1,7 @@
-"""What an embedder is: it turns frames or texts into vectors of length 1, so that a dot product is a cosine.
+"""The protocol of embedders, which turn frames or texts into unit-length vectors, so that a dot product is a cosine.
 
-An embedder *spec* is a frozen dataclass (its fields are its config); `open()` loads it once a process and yields
-something with `texts` and `frames`.
+An embedder *spec* is a frozen dataclass whose fields are its config; `open()` loads it once per process and yields
+an object with `texts` and `frames`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Modality = Literal["frames", "texts"]
 
 
 class RunningEmbedder:
-    """A loaded embedder. Equal input gives equal vectors, whatever else is in the same call."""
+    """A loaded embedder. Equal input gives equal vectors, whatever else is in the same batch."""
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """A vector of each text; of an empty list an array of no rows.
+        """Return the vector of each text; shape (0, d) for an empty list.
 
         Raises:
             ItemError: class `engine`: the model or its server refused.
@@ -30,7 +30,7 @@ class RunningEmbedder:
         raise NotImplementedError
 
     def frames(self, jpegs: Sequence[bytes]) -> Vectors:
-        """A vector of each frame, given as JPEG; otherwise as `texts`."""
+        """Return the vector of each frame, given as JPEG; errors as for `texts`."""
         raise NotImplementedError
 
 
@@ -39,8 +39,8 @@ class EmbedderSpec(abc.ABC):
     """Base of embedder specs.
 
     Class variables:
-        version: raised whenever equal input would give other vectors.
-        modalities: what it embeds. Vectors of both lie in one space where it has both.
+        version: increased whenever equal input would give other vectors.
+        modalities: what it embeds. With both modalities, their vectors are in one space.
     """
 
     version: ClassVar[int]
@@ -49,33 +49,33 @@ class EmbedderSpec(abc.ABC):
     @property
     @abc.abstractmethod
     def model_id(self) -> str:
-        """Its kind and model, for the rows: vectors of one `model_id` can be compared."""
+        """Kind and model, for the rows; only vectors with the same `model_id` are comparable."""
 
     @property
     def gpus(self) -> float:
-        """GPUs that one of it takes on a machine that has some."""
+        """GPUs of one instance, if the machine has any."""
         return 0.0
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[RunningEmbedder]:
-        """Load it once; leave nothing behind.
+        """Load the embedder once; release everything at exit.
 
         Raises:
-            EngineRefused: it does not load and never will.
+            EngineRefused: it cannot be loaded, permanently.
         """
 
     def check(self, *, elsewhere: bool = False) -> None:  # noqa: B027  a choice, not a duty
-        """Look, without loading, for what would make every vector fail.
+        """Check, without loading, for problems that would fail every vector.
 
         Args:
-            elsewhere: it may run on other machines: what is not installed here may be there.
+            elsewhere: the embedder may run on other machines, so a package that is missing here is no error.
 
         Raises:
             ValueError: in one line.
         """
 
     def identity_extra(self) -> dict[str, Any]:
-        """Which embedder it is and its version: vectors of another one are never taken for this one's."""
+        """Return the class and version of the embedder, so that vectors of another one have different keys."""
         cls = type(self)
         extra = {"embedder": f"{cls.__module__}:{cls.__qualname__}", "version": self.version}
         distribution = distribution_of(cls, EMBEDDERS)

@@ -1,8 +1,8 @@
-"""Frames without any weights of one's own: the pooled features of EfficientNet-Lite0, which a package ships.
+"""Embed frames without separate weights: the pooled features of EfficientNet-Lite0, from a package.
 
-It was trained to tell the 1,000 classes of ImageNet apart. Its features say whether two frames show much the same, so
-that scenes can be parted and near-duplicates found. They know no texts, nothing of people or actions, and all cosines
-are high: compare them with each other, not with thresholds that are made for SigLIP or CLIP.
+The network was trained on the 1,000 classes of ImageNet. Its features show whether two frames look alike, which finds
+scene boundaries and near-duplicates. They cannot be compared with texts, know nothing of people or actions, and all
+cosines are high: compare them with each other, not with thresholds for SigLIP or CLIP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from operators.engines.base import EngineRefused
 
 @dataclass(frozen=True, kw_only=True)
 class EfficientNet(EmbedderSpec):
-    """1,280 dimensions a frame, about 30 ms on a CPU core."""
+    """1,280 dimensions per frame, about 30 ms on a CPU core."""
 
     version: ClassVar[int] = 1
     modalities: ClassVar[frozenset[Modality]] = frozenset({"frames"})

@@ -19,7 +19,7 @@ from operators.engines.base import EngineRefused
 
 @dataclass(frozen=True, kw_only=True)
 class MiniLM(EmbedderSpec):
-    """Sentence embeddings on one CPU core; a text beyond 128 tokens is cut."""
+    """Sentence embeddings on one CPU core; texts are truncated to 128 tokens."""
 
     version: ClassVar[int] = 1
     modalities: ClassVar[frozenset[Modality]] = frozenset({"texts"})
@@ -38,7 +38,7 @@ class MiniLM(EmbedderSpec):
         return "minilm all-MiniLM-L6-v2-int8" if self.folder is None else f"minilm {Path(self.folder).name}"
 
     def identity_extra(self) -> dict[str, Any]:
-        """Of weights of one's own also what they are, wherever they lie."""
+        """Return the hash of custom weights, which does not depend on their path."""
         extra = super().identity_extra()
         if self.folder is None:
             return extra

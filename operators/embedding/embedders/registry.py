@@ -1,7 +1,7 @@
-"""How a config names an embedder: `embedder: minilm`, or `{kind: transformers, model: …}` with its own fields.
+"""Names of embedders in a config: `embedder: minilm`, or `{kind: transformers, model: …}` with fields.
 
-A kind is a word of `EMBEDDERS`, a name that an installed distribution offers as an entry point of the group
-`longcap.embedders`, or the place of your own spec, `package.module:ClassName`.
+A kind is a key of `EMBEDDERS`, the name of an entry point in the group `longcap.embedders` of an installed
+distribution, or the import path of a spec, `package.module:ClassName`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EMBEDDERS: dict[str, str] = {
     "transformers": f"{_HERE}.transformers:Transformers",
     "vllm": f"{_HERE}.vllm:Vllm",
 }
-"""kind -> "module:Class" of the spec, of the embedders that ship with Longcap."""
+"""kind -> "module:Class" of the specs that ship with Longcap."""
 
 REGISTRY: Registry[EmbedderSpec] = Registry(
     noun="embedder",

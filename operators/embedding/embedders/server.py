@@ -1,4 +1,4 @@
-"""Embedding models behind a server of OpenAI's API: POST /embeddings, as vLLM serves its pooling models."""
+"""Embedding models on a server with OpenAI's API: POST /embeddings, which vLLM provides for its pooling models."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
 from operators.engines.openai.plain import PlainServer
 
-_BATCH = 32  # texts a request
+_BATCH = 32  # texts per request
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server(EmbedderSpec):
-    """A model behind a server. Texts are sent as `input`, frames as `messages` with an image, as vLLM takes them."""
+    """A model on a server. Texts are sent as `input`, frames as `messages` with an image, as vLLM expects them."""
 
     version: ClassVar[int] = 1
     modalities: ClassVar[frozenset[Modality]] = frozenset({"frames", "texts"})
@@ -30,20 +30,20 @@ class Server(EmbedderSpec):
     kind: Literal["server"] = "server"
     model: Annotated[str, Field(min_length=1, description="the model's name on the server")]
     revision: Annotated[
-        str, Field(description="your own word for what the model's name does not tell; a change embeds anew")
+        str, Field(description="label for what the model's name does not identify; a change embeds again")
     ] = "unspecified"
-    base_url: Annotated[str, Field(description="where the server's API is, /v1 included where it has that"), SIZING] = (
+    base_url: Annotated[str, Field(description="base URL of the API, including /v1 if it has that"), SIZING] = (
         "https://api.openai.com/v1"
     )
     api_key_env: Annotated[
-        str | None, Field(description="environment variable that holds the key; null: no key is sent"), SIZING
+        str | None, Field(description="environment variable with the key; null: no key is sent"), SIZING
     ] = "OPENAI_API_KEY"
     dimensions: Annotated[
-        int | None, Field(ge=1, description="asked for, of models that can shorten their vectors; null: not sent")
+        int | None, Field(ge=1, description="requested size, for models that can shorten their vectors; null: not sent")
     ] = None
-    frame_prompt: Annotated[str, Field(description="text beside a frame; empty: none is sent")] = ""
-    timeout_s: Annotated[float, Field(gt=0, description="longest time of one try in s"), SIZING] = 120.0
-    retries: Annotated[int, Field(ge=0, le=20, description="further tries when the server is busy"), SIZING] = 6
+    frame_prompt: Annotated[str, Field(description="text that is sent with a frame; empty: none")] = ""
+    timeout_s: Annotated[float, Field(gt=0, description="time limit of one try in s"), SIZING] = 120.0
+    retries: Annotated[int, Field(ge=0, le=20, description="retries when the server is busy"), SIZING] = 6
 
     @property
     def model_id(self) -> str:
@@ -97,12 +97,12 @@ class _Running(RunningEmbedder):
             )
         found = read_answer(answer, count)
         if found is None:
-            raise ItemError("engine", f"{spec.model}: the server's answer holds no {count} vectors of one length")
+            raise ItemError("engine", f"{spec.model}: the server's answer is not {count} vectors of equal length")
         return found
 
 
 def read_answer(body: Any, count: int) -> list[list[float]] | None:
-    """The vectors in an answer, in the order of what was sent; None where they are not what was asked for."""
+    """Return the vectors of an answer, in the order of the input; None if they are not as requested."""
     data = body.get("data") if isinstance(body, dict) else None
     if not isinstance(data, list) or len(data) != count or not all(isinstance(d, dict) for d in data):
         return None

@@ -1,4 +1,4 @@
-"""Image–text models of the transformers library (SigLIP and CLIP class), and its text encoders, by path or hub."""
+"""Image–text models of the transformers library (such as SigLIP and CLIP), and its text encoders, by path or name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from operators.core.base import SIZING, ItemError
+from operators.core.loading import LOADING
 from operators.embedding.embedders.base import EmbedderSpec, Modality, RunningEmbedder
 from operators.embedding.vectors import Vectors, unit
 from operators.engines.base import EngineRefused
@@ -25,7 +26,7 @@ INSTALL = "pip install 'longcap[transformers]'"
 
 @dataclass(frozen=True, kw_only=True)
 class Transformers(EmbedderSpec):
-    """A model of `AutoModel`. With image and text features it embeds both in one space; a text encoder embeds texts."""
+    """A model of `AutoModel`. With image and text features it embeds both in one space; a text encoder, only texts."""
 
     version: ClassVar[int] = 1
     modalities: ClassVar[frozenset[Modality]] = frozenset({"frames", "texts"})
@@ -37,17 +38,17 @@ class Transformers(EmbedderSpec):
     ]
     revision: Annotated[
         str | None,
-        Field(description="of a model on the hub, or your own word for a folder's weights; null: the newest"),
+        Field(description="revision of a model on the hub, or a label for a folder's weights; null: the newest"),
     ] = None
-    prefix: Annotated[str, Field(description='written before each text, such as "query: " for E5')] = ""
+    prefix: Annotated[str, Field(description='prefix of each text, such as "query: " for E5')] = ""
     pooling: Annotated[
-        Literal["mean", "first", "last"], Field(description="of a text encoder: which token's state counts")
+        Literal["mean", "first", "last"], Field(description="pooling of a text encoder over its tokens")
     ] = "mean"
-    max_tokens: Annotated[
-        int, Field(ge=1, description="of a text; longer ones are cut, at the latest where the model ends")
-    ] = 512
-    dtype: Annotated[Literal["float32", "bfloat16", "float16"], Field(description="numbers of the weights")] = "float32"
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="where it runs"), SIZING] = "auto"
+    max_tokens: Annotated[int, Field(ge=1, description="longer texts are truncated, at most to the model's limit")] = (
+        512
+    )
+    dtype: Annotated[Literal["float32", "bfloat16", "float16"], Field(description="dtype of the weights")] = "float32"
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="device"), SIZING] = "auto"
     cpu_threads: Annotated[int, Field(ge=1, description="threads on a CPU"), SIZING] = 1
 
     @property
@@ -95,7 +96,8 @@ class _Running(RunningEmbedder):
         if not cuda:
             torch.set_num_threads(spec.cpu_threads)
         hub = None if Path(spec.model).is_absolute() else spec.revision
-        model = AutoModel.from_pretrained(spec.model, revision=hub, dtype=getattr(torch, spec.dtype))
+        with LOADING:
+            model = AutoModel.from_pretrained(spec.model, revision=hub, dtype=getattr(torch, spec.dtype))
         self._model: Any = model.to(self._device).eval()
         self._both = hasattr(model, "get_image_features")
         self._images: Any = None
@@ -107,18 +109,18 @@ class _Running(RunningEmbedder):
         text = getattr(model.config, "text_config", model.config)
         longest = getattr(text, "max_position_embeddings", None) or spec.max_tokens
         self._tokens = min(spec.max_tokens, int(longest))
-        # SigLIP was trained on texts of full length: without that padding its vectors are others
+        # SigLIP was trained on texts padded to full length; without the padding its vectors differ
         self._padding = "max_length" if "siglip" in str(model.config.model_type) else True
 
     def frames(self, jpegs: Sequence[bytes]) -> Vectors:
         from PIL import Image
 
         if not self._both:
-            raise ItemError("engine", f"{self._spec.model_id} embeds texts alone; frames need an image–text model")
+            raise ItemError("engine", f"{self._spec.model_id} embeds only texts; frames need an image–text model")
         made = []
         for at in range(0, len(jpegs), _BATCH):
-            pictures = [Image.open(io.BytesIO(jpeg)).convert("RGB") for jpeg in jpegs[at : at + _BATCH]]
-            inputs = self._images(images=pictures, return_tensors="pt")
+            images = [Image.open(io.BytesIO(jpeg)).convert("RGB") for jpeg in jpegs[at : at + _BATCH]]
+            inputs = self._images(images=images, return_tensors="pt")
             pixels = {name: value.to(self._device) for name, value in inputs.items()}
             if "pixel_values" in pixels:
                 pixels["pixel_values"] = pixels["pixel_values"].to(self._model.dtype)
@@ -149,14 +151,14 @@ class _Running(RunningEmbedder):
             return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
         if self._spec.pooling == "first":
             return hidden[:, 0]
-        last = mask[..., 0].long().cumsum(1).argmax(1)  # of the real tokens, whichever side the padding is on
+        last = mask[..., 0].long().cumsum(1).argmax(1)  # the last real token, whichever side the padding is on
         return hidden[self._torch.arange(len(hidden), device=hidden.device), last]
 
     def _run(self, call: Any) -> Vectors:
         try:
             with self._torch.inference_mode():
                 found = call()
-        except RuntimeError as error:  # of CUDA's memory, among others
+        except RuntimeError as error:  # for example out of CUDA memory
             raise ItemError("engine", f"{self._spec.model_id}: {' '.join(str(error).split())[:300]}") from error
         found = getattr(found, "pooler_output", found)  # transformers 5 wraps the features
         return unit(found.float().cpu().numpy())

@@ -1,4 +1,4 @@
-"""Pooling models in vLLM, in the actor's own process: text embedding models, and image–text ones such as SigLIP."""
+"""Pooling models in vLLM, in the actor's process: text embedding models, and image–text models such as SigLIP."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ class Vllm(EmbedderSpec):
 
     kind: Literal["vllm"] = "vllm"
     model: Annotated[str, Field(min_length=1, description="folder of a model, or its name on the hub")]
-    revision: Annotated[str | None, Field(description="of a model on the hub; null: its newest")] = None
-    text_prompt: Annotated[str, Field(description="what a text is embedded as, with {text} in its place")] = "{text}"
+    revision: Annotated[str | None, Field(description="revision of a model on the hub; null: the newest")] = None
+    text_prompt: Annotated[str, Field(description="template of a text, with {text} as its placeholder")] = "{text}"
     frame_prompt: Annotated[
         str,
-        Field(description="text beside a frame, with the model's own image token where it needs one; empty for SigLIP"),
+        Field(description="text of a frame, with the model's image token if it needs one; empty for SigLIP"),
     ] = ""
-    dtype: Annotated[str, Field(description="numbers of the weights, as vLLM names them")] = "auto"
+    dtype: Annotated[str, Field(description="data type of the weights, as vLLM names it")] = "auto"
     max_model_len: Annotated[
-        int | None, Field(ge=16, description="tokens of a text and a frame; longer texts are cut; null: the model's")
+        int | None, Field(ge=16, description="token limit; longer texts are truncated; null: the model's limit")
     ] = None
     gpu_memory_utilization: Annotated[
         float, Field(gt=0, le=1, description="share of a GPU's memory that vLLM takes"), SIZING
     ] = 0.3
-    cpu_kv_cache_gib: Annotated[int, Field(ge=1, description="GiB of cache of a vLLM on the CPU"), SIZING] = 1
-    cpu_threads: Annotated[int, Field(ge=1, description="threads of a vLLM on the CPU"), SIZING] = 1
+    cpu_kv_cache_gib: Annotated[int, Field(ge=1, description="KV cache of vLLM on a CPU, GiB"), SIZING] = 1
+    cpu_threads: Annotated[int, Field(ge=1, description="threads of vLLM on a CPU"), SIZING] = 1
     engine_args: Annotated[
         dict[str, Any], Field(description="further arguments of vLLM's EngineArgs, such as {trust_remote_code: true}")
     ] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if "{text}" not in self.text_prompt:
-            raise ValueError("text_prompt has no {text}, the place of the text that is embedded")
+            raise ValueError("text_prompt has no placeholder {text}")
 
     @property
     def model_id(self) -> str:
@@ -97,18 +97,18 @@ class _Running(RunningEmbedder):
     def frames(self, jpegs: Sequence[bytes]) -> Vectors:
         from PIL import Image
 
-        pictures = [Image.open(io.BytesIO(jpeg)).convert("RGB") for jpeg in jpegs]
+        images = [Image.open(io.BytesIO(jpeg)).convert("RGB") for jpeg in jpegs]
         return self._embedded(
-            [{"prompt": self._spec.frame_prompt, "multi_modal_data": {"image": picture}} for picture in pictures]
+            [{"prompt": self._spec.frame_prompt, "multi_modal_data": {"image": image}} for image in images]
         )
 
     def _embedded(self, prompts: list[dict[str, Any]]) -> Vectors:
         if not prompts:
             return np.zeros((0, 0), np.float32)
         try:
-            # -1: as many tokens as the model takes
+            # -1: as many tokens as the model accepts
             made = self._model.embed(prompts, use_tqdm=False, tokenization_kwargs={"truncate_prompt_tokens": -1})
         except (ValueError, RuntimeError) as error:
             line = " ".join(str(error).split())[:300]
-            raise ItemError("engine", f"{self._spec.model_id} does not embed: {line}") from error
+            raise ItemError("engine", f"{self._spec.model_id} failed to embed: {line}") from error
         return unit(np.array([one.outputs.embedding for one in made], np.float32))

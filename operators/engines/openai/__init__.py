@@ -1,4 +1,4 @@
-"""The engine `openai`: any server that speaks OpenAI's chat completions, a running vLLM or a vendor."""
+"""The engine `openai`: any server with OpenAI's chat completions API, such as a vLLM server or a vendor."""
 
 from operators.engines.openai.engine import OpenAIEngine
 

@@ -1,4 +1,4 @@
-"""What a server may send: so many bytes and no more, and no redirect that would carry the request to somebody else."""
+"""Limits on responses of a server: a maximum size, and no redirects to another origin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TEXT_BASE, _TEXT_PER_TOKEN = 2**16, 128  # characters; a token of white space o
 
 
 class TooMuch(Exception):
-    """The server sent more than any answer within `max_tokens` takes."""
+    """The server sent more bytes than an answer of `max_tokens` can have."""
 
 
 class Elsewhere(Exception):
@@ -21,19 +21,19 @@ class Elsewhere(Exception):
 
 
 def most_bytes(max_tokens: int) -> int:
-    """Bytes of one response, whatever its status and form."""
+    """Maximum size of one response in bytes, whatever its status and form."""
     return _BASE_BYTES + _BYTES_PER_TOKEN * max_tokens
 
 
 def most_characters(max_tokens: int) -> int:
-    """Characters of one answer's text."""
+    """Maximum number of characters of an answer."""
     return _TEXT_BASE + _TEXT_PER_TOKEN * max_tokens
 
 
 def bounded_client(limit_bytes: int) -> Any:
     """An HTTP client for `openai.AsyncOpenAI` that raises `TooMuch` and `Elsewhere`.
 
-    It asks for uncompressed answers and refuses others: a few kilobytes of zeros could become gigabytes in memory.
+    It requests uncompressed responses and rejects others: a few compressed kilobytes could expand to gigabytes.
     """
     import openai
 
@@ -59,7 +59,7 @@ def bounded_client(limit_bytes: int) -> Any:
 
 
 def bounded_sync_client(limit_bytes: int) -> Any:
-    """As `bounded_client`, for `openai.OpenAI`."""
+    """The same as `bounded_client` for `openai.OpenAI`."""
     import openai
 
     class Bounded(_http(openai.DefaultHttpxClient).SyncByteStream):  # type: ignore[misc]
@@ -87,7 +87,7 @@ _OPTIONS: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "max_red
 
 
 def _http(client: type) -> Any:
-    """The HTTP package that this version of the client is built on, httpx or httpx2."""
+    """The HTTP package that the installed version of the client uses: httpx or httpx2."""
     base = next(c for c in client.__mro__ if c.__name__ in ("AsyncClient", "Client"))
     return import_module(base.__module__.split(".")[0])
 
@@ -106,7 +106,7 @@ def _check_head(response: Any) -> None:
 
 
 def _check_redirect(here: str, there: str) -> None:
-    """The same origin is fine, and the same host on https; prompts, frames and the key go nowhere else."""
+    """Allow redirects to the same origin or to https on the same host; prompts, frames and key go nowhere else."""
     a, b = urlsplit(here), urlsplit(there)
     secured = (a.scheme, b.scheme) == ("http", "https") and _port(a) == 80 and _port(b) == 443
     if a.hostname != b.hostname or not (secured or (a.scheme == b.scheme and _port(a) == _port(b))):

@@ -1,4 +1,4 @@
-"""The engine `openai`: checks what its options say, and opens it."""
+"""The spec of the engine `openai`: checks of its options, and the boot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from operators.engines.openai.options import OpenAIOptions
 
 _OURS = {"model", "messages", "stream", "stream_options", "n", "response_format"}
 _OURS |= {"temperature", "top_p", "seed", "max_tokens", "max_completion_tokens"}
-"""Of a request's body what has a field here, or what the engine depends on."""
+"""Keys of a request's body that have a field here or that the engine sets itself."""
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
@@ -26,13 +26,13 @@ _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 class OpenAIEngine(OpenAIOptions):
     """Captions from a model behind an OpenAI-compatible server.
 
-    The key is read from an environment variable where the engine runs; the spec knows the variable's name alone.
-    Limits of requests, tokens and concurrency hold for each engine that runs, which is one for each actor.
+    The API key is read from an environment variable on the machine where the engine runs; the spec holds only the
+    variable's name. Limits of requests, tokens and concurrency apply to each running engine, which is one per actor.
     """
 
     version: ClassVar[int] = 1
 
-    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:  # noqa: ARG002  # only the server knows
+    def check(self, *, images: bool, elsewhere: bool = False) -> None:  # noqa: ARG002  # only the server knows
         if find_spec("openai") is None and not elsewhere:
             raise ValueError("engine openai needs the package openai; install longcap[openai]")
         if not self.model:
@@ -59,8 +59,8 @@ class OpenAIEngine(OpenAIOptions):
                 )
             if not (key.isascii() and key.isprintable()):
                 raise ValueError(
-                    f"engine openai: what stands in the environment variable {self.api_key_env} cannot be a key: it "
-                    "has characters that no header may hold; set it again"
+                    f"engine openai: the environment variable {self.api_key_env} does not hold a valid key: it has "
+                    "characters that are not allowed in an HTTP header; set it again"
                 )
         taken = sorted(_OURS & set(self.extra_body))
         if taken:
@@ -74,7 +74,7 @@ class OpenAIEngine(OpenAIOptions):
                 )
 
     def reach(self) -> None:
-        """Ask the server for its models: whether it is there, takes the key and knows the model."""
+        """Check that the server can be reached, accepts the key and has the model."""
         from operators.engines.openai.server import fault_before
 
         if (fault := fault_before(self, self._key())) is not None:
@@ -85,7 +85,7 @@ class OpenAIEngine(OpenAIOptions):
         from operators.engines.openai.running import running
         from operators.engines.openai.server import fault_before
 
-        self.check(pictures=False)
+        self.check(images=False)
         fault = fault_before(self, self._key())
         if fault is not None and not fault.again:  # a server that is away for a moment is asked again with each request
             raise EngineRefused(fault.message)

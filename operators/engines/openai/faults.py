@@ -1,4 +1,4 @@
-"""What went wrong with a request, and what to do: ask again, give up, or say that it is too long."""
+"""Classification of failed requests: retry, give up, or report that the prompt is too long."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ _PROMPT = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Why a try failed.
+    """The reason why an attempt failed.
 
     Attributes:
-        message: one plain line, without a key in it.
-        again: whether another try may help.
-        wait_s: how long the server asks to wait; None where it does not say.
-        busy: it is the server's limit, which all requests share.
-        too_long: the prompt does not fit the model's context.
-        prompt_tokens, context_tokens: what the server says of that.
+        message: one line, without the API key.
+        again: whether a retry may succeed.
+        wait_s: how long the server asks to wait, in seconds; None if it does not say.
+        busy: whether it is a rate limit of the server, which all requests share.
+        too_long: whether the prompt does not fit the model's context.
+        prompt_tokens, context_tokens: length of the prompt and of the context, as reported by the server.
     """
 
     message: str
@@ -60,11 +60,11 @@ class Fault:
 
 
 def fault_of(error: Exception, *, where: str, key_env: str | None, key: str | None, model: str) -> Fault | None:
-    """None for an error that is neither the server's nor the network's.
+    """Classify an exception; None for one that comes neither from the server nor from the network.
 
     Args:
-        where: the server, as messages name it.
-        key_env: variable that holds the key, for messages; `key` itself is cut out of whatever the server says.
+        where: the name of the server in messages.
+        key_env: the environment variable of the key, for messages. `key` itself is removed from the server's messages.
     """
     import openai
 

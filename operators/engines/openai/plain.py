@@ -1,7 +1,7 @@
-"""Servers that are asked one thing at a time: embeddings and transcriptions.
+"""A client for servers of embeddings and transcriptions, with one request at a time.
 
-As with the engine `openai`, the key goes to nobody but the server that the config names, no more is read than an answer
-takes, and no message shows the key.
+As in the engine `openai`, the key is sent only to the configured server, the size of responses is limited, and messages
+never contain the key.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class PlainServer:
     """A server behind `base_url`.
 
     Args:
-        what: its user, as messages name it, such as "embedder server".
-        api_key_env: environment variable that holds the key; None: none is sent.
+        what: its user in messages, such as "embedder server".
+        api_key_env: environment variable with the key; with None no key is sent.
     """
 
     def __init__(self, what: str, *, model: str, base_url: str, api_key_env: str | None) -> None:
@@ -33,16 +33,20 @@ class PlainServer:
         self._key = (os.environ.get(api_key_env, "").strip() if api_key_env else "") or None
 
     def check(self, *, elsewhere: bool) -> None:
-        """Raise `ValueError` for what would make every request fail, in one line."""
+        """Check for problems that would make every request fail.
+
+        Raises:
+            ValueError: one line that says what does not fit.
+        """
         spec = OpenAIEngine(model=self._model, base_url=self._base_url, api_key_env=self._key_env)
         try:
-            spec.check(pictures=False, elsewhere=elsewhere)
+            spec.check(images=False, elsewhere=elsewhere)
         except ValueError as error:
             raise ValueError(str(error).replace("engine openai", self._what)) from None
 
     @contextmanager
     def client(self, *, timeout_s: float, retries: int) -> Iterator[Any]:
-        """An `openai.OpenAI` that keeps to the bounds."""
+        """An `openai.OpenAI` client with limited responses."""
         import openai
 
         with openai.OpenAI(
@@ -56,14 +60,14 @@ class PlainServer:
 
     @property
     def headers(self) -> dict[str, Any]:
-        """Of each request: without a key no authorization is sent."""
+        """Headers of each request; without a key they contain no authorization."""
         import openai
 
         return {} if self._key else {"Authorization": openai.Omit()}
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """What a request raises becomes an `ItemError` of class `engine`, without the key."""
+        """Convert exceptions of a request to an `ItemError` of class `engine`, without the key."""
         where = f"the server at {urlsplit(self._base_url).netloc}"
         try:
             yield

@@ -1,4 +1,4 @@
-"""Reading an answer, whole or while it is written."""
+"""Reading of responses, complete or streamed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, RecursionError
 
 
 class BrokenReply(Exception):
-    """The server's answer ended before its end, or is no chat completion."""
+    """The response is incomplete or is not a chat completion."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer as it came.
+    """The content of a response.
 
     Attributes:
-        prompt_tokens, output_tokens, cached_tokens: as the server counted them; None where it did not say, or said
-            what no model can have read or written (a negative number, text, more than ten million).
-        pieces: in how many parts it came; 0 where it came whole.
+        prompt_tokens, output_tokens, cached_tokens: as counted by the server; None if it reports none or an impossible
+            value (a negative number, text, more than ten million).
+        pieces: number of streamed chunks; 0 if the response was not streamed.
     """
 
     text: str
@@ -52,7 +52,7 @@ class _Parts:
     tail: str = ""
 
     def add(self, text: Any) -> None:
-        """More of the answer."""
+        """Append a piece of the answer."""
         if not isinstance(text, str):
             raise BrokenReply(f"the answer's content is {type(text).__name__}, not text")
         self.texts.append(text)
@@ -60,7 +60,7 @@ class _Parts:
         self.tail = (self.tail + text)[-_TAIL:]
 
     def refuse(self, text: Any) -> None:
-        """More of the words with which the model refuses."""
+        """Append a piece of the model's refusal."""
         if not isinstance(text, str):
             raise BrokenReply(f"the answer's refusal is {type(text).__name__}, not text")
         self.refusals.append(text)
@@ -87,10 +87,10 @@ class _Parts:
 
 
 def read_whole(completion: Any, most_characters: int) -> Reply:
-    """From a `ChatCompletion`; the client builds one from whatever JSON comes, or hands on what is none.
+    """Read a `ChatCompletion`. The client builds one from any JSON and passes on responses that are not JSON.
 
     Args:
-        most_characters: an answer that is longer is cut there and counts as one that reached its token limit.
+        most_characters: longer answers are cut and count as having reached their token limit.
     """
     try:
         choices = getattr(completion, "choices", None)
@@ -105,7 +105,7 @@ def read_whole(completion: Any, most_characters: int) -> Reply:
 
 
 async def read_stream(stream: Any, most_characters: int) -> Reply:
-    """From an `AsyncStream` of chunks. Stops reading, which makes the server stop writing, once the text is a loop.
+    """Read an `AsyncStream` of chunks. Stops reading, which makes the server stop generating, if the text loops.
 
     Args:
         most_characters: as for `read_whole`.
@@ -135,7 +135,7 @@ async def read_stream(stream: Any, most_characters: int) -> Reply:
 
 
 def _cut(reply: Reply, most_characters: int) -> Reply:
-    """A server that ignores `max_tokens` is taken at the client's limit."""
+    """Apply the client's limit to answers of servers that ignore `max_tokens`."""
     if len(reply.text) <= most_characters:
         return reply
     finish = "length" if reply.finish == "stop" else reply.finish

@@ -1,4 +1,4 @@
-"""The running engine: requests on an event loop of its own, in a thread of its own."""
+"""The running engine: requests on its own event loop in its own thread."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def running(spec: OpenAIOptions, key: str | None, clock: Clock | None = None) -> Iterator[RunningEngine]:
-    """Run until the block is left; then no thread and no connection is left, and who still waits gets an error."""
+    """Run the engine; on exit its thread and connections end and pending requests get an error."""
     engine = _Running(spec, key, clock or Clock())
     try:
         yield engine
@@ -44,10 +44,10 @@ def running(spec: OpenAIOptions, key: str | None, clock: Clock | None = None) ->
 
 
 def backoff_s(failed: int, draw: random.Random) -> float:
-    """Seconds before the next try: doubling with each of `failed` (from 1), the upper half of it by chance.
+    """Seconds before the next attempt: doubled with each of `failed` (from 1), with the upper half random.
 
-    Chance, so that requests which failed together do not come back together; the lower half is kept so that none comes
-    back at once ("equal jitter" of the AWS Architecture Blog, Exponential Backoff and Jitter).
+    The random part keeps requests that failed together from retrying together; the fixed part keeps each from retrying
+    immediately ("equal jitter" of the AWS Architecture Blog, Exponential Backoff and Jitter).
     """
     most = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (failed - 1))
     return most / 2 + draw.uniform(0.0, most / 2)
@@ -84,7 +84,7 @@ class _Running(RunningEngine):
         )
         self._scrub = scrubber(key)
         self._most_characters = most_characters(spec.max_tokens)
-        self._picture_tokens = float(spec.frame_tokens)
+        self._image_tokens = float(spec.frame_tokens)
         self._guessed = False
         self._tasks: set[asyncio.Task[Generation]] = set()
         self._closed = False
@@ -151,10 +151,10 @@ class _Running(RunningEngine):
         if room is not None and text_tokens > room:  # some servers cut what is too long, and say nothing
             raise PromptTooLong(text_tokens, room)
         async with self._slots:
-            guess = text_tokens + round(self._picture_tokens * len(request.pictures))
+            guess = text_tokens + round(self._image_tokens * len(request.images))
             reply, taken = await self._ask(request, guess)
-        if reply.prompt_tokens is not None and request.pictures:  # what the server counted is the next one's guess
-            self._picture_tokens = max(0, reply.prompt_tokens - text_tokens) / len(request.pictures)
+        if reply.prompt_tokens is not None and request.images:  # what the server counted is the next one's guess
+            self._image_tokens = max(0, reply.prompt_tokens - text_tokens) / len(request.images)
         return Generation(
             text=self._scrub(reply.text),
             finish_reason=reply.finish,
@@ -167,7 +167,7 @@ class _Running(RunningEngine):
         )
 
     async def _ask(self, request: Request, guess: int) -> tuple[Reply, _Taken]:
-        """Ask until the server answers, in the bounds of `retries`."""
+        """Send the request until the server answers, with at most `retries` retries."""
         body = arguments(self._spec, request)
         failed, waited_s = 0, 0.0
         while True:
@@ -200,10 +200,10 @@ class _Running(RunningEngine):
             return await read_stream(got, self._most_characters)
 
     async def _after(self, fault: Fault, failed: int, guess: int, waited_s: float) -> None:
-        """Return when it is time for another try, or raise.
+        """Wait until the next attempt is due, or raise if there is to be none.
 
         Args:
-            waited_s: that the server has asked for in all, this time included.
+            waited_s: total waiting time that the server asked for, this one included, in seconds.
         """
         if fault.too_long:
             context = fault.context_tokens or self.context_tokens
@@ -222,7 +222,7 @@ class _Running(RunningEngine):
         await self._clock.sleep(max(fault.wait_s or 0.0, backoff_s(failed, self._draw)))
 
     def _settle(self, reply: Reply, admission: Admission, guess: int) -> _Taken:
-        """What the answer took: as the server counted, else by guess, which is said once."""
+        """Tokens of the answer: counted by the server or, with one warning, estimated."""
         if (
             (reply.prompt_tokens is None or reply.output_tokens is None)
             and reply.finish != "loop"

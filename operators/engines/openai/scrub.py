@@ -1,4 +1,4 @@
-"""Cuts a key out of text that a server sent, in whatever encoding it stands there."""
+"""Removal of an API key, in any common encoding, from text of a server."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _MASK = "***"
 
 @lru_cache(maxsize=16)
 def scrubber(key: str | None) -> Scrubber:
-    """The scrubber of a key; None: there is none, and text is only repaired."""
+    """The scrubber of a key; with None, text is only repaired."""
     return Scrubber(key)
 
 
 class Scrubber:
-    """Masks a key and encodings of it: any case, reversed, URL, hex, octal, base32 and base64 (also of
-    `Bearer KEY` and of UTF-16), escapes, full width, ROT13.
+    """Masks a key and its encodings: any case, reversed, URL, hex, octal, base32 and base64 (also of `Bearer KEY` and
+    of UTF-16), escapes, full width, ROT13.
 
     Only letters and digits are compared, in lower case, so that separators (`73:6b:2d`, `%73%6b`, line breaks in
-    base64) hide nothing. Twelve in a row that are part of a form are masked: a key that was cut short is found, too,
-    and so is base64 at any alignment. The usual masks of servers (`sk-...abcd`) stay.
+    base64) have no effect. Twelve successive characters of an encoding are masked, so that truncated keys and base64 at
+    any alignment are found as well. The usual masks of servers (`sk-...abcd`) are kept.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -43,7 +43,7 @@ class Scrubber:
             self._grams = frozenset(grams)
 
     def __call__(self, text: str) -> str:
-        """`text` as valid Unicode, with each part that shows the key replaced by `***`."""
+        """Return `text` as valid Unicode, with all parts of the key replaced by `***`."""
         text = repaired(text)
         if self._key and not self._grams:
             return text.replace(self._key, _MASK)
@@ -73,7 +73,7 @@ def _joined(found: list[int], size: int) -> Iterator[tuple[int, int]]:
 
 
 def _compact(text: str) -> tuple[str, list[int]]:
-    """The letters and digits of ASCII in `text`, also full-width ones, in lower case, and where each stands."""
+    """The ASCII letters and digits of `text`, full-width ones included, in lower case, and the index of each."""
     plain = text if text.isascii() else "".join(_ascii(c) for c in text)
     places = [k for k, c in enumerate(plain) if c.isascii() and c.isalnum()]
     return "".join(plain[k] for k in places).lower(), places
@@ -85,7 +85,7 @@ def _ascii(character: str) -> str:
 
 
 def _forms(key: str) -> Iterator[str]:
-    """The key in all encodings that are looked for."""
+    """The key in all encodings that are masked."""
     for plain in (key, f"Bearer {key}"):
         data = plain.encode()
         ascii_forms = [plain, codecs.encode(plain, "rot13")]

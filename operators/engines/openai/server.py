@@ -1,4 +1,4 @@
-"""What a server says before the first request: whether it is there, takes the key, and has the model."""
+"""Checks before the first request: whether the server can be reached, accepts the key, and has the model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 def fault_before(spec: OpenAIOptions, key: str | None) -> Fault | None:
-    """What would fail every request of `spec`, as far as two small requests can tell; None where nothing is found.
+    """The fault that would make every request of `spec` fail, as far as two small requests can tell, or None.
 
-    The list of models is asked for first. It need not be complete: a model that is not in it is asked for one token.
-    A server that has no such list, or is too busy to answer, passes.
+    The list of models is requested first. It may be incomplete, so a model that is not in it is asked for one token. A
+    server that has no such list, or is too busy to answer, passes.
     """
     import openai
 
@@ -47,7 +47,7 @@ def fault_before(spec: OpenAIOptions, key: str | None) -> Fault | None:
 
 
 def _ask(client: Any, spec: OpenAIOptions, key: str | None) -> None:
-    """Ask for one token."""
+    """Request one token."""
     client.chat.completions.create(
         model=spec.model,
         messages=[{"role": "user", "content": "Say yes."}],

@@ -1,4 +1,4 @@
-"""How many tokens a text takes, as far as that can be known without the model."""
+"""Estimates of the number of tokens of a text, for models whose tokenizer is not available."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ _ASCII_PER_TOKEN = 3.5  # English prose has 4 to 4.5 with today's vocabularies: 
 
 
 def estimate(text: str) -> int:
-    """A token for 3.5 ASCII characters, and one for each other character: the most that Chinese or Thai take."""
+    """One token for 3.5 ASCII characters and one for each other character, the upper bound for Chinese and Thai."""
     ascii_characters = sum(map(str.isascii, text)) if not text.isascii() else len(text)
     return math.ceil(ascii_characters / _ASCII_PER_TOKEN) + len(text) - ascii_characters
 
 
 def counter(model: str) -> Callable[[str], int]:
-    """tiktoken's count where it is installed, knows `model` and has its vocabulary at hand; `estimate` otherwise."""
+    """A counter that uses tiktoken if it is installed and has the vocabulary of `model`, else `estimate`."""
     try:
         import tiktoken
 

@@ -1,4 +1,4 @@
-"""A request as the body of a chat completion."""
+"""Conversion of a request to the body of a chat completion."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.openai.options import OpenAIOptions
 
 _HOTTEST = 2.0  # what the API allows
@@ -54,7 +54,7 @@ def arguments(spec: OpenAIOptions, request: Request) -> dict[str, Any]:
 
 
 def sampling(spec: OpenAIOptions, request: Request) -> dict[str, Any]:
-    """The settings that an answer is drawn with: of the spec, the seed and the attempt, and of nothing else."""
+    """The sampling settings of an answer, which depend only on the spec, the seed and the attempt."""
     drawn: dict[str, Any] = {"max_tokens": spec.max_tokens}
     if spec.temperature is not None:
         drawn["temperature"] = round(
@@ -70,31 +70,35 @@ def sampling(spec: OpenAIOptions, request: Request) -> dict[str, Any]:
 
 
 def content(spec: OpenAIOptions, request: Request) -> str | list[dict[str, Any]]:
-    """The message: text, or text before the pictures, the pictures, text behind them.
+    """The content of the message: the text before the images, the images, and the text behind them.
 
-    One string where there is no picture: some servers of language models take nothing else.
+    Without images it is a string, because some servers of language models accept nothing else.
     """
-    at = len(request.prompt) if request.pictures_at is None else request.pictures_at
+    at = len(request.prompt) if request.images_at is None else request.images_at
     before, behind = request.prompt[:at], request.prompt[at:]
     if request.schema is not None and spec.schema_as == "prompt":
         behind += (
             "\n\nAnswer with one JSON object that follows this JSON Schema, and with nothing else:\n" + request.schema
         )
-    if not request.pictures:
+    if not request.images:
         return before + behind
     texts = [[{"type": "text", "text": text}] if text.strip() else [] for text in (before, behind)]
-    return [*texts[0], *(_picture(spec, p) for p in request.pictures), *texts[1]]
+    return [*texts[0], *(_image(spec, p) for p in request.images), *texts[1]]
 
 
-def _picture(spec: OpenAIOptions, picture: Picture) -> dict[str, Any]:
-    url: dict[str, str] = {"url": "data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii")}
+def _image(spec: OpenAIOptions, image: FrameImage) -> dict[str, Any]:
+    url: dict[str, str] = {"url": "data:image/jpeg;base64," + base64.b64encode(image.jpeg).decode("ascii")}
     if spec.frame_detail is not None:
         url["detail"] = spec.frame_detail
     return {"type": "image_url", "image_url": url}
 
 
 def _plain(schema: Any, *, names: bool = False) -> Any:
-    """`schema` without bounds; `names`: the keys are names of the user's, whatever they are."""
+    """`schema` without bounds.
+
+    Args:
+        names: whether the keys are user-defined names rather than keywords of JSON Schema.
+    """
     if isinstance(schema, dict):
         return {
             key: _plain(value, names=not names and key in ("properties", "$defs"))

@@ -1,16 +1,16 @@
-"""A frame caption: one or two sentences of static detail, measured from the picture itself."""
+"""A frame caption: one or two sentences of static detail, measured from the frame itself."""
 
 from __future__ import annotations
 
+from operators.analysis.appearance import Look, colours_of, decode, light_of, look
 from operators.analysis.facts import Piece
-from operators.analysis.pictures import Look, colours_of, decode, light_of, look
 from operators.engines.base import Request
 from operators.engines.template import phrases
 from operators.engines.template.words import Voice, listing, named, paragraph, quote, sentence
 
 _ROWS = ("upper", "", "lower")
 _COLUMNS = ("left", "", "right")
-_STANDS_OUT = 0.18  # luma above or below the picture's mean, 0 to 1, before a part is called bright or dark
+_STANDS_OUT = 0.18  # luma above or below the frame's mean, 0 to 1, before a part is called bright or dark
 _COLOURFUL = 15.0  # Lab chroma above the mean
 
 
@@ -18,7 +18,7 @@ def tell_frame(request: Request, voice: Voice) -> str:
     """Speaks of colours, light, where the bright, dark and colourful parts are, and text; never of movement."""
     facts = request.facts.slice(request.start_s, request.end_s) if request.facts is not None else None
     piece = facts.pieces[0] if facts is not None and facts.pieces else None
-    seen = look(decode(request.pictures[0].jpeg)) if request.pictures else None
+    seen = look(decode(request.images[0].jpeg)) if request.images else None
     sentences = [_look(seen, piece, voice), _parts(seen), *_read(piece)]
     answer = paragraph((sentence(s) for s in sentences), request.words)
     if answer or seen is None:
@@ -62,7 +62,7 @@ def _place(where: str) -> str:
 
 
 def _read(piece: Piece | None) -> list[str]:
-    """Text and labels belong to one picture of the piece, which may be another than this one: they are said so."""
+    """Text and labels belong to one frame of the piece, which may be another than this one: they are said so."""
     if piece is None:
         return []
     said = []

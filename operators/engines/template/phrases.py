@@ -95,7 +95,7 @@ def colours(seen: Sequence[Colour] | None) -> str:
 
 
 def colour_amount(seen: Sequence[Colour]) -> str:
-    """How much of the picture the first colour fills, in words."""
+    """How much of the frame the first colour fills, in words."""
     share = seen[0].share
     for least, words in ((0.85, "nearly all"), (0.6, "most"), (0.45, "about half"), (0.28, "about a third")):
         if share >= least:
@@ -104,7 +104,7 @@ def colour_amount(seen: Sequence[Colour]) -> str:
 
 
 def look(light_seen: Light | None, colours_seen: Sequence[Colour] | None, grey: bool | None, voice: Voice) -> str:
-    """What the picture looks like: "the picture is dark, mostly brown and black"."""
+    """What the frame looks like: "the picture is dark, mostly brown and black"."""
     if light_seen is not None and light_seen.level == "black":
         return "the picture is black"
     parts = []

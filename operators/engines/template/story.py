@@ -109,7 +109,7 @@ def _walk(facts: Facts, voice: Voice, run: int) -> Iterator[Said]:
 
 
 def _new_colours(part: Stretch, last: Stretch) -> Iterator[Said]:
-    """Within a shot: a colour that now fills much of the picture, and did not before."""
+    """Within a shot: a colour that now fills much of the frame, and did not before."""
     if not part.colours or not last.colours or part.grey or part.seconds < _LEAST_S:
         return
     first = part.colours[0]

@@ -1,4 +1,4 @@
-"""A booted model: one thread that takes the most urgent request and answers it."""
+"""A booted model: one thread that answers requests by priority, one at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from operators.engines.transformers.options import TransformersOptions
 from operators.engines.vllm.admission import priority_of
 from operators.engines.vllm.options import dump_sampling
 
-_LAST = 10**6  # a priority that no request has: what was asked before is answered before the thread ends
+_LAST = 10**6  # a priority behind all requests: the thread answers earlier requests before it ends
 _WORDS = 300
 
 
@@ -46,7 +46,7 @@ class Engine(RunningEngine):
 
         Raises:
             EngineRefused: transformers or the adapter refuses the model or its settings.
-            ItemError: class `engine`: a boot that failed for want of memory, and may not the next time.
+            ItemError: class `engine`: there was not enough memory; a retry may succeed.
         """
         try:
             self._model = load(self._spec, self._closed)
@@ -76,7 +76,7 @@ class Engine(RunningEngine):
         return self._spec.answer_tokens(request)
 
     def close(self) -> None:
-        """Stop after the token that is being made; who still waits gets an error. Safe to call twice."""
+        """Stop after the current token; pending requests get an error. Safe to call twice."""
         with self._guard:
             self._closed.set()
             self._queue.put(_Waiting(_LAST, next(self._number), None, Future()))
@@ -102,9 +102,9 @@ class Engine(RunningEngine):
 
     def _answer(self, request: Request, began: float) -> Generation:
         assert self._model is not None
-        if request.pictures and not self._model.sees:
+        if request.images and not self._model.sees:
             raise ItemError("engine", f"the model {self._spec.model} has no vision encoder and was shown a frame")
-        if len(request.pictures) > self._spec.max_frames and self._model.shown(request) == "images":
+        if len(request.images) > self._spec.max_frames and self._model.shown(request) == "images":
             raise PromptTooLong(None, self.context_tokens or 0)
         said: Said = self._model.answer(request, self._spec.answer_tokens(request))
         if self._closed.is_set() and said.finish == "length":
@@ -128,7 +128,7 @@ def _plain(error: Exception) -> str:
 
 
 def _free() -> None:
-    """Give memory of a GPU back to other processes."""
+    """Release cached GPU memory for other processes."""
     import gc
 
     gc.collect()

@@ -1,4 +1,4 @@
-"""Answers that follow a JSON Schema: before each token, what would break the schema is masked (xgrammar)."""
+"""Answers that follow a JSON Schema: tokens that would violate the schema are masked (xgrammar)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from functools import lru_cache
 from typing import Any
 
 _CLOSING = ("]", "}")
-_LETTER = "a"  # allowed where any text is: inside a string
+_LETTER = "a"  # allowed wherever free text is allowed, that is inside a string
 
 
 class Grammars:
-    """Compiles schemas for one model, each once. For one thread.
+    """Compiles schemas for one model, each once. Not thread-safe.
 
     Args:
         ends: ids of the tokens that end an answer.
-        size: how many scores the model gives; may be more than the tokenizer has tokens.
+        size: number of scores of the model, which may be larger than the tokenizer's vocabulary.
     """
 
     def __init__(self, tokenizer: Any, ends: Collection[int], size: int) -> None:
@@ -43,8 +43,8 @@ class Grammars:
 class Following:
     """Masks the scores of one answer.
 
-    A model that wants to end where it may not, such as inside a string, closes what is open: the score of its end
-    becomes that of the quote or bracket that may stand there. Masked alone, its next choice would be arbitrary.
+    If a model wants to end its answer where the schema does not allow it, such as inside a string, the score of the end
+    token is given to the quote or bracket that is allowed there. With masking alone, the next token would be arbitrary.
     """
 
     def __init__(self, compiled: Any, ends: list[int], ids: dict[str, int]) -> None:

@@ -1,6 +1,6 @@
-"""From a request to an answer: the checkpoint's own processor and `generate()`, or an adapter of the user's.
+"""Models of transformers: the checkpoint's own processor and `generate()`, or an adapter written by the user.
 
-Frames and their times are shown as the engine `vllm` shows them (`operators.engines.vllm.inputs`).
+Frames and their times enter the prompt as in the engine `vllm` (`operators.engines.vllm.inputs`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from operators.core.loading import LOADING
 from operators.engines.base import EngineRefused, PromptTooLong, Request
 from operators.engines.decoded import images
 from operators.engines.gates import ends_in_loop
@@ -25,7 +26,7 @@ _SCHEMA = "\n\nAnswer with one JSON object that follows this JSON Schema, and wi
 
 @dataclass(frozen=True)
 class Said:
-    """An answer of a model, with its tokens."""
+    """An answer of a model with its token counts."""
 
     text: str
     finish: Literal["stop", "length", "loop"]
@@ -34,7 +35,7 @@ class Said:
 
 
 class Answering(Protocol):
-    """A loaded model. For one thread."""
+    """A loaded model. Not thread-safe."""
 
     context_tokens: int | None
     sees: bool
@@ -46,21 +47,22 @@ class Answering(Protocol):
         """Tokens of `text`."""
 
     def answer(self, request: Request, room: int) -> Said:
-        """Answer in at most `room` tokens.
+        """Generate an answer of at most `room` tokens.
 
         Raises:
-            PromptTooLong: prompt and `room` do not fit the context.
+            PromptTooLong: the prompt and `room` tokens do not fit the context together.
         """
 
 
 def load(spec: TransformersOptions, closed: threading.Event) -> Answering:
-    """The model that `spec` names; it stops generating as soon as `closed` is set."""
+    """Load the model that `spec` names. It stops generating when `closed` is set."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu":
         torch.set_num_threads(spec.cpu_threads)
-    return _Adapted(spec, device) if spec.adapter else _Own(spec, device, closed)
+    with LOADING:
+        return _Adapted(spec, device) if spec.adapter else _Own(spec, device, closed)
 
 
 class _Own:
@@ -92,7 +94,7 @@ class _Own:
         self.context_tokens = spec.max_model_len or getattr(text, "max_position_embeddings", None)
 
     def shown(self, request: Request) -> Shown:
-        if len(request.pictures) < 2 or request.kind == "frame" or self._spec.frames_as == "images":
+        if len(request.images) < 2 or request.kind == "frame" or self._spec.frames_as == "images":
             return "images"  # some processors of videos need two frames
         return "video" if self._video or self._spec.frames_as == "video" else "images"
 
@@ -134,7 +136,7 @@ class _Own:
 
     @cached_property
     def _grammars(self) -> Grammars:
-        """Made for the first request with a schema: a tokenizer that xgrammar does not know costs nobody else."""
+        """Created at the first request with a schema, so that others work with tokenizers that xgrammar rejects."""
         head = self._model.get_output_embeddings()
         return Grammars(self._tokenizer, self._ends(), len(self._tokenizer) if head is None else head.weight.shape[0])
 
@@ -150,14 +152,14 @@ class _Own:
         templated = self._processor if getattr(self._processor, "chat_template", None) else self._tokenizer
         text = render(templated, parts, self._spec.system, self._spec.chat_template_kwargs)
         given: dict[str, Any] = {"text": [text], "return_tensors": "pt", **self._spec.processor_kwargs}
-        frames = images(request.pictures)
+        frames = images(request.images)
         if frames and shown == "images":
             given["images"] = frames
         elif frames:
             import numpy as np
             from transformers.video_utils import VideoMetadata
 
-            facts = metadata([p.time_s for p in request.pictures], self._type)
+            facts = metadata([p.time_s for p in request.images], self._type)
             sampled = facts.pop("do_sample_frames")
             given |= {"videos": [np.stack([np.asarray(frame) for frame in frames])], "do_sample_frames": sampled}
             given["video_metadata"] = [VideoMetadata(**facts)]
@@ -165,7 +167,7 @@ class _Own:
 
 
 class _Looking:
-    """Stops a model that repeats itself, or whose engine is being closed."""
+    """Stops generation when the model repeats itself or the engine is being closed."""
 
     def __init__(self, tokenizer: Any, asked: int, closed: threading.Event) -> None:
         self._tokenizer, self._asked, self._closed = tokenizer, asked, closed
@@ -184,8 +186,8 @@ class _Looking:
 
 
 class _Adapted:
-    """A model behind `adapter`: a function of the spec and the device that returns `answer(prompt, frames, times_s,
-    settings) -> text`."""
+    """A model behind `adapter`, a function of the spec and the device that returns a function
+    `answer(prompt, frames, times_s, settings) -> text`."""
 
     def __init__(self, spec: TransformersOptions, device: str) -> None:
         self._spec = spec
@@ -211,15 +213,15 @@ class _Adapted:
         if self.context_tokens is not None and asked + room > self.context_tokens:
             raise PromptTooLong(asked, self.context_tokens - room)
         settings = {**self._spec.sampling(request.attempt), "max_new_tokens": room}
-        times_s = [p.time_s for p in request.pictures]
+        times_s = [p.time_s for p in request.images]
         with torch.inference_mode(), torch.random.fork_rng():
             torch.manual_seed(request.seed % 2**63)
-            text = self._call(prompt, images(request.pictures), times_s, settings)
+            text = self._call(prompt, images(request.images), times_s, settings)
         return Said(text, "stop", asked, self.count_tokens(text))
 
 
 def _auto(config: Any) -> Any:
-    """The class of transformers that loads a config's model, with vision where there is one."""
+    """The auto class of transformers for a config, with vision if there is one."""
     import transformers as t
 
     own = getattr(config, "auto_map", None) or {}

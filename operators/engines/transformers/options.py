@@ -1,4 +1,4 @@
-"""What a config says of the engine `transformers`, and what follows from it alone."""
+"""Options of the engine `transformers`, and properties derived from them."""
 
 from __future__ import annotations
 
@@ -17,51 +17,66 @@ from operators.engines.vllm import installed
 
 @dataclass(frozen=True, kw_only=True)
 class TransformersOptions(EngineSpec):
-    """The fields of the engine `transformers`, and what follows from them alone."""
+    """The fields of the engine `transformers`, and properties derived from them."""
 
     version: ClassVar[int] = 2  # 2: answers follow a schema
     local_model: ClassVar[bool] = True
 
     kind: Literal["transformers"] = "transformers"
-    model: Annotated[str, Field(min_length=1, description="a folder with a checkpoint, or a model's name on a hub")]
+    model: Annotated[str, Field(min_length=1, description="folder with a checkpoint, or name of a model on a hub")]
     hub_revision: Annotated[
-        str | None, Field(description="branch, tag or commit of a model on a hub, and of its code; pin a commit")
+        str | None, Field(description="branch, tag or commit of a model on a hub, and of its code; use a commit")
     ] = None
-    trust_remote_code: Annotated[
-        bool, Field(description="run Python code that comes with the checkpoint; read that code first")
-    ] = False
+    trust_remote_code: Annotated[bool, Field(description="run Python code of the checkpoint; read that code first")] = (
+        False
+    )
     adapter: Annotated[
         str | None,
         Field(
-            description="package.module:function of yours that loads a model which transformers cannot call "
-            "(docs/transformers.md); null: the checkpoint's own processor and generate()"
+            description="your own package.module:function, which loads a model that transformers does not support "
+            "(docs/transformers.md); null: the checkpoint's processor and generate()"
         ),
     ] = None
     dtype: Annotated[
-        Literal["auto", "bfloat16", "float16", "float32"], Field(description="number type; auto: the checkpoint's own")
+        Literal["auto", "bfloat16", "float16", "float32"],
+        Field(description="number type of the weights; auto: that of the checkpoint"),
     ] = "auto"
     max_model_len: Annotated[
         int | None,
-        Field(ge=256, description="tokens of prompt and answer together; null: what the model's config says"),
+        Field(ge=256, description="context size in tokens; null: that of the model's config"),
     ] = None
-    temperature: Annotated[float, Field(ge=0, le=2, description="0 takes the likeliest word, more draws")] = 0.0
-    top_p: Annotated[float, Field(gt=0, le=1, description="draw from the likeliest words up to this share")] = 1.0
+    temperature: Annotated[
+        float, Field(ge=0, le=2, description="sampling temperature; 0: always the most likely token")
+    ] = 0.0
+    top_p: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="nucleus sampling: sample from the most likely tokens up to this total probability"
+        ),
+    ] = 1.0
     repetition_penalty: Annotated[
-        float, Field(ge=0.5, le=2, description="over 1 makes words that were used less likely; 1.05 helps small models")
+        float,
+        Field(
+            ge=0.5, le=2, description="values above 1 make tokens that were used less likely; 1.05 helps small models"
+        ),
     ] = 1.0
     retry_temperature: Annotated[
-        float, Field(ge=0, le=2, description="least temperature after a gate has sent an answer back")
+        float, Field(ge=0, le=2, description="minimum temperature of the attempts after a rejected answer")
     ] = 0.7
-    max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
+    max_tokens: Annotated[
+        int, Field(ge=16, description="maximum tokens of an answer; an answer that reaches them counts as truncated")
+    ] = 768
     frames_as: Annotated[
         Literal["auto", "images", "video"],
         Field(
-            description="how a window's frames are shown: video, with their times; images, each with its time before "
-            "it; auto: video where the model's processor takes videos"
+            description="how the frames of a window are sent: video, with their times; images, each after its time; "
+            "auto: video if the model's processor accepts videos"
         ),
         Was("pictures_as"),
     ] = "auto"
-    max_frames: Annotated[int, Field(ge=1, description="images a prompt may hold"), Was("max_pictures")] = 16
+    max_frames: Annotated[int, Field(ge=1, description="maximum number of images in a prompt"), Was("max_pictures")] = (
+        16
+    )
     system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
     chat_template_kwargs: Annotated[Mapping[str, Any], Field(description="options of the model's chat template")] = (
         field(default_factory=dict)
@@ -71,12 +86,14 @@ class TransformersOptions(EngineSpec):
     ] = field(default_factory=dict)
     model_args: Annotated[
         Mapping[str, Any],
-        Field(description="any other argument of from_pretrained, such as attn_implementation: flash_attention_2"),
+        Field(description="further arguments of from_pretrained, such as attn_implementation: flash_attention_2"),
     ] = field(default_factory=dict)
     gpu_count: Annotated[
-        int, Field(ge=1, description="GPUs that the layers are spread over; more than 1 needs accelerate"), SIZING
+        int,
+        Field(ge=1, description="number of GPUs over which the layers are distributed; more than 1 needs accelerate"),
+        SIZING,
     ] = 1
-    cpu_threads: Annotated[int, Field(ge=1, description="threads where there is no GPU"), SIZING] = 1
+    cpu_threads: Annotated[int, Field(ge=1, description="number of threads without a GPU"), SIZING] = 1
 
     @property
     def model_id(self) -> str:
@@ -92,7 +109,7 @@ class TransformersOptions(EngineSpec):
         return self.gpu_count
 
     def identity_extra(self) -> dict[str, Any]:
-        """A folder whose weights were exchanged is another model."""
+        """A fingerprint of a folder's weights: a folder with other weights is another model."""
         return {**super().identity_extra(), "revision": self.revision}
 
     def sampling(self, attempt: int) -> dict[str, float]:
@@ -100,14 +117,14 @@ class TransformersOptions(EngineSpec):
         return drawing.sampling(self, attempt)
 
     def answer_tokens(self, request: Request) -> int:
-        """Tokens that the answer to `request` may take."""
+        """Token limit of the answer to `request`."""
         return drawing.answer_tokens(self.max_tokens, request)
 
     def load_adapter(self) -> Any:
-        """The function that `adapter` names.
+        """Import the function that `adapter` names.
 
         Raises:
-            ValueError: in one line, it is not there.
+            ValueError: there is no such module or function; one line.
         """
         module, colon, name = (self.adapter or "").partition(":")
         if not (module and colon and name):

@@ -1,4 +1,4 @@
-"""The engine `transformers`: what can be checked before it boots, and how it is opened."""
+"""The spec of the engine `transformers`: checks before a boot, and the boot itself."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _OURS = {
     "torch_dtype": "dtype",
     "device_map": "gpu_count",
 }
-"""Argument of `from_pretrained` -> our key for it."""
+"""Argument of `from_pretrained` -> the engine's own key for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransformersEngine(TransformersOptions):
-    """A model in Hugging Face transformers, loaded once an actor; it answers one request at a time.
+    """A model in Hugging Face transformers, loaded once per actor. It answers one request at a time.
 
-    For models that vLLM does not serve: it has no batches and no prefix cache, so it is many times slower. Code that
-    comes with a checkpoint runs only with `trust_remote_code`. A model whose code lies in a repository of its own is
-    called through `adapter`. An answer to a request with a schema follows it, except behind `adapter`.
+    Use it for models that vLLM does not serve: without batches and prefix cache it is many times slower. Code that
+    comes with a checkpoint runs only with `trust_remote_code`. A model whose code is in a separate repository is called
+    through `adapter`. Answers follow the schema of their request, except with `adapter`.
     """
 
-    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:
-        """Whether PyTorch and transformers are installed, and whether the model is there and may run.
+    def check(self, *, images: bool, elsewhere: bool = False) -> None:
+        """Check that PyTorch and transformers are installed, and that the model exists and may run.
 
         Raises:
-            ValueError: in one line.
+            ValueError: one line that says what is missing and what to do.
         """
         needed = ("torch", "transformers") if self.adapter else ("torch", "transformers", "xgrammar")
         lacking = [name for name in needed if find_spec(name) is None]
@@ -57,7 +57,7 @@ class TransformersEngine(TransformersOptions):
         if elsewhere:
             return
         installed.check_folder(self.model, engine="transformers")
-        if pictures and installed.sees(self.model) is False:
+        if images and installed.sees(self.model) is False:
             raise ValueError(
                 f"engine transformers: the model {self.model} has no vision encoder, and captions frames: "
                 "name a vision-language model, and keep this one for narrate.engine"
@@ -78,7 +78,7 @@ class TransformersEngine(TransformersOptions):
             )
 
     def reach(self) -> None:
-        """Look for a model by name in the local cache, else on its hub."""
+        """Check that a model given by name is in the local cache or on its hub."""
         if self.adapter is None and installed.folder(self.model) is None:
             try:
                 hub.ask(self.model, self.hub_revision)

@@ -1,4 +1,4 @@
-"""The engine `vllm`: any model that vLLM serves, inside the actor. vLLM itself is imported when the engine boots."""
+"""The engine `vllm`: any model that vLLM supports, run inside the actor. vLLM is imported when the engine boots."""
 
 from operators.engines.vllm.spec import VllmEngine
 

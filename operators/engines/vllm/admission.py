@@ -1,8 +1,8 @@
-"""Who enters the engine next: a request enters when there is room, not when a batch is full.
+"""Admission of requests to the engine, by priority, as soon as it has room.
 
-Room is little more than the engine runs at once, so that waiting requests hold bytes and no decoded pictures, and so
-that those on which others wait (a window's caption is in the next window's prompt) overtake those on which none does
-(frames).
+The engine admits few more requests than it runs simultaneously. Waiting requests therefore hold encoded bytes instead
+of decoded frames, and requests on which others depend (a window's caption is part of the next window's prompt) overtake
+those on which none do (frames).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from contextlib import asynccontextmanager
 from itertools import count
 
 PRIORITY = {"window": 0, "section": 0, "repair": 0, "outline": 0, "video": 1, "digest": 1, "names": 1, "frame": 2}
-"""Request kind -> lower enters first."""
-_OTHER = 1  # a kind that Longcap's own operators do not use: after what others wait for, before single frames
+"""Request kind -> priority; requests with lower values are admitted first."""
+_OTHER = 1  # kinds of other operators: after requests on which others depend, before single frames
 
 
 def priority_of(kind: str) -> int:
@@ -25,10 +25,10 @@ def priority_of(kind: str) -> int:
 
 
 class Admission:
-    """Lets at most `room` in at once, by priority and then by arrival. For one event loop.
+    """Admits at most `room` requests simultaneously, by priority and then by arrival. For use on one event loop.
 
     Args:
-        room: at least 1.
+        room: maximum number of admitted requests, at least 1.
     """
 
     def __init__(self, room: int) -> None:
@@ -42,22 +42,22 @@ class Admission:
 
     @property
     def inside(self) -> int:
-        """How many are in."""
+        """Number of admitted requests."""
         return self._inside
 
     @property
     def occupied_since(self) -> float:
-        """When the first of those who are in came to an empty engine, by the monotonic clock."""
+        """Time since which the engine has had at least one request, by the monotonic clock."""
         return self._occupied_since
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """Number of waiting requests."""
         return sum(not future.done() for _, _, future in self._waiting)
 
     @asynccontextmanager
     async def enter(self, priority: int) -> AsyncIterator[None]:
-        """Wait for room; leave it on exit, however that comes."""
+        """Wait until admitted; on exit the room is released."""
         if self._inside < self._room:
             if not self._inside:
                 self._occupied_since = time.monotonic()
@@ -66,7 +66,7 @@ class Admission:
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (priority, next(self._number), place))
             try:
-                await place  # whoever leaves hands its room over
+                await place  # a request that leaves hands its room over
             except asyncio.CancelledError:
                 if place.done() and not place.cancelled():
                     self._leave()

@@ -1,4 +1,4 @@
-"""Waits for what an engine owes, and no longer than it lives."""
+"""Waiting for results of an engine, but only as long as its process is alive."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _Answer = TypeVar("_Answer")
 
 
 class EngineDied(RuntimeError):
-    """The process of an engine ended while something was asked of it."""
+    """The process of an engine ended during a request."""
 
 
 async def while_alive(engine: Any, work: Coroutine[Any, Any, _Answer]) -> _Answer:
-    """What `work` gives, as long as `engine` (`vllm.AsyncLLM`) is alive.
+    """Await `work` as long as `engine` (`vllm.AsyncLLM`) is alive.
 
-    vLLM forgets what is on its way to a process that dies: a request that is still being prepared, the question for
-    which tasks the model is. Who waits for such an answer is never told.
+    vLLM drops calls that are on their way to a process that dies, such as a request that is still being prepared or the
+    query for the tasks of a model. Their futures are never completed.
 
     Raises:
-        EngineDied: vLLM says so, or the engine is dead and `work`, one look later, had heard nothing of it.
+        EngineDied: vLLM reports it, or the engine is dead and `work` is still pending one check later.
     """
     from vllm.v1.engine.exceptions import EngineDeadError
 

@@ -1,4 +1,4 @@
-"""Arguments of vLLM that change what a model answers: they are part of every key, and are checked before a boot."""
+"""Arguments of vLLM that affect answers. They are part of every key, and are checked before a boot."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ANSWERING = frozenset(
         "model_impl",
     }
 )
-"""Those of `engine_args` that change answers; the others say how fast they come."""
+"""Arguments in `engine_args` that affect answers; all others affect speed only."""
 
 _METHODS = ("evs", "vidcom2")
 _ROPES = ("default", "linear", "dynamic", "yarn", "longrope", "llama3", "mrope", "proportional")  # of transformers
@@ -34,16 +34,19 @@ _EXTENDING = ("linear", "dynamic", "yarn")
 
 
 def answering(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What an engine's identity holds of its arguments; nothing where none of them changes answers."""
+    """The part of the arguments that belongs to an engine's identity; empty if none of them affects answers."""
     found = {name: arguments[name] for name in sorted(ANSWERING & arguments.keys())}
     return {"engine_args": found} if found else {}
 
 
 def check_values(arguments: Mapping[str, Any], model: str, max_model_len: int | None, *, elsewhere: bool) -> None:
-    """Raise `ValueError`, in one line, for values of which vLLM speaks only after a boot, or never.
+    """Check argument values that vLLM itself rejects only after a boot, or never.
 
     Args:
-        elsewhere: the engine may boot on another machine, which may have a GPU.
+        elsewhere: whether the engine may boot on another machine, which may have a GPU.
+
+    Raises:
+        ValueError: one line that says which value is wrong and what is allowed.
     """
     rate, method = arguments.get("video_pruning_rate"), arguments.get("video_pruning_method")
     if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1):

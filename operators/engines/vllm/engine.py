@@ -1,7 +1,7 @@
-"""A booted vLLM engine: AsyncLLM on an event loop of its own in a thread of its own.
+"""A booted vLLM engine: AsyncLLM on its own event loop in its own thread.
 
-The actor's own loop and threads block on storage and back-pressure; the engine must not. An engine that dies is booted
-again, and what it was asked is asked again, so that its callers see nothing but a longer wait.
+The actor's own loop and threads block on storage and back-pressure, which must not block the engine. An engine that
+dies is restarted and its requests are repeated, so that callers only notice a longer wait.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from operators.engines.vllm.options import VllmOptions, dump_sampling
 from operators.engines.vllm.processes import Processes
 from operators.engines.vllm.reasoning import Reasoning
 
-_LOOP_EVERY = 24  # tokens between two looks for a loop
+_LOOP_EVERY = 24  # tokens between two checks for a loop
 _CLOSE_S = 30.0
-_ROOM = 1.25  # of the sequences that run at once: the next ones are prepared while these run
+_ROOM = 1.25  # admitted requests per running sequence: the next ones are prepared while these run
 _TOO_LONG = re.compile(r"maximum (?:context|model) length")
 
 _log = logging.getLogger(__name__)
@@ -61,8 +61,8 @@ class Engine(RunningEngine):
         """Load the model and answer one short request.
 
         Raises:
-            EngineRefused: vLLM refuses the arguments or the model; the message holds vLLM's own last words.
-            ItemError: class `engine`: a boot that failed otherwise, and may not the next time.
+            EngineRefused: vLLM rejects the arguments or the model; the message contains vLLM's own error.
+            ItemError: class `engine`: another failure; a retry may succeed.
         """
         asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
 
@@ -82,7 +82,7 @@ class Engine(RunningEngine):
         return self._spec.answer_tokens(request)
 
     def close(self) -> None:
-        """End the engine and all processes that it started; safe to call twice."""
+        """Stop the engine and all processes that it started. Safe to call twice."""
         if self._loop.is_closed():
             return
         self._given_up = "it is being closed"
@@ -118,12 +118,15 @@ class Engine(RunningEngine):
     async def _start(self) -> None:
         """Boot the engine once."""
         spec = self._spec
-        environment.prepare(
+        with environment.prepared(
             spec.model,
             kv_cache_gib=spec.cpu_kv_cache_gib,
             threads=spec.cpu_threads,
             alone=spec.tensor_parallel * spec.pipeline_parallel == 1,
-        )
+        ):
+            await self._boot()
+
+    async def _boot(self) -> None:
         log = refusal.Log()
         try:
             from vllm.engine.arg_utils import AsyncEngineArgs
@@ -164,7 +167,7 @@ class Engine(RunningEngine):
         return "video" if takes_video else "images"
 
     async def _warm_up(self) -> None:
-        """What compiles or allocates at the first request does it now, and a model that cannot answer says so now."""
+        """Send one request, so that compilation, allocation and errors of the first request happen during the boot."""
         from vllm import SamplingParams
 
         prompt = render(self._tokenizer, [{"type": "text", "text": "Say yes."}], None, self._spec.chat_template_kwargs)
@@ -180,7 +183,7 @@ class Engine(RunningEngine):
             raise TimeoutError(f"no answer to a first request in {self._spec.stall_s:g} s (stall_s)") from None
 
     async def _watch(self) -> None:
-        """Health check: an engine that died in silence, or makes no progress while requests wait, is booted again."""
+        """Health check: restart an engine that died silently or makes no progress while requests wait."""
         while True:
             await asyncio.sleep(LOOK_S)
             engine = self._engine
@@ -188,18 +191,18 @@ class Engine(RunningEngine):
                 continue
             if self._stalled():
                 _log.warning("vllm made no token for %.0f s: its processes are ended", self._spec.stall_s)
-                self._processes.kill()  # every request that waits is told, and asks again
+                self._processes.kill()  # every pending request gets an error and is repeated
                 self._progress = time.monotonic()
             elif engine.errored:
                 await self._revive(engine)
 
     def _stalled(self) -> bool:
-        """Whether requests have waited for `stall_s` without any token; time without requests does not count."""
+        """Whether requests have been pending for `stall_s` seconds without any token."""
         since = max(self._progress, self._admission.occupied_since)
         return self._admission.inside > 0 and time.monotonic() - since > self._spec.stall_s
 
     async def _revive(self, dead: Any) -> None:
-        """Boot again in place of `dead`, unless somebody else has; after too many times give up for good."""
+        """Replace the engine `dead` unless it was replaced already; give up after `restarts` restarts."""
         async with self._reviving:
             if self._engine is not dead or self._given_up:
                 return
@@ -227,7 +230,7 @@ class Engine(RunningEngine):
 
     async def _answer(self, request: Request) -> Generation:
         began = time.perf_counter()
-        if request.pictures and not self._sees:
+        if request.images and not self._sees:
             raise ItemError("engine", f"the model {self._spec.model} has no vision encoder and was shown a frame")
         try:
             async with self._admission.enter(priority_of(request.kind)):
@@ -243,11 +246,11 @@ class Engine(RunningEngine):
                         await self._revive(engine)
         except asyncio.CancelledError:
             raise ItemError("engine", "the engine was closed before it answered") from None
-        raise ItemError("engine", f"the engine is gone: {self._given_up or 'it died again and again'}")
+        raise ItemError("engine", f"the engine has ended: {self._given_up or 'it died too often'}")
 
     def _prompt(self, request: Request) -> dict[str, Any]:
         shown: Shown = "images" if request.kind == "frame" else self._shown
-        if shown == "images" and len(request.pictures) > self._spec.max_frames:
+        if shown == "images" and len(request.images) > self._spec.max_frames:
             raise PromptTooLong(None, self.context_tokens or 0)
         parts = content(request, shown)
         with self._counting:
@@ -301,7 +304,7 @@ class Engine(RunningEngine):
         )
 
     def _check_room(self, asked: int, room: int) -> None:
-        """vLLM takes a prompt that leaves too little room for the answer, and cuts the answer; we make it smaller."""
+        """Raise `PromptTooLong` if the answer does not fit behind the prompt, where vLLM would cut the answer."""
         limit = (self.context_tokens or 0) - room
         if asked > limit:
             raise PromptTooLong(asked, limit)

@@ -1,4 +1,4 @@
-"""What the local cache of a model hub holds, and what the hub itself says of a model by name."""
+"""Look-up of models by name in the local cache of a hub, and on the hub itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ANSWER_S = 10.0
 
 
 def cache_folder() -> Path:
-    """Where the hub's client keeps what it has fetched: `HF_HUB_CACHE`, else `HF_HOME`/hub."""
+    """The cache folder of the hub's client: `HF_HUB_CACHE`, else `HF_HOME`/hub."""
     home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
     return Path(os.environ.get("HF_HUB_CACHE") or f"{home}/hub").expanduser()
 
@@ -26,7 +26,7 @@ def is_name(model: str) -> bool:
 
 
 def cached(model: str, revision: str | None = None) -> str | None:
-    """Path of the model's config.json in the cache; None where it is not there."""
+    """Path of the model's config.json in the cache; None if it is not cached."""
     try:
         from huggingface_hub import try_to_load_from_cache
     except ImportError:
@@ -39,7 +39,7 @@ def cached(model: str, revision: str | None = None) -> str | None:
 
 
 def is_offline() -> bool:
-    """Whether the environment forbids to ask a hub."""
+    """Whether the environment forbids requests to a hub."""
     return any(os.environ.get(name, "").lower() in _TRUE for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 
 
@@ -53,13 +53,14 @@ def nearest_model(model: str) -> str:
 
 
 def ask(model: str, revision: str | None = None) -> None:
-    """Ask the hub whether it has the model; a few seconds at most.
+    """Check that the hub has the model. Takes a few seconds at most.
 
-    A model without a config.json passes: some formats have none. So does any model where the hub's client is missing
-    or another hub is used (`VLLM_USE_MODELSCOPE`).
+    A model without a config.json passes, because some formats have none. All models pass if the hub's client is not
+    installed or another hub is used (`VLLM_USE_MODELSCOPE`).
 
     Raises:
-        ValueError: it has not, or cannot be reached, or the model is not cached and asking is forbidden; one line.
+        ValueError: the hub does not have the model or cannot be reached, or the model is not cached and the environment
+            forbids requests; one line.
     """
     if os.environ.get("VLLM_USE_MODELSCOPE", "").lower() in _TRUE or not is_name(model) or cached(model, revision):
         return

@@ -1,6 +1,6 @@
-"""From a request to what vLLM takes: the model's own chat format, and pictures with their times.
+"""From a request to what vLLM takes: the model's own chat format, and images with their times.
 
-How a model is told when each picture was seen differs. Qwen3-VL writes a mark before each pair of frames: the mean of
+How a model is told when each image was seen differs. Qwen3-VL writes a mark before each pair of frames: the mean of
 `frames_indices / fps`; indices in milliseconds at 1,000 fps make these marks right for any spacing. Qwen2.5-VL has no
 marks and positions frames by a constant rate, so it gets the rate of the sampling. Without `do_sample_frames: False`
 the processor would sample the frames a second time, and all times would be wrong.
@@ -13,7 +13,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, Literal
 
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.decoded import images, jpeg_id
 
 Shown = Literal["images", "video", "halves"]
@@ -26,36 +26,36 @@ _TEMPORAL_PATCH = 2  # frames that such models look at together
 
 
 def content(request: Request, shown: Shown) -> list[dict[str, Any]]:
-    """The user's message as parts: the prompt, the pictures where it wants them, and the rest of the prompt."""
-    at = len(request.prompt) if request.pictures_at is None else request.pictures_at
+    """The user's message as parts: the prompt, the images where it wants them, and the rest of the prompt."""
+    at = len(request.prompt) if request.images_at is None else request.images_at
     before, behind = request.prompt[:at].strip(), request.prompt[at:].strip()
     parts: list[dict[str, Any]] = [{"type": "text", "text": before}] if before else []
-    if shown != "images" and request.pictures:
+    if shown != "images" and request.images:
         parts += [{"type": "video"} for _ in videos(request, shown)]
     else:
-        several = len(request.pictures) > 1
-        for picture in request.pictures:
+        several = len(request.images) > 1
+        for image in request.images:
             if several:
-                parts.append({"type": "text", "text": f"\n{picture.time_s:.1f} s:"})
+                parts.append({"type": "text", "text": f"\n{image.time_s:.1f} s:"})
             parts.append({"type": "image"})
     if behind:
         parts.append({"type": "text", "text": f"\n{behind}" if parts else behind})
     return parts
 
 
-def videos(request: Request, shown: Shown) -> list[tuple[Picture, ...]]:
+def videos(request: Request, shown: Shown) -> list[tuple[FrameImage, ...]]:
     """The frames of a request as those of one video or two.
 
     A half of fewer than two frames is no video of its own: models that look at pairs of frames would see it twice.
     """
     middle_s = (request.start_s + request.end_s) / 2
     halves = (
-        tuple(p for p in request.pictures if p.time_s < middle_s),
-        tuple(p for p in request.pictures if p.time_s >= middle_s),
+        tuple(p for p in request.images if p.time_s < middle_s),
+        tuple(p for p in request.images if p.time_s >= middle_s),
     )
     if shown == "halves" and min(map(len, halves)) >= _TEMPORAL_PATCH:
         return list(halves)
-    return [request.pictures]
+    return [request.images]
 
 
 def media(request: Request, shown: Shown, model_type: str) -> dict[str, Any]:
@@ -63,12 +63,12 @@ def media(request: Request, shown: Shown, model_type: str) -> dict[str, Any]:
 
     Equal frames, and equal videos, have equal ids in every prompt, so that what was computed of them is used again.
     """
-    if not request.pictures:
+    if not request.images:
         return {}
     if shown == "images":
         return {
-            "multi_modal_data": {"image": images(request.pictures)},
-            "multi_modal_uuids": {"image": [jpeg_id(p.jpeg) for p in request.pictures]},
+            "multi_modal_data": {"image": images(request.images)},
+            "multi_modal_uuids": {"image": [jpeg_id(p.jpeg) for p in request.images]},
         }
     import numpy as np
 
@@ -84,7 +84,7 @@ def metadata(times_s: list[float], model_type: str) -> dict[str, Any]:
     """What vLLM is told of a video of these frames (shape of its `VideoMetadata`), so that their times come out right.
 
     Args:
-        times_s: of each frame, seconds from the first presented picture, ascending; at least one.
+        times_s: of each frame, seconds from the first presented frame, ascending; at least one.
         model_type: of the model's config.
     """
     if any(name in model_type for name in _MARKS_TIMES):

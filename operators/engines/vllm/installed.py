@@ -73,11 +73,14 @@ def folder(model: str) -> Path | None:
 
 
 def check_folder(model: str, *, dummy: bool = False, engine: str = "vllm") -> None:
-    """Raise `ValueError`, in one line, for a folder that is not there or holds no checkpoint.
+    """Check that a model folder exists and holds a checkpoint.
 
     Args:
-        dummy: no weights are read.
-        engine: that asks.
+        dummy: whether the weights are not needed.
+        engine: the engine's name in messages.
+
+    Raises:
+        ValueError: it does not; one line.
     """
     path = folder(model)
     if path is None or path.is_file():  # a GGUF file is a model
@@ -97,7 +100,7 @@ def check_folder(model: str, *, dummy: bool = False, engine: str = "vllm") -> No
 
 
 def config(model: str) -> dict[str, Any] | None:
-    """The model's config.json, from its folder or a hub's local cache; None where it is not at hand."""
+    """The model's config.json, from its folder or a hub's local cache; None if it is in neither."""
     path = folder(model)
     file: Any = path / "config.json" if path is not None else hub.cached(model)
     try:
@@ -108,7 +111,7 @@ def config(model: str) -> dict[str, Any] | None:
 
 
 def sees(model: str) -> bool | None:
-    """Whether the model can look at pictures; None where its config is not at hand."""
+    """Whether the model has a vision encoder; None if its config is not available."""
     found = config(model)
     return None if found is None else any(eye in key for key in found for eye in _EYES)
 
@@ -116,8 +119,8 @@ def sees(model: str) -> bool | None:
 def folder_revision(model: str) -> str | None:
     """A fingerprint of a folder's config and weights; None for a model on a hub.
 
-    Of the weights it takes sizes and both ends: enough to tell two trainings apart without reading 100 GB, and the same
-    on every machine that holds a copy.
+    Only sizes and both ends of the weight files are read: enough to distinguish two trainings without reading 100 GB,
+    and equal on every machine with a copy.
     """
     path = folder(model)
     if path is None or not path.is_dir():
@@ -126,7 +129,7 @@ def folder_revision(model: str) -> str | None:
 
 
 def weights_identity(model: str) -> dict[str, str]:
-    """What a spec's identity holds of a folder's weights: exchanged ones are another model. Of a hub's: nothing."""
+    """The part of a spec's identity that describes a folder's weights; empty for a model on a hub."""
     revision = folder_revision(model)
     return {} if revision is None else {"weights": revision}
 

@@ -1,4 +1,4 @@
-"""vLLM's `LLM` in the process of its user, for what is not captioned with it: embeddings, transcriptions."""
+"""vLLM's `LLM` in the calling process, for embeddings and transcriptions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from operators.engines.vllm import environment, hub, installed
 
 
 def check(what: str, model: str, engine_args: Mapping[str, Any], *, elsewhere: bool) -> None:
-    """Look, without booting, for what would keep a model from booting.
+    """Check, without booting, for problems that would keep a model from booting.
 
     Args:
-        what: who uses it, as messages name it, such as "embedder vllm".
-        elsewhere: it may run on other machines: what is not installed here may be there.
+        what: its user in messages, such as "embedder vllm".
+        elsewhere: whether it may run on another machine, where software that is missing here may be installed.
 
     Raises:
-        ValueError: in one line.
+        ValueError: one line that says what does not fit and what to do.
     """
     known = installed.argument_names()
     if known is None and not elsewhere:
@@ -39,21 +39,21 @@ def check(what: str, model: str, engine_args: Mapping[str, Any], *, elsewhere: b
 
 @contextmanager
 def booted(what: str, model: str, *, kv_cache_gib: int, threads: int, arguments: Mapping[str, Any]) -> Iterator[Any]:
-    """A booted `vllm.LLM`; no process of it is left behind.
+    """Boot a `vllm.LLM` and yield it; on exit all its processes are ended.
 
     Args:
-        kv_cache_gib, threads: of a vLLM on the CPU.
-        arguments: of `LLM`, beside the model; None: vLLM's own default.
+        kv_cache_gib, threads: KV cache in GiB and number of threads, for vLLM on the CPU.
+        arguments: arguments of `LLM` other than the model; a value of None means vLLM's default.
 
     Raises:
-        EngineRefused: it does not boot and never will.
+        EngineRefused: it cannot boot, and a retry would not help.
     """
     from operators.engines.vllm.processes import Processes
 
-    environment.prepare(model, kv_cache_gib=kv_cache_gib, threads=threads, alone=True)
     processes = Processes()
+    prepared = environment.prepared(model, kv_cache_gib=kv_cache_gib, threads=threads, alone=True)
     try:
-        with processes.recording():
+        with prepared, processes.recording():
             llm = _load(what, model, {k: v for k, v in arguments.items() if v is not None})
         yield llm
     finally:

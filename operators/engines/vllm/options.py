@@ -1,4 +1,4 @@
-"""What a config says of a vLLM engine, and what requests and arguments follow from it."""
+"""Options of the engine `vllm`, and the arguments derived from them."""
 
 from __future__ import annotations
 
@@ -18,41 +18,54 @@ from operators.engines.vllm.arguments import answering
 
 @dataclass(frozen=True, kw_only=True)
 class VllmOptions(EngineSpec):
-    """The fields of the engine `vllm`, and what follows from them alone."""
+    """The fields of the engine `vllm`, and properties derived from them."""
 
     version: ClassVar[int] = 1
     local_model: ClassVar[bool] = True
 
     kind: Literal["vllm"] = "vllm"
-    model: Annotated[str, Field(min_length=1, description="a folder with a checkpoint, or a model's name on a hub")]
+    model: Annotated[str, Field(min_length=1, description="folder with a checkpoint, or name of a model on a hub")]
     hub_revision: Annotated[str | None, Field(description="branch, tag or commit of a model on a hub")] = None
     dtype: Annotated[
-        Literal["auto", "bfloat16", "float16", "float32"], Field(description="number type; auto: the checkpoint's own")
+        Literal["auto", "bfloat16", "float16", "float32"],
+        Field(description="number type of the weights; auto: that of the checkpoint"),
     ] = "auto"
     max_model_len: Annotated[
-        int | None, Field(ge=256, description="tokens of prompt and answer together; null: what the model can")
+        int | None, Field(ge=256, description="context size in tokens; null: the model's maximum")
     ] = None
-    temperature: Annotated[float, Field(ge=0, le=2, description="0 takes the likeliest word, more draws")] = 0.0
-    top_p: Annotated[float, Field(gt=0, le=1, description="draw from the likeliest words up to this share")] = 1.0
+    temperature: Annotated[
+        float, Field(ge=0, le=2, description="sampling temperature; 0: always the most likely token")
+    ] = 0.0
+    top_p: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="nucleus sampling: sample from the most likely tokens up to this total probability"
+        ),
+    ] = 1.0
     repetition_penalty: Annotated[
-        float, Field(ge=0.5, le=2, description="over 1 makes words that were used less likely; 1.05 helps small models")
+        float,
+        Field(
+            ge=0.5, le=2, description="values above 1 make tokens that were used less likely; 1.05 helps small models"
+        ),
     ] = 1.0
     retry_temperature: Annotated[
-        float, Field(ge=0, le=2, description="least temperature after a gate has sent an answer back")
+        float, Field(ge=0, le=2, description="minimum temperature of the attempts after a rejected answer")
     ] = 0.7
-    max_tokens: Annotated[int, Field(ge=16, description="tokens that an answer may take before it counts as cut")] = 768
+    max_tokens: Annotated[
+        int, Field(ge=16, description="maximum tokens of an answer; an answer that reaches them counts as truncated")
+    ] = 768
     frames_as: Annotated[
         Literal["auto", "images", "video", "halves"],
         Field(
-            description="how a window's frames are shown: video, with times as the model marks them; halves, as a "
-            "video for each half of the window, which windows that overlap by half share; images, each with its time "
-            "before it; auto: video where the model takes videos"
+            description="how the frames of a window are sent: video, with times in the model's own format; halves, "
+            "one video for each half of the window, which windows that overlap by half share; images, "
+            "each after its time; auto: video if the model accepts videos"
         ),
         Was("pictures_as"),
     ] = "auto"
     max_frames: Annotated[
         int,
-        Field(ge=1, description="images a prompt may hold; a window of 10 s at 1 frame a second has 10"),
+        Field(ge=1, description="maximum number of images in a prompt; a window of 10 s at 1 frame per second has 10"),
         Was("max_pictures"),
     ] = 16
     system: Annotated[str | None, Field(description="system message before every prompt; null: none")] = None
@@ -62,48 +75,55 @@ class VllmOptions(EngineSpec):
     reasoning_parser: Annotated[
         str | None,
         Field(
-            description="vLLM's parser for a model that thinks before it answers, such as qwen3 or deepseek_r1; its "
-            "thoughts are no part of the answer, and an answer may take max_tokens whatever is asked; null: none"
+            description="vLLM's reasoning parser for a reasoning model, such as qwen3 or deepseek_r1; the reasoning "
+            "is not part of the answer, and every answer may use max_tokens; null: none"
         ),
     ] = None
     processor_kwargs: Annotated[
         Mapping[str, Any], Field(description="options of the model's image processor, such as max_pixels")
     ] = field(default_factory=dict)
 
-    max_num_seqs: Annotated[int, Field(ge=1, description="sequences that run together; 1: reproducible"), SIZING] = 64
-    tensor_parallel: Annotated[int, Field(ge=1, description="GPUs that share each layer"), SIZING] = 1
-    pipeline_parallel: Annotated[int, Field(ge=1, description="groups of GPUs that share the layers"), SIZING] = 1
+    max_num_seqs: Annotated[
+        int, Field(ge=1, description="maximum number of sequences that run concurrently; 1: reproducible"), SIZING
+    ] = 64
+    tensor_parallel: Annotated[int, Field(ge=1, description="number of GPUs for tensor parallelism"), SIZING] = 1
+    pipeline_parallel: Annotated[int, Field(ge=1, description="number of pipeline stages"), SIZING] = 1
     gpu_memory_utilization: Annotated[
-        float, Field(gt=0, le=1, description="share of a GPU's memory that the engine takes"), SIZING
+        float, Field(gt=0, le=1, description="share of a GPU's memory that the engine uses"), SIZING
     ] = 0.9
     enforce_eager: Annotated[
         bool | None,
-        Field(description="run without compiling: boots in seconds, runs slower; null: only on the CPU"),
+        Field(description="do not compile the model: starts in seconds, runs slower; null: true only on the CPU"),
         SIZING,
     ] = None
     cpu_kv_cache_gib: Annotated[
-        int, Field(ge=1, description="memory for keys and values in GiB, where vLLM runs on the CPU"), SIZING
+        int, Field(ge=1, description="size of the KV cache in GiB, if vLLM runs on the CPU"), SIZING
     ] = 1
     cpu_threads: Annotated[
         int,
-        Field(ge=1, description="threads of one engine where vLLM runs on the CPU; more slow down its neighbours"),
+        Field(
+            ge=1, description="number of threads of one engine, if vLLM runs on the CPU; more slow down other actors"
+        ),
         SIZING,
     ] = 1
     restarts: Annotated[
         int,
-        Field(ge=0, description="times an engine that died is booted again; what it was asked is asked again"),
+        Field(ge=0, description="maximum number of restarts of an engine that died; its requests are repeated"),
         SIZING,
     ] = 3
     stall_s: Annotated[
         float,
-        Field(gt=0, description="s without a single token, while requests wait, after which an engine counts as dead"),
+        Field(
+            gt=0,
+            description="time in s without any token, while requests wait, after which an engine is considered dead",
+        ),
         SIZING,
     ] = 600.0
     engine_args: Annotated[
         Mapping[str, Any],
         Field(
-            description="any other argument of vLLM's AsyncEngineArgs, by vLLM's own name; those that change answers "
-            "make new captions (docs/vllm.md)"
+            description="further arguments of vLLM's AsyncEngineArgs; those that affect answers make new captions "
+            "(docs/vllm.md)"
         ),
         SIZING,
     ] = field(default_factory=dict)
@@ -122,7 +142,7 @@ class VllmOptions(EngineSpec):
         return self.tensor_parallel * self.pipeline_parallel
 
     def identity_extra(self) -> dict[str, Any]:
-        """A folder whose weights were exchanged is another model, and some arguments change answers."""
+        """A fingerprint of a folder's weights, and the arguments that affect answers."""
         return {**super().identity_extra(), "revision": self.revision, **answering(self.engine_args)}
 
     def sampling(self, attempt: int) -> dict[str, float]:
@@ -130,8 +150,8 @@ class VllmOptions(EngineSpec):
         return drawing.sampling(self, attempt)
 
     def answer_tokens(self, request: Request) -> int:
-        """Tokens that the answer to `request` may take."""
-        if self.reasoning_parser is not None and request.kind != "outline":  # thoughts take what they take
+        """Token limit of the answer to `request`."""
+        if self.reasoning_parser is not None and request.kind != "outline":  # the length of the reasoning is unknown
             return self.max_tokens
         return drawing.answer_tokens(self.max_tokens, request)
 
@@ -161,5 +181,5 @@ class VllmOptions(EngineSpec):
 
 
 def dump_sampling(settings: Mapping[str, Any], seed: int) -> str:
-    """Sampling settings and the seed as the JSON that rows keep."""
+    """Sampling settings and the seed as the JSON that is stored in rows."""
     return json.dumps({**settings, "seed": seed}, sort_keys=True)

@@ -1,11 +1,11 @@
-"""The processes that an engine started, remembered so that none is left when it is closed, dies, or loses its actor."""
+"""Tracking of the processes that an engine starts, so that all end when the engine or its actor ends."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -17,7 +17,7 @@ _GONE_S = 5.0
 
 
 class Processes:
-    """Children that appeared while an engine booted, and their children."""
+    """Child processes that were started while an engine booted, and their descendants."""
 
     def __init__(self) -> None:
         self._started: list[psutil.Process] = []
@@ -30,17 +30,17 @@ class Processes:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Whatever this process starts inside belongs to the engine, also where the boot fails."""
+        """Record all processes started within the block as the engine's, even if the boot fails."""
         before = {child.pid for child in children_of(psutil.Process())}
-        self._tell("boot")
+        self._tell("boot", before)
         try:
             yield
         finally:
             self._started += [c for c in children_of(psutil.Process()) if c.pid not in before]
-            self._tell("booted")
+            self._tell("booted", {process.pid for process in self._started})
 
     def alive(self) -> list[psutil.Process]:
-        """Those that run, and what they started in turn; a process id that was given away is not taken for one."""
+        """The running processes and their descendants. Reused process ids are recognised."""
         found: dict[int, psutil.Process] = {}
         for process in self._started:
             with suppress(psutil.NoSuchProcess):
@@ -50,7 +50,7 @@ class Processes:
         return list(found.values())
 
     def kill(self) -> None:
-        """End them all, and wait until they are gone: the memory that they hold is needed for the next."""
+        """Kill all processes and wait until they have ended, because the next boot needs their memory."""
         living = self.alive()
         for process in living:
             with suppress(psutil.NoSuchProcess):
@@ -61,7 +61,7 @@ class Processes:
         self._tell("forget")
 
     def close(self) -> None:
-        """Kill them, and let the reaper go."""
+        """Kill all processes and stop the reaper."""
         self.kill()
         if self._reaper.stdin is not None:
             with suppress(OSError):
@@ -69,8 +69,8 @@ class Processes:
         with suppress(subprocess.TimeoutExpired):
             self._reaper.wait(_GONE_S)
 
-    def _tell(self, word: str) -> None:
+    def _tell(self, word: str, pids: Collection[int] = ()) -> None:
         if self._reaper.stdin is not None and not self._reaper.stdin.closed:
             with suppress(OSError):  # it was killed; the engine works without it
-                self._reaper.stdin.write(f"{word}\n".encode())
+                self._reaper.stdin.write(f"{' '.join([word, *map(str, pids)])}\n".encode())
                 self._reaper.stdin.flush()

@@ -1,10 +1,12 @@
-"""A small process that outlives its parent by a moment: `operators.engines.vllm.reaper PARENT_PID`, started by
+"""A process that ends an engine whose actor was killed: `operators.engines.vllm.reaper PARENT_PID`, started by
 `longcap.paths.command`.
 
-An actor that is killed (out of memory, a lost node's agent, a person) cannot end its engine, and an engine without its
-actor would hold the GPU for good. This process hears of the death when its standard input ends, and ends what is left.
-Standard input brings lines: `boot` (children of the parent that appear from now on are the engine's), `booted` (no more
-of them), `forget` (they were ended in order).
+An actor that is killed (out of memory, by the agent of a lost node, by a person) cannot stop its engine, and an engine
+without its actor would hold the GPU forever. This process notices the death because its standard input ends, and then
+kills the processes that are left. It reads lines from standard input, each a word and process ids: `boot` (children of
+the parent other than these belong to the engine), `booted` (no further ones do; these are the engine's), `forget` (they
+have ended regularly). The ids are there because on a busy machine the engine may have booted before this process
+reads its first line.
 """
 
 from __future__ import annotations
@@ -21,25 +23,32 @@ _NAME = "operators.engines.vllm.reaper"
 
 
 def main(parent_pid: int) -> None:
-    """Serve until standard input ends, then kill what is remembered."""
-    parent = psutil.Process(parent_pid)
+    """Read lines until standard input ends, then kill the recorded processes."""
+    try:
+        parent = psutil.Process(parent_pid)
+    except psutil.NoSuchProcess:  # it died before this process could start
+        parent = None
     known: set[int] = set()
     remembered: dict[int, psutil.Process] = {}
-    booting = False
+    booting, unread = False, b""
     while True:
         ready, _, _ = select.select([sys.stdin.fileno()], [], [], _LOOK_S if booting else None)
-        if booting:
+        if booting and parent is not None:
             remembered |= {p.pid: p for p in children_of(parent) if p.pid not in known}
         if not ready:
             continue
-        said = os.read(sys.stdin.fileno(), 4096).decode()
+        said = os.read(sys.stdin.fileno(), 4096)
         if not said:
             break
-        for word in said.split():
+        *lines, unread = (unread + said).split(b"\n")
+        for word, *pids in (line.decode().split() for line in lines):
             if word == "boot":
-                known, booting = {p.pid for p in children_of(parent)}, True
+                known, booting = {int(pid) for pid in pids}, True
             elif word == "booted":
                 booting = False
+                for pid in map(int, pids):
+                    with suppress(psutil.NoSuchProcess):
+                        remembered.setdefault(pid, psutil.Process(pid))
             elif word == "forget":
                 remembered.clear()
     for process in remembered.values():
@@ -50,9 +59,9 @@ def main(parent_pid: int) -> None:
 
 
 def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """All that a process started, and what these started, that may be an engine's.
+    """All descendants of a process that may belong to an engine.
 
-    Python's resource tracker serves everything in the process and ends with it; this program must live on.
+    Python's resource tracker, which serves the whole process and ends with it, and this program are excluded.
     """
     found = []
     with suppress(psutil.NoSuchProcess):

@@ -1,4 +1,4 @@
-"""Thoughts of reasoning models, told from the answer by vLLM's own parser of the model's family."""
+"""Separation of the reasoning of a model from its answer, by vLLM's parser of the model family."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 class Reasoning:
-    """Tells the answer from the thoughts before it.
+    """Separates the answer from the reasoning before it.
 
     Args:
-        parser: vLLM's name of it ("qwen3", "deepseek_r1", …).
-        tokenizer: of the model; its special tokens delimit the thoughts.
-        template: options of the chat template, which switch thinking on or off.
+        parser: vLLM's name of the parser ("qwen3", "deepseek_r1", …).
+        tokenizer: the tokenizer of the model, whose special tokens delimit the reasoning.
+        template: options of the chat template, which switch reasoning on or off.
     """
 
     def __init__(self, parser: str, tokenizer: Any, template: Mapping[str, Any]) -> None:
@@ -26,19 +26,19 @@ class Reasoning:
 
     @property
     def skip_special_tokens(self) -> bool:
-        """Whether the parser can do without the special tokens in the text."""
+        """Whether the parser works on text without special tokens."""
         return bool(self._request.skip_special_tokens)
 
     def answer(self, text: str) -> str:
-        """What of `text` is the answer; empty where the thoughts have no end."""
+        """The answer in `text`; empty if the reasoning does not end."""
         _, content = self._parser().extract_reasoning(text, self._request)
         return content or ""
 
     def arguments(self, generate: Any) -> dict[str, Any]:
-        """Arguments of the engine's `generate`, so that a grammar waits for the end of the thoughts."""
+        """Arguments of the engine's `generate` by which a grammar applies only after the reasoning."""
         known = "reasoning_parser_kwargs" in inspect.signature(generate).parameters
         return {"reasoning_parser_kwargs": {"chat_template_kwargs": self._template}} if known else {}
 
     def _parser(self) -> Any:
-        # a new one for each answer: some remember what they have read
+        # a new one for each answer, because some parsers keep state
         return self._class(self._tokenizer, chat_template_kwargs=self._template)

@@ -1,4 +1,4 @@
-"""Why vLLM does not boot, in its own last words, and whether another boot can end differently."""
+"""The reason why vLLM does not boot, from its exception or log, and whether a retry may succeed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _CHANGES = (EngineDied, TimeoutError, ConnectionError, MemoryError)
 
 
 class Log:
-    """What this process and its children write to standard error from now on, where that is a file.
+    """The output of this process and its children to standard error from now on, if that is a file.
 
-    Ray gives every worker such a file. vLLM's engine runs in a child process whose exceptions stand nowhere else.
+    Ray gives every worker such a file. vLLM's engine runs in a child process whose exceptions appear only there.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Log:
                 self.path, self._start = Path("/proc/self/fd/2").readlink(), status.st_size
 
     def text(self) -> str:
-        """At most the last megabyte of it."""
+        """The output, at most its last megabyte."""
         if self.path is None:
             return ""
         try:
@@ -53,7 +53,7 @@ class Log:
 
 
 def last_words(error: BaseException, log: str) -> str:
-    """What the boot failed with, on one line: the exception, or the one in the log that it points at."""
+    """The error of a failed boot on one line: the exception, or the one in the log that it refers to."""
     said = plain(error)
     if not _POINTS_ELSEWHERE.search(said):
         return said
@@ -64,7 +64,7 @@ def last_words(error: BaseException, log: str) -> str:
 
 
 def plain(error: BaseException) -> str:
-    """The exception's type and message on one line, without the wrapping that pydantic and others put around it."""
+    """Type and message of an exception on one line, without the wrapping by pydantic and others."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(line for line in lines if not _HINTS.search(line)).removeprefix("Value error, ")
     text = re.sub(r" \[type=\w+, input_value=.*$", "", text)
@@ -72,16 +72,16 @@ def plain(error: BaseException) -> str:
 
 
 def is_final(error: BaseException, words: str) -> bool:
-    """Whether booting again on this machine must fail in the same way.
+    """Whether another boot on this machine would fail in the same way.
 
-    A process that was killed, a lack of memory and a first request without an answer may pass; what vLLM or the model's
-    files raise does not. An error whose cause is not known may pass.
+    Killed processes, a lack of memory, a timeout of the first request and unknown errors are transient. Errors that
+    vLLM or the model's files raise are final.
     """
     return not (isinstance(error, _CHANGES) or _MEMORY.search(words) or _POINTS_ELSEWHERE.search(words))
 
 
 def advice(words: str) -> str:
-    """What to do about it, as a clause; empty where the words say it themselves."""
+    """A remedy as a clause of the message; empty if the message itself contains one."""
     if _MEMORY.search(words):
         return "; lower max_model_len or max_num_seqs, or give it more memory: gpu_memory_utilization, tensor_parallel"
     return ""

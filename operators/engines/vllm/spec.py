@@ -1,4 +1,4 @@
-"""The engine `vllm`: checks before anything boots, and opens it."""
+"""The spec of the engine `vllm`: checks before a boot, and the boot itself."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _OURS = {
     "reasoning_parser": "reasoning_parser",
     "seed": None,
 }
-"""vLLM's argument -> our key for it, or None where each request has its own."""
+"""Argument of vLLM -> the engine's own key for it, or None if each request sets it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VllmEngine(VllmOptions):
-    """A model in vLLM, booted once an actor; requests of many segments meet in it and enter when it has room.
+    """A model in vLLM, booted once per actor. It processes requests of many segments simultaneously.
 
-    Answers depend on the model, the sampling and the request. How many sequences run together is sizing: with more than
-    one, the order in which numbers are added may change a late digit, and so, now and then, a word.
+    Answers depend on the model, the sampling settings and the request. `max_num_seqs` is sizing and not part of keys:
+    with more than one sequence, floating-point sums may differ in the last digits, which occasionally changes a word.
     """
 
-    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:
-        """Whether vLLM is installed, knows the arguments, and whether the model is there and can look at pictures.
+    def check(self, *, images: bool, elsewhere: bool = False) -> None:
+        """Check that vLLM is installed and knows the arguments, and that the model exists and accepts images if needed.
 
         Raises:
-            ValueError: in one line.
+            ValueError: one line that says what does not fit and what to do.
         """
         known = installed.argument_names()
         if known is None and not elsewhere:
@@ -71,14 +71,14 @@ class VllmEngine(VllmOptions):
             )
         if not elsewhere:
             installed.check_folder(self.model, dummy=self.engine_args.get("load_format") == "dummy")
-        if pictures and installed.sees(self.model) is False:
+        if images and installed.sees(self.model) is False:
             raise ValueError(
                 f"engine vllm: the model {self.model} has no vision encoder, and captions frames: "
                 "name a vision-language model, and keep this one for narrate.engine"
             )
 
     def reach(self) -> None:
-        """Look for a model by name in the local cache, else on its hub."""
+        """Check that a model given by name is in the local cache or on its hub."""
         if installed.folder(self.model) is None and not self._is_special:
             try:
                 hub.ask(self.model, self.hub_revision)
@@ -87,7 +87,7 @@ class VllmEngine(VllmOptions):
 
     @property
     def _is_special(self) -> bool:
-        """Whether vLLM finds the model by ways of its own: an address, OWNER/NAME:QUANTIZATION, another config."""
+        """Whether vLLM itself resolves the model: an address, OWNER/NAME:QUANTIZATION, another config."""
         return ":" in self.model or "hf_config_path" in self.engine_args or Path(self.model).is_file()
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Whether two sentences describe the same event, in whatever words, so that it is narrated once."""
+"""Detection of sentences that describe the same event in different words, so that it is narrated once."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PERSONS = frozenset(stem for word in PERSONS for stem in content_stems(word))
 
 
 class Alike:
-    """Compares sentences of captions or of narrated text, by meaning where the toolkit has embeddings, else by words.
+    """Compares sentences of captions or narrated text, by embeddings if the toolkit has them, else by words.
 
-    Sentences that differ in a negation, a number, a colour, a direction or in who does what are never the same.
+    Sentences that differ in a negation, number, colour, direction or in the roles of persons are never the same.
     """
 
     def __init__(self, toolkit: Toolkit | None = None) -> None:
         self._toolkit = toolkit or Toolkit()
 
     def holds(self, whole: str, part: str) -> bool:
-        """Whether `whole` tells all that `part` tells: the same event, in no fewer words that say something."""
+        """Whether `whole` describes the same event as `part` with at least as many content words."""
         if whole.casefold() == part.casefold():
             return True
         if says(whole, part):
@@ -38,7 +38,7 @@ class Alike:
         return self.same(whole, part) and len(set(content_stems(whole))) >= len(set(content_stems(part)))
 
     def same(self, one: str, other: str) -> bool:
-        """Whether both tell the same event."""
+        """Whether both sentences describe the same event."""
         if one.casefold() == other.casefold():
             return True
         if self.excluded(one, other):
@@ -48,7 +48,7 @@ class Alike:
         return self._toolkit.embed is not None and self.nearness(one, other) >= self._toolkit.fitted.same
 
     def excluded(self, one: str, other: str) -> bool:
-        """Whether a word of one says that they are two events, however near they are."""
+        """Whether a word in one of them indicates that they are two events, however similar they are."""
         return bool(
             _anew(one) != _anew(other)
             or counts(one) != counts(other)
@@ -60,14 +60,14 @@ class Alike:
         )
 
     def nearness(self, one: str, other: str) -> float:
-        """The cosine, less a fitted share of the difference in length: what is said at more length has more in it."""
+        """The cosine similarity, minus a fitted weight of the difference in length: longer sentences say more."""
         assert self._toolkit.embed is not None
         first, second = self._toolkit.embed([one, other])
         return float(first @ second) - self._toolkit.fitted.lengths * lengths_differ(one, other)
 
 
 def lengths_differ(one: str, other: str) -> float:
-    """By what share of its words the shorter is shorter, 0 to 1."""
+    """The relative difference in number of words, 0 to 1."""
     shorter, longer = sorted((len(words(one)), len(words(other))))
     return 1 - shorter / max(1, longer)
 

@@ -1,7 +1,7 @@
-"""The clauses of a sentence, so that one that nothing supports can be cut and the rest kept.
+"""Division of a sentence into clauses, so that an unsupported clause can be removed and the rest kept.
 
-No parser: a clause begins at a conjunction or a comma, and has at least two words that say something; what is shorter
-belongs to its neighbour. The parts join to the sentence again, so a sentence of which nothing is cut is unchanged.
+No parser is used: a clause starts at a conjunction or comma and has at least two content words; shorter parts belong to
+their neighbour. The concatenated clauses are the sentence, so a sentence without removed clauses is unchanged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*\Z")
 
 
 def clauses(sentence: str) -> list[tuple[str, str]]:
-    """(joint, text) of each clause, in order; all of them joined are the sentence. The first joint is empty."""
+    """(connector, text) of each clause, in order; concatenated they are the sentence. The first connector is empty."""
     parts: list[tuple[str, str]] = []
     at, joint = 0, ""
     for found in _JOINT.finditer(sentence):
@@ -73,9 +73,9 @@ _VERB = re.compile(
 
 
 def rejoined(parts: Sequence[tuple[str, str]], kept: Sequence[bool]) -> str:
-    """The sentence of the clauses that are kept, with a capital letter and an end; empty where they cannot stand alone.
+    """Join the kept clauses to a sentence with a capital letter and an end mark; empty if they cannot stand alone.
 
-    Where the beginning is cut, what follows must have a subject of its own.
+    If the beginning was removed, the rest must have a subject of its own.
     """
     if all(kept):
         return "".join(joint + text for joint, text in parts)

@@ -1,8 +1,7 @@
-"""Where two texts about one thing exclude each other: negation, numbers, colours, opposites, who does what to whom.
+"""Detection of contradictions between two texts: negation, numbers, colours, opposites, and roles.
 
-A likeness of words or meanings cannot see this: "He is asleep" and "He is not asleep" are nearly the same text. The
-rule is written down, not learned; its words are English (`lexicon`), digits and some negations of other languages
-apart.
+Similarity of words or embeddings cannot detect these: "He is asleep" and "He is not asleep" are nearly the same text.
+The rules are not learned. Their words are English (`lexicon`), except for digits and some negations of other languages.
 """
 
 from __future__ import annotations
@@ -59,10 +58,10 @@ _VERBS_BEFORE = ARTICLES | PREPOSITIONS | {"his", "her", "their", "its", "my", "
 
 
 def conflict(text: str, other: str, *, alike: bool = False) -> str | None:
-    """What of `text` `other` excludes, in a word or two, or None.
+    """The part of `text` that `other` contradicts, in a word or two, or None.
 
     Args:
-        alike: the two are known to mean nearly the same, whatever their words.
+        alike: whether the two are known to have nearly the same meaning, whatever their words.
     """
     near = alike or overlap(text, other) >= _NEAR
     return (

@@ -1,7 +1,7 @@
-"""Entailment: whether the nearest caption sentences imply a clause, or contradict it, by a model of the user's.
+"""Entailment: whether the nearest caption sentences imply or contradict a clause, by a model that the user provides.
 
-A folder with `model.onnx`, `tokenizer.json` and `config.json` of a natural-language-inference cross-encoder, for
-example an export of a DeBERTa-v3 model. No such model comes with Longcap.
+The model is a folder with `model.onnx`, `tokenizer.json` and `config.json` of a natural-language-inference
+cross-encoder, for example an export of a DeBERTa-v3 model. Longcap does not include such a model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FILES = ("model.onnx", "tokenizer.json", "config.json")
 
 
 def check_folder(folder: str) -> Path:
-    """Raises `ValueError` where a file is missing or `config.json` names no label for entailment or contradiction."""
+    """Raise `ValueError` if a file is missing or `config.json` has no label for entailment or contradiction."""
     path = Path(folder).expanduser()
     missing = [name for name in _FILES if not (path / name).is_file()]
     if missing:

@@ -1,8 +1,7 @@
-"""Which windows support each sentence of a narrated text, and what of it has to go.
+"""Grounding: the windows that support each sentence of a narrated text, and the unsupported clauses to remove.
 
-A sentence is compared with each sentence of the captions. A clause that no caption supports, or that the captions
-which are nearest to it exclude, is cut, and the rest of the sentence stays; a sentence of which nothing is left has
-no windows.
+A sentence is compared with each sentence of the captions. A clause that no caption supports, or that the nearest
+captions contradict, is removed. A sentence without supported clauses has no windows.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _ASKED = 3  # nearest caption sentences that an entailment model reads
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """A part of a narrated text that was left out: `why` is "unsupported" or what the captions exclude about it."""
+    """A removed part of a narrated text: `why` is "unsupported" or the kind of contradiction."""
 
     text: str
     why: str
@@ -43,12 +42,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence and the `window_index` of each window that supports it; none: nothing does.
+    """A sentence and the `window_index` of each window that supports it; without windows it is unsupported.
 
     Attributes:
-        scores: support, lexical, embedding, entailment, contradiction; 0 to 1. None where a scorer was not used.
-        cut: clauses of it that are left out.
-        also: windows that support it a little less; the order of the sentences may choose among them.
+        scores: support, lexical, embedding, entailment, contradiction; 0 to 1, or None if a scorer was not used.
+        cut: its removed clauses.
+        also: windows that support it a little less, which may be cited to keep sentences in order.
     """
 
     text: str
@@ -73,7 +72,7 @@ class _Judged:
 
 
 class _Captions:
-    """Sentences of captions, each once, with the windows that have it."""
+    """The different sentences of captions, each with the windows that contain it."""
 
     def __init__(self, captions: Mapping[int, Sequence[str]]) -> None:
         held: dict[str, set[int]] = {}
@@ -95,14 +94,14 @@ class _Captions:
 class Ground:
     """Compares narrated sentences with captions.
 
-    A time that a sentence names ("from 2:05 to 2:15") is no word of a caption; it tells which windows are meant, for
-    its sentence and those behind it until the next, where one of them supports the sentence.
+    A time in a sentence ("from 2:05 to 2:15") is not compared as text. It selects windows for its sentence and the
+    following ones, up to the next time, if one of these windows supports the sentence.
 
     Args:
         captions: window_index -> its captions.
-        spans: window_index -> what it shows; without them times are not looked at.
-        details: window_index -> captions of its frames. They are many and say little that the windows' captions do
-            not: only what those do not support is compared with the nearest of them by words.
+        spans: window_index -> its span; without spans, times are ignored.
+        details: window_index -> captions of its frames. Because there are many, and they add little to the windows'
+            captions, only unsupported texts are compared with the nearest of them by words.
     """
 
     def __init__(
@@ -120,10 +119,10 @@ class Ground:
         self._near_details = Lexical(self._details.sentences) if self._details.sentences else None
 
     def sentences(self, text: str, marks: Mapping[int, Sequence[int]] | None = None) -> list[Sentence]:
-        """The sentences of `text`, marks taken out, each with its windows; what nothing supports has none.
+        """The sentences of `text` without citation marks, each with the windows that support it.
 
         Args:
-            marks: number that a mark such as [3] names -> windows that it stands for; None: it names a window.
+            marks: number in a mark such as [3] -> the cited windows; None if the number is a window's index.
         """
         grounded: list[Sentence] = []
         named: Span | None = None
@@ -135,7 +134,7 @@ class Ground:
         return grounded
 
     def cited(self, text: str) -> list[Sentence]:
-        """The sentences of a text that needs no proof, unchanged, each with its windows where captions support it."""
+        """The unchanged sentences of a text that needs no grounding, each with windows if captions support it."""
         found, named = [], None
         for part in split_sentences(text):
             named = _named(part) or named
@@ -231,9 +230,9 @@ class Ground:
         return _Judged(captions.by_window(support, chosen), numbers, why, best if captions is self._captions else None)
 
     def _conflict(self, text: str, sentences: Sequence[str], best: int, scores: dict[str, Scores]) -> str | None:
-        """What the nearest caption excludes, unless another that says it as nearly sets the first one right.
+        """The contradiction with the nearest caption, unless another caption that is almost as near confirms the text.
 
-        Windows overlap, and each is captioned by an answer of its own.
+        Windows overlap and are captioned independently, so two captions of one event may differ.
         """
         why = conflict(text, sentences[best], alike=self._alike(scores, best))
         if why is None:
@@ -262,7 +261,7 @@ class Ground:
         return "contradicted" if pairs[0, 1] >= self._toolkit.contradicted and pairs[:, 0].max() < 0.5 else None
 
     def _chosen(self, judged: Sequence[_Judged], named: Span | None, cited: frozenset[int]) -> tuple[int, ...]:
-        """The windows of a sentence that stands: those that it cites and that bear it out, else the nearest."""
+        """The windows of a supported sentence: cited windows that support it, else the nearest ones."""
         chosen: set[int] = set()
         for one in judged:
             by_window = one.by_window
@@ -271,7 +270,7 @@ class Ground:
                 if meant and max(meant.values()) >= self._toolkit.fitted.sentence.least:
                     by_window = meant
             best = _log_odds(max(by_window.values()))
-            # a mark is a claim, and a model that invents a sentence invents its mark
+            # marks must be checked: a model that invents a sentence also invents its mark
             verified = {k for k in cited if _log_odds(by_window.get(k, 0.0)) >= best - _CITED}
             chosen |= verified or {k for k, v in by_window.items() if _log_odds(v) >= best - _NEAR_BEST}
         return tuple(sorted(chosen))

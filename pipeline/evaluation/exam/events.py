@@ -1,4 +1,4 @@
-"""What can happen in the world of the exam, and who can be in it."""
+"""The events and actors of the exam's world."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ WAYS = ("left", "right", "up", "down")
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One thing that happens in `[start_s, end_s]`, seconds from the first frame; a cut takes no time.
+    """One event in `[start_s, end_s]`, seconds from the first frame; a cut takes no time.
 
     Attributes:
-        kind: what happens.
-        who: "red circle"; None where nobody does it. Names hold for a whole scene.
-        where: the side (enter, leave), the way (move, pan, zoom), the place (cut, fade) or the word; else None.
-        whom: who is met.
-        size: of who enters, "small" or "large"; else None.
+        kind: kind of event.
+        who: "red circle"; the actor, such as "red circle"; None without one. Names hold for a whole scene.
+        where: the side (enter, leave), direction (move, pan, zoom), place (cut, fade) or word; else None.
+        whom: the actor that is met.
+        size: size of an actor who enters, "small" or "large"; else None.
     """
 
     kind: Kind
@@ -49,7 +49,7 @@ class Event:
 
     @property
     def what(self) -> tuple[str, str | None, str | None, str | None]:
-        """All but its time and size: two events that say the same are equal in this."""
+        """Everything except time and size: events that say the same have equal values."""
         return (self.kind, self.who, self.where, self.whom)
 
     @property
@@ -59,5 +59,5 @@ class Event:
 
 @cache
 def held_out(who: str, kind: str, where: str | None) -> bool:
-    """Whether a model is never trained on this combination of colour, shape and motion: one in ten, by a hash."""
+    """Whether this combination of colour, shape and motion is excluded from training: one in ten, by a hash."""
     return hashlib.blake2b(f"{who} {kind} {where}".encode(), digest_size=4).digest()[0] % 10 == 3

@@ -1,4 +1,4 @@
-"""The exam itself: render stories, caption them in every way there is, read the long captions back, mark them."""
+"""The exam: render stories, caption them in every way, parse the long captions, and mark them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from operators.narrate.narrate import Narrate
 from pipeline.config.load import load_config
 from pipeline.config.types import Config
 from pipeline.evaluation.exam import PROMPTS, heard, wording
+from pipeline.evaluation.exam.frames import write_video
 from pipeline.evaluation.exam.human import GROUNDINGS, Chain, as_written, groundings, narrated, row_of
 from pipeline.evaluation.exam.marks import Marks, mark
 from pipeline.evaluation.exam.perfect import narration
-from pipeline.evaluation.exam.pictures import write_video
 from pipeline.evaluation.exam.reading import MEASURED, Sentences, read
 from pipeline.evaluation.exam.spoiling import SPOILS
 from pipeline.evaluation.exam.story import Story, write_story
@@ -28,7 +28,7 @@ from pipeline.execution.api import run as run_job
 from pipeline.terminal.errors import RunFailed
 
 BUCKETS: dict[int, int] = {30: 24, 120: 6, 300: 2, 600: 2, 1800: 1}
-"""Length of the stories in seconds -> how many of them, so that the short ones hold enough events to count."""
+"""Length of the stories in seconds -> number of stories, so that short ones have enough events in total."""
 
 CHAINS = ("none", "segment", "video")
 HUMAN = ("human, as written", *(f"human, {g}" for g in GROUNDINGS))
@@ -38,22 +38,22 @@ WAYS = (
     *HUMAN,
 )
 """`script`: perfect captions, narrated by the built-in narrator. `heard`: perfect captions of three events in four; the
-fourth is only said, and a scripted narrator tells what stands in its prompts. `measure`: the default recipe. `seeing`:
-the small model captions, the built-in narrator tells. `both levels`: the small model tells, too. `human`: a scripted
-model captions and tells in words that people use, with defects and falsehoods; `as written`, without cleaning and
+fourth is only spoken, and a scripted narrator repeats its prompts. `measure`: the default recipe. `seeing`: the small
+model captions, the built-in narrator narrates. `both levels`: the small model also narrates. `human`: a scripted model
+captions and narrates in words that people use, with defects and falsehoods; `as written`: without cleaning and
 grounding."""
 
 Say = Callable[[str], None]
 MOST_LOST = 0.05
-"""Of recall and order, between the shortest stories and any longer ones; more than this counts as lost where chance
-does not explain it, for longer stories are other stories, with tens or hundreds of events."""
+"""Allowed loss of recall and order between the shortest stories and longer ones. A larger loss counts unless chance
+explains it, since longer stories are other stories, with tens or hundreds of events."""
 
-_SURE = 1.64  # standard errors: once in twenty by chance
+_SURE = 1.64  # standard errors; exceeded once in twenty times by chance
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One way of captioning, one length: its marks."""
+    """The marks of one way of captioning at one length."""
 
     way: str
     seconds: int
@@ -62,15 +62,15 @@ class Sheet:
 
 @dataclass(frozen=True, kw_only=True)
 class Exam:
-    """What is asked.
+    """An exam and its settings.
 
     Attributes:
-        folder: where videos and outputs go; what is there already is not made again.
+        folder: folder of videos and outputs; existing ones are not made again.
         buckets: length in s -> number of stories.
         model: a folder with the small model; None: only the ways without a model.
-        chains: of `CHAINS`.
-        seed: of the stories.
-        chain: what cleaning and gates did in `sit_human`.
+        chains: names from `CHAINS`.
+        seed: seed of the stories.
+        chain: counts of cleaning and gates in `sit_human`.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class Exam:
 
     @cached_property
     def stories(self) -> dict[str, Story]:
-        """By the name of their files."""
+        """Stories by the name of their files."""
         return {
             f"story-{seconds}-{k}": write_story(float(seconds), self.seed * 1_000_000 + seconds * 100 + k)
             for seconds, count in self.buckets.items()
@@ -91,7 +91,7 @@ class Exam:
         }
 
     def sit(self) -> list[Sheet]:
-        """Do everything; sheets in the order of `WAYS` and of the lengths."""
+        """Run the exam; returns sheets in the order of `WAYS` and of the lengths."""
         self.say(f"rendering {len(self.stories)} stories, {sum(s.seconds for s in self.stories.values()) / 60:.0f} min")
         self._render()
         sheets = self._marked("script", self._narrated())
@@ -99,18 +99,18 @@ class Exam:
         self.say("measure, end to end")
         sheets += self._marked("measure", self._run("measure", self.measured()), MEASURED)
         for chain in self.chains if self.model else ():
-            self.say(f"the model that sees, chain {chain}")
+            self.say(f"the small model, chain {chain}")
             for how, narrator in (("seeing", "measure"), ("both levels", self._engine(320))):
                 rows = self._run(chain, self.seeing(chain, narrator))
                 sheets += self._marked(f"{how}, chain {chain}", rows)
         return sheets
 
     def sit_human(self) -> list[Sheet]:
-        """The same stories in real wording, without pictures: as the scripted model writes, and through the chain."""
+        """Run the exam in human wording, without frames: as the scripted model writes, and through the chain."""
         rows = {name: row_of(story, _grid(story), self.chain) for name, story in self.stories.items()}
         sheets = self._marked(HUMAN[0], as_written(rows), sentences=wording.read)
         for grounding in groundings():
-            self.say(f"real wording, grounding {grounding}")
+            self.say(f"human wording, grounding {grounding}")
             made = narrated(rows, grounding, self.chain)
             sheets += self._marked(f"human, {grounding}", made, sentences=wording.read)
         return sheets
@@ -121,7 +121,7 @@ class Exam:
         return load_config("measure", ["run.max_failed=0"])
 
     def seeing(self, chain: str, narrator: str) -> Config:
-        """The small model captions; `narrator` is `measure`, or an engine as JSON."""
+        """The recipe in which the small model captions; `narrator` is `measure`, or an engine as JSON."""
         return load_config(
             "measure",
             [
@@ -136,7 +136,7 @@ class Exam:
                 f"narrate.engine={narrator}",
                 "narrate.section_s=30",
                 "narrate.concurrency=8",
-                "narrate.repair=false",  # the small model knows the exam's prompts only
+                "narrate.repair=false",  # the small model knows only the exam's prompts
                 *(f"narrate.{k}_prompt={PROMPTS / f'{k}.j2'}" for k in ("section", "video", "digest")),
                 "run.max_failed=0",
                 "run.schedule=phased",
@@ -164,16 +164,18 @@ class Exam:
             mark_.write_text(str(story.seed))
 
     def _narrated(self) -> list[tuple[str, Row]]:
-        with Narrate().open() as tell:
-            return [(name, tell(narration(s, _grid(s)))) for name, s in self.stories.items()]
+        with Narrate().open() as narrate:
+            return [(name, narrate(narration(s, _grid(s)))) for name, s in self.stories.items()]
 
     def _run(self, out: str, config: Config) -> list[tuple[str, Row]]:
         files = [str(self._videos / f"{name}.mp4") for name in self.stories]
-        result: Result = run_job(files, str(self.folder / out), config, quiet=True, replace=True)  # of another narrator
+        result: Result = run_job(
+            files, str(self.folder / out), config, quiet=True, replace=True
+        )  # the narrator may differ
         rows = {Path(row["uri"]).stem: row for row in result.to_arrow().to_pylist()}
         if missing := sorted(set(self.stories) - set(rows)):
             why = [f["message"] for f in result.failures()]
-            raise RunFailed(f"{', '.join(missing)}: no long caption came out: {why[0] if why else 'see the report'}")
+            raise RunFailed(f"{', '.join(missing)}: no long caption was made: {why[0] if why else 'see the report'}")
         return [(name, rows[name]) for name in self.stories]
 
     def _marked(
@@ -191,7 +193,7 @@ class Exam:
         return [Sheet(way, seconds, marks) for seconds, marks in sorted(of.items())]
 
     def spoiled(self) -> dict[str, tuple[str, Marks, Marks]]:
-        """What the marks say of perfect captions made worse: what was done -> (mark that moves, before, behind)."""
+        """Return the marks of perfect captions made worse: change -> (the mark that moves, before, after)."""
         name = max(self.stories, key=lambda n: self.stories[n].seconds)
         story, row = self.stories[name], dict(self._narrated())[name]
         predicted = read(row, _grid(story))
@@ -200,7 +202,7 @@ class Exam:
         return found | self._of_speech(name)
 
     def _of_speech(self, name: str) -> dict[str, tuple[str, Marks, Marks]]:
-        """The same of speech; lines at wrong times are lost, or late where the story is too short for that."""
+        """The same for speech; lines at wrong times are lost, or late if the story is too short for that."""
         story = self.stories[name]
         said = heard.said(story)
         names = {e.what for e in said}
@@ -220,7 +222,7 @@ class Exam:
 
 
 def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]]) -> list[str]:
-    """What is wrong, a line each; empty: passed."""
+    """Return what is wrong, one line each; empty: passed."""
     wrong = []
     for sheet in sheets:
         m = sheet.marks
@@ -231,7 +233,7 @@ def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]
     written = {s.seconds: s.marks for s in sheets if s.way == HUMAN[0]}
     for sheet in sheets:
         if sheet.way in HUMAN[1:] and sheet.marks.invented >= written[sheet.seconds].invented > 0:
-            wrong.append(f"{sheet.way}, {sheet.seconds} s: no falsehood was cut")
+            wrong.append(f"{sheet.way}, {sheet.seconds} s: no falsehood was removed")
     for way in dict.fromkeys(s.way for s in sheets):
         own = sorted((s for s in sheets if s.way == way), key=lambda s: s.seconds)
         for sheet in own[1:]:
@@ -241,18 +243,18 @@ def verdict(sheets: Sequence[Sheet], spoiled: dict[str, tuple[str, Marks, Marks]
                     wrong.append(f"{way}: {what} {first:.3f} at {own[0].seconds} s and {now:.3f} at {sheet.seconds} s")
     for done, (what, before, behind) in spoiled.items():
         if not caught(what, before, behind):
-            wrong.append(f"{done}, and {what} stays as it is")
+            wrong.append(f"{done}, but {what} did not change")
     return wrong
 
 
 def _error(a: Marks, b: Marks, what: str) -> float:
-    """Standard error of the difference of two shares."""
+    """Return the standard error of the difference of two shares."""
     counts = [(getattr(m, what), m.events if what == "recall" else m.pairs) for m in (a, b)]
     return math.sqrt(sum(p * (1 - p) / n for p, n in counts if n))
 
 
 def caught(what: str, before: Marks, behind: Marks) -> bool:
-    """Whether a mark has moved for the worse: a share by more than a fiftieth, a time by more than 5 s."""
+    """Whether a mark has become worse: a share by more than a fiftieth, a time by more than 5 s."""
     a, b = getattr(before, what), getattr(behind, what)
     return bool(b - a > 5) if what == "time_error_s" else bool(a - b > 0.02)
 

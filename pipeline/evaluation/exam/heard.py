@@ -1,8 +1,8 @@
-"""Stories in which a voice tells what cannot be seen, captioned and narrated with its lines in the prompts.
+"""Stories in which a voice says what cannot be seen, captioned and narrated with the spoken lines in the prompts.
 
-Of `PLANTED` events one is not in the captions; a spoken line at its time tells it. The lines have the times of the
-script: how well sound becomes lines is another question. A scripted narrator tells what it finds in its prompt, and the
-real chain writes the prompt, cleans and grounds.
+One of `PLANTED` events is missing from the captions, and a spoken line at its time describes it. The lines have the
+times of the script, since recognising speech is not part of this test. A scripted narrator repeats what it finds in its
+prompt; the real chain writes the prompt, cleans and grounds.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _LINE = re.compile(r'^- (\S+) to (\S+), heard: "(.*)"$', re.MULTILINE)
 
 
 def said(story: Story) -> list[Event]:
-    """The events that nobody can see."""
+    """Return the events that cannot be seen."""
     return story.events[2::PLANTED]
 
 
 def lines_of(story: Story) -> list[SpeechLine]:
-    """What the voice says."""
+    """Return the spoken lines."""
     return [
         SpeechLine(
             start_s=e.start_s, end_s=max(e.end_s, e.start_s + 1), text=sentence(e), language="en", origin="script"
@@ -52,7 +52,7 @@ def left_out(_: Sequence[SpeechLine]) -> list[SpeechLine]:
 
 
 def shuffled(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
-    """The same sentences, each at the time of the one half of all lines away."""
+    """Return the same sentences, each at the time of the one half of all lines away."""
     half = len(lines) // 2
     return [replace(line, text=lines[k - half].text) for k, line in enumerate(lines)]
 
@@ -60,10 +60,10 @@ def shuffled(lines: Sequence[SpeechLine]) -> list[SpeechLine]:
 def predicted(
     stories: Mapping[str, Story], grids: Callable[[Story], Grid], spoken: Spoken = list
 ) -> Iterator[tuple[str, Row]]:
-    """Name and long caption of each story.
+    """Yield the name and long caption of each story.
 
     Args:
-        spoken: what is done to the lines first.
+        spoken: changes the lines before they are used.
     """
     with Narrate(engine=Listener(), section_prompt="section_speech", section_s=30.0).open() as narrate:
         for name, story in stories.items():
@@ -74,7 +74,7 @@ def predicted(
 
 @dataclass(frozen=True, kw_only=True)
 class Listener(EngineSpec):
-    """Tells the captions and the spoken lines of its prompt, word for word, each with the captions of its time."""
+    """A narrator that repeats the captions and spoken lines of its prompt, each line with the captions of its time."""
 
     version: ClassVar[int] = 1
 

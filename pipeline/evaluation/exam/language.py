@@ -1,4 +1,4 @@
-"""The little language: one plain sentence for each event, and back. Exact both ways."""
+"""The exam's small language: one plain sentence per event, and its parser. Both directions are exact."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, SIZE
 
 NOTHING = "Nothing happens."
 MARGINS_S = (1.25, 2.25)
-"""What a window of 10 s leaves to its neighbours, at its beginning and its end: an event is in the captions of those
-windows that hold its middle in between. At a stride of 5 s each event is well inside one window; some are in two."""
+"""Seconds that a window of 10 s leaves to its neighbours at each end: an event is in the captions of the windows whose
+inner part contains its middle. At a stride of 5 s each event is well inside one window; some are in two."""
 
 _SENTENCES: dict[Kind, str] = {
     "enter": "A {size} {who} enters from the {where}.",
@@ -30,18 +30,18 @@ _SENTENCES: dict[Kind, str] = {
 
 
 def sentence(event: Event) -> str:
-    """An event as a sentence."""
+    """Return the sentence of an event."""
     return _SENTENCES[event.kind].format(size=event.size, who=event.who, where=event.where, whom=event.whom)
 
 
 def window_events(events: Iterable[Event], start_s: float, end_s: float) -> list[Event]:
-    """The events that the window `[start_s, end_s)` tells."""
+    """Return the events that the caption of the window `[start_s, end_s)` describes."""
     before, behind = MARGINS_S
     return [e for e in events if start_s + before <= e.middle_s < end_s - (behind if end_s - start_s > 9 else 0)]
 
 
 def caption(events: Sequence[Event]) -> str:
-    """Some events as one caption, in order."""
+    """Return some events as one caption, in order."""
     return " ".join(map(sentence, events)) or NOTHING
 
 
@@ -68,7 +68,7 @@ _PATTERNS = {
 
 
 def read_sentence(text: str, start_s: float, end_s: float) -> Event | None:
-    """The event that a sentence tells of, with the times given; None where it is none of the language."""
+    """Parse a sentence as an event with the given times; None if it is not in the language."""
     bare = text.strip().removesuffix(".")
     for kind, pattern in _PATTERNS.items():
         found = pattern.fullmatch(bare)
@@ -78,7 +78,7 @@ def read_sentence(text: str, start_s: float, end_s: float) -> Event | None:
 
 
 def read_caption(text: str, start_s: float = 0.0, end_s: float = 0.0) -> Iterator[Event]:
-    """The events of a caption in order; sentences that tell of none are passed over."""
+    """Yield the events of a caption in order; sentences that are not in the language are skipped."""
     for part in re.split(r"(?<=\.)\s+", text.strip()):
         event = read_sentence(part, start_s, end_s)
         if event is not None:

@@ -1,4 +1,4 @@
-"""Marks: what a long caption tells, compared with the script."""
+"""Marks: the events of a long caption, compared with the script."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.reading import Predicted
 
 FAR_S = 30.0
-"""A predicted event may be so far from the true one: then its time is wrong, and it is not invented."""
+"""A predicted event may be this far from the true one; then its time is wrong, but it is not invented."""
 
-_AGAIN_S = 15.0  # what is repeated so near is the same event, from two windows
+_AGAIN_S = 15.0  # a repetition within this time is the same event, from two windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """Of one or more long captions.
+    """The marks of one or more long captions.
 
     Attributes:
-        events: in the script; predicted: of those, the ones that the caption tells of.
-        invented: predicted events that are in no script; repeated: true ones that are predicted again.
-        pairs, ordered: neighbours in the caption, and those of them in the true order.
-        named, rightly: predicted events that somebody does, and those with the right name.
-        late_s: sum of the distances of predicted times from true ones, seconds.
+        events: events in the script; predicted: those of them that the caption describes.
+        invented: predicted events that are not in the script; repeated: true events that are predicted again.
+        pairs, ordered: pairs of neighbours in the caption, and those in the true order.
+        named, rightly: predicted events with an actor, and those with the right name.
+        late_s: sum of the distances between predicted and true times, in seconds.
     """
 
     events: int = 0
@@ -46,7 +46,7 @@ class Marks:
 
     @property
     def precision(self) -> float:
-        """Of all that is predicted, the share that is true."""
+        """Share of the predicted events that are true."""
         whole = self.predicted + self.invented + self.repeated
         return 1 - self.invented / whole if whole else 1.0
 
@@ -63,20 +63,19 @@ class Marks:
         return self.late_s / self.predicted if self.predicted else 0.0
 
     def row(self) -> dict[str, float | int]:
-        """For JSON and tables."""
+        """Return the marks for JSON and tables."""
         scores = {name: round(getattr(self, name), 4) for name in ("recall", "precision", "order", "names")}
         return {**vars(self), "late_s": round(self.late_s, 3), **scores, "time_error_s": round(self.time_error_s, 2)}
 
 
 def mark(predicted: Sequence[Predicted], script: Sequence[Event], kinds: Collection[str] | None = None) -> Marks:
-    """Compare.
+    """Compare the events of a caption with the script.
 
-    An event counts as predicted where its kind and its place or way are, at most `FAR_S` away; who does it is a matter
-    of `names`.
-    What a caption leaves open (a cut to an unnamed place) is not held against it.
+    An event counts as predicted if its kind and its place or direction match, at most `FAR_S` away; the actor only
+    affects `names`. Details that a caption leaves open (a cut to an unnamed place) are not counted against it.
 
     Args:
-        kinds: only events of these kinds count, on both sides; None: all.
+        kinds: kinds of events that count on both sides; None: all.
     """
     said = [t for t in predicted if kinds is None or t.event.kind in kinds]
     true = [e for e in script if kinds is None or e.kind in kinds]
@@ -89,7 +88,7 @@ def mark(predicted: Sequence[Predicted], script: Sequence[Event], kinds: Collect
         for j, e in enumerate(true)
         if _fit(t.event, e)
     ]
-    for _, _, i, j in sorted(fits):  # two windows may tell neighbours the other way round
+    for _, _, i, j in sorted(fits):  # two windows may describe neighbours in reverse order
         if i not in pair and j not in taken:
             pair[i] = j
             taken.add(j)
@@ -110,8 +109,8 @@ def mark(predicted: Sequence[Predicted], script: Sequence[Event], kinds: Collect
 
 
 def _aligned(predicted: Sequence[Event], true: Sequence[Event]) -> dict[int, int]:
-    """Pairs of places that fit, in order of time on both sides: as many as there can be, then as near and as well
-    named; by dynamic programming, as texts are aligned."""
+    """Return matching pairs of indices, in order of time on both sides: as many as possible, then as near and as well
+    named as possible; by dynamic programming, as in sequence alignment."""
     order = sorted(range(len(predicted)), key=lambda i: (predicted[i].middle_s, i))
     best = [[0.0] * (len(true) + 1) for _ in range(len(order) + 1)]
     for a in range(len(order) - 1, -1, -1):
@@ -135,7 +134,7 @@ def _aligned(predicted: Sequence[Event], true: Sequence[Event]) -> dict[int, int
 
 
 def _worth(predicted: Event, true: Event) -> float:
-    """Of a pair, above a half whatever its names and its distance, so that two pairs are worth more than one."""
+    """Return the value of a pair: above a half, so that two pairs are worth more than one."""
     away = abs(predicted.middle_s - true.middle_s) / FAR_S
     return 1.0 - 0.1 * min(2, _wrong_names(predicted, true)) - 0.2 * away
 

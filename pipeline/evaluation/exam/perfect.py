@@ -1,4 +1,4 @@
-"""What perfect eyes would caption: rows of a captioned video, straight from the script."""
+"""Perfect captions: rows of a captioned video, taken directly from the script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEGMENT_S = 120.0
 
 
 def captioned(story: Story, grid: Grid) -> Iterator[Row]:
-    """The segments of a story with true window captions; of `rows.CAPTIONED_SEGMENT`, what a narrator reads."""
+    """Yield the segments of a story with true window captions, with the columns that narrators read."""
     for span in grid.segments(min(SEGMENT_S, grid.duration_s)):
         windows = []
         for k in grid.windows_of(span):
@@ -34,7 +34,7 @@ def captioned(story: Story, grid: Grid) -> Iterator[Row]:
 
 
 def narration(story: Story, grid: Grid) -> Row:
-    """The row that a narrator takes: `operators.narrate.narrate.Narrate.reads`."""
+    """Return the row that a narrator reads: `operators.narrate.narrate.Narrate.reads`."""
     segments = list(captioned(story, grid))
     return {
         "video_id": f"story-{story.seed}",

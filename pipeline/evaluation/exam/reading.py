@@ -1,4 +1,4 @@
-"""A long caption, read back: which events it tells of, and when it says that they happen."""
+"""Parse a long caption: the events that it describes, and the times that it gives for them."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SAYS: tuple[tuple[str, str | None, str], ...] = (
     ("night", None, r"\b(?:grows darker|darkens)"),
     ("day", None, r"\b(?:grows lighter|brightens)"),
 )
-"""What the built-in engine says of events: kind, where, and its words (`operators.engines.template`)."""
+"""How the built-in engine words events: kind, where, and a pattern (`operators.engines.template`)."""
 
 MEASURED = frozenset(kind for kind, _, _ in _SAYS)
-"""Kinds of events of which it can say anything at all."""
+"""Kinds of events that it can describe."""
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """An event that a caption tells of.
+    """An event that a caption describes.
 
     Attributes:
-        event: with the times that the caption names, or those of the windows that its sentence rests on.
-        sentence: place of its sentence in the long caption.
+        event: the event, with the times that the caption names, or those of the windows that its sentence cites.
+        sentence: index of its sentence in the long caption.
     """
 
     event: Event
@@ -49,14 +49,14 @@ class Predicted:
 
 
 Sentences = Callable[[str, float, float], Iterator[Event]]
-"""A sentence and its time -> the events that it tells of."""
+"""A sentence and its time -> the events that it describes."""
 
 
 def read(row: Row, grid: Grid, sentences: Sentences | None = None) -> list[Predicted]:
-    """The events of a long caption (`rows.LONG_CAPTION`) in its order; the opening tells nothing that is not below.
+    """Return the events of a long caption (`rows.LONG_CAPTION`) in its order; the opening only repeats some of them.
 
     Args:
-        sentences: reads a sentence; None: as the little language or the built-in engine has it.
+        sentences: parses a sentence; None: for the small language and the built-in engine.
     """
     read_one = sentences or _events
     predicted: list[Predicted] = []
@@ -88,7 +88,7 @@ def _events(text: str, start_s: float, end_s: float) -> Iterator[Event]:
 
 
 def _time(text: str, section_s: float) -> tuple[str, tuple[float, float] | None]:
-    """A sentence without the time that it begins with, and that time."""
+    """Split a sentence into the time with which it begins, and the rest."""
     if found := _HEAD.match(text):
         groups = found.groups()
         return text[found.end() :], (_seconds(groups[:3]), _seconds(groups[3:]))
@@ -101,7 +101,7 @@ def _time(text: str, section_s: float) -> tuple[str, tuple[float, float] | None]
 
 
 def _of_windows(windows: Sequence[int], grid: Grid) -> tuple[float, float]:
-    """The span of the first run of neighbouring windows."""
+    """Return the span of the first run of neighbouring windows."""
     if not windows:
         return 0.0, grid.duration_s
     last = windows[0]
@@ -118,6 +118,6 @@ def _seconds(groups: Sequence[str | None]) -> float:
 
 
 def moved(predicted: Predicted, seconds: float) -> Predicted:
-    """The same, so much later."""
+    """Return the same event, later by `seconds`."""
     e = predicted.event
     return replace(predicted, event=replace(e, start_s=e.start_s + seconds, end_s=e.end_s + seconds))

@@ -1,4 +1,4 @@
-"""The exam's sheets as a table, and as a plot (the extra `eval`)."""
+"""The exam's sheets as a table and as a plot (the extra `eval`)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PANELS = (
 
 
 def length(seconds: int) -> str:
-    """ "30 s", "10 min"."""
+    """Format a length as "30 s" or "10 min"."""
     return f"{seconds} s" if seconds < 60 else f"{seconds / 60:g} min"
 
 
 def table(sheets: Sequence[Sheet]) -> str:
-    """Markdown, a row a way and length."""
+    """Return a Markdown table, one row per way and length."""
     lines = ["| " + " | ".join(_COLUMNS) + " |", "|" + "---|" * len(_COLUMNS)]
     for sheet in sorted(sheets, key=lambda s: (WAYS.index(s.way), s.seconds)):
         m = sheet.marks
@@ -36,8 +36,8 @@ def table(sheets: Sequence[Sheet]) -> str:
 
 
 def spoiled_table(spoiled: dict[str, tuple[str, Marks, Marks]]) -> str:
-    """What the marks say of captions made worse, in Markdown."""
-    lines = ["| made worse | mark | before | behind |", "|---|---|---|---|"]
+    """Return a Markdown table of the marks of captions made worse."""
+    lines = ["| made worse | mark | before | after |", "|---|---|---|---|"]
     for done, (what, before, behind) in spoiled.items():
         values = (f"{getattr(m, what):.3f}" for m in (before, behind))
         lines.append(f"| {done} | {what.removesuffix('_s').replace('_', ' ')} | {' | '.join(values)} |")
@@ -45,15 +45,15 @@ def spoiled_table(spoiled: dict[str, tuple[str, Marks, Marks]]) -> str:
 
 
 def chain_line(chain: Chain) -> str:
-    """What cleaning and gates did, in a line."""
+    """Return the counts of cleaning and gates in one line."""
     return (
-        f"{chain.answers} answers: {chain.cleaned} times a rule of cleaning removed something, {chain.rejected} were "
-        f"sent back by a gate, {len(chain.landed)} landed with a defect."
+        f"{chain.answers} answers: rules of cleaning applied {chain.cleaned} times, gates rejected {chain.rejected}, "
+        f"{len(chain.landed)} captions kept a defect."
     )
 
 
 def plot(sheets: Sequence[Sheet], path: Path) -> None:
-    """Four panels over the length of the video, a line a way.
+    """Plot four panels over the length of the video, one line per way.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -80,7 +80,7 @@ def plot(sheets: Sequence[Sheet], path: Path) -> None:
 
 
 def _style(way: str) -> dict[str, Any]:
-    """Both levels dashed; a colour for each chain."""
+    """Return the line style of a way: dashed for both levels, a colour per chain."""
     colours = {
         "script": "black",
         "heard": "tab:cyan",

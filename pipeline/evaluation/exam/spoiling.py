@@ -1,4 +1,4 @@
-"""Long captions made worse in one way each: an exam that does not notice is no exam."""
+"""Long captions made worse in one way each, to check that the exam notices it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Spoil = Callable[[Sequence[Predicted]], list[Predicted]]
 
 
 def shuffle_windows(predicted: Sequence[Predicted]) -> list[Predicted]:
-    """The windows in another order, each with its own times."""
+    """Put the windows in another order, each with its own times."""
     blocks = _windows(predicted)
     random.Random(1).shuffle(blocks)
     return [t for block in blocks for t in block]
 
 
 def drop_windows(predicted: Sequence[Predicted]) -> list[Predicted]:
-    """Without one window in ten."""
+    """Drop one window in ten."""
     blocks = _windows(predicted)
     which = min(5, len(blocks) // 2)
     return [t for k, block in enumerate(blocks) if k % 10 != which for t in block]
 
 
 def swap_names(predicted: Sequence[Predicted]) -> list[Predicted]:
-    """The two names that are predicted most often, each in the other's place."""
+    """Exchange the two names that are predicted most often."""
     names = [t.event.who for t in predicted if t.event.who]
     first, second = sorted(set(names), key=lambda n: (-names.count(n), n))[:2]
     other = {first: second, second: first}
@@ -41,7 +41,7 @@ def swap_names(predicted: Sequence[Predicted]) -> list[Predicted]:
 
 
 def shift_times(predicted: Sequence[Predicted]) -> list[Predicted]:
-    """Everything 20 s later."""
+    """Shift all times by 20 s."""
     return [moved(t, 20.0) for t in predicted]
 
 
@@ -51,7 +51,7 @@ SPOILS: dict[str, tuple[Spoil, str]] = {
     "two names swapped": (swap_names, "names"),
     "times shifted by 20 s": (shift_times, "time_error_s"),
 }
-"""What is done, and the mark that has to move."""
+"""Change -> the function that makes it, and the mark that must change."""
 
 
 def _windows(predicted: Sequence[Predicted]) -> list[list[Predicted]]:

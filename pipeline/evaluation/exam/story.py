@@ -1,7 +1,7 @@
-"""A seeded script: who comes and goes, what the camera does, when night falls; and how all of it lies in the picture.
+"""A seeded script: actors that come and go, camera motion, nightfall; and the position of everything in the frame.
 
-One thing happens at a time, for two to three seconds, with a pause of one or two behind it. The same sentence is not
-true twice within 20 s, so that what two overlapping windows both tell can be predicted once.
+Events follow one another, each two to three seconds long, with a pause of one or two seconds. No sentence is true twice
+within 20 s, so an event that two overlapping windows describe can be recognised as one.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, SIZE
 
 Split = Literal["any", "train", "heldout"]
 Key = tuple[float, float, float, float]
-"""(time_s, x, y, radius): a place on a way, in parts of the picture's side."""
+"""(time_s, x, y, radius): a point on a path, as shares of the frame's side."""
 
 RADII = {"small": (0.055, 0.066), "large": (0.108, 0.124)}
-_ZOOM = 1.3  # of everything: a small shape stays smaller than a large one that is not zoomed
-_PAN = 0.45  # picture widths
+_ZOOM = 1.3  # factor; a small shape stays smaller than a large one that is not zoomed
+_PAN = 0.45  # frame widths
 _COLUMNS, _ROWS = (0.2, 0.5, 0.8), (0.2, 0.45, 0.7)
-_OUTSIDE = 0.2  # how far beyond the edge a shape begins and ends its way
+_OUTSIDE = 0.2  # distance beyond the edge at which a shape's path begins and ends
 _STEPS = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 _FROM = {"left": "left", "right": "right", "top": "up", "bottom": "down"}
 _MOST_ACTORS = 3
-_FIRST_S, _REST_S = 1.0, 3.0  # quiet at the beginning and at the end
+_FIRST_S, _REST_S = 1.0, 3.0  # seconds without events at the beginning and at the end
 _PAUSE_S = (1.0, 2.2)
 _AGAIN_S = 20.0
 _SECONDS: dict[Kind, float] = {"pan": 3.0, "zoom": 2.4, "meet": 2.6, "word": 3.0, "cut": 0.0}
@@ -49,7 +49,7 @@ _WEIGHTS: dict[Kind, float] = {
 
 @dataclass(kw_only=True)
 class Actor:
-    """A shape and its way through a scene; before its first key and behind its last it is not there."""
+    """A shape and its path through a scene; it is absent before its first key and after its last one."""
 
     colour: str
     shape: str
@@ -65,7 +65,7 @@ class Actor:
 
 @dataclass(kw_only=True)
 class Scene:
-    """What lies between two cuts."""
+    """The part of a story between two cuts."""
 
     start_s: float
     place: str
@@ -77,11 +77,11 @@ class Scene:
 
 @dataclass(kw_only=True)
 class Story:
-    """A script and the picture's tracks.
+    """A script and the tracks of the frame.
 
     Attributes:
-        events: in order of time.
-        scenes: in order of time.
+        events: the events in order of time.
+        scenes: the scenes in order of time.
         light: (time_s, 0 night to 1 day) keys; words: (from_s, to_s, text); fades: (from_s, to_s), black in the middle.
     """
 
@@ -95,15 +95,15 @@ class Story:
 
 
 def write_story(seconds: float, seed: int, split: Split = "any") -> Story:
-    """The story of this length and seed.
+    """Write the story of this length and seed.
 
     Args:
         seconds: length, at least 10.
         seed: equal seeds give equal stories.
-        split: `train` leaves out the combinations of `held_out`, `heldout` takes them wherever it can.
+        split: `train` avoids the combinations of `held_out`, `heldout` prefers them.
 
     Raises:
-        ValueError: a story that is too short.
+        ValueError: the story is too short.
     """
     if seconds < 10:
         raise ValueError(f"a story of {seconds:g} s is too short: at least 10 s are needed")
@@ -170,9 +170,9 @@ class _Writer:
                 if other is not actor:
                     yield event("meet", actor.name, whom=other.name)
         if self._actors:
-            yield from self._of_the_picture(event, now)
+            yield from self._of_the_frame(event, now)
 
-    def _of_the_picture(self, event: Callable[..., Event], now: float) -> Iterator[Event]:
+    def _of_the_frame(self, event: Callable[..., Event], now: float) -> Iterator[Event]:
         for way in ("left", "right"):
             yield event("pan", where=way)
         yield event("zoom", where="in" if self._scene.zooms[-1][1] == 1.0 else "out")
@@ -184,7 +184,7 @@ class _Writer:
         for word in WORDS:
             yield event("word", where=word)
 
-    # -- where things stand ----------------------------------------------------------------------------------------
+    # -- positions --------------------------------------------------------------------------------------------------
 
     @property
     def _scene(self) -> Scene:
@@ -195,13 +195,13 @@ class _Writer:
         return [a for a in self._scene.actors if a.end_s == float("inf")]
 
     def _next(self, slot: tuple[int, int], way: str) -> tuple[int, int] | None:
-        """The free place beside `slot`; None where there is none."""
+        """Return the free slot beside `slot`; None if there is none."""
         place = (slot[0] + _STEPS[way][0], slot[1] + _STEPS[way][1])
         inside = 0 <= place[0] < len(_COLUMNS) and 0 <= place[1] < len(_ROWS)
         return place if inside and place not in {a.slot for a in self._actors} else None
 
     def _clear(self, slot: tuple[int, int], side: str) -> bool:
-        """Whether nobody stands between `slot` and that side."""
+        """Whether no actor is between `slot` and that side."""
         step = _STEPS[_FROM[side]]
         taken = {a.slot for a in self._actors}
         return not any((slot[0] + k * step[0], slot[1] + k * step[1]) in taken for k in (1, 2))
@@ -234,7 +234,7 @@ class _Writer:
             self._turn(event)
 
     def _turn(self, event: Event) -> None:
-        """What the camera does, and the light."""
+        """Apply an event of the camera or the light."""
         a, b = event.start_s, event.end_s
         if event.kind == "pan":
             at = self._scene.pans[-1][1]
@@ -291,7 +291,7 @@ class _Writer:
 
 
 def _beyond(x: float, y: float, side: str) -> tuple[float, float]:
-    """The point outside the picture from which a straight way leads to (x, y)."""
+    """Return the point outside the frame from which a straight path leads to (x, y)."""
     return {
         "left": (-_OUTSIDE, y),
         "right": (1 + _OUTSIDE, y),

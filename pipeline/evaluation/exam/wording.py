@@ -1,7 +1,7 @@
-"""The events of a story as people tell them: several sentences for each, other words for things, and back.
+"""The events of a story in words that people use: several sentences and synonyms per event, and their parser.
 
-Exact both ways: each template reads back to its event and to no other, so what a pipeline makes of such captions can be
-marked as what it makes of the little language (`language`).
+Both directions are exact: each template parses to its event and to no other, so captions in this wording can be marked
+like those in the small language (`language`).
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _PLACES: dict[Kind, Sequence[str]] = {
     **{"cut": tuple(PLACES), "fade": tuple(PLACES), "word": WORDS},
 }
 _JOINTS = (", and ", ", then ", " while ", " before ")
-_MERGED = 0.35  # of neighbouring sentences become one
-_PRONOUN = 0.5  # of subjects that the sentence before has
+_MERGED = 0.35  # share of neighbouring sentences that are merged
+_PRONOUN = 0.5  # share of repeated subjects that become "it"
 _JOINT = re.compile("|".join(map(re.escape, _JOINTS)))
 
 
-def tell(events: Sequence[Event], rng: random.Random) -> list[str]:
-    """The events in order as sentences, in words that are drawn; one that is named twice in a row may be "it"."""
+def worded(events: Sequence[Event], rng: random.Random) -> list[str]:
+    """Return the events in order as sentences, in random words; a subject named twice in a row may become "it"."""
     clauses: list[str] = []
     for before, event in zip([None, *events], events, strict=False):
         again = before is not None and before.who is not None and before.whom is None and before.who == event.who
@@ -116,7 +116,7 @@ def _patterns() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
 
 
 def read(text: str, start_s: float = 0.0, end_s: float = 0.0) -> Iterator[Event]:
-    """The events of a text in order; who "it" is stays open. Clauses that tell of no event are passed over."""
+    """Yield the events of a text in order, "it" unresolved. Clauses that describe no event are skipped."""
     for sentence in split_sentences(text):
         for clause in _JOINT.split(sentence.strip().rstrip(".")):
             event = _read_clause(clause.strip(" ,"))

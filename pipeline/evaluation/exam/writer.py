@@ -1,7 +1,7 @@
-"""A model by script that captions and narrates as models do: other words each time, defects around answers, falsehoods.
+"""A scripted model that captions and narrates as models do: varied wording, defects around answers, falsehoods.
 
-What it says is drawn from the request's seed, so equal requests get equal answers. Defects and falsehoods have fixed
-shares; `marked` tells which texts still have a defect, and the exam's marks tell which falsehoods are left.
+Everything is drawn from the request's seed, so equal requests get equal answers. Defects and falsehoods have fixed
+shares; `marked` finds texts that still have a defect, and the exam's marks count the remaining falsehoods.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from operators.core.fingerprint import digest
 from operators.engines.base import EngineSpec, Generation, Request, RunningEngine
 from pipeline.evaluation.exam.events import COLOURS, SHAPES, SIDES, WORDS, Event
 from pipeline.evaluation.exam.language import read_caption
-from pipeline.evaluation.exam.wording import read, tell
+from pipeline.evaluation.exam.wording import read, worded
 
 DEFECTS: tuple[str, ...] = (
     "<think>The user wants a description. I look at the shapes.</think>\n\n{}",
@@ -40,7 +40,7 @@ _MARKS = re.compile(
     re.IGNORECASE,
 )
 DEFECTIVE, FALSE = 0.25, 0.1
-"""Shares of answers with a defect, and of narrated events that are described falsely or invented."""
+"""Shares of answers with a defect, and of narrated events that are false or invented."""
 
 _DONE_BY_SOMEBODY = ("leave", "move", "grow", "shrink", "meet")
 _TURNED = {"left": "right", "right": "left", "top": "bottom", "bottom": "top", "up": "down", "down": "up",
@@ -48,13 +48,13 @@ _TURNED = {"left": "right", "right": "left", "top": "bottom", "bottom": "top", "
 
 
 def marked(text: str) -> bool:
-    """Whether something of a defect is left in a text."""
+    """Whether a text still contains a defect."""
     return bool(_MARKS.search(text))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Writer(EngineSpec):
-    """Windows: `request.texts` are the events in the little language. Sections: they are captions in human wording."""
+    """The engine's spec. `request.texts` are events in the small language, or the captions of a section."""
 
     version: ClassVar[int] = 1
 
@@ -75,31 +75,31 @@ class _Writing(RunningEngine):
 
 
 def answer(request: Request) -> str:
-    """What the model writes, defects and falsehoods included."""
+    """Return what the model writes, with defects and falsehoods."""
     rng = random.Random(digest([request.kind, request.start_s, request.seed, request.attempt, *request.texts]))
     if request.kind == "window":
-        text = " ".join(tell([e for t in request.texts for e in read_caption(t)], rng)) or "The picture stays still."
+        text = " ".join(worded([e for t in request.texts for e in read_caption(t)], rng)) or "The picture stays still."
     elif request.kind == "video":
         events = [e for t in request.texts for e in _resolved(read(t))]
-        text = " ".join(tell(rng.sample(events, min(3, len(events))), rng))
+        text = " ".join(worded(rng.sample(events, min(3, len(events))), rng))
     else:
         text = " ".join(_section(request.texts, rng, false=0.0 if request.kind == "repair" else FALSE))
     return rng.choice(DEFECTS).format(text) if rng.random() < DEFECTIVE else text
 
 
 def _section(captions: Sequence[str], rng: random.Random, *, false: float) -> Iterator[str]:
-    """The captions in other words, each event that two of them tell once, each sentence with its mark."""
+    """Yield the captions in other words, without repeating events, each sentence with its mark."""
     before: set[tuple[str | None, ...]] = set()
     for number, caption in enumerate(captions, 1):
         events = list(_resolved(read(caption)))
         new = [e for e in events if e.what not in before]
         before = {e.what for e in events}
-        for sentence in tell([x for e in new for x in _perhaps_false(e, rng, false)], rng):
+        for sentence in worded([x for e in new for x in _perhaps_false(e, rng, false)], rng):
             yield f"{sentence} [{number}]"
 
 
 def _resolved(events: Iterable[Event]) -> Iterator[Event]:
-    """The events with a name for "it": whoever did the one before."""
+    """Yield the events with "it" resolved to the actor of the previous event."""
     last = None
     for event in events:
         last = event.who or last
@@ -107,7 +107,7 @@ def _resolved(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def _perhaps_false(event: Event, rng: random.Random, share: float) -> list[Event]:
-    """The event; or another colour or direction in its place; or an invented one behind it."""
+    """Return the event; or one with another colour or direction; or the event followed by an invented one."""
     if rng.random() >= share:
         return [event]
     kind = rng.choice(("colour", "direction", "invented"))

@@ -1,4 +1,4 @@
-"""How far judges agree: one with itself when it is asked twice, and two with each other."""
+"""Agreement of judges: of one with itself when asked twice, and between several."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _RATED = frozenset({"quality_score", "vdc_score"})
 
 
 def with_itself(rows: Iterable[Row]) -> dict[str, Any]:
-    """Of rows of `answers.ANSWERS` of one judge: `requests` asked twice, `labels` compared, share of `agreement`.
+    """Return `requests` asked twice, `labels` compared and the share of `agreement`, for the answers of one judge.
 
-    A label that the second answer lacks, since that failed, does not agree.
+    A label that the second answer lacks because it failed does not agree.
     """
     every = list(rows)
     first = {row["key"]: row for row in every if row["repeat_of"] is None}
@@ -30,7 +30,7 @@ def with_itself(rows: Iterable[Row]) -> dict[str, Any]:
         if before is None or before["answer"] is None:
             continue
         requests += 1
-        a, b = json.loads(before["answer"]), json.loads(row["answer"] or "{}")
+        a, b = _renumbered(json.loads(before["answer"])), _renumbered(json.loads(row["answer"] or "{}"))
         for name, values in a.items():
             for field, value in values.items():
                 if field in _FREE or (field == "answer" and row["prompt"] == "answers"):
@@ -40,12 +40,24 @@ def with_itself(rows: Iterable[Row]) -> dict[str, Any]:
     return {"requests": requests, "labels": labels, "agreement": agree / labels if labels else None}
 
 
+def _renumbered(answer: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Number groups by their first item, since the numbers that a judge gives to its groups mean nothing."""
+    numbers: dict[Any, int] = {}
+    return {
+        name: {
+            field: numbers.setdefault(value, len(numbers) + 1) if field == "group" else value
+            for field, value in answer[name].items()
+        }
+        for name in sorted(answer)
+    }
+
+
 def alpha(ratings: Sequence[Sequence[str | None]], level: Level = "nominal") -> float | None:
-    """Krippendorff's alpha of judges (rows) and things (columns); None: not rated.
+    """Compute Krippendorff's alpha of judges (rows) and items (columns); None: not rated.
 
     Returns:
-        1 for full agreement, 0 for that of chance; None where nothing was rated by two, or all labels are equal, of
-        which alpha says nothing.
+        1 for full agreement, 0 for agreement by chance; None if no item was rated by two judges or all labels are
+        equal, in which case alpha is undefined.
     """
     import krippendorff
 
@@ -61,7 +73,7 @@ def alpha(ratings: Sequence[Sequence[str | None]], level: Level = "nominal") -> 
 
 
 def between(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
-    """Of rows of `run.JUDGED` of several judges: metric -> `things` that two judged, and `alpha`."""
+    """Return metric -> `things` that two judges rated, and `alpha`, for rows of `run.JUDGED` of several judges."""
     said: dict[str, dict[tuple[str, str], dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     judges: dict[str, None] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""The table of answers: a row a request, under a key of all that decides it, so that nothing is asked twice."""
+"""The table of answers: one row per request, under a key of everything that determines it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from operators.store.table import Table
 TABLE = "answers"
 ANSWERS = pa.schema(
     [
-        pa.field("key", pa.string()),  # fingerprint: judge, prompt with all that fills it, schema, seed
-        pa.field("judge", pa.string()),  # as it is called on the command line
+        pa.field("key", pa.string()),  # fingerprint of judge, rendered prompt, schema and seed
+        pa.field("judge", pa.string()),  # name of the judge on the command line
+        pa.field("fingerprint", pa.string()),  # of the judge's engine; null in rows of earlier versions
         pa.field("model", pa.string()),
         pa.field("revision", pa.string()),
         pa.field("seed", pa.int64()),
@@ -24,11 +25,11 @@ ANSWERS = pa.schema(
         pa.field("prompt_version", pa.string()),
         pa.field("prompt_hash", pa.string()),
         pa.field("protocol", pa.string()),
-        pa.field("video_id", pa.string()),  # of the video that asked first; equal requests of others use the answer
-        pa.field("items", pa.list_(pa.string())),  # ids
-        pa.field("repeat_of", pa.string()),  # key of the same request, which is asked again; null: it is the first
-        pa.field("state", pa.string()),  # ok; split: asked again in halves; failed
-        pa.field("answer", pa.string()),  # JSON: id -> values; null where it failed
+        pa.field("video_id", pa.string()),  # the first video with this request; others share it
+        pa.field("items", pa.list_(pa.string())),  # ids of the items
+        pa.field("repeat_of", pa.string()),  # key of the first request that this one repeats; null: not a repetition
+        pa.field("state", pa.string()),  # ok; split: asked again in two halves; failed
+        pa.field("answer", pa.string()),  # JSON: id -> values; null after a failure
         pa.field("failure_class", pa.string()),
         pa.field("problem", pa.string()),
         pa.field("attempts", pa.int32()),
@@ -40,16 +41,16 @@ ANSWERS = pa.schema(
 )
 
 PASSING = frozenset({"engine", "storage", "timeout", "internal"})
-"""Failures that are the engine's, not the answer's: another run asks again."""
+"""Failures of the engine rather than of an answer; another run asks again."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of one request.
+    """The known result of one request.
 
     Attributes:
         state: as in the table.
-        answer: id -> values, where it is there.
+        answer: id -> values, if there is one.
     """
 
     state: str
@@ -58,7 +59,7 @@ class Known:
 
 
 class Answers:
-    """Thread-safe; rows are durable after `flush`."""
+    """The table of answers, thread-safe; rows are durable after `flush`."""
 
     def __init__(self, folder: str) -> None:
         self.table = Table(f"{folder}/{TABLE}", ANSWERS, writer="judge")
@@ -86,11 +87,11 @@ class Answers:
         return known
 
     def waiting(self) -> int:
-        """Rows that a kill would cost."""
+        """Number of rows that a kill would lose."""
         return len(self._rows)
 
     def flush(self) -> None:
-        """Commit what has been answered. Called from one thread."""
+        """Commit the new answers. Call it from one thread only."""
         with self._guard:
             rows, self._rows = self._rows, []
         if not rows:

@@ -1,4 +1,4 @@
-"""One caption and what is true of its video, as protocols see it; and what a protocol finds."""
+"""One caption with the truth about its video, as protocols see it, and the result of a protocol."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipeline.evaluation.scores.truth import NOTHING, SCOPES, KeyPoint, Span, Tr
 
 FAILED = "failed"
 MISSING = "missing"
-"""Labels of what the judge gave no answer on, and of a video without a caption. Both stay in every denominator."""
+"""Labels for items without a valid answer and for videos without a caption. Both stay in every denominator."""
 
 
 class Asking(Shape):
-    """How protocols ask: id -> values; None for what the judge gave no answer on that counts."""
+    """Asks a judge: returns id -> values, None for an item without a valid answer."""
 
     def __call__(self, asks: Sequence[Ask]) -> dict[str, Values | None]: ...
 
 
 @dataclass(frozen=True)
 class Line:
-    """A sentence of a caption; times are None where the caption says none."""
+    """A sentence of a caption; times are None if the caption gives none."""
 
     id: str
     text: str
@@ -36,16 +36,16 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Unit:
-    """One thing that was judged.
+    """One judged item.
 
     Attributes:
-        id: of the thing, the same whoever judges it.
-        metric: whose value its mean is.
-        label: what the judge said.
-        value: 0 to 1 (or the metric's own scale); None where the metric does not count it.
-        position: of the middle of its time in the video, 0 to 1; None where it has none.
+        id: id of the item, the same for all judges.
+        metric: the metric to whose mean it contributes.
+        label: the judge's label.
+        value: 0 to 1 (or on the metric's own scale); None if the metric does not count it.
+        position: relative position of its time in the video, 0 to 1; None without a time.
         group: skill, aspect or dimension; "" for none.
-        scope: within-event, between-event or long-term; None where it is not known.
+        scope: within-event, between-event or long-term; None if unknown.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Found:
-    """What a protocol finds of one caption."""
+    """The values and units that a protocol found for one caption."""
 
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     units: tuple[Unit, ...] = ()
@@ -87,7 +87,7 @@ class Case:
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
-        """The sentences of the caption: those of its opening, which have no time, then those of its sections."""
+        """The sentences of the caption: those of the opening, which have no time, then those of the sections."""
         parts: list[tuple[str, Span | None]] = []
         events = " ".join(text for _, _, text in self.caption.events)
         if self.caption.events:
@@ -107,7 +107,7 @@ class Case:
 
     @cached_property
     def true_sentences(self) -> tuple[tuple[str, Span | None], ...]:
-        """What is true, sentence by sentence, with times where they are known: of the first reference with a text."""
+        """True sentences, with times if known, from the first reference with a text."""
         reference = next((r for r in self.references if r.text), None)
         if reference is None:
             return ()
@@ -116,7 +116,7 @@ class Case:
         return tuple((text, None) for text in split_sentences(reference.text))
 
     def position(self, spans: Iterable[Span]) -> float | None:
-        """Of the middle of some spans in the video, 0 to 1."""
+        """Return the relative position of the middle of some spans in the video, 0 to 1."""
         some = list(spans)
         if not some or not self.duration_s:
             return None
@@ -124,7 +124,7 @@ class Case:
         return min(1.0, max(0.0, middle / self.duration_s))
 
     def scope(self, spans: Sequence[Span]) -> str | None:
-        """How far what spans show reaches: in one true event, over the seam of neighbours, or farther."""
+        """Return how far spans reach: within one true event, across neighbouring events, or farther."""
         events = next((_sorted(r.events) for r in self.references if r.events), None)
         if not spans or not events:
             return None
@@ -135,12 +135,12 @@ class Case:
 
 
 def key_points_of(case: Case) -> tuple[KeyPoint, ...]:
-    """Those of the references; where they have none, the sentences of the first one with a text."""
+    """Return the key points of the references, else the sentences of the first reference with a text."""
     return case.truth.key_points or tuple(KeyPoint(text, (), span) for text, span in case.true_sentences)
 
 
 def numbered(lines: Iterable[Line]) -> str:
-    """Lines as a judge reads them."""
+    """Format sentences for a judge."""
     return "\n".join(
         f"[{line.id}{f' {clock(line.span[0])}-{clock(line.span[1])}' if line.span else ''}] {line.text}"
         for line in lines
@@ -148,7 +148,7 @@ def numbered(lines: Iterable[Line]) -> str:
 
 
 def share(values: Sequence[float | None]) -> float | None:
-    """Their mean; None where there are none."""
+    """Return the mean of the values that are not None; None if there are none."""
     known = [v for v in values if v is not None]
     return sum(known) / len(known) if known else None
 

@@ -1,4 +1,4 @@
-"""An engine that judges: pinned, asked with a schema, its answers kept."""
+"""An engine that judges: pinned, asked with a schema, with its answers stored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.evaluation.judging.asking import Ask, Values, prompt
 
 TRIES = 3
 TWICE = 0.05
-"""Share of the requests that is asked a second time, with another seed."""
+"""Share of the requests that are asked a second time, with another seed."""
 
 _GATES = (*ALWAYS, refusal, malformed)
 _OTHER_SEED = 1_000_003
@@ -28,7 +28,7 @@ _OTHER_SEED = 1_000_003
 
 @dataclass(frozen=True)
 class Named:
-    """A judge as the command line names it."""
+    """A judge as named on the command line."""
 
     name: str
     spec: EngineSpec
@@ -39,24 +39,24 @@ class Named:
 
     @property
     def pinned(self) -> bool:
-        """Whether its revision says which weights answer."""
+        """Whether its revision identifies the weights that answer."""
         return self.spec.revision not in ("", "unspecified")
 
 
 def pinned(spec: EngineSpec) -> EngineSpec:
-    """The engine with temperature 0, where it has one that is not."""
+    """Return the engine with temperature 0, if it has a temperature."""
     names = {f.name for f in fields(spec)} if is_dataclass(spec) else set()
-    if "temperature" in names and getattr(spec, "temperature", None):  # null: a model that refuses it
+    if "temperature" in names and getattr(spec, "temperature", None):  # null: the model does not accept one
         changed: EngineSpec = replace(spec, temperature=0.0)  # type: ignore[call-arg]  # it has that field
         return changed
     return spec
 
 
 class Judge:
-    """Asks and remembers. Thread-safe: many captions are judged at a time.
+    """Asks an engine and stores its answers. Thread-safe, since several captions are judged simultaneously.
 
     Args:
-        seed: of the first try; those after an answer that does not count add 1 each.
+        seed: seed of the first try; each retry after an invalid answer adds 1.
     """
 
     def __init__(self, named: Named, engine: RunningEngine, answers: Answers, seed: int = 1) -> None:
@@ -66,12 +66,14 @@ class Judge:
         self._guard = threading.Lock()
         self._running: dict[str, Future[Known]] = {}
         self._least: tuple[str, Ask, str, str] | None = None
-        self.twice = 0  # requests of this run that are asked a second time, those asked before included
+        self.twice = 0  # requests of this run that are asked a second time, including those asked in earlier runs
         self.asked = 0
-        self.unsettled: set[str] = set()  # videos of which the engine, not its answer, failed: another run asks again
+        self.answered = 0  # requests of this run that the engine answered, validly or not
+        self.problem: str | None = None  # why the engine failed last
+        self.unanswered: set[str] = set()  # videos for which the engine failed, not its answer; another run asks again
 
     def ask(self, asks: Sequence[Ask], *, protocol: str, video_id: str) -> dict[str, Values | None]:
-        """Id -> values, of all items of all requests; None for an item without an answer that counts."""
+        """Return id -> values for all items of all requests; None for an item without a valid answer."""
         found: dict[str, Values | None] = {}
         begun = [(one, self._begin(one, protocol, video_id, 0)) for one in asks]
         for one, future in begun:
@@ -85,14 +87,14 @@ class Judge:
         return found
 
     def at_least_once_again(self) -> None:
-        """Ask one request a second time where chance has chosen none."""
+        """Ask one request a second time if none was chosen at random."""
         if self._least is not None and not self.twice:
             _, one, protocol, video_id = self._least
             self.twice += 1
             self._begin(one, protocol, video_id, 1).result()
 
     def _again(self, one: Ask, protocol: str, video_id: str) -> None:
-        """Ask a second time, where chance, which depends on the request alone, says so."""
+        """Ask a request a second time if it is chosen, by a hash of the request alone."""
         key = self._key(one, 0)
         with self._guard:
             if self._least is None or key < self._least[0]:
@@ -126,7 +128,7 @@ class Judge:
             schema=one.schema,
             seed=self.seed + repeat * _OTHER_SEED,
         )
-        about = About(parse=one.read, prose=lambda _: "an answer")  # labels and ids are no prose
+        about = About(parse=one.read, prose=lambda _: "an answer")  # labels and ids are not prose
         asked = ask_engine(self._engine, request, tries=TRIES, gates=_GATES, about=about)
         row = {
             "key": key,
@@ -135,18 +137,22 @@ class Judge:
             "video_id": video_id,
             "repeat_of": self._key(one, 0) if repeat else None,
         }
-        asked.add_done_callback(lambda done: self._settle(done, future, one, row))
+        asked.add_done_callback(lambda done: self._resolve(done, future, one, row))
         return future
 
-    def _settle(self, done: Future[Answer], future: Future[Known], one: Ask, known: Row) -> None:
-        """Keep an answer, and tell whoever waits for it. `known`: the columns that are known before."""
+    def _resolve(self, done: Future[Answer], future: Future[Known], one: Ask, known: Row) -> None:
+        """Store an answer and resolve its future. `known` has the columns that are known in advance."""
         try:
             row = self._row(done.result(), one, known)
-            if row["failure_class"] in PASSING:
-                with self._guard:
-                    self.unsettled.add(row["video_id"])
+            with self._guard:
+                if row["failure_class"] in (None, "gate"):
+                    self.answered += 1
+                else:
+                    self.problem = row["problem"]
+                if row["failure_class"] in PASSING:
+                    self.unanswered.add(row["video_id"])
             kept = self._answers.put(row)
-        except BaseException as error:  # whoever waits must be answered
+        except BaseException as error:  # the future must be resolved in any case
             future.set_exception(error)
         else:
             future.set_result(kept)
@@ -163,6 +169,7 @@ class Judge:
         return {
             **known,
             "judge": self.named.name,
+            "fingerprint": self._fingerprint,
             "model": self.named.spec.model_id,
             "revision": self.named.spec.revision,
             "prompt": one.prompt,

@@ -1,11 +1,10 @@
-"""Which engine `--judge` names: one of the config's `engines`, a kind, or a mapping with the engine's own fields."""
+"""Parse `--judge`: one of the config's `engines`, a kind, or a mapping with the engine's fields."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import yaml
-
+from longcap import safe_yaml
 from operators.core.text import nearest
 from operators.engines.base import EngineSpec
 from operators.engines.registry import parse_engine
@@ -20,28 +19,26 @@ _RULES_PLACE = "pipeline.evaluation.judging.rules:RuleJudge"
 
 
 def judges_of(texts: Sequence[str], config: str | None = None, overrides: Sequence[str] = ()) -> list[Named]:
-    """The judges of a command line, with temperature 0, checked but not booted.
+    """Return the judges of a command line, with temperature 0, checked but not booted.
 
     Raises:
-        UsageError: there is no such engine, it cannot judge, or two have the same name.
+        UsageError: the engine does not exist or cannot judge, or two have the same name.
     """
     engines = load_config(config, list(overrides)).engines if texts or config or overrides else {}
     found: list[Named] = []
     for text in texts:
         try:
             spec = pinned(_spec(text, engines))
-            spec.check(pictures=False)
+            spec.check(images=False)
             spec.reach()
         except ValueError as error:
             known = f"; the config names {', '.join(engines)}" if engines else ""
             raise UsageError(f"--judge {text}: {' '.join(str(error).split())}{known}") from error
         if isinstance(spec, MeasureEngine):
-            raise UsageError(f"--judge {text}: measure has no model to judge with; rules compares words")
+            raise UsageError(f"--judge {text}: measure has no model to judge with; use rules, which compares words")
         name = text if not text.lstrip().startswith("{") else spec.model_id
         if any(other.name == name for other in found):
-            raise UsageError(
-                f"--judge {name} stands twice; give the engines names of their own under engines of -c FILE"
-            )
+            raise UsageError(f"--judge {name} appears twice; give the engines different names under engines in -c FILE")
         found.append(Named(name, spec))
     return found
 
@@ -52,21 +49,21 @@ def _spec(text: str, engines: dict[str, EngineSpec]) -> EngineSpec:
     if text == RULES:
         return parse_engine(_RULES_PLACE)
     try:
-        value = yaml.safe_load(text) if text.lstrip().startswith("{") else text
-    except yaml.YAMLError as error:
-        raise ValueError(f"it is no mapping: {' '.join(str(error).split())[:100]}") from error
+        value = safe_yaml.read(text) if text.lstrip().startswith("{") else text
+    except safe_yaml.YamlError as error:
+        raise ValueError(f"it is not a mapping: {error}") from error
     return parse_engine(value)
 
 
 def protocols_of(names: Sequence[str]) -> list[str]:
-    """The protocols that are asked for, in their own order; without names all that references allow.
+    """Return the requested protocols, in their own order; without names, all that references allow.
 
     Raises:
-        UsageError: there is no such protocol.
+        UsageError: a protocol does not exist.
     """
     for name in names:
         if name not in PROTOCOLS:
             raise UsageError(
-                f"--protocol {name}: no such protocol{nearest(name, PROTOCOLS)} Known: {', '.join(PROTOCOLS)}"
+                f"--protocol {name}: is not a protocol{nearest(name, PROTOCOLS)} Known: {', '.join(PROTOCOLS)}"
             )
     return [name for name in PROTOCOLS if (name in names if names else name not in EXTRA)]

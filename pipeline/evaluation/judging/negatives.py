@@ -1,4 +1,4 @@
-"""Minimal edits that make a true sentence false: negatives for binary questions, after TemporalBench's classes."""
+"""Minimal edits that make a true sentence false: negatives for binary questions, with the classes of TemporalBench."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WORD = {
 
 
 def edited(sentence: str) -> list[tuple[str, str]]:
-    """(kind, the sentence with one word or phrase replaced by its opposite) of each kind that it has a word of."""
+    """Return (kind, sentence with one word or phrase replaced by its opposite) for each kind found in the sentence."""
     found = []
     for kind, word in _WORD.items():
         hit = word.search(sentence)

@@ -1,4 +1,4 @@
-"""What a report says of each judge: values, what failed, what was 0, agreement, slices of the things it judged."""
+"""The report of each judge: values, failures, zeros, agreement, slices of the judged items."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from operators.core.base import Row
 from pipeline.evaluation.judging.agreement import between, with_itself
+from pipeline.evaluation.judging.case import FAILED, MISSING
 from pipeline.evaluation.judging.judge import Named
-from pipeline.evaluation.judging.protocols import METRICS
+from pipeline.evaluation.judging.protocols import METRICS, PROTOCOLS
 from pipeline.evaluation.judging.run import Judged
 from pipeline.evaluation.scores.slices import POSITIONS, position_label, slices
 from pipeline.evaluation.scores.summary import Scores, summarise
@@ -20,7 +21,7 @@ _COLUMNS = ["video_id", "missing", "duration_s", *METRICS]
 
 
 def judge_report(judged: Judged, judges: Sequence[Named], columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """`judges`: a report of each; `between`: Krippendorff's alpha by metric, where there are several."""
+    """Return `judges`, a report of each, and `between`, Krippendorff's alpha by metric if there are several."""
     rows = judged.table.read().to_pylist()
     answers = judged.answers.read().to_pylist()
     named = {judge.name for judge in judges}
@@ -34,7 +35,12 @@ def _of(
     judge: Named, every: Sequence[Row], answers: Sequence[Row], judged: Judged, columns: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     rows = [row for row in every if row["judge"] == judge.name]
-    own = [row for row in answers if row["judge"] == judge.name]
+    lost = _without_value(rows)
+    rows = [
+        {**row, **dict.fromkeys(lost), "units": [u for u in row["units"] or () if u["metric"] not in lost]}
+        for row in rows
+    ]
+    own = [row for row in answers if row["fingerprint"] == judge.fingerprint]  # the engine's, under whatever name
     scores = Scores(_table(rows), METRICS, ())
     metrics = {}
     for name, value in summarise(scores).items():
@@ -54,6 +60,7 @@ def _of(
             **{state: sum(row["state"] == state for row in own) for state in ("ok", "split", "failed")},
         },
         "things without an answer": sum(row["failed"] for row in rows),
+        "without a value": lost,
         "problems": _problems(own),
         "prompt_tokens": sum(row["prompt_tokens"] or 0 for row in own),
         "output_tokens": sum(row["output_tokens"] or 0 for row in own),
@@ -64,8 +71,26 @@ def _of(
     }
 
 
+def _without_value(rows: Iterable[Row]) -> list[str]:
+    """Return the metrics for which no item has a valid answer, although some were asked: their mean would be 0.
+
+    A metric without items of its own, such as an F1, is computed from the others of its protocol.
+    """
+    labels: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for unit in row["units"] or ():
+            labels[unit["metric"]].add(unit["label"])
+    lost = {metric for metric, found in labels.items() if FAILED in found and found <= {FAILED, MISSING}}
+    return [
+        name
+        for protocol in PROTOCOLS.values()
+        for name in protocol.metrics
+        if name in lost or (name not in labels and not lost.isdisjoint(protocol.metrics))
+    ]
+
+
 def _problems(rows: Iterable[Row], most: int = 5) -> dict[str, int]:
-    """Why answers did not count, the most frequent first."""
+    """Return why answers were invalid, the most frequent reason first."""
     return dict(Counter(row["problem"] for row in rows if row["state"] == "failed").most_common(most))
 
 
@@ -77,7 +102,7 @@ def _table(rows: Sequence[Row]) -> pa.Table:
 
 
 def _of_units(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """By position in the video, by scope and by group: of each slice the mean of each video, then over videos."""
+    """Slice by position in the video, by scope and by group: the mean of each video, then over videos."""
     found: dict[str, dict[str, dict[str, dict[str, list[float]]]]] = {
         by: defaultdict(lambda: defaultdict(lambda: defaultdict(list))) for by in ("position", "scope", "group")
     }

@@ -1,7 +1,7 @@
-"""A judge without a model: it compares words, by rules that are written down here.
+"""A judge without a model that compares words by the rules in this file.
 
-It proves formulas, shows what a report looks like, and costs nothing. It understands neither other words for the same
-thing nor anything between the lines, so its values say nothing of captions in free language.
+It tests formulas, shows what a report looks like, and costs nothing. It does not recognise synonyms or implications, so
+its values are meaningless for captions in free language.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from pipeline.evaluation.scores.tokens import google_words
 
 _LINE = re.compile(r"^\[(s\d+)[^\]]*\] (.*)$")
 _CHOICE = re.compile(r"\(([A-Z])\) ")
-_LIKE = 0.5  # share of a statement's words from which a sentence speaks of it
-_ABOUT = 4  # quality: points that repetition can cost
+_LIKE = 0.5  # a sentence mentions a statement if it has this share of its words
+_ABOUT = 4  # points of quality that repetition can cost
 _EMPTY = frozenset(google_words("a an the is are was were does do did it that true of to there this has have"))
 
 Sentence = tuple[str, list[str], bool, str]
-"""Id, words in order, whether it denies, and its text."""
+"""Id, words in order, whether it denies something, and its text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RuleJudge(EngineSpec):
-    """Compares words; the same answers every time."""
+    """The spec of the judge by rules; its answers are deterministic."""
 
     version: ClassVar[int] = 1
     generative: ClassVar[bool] = False
@@ -54,7 +54,7 @@ class _Rules(RunningEngine):
 
 
 def answered(request: Request) -> dict[str, Any]:
-    """The answer to a request that an `asking.Ask` made."""
+    """Return the answer to a request that an `asking.Ask` made."""
     properties = json.loads(request.schema or "{}")["properties"]["answers"]["items"]["properties"]
     material, *texts = request.texts
     sentences = _sentences(material)
@@ -67,7 +67,7 @@ def answered(request: Request) -> dict[str, Any]:
 
 
 def _words(text: str) -> list[str]:
-    """Stems in order; small words of direction ("in", "up") count."""
+    """Return stems in order; small words of direction ("in", "up") count."""
     return [word for word in google_words(text) if word not in _EMPTY]
 
 
@@ -81,7 +81,7 @@ def _sentences(material: str) -> list[Sentence]:
 
 
 def _compared(text: str, sentences: Sequence[Sentence]) -> tuple[str, str]:
-    """("same", "other" or "none", id of the sentence): whether a sentence says it, or speaks of it otherwise."""
+    """Return whether a sentence says it ("same"), says it otherwise ("other") or neither ("none"), and its id."""
     words, denied = _words(text), denies(text)
     best = ("none", "none", 0.0)
     for name, own, denies_it, _ in sentences:
@@ -94,7 +94,7 @@ def _compared(text: str, sentences: Sequence[Sentence]) -> tuple[str, str]:
 
 
 def _within(words: Sequence[str], sentence: Sequence[str]) -> bool:
-    """Whether all words are in the sentence, in their order."""
+    """Whether a sentence has all words in the same order."""
     left = iter(sentence)
     return bool(words) and all(word in left for word in words)
 
@@ -133,7 +133,7 @@ def _grade(text: str, _: Sequence[Sentence]) -> dict[str, Any]:
 
 
 def _choice(text: str, sentences: Sequence[Sentence]) -> dict[str, Any]:
-    """The first choice that a sentence says, in words that the other choices do not share."""
+    """Return the first choice that a sentence says in words that the other choices do not have."""
     parts = _CHOICE.split(text)
     for letter, choice in zip(parts[1::2], parts[2::2], strict=True):
         words = _words(choice)
@@ -158,7 +158,7 @@ def _quality(_: str, sentences: Sequence[Sentence]) -> dict[str, Any]:
 
 
 def _clusters(names: Sequence[str], texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Places are of one subject where sentences and key points share two words that stand side by side."""
+    """Cluster places whose sentences and key points share two adjacent words."""
     groups: list[set[tuple[str, str]]] = []
     answers = []
     for name, text in zip(names, texts, strict=True):

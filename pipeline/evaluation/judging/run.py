@@ -1,4 +1,4 @@
-"""Judges all captions into a table; what has been answered is not asked again."""
+"""Judge all captions into a table; requests that have an answer are not sent again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ JUDGED = pa.schema(
     [
         pa.field("video_id", pa.string()),
         pa.field("judge", pa.string()),
-        pa.field("key", pa.string()),  # fingerprint of all that decides it; "": the engine failed, it is judged again
+        pa.field("key", pa.string()),  # fingerprint of all that determines it; "": judge it again
         pa.field("model", pa.string()),
         pa.field("revision", pa.string()),
         pa.field("seed", pa.int64()),
@@ -44,12 +44,12 @@ JUDGED = pa.schema(
         pa.field("reference", pa.string()),
         pa.field("missing", pa.bool_()),
         pa.field("duration_s", pa.float64()),
-        pa.field("failed", pa.int64()),  # things that the judge gave no answer on that counts; they are in every mean
+        pa.field("failed", pa.int64()),  # items without a valid answer; they are in every mean
         *[pa.field(name, pa.float64()) for name in METRICS],
         pa.field("units", pa.list_(_UNIT)),
     ]
 )
-"""A row a video and judge."""
+"""One row per video and judge."""
 
 CONCURRENCY = 16
 _PROMPTS = ("keypoints", "clusters", "events", "atoms", "questions", "answers", "grades", "choices", "notes", "quality")
@@ -58,11 +58,11 @@ _FLUSH_ROWS, _FLUSH_S = 500, 10.0
 
 @dataclass(frozen=True)
 class Judged:
-    """What was judged.
+    """The result of judging.
 
     Attributes:
-        table: `JUDGED`; answers: `answers.ANSWERS`.
-        asked: judge -> requests that were sent now.
+        table: table of `JUDGED`; answers: table of `answers.ANSWERS`.
+        asked: judge -> requests that this call sent.
     """
 
     table: Table
@@ -83,10 +83,10 @@ def judge_captions(
 ) -> Judged:
     """Judge every caption that is not judged yet.
 
-    Rows of judges that are not named stay; rows of videos that are gone are removed.
+    Rows of judges that are not named are kept; rows of videos that no longer exist are removed.
 
     Raises:
-        RunFailed: a judge answers nothing at all, or another evaluation has taken the folder over.
+        RunFailed: a judge answers none of the requests that are sent, or another evaluation has taken over the folder.
     """
     table = Table(f"{folder}/{TABLE}", JUDGED, writer="judge")
     table.fence()
@@ -103,7 +103,7 @@ def judge_captions(
                 cases = _left(every, named, done, wanted)
                 _judge(cases, judge, protocols, answers=answers, table=table, concurrency=concurrency, say=say)
                 asked[named.name] = judge.asked
-            _check(named, answers)
+            _check(judge)
         table.delete("video_id", {row["video_id"] for row in there} - wanted)
         for one in (table, answers.table):
             one.tidy()
@@ -115,7 +115,7 @@ def judge_captions(
 def _cases(
     captions: Captions, references: References | None, named: Named, *, protocols: Sequence[str], seed: int
 ) -> Iterator[tuple[Case, Row]]:
-    """All captions, each with the columns that are known before it is judged."""
+    """Yield all captions, each with the columns that are known before it is judged."""
     hashes = {name: prompt(name).hash for name in _PROMPTS}
     fixed = [VERSION, named.fingerprint, seed, sorted(protocols), hashes]
     for caption in all_captions(captions, references):
@@ -139,7 +139,7 @@ def _cases(
 def _left(
     cases: Iterator[tuple[Case, Row]], named: Named, done: dict[tuple[str, str], str], wanted: set[str]
 ) -> Iterator[tuple[Case, Row]]:
-    """Those that are not judged yet; `wanted` gets the ids of all."""
+    """Yield those that are not judged yet; the ids of all are added to `wanted`."""
     for case, row in cases:
         wanted.add(case.caption.video_id)
         if done.get((case.caption.video_id, named.name)) != row["key"]:
@@ -161,9 +161,9 @@ def _judge(
 
     def flush() -> None:
         nonlocal flushed
-        answers.flush()  # first: a row of scores never stands without its answers
+        answers.flush()  # first, so that no row of scores lacks its answers
         for row in made:
-            if row["video_id"] in judge.unsettled:
+            if row["video_id"] in judge.unanswered:
                 row["key"] = ""
         if made:
             table.upsert(pa.Table.from_pylist(made, schema=JUDGED), ["video_id", "judge"])
@@ -196,7 +196,7 @@ def _judge(
 
 
 def _row(case: Case, row: Row, judge: Judge, protocols: Sequence[str]) -> Row:
-    """The row of scores of one caption."""
+    """Return the row of scores of one caption."""
     metrics: dict[str, float | None] = dict.fromkeys(METRICS)
     units: list[Unit] = []
     for name in protocols:
@@ -217,13 +217,17 @@ def _row(case: Case, row: Row, judge: Judge, protocols: Sequence[str]) -> Row:
 
 
 def _protocol(metric: str) -> str:
-    """The protocol that a metric belongs to: a thing that failed counts once, however many metrics look at it."""
+    """Return the protocol of a metric, so that a failed item counts once although several metrics use it."""
     return next((name for name, one in PROTOCOLS.items() if metric in one.metrics), "")
 
 
-def _check(named: Named, answers: Answers) -> None:
-    """Raises: RunFailed: the engine has failed on all requests."""
-    read = answers.table.read(["judge", "state", "failure_class", "problem"])
-    rows = [row for row in read.to_pylist() if row["judge"] == named.name]
-    if rows and all(row["state"] == "failed" and row["failure_class"] != "gate" for row in rows):
-        raise RunFailed(f"judge {named.name} has answered nothing: {rows[0]['problem']}")
+def _check(judge: Judge) -> None:
+    """Check that the engine answers. Raises `RunFailed` if it failed for all requests of this run.
+
+    Stored answers do not count: they do not show that the judge can be reached now.
+    """
+    if judge.asked and not judge.answered:
+        raise RunFailed(
+            f"judge {judge.named.name} has answered nothing: {judge.problem} (requests sent: {judge.asked}); run again "
+            "once it answers"
+        )

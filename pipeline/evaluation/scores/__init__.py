@@ -1,4 +1,4 @@
-"""Scores of finished captions: what each metric is, over which captions and references, and the table of scores.
+"""Scores of finished captions: the metrics, the captions and references that they compare, and the table of scores.
 
-Metrics are functions of words and spans and import numpy at most; `scoring` puts them together into one row a caption.
+Metrics are functions of words and spans and import at most numpy; `scoring` combines them into one row per caption.
 """

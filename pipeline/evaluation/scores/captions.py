@@ -1,4 +1,4 @@
-"""What is scored: a long caption of an output, or a caption of a file."""
+"""The captions to score: long captions of an output, or captions in a file."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Event = tuple[float, float, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Caption:
-    """A caption and what is known of it.
+    """A caption and its metadata.
 
     Attributes:
-        video_id: names its row in the table of scores.
-        aliases: other names of its video, under which references may know it: uri, file name, the same without suffix.
-        text: of all of it.
-        events: sections with their times; empty where it has none.
-        sentences: each with the windows that it cites; None: a caption without citations.
-        names: name and aliases of each person and thing that operators named.
-        grounding: mean support of its sentences, 0 to 1; None where nobody measured it.
-        missing: the video is known and has no caption.
-        content: a hash of all that is scored here.
+        video_id: key of its row in the table of scores.
+        aliases: further names of its video that references may use: uri, file name, file name without suffix.
+        text: the whole text.
+        events: its sections with their times; empty if it has none.
+        sentences: its sentences with the windows that they cite; None: a caption without citations.
+        names: name and aliases of each person and object that operators named.
+        grounding: mean support of its sentences, 0 to 1; None if not measured.
+        missing: whether the video is known but has no caption.
+        content: a hash of everything in the caption that affects scores.
     """
 
     video_id: str
@@ -43,22 +43,22 @@ class Caption:
 
     @property
     def narrated_text(self) -> str:
-        """Its text in order of time: without the opening, which tells of all of the video."""
+        """Its text in order of time, without the opening, which describes the whole video."""
         return "\n".join(text for _, _, text in self.events) if self.events else self.text
 
 
-_SUFFIX = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{1,4}\Z")  # of a file; "clip.2" is another name than "clip.1"
+_SUFFIX = re.compile(r"(?<=.)\.[A-Za-z][A-Za-z0-9]{1,4}\Z")  # suffix of a file; "clip.2" is not "clip.1"
 COLUMNS = ("video_id", "uri", "duration_s", "caption", "wanted_words", "sections", "names", "content_hash")
 
 
 def names_of(video_id: str, uri: str) -> tuple[str, ...]:
-    """Under which names references may know a video."""
+    """Return the names under which references may know a video."""
     file = uri.rstrip("/").rsplit("/", 1)[-1]
     return tuple(dict.fromkeys([video_id, uri, file, _SUFFIX.sub("", file)]))
 
 
 def of_row(row: Row) -> Caption:
-    """From a row of `rows.LONG_CAPTION`."""
+    """Convert a row of `rows.LONG_CAPTION`."""
     sections = row["sections"] or []
     sentences = [s for section in sections for s in section["sentences"] or []]
     return Caption(
@@ -76,7 +76,7 @@ def of_row(row: Row) -> Caption:
 
 
 def _support(sentences: Sequence[Mapping[str, Any]]) -> float | None:
-    """Mean support; a sentence without a score counts 1 where it cites a window, else 0, as in the report."""
+    """Return the mean support; a sentence without a score counts 1 if it cites a window, else 0, as in the report."""
     values = [
         s["grounding"]["support"]
         if s["grounding"] and s["grounding"]["support"] is not None

@@ -1,6 +1,6 @@
-"""chrF2, chrF++ and BLEU with the tokenizer 13a: values of sacrebleu 2.6, from counts that can be added up.
+"""chrF2, chrF++ and BLEU with the tokenizer 13a, equal to sacrebleu 2.6, from counts that can be summed over captions.
 
-sacrebleu counts with dictionaries, which takes a tenth of a second for a caption of a thousand words; here arrays are
+sacrebleu counts with dictionaries, which takes a tenth of a second per caption of a thousand words; here arrays are
 counted. The tests compare both.
 """
 
@@ -20,10 +20,12 @@ from pipeline.evaluation.scores.overlap import Floats, looked_up, shared, shared
 from pipeline.evaluation.scores.tokens import Words, hashed, ngrams
 
 CHARS, WORD_ORDER = 6, 2
-_BITS = 10  # of a character in a run of six: with one that says the side they fill 61 of 64
+_OF_CHARS = 3 * CHARS  # counts
+STATS = 2 * _OF_CHARS + 3 * WORD_ORDER
+_BITS = 10  # bits of a character in a run of six; with one bit for the side they fill 61 of 64
 _BETA = 2.0
 _PUNCTUATION = frozenset(string.punctuation)
-_PIECES = 200_000  # between white space, of which each different one is split once
+_PIECES = 200_000  # distinct whitespace-delimited pieces whose splits are cached
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Letters:
     """A text as chrF reads it.
 
     Attributes:
-        points: code points, without white space.
-        words: hashed, with the punctuation at one of their ends taken off (chrF++).
+        points: code points, without whitespace.
+        words: hashes of the words, with the punctuation at one end split off (chrF++).
     """
 
     points: npt.NDArray[np.uint32]
@@ -40,12 +42,12 @@ class Letters:
 
 
 def letters_of(pieces: Sequence[str], words: Words) -> Letters:
-    """Of what stands between white space, and of the hashed `piece_chrf` of it."""
+    """Build from whitespace-delimited pieces and the hashes of their `piece_chrf`."""
     return Letters(np.frombuffer("".join(pieces).encode("utf-32-le", "replace"), dtype=np.uint32), words)
 
 
 def piece_chrf(piece: str) -> tuple[str, ...]:
-    """The words that chrF++ counts in text without white space."""
+    """Return the words that chrF++ counts in a text without whitespace."""
     if len(piece) > 1 and piece[-1] in _PUNCTUATION:
         return piece[:-1], piece[-1]
     if len(piece) > 1 and piece[0] in _PUNCTUATION:
@@ -54,21 +56,24 @@ def piece_chrf(piece: str) -> tuple[str, ...]:
 
 
 def chrf_stats(text: Letters, references: Sequence[Letters]) -> list[int]:
-    """For each order: n-grams of the text, of the reference, and of both; of the reference with the best chrF++.
+    """Return, for each order, the n-grams of the text, of the reference, and of both.
 
-    Orders are 1 to 6 characters, then 1 and 2 words.
+    The orders are 1 to 6 characters for the reference with the best chrF2, then 1 to 6 characters and 1 and 2 words for
+    the one with the best chrF++.
     """
-    best: tuple[float, list[int]] | None = None
+    best, best_pp = (-1.0, [0] * _OF_CHARS), (-1.0, [0] * (_OF_CHARS + 3 * WORD_ORDER))
     for reference in references:
         stats: list[int] = []
         for n, both in enumerate(_shared_characters(text.points, reference.points), start=1):
             stats += _order(len(text.points) - n + 1, len(reference.points) - n + 1, both)
         for own, known in zip(ngrams(text.words, WORD_ORDER), ngrams(reference.words, WORD_ORDER), strict=True):
             stats += _order(len(own), len(known), shared(own, known))
-        score = float(chrf(np.array(stats), words=WORD_ORDER))
-        if best is None or score > best[0]:
-            best = (score, stats)
-    return best[1] if best else [0] * (3 * (CHARS + WORD_ORDER))
+        score, score_pp = (float(_chrf(np.array(some))) for some in (stats[:_OF_CHARS], stats))
+        if score > best[0]:
+            best = (score, stats[:_OF_CHARS])
+        if score_pp > best_pp[0]:
+            best_pp = (score_pp, stats)
+    return best[1] + best_pp[1]
 
 
 def _order(own: int, known: int, both: int) -> list[int]:
@@ -76,10 +81,10 @@ def _order(own: int, known: int, both: int) -> list[int]:
 
 
 def _shared_characters(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> list[int]:
-    """How many runs of 1 to 6 characters both have.
+    """Count the runs of 1 to 6 characters that both have.
 
-    The run of six from each place is one number, its first character in front. Sorted by that, runs of fewer characters
-    are sorted as well, so that both texts are sorted once for all orders.
+    The run of six from each position is one number with its first character in front. Sorted by that number, shorter
+    runs are sorted as well, so both texts are sorted once for all orders.
     """
     if not len(a) or not len(b):
         return [0] * CHARS
@@ -95,13 +100,13 @@ def _shared_characters(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> 
     for n in range(1, CHARS + 1):
         # two neighbours differ in their first n characters where the highest bit that differs is one of these
         ends = np.flatnonzero(differ >= np.uint64(1 << (1 + _BITS * (CHARS - n))))
-        # a run that the end of its text cuts is none; of each length there is one a side
+        # a run truncated by the end of the text does not count; there is one per length and side
         found.append(shared_runs(ends, theirs) - min(n - 1, cut))
     return found
 
 
 def _alike_at_the_end(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> int:
-    """How many of the last characters are equal; counted up to `CHARS`."""
+    """Count how many of the last characters are equal, up to `CHARS`."""
     for k in range(1, CHARS):
         if k > min(len(a), len(b)) or a[-k] != b[-k]:
             return k - 1
@@ -109,7 +114,7 @@ def _alike_at_the_end(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> i
 
 
 def _coded(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64] | None:
-    """Characters as numbers from 1 to 1023 that are equal where they are; None where there are more of them."""
+    """Encode characters as numbers from 1 to 1023, equal for equal ones; None if there are more distinct ones."""
     highest = int(points.max())
     if highest < (1 << _BITS) - 1:
         return points.astype(np.uint64) + np.uint64(1)
@@ -120,7 +125,7 @@ def _coded(points: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint64] | None:
 
 
 def _runs(coded: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The run of six characters from each place, above a bit that is left for the side."""
+    """Return the run of six characters from each position, above one bit that is reserved for the side."""
     padded = np.concatenate((coded, np.zeros(CHARS - 1, dtype=np.uint64)))
     found = np.zeros(len(coded), dtype=np.uint64)
     for k in range(CHARS):
@@ -134,12 +139,17 @@ def _common(a: Words, b: Words) -> int:
 
 
 def chrf(stats: Floats, *, words: int = 0) -> Floats:
-    """chrF2 (`words=0`) or chrF++ (`words=2`) of stats or of their sums, 0 to 100.
+    """Compute chrF2 (`words=0`) or chrF++ (`words=2`) of stats or of their sums, 0 to 100.
 
     Args:
-        stats: shape (..., 24), as `chrf_stats`.
+        stats: shape (..., 42), as from `chrf_stats`.
     """
-    taken = np.asarray(stats, dtype=np.float64)[..., : 3 * (CHARS + words)]
+    counts = np.asarray(stats, dtype=np.float64)
+    return _chrf(counts[..., _OF_CHARS:] if words else counts[..., :_OF_CHARS])
+
+
+def _chrf(taken: Floats) -> Floats:
+    """Average over the orders in these counts."""
     own, known, shared = taken[..., 0::3], taken[..., 1::3], taken[..., 2::3]
     there = (own > 0) & (known > 0)
     orders = np.maximum(there.sum(axis=-1), 1)
@@ -156,14 +166,14 @@ _ENTITIES = (("&quot;", '"'), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 
 
 def words_13a(text: str) -> list[str]:
-    """Words in their own case, as WMT's mteval 13a splits them; sacrebleu's tokenizer does so for a whole text."""
+    """Split into words as WMT's mteval 13a does, with case; equal to sacrebleu's tokenizer on a whole text."""
     line = text.rstrip().replace("<skipped>", "").replace("-\n", "")
     return list(chain.from_iterable(map(piece_13a, line.split())))
 
 
 @lru_cache(maxsize=_PIECES)
 def piece_13a(piece: str) -> tuple[str, ...]:
-    """`words_13a` of text without white space."""
+    """Return `words_13a` of a text without whitespace."""
     if "&" in piece:
         for entity, character in _ENTITIES:
             piece = piece.replace(entity, character)
@@ -177,11 +187,11 @@ def hashes_13a(text: str) -> Words:
 
 
 def sacrebleu_bleu(stats: Floats, *, sentence: bool = False) -> Floats:
-    """sacrebleu's BLEU of stats or of their sums, 0 to 100, smoothed as `smooth_method="exp"`.
+    """Compute sacrebleu's BLEU of stats or of their sums, 0 to 100, smoothed as with `smooth_method="exp"`.
 
     Args:
-        stats: shape (..., 10), as `overlap.bleu_stats`.
-        sentence: orders that a short text has no n-gram of are left out, as in `sentence_bleu`.
+        stats: shape (..., 10), as from `overlap.bleu_stats`.
+        sentence: whether to skip orders of which a short text has no n-gram, as in `sentence_bleu`.
     """
     stats = np.asarray(stats, dtype=np.float64)
     own, known, correct, total = stats[..., 0], stats[..., 1], stats[..., 2::2], stats[..., 3::2]

@@ -1,17 +1,20 @@
-"""Two sets of captions of the same videos: paired differences with intervals, and which captions changed most."""
+"""Compare two sets of captions of the same videos: paired differences with intervals, and the most changed captions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 import jinja2
 import numpy as np
 
+from operators.core.addresses import redacted
 from pipeline.evaluation.scores.evaluate import Scored
-from pipeline.evaluation.scores.metrics import METRICS
+from pipeline.evaluation.scores.metrics import METRICS, VERSION
 from pipeline.evaluation.scores.overlap import common
 from pipeline.evaluation.scores.page import short
+from pipeline.evaluation.scores.references import References
 from pipeline.evaluation.scores.sources import Captions
 from pipeline.evaluation.scores.summary import RESAMPLES, Scores, bootstrap, interval
 from pipeline.evaluation.scores.tokens import ptb_words
@@ -21,15 +24,19 @@ _EQUAL = 1e-9
 
 
 def compare(
-    first: tuple[Captions, Scored], second: tuple[Captions, Scored], *, most: int = 20, against: Sequence[str] = ()
+    first: tuple[Captions, Scored],
+    second: tuple[Captions, Scored],
+    references: References | None = None,
+    *,
+    most: int = 20,
 ) -> dict[str, Any]:
-    """What `longcap compare` prints.
+    """Return what `longcap compare` prints.
 
-    Only videos that are in both count. A metric of one video is compared with the same metric of the same video; those
-    that are pooled over captions (BLEU, chrF) are compared as means of their values for each caption.
+    Only videos in both sets count. Each metric is compared video by video; metrics that are pooled over captions (BLEU,
+    chrF) are compared as means of their values per caption.
 
     Raises:
-        UsageError: no video is in both.
+        UsageError: the sets have no video in common.
     """
     a, b = (Scores(scored.table.read()) for _, scored in (first, second))
     shared = sorted(set(a.video_ids) & set(b.video_ids))
@@ -45,9 +52,14 @@ def compare(
     texts = [dict(_texts(captions, set(shared))) for captions in (first[0], second[0])]
     return {
         "generator": "longcap",
+        "version": version("longcap"),
+        "metrics_version": VERSION,
         "first": first[0].shown,
         "second": second[0].shown,
-        "against": list(against),
+        "against": [
+            {"path": redacted(f.uri), "form": f.form, "references": f.references, "events": f.events}
+            for f in (references.files if references is not None else ())
+        ],
         "counts": counts,
         "metrics": metrics,
         "changed": _changed(shared, texts, left, right, most),
@@ -55,7 +67,7 @@ def compare(
 
 
 def comparison_page(data: Mapping[str, Any]) -> str:
-    """The same as a page."""
+    """Render the comparison as a page."""
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [jinja2.PackageLoader("pipeline.evaluation.scores"), jinja2.PackageLoader("pipeline.reporting")]
@@ -66,8 +78,6 @@ def comparison_page(data: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["short"] = short
-    from importlib.metadata import version
-
     template = environment.get_template("comparison.html.j2")
     return template.render(generator=f"longcap {version('longcap')}", data=data)
 
@@ -78,7 +88,7 @@ def _picked(scores: Scores, videos: Sequence[str]) -> Scores:
 
 
 def _differences(a: Scores, b: Scores) -> dict[str, dict[str, Any]]:
-    """Metric -> how the second differs, over the videos that have it in both; intervals are bootstrap ones."""
+    """Return metric -> how the second set differs, over the videos that have it in both, with bootstrap intervals."""
     moved = np.stack([b.metrics[name] - a.metrics[name] for name in METRICS], axis=1)
     there = ~np.isnan(moved)
     draws, _ = bootstrap(np.where(there, moved, 0.0), there, np.zeros((len(a), 0)), seed=1, resamples=RESAMPLES)
@@ -119,7 +129,7 @@ def _texts(captions: Captions, videos: set[str]) -> list[tuple[str, str]]:
 def _changed(
     videos: Sequence[str], texts: Sequence[Mapping[str, str]], a: Scores, b: Scores, most: int
 ) -> list[dict[str, Any]]:
-    """Those with the fewest words in common; of each, the metric that moved most among all videos' differences."""
+    """Return the videos with the fewest words in common, each with the metric that changed most."""
     found = []
     spread = {}
     for name, metric in METRICS.items():

@@ -1,4 +1,4 @@
-"""Scores all captions into a table; what is scored already is not scored again."""
+"""Score all captions into a table; captions that are already scored are not scored again."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ TABLE = "scores"
 TABLES = (TABLE, "judged", "answers")
 FILES = ("evaluation.json", "evaluation.html")
 _CHUNK = 64  # captions that a process scores at a time
-_COMMIT = 2000  # rows that a kill can cost
-_MANY = 1500  # from so many on other processes help: starting them takes two seconds
+_COMMIT = 2000  # rows that a kill can lose
+_MANY = 1500  # captions from which further processes pay off: starting them takes two seconds
 
 _Job = tuple[Row, Caption, tuple[Reference, ...]]
-"""The columns that do not come from scoring, and what is scored."""
+"""The columns that do not come from scoring, the caption, and its references."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What one evaluation did.
+    """The result of one evaluation.
 
     Attributes:
-        table: of scores.
-        captions: that are there; missing: videos without one.
-        fresh: rows that were scored now; the others were there.
-        unknown: captions that the references do not know.
-        others: references of videos that the captions do not know; they count only where captions come from a file.
+        table: the table of scores.
+        captions: number of captions; missing: number of videos without one.
+        fresh: rows that this call scored; the others existed.
+        unknown: captions of videos that the references do not contain.
+        others: references of videos without captions; they count only if the captions come from a file.
     """
 
     table: Table
@@ -59,22 +59,22 @@ class Scored:
 
 
 def schema_with(further: Sequence[CaptionMetric]) -> pa.Schema:
-    """The columns of the table of scores, with those of further metrics."""
+    """Return the columns of the table of scores, including those of further metrics."""
     columns = [pa.field(name, pa.float64()) for metric in further for name in metric.columns]
     return pa.schema([*SCORES, *columns])
 
 
 def open_table(folder: str, schema: pa.Schema = SCORES) -> Table:
-    """The table of scores in a folder, taken over for writing.
+    """Open the table of scores in a folder for writing, taking it over from other writers.
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the folder contains something else.
     """
     table = Table(f"{folder}/{TABLE}", schema, writer="evaluate")
     if not table.exists():
         names = [path for path in files_below(folder) if not path.rsplit("/", 1)[-1].startswith(".")]
         if any(not path.endswith(FILES) and not any(f"/{t}/" in path for t in TABLES) for path in names):
-            raise UsageError(f"{folder} is not empty, and no scores lie there: name a new folder with -o")
+            raise UsageError(f"{folder} is not empty and contains no scores; give a new folder with -o")
     table.fence()
     return table
 
@@ -88,16 +88,16 @@ def evaluate(
     workers: int | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Scored:
-    """Score every caption that is not scored yet, and drop rows of videos that are gone.
+    """Score every caption that is not scored yet, and drop rows of videos that no longer exist.
 
     Args:
-        references: None: only what captions say of themselves.
-        further: metrics that are asked for by name.
-        folder: of the table; local or a prefix on object storage.
-        workers: processes; None: one a core where there are many captions.
+        references: None: only metrics of the captions alone.
+        further: metrics that are requested by name.
+        folder: folder of the table, local or a prefix on object storage.
+        workers: number of processes; None: one per core if there are many captions.
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the folder contains something else.
         RunFailed: another evaluation has taken the folder over.
     """
     schema = schema_with(further)
@@ -142,7 +142,7 @@ def evaluate(
 
 
 def all_captions(captions: Captions, references: References | None) -> Iterator[Caption]:
-    """The captions; of a file, also the references that it has no caption for."""
+    """Yield the captions; for a file, also the references without a caption."""
     if captions.knows_videos or references is None:
         yield from captions
         return
@@ -177,7 +177,7 @@ def _hash(references: References | None) -> str | None:
 
 @dataclass(frozen=True)
 class _Scorer:
-    """What every process that scores needs."""
+    """The settings that every scoring process needs."""
 
     known: Frequencies | None
     further: Sequence[CaptionMetric]
@@ -228,7 +228,7 @@ _STACK = ExitStack()
 
 
 def _begin(scorer: _Scorer) -> None:
-    """In a process that helps: load what all its captions need, and end with the process that started it."""
+    """Initialise a scoring process: load what all its captions need, and end with the parent process."""
     _OPENED[:] = [_STACK.enter_context(scorer.open())]
     atexit.register(_STACK.close)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,7 +1,7 @@
-"""Which true events a caption tells, in what order, when, in which words, and whether it denies them.
+"""Scores of events: which true events a caption has, in what order, when, in which words, and with which polarity.
 
-Predicted and true events are aligned in order of their times, as many as fit: their words are alike, and they are not
-more than a minute apart. Each metric then looks at one thing only, so that a caption with one kind of fault loses one.
+Predicted and true events are aligned in order of time, as many as match: similar words, at most a minute apart. Each
+metric then measures one aspect only, so a caption with one kind of fault loses in one metric.
 """
 
 from __future__ import annotations
@@ -18,35 +18,44 @@ from pipeline.evaluation.scores.spans import Floats, in_order
 FAR_S = 60.0
 NEAR_S = 5.0
 TENTHS = 10
-_FAR_SHARE = 1 / 3  # of the video, from which on an order is one of the long term
-_LEAST = 0.4  # cosine of the words, from which two events may be one
-_AWAY = 0.3  # what the greatest distance costs, in cosine: less than two events that are predicted are worth
+_FAR_SHARE = 1 / 3  # distance, as a share of the video, from which an order counts as long-term
+_LEAST = 0.4  # least cosine of the words of two events that match
+_AWAY = 0.3  # cosine that the greatest distance costs: less than the value of two matched events
 _NOT = re.compile(r"\b(?:not|no|never|nobody|nothing|none|without|neither|nor)\b|n['’]t\b", re.IGNORECASE)
-# says of a whole sentence that it does not hold, and nothing of what is seen
+# negates a whole sentence without describing anything
 _UNTRUE = re.compile(
     r"\b(?:it|this|that)(?:\s+(?:is|was)|['’]s)\s+(?:(?:not|never)\s+(?:true|so|right|the\s+case)|false|untrue)(?:\s+that)?\b"
     r"|\b(?:it|this|that)\s+(?:isn|wasn)['’]t\s+(?:true|so|right|the\s+case)(?:\s+that)?\b",
     re.IGNORECASE,
 )
+_SO = re.compile(r"so\b")  # whole word only, since "so" begins and ends many words
 
 
 def denies(text: str) -> bool:
-    """Whether a text has a word of denial."""
-    return bool(_NOT.search(text) or _UNTRUE.search(text))
+    """Whether a text contains a word of negation."""
+    return bool(_NOT.search(text) or (_may_be_untrue(text) and _UNTRUE.search(text)))
 
 
 def without_denial(text: str) -> str:
-    """A text without "it is not true that": whether it is denied is polarity, and no word of what it tells."""
-    return _UNTRUE.sub(" ", text)
+    """Remove "it is not true that": negation is measured as polarity, not as words."""
+    return _UNTRUE.sub(" ", text) if _may_be_untrue(text) else text
+
+
+def _may_be_untrue(text: str) -> bool:
+    """A fast test before `_UNTRUE`, which is slow: False only if it matches nothing."""
+    if not text.isascii():
+        return True
+    low = text.lower()
+    return "true" in low or "false" in low or "right" in low or "case" in low or _SO.search(low) is not None
 
 
 def alike(a: frozenset[str], b: frozenset[str]) -> float:
-    """Cosine of two sets of words."""
+    """Return the cosine of two sets of words."""
     return len(a & b) / math.sqrt(len(a) * len(b)) if a and b else 0.0
 
 
 def likeness(words: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) -> Floats:
-    """`alike` of each pair, shape (words, others)."""
+    """Return `alike` of each pair, shape (words, others)."""
     places: dict[str, int] = {}
     masks, other_masks = ([_mask(some, places) for some in side] for side in (words, others))
     shared = np.array([[(a & b).bit_count() for b in other_masks] for a in masks], dtype=np.float64)
@@ -56,7 +65,7 @@ def likeness(words: Sequence[frozenset[str]], others: Sequence[frozenset[str]]) 
 
 
 def _mask(words: frozenset[str], places: dict[str, int]) -> int:
-    """A set as bits of one integer, whose intersections take a tenth of the time."""
+    """Encode a set as the bits of one integer, whose intersections take a tenth of the time."""
     found = 0
     for word in words:
         if (bit := places.get(word)) is None:
@@ -66,7 +75,7 @@ def _mask(words: frozenset[str], places: dict[str, int]) -> int:
 
 
 def aligned(predicted: Floats, true: Floats, alike: Floats) -> Floats:
-    """Pairs (predicted, true, likeness), shape (n, 3), of events that are one.
+    """Return the matched pairs of events (predicted, true, similarity), shape (n, 3).
 
     Args:
         predicted, true: spans in order of time, shapes (a, 2) and (b, 2).
@@ -95,23 +104,23 @@ def aligned(predicted: Floats, true: Floats, alike: Floats) -> Floats:
 
 
 def far_order(starts: Sequence[float], end_s: float) -> float | None:
-    """Of pairs of events at least a third of the video apart, the share of which the earlier one is predicted first.
+    """Return, of pairs of events at least a third of the video apart, the share predicted in the true order.
 
     Args:
         starts: true times, in the order in which they are predicted.
-        end_s: of the last true event.
+        end_s: end of the last true event.
 
     Returns:
-        None where no two are so far apart.
+        None if no two events are that far apart.
     """
     times = np.asarray(starts)
-    later = times[None, :] - times[:, None]  # of the pair (predicted first, predicted later)
+    later = times[None, :] - times[:, None]  # for the pair (predicted first, predicted later)
     pairs = np.triu(np.abs(later) >= end_s * _FAR_SHARE, 1)
     return float((later[pairs] > 0).mean()) if pairs.any() else None
 
 
 def by_tenth(pairs: Floats, true: Sequence[Event], duration_s: float) -> list[int]:
-    """True events that are predicted, then all true events, by the tenth of the video that their middle lies in."""
+    """Count matched true events, then all true events, by the tenth of the video that contains their middle."""
     counts = np.zeros((2, TENTHS), dtype=np.int64)
     predicted = {int(j) for _, j, _ in pairs}
     for k, (start, end, _) in enumerate(true):
@@ -124,11 +133,11 @@ def by_tenth(pairs: Floats, true: Sequence[Event], duration_s: float) -> list[in
 def event_scores(
     predicted: Sequence[Event], true: Sequence[Event], pairs: Floats, places: Sequence[int]
 ) -> dict[str, float | None]:
-    """By name; those of pairs are None where nothing true is predicted.
+    """Return scores by name; those of matched pairs are None if there are none.
 
     Args:
         predicted, true: in order of time.
-        places: of each predicted event in the caption.
+        places: position of each predicted event in the caption.
     """
     found: dict[str, float | None] = {
         "event_precision": len(pairs) / len(predicted) if predicted else 0.0,

@@ -1,4 +1,4 @@
-"""What a caption says of itself: no model, no reference."""
+"""Metrics of a caption alone, without a model or a reference."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ _SEAM_S = 1.0  # a clock shows whole seconds
 
 
 def free_scores(caption: Caption) -> dict[str, float | str | None]:
-    """All of them, by name; None where a caption has nothing that it could be measured by. docs/evaluation.md says
-    what each is."""
+    """Compute all of them, by name; None if a caption lacks what a metric measures. See docs/evaluation.md."""
     minutes = caption.duration_s / 60 if caption.duration_s else None
     sentences = [text for text, _ in caption.sentences]
     spoken = len(caption.text.split())
@@ -51,10 +50,10 @@ def free_scores(caption: Caption) -> dict[str, float | str | None]:
 
 
 def length_score(words: int, wanted: int | None) -> float | None:
-    """LongWriter's length score, 0 to 100; its script divides by the words, and fails on an empty text.
+    """Compute LongWriter's length score, 0 to 100; its script divides by the words, and fails on an empty text.
 
     Args:
-        wanted: None: nobody asked for a length, and there is no score.
+        wanted: requested number of words; None: there is no score.
     """
     if not wanted:
         return None
@@ -65,7 +64,7 @@ def length_score(words: int, wanted: int | None) -> float | None:
 
 
 def balance(caption: Caption) -> float | None:
-    """1 where each section has the share of the words that it has of the time, 0 where they have nothing in common."""
+    """Return 1 if the sections share words as they share time, 0 if the two distributions are disjoint."""
     if not caption.events:
         return None
     words = np.array([len(text.split()) for _, _, text in caption.events], dtype=np.float64)
@@ -76,7 +75,7 @@ def balance(caption: Caption) -> float | None:
 
 
 def timeline(caption: Caption) -> float | None:
-    """Share of the video that sections with a text cover."""
+    """Return the share of the video that sections with a text cover."""
     if not caption.duration_s:
         return None
     spans = merged(as_spans([(s, e) for s, e, text in caption.events if text.strip()]))
@@ -85,13 +84,13 @@ def timeline(caption: Caption) -> float | None:
 
 
 def repetition(text: str, n: int) -> float:
-    """Share of the n-grams of words that stand earlier in the text, 0 to 1; 0 for texts shorter than n words."""
+    """Return the share of word n-grams that occurred earlier in the text, 0 to 1; 0 without n-grams."""
     grams = ngrams(own_hashes(text), n)[-1]
     return 1 - _different(grams) / len(grams) if len(grams) else 0.0
 
 
 def distinct(text: str, n: int) -> float | None:
-    """Different n-grams of words among all (Li et al. 2016)."""
+    """Return the share of distinct n-grams of words (Li et al. 2016)."""
     grams = ngrams(own_hashes(text), n)[-1]
     return _different(grams) / len(grams) if len(grams) else None
 
@@ -102,7 +101,7 @@ def _different(grams: Words) -> int:
 
 
 def duplicates(sentences: Sequence[str]) -> float | None:
-    """Share of the sentences that stand earlier in the caption, whatever their punctuation and case."""
+    """Return the share of sentences that occurred earlier in the caption, ignoring punctuation and case."""
     seen = Counter(map(own_bytes, sentences))
     seen.pop(b"", None)
     total = sum(seen.values())
@@ -110,13 +109,13 @@ def duplicates(sentences: Sequence[str]) -> float | None:
 
 
 def clock_times(text: str) -> list[float]:
-    """Seconds of the times that a text names as m:ss or h:mm:ss."""
+    """Return the times that a text names as m:ss or h:mm:ss, in seconds."""
     found = _CLOCK.findall(text) if ":" in text else []
     return [3600.0 * int(h or 0) + 60 * int(m) + int(s) for h, m, s in found]
 
 
 def times_inside(text: str, duration_s: float | None) -> float | None:
-    """Share of the named times that lie in the video."""
+    """Return the share of the named times that lie in the video."""
     times = clock_times(text)
     if not times or duration_s is None:
         return None
@@ -124,24 +123,24 @@ def times_inside(text: str, duration_s: float | None) -> float | None:
 
 
 def cited(caption: Caption) -> float | None:
-    """Share of the sentences of sections that cite a window."""
+    """Return the share of the sentences in sections that cite a window."""
     known = [windows for _, windows in caption.sentences if windows is not None]
     return sum(bool(w) for w in known) / len(known) if known else None
 
 
 def reading_order(caption: Caption) -> float | None:
-    """Share of neighbouring sentences of which the later one does not cite an earlier first window."""
+    """Return the share of neighbouring sentences of which the later one does not cite an earlier first window."""
     firsts = [float(min(windows)) for _, windows in caption.sentences if windows]
     return in_order(firsts) if firsts else None
 
 
 def name_consistency(caption: Caption) -> float | None:
-    """Of all mentions of who or what has a name, the share that uses it, not one of its aliases."""
+    """Return the share of all mentions of named persons and objects that use the name rather than an alias."""
     low, named, other = caption.text.lower(), 0, 0
     for name, aliases in caption.names:
         own = _mentions(name, low)
         named += own
-        # an alias within the name ("the boy" in "the boy in red") is no other mention
+        # an alias within the name ("the boy" in "the boy in red") is not another mention
         for alias in {a.lower() for a in aliases} - {name.lower()}:
             other += max(0, _mentions(alias, low) - (own if alias in name.lower() else 0))
     return named / (named + other) if named + other else None
@@ -152,5 +151,5 @@ def _mentions(name: str, low: str) -> int:
 
 
 def _atoms(sentence: str) -> list[frozenset[str]]:
-    """What a sentence tells, clause by clause, as sets of stems: two clauses of the same words are one."""
+    """Return the clauses of a sentence as sets of stems, so that clauses with the same words are equal."""
     return [atom for _, text in clauses(sentence) if (atom := own_stems(text))]

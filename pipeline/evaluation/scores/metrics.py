@@ -1,4 +1,4 @@
-"""Every metric by name: its group, which way is better, and what it says. The table of scores has a column for each."""
+"""All metrics by name: group, direction and description. The table of scores has a column for each."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import pyarrow as pa
 
 from pipeline.evaluation.scores.spans import DISTANCES_S, TIOUS
 
-VERSION = 4
-"""Raised whenever the same caption and references would get other scores: rows of another version are scored anew."""
+VERSION = 6
+"""Raised when the same caption and references get different scores; rows of another version are rescored."""
 
 Group = Literal["itself", "words", "spans", "events", "further", "judge"]
 
 GROUPS: dict[Group, str] = {
-    "itself": "Of the caption itself",
+    "itself": "The caption alone",
     "words": "Words against references",
     "spans": "Times against references",
     "events": "Events with their texts against references",
-    "further": "Asked for with --metric",
+    "further": "Requested with --metric",
     "judge": "By a judge",
 }
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What a column of the table of scores says.
+    """One column of the table of scores.
 
     Attributes:
         better: 1: more is better; -1: less is better; 0: neither.
-        says: in one line.
-        pooled: the value of a set of captions is not the mean, but comes from counts that are added up.
+        says: its description, in one line.
+        pooled: whether the value of a set of captions is computed from summed counts rather than as a mean.
     """
 
     group: Group
@@ -41,23 +41,23 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "words": Metric("itself", 0, "words between white space"),
-    "words_a_minute": Metric("itself", 0, "words for each minute of video"),
-    "wanted_words": Metric("itself", 1, "words of those that were asked for, at most 1"),
-    "balance": Metric("itself", 1, "share of the words that stand where their share of the time is"),
+    "words": Metric("itself", 0, "words, separated by whitespace"),
+    "words_a_minute": Metric("itself", 0, "words per minute of video"),
+    "wanted_words": Metric("itself", 1, "words as a share of the requested number, at most 1"),
+    "balance": Metric("itself", 1, "agreement of the sections' shares of words with their shares of time"),
     "timeline": Metric("itself", 1, "share of the video that sections with a text cover"),
-    "repeated_10grams": Metric("itself", -1, "share of the runs of ten words that stood before"),
-    "duplicate_sentences": Metric("itself", -1, "share of the sentences that stood before"),
+    "repeated_10grams": Metric("itself", -1, "share of 10-word sequences that occurred before"),
+    "duplicate_sentences": Metric("itself", -1, "share of the sentences that occurred before"),
     "length_score": Metric("itself", 1, "LongWriter: 100 at the wanted length, 0 at a third of it and at four times"),
-    "distinct_1": Metric("itself", 0, "different words among all"),
-    "distinct_2": Metric("itself", 0, "different pairs of words among all"),
+    "distinct_1": Metric("itself", 0, "share of distinct words"),
+    "distinct_2": Metric("itself", 0, "share of distinct word pairs"),
     "times_inside": Metric("itself", 1, "share of the times in the text that lie in the video"),
     "times_in_order": Metric("itself", 1, "share of neighbouring times in the text that do not go back"),
     "cited": Metric("itself", 1, "share of the sentences that cite a window"),
     "grounding": Metric("itself", 1, "mean support of the sentences by the captions"),
     "reading_order": Metric("itself", 1, "share of neighbouring sentences whose windows do not go back"),
     "name_consistency": Metric("itself", 1, "share of the mentions that use the name, not an alias"),
-    "atoms_a_minute": Metric("itself", 0, "different clauses for each minute of video"),
+    "atoms_a_minute": Metric("itself", 0, "distinct clauses per minute of video"),
     **{f"bleu_{n}": Metric("words", 1, f"BLEU-{n} of coco-caption", True) for n in (1, 2, 3, 4)},
     "rouge_l_coco": Metric("words", 1, "ROUGE-L of coco-caption (beta 1.2, no stems)"),
     "rouge_1": Metric("words", 1, "ROUGE-1 of rouge-score (F1, stems)"),
@@ -101,25 +101,25 @@ METRICS: dict[str, Metric] = {
 }
 
 STATS = ("bleu_stats", "sacrebleu_stats", "chrf_stats")
-"""Counts that pooled metrics add up; docs/evaluation.md says what they are."""
+"""Counts that are summed for pooled metrics; docs/evaluation.md describes them."""
 
 SCORES = pa.schema(
     [
         pa.field("video_id", pa.string()),
-        pa.field("key", pa.string()),  # fingerprint: caption, references, metrics
-        pa.field("reference", pa.string()),  # name under which the references know the video; null: they do not
+        pa.field("key", pa.string()),  # fingerprint of caption, references and metrics
+        pa.field("reference", pa.string()),  # name of the video in the references; null: it is not in them
         pa.field("reference_set", pa.string()),  # hash of all references; null: none were given
-        pa.field("references", pa.int32()),  # how many texts
-        pa.field("missing", pa.bool_()),  # has no caption: scores against references are 0
+        pa.field("references", pa.int32()),  # number of reference texts
+        pa.field("missing", pa.bool_()),  # whether it has no caption; scores against references are then 0
         pa.field("duration_s", pa.float64()),
         pa.field("language", pa.string()),
         *[pa.field(name, pa.float64()) for name in METRICS],
         *[pa.field(name, pa.list_(pa.int64())) for name in STATS],
         pa.field(
             "events_by_tenth", pa.list_(pa.int64())
-        ),  # true events that are predicted, then all, by tenths of the video
+        ),  # predicted true events, then all true events, by tenths of the video
     ]
 )
-"""The table of scores: a row a video."""
+"""The table of scores: one row per video."""
 
 AGAINST = frozenset(name for name, metric in METRICS.items() if metric.group != "itself")

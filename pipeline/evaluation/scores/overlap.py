@@ -1,7 +1,7 @@
 """Overlap of words with references: BLEU, CIDEr-D, ROUGE.
 
-Formulas as in the released scorers (coco-caption's `Bleu`, `Cider`, `Rouge`; `rouge-score`), which the tests compare
-values with. None of them needs Java.
+The formulas are those of the released scorers (coco-caption's `Bleu`, `Cider`, `Rouge`; `rouge-score`), with which the
+tests compare the values. None of them needs Java.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import numpy.typing as npt
 from pipeline.evaluation.scores.tokens import Words, ngrams
 
 ORDERS = 4
-_SMALL, _TINY = 1e-9, 1e-15  # coco-caption's guards; no smoothing
+_SMALL, _TINY = 1e-9, 1e-15  # coco-caption's guards against division by zero; no smoothing
 _BETA = 1.2  # coco-caption's weight of recall
-_SIGMA = 6.0  # CIDEr-D's penalty of a length that differs
+_SIGMA = 6.0  # width of CIDEr-D's penalty on length differences
 _AT_ONCE = 20_000_000  # n-grams that are sorted at a time, 160 MB
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Counted:
-    """A text as counts of its n-grams: for each order the sorted hashes and how often each occurs."""
+    """A text as counts of its n-grams: for each order the sorted hashes and the count of each."""
 
     words: int
     grams: tuple[tuple[Words, npt.NDArray[np.int64]], ...]
@@ -41,7 +41,7 @@ def counted(words: Words) -> Counted:
 
 
 def tallied(hashes: Words) -> tuple[Words, npt.NDArray[np.int64]]:
-    """The different ones, sorted, and how often each occurs: `np.unique`, without what it does beside that."""
+    """Return the distinct hashes, sorted, and their counts: `np.unique` without its overhead."""
     if not len(hashes):
         return hashes, _NO_COUNTS
     found = np.sort(hashes)
@@ -56,9 +56,9 @@ def tallied(hashes: Words) -> tuple[Words, npt.NDArray[np.int64]]:
 
 
 def shared(a: Words, b: Words) -> int:
-    """How many of `a` are also in `b`; one that occurs several times counts as often as it does on both sides.
+    """Return how many of `a` are also in `b`; a repeated hash counts as often as both sides have it.
 
-    The last bit of a hash says its side, so that both are sorted together: no looking up of one in the other.
+    The last bit of a hash marks its side, so both are sorted together without looking up one in the other.
     """
     if not len(a) or not len(b):
         return 0
@@ -69,11 +69,11 @@ def shared(a: Words, b: Words) -> int:
 
 
 def shared_runs(ends: npt.NDArray[np.int64], theirs: npt.NDArray[np.int64]) -> int:
-    """Sum over runs of equal keys of min(those of the first side, those of the second).
+    """Sum min(count on the first side, count on the second side) over runs of equal keys.
 
     Args:
-        ends: place of the last key of each run, without the last run.
-        theirs: of each place, how many keys up to it are of the second side.
+        ends: index of the last key of each run, without the last run.
+        theirs: for each index, how many keys up to it are of the second side.
     """
     places = np.empty(len(ends) + 1, dtype=np.int64)
     places[:-1], places[-1] = ends, len(theirs) - 1
@@ -92,9 +92,10 @@ _NO_COUNTS = np.zeros(0, dtype=np.int64)
 
 
 def bleu_stats(text: Counted, references: Sequence[Counted]) -> list[int]:
-    """What BLEU of a corpus adds up: words, words of the closest reference, then n-grams matched and n-grams, by order.
+    """Return the sums of corpus BLEU: words, words of the closest reference, then n-grams matched and n-grams, by
+    order.
 
-    Of references that are equally close the shorter one counts.
+    Of equally close references the shorter one counts.
     """
     stats = [text.words, _closest(text.words, [r.words for r in references])]
     for n in range(ORDERS):
@@ -107,7 +108,7 @@ def bleu_stats(text: Counted, references: Sequence[Counted]) -> list[int]:
 
 
 def bleu_stats_of(text: Words, references: Sequence[Words]) -> list[int]:
-    """`bleu_stats` of hashed words, for texts that no other metric counts."""
+    """Return `bleu_stats` of hashed words, for texts that no other metric counts."""
     if len(references) != 1:
         return bleu_stats(counted(text), [counted(r) for r in references])
     stats = [len(text), len(references[0])]
@@ -121,10 +122,10 @@ def _closest(words: int, others: Sequence[int]) -> int:
 
 
 def bleu(stats: Floats) -> Floats:
-    """BLEU-1 to BLEU-4 of stats or of their sums, 0 to 1.
+    """Compute BLEU-1 to BLEU-4 of stats or of their sums, 0 to 1.
 
     Args:
-        stats: shape (..., 10), as `bleu_stats`.
+        stats: shape (..., 10), as from `bleu_stats`.
 
     Returns:
         Shape (..., 4).
@@ -140,7 +141,7 @@ def bleu(stats: Floats) -> Floats:
 
 
 def looked_up(grams: Words, known: Words, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How often each of `grams` occurs among `known`, which are sorted."""
+    """Return how often each of `grams` occurs among `known`, which are sorted."""
     if not len(known) or not len(grams):
         return np.zeros(len(grams), dtype=np.int64)
     at = np.minimum(np.searchsorted(known, grams), len(known) - 1)
@@ -152,11 +153,11 @@ def looked_up(grams: Words, known: Words, counts: npt.NDArray[np.int64]) -> npt.
 
 @dataclass(frozen=True)
 class Frequencies:
-    """In how many items of a reference set an n-gram occurs; those of one item are left out, since 0 and 1 count alike.
+    """Number of items of a reference set that contain each n-gram; n-grams of one item are omitted, as 0 counts like 1.
 
     Attributes:
-        items: how many items there are.
-        grams, counts: sorted hashes of n-grams of two items and more, and of how many.
+        items: number of items.
+        grams, counts: sorted hashes of n-grams that at least two items contain, and the number of these items.
     """
 
     items: int
@@ -164,17 +165,17 @@ class Frequencies:
     counts: npt.NDArray[np.int64]
 
     def rarity(self, grams: Words) -> Floats:
-        """log(items / max(1, items with it)) of each."""
+        """Return log(items / max(1, items that contain it)) for each n-gram."""
         found = np.maximum(looked_up(grams, self.grams, self.counts), 1)
         result: Floats = math.log(max(self.items, 1)) - np.log(found)
         return result
 
 
 def frequencies(items: Iterable[Sequence[Words]]) -> Frequencies:
-    """Over all references of all items, an item's references together.
+    """Count over all references of all items; the references of an item count together.
 
-    Items are counted `_AT_ONCE` n-grams at a time. Where there are more, the counts of each time go to files by the
-    range that their hashes are in, and are added up range by range: 100,000 texts of 950 words have 3 GB of hashes.
+    Items are counted `_AT_ONCE` n-grams at a time. If there are more, the counts of each batch are written to files by
+    range of the hashes and summed range by range, since 100,000 texts of 950 words have 3 GB of hashes.
     """
     total, size, waiting = 0, 0, list[Words]()
     with ExitStack() as stack:
@@ -198,7 +199,7 @@ def frequencies(items: Iterable[Sequence[Words]]) -> Frequencies:
 
 
 def _put(files: Sequence[BinaryIO], grams: Words, counts: npt.NDArray[np.int64]) -> None:
-    """To the file of each range, in order of their hashes."""
+    """Append hashes and counts to the file of each range, in order of the hashes."""
     width = (1 << 64) // len(files)
     edges = np.searchsorted(grams, np.array([k * width for k in range(1, len(files))], dtype=np.uint64))
     for file, some, often in zip(files, np.split(grams, edges), np.split(counts, edges), strict=True):
@@ -217,7 +218,7 @@ def _added(file: BinaryIO) -> tuple[Words, npt.NDArray[np.int64]]:
 
 
 def _several(grams: Words, counts: npt.NDArray[np.int64]) -> tuple[Words, npt.NDArray[np.int64]]:
-    """Those of two items and more."""
+    """Return the n-grams of at least two items."""
     return grams[counts > 1], counts[counts > 1]
 
 
@@ -226,7 +227,7 @@ _RANGES = 64
 
 
 def cider_d(text: Counted, references: Sequence[Counted], known: Frequencies) -> float:
-    """CIDEr-D, 0 to 10; comparable only between captions of one reference set, which gives `known`."""
+    """Compute CIDEr-D, 0 to 10; comparable only between captions of the same reference set, which gives `known`."""
     own = _weighed(text, known)
     total = 0.0
     for reference in references:
@@ -246,7 +247,7 @@ def cider_d(text: Counted, references: Sequence[Counted], known: Frequencies) ->
 
 
 def _weighed(text: Counted, known: Frequencies) -> list[tuple[Floats, float]]:
-    """Weights of the n-grams of each order, and their norm."""
+    """Return the weights of the n-grams of each order, and their norm."""
     rarity = known.rarity(np.concatenate([grams for grams, _ in text.grams]))
     found, start = [], 0
     for grams, counts in text.grams:
@@ -260,7 +261,7 @@ def _weighed(text: Counted, known: Frequencies) -> list[tuple[Floats, float]]:
 
 
 def places(words: Sequence[object]) -> dict[object, int]:
-    """Of each word the places where it stands, as bits."""
+    """Return, for each word, the positions where it occurs, as bits."""
     found: dict[object, int] = {}
     known = found.get
     for word, bit in zip(words, chain(_BITS, map((1).__lshift__, count(len(_BITS)))), strict=False):
@@ -268,14 +269,14 @@ def places(words: Sequence[object]) -> dict[object, int]:
     return found
 
 
-_BITS = [1 << k for k in range(2048)]  # those of most captions
+_BITS = [1 << k for k in range(2048)]  # enough for most captions
 
 
 def common(a: Sequence[object], b: Sequence[object], of_a: Mapping[object, int] | None = None) -> int:
-    """Length of the longest common subsequence, by bits of one integer (Hyyrö 2004): fast for thousands of words.
+    """Return the length of the longest common subsequence, bit-parallel (Hyyrö 2004): fast for thousands of words.
 
     Args:
-        of_a: `places(a)`, where it is compared with several texts.
+        of_a: `places(a)`, if `a` is compared with several texts.
     """
     if not a or not b:
         return 0
@@ -284,12 +285,12 @@ def common(a: Sequence[object], b: Sequence[object], of_a: Mapping[object, int] 
     row = every
     for there in filter(None, map(known.get, b)):
         hits = row & there
-        row = (row + hits) | (row - hits)  # what is carried beyond the last place touches no other
+        row = (row + hits) | (row - hits)  # carries beyond the last position affect no other bit
     return len(a) - (row & every).bit_count()
 
 
 def rouge_l_coco(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """coco-caption's ROUGE-L: F with beta 1.2 of the best precision and the best recall over the references."""
+    """Compute coco-caption's ROUGE-L: F (beta 1.2) of the best precision and the best recall over the references."""
     if not text or not any(references):
         return 0.0
     known = places(text)
@@ -297,25 +298,25 @@ def rouge_l_coco(text: Sequence[str], references: Sequence[Sequence[str]]) -> fl
 
 
 def rouge_l_coco_of(shared: Sequence[tuple[int, int]], words: int) -> float:
-    """The same of words in common and words of each reference, and of the words of the text."""
+    """The same from (words in common, words of the reference) for each reference, and the words of the text."""
     return f_coco(max(n / words for n, _ in shared), max(n / length for n, length in shared))
 
 
 def f_coco(precision: float, recall: float) -> float:
-    """Their F with coco-caption's weight of recall."""
+    """Combine both with coco-caption's weight of recall."""
     if not precision or not recall:
         return 0.0
     return (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision)
 
 
 def rouge_l_google(text: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """rouge-score's rougeL: F1, of the best reference; words as `tokens.google_words`."""
+    """Compute rouge-score's rougeL: F1 with the best reference; words as from `tokens.google_words`."""
     known = places(text)
     return max((f1(*_shares(common(text, r, known), len(text), len(r))) for r in references), default=0.0)
 
 
 def rouge_n_google(text: Words, references: Sequence[Words], n: int) -> float:
-    """rouge-score's rouge1 or rouge2: F1, of the best reference; of hashed `tokens.google_words`."""
+    """Compute rouge-score's rouge1 or rouge2: F1 with the best reference, of hashed `tokens.google_words`."""
     own, best = ngrams(text, n)[n - 1], 0.0
     for reference in references:
         known = ngrams(reference, n)[n - 1]
@@ -328,5 +329,5 @@ def _shares(both: int, of_text: int, of_reference: int) -> tuple[float, float]:
 
 
 def f1(precision: float, recall: float) -> float:
-    """Their harmonic mean; 0 where both are 0."""
+    """Return the harmonic mean; 0 if both are 0."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

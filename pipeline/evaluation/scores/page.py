@@ -1,4 +1,4 @@
-"""The report of an evaluation: one JSON object, and one page that is all in one file."""
+"""The report of an evaluation: one JSON object, and one self-contained page."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def report(
     *, captions: str, against: str | None, counts: Mapping[str, int], whole: Mapping[str, Value],
     slices: Sequence[Mapping[str, Any]], scores: Scores,
 ) -> dict[str, Any]:  # fmt: skip
-    """What `evaluation.json` holds."""
+    """Return the data of `evaluation.json`."""
     return {
         "generator": "longcap",
         "version": version("longcap"),
@@ -44,7 +44,7 @@ def report(
 
 
 def worst(scores: Scores, count: int = _WORST) -> list[dict[str, Any]]:
-    """The captions with the least scores: by the mean place among all, over the metrics that have a better way."""
+    """Return the captions with the lowest scores: by mean rank over all metrics that have a direction."""
     import numpy as np
 
     if not len(scores):
@@ -77,10 +77,10 @@ def as_json(data: Mapping[str, Any]) -> str:
 
 
 def html(data: Mapping[str, Any], judge_metrics: Mapping[str, Metric] = MappingProxyType({})) -> str:
-    """`evaluation.html`.
+    """Render `evaluation.html`.
 
     Args:
-        judge_metrics: what the metrics of judges say, where the report has some.
+        judge_metrics: descriptions of the judges' metrics, if the report has any.
     """
     environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader(
@@ -110,7 +110,7 @@ def _by(slices: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]
 
 
 def short(value: float | None) -> str:
-    """Four digits that say something."""
+    """Format a value with four significant digits."""
     if value is None:
         return "–"
     return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"

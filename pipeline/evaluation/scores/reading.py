@@ -1,4 +1,4 @@
-"""Files of references and captions as values: what JSON, JSONL, CSV, TSV, Parquet or subtitles hold, also gzipped."""
+"""Read files of references and captions: JSON, JSONL, CSV, TSV, Parquet or subtitles, optionally gzipped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ZIPPED = ".gz"
 _SUBTITLES = (".srt", ".vtt", ".ass", ".ssa")
 _FILES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", *_SUBTITLES)
 FILES = (*_FILES, *(f"{suffix}{_ZIPPED}" for suffix in _FILES))
-"""How files end that hold references or captions; all else is an output."""
+"""Suffixes of files of references or captions; anything else is an output."""
 
-# what another form is known by, so that a mistake of reading is one
+# keys that identify other forms, so that a misread file is an error
 PROBLEMS = (
     ValueError,
     csv.Error,
@@ -51,14 +51,20 @@ _UNITS = {
 
 
 def stem_of(uri: str) -> str:
-    """The name of a file without what `FILES` says of its form."""
+    """Return the name of a file without its suffix in `FILES`."""
     name = uri.rstrip("/").rsplit("/", 1)[-1]
     suffix = max((s for s in FILES if name.lower().endswith(s)), key=len, default="")
     return name[: len(name) - len(suffix)] if suffix else name
 
 
+def form_of(uri: str) -> str:
+    """Return the form of `uri`: the suffix of a file without its dot, such as "jsonl" or "csv.gz"; else "output"."""
+    name = uri.rstrip("/").lower()
+    return max((s for s in FILES if name.endswith(s)), key=len, default=".output")[1:]
+
+
 def read_value(uri: str) -> Any:
-    """What a file holds: an object, a list, or an iterator of rows where it has a row a line.
+    """Return the contents of a file: an object, a list, or an iterator of rows if it has one row per line.
 
     Raises:
         UsageError: it cannot be opened.
@@ -90,7 +96,7 @@ def _parsed(data: bytes, kind: str, name: str) -> Any:
 
 
 def _lines(data: bytes, encoding: str) -> Iterator[Any]:
-    """A line after the other, so that the values of a large file are not all in memory."""
+    """Yield values line by line, so that the values of a large file are not all in memory."""
     for number, line in enumerate(io.TextIOWrapper(io.BytesIO(data), encoding, newline="\n"), start=1):
         if line.strip():
             try:
@@ -100,11 +106,11 @@ def _lines(data: bytes, encoding: str) -> Iterator[Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys are there once: json would keep the last of two captions of an id, without a word."""
+    """Build an object, refusing repeated keys: json would silently keep the last of two captions of an id."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} is there twice in one object")
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} appears twice in one object")
     return found
 
 
@@ -120,7 +126,7 @@ def _rows_of(text: str, delimiter: str) -> Iterator[dict[str, Any]]:
 
 
 def column_name(name: str) -> str:
-    """`Video ID`, `videoId` and `video-id` as video_id; `Start (s)` as start, `End (ms)` as end_ms."""
+    """Normalise a name: `Video ID`, `videoId` and `video-id` to video_id; `End (ms)` to end_ms."""
     words = [word for word in _SIGNS.split(_SHOUTED.sub("_", name.strip()).lower()) if word]
     if len(words) > 1 and words[-1] in _UNITS and words[-2] != words[-1]:
         unit = _UNITS[words.pop()]
@@ -129,7 +135,7 @@ def column_name(name: str) -> str:
 
 
 def _cues(data: bytes) -> dict[str, Any]:
-    """The events of a subtitle file; texts such as of a described video."""
+    """Return the events of a subtitle file, such as that of an audio-described video."""
     from operators.video.cues import read_cues
     from operators.video.encodings import decode_text
 

@@ -1,4 +1,4 @@
-"""One caption and its references in, one row of scores out."""
+"""Score one caption against its references; returns one row."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from pipeline.evaluation.scores.tokens import content
 
 
 def key_of(caption: Caption, references: Sequence[Reference], reference_set: str, further: Sequence[Any] = ()) -> str:
-    """Fingerprint of all that decides a row.
+    """Return the fingerprint of everything that determines a row.
 
     Args:
-        reference_set: a hash of all references, on which CIDEr-D's rarity of words rests.
+        reference_set: a hash of all references, which determine the rarity of words in CIDEr-D.
         further: identities of further metrics.
     """
-    said = [[r.text, [list(e) for e in r.events], r.timed] for r in references]
+    said = [[r.text, [list(e) for e in r.events], r.timed, r.whole_seconds] for r in references]
     return digest([VERSION, caption.content, caption.missing, caption.duration_s, said, reference_set, *further])
 
 
 def score(caption: Caption, references: Sequence[Reference], known: Frequencies | None) -> Row:
-    """The columns of `metrics.SCORES` but `key`, `reference` and `reference_set`.
+    """Compute the columns of `metrics.SCORES` except `key`, `reference` and `reference_set`.
 
     Args:
-        known: of the reference set; None, or of fewer than two items: CIDEr-D is null, since no word is rare.
+        known: frequencies of the reference set; CIDEr-D is null if it is None or has fewer than two items.
     """
     row: Row = dict.fromkeys(SCORES.names)
     row |= {
@@ -92,13 +92,13 @@ def hallucination(
     true: frozenset[str],
     same: Callable[[str, str], bool] | None = None,
 ) -> tuple[float, float]:
-    """Precision and recall of Vript-HAL, whose tagged nouns and verbs are here all words that say something.
+    """Return precision and recall of Vript-HAL, with all content words instead of tagged nouns and verbs.
 
-    The released script divides the predicted words that match by the true ones and so passes 1; here recall counts true
+    The released script divides matching predicted words by true words, which can exceed 1; here recall counts the true
     words that match.
 
     Args:
-        same: whether two words match; None: equal ones do.
+        same: whether two words match; None: if they are equal.
     """
     if same is None:
         shared = len(predicted & true)
@@ -114,10 +114,11 @@ def hallucination(
 
 @dataclass(frozen=True)
 class _Pair:
-    """Events of a caption against those of one reference; both in order of time."""
+    """Events of a caption and of one reference, both in order of time."""
 
     predicted: Sequence[Event]
     true: Sequence[Event]
+    whole_seconds: bool
 
     @cached_property
     def predicted_spans(self) -> spans.Floats:
@@ -133,7 +134,7 @@ class _Pair:
 
     @cached_property
     def texts(self) -> spans.Floats:
-        """ROUGE-L (coco) of each pair that overlaps; 0 for others, which no metric looks at."""
+        """ROUGE-L (coco) of each overlapping pair; 0 for the others, which no metric uses."""
         predicted, true = self._predicted_words[0], self._true_words[0]
         places = [overlap.places(words) for words in predicted]
         found = np.zeros(self.overlap.shape)
@@ -160,7 +161,7 @@ class _Pair:
 
     @cached_property
     def same(self) -> spans.Floats:
-        """Pairs of events that are one, as `aligned`."""
+        """The matched pairs of events, as from `aligned`."""
         return aligned(self.predicted_spans, self.true_spans, self.alike)
 
     @property
@@ -184,7 +185,7 @@ def _in_time(events: Sequence[Event]) -> list[Event]:
 
 def _timed(caption: Caption, references: Sequence[Reference]) -> Row:
     predicted = _in_time(caption.events)
-    pairs = [_Pair(predicted, _in_time(r.events)) for r in references]
+    pairs = [_Pair(predicted, _in_time(r.events), r.whole_seconds) for r in references]
     row = _best([_of_spans(pair) for pair in pairs])
     duration = caption.duration_s or next((r.duration_s for r in references if r.duration_s), None)
     row |= _masks(pairs, duration)
@@ -199,7 +200,7 @@ def _timed(caption: Caption, references: Sequence[Reference]) -> Row:
 
 
 def _best(rows: Sequence[Row]) -> Row:
-    """Of several references the best value of each metric, as the evaluators of dense captions take it."""
+    """Return the best value of each metric over several references, as evaluators of dense captions do."""
     found: Row = {}
     for row in rows:
         for name, value in row.items():
@@ -219,7 +220,7 @@ def _of_spans(pair: _Pair) -> Row:
     near = spans.boundaries_within(pair.predicted_spans, pair.true_spans, spans.DISTANCES_S)
     for d, (precision, recall) in near.items():
         row |= {f"boundary_precision_{d}s": precision, f"boundary_recall_{d}s": recall}
-    iou, precision, recall = spans.ranges(pair.predicted_spans, pair.true_spans)
+    iou, precision, recall = spans.ranges(pair.predicted_spans, pair.true_spans, whole_seconds=pair.whole_seconds)
     row |= {"ranges_iou": iou, "ranges_precision": precision, "ranges_recall": recall}
     row["ranges_iou_auc"] = spans.area([iou], strict=True)
     precision, recall, f1 = spans.moments(pair.predicted_spans, pair.true_spans)
@@ -261,10 +262,10 @@ def _of_events(pair: _Pair, places: Sequence[int]) -> Row:
 
 
 def _moments(pair: _Pair, most: Sequence[int]) -> dict[int, list[bool]]:
-    """For each true event whether a search by its text finds it among the first so many predicted events.
+    """Return, for each true event, whether a search by its text finds it among the first so many predicted events.
 
-    Predicted events are sorted by likeness, equal ones by time. A text shared by several true events asks for
-    all of them.
+    Predicted events are ranked by similarity, ties by time. A text shared by several true events searches for all of
+    them.
     """
     near = pair.overlap >= spans.MOMENT_IOU
     found: dict[int, list[bool]] = {k: [] for k in most}

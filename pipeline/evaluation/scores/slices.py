@@ -1,4 +1,4 @@
-"""Scores by slices: duration, position in the video, how far things reach, and any column."""
+"""Scores by slices: duration, position in the video, reach of events, and any column."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pipeline.evaluation.scores.events import TENTHS
 from pipeline.evaluation.scores.summary import Scores, Value, bootstrap, interval, summarise
 
 BUCKETS_S = (120.0, 300.0, 480.0, 600.0)
-"""Ends of the buckets of durations: those of CapRiCorn-1K, and longer videos."""
+"""Upper bounds of the duration buckets: those of CapRiCorn-1K, and longer ones."""
 
 POSITIONS = tuple(f"{10 * k} to {10 * k + 10} %" for k in range(TENTHS))
-"""Tenths of a video, by which it shows whether the middle is lost."""
+"""Tenths of a video, which show whether the middle is lost."""
 
 _RESAMPLES = 2_000
-_QUARTILES_FROM = 12  # different numbers of a column, from which on it is cut at its quartiles
+_QUARTILES_FROM = 12  # distinct numbers from which a column is divided at its quartiles
 
 
 def tenth(position: float) -> int:
-    """The tenth of the video that a position from 0 to 1 lies in."""
+    """Return the tenth of the video that contains a position from 0 to 1."""
     return min(TENTHS - 1, max(0, int(position * TENTHS)))
 
 
@@ -31,10 +31,10 @@ def position_label(position: float | None) -> str | None:
 
 
 def slices(scores: Scores, columns: Mapping[str, Mapping[str, Any]], *, seed: int = 1) -> list[dict[str, Any]]:
-    """By duration and by each column: `by`, `value`, `n`, `missing` and `metrics`, in the order of values.
+    """Slice by duration and by each column: `by`, `value`, `n`, `missing` and `metrics`, in the order of values.
 
     Args:
-        columns: column -> video id -> value. A column of many numbers is cut at its quartiles.
+        columns: column -> video id -> value. A column with many distinct numbers is divided at its quartiles.
     """
     found = []
     every = {"duration": [_bucket(float(s)) for s in scores.duration_s]}
@@ -57,11 +57,11 @@ _SCOPES = {
     "between-event": ("event_order", "reading_order"),
     "long-term": ("event_order_far", "name_consistency"),
 }
-"""How far what a metric looks at reaches: details of one event, two neighbours, all of the video."""
+"""Reach of a metric: details of one event, two neighbours, or the whole video."""
 
 
 def scopes(whole: Mapping[str, Value], count: int) -> list[dict[str, Any]]:
-    """The metrics of a set of captions by how far they reach."""
+    """Group the metrics of a set of captions by their reach."""
     found = []
     for scope, names in _SCOPES.items():
         metrics = {name: whole[name].row() for name in names if name in whole}
@@ -71,7 +71,7 @@ def scopes(whole: Mapping[str, Value], count: int) -> list[dict[str, Any]]:
 
 
 def positions(scores: Scores, *, seed: int = 1) -> list[dict[str, Any]]:
-    """Recall of true events by tenths of the video, of all captions together: is the middle lost?"""
+    """Return the recall of true events by tenths of the video, over all captions: is the middle lost?"""
     counts = scores.by_tenth
     if not counts.any():
         return []
@@ -108,7 +108,7 @@ def _bucket(seconds: float) -> tuple[float, str]:
 
 
 def _labels(values: Sequence[Any]) -> list[tuple[float, str]]:
-    """A place in the order and a label of each value."""
+    """Return a sort key and a label for each value."""
     numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
     if len(set(numbers)) >= _QUARTILES_FROM:
         cuts = sorted({float(q) for q in np.quantile(numbers, [0.25, 0.5, 0.75])})

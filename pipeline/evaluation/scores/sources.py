@@ -1,4 +1,4 @@
-"""Where captions come from: an output of Longcap, or a file in one of the forms of `references`."""
+"""Sources of captions: an output of Longcap, or a file in one of the formats of `references`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Captions:
     """Captions by video.
 
     Attributes:
-        shown: where they are, without secrets.
-        knows_videos: it knows which videos it should have captions of: references of others are left out. A file does
-            not, so that each reference without a caption counts 0.
+        shown: location of the captions, without secrets.
+        knows_videos: whether the source knows which videos should have captions, so that references of others are left
+            out. A file does not, so that each reference without a caption counts 0.
     """
 
     shown: str
@@ -31,7 +31,7 @@ class Captions:
     of_file: tuple[Caption, ...] = ()
 
     def __iter__(self) -> Iterator[Caption]:
-        """All captions, then the videos that have none."""
+        """Yield all captions, then the videos without one."""
         if self.output is None:
             yield from self.of_file
             return
@@ -47,21 +47,21 @@ class Captions:
                 yield Caption(video_id=row["video_id"], aliases=names, duration_s=row["duration_s"], missing=True)
 
     def values(self, columns: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Column -> video_id -> value, of columns of the dataset, of structs in it or of the user's `metadata`.
+        """Return column -> video_id -> value, for columns of the dataset, of its structs, or of the user's `metadata`.
 
         Raises:
-            UsageError: there is no such column.
+            UsageError: a column does not exist.
         """
         found: dict[str, dict[str, Any]] = {name: {} for name in columns}
         if not columns:
             return found
         if self.output is None:
-            raise UsageError("--by needs an output of Longcap: a file of captions has no columns")
+            raise UsageError("--by needs an output of Longcap; a file of captions has no columns")
         schema = self.output.store.dataset.schema
         for name in columns:
             if name.split(".")[0] not in schema.names:
                 raise UsageError(
-                    f"--by {name}: no such column{nearest(name, schema.names)} Known: {', '.join(schema.names)}; "
+                    f"--by {name}: is not a column{nearest(name, schema.names)} Known: {', '.join(schema.names)}; "
                     "metadata.NAME is a column of your manifest"
                 )
         read = list(dict.fromkeys(["video_id", *(name.split(".")[0] for name in columns)]))
@@ -73,7 +73,7 @@ class Captions:
 
 
 def open_captions(uri: str) -> Captions:
-    """Raises: UsageError: there are none."""
+    """Open captions. Raises `UsageError` if there are none."""
     if uri.lower().endswith(FILES):
         return Captions(uri, False, None, tuple(read_captions(uri)))
     output = Output(uri)

@@ -1,7 +1,7 @@
-"""Spans of time against spans of time: dense captioning, grounding, summaries.
+"""Compare spans of time: dense captioning, grounding, summaries.
 
-Spans are `(start_s, end_s)`. A side without spans gives 0, never an error and never a value left over from another
-video; where neither side has any, both agree.
+Spans are `(start_s, end_s)`. A side without spans gives 0, never an error or a value of another video; if neither side
+has any, they agree fully.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Floats = npt.NDArray[np.float64]
 TIOUS = (0.3, 0.5, 0.7, 0.9)
 DISTANCES_S = (1, 3, 5, 10, 30, 60)
 MOST = 1000
-"""Spans of a video that count, as in the evaluator of ActivityNet Captions."""
+"""Maximum number of spans of a video, as in the evaluator of ActivityNet Captions."""
 
 MOMENT_IOU = 0.3
-"""From which on a ranked span is a true moment (MomentSeeker)."""
+"""Least IoU of a ranked span with a true moment (MomentSeeker)."""
 
 _THRESHOLDS = np.linspace(0.0, 1.0, 101)
 
 
 def as_spans(found: Sequence[Span]) -> Floats:
-    """Shape (n, 2), each from its earlier to its later time; the first `MOST`."""
+    """Return an array of shape (n, 2), each span from its earlier to its later time; the first `MOST` spans."""
     return np.sort(np.asarray(found, dtype=np.float64).reshape(-1, 2)[:MOST], axis=1)
 
 
 def tiou(predicted: Floats, true: Floats) -> Floats:
-    """Intersection over union of each pair, shape (predicted, true); the union is densevid_eval's, with its 1e-8."""
+    """Return the IoU of each pair, shape (predicted, true); the union is that of densevid_eval, with its 1e-8."""
     a, b = predicted[:, None, :], true[None, :, :]
     shared = np.maximum(0.0, np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]))
     hull = np.maximum(a[..., 1], b[..., 1]) - np.minimum(a[..., 0], b[..., 0])
@@ -44,7 +44,7 @@ def tiou(predicted: Floats, true: Floats) -> Floats:
 
 
 def detection(overlap: Floats, threshold: float) -> tuple[float, float]:
-    """Precision and recall: spans with an overlap above `threshold` (not at it) on the other side."""
+    """Return precision and recall: spans whose overlap with the other side is above `threshold`, not at it."""
     return detections(overlap, (threshold,))[threshold]
 
 
@@ -54,7 +54,7 @@ def detections(overlap: Floats, thresholds: Sequence[float]) -> dict[float, tupl
 
 
 def boundaries(predicted: Floats, true: Floats, distance_s: float) -> tuple[float, float]:
-    """Precision and recall of starts less than `distance_s` away, as VidChapters counts them."""
+    """Return precision and recall of starts less than `distance_s` away, as in VidChapters."""
     return boundaries_within(predicted, true, (distance_s,))[distance_s]
 
 
@@ -66,7 +66,7 @@ def boundaries_within(
 
 
 def _below(values: Floats, limits: Sequence[float]) -> dict[float, tuple[float, float]]:
-    """`covered(values < limit)` of each limit: that one of a line is below it says the least of the line."""
+    """Return `covered(values < limit)` of each limit: a row or column has a hit if its minimum is below the limit."""
     if not values.size:
         return {limit: covered(values < limit) for limit in limits}
     rows, columns = values.min(axis=1), values.min(axis=0)
@@ -74,7 +74,7 @@ def _below(values: Floats, limits: Sequence[float]) -> dict[float, tuple[float, 
 
 
 def covered(hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Share of rows, and of columns, with a hit; both 1 where there is neither."""
+    """Return the shares of rows and of columns with a hit; both are 1 if there are no rows and no columns."""
     if not hits.shape[0] and not hits.shape[1]:
         return 1.0, 1.0
     if not hits.size:
@@ -83,13 +83,13 @@ def covered(hits: npt.NDArray[np.bool_]) -> tuple[float, float]:
 
 
 def soda(overlap: Floats, texts: Floats | None = None) -> tuple[float, float, float]:
-    """SODA: precision, recall, F1 of the best matching that keeps the order of both sides.
+    """Compute SODA: precision, recall and F1 of the best matching that keeps the order of both sides.
 
-    Both sides are in order of time. A dynamic programme maximises the sum S of IoU (SODA_d), or of IoU times the
-    similarity of the texts (SODA_c); precision is S / predicted spans, recall S / true spans (Fujita et al. 2020).
+    Both sides are in order of time. Dynamic programming maximises the sum S of IoU (SODA_d), or of IoU times the
+    similarity of the texts (SODA_c). Precision is S / predicted spans, recall S / true spans (Fujita et al. 2020).
 
     Args:
-        overlap: `tiou`, shape (predicted, true).
+        overlap: as from `tiou`, shape (predicted, true).
         texts: similarity of each pair, the same shape; None: SODA_d.
     """
     predicted, true = overlap.shape
@@ -108,7 +108,7 @@ def soda(overlap: Floats, texts: Floats | None = None) -> tuple[float, float, fl
 
 
 def ordered(found: Sequence[Span]) -> list[int]:
-    """Indices in order of time, as SODA reads them."""
+    """Return the indices in order of time, as SODA reads them."""
     return sorted(range(len(found)), key=lambda k: (min(found[k]), max(found[k])))[:MOST]
 
 
@@ -116,7 +116,7 @@ def ordered(found: Sequence[Span]) -> list[int]:
 
 
 def merged(spans: Floats) -> Floats:
-    """The same times as spans that do not touch."""
+    """Merge spans that touch or overlap."""
     out: list[list[float]] = []
     for start, end in sorted(map(tuple, spans)):
         if out and start <= out[-1][1]:
@@ -127,10 +127,10 @@ def merged(spans: Floats) -> Floats:
 
 
 def ranges(predicted: Floats, true: Floats, *, whole_seconds: bool = False) -> tuple[float, float, float]:
-    """IoU, precision and recall of the times that all spans of a side cover together; empty against empty is 1.
+    """Return IoU, precision and recall of the time that all spans of a side cover together; both empty: 1.
 
     Args:
-        whole_seconds: predicted starts are rounded down and ends up, as VUE-TR does with answers.
+        whole_seconds: whether to round predicted starts down and ends up, as VUE-TR does.
     """
     if whole_seconds and len(predicted):
         predicted = np.stack([np.floor(predicted[:, 0]), np.ceil(predicted[:, 1])], axis=1)
@@ -151,20 +151,20 @@ def ranges(predicted: Floats, true: Floats, *, whole_seconds: bool = False) -> t
 
 
 def area(values: Sequence[float], *, strict: bool) -> float:
-    """Area under the share of values above each of 101 thresholds, as VUE-TR: IoU strictly, precision and recall not.
+    """Return the area under the share of values above 101 thresholds, as VUE-TR: strictly for IoU, else not strictly.
 
     With strict thresholds a perfect answer reaches 0.995, since nothing is above 1.
     """
     found = np.asarray(values, dtype=np.float64)[:, None]
     if not len(found):
         return 0.0
-    # a value such as 0.29 must not miss its own threshold by the last bit
+    # a value such as 0.29 must not miss its own threshold by rounding
     hits = (found > _THRESHOLDS + 1e-12) if strict else (found >= _THRESHOLDS - 1e-12)
     return float(np.trapezoid(hits.mean(axis=0), _THRESHOLDS))
 
 
 def moments(predicted: Floats, true: Floats, within_s: float = 5.0) -> tuple[float, float, float]:
-    """Temporal precision, recall and F1 of LV-Haystack: of middles that have one of the other side within 5 s."""
+    """Return temporal precision, recall and F1 of LV-Haystack: middles within 5 s of one of the other side."""
     near = np.abs(predicted.mean(axis=1)[:, None] - true.mean(axis=1)[None, :]) <= within_s
     precision, recall = covered(near)
     return precision, recall, f1(precision, recall)
@@ -174,16 +174,16 @@ def moments(predicted: Floats, true: Floats, within_s: float = 5.0) -> tuple[flo
 
 
 def mask(spans: Floats, seconds: float, fps: float = 1.0) -> npt.NDArray[np.bool_]:
-    """Which frames at `fps` the spans show: frame k is the one at (k + 0.5) / fps."""
+    """Return which frames at `fps` the spans contain; frame k is at (k + 0.5) / fps."""
     times = (np.arange(max(1, round(seconds * fps))) + 0.5) / fps
-    depth = np.zeros(len(times) + 1, dtype=np.int64)  # of spans, as changes from frame to frame
+    depth = np.zeros(len(times) + 1, dtype=np.int64)  # number of spans, as changes from frame to frame
     np.add.at(depth, np.searchsorted(times, spans[:, 0]), 1)
     np.add.at(depth, np.searchsorted(times, spans[:, 1]), -1)
     return np.asarray(depth[:-1].cumsum() > 0, dtype=np.bool_)
 
 
 def mask_f1(predicted: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> float:
-    """F1 of the frames of a summary; both empty: 1."""
+    """Return F1 of the frames of a summary; both empty: 1."""
     if not predicted.any() and not true.any():
         return 1.0
     shared = float((predicted & true).sum())
@@ -191,7 +191,7 @@ def mask_f1(predicted: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> fl
 
 
 def kendall(a: Floats, b: Floats) -> float | None:
-    """Kendall's tau-b; None where the truth `b` is constant, 0 where only `a` is. Both have few different values."""
+    """Return Kendall's tau-b for few distinct values; None if the truth `b` is constant, 0 if only `a` is."""
     if np.ptp(b) == 0:
         return None
     if np.ptp(a) == 0:
@@ -200,7 +200,7 @@ def kendall(a: Floats, b: Floats) -> float | None:
     right, j = np.unique(b, return_inverse=True)
     cells = np.zeros((len(left), len(right)))
     np.add.at(cells, (i, j), 1.0)
-    above = cells[::-1, ::-1].cumsum(axis=0).cumsum(axis=1)[::-1, ::-1]  # of the cell and all that are right below it
+    above = cells[::-1, ::-1].cumsum(axis=0).cumsum(axis=1)[::-1, ::-1]  # sum over all cells to the lower right
     crossed = cells[::-1, :].cumsum(axis=0).cumsum(axis=1)[::-1, :]
     agree = float((cells[:-1, :-1] * above[1:, 1:]).sum())
     differ = float((cells[:-1, 1:] * crossed[1:, :-1]).sum())
@@ -210,7 +210,7 @@ def kendall(a: Floats, b: Floats) -> float | None:
 
 
 def spearman(a: Floats, b: Floats) -> float | None:
-    """Spearman's rho with mean ranks of ties; None and 0 as `kendall`."""
+    """Return Spearman's rho with mean ranks of ties; None and 0 as in `kendall`."""
     if np.ptp(b) == 0:
         return None
     if np.ptp(a) == 0:
@@ -229,9 +229,9 @@ def _ranks(values: Floats) -> Floats:
 
 
 def dense(overlap: Floats, score: Callable[[int, int], float], threshold: float) -> float:
-    """A text score of the pairs that overlap by `threshold` and more; a predicted span without a pair counts 0.
+    """Average a text score over pairs that overlap by at least `threshold`; a predicted span without a pair counts 0.
 
-    The released evaluator compares such a span with a random string, which is about 0 and never the same twice.
+    The released evaluator compares such a span with a random string, which gives about 0 and is not reproducible.
     """
     values: list[float] = []
     for i in range(overlap.shape[0]):
@@ -241,6 +241,6 @@ def dense(overlap: Floats, score: Callable[[int, int], float], threshold: float)
 
 
 def in_order(times: Sequence[float]) -> float:
-    """Share of neighbours that do not go back; 1 for fewer than two."""
+    """Return the share of neighbours that do not go back; 1 for fewer than two values."""
     pairs = list(pairwise(times))
     return sum(a <= b for a, b in pairs) / len(pairs) if pairs else 1.0

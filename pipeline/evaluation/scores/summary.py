@@ -1,4 +1,4 @@
-"""Scores of many captions as one number each, with an interval."""
+"""Aggregate the scores of many captions to one number each, with an interval."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pipeline.evaluation.scores.metrics import METRICS, STATS, Metric
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
-_DRAWS = 100_000_000  # of videos in all resamples: of 100,000 captions 1,000, whose interval has two sound digits
+_DRAWS = 100_000_000  # videos in all resamples, such as 1,000 of 100,000 captions: two exact digits
 _BLOCK = 5_000_000
 _LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Value:
-    """A metric of a set of captions.
+    """One metric of a set of captions.
 
     Attributes:
-        n: captions that have it.
-        value: their mean, or where the metric is pooled, that of all their counts.
-        low, high: 95 % bootstrap interval over videos (percentiles); None for fewer than two.
+        n: number of captions that have it.
+        value: their mean; for a pooled metric, the value of the summed counts.
+        low, high: 95 % bootstrap interval over videos (percentiles); None for fewer than two captions.
     """
 
     n: int
@@ -44,9 +44,9 @@ class Scores:
     """The columns of a table of scores, in the order of video ids.
 
     Args:
-        table: as `metrics.SCORES`, or another one with `video_id`, `missing` and `duration_s`.
-        known: its metrics by name.
-        stats: columns of counts that pooled metrics are made from.
+        table: with the columns `metrics.SCORES`, or another table with `video_id`, `missing` and `duration_s`.
+        known: the metrics in the table, by name.
+        stats: columns of counts for pooled metrics.
     """
 
     def __init__(self, table: pa.Table, known: Mapping[str, Metric] = METRICS, stats: Sequence[str] = STATS) -> None:
@@ -66,7 +66,7 @@ class Scores:
         return len(self.video_ids)
 
     def taken(self, which: npt.NDArray[Any]) -> Scores:
-        """Some of them."""
+        """Return a selection of the rows."""
         some = object.__new__(Scores)
         some.known = self.known
         places = np.flatnonzero(which) if which.dtype == bool else which
@@ -80,7 +80,7 @@ class Scores:
 
 
 def summarise(scores: Scores, *, seed: int = 1, resamples: int = RESAMPLES) -> dict[str, Value]:
-    """Each metric that a caption has. The same scores and seed give the same intervals."""
+    """Summarise each metric that a caption has. Equal scores and seeds give equal intervals."""
     known = {name: values for name, values in scores.metrics.items() if not np.isnan(values).all()}
     if not known:
         return {}
@@ -104,7 +104,7 @@ def summarise(scores: Scores, *, seed: int = 1, resamples: int = RESAMPLES) -> d
 
 
 def interval(draws: Floats) -> tuple[float | None, float | None]:
-    """Between the percentiles 2.5 and 97.5 of what was drawn."""
+    """Return the percentiles 2.5 and 97.5 of bootstrap draws."""
     draws = draws[~np.isnan(draws)]
     if not len(draws):
         return None, None
@@ -115,7 +115,7 @@ def interval(draws: Floats) -> tuple[float | None, float | None]:
 def bootstrap(
     filled: Floats, there: npt.NDArray[np.bool_], stats: Floats, seed: int, resamples: int
 ) -> tuple[Floats, Floats]:
-    """Means, and sums of stats, of resamples of the rows: shapes (resamples, metrics) and (…, stats)."""
+    """Return means, and sums of stats, of resamples of the rows: shapes (resamples, metrics) and (…, stats)."""
     n = len(filled)
     resamples = int(min(resamples, max(200, _DRAWS // n)))
     random = np.random.default_rng(seed)
@@ -135,12 +135,12 @@ def bootstrap(
 _WIDTHS = {
     "bleu_stats": 2 + 2 * overlap.ORDERS,
     "sacrebleu_stats": 2 + 2 * overlap.ORDERS,
-    "chrf_stats": 3 * (characters.CHARS + characters.WORD_ORDER),
+    "chrf_stats": characters.STATS,
 }
 
 
 def _pooled(sums: Floats, names: Sequence[str]) -> dict[str, Floats]:
-    """Pooled metrics of sums of stats, shape (..., counts): arrays of shape (...)."""
+    """Compute pooled metrics from sums of stats, shape (..., counts); returns arrays of shape (...)."""
     if not names:
         return {}
     coco, sacre, chars = np.split(sums, np.cumsum([_WIDTHS[name] for name in STATS])[:-1], axis=-1)
@@ -157,7 +157,7 @@ def _floats(column: pa.ChunkedArray) -> Floats:
 
 
 def _stats(column: pa.ChunkedArray) -> Floats:
-    """Shape (rows, counts); rows without any are 0."""
+    """Return an array of shape (rows, counts); missing rows are 0."""
     found = column.to_pylist()
     width = max((len(row) for row in found if row is not None), default=0)
     return np.array([row if row is not None else [0] * width for row in found], dtype=np.float64).reshape(

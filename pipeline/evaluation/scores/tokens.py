@@ -1,12 +1,12 @@
-"""Words as the scorers of captions see them.
+"""Tokenizers of the caption scorers.
 
-Two tokenizers, since published values rest on them: `ptb_words` as coco-caption's PTBTokenizer (lower case, no
-punctuation, contractions split), `google_words` as `rouge-score`. Both keep letters of all scripts; the released
-scorers erase what is not ASCII. In scripts without spaces a character is a word. Metrics of our own read `own` words
-and `content`: there signs that belong to the letter before them (Unicode's marks, and joiners) stay in its word, as
-Hindi, Tamil, Arabic and Thai write vowels.
+There are two, since published values depend on them: `ptb_words` as coco-caption's PTBTokenizer (lower case, no
+punctuation, contractions split), and `google_words` as `rouge-score`. Both keep letters of all scripts; the released
+scorers erase non-ASCII letters. In scripts without spaces each character is a word. Longcap's own metrics use `own`
+words and `content`, in which signs that belong to the letter before them (Unicode marks and joiners) stay in its word,
+since Hindi, Tamil, Arabic and Thai write vowels with them.
 
-No word reaches across white space, so each different piece between it is split, stemmed and hashed once.
+No word contains whitespace, so each distinct whitespace-delimited piece is split, stemmed and hashed once.
 """
 
 from __future__ import annotations
@@ -31,10 +31,15 @@ Words = npt.NDArray[np.uint64]
 _DENSE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _SIGNS = re.escape(MARKS) + "\u200c\u200d"
 _SPLIT = re.compile(r"\b(can)(not)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|\b(lem|gim)(me)\b|(?<=\w)(n['`]t\b)")
-_SHORT = (  # keep their full stop
-    "mrs?|ms|drs?|profs?|ste?|jr|sr|vs|etc|inc|ltd|co|corp|capt|col|gen|lt|sgt|rev|mt|ave|blvd|rd|jan|feb|mar|apr|jun|jul"
-    "|aug|sept?|oct|nov|dec"
+_SHORT = (  # abbreviations that keep their full stop
+    "mrs?|ms|messrs|mme|mlle|drs?|profs?|ste?|jr|sr|vs|etc|cf|al|est|inc|ltd|cos?|corp|bros|pty|plc|cie|bhd|capt|cmdr|comdr|cpl"
+    "|pvt|col|gen|maj|adm|lt|sgt|sfc|supt|rev|hon|pres|gov|sens?|reps?|esq|ph|ft|sq|ct|mt|ave|blvd|rd|dept|univ|assn|intl|natl"
+    "|tel|ext|wm|jos|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|mon|tues?|wed|thu|thurs|fri|ala|ariz|calif|colo|conn|fla|ga"
+    "|ind|kan|ky|md|mich|minn|mo|mont|neb|nev|okla|penn|tenn|va|vt|wis|wyo"
 )
+
+
+_KEPT = "\ue000"  # placeholder for a full stop that is kept
 
 
 def _ptb_pattern(signs: str = "") -> re.Pattern[str]:
@@ -49,8 +54,9 @@ def _ptb_pattern(signs: str = "") -> re.Pattern[str]:
         r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
         r"|</?[a-z][a-z0-9]*>"
         rf"|\bph\.d\.|(?:[^\W\d_{_DENSE}]\.){{2,}}"  # u.s.
+        rf"|[a-z]\.(?![^\W\d_])|[a-z]+{_KEPT}"  # j. smith, no. 7
         rf"|\b(?:{_SHORT})\.(?!{alnum})"
-        r"|n['`]t\b|'(?:s|re|ve|ll|d|m|em|cause|n'|\d0s)(?!\w)|'t(?=(?:is|was)\b)|\by'(?=all\b)|\bma'am\b"
+        r"|n['`]t\b|'(?:s|re|ve|ll|d|m|em|cause|n'|\d0s)(?!\w)|'n'(?=[a-z])|'t(?=(?:is|was)\b)|\by'(?=all\b)|\bma'am\b"
         rf"|(?<!\w)[+-]?\d*[.,:]?\d+(?:[.,:]\d+)+(?:-{alnum}+)*"  # 3.5, 1,000-year
         rf"|(?<!\w)[+-]\d+(?!{alnum})"
         rf"|{joined}(?:/{joined}){{1,2}}(?!/)"  # and/or, 1/2
@@ -63,51 +69,79 @@ def _ptb_pattern(signs: str = "") -> re.Pattern[str]:
 _PTB, _OWN = _ptb_pattern(), _ptb_pattern(_SIGNS)
 _NORMAL = {
     "(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-",
-    "£": "#", "€": "$", "¢": "cents",
+    "£": "#", "€": "$", "¢": "cents", "½": "1/2", "¼": "1/4", "¾": "3/4",
 }  # fmt: skip
 _ENTITIES = (("&quot;", " "), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">"))
 _GOOGLE = re.compile(rf"[{_DENSE}]|[^\W_{_DENSE}]+")
 _OWN_PLAIN = re.compile(rf"[{_DENSE}][{_SIGNS}]*|(?:[^\W_{_DENSE}][{_SIGNS}]*)+")
-_TEXTS = 1024  # that are remembered: several metrics look at the same ones, one after the other
-_PIECES = 200_000  # that are remembered
+_TEXTS = 1024  # cached texts, since several metrics read the same ones in turn
+_PIECES = 200_000  # cached pieces
 _STEM_FROM = 4  # rouge-score stems words of more than three letters
 
 
+# words that begin a sentence after a single letter, as in PTBTokenizer
+_STARTS = (
+    "a|about|according|additionally|after|an|as|at|but|earlier|he|her|here|however|if|in|it|last|many|more|mr\\.|ms\\.|now|once|one"
+    "|other|our|she|since|so|some|such|that|the|their|then|there|these|they|this|we|what|when|while|yet|you"
+)
+_LETTER_END = re.compile(
+    rf"\.(?<=[A-Za-z]\.)(?<![^\W_][A-Za-z]\.)(?<![.\-@#][A-Za-z]\.)(?=\s+(?=[A-Z])(?i:{_STARTS})(?:\s|\Z))"
+)
+
+
+_NUMBER_NEXT = re.compile(r"\.(?=\s+\d)")
+_NUMBERED = re.compile(r"(?<![^\W_])(?:nos?|figs?|pp|art|op|ca|prop)\Z", re.IGNORECASE)
+
+
+def with_stops(text: str) -> str:
+    """Mark or remove the full stops on which PTBTokenizer decides by the next word.
+
+    It keeps the one in "No. 7" and removes the one in "plan B. The man".
+    """
+    text = _LETTER_END.sub("", text)
+    return _NUMBER_NEXT.sub(lambda m: _KEPT if _NUMBERED.search(text, max(0, m.start() - 6), m.start()) else ".", text)
+
+
 def pieces(text: str) -> list[str]:
-    """What stands between white space, as PTBTokenizer reads it."""
-    return text.lower().replace("’", "'").split()
+    """Return the whitespace-delimited pieces of a text, as PTBTokenizer reads them."""
+    return _as_read(text).split()
+
+
+def _as_read(text: str) -> str:
+    return text.lower().replace("’", "'")
 
 
 @lru_cache(maxsize=_TEXTS)
 def ptb_words(text: str) -> list[str]:
-    """Words as coco-caption counts them; not to be changed by the caller.
+    """Return words as coco-caption counts them; the caller must not change the list.
 
-    A bracket is the word -lrb- or another one: coco-caption means to leave brackets out, and looks for capital letters.
+    A bracket is the word -lrb- or another one: coco-caption is meant to drop brackets, but looks for capital letters.
     """
-    return list(chain.from_iterable(map(piece_ptb, pieces(text))))
+    return list(chain.from_iterable(map(piece_ptb, pieces(with_stops(text)))))
 
 
 def ptb_hashes(text: str) -> Words:
     """`hashed(ptb_words(text))`."""
-    return np.frombuffer(b"".join(map(_ptb_bytes, pieces(text))), dtype=np.uint64)
+    return np.frombuffer(b"".join(map(_ptb_bytes, with_stops(text).split())), dtype=np.uint64)
 
 
 @lru_cache(maxsize=_PIECES)
 def piece_ptb(piece: str) -> tuple[str, ...]:
-    """`ptb_words` of one of `pieces`."""
+    """Return `ptb_words` of one of `pieces`."""
     return _split(piece, _PTB)
 
 
 @lru_cache(maxsize=_PIECES)
 def _ptb_bytes(piece: str) -> bytes:
-    return hashed(piece_ptb(piece)).tobytes()
+    return hashed(piece_ptb(_as_read(piece))).tobytes()
 
 
 def _split(piece: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
     if "&" in piece:
         for entity, sign in _ENTITIES:
             piece = piece.replace(entity, sign)
-    return tuple(_NORMAL.get(word, word) for word in pattern.findall(_SPLIT.sub(_apart, piece)))
+    found = pattern.findall(_SPLIT.sub(_apart, piece))
+    return tuple(_NORMAL.get(word, word).replace(_KEPT, ".") for word in found)
 
 
 def _apart(found: re.Match[str]) -> str:
@@ -116,13 +150,13 @@ def _apart(found: re.Match[str]) -> str:
 
 
 def own_words(text: str) -> list[str]:
-    """`ptb_words` in which a sign stays with its letter; equal to these for texts of ASCII."""
-    return list(chain.from_iterable(map(own_piece, pieces(text))))
+    """Return `ptb_words` in which a sign stays with its letter; equal to `ptb_words` for ASCII texts."""
+    return list(chain.from_iterable(map(own_piece, pieces(with_stops(text)))))
 
 
 def own_bytes(text: str) -> bytes:
-    """Eight bytes a word of `own_words`: equal for texts of equal words."""
-    return b"".join(map(_own_bytes, pieces(text)))
+    """Return eight bytes per word of `own_words`, equal for texts with equal words."""
+    return b"".join(map(_own_bytes, with_stops(text).split()))
 
 
 @lru_cache(maxsize=64)
@@ -133,57 +167,57 @@ def own_hashes(text: str) -> Words:
 
 @lru_cache(maxsize=_PIECES)
 def own_piece(piece: str) -> tuple[str, ...]:
-    """`own_words` of one of `pieces`."""
+    """Return `own_words` of one of `pieces`."""
     return piece_ptb(piece) if piece.isascii() else _split(unicodedata.normalize("NFC", piece), _OWN)
 
 
 @lru_cache(maxsize=_PIECES)
 def _own_bytes(piece: str) -> bytes:
-    return hashed(own_piece(piece)).tobytes()
+    return hashed(own_piece(_as_read(piece))).tobytes()
 
 
 def own_stems(text: str) -> frozenset[str]:
-    """Stems of the `own_words`."""
-    return frozenset(chain.from_iterable(map(_own_stems, pieces(text))))
+    """Return the stems of the `own_words`."""
+    return frozenset(chain.from_iterable(map(_own_stems, with_stops(text).split())))
 
 
 @lru_cache(maxsize=_PIECES)
 def _own_stems(piece: str) -> tuple[str, ...]:
-    return tuple(map(stem, own_piece(piece)))
+    return tuple(map(stem, own_piece(_as_read(piece))))
 
 
 @lru_cache(maxsize=_TEXTS)
 def google_words(text: str) -> list[str]:
-    """Words as rouge-score counts them with `use_stemmer=True`; not to be changed by the caller."""
+    """Return words as rouge-score counts them with `use_stemmer=True`; the caller must not change the list."""
     return list(chain.from_iterable(map(piece_google, text.lower().split())))
 
 
 @lru_cache(maxsize=_PIECES)
 def piece_google(piece: str) -> tuple[str, ...]:
-    """`google_words` of lower-case text without white space."""
+    """Return `google_words` of lower-case text without whitespace."""
     return tuple(map(stem, _GOOGLE.findall(piece)))
 
 
 @lru_cache(maxsize=_PIECES)
 def stem(word: str) -> str:
-    """The Porter stem (NLTK's extensions) of a word of more than three letters; others as they are."""
+    """Return the Porter stem (NLTK's extensions) of a word of more than three letters; shorter words are unchanged."""
     return str(_stemmer().stem(word)) if len(word) >= _STEM_FROM and word.isascii() else word
 
 
 def content_words(text: str) -> list[str]:
-    """Stems of the words that say something, in order: function words, and letters alone, are left out."""
+    """Return the stems of content words, in order, without function words and single letters."""
     return list(chain.from_iterable(map(piece_content, text.lower().split())))
 
 
 @lru_cache(maxsize=_TEXTS)
 def content(text: str) -> frozenset[str]:
-    """`content_words` as a set."""
+    """Return `content_words` as a set."""
     return frozenset(chain.from_iterable(map(piece_content, text.lower().split())))
 
 
 @lru_cache(maxsize=_PIECES)
 def piece_content(piece: str) -> tuple[str, ...]:
-    """`content_words` of lower-case text without white space."""
+    """Return `content_words` of lower-case text without whitespace."""
     if piece.isascii():
         return tuple(stem(word) for word in _GOOGLE.findall(piece) if not _empty(word))
     words = _OWN_PLAIN.findall(unicodedata.normalize("NFC", piece))
@@ -207,15 +241,15 @@ def _hashed(word: str) -> int:
 
 
 def hashed(words: Sequence[str]) -> Words:
-    """The same in every process."""
+    """Return 64-bit hashes of words, equal in every process."""
     return np.fromiter(map(_hashed, words), dtype=np.uint64, count=len(words))
 
 
-_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplying loses nothing
+_BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that multiplication modulo 2^64 is invertible
 
 
 def ngrams(words: Words, most: int = 4) -> list[Words]:
-    """Hashes of all n-grams, one array for each n from 1 to `most`; two that differ are equal once in 2^64."""
+    """Hash all n-grams: one array for each n from 1 to `most`; two different n-grams collide once in 2^64."""
     found, last = [], words
     for n in range(1, most + 1):
         if n > 1:

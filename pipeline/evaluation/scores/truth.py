@@ -1,4 +1,4 @@
-"""What reference files say beside texts: key points, subjects and questions. Judges compare captions with them."""
+"""The part of reference files besides texts that judges compare captions with: key points, subjects and questions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from operators.core.text import repaired
+from pipeline.evaluation.scores.fields import clean
 
 Span = tuple[float, float]
 
@@ -26,11 +26,11 @@ SCOPES = ("within-event", "between-event", "long-term")
 
 @dataclass(frozen=True)
 class KeyPoint:
-    """One thing that a caption of the video should say.
+    """One fact that a caption of the video should contain.
 
     Attributes:
-        subjects: ids of those whom it is about; empty for the scene itself.
-        span: when it happens; None where nobody says.
+        subjects: ids of its subjects; empty for the scene itself.
+        span: when it happens; None if unknown.
     """
 
     text: str
@@ -43,11 +43,11 @@ class Question:
     """A question about the video.
 
     Attributes:
-        answer: a text, or with choices the text of the right one.
-        choices: empty for a free answer, or for yes and no.
-        group: skill, dimension or aspect, by which scores are sliced; "" for none.
-        spans: where in the video the answer is seen.
-        scope: one of `SCOPES` where the file says so.
+        answer: a text; with choices, the text of the right one.
+        choices: empty for free answers and for yes and no.
+        group: skill, dimension or aspect, by which scores are sliced; "": none.
+        spans: where in the video the answer can be seen.
+        scope: one of `SCOPES`, if the file gives it.
     """
 
     text: str
@@ -60,7 +60,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Truth:
-    """All of it for one video."""
+    """Key points and questions of one video."""
 
     key_points: tuple[KeyPoint, ...] = ()
     questions: tuple[Question, ...] = ()
@@ -76,35 +76,40 @@ NOTHING = Truth()
 
 
 def truth_of(row: Mapping[str, Any]) -> Truth:
-    """The key points and questions of a row.
+    """Parse the key points and questions of a row.
 
-    Known are `key_points`, `subjects` with key points of their own, CapRiCorn-1K's `events`, a list of questions, and a
-    row that is a question itself.
+    Supported are `key_points`, `subjects` with key points of their own, CapRiCorn-1K's `events`, a list of questions,
+    and a row that is itself a question.
 
     Raises:
-        ValueError: a question has no answer, or none of its choices is it.
+        ValueError: a question has no answer, the answer is not among its choices, or a text is a list.
     """
-    points: list[KeyPoint] = []
-    for one in row.get("key_points") or ():
-        points.append(_point(one))
+    points = [_point(one) for one in _list(row, "key_points")]
     subjects = row.get("subjects")
     if isinstance(subjects, Mapping):
         subjects = [{"id": name, "key_points": some} for name, some in subjects.items() if isinstance(some, list)]
     for k, subject in enumerate(subjects or ()):
         if isinstance(subject, Mapping):
             name = str(subject.get("id") or subject.get("name") or f"subject {k + 1}")
-            listed = subject.get("key_points") or subject.get("events") or ()
+            listed = _list(subject, "key_points") or _list(subject, "events")
             points += [_point(one, (name,)) for one in listed]
     events = row.get("events")
     if isinstance(events, Mapping):
         for kind in (*_OF_SUBJECTS, *_OF_OTHERS):
-            points += [_point(one) for one in events.get(kind) or ()]
-    listed = next((row[name] for name in _QUESTIONS if isinstance(row.get(name), list)), None)
-    questions = [_question(one) for one in listed or ()]
-    if listed is None and isinstance(row.get("question"), str):
+            points += [_point(one) for one in _list(events, kind)]
+    asked = next((row[name] for name in _QUESTIONS if isinstance(row.get(name), list)), None)
+    questions = [_question(one) for one in asked or ()]
+    if asked is None and isinstance(row.get("question"), str):
         questions = [_question(row)]
-    unique = {(p.text, p.span): p for p in reversed(points)}  # an interaction stands with each of its subjects
+    unique = {(p.text, p.span): p for p in reversed(points)}  # an interaction is listed under each of its subjects
     return Truth(tuple(reversed(unique.values())), tuple(questions))
+
+
+def _list(row: Mapping[str, Any], name: str) -> Sequence[Any]:
+    value = row.get(name) or ()
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name} is {value!r:.60}; it must be a list")
+    return value
 
 
 def _point(one: Any, subjects: tuple[str, ...] = ()) -> KeyPoint:
@@ -112,10 +117,10 @@ def _point(one: Any, subjects: tuple[str, ...] = ()) -> KeyPoint:
         return KeyPoint(_clean(one), subjects or tuple(dict.fromkeys(_SUBJECTS.findall(one))))
     if not isinstance(one, Mapping):
         raise ValueError(f"a key point is {type(one).__name__}, not a text")
-    text = next((str(one[name]) for name in _POINTS if one.get(name)), None)
+    text = next((clean(one[name]) for name in _POINTS if one.get(name)), None)
     if text is None:
-        raise ValueError(f"a key point has no text; one of {', '.join(_POINTS)}")
-    named = one.get("subjects") or ([one["subject"]] if one.get("subject") else [])
+        raise ValueError(f"a key point has no text under one of {', '.join(_POINTS)}")
+    named = _list(one, "subjects") or ([one["subject"]] if one.get("subject") else [])
     found = tuple(map(str, named)) or subjects or tuple(dict.fromkeys(_SUBJECTS.findall(text)))
     spans = spans_of(one)
     return KeyPoint(_clean(text), found, spans[0] if spans else None)
@@ -124,19 +129,20 @@ def _point(one: Any, subjects: tuple[str, ...] = ()) -> KeyPoint:
 def _question(row: Any) -> Question:
     if not isinstance(row, Mapping) or not isinstance(row.get("question"), str):
         raise ValueError("a question is not an object with a text under question")
-    text = repaired(row["question"]).strip()
+    text = clean(row["question"])
     answer = next((row[name] for name in _ANSWERS if row.get(name) is not None), None)
     if answer is None:
-        raise ValueError(f"the question {text[:60]!r} has no answer; one of {', '.join(_ANSWERS)}")
-    choices = next((row[name] for name in _CHOICES if row.get(name)), None)
+        raise ValueError(f"the question {text[:60]!r} has no answer under one of {', '.join(_ANSWERS)}")
+    name = next((name for name in _CHOICES if row.get(name)), "")
+    choices = row[name] if isinstance(row.get(name), Mapping) else _list(row, name)
     listed = _LISTED.findall(text)
-    if choices is None and len(listed) > 1 and isinstance(answer, str) and _LETTER.fullmatch(answer.strip()):
+    if not choices and len(listed) > 1 and isinstance(answer, str) and _LETTER.fullmatch(answer.strip()):
         choices = [choice for _, choice in listed]
         text = _LISTED.sub("", text)
     if isinstance(choices, Mapping):
         choices = [choices[key] for key in sorted(choices)]
     text = _clean(text)
-    texts = tuple(_clean(str(c)) for c in choices or ())
+    texts = tuple(map(_clean, choices))
     group = next((str(row[name]) for name in _GROUPS if row.get(name)), "")
     scope = str(row.get("scope") or "").strip().lower().replace("_", "-").replace(" ", "-")
     return Question(
@@ -148,20 +154,20 @@ def _right(answer: Any, choices: Sequence[str], question: str) -> str:
     if isinstance(answer, bool):
         answer = "yes" if answer else "no"
     if not choices:
-        return _clean(str(answer))
+        return _clean(answer)
     if isinstance(answer, int) and 0 <= answer < len(choices):
         return choices[answer]
-    said = _clean(str(answer))
+    said = _clean(answer)
     if said in choices:
         return said
     letter = _LETTER.fullmatch(said)
     if letter and 0 <= (k := ord(letter[1].upper()) - ord("A")) < len(choices):
         return choices[k]
-    raise ValueError(f"the answer {said[:40]!r} to {question[:60]!r} is none of its choices")
+    raise ValueError(f"the answer {said[:40]!r} to {question[:60]!r} is not among its choices")
 
 
 def spans_of(row: Mapping[str, Any]) -> list[Span]:
-    """The spans in seconds that a row names; one time is a span without length."""
+    """Return the spans in seconds that a row gives; a single time is a span without length."""
     if isinstance(row.get("start"), int | float) and isinstance(row.get("end"), int | float):
         return [(float(row["start"]), float(row["end"]))]
     found = next((row[name] for name in _SPANS if row.get(name) is not None), None)
@@ -175,5 +181,5 @@ def spans_of(row: Mapping[str, Any]) -> list[Span]:
     return [(float(min(p)), float(max(p))) for p in pairs if all(isinstance(v, int | float) for v in p)]
 
 
-def _clean(text: str) -> str:
-    return " ".join(repaired(text).split())
+def _clean(text: Any) -> str:
+    return " ".join(clean(text).split())

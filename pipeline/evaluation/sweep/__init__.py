@@ -1,4 +1,4 @@
-"""`longcap sweep`: one recipe with several values of some keys, each an output, cost against score.
+"""`longcap sweep`: one output for each combination of values of some keys, with cost against score.
 
-May import `execution`, the scores and the judges.
+It may import `execution`, the scores and the judges.
 """

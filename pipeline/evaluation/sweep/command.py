@@ -1,4 +1,4 @@
-"""What `longcap sweep` does."""
+"""The command `longcap sweep`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pipeline.evaluation.command import Judging, check_installed, judging_of, sc
 from pipeline.evaluation.judging.protocols import METRICS as JUDGE_METRICS
 from pipeline.evaluation.scores.metrics import METRICS
 from pipeline.evaluation.scores.page import as_json, short
+from pipeline.evaluation.scores.references import read_references
 from pipeline.evaluation.sweep.cost import COSTS, cost_of, runs_of
 from pipeline.evaluation.sweep.entries import Entry, entries_of
 from pipeline.evaluation.sweep.front import axis, front, plot
@@ -48,12 +49,14 @@ def sweep_command(
     quiet: bool = False,
     as_json_: bool = False,
 ) -> int:
-    """Run each entry, score it, and print cost against score; 1 where an entry failed."""
+    """Run each entry, score it, and print cost against score; returns 1 if an entry failed."""
     check_installed()
     for name, known, option in ((score, _ALL, "--score"), (cost, COSTS, "--cost")):
         if name is not None and name not in known:
-            raise UsageError(f"{option} {name}: no such value{nearest(name, known)} Known: {', '.join(known)}")
+            raise UsageError(f"{option} {name} is not a value{nearest(name, known)} Known: {', '.join(known)}")
     entries = entries_of(recipe, over, overrides)
+    if against:
+        read_references(against)  # before the first run, which may take hours
     judging = judging_of(judges, protocols, recipe if judges else None, overrides if judges else ())
     place = output_uri(out)
     made: list[Made] = []
@@ -95,7 +98,7 @@ def _scored(entry: Entry, uri: str, against: Sequence[str], judging: Judging) ->
 
 
 def _table(rows: list[dict[str, Any]], cost: str | None, score: str | None) -> dict[str, Any]:
-    """The rows, with `front` set in those that no other one beats."""
+    """Return the rows, with `front` set in those that no other row beats."""
     done = [row for row in rows if row["scores"]]
     x, y = axis(cost, done, "cost"), axis(score, done, "scores")
     drawn = [row for row in done if x in row["cost"] and row["scores"].get(y or "") is not None]

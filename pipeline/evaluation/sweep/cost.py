@@ -1,4 +1,4 @@
-"""What an output cost, from its rows: what it took to make them, whichever run of whichever output made them."""
+"""The cost of an output, from its rows: what making them took, whichever run of whichever output made them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from pipeline.config.types import Config
 
 COSTS = ("cpu_s", "engine_s", "gpu_s", "prompt_tokens", "output_tokens", "tokens", "cost_usd", "video_hours")
 
+_CPU = ":cpu"  # suffix of CPU seconds among the timings of a row; the others are wall-clock seconds
+
 
 def cost_of(uri: str, config: Config) -> dict[str, float]:
-    """By name of `COSTS`.
+    """Return the costs by name of `COSTS`.
 
-    `cpu_s`: seconds of all operators that do not wait for a model. `engine_s`: seconds of requests, which overlap.
-    `gpu_s`: engine seconds times the GPUs of the engine, by which outputs can be compared; it is not what a run held.
+    `cpu_s`: CPU seconds of all operators, measured by their stages on the thread that ran the operator and the process
+    that decoded for it, so other work on the machine does not count. `engine_s`: seconds of requests, which overlap.
+    `gpu_s`: engine seconds times the GPUs of the engine; it serves to compare outputs and is not the time that a run
+    held GPUs.
     """
     specs = tables_of(config)
     store = Store(uri, tables=schemas_of(config))
     found = dict.fromkeys(COSTS, 0.0)
     for name, spec in specs.items():
-        engines = {op.name: e for op in spec.steps if isinstance(e := getattr(op, "engine", None), EngineSpec)}
-        waiting = {op for op, engine in engines.items() if engine.generative}
-        gpus = max((engine.gpus for engine in engines.values()), default=0)
+        engines = [e for op in spec.steps if isinstance(e := getattr(op, "engine", None), EngineSpec)]
+        gpus = max((engine.gpus for engine in engines), default=0)
         table = store.table(name)
         columns = [c for c in ("timings", "usage") if c in table.schema.names]
         for row in table.read(columns).to_pylist() if columns else ():
             times = json.loads(row.get("timings") or "{}")
-            found["cpu_s"] += sum(s for op, s in times.items() if op not in waiting and isinstance(s, int | float))
+            found["cpu_s"] += sum(s for name, s in times.items() if name.endswith(_CPU) and isinstance(s, int | float))
             usage: Row = row.get("usage") or {}
             for key in ("engine_s", "prompt_tokens", "output_tokens", "cost_usd"):
                 found[key] += usage.get(key) or 0
@@ -43,7 +46,7 @@ def cost_of(uri: str, config: Config) -> dict[str, float]:
 
 
 def runs_of(uri: str) -> dict[str, float]:
-    """Seconds and GPU seconds of the runs that this output has had."""
+    """Return the seconds and GPU seconds of the runs of this output."""
     found = {"run_s": 0.0, "gpu_s_held": 0.0}
     for path in files_below(f"{uri}/runs"):
         if path.endswith("/report.json"):

@@ -9,8 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from itertools import product
 from typing import Any
 
-import yaml
-
+from longcap import safe_yaml
 from pipeline.config.load import load_config
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
@@ -23,7 +22,7 @@ class Entry:
     """One combination.
 
     Attributes:
-        name: of its output, such as `fps-0.5_window_s-8`.
+        name: name of its output, such as `fps-0.5_window_s-8`.
         values: key -> value.
     """
 
@@ -33,15 +32,15 @@ class Entry:
 
 
 def entries_of(recipe: str, over: Sequence[str], overrides: Sequence[str] = ()) -> list[Entry]:
-    """All combinations, the last key's values first to change.
+    """Return all combinations; the values of the last key change fastest.
 
     Args:
-        recipe: name or path, as `longcap run -c` takes it.
+        recipe: name or path, as for `longcap run -c`.
         over: `section.key=VALUE,VALUE`.
-        overrides: `section.key=VALUE`, the same for all.
+        overrides: `section.key=VALUE`, applied to all entries.
 
     Raises:
-        UsageError: a key or a value does not fit, or there are too many combinations.
+        UsageError: a key or value is invalid, or there are too many combinations.
     """
     if not over:
         raise UsageError("a sweep needs at least one --over KEY=VALUE,VALUE")
@@ -49,10 +48,10 @@ def entries_of(recipe: str, over: Sequence[str], overrides: Sequence[str] = ()) 
     keys = [key for key, _ in axes]
     for key in keys:
         if keys.count(key) > 1:
-            raise UsageError(f"--over {key} stands twice: give all its values in one")
+            raise UsageError(f"--over {key} appears twice; give all its values in one")
     combinations = list(product(*(values for _, values in axes)))
     if len(combinations) > MOST:
-        raise UsageError(f"--over makes {len(combinations)} outputs; at most {MOST} are allowed: leave values out")
+        raise UsageError(f"--over makes {len(combinations)} outputs; at most {MOST} are allowed; give fewer values")
     shown = {key: key.rsplit(".", 1)[-1] for key in keys}
     if len(set(shown.values())) < len(keys):
         shown = {key: key for key in keys}
@@ -61,7 +60,7 @@ def entries_of(recipe: str, over: Sequence[str], overrides: Sequence[str] = ()) 
         given = dict(zip(keys, values, strict=True))
         name = "_".join(f"{shown[key]}-{_plain(value)}" for key, value in given.items())
         if name in names:
-            raise UsageError(f"--over gives two outputs the name {name}: leave one of the equal values out")
+            raise UsageError(f"--over gives two outputs the name {name}; remove one of the equal values")
         names.add(name)
         changes = [f"{key}={json.dumps(value)}" for key, value in given.items()]
         found.append(Entry(name, given, load_config(recipe, list(overrides), changes)))
@@ -73,14 +72,14 @@ def _axis(text: str) -> tuple[str, list[Any]]:
     if not equals or not raw.strip() or not all(key.strip().split(".")):
         raise UsageError(f"--over {text!r} is not of the form section.key=VALUE,VALUE")
     try:
-        values = yaml.safe_load(f"[{raw}]")
-    except yaml.YAMLError as error:
-        raise UsageError(f"--over {text}: the values are no YAML: {' '.join(str(error).split())[:100]}") from error
+        values = safe_yaml.read(f"[{raw}]")
+    except safe_yaml.YamlError as error:
+        raise UsageError(f"--over {text}: the values are not YAML: {error}") from error
     return _key(key.strip()), values
 
 
 def _key(key: str) -> str:
-    """A key of a section; one that stands in exactly one other section is meant there: `plan.fps` is `decode.fps`."""
+    """Correct the section of a key if exactly one other section has it: `plan.fps` becomes `decode.fps`."""
     section, dot, name = key.partition(".")
     config = Config()
     if (
@@ -95,6 +94,6 @@ def _key(key: str) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A value as a part of a folder's name."""
+    """Format a value as part of a folder's name."""
     text = value if isinstance(value, str) else json.dumps(value)
     return re.sub(r"[^\w.+]+", "-", text).strip("-.")[:60] or "none"

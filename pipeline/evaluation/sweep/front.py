@@ -1,4 +1,4 @@
-"""Cost against score: which entries no other one beats, as a list and as a plot."""
+"""Cost against score: the entries that no other entry beats, as a list and as a plot."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SCORES = ("judged_event_f1", "keypoint_accuracy", "event_recall", "rouge_l_coco
 
 
 def front(points: Sequence[tuple[float, float]], better: int = 1) -> list[bool]:
-    """Which points (cost, score) are on the Pareto front: none other costs at most as much and scores at least as well,
-    with one of the two better.
+    """Return which points (cost, score) are on the Pareto front: no other point costs at most as much and scores at
+    least as well, with one of the two strictly better.
 
     Args:
-        better: 1: more score is better; -1: less is.
+        better: 1: higher scores are better; -1: lower ones.
     """
     found = []
     for cost, score in points:
@@ -29,7 +29,7 @@ def front(points: Sequence[tuple[float, float]], better: int = 1) -> list[bool]:
 
 
 def axis(asked: str | None, rows: Sequence[Mapping[str, Any]], part: str) -> str | None:
-    """The cost or score to plot: the one asked for, else the first that is there and differs between the entries."""
+    """Return the cost or score to plot: the requested one, else the first one that differs between the entries."""
     known = _COSTS if part == "cost" else _SCORES
     if asked is not None:
         return asked
@@ -40,7 +40,7 @@ def axis(asked: str | None, rows: Sequence[Mapping[str, Any]], part: str) -> str
 
 
 def plot(rows: Sequence[Mapping[str, Any]], cost: str, score: str) -> bytes:
-    """A PNG: each entry a point, those of the front joined."""
+    """Return a PNG with each entry as a point, and those of the front connected."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -56,7 +56,7 @@ def plot(rows: Sequence[Mapping[str, Any]], cost: str, score: str) -> bytes:
             axes.vlines(at[0], *interval, color="#c8c8c8", linewidth=1, zorder=0)
     best = sorted((row["cost"][cost], row["scores"][score]) for row in rows if row["front"])
     axes.plot(*zip(*best, strict=True), "-", color="#1f5fa8", linewidth=1) if best else None
-    axes.margins(x=0.12)  # a name beside the last point is not cut off
+    axes.margins(x=0.12)  # keep the name beside the last point visible
     axes.set_xlabel(cost)
     axes.set_ylabel(score)
     axes.grid(alpha=0.25)

@@ -1,4 +1,4 @@
-"""Rows of an earlier output of the sweep that another entry would make again, word for word."""
+"""Reuse rows of an earlier output of the sweep that another entry would compute identically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _VIDEOS = "videos"
 
 @dataclass(frozen=True)
 class Made:
-    """An output of the sweep and the tables that it holds."""
+    """An output of the sweep and its tables."""
 
     name: str
     uri: str
@@ -26,17 +26,17 @@ class Made:
 
 
 def fingerprints(config: Config) -> dict[str, str]:
-    """Table -> fingerprint of all that decides its rows beside the videos themselves."""
+    """Return table -> fingerprint of everything that determines its rows besides the videos."""
     specs = tables_of(config)
     found = {name: digest([identity(config.plan), lineage(config, specs, name)]) for name in specs}
     return {_VIDEOS: digest(identity(config.probe)), **found}
 
 
 def seeding(made: Sequence[Made], config: Config, shared: dict[str, str]) -> Callable[[Store], None]:
-    """What a run does before its plan: tables that are empty get the rows of an output that makes equal ones.
+    """Return a hook that runs before the plan: it fills empty tables with the rows of an output that makes equal ones.
 
     Args:
-        shared: gets table -> name of that output.
+        shared: receives table -> name of that output.
     """
     wanted = fingerprints(config)
 

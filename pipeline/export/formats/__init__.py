@@ -1,1 +1,1 @@
-"""The exports that ship with Longcap, one family a file. `lines.py` and `conversation.py` are what several share."""
+"""The exports that ship with Longcap, one family per file. `lines.py` and `conversation.py` are shared by several."""

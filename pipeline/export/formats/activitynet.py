@@ -1,5 +1,4 @@
-"""Dense captions and chapters as one JSON object of videos: ActivityNet Captions (YouCook2, SODA, VILA's LITA classes)
-and VidChapters."""
+"""Dense captions and chapters, as one JSON object keyed by video: ActivityNet Captions and VidChapters."""
 
 from __future__ import annotations
 
@@ -13,18 +12,18 @@ from pipeline.export.base import Part, Row, Sample, Unfit, Unit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.lines import Lines
 
-_SEAM_S = 0.05  # decimals of durations differ between files of one dataset
+_SEAM_S = 0.05  # tolerance: durations are rounded differently in the files of one dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityNet(Lines):
-    """`{"v_ID": {"duration": …, "timestamps": [[s, e], …], "sentences": ["…", …]}}`, one file a split.
+    """`{"v_ID": {"duration": …, "timestamps": [[s, e], …], "sentences": ["…", …]}}`, one file per split.
 
     Args:
         events: "section": the sections of a long caption; "window": the windows.
-        prefix: of the ids; `v_` is what evaluation tools of ActivityNet expect.
-        allow_non_ascii: write texts although the usual evaluation tools erase every letter that is not ASCII.
-        sources: also say where each video lies, under the key `video`, which those tools ignore.
+        prefix: prefix of the ids; evaluation tools of ActivityNet expect `v_`.
+        allow_non_ascii: write texts with letters outside ASCII, which the usual evaluation tools erase.
+        sources: also write the location of each video, under the key `video`, which these tools ignore.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -66,14 +65,14 @@ class ActivityNet(Lines):
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
         _, value = row
         if not isinstance(value, dict):
-            yield "it is no JSON object"
+            yield "it is not a JSON object"
             return
         duration, stamps, texts = value.get("duration"), value.get("timestamps"), value.get("sentences")
         if not _number(duration) or duration <= 0:
             yield f"duration is {duration!r}; it must be a number above 0"
             return
         if not isinstance(stamps, list) or not isinstance(texts, list) or len(stamps) != len(texts):
-            yield "timestamps and sentences are no lists of one length"
+            yield "timestamps and sentences are not lists of equal length"
             return
         if not stamps:
             yield "it has no event"
@@ -89,7 +88,7 @@ class ActivityNet(Lines):
 class VidChapters(Lines):
     """`{"ID": {"chapters": [{"label": …, "time": s}], "duration": …}}`, and a list of the ids of each split.
 
-    A chapter ends where the next one starts. Titles are the topics of the outline, else the first words of a section.
+    A chapter ends where the next one starts. A title is the topic in the outline, else the first words of the section.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -146,14 +145,14 @@ class VidChapters(Lines):
 
 
 def title_of(part: Part, most: int = 60) -> str:
-    """A short title: the topic of the outline, else the beginning of the text, cut at a word."""
+    """Return a short title: the topic in the outline, else the beginning of the text, cut at a word."""
     return short_title(part.text, part.topic, most)
 
 
 def span_faults(stamp: Any, duration: float) -> Iterator[str]:
-    """Whether `[start, end]` lies in a video."""
+    """Yield what is wrong with `[start, end]` in a video of this duration."""
     if not isinstance(stamp, list | tuple) or len(stamp) < 2 or not all(map(_number, stamp[:2])):
-        yield f"{stamp!r} is no [start, end] in seconds"
+        yield f"{stamp!r} is not [start, end] in seconds"
     elif not 0 <= stamp[0] < stamp[1]:
         yield f"it starts at {stamp[0]:g} and ends at {stamp[1]:g}"
     elif stamp[1] > duration + _SEAM_S:
@@ -172,7 +171,7 @@ def _number(value: Any) -> TypeGuard[float]:
 
 
 def _erased(texts: Sequence[str]) -> float:
-    """Share of the letters that are not ASCII, where it is large enough to lose words of a text: 0 below a tenth."""
+    """Return the share of letters outside ASCII; 0 if it is below a tenth, too little to lose words."""
     letters = [c for text in texts for c in text if c.isalpha()]
     share = sum(1 for c in letters if not c.isascii()) / len(letters) if letters else 0.0
     return share if share >= 0.1 else 0.0

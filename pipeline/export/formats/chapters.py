@@ -1,4 +1,4 @@
-"""Chapters: the lines that YouTube reads in a description, and the metadata file that ffmpeg muxes into a video."""
+"""Chapters: lines that YouTube reads in a description, and metadata files that ffmpeg muxes into a video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from pipeline.export.base import Part, Row, Sample, Unfit
 from pipeline.export.formats.activitynet import title_of
 from pipeline.export.formats.subtitles import PerVideo
 
-_LEAST, _SHORTEST_S = 3, 10.0  # YouTube's rules: one violation, and no chapter is shown
+_LEAST, _SHORTEST_S = 3, 10.0  # YouTube's rules: after one violation it shows no chapter
+_DESCRIPTION_BYTES = 5000  # of a video's description, which may not contain < and > (YouTube Data API, `videos`)
+_SHORT_TITLE = 20  # characters; below, chapters are merged instead
+_SIGNS = str.maketrans("<>", "‹›")
 _LINE = re.compile(r"^(?:(\d+):)?(\d{1,2}):([0-5]\d) (\S.*)$")
 
 
@@ -22,13 +25,16 @@ _LINE = re.compile(r"^(?:(\d+):)?(\d{1,2}):([0-5]\d) (\S.*)$")
 class YouTube(PerVideo):
     """Chapters of YouTube, `SPLIT/NAME.chapters.txt`: lines such as `1:05 The harbour`.
 
-    The first starts at 0:00, and sections shorter than 10 s are joined with the one before. A video with fewer than
-    three chapters is left out, since YouTube then shows none.
+    The first chapter starts at 0:00, and sections shorter than 10 s are merged with the one before. A video with fewer
+    than three chapters is left out, since YouTube would show none. A description has at most 5,000 bytes: titles of
+    long videos are shortened to as little as 20 characters, then the shortest chapters are merged with the one before.
+    `<` and `>` are replaced, since YouTube accepts neither.
 
     Args:
-        title: characters of a title at most; YouTube shortens longer ones.
+        title: maximum characters of a title; YouTube shortens longer ones.
     """
 
+    version: ClassVar[int] = 2
     suffix: ClassVar[str] = ".chapters.txt"
 
     title: Annotated[int, Field(ge=10, le=100)] = 60
@@ -36,28 +42,44 @@ class YouTube(PerVideo):
     def rows(self, sample: Sample) -> Sequence[Row]:
         chapters = joined([p for p in sample.parts if p.text], sample.duration_s)
         if len(chapters) < _LEAST:
-            raise Unfit(f"it has {len(chapters)} chapters of 10 s and more; YouTube shows none below {_LEAST}")
-        return ["".join(f"{_clock(p.start_s)} {title_of(p, self.title)}\n" for p in chapters)]
+            raise Unfit(f"it has {len(chapters)} chapters of at least 10 s; YouTube needs {_LEAST}")
+        return [self._fitted(chapters, sample.duration_s)]
+
+    def _fitted(self, chapters: list[Part], duration_s: float) -> str:
+        """Return the lines of chapters, with shorter titles or fewer chapters if a description cannot hold them."""
+        most = self.title
+        while len((text := _lines(chapters, most)).encode()) > _DESCRIPTION_BYTES:
+            if most > _SHORT_TITLE:
+                most -= 1
+                continue
+            ends = [*(p.start_s for p in chapters[1:]), duration_s]
+            shortest = min(range(len(chapters)), key=lambda k: ends[k] - chapters[k].start_s)
+            del chapters[max(1, shortest)]  # the first one starts at 0:00, so the second one is merged with it
+        return text
 
     def text_faults(self, path: str, text: str) -> Iterator[tuple[str, str]]:
+        if (size := len(text.encode())) > _DESCRIPTION_BYTES:
+            yield path, f"it has {size:,} bytes; YouTube accepts {_DESCRIPTION_BYTES:,} in a description"
         times: list[int] = []
         for number, line in enumerate(text.splitlines(), 1):
             found = _LINE.match(line)
             if found is None:
-                yield f"{path}:{number}", f"{line!r:.60} is no line such as 1:05 Title"
+                yield f"{path}:{number}", f"{line!r:.60} is not a line such as 1:05 Title"
                 continue
             times.append(int(found[1] or 0) * 3600 + int(found[2]) * 60 + int(found[3]))
             if len(found[4]) > 100:
                 yield f"{path}:{number}", "its title is longer than 100 characters"
+            if "<" in line or ">" in line:
+                yield f"{path}:{number}", "it contains < or >, which YouTube does not accept in a description"
         if times and times[0] != 0:
             yield path, "its first chapter does not start at 0:00"
         if len(times) < _LEAST:
-            yield path, f"it has {len(times)} chapters; YouTube shows none below {_LEAST}"
+            yield path, f"it has {len(times)} chapters; YouTube needs {_LEAST}"
         for one, other in pairwise(times):
             if other - one < _SHORTEST_S:
                 yield (
                     path,
-                    f"the chapter at {_clock(one)} is shorter than 10 s, or not in order; YouTube shows none then",
+                    f"the chapter at {_clock(one)} is shorter than 10 s or not in order; YouTube then shows none",
                 )
 
 
@@ -82,7 +104,7 @@ class FFMetadata(PerVideo):
     def text_faults(self, path: str, text: str) -> Iterator[tuple[str, str]]:
         lines = text.splitlines()
         if not lines or lines[0] != ";FFMETADATA1":
-            yield f"{path}:1", "its first line is not ;FFMETADATA1; ffmpeg does not know the file"
+            yield f"{path}:1", "its first line is not ;FFMETADATA1; ffmpeg does not recognise the file"
             return
         blocks = text.split("[CHAPTER]\n")[1:]
         if not blocks:
@@ -94,7 +116,7 @@ class FFMetadata(PerVideo):
             if not (start.isdecimal() and end.isdecimal() and int(start) < int(end)):
                 yield path, f"chapter {k} has no START before its END"
             elif int(start) < last:
-                yield path, f"chapter {k} starts before the one before it ends"
+                yield path, f"chapter {k} starts before the previous one ends"
             else:
                 last = int(end)
             if not found.get("title"):
@@ -102,7 +124,7 @@ class FFMetadata(PerVideo):
 
 
 def joined(parts: Sequence[Part], duration_s: float) -> list[Part]:
-    """Sections as chapters of at least 10 s, the first of which starts at 0."""
+    """Merge sections into chapters of at least 10 s, the first of which starts at 0."""
     found: list[Part] = []
     for part in sorted(parts, key=lambda p: p.start_s):
         start_s = 0.0 if not found else float(int(part.start_s))
@@ -112,6 +134,10 @@ def joined(parts: Sequence[Part], duration_s: float) -> list[Part]:
     if len(found) > 1 and duration_s - found[-1].start_s < _SHORTEST_S:
         found.pop()
     return found
+
+
+def _lines(chapters: Sequence[Part], most: int) -> str:
+    return "".join(f"{_clock(p.start_s)} {title_of(p, most).translate(_SIGNS)}\n" for p in chapters)
 
 
 def _clock(seconds: float) -> str:

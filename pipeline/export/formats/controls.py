@@ -1,5 +1,5 @@
-"""Clips with aligned control tracks, for generators that are steered by them (LongVie): edges, optical flow and tracked
-keypoints as videos with a frame for each frame of the clip."""
+"""Clips with aligned control tracks, for generators that are controlled by them (LongVie): edges, optical flow and
+tracked keypoints, as videos with one frame per frame of the clip."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from operators.core.base import ItemError
+from operators.core.causes import no_room
 from operators.video.source import Source
 from pipeline.export.base import Media, Problem, Row, Sample, Shard, Unfit
 from pipeline.export.folder import Folder
@@ -23,47 +24,51 @@ from pipeline.export.media import facts_of
 
 Kind = Literal["edges", "flow", "keypoints"]
 
+_STEADY = {"x264-params": "mbtree=0"}  # x264's macroblock tree makes the output nondeterministic
+
 
 @dataclass(frozen=True, kw_only=True)
 class Controls(Generator):
     """Clips with control tracks: rows of `video`, `prompt`, a column for each track, and `num_frames`.
 
-    Edges are Canny's, white on black. Flow is Farneback's: the hue is the direction, the brightness the length.
-    Keypoints are corners that are followed from frame to frame (Shi–Tomasi, pyramidal Lucas–Kanade), as dots on
-    black; a dot keeps its colour, which says where it was first seen. Depth and poses, which need a model, are not
-    written.
+    Edges are Canny's, white on black. Flow is Farneback's: hue is direction, brightness is length. Keypoints are
+    corners tracked from frame to frame (Shi–Tomasi, pyramidal Lucas–Kanade), drawn as dots on black; a dot keeps its
+    colour, which encodes where it was first seen. Depth and poses need a model and are not written.
 
     Args:
-        kinds: which tracks, of edges, flow and keypoints.
-        canny: lower and upper threshold of the gradient.
-        flow_px: length a frame that is drawn as full brightness.
-        keypoints: how many are followed simultaneously, at most.
+        kinds: tracks to write: edges, flow, keypoints.
+        canny: lower and upper thresholds of the gradient.
+        flow_px: flow length in px per frame that has full brightness.
+        keypoints: maximum number of keypoints that are tracked simultaneously.
     """
 
     media: ClassVar[tuple[Media, ...]] = ("copy",)
 
-    kinds: tuple[Kind, ...] = ("edges", "flow")
+    kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = ("edges", "flow")
     canny: tuple[int, int] = (100, 200)
     flow_px: Annotated[float, Field(gt=0)] = 16.0
     keypoints: Annotated[int, Field(ge=1, le=5000)] = 300
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         if sample.span is not None:
-            raise Unfit("tracks are those of a clip; use --spans cut")
+            raise Unfit("control tracks need clips; use --spans cut")
         (row,) = super().rows(sample)
         stem = f"controls/{sample.split}/{Path(sample.media).stem}"
         return [{**row, **{kind: f"{stem}-{kind}.mp4" for kind in self.kinds}}]
 
     def write(self, rows: Iterable[tuple[Sample, Row]], shard: Shard) -> list[str]:
-        path, files = f"{PARTS}/{shard.name}{self.suffix}", []
+        path = f"{PARTS}/{shard.name}{self.suffix}"
+        files: list[str] = []
         with shard.folder.writing(path) as file:
             for sample, row in rows:
                 try:
                     count = self._tracks(shard.folder, row)
-                except (ItemError, OSError, ValueError) as error:  # PyAV's own errors are one of the last two
+                except (ItemError, OSError, ValueError) as error:  # PyAV's errors are subclasses of the last two
+                    if no_room(error):
+                        raise
                     shard.left_out.append(Problem(sample.key, f"its tracks cannot be made: {error}"))
                     continue
-                files += [row[kind] for kind in self.kinds]
+                files += dict.fromkeys(row[kind] for kind in self.kinds)
                 file.write(f"{self.line({**row, 'num_frames': count})}\n".encode())
         return [path, *files]
 
@@ -71,7 +76,7 @@ class Controls(Generator):
         return super().finish(folder, {s: [f for f in files if f.startswith(PARTS)] for s, files in shards.items()})
 
     def _tracks(self, folder: Folder, row: Row) -> int:
-        """Write all tracks of a clip; returns how many frames each has."""
+        """Write all tracks of a clip; returns the number of frames of each."""
         import av
 
         with (
@@ -80,23 +85,19 @@ class Controls(Generator):
         ):
             container = source.open()
             stream = container.streams.video[0]
-            drawers: dict[str, Callable[[Any], Any]] = {
-                "edges": self._edges,
-                "flow": _Flow(self.flow_px),
-                "keypoints": Keypoints(self.keypoints),
-            }
-            outputs = {kind: av.open(f"{scratch}/{kind}.mp4", "w") for kind in self.kinds}
+            drawers = {kind: self._drawer(kind) for kind in self.kinds}
+            outputs = {kind: av.open(f"{scratch}/{kind}.mp4", "w") for kind in drawers}
             tracks: dict[str, Any] = {}
             for kind, output in outputs.items():
-                track = output.add_stream("libx264", rate=stream.average_rate or 25)
+                track = output.add_stream("libx264", rate=stream.average_rate or 25, options=_STEADY)
                 track.width, track.height, track.pix_fmt = stream.width, stream.height, "yuv420p"
                 track.time_base = stream.time_base
                 tracks[kind] = track
             count = 0
             for frame in container.decode(stream):
                 grey = frame.to_ndarray(format="gray")
-                for kind in self.kinds:
-                    drawn = av.VideoFrame.from_ndarray(drawers[kind](grey), format="rgb24")
+                for kind, draw in drawers.items():
+                    drawn = av.VideoFrame.from_ndarray(draw(grey), format="rgb24")
                     drawn.pts, drawn.time_base = frame.pts, frame.time_base
                     outputs[kind].mux(tracks[kind].encode(drawn))
                 count += 1
@@ -105,6 +106,12 @@ class Controls(Generator):
                 output.close()
                 folder.take(row[kind], Path(scratch, f"{kind}.mp4"))
         return count
+
+    def _drawer(self, kind: Kind) -> Callable[[Any], Any]:
+        """Return a function that draws one track: from luma frames in order, uint8 (height, width), to RGB."""
+        if kind == "flow":
+            return _Flow(self.flow_px)
+        return Keypoints(self.keypoints) if kind == "keypoints" else self._edges
 
     def _edges(self, grey: Any) -> Any:
         import cv2
@@ -120,11 +127,11 @@ class Controls(Generator):
                 yield f"{name}: {why}"
                 continue
             if frames != row.get("num_frames"):
-                yield f"{name} has {frames} frames, and the row says {row.get('num_frames')}"
+                yield f"{name} has {frames} frames, but the row says {row.get('num_frames')}"
 
 
 class _Flow:
-    """Draws the optical flow from the frame before; the first frame has none."""
+    """Draws the optical flow from the previous frame; the first frame has none."""
 
     def __init__(self, full_px: float) -> None:
         self._full_px = full_px

@@ -10,36 +10,38 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.export.base import Row, Sample, Unfit
+from pipeline.export.base import Sample, Unfit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.lines import Lines
 from pipeline.export.further import items_of
 from pipeline.export.media import fault_of
 
 TAGS = ("<video>", "<image>", "<audio>", "<bbox>", "<ref-object>")
-"""Media tags of loaders: each one in a text takes the place of a medium, or makes the loader fail."""
+"""Media tags of loaders. A tag in a text is replaced by a medium or makes the loader fail."""
 
 _TAG = re.compile(r"<(video|image|audio|bbox|ref-object|img|vid)>", re.IGNORECASE)
 _SPECIAL = re.compile(r"<\|([A-Za-z0-9_]{1,40})\|>|</?s>")
-_REPEATED = 0.4  # InternVL's own bound on repeated sequences of 10 words
+_REPEATED = 0.4  # InternVL's limit of repeated sequences of 10 words
 _WORDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Conversation(Lines):
-    """What all conversational targets have in common.
+    """The options that all conversational targets share.
 
     Args:
-        prompt: of a whole video or a clip.
-        span_prompt: of a part of a video that is not cut out; `{start}` and `{end}` stand for its times.
-        timeline_prompt: of a whole video whose sections are the answer.
-        answer: "caption": the text; "timeline": one line a section or sentence, with its times.
-        times: "seconds": 83.5; "clock": 1:23.
-        table: a further table of the output whose rows are the turns, such as questions and answers; "": the captions.
-        question, reply: columns of that table.
-        items: a list column of that table whose items count as its rows.
+        prompt: prompt for a whole video or a clip.
+        span_prompt: prompt for a part of a video that is not cut out; `{start}` and `{end}` are replaced by its times.
+        timeline_prompt: prompt for a whole video or a clip whose sections or sentences are the answer.
+        span_timeline_prompt: the same for a part of a video that is not cut out; `{start}` and `{end}` as above.
+        answer: "caption": the text; "timeline": one line per section or sentence, with its times.
+        times: format of times, "seconds" (83.5) or "clock" (1:23).
+        table: a further table whose rows are the turns, such as questions and answers; "": the captions.
+        question, reply: columns of the table.
+        items: a list column of the table whose items count as its rows.
     """
 
+    lists: ClassVar[bool] = True
     tag: ClassVar[str] = "<video>"
 
     prompt: Annotated[str, Field(description="user turn of a video or clip")] = "Describe this video in detail."
@@ -49,6 +51,9 @@ class Conversation(Lines):
     timeline_prompt: Annotated[str, Field(description="user turn that asks for a timeline")] = (
         "List what happens in this video, each event with its start and end time."
     )
+    span_timeline_prompt: Annotated[str, Field(description="user turn that asks for a timeline of a span")] = (
+        "List what happens in this video from {start} to {end}, each event with its start and end time."
+    )
     answer: Literal["caption", "timeline"] = "caption"
     times: Literal["seconds", "clock"] = "seconds"
     table: str = ""
@@ -57,19 +62,19 @@ class Conversation(Lines):
     items: str = "items"
 
     def __post_init__(self) -> None:
-        for name in ("prompt", "span_prompt", "timeline_prompt"):
+        for name in ("prompt", "span_prompt", "timeline_prompt", "span_timeline_prompt"):
             text = getattr(self, name)
             if any(tag in text for tag in TAGS) or not text.strip():
-                raise ValueError(f"{name} is {text!r}; it must not be empty nor contain a media tag, which is added")
-        if not ("{start}" in self.span_prompt and "{end}" in self.span_prompt):
-            raise ValueError(f"span_prompt is {self.span_prompt!r}; it must contain {{start}} and {{end}}")
+                raise ValueError(f"{name} is {text!r}; it must not be empty or contain a media tag; tags are added")
+            if name.startswith("span_") and not ("{start}" in text and "{end}" in text):
+                raise ValueError(f"{name} is {text!r}; it must contain {{start}} and {{end}}")
 
     @property
     def reads_table(self) -> str:
         return self.table
 
     def pairs(self, sample: Sample) -> Iterator[tuple[str, str, str]]:
-        """Key, user turn without its tag and assistant turn, of each row that a sample makes."""
+        """Yield, for each row that a sample makes, its key, the user turn without its tag, and the assistant turn."""
         if not self.table:
             yield (sample.key, *self.turns(sample))
         for k, row in enumerate(items_of(sample, self.table, self.items) if self.table else ()):
@@ -79,16 +84,16 @@ class Conversation(Lines):
             yield f"{sample.key}-q{k:04d}", safe(asked).strip(), safe(said).strip()
 
     def turns(self, sample: Sample) -> tuple[str, str]:
-        """The user turn without its tag, and the assistant turn."""
+        """Return the user turn without its tag, and the assistant turn."""
         said = safe(self._answer(sample)).strip()
         if not said:
             raise Unfit("its text is empty")
-        if sample.span is not None:
-            asked = self.span_prompt.replace("{start}", self.time(sample.span[0]))
-            asked = asked.replace("{end}", self.time(sample.span[1]))
-        else:
-            asked = self.timeline_prompt if self.answer == "timeline" else self.prompt
-        return asked, said
+        timeline = self.answer == "timeline"
+        if sample.span is None:
+            return self.timeline_prompt if timeline else self.prompt, said
+        start, end = (self.time(t) for t in sample.span)
+        asked = self.span_timeline_prompt if timeline else self.span_prompt
+        return asked.replace("{start}", start).replace("{end}", end), said
 
     def _answer(self, sample: Sample) -> str:
         if self.answer == "caption":
@@ -100,7 +105,7 @@ class Conversation(Lines):
         return "\n".join(lines)
 
     def time(self, seconds: float) -> str:
-        """A time as it stands in prompts and answers."""
+        """Format a time as in prompts and answers."""
         if self.times == "seconds":
             return f"{seconds:.1f} s"
         whole = int(seconds + 0.5)
@@ -109,26 +114,26 @@ class Conversation(Lines):
 
 
 def safe(text: str) -> str:
-    """A text without tags that loaders take for media and tokenizers for control: `<video>` becomes `[video]`."""
+    """Neutralise tags that loaders take for media or tokenizers for control tokens: `<video>` becomes `[video]`."""
     return _SPECIAL.sub(lambda m: f"[{m[1] or 's'}]", _TAG.sub(lambda m: f"[{m[1]}]", text))
 
 
 def tags_in(turns: Sequence[str]) -> Counter[str]:
-    """How often each media tag stands in some turns."""
+    """Count each media tag in some turns."""
     return Counter(tag for turn in turns for tag in TAGS for _ in range(turn.count(tag)))
 
 
 def repeated_share(text: str) -> float:
-    """Share of the sequences of 10 words that stand more than once; InternVL drops rows above 0.4."""
+    """Return the share of 10-word sequences that occur more than once; InternVL drops rows above 0.4."""
     words = text.split()
     grams = [tuple(words[k : k + _WORDS]) for k in range(len(words) - _WORDS + 1)]
     counts = Counter(grams)
     return sum(n for n in counts.values() if n > 1) / len(grams) if grams else 0.0
 
 
-def media_list(row: Row, key: str, faults: list[str]) -> list[str]:
-    """The media that a row names under `key`: a path, or a list of paths or of lists of frame paths."""
-    value = row.get(key)
+def media_list(value: Any, key: str, faults: list[str]) -> list[str]:
+    """Return the media that a row names as the value of `key`: one path, or a list of paths or of lists of frame
+    paths."""
     if not value:
         return []
     items = [value] if isinstance(value, str) else value
@@ -141,7 +146,7 @@ def media_list(row: Row, key: str, faults: list[str]) -> list[str]:
 
 
 def media_faults(paths: Sequence[str], folder: Folder, root: str) -> Iterator[str]:
-    """What is wrong with media files that rows name relative to `root`, a folder inside `folder`."""
+    """Yield what is wrong with media files that rows name relative to `root`, a folder inside `folder`."""
     for path in paths:
         for one in path.split("\x00"):
             whole = f"{root}/{one}" if root and not one.startswith("/") and "://" not in one else one
@@ -155,10 +160,10 @@ def media_faults(paths: Sequence[str], folder: Folder, root: str) -> Iterator[st
 
 
 def turn_faults(turns: Any, names: tuple[str, str], roles: dict[str, str], faults: list[str]) -> list[tuple[str, str]]:
-    """Turns as pairs of role and text; what makes them unreadable is noted.
+    """Return turns as pairs of role and text; what makes them unreadable is added to `faults`.
 
     Args:
-        names: of the two keys of a turn.
+        names: names of the two keys of a turn.
         roles: the target's word -> "user", "assistant" or "system".
     """
     if not isinstance(turns, list) or not turns:
@@ -167,10 +172,10 @@ def turn_faults(turns: Any, names: tuple[str, str], roles: dict[str, str], fault
     found = []
     for k, turn in enumerate(turns):
         if not isinstance(turn, dict) or names[0] not in turn or names[1] not in turn:
-            faults.append(f"turn {k} is no object with {names[0]} and {names[1]}")
+            faults.append(f"turn {k} is not an object with {names[0]} and {names[1]}")
             return []
         role, text = turn[names[0]], turn[names[1]]
-        if role not in roles:
+        if not isinstance(role, str) or role not in roles:
             faults.append(f"turn {k} has the role {role!r}; allowed are {', '.join(roles)}")
             return []
         if not isinstance(text, str) or not text.strip():
@@ -181,17 +186,17 @@ def turn_faults(turns: Any, names: tuple[str, str], roles: dict[str, str], fault
 
 
 def order_faults(turns: Sequence[tuple[str, str]], *, odd: bool = False) -> Iterator[str]:
-    """Whether user and assistant take turns after an optional system turn.
+    """Yield where user and assistant do not alternate after an optional system turn.
 
     Args:
-        odd: the last one is a user turn, as in preference pairs.
+        odd: whether the last turn is a user turn, as in preference pairs.
     """
     rest = [role for role, _ in turns]
     if rest[:1] == ["system"]:
         rest = rest[1:]
     for k, role in enumerate(rest):
         if role != ("user", "assistant")[k % 2]:
-            yield f"user and assistant do not take turns: turn {k} is {role}; the loader drops the row"
+            yield f"user and assistant do not alternate: turn {k} is {role}; the loader drops the row"
             return
     if rest and len(rest) % 2 != int(odd):
         yield f"it has {len(rest)} turns; the loader drops rows with an {'even' if odd else 'odd'} number of them"

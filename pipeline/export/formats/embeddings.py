@@ -1,4 +1,4 @@
-"""Vectors of the segments of each video in order, for models of long sequences (LV-MAE): one array a video."""
+"""Vectors of the segments of each video in order, for models of long sequences (LV-MAE): one array per video."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pipeline.export.formats.lines import PARTS, Lines
 
 @dataclass(frozen=True, kw_only=True)
 class Embeddings(Lines):
-    """Vectors of segments: `SPLIT/NAME.npy`, float32 of shape (segments, dimensions), and `SPLIT.jsonl` with
-    the times of the rows.
+    """Vectors of segments: `SPLIT/NAME.npy`, float32 of shape (segments, dimensions), and `SPLIT.jsonl` with the times
+    of the segments.
 
     Args:
-        table: of the output, with a column of vectors a segment.
-        column: the vectors: lists of numbers, or bytes as `embed` stores them, all of one length.
+        table: a table of the output with a column of vectors, one per segment.
+        column: column of the vectors, which are lists of numbers or bytes as `embed` stores them, all of one length.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -41,15 +41,15 @@ class Embeddings(Lines):
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         if not sample.beside:
-            raise Unfit(f"table {self.table} has no row of it")
+            raise Unfit(f"table {self.table} has no row of the video")
         if self.column not in sample.beside[0]:
             raise Unfit(f"table {self.table} has no column {self.column}")
         vectors = [_numbers(row[self.column]) for row in sample.beside]
         if any(not isinstance(v, list) or len(v) != len(vectors[0]) or not v for v in vectors):
-            raise Unfit(f"{self.column} is not a vector of one length in all its segments")
+            raise Unfit(f"{self.column} must be vectors of the same length in all segments")
         array = np.asarray(vectors, np.float32)
         if not np.isfinite(array).all():
-            raise Unfit(f"{self.column} holds values that are no numbers")
+            raise Unfit(f"{self.column} contains values that are not numbers")
         times = [[row.get("start_s"), row.get("end_s")] for row in sample.beside]
         said = {"id": sample.key, "embeddings": f"{sample.split}/{sample.key}.npy", "shape": list(array.shape)}
         return [({**said, "times_s": times, "video": sample.media, "caption": sample.text}, array)]
@@ -85,19 +85,19 @@ class Embeddings(Lines):
             return
         times = row.get("times_s")
         if array.dtype != np.float32 or list(array.shape) != row.get("shape"):
-            yield f"it is {array.dtype} of {list(array.shape)}; the row says float32 of {row.get('shape')}"
+            yield f"it is {array.dtype} of {list(array.shape)}, but the row says float32 of {row.get('shape')}"
         elif not isinstance(times, list) or len(times) != len(array):
-            yield "its times are not as many as its vectors"
+            yield "it has different numbers of times and vectors"
         elif any(a is not None and b is not None and a[0] > b[0] for a, b in _neighbours(times)):
             yield "its vectors are not in order of time"
 
 
 def _numbers(value: Any) -> Any:
-    """A vector as a list, whichever way it is stored."""
+    """Return a vector as a list, however it is stored."""
     return unpacked([value])[0].tolist() if isinstance(value, bytes) and value else value
 
 
 def _neighbours(times: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Neighbours whose starts are known."""
+    """Yield neighbouring times whose starts are known."""
     known = [t if isinstance(t, list) and t and t[0] is not None else None for t in times]
     yield from pairwise(known)

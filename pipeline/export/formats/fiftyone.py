@@ -15,20 +15,20 @@ from pipeline.export.formats.lines import Lines
 from pipeline.export.media import fault_of
 from pipeline.export.plan import STATE
 
-_MAP = "data.json"  # of names in `labels.json` to paths; what is named by its path needs none
+_MAP = "data.json"  # maps names in `labels.json` to paths; a video named by its path needs no entry
 
 
 @dataclass(frozen=True, kw_only=True)
 class FiftyOne(Lines):
     """FiftyOne: `SPLIT/labels.json`, and with `--media copy` or `link` the videos in `SPLIT/data/`.
 
-    A label is the text of a section or window with its times; the long caption stands in the attribute `caption` of the
-    first one. Videos are named by their paths, or by their names in `data/`, which is what the importer looks up. It
-    stops where there is neither `data/` nor the file that `data_path` names, so that an export of paths has an empty
+    A label is the text of a section or window with its times; the first label has the long caption in its attribute
+    `caption`. Videos are named by their paths, or by their names in `data/`, where the importer looks them up. The
+    importer fails if there is neither `data/` nor the file that `data_path` names, so an export of paths has an empty
     `SPLIT/data.json`.
 
     Args:
-        events: "section" or "window".
+        events: labels to write, "section" or "window".
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -79,16 +79,16 @@ class FiftyOne(Lines):
         try:
             labels = json.loads(folder.read(path) or b"")["labels"]
         except (ValueError, KeyError, TypeError) as error:
-            yield path, Problem(path, f"it is no JSON object with labels: {error!r}")
+            yield path, Problem(path, f"it is not a JSON object with labels: {error!r}")
             return
         base = path.removesuffix("labels.json")
         names: dict[str, str] = {PurePosixPath(f).stem: f for f in folder.files() if f.startswith(f"{base}data/")}
         if not names and folder.size(f"{base}{_MAP}") is None:
-            yield path, Problem(path, f"there is neither {base}data/ nor {base}{_MAP}; the importer stops")
+            yield path, Problem(path, f"there is neither {base}data/ nor {base}{_MAP}; the importer fails")
         for key, value in labels.items() if isinstance(labels, dict) else ():
             where = f"{path}[{key!r}]"
             if not key.startswith("/") and key not in names:
-                yield where, Problem(where, f"there is no video {base}data/{key}.*; the importer stops")
+                yield where, Problem(where, f"there is no video {base}data/{key}.*; the importer fails")
             elif why := fault_of(folder, names.get(key, key)):
                 yield where, Problem(where, why)
             yield where, (key, value)

@@ -1,4 +1,4 @@
-"""Rows of generated tables: any table as it is, VideoXum's summaries with frame masks, DisTime's dialogues in time."""
+"""Rows of generated tables: any table as it is, summaries with frame masks (VideoXum), dialogues in time (DisTime)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pipeline.export.further import items_of
 
 _OWN = ("key", "content_hash", "run_id", "host", "timings", "video_id", "uri")
 TIME_STAMP = "<TIME_STAMP>"
-"""DisTime's token for a span of `tgt`."""
+"""DisTime's token for one span in `tgt`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OfTable(Export):
-    """A target whose rows come from a further table, a whole video a sample.
+    """A target whose rows come from a further table; one sample is a whole video.
 
     Args:
-        table: its name.
+        table: name of the table.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -39,12 +39,12 @@ class OfTable(Export):
 
 @dataclass(frozen=True, kw_only=True)
 class Records(OfTable, Lines):
-    """Rows of a further table of the output as JSON lines: `id`, `video`, `video_id`, `duration_s`, `split`, and the
-    columns of the table; of a table with a list `items`, one line an item.
+    """Rows of a further table as JSON lines: `id`, `video`, `video_id`, `duration_s`, `split`, and the columns of the
+    table; with `items`, one line per item.
 
     Args:
-        table: its name, such as `questions`, `subcaptions` or `chapters`.
-        items: a list column of it whose items count as its rows.
+        table: name of the table, such as `questions`, `subcaptions` or `chapters`.
+        items: a list column of the table whose items count as its rows.
     """
 
     table: str = "subcaptions"
@@ -81,11 +81,11 @@ class Records(OfTable, Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class VideoXum(OfTable, Lines):
-    """VideoXum's annotation files, a JSON list: `sampled_frames` at 1 frame a second, `timestamps` and `tsum` of the
+    """VideoXum's annotation files, a JSON list: `sampled_frames` at 1 frame per second, `timestamps` and `tsum` of the
     segments, `vsum` and `vsum_onehot` with one annotator.
 
     Args:
-        table: made by the operator `highlights` with `fps=1`.
+        table: a table made by the operator `highlights` with `fps=1`.
     """
 
     form: ClassVar[Literal["jsonl", "list", "dict", "text"]] = "list"
@@ -103,9 +103,9 @@ class VideoXum(OfTable, Lines):
         row = sample.beside[0]
         items, mask = row.get("items") or (), row.get("mask")
         if not isinstance(mask, list) or row.get("mask_fps") != 1.0:
-            raise Unfit(f"table {self.table} has no mask of 1 frame a second; make it with highlights and fps=1")
+            raise Unfit(f"table {self.table} has no mask at 1 frame per second; make it with highlights and fps=1")
         if not items:
-            raise Unfit("nothing of it was chosen")
+            raise Unfit("no part of it was chosen")
         return [
             {
                 "video_id": sample.key,
@@ -133,12 +133,12 @@ class VideoXum(OfTable, Lines):
             yield f"duration is {duration!r:.40}; it must be seconds above 0"
             return
         if not all(isinstance(some, list) and some for some in lists) or len({len(some or ()) for some in lists}) != 1:
-            yield "timestamps, tsum and vsum are no lists of one length, above 0"
+            yield "timestamps, tsum and vsum are not lists of equal length, above 0"
             return
         if frames not in (math.floor(duration), math.ceil(duration), round(duration)):
-            yield f"sampled_frames is {frames!r}, and the video lasts {duration:g} s at 1 frame a second"
+            yield f"sampled_frames is {frames!r}, and the video lasts {duration:g} s at 1 frame per second"
         if not isinstance(masks, list) or not masks or not all(isinstance(m, list) and len(m) == frames for m in masks):
-            yield "vsum_onehot is no list of masks with sampled_frames values each"
+            yield "vsum_onehot is not a list of masks with sampled_frames values each"
         elif not all(any(m) and set(m) <= {0, 1} for m in masks):
             yield "a mask of vsum_onehot chooses no frame, or has values other than 0 and 1"
         for k, stamp in enumerate(row["timestamps"]):
@@ -149,11 +149,11 @@ class VideoXum(OfTable, Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class DisTime(OfTable, Lines):
-    """DisTime's dialogues: `conversations` in which `<TIME_STAMP>` stands for a time, and `tgt`, the flat list of the
-    start and end of each, in order; `scores` has one value a span, null where it was not measured.
+    """DisTime's dialogues: `conversations`, in which `<TIME_STAMP>` stands for a span, and `tgt`, the flat list of the
+    starts and ends of these spans in order; `scores` has one value per span, null if it was not measured.
 
     Args:
-        table: made by the operator `dialogues`.
+        table: a table made by the operator `dialogues`.
     """
 
     table: str = "dialogues"
@@ -206,7 +206,7 @@ class DisTime(OfTable, Lines):
 
 
 def _placed(text: Any) -> str:
-    """A turn with DisTime's token; one that stands in a caption is no mark."""
+    """Return a turn with DisTime's token for each mark; tokens in the text itself are neutralised."""
     return "".join(
         TIME_STAMP if k % 2 else safe(part).replace(TIME_STAMP, "[TIME_STAMP]")
         for k, part in enumerate(_split(str(text)))

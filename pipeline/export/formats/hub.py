@@ -1,4 +1,4 @@
-"""A dataset repository of the Hugging Face hub: parquet, a card, and videos in a form that `load_dataset` knows."""
+"""A dataset repository of the Hugging Face hub: Parquet files, a card, and videos for `load_dataset`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pipeline.export.media import fault_of
 from pipeline.export.plan import STATE
 
 VIDEO_SUFFIXES = (".mkv", ".mp4", ".avi", ".mpeg", ".mov")
-"""What the builder `videofolder` takes for a video; .webm, .m4v and .ts are not among them."""
+"""Suffixes that the builder `videofolder` accepts as videos; .webm, .m4v and .ts are not among them."""
 
-_ROW_GROUP = 100  # rows; the viewer reads a page of 100
-_FIRST_ROWS_BYTES = 1_000_000  # the viewer's limit for the rows that it shows first
-_ENTRIES = 10_000  # of one folder; the hub refuses more
-_FILES = 100_000  # of one repository; the hub advises against more
-_EMBEDDED_BYTES = 1 * 2**30  # of one video in a cell; larger ones make row groups that no reader takes
+_ROW_GROUP = 100  # rows; the hub's viewer reads pages of 100
+_FIRST_ROWS_BYTES = 1_000_000  # the viewer's limit for its first rows
+_ENTRIES = 10_000  # files of one folder; the hub refuses more
+_FILES = 100_000  # files of one repository; the hub advises against more
+_EMBEDDED_BYTES = 1 * 2**30  # bytes of one video in a cell; larger ones make row groups that readers refuse
 _SEGMENTS = pa.list_(
     pa.struct(
         [
@@ -55,18 +55,18 @@ _TYPES = {
     ),
 }
 _VIDEO = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
-_LONG = ("caption", "segments", "metadata")  # the viewer cuts what comes late: short columns stand first
+_LONG = ("caption", "segments", "metadata")  # written last, since the viewer truncates late columns
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hub(Export):
-    """A folder to upload as it is, or to load with `datasets.load_dataset`.
+    """A folder to upload unchanged, or to load with `datasets.load_dataset`.
 
     Args:
-        layout: "videofolder": `SPLIT/` with the videos and `metadata.parquet`, which gives a `Video` column;
+        layout: "videofolder": `SPLIT/` with the videos and `metadata.parquet`, loaded as a `Video` column;
             "embedded": parquet files that contain the videos, as `push_to_hub` makes them; "paths": parquet files with
             the paths or URIs of the videos as text.
-        pretty_name, license, language: of the card.
+        pretty_name, license, language: fields of the card.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video", "section", "window", "sentence")
@@ -90,11 +90,11 @@ class Hub(Export):
         place = str(row.pop("video"))
         if self.layout == "videofolder":
             if not place.lower().endswith(VIDEO_SUFFIXES):
-                raise Unfit(f"videofolder takes only {', '.join(VIDEO_SUFFIXES)}; use layout=embedded or --spans cut")
+                raise Unfit(f"videofolder accepts only {', '.join(VIDEO_SUFFIXES)}; use layout=embedded or --spans cut")
             if not sample.relative:
-                raise Unfit("the videos of a videofolder lie in it; use --media copy")
+                raise Unfit("a videofolder must contain its videos; use --media copy")
             if sample.span is not None:
-                raise Unfit("a row of a videofolder has its own video; use --spans cut")
+                raise Unfit("each row of a videofolder needs its own video; use --spans cut")
             return [{"file_name": place.split("/", 1)[1], **row}]
         return [{"video": place, **row}]
 
@@ -129,7 +129,7 @@ class Hub(Export):
 
     @property
     def schema(self) -> pa.Schema:
-        """Columns, short ones first; an embedded video is a `Video` of datasets."""
+        """Return the columns, short ones first; an embedded video has the type `Video` of datasets."""
         first = pa.field("file_name" if self.layout == "videofolder" else "video", pa.string())
         if self.layout == "embedded":
             first = pa.field("video", _VIDEO)
@@ -174,7 +174,7 @@ class Hub(Export):
 
     def check(self, folder: Folder) -> Iterator[Problem]:
         if folder.read("README.md") is None:
-            yield Problem("README.md", "there is no card; the hub then guesses splits and modality")
+            yield Problem("README.md", "there is no card; without it the hub guesses splits and modality")
         files = [path for path in folder.files() if not path.startswith(f"{STATE}/")]
         yield from _count_faults(files)
         tables = [path for path in files if path.endswith(".parquet")]
@@ -189,7 +189,7 @@ class Hub(Export):
         if self.layout == "videofolder":
             for path in files:
                 if path.lower().endswith(VIDEO_SUFFIXES) and path not in named:
-                    yield Problem(path, "no metadata.parquet names it; the loader stops")
+                    yield Problem(path, "no metadata.parquet names it; the loader fails")
 
     def _table_faults(self, folder: Folder, path: str, named: set[str]) -> Iterator[Problem]:
         base = str(PurePosixPath(path).parent)
@@ -216,10 +216,12 @@ class Hub(Export):
                     if key == "file_name":
                         full = str(PurePosixPath(base, place))
                         if full in named:
-                            yield Problem(where, f"{place} stands twice")
+                            yield Problem(where, f"{place} appears twice")
                         named.add(full)
                         if not place.lower().endswith(VIDEO_SUFFIXES):
-                            yield Problem(where, f"{place} is no video for the loader, which takes {VIDEO_SUFFIXES}")
+                            yield Problem(
+                                where, f"{place} is not a video for the loader, which accepts {VIDEO_SUFFIXES}"
+                            )
                         place = full
                     if why := fault_of(folder, place):
                         yield Problem(where, why)
@@ -240,7 +242,7 @@ _COLUMNS = (
 
 
 def _feature(kind: pa.DataType) -> Any:
-    """A type as datasets writes it into the schema of a parquet file."""
+    """Return a type as datasets writes it into the schema of a Parquet file."""
     if pa.types.is_list(kind):
         return {"feature": _feature(kind.value_type), "_type": "List"}
     if pa.types.is_struct(kind):
@@ -281,4 +283,4 @@ def _count_faults(files: Sequence[str]) -> Iterator[Problem]:
         counts[parent] = counts.get(parent, 0) + 1
     for parent, count in counts.items():
         if count > _ENTRIES:
-            yield Problem(parent, f"it has {count:,} files; the hub takes {_ENTRIES:,} in one folder")
+            yield Problem(parent, f"it has {count:,} files; the hub accepts {_ENTRIES:,} in one folder")

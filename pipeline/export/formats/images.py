@@ -1,4 +1,4 @@
-"""Rows with images: frames of a video for trainers that read no video (TRL), long captions as page images (T2Vid)."""
+"""Rows with images: frames for trainers that do not read video (TRL), and long captions as page images (T2Vid)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from pipeline.output.filmstrip import Filmstrip, spread
 
 @dataclass(frozen=True, kw_only=True)
 class WithImages(Conversation):
-    """`messages` whose user turn has an `{"type": "image"}` part for each path in `images`, then a text, as in TRL."""
+    """`messages` whose user turn has an `{"type": "image"}` part per path in `images`, then a text, as in TRL."""
 
     spans: ClassVar[tuple[Spans, ...]] = ("text",)
     media: ClassVar[tuple[Media, ...]] = ("path",)
     needs_files: ClassVar[bool] = False
 
     def row(self, key: str, images: Sequence[str], asked: str, said: str) -> Row:
-        """One row; the images are numbered by their places in the list."""
+        """Return one row; images are numbered by their position in the list."""
         user = [*({"type": "image"} for _ in images), {"type": "text", "text": asked}]
         turns = [
             {"role": "user", "content": user},
@@ -52,9 +52,9 @@ class WithImages(Conversation):
         parts = [p for t in turns if isinstance(t, dict) and isinstance(t.get("content"), list) for p in t["content"]]
         marks = sum(1 for part in parts if isinstance(part, dict) and part.get("type") == "image")
         if marks != len(images):
-            yield f"it has {marks} image parts and {len(images)} images; the trainer stops"
+            yield f"it has {marks} image parts and {len(images)} images; the trainer fails"
         if any(isinstance(p, dict) and p.get("type") not in ("image", "text") for p in parts):
-            yield "it has a part that is neither image nor text, which the trainer does not know"
+            yield "it has a part that is neither image nor text, which the trainer does not support"
         yield from order_faults([(str(t.get("role")), "") for t in turns if isinstance(t, dict)])
         for path in images:
             if why := _image_fault(folder, path):
@@ -66,11 +66,11 @@ class WithImages(Conversation):
 
 @dataclass(frozen=True, kw_only=True)
 class Frames(WithImages):
-    """Frames of a video, evenly spaced, and their times in the prompt; for trainers that read images and no video.
+    """Evenly spaced frames of a video, with their times in the prompt, for trainers that read images but not video.
 
     Args:
-        frames: of one sample.
-        short_side_px: of the JPEGs.
+        frames: number of frames in a sample.
+        short_side_px: short side of the JPEGs.
     """
 
     frames: Annotated[int, Field(ge=1, le=512)] = 16
@@ -107,12 +107,12 @@ class Frames(WithImages):
 
 @dataclass(frozen=True, kw_only=True)
 class Pages(WithImages):
-    """A long caption as an ordered list of page images, with a question and answer a section: text that trains models
+    """A long caption as an ordered list of page images, with a question and answer per section: text that trains models
     on long sequences of images.
 
     Args:
-        page_prompt: the question; `{start}` and `{end}` stand for the times of a section.
-        columns, lines: characters of a line and lines of a page.
+        page_prompt: the question; `{start}` and `{end}` are replaced by the times of a section.
+        columns, lines: characters per line and lines per page.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -127,7 +127,7 @@ class Pages(WithImages):
         if not parts or not pages:
             raise Unfit("it has no section with a text")
         if not _drawable(sample.text):
-            raise Unfit("its text has letters that the font does not have")
+            raise Unfit("its text has letters that the font lacks")
         images = [f"images/{sample.key}/{k:04d}.png" for k in range(len(pages))]
         found = []
         for k, part in enumerate(parts):
@@ -149,7 +149,7 @@ class Pages(WithImages):
 
 
 def pages_of(text: str, columns: int, lines: int) -> list[str]:
-    """A text as pages of wrapped lines; joined by line breaks they hold all its words in order."""
+    """Split a text into pages of wrapped lines; joined by line breaks, they hold all its words in order."""
     wrapped: list[str] = []
     for paragraph in text.splitlines():
         wrapped += textwrap.wrap(paragraph, columns) or [""]
@@ -157,7 +157,7 @@ def pages_of(text: str, columns: int, lines: int) -> list[str]:
 
 
 def drawn(page: str, columns: int, lines: int) -> bytes:
-    """A page as a PNG, black on white."""
+    """Draw a page, black on white; returns a PNG."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(20)
@@ -169,7 +169,7 @@ def drawn(page: str, columns: int, lines: int) -> bytes:
 
 
 def _drawable(text: str) -> bool:
-    """Whether the font that Pillow ships has the letters: those of Latin scripts."""
+    """Whether the font that Pillow ships has all letters of a text; it covers Latin scripts."""
     return all(ord(c) < 0x250 or 0x2010 <= ord(c) <= 0x2026 for c in text)
 
 

@@ -1,4 +1,4 @@
-"""Keypoints that are followed through a clip, drawn as dots."""
+"""Keypoints that are tracked through a clip, drawn as dots."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-_QUALITY = 0.01  # of a corner, as a share of the best one's (OpenCV's usual value)
-_APART = 0.02  # of the longer side: least distance between two keypoints
-_LEVELS, _SIZE_PX = 3, 21  # of the pyramid and of the patch that is followed: OpenCV's defaults
-_RETURN_PX = 1.0  # a keypoint is lost where following it back ends further from its start
-_FEWER = 0.7  # share of the wanted number below which new keypoints are looked for
-_DOT = 0.006  # radius, of the longer side
+_QUALITY = 0.01  # least quality of a corner, as a share of the best one's (value in OpenCV's examples)
+_APART = 0.02  # least distance between two keypoints, as a share of the longer side
+_LEVELS, _SIZE_PX = 3, 21  # levels of the pyramid and size of the tracked patch: OpenCV's defaults
+_RETURN_PX = 1.0  # a keypoint is dropped if tracking it back ends further from its start
+_FEWER = 0.7  # new keypoints are searched below this share of the wanted number
+_DOT = 0.006  # radius of a dot, as a share of the longer side
 
 
 class Keypoints:
-    """Draws corners of the frames before where they are now: Shi and Tomasi 1994, Lucas and Kanade 1981 with pyramids.
+    """Draws tracked corners at their current positions: Shi and Tomasi 1994, Lucas and Kanade 1981 with pyramids.
 
-    A keypoint that leaves, is covered, or meets a cut is dropped; new ones fill the places that have none.
+    A keypoint that leaves the frame, is covered or meets a cut is dropped; new ones replace it.
 
     Args:
-        count: how many are followed simultaneously, at most.
+        count: maximum number of keypoints that are tracked simultaneously.
     """
 
     def __init__(self, count: int) -> None:
@@ -30,10 +30,10 @@ class Keypoints:
         self._colours = np.zeros((0, 3), np.uint8)
 
     def __call__(self, grey: Any) -> Any:
-        """The dots of a frame, RGB (height, width, 3), uint8.
+        """Draw the dots of a frame; returns RGB, uint8 (height, width, 3).
 
         Args:
-            grey: luma of the frame, (height, width), uint8; frames come in order.
+            grey: luma of the frame, uint8 (height, width); call it with the frames in order.
         """
         import cv2
 
@@ -67,7 +67,7 @@ class Keypoints:
         for x, y in self._points:
             cv2.circle(free, (round(float(x)), round(float(y))), apart, 0, -1)
         new = cv2.goodFeaturesToTrack(grey, self._count - len(self._points), _QUALITY, apart, mask=free)
-        if new is None:  # a plain frame
+        if new is None:  # a frame without texture
             return
         place = new[:, 0] / np.array(grey.shape[::-1], np.float32)
         hsv = np.stack([place[:, 0] * 150, np.full(len(place), 255), 255 - place[:, 1] * 127], axis=1)

@@ -1,20 +1,21 @@
-"""LLaVA, Qwen-VL's own finetuning, InternVL and VILA: `conversations` of from and value, one `video` a row.
+"""LLaVA, the finetuning code of Qwen-VL, InternVL and VILA: `conversations` of from and value, one `video` per row.
 
-They differ in the tag (LLaVA writes `<image>` for a video too), in what must stand after it (InternVL replaces
-`<video>` only where a newline follows), in the file (InternVL takes only names that end in jsonl) and in spans
-(InternVL alone reads one: `clip`).
+They differ in the tag (LLaVA writes `<image>` for a video, too), in what must follow it (InternVL replaces `<video>`
+only before a newline), in the file name (InternVL accepts only names that end in jsonl) and in spans (only InternVL
+reads one: `clip`).
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from pipeline.export.base import Problem, Row, Sample, Unfit
+from pipeline.export.base import Problem, Row, Sample, Seen, Unfit
 from pipeline.export.folder import Folder
 from pipeline.export.formats.conversation import (
     Conversation,
@@ -39,10 +40,11 @@ class Llava(Conversation):
     """LLaVA, Qwen-VL finetuning, InternVL, VILA: rows of `video` and `conversations`.
 
     Args:
-        target: whose loader reads it.
-        name: of the dataset where the target keeps a registry.
+        target: the target whose loader reads the files.
+        name: name of the dataset in the target's registry.
     """
 
+    version: ClassVar[int] = 2
     suffix: ClassVar[str] = ".jsonl"
 
     target: Target = "llava"
@@ -52,6 +54,14 @@ class Llava(Conversation):
     def other_files(self) -> frozenset[str]:
         return frozenset({META})
 
+    def data_files(self, folder: Folder) -> list[str]:
+        found = super().data_files(folder)
+        return [f for f in found if f.endswith(self.suffix)] if self.target == "internvl" else found
+
+    @property
+    def shows(self) -> Seen:
+        return "clip" if self.target == "internvl" else "whole"  # frames of a clip are numbered, without times
+
     def rows(self, sample: Sample) -> Sequence[Row]:
         return [self._row(sample, *pair) for pair in self.pairs(sample)]
 
@@ -59,10 +69,9 @@ class Llava(Conversation):
         row: dict[str, object] = {"id": key, "video": sample.media, "data_source": self.name}
         if self.target == "internvl":
             if repeated_share(said) > _REPEATED:
-                raise Unfit("it repeats itself: InternVL drops texts of which more than 0.4 stands twice")
-            if sample.span is not None:
-                row["clip"] = [round(sample.span[0], 3), round(sample.span[1], 3)]
-                asked = asked if self.table else self.prompt
+                raise Unfit("its text is repetitive: InternVL drops texts of which more than 0.4 is repeated")
+            if sample.clip is not None:
+                row["clip"] = [round(t, 3) for t in sample.clip]
         turns = [{"from": "human", "value": f"{_TAGS[self.target]}{asked}"}, {"from": "gpt", "value": said}]
         return {**row, "conversations": turns}
 
@@ -113,7 +122,7 @@ class Llava(Conversation):
         data = folder.read(META) if self.target == "internvl" else None
         for name, entry in (json.loads(data) if data else {}).items():
             if not str(entry.get("annotation", "")).endswith("jsonl"):
-                yield Problem(f"{META}: {name}", "annotation does not end in jsonl, which the loader insists on")
+                yield Problem(f"{META}: {name}", "annotation does not end in jsonl, which the loader requires")
             times = entry.get("repeat_time", 1)
             if times > 1 and times != int(times):
                 yield Problem(f"{META}: {name}", f"repeat_time is {times}; above 1 it must be a whole number")
@@ -124,19 +133,18 @@ class Llava(Conversation):
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
         faults: list[str] = []
         turns = turn_faults(row.get("conversations"), ("from", "value"), _ROLES, faults)
-        videos = media_list(row, "video", faults)
+        videos = media_list(row.get("video"), "video", faults)
+        images = len(media_list(row.get("image"), "image", faults))
         yield from faults
         if row.get("video") and "image" in row:
-            yield "it has both image and video; the loader takes one of them, and a null image makes it fail"
-        if not videos and not row.get("image"):
-            yield "it names no video, so it is taken for text alone"
+            yield "it has both image and video; the loader accepts only one of them, and a null image makes it fail"
         if isinstance(row.get("video"), list) and self.target in ("llava", "internvl"):
-            yield "video is a list; the loader takes one path"
+            yield "video is a list; the loader accepts one path"
         if turns:
             yield from order_faults(turns)
-            yield from self._tag_faults(turns, len(videos))
+            yield from self._tag_faults(turns, len(videos), images)
             if self.target == "internvl" and repeated_share(turns[-1][1]) > _REPEATED:
-                yield "its answer repeats itself; the loader drops it"
+                yield "its answer is repetitive; the loader drops it"
         clip = row.get("clip")
         if clip is not None and not (
             isinstance(clip, list)
@@ -149,19 +157,22 @@ class Llava(Conversation):
             yield f"it has clip, which the loader of {self.target} does not read: it sees the whole video"
         yield from media_faults(videos, folder, "")
 
-    def _tag_faults(self, turns: Sequence[tuple[str, str]], videos: int) -> Iterator[str]:
+    def _tag_faults(self, turns: Sequence[tuple[str, str]], videos: int, images: int) -> Iterator[str]:
+        """Yield wrong numbers of tags; a row of images or of text alone is as good as one of a video."""
         tag = _TAGS[self.target].strip()
         asked = tags_in([text for role, text in turns if role == "user"])
         said = tags_in([text for role, text in turns if role == "assistant"])
-        if asked[tag] != videos:
-            yield f"its user turns have {asked[tag]} {tag} tags for {videos} videos"
-        if wrong := [t for t in asked if t != tag]:
+        media = Counter({tag: videos}) + Counter({"<image>": images})
+        if asked[tag] != media[tag]:
+            also = f" and {images} images" if images and tag == "<image>" else ""
+            yield f"its user turns have {asked[tag]} {tag} tags for {videos} videos{also}"
+        if wrong := [t for t in asked if t != tag and asked[t] != media[t]]:
             yield f"its user turns contain {', '.join(wrong)}; a video's tag is {tag} here"
         if said:
             yield f"its answer contains {', '.join(said)}"
         bare = [text for role, text in turns if role == "user" and text.count(tag) != text.count(f"{tag}\n")]
         if self.target == "internvl" and bare:
-            yield f"no newline follows {tag}, so the loader never puts the video in its place"
+            yield f"no newline follows {tag}, so the loader never replaces it by the video"
 
     def use(self, folder: Folder) -> list[str]:
         root, data = folder.at("").rstrip("/"), folder.at("train.jsonl")

@@ -1,12 +1,12 @@
-"""Messages whose content is a list of parts: axolotl, and whatever calls a Hugging Face processor's chat template."""
+"""Messages whose content is a list of parts: axolotl, and chat templates of Hugging Face processors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pipeline.export.base import Row, Sample
+from pipeline.export.base import Row, Sample, Seen
 from pipeline.export.folder import Folder
 from pipeline.export.formats.conversation import Conversation, media_faults, order_faults
 
@@ -18,27 +18,38 @@ class Messages(Conversation):
     """axolotl and processors of transformers: rows of `messages` whose content is a list of parts.
 
     Args:
-        video_key: of a video part: "path" (axolotl), "url", or "video" (qwen-vl-utils).
-        native_spans: with `video_key="video"`, give a span as `video_start` and `video_end`, which qwen-vl-utils
-            decodes, and ask as for a whole video.
+        video_key: key of a video part: "path" (axolotl), "url" or "video" (qwen-vl-utils).
+        native_spans: with `video_key="video"`, write a span as `video_start` and `video_end`, which qwen-vl-utils
+            reads, and use the prompt for a whole video.
+        native_times: what times in answers count from with `native_spans`: "video": the start of the video, as the
+            times that Qwen3-VL reads beside the frames do; "clip": `video_start`, for Qwen2.5-VL and others, which
+            read no times, or times from 0.
     """
+
+    version: ClassVar[int] = 2
 
     video_key: Literal["path", "url", "video"] = "path"
     native_spans: bool = False
+    native_times: Literal["video", "clip"] = "video"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.native_spans and self.video_key != "video":
             raise ValueError("native_spans needs video_key=video: only qwen-vl-utils reads video_start and video_end")
 
+    @property
+    def shows(self) -> Seen:
+        if not self.native_spans:
+            return "whole"
+        return "part" if self.native_times == "video" else "clip"
+
     def rows(self, sample: Sample) -> Sequence[Row]:
         return [self._row(sample, *pair) for pair in self.pairs(sample)]
 
     def _row(self, sample: Sample, key: str, asked: str, said: str) -> Row:
         video: dict[str, Any] = {"type": "video", self.video_key: sample.media}
-        if self.native_spans and sample.span is not None:
-            video |= {"video_start": sample.span[0], "video_end": sample.span[1]}
-            asked = asked if self.table else self.prompt
+        if sample.clip is not None:
+            video |= {"video_start": sample.clip[0], "video_end": sample.clip[1]}
         user = [video, {"type": "text", "text": asked}]
         turns = [
             {"role": "user", "content": user},
@@ -60,7 +71,7 @@ class Messages(Conversation):
             if isinstance(parts, str):
                 parts = [{"type": "text", "text": parts}]
             if not isinstance(parts, list) or turn.get("role") not in ("system", "user", "assistant", "tool"):
-                yield f"message {k} has no content, or a role that no chat template knows"
+                yield f"message {k} has no content, or a role that chat templates do not support"
                 return
             roles.append((turn["role"], ""))
             for part in parts:
@@ -90,9 +101,9 @@ class Messages(Conversation):
 
 
 def _span_faults(part: Mapping[str, Any]) -> Iterator[str]:
-    """What qwen-vl-utils refuses in a video part."""
+    """Yield what qwen-vl-utils refuses in a video part."""
     start, end = part.get("video_start"), part.get("video_end")
     if start is not None and end is not None and not 0 <= start < end:
-        yield f"video_start {start} and video_end {end} are no span"
+        yield f"video_start {start} and video_end {end} are not a span"
     if part.get("fps") is not None and part.get("nframes") is not None:
-        yield "it has fps and nframes; the loader takes one of them"
+        yield "it has fps and nframes; the loader accepts only one of them"

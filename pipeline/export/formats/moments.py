@@ -17,24 +17,27 @@ from pipeline.export.formats.activitynet import span_faults
 from pipeline.export.formats.lines import Lines
 from pipeline.export.samples import merged
 
-_CLIP_S = 2  # QVHighlights' clips
+_CLIP_S = 2  # length of QVHighlights' clips
+_SEAM = 0.05  # clips; times and durations of NTSC videos are a little off whole seconds, such as 149.99 for 150
 _UNITS: tuple[Unit, ...] = ("sentence", "section", "window")
 
 
 @dataclass(frozen=True, kw_only=True)
 class QVHighlights(Lines):
-    """`{"qid", "query", "duration", "vid", "relevant_windows", "relevant_clip_ids", "saliency_scores"}`, a query a
-    line.
+    """One query per line: `{"qid", "query", "duration", "vid", "relevant_windows", "relevant_clip_ids",
+    "saliency_scores"}`.
 
-    Windows lie on even seconds and are rounded outward. A sentence's windows are those that say it. `saliency_scores`
-    are left out unless asked for: nobody has scored the clips.
+    Windows begin and end on even seconds; they are rounded outward. The video ends with its last whole clip of 2 s;
+    windows behind it are left out. The windows of a sentence are those that support it. `saliency_scores` are left out
+    by default, since nobody has scored the clips.
 
     Args:
-        max_words: of a query; longer ones are left out, since text encoders of this field see 77 tokens.
-        saliency: write this score, 0 to 4, three times for each relevant clip, for loaders that insist on it; null:
-            none.
+        max_words: maximum words of a query; longer ones are left out, since text encoders in this field read 77 tokens.
+        saliency: write this score, 0 to 4, three times for each relevant clip, for loaders that require it; null: omit
+            the scores.
     """
 
+    version: ClassVar[int] = 2
     units: ClassVar[tuple[Unit, ...]] = _UNITS
     spans: ClassVar[tuple[Any, ...]] = ("text",)
 
@@ -51,8 +54,10 @@ class QVHighlights(Lines):
             raise Unfit(f"its query has {words} words; max_words is {self.max_words}")
         part = sample.parts[0]
         spans = part.spans or (sample.span or (part.start_s, part.end_s),)
-        last = max(_CLIP_S, _CLIP_S * math.floor(sample.duration_s / _CLIP_S))
-        windows = [[a, b] for a, b in merged(_outward(span, last) for span in spans) if b > a]
+        last = max(_CLIP_S, _CLIP_S * math.floor(sample.duration_s / _CLIP_S + _SEAM))
+        windows = [[a, b] for a, b in merged(_outward(span, last) for span in spans if span[0] < last)]
+        if not windows:
+            raise Unfit(f"it lies behind {last} s, in the rest of the video that fills no clip of {_CLIP_S} s")
         clips = [c for a, b in windows for c in range(int(a) // _CLIP_S, int(b) // _CLIP_S)]
         row = {
             "qid": int(hash_of(sample.key, 12), 16),
@@ -90,7 +95,7 @@ class QVHighlights(Lines):
             return
         for a, b in windows:
             if a % _CLIP_S or (b % _CLIP_S and b != duration):
-                yield f"the window from {a:g} to {b:g} does not lie on even seconds"
+                yield f"the window from {a:g} to {b:g} is not on even seconds"
         clips = row.get("relevant_clip_ids")
         expected = [c for a, b in windows for c in range(int(a) // _CLIP_S, math.ceil(b / _CLIP_S))]
         if clips is not None and clips != expected:
@@ -104,8 +109,8 @@ class QVHighlights(Lines):
 class Charades(Lines):
     """Charades-STA: lines of `VIDEO start end##sentence`, and `charades.json` with the durations.
 
-    Loaders split a line at `##` and then at single spaces, so that a sentence must not contain `##`, and an id no
-    space.
+    Loaders split a line at `##` and then at single spaces, so a sentence must not contain `##`, and an id must not
+    contain a space.
     """
 
     units: ClassVar[tuple[Unit, ...]] = _UNITS
@@ -147,7 +152,7 @@ class Charades(Lines):
     def check(self, folder: Folder) -> Iterator[Problem]:
         data = folder.read("charades.json")
         if data is None:
-            yield Problem("charades.json", "it is not there, so that no loader knows a duration")
+            yield Problem("charades.json", "the file is missing; loaders do not know the durations without it")
         durations = json.loads(data) if data else {}
         yield from super().check(folder)
         for path in self.data_files(folder):
@@ -171,15 +176,17 @@ class Charades(Lines):
 
 
 def _vid(sample: Sample) -> str:
-    """The id of a video: the key without the part that names a unit."""
+    """Return the id of a video: the key without the suffix that names a unit."""
     from pipeline.export.media import key_of
 
     return key_of(sample.video_id)
 
 
-def _outward(span: tuple[float, float], last: float) -> tuple[float, float]:
-    start = min(_CLIP_S * math.floor(span[0] / _CLIP_S), last - _CLIP_S)
-    return max(0, start), min(max(_CLIP_S * math.ceil(span[1] / _CLIP_S), start + _CLIP_S), last)
+def _outward(span: tuple[float, float], last: int) -> tuple[int, int]:
+    """Return the clips that a span touches, in seconds; the span begins before `last`, the end of the last clip."""
+    start, end = (t / _CLIP_S for t in span)
+    first = min(math.floor(start + _SEAM), math.ceil(end) - 1, last // _CLIP_S - 1)
+    return _CLIP_S * first, min(_CLIP_S * max(math.ceil(end - _SEAM), first + 1), last)
 
 
 def _times(fields: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Long texts with questions behind them, packed to a budget of tokens, for training on long contexts (LWM)."""
+"""Long texts followed by questions, packed to a token budget, for training on long contexts (LWM)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Counter: TypeAlias = Callable[[str], int]
 
 
 class _Line(NamedTuple):
-    """A caption with its time."""
+    """A timed line of the document: a caption with its span."""
 
     start_s: float
     end_s: float
@@ -28,7 +28,7 @@ class _Line(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A question, and the span that its answer rests on."""
+    """A question with its answer, and the span that the answer rests on."""
 
     question: str
     answer: str
@@ -38,22 +38,22 @@ class _Asked(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Packed(Lines):
-    """Sequences of at most `max_tokens`: the timed captions of videos, and behind each its questions and answers, in
-    the form that LWM's `TextProcessor` reads with `fields_from_example=fields`: `{"fields": "[d0],[q0],a0,…", "d0": …,
-    "q0": …, "a0": …, "samples": [...]}`. Fields in brackets carry no loss.
+    """Sequences of at most `max_tokens`: the timed captions of videos, each document followed by its questions and
+    answers, in the form that LWM's `TextProcessor` reads with `fields_from_example=fields`: `{"fields":
+    "[d0],[q0],a0,…", "d0": …, "q0": …, "a0": …, "samples": [...]}`. Fields in brackets do not contribute to the loss.
 
-    A video whose captions and questions do not fit one sequence is divided at captions; each question goes behind the
-    part that holds the captions it rests on, and one that rests on several parts is left out. No part, question or
-    answer is cut. Sequences are filled in the order of the videos.
+    A video whose captions and questions do not fit one sequence is divided between captions. Each question follows the
+    part that contains the captions it rests on; a question that rests on several parts is left out. No part, question
+    or answer is truncated. Sequences are filled in the order of the videos.
 
     Args:
-        max_tokens: of a sequence.
-        tokenizer: a `tokenizer.json` to count with; "": an estimate.
+        max_tokens: maximum tokens of a sequence.
+        tokenizer: path of a `tokenizer.json` to count tokens with; "": estimate them.
         table: a further table of questions and answers; "": one question, for the long caption.
-        question, reply: its columns.
-        items: a list column of it whose items count as its rows.
-        events: what the document is made of.
-        prompt: the question where there is no table.
+        question, reply: columns of the table.
+        items: a list column of the table whose items count as its rows.
+        events: parts of the document, sections or windows.
+        prompt: the question if there is no table.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -138,20 +138,20 @@ class Packed(Lines):
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
         names = [name for name in str(row.get("fields") or "").split(",") if name]
         if not names:
-            yield "it has no fields; LWM stops"
+            yield "it has no fields; LWM fails"
             return
         for name in names:
             if not isinstance(row.get(_name(name)), str) or not row[_name(name)].strip():
-                yield f"field {_name(name)} has no text; LWM stops at it"
+                yield f"field {_name(name)} has no text; LWM fails"
                 return
         if all(name.startswith("[") for name in names):
-            yield "all its fields are in brackets: nothing of it is trained on"
+            yield "all its fields are in brackets: nothing in it is trained on"
         if not names[0].startswith("["):
             yield "its first field is not in brackets: the document would be trained on as an answer"
         count = lengths.counter(self.tokenizer or None)
         size = sum(count(row[_name(name)]) for name in names)
         if size > self.max_tokens:
-            yield f"it has {size:,} tokens, above {self.max_tokens:,}; LWM cuts what is beyond"
+            yield f"it has {size:,} tokens, above {self.max_tokens:,}; LWM truncates it"
 
     def check(self, folder: Folder) -> Iterator[Problem]:
         seen: dict[str, str] = {}
@@ -159,7 +159,7 @@ class Packed(Lines):
             for where, row in self.read(folder, path):
                 for key in row.get("samples") or () if isinstance(row, dict) else ():
                     if key in seen:
-                        yield Problem(where, f"sample {key} stands in {seen[key]}, too")
+                        yield Problem(where, f"sample {key} is also in {seen[key]}")
                     seen[key] = where
         yield from super().check(folder)
 
@@ -170,7 +170,7 @@ class Packed(Lines):
 def _divided(
     lines: Sequence[_Line], asked: Sequence[_Asked], count: Counter, most: int
 ) -> Iterator[tuple[list[_Line], list[_Asked]]]:
-    """The document in as few parts as fit a sequence with the questions that rest on them alone, and these."""
+    """Divide the document into as few parts as possible, each with the questions that rest on it alone."""
     left = list(asked)
     start = 0
     while start < len(lines):
@@ -178,7 +178,7 @@ def _divided(
         while end < len(lines) and _tokens(lines[start : end + 1], _on(left, lines, start, end + 1), count) <= most:
             end += 1
         part, own = list(lines[start:end]), _on(left, lines, start, end)
-        while own and _tokens(part, own, count) > most:  # a single caption with more questions than fit
+        while own and _tokens(part, own, count) > most:  # one caption with more questions than fit
             own = own[:-1]
         left = [one for one in left if one not in own]
         yield part, own
@@ -186,7 +186,7 @@ def _divided(
 
 
 def _on(asked: Iterable[_Asked], lines: Sequence[_Line], start: int, end: int) -> list[_Asked]:
-    """The questions whose span lies in some lines; the first and the last line of all reach to the ends."""
+    """Return the questions whose span lies in some lines; the first and last line extend to the ends of the video."""
     low = lines[start].start_s if start else 0.0
     high = lines[end - 1].end_s if end < len(lines) else float("inf")
     return [one for one in asked if one.start_s >= low and one.end_s <= high]
@@ -198,7 +198,7 @@ def _tokens(lines: Iterable[_Line], asked: Iterable[_Asked], count: Counter) -> 
 
 
 def _sequence(pack: Sequence[Row]) -> dict[str, Any]:
-    """Pieces as the fields of one example, in order; what is not an answer stands in brackets."""
+    """Return the pieces as the fields of one example, in order; all but the answers are in brackets."""
     names: list[str] = []
     values: dict[str, str] = {}
     for piece in pack:

@@ -1,10 +1,10 @@
-"""Preference pairs: a text that is better than another one, for DPO in LLaMA-Factory, ms-swift and LLaVA."""
+"""Preference pairs, a better text and a worse one, for DPO in LLaMA-Factory, ms-swift and LLaVA."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -20,27 +20,26 @@ from pipeline.export.formats.conversation import (
     tags_in,
     turn_faults,
 )
-from pipeline.export.formats.sharegpt import INFO
+from pipeline.export.formats.dataset_info import INFO, OPENAI, Entry, dataset_faults, described
 from pipeline.export.further import items_of
 
-_ROLES = {"system": "system", "user": "user", "assistant": "assistant"}
+_OWN = replace(OPENAI, columns={**OPENAI.columns, "chosen": "chosen", "rejected": "rejected"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences(Conversation):
     """LLaMA-Factory, ms-swift, LLaVA: pairs of a chosen and a rejected text.
 
-    Without `table` the pairs are what people corrected: the corrected text is chosen, the model's text that it replaced
-    is rejected. Samples that nobody corrected make no row. With `table` they are the rows of a further table of the
-    output.
+    Without `table` the pairs are people's corrections: the corrected text is chosen, the model's text is rejected.
+    Samples that nobody corrected make no row. With `table` the pairs are the rows of a further table of the output.
 
     Args:
         target: "llamafactory": messages, chosen, rejected; "swift": messages and rejected_response; "llava": prompt,
             answer, chosen, rejected.
         chosen, rejected: columns of the table.
-        chosen_score, rejected_score: columns with the scores; "": the table has none.
-        min_gap: pairs whose scores differ by less make no row.
-        name: of the dataset in LLaMA-Factory's `dataset_info.json`.
+        chosen_score, rejected_score: columns of the scores; "": the table has none.
+        min_gap: pairs whose scores differ by less are left out.
+        name: name of the dataset in LLaMA-Factory's `dataset_info.json`.
     """
 
     target: Literal["llamafactory", "swift", "llava"] = "llamafactory"
@@ -60,7 +59,7 @@ class Preferences(Conversation):
         return [self._row(sample, pair) for pair in self._pairs(sample)]
 
     def _pairs(self, sample: Sample) -> Iterator[tuple[str, str, str, str, float | None]]:
-        """Key, prompt, chosen and rejected text, score gap."""
+        """Yield key, prompt, chosen text, rejected text and score gap."""
         if not self.table:
             if sample.replaced is not None:
                 asked, said = self.turns(sample)
@@ -97,52 +96,50 @@ class Preferences(Conversation):
         files = list(super().finish(folder, shards))
         if self.target != "llamafactory":
             return files
-        columns = {name: name for name in ("messages", "chosen", "rejected", "videos")}
-        tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+        columns = ("messages", "chosen", "rejected", "videos")
         entries = {
-            self.name if split == "train" else f"{self.name}_{split}": {
-                "file_name": self.file_of(split),
-                "formatting": "sharegpt",
-                "ranking": True,
-                "columns": columns,
-                "tags": {**tags, "system_tag": "system"},
-            }
+            self.name if split == "train" else f"{self.name}_{split}": described(
+                self.file_of(split), columns, ranking=True
+            )
             for split in shards
         }
         return [*files, folder.write(INFO, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")]
 
     def check(self, folder: Folder) -> Iterator[Problem]:
-        data = folder.read(INFO) if self.target == "llamafactory" else None
-        if self.target == "llamafactory" and data is None:
-            yield Problem(INFO, "it is not there, and LLaMA-Factory finds no dataset without it")
-        for name, entry in (json.loads(data) if data else {}).items():
-            if not entry.get("ranking"):
-                yield Problem(f"{INFO}: {name}", "ranking is not true; the trainer stops at a stage of preferences")
-            for key in ("messages", "chosen", "rejected", "videos"):
-                if key not in entry.get("columns", {}):
-                    yield Problem(f"{INFO}: {name}", f"columns does not list {key}, so the loader takes it for absent")
-        yield from super().check(folder)
+        if self.target == "llamafactory":
+            needs = ("messages", "chosen", "rejected")
+            yield from dataset_faults(self, folder, self._faults, needs=needs, ranking=True)
+        if self.target != "llamafactory" or folder.read(INFO) is None:
+            yield from super().check(folder)
+
+    @property
+    def other_files(self) -> frozenset[str]:
+        return frozenset({INFO})
 
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        yield from self._faults(row, folder, _OWN)
+
+    def _faults(self, row: Row, folder: Folder, entry: Entry) -> Iterator[str]:
         faults: list[str] = []
-        videos = media_list(row, "video" if self.target == "llava" else "videos", faults)
+        name = "video" if self.target == "llava" else "videos"
+        videos = media_list(row.get(name) if self.target == "llava" else entry.get(row, name), name, faults)
         turns: list[tuple[str, str]] = []
         if self.target == "llava":
             good, bad = row.get("chosen"), row.get("rejected")
             if not isinstance(row.get("prompt"), str) or not row["prompt"].strip():
                 faults.append("it has no prompt")
         else:
-            turns = turn_faults(row.get("messages"), ("role", "content"), _ROLES, faults)
-            good, bad = row.get("chosen"), row.get("rejected")
+            turns = turn_faults(entry.get(row, "messages"), entry.names, entry.roles, faults)
+            good, bad = entry.get(row, "chosen"), entry.get(row, "rejected")
             if self.target == "swift":
                 good, bad = (turns[-1][1] if turns else None), row.get("rejected_response")
             else:
-                good, bad = (t.get("content") if isinstance(t, dict) else None for t in (good, bad))
+                good, bad = (t.get(entry.names[1]) if isinstance(t, dict) else None for t in (good, bad))
         yield from faults
         if turns:
             yield from order_faults(turns, odd=self.target == "llamafactory")
             if tags_in([text for _, text in turns])["<video>"] != len(videos):
-                yield "its <video> tags are not as many as its videos"
+                yield "it has different numbers of <video> tags and videos"
         if not isinstance(good, str) or not isinstance(bad, str) or not good.strip() or not bad.strip():
             yield "it has no chosen and rejected text"
         elif good == bad:
@@ -151,7 +148,7 @@ class Preferences(Conversation):
 
 
 def _different(good: str, bad: str) -> str:
-    """The rejected text, cleaned; it must not be the chosen one."""
+    """Return the rejected text, cleaned. Raises `Unfit` if it equals the chosen one."""
     found: Any = safe(bad).strip()
     if found == safe(good).strip():
         raise Unfit("its chosen and rejected texts are equal")

@@ -1,8 +1,7 @@
 """LLaMA-Factory and ms-swift: `messages` with roles, `videos` as a list, and LLaMA-Factory's `dataset_info.json`.
 
 One file serves both. LLaMA-Factory reads only columns and tags that `dataset_info.json` lists, counts `<video>` tags
-over all turns, and drops rows whose roles do not alternate; ms-swift puts a missing tag in front and ignores one too
-many.
+over all turns, and drops rows whose roles do not alternate. ms-swift prepends a missing tag and ignores surplus ones.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -24,17 +23,10 @@ from pipeline.export.formats.conversation import (
     tags_in,
     turn_faults,
 )
+from pipeline.export.formats.dataset_info import INFO, OPENAI, SHAREGPT, Entry, dataset_faults, described
 from pipeline.export.media import frames_unsaid
 
-INFO = "dataset_info.json"
-_TAGS = {
-    "role_tag": "role",
-    "content_tag": "content",
-    "user_tag": "user",
-    "assistant_tag": "assistant",
-    "system_tag": "system",
-}
-_PATCH_PX = 28  # a token of Qwen's vision encoders covers 28 x 28 pixels of 2 frames
+_PATCH_PX = 28  # a token of Qwen's vision encoders covers 28 x 28 px of 2 frames
 _WORD = r"[A-Za-z0-9_.-]{1,100}"
 
 
@@ -43,11 +35,11 @@ class ShareGPT(Conversation):
     """LLaMA-Factory and ms-swift: rows of `messages` and `videos`, and `dataset_info.json`.
 
     Args:
-        system: a system turn; "": none.
-        name: of the dataset in `dataset_info.json`; splits other than train are called NAME_SPLIT.
-        cutoff_len: tokens of a row that the trainer keeps, those of the video included.
-        video_fps, video_maxlen, video_max_pixels: the trainer's sampling, which decides the tokens of a video.
-        trainer: "swift": for ms-swift alone; what only LLaMA-Factory misreads is not reported then.
+        system: text of the system turn; "": none.
+        name: name of the dataset in `dataset_info.json`; splits other than train are named NAME_SPLIT.
+        cutoff_len: tokens of a row that the trainer keeps, including those of the video.
+        video_fps, video_maxlen, video_max_pixels: the trainer's sampling, which determines the tokens of a video.
+        trainer: "swift": check for ms-swift only, without the problems that only LLaMA-Factory has.
     """
 
     name: Annotated[str, Field(pattern=_WORD)] = "longcap"
@@ -87,46 +79,43 @@ class ShareGPT(Conversation):
 
     def finish(self, folder: Folder, shards: Mapping[str, Sequence[str]]) -> list[str]:
         files = list(super().finish(folder, shards))
-        entries = {
-            self._entry(split): {
-                "file_name": self.file_of(split),
-                "formatting": "sharegpt",
-                "columns": {"messages": "messages", "videos": "videos"},
-                "tags": _TAGS,
-            }
-            for split in shards
-        }
+        entries = {self._entry(split): described(self.file_of(split), ("messages", "videos")) for split in shards}
         return [*files, folder.write(INFO, json.dumps(entries, indent=2, ensure_ascii=False) + "\n")]
 
     def _entry(self, split: str) -> str:
         return self.name if split == "train" else f"{self.name}_{split}"
 
+    @property
+    def other_files(self) -> frozenset[str]:
+        return frozenset({INFO})
+
     def check(self, folder: Folder) -> Iterator[Problem]:
-        data = folder.read(INFO)
-        if data is None and self.trainer == "both":
-            yield Problem(INFO, "it is not there, and LLaMA-Factory finds no dataset without it")
-        elif data is not None:
-            yield from _info_faults(data, folder)
-        yield from super().check(folder)
+        if self.trainer == "both":
+            yield from dataset_faults(self, folder, self._faults)
+        if self.trainer == "swift" or folder.read(INFO) is None:
+            yield from super().check(folder)
 
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
+        yield from self._faults(row, folder, SHAREGPT if "conversations" in row else OPENAI)
+
+    def _faults(self, row: Row, folder: Folder, entry: Entry) -> Iterator[str]:
         faults: list[str] = []
-        turns = turn_faults(
-            row.get("messages"), ("role", "content"), {r: r for r in ("system", "user", "assistant")}, faults
+        turns = turn_faults(entry.get(row, "messages"), entry.names, entry.roles, faults)
+        videos, images, audios = (
+            media_list(entry.get(row, name), name, faults) for name in ("videos", "images", "audios")
         )
-        videos = media_list(row, "videos", faults)
         yield from faults
         if not turns:
             return
         yield from order_faults(turns)
         texts = tags_in([text for _, text in turns])
         if texts["<video>"] != len(videos):
-            yield f"it has {texts['<video>']} <video> tags and {len(videos)} videos; the trainer stops"
+            yield f"it has {texts['<video>']} <video> tags and {len(videos)} videos; the trainer fails"
         if spoken := [tag for tag, n in tags_in([t for r, t in turns if r == "assistant"]).items() if n]:
             yield f"the answer contains {', '.join(spoken)}, which loaders count as media"
-        for tag, key in (("<image>", "images"), ("<audio>", "audios")):
-            if texts[tag] != len(media_list(row, key, [])):
-                yield f"it has {texts[tag]} {tag} tags and {len(media_list(row, key, []))} {key}"
+        for tag, key, media in (("<image>", "images", images), ("<audio>", "audios", audios)):
+            if texts[tag] != len(media):
+                yield f"it has {texts[tag]} {tag} tags and {len(media)} {key}"
         yield from media_faults(videos, folder, "")
         for video in videos if self.trainer == "both" else ():
             if "\x00" not in video and frames_unsaid(folder, video) > self.video_maxlen:
@@ -140,32 +129,3 @@ class ShareGPT(Conversation):
             f"LLaMA-Factory: dataset_dir: {folder.uri}, media_dir: {folder.uri}, dataset: {self.name}",
             f"ms-swift: swift sft --dataset {folder.at('train.jsonl')}  (from {folder.uri}, to find media)",
         ]
-
-
-def _info_faults(data: bytes, folder: Folder) -> Iterator[Problem]:
-    try:
-        info: Any = json.loads(data)
-    except ValueError as error:
-        yield Problem(INFO, f"it is no JSON: {error}")
-        return
-    if not isinstance(info, dict) or not info:
-        yield Problem(INFO, "it is no JSON object with a dataset")
-        return
-    for name, entry in info.items():
-        where = f"{INFO}: {name}"
-        if not isinstance(entry, dict) or not isinstance(entry.get("file_name"), str):
-            yield Problem(where, "it has no file_name")
-            continue
-        if folder.size(entry["file_name"]) is None:
-            yield Problem(where, f"there is no file {entry['file_name']}")
-        columns, tags = entry.get("columns") or {}, entry.get("tags") or {}
-        if entry.get("formatting") != "sharegpt":
-            yield Problem(where, f"formatting is {entry.get('formatting', 'alpaca')!r}; rows of messages need sharegpt")
-        if "video" in columns:
-            yield Problem(where, "columns names video; the loader knows videos only and finds no video")
-        for key in ("messages", "videos"):
-            if key not in columns:
-                yield Problem(where, f"columns does not list {key}, so the loader takes it for absent")
-        missing = [tag for tag in _TAGS if tags and tag not in tags]
-        if missing:
-            yield Problem(where, f"tags does not list {', '.join(missing)}, so the loader drops rows that have them")

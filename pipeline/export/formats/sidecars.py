@@ -1,4 +1,4 @@
-"""A text file beside each video: diffusion-pipe, finetrainers, musubi-tuner; and the folders of Cosmos-Predict2.5."""
+"""A text file beside each video (diffusion-pipe, finetrainers, musubi-tuner), and the folders of Cosmos-Predict2.5."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _VIDEOS = (".mp4", ".webm", ".avi", ".mkv", ".mov", ".flv", ".wmv", ".m4v", ".mp
 
 @dataclass(frozen=True, kw_only=True)
 class StemText(Generator):
-    """`SPLIT/NAME.mp4` and `SPLIT/NAME.txt`. diffusion-pipe: `[[directory]] path`; others: the folder."""
+    """`SPLIT/NAME.mp4` and `SPLIT/NAME.txt`. For diffusion-pipe: `[[directory]] path`; for others: the folder."""
 
     suffix: ClassVar[str] = ".txt"
     media: ClassVar[tuple[Media, ...]] = ("copy", "link")
@@ -30,14 +30,14 @@ class StemText(Generator):
         return f"{split}/{sample_key}{suffix}"
 
     def text_path(self, media: str) -> str:
-        """Where the caption of a video lies."""
+        """Return the path of a video's caption."""
         return str(PurePosixPath(media).with_suffix(".txt"))
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         if not sample.media.lower().endswith(self.suffixes):
             raise Unfit(f"its file has none of the suffixes {', '.join(self.suffixes)}, which the loader looks for")
         if sample.span is not None:
-            raise Unfit("one video has one caption here; use --spans cut")
+            raise Unfit("a video can have only one caption; use --spans cut")
         return [(self.text_path(sample.media), self.caption(sample))]
 
     def text_of(self, row: Row) -> str:
@@ -54,15 +54,15 @@ class StemText(Generator):
         videos = [path for path in files if path.lower().endswith(_VIDEOS)]
         texts = {path for path in files if path.endswith(".txt")}
         if not videos:
-            yield Problem(folder.uri, "it holds no video")
+            yield Problem(folder.uri, "it contains no video")
         stems: dict[str, str] = {}
         for path in videos:
             stem = str(PurePosixPath(path).with_suffix(""))
             if stem in stems:
-                yield Problem(path, f"{stems[stem]} has the same stem; the loader stops")
+                yield Problem(path, f"{stems[stem]} has the same stem; the loader fails")
             stems[stem] = path
             if not path.lower().endswith(self.suffixes):
-                yield Problem(path, f"its suffix is none of {', '.join(self.suffixes)}; the loader does not see it")
+                yield Problem(path, f"its suffix is none of {', '.join(self.suffixes)}; the loader ignores it")
             text = f"{stem}.txt"
             if text not in texts:
                 yield Problem(path, f"it has no caption {text}; the loader skips it, or trains on an empty one")
@@ -79,11 +79,11 @@ class StemText(Generator):
 
 @dataclass(frozen=True, kw_only=True)
 class Cosmos(StemText):
-    """`SPLIT/videos/NAME.mp4` and `SPLIT/metas/NAME.txt`; the loader sees only names in `.mp4`, and takes a random
-    other video for one that is too short.
+    """`SPLIT/videos/NAME.mp4` and `SPLIT/metas/NAME.txt`. The loader sees only names in `.mp4`, and replaces a video
+    that is too short by a random other one.
 
     Args:
-        num_frames: of a training sample; a video needs at least one more.
+        num_frames: frames of a training sample; a video needs at least one more.
     """
 
     media_facts: ClassVar[bool] = True
@@ -107,12 +107,12 @@ class Cosmos(StemText):
         files = _visible(folder)
         videos = [path for path in files if "/videos/" in f"/{path}"]
         if not videos:
-            yield Problem(folder.uri, "it holds no folder videos with a video")
+            yield Problem(folder.uri, "it contains no folder videos with a video")
         texts = {path for path in files if "/metas/" in f"/{path}"}
         expected = set()
         for path in videos:
             if not path.endswith(".mp4"):
-                yield Problem(path, "its name does not end in .mp4; the loader does not see it")
+                yield Problem(path, "its name does not end in .mp4; the loader ignores it")
                 continue
             text = f"/{path}".replace("/videos/", "/metas/")[1:].removesuffix(".mp4") + ".txt"
             expected.add(text)
@@ -127,7 +127,7 @@ class Cosmos(StemText):
                 continue
             if frames <= self.num_frames:
                 yield Problem(
-                    path, f"it has {frames} frames; with num_frames={self.num_frames} another is taken for it"
+                    path, f"it has {frames} frames; with num_frames={self.num_frames} the loader takes another video"
                 )
         for text in sorted(texts - expected):
             yield Problem(text, "it has no video of the same name")
@@ -148,5 +148,3 @@ def _text_faults(folder: Folder, path: str) -> Iterator[Problem]:
         return
     if not text.strip():
         yield Problem(path, "it is empty")
-    elif len(text.strip().splitlines()) > 1:
-        yield Problem(path, "it has several lines; loaders that read captions line by line take them for several")

@@ -1,4 +1,4 @@
-"""Long-form sets: Vript's scripts, SceneWalk's parallel lists, and documents in which clips and texts take turns."""
+"""Long-form datasets: Vript's scripts, SceneWalk's parallel lists, and documents that alternate clips and texts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.export.formats.lines import Lines
 
 @dataclass(frozen=True, kw_only=True)
 class Vript(Lines):
-    """One object a video: `{"meta": …, "data": {"ID-Scene-001": {…, "caption": {…}, "voiceover": […]}}}`.
+    """One object per video: `{"meta": …, "data": {"ID-Scene-001": {…, "caption": {…}, "voiceover": […]}}}`.
 
     A scene is a section. `content` is its text and `scene_title` its topic; `shot_type` and `camera_movement` are
-    empty, since no column says them. Times stand in each scene, as in Vript's own cut files.
+    empty, since no column has them. Each scene has its times, as in Vript's own cut files.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -58,7 +58,7 @@ class Vript(Lines):
             yield "it has no meta, or no data"
             return
         if meta.get("num_clips") != len(data):
-            yield f"num_clips is {meta.get('num_clips')}, and it has {len(data)} scenes"
+            yield f"num_clips is {meta.get('num_clips')} but it has {len(data)} scenes"
         for name, scene in data.items():
             caption = scene.get("caption") if isinstance(scene, dict) else None
             if not isinstance(caption, dict) or not str(caption.get("content") or "").strip():
@@ -70,10 +70,10 @@ class Vript(Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class SceneWalk(Lines):
-    """A JSON list, one row a video, with parallel lists in order of time: `timestamps`, `captions`.
+    """A JSON list, one row per video, with parallel lists in order of time: `timestamps`, `captions`.
 
     Args:
-        events: "section" or "window".
+        events: parts to write, "section" or "window".
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -111,7 +111,7 @@ class SceneWalk(Lines):
     def faults(self, row: Row, folder: Folder) -> Iterator[str]:
         stamps, texts = row.get("timestamps"), row.get("captions")
         if not isinstance(stamps, list) or not isinstance(texts, list) or len(stamps) != len(texts) or not texts:
-            yield "timestamps and captions are no lists of one length, above 0"
+            yield "timestamps and captions are not lists of equal length, above 0"
             return
         for k, (stamp, text) in enumerate(zip(stamps, texts, strict=True)):
             yield from (f"clip {k}: {why}" for why in span_faults(stamp, row.get("duration") or 0))
@@ -124,12 +124,12 @@ class SceneWalk(Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class Interleaved(Lines):
-    """Documents in which clips and texts take turns, as COSMO and interleaved pretraining read them: `content` is a
-    list of parts, `{"type": "video", "path", "start_s", "end_s"}` and `{"type": "text", "text"}`.
+    """Documents that alternate clips and texts, for COSMO and interleaved pretraining: `content` is a list of parts,
+    `{"type": "video", "path", "start_s", "end_s"}` and `{"type": "text", "text"}`.
 
     Args:
-        events: "section" or "window".
-        opening: begin with the opening of the long caption.
+        events: parts to write, "section" or "window".
+        opening: whether to begin with the opening of the long caption.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -164,7 +164,7 @@ class Interleaved(Lines):
             return
         kinds = [part.get("type") if isinstance(part, dict) else None for part in content]
         if set(kinds) - {"text", "video"} or "video" not in kinds or kinds[-1] != "text":
-            yield "its content is no sequence of video and text parts that ends with a text"
+            yield "its content is not a sequence of video and text parts that ends with a text"
             return
         last = -1.0
         for k, part in enumerate(content):
@@ -185,11 +185,11 @@ class Interleaved(Lines):
 
 @dataclass(frozen=True, kw_only=True)
 class Storyboards(Lines):
-    """Whole videos with a prompt a stretch of frames, for generators of long videos (FAR; prompts as NarrLV's):
+    """Whole videos with a prompt per range of frames, for generators of long videos (FAR; prompts as in NarrLV):
     `{"video", "prompt", "num_frames", "fps", "prompts": [{"start_frame", "end_frame", "prompt"}]}`.
 
-    Frames are counted in the file. `prompt` is the opening; the stretches are disjoint and in order, and a section that
-    overlaps the one before begins where that ends.
+    Frames are counted in the file. `prompt` is the opening. The ranges are disjoint and in order; a section that
+    overlaps the previous one begins where that one ends.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -198,11 +198,11 @@ class Storyboards(Lines):
 
     @property
     def limit_tokens(self) -> int:
-        return 512  # of one prompt: umT5 in the trainers of Wan
+        return 512  # tokens of one prompt: umT5 in the trainers of Wan
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         if not sample.frames or sample.frames < 2:
-            raise Unfit("its file has no frames to divide")
+            raise Unfit("its file has no frames")
         prompts: list[dict[str, Any]] = []
         rate = sample.frames / sample.duration_s
         for p in sample.parts:
@@ -232,7 +232,7 @@ class Storyboards(Lines):
             if not str(p.get("prompt") or "").strip():
                 yield f"prompt {k} has no text"
             if not last <= p.get("start_frame", -1) < p.get("end_frame", -1) <= frames:
-                yield f"prompt {k} is not a stretch of the {frames} frames after the one before"
+                yield f"prompt {k} is not a range of the {frames} frames that follows the previous one"
                 return
             last = p["end_frame"]
         yield from media_faults([str(row.get("video"))], folder, "")

@@ -1,8 +1,8 @@
-"""Captions as subtitles: WebVTT for browsers, SubRip for players and editors. One file a video."""
+"""Captions as subtitles: WebVTT for browsers, SubRip for players and editors. One file per video."""
 
 from __future__ import annotations
 
-import html
+import html.entities
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,19 @@ from pipeline.export.plan import STATE
 
 _TIME = r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})"
 _VTT_CUE = re.compile(rf"^{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t].*)?$")
+# a character reference of HTML, which WebVTT allows all of; what else begins with & or < has to be a tag
+_REFERENCE = re.compile(r"&(?:(?P<name>[A-Za-z][A-Za-z0-9]*;)|#[0-9]+;|#[xX][0-9A-Fa-f]+;)?")
+_NO_TAG = re.compile(r"<(?!/?(?:c|i|b|u|v|ruby|rt|lang|\d)\b)")
 _SRT_TIME = r"(\d{2,}):([0-5]\d):([0-5]\d),(\d{3})"
-_SRT_CUE = re.compile(rf"^{_SRT_TIME} --> {_SRT_TIME}$")
+_SRT_CUE = re.compile(rf"^{_SRT_TIME}[ \t]*-->[ \t]*{_SRT_TIME}(?:[ \t].*)?$")  # coordinates may follow
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerVideo(Export):
-    """One text file a video.
+    """One text file per video.
 
     Class attributes:
-        suffix: of the files.
+        suffix: suffix of the files.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video",)
@@ -48,7 +51,7 @@ class PerVideo(Export):
             yield from (Problem(where, why) for where, why in self.text_faults(path, text))
 
     def text_faults(self, path: str, text: str) -> Iterator[tuple[str, str]]:
-        """Where something is wrong in the text of a file, and why."""
+        """Yield position and reason of each problem in the text of a file."""
         raise NotImplementedError
 
 
@@ -57,7 +60,7 @@ class _Cues(PerVideo):
     """Cues in order of time.
 
     Args:
-        events: "sentence", as far as sections have them with times; "section"; "window".
+        events: what a cue shows: "sentence" (if a section has sentences with times), "section" or "window".
     """
 
     needs_windows: ClassVar[bool] = True
@@ -65,7 +68,7 @@ class _Cues(PerVideo):
     events: Literal["section", "window"] = "section"
 
     def cues(self, sample: Sample) -> list[Part]:
-        """What is shown, in order; the times of a cue differ by at least a millisecond."""
+        """Return what is shown, in order; a cue lasts at least a millisecond."""
         parts = sample.windows if self.events == "window" else sample.parts
         kept = [p for p in parts if p.text and round(p.end_s * 1000) > round(p.start_s * 1000)]
         if not kept:
@@ -100,23 +103,21 @@ class WebVTT(_Cues):
             at = 0 if "-->" in block[0] else 1
             found = _VTT_CUE.match(block[at]) if at < len(block) else None
             if found is None:
-                yield where, "it is no cue: no line of times such as 00:00:01.000 --> 00:00:02.500"
+                yield where, "it is not a cue: it has no line of times such as 00:00:01.000 --> 00:00:02.500"
                 continue
             count += 1
             start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
             if end <= start:
                 yield where, f"its cue ends at {end:g}, not after its start at {start:g}; parsers drop it"
             if start < last:
-                yield where, "its cue starts before the one before it"
+                yield where, "its cue starts before the previous one"
             last = start
             said = block[at + 1 :]
             if not any(line.strip() for line in said):
                 yield where, "its cue has no text"
             if any("-->" in line for line in said):
                 yield where, "the text of its cue contains -->"
-            if any(
-                re.search(r"&(?!(amp|lt|gt|lrm|rlm|nbsp|#\d+);)|<(?!/?(c|i|b|u|v|ruby|rt|lang|\d)\b)", x) for x in said
-            ):
+            if any(_NO_TAG.search(line) or not _escaped(line) for line in said):
                 yield where, "the text of its cue contains & or < that is not escaped"
         if not count:
             yield path, "it has no cue"
@@ -142,31 +143,36 @@ class SubRip(_Cues):
             count += 1
             found = _SRT_CUE.match(block[1]) if len(block) > 1 else None
             if found is None or not block[0].strip().isdecimal():
-                yield where, "it is no subtitle: a number, then a line such as 00:00:01,000 --> 00:00:02,500"
+                yield where, "it is not a subtitle: a number and a line such as 00:00:01,000 --> 00:00:02,500"
                 continue
             if int(block[0]) != count:
                 yield where, f"its number is {block[0].strip()}, not {count}"
             if _seconds(found.groups()[4:]) <= _seconds(found.groups()[:4]):
-                yield where, "it ends not after it starts"
+                yield where, "it does not end after it starts"
             if not any(line.strip() for line in block[2:]):
                 yield where, "it has no text"
         if not count:
             yield path, "it has no subtitle"
 
 
+def _escaped(text: str) -> bool:
+    """Whether every & of a text begins a character reference."""
+    return all(m[0] != "&" and (m["name"] or "lt;") in html.entities.html5 for m in _REFERENCE.finditer(text))
+
+
 def clock(seconds: float, point: str) -> str:
-    """`HH:MM:SS.mmm` with the mark before the milliseconds that a format wants."""
+    """Format seconds as `HH:MM:SS.mmm`, with `point` before the milliseconds."""
     ms = round(max(0.0, seconds) * 1000)
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}{point}{ms % 1000:03d}"
 
 
 def one_block(text: str) -> str:
-    """A text without blank lines, which would end a cue, and without an arrow."""
+    """Return a text without blank lines, which would end a cue, and without an arrow."""
     return "\n".join(line.strip() for line in text.splitlines() if line.strip()).replace("-->", "→")
 
 
 def _blocks(lines: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Lines between blank ones, with the number of the first."""
+    """Yield blocks of lines between blank lines, with the number of the first line."""
     block: list[str] = []
     for number, line in enumerate([*lines, ""], 1):
         if line.strip():

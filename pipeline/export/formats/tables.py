@@ -1,4 +1,4 @@
-"""Plain rows of everything, for programs of your own."""
+"""Plain rows of all data, for programs of your own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.export.formats.lines import Lines as Base
 
 @dataclass(frozen=True, kw_only=True)
 class Lines(Base):
-    """One JSON object a line: `id`, `video`, `caption`, times, sections, and the columns that were measured."""
+    """One JSON object per line: `id`, `video`, `caption`, times, sections, and the measured columns."""
 
     def rows(self, sample: Sample) -> Sequence[Row]:
         return [row_of(sample)]
@@ -35,7 +35,7 @@ class Lines(Base):
 
 
 def row_of(sample: Sample) -> dict[str, object]:
-    """A sample as plain values; every row has the same keys."""
+    """Return a sample as plain values; every row has the same keys."""
     row = sample.row
     start_s, end_s = sample.span or (0.0, sample.duration_s)
     return {

@@ -1,7 +1,7 @@
-"""WebDataset: tar files in which a sample is a row of neighbouring members `KEY.mp4`, `KEY.txt`, `KEY.json`.
+"""WebDataset: tar files in which a sample is a group of neighbouring members `KEY.mp4`, `KEY.txt`, `KEY.json`.
 
-Read by webdataset, the `webdataset` builder of Hugging Face datasets, video2dataset's users and, after its own `energon
-prepare`, Megatron-Energon. Everything before the first dot of a member's name is the key, so that keys have no dots.
+It is read by webdataset, the `webdataset` builder of Hugging Face datasets, users of video2dataset and, after `energon
+prepare`, Megatron-Energon. Everything before the first dot of a member's name is the key, so keys have no dots.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ from pipeline.export.plan import STATE
 _KEY = re.compile(r"^([^.]+)\.(.+)$")
 _VIDEOS = frozenset({"mp4", "mkv", "mov", "avi", "webm", "m4v", "mpg", "mpeg", "ts"})
 _NV = ".nv-meta"
-_MOST = 10_000  # tars that Megatron-Energon takes
+_MOST = 10_000  # tar files that Megatron-Energon accepts
 _DATASET = "__module__: megatron.energon\n__class__: CrudeWebdataset\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebDataset(Export):
-    """`SPLIT-NNNNN.tar`, a shard each, with headers that depend on the content alone, so that equal shards hash equal.
+    """`SPLIT-NNNNN.tar`, one per shard, with headers that depend on the content only, so equal shards have equal
+    hashes.
 
-    Every video is called `KEY.mp4`, whatever its container is: loaders insist on the same parts in every sample, and
-    decoders know a container by its first bytes. The json part holds the name of the source.
+    Every video is named `KEY.mp4` whatever its container: loaders require the same parts in every sample, and decoders
+    recognise a container by its first bytes. The json part has the name of the source.
 
     Args:
-        energon: also write `.nv-meta/dataset.yaml`; `energon prepare` makes the rest of it.
-        texts_only: leave the videos out of the tars; the json part says where they are.
+        energon: also write `.nv-meta/dataset.yaml`; `energon prepare` makes the other files.
+        texts_only: leave the videos out of the tar files; the json part has their locations.
     """
 
     units: ClassVar[tuple[Unit, ...]] = ("video", "section", "window", "sentence")
@@ -54,7 +55,7 @@ class WebDataset(Export):
             raise Unfit("its text is empty")
         name = f"{sample.key}.mp4"
         if sample.span is not None and not self.texts_only:
-            raise Unfit("each sample carries its own video here; use --spans cut, or texts_only=true with --spans text")
+            raise Unfit("each sample needs its own video; use --spans cut, or texts_only=true with --spans text")
         said = row_of(sample)
         return [(name, {**said, "video": sample.media if self.texts_only else name})]
 
@@ -74,7 +75,7 @@ class WebDataset(Export):
                     try:
                         _add_file(tar, name, place)
                     except FileNotFoundError:
-                        shard.left_out.append(Problem(sample.key, f"the video is not at {place} any more"))
+                        shard.left_out.append(Problem(sample.key, f"the video no longer exists at {place}"))
                         continue
                 _add(tar, f"{sample.key}.txt", sample.text.encode())
                 _add(tar, f"{sample.key}.json", json.dumps(said, ensure_ascii=False, indent=1).encode())
@@ -95,7 +96,7 @@ class WebDataset(Export):
             yield Problem(folder.uri, "there is no tar file")
         if self.energon and len(tars) >= _MOST:
             why = (
-                f"it has {len(tars):,} tars; Megatron-Energon takes fewer than {_MOST:,}: give a larger --shard-videos"
+                f"it has {len(tars):,} tars; Megatron-Energon needs fewer than {_MOST:,}; give a larger --shard-videos"
             )
             yield Problem(folder.uri, why)
         keys: dict[str, str] = {}
@@ -126,11 +127,11 @@ class WebDataset(Export):
                         yield Problem(f"{path}: {key}", f"it has {sorted(mine)}; the first sample has {parts}")
                     key, mine = found[1], []
                     if key in keys:
-                        where = "its parts are not neighbours" if keys[key] == path else f"it is in {keys[key]}, too"
-                        yield Problem(f"{path}: {key}", f"{where}; loaders make two samples of it")
+                        where = "its parts are not neighbours" if keys[key] == path else f"it is also in {keys[key]}"
+                        yield Problem(f"{path}: {key}", f"{where}; loaders read two samples")
                     keys[key] = path
                 if found[2] in mine:
-                    yield Problem(f"{path}: {member.name}", "it stands twice in its sample; the loader stops")
+                    yield Problem(f"{path}: {member.name}", "it appears twice in its sample; the loader stops")
                 if found[2].count(".") and found[2].rsplit(".", 1)[-1].lower() in _VIDEOS:
                     yield Problem(
                         f"{path}: {member.name}", "its key has a dot; the rest of it becomes part of the suffix"
@@ -140,16 +141,27 @@ class WebDataset(Export):
         if key is not None and parts is not None and sorted(mine) != parts:
             yield Problem(f"{path}: {key}", f"it has {sorted(mine)}; the first sample has {parts}")
         if key is None:
-            yield Problem(path, "it holds no sample")
+            yield Problem(path, "it contains no sample")
 
     def use(self, folder: Folder) -> list[str]:
-        lines = [f"webdataset: wds.WebDataset({folder.at('train-{00000..NNNNN}.tar')!r})"]
+        lines = [
+            f"webdataset, {name}: wds.WebDataset({folder.at(f'{name}-{{00000..NNNNN}}.tar')!r})"
+            for name in _splits(folder)
+        ]
         if self.energon:
+            # energon matches these as regular expressions, after expanding braces; it ignores tars of no split
+            parts = "".join(f"--split-parts '{name}:{name}-[0-9]+[.]tar' " for name in _splits(folder))
             lines.append(
-                "Megatron-Energon: energon prepare --non-interactive --split-parts 'train:train-.*' "
+                f"Megatron-Energon: energon prepare --non-interactive {parts}"
                 f"--sample-type CrudeWebdataset --media-metadata-by-extension {folder.uri}"
             )
         return lines
+
+
+def _splits(folder: Folder) -> list[str]:
+    """Return the splits of an export that have a tar, with train before the others."""
+    names = {path.rpartition("-")[0] for path in folder.files() if path.endswith(".tar") and "/" not in path}
+    return sorted(names, key=lambda name: (name != "train", name))
 
 
 def _member_faults(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[str]:
@@ -163,7 +175,7 @@ def _member_faults(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Iterator[st
         try:
             json.loads(data) if suffix == "json" else data.decode()
         except ValueError:
-            yield "it is no JSON" if suffix == "json" else "it is not UTF-8"
+            yield "it is not valid JSON" if suffix == "json" else "it is not UTF-8"
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

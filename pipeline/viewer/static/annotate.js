@@ -1,4 +1,4 @@
-// What a person says of a caption: verdicts, corrected texts and times, notes, undo. The server keeps every act.
+// Annotations of a caption: verdicts, corrected texts and times, notes, undo. The server stores each of them.
 
 import { act } from "./http.js";
 
@@ -21,7 +21,7 @@ export function annotations({ named, chosen, time, changed }) {
     }
   }
 
-  /** The verdict on the whole caption, as the newest caption part says it. */
+  /** The verdict on the whole caption, from the newest caption part. */
   function showWhole() {
     const verdict = document.getElementById("verdict")?.dataset.verdict;
     for (const button of document.querySelectorAll("[data-whole]")) {

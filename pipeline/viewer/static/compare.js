@@ -1,4 +1,4 @@
-// Side by side: a click on a time moves the one player.
+// The comparison page: a click on a time seeks the player.
 
 const video = document.getElementById("video");
 

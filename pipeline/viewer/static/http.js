@@ -8,7 +8,7 @@ export async function part(path, values) {
   return text;
 }
 
-/** Send a request that changes something; returns the JSON answer. */
+/** Send a request that changes something; returns the JSON response. */
 export async function act(path, values, { method = "POST", body = {} } = {}) {
   const answer = await fetch(`${path}?${new URLSearchParams(values)}`, {
     method,

@@ -1,4 +1,4 @@
-// Keys of the page of a video. Letters are left alone where somebody types, and can be turned off (WCAG 2.1.4).
+// Keys of the page of a video. Letter keys are ignored in text fields and can be turned off (WCAG 2.1.4).
 
 const STORED = "longcap-keys";
 
@@ -10,7 +10,7 @@ export function setKeys(on) {
   localStorage.setItem(STORED, on ? "on" : "off");
 }
 
-/** Call `commands[name]()` for the keys that mean it. */
+/** Call `commands[name]()` when its key is pressed. */
 export function listen(commands) {
   const names = {
     " ": "toggle", k: "toggle", j: "back", l: "forward", L: "loop", "[": "previous", "]": "next",
@@ -30,7 +30,7 @@ export function listen(commands) {
     const key = event.key.length === 1 && event.key !== "L" ? event.key.toLowerCase() : event.key;
     const name = names[event.shiftKey && key === "l" ? "L" : key];
     if (!name || (name !== "clear" && name !== "help" && !keysOn())) return;
-    if (key === " " && target.closest?.("button, a, summary, input")) return; // it presses what has the focus
+    if (key === " " && target.closest?.("button, a, summary, input")) return; // activates the focused element
     event.preventDefault();
     commands[name]?.();
   }, true);

@@ -1,4 +1,4 @@
-// The list of videos: `/` goes to the search field; while a run goes on, the page says that there is more to see.
+// The list of videos: `/` goes to the search field; during a run, the page announces new videos.
 
 import { part } from "./http.js";
 
@@ -18,7 +18,7 @@ function withoutFrame(image) {
 
 for (const image of document.querySelectorAll(".poster img")) {
   image.addEventListener("error", () => withoutFrame(image));
-  if (image.complete && !image.naturalWidth && image.currentSrc) withoutFrame(image); // it failed before this ran
+  if (image.complete && !image.naturalWidth && image.currentSrc) withoutFrame(image); // it failed before this script ran
 }
 
 const news = document.getElementById("news");
@@ -39,7 +39,7 @@ async function ask() {
     news.hidden = !news.hasChildNodes();
   } catch {
     news.hidden = false;
-    news.textContent = "The viewer does not answer: it may have been ended.";
+    news.textContent = "The viewer does not respond; it may have been stopped.";
   }
 }
 

@@ -1,15 +1,15 @@
-// One clock for what plays: the video, its preview, or a storyboard of frames where the browser plays neither.
+// One clock for whatever is shown: the video, its preview, or a storyboard if the browser plays neither.
 // All times are seconds from the first presented frame, as everywhere in Longcap.
 
-const SLACK = 0.04; // most of half a frame: a seek to the very start of a frame may show the one before it
+const SLACK = 0.04; // s, the most that half a frame can be: a seek to the exact start of a frame may show the previous one
 
 export class Player extends EventTarget {
   #video;
-  #board;
+  #storyboard;
   #facts;
   #source;
-  #mode = "none"; // video, preview, board
-  #offset = 0; // of the browser's clock: its time of the first frame
+  #mode = "none"; // video, preview, storyboard
+  #offset = 0; // time of the first frame on the browser's clock
   #time = 0;
   #paused = true;
   #rate = 1;
@@ -17,14 +17,14 @@ export class Player extends EventTarget {
   #frame = 0;
   #wanted = null; // a seek that waits for the metadata
 
-  constructor(video, board, facts, urls) {
+  constructor(video, storyboard, facts, urls) {
     super();
     this.#video = video;
-    this.#board = board;
+    this.#storyboard = storyboard;
     this.#facts = facts;
     this.#source = urls;
     for (const name of ["play", "pause", "seeked", "ratechange", "timeupdate"]) {
-      video.addEventListener(name, () => this.#told(name));
+      video.addEventListener(name, () => this.#changed(name));
     }
     video.addEventListener("loadedmetadata", () => this.#loaded());
     video.addEventListener("error", () => this.#failed());
@@ -36,7 +36,7 @@ export class Player extends EventTarget {
   }
 
   get duration() {
-    return this.#facts.duration; // the element says Infinity, or what a cut-off file claims
+    return this.#facts.duration; // the element may report Infinity, or the header of a truncated file
   }
 
   get paused() {
@@ -59,13 +59,13 @@ export class Player extends EventTarget {
     return Math.min(this.duration, Math.max(0, this.#video.currentTime - this.#offset));
   }
 
-  /** Show the video, if the browser says that it may play it; else the storyboard at once. */
+  /** Show the video if the browser reports that it may play it, else the storyboard. */
   open() {
     const type = this.#facts.type;
     if (type && this.#video.canPlayType(type)) {
       this.#load("video", this.#source.media, this.#facts.first);
     } else {
-      this.showBoard(this.#facts.jumps ? "The clock of this file jumps, which browsers do not follow" : `This browser does not play ${this.#facts.codec}`);
+      this.showStoryboard(this.#facts.jumps ? "The timestamps of this file jump, which browsers do not support" : `This browser does not play ${this.#facts.codec}`);
     }
   }
 
@@ -76,14 +76,14 @@ export class Player extends EventTarget {
     this.seek(at);
   }
 
-  /** Show frames in place of the video. */
-  showBoard(why, at = this.time) {
+  /** Show frames instead of the video. */
+  showStoryboard(why, at = this.time) {
     this.pause();
-    this.#mode = "board";
+    this.#mode = "storyboard";
     this.#wanted = null;
     this.#video.hidden = true;
     this.#video.removeAttribute("src");
-    this.#board.hidden = false;
+    this.#storyboard.hidden = false;
     this.#time = at;
     this.#show();
     this.dispatchEvent(new CustomEvent("mode", { detail: why }));
@@ -98,8 +98,8 @@ export class Player extends EventTarget {
         return;
       }
       if (at + this.#offset > this.#video.duration + 0.1) {
-        // some files say that they are shorter than they are, and browsers believe them
-        this.showBoard("The browser cannot reach the end of this file", at);
+        // some files declare a shorter duration than they have, and browsers rely on it
+        this.showStoryboard("The browser cannot reach the end of this file", at);
         return;
       }
       const half = Math.min(SLACK, this.#facts.fps > 0 ? 0.5 / this.#facts.fps : SLACK);
@@ -114,7 +114,7 @@ export class Player extends EventTarget {
 
   async play() {
     if (this.#onVideo) {
-      await this.#video.play().catch(() => {}); // refused before the first gesture, or the error event tells why
+      await this.#video.play().catch(() => {}); // refused before the first user gesture; other errors raise the error event
       return;
     }
     if (this.time >= this.duration - 0.05) this.#time = 0;
@@ -162,7 +162,7 @@ export class Player extends EventTarget {
     this.#paused = true;
     this.#mode = mode;
     this.#offset = first;
-    this.#board.hidden = true;
+    this.#storyboard.hidden = true;
     this.#video.hidden = false;
     this.#wanted = this.#time || null;
     this.#video.src = source;
@@ -172,7 +172,7 @@ export class Player extends EventTarget {
 
   #loaded() {
     if (!this.#video.videoWidth) {
-      this.#failed(); // sound alone: no picture of it would ever be shown
+      this.#failed(); // audio only: no frame would be shown
       return;
     }
     if (this.#wanted !== null) {
@@ -188,17 +188,17 @@ export class Player extends EventTarget {
     const code = this.#video.error ? this.#video.error.code : 0;
     const broke = code === 3 || (code === 2 && this.#video.readyState > 0);
     const at = this.#wanted ?? this.#time;
-    this.showBoard(broke ? "The browser could not decode the video any further" : `This browser does not play ${this.#facts.codec}`, at);
+    this.showStoryboard(broke ? "The browser could not decode the video any further" : `This browser does not play ${this.#facts.codec}`, at);
   }
 
-  #told(name) {
+  #changed(name) {
     if (!this.#onVideo) return;
     if (name === "play" || name === "pause") this.dispatchEvent(new Event("state"));
     if (name === "ratechange") this.#rate = this.#video.playbackRate;
     this.#tick();
   }
 
-  /** Times as exactly as the browser tells them: for every frame that is shown. */
+  /** Update the time for every frame that is shown, the best precision that the browser offers. */
   #watch() {
     if (!("requestVideoFrameCallback" in this.#video)) return;
     const shown = () => {
@@ -212,18 +212,18 @@ export class Player extends EventTarget {
     if (this.#frame) return;
     this.#frame = requestAnimationFrame(() => {
       this.#frame = 0;
-      if (this.#onVideo && this.#video.readyState > 0) this.#time = this.time; // where it was, should it break off
+      if (this.#onVideo && this.#video.readyState > 0) this.#time = this.time; // where to continue after an error
       this.dispatchEvent(new Event("time"));
     });
   }
 
-  /** The storyboard's frame of now: exact when it stands, one a second while it plays. */
+  /** Show the storyboard's current frame: the exact one if paused, one per second while playing. */
   #show() {
     const at = this.#paused ? this.#time : Math.floor(this.#time);
     const source = this.#source.still(Math.min(at, Math.max(0, this.duration - 0.001)).toFixed(3));
-    if (this.#board.getAttribute("src") !== source) {
-      this.#board.src = source;
-      this.#board.alt = `Frame at ${at.toFixed(2)} s`;
+    if (this.#storyboard.getAttribute("src") !== source) {
+      this.#storyboard.src = source;
+      this.#storyboard.alt = `Frame at ${at.toFixed(2)} s`;
     }
   }
 }

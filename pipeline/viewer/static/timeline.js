@@ -1,4 +1,4 @@
-// <lc-timeline>: lanes of spans over the length of a video. A lane is one stop of the tab key; arrows move in it.
+// <lc-timeline>: lanes of spans over the length of a video. Tab moves between lanes, arrow keys move within one.
 
 import { clock } from "./http.js";
 
@@ -7,7 +7,7 @@ const MAX_ZOOM = 64;
 class Timeline extends HTMLElement {
   #duration = 0;
   #lanes = new Map(); // id of a lane -> { list, items: [{ start, end, id, node }] }
-  #byId = new Map(); // id of an item -> its nodes: a sentence may cite several stretches
+  #byId = new Map(); // id of an item -> its nodes: a sentence may cite several spans
   #cursor;
   #inner;
   #scroll;
@@ -35,7 +35,7 @@ class Timeline extends HTMLElement {
     }
   }
 
-  /** Mark what is chosen (`picked`), and what it rests on (`lit`); both are lists of ids. */
+  /** Mark the selected items (`picked`) and their evidence (`lit`); both are lists of ids. */
   mark(picked, lit) {
     for (const node of this.#lit) node.classList.remove("picked", "lit");
     this.#lit = [];
@@ -49,7 +49,7 @@ class Timeline extends HTMLElement {
     }
   }
 
-  /** Mark what is told of now. */
+  /** Mark the item of the current sentence. */
   now(id) {
     for (const node of this.querySelectorAll(".item.now")) node.classList.remove("now");
     for (const node of this.#byId.get(id) || []) node.classList.add("now");
@@ -87,7 +87,7 @@ class Timeline extends HTMLElement {
     this.#ticks();
     axis.addEventListener("click", (event) => {
       const box = this.#inner.getBoundingClientRect();
-      this.#tell({ time: ((event.clientX - box.left) / box.width) * this.#duration });
+      this.#choose({ time: ((event.clientX - box.left) / box.width) * this.#duration });
     });
   }
 
@@ -121,14 +121,14 @@ class Timeline extends HTMLElement {
       node.setAttribute("aria-selected", "true");
       list.setAttribute("aria-activedescendant", node.id);
       node.scrollIntoView({ block: "nearest", inline: "nearest" });
-      this.#tell({ time: start, end, id, lane: lane.id });
+      this.#choose({ time: start, end, id, lane: lane.id });
     };
     list.addEventListener("click", (event) => {
       const node = event.target.closest(".item");
       if (node) choose(items.findIndex((item) => item.node === node));
       else {
         const box = this.#inner.getBoundingClientRect();
-        this.#tell({ time: ((event.clientX - box.left) / box.width) * this.#duration });
+        this.#choose({ time: ((event.clientX - box.left) / box.width) * this.#duration });
       }
     });
     list.addEventListener("keydown", (event) => {
@@ -141,7 +141,7 @@ class Timeline extends HTMLElement {
     return list;
   }
 
-  #tell(detail) {
+  #choose(detail) {
     this.dispatchEvent(new CustomEvent("choose", { detail }));
   }
 

@@ -21,7 +21,7 @@ let looping = false;
 let current = null;
 
 const player = video
-  ? new Player(video, $("board"), facts, {
+  ? new Player(video, $("storyboard"), facts, {
       media: video.dataset.src,
       preview: url("/preview.mp4"),
       still: (t) => url("/still", { t, size: "large" }),
@@ -40,7 +40,7 @@ function readSentences() {
 
 const inside = (sentence, time) => sentence.spans.some(([a, b]) => a - 1e-3 <= time && time < b);
 
-/** The sentence that tells of a time: the chosen one if it does, else the one that is most about it. */
+/** The sentence about a time: the chosen one if it covers the time, else the shortest one that does. */
 function sentenceAt(time) {
   if (chosen?.sentence && inside(chosen.sentence, time)) return chosen.sentence;
   let best = null;
@@ -59,19 +59,19 @@ function follow() {
     player.seek(chosen.start);
     return;
   }
-  const told = sentenceAt(time);
-  if (told === current) return;
+  const sentence = sentenceAt(time);
+  if (sentence === current) return;
   current?.node.classList.remove("now");
   current?.node.removeAttribute("aria-current");
-  current = told;
-  if (!told) {
+  current = sentence;
+  if (!sentence) {
     timeline?.now?.("");
     return;
   }
-  told.node.classList.add("now");
-  told.node.setAttribute("aria-current", "true");
-  timeline?.now?.(`s${told.id}`);
-  if (!player.paused) reveal(told.node);
+  sentence.node.classList.add("now");
+  sentence.node.setAttribute("aria-current", "true");
+  timeline?.now?.(`s${sentence.id}`);
+  if (!player.paused) reveal(sentence.node);
 }
 
 /** Bring a sentence into view inside its own box, without moving the page. */
@@ -229,7 +229,7 @@ function showStrip() {
   const strip = $("strip");
   strip.hidden = false;
   if (strip.children.length) return;
-  strip.append(...facts.board.map((time) => {
+  strip.append(...facts.storyboard.map((time) => {
     const item = document.createElement("li");
     const link = document.createElement("a");
     link.href = `#t=${time.toFixed(3)}`;
@@ -255,56 +255,56 @@ $("strip")?.addEventListener("click", (event) => {
 
 let unreadable = false;
 
-/** Say so where it is the file, not the browser: it is gone, or has changed since it was captioned. */
+/** Explain if the file is the cause, not the browser: it is gone or has changed since it was captioned. */
 async function explain() {
   const answer = await fetch(video.dataset.src, { headers: { range: "bytes=0-0" } });
-  if (answer.ok || player.mode !== "board") return;
+  if (answer.ok || player.mode !== "storyboard") return;
   $("cannot").textContent = `${(await answer.text()).trim()}. The captions are shown without it.`;
   unreadable = true;
-  $("strip").hidden = $("board").hidden = $("make").hidden = true;
+  $("strip").hidden = $("storyboard").hidden = $("make").hidden = true;
   video.hidden = false;
 }
 
-function told(job) {
+function showJob(job) {
   const working = job.state === "waiting" || job.state === "working";
   $("progress").hidden = $("stop").hidden = !working;
   $("progress").value = job.progress;
-  $("make").hidden = working || unreadable || player.mode !== "board";
+  $("make").hidden = working || unreadable || player.mode !== "storyboard";
   if (job.state === "failed") $("cannot").textContent = `${job.message}. The frames below are exact.`;
   if (working) setTimeout(look, 500);
 }
 
 async function look({ open = true } = {}) {
   const job = JSON.parse(await part("/preview", named));
-  told(job);
-  if (job.state === "done" && open && player.mode === "board") player.openPreview(job.first_pts_s);
+  showJob(job);
+  if (job.state === "done" && open && player.mode === "storyboard") player.openPreview(job.first_pts_s);
 }
 
 $("make")?.addEventListener("click", async () => {
   try {
     const job = await act("/preview", named);
-    told(job);
+    showJob(job);
     if (job.state === "done") await look();
   } catch (error) {
     $("cannot").textContent = error.message;
   }
 });
-$("stop")?.addEventListener("click", async () => told(await act("/preview", named, { method: "DELETE" })));
+$("stop")?.addEventListener("click", async () => showJob(await act("/preview", named, { method: "DELETE" })));
 
 player?.addEventListener("mode", ({ detail }) => {
-  const board = player.mode === "board";
+  const storyboard = player.mode === "storyboard";
   $("cannot").hidden = !detail;
-  $("cannot").textContent = detail ? `${detail}: these are frames of it, each at its true time.` : "";
-  if (board) explain();
+  $("cannot").textContent = detail ? `${detail}. These are frames of the video, each at its exact time.` : "";
+  if (storyboard) explain();
   $("screen").dataset.mode = player.mode;
-  $("make").hidden = !board;
-  if (board) {
+  $("make").hidden = !storyboard;
+  if (storyboard) {
     showStrip();
     if (!failedPreview) look().catch(() => {});
   } else {
     $("strip").hidden = true;
   }
-  failedPreview = player.mode === "preview"; // what fails to play a preview is not tried again
+  failedPreview = player.mode === "preview"; // a preview that fails to play is not tried again
 });
 let failedPreview = false;
 player?.addEventListener("time", follow);

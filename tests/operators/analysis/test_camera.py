@@ -29,7 +29,7 @@ def test_a_hand_held_camera_shakes_and_goes_nowhere() -> None:
 
 
 @pytest.mark.parametrize("name", ["still", "ball", "big box", "flashes", "brightens"])
-def test_a_standing_camera_stands_whatever_crosses_the_picture(name: str) -> None:
+def test_a_standing_camera_stands_whatever_crosses_the_frame(name: str) -> None:
     camera = piece(name).camera
     assert camera is not None
     assert camera.state == "still"

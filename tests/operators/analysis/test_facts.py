@@ -140,7 +140,7 @@ def test_not_measured_is_not_nothing_there() -> None:
 @pytest.mark.parametrize(
     ("parts", "word"),
     [
-        ([], "nothing"),
+        ([], "at least one"),
         ([Facts(start_s=0.0, end_s=6.0), Facts(start_s=5.0, end_s=9.0)], "overlap"),
         ([Facts(start_s=0.0, end_s=5.0), Facts(start_s=5.0, end_s=9.0, cell_s=2.0)], "cells"),
     ],
@@ -152,5 +152,5 @@ def test_merge_says_what_is_wrong(parts: list[Facts], word: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"start_s": 0}'])
 def test_parse_refuses_what_is_no_facts(text: str) -> None:
-    with pytest.raises(ValueError, match="no dumped Facts"):
+    with pytest.raises(ValueError, match="not a dumped Facts"):
         Facts.parse(text)

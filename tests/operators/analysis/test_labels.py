@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from operators.analysis.efficientnet import Network, rgb
 from operators.analysis.labels import open_classifier
 
 
@@ -21,11 +22,11 @@ def test_there_is_a_name_for_every_class() -> None:
 def crossword() -> bytes:
     """A drawn crossword puzzle, JPEG."""
     rng = np.random.default_rng(0)
-    picture = np.full((224, 224, 3), 255, np.uint8)
+    frame = np.full((224, 224, 3), 255, np.uint8)
     for y in range(0, 210, 14):
         for x in range(0, 210, 14):
-            cv2.rectangle(picture, (x + 7, y + 7), (x + 21, y + 21), (0, 0, 0), -1 if rng.random() < 0.25 else 1)
-    return bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+            cv2.rectangle(frame, (x + 7, y + 7), (x + 21, y + 21), (0, 0, 0), -1 if rng.random() < 0.25 else 1)
+    return bytes(cv2.imencode(".jpg", frame)[1].tobytes())
 
 
 def test_a_crossword_puzzle_is_one() -> None:
@@ -35,3 +36,17 @@ def test_a_crossword_puzzle_is_one() -> None:
     assert best[0].name == "crossword puzzle"
     assert best[0].score > 0.9
     assert [x.score for x in best] == sorted((x.score for x in best), reverse=True)
+
+
+def test_the_network_is_built_while_another_thread_loads_a_bfloat16_model() -> None:
+    torch = pytest.importorskip("torch", reason="the extra `labels` is not installed")
+    pytest.importorskip("efficientnet_lite_pytorch", reason="the extra `labels` is not installed")
+    frame = rgb(crossword())
+    expected = Network()
+    torch.set_default_dtype(torch.bfloat16)  # as transformers does while it loads one
+    try:
+        network = Network()
+        assert (network.features(frame) == expected.features(frame)).all()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert (network.scores(frame) == expected.scores(frame)).all()

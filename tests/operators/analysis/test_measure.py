@@ -31,9 +31,9 @@ def test_without_signals_nothing_is_claimed_that_needs_them() -> None:
     assert all(p.colours for p in facts.pieces)
 
 
-def test_without_pictures_light_comes_from_the_thumbnails() -> None:
+def test_without_frames_light_comes_from_the_thumbnails() -> None:
     row, _, facts = reel()
-    blind = measure({**row, "pictures": []})
+    blind = measure({**row, "images": []})
     assert all(p.colours is None and p.grey is None for p in blind.pieces)
     for a, b in zip(blind.pieces, facts.pieces, strict=True):
         assert a.light is not None
@@ -43,7 +43,7 @@ def test_without_pictures_light_comes_from_the_thumbnails() -> None:
 
 def test_nothing_at_all_is_no_fact() -> None:
     row, _, _ = reel()
-    facts = measure({**row, "signals": None, "pictures": []})
+    facts = measure({**row, "signals": None, "images": []})
     assert not facts.measured
     assert facts.pieces == ()
 
@@ -54,7 +54,7 @@ def test_only_the_decoded_span_is_measured() -> None:
     assert (facts.pieces[0].start_s, facts.pieces[-1].end_s) == (10.0, 20.0)
 
 
-def test_a_frozen_picture_is_known_and_colour_without_luma_unfreezes_it() -> None:
+def test_a_frozen_frame_is_known_and_colour_without_luma_unfreezes_it() -> None:
     assert piece("plain").frozen
     grey_of_blue = Thing(colour="red", size=0.2, at=(0.2, 0.3), speed=(0.1, 0.0))
     row, _ = filmed(Scene(seconds=5, canvas=plain("blue"), things=(grey_of_blue,)), noise=0)
@@ -67,7 +67,7 @@ def test_light_that_grows_is_told() -> None:
     assert light.change == "brightens"
 
 
-def test_colours_of_a_fade_are_not_the_pictures_own() -> None:
+def test_colours_of_a_fade_are_not_the_frames_own() -> None:
     row, _ = filmed(Scene(seconds=5, canvas=texture("white"), enter="fade", change_s=2.0))
     shown = [p for p in measure(row).pieces if p.colours]
     assert {c.name for p in shown for c in p.colours or ()} <= {"white", "light grey", "black"}

@@ -37,7 +37,7 @@ def share(*names: str) -> float:
     return found
 
 
-def test_a_second_of_each_picture_is_printed_on_whole_seconds() -> None:
+def test_a_second_of_each_frame_is_printed_on_whole_seconds() -> None:
     prints = facts_of("A", "B").prints
     assert prints is not None
     assert [p.time_s for p in prints] == [float(k) for k in range(12)]
@@ -54,7 +54,7 @@ def test_a_still_run_repeats_nothing_until_it_comes_back() -> None:
     assert share("SLIDE", "OTHER", "SLIDE") == pytest.approx(1 / 3, abs=0.06)
 
 
-def test_a_picture_in_which_hardly_anything_moves_repeats_itself() -> None:
+def test_a_frame_in_which_hardly_anything_moves_repeats_itself() -> None:
     found = columns_of(facts_of("FLY"), whole=True)
     assert found["still"] == 0.0
     assert found["duplicate"] is not None and found["duplicate"] > 0.7
@@ -69,7 +69,7 @@ def test_what_came_in_another_segment_is_known() -> None:
     assert columns_of(parts[3], whole=True)["duplicate"] == 0.0, "by itself nothing in it was there before"
 
 
-def test_black_and_plain_pictures_have_no_print() -> None:
+def test_black_and_plain_frames_have_no_print() -> None:
     row, _ = filmed(Scene(seconds=3, canvas=plain("black")), Scene(seconds=3, canvas=plain("blue")))
     facts = measure(row)
     assert facts.prints == ()
@@ -89,7 +89,7 @@ def test_a_still_run_goes_on_over_the_seam_of_two_segments_that_saw_nothing_of_e
     assert columns_of(Facts.merge(halves), whole=True)["duplicate"] == 0.0
 
 
-def test_noise_does_not_make_a_picture_new() -> None:
+def test_noise_does_not_make_a_frame_new() -> None:
     rng = np.random.default_rng(0)
     times = np.arange(8) / 4
     base = rng.integers(0, 256, (9, 16)).repeat(4, 0).repeat(4, 1)

@@ -21,7 +21,7 @@ def test_every_cut_is_found_within_a_thumbnail_and_no_other() -> None:
     assert {t.kind for t in facts.transitions} == {"cut"}
 
 
-def test_words_painted_over_a_picture_are_no_cut_and_a_new_slide_is_one() -> None:
+def test_words_painted_over_a_frame_are_no_cut_and_a_new_slide_is_one() -> None:
     title = Words(text="EAST", at=(0.25, 0.54), size=1.2, panel="black", from_s=1.5, to_s=3.0)
     row, _ = filmed(Scene(seconds=5, canvas=texture("teal", "white", seed=8), words=(title,)))
     assert measure(row).transitions == ()

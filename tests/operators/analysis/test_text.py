@@ -1,4 +1,4 @@
-"""Text in pictures."""
+"""Text in frames."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_painted_words_are_read() -> None:
     assert 0.005 < (measure(less, ocr=True).pieces[0].text_share or 0.0) < found.text_share < 0.2
 
 
-def test_a_picture_without_words_has_none_and_without_ocr_it_is_not_known() -> None:
+def test_a_frame_without_words_has_none_and_without_ocr_it_is_not_known() -> None:
     pytest.importorskip("rapidocr_onnxruntime", reason="the extra `ocr` is not installed")
     row, _ = filmed(Scene(seconds=2, canvas=plain("blue")))
     (seen,) = measure(row, ocr=True).pieces

@@ -33,9 +33,9 @@ def scripted(*rules: dict[str, Any], log: str = "") -> Scripted:
 
 
 def segment(**more: Any) -> Row:
-    pictures = [{"time_s": float(k), "pts_s": k + 0.5, "until_s": None, "jpeg": b"%d" % k} for k in range(10)]
+    images = [{"time_s": float(k), "pts_s": k + 0.5, "until_s": None, "jpeg": b"%d" % k} for k in range(10)]
     row = {"video_id": "v", "segment_index": 0, "start_s": 0.0, "end_s": 9.0, "duration_s": 9.0, "scenes": SCENES}
-    return {**row, "pictures": pictures, **more}
+    return {**row, "images": images, **more}
 
 
 def apply(step: Ask, row: Row, level: Level = "segment") -> Row:
@@ -97,7 +97,7 @@ def test_items_get_fields_frames_and_spans(tmp_path: Path) -> None:
     assert (second["start_s"], second["end_s"], second["pts_s"]) == (4.0, 9.0, [5.5, 7.5])
     request = asked(log)[0]
     assert request.prompt.startswith("1 of 2: A dog runs.") and "camera: text; close: boolean" in request.prompt
-    assert [p.time_s for p in request.pictures] == [1.0, 3.0] and request.schema and request.kind == "shots"
+    assert [p.time_s for p in request.images] == [1.0, 3.0] and request.schema and request.kind == "shots"
 
 
 def test_lists_in_lists_are_asked_about_one_after_the_other(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_lists_in_lists_are_asked_about_one_after_the_other(tmp_path: Path) -> N
     )
     row = {"video_id": "v", "duration_s": 9.0, "parts": [{"scenes": SCENES}, {"scenes": None}, {"scenes": SCENES[:1]}]}
     assert [n["index"] for n in apply(step, row, "video")["notes"]] == [0, 1, 2]
-    with pytest.raises(ItemError, match=r"invalid: parts\.scenes is no list"):
+    with pytest.raises(ItemError, match=r"invalid: parts\.scenes is not a list"):
         apply(step, {**row, "parts": [{"scenes": "two"}]}, "video")
 
 
@@ -140,13 +140,13 @@ def test_frames_are_decoded_for_the_items_that_are_asked_about_alone(tmp_path: P
         look_fps=2.0,
         look_px=64,
     )
-    assert "pictures" not in step.reads and {"uri", "source_version"} <= step.reads
+    assert "images" not in step.reads and {"uri", "source_version"} <= step.reads
     row = segment(uri=str(path), source_version=None, first_pts_s=0.0, parts=None)
     (made,) = check_operator(step, [row], other={"look_fps": 1.0, "concurrency": 9, "frames": 4})
     (look,) = made["looks"]
     assert look["pts_s"] == [4.0, 4.5, 5.5, 6.0, 6.5, 7.0, 8.0, 8.5]  # eight of ten
     request = asked(log)[0]
-    assert [video.read_jpeg(p.jpeg) for p in request.pictures] == [round(10 * t) for t in look["pts_s"]]
+    assert [video.read_jpeg(p.jpeg) for p in request.images] == [round(10 * t) for t in look["pts_s"]]
     path.write_bytes(path.read_bytes()[:4000])  # what does not decode costs its item
     with pytest.raises(ItemError, match="no item could be answered"):
         apply(step, row)
@@ -223,7 +223,7 @@ def test_windows_get_new_texts_and_keep_their_places(tmp_path: Path) -> None:
         ({"column": "windows"}, "each must be windows"),
         ({"prompt": "nowhere"}, "no prompt 'nowhere'"),
         ({"only": "item. <"}, "is no expression"),
-        ({"look_fps": 2.0}, "look_fps decodes frames, and none are shown"),
+        ({"look_fps": 2.0}, "look_fps decodes frames, and none are used"),
     ],
 )
 def test_a_wrong_step_is_one_line(options: dict[str, Any], line: str, tmp_path: Path) -> None:

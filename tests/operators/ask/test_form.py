@@ -52,7 +52,7 @@ def test_what_is_not_of_the_form_is_refused(answer: str) -> None:
     [
         ({"a": "string"}, None, "fields.a is 'string'; it must be text, integer, number, boolean"),
         ({"a": ["only"]}, None, "fields.a is 'only'"),
-        ({"A b": "text"}, None, "'A b' is no name of a field"),
+        ({"A b": "text"}, None, "'A b' is not a valid field name"),
         ({"a": {}}, None, "an object has no field"),
         ({"a": "integer"}, "a", "text is 'a'; it must be a field of type text: there is none"),
         ({"a": [[[[[[["text"]]]]]]]}, None, "deeper"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -65,8 +66,16 @@ def test_a_scene_without_a_caption_ends_a_row_and_is_no_integrity() -> None:
     assert not any(start_s < 15.0 < end_s for start_s, end_s in spans)
 
 
+def test_items_that_are_texts_are_joined(tmp_path: Path) -> None:
+    (tmp_path / "topic.j2").write_text("{# version: 1 #}\n{{ number }}: {{ item }}.", encoding="utf-8")
+    join = Join(of="topics", template=str(tmp_path / "topic.j2"))
+    (made,) = check_operator(join, [{"video_id": "v", "duration_s": 9.0, "topics": ["a", "b"]}], other={"most": 19})
+    assert [(i["text"], i["fields"], i["end_s"]) for i in made["items"]] == [("1: a.", None, 9.0), ("2: b.", None, 9.0)]
+    assert [part["text"] for part in made["joined"]] == ["1: a.\n2: b."] and made["integrity"]
+
+
 def test_wrong_bounds_are_one_line_and_no_scene_is_a_failure() -> None:
     with pytest.raises(ValueError, match="least is 3 and most is 2"):
         script(least=3, most=2)
-    with script().open() as apply, pytest.raises(ItemError, match="holds no item to join"):
+    with script().open() as apply, pytest.raises(ItemError, match="has no item to join"):
         apply(video(0))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from longcap.testing import check_operator
 from operators.ask.reword import Reword
-from operators.core.base import Row
+from operators.core.base import ItemError, Row
 
 
 def test_each_window_gets_its_own_answer_and_keeps_its_text_without_one() -> None:
@@ -20,3 +22,9 @@ def test_each_window_gets_its_own_answer_and_keeps_its_text_without_one() -> Non
     texts = [[w["text"] for w in segment["windows"]] for segment in made["captioned"]]
     assert texts == [["Answer 0.", "Caption 1."], ["Answer 2."]]
     assert captioned[0]["windows"][0]["text"] == "Caption 0."
+
+
+@pytest.mark.parametrize("told", ["a text", ["a", "b"], [{"text": "a"}]])
+def test_what_is_no_list_of_answers_is_named(told: object) -> None:
+    with pytest.raises(ItemError, match="told is not a list of answers"), Reword(by="told").open() as apply:
+        apply({"video_id": "v", "captioned": [], "told": told})

@@ -71,7 +71,7 @@ def test_an_edit_list_moves_the_sound_as_players_do(tmp_path: Path) -> None:
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-ss", "2.9", "-i", str(tmp_path / "whole.mp4")]
     subprocess.run([*command, "-c", "copy", str(cut)], check=True)
     _, sound = decoded(cut, tmp_path)
-    assert heard_at(sound) == pytest.approx([1.1, 6.1], abs=0.11)  # a picture lasts 0.2 s: the cut falls within one
+    assert heard_at(sound) == pytest.approx([1.1, 6.1], abs=0.11)  # a frame lasts 0.2 s: the cut falls within one
 
 
 def test_a_gap_is_silence_and_moves_nothing_behind_it(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_each_line_stands_where_it_is_said(name: str, noise: float, options: dic
 
 
 def test_an_edit_list_at_44100_hz_moves_each_line_as_players_do(tmp_path: Path) -> None:
-    """The first 1.3 s are cut off without encoding anew; a picture lasts 0.2 s, so the cut is up to that much off."""
+    """The first 1.3 s are cut off without encoding anew; a frame lasts 0.2 s, so the cut is up to that much off."""
     import imageio_ffmpeg
 
     lines, whole, cut = said(), tmp_path / "whole.mp4", tmp_path / "cut.mp4"

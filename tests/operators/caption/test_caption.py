@@ -17,7 +17,7 @@ from operators.core.fingerprint import digest
 from operators.prompts import load_prompt
 from tests.operators.caption.segments import run, windows_of
 from tests.support.engines import say, segment_seed
-from tests.support.rows import decoded, picture
+from tests.support.rows import decoded, image
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_frames_are_those_of_the_segment_each_asked_for_its_own_cell() -> None:
     frames = [r for r in requests if r.kind == "frame"]
     assert [f.start_s for f in frames] == [float(t) for t in range(60, 100)]
     assert [f.end_s for f in frames] == [float(t) for t in range(61, 101)]
-    assert all(len(f.pictures) == 1 and f.pictures[0].time_s == f.start_s for f in frames)
+    assert all(len(f.images) == 1 and f.images[0].time_s == f.start_s for f in frames)
     assert {f.prompt for f in frames} == {load_prompt("frame").render(language="English").text}
     assert [(f["time_s"], f["pts_s"], f["text"]) for f in made["frames"]] == [
-        (f.start_s, f.pictures[0].pts_s, say(f)) for f in frames
+        (f.start_s, f.images[0].pts_s, say(f)) for f in frames
     ]
 
 
 @pytest.mark.parametrize(("fps", "cell_s"), [(2.0, 0.5), (1.0, 1.0), (0.5, 2.0), (0.25, 4.0)])
-def test_a_frames_cell_is_the_step_of_the_pictures_grid(fps: float, cell_s: float) -> None:
+def test_a_frames_cell_is_the_step_of_the_frames_grid(fps: float, cell_s: float) -> None:
     _, requests = run(f"fps-{fps}", decoded("v", 0, fps=fps))
     frames = [r for r in requests if r.kind == "frame"]
     assert len(frames) == 60 * fps
@@ -91,28 +91,28 @@ def test_a_frames_cell_is_the_step_of_the_pictures_grid(fps: float, cell_s: floa
 
 def test_a_frame_before_a_hole_does_not_answer_for_the_hole() -> None:
     row = decoded("v", 0)
-    row["pictures"] = [p for p in row["pictures"] if not 10 <= p["time_s"] < 40]
+    row["images"] = [p for p in row["images"] if not 10 <= p["time_s"] < 40]
     _, requests = run("hole", row)
     assert next((r.start_s, r.end_s) for r in requests if r.kind == "frame" and r.start_s == 9.0) == (9.0, 10.0)
 
 
-def test_a_segment_with_one_picture_has_one_frame_of_at_most_a_stride() -> None:
+def test_a_segment_with_one_frame_has_one_frame_of_at_most_a_stride() -> None:
     row = decoded("v", 0)
-    row["pictures"] = [picture(58.0)]
+    row["images"] = [image(58.0)]
     _, requests = run("single", row)
     assert [(r.start_s, r.end_s) for r in requests if r.kind == "frame"] == [(58.0, 60.0)]
 
 
-def test_a_picture_that_stays_on_screen_is_captioned_once() -> None:
+def test_a_frame_that_stays_on_screen_is_captioned_once() -> None:
     row = decoded("v", 0)
-    row["pictures"] = [picture(float(t), pts_s=float(t - t % 20)) for t in range(65)]
+    row["images"] = [image(float(t), pts_s=float(t - t % 20)) for t in range(65)]
     made, requests = run("still", row)
     assert [r.start_s for r in requests if r.kind == "frame"] == [0.0, 20.0, 40.0]
     assert [f["pts_s"] for f in made["frames"]] == [0.0, 20.0, 40.0]
-    assert all(len(r.pictures) == 10 for r in requests if r.kind == "window")
+    assert all(len(r.images) == 10 for r in requests if r.kind == "window")
 
 
-def test_windows_get_their_pictures_and_facts_and_no_others() -> None:
+def test_windows_get_their_frames_and_facts_and_no_others() -> None:
     cells = tuple(
         Piece(start_s=5.0 * k, end_s=5.0 * k + 5, light=Light(level="bright", mean=0.7, contrast=0.1))
         for k in range(11, 20)
@@ -122,22 +122,22 @@ def test_windows_get_their_pictures_and_facts_and_no_others() -> None:
     for request in requests:
         assert request.facts is not None
         assert (request.facts.start_s, request.facts.end_s) == (request.start_s, request.end_s)
-        assert all(request.start_s <= p.time_s < request.end_s for p in request.pictures)
-    assert [len(r.pictures) for r in requests if r.kind == "window"] == [10] * 8
+        assert all(request.start_s <= p.time_s < request.end_s for p in request.images)
+    assert [len(r.images) for r in requests if r.kind == "window"] == [10] * 8
     assert all("Measured in this stretch: " in r.prompt for r in requests if r.kind == "window")
     kept = Facts.parse(made["facts"])
     assert (kept.start_s, kept.end_s) == (60.0, 100.0)  # of its own span alone, so that segments can be joined
     assert next(w["pts_s"] for w in made["windows"]) == [float(t) for t in range(60, 70)]
 
 
-def test_windows_without_pictures_are_invalid_and_never_asked_for() -> None:
+def test_windows_without_frames_are_invalid_and_never_asked_for() -> None:
     row = decoded("v", 0)
-    row["pictures"] = [p for p in row["pictures"] if not 20 <= p["time_s"] < 40]
+    row["images"] = [p for p in row["images"] if not 20 <= p["time_s"] < 40]
     made, requests = run("blind", row)
     assert windows_of(requests) == [0, 1, 2, 3, *range(7, 12)]
     for window in made["windows"][4:7]:
         assert (window["valid"], window["text"], window["attempts"]) == (False, "", 0)
-        assert (window["problem"], window["pts_s"]) == ("no picture of it decoded", [])
+        assert (window["problem"], window["pts_s"]) == ("no frame of it decoded", [])
     assert {w["valid"] for w in made["windows"][:4]} == {True}
 
 
@@ -158,10 +158,10 @@ def test_a_segment_of_which_no_window_could_be_captioned_fails(
     assert (error.value.failure_class, error.value.attempts) == (failure_class, attempts)
 
 
-@pytest.mark.parametrize("pictures", [[], None])
-def test_a_segment_without_pictures_fails_as_undecodable(pictures: list[Row] | None) -> None:
-    with pytest.raises(ItemError, match="no picture of it decoded") as error:
-        run("nothing", decoded("v", 1, pictures=pictures))
+@pytest.mark.parametrize("images", [[], None])
+def test_a_segment_without_frames_fails_as_undecodable(images: list[Row] | None) -> None:
+    with pytest.raises(ItemError, match="no frame of it decoded") as error:
+        run("nothing", decoded("v", 1, images=images))
     assert error.value.failure_class == "undecodable"
 
 

@@ -15,10 +15,10 @@ from operators.caption.caption import Caption
 from operators.core.base import Row
 from operators.core.fingerprint import digest
 from operators.engines.base import PromptTooLong, Request, RunningEngine
-from operators.video.pictures import to_jpeg
+from operators.video.images import to_jpeg
 from tests.operators.caption.segments import apply, model, previous_in, run
 from tests.support.engines import Scripted, asked
-from tests.support.rows import decoded, picture
+from tests.support.rows import decoded, image
 
 LONG = " ".join(f"detail{k}" for k in range(300)) + "."
 
@@ -63,22 +63,32 @@ def sizes(row: Row, log: str, **options: Any) -> list[Request]:
     return seen
 
 
-def test_a_prompt_that_is_too_long_loses_evidence_then_context_then_pictures() -> None:
+def test_a_prompt_that_is_too_long_loses_evidence_then_context_then_frames() -> None:
     row = decoded("v", 1, facts=measured("Good morning."), previous={"text": LONG, "window_index": 11})
     whole, bare, short, *thinned = sizes(row, "sizes")
     assert "Measured in this stretch" in whole.prompt and previous_in(whole) == LONG
     assert "Measured in this stretch" not in bare.prompt and previous_in(bare) == LONG
     assert previous_in(short) == " ".join(LONG.split()[-60:])
-    assert [len(r.pictures) for r in (whole, bare, short)] == [10, 10, 10]
-    assert [len(r.pictures) for r in thinned] == [5, 3, 2, 1, 1]
+    assert [len(r.images) for r in (whole, bare, short)] == [10, 10, 10]
+    assert [len(r.images) for r in thinned] == [5, 3, 2, 1, 1]
     assert previous_in(thinned[-2]) and "was described so" not in thinned[-1].prompt
-    assert all(r.pictures[0].time_s == 60.0 for r in thinned)
+    assert all(r.images[0].time_s == 60.0 for r in thinned)
     assert all("Good morning." in r.prompt for r in (whole, bare, short, *thinned))
+
+
+def test_the_caption_before_is_shortened_in_scripts_without_spaces() -> None:
+    long = "".join(f"第{k}位厨师把盘子放在桌上。" for k in range(100))
+    row = decoded("v", 1, facts=measured("Good morning."), previous={"text": long, "window_index": 11})
+    _, _, short, *_ = sizes(row, "dense")
+    assert previous_in(short) == long[-120:]
+    _, bare, thinned, *_ = sizes({**row, "previous": {"text": "一位厨师。", "window_index": 11}}, "no shorter")
+    assert previous_in(bare) == previous_in(thinned) == "一位厨师。"
+    assert len(thinned.images) == 5, "the same prompt is not submitted again"
 
 
 def test_what_was_shown_is_what_the_row_says() -> None:
     class Few(Scripted):
-        """Has room for three pictures."""
+        """Has room for three images."""
 
         @contextmanager
         def open(self) -> Iterator[RunningEngine]:
@@ -86,7 +96,7 @@ def test_what_was_shown_is_what_the_row_says() -> None:
                 answer = running.submit
 
                 def submit(request: Request) -> Any:
-                    if len(request.pictures) <= 3:
+                    if len(request.images) <= 3:
                         return answer(request)
                     future: Future[Any] = Future()
                     future.set_exception(PromptTooLong(99, 10))
@@ -98,7 +108,7 @@ def test_what_was_shown_is_what_the_row_says() -> None:
     made = apply(Caption(engine=Few(log="few")), decoded("v", 1))
     assert all(w["valid"] and w["attempts"] == 1 for w in made["windows"])
     assert made["windows"][0]["pts_s"] == [60.0, 64.0, 68.0]
-    shown = {r.start_s: [p.pts_s for p in r.pictures] for r in asked("few") if r.kind == "window"}
+    shown = {r.start_s: [p.pts_s for p in r.images] for r in asked("few") if r.kind == "window"}
     assert all(w["pts_s"] == shown[w["start_s"]] for w in made["windows"])
     prompts = {r.start_s: digest(r.prompt) for r in asked("few") if r.kind == "window"}
     assert all(w["prompt_hash"] == prompts[w["start_s"]] for w in made["windows"])
@@ -124,7 +134,7 @@ def test_subtitles_stand_in_a_windows_prompt_once() -> None:
 
 
 def jpeg(level: int, quality: int = 90) -> bytes:
-    """A textured picture."""
+    """A textured image."""
     luma = np.indices((96, 128)).sum(0) * 7 % (level + 1)
     return to_jpeg(np.repeat(luma[..., None], 3, axis=2).astype(np.uint8), quality)
 
@@ -132,8 +142,8 @@ def jpeg(level: int, quality: int = 90) -> bytes:
 def test_near_duplicates_share_a_caption_while_windows_show_them_all() -> None:
     def row() -> Row:
         looks = [jpeg(90), jpeg(90, quality=80), jpeg(90), jpeg(200), jpeg(200), jpeg(90)]
-        pictures = [{**picture(float(t)), "jpeg": looks[min(t, 5)]} for t in range(60)]
-        return {**decoded("v", 0, warm_up=0), "pictures": pictures}
+        images = [{**image(float(t)), "jpeg": looks[min(t, 5)]} for t in range(60)]
+        return {**decoded("v", 0, warm_up=0), "images": images}
 
     each, _ = run("each", row())
     made, requests = run("near", row(), frame_similarity=0.95)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from operators.caption.structure import WindowFields, parse_window
 from operators.cleaning.clean import SENTENCES, TEXT, clean
 from operators.cleaning.context import Context
+from operators.cleaning.tokens import roles
 from operators.coreference.names import Same, parse_same
 from operators.engines.base import Generation
 from operators.engines.gates import ALWAYS, GENERATIVE, About, first_failed
 from operators.narrate.outline import Outline, parse_outline
+from operators.prompts import load_prompt
 from tests.support.defects import CAPTION, DEFECTS, DURATION_S, FIRST, PROMPT, SECOND, STRUCTURED, Defect, filled
 from tests.support.ordinary import ORDINARY
 
@@ -62,6 +65,19 @@ def test_the_caption_itself_stays_whole() -> None:
         if d.kept and CAPTION in d.answer and FIRST not in (accepted(d.answer, _about(d)) or "")
     ]
     assert whole == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A slide has two columns. Input: images. Output: captions. The presenter points at the first one.",
+        "A bar chart appears. Human: 95 %. Robot: 80 %. The engineer points at the taller bar.",
+        "A chat is open on the laptop. User: Where is my parcel? A man scrolls down and frowns.",
+        "The poster lists:\nInput: two eggs\nOutput: one omelette\nA cook taps on it with a spoon.",
+    ],
+)
+def test_names_of_roles_that_may_be_in_the_video_end_no_caption(text: str) -> None:
+    assert roles(text, ABOUT) == text
 
 
 @pytest.mark.parametrize("text", ORDINARY)
@@ -190,7 +206,19 @@ def test_a_value_under_another_name_is_taken_where_only_one_fits() -> None:
     assert parse_same('{"same_person": "yes, by the jacket", "name": ""}').same is True
 
 
-@pytest.mark.parametrize("text", ["", "A man walks.", '{"caption": "A man wal', "{", '{"a": {"b": [1, 2}', "[" * 500])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "A man walks.",
+        '{"caption": "A man wal',
+        "{",
+        '{"a": {"b": [1, 2}',
+        "[" * 500,
+        '{"caption": "A man walks.", "subjects": [{"name": "a man", "looks": "tall"}, ...], "actions": []}',
+        '{"caption": "A man walks.", "subjects": [], "actions": {"walks", "sits"}}',
+    ],
+)
 def test_what_is_no_json_or_breaks_off_is_malformed(text: str) -> None:
     cleaned = clean(text, FORM).text
     found = first_failed(GENERATIVE, Generation(text=cleaned), FORM)
@@ -206,3 +234,58 @@ def test_marks_stay_where_they_were_asked_for() -> None:
     text = "A man walks. [3] He knocks [4-5]."
     assert clean(text, Context(cites=True)).text == text
     assert clean(text, Context()).text == "A man walks. He knocks."
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"),
+    [
+        (f"{FIRST} The description so far ending so: {SECOND}", f"{FIRST} {SECOND}"),
+        (f"The description so far ended so: {FIRST}", FIRST),
+        (f"{FIRST} Already written of this part: a dog runs.", f"{FIRST} A dog runs."),
+    ],
+)
+def test_labels_of_the_prompt_are_removed_in_front_of_any_sentence(answer: str, left: str) -> None:
+    about = replace(ABOUT, instructions=load_prompt("section").instructions)
+    assert clean(answer, about).text == left
+
+
+@pytest.mark.parametrize("prompt", ["section", "window", "frame", "lvd_clip", "window_evidence"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The sign over the door reads: OPEN.",
+        "One thing is clear: the door is red.",
+        "What happens in this kitchen while the dough rests: a boy cleans the table.",
+        "A girl reads. On the door one word is written: EXIT.",
+        "A shelf stands there. The people on it, from left to right: a cup, a doll, a clown.",
+        "Three people sit there. From left to right: a man, a woman and a child.",
+        "T-34 – a Soviet tank – rolls through the mud.",
+        "T-34: a tank rolls through the mud.",
+        "The answer is 42 - a student writes it on the board.",
+        "One video - 12 frames - plays on the phone that he holds.",
+        "Alt - F4 is pressed on the keyboard.",
+        "Looking at the pictures from left to right, a woman walks along the gallery.",
+        "Moving the pictures left to right, a curator hangs the show.",
+    ],
+)
+def test_words_in_front_of_colons_and_dashes_of_captions_stay(prompt: str, text: str) -> None:
+    about = replace(ABOUT, instructions=load_prompt(prompt).instructions)
+    assert clean(text, about).text == text
+
+
+@pytest.mark.parametrize(
+    ("marked", "left"),
+    [
+        ("**Video** games fill the shelf.", "Video games fill the shelf."),
+        ("__Text__ in red letters appears on screen.", "Text in red letters appears on screen."),
+        ("**Caption** A man walks along the shore.", "A man walks along the shore."),
+    ],
+)
+def test_an_emphasised_word_is_a_label_only_in_front_of_a_sentence(marked: str, left: str) -> None:
+    assert clean(marked, ABOUT).text == left
+
+
+def test_an_answer_of_nothing_but_announcements_takes_no_quadratic_time() -> None:
+    began = time.process_time()
+    clean("Here we go: " * 3000, ABOUT)
+    assert time.process_time() - began < 5

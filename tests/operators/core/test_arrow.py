@@ -71,16 +71,16 @@ def test_a_failure_that_does_not_fit_is_made_to() -> None:
 
 
 def test_a_row_over_the_limit_is_refused_alone_and_its_largest_column_is_named() -> None:
-    schema = pa.schema([rows.COLUMNS[name] for name in ("video_id", "pictures", "facts", "failure")])
+    schema = pa.schema([rows.COLUMNS[name] for name in ("video_id", "images", "facts", "failure")])
     jpeg = b"x" * (rows.MAX_ROW_BYTES // 2)
     large = [{"time_s": float(k), "jpeg": jpeg} for k in range(3)]
-    fits = {"video_id": "fits", "pictures": large[:1]}
-    table = to_table([fits, {"video_id": "bad", "pictures": large, "facts": "kept"}, fits], schema, stage="decode")
+    fits = {"video_id": "fits", "images": large[:1]}
+    table = to_table([fits, {"video_id": "bad", "images": large, "facts": "kept"}, fits], schema, stage="decode")
     before, bad, after = table.to_pylist()
-    assert before["pictures"] == after["pictures"] and before["failure"] is None
-    assert (bad["video_id"], bad["facts"], bad["pictures"]) == ("bad", "kept", None)
+    assert before["images"] == after["images"] and before["failure"] is None
+    assert (bad["video_id"], bad["facts"], bad["images"]) == ("bad", "kept", None)
     assert (bad["failure"]["stage"], bad["failure"]["class"]) == ("decode", "invalid")
-    assert "pictures; at most 16777216 fit" in bad["failure"]["message"]
+    assert "images; at most 16777216 fit" in bad["failure"]["message"]
     assert table.nbytes < 2 * rows.MAX_ROW_BYTES
 
 
@@ -95,8 +95,8 @@ def test_without_a_column_for_failures_the_error_says_which_column() -> None:
 
 
 def test_a_row_that_does_not_travel_as_arrow_is_fitted_too() -> None:
-    got = fitted({**GOOD, "usage": usage(prompt_tokens=2**70), "pictures": "dropped"}, SCHEMA, stage="caption")
-    assert got["failure"]["class"] == "invalid" and "pictures" not in got
+    got = fitted({**GOOD, "usage": usage(prompt_tokens=2**70), "images": "dropped"}, SCHEMA, stage="caption")
+    assert got["failure"]["class"] == "invalid" and "images" not in got
 
 
 _JSON = st.recursive(

@@ -102,6 +102,8 @@ TABLE: list[tuple[BaseException, str, str]] = [
     (_rust("error sending request", "received corrupt message of type InvalidContentType"), "(TLS)", "AWS_CA_BUNDLE"),
     (_rust("error sending request", "invalid peer certificate: UnknownIssuer"), "(TLS)", "AWS_CA_BUNDLE"),
     (ModuleNotFoundError("No module named 'gcsfs'"), "not installed", "longcap[gcs]"),
+    (IsADirectoryError(21, "Is a directory", "out"), "this is a folder", "name a file"),
+    (OSError('Error: Os { code: 20, kind: NotADirectory, message: "Not a directory" }'), "a file stands", "remove it"),
 ]
 
 

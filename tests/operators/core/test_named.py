@@ -79,6 +79,12 @@ def test_a_wrong_value_is_located_or_said_in_one_line() -> None:
         SHAPES.make("shape", {"labl": "x"})
 
 
+@pytest.mark.parametrize("value", [True, False, float("inf"), [0.5, True]])
+def test_no_number_is_true_or_infinite(value: object) -> None:
+    with pytest.raises(ValueError, match=r"operator digest: similarity is .* neither true or false nor an infinite"):
+        operators.REGISTRY.make("digest", {"similarity": value})
+
+
 def test_a_config_and_its_parse_are_inverse() -> None:
     for shape in (Shape(sides=7), Square(label="x")):
         assert SHAPES.parse(SHAPES.config(shape)) == shape

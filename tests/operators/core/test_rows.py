@@ -10,6 +10,8 @@ from operators.caption.caption import Caption
 from operators.core import rows
 from operators.core.base import Row
 from operators.coreference.names import Names
+from operators.embedding.match import Match
+from operators.embedding.rate import Rate
 from operators.narrate.narrate import Narrate
 from operators.store.commit import RECEIPT
 from operators.store.load import Load
@@ -47,6 +49,7 @@ def test_what_video_operators_read_is_written_before_them() -> None:
 
 def test_every_kept_column_has_a_writer() -> None:
     written = Narrate.writes | Names.writes | Load.writes | Filter.writes | Listen.writes
+    written |= Match.writes | Rate.writes
     made = written | set(RECEIPT.names) | {"content_hash", "run_id", "host", "timings", "config"}
     assert set(rows.FILTERED.names) <= made
 

@@ -27,3 +27,4 @@ def test_a_boundary_moves_to_the_nearest_gap_within_reach() -> None:
     assert [moved(t, talk, 4.0) for t in (5.0, 10.0, 11.0, 12.0, 13.5, 14.0)] == [5.0, 10.0, 10.0, 10.0, 14.0, 14.0]
     assert moved(18.5, talk, 4.0) == 18.5, "4.5 s on either side: it stays, and the line is cut"
     assert moved(1.0, talk, 4.0) == 3.0, "nothing can be parted at 0"
+    assert moved(2.0, [(0.0, 7.0)], 4.0) == 0.0, "but the line is not cut where its end is too far"

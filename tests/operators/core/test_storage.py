@@ -117,8 +117,8 @@ def test_a_drivers_environment_replaces_that_of_a_worker(bare: Path, monkeypatch
 
 
 def test_files_below_are_files_below(tmp_path: Path) -> None:
-    assert files_below(f"{tmp_path}/nowhere") == []
+    assert files_below(f"{tmp_path}/nowhere") == {}
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c").write_text("")
     (tmp_path / "ab").write_text("")
-    assert files_below(f"{tmp_path}/a") == [f"{tmp_path}/a/b/c"]
+    assert list(files_below(f"{tmp_path}/a")) == [f"{tmp_path}/a/b/c"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from operators.analysis.facts import Facts, Transition, cuts_of
@@ -110,6 +110,7 @@ def test_by_lines_an_edge_stays_in_a_line_that_goes_on_too_long() -> None:
     ], "where nobody speaks the windows are the grid's"
 
 
+@example(9.0, (8.0, 2.0, 60.0), [(0.0, 7.0)], 1.0)  # a line from the start that ends out of reach
 @settings(deadline=None)
 @given(
     st.floats(1.0, 400.0),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from operators.core.base import Row
+from operators.core.base import ItemError, Row
 from operators.coreference.associate import Associate
 from tests.support import video
 from tests.support.engines import Scripted, asked
@@ -59,11 +59,19 @@ def test_one_actor_of_three_scenes_has_one_name(clip: str) -> None:
     assert [e["entity_id"] for e in found["entities"]] == ["e0", "e1", "e2"]
     (request,) = asked("one name")
     # a time outside its scene is that scene's middle
-    assert [p.time_s for p in request.pictures] == [3.0, 25.0]
-    assert [video.read_jpeg(p.jpeg) for p in request.pictures] == [30, 250]
+    assert [p.time_s for p in request.images] == [3.0, 25.0]
+    assert [video.read_jpeg(p.jpeg) for p in request.images] == [30, 250]
     assert found["pairs"] == [
         {"first": "0:a woman in red", "second": "2:a woman in red", "likeness": 1.0, "same": True}
     ]
+
+
+def test_a_failing_engine_does_not_make_two_of_one(clip: str) -> None:
+    scenes = [[("a man", "grey beard", 1.0)], [("a man", "grey beard", 11.0)]]
+    failing = {"do": "engine", "times": 1}
+    assert made(clip, scenes, "", [failing, *SAME])["entities"] == made(clip, scenes, "")["entities"]
+    with pytest.raises(ItemError, match="0:a man and 1:a man could not be compared: the script says so"):
+        made(clip, scenes, "", [{"do": "engine"}])
 
 
 def test_scenes_of_different_segments_are_different_scenes(clip: str) -> None:

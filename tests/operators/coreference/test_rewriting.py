@@ -142,6 +142,28 @@ BOTH = [CHEF, {**ANNA, "name_id": "n1"}]
         ("The tall man waves, and an old man sits.", [CHEF], None),
         ("The bearded man waves.", [CHEF], "The bearded chef waves."),
         ("The woman in a red dress waves.", [ANNA], None),
+        # places and deeds that tell one from another
+        ("The man on the left nods to the man on the right.", [CHEF], None),
+        ("The man in front smiles.", [CHEF], None),
+        ("The man, who is on his left, waves. The man sits.", [CHEF], None),
+        ("The left man waves, and the man nearest to the camera sits.", [CHEF], None),
+        ("The man in the old framed photo looks like the man.", [CHEF], None),
+        ("The man behind the counter hands a cup to the man at the door.", [CHEF], None),
+        ("The man holding a cup nods to the man, who sings.", [CHEF], None),
+        ("The man hands the man a cup.", [CHEF], None),
+        ("The man in the red car waves to the man in red.", [CHEF], None),
+        ("The car on the left passes the car in the middle.", [called("the taxi", "car")], None),
+        ("The man behind the counter waves.", [CHEF], "The chef behind the counter waves."),
+        ("The man turns to the right, and the man sits.", [CHEF], "The chef turns to the right, and the chef sits."),
+        ("The man on the left waves.", [{**CHEF, "looks": ["on the left"]}], "The chef on the left waves."),
+        ("A photo of Anna on the left.", [called("the chef", "Anna")], "A photo of the chef on the left."),
+        # pictures
+        ("A statue of a man stands there.", [CHEF], None),
+        ("The mural depicts a woman and a man.", BOTH, None),
+        ("The shadow of the man moves.", [CHEF], None),
+        ("A large screen shows the man.", [CHEF], None),
+        ("The poster features a man.", [CHEF], None),
+        ("The waiter shows the man a picture.", [CHEF], "The waiter shows the chef a picture."),
         # and what is meant
         (
             "Then the man walks and the woman ran.",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from longcap.testing import check_operator
 from operators.detection.detect import Detect
+from operators.detection.detectors import torchvision as torchvision_module
 from operators.detection.detectors.base import DetectorSpec, Found, RunningDetector
 from operators.detection.detectors.onnx import Onnx, read_outputs, suppressed
 from operators.detection.detectors.registry import REGISTRY
@@ -72,8 +73,8 @@ class Bright(DetectorSpec):
 
 
 class _Bright(RunningDetector):
-    def detect(self, picture: Any) -> Sequence[Found]:
-        return [Found("lamp", float(picture.max()) / 255, (0.0, 0.0, 0.2, 0.2)), Found("shade", 0.1)]
+    def detect(self, image: Any) -> Sequence[Found]:
+        return [Found("lamp", float(image.max()) / 255, (0.0, 0.0, 0.2, 0.2)), Found("shade", 0.1)]
 
 
 def test_the_operator_writes_lines_and_boxes() -> None:
@@ -130,11 +131,17 @@ def test_a_model_of_torchvision_loads_its_state_and_detects(tmp_path: Path, monk
     made = getattr(detection, name)(weights=None, weights_backbone=None, num_classes=3)
     torch.save(made.state_dict(), tmp_path / "w.pth")
     spec = Torchvision(model=name, weights=str(tmp_path / "w.pth"), labels=str(labels), device="cpu")
-    picture = np.random.default_rng(0).integers(0, 255, (120, 200, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (120, 200, 3), np.uint8)
     with spec.open() as running:
-        first, second = running.detect(picture), running.detect(picture)
+        first, second = running.detect(image), running.detect(image)
     assert first == second and all(f.label in ("cat", "dog") for f in first)
+    torch.set_default_dtype(torch.bfloat16)  # as another thread does while it loads such a model
+    try:
+        built = torchvision_module._Running(spec)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert built.detect(image) == first
     assert all(f.box is not None and min(f.box) >= -1e-6 and max(f.box) <= 1 + 1e-6 for f in first)
-    with pytest.raises(EngineRefused, match=r"it is no detection model; known are .*ssdlite320"):
+    with pytest.raises(EngineRefused, match=r"it is not a detection model; known are .*ssdlite320"):
         with Torchvision(model="yolo", weights=str(tmp_path / "w.pth"), labels=str(labels)).open():
             pass

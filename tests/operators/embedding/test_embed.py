@@ -39,14 +39,14 @@ def shown(time_s: float, data: bytes, **more: Any) -> dict[str, Any]:
 BLUE, RED = (jpeg(scenes.texture(*colours, seed=k)) for k, colours in enumerate([("blue", "white"), ("red", "brown")]))
 
 
-def segment(pictures: list[dict[str, Any]], start_s: float = 10.0, end_s: float = 14.0) -> dict[str, Any]:
-    return {"pictures": pictures, "start_s": start_s, "end_s": end_s}
+def segment(images: list[dict[str, Any]], start_s: float = 10.0, end_s: float = 14.0) -> dict[str, Any]:
+    return {"images": images, "start_s": start_s, "end_s": end_s}
 
 
 def test_frames_of_the_segments_own_span_have_vectors() -> None:
-    pictures = [shown(t, BLUE if t < 12 else RED) for t in (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0)]
+    images = [shown(t, BLUE if t < 12 else RED) for t in (9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0)]
     operator = Embed(embedder=Counting())
-    (made,) = check_operator(operator, [segment(pictures)], other={"embedder": Counting(side=5)})
+    (made,) = check_operator(operator, [segment(images)], other={"embedder": Counting(side=5)})
     found = made["frame_vectors"]
     assert [(v["start_s"], v["end_s"], v["pts_s"]) for v in found] == [(t, t + 1, t + 5) for t in (10, 11, 12, 13)]
     vectors = unpacked([v["vector"] for v in found])
@@ -59,8 +59,8 @@ def test_frames_of_the_segments_own_span_have_vectors() -> None:
 
 
 def test_a_frame_that_stays_stands_for_all_of_its_time() -> None:
-    pictures = [shown(8.0, BLUE, until_s=11.0), shown(11.0, RED, until_s=12.0), {**shown(12.0, RED), "pts_s": 16.0}]
-    spans = [(p["pts_s"], a, b) for p, a, b in frame_spans(pictures, 10.0, 14.0)]
+    images = [shown(8.0, BLUE, until_s=11.0), shown(11.0, RED, until_s=12.0), {**shown(12.0, RED), "pts_s": 16.0}]
+    spans = [(p["pts_s"], a, b) for p, a, b in frame_spans(images, 10.0, 14.0)]
     assert spans == [(13.0, 10.0, 11.0), (16.0, 11.0, 14.0)], "before the span and still shown; repeated once"
 
 
@@ -108,7 +108,7 @@ def test_what_is_not_there_to_embed_is_refused_before_a_run() -> None:
         EmbedText().check_columns(frozenset({"duration_s", "sections"}))
     with pytest.raises(ValueError, match="add dataset to the table's parents"):
         EmbedText(of=("sentence",)).check_columns(frozenset({"duration_s", "captioned"}))
-    with pytest.raises(ValueError, match="embedder minilm embeds no frames, texts alone"):
+    with pytest.raises(ValueError, match="embedder minilm embeds no frames, texts only"):
         Embed(embedder=MiniLM())
     with pytest.raises(ValueError, match="embedder efficientnet embeds no texts"):
         EmbedText(embedder=EfficientNet())

@@ -78,7 +78,7 @@ def test_frames_are_rated_by_a_head(tmp_path: Path) -> None:
     assert made["frame_ratings"] == pytest.approx([4, 1, 1]) and made["rating"] == pytest.approx(2)
     assert empty == {"frame_ratings": [], "rating": None}
     with Rate(weights=str(head(tmp_path / "wide.onnx", 7))).open() as apply:
-        with pytest.raises(ItemError, match=r"wide.onnx does not rate these vectors"):
+        with pytest.raises(ItemError, match=r"wide.onnx cannot rate these vectors"):
             apply({"frame_vectors": vectors})
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with (

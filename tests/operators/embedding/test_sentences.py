@@ -81,7 +81,7 @@ def test_an_embedding_does_not_depend_on_its_company() -> None:
 
 def test_what_is_missing_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        ValueError, match=r"^narrate.grounding is embedding: its model: the folder .* has no model.onnx and no"
+        ValueError, match=r"^narrate.grounding is embedding: its model: the folder .* lacks model.onnx and"
     ):
         Narrate(grounding="embedding", embedding_model=str(tmp_path)).check()
     monkeypatch.setattr(embedding, "find_spec", lambda name: None)

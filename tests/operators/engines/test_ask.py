@@ -53,6 +53,21 @@ def test_a_later_try_may_be_good(do: str, seed: int, threads: int) -> None:
     assert f"seed {seed}" in answer.text
 
 
+def test_tokens_count_also_if_a_gate_raises() -> None:
+    def broken(generation: Generation, about: About) -> str | None:
+        raise TypeError("a bug")
+
+    class Engine(RunningEngine):
+        def submit(self, request: Request) -> Future[Generation]:
+            done: Future[Generation] = Future()
+            done.set_result(Generation(text="A dog.", prompt_tokens=7, output_tokens=3))
+            return done
+
+    answer = ask(Engine(), REQUEST, tries=2, gates=(broken,)).result(WAIT_S)
+    assert (answer.failure_class, answer.problem) == ("internal", "TypeError: a bug")
+    assert (answer.usage.prompt_tokens, answer.usage.output_tokens) == (14, 6)
+
+
 def test_a_good_answer_is_asked_for_once_and_stripped() -> None:
     with Scripted(script='[{"do": "say", "text": "  A dog. \\n"}]', log="gates-once").open() as engine:
         answer = ask(engine, REQUEST, tries=5).result(WAIT_S)
@@ -103,7 +118,7 @@ def test_many_requests_at_once_each_get_their_own_answer() -> None:
 
 
 class _Small(RunningEngine):
-    """Has room for so many pictures, and answers with how many it got."""
+    """Has room for so many images, and answers with how many it got."""
 
     context_tokens = 100
 
@@ -134,6 +149,15 @@ def test_what_is_too_long_is_made_smaller_until_it_fits() -> None:
     assert (answer.text, answer.attempts, answer.valid) == ("x" * 8, 1, True)
     assert answer.request is not None and len(answer.request.prompt) == 8
     assert engine.met == 4
+
+
+def test_a_reduction_that_changes_nothing_is_not_submitted() -> None:
+    engine, first = _Small(9), _prompt(0)
+    assert first is not None
+    answer = ask(engine, first, tries=1, smaller=lambda n: _prompt(n // 2)).result(WAIT_S)
+    assert (answer.text, engine.met) == ("x" * 8, 4)
+    assert ask(engine, first, tries=1, smaller=lambda n: first if n < 3 else None).result(WAIT_S).too_long
+    assert engine.met == 5
 
 
 def test_what_cannot_be_made_smaller_fails_at_once_and_says_so() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from operators.engines.decoded import Decoded
-from operators.video.pictures import to_jpeg
+from operators.video.images import to_jpeg
 
 
 def jpeg(level: int) -> bytes:

@@ -77,7 +77,7 @@ def test_a_refrain_and_a_short_text_are_no_loop() -> None:
     assert looping(Generation(text="no no no no no no no no")) is None
 
 
-def test_an_interview_of_two_pictures_in_turn_can_be_told_by_measurements() -> None:
+def test_an_interview_of_two_frames_in_turn_can_be_told_by_measurements() -> None:
     looks = (
         {"light": Light(level="bright", mean=0.7, contrast=0.1), "colours": (Colour(name="grey", share=0.8),)},
         {"light": Light(level="dark", mean=0.3, contrast=0.1), "colours": (Colour(name="blue", share=0.6),)},
@@ -155,6 +155,18 @@ def test_people_may_be_sorry(text: str) -> None:
         ),
         ("English", "一个穿红夹克的男人沿着狭窄的街道走着，停在一扇门前。", False),
         ("Chinese", "一個穿紅夾克的男人沿著狹窄的街道走著，停在一扇門前。", True),
+        ("English", 'The banner reads "Herzlich willkommen zum Tag der offenen Tür der Feuerwehr".', True),
+        (
+            "English",
+            "A woman says “Je ne sais pas pourquoi il est parti sans me dire au revoir hier soir”. She cries.",
+            True,
+        ),
+        ("French", "La pancarte dit « Please keep off the grass and respect the wildlife of this park ».", True),
+        ("German", "Auf der Folie steht „How to build a neural network from scratch in Python, part one“.", True),
+        ("Chinese", "标题写着“How to Build a Neural Network from Scratch in Python: Part One of the Series”。", True),
+        ("English", "„Herzlich willkommen zum Tag der offenen Tür der Feuerwehr“", False),  # nothing but a quotation
+        ("English", 'Un homme marche dans la rue étroite et lit "Open" sur une porte.', False),
+        ("English", '"Open the door," says the man to the woman.', True),
         ("English", "Hotel Sacher, Wien.", True),  # too short to tell
         ("Klingon as sung at sea", ORDINARY, True),  # nobody can tell
     ],

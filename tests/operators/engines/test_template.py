@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from operators.analysis.facts import Facts, Label, Light, Line, Piece, Transition
 from operators.core.base import ItemError
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.template import MeasureEngine
 from tests.operators.analysis.reel import SCENES, filmed, measure, reel
 from tests.operators.analysis.test_facts import facts as any_facts
@@ -94,9 +94,9 @@ def test_nothing_is_said_of_camera_or_cuts_without_signals() -> None:
 
 def test_a_frame_tells_static_detail_only() -> None:
     row, _, facts = reel()
-    for picture in row["pictures"][::5]:
-        at = picture["time_s"]
-        text = ask("frame", facts, at, at + 1, pictures=(Picture(**picture),))
+    for image in row["images"][::5]:
+        at = image["time_s"]
+        text = ask("frame", facts, at, at + 1, images=(FrameImage(**image),))
         assert not re.search("camera|shot|cut|mov|until|throughout", text), text
         assert len(re.findall(r"\.(?: |$)", text)) <= 3
 
@@ -105,8 +105,8 @@ def test_a_frame_tells_where_the_light_is() -> None:
     canvas = texture("black", width=320, height=180)
     canvas[:60, :107] = 250
     row, _ = filmed(Scene(seconds=1, canvas=canvas, start=(0.5, 0.5)))
-    picture = Picture(**row["pictures"][0])
-    assert "the brightest part is in the upper left" in ask("frame", None, 0.0, 1.0, pictures=(picture,)).lower()
+    image = FrameImage(**row["images"][0])
+    assert "the brightest part is in the upper left" in ask("frame", None, 0.0, 1.0, images=(image,)).lower()
 
 
 def test_the_whole_is_opened_with_length_and_shots() -> None:
@@ -128,7 +128,7 @@ def test_text_labels_and_subtitles_are_quoted() -> None:
         assert "Subtitles read: \"Say 'cheese'.\"" in text
 
 
-def test_an_hour_of_one_still_picture_is_a_short_paragraph() -> None:
+def test_an_hour_of_one_still_frame_is_a_short_paragraph() -> None:
     row, _ = filmed(Scene(seconds=5, canvas=texture("teal", "white")))
     only = measure(row).pieces[0]
     cells = [(5.0 * k, 5.0 * k + 5) for k in range(720)]
@@ -153,9 +153,9 @@ def test_nothing_measured_is_an_engine_failure_and_submit_does_not_raise() -> No
         assert str(future.exception()).startswith("engine: nothing was measured between 0 s and 5 s")
 
 
-def test_a_broken_picture_fails_its_request_alone() -> None:
+def test_a_broken_frame_fails_its_request_alone() -> None:
     request = Request(
-        kind="frame", start_s=0.0, end_s=1.0, prompt="", pictures=(Picture(time_s=0.0, pts_s=0.0, jpeg=b"x"),)
+        kind="frame", start_s=0.0, end_s=1.0, prompt="", images=(FrameImage(time_s=0.0, pts_s=0.0, jpeg=b"x"),)
     )
     with MeasureEngine().open() as engine:
         assert isinstance(engine.submit(request).exception(), ItemError)

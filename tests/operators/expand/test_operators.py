@@ -20,14 +20,14 @@ def said(**answers: Any) -> Said:
 
 
 def segment() -> Row:
-    pictures = [{"time_s": float(k), "pts_s": float(k), "until_s": None, "jpeg": b"%d" % k} for k in range(10)]
+    images = [{"time_s": float(k), "pts_s": float(k), "until_s": None, "jpeg": b"%d" % k} for k in range(10)]
     return {
         "video_id": "v",
         "segment_index": 0,
         "start_s": 0.0,
         "end_s": 10.0,
         "duration_s": 10.0,
-        "pictures": pictures,
+        "images": images,
     }
 
 

@@ -54,6 +54,20 @@ def test_sentences_find_their_events_and_contradictions_are_listed() -> None:
     assert ("Before, a dog runs.", "order") in [(c["text"], c["why"]) for c in made["contradictions"]]
 
 
+@pytest.mark.parametrize("events", [["a", "b"], "a text", 7])
+def test_a_column_of_texts_holds_no_event(events: object) -> None:
+    with pytest.raises(ItemError, match=r"gate: scenes\.events holds no event"), EventGraph().open() as apply:
+        apply({"scenes": [{"events": events}], "sections": []})
+    with pytest.raises(ItemError, match=r"gate: scenes\.events holds no event"), EventGraph().open() as apply:
+        apply({"scenes": [{"events": [{**item(0), "fields": json.dumps({"events": events})}]}], "sections": []})
+
+
+def test_a_part_that_is_a_list_is_one_text() -> None:
+    with EventGraph().open() as apply:
+        made = apply({"scenes": [{"events": [item(0, {**RUNS, "object": ["a ball", "a stick"]})]}], "sections": []})  # type: ignore[dict-item]
+    assert made["nodes"][0]["object"] == "a ball, a stick"
+
+
 def test_no_event_is_a_failure() -> None:
     with pytest.raises(ItemError, match=r"gate: scenes\.events holds no event"), EventGraph().open() as apply:
         apply({"scenes": [{"events": [item(0, RUNS, valid=False)]}], "sections": []})

@@ -36,6 +36,7 @@ def test_what_happens_again_in_other_windows_is_told_again() -> None:
     first, again = Sentence("A dog barks.", (2,)), Sentence("A dog barks.", (12,))
     assert fresh([first, again, again], [], []) == [first, again]
     assert fresh([again], [first], []) == [again]
+    assert fresh([again], [], [first]) == [again], "also where the section before ends with the same words"
     assert fresh([Sentence("A dog barks.", (3,))], [first], []) == []  # windows 2 and 3 have five seconds in common
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from operators.engines.base import RunningEngine
+from operators.engines.base import Generation, PromptTooLong, Request, RunningEngine
 from operators.narrate.narrate import Narrate
 from tests.operators.narrate.films import check_citations, film, model
-from tests.support.engines import Model
+from tests.support.engines import Model, asked
 
 
 def test_ten_minutes_become_more_than_a_thousand_words_without_repetition() -> None:
@@ -90,6 +91,33 @@ def test_a_prompt_too_long_in_spite_of_counting_is_made_smaller() -> None:
     assert made["integrity"] is True
 
 
+class Full(Model):
+    """Has no room for outlines."""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        with Model.open(self) as running:
+            submit = running.submit
+
+            def refuse(request: Request) -> Future[Generation]:
+                answer = submit(request)
+                if request.kind == "outline":
+                    answer = Future()
+                    answer.set_exception(PromptTooLong(None, 10))
+                return answer
+
+            running.submit = refuse  # type: ignore[method-assign]
+            yield running
+
+
+def test_a_prompt_that_gets_no_shorter_is_not_submitted_again() -> None:
+    with Narrate(engine=Full(context=900, log="full"), words_per_minute=60.0).open() as apply:
+        made = apply(film(minutes=2))
+    prompts = [r.prompt for r in asked("full") if r.kind == "outline"]
+    assert 1 < len(prompts) < 6 and len(set(prompts)) == len(prompts)
+    assert [s["topic"] for s in made["sections"]] == [None] * 2
+
+
 def test_the_outline_gives_topics_and_words() -> None:
     made, requests = model("outline", film(), words_per_minute=60.0, continuations=0)
     outline, *sections = [r for r in requests if r.kind not in ("video", "repair")]
@@ -115,7 +143,7 @@ def test_the_outline_sees_one_sentence_of_every_window() -> None:
     assert len(outline.prompt.split()) < 2400
 
 
-@pytest.mark.parametrize("rule", [{"do": "empty"}, {"do": "engine"}, {"do": "say", "text": '{"sections": []}'}])
+@pytest.mark.parametrize("rule", [{"do": "empty"}, {"do": "say", "text": '{"sections": []}'}])
 def test_without_a_good_outline_time_shares_the_words_out(rule: dict[str, Any]) -> None:
     script = [{"kind": "outline", **rule}]
     made, requests = model(f"even {rule}", film(), script=script, words_per_minute=60.0, continuations=0, tries=2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from operators.core.base import ItemError
+from operators.core.base import ItemError, Row
 from operators.engines.base import Request
 from operators.language.sentences import split_sentences
 from operators.narrate.narrate import Narrate
@@ -54,6 +54,24 @@ def test_sections_are_as_long_as_wanted_whatever_a_model_makes_of_a_number(minut
     assert not any(request.kind == "digest" for request in asked(log)), "all of it fits"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Citing(Model):
+    """Cites two captions in every sentence."""
+
+    def good(self, request: Request) -> str:
+        told = super().good(request)
+        return told if request.kind != "section" else told.replace(". ", " [1] [2]. ")
+
+
+def test_marks_are_no_words_that_a_model_has_written() -> None:
+    def words(spec: type[Model]) -> list[int | None]:
+        with Narrate(engine=spec(log=spec.__name__), words_per_minute=120.0, outline=False).open() as apply:
+            apply(film(minutes=3))
+        return [r.words for r in asked(spec.__name__) if r.kind in ("section", "video")]
+
+    assert words(Citing) == words(Model)
+
+
 def test_a_short_section_is_gone_on_with() -> None:
     short = varied(0).split(". ")[0] + "."
     script = [{"kind": "section", "start_s": 0.0, "do": "say", "text": short, "times": 1}]
@@ -73,7 +91,6 @@ def test_a_short_section_is_gone_on_with() -> None:
     [
         {"do": "say", "text": "A baker with a red hat number 0 lifts a heavy crate in the kitchen."},  # the same
         {"do": "say", "text": "Elephants dance on Jupiter in purple clouds of gas."},  # rests on nothing
-        {"do": "engine"},
     ],
 )
 def test_a_continuation_that_adds_nothing_is_the_end(again: dict[str, Any]) -> None:
@@ -145,7 +162,7 @@ def test_unsupported_clauses_are_repaired_by_one_request_and_cut_where_that_fail
     made, _ = model("repair cites", film(minutes=1), script=script)
     assert made["sections"][0]["text"] == f"{good}. {varied(4)}"
     assert made["sections"][0]["sentences"][0]["windows"] == [3]
-    script[1] |= {"do": "engine"}
+    script[1] |= {"do": "loop"}
     made, requests = model("repair fails", film(minutes=1), script=script)
     assert made["sections"][0]["text"] == f"{good}."
     assert made["sections"][0]["cut"] == [{"text": "a dragon burns the castle down.", "why": "unsupported"}]
@@ -220,6 +237,27 @@ def test_or_the_video_fails(bad: str) -> None:
     assert (error.value.failure_class, error.value.attempts) == ("gate", 2)
 
 
+@pytest.mark.parametrize("kind", ["outline", "section", "repair", "continuation", "video"])
+def test_a_caption_does_not_depend_on_failures_of_the_engine(kind: str) -> None:
+    good = varied(3).split(". ")[0] + "."
+    text = f"Elephants dance on Jupiter. {good} Nobody knows why submarines sing opera."
+    draft = {"kind": "section", "start_s": 0.0, "do": "say", "text": text, "times": 1}
+    failing = {"kind": "section", "start_s": 0.0} if kind == "continuation" else {"kind": kind}
+
+    def made(*failures: dict[str, Any]) -> tuple[Row, list[Request]]:
+        script = [*failures, draft] if kind == "section" else [draft, *failures]
+        return model(f"{kind} {failures}", film(minutes=2), script=script, target_words=200, tries=2)
+
+    whole, requests = made()
+    once, again = made({**failing, "do": "engine", "times": 1})
+    assert len(again) > len(requests) and any(r.kind == "repair" for r in requests)
+    assert once["caption"] == whole["caption"]
+    assert [s["topic"] for s in once["sections"]] == [s["topic"] for s in whole["sections"]]
+    with pytest.raises(ItemError, match="could not be narrated: the script says so") as error:
+        made({**failing, "do": "engine"})
+    assert (error.value.failure_class, error.value.attempts) == ("engine", 2)
+
+
 @pytest.mark.parametrize("kind", ["section", "video"])
 @pytest.mark.parametrize("fallback", ["captions", "fail"])
 @pytest.mark.parametrize("do", ["engine", "out_of_memory", "internal"])
@@ -235,12 +273,15 @@ def test_a_failing_engine_fails_the_video_whatever_may_stand_in(kind: str, fallb
     assert (error.value.failure_class, error.value.attempts) == (do, 2)
 
 
-def test_first_sentences_stand_for_an_opening_that_a_model_cannot_tell() -> None:
-    script = [{"kind": "video", "do": "loop"}]
-    made, _ = model("no opening", film(), script=script, words_per_minute=60.0, opening_words=40)
+@pytest.mark.parametrize(
+    "bad", [{"do": "loop"}, {"do": "say", "text": "The note says that it does not specify what kind of image it is."}]
+)
+def test_first_sentences_stand_for_an_opening_that_a_model_cannot_tell(bad: dict[str, str]) -> None:
+    script = [{"kind": "video", **bad}]
+    made, _ = model(f"no opening {bad['do']}", film(), script=script, words_per_minute=60.0, opening_words=40)
     opening = made["caption"].split("\n\n")[0]
     assert opening.startswith(made["sections"][0]["sentences"][0]["text"])
     assert len(opening.split()) <= 40
     assert made["integrity"] is False
     with pytest.raises(ItemError, match="the video from 0 s to 600 s could not be narrated"):
-        model("no opening fails", film(), script=script, fallback="fail")
+        model(f"no opening {bad['do']} fails", film(), script=script, fallback="fail")

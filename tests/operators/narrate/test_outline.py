@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from operators.narrate.outline import outline_schema, parse_outline, share_words, topics_of
+from operators.narrate.outline import brief, outline_schema, parse_outline, share_words, topics_of
 
 
 def outline(*sections: object) -> str:
@@ -89,3 +89,15 @@ def test_who_weighs_more_gets_no_less(total: int, weights: list[float]) -> None:
 )
 def test_shares(total: int, weights: list[float], shares: list[int]) -> None:
     assert share_words(total, weights) == shares
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "wanted"),
+    [
+        ("A man opens the door. He sits.", 3, "A man opens."),
+        ("A man opens the door. He sits.", 5, "A man opens the door."),
+        ("一个男人打开门，走进房间，坐在椅子上喝咖啡。", 3, "一个男人打开."),
+    ],
+)
+def test_an_outlines_sentences_are_cut_in_every_script(text: str, words: int, wanted: str) -> None:
+    assert brief([text], words) == wanted

@@ -44,7 +44,7 @@ def test_a_hole_under_an_invalid_window_counts_once() -> None:
     assert coverage_of(cells(both), both) == 0.93
 
 
-def test_damage_that_cost_no_picture_costs_integrity_alone() -> None:
+def test_damage_that_cost_no_frame_costs_integrity_alone() -> None:
     both = [captioned("v", 0, damaged=1), captioned("v", 1)]
     assert coverage_of(cells(both), both) == 1.0
     assert not integrity_of(cells(both), both, 2)

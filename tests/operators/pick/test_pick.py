@@ -47,7 +47,7 @@ def test_scores_pick_the_highest_and_a_margin_keeps_the_first() -> None:
 
 def test_a_parent_that_failed_has_no_candidate() -> None:
     assert picked({"a": None, "b": table("B.")}, [])["picked"] == ["b"] * 3
-    with pytest.raises(ItemError, match="gate: no table that it is made from has a valid caption"):
+    with pytest.raises(ItemError, match="gate: none of its parent tables has a valid caption"):
         picked({"a": None, "b": None}, [])
     with pytest.raises(AssertionError, match="choices"):
         check_operator(Pick(), [{"parents": {}, "candidates": []}])

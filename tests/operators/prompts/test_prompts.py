@@ -84,16 +84,16 @@ def test_optional_parts_stand_only_where_there_is_something_to_say() -> None:
     assert "T." in more.splitlines() and "This part is about: Dogs" in more and more.splitlines()[-1] == "So far."
 
 
-def test_the_pictures_stand_behind_what_is_always_the_same() -> None:
+def test_the_frames_stand_behind_what_is_always_the_same() -> None:
     window = load_prompt("window")
     first = window.render(**BLANKS["window"])
     other = window.render(**{**BLANKS["window"], "start_s": 40.0, "end_s": 50.0, "previous": "A dog barks."})
-    at = first.pictures_at
-    assert at is not None and at == other.pictures_at
+    at = first.images_at
+    assert at is not None and at == other.images_at
     assert first.text[:at] == other.text[:at]
     assert "A dog barks." in other.text[at:] and "40.0 s" in other.text[at:]
     # with nothing behind them they stand behind everything
-    assert load_prompt("frame").render(**BLANKS["frame"]).pictures_at is None
+    assert load_prompt("frame").render(**BLANKS["frame"]).images_at is None
 
 
 def test_a_caption_is_never_read_as_a_template() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,8 +54,11 @@ def test_rolling_credits_keep_their_order() -> None:
     ]
     found = follow(frames(*rolled))
     assert [i["text"] for i in found] == names
-    assert all(i["role"] == "scrolling" and i["end_s"] - i["start_s"] == 5 for i in found[:3])
-    assert all(b["start_s"] == a["start_s"] + 1 for a, b in pairwise(found))
+    assert all(i["role"] == "scrolling" for i in found)
+    came_s = [0.0, *(k + 1 - 0.075 / 0.2 for k in range(3))]  # when half of each can be seen
+    went_s = [k + 0.925 / 0.2 for k in range(4)]
+    assert [i["start_s"] for i in found] == pytest.approx(came_s) and found[0]["start_s"] == 0
+    assert [i["end_s"] for i in found] == pytest.approx(went_s)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,8 @@ def test_rolling_credits_keep_their_order() -> None:
             "BREAKiNG: the market fell by nine points",
             "BREAKING: the market fell by nine points",
         ),
+        ("the market fell by nine points", "ints", "the market fell by nine points"),
+        ("the market fell by nine points", "ts", None),
         ("the market fell", "a different sentence", None),
         ("nine points today", "the market fell by nine points", None),
     ],
@@ -77,6 +80,30 @@ def test_rolling_credits_keep_their_order() -> None:
 def test_parts_of_a_ticker_are_put_together(before: str, after: str, whole: str | None) -> None:
     found = stitched(before, after)
     assert (found[0] if found else None) == whole
+    found = stitched(before[::-1], after[::-1], rightwards=True)
+    assert (found[0] if found else None) == (whole and whole[::-1])
+
+
+def test_a_ticker_to_the_right_is_one_line_of_all_that_ran_by() -> None:
+    text, letter = "the market fell by nine points today", 0.02
+    shown = []
+    for gone in (-30, -20, -10, 10, 30, 46):  # letters that its beginning stands right of the frame's left side
+        first, last = max(0, -gone), min(len(text), 50 - gone)
+        left, part = (gone + first) * letter, text[first:last].strip()
+        shown.append([ReadLine(part, 0.9, (), left, 0.9, min(1.0, left + len(part) * letter), 0.95)])
+    (item,) = follow(frames(*shown))
+    assert (item["text"], item["role"]) == (text, "scrolling")
+    assert (item["start_s"], item["end_s"]) == (0.0, 6.0)
+
+
+def test_a_shorter_text_that_ends_alike_in_the_same_place_is_no_ticker() -> None:
+    total = ReadLine("Total 1250 EUR", 0.9, (), 0.71, 0.5, 0.99, 0.55)
+    price = ReadLine("EUR", 0.9, (), 0.93, 0.5, 0.99, 0.55)
+    found = follow(frames([total], [price], [price]))
+    assert [(i["text"], i["role"], i["start_s"], i["end_s"]) for i in found] == [
+        ("Total 1250 EUR", "painted", 0.0, 1.0),
+        ("EUR", "painted", 1.0, 3.0),
+    ]
 
 
 def test_subtitles_stand_one_after_another_in_one_place() -> None:
@@ -89,20 +116,20 @@ def test_subtitles_stand_one_after_another_in_one_place() -> None:
     assert [i["role"] for i in alone] == ["painted", "painted"], "one alone may be a caption of any kind"
 
 
-TEXTS = ["EXIT 42", "Open door", "Chapter one"]
+TOPS = {"EXIT 42": 0.1, "Open door": 0.5, "Chapter one": 0.8}
 
 
 @given(
     st.lists(
         st.lists(
-            st.tuples(st.sampled_from(["EXIT 42", "Open door", "Chapter one"]), st.sampled_from([0.1, 0.5, 0.8])),
+            st.tuples(st.sampled_from(sorted(TOPS)), st.sampled_from([0.1, 0.4, 0.7])),
             max_size=3,
         ),
         max_size=8,
     )
 )
 def test_items_lie_in_the_frames_and_a_seam_changes_nothing_but_gaps(shown: list[list[tuple[str, float]]]) -> None:
-    made = frames(*([line(text, top=top) for text, top in dict.fromkeys(some)] for some in shown))
+    made = frames(*([line(text, left, TOPS[text]) for text, left in dict.fromkeys(some)] for some in shown))
     found = follow(made)
     assert sum(i["frames"] for i in found) == sum(len(lines) for _, _, lines in made)
     for item in found:

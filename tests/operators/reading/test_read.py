@@ -73,12 +73,12 @@ def test_lines_of_24_pixels_and_more_are_read_to_the_letter() -> None:
     wrong, count = [], 0
     for k, face in enumerate(f for f in faces if f.is_file()):
         size = (24, 32)[k % 2]
-        picture = Image.new("RGB", (960, 480), ("navy", "white")[k % 2])
-        draw, font = ImageDraw.Draw(picture), ImageFont.truetype(str(face), size)
+        image = Image.new("RGB", (960, 480), ("navy", "white")[k % 2])
+        draw, font = ImageDraw.Draw(image), ImageFont.truetype(str(face), size)
         painted = [" ".join(rng.sample(words, rng.randint(2, 5))) for _ in range(6)]
         for n, text in enumerate(painted):
             draw.text((rng.randint(20, 120), 20 + 75 * n), text, font=font, fill=("white", "black")[k % 2])
-        _, data = cv2.imencode(".jpg", np.asarray(picture)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        _, data = cv2.imencode(".jpg", np.asarray(image)[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
         read = [line.text for line in reader.lines(cv2.imdecode(data, cv2.IMREAD_COLOR))]
         wrong += [text for text in painted if text not in read]
         count += len(painted)
@@ -90,18 +90,16 @@ def test_a_space_stands_where_it_was_painted_and_not_one_letter_later_as_well(te
     face = Path(FONT).parents[1] / "liberation" / "LiberationSerif-Italic.ttf"
     if not face.is_file():
         pytest.skip("the typeface Liberation is not installed")
-    picture = Image.new("RGB", (600, 38), (30, 40, 60))
-    ImageDraw.Draw(picture).text((6, 4), text, font=ImageFont.truetype(str(face), 24), fill="white")
+    image = Image.new("RGB", (600, 38), (30, 40, 60))
+    ImageDraw.Draw(image).text((6, 4), text, font=ImageFont.truetype(str(face), 24), fill="white")
     width = int(ImageFont.truetype(str(face), 24).getlength(text)) + 12
-    assert LineReader()._read(np.asarray(picture.crop((0, 0, width, 38)))[..., ::-1])[0] == text
+    assert LineReader()._read(np.asarray(image.crop((0, 0, width, 38)))[..., ::-1])[0] == text
 
 
 def test_frames_without_text_have_none_and_nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     real = LineReader.lines
-    monkeypatch.setattr(
-        LineReader, "lines", lambda self, picture, **more: read.append(1) or real(self, picture, **more)
-    )
+    monkeypatch.setattr(LineReader, "lines", lambda self, image, **more: read.append(1) or real(self, image, **more))
     with Read().open() as apply:
         assert apply(segment([], 5.0))["screen_text"] == [] and len(read) == 1, "five equal frames are read once"
-        assert apply({"pictures": [], "decode_start_s": 0.0, "decode_end_s": 5.0})["screen_text"] == []
+        assert apply({"images": [], "decode_start_s": 0.0, "decode_end_s": 5.0})["screen_text"] == []

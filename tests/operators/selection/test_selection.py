@@ -39,14 +39,14 @@ def frames(angles: list[float], *, step_s: float = 2.0, plain: int = 0) -> Row:
     """Frames with vectors at these angles, of which the first `plain` are of one colour."""
     made = packed(unit(np.array([[np.cos(a), np.sin(a)] for a in angles])))
     times = [k * step_s for k in range(len(angles))]
-    pictures = [
+    images = [
         {"time_s": t, "pts_s": t + 5, "until_s": None, "jpeg": jpeg((40 + 9 * k) % 250, k < plain)}
         for k, t in enumerate(times)
     ]
     vectors = [
         {"start_s": t, "end_s": t + step_s, "pts_s": t + 5, "vector": v} for t, v in zip(times, made, strict=True)
     ]
-    return {"pictures": pictures, "frame_vectors": vectors, "start_s": 0.0, "end_s": len(angles) * step_s}
+    return {"images": images, "frame_vectors": vectors, "start_s": 0.0, "end_s": len(angles) * step_s}
 
 
 def test_a_frame_is_kept_where_it_differs_from_the_last_kept_one() -> None:
@@ -56,7 +56,7 @@ def test_a_frame_is_kept_where_it_differs_from_the_last_kept_one() -> None:
     assert [k["at_s"] for k in keys] == [0.0, 4.0, 8.0] and [k["pts_s"] for k in keys] == [5.0, 9.0, 13.0]
     assert [(k["start_s"], k["end_s"]) for k in keys] == [(0.0, 4.0), (0.0, 8.0), (4.0, 12.0)]
     assert keys[0]["similarity"] is None and keys[1]["similarity"] == pytest.approx(np.cos(0.4), abs=1e-3)
-    assert [(p["time_s"], p["until_s"]) for p in made["pictures"]] == [(0.0, 4.0), (4.0, 8.0), (8.0, 12.0)]
+    assert [(p["time_s"], p["until_s"]) for p in made["images"]] == [(0.0, 4.0), (4.0, 8.0), (8.0, 12.0)]
 
 
 def test_an_opening_of_one_colour_is_skipped_unless_there_is_nothing_else() -> None:
@@ -68,15 +68,15 @@ def test_an_opening_of_one_colour_is_skipped_unless_there_is_nothing_else() -> N
     assert [k["at_s"] for k in made["keyframes"]] == [0.0, 4.0]
 
 
-def test_a_clip_becomes_one_picture_of_six_frames() -> None:
+def test_a_clip_becomes_one_frame_of_six_frames() -> None:
     row = {
         **frames([0.0] * 20, step_s=1.0),
         "clips": [{"start_s": 0.0, "end_s": 12.0}, {"start_s": 12.0, "end_s": 15.0}],
     }
     row["clips"].append({"start_s": 30.0, "end_s": 40.0})
     (made,) = check_operator(Mosaic(), [row], other={"tiles": 4})
-    assert [(p["time_s"], p["until_s"]) for p in made["pictures"]] == [(0.0, 12.0), (12.0, 15.0)]
-    six, three = (np.asarray(Image.open(io.BytesIO(p["jpeg"])).convert("L"), int) for p in made["pictures"])
+    assert [(p["time_s"], p["until_s"]) for p in made["images"]] == [(0.0, 12.0), (12.0, 15.0)]
+    six, three = (np.asarray(Image.open(io.BytesIO(p["jpeg"])).convert("L"), int) for p in made["images"])
     assert six.shape == (48 * 2 + 4, 64 * 3 + 8) and three.shape == (48, 64 * 3 + 8)
     shades = [six[40 + 52 * r, 10 + 68 * c] for r in range(2) for c in range(3)]
     assert [round((s - 40) / 9) for s in shades] == [1, 3, 5, 7, 9, 11]  # evenly spaced, in order
@@ -103,7 +103,7 @@ def test_policies_take_what_they_are_for() -> None:
         even = apply({**row, "policy": "motion"})["chosen_frames"]
         assert [f["start_s"] for f in even] == [8.0, 25.0, 41.5]
         assert apply({**row, "policy": "nonsense"})["chosen_policy"] == "both"
-    with ChooseFrames().open() as apply, pytest.raises(ItemError, match="no frame"):
+    with ChooseFrames().open() as apply, pytest.raises(ItemError, match="none of its frames"):
         apply({"frame_vectors": []})
 
 
@@ -160,14 +160,21 @@ def test_a_search_decodes_what_it_shows_and_stops_at_its_budget(tmp_path: Path) 
     with spec.open() as apply:
         made = apply(row)
     requests: list[Request] = asked("find")
-    assert made["search_calls"] == len(requests) == 3 and all(len(r.pictures) == 1 for r in requests)
+    assert made["search_calls"] == len(requests) == 3 and all(len(r.images) == 1 for r in requests)
     assert "a bar code" in requests[0].prompt and "5.0, 15.0, 25.0, 35.0" in requests[0].prompt
     assert [s["start_s"] for s in made["found_spans"]] == [15.0, 25.0]  # what lies between does not show it
-    # the picture of the first request is the frames of those seconds
-    grid = np.asarray(Image.open(io.BytesIO(requests[0].pictures[0].jpeg)).convert("L"))
+    # the image of the first request is the frames of those seconds
+    grid = np.asarray(Image.open(io.BytesIO(requests[0].images[0].jpeg)).convert("L"))
     width = (grid.shape[1] - 12) // 4
     cells = [grid[:, k * (width + 4) : k * (width + 4) + width] for k in range(4)]
     assert [video.read_index(cell) for cell in cells] == [50, 150, 250, 350]
+    # an engine that fails has not said no
+    spec = FindFrames(engine=Scripted(script='[{"do": "engine"}]'), calls=3, cells=4, short_side_px=64)
+    with (
+        spec.open() as apply,
+        pytest.raises(ItemError, match=r"frames from 5 s to 35 s could not be searched: the script says so"),
+    ):
+        apply(row)
 
 
 def test_the_question_is_the_videos_own_or_the_texts() -> None:

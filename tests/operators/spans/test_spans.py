@@ -37,10 +37,10 @@ def frame(time_s: float, pixels: Any) -> Row:
 
 
 def test_takes_end_where_content_changes_and_stillness_is_a_reason() -> None:
-    def seen(k: int) -> Any:  # 2 frames a second: 12 s that move, then 12 s of another picture that stands still
+    def seen(k: int) -> Any:  # 2 frames a second: 12 s that move, then 12 s of another image that stands still
         return noise(1)[:, k : k + 160] if k < 24 else noise(2)[:, :160]
 
-    row = {"pictures": [frame(k / 2, seen(k)) for k in range(48)], "start_s": 0.0, "end_s": 24.0}
+    row = {"images": [frame(k / 2, seen(k)) for k in range(48)], "start_s": 0.0, "end_s": 24.0}
     (scored,) = check_operator(SceneScores(width_px=160), [row], other={"cuts_fps": 1.0})
     assert len(scored["content_changes"]) == 11 and len(scored["flow_changes"]) == 47
     changes = {c["end_s"]: c["content"] for c in scored["content_changes"]}
@@ -109,7 +109,7 @@ def test_stitching_drops_joins_and_keeps_apart_by_distance() -> None:
     ]
     (made,) = check_operator(Stitch(min_s=6.0), [row])
     assert [e["why"] for e in made["events"]] == [None, "changes", "short", None]
-    with Stitch().open() as apply, pytest.raises(ItemError, match="no frame of it has a vector"):
+    with Stitch().open() as apply, pytest.raises(ItemError, match="none of its frames has a vector"):
         apply({"frame_vectors": [], "clips": pieces})
 
 
@@ -131,7 +131,7 @@ def test_suitability_is_a_weighted_sum_that_names_what_is_missing() -> None:
 def test_spans_of_the_config_are_cut_at_the_end_of_a_video() -> None:
     (made,) = check_operator(Spans(of=((5.0, 15.0), (20.0, 90.0), (100.0, 110.0))), [{"duration_s": 30.0}])
     assert [(s["start_s"], s["end_s"]) for s in made["spans"]] == [(5.0, 15.0), (20.0, 30.0)]
-    with Spans(of=((50.0, 60.0),)).open() as apply, pytest.raises(ItemError, match="begin behind its end"):
+    with Spans(of=((50.0, 60.0),)).open() as apply, pytest.raises(ItemError, match="begin after its end"):
         apply({"duration_s": 30.0})
     with pytest.raises(ValueError, match="a span is"):
         Spans(of=((5.0, 5.0),))

@@ -35,10 +35,10 @@ def files(uri: str) -> list[str]:
 
 
 class Unlucky:
-    """`write_deltalake`, with answers that get lost after, or requests that get lost before, the commit."""
+    """`land`, with answers that get lost after, or requests that get lost before, the commit."""
 
     def __init__(self, error: Exception, *, times: int, lands: bool) -> None:
-        self._real = module.write_deltalake
+        self._real = module.land
         self.error, self.times, self.lands = error, times, lands
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:

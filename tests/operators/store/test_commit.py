@@ -181,10 +181,10 @@ def test_stopped_rows_write_nothing_and_are_no_failures(out: str) -> None:
 
 
 class Broken:
-    """`write_deltalake` that fails, having written or not."""
+    """`land` that fails, having written or not."""
 
     def __init__(self, *, lands: bool) -> None:
-        self._real = table_module.write_deltalake
+        self._real = table_module.land
         self._lands = lands
 
     def __call__(self, *args: Any, **kwargs: Any) -> None:
@@ -202,7 +202,7 @@ def test_rows_of_a_commit_that_failed_are_neither_lost_nor_doubled(
     batch = [sample.captioned("v", 0)]
     failed = [sample.failed_segment("v", 1)]
     with monkeypatch.context() as broken:
-        broken.setattr(table_module, "write_deltalake", Broken(lands=lands))
+        broken.setattr(table_module, "land", Broken(lands=lands))
         for commit, items in (
             (gather.commit, batch),
             (gather.commit, failed),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from operators.core.base import ItemError
 from operators.core.grid import Grid, Span
 from operators.store.parents import ByLines, _around
 from pipeline.planning.videos import Cut
@@ -47,3 +49,12 @@ def test_the_lines_that_a_segment_is_given_suffice_to_lay_its_windows(
         low, high = cut.decode_spans(np.array([span.start_s]), np.array([span.end_s]), np.array([duration_s]), warm_up)
         assert low[0] <= row["decode_start_s"] and row["decode_end_s"] <= high[0], "the plan has its parts"
     assert ends[-1] == duration_s
+
+
+def test_a_row_of_another_output_that_lies_elsewhere_is_an_error() -> None:
+    rule = ByLines(speech="done.speech", window_s=10.0, stride_s=5.0, line_reach_s=2.5, warm_up=0)
+    row = {"segment_index": 1, "start_s": 8.8, "end_s": 20.0}
+    rule.check(row, {"done.segments": {"start_s": 8.8, "end_s": 20.0}, "done.text": None})
+    with pytest.raises(ItemError) as error:
+        rule.check(row, {"done.segments": {"start_s": 10.0, "end_s": 20.0}})
+    assert "segment 1 of done.segments lies at 10 to 20 s, and the lines of done.speech say 8.8 to 20 s" in str(error)

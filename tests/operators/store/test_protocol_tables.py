@@ -46,18 +46,18 @@ class Tables(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.mkdtemp(prefix="longcap-protocol-")
         self.out = f"{self.folder}/out"
-        self.real = module.write_deltalake
+        self.real = module.land
         self.kill: tuple[str, int] | None = None  # how, and at which write from now
         self.acknowledged: set[tuple[str, str, int]] = set()
         self.made: dict[str, str] = {}
-        module.write_deltalake = self.write
+        module.land = self.write
 
     def teardown(self) -> None:
         try:
             self.kill = None
             self.finish()
         finally:
-            module.write_deltalake = self.real
+            module.land = self.real
             shutil.rmtree(self.folder)
 
     def write(self, *args: Any, **kwargs: Any) -> None:

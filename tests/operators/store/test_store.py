@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from operators.core.uris import scheme_of
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import MAX_PASSES, Store
 from tests.support import rows as sample
@@ -82,3 +83,21 @@ def test_runs_of_other_processes_are_seen_as_they_come(place: str) -> None:
     write = f"from operators.store.store import Store; Store(sys.argv[1]).write_file({said})"
     subprocess.run([sys.executable, "-c", f"import sys; {write}", place], check=True)
     assert store.run_records("report.json") == [one, two]
+
+
+def test_the_name_of_an_output_is_no_glob(place: str) -> None:
+    """Notes of writers and records of runs of `cap` are not those of `ca*`, and a prefix may hold brackets."""
+    other, names = Store(f"{place}/cap"), ["ca*", "ca?", *(["[x]"] if scheme_of(place) else [])]
+    other.open_for("other")
+    other.write_file("runs/other/config.yaml", b"")
+    for name in names:
+        store = Store(f"{place}/{name}")
+        store.open_for("mine")
+        store.write_file("runs/mine/config.yaml", b"")
+        opened = store.opened()
+        assert [path.rsplit("/", 4)[-4:] for path in opened] == [[name, "runs", "open", "mine.json"]]
+        unswept = store.unswept(opened)
+        assert unswept is not None and unswept.run_ids == {"mine"}
+        store.sweep(opened)
+        assert not store.opened()
+    assert len(other.opened()) == 1

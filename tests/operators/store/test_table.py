@@ -161,7 +161,7 @@ def test_what_will_not_change_is_not_asked_for_again(local: Table, monkeypatch: 
     pauses: list[float] = []
     monkeypatch.setattr(patience.time, "sleep", pauses.append)
     for said in ("No space left on device (os error 28)", "status: 403 Forbidden, AccessDenied"):
-        monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError(said), times=10**6, lands=False))
+        monkeypatch.setattr(module, "land", Unlucky(OSError(said), times=10**6, lands=False))
         with pytest.raises(ItemError, match="storage: "):
             local.append(rows("a"))
     assert pauses == []

@@ -25,7 +25,7 @@ def test_a_commit_whose_answer_is_lost_is_there_once(
     local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception, lands: bool, how: str
 ) -> None:
     monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(module, "write_deltalake", Unlucky(error, times=1, lands=lands))
+    monkeypatch.setattr(module, "land", Unlucky(error, times=1, lands=lands))
     if how == "append":
         local.append(rows("a"))
     elif how == "upsert":
@@ -39,7 +39,7 @@ def test_a_commit_whose_answer_is_lost_is_there_once(
 @pytest.mark.parametrize("error", ERRORS, ids=["conflict", "storage"])
 def test_taking_over_survives_a_lost_answer(local: Table, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(module, "write_deltalake", Unlucky(error, times=1, lands=True))
+    monkeypatch.setattr(module, "land", Unlucky(error, times=1, lands=True))
     local.fence()
     local.append(rows("a"))
     assert held(local) == [("a", 0)]
@@ -51,7 +51,7 @@ def test_after_storage_gave_up_the_next_commit_is_not_taken_for_the_lost_one(
 ) -> None:
     monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
     monkeypatch.setattr(patience, "_TRIES", 1)
-    monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError("time\n\x1b[31mout\x1b[0m"), times=1, lands=lands))
+    monkeypatch.setattr(module, "land", Unlucky(OSError("time\n\x1b[31mout\x1b[0m"), times=1, lands=lands))
     with pytest.raises(ItemError, match=r"^storage: .*: time out$") as failed:
         local.append(rows("a"))
     assert failed.value.failure_class == "storage"
@@ -63,14 +63,14 @@ def test_after_storage_gave_up_the_next_commit_is_not_taken_for_the_lost_one(
 
 def test_storage_that_stays_away_is_storages_error(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_PAUSE_S", 0.0)
-    monkeypatch.setattr(module, "write_deltalake", Unlucky(OSError("gone"), times=10**6, lands=False))
+    monkeypatch.setattr(module, "land", Unlucky(OSError("gone"), times=10**6, lands=False))
     with pytest.raises(ItemError, match="storage: "):
         local.append(rows("a"))
 
 
 def test_conflicts_without_end_are_storages_error(local: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "_CONFLICT_S", 0.2)
-    monkeypatch.setattr(module, "write_deltalake", Unlucky(CommitFailedError("taken"), times=10**6, lands=False))
+    monkeypatch.setattr(module, "land", Unlucky(CommitFailedError("taken"), times=10**6, lands=False))
     with pytest.raises(ItemError, match=r"^storage: .*: for 0\.2 s every commit met another writer's: taken$"):
         local.append(rows("a"))
 

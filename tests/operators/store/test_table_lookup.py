@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from operators.store import table as module
+from operators.store import landing as module
 from operators.store.table import Table
 from tests.operators.store.tables import files, held, rows
 

@@ -11,7 +11,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import CommitProperties
+from deltalake import CommitProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from operators.store import table as module
@@ -111,15 +111,15 @@ def test_an_overtaken_commit_leaves_no_file_once_the_table_is_tidy(
     local: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = Table(local.uri, SCHEMA)
-    real = module.write_deltalake
+    real = module.land
 
     def overtaken(*args: Any, **kwargs: Any) -> None:
-        monkeypatch.setattr(module, "write_deltalake", real)
+        monkeypatch.setattr(module, "land", real)
         new.fence()  # after the old writer looked, before it commits
         real(*args, **kwargs)
 
     local.append(rows("a"))
-    monkeypatch.setattr(module, "write_deltalake", overtaken)
+    monkeypatch.setattr(module, "land", overtaken)
     with pytest.raises(Fenced):
         local.append(rows("zombie"))
     assert held(new) == [("a", 0)]
@@ -190,16 +190,18 @@ def test_tidying_beside_a_writer_that_sleeps_between_its_files_and_its_commit(
     other = Table(local.uri, SCHEMA, writer="other")
     other.fence()
     other.append(rows("before"))
-    real, slept = module.write_deltalake, []
+    real, slept = module.land, []
 
-    def sleepy(delta: Any, data: pa.Table, **how: Any) -> None:
+    def sleepy(delta: Any, data: pa.Table, file: Any, *how: Any, **more: Any) -> None:
         if data.num_rows and not slept:
-            slept.append(True)
-            Path(local.uri, ORPHAN).write_bytes(b"written, not committed")
+            file.holding(data, delta.version())
+            slept.extend(set(files(local.uri)) - set(local.file_uris()))
+            assert len(slept) == 1
             Table(local.uri, SCHEMA).tidy(ANY)
-        real(delta, data, **how)
+            assert not Path(slept[0]).exists()
+        real(delta, data, file, *how, **more)
 
-    monkeypatch.setattr(module, "write_deltalake", sleepy)
+    monkeypatch.setattr(module, "land", sleepy)
     other.append(rows("after"))
     assert slept and held(local) == [("after", 0), ("before", 0)]
     assert local.tidy(ANY) >= 0 and len(files(local.uri)) == len(local.file_uris())
@@ -225,9 +227,7 @@ def test_a_commit_that_was_begun_before_a_sweep_is_void_even_where_it_would_be_r
     Path(local.uri, ORPHAN).write_bytes(b"")
     assert len(local.strays(ANY)) == 1
     with pytest.raises(CommitFailedError):
-        module.write_deltalake(
-            begun, rows("b"), mode="append", commit_properties=CommitProperties(max_commit_retries=9)
-        )
+        write_deltalake(begun, rows("b"), mode="append", commit_properties=CommitProperties(max_commit_retries=9))
     assert held(local) == [("a", 0)]
 
 

@@ -28,8 +28,8 @@ def test_lines_with_a_time_are_chapters(text: str, expected: list[tuple[float, f
     [
         ("no time at all", "0 lines with a time"),
         ("0:00 alone", "1 line with a time"),
-        ("0:00 a b\n2:00 c d\n1:00 e f", "do not rise"),
-        ("0:00 a b\n0:00 c d", "do not rise"),
+        ("0:00 a b\n2:00 c d\n1:00 e f", "do not increase"),
+        ("0:00 a b\n0:00 c d", "do not increase"),
         ("0:00 a b\n3:20 c d", "begins at 200 s"),
         ("0:00 -\n1:00 .", "no chapter has a title"),
         ("score 1:2:3:4:5\nratio 16:99", "0 lines"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+import re
+from itertools import pairwise, permutations
 from typing import Any
 
 import pytest
@@ -66,6 +67,33 @@ def test_a_solver_that_knows_the_spans_agrees(count: int, apart: bool, options: 
         assert len({o["text"] for o in item["options"]}) == len(item["options"]) <= max(options, 4)
         assert f"{item['letter']}. {item['answer']}" in item["prompt"]
         assert all(0 <= s["start_s"] < s["end_s"] <= row["duration_s"] for s in item["evidence"])
+
+
+def test_times_in_questions_are_those_of_the_right_event_alone() -> None:
+    # "at 0:02" was asked about [1, 2), whose middle is written so, and offered [2, 3) as wrong
+    rows = []
+    for length_s, shift_s in ((1.0, 0.0), (1.0, 0.5), (0.7, 0.0), (0.4, 0.0), (2.5, 0.3)):
+        row = films.row(12)
+        for k, window in enumerate(row["captioned"][0]["windows"]):
+            window |= {"start_s": shift_s + k * length_s, "end_s": shift_s + (k + 1) * length_s}
+        rows.append(row)
+    asked = {"at": 0, "when": 0, "describe": 0}
+    for row in rows:
+        for item in Questions(skills=("at", "when", "describe"), each=12).made(row)["items"]:
+            asked[item["skill"]] += 1
+            if item["skill"] == "at":
+                assert solved(item) == {item["right"]}, item["prompt"]
+                continue
+            shown = [item["question"]] if item["right"] is None else [o["text"] for o in item["options"]]
+            spans = [[_seconds(t) for t in re.findall(r"\d+:\d\d", text)] for text in shown]
+            assert all(start < end for start, end in spans), item
+            if item["right"] is None:
+                (own,) = item["about"]
+                assert own["start_s"] <= spans[0][0] and spans[0][1] <= own["end_s"], item
+            else:
+                starts = sorted(spans)
+                assert all(a[1] <= b[0] for a, b in pairwise(starts)), item
+    assert min(asked.values()) > 20, asked
 
 
 def test_every_skill_asks_and_keeps_its_number() -> None:

@@ -25,9 +25,9 @@ def texture(seed: int) -> Any:
     return np.kron(blocks, np.ones((6, 8), np.uint8))
 
 
-def signals(pictures: list[Any]) -> Row:
-    times_s = [k / FPS for k in range(len(pictures))]
-    luma = np.stack(pictures).astype(np.uint8)
+def signals(frames: list[Any]) -> Row:
+    times_s = [k / FPS for k in range(len(frames))]
+    luma = np.stack(frames).astype(np.uint8)
     return {"times_s": times_s, "height_px": SIZE[0], "width_px": SIZE[1], "luma": luma.tobytes(), "jumps": []}
 
 
@@ -44,8 +44,8 @@ def fade(a: int, b: int, count: int) -> list[Any]:
     return [(first * (1 - k / count) + second * k / count) for k in range(count)]
 
 
-def found(pictures: list[Any], start_s: float = 0.0, **options: Any) -> Row:
-    row = {"signals": signals(pictures), "start_s": start_s, "end_s": len(pictures) / FPS}
+def found(frames: list[Any], start_s: float = 0.0, **options: Any) -> Row:
+    row = {"signals": signals(frames), "start_s": start_s, "end_s": len(frames) / FPS}
     (scored,) = check_operator(TransitionScore(), [row])
     (made,) = check_operator(Transitions(**options), [{**row, **scored}])
     return made
@@ -71,12 +71,12 @@ def test_a_fast_fade_is_one_transition_and_a_pan_and_a_still_are_none() -> None:
 
 
 def test_thresholds_decide_from_stored_scores() -> None:
-    pictures = shot(1, 40) + shot(2, 40)
-    assert found(pictures, threshold=-100.0, gradual=-100.0)["transitions"] == []
-    assert found(pictures, least_thumbnails=60)["clips"] == []
-    trimmed = found(pictures, trim_thumbnails=0)["clips"]
+    frames = shot(1, 40) + shot(2, 40)
+    assert found(frames, threshold=-100.0, gradual=-100.0)["transitions"] == []
+    assert found(frames, least_thumbnails=60)["clips"] == []
+    trimmed = found(frames, trim_thumbnails=0)["clips"]
     assert sum(c["end_s"] - c["start_s"] for c in trimmed) > sum(
-        c["end_s"] - c["start_s"] for c in found(pictures)["clips"]
+        c["end_s"] - c["start_s"] for c in found(frames)["clips"]
     )
 
 

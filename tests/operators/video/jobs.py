@@ -25,7 +25,7 @@ def pid() -> int:
 
 
 def refuse() -> None:
-    raise ItemError("undecodable", "no such picture")
+    raise ItemError("undecodable", "no such frame")
 
 
 def bug() -> None:

@@ -51,7 +51,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def _told_by_ffmpeg(path: Path) -> list[bool]:
-    """For each packet whether all of its pictures go into no slot."""
+    """For each packet whether all of its frames go into no slot."""
     told: list[list[int]] = []
     for line in _ffmpeg(
         "-v", "verbose", "-i", str(path), "-c", "copy", "-bsf:v", "trace_headers", "-f", "null", "-"
@@ -80,7 +80,7 @@ def test_headers_are_read_as_ffmpeg_reads_them(name: str, clips: dict[str, Path]
 
 
 @pytest.mark.parametrize("name", [name for name in ENCODERS if not name.endswith(".obu")])
-def test_pictures_are_those_of_a_full_decode_and_fewer_are_decoded(name: str, clips: dict[str, Path]) -> None:
+def test_frames_are_those_of_a_full_decode_and_fewer_are_decoded(name: str, clips: dict[str, Path]) -> None:
     path = clips[name]
     with av.open(str(path)) as container:
         every = {float(frame.pts * frame.time_base): frame.to_ndarray() for frame in container.decode(video=0)}
@@ -94,7 +94,7 @@ def test_pictures_are_those_of_a_full_decode_and_fewer_are_decoded(name: str, cl
                 assert np.array_equal(frame.to_ndarray(), every[pts_s])
         if step_s == 1.0:
             left_out = sum(_told(path)[: (2 * 25)])
-            assert sampler.pictures_decoded <= 51 - 0.5 * left_out
+            assert sampler.frames_decoded <= 51 - 0.5 * left_out
 
 
 @given(st.binary(max_size=300), st.booleans())

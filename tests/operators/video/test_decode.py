@@ -9,7 +9,7 @@ import pytest
 
 from operators.core.base import ItemError
 from operators.core.fingerprint import identity
-from operators.core.rows import DECODE_FACTS, MAX_ROW_BYTES, PICTURE, SIGNALS
+from operators.core.rows import DECODE_FACTS, FRAME_IMAGE, MAX_ROW_BYTES, SIGNALS
 from operators.video.decode import Decode
 from operators.video.facts import probe
 from tests.support.video import cut_short, flip_bytes, read_index, read_jpeg, render
@@ -27,14 +27,14 @@ def _decode(path: Path, operator: Decode | None = None, **row: Any) -> dict[str,
         return apply(_row(path, **row))
 
 
-def test_a_segment_row_gains_pictures_signals_and_the_truth_about_them(tmp_path: Path) -> None:
+def test_a_segment_row_gains_frames_signals_and_the_truth_about_them(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=120, fps=10.0, gop=30, b_frames=2)
     found = _decode(path, start_s=4.0, end_s=9.0, decode_start_s=2.0, decode_end_s=11.0)
-    assert set(found) - set(_row(path)) == {"pictures", "signals", "decode", "subtitle_lines"} == Decode.writes
-    assert [p["time_s"] for p in found["pictures"]] == [float(k) for k in range(2, 11)]
-    assert [p["pts_s"] for p in found["pictures"]] == [float(k) for k in range(2, 11)]
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [10 * k for k in range(2, 11)]
+    assert set(found) - set(_row(path)) == {"images", "signals", "decode", "subtitle_lines"} == Decode.writes
+    assert [p["time_s"] for p in found["images"]] == [float(k) for k in range(2, 11)]
+    assert [p["pts_s"] for p in found["images"]] == [float(k) for k in range(2, 11)]
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [10 * k for k in range(2, 11)]
     assert found["decode"] == {
         "backend": "pyav",
         "attempts": 1,
@@ -45,11 +45,11 @@ def test_a_segment_row_gains_pictures_signals_and_the_truth_about_them(tmp_path:
         "pictures_decoded": found["decode"]["pictures_decoded"],
         "bytes_fetched": 0,
     }
-    for column, shape in (("pictures", pa.list_(PICTURE)), ("signals", SIGNALS), ("decode", DECODE_FACTS)):
+    for column, shape in (("images", pa.list_(FRAME_IMAGE)), ("signals", SIGNALS), ("decode", DECODE_FACTS)):
         assert pa.array([found[column]], type=shape).to_pylist() == [found[column]]
 
 
-def test_signals_are_the_first_picture_at_or_after_each_grid_time(tmp_path: Path) -> None:
+def test_signals_are_the_first_frame_at_or_after_each_grid_time(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=100, fps=25.0, gop=30, b_frames=2)
     signals = _decode(path, Decode(signals_fps=8.0), start_s=0.0, end_s=2.0)["signals"]
@@ -57,7 +57,7 @@ def test_signals_are_the_first_picture_at_or_after_each_grid_time(tmp_path: Path
     assert signals["times_s"] == pytest.approx([k / 25 for k in expected])
     luma = np.frombuffer(signals["luma"], np.uint8).reshape(-1, signals["height_px"], signals["width_px"])
     assert luma.shape == (16, 21, 64)
-    assert [read_index(picture) for picture in luma] == expected
+    assert [read_index(image) for image in luma] == expected
     sparse = tmp_path / "slow.mp4"
     render(sparse, count=8, fps=2.0)
     times_s = _decode(sparse, Decode(signals_fps=8.0))["signals"]["times_s"]
@@ -74,22 +74,22 @@ def test_signals_are_the_first_picture_at_or_after_each_grid_time(tmp_path: Path
         ("turned.mp4", {"turn_deg": 270}),
     ],
 )
-def test_signals_and_pictures_of_unusual_formats(name: str, how: dict[str, Any], tmp_path: Path) -> None:
+def test_signals_and_frames_of_unusual_formats(name: str, how: dict[str, Any], tmp_path: Path) -> None:
     render(tmp_path / name, count=20, **how)
     found = _decode(tmp_path / name, Decode(signals_fps=10.0, fps=5.0))
     signals = found["signals"]
     luma = np.frombuffer(signals["luma"], np.uint8).reshape(-1, signals["height_px"], signals["width_px"])
-    assert [read_index(picture) for picture in luma] == list(range(20))
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == list(range(0, 20, 2))
+    assert [read_index(image) for image in luma] == list(range(20))
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == list(range(0, 20, 2))
     assert abs(int(luma[0, 1, 1]) - 20) <= 6 and abs(int(luma[-1, 1, 1]) - 235) <= 6  # full range, black is 0
 
 
-def test_without_signals_less_is_decoded_and_the_same_pictures_come(tmp_path: Path) -> None:
+def test_without_signals_less_is_decoded_and_the_same_frames_come(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=300, fps=30.0, gop=60, b_frames=3)
     full, cheap = _decode(path), _decode(path, Decode(signals_fps=0.0))
     assert cheap["signals"] is None
-    assert cheap["pictures"] == full["pictures"]
+    assert cheap["images"] == full["images"]
     assert cheap["decode"]["pictures_decoded"] < full["decode"]["pictures_decoded"] / 1.5
 
 
@@ -99,7 +99,7 @@ def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
     assert _decode(path) == _decode(path)
 
 
-def test_pictures_have_the_short_side_asked_for_and_are_never_enlarged(tmp_path: Path) -> None:
+def test_frames_have_the_short_side_asked_for_and_are_never_enlarged(tmp_path: Path) -> None:
     import io
 
     from PIL import Image
@@ -107,24 +107,24 @@ def test_pictures_have_the_short_side_asked_for_and_are_never_enlarged(tmp_path:
     def size(short_side_px: int, **how: Any) -> tuple[int, int]:
         render(tmp_path / "clip.mp4", count=3, **how)
         found = _decode(tmp_path / "clip.mp4", Decode(short_side_px=short_side_px))
-        return Image.open(io.BytesIO(found["pictures"][0]["jpeg"])).size
+        return Image.open(io.BytesIO(found["images"][0]["jpeg"])).size
 
     assert size(32) == (96, 32)
     assert size(336) == (192, 64)
     assert size(32, turn_deg=90, size=(48, 192)) == (32, 128)
 
 
-def test_a_video_shorter_than_a_step_has_its_one_picture(tmp_path: Path) -> None:
+def test_a_video_shorter_than_a_step_has_its_one_frame(tmp_path: Path) -> None:
     render(tmp_path / "clip.mp4", count=3, fps=10.0)
     found = _decode(tmp_path / "clip.mp4")
-    assert [(p["time_s"], read_jpeg(p["jpeg"])) for p in found["pictures"]] == [(0.0, 0)]
+    assert [(p["time_s"], read_jpeg(p["jpeg"])) for p in found["images"]] == [(0.0, 0)]
     assert found["decode"]["decoded_s"] == pytest.approx(0.3)
 
 
 def test_a_span_off_the_grid_counts_whole(tmp_path: Path) -> None:
     render(tmp_path / "clip.mp4", count=100, fps=10.0)
     found = _decode(tmp_path / "clip.mp4", Decode(fps=0.4), start_s=4.0, end_s=9.0)
-    assert [p["time_s"] for p in found["pictures"]] == [5.0, 7.5]
+    assert [p["time_s"] for p in found["images"]] == [5.0, 7.5]
     assert found["decode"]["decoded_s"] == pytest.approx(5.0)
 
 
@@ -145,7 +145,7 @@ def test_a_file_cut_short_says_how_much_is_missing(tmp_path: Path) -> None:
 
 
 def decode_all_there(path: Path) -> list[Any]:
-    """The pictures of a damaged file, packet by packet."""
+    """The images of a damaged file, packet by packet."""
     import av
 
     found: list[Any] = []
@@ -170,11 +170,11 @@ def test_damage_is_counted_once_over_all_segments(tmp_path: Path) -> None:
 def test_a_row_stays_under_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=60, fps=10.0)
-    usual = _decode(path, Decode(fps=10.0, signals_fps=0.0))["pictures"]
+    usual = _decode(path, Decode(fps=10.0, signals_fps=0.0))["images"]
     taken = sum(len(p["jpeg"]) for p in usual)
     assert taken < MAX_ROW_BYTES
     monkeypatch.setattr("operators.video.decode._ROOM_BYTES", taken - 1)
-    tighter = _decode(path, Decode(fps=10.0, signals_fps=0.0))["pictures"]
+    tighter = _decode(path, Decode(fps=10.0, signals_fps=0.0))["images"]
     assert sum(len(p["jpeg"]) for p in tighter) < taken
     assert [read_jpeg(p["jpeg"]) for p in tighter] == list(range(60))
     monkeypatch.setattr("operators.video.decode._ROOM_BYTES", 1000)
@@ -222,4 +222,4 @@ def test_a_hanging_decoder_moves_down_the_chain_and_says_so(tmp_path: Path, monk
     monkeypatch.setattr(Decode, "_tries", lambda self, row: [hang, hang, tries[2]])
     found = _decode(path, operator)
     assert (found["decode"]["backend"], found["decode"]["attempts"]) == ("pyav-sequential", 3)
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [0, 10]
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [0, 10]

@@ -23,15 +23,15 @@ def _decode(path: Path, **how: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("how", [{}, {"first_pts_s": 2.0}, {"turn_deg": 90}, {"times_s": [0, 0.5, 1.25, 4.0, 4.5]}])
-def test_the_same_pictures_as_the_default(how: dict[str, Any], tmp_path: Path) -> None:
+def test_the_same_frames_as_the_default(how: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("decord", reason="decord has no wheel for this platform")
     path = tmp_path / "clip.mp4"
     render(path, **{"count": 50, "b_frames": 0, **how})
     ours, theirs = _decode(path), _decode(path, backend="decord")
     assert theirs["decode"]["backend"] == "decord"
     for column in ("time_s", "pts_s"):
-        assert [p[column] for p in theirs["pictures"]] == pytest.approx([p[column] for p in ours["pictures"]], abs=1e-4)
-    assert [read_jpeg(p["jpeg"]) for p in theirs["pictures"]] == [read_jpeg(p["jpeg"]) for p in ours["pictures"]]
+        assert [p[column] for p in theirs["images"]] == pytest.approx([p[column] for p in ours["images"]], abs=1e-4)
+    assert [read_jpeg(p["jpeg"]) for p in theirs["images"]] == [read_jpeg(p["jpeg"]) for p in ours["images"]]
     assert theirs["signals"]["times_s"] == pytest.approx(ours["signals"]["times_s"], abs=1e-4)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from longcap import paths
 from operators.core.base import ItemError
 from operators.video.backends import open_decoder
 from operators.video.decode import Decode
@@ -31,16 +35,16 @@ def test_the_same_rows_as_the_default(how: dict[str, Any], tmp_path: Path) -> No
     render(path, count=50, **how)
     found = _decode(path)
     assert found["decode"]["backend"] == "ffmpeg"
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [0, 10, 20, 30, 40]
-    assert [p["pts_s"] - found["first_pts_s"] for p in found["pictures"]] == pytest.approx([0, 1, 2, 3, 4])
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [0, 10, 20, 30, 40]
+    assert [p["pts_s"] - found["first_pts_s"] for p in found["images"]] == pytest.approx([0, 1, 2, 3, 4])
     assert len(found["signals"]["times_s"]) == 40
 
 
-def test_a_segment_far_in_gets_its_own_pictures(tmp_path: Path) -> None:
+def test_a_segment_far_in_gets_its_own_frames(tmp_path: Path) -> None:
     path = tmp_path / "long.mp4"
     render(path, count=1200, fps=10.0)
     found = _decode(path, start_s=100.0, end_s=105.0, decode_start_s=100.0, decode_end_s=105.0)
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [1000, 1010, 1020, 1030, 1040]
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [1000, 1010, 1020, 1030, 1040]
     assert found["decode"]["pictures_decoded"] < 800  # what comes long before is decoded there and not sent
 
 
@@ -77,3 +81,29 @@ def test_without_the_program_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(ItemError, match="pip install imageio-ffmpeg"):
         ffmpeg_program()
+
+
+_PARENT = """
+import subprocess, sys
+from operators.video.ffmpeg_backend import ffmpeg_command
+endless = ["-v", "error", "-nostdin", "-re", "-f", "lavfi", "-i", "testsrc", "-f", "null", "-"]
+print(subprocess.Popen(ffmpeg_command(endless)).pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process is not killed with its parent")
+def test_the_program_is_killed_with_its_parent() -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=paths.environment()
+    )
+    with parent, contextlib.ExitStack() as ending:
+        ending.callback(parent.kill)
+        assert parent.stdout is not None
+        program = psutil.Process(int(parent.stdout.readline()))
+        until = time.monotonic() + 20
+        while "ffmpeg" not in program.name() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert "ffmpeg" in program.name()
+        parent.kill()
+        assert not psutil.wait_procs([program], timeout=20)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.fuzz.video import fuzz
 
 
-def test_every_broken_file_ends_with_pictures_or_a_plain_failure() -> None:
+def test_every_broken_file_ends_with_frames_or_a_plain_failure() -> None:
     outcome = fuzz(200, seed=3)
     assert sum(outcome.counts.values()) == 200
     assert outcome.clean, outcome

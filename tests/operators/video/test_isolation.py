@@ -50,7 +50,7 @@ def test_a_row_of_the_largest_size_comes_through(child: DecodeChild) -> None:
 
 def test_what_the_job_refuses_keeps_its_class_and_the_child(child: DecodeChild) -> None:
     before = child.run(f"{JOBS}:pid")
-    with pytest.raises(ItemError, match="no such picture") as caught:
+    with pytest.raises(ItemError, match="no such frame") as caught:
         child.run(f"{JOBS}:refuse")
     assert caught.value.failure_class == "undecodable"
     assert child.pid == before

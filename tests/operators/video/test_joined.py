@@ -82,7 +82,7 @@ def _read(path: Path, facts: dict[str, Any], times_s: list[float], backend: Any 
 
 
 def _check(path: Path, indices: list[int], *, discontinuities: int, backends: tuple[str, ...] = ("pyav",)) -> Any:
-    """The timeline holds exactly these pictures, `1 / FPS` apart."""
+    """The timeline holds exactly these frames, `1 / FPS` apart."""
     facts = probe(str(path))
     assert facts["duration_s"] == pytest.approx(len(indices) / FPS, abs=0.02)
     assert (facts["discontinuities"], facts["incomplete"]) == (discontinuities, None)
@@ -105,7 +105,7 @@ def test_two_recordings(tmp_path: Path) -> None:
     for backend in ("pyav", "decord"):
         with Decode(fps=2.0, backend=backend).open() as apply:  # type: ignore[arg-type]
             found = apply(row | {"decode_start_s": 2.0, "decode_end_s": 7.0})
-        assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == every[20::5]
+        assert [read_jpeg(p["jpeg"]) for p in found["images"]] == every[20::5]
         assert found["decode"]["backend"] == "pyav"
         assert (found["decode"]["decoded_s"], found["decode"]["missing"]) == (3.0, [])
         assert found["decode"]["damaged_packets"] == 0
@@ -218,7 +218,7 @@ def test_a_part_that_begins_within_a_group_of_pictures_of_another_recording(tmp_
     row = {"uri": str(path), "video_id": "v", **facts, "start_s": 0.0, "end_s": facts["duration_s"]}
     with Decode(fps=FPS).open() as apply:
         found = apply(row | {"decode_start_s": 0.0, "decode_end_s": facts["duration_s"]})
-    shown = [read_jpeg(p["jpeg"]) for p in found["pictures"]]
+    shown = [read_jpeg(p["jpeg"]) for p in found["images"]]
     assert shown[:40] == list(range(40)) and shown[-30:] == list(range(30, 60))
     lost_s = sum(m["end_s"] - m["start_s"] for m in found["decode"]["missing"])
     assert lost_s == pytest.approx(2.0, abs=0.31) or found["decode"]["damaged_packets"]
@@ -250,13 +250,13 @@ def test_decoded_seconds_equal_those_of_a_sequential_decode(suffix: str, tmp_pat
     render(two, count=30, **how)
     joined.write_bytes(one.read_bytes() + two.read_bytes())
     for path, truth, jumps in ((one, [one], 0), (joined, [one, two], 1)):
-        pictures = [index for clip in truth for _, index, _ in decode_all(clip)]
+        frames = [index for clip in truth for _, index, _ in decode_all(clip)]
         facts = probe(str(path))
-        assert facts["duration_s"] == pytest.approx(len(pictures) / how["fps"], abs=0.11), path
+        assert facts["duration_s"] == pytest.approx(len(frames) / how["fps"], abs=0.11), path
         assert facts["discontinuities"] == jumps
         fsspec.filesystem("memory").pipe(f"/containers/{path.name}", path.read_bytes())
         assert probe(f"memory://containers/{path.name}") == facts
-        times_s = [k / how["fps"] for k in range(len(pictures))]
+        times_s = [k / how["fps"] for k in range(len(frames))]
         request = SegmentRequest(
             uri=str(path),
             backend="pyav",
@@ -274,7 +274,7 @@ def test_decoded_seconds_equal_those_of_a_sequential_decode(suffix: str, tmp_pat
             max_bytes=2**30,
         )
         found = decode_segment(request=request)
-        assert [read_jpeg(bytes(p["jpeg"])) for p in found["pictures"]] == pictures
+        assert [read_jpeg(bytes(p["jpeg"])) for p in found["images"]] == frames
         assert found["had"] == times_s and found["damaged_packets"] == 0
 
 

@@ -60,8 +60,8 @@ def test_ten_years_between_two_frames_are_cut_out(suffix: str, tmp_path: Path) -
     row |= {"decode_start_s": 0.0, "decode_end_s": facts["duration_s"]}
     with Decode(fps=2.0).open() as apply:
         found = apply(row)
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [0, 5, 10, 15, 20, 25, 30, 35][: len(found["pictures"])]
-    assert len(found["pictures"]) >= 8 and found["decode"]["missing"] == []
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [0, 5, 10, 15, 20, 25, 30, 35][: len(found["images"])]
+    assert len(found["images"]) >= 8 and found["decode"]["missing"] == []
     times_s = found["signals"]["times_s"]
     assert times_s == sorted(times_s) and times_s[-1] == pytest.approx(3.9, abs=0.11)
 

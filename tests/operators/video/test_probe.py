@@ -54,12 +54,12 @@ def test_the_operator_adds_exactly_the_facts(tmp_path: Path) -> None:
         ("one.mp4", {"count": 1}, 0.1),
     ],
 )
-def test_duration_is_that_of_the_pictures(name: str, how: dict[str, Any], duration_s: float, tmp_path: Path) -> None:
+def test_duration_is_that_of_the_frames(name: str, how: dict[str, Any], duration_s: float, tmp_path: Path) -> None:
     render(tmp_path / name, **{"count": 60, **how})
     assert probe(str(tmp_path / name))["duration_s"] == pytest.approx(duration_s, abs=0.001)
 
 
-def test_a_variable_rate_with_b_pictures_ends_with_its_last_picture(tmp_path: Path) -> None:
+def test_a_variable_rate_with_b_frames_ends_with_its_last_frame(tmp_path: Path) -> None:
     path = tmp_path / "slides.mp4"
     render(path, times_s=[0.0, 0.1, 0.2, 3.2, 3.3, 7.0, 7.1], b_frames=2)
     assert 7.1 < probe(str(path))["duration_s"] < 8.0  # the header says 3.6
@@ -106,7 +106,7 @@ def test_a_damaged_beginning_is_passed_over(tmp_path: Path) -> None:
     assert facts["first_pts_s"] == 0.0
 
 
-def _no_pictures_in_it(path: Path) -> None:
+def _no_frames_in_it(path: Path) -> None:
     data = bytearray(path.read_bytes())
     at = data.index(b"mdat") + 4
     data[at:-1] = bytes(len(data) - 1 - at)
@@ -159,7 +159,7 @@ def test_what_cannot_be_captioned_says_why(name: str, make: Callable[[Path], Any
 def test_a_video_of_which_nothing_decodes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "dead.mp4"
     render(path, count=30, options={"movflags": "faststart"})
-    _no_pictures_in_it(path)
+    _no_frames_in_it(path)
     with pytest.raises(ItemError, match="no frame decodes"):
         probe(str(path))
 

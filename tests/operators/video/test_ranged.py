@@ -139,7 +139,7 @@ def test_the_segments_of_a_long_video_fetch_it_about_once(on_s3: str, tmp_path: 
             }
             found = decode({"uri": uri, **facts, **span, **wide})
             fetched += found["decode"]["bytes_fetched"]
-            own = [p for p in found["pictures"] if span["start_s"] <= p["time_s"] < span["end_s"]]
+            own = [p for p in found["images"] if span["start_s"] <= p["time_s"] < span["end_s"]]
             assert [read_jpeg(p["jpeg"]) for p in own] == [int(p["time_s"] * 10) % 600 for p in own]
             assert len(own) == 120
     assert fetched <= 1.3 * whole.stat().st_size
@@ -157,7 +157,7 @@ def test_back_ends_that_need_a_file_get_a_copy(on_s3: str, tmp_path: Path, backe
     with Decode(backend=backend).open() as decode:  # type: ignore[arg-type]
         found = decode({"uri": f"{on_s3}/clip.mp4", **facts, **span})
     assert found["decode"]["backend"] == backend
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [0, 10, 20]
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [0, 10, 20]
     assert not list(tmp_path.glob("longcap-*.mp4"))
 
 

@@ -60,7 +60,7 @@ def test_a_segment_of_a_raw_stream(tmp_path: Path) -> None:
     row = {"uri": str(path), "video_id": "v", **facts, "start_s": 2.0, "end_s": facts["duration_s"]}
     with Decode().open() as apply:
         found = apply(row | {"decode_start_s": 2.0, "decode_end_s": facts["duration_s"]})
-    assert [read_jpeg(p["jpeg"]) for p in found["pictures"]] == [50, 75, 100, 125, 150, 175]
+    assert [read_jpeg(p["jpeg"]) for p in found["images"]] == [50, 75, 100, 125, 150, 175]
     assert (found["decode"]["decoded_s"], found["decode"]["damaged_packets"]) == (6.0, 0)
     with Source(str(path)) as source:
         assert keyframe_times(source, first_pts_s=0.0, start_s=1.0, end_s=2.0) == pytest.approx([1.44, 1.92])
@@ -86,7 +86,7 @@ def test_a_long_one_is_cut_so_that_seeking_is_cheap(codec: str, tmp_path: Path) 
         decoder = open_decoder("pyav", source, first_pts_s=0.0, parts=parts)
         (one,) = decoder.sample([70.0], step_s=0.0)
         assert read_index(one.frame.to_ndarray(format="rgb24")) == 140 and one.pts_s == pytest.approx(70.0)
-        assert codec == "hevc" or decoder.pictures_decoded < 60
+        assert codec == "hevc" or decoder.frames_decoded < 60
         decoder.close()
 
 
@@ -105,9 +105,9 @@ def test_damage_does_not_move_what_comes_after_it_far(tmp_path: Path) -> None:
 def test_motion_jpeg_without_a_container(tmp_path: Path) -> None:
     render(tmp_path / "a.avi", codec="mjpeg", pix_fmt="yuvj420p", count=60, fps=25.0)
     with av.open(str(tmp_path / "a.avi")) as clip:
-        pictures = [bytes(packet) for packet in clip.demux(video=0) if packet.size]
+        frames = [bytes(packet) for packet in clip.demux(video=0) if packet.size]
     path = tmp_path / "cam.mp4"
-    path.write_bytes(b"".join(pictures))
+    path.write_bytes(b"".join(frames))
     facts = probe(str(path))
     assert (facts["codec"], facts["fps"], facts["duration_s"]) == ("mjpeg", 25.0, pytest.approx(2.4))
     with Source(str(path)) as source:
@@ -115,6 +115,6 @@ def test_motion_jpeg_without_a_container(tmp_path: Path) -> None:
         found = {s.time_s: read_index(s.frame.to_ndarray(format="rgb24")) for s in decoder.sample([0.4, 2.0], step_s=0)}
         decoder.close()
     assert found == {0.4: 10, 2.0: 50}
-    path.write_bytes(pictures[0])
+    path.write_bytes(frames[0])
     with pytest.raises(ItemError, match="still image"):
         probe(str(path))

@@ -1,4 +1,4 @@
-"""Exactness: what the sampler returns against a full decode of the same file, one picture after the other."""
+"""Exactness: what the sampler returns against a full decode of the same file, one frame after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 from operators.video.facts import probe
 from operators.video.sampler import Sampler, Watch, _Pending
 from operators.video.source import Source
-from tests.support.video import cut_short, decode_all, expected_pictures, flip_bytes, read_index, render
+from tests.support.video import (
+    cut_short,
+    decode_all,
+    expected_frames,
+    flip_bytes,
+    read_index,
+    render,
+    with_pts_of_decoding,
+)
 
 
 def _index(frame: Any) -> int:
@@ -26,7 +34,7 @@ def _index(frame: Any) -> int:
 def _sample(
     path: Path, times_s: list[float], step_s: float, *, seek: bool = True, watch: Watch | None = None
 ) -> tuple[dict[float, tuple[float, int]], Sampler]:
-    """What comes for each time: (pts in seconds, the index that the picture carries); and the sampler."""
+    """What comes for each time: (pts in seconds, the index that the frame carries); and the sampler."""
     with Source(str(path)) as source:
         sampler = Sampler(source, first_pts_s=probe(str(path))["first_pts_s"], seek=seek)
         found = {
@@ -42,8 +50,8 @@ def _expected(path: Path, times_s: list[float], step_s: float) -> dict[float, tu
     with av.open(str(path)) as container:
         stream: Any = container.streams.best("video")
         base, interval = stream.time_base, round(1 / stream.average_rate / stream.time_base)
-    pictures = decode_all(path)
-    return expected_pictures(pictures, base, interval, float(pictures[0][0] * base), times_s, step_s)
+    frames = decode_all(path)
+    return expected_frames(frames, base, interval, float(frames[0][0] * base), times_s, step_s)
 
 
 FORMATS: dict[str, dict[str, Any]] = {
@@ -68,7 +76,7 @@ REQUESTS = [(0.0, 6.0, 0.1), (0.0, 6.0, 1.0), (1.9, 6.0, 0.5), (3.3, 4.1, 0.3), 
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_picture_is_the_one_of_a_full_decode(name: str, tmp_path: Path) -> None:
+def test_every_frame_is_the_one_of_a_full_decode(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     render(path, **{"count": 60, **FORMATS[name]})
     for start_s, end_s, step_s in REQUESTS:
@@ -122,7 +130,7 @@ def test_any_clip_and_any_request(
     assert sorted([*found, *sampler.missing]) == sorted(set(times_s))
 
 
-def test_a_gap_of_a_variable_rate_shows_the_picture_before_it(tmp_path: Path) -> None:
+def test_a_gap_of_a_variable_rate_shows_the_frame_before_it(tmp_path: Path) -> None:
     path = tmp_path / "slides.mp4"
     times = [0.0, 0.1, 0.2, 3.25, 3.3, 7.05, 7.1]
     render(path, times_s=times, b_frames=2)
@@ -135,13 +143,13 @@ def test_decodes_far_less_than_everything_for_sparse_targets(tmp_path: Path) -> 
     path = tmp_path / "long.mp4"
     render(path, count=600, fps=30.0, gop=60, b_frames=3)
     _, sampler = _sample(path, [2.0 * k for k in range(10)], 2.0)
-    assert sampler.pictures_decoded <= 60
+    assert sampler.frames_decoded <= 60
     _, sampler = _sample(path, [float(k) + 0.5 for k in range(19)], 1.0)
-    assert sampler.pictures_decoded < 400  # a full decode is 600
+    assert sampler.frames_decoded < 400  # a full decode is 600
     times_s = [2.0 * k + 0.01 for k in range(10)]
-    found, sampler = _sample(path, times_s, 0.0)  # what is on screen between two pictures
+    found, sampler = _sample(path, times_s, 0.0)  # what is on screen between two frames
     assert [index for _, index in found.values()] == [60 * k for k in range(10)]
-    assert sampler.pictures_decoded <= 100
+    assert sampler.frames_decoded <= 100
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9", "libx264"])
@@ -151,7 +159,7 @@ def test_what_lies_before_a_keyframe_is_left_out_in_matroska_too(codec: str, tmp
     times_s = [float(k) for k in range(8)]
     found, sampler = _sample(path, times_s, 1.0)
     assert [index for _, index in found.values()] == [25 * k for k in range(8)]
-    assert sampler.pictures_decoded < 110  # up to the last of them there are 176
+    assert sampler.frames_decoded < 110  # up to the last of them there are 176
 
 
 def test_an_index_that_is_not_there_is_not_looked_for_in_all_of_the_file(tmp_path: Path) -> None:
@@ -166,22 +174,16 @@ def test_an_index_that_is_not_there_is_not_looked_for_in_all_of_the_file(tmp_pat
 
 
 def test_pts_in_order_of_decoding_show_what_a_full_decode_shows(tmp_path: Path) -> None:
-    """As some recorders write them: pictures come out in another order than their pts; late ones are never shown."""
+    """As some recorders write them: frames come out in another order than their pts; late ones are never shown."""
     import av
 
     right, wrong = tmp_path / "right.mp4", tmp_path / "wrong.mkv"
     render(right, count=600, fps=30.0, gop=60, b_frames=3)
-    with av.open(str(right)) as source, av.open(str(wrong), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(source.streams.video[0]):
-            if packet.size:
-                packet.pts = packet.dts = packet.dts + 2000
-                packet.stream = stream
-                target.mux(packet)
+    with_pts_of_decoding(right, wrong)
     shown = [(-1, 0, 0)]
-    for picture in decode_all(wrong):
-        if picture[0] > shown[-1][0]:
-            shown.append(picture)
+    for frame in decode_all(wrong):
+        if frame[0] > shown[-1][0]:
+            shown.append(frame)
     assert len(shown) < 400, "most are never shown"
     with av.open(str(wrong)) as container:
         base = container.streams.video[0].time_base
@@ -192,31 +194,31 @@ def test_pts_in_order_of_decoding_show_what_a_full_decode_shows(tmp_path: Path) 
     ):
         for j in range(len(times_s)):  # each by itself, as far as a jump goes
             found, _ = _sample(wrong, [times_s[j]], step_s)
-            assert found == expected_pictures(shown[1:], base, 33, 0.0, [times_s[j]], step_s)
+            assert found == expected_frames(shown[1:], base, 33, 0.0, [times_s[j]], step_s)
 
 
 @pytest.mark.parametrize(
     ("fed", "next_dts", "sure"),
     [
-        ([(0, -2), (4, -1), (2, 0), (1, 1)], 2, False),  # 2 was fed; 3, the target's picture, was not
+        ([(0, -2), (4, -1), (2, 0), (1, 1)], 2, False),  # 2 was fed; 3, the target's frame, was not
         ([(0, -2), (4, -1), (2, 0), (1, 1), (3, 2)], 3, True),
         ([(0, -2), (4, -1), (2, 0), (1, 1), (3, 2)], None, False),
         ([(3, 3)], 4, True),  # a keyframe by itself
-        ([(2, 2), (3, 3)], 4, False),  # pts in order of decoding, or no picture shown later: nobody knows
+        ([(2, 2), (3, 3)], 4, False),  # pts in order of decoding, or no frame shown later: nobody knows
         ([(2, 1), (3, 4)], 5, False),  # shown before it is decoded: pts are not to be trusted
     ],
 )
 def test_what_a_decoder_holds_back_is_asked_for_only_where_it_must_be_the_target(
     fed: list[tuple[int, int]], next_dts: int | None, sure: bool
 ) -> None:
-    reader: Any = SimpleNamespace(ticks=lambda time_s: time_s, half_tick=0.5, base=Fraction(1))
+    reader: Any = SimpleNamespace(ticks=lambda time_s: time_s, half_tick=0.5, base=Fraction(1), interval=1)
     pending = _Pending(reader, [3.0], 1.0)
     for pts, dts in fed:
         pending.feed(SimpleNamespace(pts=pts, dts=dts, is_discard=False))
     assert pending.all_fed(SimpleNamespace(dts=next_dts)) is sure
 
 
-def test_a_watch_sees_every_picture_of_its_span_in_order(tmp_path: Path) -> None:
+def test_a_watch_sees_every_frame_of_its_span_in_order(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=60, fps=10.0, gop=12, b_frames=3, open_gop=True)
     seen: list[tuple[float, int]] = []

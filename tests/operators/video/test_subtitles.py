@@ -84,7 +84,7 @@ def test_whatever_lies_there_the_status_says_why_it_is_not_read(child: DecodeChi
         "crowded": ("".join(cue.format(f"line {i}") for i in range(8000)), "a minute of it has more than 60,000"),
         "silent": (cue.format("{\\an8}"), "it holds no lines"),
         "other": ("nothing of the kind", "it is no subtitle format that is known"),
-        "old": (cue.format("Да.").encode("koi8-r"), "its encoding cannot be told: there is too little text"),
+        "old": (cue.format("Да.").encode("koi8-r"), "its encoding cannot be determined: there is too little text"),
     }
     for name, (text, why) in texts.items():
         path = tmp_path / f"{name}.srt"

@@ -1,4 +1,4 @@
-"""Thumbnails and the jumps between them, on real decoded pictures."""
+"""Thumbnails and the jumps between them, on real decoded frames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _signals(path: Path, fps: float = 8.0) -> dict[str, Any]:
 
 @pytest.mark.parametrize("cut_s", [1.0, 1 + 1 / 24, 1 + 2 / 24])
 @pytest.mark.parametrize("fps", [2.0, 8.0, 24.0])
-def test_a_jump_is_placed_to_the_picture_wherever_thumbnails_lie(cut_s: float, fps: float, tmp_path: Path) -> None:
+def test_a_jump_is_placed_to_the_frame_wherever_thumbnails_lie(cut_s: float, fps: float, tmp_path: Path) -> None:
     scenes = [Scene(seconds=cut_s, canvas=texture("red", "white")), Scene(seconds=1, canvas=texture("blue", seed=3))]
     film(tmp_path / "film.mp4", scenes)
     (jump,) = _signals(tmp_path / "film.mp4", fps)["jumps"]
@@ -54,7 +54,7 @@ def test_a_still_and_a_steady_pan_have_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format_", ["yuv420p", "yuvj420p", "yuv444p", "yuv422p"])
 @pytest.mark.parametrize("size", [(1920, 1080), (1366, 768), (1080, 1920), (800, 332), (426, 240), (258, 146)])
-def test_samples_of_a_picture_say_what_all_of_it_does(format_: str, size: tuple[int, int]) -> None:
+def test_samples_of_a_frame_say_what_all_of_it_does(format_: str, size: tuple[int, int]) -> None:
     width, height = size
     drawn = texture("green", "yellow", "black", seed=5, width=width, height=height, grain=0.6)
     frame = av.VideoFrame.from_ndarray(drawn, format="rgb24").reformat(format=format_)

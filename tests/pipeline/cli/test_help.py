@@ -45,6 +45,17 @@ def test_every_command_shows_examples_that_it_takes_and_a_help_text_for_each_opt
             pass  # it parses: no unknown option, nothing missing
 
 
+def test_no_option_takes_a_number_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = [p for _, command in _all(cli) for p in command.params if isinstance(p.type, click.types.FloatParamType)]
+    assert numbers
+    for parameter in numbers:
+        for value in ("nan", "inf", "-inf"):
+            with pytest.raises(click.BadParameter):
+                parameter.type.convert(value, parameter, None)
+    assert main(["run", "videos/", "-o", "out", "--max-hours", "nan"]) == 2
+    assert "Invalid value for '--max-hours': nan is not a finite number." in capsys.readouterr().err
+
+
 def test_commands_that_print_data_print_it_as_json_too() -> None:
     without = {path for path, c in _all(cli) if not any("--json" in p.opts for p in c.params)}
     assert without == {"longcap logs", "longcap completion", "longcap eval", "longcap view"}, "no data of their own"

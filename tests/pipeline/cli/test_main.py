@@ -52,15 +52,19 @@ from pipeline.cli.main import cli, entry
 
 @cli.command()
 def wait():
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(30)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(30)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)  # delivered twice, as `timeout` does; the clean-up goes on
+        print("cleaned up", flush=True)
 
 entry()
 """
     environment = {**os.environ, "RAY_JOB_CONFIG_JSON_ENV_VAR": "{}"}
     command = [sys.executable, "-c", code, "wait"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 130
+    assert (done.returncode, done.stdout) == (130, "cleaned up\n")
     assert done.stderr.splitlines()[-2:] == ["longcap: interrupted", "longcap: exit code 130"]
 
 
@@ -233,7 +237,7 @@ _CALLS: list[tuple[list[str], str, str, dict[str, Any]]] = [
             ),
             *("--input", "in", "-c", "own.yaml", "--address", "auto"),
         ],
-        "pipeline.cli.run",
+        "pipeline.cli.retry",
         "retry_command",
         {
             **{"out": "out", "only": ["x"], "segment": 0, "classes": ["timeout", "crash"], "overrides": ["a.b=1"]},
@@ -339,10 +343,22 @@ def test_a_bug_is_one_line_with_its_place_and_the_whole_story_on_request(
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    code = "import sys; from pipeline.cli.main import main; sys.exit(main(['config', '--schema']))"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def test_a_reader_that_goes_away_is_no_interruption() -> None:
+    command = [sys.executable, "-m", "pipeline", "config", "--schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+        assert process.wait() == 1
+
+
+def test_a_broken_pipe_to_something_else_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("pipeline.cli.status.status_command", broken)
+    assert main(["status", "out"]) == 1
+    assert "Broken pipe" in capsys.readouterr().err

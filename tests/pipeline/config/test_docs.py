@@ -72,7 +72,7 @@ def test_a_validator_agrees_with_the_schema() -> None:
 
 
 def test_allowed_speaks_of_every_field_in_words() -> None:
-    assert allowed(hints_of(PlanOptions)["segment_s"]) == "a number above 0"
+    assert allowed(hints_of(PlanOptions)["segment_s"]) == "a number above 0 and at most 1000000000"
     for f in fields(Config):
         if not is_dataclass(getattr(Config(), f.name)):
             continue

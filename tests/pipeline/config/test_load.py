@@ -25,7 +25,7 @@ _configs = st.builds(
     ),
     sources=st.builds(
         SourceOptions,
-        suffixes=st.lists(_text, max_size=4).map(tuple),
+        suffixes=st.lists(st.from_regex(r"|\.?\w{1,5}", fullmatch=True), max_size=4).map(tuple),
         recursive=st.booleans(),
         uri_column=_text,
         id_column=st.none() | _text,
@@ -171,6 +171,10 @@ def test_the_last_set_wins() -> None:
         ("run.schedule=null", ["run.schedule is null", "one of auto, streaming, phased"]),
         ("resources.decode.actors=0", ["a whole number at least 1, or null"]),
         ("sources.suffixes=.mp4", ["sources.suffixes is '.mp4'", "a list, each text"]),
+        ("plan.segment_s=1e300", ["plan.segment_s is '1e300'", "above 0 and at most 1000000000"]),
+        ("plan.stride_s=1e-300", ["plan.stride_s is '1e-300'", "a number at least 0.01"]),
+        ("sources.suffixes=['*.mp4']", ["suffixes contains '*.mp4'; a suffix is like .mp4"]),
+        ("sources.suffixes=[tar.gz]", ["suffixes contains 'tar.gz'; a suffix is like .mp4"]),
         ("sources.suffixes=[1]", ["sources.suffixes is [1]", "a list, each text"]),
         ("sources.metadata_columns=5", ['a list, each text, or "*"']),
         ("caption=5", ["caption is 5", "a mapping with engine, window_s"]),
@@ -192,7 +196,7 @@ def test_the_last_set_wins() -> None:
         ("caption.tries=[1", ["is not YAML"]),
         ("caption.engine=\x1b[31m", ["is not YAML: unacceptable character"]),
         (f"caption.engine={'[' * 20_000}", ["is not YAML: it is nested too deep", "[[['..."]),
-        ("caption.language=2001-99-99", ["is not YAML: month must be in 1..12"]),
+        ("caption.language=!!int x", ["is not YAML: 'x' is not a value of type int"]),
     ],
 )
 def test_a_wrong_set_is_one_line_that_says_what_is_allowed(override: str, says: list[str]) -> None:
@@ -221,7 +225,7 @@ def test_every_wrong_key_of_a_file_is_told_with_its_line(tmp_path: Path) -> None
     [
         ("caption: [1, 2", ["a.yaml line 1 is not YAML"]),
         ("- 1\n", ["a.yaml holds [1]", "a mapping of sections"]),
-        ("caption: {tries: 2}\nrun: {}\ncaption: {tries: 3}\n", ["caption stands twice", "line 1", "line 3"]),
+        ("caption: {tries: 2}\nrun: {}\ncaption: {tries: 3}\n", ["caption appears twice", "line 1", "line 3"]),
         ("caption:\n  windw_s: 3\n", ["caption.windw_s", "a.yaml line 2"]),
         ("extends: measrue\n", ["a.yaml extends measrue", "did you mean measure?"]),
         ("extends: ./a.yaml\n", ["in a circle"]),
@@ -230,7 +234,8 @@ def test_every_wrong_key_of_a_file_is_told_with_its_line(tmp_path: Path) -> None
         ("caption: !!python/object:os.system {}\n", ["not YAML"]),
         ('caption: {language: "\x1b[31m"}\n', ["a.yaml is not YAML: unacceptable character"]),
         ("caption: " + "[" * 20_000, ["a.yaml is not YAML: it is nested too deep"]),
-        ("caption: {language: 2001-99-99}\n", ["a.yaml is not YAML: month must be in 1..12"]),
+        ("caption: {language: !!int x}\n", ["a.yaml line 1 is not YAML: 'x' is not a value of type int"]),
+        ("decode: {fps: 2026-05-01}\n", ["decode.fps is '2026-05-01'", "a.yaml line 1); it must be a number"]),
     ],
 )
 def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, text: str, says: list[str]) -> None:

@@ -64,7 +64,7 @@ def _recipe(*segment: str, video: tuple[str, ...] = ("narrate",)) -> Config:
         (_recipe("probe", "decode", "measure", "caption"), ["'probe'", "no operator of a recipe"]),
         (_recipe("decode", "filter", "measure", "caption"), ["'filter'", "no operator of a recipe"]),
         (_recipe("decode", "caption"), ["caption reads the column facts", "measure would: put it before caption"]),
-        (_recipe("measure", "decode", "caption"), ["measure reads the column pictures", "decode would"]),
+        (_recipe("measure", "decode", "caption"), ["measure reads the column images", "decode would"]),
         (_recipe("caption", "decode", "measure"), ["decode (pool decode) after caption", "put decode first"]),
         (_recipe("decode", "measure"), ["without the column frames", "caption would: put it into the recipe"]),
         (_recipe("decode", "decode", "measure", "caption"), ["names decode twice"]),
@@ -173,8 +173,8 @@ def test_who_tells_the_video_decides_who_is_who() -> None:
 class Blind(Model):
     """A model that cannot see, and is not installed here."""
 
-    def check(self, *, pictures: bool, elsewhere: bool = False) -> None:
-        if pictures:
+    def check(self, *, images: bool, elsewhere: bool = False) -> None:
+        if images:
             raise ValueError("the model has no eyes: name one that sees")
         if not elsewhere:
             raise ValueError("it is not installed: install it")

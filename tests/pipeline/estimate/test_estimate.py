@@ -80,7 +80,7 @@ def test_engines_on_gpus_may_hold_the_rest() -> None:
 def test_the_sample_is_of_middling_videos_and_never_empty() -> None:
     assert _drawn(Plan(900.0, 10.0, 100.0, 90.0), 5.0) == ["v3"]  # type: ignore[arg-type]
     assert _drawn(Plan(900.0, 10.0, 100.0, 90.0), 200.0) == ["v3", "v1", "v2"]  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="no video to estimate by"):
+    with pytest.raises(UsageError, match="no video to measure"):
         _drawn(Plan(), 60.0)  # type: ignore[arg-type]
 
 
@@ -100,10 +100,10 @@ def test_rates_come_from_what_rows_say_of_themselves() -> None:
     ("text", "said"),
     [
         ("decode_cpus: 1", "'decode_cpus' is not known"),
-        ("decode_cpu_s: -1", "must be a number from 0 on"),
-        ("decode_cpu_s: fast", "must be a number from 0 on"),
+        ("decode_cpu_s: -1", "must be a number of at least 0"),
+        ("decode_cpu_s: fast", "must be a number of at least 0"),
         ("caption_cpu_s: 1", "missing 1 required keyword-only argument: 'decode_cpu_s'"),
-        ("- 1", "holds no mapping"),
+        ("- 1", "must hold a mapping"),
         ("a: [", "cannot be read"),
     ],
 )
@@ -140,4 +140,4 @@ def test_an_estimate_meets_reality(tmp_path: Path, capsys: pytest.CaptureFixture
     command: list[Any] = ["estimate", *inputs, "--set", "plan.segment_s=20", "--rates", tmp_path / "rates.json"]
     assert main([*map(str, command), "--cpus", "16", "--nodes", "8"]) == 0
     said = capsys.readouterr().out
-    assert "   8 nodes of 16 CPUs:" in said and "held by decode" in said and f"{made.segments} segments" in said
+    assert "   8 nodes of 16 CPUs:" in said and "limited by decode" in said and f"{made.segments} segments" in said

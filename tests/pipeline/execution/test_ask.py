@@ -89,7 +89,7 @@ def test_a_picker_and_titles_from_small_steps(recipe: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "line"),
     [
-        ({"column": "uri"}, "ask: it writes the column uri, which is there already"),
+        ({"column": "uri"}, "ask: it writes the column uri, which already exists"),
         ({"column": "x", "each": "scenes"}, "ask reads the column scenes, which nothing before it writes"),
         ({"column": "x", "prompt": "nowhere"}, "no prompt 'nowhere'"),
         ({"column": "x", "fields": {"a": "string"}}, "fields.a is 'string'; it must be text"),

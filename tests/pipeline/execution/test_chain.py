@@ -18,7 +18,7 @@ from pipeline.config.types import Config
 from pipeline.execution.chain import _slim, chain_table, committed_of, last_window
 from tests.support import video
 from tests.support.command import wait_until
-from tests.support.rows import captioned, picture
+from tests.support.rows import captioned, image
 
 ENGINE = "tests.support.engines:Model"
 
@@ -135,11 +135,11 @@ def test_the_last_good_window_before_a_segment_seeds_it() -> None:
     assert last_window(durable, 4) == {"text": "later", "window_index": 7}
 
 
-def test_what_a_chain_keeps_and_sends_holds_no_pictures() -> None:
-    row = {**captioned("v", 0), "pictures": [picture(0.0)], "signals": {"luma": b"1" * 10_000}}
+def test_what_a_chain_keeps_and_sends_holds_no_frames() -> None:
+    row = {**captioned("v", 0), "images": [image(0.0)], "signals": {"luma": b"1" * 10_000}}
     row["windows"][-1]["valid"] = False
     kept = _slim(row)
     assert set(kept) == {"windows"} and [w["window_index"] for w in kept["windows"]] == [10]
     sent = set(committed_of(rows.CAPTIONED_SEGMENT).names)
-    assert not {"pictures", "signals"} & sent
+    assert not {"images", "signals"} & sent
     assert sent >= {*rows.CAPTIONED_SEGMENT.names, "failure", "passes", "attempts"}

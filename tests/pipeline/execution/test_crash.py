@@ -85,21 +85,26 @@ def test_a_driver_killed_three_times_leaves_the_same_rows(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_drains_and_goes_on(
-    many: Path, undisturbed: dict[str, str], shared: list[str], tmp_path: Path, number: signal.Signals
+    many: Path, undisturbed: dict[str, str], shared: list[str], tmp_path: Path
 ) -> None:
-    out, log = tmp_path / "out", tmp_path / "log"
-    where = [] if number is signal.SIGINT else shared
+    """Once on a Ray that it has started, once on one that lives on."""
+    out, done = tmp_path / "out", 0
     store = Store(str(out))
-    with started("run", str(many), "-o", str(out), *SETTINGS, *where, log=log) as driver:
-        wait_until(lambda: store.segments.read(["key"]).num_rows > 0 or driver.poll() is not None, "a first segment")
-        driver.send_signal(number)
-        assert driver.wait(timeout=120) == 1  # it ends by itself: `run.drain_s` and a killed Ray are the last resort
-    told = log.read_text()
-    assert f"{number.name}: finishing what is under way" in told and "the same command goes on" in told
-    assert "Traceback" not in told
-    done = store.segments.read(["key"]).num_rows
+    for number, where in ((signal.SIGINT, []), (signal.SIGTERM, shared)):
+        log = tmp_path / number.name
+        with started("run", str(many), "-o", str(out), *SETTINGS, *where, log=log) as driver:
+            wait_until(
+                lambda d=driver, n=done: store.segments.read(["key"]).num_rows > n or d.poll() is not None, "a segment"
+            )
+            driver.send_signal(number)
+            # it ends by itself: `run.drain_s` and a killed Ray are the last resort
+            assert driver.wait(timeout=120) == 1
+        told = log.read_text()
+        assert f"{number.name}: finishing work in flight" in told and "the same command resumes" in told
+        assert "Traceback" not in told
+        done = store.segments.read(["key"]).num_rows
+    log = tmp_path / "log"
     assert run("run", str(many), "-o", str(out), *SETTINGS, *shared, log=log) == 0, log.read_text()[-2000:]
     report = longcap.open(str(out)).runs()[-1]
     assert report["segments_done_before"] == done

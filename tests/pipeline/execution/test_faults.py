@@ -12,7 +12,7 @@ import pytest
 import pipeline as longcap
 from operators.core.base import Row
 from operators.store.store import Store
-from pipeline.cli.run import retry_command
+from pipeline.cli.retry import retry_command
 from pipeline.output.verification import verify
 from pipeline.terminal.errors import RunFailed, UsageError
 
@@ -136,7 +136,7 @@ def test_a_narrator_that_fails_is_recorded_and_another_one_cures_it(folder: Path
 
 def test_a_broken_actor_ends_the_run_with_one_line(folder: Path, tmp_path: Path) -> None:
     broken = json.dumps({"kind": "tests.support.engines:Scripted", "script": '[{"do": "nothing of the kind"}]'})
-    with pytest.raises(RunFailed, match=r"do is 'nothing of the kind'.*the same command goes on from there"):
+    with pytest.raises(RunFailed, match=r"do is 'nothing of the kind'.*the same command resumes from there"):
         longcap.run(str(folder), str(tmp_path / "out"), config(f"caption.engine={broken}"), quiet=True)
 
 

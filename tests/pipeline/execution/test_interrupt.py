@@ -38,7 +38,8 @@ def test_the_first_signal_asks_once_and_lets_go_on(number: signal.Signals) -> No
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_the_second_signal_ends_it_at_once(second: signal.Signals) -> None:
+def test_the_second_signal_ends_it_at_once(second: signal.Signals, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.execution.interrupt.REPEAT_S", 0.0)
     asked: list[str] = []
     interrupt = Interrupt(asked.append, drain_s=30.0)
     with pytest.raises(Interrupted), interruptible(interrupt):
@@ -47,6 +48,16 @@ def test_the_second_signal_ends_it_at_once(second: signal.Signals) -> None:
         os.kill(os.getpid(), second)
         wait(5.0)
     assert asked == ["SIGINT"]
+
+
+def test_one_signal_that_is_delivered_twice_is_one() -> None:
+    """As by `timeout`, which signals its child and then the group."""
+    asked: list[str] = []
+    interrupt = Interrupt(asked.append, drain_s=30.0)
+    with interruptible(interrupt):
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+    assert asked == ["SIGINT"] and not interrupt.over
 
 
 def test_draining_has_an_end() -> None:
@@ -62,7 +73,9 @@ def test_draining_has_an_end() -> None:
 SCRIPT = """
 import signal, subprocess, sys, time
 from pathlib import Path
+from pipeline.execution import interrupt as module
 from pipeline.execution.interrupt import Interrupt, interruptible, own_process
+module.REPEAT_S = 0
 child = subprocess.Popen(["sleep", "600"], start_new_session=True)
 own_process()
 interrupt = Interrupt(lambda name: print(name, child.pid, flush=True), 60.0, lambda: Path(sys.argv[1]).touch())
@@ -84,16 +97,24 @@ def test_a_second_signal_ends_the_command_lines_process_and_all_below_it_with_on
         assert process.wait(timeout=120) == 130
         said = process.stderr.read().splitlines()
     assert len(said) == 1 and said[0].endswith(
-        "SIGTERM: stopped at once. What is committed stays; the same command goes on from there."
+        "SIGTERM: stopped immediately. Committed rows are kept; the same command resumes from there."
     )
     assert (tmp_path / "let go").exists()
     wait_until(lambda: not psutil.pid_exists(int(child)), "the end of the child")
 
 
+AT_ONCE = """
+from pipeline.cli.main import entry
+from pipeline.execution import interrupt
+interrupt.REPEAT_S = 0
+entry()
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("local_s", "started_line"),
-    [pytest.param(0, "there are ", marks=pytest.mark.ray, id="on Ray"), pytest.param(600, "without Ray", id="here")],
+    [pytest.param(0, "available ", marks=pytest.mark.ray, id="on Ray"), pytest.param(600, "without Ray", id="here")],
 )
 def test_status_tells_of_a_run_at_work_that_two_signals_end(
     local_s: int, started_line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -104,6 +125,7 @@ def test_status_tells_of_a_run_at_work_that_two_signals_end(
         *("run", str(tmp_path / "long.mp4"), "-o", out),
         *("--set", "plan.segment_s=10", "--set", f"run.local_s={local_s}"),
         log=log,
+        program=("-c", AT_ONCE),
     ) as run:
         wait_until(lambda: started_line in log.read_text() or run.poll() is not None, "a graph")
         assert run.poll() is None, log.read_text()
@@ -112,12 +134,12 @@ def test_status_tells_of_a_run_at_work_that_two_signals_end(
         assert f"(process {run.pid}), which began " in first and first.endswith(", is at work")
         below = psutil.Process(run.pid).children(recursive=True)
         run.send_signal(signal.SIGINT)
-        wait_until(lambda: "finishing what is under way" in log.read_text(), "the first signal's line")
+        wait_until(lambda: "finishing work in flight" in log.read_text(), "the first signal's line")
         run.send_signal(signal.SIGINT)
         assert run.wait(timeout=120) == 130, log.read_text()
     said = log.read_text()
     assert said.splitlines()[-1].endswith(
-        "SIGINT: stopped at once. What is committed stays; the same command goes on from there."
+        "SIGINT: stopped immediately. Committed rows are kept; the same command resumes from there."
     )
     assert "Traceback" not in said and "raylet" not in said
     wait_until(lambda: not [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], "their end")

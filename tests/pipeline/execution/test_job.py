@@ -16,15 +16,12 @@ import pipeline as longcap
 from operators.core.base import Row
 from operators.core.grid import Grid, Span
 from operators.store.store import Store
-from pipeline.cli.main import main
 from pipeline.config.types import Config
-from pipeline.execution.driver import Job
-from tests.support import video
 from tests.support.command import wait_until
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
-WITH_PICTURES = {"two_shots.mp4", "late.mkv", "vfr.mp4", "short.mp4", "truncated.mp4"}
+WITH_IMAGES = {"two_shots.mp4", "late.mkv", "vfr.mp4", "short.mp4", "truncated.mp4"}
 WITHOUT = {"sound.mp4": "no video stream", "text.mp4": "not a video", "empty.mp4": "0 bytes"}
 
 
@@ -46,14 +43,9 @@ def hashes(out: Path | str) -> dict[str, list[str]]:
     return told
 
 
-def copy(done: longcap.Result, tmp_path: Path) -> str:
-    shutil.copytree(done.uri, tmp_path / "out")
-    return str(tmp_path / "out")
-
-
-def test_one_row_for_each_video_with_pictures_and_one_failure_for_each_without(done: longcap.Result) -> None:
+def test_one_row_for_each_video_with_frames_and_one_failure_for_each_without(done: longcap.Result) -> None:
     rows = done.to_arrow().to_pylist()
-    assert sorted(name(r) for r in rows) == sorted(WITH_PICTURES)
+    assert sorted(name(r) for r in rows) == sorted(WITH_IMAGES)
     failures = [f for f in done.failures() if f["segment_index"] is None]
     assert sorted(name(f) for f in failures) == sorted(WITHOUT)
     for failure in failures:
@@ -94,11 +86,11 @@ def test_damage_is_counted(done: longcap.Result) -> None:
     lost = [f for f in done.failures() if f["segment_index"] is not None]
     assert [(name(f), f["segment_index"], f["class"]) for f in lost] == [("truncated.mp4", 1, "undecodable")]
     assert lost[0]["replay"].endswith("--segment 1")
-    for whole in WITH_PICTURES - {"truncated.mp4"}:
+    for whole in WITH_IMAGES - {"truncated.mp4"}:
         assert rows[whole]["coverage"] == 1.0 and rows[whole]["integrity"] is True, whole
 
 
-def test_time_counts_from_the_first_picture_and_pts_are_the_containers(done: longcap.Result) -> None:
+def test_time_counts_from_the_first_frame_and_pts_are_the_containers(done: longcap.Result) -> None:
     row = next(r for r in done.to_arrow().to_pylist() if name(r) == "late.mkv")
     assert row["first_pts_s"] == pytest.approx(5.0, abs=0.01) and row["duration_s"] == pytest.approx(12.0, abs=0.11)
     frames = [f for s in done.captioned(row["video_id"]) for f in s["frames"]]
@@ -120,85 +112,10 @@ def test_plain_parquet_readers_see_exactly_the_table(done: longcap.Result) -> No
     assert "| with a long caption | 5 |" in Path(done.uri, "README.md").read_text()
 
 
-def tree(folder: str) -> dict[str, bytes]:
-    """Every file below a folder."""
-    return {str(p): p.read_bytes() for p in Path(folder).rglob("*") if p.is_file()}
-
-
-def test_a_second_run_redoes_nothing(done: longcap.Result, clips: Path, tmp_path: Path) -> None:
-    out = copy(done, tmp_path)
-    before = hashes(out)
-    again = longcap.run(str(clips), out, config(), quiet=True)
-    assert again.report.segments_captioned == 0 and again.ok
-    assert hashes(out) == before
-
-
 def test_phased_and_other_pools_give_the_same_rows(done: longcap.Result, clips: Path, tmp_path: Path) -> None:
     other = config("run.schedule=phased", "resources.decode.actors=2", "resources.caption.actors=2")
     longcap.run(str(clips), str(tmp_path / "out"), other, quiet=True)
     assert hashes(tmp_path / "out") == hashes(done.uri)
-
-
-def test_each_change_redoes_what_depends_on_it_and_no_more(
-    done: longcap.Result, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = copy(done, tmp_path)
-    before = hashes(out)
-    changed = tmp_path / "prompt.j2"
-    changed.write_text("{# version: 2 #}\nTell what happens.")
-
-    files = tree(out)
-    assert main(["run", str(clips), "-o", out, "--set", "plan.segment_s=10", "--set", "narrate.section_s=8"]) == 2
-    said = capsys.readouterr().err
-    assert "5 finished long captions" in said and "narrate.section_s 60 -> 8" in said and "--replace" in said
-    assert tree(out) == files, "a refusal changes nothing"
-    narrated = longcap.run(str(clips), out, config("narrate.section_s=8"), quiet=True, replace=True).report
-    assert narrated.segments_captioned == 0
-    after = hashes(out)
-    assert {k: v[1:] for k, v in after.items()} == {k: v[1:] for k, v in before.items()}
-    assert after["two_shots.mp4"][0] != before["two_shots.mp4"][0]
-
-    plan, left = longcap.plan(str(clips), out, config(f"caption.window_prompt={changed}"), quiet=True)
-    assert len(left.segments) == plan.segments
-    plan, left = longcap.plan(str(clips), out, config("decode.fps=2"), quiet=True)
-    assert len(left.segments) == plan.segments
-    faster = config("narrate.section_s=8", "decode.no_progress_s=5", "caption.concurrency=2")
-    assert longcap.plan(str(clips), out, faster, quiet=True)[1].nothing
-
-
-def test_a_changed_source_supersedes_its_row(clips: Path, tmp_path: Path) -> None:
-    folder, out = tmp_path / "in", str(tmp_path / "out")
-    folder.mkdir()
-    shutil.copy(clips / "short.mp4", folder / "a.mp4")
-    shutil.copy(clips / "late.mkv", folder / "b.mkv")
-    first = longcap.run(str(folder), out, config(), quiet=True)
-    before = hashes(out)
-    video.render(folder / "a.mp4", count=110, fps=10.0)
-    second = longcap.run(str(folder), out, config(), quiet=True)
-    rows = {name(r): r for r in second.to_arrow().to_pylist()}
-    assert second.report.segments_captioned == 1 and len(rows) == 2
-    assert rows["a.mp4"]["duration_s"] == pytest.approx(11.0, abs=0.11)
-    assert hashes(out)["b.mkv"] == before["b.mkv"] and hashes(out)["a.mp4"] != before["a.mp4"]
-    assert len({s["key"] for s in second.store.segments.read(["key"]).to_pylist()}) == 2
-    assert first.report.run_id != second.report.run_id
-
-    (folder / "a.mp4").write_text("now it is broken")
-    third = longcap.run(str(folder), out, config(), quiet=True)
-    assert [name(r) for r in third.to_arrow().to_pylist()] == ["b.mkv"]
-    assert [name(f) for f in third.failures()] == ["a.mp4"]
-
-
-def test_selection_and_recaption(clips: Path, tmp_path: Path) -> None:
-    out = str(tmp_path / "out")
-    only = longcap.Selection(only=("short.mp4",))
-    first = longcap.run(str(clips), out, config(), selection=only, quiet=True)
-    assert [name(r) for r in first.to_arrow().to_pylist()] == ["short.mp4"]
-    before = hashes(out)
-    anew = longcap.Selection(only=("short.mp4",), recaption=("short.mp4",))
-    again = longcap.run(str(clips), out, config(), selection=anew, quiet=True)
-    assert again.report.segments_captioned == 1 and hashes(out) == before
-    none = longcap.Selection(only=("short.mp4", "late.mkv"), max_hours=1 / 3600)
-    assert len(Job([str(clips)], out, config(), none, quiet=True).plan()[0].videos) == 1
 
 
 def test_the_first_video_is_told_while_others_still_decode(clips: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ CASES: dict[str, tuple[list[str], set[tuple[str, int]]]] = {
     ),
     "koala_36m": (["plan.segment_s=30"], {("captions", 8)}),
     "lvd_2m": (
-        ["plan.segment_s=30"],  # of two takes one stands still; a clip is one picture
+        ["plan.segment_s=30"],  # of two takes one stands still; a clip is one image
         {("verdicts", 8), ("raw", 1), ("refined", 0), ("rewritten", 0)},
     ),
     "panda_70m": (["plan.segment_s=30"], {("caption_a", 8), ("caption_b", 1), ("choices", 4)}),
@@ -61,7 +61,7 @@ def run(folder: Path, out: Path, config: longcap.Config, **options: Any) -> long
 
 
 def made(name: str) -> set[tuple[str, int]]:
-    return {(r.kind, len(r.pictures)) for r in asked(name)}
+    return {(r.kind, len(r.images)) for r in asked(name)}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -81,11 +81,11 @@ def sharegpt4video(result: longcap.Result) -> None:
     keys = [k for row in rows(result, "differences") for k in row["keyframes"]]
     assert [k["at_s"] for k in keys] == [0.0, 10.0, 14.0], "true times: the first frame on the grid after the cut"
     told = [r for r in asked("published sharegpt4video") if r.kind == "changes"]
-    assert [[p.time_s for p in r.pictures] for r in told] in (
+    assert [[p.time_s for p in r.images] for r in told] in (
         [[0.0], [10.0], [10.0, 14.0]],
         [[10.0], [10.0, 14.0], [0.0]],
     )
-    assert "What was said of the change before" in next(r.prompt for r in told if len(r.pictures) == 2)
+    assert "What was said of the change before" in next(r.prompt for r in told if len(r.images) == 2)
     window = next(r for r in asked("published sharegpt4video") if r.kind == "windows" and r.start_s == 15.0)
     assert "0:10 to 0:27: The changes from 10 to 27 s is told from 10, 14." in window.prompt
 
@@ -171,7 +171,7 @@ def test_a_span_is_told_anew_from_stored_differences_and_a_changed_summary_looks
     (row,) = result.table("spans").to_pylist()
     assert [(c["start_s"], c["end_s"]) for c in row["recaptions"]] == [(5.0, 15.0), (20.0, 25.0)]
     requests = asked("recaption")
-    assert len(requests) == 2 and not any(r.pictures for r in requests)
+    assert len(requests) == 2 and not any(r.images for r in requests)
     assert "0:10 to 0:14: The changes from 10 to 14 s" in requests[0].prompt
     assert "0:10 to 0:14" in requests[1].prompt.split("Before it")[0] or "Before it, at 0:00" in requests[1].prompt
     assert Counter(r.kind for r in asked("again")) == seen, "no frame is looked at"

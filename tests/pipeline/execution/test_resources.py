@@ -181,7 +181,7 @@ def test_what_a_growing_cluster_cannot_hold_names_its_own_line() -> None:
         plan_pools(Resources(decode=PoolResources(actors=99, num_cpus=1.0)), most, 1000)
 
 
-def test_the_table_says_what_is_asked_for_and_what_there_is() -> None:
+def test_the_table_lists_requested_and_available_resources() -> None:
     def pool(actors: int, cpus: float, gpus: float = 0.0, floor: int | None = None) -> Pool:
         return Pool(actors=actors, num_cpus=cpus, num_gpus=gpus, memory_bytes=None, floor=floor or actors)
 
@@ -193,12 +193,12 @@ def test_the_table_says_what_is_asked_for_and_what_there_is() -> None:
     have = cluster(Node(cpus=4, memory_bytes=8 * GIB))
     text = table(Asked(pools=pools, used=["decode", "caption"]), have, grown(have, [(Node(cpus=8, gpus=1), 1)]))
     assert text.splitlines() == [
-        "pool        actors   CPUs          GPUs  memory   other",
-        "decode      2 to 8   4 (0.5 each)  0     8.0 GiB  0.1 disk",
-        "caption     1        0.1           1     -",
-        "asked for   9        4.1           1     8.0 GiB",
-        "there are   1 nodes  4             0     8.0 GiB",
-        "may become  2 nodes  12            1     8.0 GiB",
+        "pool       actors   CPUs          GPUs  memory   other",
+        "decode     2 to 8   4 (0.5 each)  0     8.0 GiB  0.1 disk",
+        "caption    1        0.1           1     -",
+        "requested  9        4.1           1     8.0 GiB",
+        "available  1 node   4             0     8.0 GiB",
+        "at most    2 nodes  12            1     8.0 GiB",
     ]
 
 

@@ -78,7 +78,7 @@ def test_a_job_runs_is_warned_and_goes_on(clips: Path, tmp_path: Path) -> None:
         assert "2 of 2 nodes are there" in log.read_text() or "timed out during startup" in log.read_text()
         process.send_signal(signal.SIGTERM)  # as `#SBATCH --signal=B:` sends it: to the script alone
         assert process.wait(timeout=150) == 1, log.read_text()[-3000:]
-        assert "finishing what is under way" in log.read_text()
+        assert "finishing work in flight" in log.read_text()
     with job(tmp_path, str(source), out, "one") as (process, log):
         assert process.wait(timeout=400) == 0, log.read_text()[-3000:]
     output = longcap.open(out)

@@ -95,19 +95,34 @@ def quoted(request: Request) -> list[str]:
     return " ".join(re.findall(r'heard: "(.*?)"', request.prompt)).split()
 
 
+LINES = ["plan.windows=lines", "plan.line_reach_s=2.5"]
+
+
 @needs_espeak
 @pytest.mark.slow
-def test_a_run_that_is_killed_while_it_listens_and_while_it_captions_ends_equal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("recogniser", "tables", "options"),
+    [("pocketsphinx", ("speech", "segments"), []), (PLANTED, ("segments",), LINES)],
+    ids=["grid", "lines"],
+)
+def test_a_run_that_is_killed_while_it_listens_and_while_it_captions_ends_equal(
+    recogniser: object, tables: tuple[str, ...], options: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "in").mkdir()
-    for k in range(2):
-        said = [(1.0 + k, spoken("Hello everybody and welcome to this talk.")), (7.5, spoken(LONG, pitch=30 + 10 * k))]
+    for k in range(len(tables)):
+        at_s = 8.8 if options else 7.5  # a line over the seam at 10 s, or none
+        said = [(1.0 + k, spoken("Hello everybody and welcome to this talk.")), (at_s, spoken(LONG, pitch=30 + 10 * k))]
+        said += [(18.0, spoken(LONG))] if options else []
         write_clip(tmp_path / "in" / f"talk{k}.mp4", [mixed(LENGTH_S, said)], length_s=LENGTH_S)
-    config, log = recipe(tmp_path, "killed", "pocketsphinx", SLOWLY), tmp_path / "log"
+    config, log = recipe(tmp_path, "killed", recogniser, SLOWLY), tmp_path / "log"
     calm, out = tmp_path / "calm", tmp_path / "out"
-    assert longcap.run(str(tmp_path / "in"), str(calm), longcap.load_config(config), quiet=True).ok
+    assert longcap.run(str(tmp_path / "in"), str(calm), longcap.load_config(config, options), quiet=True).ok
+    moved = [w["start_s"] % 5 for s in longcap.open(str(calm)).table("segments").to_pylist() for w in s["windows"]]
+    assert any(moved) == bool(options), "only lines move windows off the grid"
 
     arguments = ["run", str(tmp_path / "in"), "-c", str(config), "-o", str(out)]
-    for table in ("speech", "segments"):
+    arguments += [part for option in options for part in ("--set", option)]
+    for table in tables:
         with started(*arguments, log=log) as driver:
             wait_until(lambda t=table, d=driver: rows_of(out, t) > 0 or d.poll() is not None, f"a row of {table}")
             assert driver.poll() is None, "it was killed in time"

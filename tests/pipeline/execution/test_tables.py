@@ -40,7 +40,7 @@ def test_a_table_of_vectors_beside_the_captions_is_made_once(folder: Path, log: 
     assert result.report.tables == {"vectors": {"planned": 3, "done": 3, "failed": 0, "left": 0}}
     rows = result.table("vectors").sort_by([("video_id", "ascending"), ("segment_index", "ascending")]).to_pylist()
     assert [len(r["brightness"]) for r in rows] and all(0 < r["brightness"][0] < 255 for r in rows)
-    assert "pictures" not in rows[0], "frames are handed on and never stored"
+    assert "images" not in rows[0], "frames are handed on and never stored"
     alone = run(folder, tmp_path / "alone", longcap.load_config(None, ["plan.segment_s=10"]))
     assert hashes(result, "segments") == hashes(alone, "segments"), "what shares its decoding is what it is alone"
     assert hashes(result, "dataset") == hashes(alone, "dataset")
@@ -185,7 +185,7 @@ def test_a_row_made_without_a_parent_is_made_again_once_it_is_there(folder: Path
     assert result.ok and (calls(log, "listen"), calls(log, "heard")) == (2, 3)
     assert {r["heard"] for r in result.table("notes").to_pylist()} == {None}
     assert [f["stage"] for f in result.failures()] == ["listen", "listen"]
-    from pipeline.cli.run import retry_command
+    from pipeline.cli.retry import retry_command
 
     mended = tmp_path / "mended.yaml"
     mended.write_text("plan: {segment_s: 10}\n" + SPEECH.format(ops=OPS, log=log, language="en", fails=""))
@@ -227,7 +227,7 @@ def test_a_judge_over_a_finished_output_is_a_job_of_its_own(folder: Path, log: P
     )
     failing = run(None, out, recipe(tmp_path, broken.format(ops=OPS, log=log, done=done), "run.max_failed=1"))
     assert [f["stage"] for f in failing.failures()] == ["judge", "judge"]
-    from pipeline.cli.run import retry_command
+    from pipeline.cli.retry import retry_command
 
     mended = tmp_path / "mended.yaml"
     mended.write_text(JUDGE.format(ops=OPS, log=log, done=done, bonus=2))
@@ -246,7 +246,7 @@ def test_a_judge_over_a_finished_output_is_a_job_of_its_own(folder: Path, log: P
         ({"x": {"level": "segment", "from": ["segment"], "steps": ["decode"]}}, "did you mean segments?"),
         ({"x": {"level": "segment", "steps": [{"decode": {"fpss": 1}}]}}, "fpss is not a known key of operator decode"),
         ({"x": {"level": "segment", "steps": [{"decode": {"fps": -1}}]}}, "tables.x: operator decode: fps: "),
-        ({"x": {"level": "segment", "steps": ["measure"]}}, "measure reads the column pictures"),
+        ({"x": {"level": "segment", "steps": ["measure"]}}, "measure reads the column images"),
         ({"x": {"level": "segment", "steps": ["narrate"]}}, "names narrate, which is of level video"),
         ({"x": {"level": "segment", "from": ["dataset"], "steps": ["decode"]}}, "depend on which segments are there"),
         ({"X": {"level": "segment", "steps": ["decode"]}}, "a table's name is a word"),

@@ -44,7 +44,7 @@ def test_a_condition_may_use_any_column_and_the_users_own(exported: Exported) ->
     report, folder = exported("jsonl", where="metadata.license == 'cc0' and duration_s > 20")
     assert report.ok and report.not_selected == {"where": 3}
     assert ids(folder) == {"train": {"forest"}}
-    with pytest.raises(UsageError, match=r"no video of .* is to be exported \(where: 4\)"):
+    with pytest.raises(UsageError, match=r"no video of .* is selected for the export \(where: 4\)"):
         exported("jsonl", "none", where="duration_s > 1e6")
 
 
@@ -145,9 +145,9 @@ def test_a_killed_export_goes_on_and_ends_as_if_nothing_had_been(out: str, tmp_p
 def test_a_folder_of_somebody_else_and_other_settings_are_refused(exported: Exported, out: str, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match=r"is not empty and no export: it holds notes\.txt"):
+    with pytest.raises(UsageError, match=r"is not empty and not an export: it contains notes\.txt"):
         exported("jsonl", "mine")
-    with pytest.raises(UsageError, match="cannot lie at"):
+    with pytest.raises(UsageError, match="cannot be written to"):
         export(out, "jsonl", f"{out}/export")
     _, folder = exported("stem-txt", "a", unit="section", where="video_id == 'forest'")
     with pytest.raises(UsageError, match=r"other settings \(where\)"):
@@ -195,17 +195,17 @@ def test_the_command_line(out: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["export", out, "--to", "sharegpt", "-o", folder, "--set", "cutoff_len=10"]) == 0
     said = capsys.readouterr().out
     assert "4 rows (100%) exceed the target's 10 tokens" in said and "LLaMA-Factory: dataset_dir" in said
-    assert main(["check-export", folder]) == 0 and "sound, 4 rows" in capsys.readouterr().out
+    assert main(["check-export", folder]) == 0 and "no problems, 4 rows" in capsys.readouterr().out
     data = Path(folder, "train.jsonl")
     data.write_text(data.read_text().replace("<video>", "", 1))
     assert main(["check-export", folder]) == 1
     assert "train.jsonl:1: it has 0 <video> tags and 1 videos" in capsys.readouterr().out
     assert main(["export", out, "--to", "youtube", "-o", str(tmp_path / "y")]) == 1
-    assert "YouTube shows none below 3" in capsys.readouterr().out
+    assert "YouTube needs 3" in capsys.readouterr().out
     assert main(["export", out, "--to", "sharegtp", "-o", folder]) == 2
     assert "did you mean sharegpt?" in capsys.readouterr().err
     assert main(["export", out, "--to", "activitynet", "--unit", "window", "-o", folder]) == 2
-    assert "--unit window: export activitynet can have video" in capsys.readouterr().err
+    assert "--unit window is not possible with activitynet; allowed are video" in capsys.readouterr().err
     assert main(["formats"]) == 0 and "webdataset" in capsys.readouterr().out
     assert main(["formats", "llava"]) == 0 and "--set target=llava" in capsys.readouterr().out
     assert main(["export", out, "--to", "jsonl", "-o", str(tmp_path / "j"), "--json"]) == 0

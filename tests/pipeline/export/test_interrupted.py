@@ -11,14 +11,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 import pipeline as longcap
+from operators.core.uploads import uploads
 from pipeline.export.export import Settings, check, export
 from pipeline.export.folder import Folder
 from pipeline.export.interrupted import alone
 from pipeline.output.annotations import Annotations
 from pipeline.terminal.errors import RunFailed
+from tests.support import s3
 from tests.support.command import ROOT
 
 SHORT = "video_id in ('forest', 'late')"
@@ -77,6 +80,59 @@ def test_killed_exports_to_object_storage_are_equal_byte_for_byte(
         monkeypatch.setenv(name, value)
     same_after_kills(out, f"{s3_server.uri}/killed", tmp_path, (0.6,))
     assert check(f"{s3_server.uri}/killed/2/killed-0") == []
+
+
+UPLOADING = """
+import sys, time
+from pipeline.export.folder import Folder
+with Folder(sys.argv[1]).writing("videos/film.mp4") as file:
+    file.write(bytes(11 * 2**20))
+    print("sent", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_uploads_of_a_killed_export_are_aborted_and_those_of_others_stay(
+    out: str, tmp_path: Path, s3_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FSSPEC_S3", json.dumps({"default_block_size": 5 * 2**20}))
+    folder, files = f"{s3_server.uri}/uploading", fsspec.filesystem("s3", skip_instance_cache=True)
+    theirs = ["uploading/notes.bin", "uploading/videos/film.mp4", "uploading2/videos/film.mp4"]
+    for key in theirs:
+        files.call_s3("create_multipart_upload", Bucket=s3.BUCKET, Key=key)
+    child = subprocess.Popen([sys.executable, "-c", UPLOADING, folder], cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"sent\n"
+    child.kill()
+    child.communicate()
+    assert len(uploads(folder)) == 3 and [p.split("/")[1] for p in Folder(folder).files()] == ["uploads"]
+    place, copied = Folder(folder), uploads(f"{folder}2")[0]
+    kept = {
+        ".longcap/uploads/copied.json": json.dumps({"key": copied.key, "upload_id": copied.upload_id}).encode(),
+        ".longcap/uploads/mine.txt": b"somebody's own",
+    }
+    for path, data in kept.items():
+        place.write(path, data)
+    assert export(out, "jsonl", folder, settings=Settings(where=SHORT)).ok
+    assert sorted(u.key for u in [*uploads(folder), *uploads(f"{folder}2")]) == theirs
+    assert {path: place.read(path) for path in place.files(".longcap/uploads")} == kept
+
+
+def test_a_large_file_is_one_object_and_leaves_no_upload_where_it_fails(
+    s3_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"default_block_size": 5 * 2**20})
+    monkeypatch.setenv("FSSPEC_X", "so that the client is made anew")
+    place, data = Folder(f"{s3_server.uri}/large"), os.urandom(11 * 2**20)
+    place.write("a/whole.bin", data)
+    with pytest.raises(ValueError, match="stop"), place.writing("a/half.bin") as file:
+        file.write(data)
+        assert len(uploads(place.uri)) == 1 and len(place.files(".longcap/uploads")) == 1
+        raise ValueError("stop")
+    assert place.read("a/whole.bin") == data and place.files() == ["a/whole.bin"] and uploads(place.uri) == []
 
 
 def test_files_of_a_video_that_left_after_a_kill_are_removed(out: str, tmp_path: Path) -> None:

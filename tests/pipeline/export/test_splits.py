@@ -50,7 +50,7 @@ def test_a_group_that_joins_two_splits_ends_in_one() -> None:
     "text", ["train", "train=0", "train=x", "train=1,train=1", "=1", "Train=1", "a b=1", "train=inf"]
 )
 def test_wrong_splits_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no split"):
+    with pytest.raises(UsageError, match="is not a split"):
         parse(text)
 
 

@@ -61,7 +61,7 @@ def test_only_failures_that_are_final_count() -> None:
 def test_the_line_says_how_far_how_fast_and_how_long(hands: Clock) -> None:
     counts = Counts(videos=3, seconds=7200.0, began=hands.now)
     assert counts.line() == (
-        "videos 0/3 · video-hours 0.00/2.00 · 0.0 captions/s · 0.0x real time · failures: none · 0:00 gone"
+        "videos 0/3 · video-hours 0.00/2.00 · 0.0 captions/s · 0.0x real time · failures: none · 0:00 elapsed"
     )
     hands.now += 90.0
     for _ in range(30):
@@ -71,7 +71,7 @@ def test_the_line_says_how_far_how_fast_and_how_long(hands: Clock) -> None:
     counts.add(receipt("segment", "crash", final=True, seconds=0.0))
     assert counts.line() == (
         "videos 1/3 · video-hours 0.50/2.00 · 24.0 captions/s · 20.0x real time · failures: 1 crash, 1 timeout · "
-        "1:30 gone, about 4:30 left"
+        "1:30 elapsed, about 4:30 left"
     )
 
 
@@ -92,7 +92,8 @@ def test_a_log_gets_a_line_at_its_pace(hands: Clock, capsys: pytest.CaptureFixtu
         progress.tick()
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].endswith("run 1: to do 3")
-    assert [line.split(" · ")[-1].split(",")[0] for line in lines[1:]] == ["0:30 gone", "1:00 gone", "1:30 gone"]
+    clocks = [line.split(" · ")[-1].split(",")[0] for line in lines[1:]]
+    assert clocks == ["0:30 elapsed", "1:00 elapsed", "1:30 elapsed"]
     assert all(len(line.split()[0]) == len("12:00:00") for line in lines)
 
 

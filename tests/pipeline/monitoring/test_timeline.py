@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pipeline.execution.coordinator import Coordinator, Reporter
-from pipeline.monitoring.metrics import Busy
+from pipeline.monitoring.metrics import WorkSeconds
 from pipeline.monitoring.progress import Counts
 from pipeline.monitoring.timeline import Timeline
 
@@ -57,7 +57,7 @@ def test_only_what_came_through_is_counted() -> None:
 
 
 def test_seconds_with_work_are_counted_once_whenever_they_are_looked_at() -> None:
-    busy = Busy()
+    busy = WorkSeconds()
     report = {"actor": "a", "pool": "decode", "busy_s": 2.0, "busy_since": 100.0}
     other = {"actor": "b", "pool": "decode", "busy_s": 1.0, "busy_since": 0.0}
     assert busy.since_last([report, other], 103.0) == {"decode": 2.0 + 3.0 + 1.0}

@@ -37,7 +37,7 @@ def test_a_run_of_this_machine_is_known_at_once_by_its_process(tmp_path: Path) -
         assert (seen.state, seen.run_id, seen.share) == ("at work", RUN_ID, "1-of-4")
         assert str(seen).endswith(", share 1/4), which began 2026-11-28 23:18:19 UTC, is at work")
         file = next((tmp_path / "runs" / "lease" / "1-of-4").iterdir())
-        write(tmp_path, "2-of-4", **{**json.loads(file.read_text()), "started": 1.0})  # the process id was given away
+        write(tmp_path, "2-of-4", **{**json.loads(file.read_text()), "start_ticks": 1})  # the process id was given away
         assert {s.share: s.state for s in sightings(str(tmp_path))} == {"1-of-4": "at work", "2-of-4": "died"}
     assert [s.share for s in sightings(str(tmp_path))] == ["2-of-4"]
 
@@ -47,7 +47,7 @@ def test_a_run_of_another_machine_is_known_by_its_heartbeat(tmp_path: Path) -> N
     said: list[str] = []
     [seen] = sightings(str(tmp_path), said.append, ttl_s=0.5)
     assert seen.state == "died" and str(seen).startswith(f"run {RUN_ID} on there (process 7), which began")
-    assert said == ["waiting up to 0.5 s for a sign of life from there"]
+    assert said == ["waiting up to 0.5 s for a heartbeat from there"]
     for changes, states in (({"beat": 2}, ["at work"]), ({"ended": True}, [])):
         write(tmp_path)
         later = threading.Timer(0.3, lambda c=changes: write(tmp_path, **c))

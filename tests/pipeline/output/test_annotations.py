@@ -60,7 +60,7 @@ def test_an_undo_is_a_further_row_and_can_be_undone(store: Store) -> None:
     second = said.add(caption, "reject", author="ann")
     undo = said.undo(caption, second["annotation_id"], author="ann")
     assert verdict_of(said.standing("a", caption["content_hash"])) == "accept"
-    with pytest.raises(UsageError, match="undone already"):
+    with pytest.raises(UsageError, match="already undone"):
         said.undo(caption, second["annotation_id"], author="ann")
     said.undo(caption, undo["annotation_id"], author="ann")
     assert verdict_of(said.standing("a", caption["content_hash"])) == "reject"
@@ -106,13 +106,13 @@ def test_what_was_said_of_an_earlier_caption_does_not_apply(store: Store) -> Non
     [
         ("praise", {}, "kind is 'praise'"),
         ("text", {"text": "x"}, "needs section_index"),
-        ("text", {"section_index": 0}, "text is given with"),
+        ("text", {"section_index": 0}, "text is allowed only with"),
         ("text", {"section_index": 0, "text": "x" * 100_001}, "at most 100000"),
-        ("text", {"section_index": 0, "text": 5}, "text is not a text"),
+        ("text", {"section_index": 0, "text": 5}, "text must be a text"),
         ("accept", {"section_index": 7}, "no section 7"),
         ("accept", {"section_index": 0, "sentence_index": 9}, "no sentence 9"),
         ("accept", {"section_index": "0"}, "whole numbers"),
-        ("accept", {"text": "x"}, "text is given with"),
+        ("accept", {"text": "x"}, "text is allowed only with"),
         ("accept", {"start_s": 1.0}, "start_s and end_s"),
         ("times", {"section_index": 0, "start_s": 5.0, "end_s": 5.0}, "0 <= start < end <= 100.0"),
         ("times", {"section_index": 0, "start_s": 5.0, "end_s": 900.0}, "0 <= start < end <= 100.0"),

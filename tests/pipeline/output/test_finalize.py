@@ -18,10 +18,12 @@ from pipeline.output.output import Output
 from pipeline.output.verification import verify
 from pipeline.planning.diff import compare
 from pipeline.planning.plan import Plan, make_plan
+from pipeline.sources.listing import Listing
 from pipeline.sources.selection import Selection
 from tests.support import rows
 from tests.support.outputs import commit_run, with_changes
 
+NOTHING = Listing(rows=[], ignored={})
 CONFIG = replace(Config(), plan=PlanOptions(segment_s=rows.SEGMENT_S))
 
 
@@ -62,6 +64,7 @@ def test_a_long_caption_of_a_source_that_broke_goes(store: Store) -> None:
     broken["key"] = source_key("a", "2")
     CommitVideos(store.uri, "run", "here").commit([broken])
     finalize.clean(store, plan_of(broken))
+    finalize.settle(store, plan_of(broken), NOTHING)
     assert store.done_videos() == {}
     assert [f["video_id"] for f in store.failures.read().to_pylist()] == ["a"]
 
@@ -77,9 +80,44 @@ def test_cured_and_outdated_failures_go_and_standing_ones_stay_once(store: Store
     gather.commit([rows.failed_segment("a", 1, "crash", key="of an older config")])
     gather.commit([rows.failed_segment("elsewhere", 0, "crash", key="of another run")])
     gather.commit([rows.captioned("a", 0, key=a.key)])
-    finalize.clean(store, plan)
+    finalize.settle(store, plan, NOTHING)
     left = {(f["video_id"], f["segment_index"], f["passes"]) for f in store.failures.read().to_pylist()}
     assert left == {("b", 0, 2), ("elsewhere", 0, 1)}
+
+
+def test_what_a_retry_asked_for_stands_until_it_is_done_or_has_failed_again(store: Store) -> None:
+    plan = plan_of(*(rows.video(name, duration_s=30.0) for name in "abc"))
+    keys = {video.video_id: video.key for video in plan.videos}
+
+    def fail(name: str) -> None:
+        CommitSegments(store.uri, "run", "here").commit([rows.failed_segment(name, 0, "crash", key=keys[name])])
+
+    for name in "abc":
+        fail(name)
+    assert not compare(plan, store).segments
+    finalize.reopen(store, lambda event: event["video_id"] != "c")
+    assert {row["video_id"] for row in compare(plan, store).segments} == {"a", "b"}
+    assert {(f["video_id"], f["passes"]) for f in Output(store.uri).retries()} == {("a", 0), ("b", 0)}
+    fail("a")
+    finalize.settle(store, plan, NOTHING)
+    assert {(f["video_id"], f["passes"]) for f in store.failures.read().to_pylist()} == {("a", 1), ("b", 0), ("c", 1)}
+    CommitSegments(store.uri, "run", "here").commit([rows.captioned("b", 0, key=keys["b"])])
+    finalize.settle(store, plan, NOTHING)
+    assert {f["video_id"] for f in store.failures.read().to_pylist()} == {"a", "c"}
+
+
+def test_a_row_that_a_manifest_had_is_no_failure_once_it_is_corrected(store: Store) -> None:
+    places = {"of the manifest": "/m.csv row 2", "still in it": "/m.csv row 3", "of another": "/m.csv.old.csv row 2"}
+    refused = [
+        rows.video(video_id, failure=rows.failure("invalid", f"{where}: the id is empty", stage="list"))
+        for video_id, where in places.items()
+    ]
+    commit_run(store, [*refused, rows.video("a")])
+    plan = commit_run(store, [rows.video("a")], run_id="20260102-b")
+    finalize.settle(store, plan, Listing(rows=[rows.video("still in it")], ignored={}, manifests=["/m.csv"]))
+    assert {f["video_id"] for f in store.failures.read().to_pylist()} == {"still in it", "of another"}
+    assert set(store.videos.read()["video_id"].to_pylist()) == {"a", "still in it", "of another"}
+    assert "missing" not in {found.kind for found in verify(Output(store.uri)).findings}
 
 
 def test_plain_files_are_the_tables(store: Store) -> None:
@@ -91,16 +129,6 @@ def test_plain_files_are_the_tables(store: Store) -> None:
         assert table.sweep() > 0
         files = list(Path(table.uri).glob("*.parquet"))
         assert len(files) == 1 and pq.read_table(files[0]).num_rows == table.read().num_rows
-
-
-def test_forgetting_a_video_makes_just_that_one_anew(store: Store) -> None:
-    plan = plan_of(rows.video("a"), rows.video("b"))
-    caption(store, plan)
-    finalize.forget(store, plan, ["a"])
-    left = compare(plan, store)
-    assert {r["video_id"] for r in left.segments} == {"a"} and not left.whole
-    assert set(store.done_videos()) == {"b"}
-    finalize.forget(Store(store.uri + "/nowhere"), plan, ["a"])  # nothing there is nothing to forget
 
 
 def test_captions_of_another_config_stay_where_the_new_one_fails(store: Store) -> None:
@@ -119,7 +147,7 @@ def test_captions_of_another_config_stay_where_the_new_one_fails(store: Store) -
 
 
 def test_a_partial_caption_goes_where_on_incomplete_allows_it_no_longer(store: Store) -> None:
-    plan = commit_run(store, [rows.video("a")], told="")
+    plan = commit_run(store, [rows.video("a")], narrated="")
     b = commit_run(store, [rows.video("b")], run_id="20260102-b")
     store.segments.fence()
     gather = CommitSegments(store.uri, "run", "here")
@@ -128,12 +156,6 @@ def test_a_partial_caption_goes_where_on_incomplete_allows_it_no_longer(store: S
     strict = with_changes(run={"on_incomplete": "fail"})
     finalize.clean(store, commit_plan(strict, "b"))
     assert store.done_videos() == {} and plan.videos[0].key in store.done_segments()
-
-
-def test_naming_a_video_that_is_not_planned_forgets_nothing(store: Store) -> None:
-    plan = commit_run(store, [rows.video("a"), rows.video("b")])
-    finalize.forget(store, commit_plan(CONFIG, "a"), ["b"])
-    assert set(store.done_videos()) == {"a", "b"} and len(store.done_segments()) == len(plan.videos)
 
 
 def commit_plan(config: Config, *names: str) -> Plan:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import fsspec
+import psutil
 import pytest
 
 from operators.core.storage import files_below
@@ -28,7 +31,7 @@ def lease(place: str, share: str = "all", run_id: str = "run", said: list[str] |
 
 
 def leave_behind(place: str, *, share: str = "all", number: int = 1, **changes: Any) -> None:
-    """A lease whose holder is gone without a word."""
+    """A lease whose holder died without recording its end."""
     holder = {"run_id": "old", "host": "there", "machine": "another", "pid": 1, "started": 0.0, "beat": 7, **changes}
     files, folder = fsspec.core.url_to_fs(place)
     files.makedirs(f"{folder}/runs/lease/{share}", exist_ok=True)
@@ -36,7 +39,7 @@ def leave_behind(place: str, *, share: str = "all", number: int = 1, **changes: 
 
 
 def lying(place: str) -> list[str]:
-    return files_below(f"{place}/runs/lease")
+    return list(files_below(f"{place}/runs/lease"))
 
 
 def held_now(place: str) -> list[str]:
@@ -61,7 +64,7 @@ def test_a_holder_that_is_alive_is_not_disturbed(place: str) -> None:
         with pytest.raises(RunFailed, match=r"run first \(process \d+ on .*\) is at work on .*the same command again"):
             lease(place, said=said).held().__enter__()
         assert not held.lost
-    assert "run first on" in said[0] and "waiting 9 s for a sign of life" in said[0]
+    assert "run first on" in said[0] and "waiting 9 s for a heartbeat" in said[0]
     with lease(place).held():
         pass
 
@@ -137,10 +140,25 @@ def test_a_process_of_this_machine_that_died_is_not_waited_for(place: str) -> No
     assert said == []
 
 
-def test_a_process_with_the_same_number_is_not_the_same_process(place: str) -> None:
-    leave_behind(place, machine=module._machine(), started=12.0)
+@pytest.mark.parametrize("known", [{"started": 12.0}, {"start_ticks": 12}], ids=["older version", "this version"])
+def test_a_process_with_the_same_number_is_not_the_same_process(place: str, known: dict[str, Any]) -> None:
+    leave_behind(place, machine=module._machine(), pid=os.getpid(), **known)
     with lease(place, ttl_s=600.0).held():
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="start times are not derived from the boot time here")
+def test_a_step_of_the_clock_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with lease(str(tmp_path)).held():
+        monkeypatch.setattr(psutil.Process, "create_time", lambda _: 12.0)
+        number, holder = lease(str(tmp_path)).newest("all")
+        assert number == 1 and holder is not None and holder.is_here and not holder.gone
+
+
+def test_a_lease_of_a_newer_version_is_read(tmp_path: Path) -> None:
+    leave_behind(str(tmp_path), mood="good")
+    _, holder = lease(str(tmp_path)).newest("all")
+    assert holder is not None and holder.run_id == "old"
 
 
 @pytest.mark.parametrize("content", ["a holder", "half a file"])
@@ -156,7 +174,7 @@ def test_silence_of_one_ttl_is_enough_whatever_the_clocks_say(
     with lease(place, said=said, ttl_s=SHORT_S).held() as held:
         assert [p.rsplit("/", 1)[-1] for p in lying(place)] == ["00000002.json"]
         assert not held.lost
-    assert "going on from what it left" in said[-1]
+    assert "resuming from its work" in said[-1]
 
 
 def test_who_lost_the_lease_knows_it(place: str) -> None:

@@ -90,7 +90,7 @@ def test_what_is_not_ours_is_refused(name: str, tmp_path: Path, capsys: pytest.C
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(b"mine")
     said = refused(tmp_path)
-    assert name.split("/", maxsplit=1)[0] in said and ("is no output" in said or "is not the marker" in said)
+    assert name.split("/", maxsplit=1)[0] in said and ("is not an output" in said or "is not the marker" in said)
     before = everything(tmp_path)
     for command in (["compact"], ["verify", "--clean"], ["verify"], ["status"], ["show"], ["failures"], ["retry"]):
         assert main([*command, str(tmp_path)]) == 2
@@ -195,8 +195,10 @@ def test_inputs_and_outputs_do_not_overlap(tmp_path: Path) -> None:
     assert f"-o {tmp_path}/captions" in said
     assert f"-o {tmp_path}/captions" in refused(tmp_path / "link" / "captions", videos)
     assert "is the output" in refused(videos, videos)
-    assert "lies inside the output" in refused(tmp_path, videos)
-    assert "lies inside the output" in refused(videos, tmp_path / "link" / "a.mp4")
+    (tmp_path / "vid*s").mkdir()
+    assert "is inside INPUT" in refused(tmp_path / "vid*s" / "captions", tmp_path / "vid*s"), "a folder, no glob"
+    assert "is inside the output" in refused(tmp_path, videos)
+    assert "is inside the output" in refused(videos, tmp_path / "link" / "a.mp4")
     assert "the video" in refused(videos, tmp_path / "list.csv", found=(f"{tmp_path}/link/a.mp4",))
     assert ownership.check(f"{videos}/captions", [str(videos)], (), recursive=False) == "empty"
     assert ownership.check(f"{videos}/captions", [f"{videos}/*.mp4"], (), recursive=True) == "empty"
@@ -208,7 +210,7 @@ def test_inputs_and_outputs_do_not_overlap(tmp_path: Path) -> None:
 
 def test_prefixes_do_not_overlap() -> None:
     assert "-o s3://b/captions" in refused("s3://b/videos/captions", "s3://b/videos/")
-    assert "lies inside the output" in refused("s3://b/proj", "s3://b/proj/videos")
+    assert "is inside the output" in refused("s3://b/proj", "s3://b/proj/videos")
     assert "s3://ANOTHER-BUCKET/captions" in refused("s3://b/captions", "s3://b")
     assert "the video" in refused("s3://b/proj", "list.csv", found=("s3://b/proj/x/a.mp4",))
 
@@ -274,6 +276,8 @@ def test_no_command_changes_a_foreign_byte(
         ["verify", str(out), "--clean"],
         ["run", str(clips), "-o", str(out), *SETTINGS],
         ["retry", str(out), "--class", "timeout"],
+        ["index", str(out), "--no-vectors"],
+        ["search", str(out), "red"],
         ["run", str(clips), "-o", str(root), *SETTINGS],
         ["compact", str(root)],
         ["verify", str(root), "--clean"],

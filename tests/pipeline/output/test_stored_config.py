@@ -153,5 +153,5 @@ def test_damaged_inputs_are_one_line(inputs: object, tmp_path: Path) -> None:
 
 def test_a_run_is_looked_for_in_the_output_alone(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("{}\n")
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         stored_config(store(tmp_path / "out", {}), "../..", [], no)

@@ -29,6 +29,7 @@ from pipeline.output.invariants import _off_grid
 from pipeline.output.output import Output
 from pipeline.output.verification import uploads, verify
 from pipeline.planning.plan import make_plan
+from pipeline.retrieval.api import index_output
 from pipeline.sources.selection import Selection
 from tests.support import rows, s3
 
@@ -72,6 +73,14 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(good: Path, tmp_path: Path) -> Store:
     shutil.copytree(good, tmp_path / "out")
     return Store(str(tmp_path / "out"))
+
+
+def test_an_index_belongs_to_the_output_and_other_files_in_its_folder_do_not(store: Store) -> None:
+    sound = kinds(store)
+    index_output(store.uri, vectors=False)
+    assert kinds(store) == sound
+    Path(store.uri, "index", "notes.txt").write_text("mine")
+    assert kinds(store) == sorted([*sound, ("foreign", "notes.txt")])
 
 
 def kinds(store: Store) -> list[tuple[str, str]]:
@@ -207,7 +216,7 @@ def test_what_others_put_there_is_named_and_left(store: Store, capsys: pytest.Ca
     store.write_file("notes/mine.txt", b"mine")
     assert main(["verify", store.uri, "--clean"]) == 1
     told = capsys.readouterr().out
-    assert "segments/mine.parquet: Longcap did not write it, so it stays" in told and "notes" in told
+    assert "segments/mine.parquet: Longcap did not write it, so it is kept" in told and "notes" in told
     assert "--clean" not in told, "it promises what it does not do"
     assert store.read_file("segments/mine.parquet") == store.read_file("notes/mine.txt") == b"mine"
     assert main(["compact", store.uri]) == 0
@@ -225,7 +234,7 @@ def test_uploads_that_never_ended_are_listed_and_removed(
     files = fsspec.filesystem("s3", skip_instance_cache=True)
     files.call_s3("create_multipart_upload", Bucket=bucket, Key=key)
     files.call_s3("create_multipart_upload", Bucket=bucket, Key="verify-uploads-of-another/x")
-    assert [u["Key"] for u in uploads(store.uri)] == [key]
+    assert [u.key for u in uploads(store.uri)] == [key]
     assert main(["verify", store.uri, "--clean"]) == 1
     assert f"foreign: {key}" in capsys.readouterr().out
     store.open_for("a-run-that-died", since=time.time() - 60)
@@ -234,7 +243,7 @@ def test_uploads_that_never_ended_are_listed_and_removed(
     mine = "verify-uploads/segments/mine.parquet"
     files.call_s3("create_multipart_upload", Bucket=bucket, Key=mine)
     assert main(["verify", store.uri, "--clean"]) == 1
-    assert [u["Key"] for u in uploads(store.uri)] == [mine] and uploads(f"{s3_server.uri}/verify-uploads-of-another")
+    assert [u.key for u in uploads(store.uri)] == [mine] and uploads(f"{s3_server.uri}/verify-uploads-of-another")
 
 
 def test_compact_leaves_one_file_a_table_and_the_same_rows(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,10 +268,10 @@ def test_windows_by_shots_are_held_against_the_cuts_in_their_row() -> None:
     plan = {"duration_s": 100.0, "segment_s": rows.SEGMENT_S, **rows.LAYOUT}
     by_shots = {**plan, "window_rule": "shots"}
     assert _off_grid(grid, plan) is None
-    assert "it owns [0, 7500, 12500" in str(_off_grid({**grid, "facts": cut.dump()}, by_shots))
+    assert "it must have [0, 7500, 12500" in str(_off_grid({**grid, "facts": cut.dump()}, by_shots))
     own = Windows(grid=Grid(100.0), rule="shots").of(Span(0.0, 60.0), [7.5])
     windows = [{"window_index": w.index, "start_s": w.span.start_s, "end_s": w.span.end_s} for w in own]
     row = {**grid, "facts": cut.dump(), "windows": windows}
     assert _off_grid(row, by_shots) is None
     windows[0]["end_s"] = 10.0
-    assert _off_grid(row, by_shots) == "window 0 lies at (0.0, 10.0); its cuts say (0.0, 7.5)"
+    assert _off_grid(row, by_shots) == "window 0 is at (0.0, 10.0); its cuts say (0.0, 7.5)"

@@ -24,5 +24,6 @@ def test_only_valid_windows_of_the_newest_key_are_given_in_order_of_time() -> No
         _segment("new", "2026-02", (0, True), (1, True)),
     ]
     segments = SimpleNamespace(lookup=lambda column, *values, columns: pa.Table.from_pylist(rows).select(columns))
-    output = cast(Output, SimpleNamespace(store=SimpleNamespace(segments=segments)))
+    dataset = SimpleNamespace(lookup=lambda column, *values, columns: pa.table({name: [] for name in columns}))
+    output = cast(Output, SimpleNamespace(store=SimpleNamespace(segments=segments, dataset=dataset)))
     assert [w["text"] for w in window_captions(output, ["v"])["v"]] == ["new 0", "new 1", "new 2"]

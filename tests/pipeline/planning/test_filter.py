@@ -21,7 +21,7 @@ TAKES = ("filter.shots.max=1", "filter.still.max=0.5", "filter.duration_s.min=5"
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A long take that moves, one that pans, two shots, a still picture, and a video that is short."""
+    """A long take that moves, one that pans, two shots, a still image, and a video that is short."""
     folder = tmp_path_factory.mktemp("clips")
     ball = Thing(colour="red", shape="box", size=0.4, at=(0.05, 0.28), speed=(0.06, 0.0))
     calm = texture("green", "white", seed=1)
@@ -96,7 +96,7 @@ def test_plain_readers_verify_status_show_and_the_card_agree(
     assert main(["show", filtered.uri]) == 0
     assert "left out by the filter: cut.mp4: shots is 2, wanted is at most 1" in capsys.readouterr().out
     assert main(["show", filtered.uri, "still.mp4"]) == 1
-    assert "the filter left it out: still is 1" in capsys.readouterr().err
+    assert "the filter excluded it: still is 1" in capsys.readouterr().err
     assert "| that the filter left out | 3 |" in Path(filtered.uri, "README.md").read_text()
 
 
@@ -160,7 +160,7 @@ def test_verify_finds_a_row_that_the_filter_does_not_want(
     output.store.dataset.append(output.to_arrow().from_pylist([wrong], schema=output.store.dataset.schema))
     assert main(["verify", str(out)]) == 1
     said = capsys.readouterr().out
-    assert "in the dataset, but the filter of its plan leaves it out: shots is 2" in said
+    assert "in the dataset, but the filter of its plan excludes it: shots is 2" in said
     assert "stands in the dataset and in filtered" in said
 
 
@@ -186,3 +186,31 @@ def test_the_dataset_is_the_manifest_of_the_run_with_the_dear_model(
     (row,) = dear.to_arrow().to_pylist()
     assert (row["video_id"], json.loads(row["metadata"])) == ("take", {"license": "CC0"})
     assert dear.report.videos_planned == 1 and main(["verify", dear.uri]) == 0
+
+
+SCORED = {
+    "scores": {"level": "video", "from": ["segments"], "steps": ["tests.support.scoring:Scoring"]},
+    "dataset": {"from": ["segments", "scores"], "steps": ["narrate"]},
+}
+
+
+def test_scores_of_further_tables_have_bounds(clips: Path, tmp_path: Path) -> None:
+    made, tables = tmp_path / "out", f"tables={json.dumps(SCORED)}"
+    first = run(clips, made, tables, "filter.match_score.min=0.3", "filter.rating.max=5")
+    assert first.report.videos_filtered == 2 and set(told(made)) == {"pan", "cut", "still"}
+    reasons = {who: reason_of(row["filtered"]) for who, row in left_out(made).items()}
+    assert reasons == {
+        "take": "rating is 6, wanted is at most 5",
+        "brief": "match_score is 0.1, wanted is at least 0.3",
+    }
+    assert told(made)["pan"]["match_score"] == pytest.approx(0.35) and told(made)["pan"]["rating"] == pytest.approx(3.5)
+    again = run(clips, made, tables, "filter.rating.max=1").report
+    assert (again.segments_captioned, again.videos_narrated) == (0, 1) and set(told(made)) == {"brief"}
+    assert main(["verify", str(made)]) == 0
+
+
+def test_a_bound_on_what_nobody_scores_is_named(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(clips), "--set", "filter.match_score.min=0.3", "--set", "filter.rating.min=5"]) == 0
+    said = capsys.readouterr()
+    assert "the dataset is not made from a table of match" in said.out + said.err
+    assert "the dataset is not made from a table of rate" in said.out + said.err

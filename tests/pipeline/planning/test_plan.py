@@ -98,13 +98,13 @@ def failed(failure_class: str, passes: int) -> Failed:
 
 
 def test_an_empty_store_leaves_everything_to_do() -> None:
-    plan = plan_of(rows.video("a", duration_s=47.0), rows.video("b", failure=rows.failure("undecodable", "no picture")))
+    plan = plan_of(rows.video("a", duration_s=47.0), rows.video("b", failure=rows.failure("undecodable", "no frame")))
     assert (plan.segments, plan.windows, plan.frames, plan.seconds) == (2, 9, 47, 47.0)
     found = left(plan, Known())
     assert [(r["start_s"], r["end_s"]) for r in found.segments] == [(0.0, 20.0), (20.0, 47.0)]
     assert [(r["decode_start_s"], r["decode_end_s"]) for r in found.segments] == [(0.0, 25.0), (15.0, 47.0)]
     assert found.segments.table().num_rows == 2
-    assert found.given_up == {"b": "no picture"} and not found.whole and not found.nothing
+    assert found.given_up == {"b": "no frame"} and not found.whole and not found.nothing
 
 
 def test_a_key_holds_the_source_the_cut_and_the_operators() -> None:

@@ -117,7 +117,7 @@ def test_plan_says_what_run_would_replace(folder: Path, out: str, capsys: pytest
     sets = [word for text in OTHER for word in ("--set", text)]
     assert main(["plan", str(folder), "-o", out, "--limit", "2", *sets]) == 0
     said = capsys.readouterr().out
-    assert "done before by this config: 0 videos" in said
+    assert "already done with this config: 0 videos" in said
     assert "would replace: 2 finished long captions" in said and "plan.window_s 10 -> 8" in said
     assert main(["plan", str(folder), "-o", out, "--limit", "2", *sets, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)["would_replace"]

@@ -30,7 +30,7 @@ A, B, C = (rows.video(v) for v in "abc")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """`a` and `b` are told, `c` is captioned only."""
     store = Store(str(tmp_path_factory.mktemp("made") / "out"))
-    commit_run(store, [A, B, C], told="ab")
+    commit_run(store, [A, B, C], narrated="ab")
     return store
 
 
@@ -95,7 +95,7 @@ def test_nothing_finished_is_nothing_to_ask_about(tmp_path: Path) -> None:
 
 def test_a_long_caption_of_fewer_segments_is_told_again_without_a_question(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "out"))
-    plan = commit_run(store, [A], told="")
+    plan = commit_run(store, [A], narrated="")
     partial = rows.narrated("a", key=plan.videos[0].key, captioned_indices=(0,), segments_captioned=1)
     narrator = narrator_key(video_operators(CONFIG))
     CommitDataset(store.uri, "run", "here", narrator, captioner=captioner(CONFIG)).commit([partial])
@@ -116,7 +116,7 @@ def without_column(store: Store, name: str) -> None:
 
 def test_rows_from_before_the_column_are_told_by_the_plans_of_their_runs(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "out"))
-    commit_run(store, [A, B, C], told="ab")
+    commit_run(store, [A, B, C], narrated="ab")
     without_column(store, "config")
     assert find(plan_of(CONFIG, [A, B, C]), store) == NOTHING
     assert find(plan_of(WINDOW, [A, B, C]), store).captioned == ("a", "b")
@@ -150,5 +150,5 @@ def test_a_newer_version_of_the_code_is_named_where_no_setting_differs(made: Sto
     monkeypatch.setattr(Narrate, "version", Narrate.version + 1)
     found = find(plan_of(CONFIG, [A]), made)
     assert (
-        found.narrated == ("a",) and "the same settings; prompts, operators or engines are other versions" in found.text
+        found.narrated == ("a",) and "the same settings; other versions of prompts, operators or engines" in found.text
     )

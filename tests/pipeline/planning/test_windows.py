@@ -37,7 +37,7 @@ def test_no_window_crosses_a_cut_and_their_cells_tile_the_video(told: longcap.Re
     windows = [w for s in segments for w in s["windows"]]
     for window in windows:
         assert not [c for c in cuts if window["start_s"] + 1e-6 < c < window["end_s"] - 1e-6]
-        assert window["valid"] and window["pts_s"], "each shot has a picture"
+        assert window["valid"] and window["pts_s"], "each shot has a frame"
     starts = [w["start_s"] for w in windows]
     assert starts == sorted(set(starts)) and starts[0] == 0.0
     assert {round(s, 1) for s in starts} >= {*CUTS_S, 10.0, 20.0}

@@ -54,7 +54,7 @@ def test_every_node_of_a_cluster_and_a_store_on_s3(
     found = lines(capsys)
     assert found["nodes"] == [("ok", "1 answer; 2 CPUs, 0 GPUs")]
     [(level, said)] = found["output"]
-    assert level == "ok" and f"{place}/out is written, read, listed and swept" in said
+    assert level == "ok" and f"{place}/out can be written, read, listed and removed from" in said
     assert found["input"] == [("ok", f"1 videos; {place}/in/short.mp4 can be read")]
     left = fsspec.filesystem("s3", skip_instance_cache=True).find(f"{place}/out")
     assert [name for name in left if ".probe" in name] == []
@@ -80,7 +80,7 @@ def test_what_is_read_back_is_compared(tmp_path: Path, monkeypatch: pytest.Monke
     assert probe_storage(str(tmp_path), {}).error is None
     with monkeypatch.context() as patch:
         patch.setattr(LocalFileSystem, "cat_file", lambda *_, **__: b"another")
-        assert "gives back something else" in (probe_storage(str(tmp_path), {}).error or "")
+        assert "returns different bytes" in (probe_storage(str(tmp_path), {}).error or "")
     with monkeypatch.context() as patch:
         patch.setattr(LocalFileSystem, "ls", lambda *_, **__: [])
         assert "does not list" in (probe_storage(str(tmp_path), {}).error or "")

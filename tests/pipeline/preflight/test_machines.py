@@ -170,7 +170,7 @@ def test_storage_that_is_slow_or_of_another_time() -> None:
         machines.storage("s3://b/o", {"a": StorageFacts(seconds=9.0), "b": StorageFacts(seconds=0.1, clock_s=-1000.0)})
     )
     assert lines[0].startswith(
-        "warn  output        a: s3://b/o is written, read, listed and swept in 9 s or less: is it far"
+        "warn  output        a: s3://b/o can be written, read, listed and removed from in 9 s or less: use storage"
     )
     assert lines[2].startswith("fail  clock         s3://b/o and b: 1000 s behind")
 

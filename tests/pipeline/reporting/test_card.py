@@ -126,7 +126,7 @@ def test_a_readme_of_somebody_else_stays(store: Store) -> None:
     store.write_file("README.md", b"# Mine\n")
     said: list[str] = []
     write_card(store, said.append)
-    assert store.read_file("README.md") == b"# Mine\n" and "stays as it is" in said[0]
+    assert store.read_file("README.md") == b"# Mine\n" and "was not changed" in said[0]
 
 
 def test_an_empty_output_has_a_card_without_configs(store: Store) -> None:

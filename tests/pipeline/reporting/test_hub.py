@@ -100,11 +100,11 @@ def test_a_dry_run_asks_the_hub_nothing(out: str, server: hub.Hub, capsys: pytes
     ("repo", "arguments", "code", "says"),
     [
         ("x", [], 2, "'x' is not of the form OWNER/NAME"),
-        ("me/open", [], 2, "me/open is there, and everybody can read it: say --public"),
-        ("me/mine", [], 2, "me/mine has a README.md that Longcap did not write: --force replaces it"),
+        ("me/open", [], 2, "me/open exists and is public; confirm with --public"),
+        ("me/mine", [], 2, "me/mine has a README.md that Longcap did not write; replace it with --force"),
         ("me/mine", ["--force"], 0, ""),
         ("me/open", ["--public"], 0, ""),
-        ("me/x", ["--with", "report"], 2, "has no report.html: longcap report writes it"),
+        ("me/x", ["--with", "report"], 2, "has no report.html; write it with: longcap report"),
     ],
 )
 def test_nothing_of_others_is_shown_or_replaced_unasked(
@@ -123,7 +123,7 @@ def test_what_the_hub_refuses_is_one_line(
 ) -> None:
     server.broken = 403
     assert main(["push", out, "me/x"]) == 2
-    assert "the hub does not let this token write to me/x" in capsys.readouterr().err
+    assert "the token may not write to me/x" in capsys.readouterr().err
     server.broken = 400
     assert main(["push", out, "me/x"]) == 1
     assert "the hub did not take me/x: " in (told := capsys.readouterr().err) and "Traceback" not in told

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,10 +214,10 @@ def test_files_of_others_stay(out: str, tmp_path: Path, capsys: pytest.CaptureFi
     mine = Path(out, "report.html")
     mine.write_text("<title>mine</title>")
     assert main(["report", out, "--no-frames"]) == 2
-    assert "Longcap did not write it" in capsys.readouterr().err
+    assert "is not Longcap's" in capsys.readouterr().err
     said: list[str] = []
     write_report(Store(out), said.append, strips_s=0)
-    assert mine.read_text() == "<title>mine</title>" and "stays as it is" in said[0]
+    assert mine.read_text() == "<title>mine</title>" and "was not changed" in said[0]
     assert Path(out, "report.json").exists()
     other = tmp_path / "other.html"
     other.write_text("mine")
@@ -234,7 +236,7 @@ def test_a_fault_of_the_report_fails_no_run(out: str, monkeypatch: pytest.Monkey
     said: list[str] = []
     monkeypatch.setattr("pipeline.reporting.files.overview", lambda _: 1 / 0)
     write_report(Store(out), said.append, strips_s=0)
-    assert said and "longcap report makes it anew" in said[0]
+    assert said and "run longcap report to write it" in said[0]
 
 
 def test_ten_thousand_videos_fit_a_page_that_can_be_mailed(tmp_path: Path) -> None:
@@ -277,3 +279,29 @@ def test_grounding_is_the_support_that_sentences_have(tmp_path: Path) -> None:
     }
     assert by_id == {"a": [pytest.approx(2.5 / 4), 0.25, 0.5], "b": [1.0, 0.0, 0.0]}
     assert np.isnan(measures_of(store, sections=1).grounding).sum() == 1
+
+
+def test_a_commit_between_two_reads_attaches_no_measure_to_another_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(video_id: str, support: float) -> dict[str, Any]:
+        said = [{"text": "Seen.", "windows": [0], "grounding": {"support": support}}]
+        return rows.narrated(video_id, sections=[rows.section(sentences=said)])
+
+    store = Store(str(tmp_path / "out"))
+    commits = CommitDataset(store.uri, "r", "here", "n")
+    commits.commit([made("a", 0.25)])
+    commits.commit([made("b", 0.75)])
+    read = store.dataset.batches
+
+    def batches(columns: Sequence[str]) -> Iterator[Any]:
+        if "sections" in columns:  # another process commits; its file is read first
+            CommitDataset(store.uri, "s", "here", "n").commit([made("c", 0.5), made("d", 0.5)])
+            store.dataset.fence()
+            store.dataset.delete("video_id", ["a"])
+        return read(columns)
+
+    monkeypatch.setattr(store.dataset, "batches", batches)
+    found = measures_of(store)
+    by_id = dict(zip(found.video_ids, found.grounding.tolist(), strict=True))
+    assert by_id == {"a": pytest.approx(np.nan, nan_ok=True), "b": 0.75}

@@ -57,6 +57,8 @@ def test_a_file_of_questions_becomes_a_table(stories: Stories, file: Callable[..
     assert json.loads(found["a"]["columns"]) == {"answer": "a man"} and found["b"]["video"] == places[0][0]
     assert found["c"]["answer"] == NOT_FOUND and found["c"]["found"] is False
     assert longcap.answer_questions(out, asked, place).asked == 0, "what is answered is not asked again"
+    with pytest.raises(UsageError, match="lies in the output"):
+        longcap.answer_questions(out, asked, f"{out}/answers")
     fewer = longcap.answer_questions(out, file({"id": "a", "question": VIOLIN, "answer": "a man"}), place)
     assert (fewer.asked, set(rows(place))) == (0, {"a"})
     changed = longcap.answer_questions(out, file({"id": "a", "question": "Who builds a snowman?"}), place, k=3)
@@ -114,12 +116,13 @@ def test_the_command_line(
 
 def test_what_is_wrong_is_one_line(stories: Stories, file: Callable[..., str], tmp_path: Path) -> None:
     for line, why in (
-        ('{"question": 1}', "line 1: it needs a text"),
+        ('{"question": 1}', 'line 1: "question" is missing'),
         ('{"question": "Who?", "video": 3}', "must be the name of a video"),
-        ('{"question": "Who?", "id": 1}\n{"question": "What?", "id": 1}', "line 2: the id or question 1 stands twice"),
+        ('{"question": "Who?", "id": ["a"]}', "line 1: id is \\['a'\\]; it must be a text or a number"),
+        ('{"question": "Who?", "id": 1}\n{"question": "What?", "id": 1}', "line 2: the id or question 1 appears twice"),
         ('{"question": "Who?", "video": "v99"}', "no video 'v99'"),
         ("{", "line 1: "),
-        ("", "holds no question"),
+        ("", "contains no question"),
     ):
         with pytest.raises(UsageError, match=why):
             longcap.answer_questions(stories[0], file(line), tmp_path / "a")

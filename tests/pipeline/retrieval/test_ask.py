@@ -33,7 +33,7 @@ class Reader(Scripted):
 
     def good(self, request: Request) -> str:
         if request.kind == "look":
-            return f"A violin floats in the water in {len(request.pictures)} pictures."
+            return f"A violin floats in the water in {len(request.images)} images."
         if request.kind == "digest_for_question":
             return next((s for s in request.prompt.splitlines() if "violin" in s and "Question" not in s), "nothing")
         question = re.search(r"^Question: (.*)$", request.prompt, re.M)
@@ -121,7 +121,36 @@ def test_what_is_said_answers_beside_captions_and_frames(tmp_path: Path) -> None
     wanted, ask = asked(str(tmp_path))
     assert "moments of them: speech." in wanted.prompt and question in wanted.prompt
     assert f"speech: {SPOKEN[1]}" in ask.prompt and SPOKEN[0] not in ask.prompt, "only what is near enough"
-    assert len(ask.pictures) > 1 and all(0 <= p.time_s < 30 for p in ask.pictures)
+    assert len(ask.images) > 1 and all(0 <= p.time_s < 30 for p in ask.images)
+
+
+@pytest.fixture(scope="module")
+def long_stories(tmp_path_factory: pytest.TempPathFactory) -> Stories:
+    out = str(tmp_path_factory.mktemp("long") / "captions")
+    texts, places = planted.planted(2, 90)
+    planted.make(out, texts)
+    assert longcap.index_output(out).vectors
+    return out, places
+
+
+@pytest.mark.parametrize("strategy", ["clips", "evidence", "agent"])
+def test_the_best_notes_of_many_stay(tmp_path: Path, long_stories: Stories, strategy: str) -> None:
+    out, places = long_stories
+    engine = Reader(log=str(tmp_path))
+    question = "Who drops a violin into the canal?"
+    answer = longcap.ask_output(out, question, config=_config(engine), strategy=strategy, k=90)[0]
+    (cite,) = answer.cites
+    start_s, end_s = planted.span_of(places[0][1])
+    assert cite.video_id == places[0][0] and cite.start_s < end_s and cite.end_s > start_s
+    notes = re.findall(r"^\[(\d+)\] (\S+), ([\d.]+) s", asked(str(tmp_path))[-1].prompt, re.M)
+    assert [int(n) for n, _, _ in notes] == list(range(1, 61))
+    if strategy != "agent":  # its notes are in the order in which it found them
+        times: dict[str, list[float]] = {}
+        for _, video, start in notes:
+            times.setdefault(video, []).append(float(start))
+        assert next(iter(times)) == places[0][0], "the video of the best note comes first"
+        assert [t for one in times.values() for t in one] == [float(s) for _, _, s in notes], "video by video"
+        assert all(one == sorted(one) for one in times.values())
 
 
 @pytest.mark.parametrize("wanted", ["no JSON", '{"speech": 3}', '{"speech": " "}', "{}"])
@@ -176,7 +205,7 @@ def test_the_agent_looks_at_just_those_frames(tmp_path: Path) -> None:
     answer = longcap.ask_output(out, "Does a violin float in the water?", config=_config(engine))[0]
     assert answer.found and (answer.cites[0].start_s, answer.cites[0].end_s) == (0.0, 2.0)
     (look,) = [r for r in asked(str(tmp_path)) if r.kind == "look"]
-    assert len(look.pictures) == 8 and all(0 <= p.time_s < 2 for p in look.pictures)
+    assert len(look.images) == 8 and all(0 <= p.time_s < 2 for p in look.images)
 
 
 def test_the_command_line(stories: Stories, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

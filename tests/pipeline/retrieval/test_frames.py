@@ -1,4 +1,4 @@
-"""Moments that are like a picture, a clip or a text, by vectors of frames that a recipe has made."""
+"""Moments that are like an image, a clip or a text, by vectors of frames that a recipe has made."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, longcap.Config
     return out, longcap.load_config(folder / "recipe.yaml")
 
 
-def test_a_picture_finds_the_windows_that_show_it(shown: tuple[str, longcap.Config], tmp_path: Path) -> None:
+def test_an_image_finds_the_windows_that_show_it(shown: tuple[str, longcap.Config], tmp_path: Path) -> None:
     out, config = shown
     Image.new("RGB", (80, 60), "blue").save(tmp_path / "sea.png")
     hits = longcap.search_output(out, like=tmp_path / "sea.png", config=config, k=3)
@@ -74,7 +74,7 @@ def test_a_clip_is_any_of_its_frames_within_a_span(shown: tuple[str, longcap.Con
     scenes.render(film, [scenes.Scene(seconds=2.0, canvas=canvas) for canvas in canvases], fps=5)
     (first, *_) = longcap.search_output(out, like=film, span=(2.2, 3.8), config=config)
     assert first.video_id == "b" and first.start_s >= 10
-    with pytest.raises(UsageError, match="has no frame in that span"):
+    with pytest.raises(UsageError, match="has no frame in this span"):
         longcap.search_output(out, like=film, span=(90, 95), config=config)
 
 
@@ -82,28 +82,28 @@ def test_what_the_model_cannot_is_said(
     shown: tuple[str, longcap.Config], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, config = shown
-    picture = tmp_path / "a.png"
-    Image.new("RGB", (8, 8), "red").save(picture)
-    (tmp_path / "no.png").write_bytes(b"no picture")
+    image = tmp_path / "a.png"
+    Image.new("RGB", (8, 8), "red").save(image)
+    (tmp_path / "no.png").write_bytes(b"no image")
     with pytest.raises(UsageError, match="made by counting 4; give the config that names it with -c"):
-        longcap.search_output(out, like=picture)
+        longcap.search_output(out, like=image)
     with pytest.raises(UsageError, match="48 dimensions and the query 26"):
         longcap.search_output(out, "a red car", mode="frames", config=config)
     for given, said in (
-        ({"like": tmp_path / "no.png"}, "cannot be read as a picture"),
+        ({"like": tmp_path / "no.png"}, "cannot be read as an image"),
         ({"like": tmp_path / "none.mp4"}, "cannot be read as a video"),
-        ({"like": picture, "table": "x"}, "table x has no vectors of frames"),
-        ({"like": picture, "span": (0, 1)}, "a span is of a video"),
-        ({"like": picture, "query": "a"}, "give a text, or a picture"),
-        ({"like": picture, "levels": ["window"]}, "levels and modes"),
+        ({"like": image, "table": "x"}, "table x has no vectors of frames"),
+        ({"like": image, "span": (0, 1)}, "a span needs a video"),
+        ({"like": image, "query": "a"}, "give a text to search for"),
+        ({"like": image, "levels": ["window"]}, "levels and modes"),
     ):
         with pytest.raises(UsageError, match=said):
             longcap.search_output(out, **{"config": config, **given})  # type: ignore[arg-type]
-    assert main(["search", out, "--like", str(picture)]) == 2
-    assert main(["search", out, "blue", "--like", str(picture)]) == 2
+    assert main(["search", out, "--like", str(image)]) == 2
+    assert main(["search", out, "blue", "--like", str(image)]) == 2
     said = capsys.readouterr().err
-    assert "give the config" in said and "give either a QUERY or --like PICTURE_OR_VIDEO, not both" in said
-    assert main(["search", out]) == 2 and main(["search", out, "--like", str(picture), "--span", "a-b"]) == 2
+    assert "give the config" in said and "give either a QUERY or --like IMAGE_OR_VIDEO, not both" in said
+    assert main(["search", out]) == 2 and main(["search", out, "--like", str(image), "--span", "a-b"]) == 2
 
 
 def test_the_packages_own_embedder_embeds_no_texts(tmp_path: Path) -> None:
@@ -116,7 +116,9 @@ def test_the_packages_own_embedder_embeds_no_texts(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(frames, "table_of", lambda *_: "embeddings")
         patch.setattr(frames, "embedder_of", lambda *_: Known())
-        with pytest.raises(UsageError, match="efficientnet lite0-imagenet, which embeds no texts: ask with a picture"):
+        with pytest.raises(
+            UsageError, match="efficientnet lite0-imagenet, which does not embed texts: search by an image"
+        ):
             frames.by_text(longcap.open(_empty(tmp_path)), "a red car")
 
 

@@ -7,18 +7,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
 import pytest
 
 import pipeline as longcap
+from operators.core.uploads import uploads
 from operators.store.store import Store
+from pipeline.output.lease import Lease
 from pipeline.output.output import Output
 from pipeline.retrieval import index as index_module
 from pipeline.retrieval.index import Index
 from pipeline.retrieval.search import Hit, moments
-from pipeline.terminal.errors import UsageError
+from pipeline.terminal.errors import RunFailed, UsageError
 from tests.pipeline.retrieval.conftest import Stories
 from tests.support import planted, s3
 from tests.support.command import ROOT
@@ -78,7 +82,9 @@ def test_a_hit_has_its_time_and_its_place(stories: Stories) -> None:
     first = longcap.search_output(out, "violin in a canal")[0]
     assert (first.video_id, first.start_s, first.end_s) == (video, *planted.span_of(window))
     assert "violin" in first.text and first.text_score and first.similarity
-    only = longcap.search_output(out, "violin", videos=["v0" if video != "v0" else "v1"])
+    other = "v0" if video != "v0" else "v1"
+    only = longcap.search_output(out, "violin", videos=[other])
+    assert longcap.search_output(out, "violin", videos=other) == only, "a single name is no list of letters"
     assert all(h.video_id != video for h in only)
     levels = longcap.search_output(out, "A man walks", levels=["section"], k=3)
     assert {h.level for h in levels} == {"section"}
@@ -98,6 +104,7 @@ def test_what_cannot_be_asked_is_said_in_one_line(stories: Stories, tmp_path: Pa
     planted.make(str(tmp_path / "new"), {"a": planted.dull(5, 1)})
     with pytest.raises(UsageError, match="longcap index"):
         longcap.search_output(str(tmp_path / "new"), "anything")
+    assert not (tmp_path / "new" / "index").exists(), "a search writes nothing"
 
 
 @pytest.mark.parametrize("query", ['"', "a AND", "it's", "(", "*:*", "f\x00o", "{}", "日本", "x" * 5000])
@@ -213,7 +220,7 @@ def test_a_killed_update_is_resumed_and_finds_the_same_in_the_same_order(tmp_pat
 
 def test_the_command_is_killed_again_and_again(tmp_path: Path) -> None:
     """`longcap index` is killed as soon as it reports progress, until nothing is left to do."""
-    texts = {f"v{i:02d}": planted.dull(12, i) for i in range(100)}
+    texts = {f"v{i:02d}": planted.dull(3, i) for i in range(100)}
     whole, out = str(tmp_path / "whole"), str(tmp_path / "killed")
     planted.make(whole, texts)
     longcap.index_output(whole)
@@ -243,6 +250,76 @@ def test_an_index_on_object_storage(s3_server: s3.S3Server, monkeypatch: pytest.
         ["a", "b"],
         ["b", "a"],
     )
+
+
+@pytest.mark.parametrize("where", ["lance", "lease"])
+def test_an_index_for_which_there_is_no_room_says_so_and_is_made_then(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        if where == "lease":
+            raise OSError(30, "Read-only file system", "x")
+        raise RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), /a/b/c.rs:12:3")
+
+    out = str(tmp_path / "captions")
+    planted.make(out, {"a": [*planted.dull(5, 1), "A whale jumps."]})
+    with monkeypatch.context() as patched:
+        patched.setattr(*((Index, "_put", full) if where == "lance" else (Lease, "_make", full)))
+        with pytest.raises(RunFailed) as failed:
+            longcap.index_output(out, vectors=False)
+    what = "the disk is full (lance error: LanceError(IO): No space left on device (os error 28)); free"
+    if where == "lease":
+        what = "the file system is read-only ([Errno 30]"
+    assert str(failed.value).startswith(f"{out}/index cannot be written: {what}")
+    assert longcap.index_output(out, vectors=False).added == 1
+    assert longcap.search_output(out, "whale")
+
+
+ADDING = """
+import sys
+import time
+import numpy as np, pyarrow as pa
+from pipeline.output.lease import ALL, Lease
+from pipeline.retrieval.index import Index, schema_of
+index = Index(sys.argv[1])
+with Lease(index.uri, ALL, "killed").held():
+    index._ready(True)
+    n = 40_000
+    vectors = np.random.default_rng(0).standard_normal(n * 384).astype(np.float16)
+    columns = {"vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors), 384)}
+    for field in schema_of(True):
+        columns.setdefault(field.name, [str(k) for k in range(n)] if field.type == pa.string() else [0.0] * n)
+    table = pa.table(columns, schema=schema_of(True))
+    print("begins", flush=True)
+    index.table.add(table)
+"""
+
+
+def test_uploads_of_a_killed_index_are_aborted_and_those_of_others_stay(
+    s3_server: s3.S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    out = f"{s3_server.uri}/uploads/captions"
+    planted.make(out, {"a": [*planted.dull(5, 1), "A whale jumps."]})
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
+    lance = "uploads/captions/index/passages.lance"
+    theirs = [f"{lance}/data/mine.lance", "uploads/captions/index/notes.bin"]
+    before = f"{lance}/data/{'0' * 50}.lance"  # begun before the process that is killed: by somebody else
+    for key in [*theirs, before]:
+        files.call_s3("create_multipart_upload", Bucket=s3.BUCKET, Key=key)
+    since = max(u.begun for u in uploads(out)).timestamp()
+    while time.time() < since + 1.1:  # the server's times have no fractions
+        time.sleep(0.1)
+    child = subprocess.Popen([sys.executable, "-c", ADDING, out], cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"begins\n"
+    while child.poll() is None and len(uploads(out)) == 3:
+        time.sleep(0.01)
+    child.kill()
+    child.communicate()
+    assert len(uploads(out)) > 3
+    assert longcap.index_output(out, vectors=False).added == 1
+    assert sorted(u.key for u in uploads(out)) == sorted([*theirs, before])
 
 
 def test_overlapping_passages_are_one_moment() -> None:

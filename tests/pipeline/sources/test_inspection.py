@@ -102,7 +102,7 @@ def test_the_command_writes_png_files_and_a_line_each(clip: Path, tmp_path: Path
     assert [read_index(np.asarray(Image.open(t["file"]))) for t in told] == [5, 30]
 
 
-def test_the_command_tells_of_times_that_have_no_picture(clip: Path, tmp_path: Path, command: Command) -> None:
+def test_the_command_tells_of_times_that_have_no_frame(clip: Path, tmp_path: Path, command: Command) -> None:
     assert command("frames", str(clip), "--at", "0.5,99", "-o", str(tmp_path)) == 1
     assert "has no frame at 99 s" in command.err
     assert len(list(tmp_path.glob("*.png"))) == 1
@@ -122,7 +122,7 @@ def test_files_of_others_are_replaced_only_by_force(clip: Path, tmp_path: Path, 
     for wanted, path in ((frames, made), (strip, tmp_path / "mine.png")):
         path.write_bytes(b"mine")
         assert command(*wanted) == 2
-        assert f"{path} is there" in command.err and path.read_bytes() == b"mine"
+        assert f"{path} exists" in command.err and path.read_bytes() == b"mine"
         assert command(*wanted, "--force") == command(*wanted) == 0
 
 

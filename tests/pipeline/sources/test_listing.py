@@ -31,6 +31,12 @@ def test_a_folder_gives_its_videos_at_any_depth_and_counts_the_rest(tmp_path: Pa
     assert names_of([str(tmp_path)], SourceOptions(suffixes=("",))) == ["README"]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".MP4", "mp4", "Mp4"])
+def test_suffixes_are_written_in_any_case_with_or_without_a_dot(tmp_path: Path, suffix: str) -> None:
+    touch(tmp_path, "a.mp4", "b.MP4", "c.mkv", "d")
+    assert names_of([str(tmp_path)], SourceOptions(suffixes=(suffix, ""))) == ["a.mp4", "b.MP4", "d"]
+
+
 def test_rows_have_exactly_the_columns_of_a_source(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", content=b"12345")
     (row,) = list_sources([str(tmp_path)], OPTIONS).rows
@@ -201,7 +207,7 @@ def test_a_corrected_row_of_a_manifest_is_another_source(tmp_path: Path) -> None
     good = json.dumps({"uri": "a.mp4"})
     manifest.write_text(f"{good}\n{json.dumps({'uri': 'b.mp4', 'x': 'y'})[:-1]}")
     (_, bad) = list_sources([str(manifest)], OPTIONS).rows
-    assert bad["uri"] == f"{manifest} row 2" and "line 2 is no JSON" in bad["failure"]["message"]
+    assert bad["uri"] == f"{manifest} row 2" and "line 2 is not valid JSON" in bad["failure"]["message"]
     manifest.write_text(good)
     assert [row["uri"] for row in list_sources([str(manifest)], OPTIONS).rows] == [f"{tmp_path}/a.mp4"]
 
@@ -222,13 +228,14 @@ def test_an_empty_listing_says_what_was_there(tmp_path: Path) -> None:
     assert "2 .txt, 1 .jpg" in message
     assert ".mp4" in message
     (tmp_path / "empty").mkdir()
+    assert error_of([" "]).startswith("an input is an empty name")
     assert error_of([f"{tmp_path}/empty"]) == f"no video in {tmp_path}/empty: there are no files"
     manifest = tmp_path / "m.csv"
     manifest.write_text("uri,title\n")
-    assert error_of([str(manifest)]) == f"the manifest {manifest} has no rows: give it one for each video"
+    assert error_of([str(manifest)]) == f"the manifest {manifest} has no rows: add one row per video"
     both = error_of([str(manifest), f"{tmp_path}/empty"])
     assert (
-        both == f"the manifest {manifest} has no rows: give it one for each video; no video in {tmp_path}/empty: "
+        both == f"the manifest {manifest} has no rows: add one row per video; no video in {tmp_path}/empty: "
         "there are no files"
     )
     assert error_of([f"{tmp_path}/*.mkv"]) == f"no file matches {tmp_path}/*.mkv"

@@ -75,6 +75,13 @@ def test_any_key_is_listed_by_its_prefix_and_by_itself(name: str) -> None:
     assert list_sources([f"memory://bucket/v/{name}"], OPTIONS).rows == expected
 
 
+def test_the_name_of_the_current_folder_is_no_glob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, "take[1]/a.mp4", "take1/a.mp4", "take1/b.mp4")
+    monkeypatch.chdir(tmp_path / "take[1]")
+    assert [row["uri"] for row in list_sources(["*.mp4"], OPTIONS).rows] == [f"{tmp_path}/take[1]/a.mp4"]
+    assert error_of(["b.mp4"]).startswith("there is no b.mp4")
+
+
 @pytest.mark.parametrize("uri", ["file://server/share/a.mp4", "file://a.mp4", "file://"])
 def test_a_file_uri_of_another_host_is_refused_as_an_input_and_a_row_in_a_manifest(tmp_path: Path, uri: str) -> None:
     message = error_of([uri])
@@ -98,5 +105,5 @@ def test_what_is_missing_in_a_ray_job_says_where_it_was_looked_for(
     assert "Ray job" not in error_of(["videos"])
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"metadata": {"job_submission_id": "raysubmit_1"}}))
     for text in ("videos", "videos/*.mp4"):
-        assert f"in a Ray job a relative path is looked up in the job's own folder ({tmp_path})" in error_of([text])
+        assert f"in a Ray job a relative path is relative to the job's own folder ({tmp_path})" in error_of([text])
     assert "Ray job" not in error_of([f"{tmp_path}/videos"])

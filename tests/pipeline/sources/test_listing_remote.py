@@ -74,7 +74,7 @@ def test_two_signatures_of_one_file_are_one_video_and_two_files_are_told_apart(t
 def test_urls_that_differ_in_a_token_and_in_their_files_need_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"https://h/get.mp4?token=a": 1, "https://h/get.mp4?token=b": 2}
     monkeypatch.setattr("pipeline.sources.listing.look", lambda uris, **_: {uri: File(sizes[uri], "t") for uri in uris})
-    with pytest.raises(UsageError, match=r"https://h/get.mp4 stands for two files.*column video_id"):
+    with pytest.raises(UsageError, match=r"https://h/get.mp4 names two files.*column video_id"):
         list_sources(list(sizes), OPTIONS)
 
 

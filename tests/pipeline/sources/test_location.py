@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+import pipeline as longcap
 from operators.core import first_contact as contact
 from operators.store.store import Store
 from pipeline.config.types import SourceOptions
 from pipeline.output.output import Output
+from pipeline.sources import location
 from pipeline.sources.listing import list_sources
 from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError
+from tests.support import video
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +48,9 @@ def test_an_output_has_one_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("s3://b/pct%201", "the output cannot lie at s3://b/pct%201: its name holds '%20'"),
+        ("s3://b/pct%201", "the output cannot be at s3://b/pct%201: its name holds '%20'"),
         ("s3://b/x//y", "'//'"),
-        ("a\nb", r"the output cannot lie at a\x0ab: its name holds '\n'"),
+        ("a\nb", r"the output cannot be at a\x0ab: its name holds '\n'"),
         ("[x]", "'['"),
         ("file://host/out", "a file of the host host"),
         (" ", "empty name"),
@@ -67,7 +71,7 @@ def test_in_a_ray_job_an_output_in_its_scratch_folder_is_refused(
     assert output_uri("out") == f"{scratch}/out"
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps({"metadata": {"job_submission_id": "raysubmit_1"}}))
     for text in ("out", "./out", str(scratch / "out"), f"file://{scratch}/out"):
-        assert "would end with the job: give a prefix such as s3://bucket/captions" in _refused(text)
+        assert "is removed with the job: give a prefix such as s3://bucket/captions" in _refused(text)
     assert output_uri(f"{tmp_path}/out") == f"{tmp_path}/out"
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")  # a driver with a runtime environment, and no job
     assert output_uri("out") == f"{scratch}/out"
@@ -121,3 +125,23 @@ def test_files_of_runs_are_found_below_any_name(tmp_path: Path) -> None:
         store.write_file(f"runs/{run}/report.json", f'{{"run_id": "{run}"}}'.encode())
     store.write_file("runs/lease/all/report.json", b'{"run_id": "all"}')
     assert store.run_records("report.json") == [{"run_id": "1"}, {"run_id": "2"}]
+
+
+@pytest.mark.parametrize("name", ["videos", "t[x]"])
+def test_a_plan_without_output_does_not_depend_on_where_temporary_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for folder in {"videos", name}:
+        (tmp_path / folder).mkdir()
+    video.render(tmp_path / "videos" / "a.mp4", count=8, fps=4.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+    planned = longcap.plan(tmp_path / "videos", quiet=True)
+    assert len(planned.plan.videos) == 1 and not planned.plan.ignored
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == (["a.mp4"] if name == "videos" else [])
+
+
+def test_no_place_for_temporary_files_is_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t[x]"))
+    monkeypatch.setattr(location, "_TEMPORARY", ())
+    with pytest.raises(UsageError, match="set TMPDIR to another folder"), location.scratch_output():
+        pass

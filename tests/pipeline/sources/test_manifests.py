@@ -93,7 +93,7 @@ def test_what_parquet_holds_travels_as_json(tmp_path: Path) -> None:
 def test_bytes_cannot_travel_unless_they_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "m.parquet"
     pq.write_table(pa.table({"uri": ["a.mp4"], "thumb": [b"\x00"], "n": [1]}), path)
-    with pytest.raises(UsageError, match=r"row 1: thumb holds bytes.*sources\.metadata_columns"):
+    with pytest.raises(UsageError, match=r"row 1: thumb has a value of type bytes.*sources\.metadata_columns"):
         read_manifest(str(path), OPTIONS)
     (entry,) = read_manifest(str(path), SourceOptions(metadata_columns=("n",)))
     assert entry.metadata == '{"n": 1}'
@@ -107,23 +107,23 @@ def test_bytes_cannot_travel_unless_they_are_left_out(tmp_path: Path) -> None:
         ("m.csv", b"uri,titel\na,b\n", {"metadata_columns": ("title",)}, ["no column title; did you mean titel?"]),
         ("m.csv", b"uri,t\n,x\n,y\n", {}, ["row 1: uri is ''"]),
         ("m.csv", b"uri,t,t\na.mp4,x,y\n", {}, ["two columns named 't'"]),
-        ("m.csv", b'uri,t\na.mp4,"x\nb.mp4,"y"\n', {}, ["line 2 is no CSV"]),
+        ("m.csv", b'uri,t\na.mp4,"x\nb.mp4,"y"\n', {}, ["line 2 is not valid CSV"]),
         ("m.csv", "uri\na.mp4\n".encode("utf-16"), {}, ["is not UTF-8 but UTF-16"]),
         ("m.csv", "uri\na.mp4\n".encode("utf-32"), {}, ["is not UTF-8 but UTF-32"]),
         ("m.csv", gzip.compress(b"uri\na.mp4\n", mtime=0), {}, ["is compressed (gzip)"]),
         ("m.jsonl", b"PK\x03\x04\x14\x00", {}, ["zip archive or a spreadsheet"]),
-        ("m.csv", b"uri," + b"x" * 17 * 2**20 + b"\na.mp4,b\n", {}, ["line 1 is no header", "16777216"]),
-        ("m.csv", b"uri,t\na.mp4,x,too much\n", {}, ["row 1 has not as many fields"]),
-        ("m.csv", b"uri,t\na.mp4\n", {}, ["row 1 has not as many fields"]),
-        ("m.csv", b'uri,t\na.mp4,"x\n', {}, ["is no CSV"]),
+        ("m.csv", b"uri," + b"x" * 17 * 2**20 + b"\na.mp4,b\n", {}, ["line 1 is not a header", "16777216"]),
+        ("m.csv", b"uri,t\na.mp4,x,too much\n", {}, ["row 1 has 3 fields; the header has 2"]),
+        ("m.csv", b"uri,t\na.mp4\n", {}, ["row 1 has 1 fields; the header has 2"]),
+        ("m.csv", b'uri,t\na.mp4,"x\n', {}, ["is not valid CSV"]),
         ("m.csv", b"uri\ncaf\xe9.mp4\n", {}, ["is not UTF-8"]),
         ("m.csv", b"", {}, ["no column uri"]),
-        ("m.jsonl", b"{oops}\n{oops}\n", {}, ["line 1 is no JSON"]),
-        ("m.jsonl", b'["a.mp4"]\n', {}, ["line 1 is no JSON object"]),
+        ("m.jsonl", b"{oops}\n{oops}\n", {}, ["line 1 is not valid JSON"]),
+        ("m.jsonl", b'["a.mp4"]\n', {}, ["line 1 is not a JSON object"]),
         ("m.jsonl", b'{"uri": 5}\n', {}, ["row 1: uri is 5"]),
         ("m.jsonl", b'{"uri": "a.mp4", "video_id": 1.5}\n', {}, ["row 1: video_id is 1.5", "text or a whole number"]),
         ("m.jsonl", b'{"uri": "a.mp4", "video_id": null}\n', {}, ["row 1: video_id is None"]),
-        ("m.parquet", b"not parquet at all", {}, ["is no parquet file"]),
+        ("m.parquet", b"not parquet at all", {}, ["is not a Parquet file"]),
     ],
 )
 def test_a_manifest_that_cannot_be_read_says_where(
@@ -198,8 +198,8 @@ def test_a_value_that_can_be_repaired_is(tmp_path: Path, line: bytes, metadata: 
         (b'{"uri": "caf\xe9.mp4"}', "line 2 is not UTF-8"),
         (b'{"uri": "b.mp4", "t": "' + b"x" * 13 * 2**20 + b'"}', "t makes the row's metadata 13631"),
         (b'{"uri": "b.mp4", "t": "' + b"x" * 17 * 2**20 + b'"}', "line 2 takes more than 16777216 bytes"),
-        (b"[]", "line 2 is no JSON object"),
-        (b"\x00", "line 2 is no JSON"),
+        (b"[]", "line 2 is not a JSON object"),
+        (b"\x00", "line 2 is not valid JSON"),
     ],
     ids=lambda value: f"{value!r:.50}",
 )
@@ -220,7 +220,9 @@ def test_csv_fields_may_be_long_and_a_row_that_is_off_costs_itself_alone(tmp_pat
     assert (len(a.metadata), a.problem) == (300_000 + len('{"t": ""}'), None)
     assert [entry.problem is None for entry in (b, c, d, e)] == [False, False, False, True]
     assert (
-        "(3, not 2)" in str(b.problem) and "line 4 is no CSV" in str(c.problem) and "t is not UTF-8" in str(d.problem)
+        "has 3 fields; the header has 2" in str(b.problem)
+        and "line 4 is not valid CSV" in str(c.problem)
+        and "t is not UTF-8" in str(d.problem)
     )
     assert (b.where, e.uri) == (f"{path} row 2", f"{tmp_path}/e.mp4")
 

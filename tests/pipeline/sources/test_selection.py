@@ -28,7 +28,7 @@ def test_all_by_default_and_the_first_so_many() -> None:
 @pytest.mark.parametrize("name", ["id07", "clip7.mp4", "s3://b/1/clip7.mp4"])
 def test_one_by_its_id_its_file_name_or_its_uri(name: str) -> None:
     assert ids(Selection(only=(name,)).of(listed())) == ["id07"]
-    assert Selection(recaption=(name,)).anew(listed()) == {"id07"}
+    assert Selection(recaption=(name,)).recaptioned(listed()) == {"id07"}
 
 
 def test_several_stay_in_the_listings_order() -> None:
@@ -56,7 +56,9 @@ def test_a_sample_is_drawn_of_those_named_and_cut_off_last() -> None:
 @pytest.mark.parametrize("where", ["only", "recaption"])
 def test_an_unknown_name_suggests_a_near_one(where: str) -> None:
     with pytest.raises(UsageError, match=r"no source has the id or the file name 'clip77.mp4'.*clip7\.mp4"):
-        Selection(**{where: ("clip77.mp4",)}).of(listed()) and Selection(**{where: ("clip77.mp4",)}).anew(listed())
+        Selection(**{where: ("clip77.mp4",)}).of(listed()) and Selection(**{where: ("clip77.mp4",)}).recaptioned(
+            listed()
+        )
 
 
 def test_a_name_that_several_have_is_refused() -> None:
@@ -73,6 +75,8 @@ def test_a_name_that_several_have_is_refused() -> None:
         ({"limit": 0}, "--limit is 0"),
         ({"sample": -1}, "--sample is -1"),
         ({"max_hours": 0.0}, "--max-hours is 0.0"),
+        ({"max_hours": float("nan")}, "--max-hours is nan"),
+        ({"max_hours": float("inf")}, "--max-hours is inf"),
     ],
 )
 def test_nothing_is_no_selection(options: dict[str, Any], says: str) -> None:
@@ -93,3 +97,16 @@ def test_shards_are_all_videos_each_once(count: int) -> None:
 def test_a_shard_that_is_none_is_a_usage_error(shard: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match=r"--shard is \d/2; it must be I/N with I from 1 to N"):
         Selection(shard=shard)
+
+
+@pytest.mark.parametrize("name", ["id07", "clip7.mp4"])
+def test_recaptioning_is_left_to_the_shard_that_has_the_video(name: str) -> None:
+    found = [Selection(shard=(i, 3), recaption=(name,)).recaptioned(listed()) for i in (1, 2, 3)]
+    assert sorted(map(sorted, found)) == [[], [], ["id07"]]
+    both = [Selection(shard=(i, 3), only=(name,), recaption=(name,)).recaptioned(listed()) for i in (1, 2, 3)]
+    assert both == found
+
+
+def test_recaptioning_a_video_that_another_option_leaves_out_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--recaption id07: --only, --sample or --limit leave this video out"):
+        Selection(only=("id02",), recaption=("id07",)).recaptioned(listed())

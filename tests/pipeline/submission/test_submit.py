@@ -91,7 +91,7 @@ def test_modules_that_would_replace_ours_pythons_or_a_dependencys_stay_here(
 def test_a_data_file_in_the_place_of_one_of_ours_is_refused(folder: Path) -> None:
     (folder / "configs" / "recipes").mkdir(parents=True)
     (folder / "configs" / "recipes" / "measure.yaml").touch()
-    with pytest.raises(UsageError, match=r"configs/recipes/measure.yaml has the name of a file of Longcap's own"):
+    with pytest.raises(UsageError, match=r"configs/recipes/measure.yaml has the name of one of Longcap's files"):
         members_of(folder, None, code=True)
 
 
@@ -107,9 +107,9 @@ def test_variables_come_by_name_and_secrets_never_in_the_command_line(
         "AWS_SHARED_CREDENTIALS_FILE": "/mnt/secret/s3",
     }
     told = capsys.readouterr().err
-    assert told.startswith("note: AWS_SECRET_ACCESS_KEY travel") and "hush" not in told and "PROFILE" not in told
+    assert told.startswith("note: AWS_SECRET_ACCESS_KEY are sent") and "hush" not in told and "PROFILE" not in told
     for text in ("AWS_SECRET_ACCESS_KEY=hush", "HF_TOKEN=hush", "OPENAI_API_KEY=hush"):
-        with pytest.raises(UsageError, match="does not belong into a command line") as error:
+        with pytest.raises(UsageError, match="must not be in a command line") as error:
             variables_of([text])
         assert "hush" not in str(error.value)
     with pytest.raises(UsageError, match="NOT_SET is not set here"):
@@ -119,24 +119,24 @@ def test_variables_come_by_name_and_secrets_never_in_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["-c", "measure", "videos", *OUT], "INPUT videos lies on this machine, and data does not travel"),
-        (["-c", "measure", "videos/*.mp4", *OUT], "INPUT videos/*.mp4 lies on this machine"),
-        (["-c", "measure", "list.csv", "-o", "out"], "-o out is relative, and would end with the job"),
+        (["-c", "measure", "videos", *OUT], "INPUT videos is on this machine, and data is not sent"),
+        (["-c", "measure", "videos/*.mp4", *OUT], "INPUT videos/*.mp4 is on this machine"),
+        (["-c", "measure", "list.csv", "-o", "out"], "-o out is relative, and would be removed with the job"),
         (["-c", "measure", "s3://b/v"], "Missing option '-o' / '--out'"),
         (["-c", "measure", "s3://b/v", *OUT, "--folow"], "No such option '--folow'"),
         (["-c", "measure", "s3://b/v", *OUT, "--set", "caption.windw_s=3"], "caption.windw_s is not a known key"),
         (["-c", "measur", "s3://b/v", *OUT], "'measur' is no recipe; did you mean measure?"),
         (["my.yaml", "s3://b/v", *OUT], "INPUT my.yaml is a config: give it with -c my.yaml"),
         (["measure", "s3://b/v", *OUT], "INPUT measure is the name of a recipe: give it with -c measure"),
-        (["s3://b/v", *OUT, "--json", "--follow"], "--json says which job was sent"),
+        (["s3://b/v", *OUT, "--json", "--follow"], "--json cannot be combined with --follow"),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "gone.yaml"], "--runtime-env gone.yaml cannot be read"),
-        (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.csv"], "--runtime-env list.csv is no mapping"),
+        (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.csv"], "--runtime-env list.csv is not a mapping"),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--working-dir", "gone"], "--working-dir gone: there is no such folder"),
         (["-c", "my.yaml", *OUT], "INPUT is missing"),
-        (["--retry", "out"], "-o out is relative, and would end with the job"),
+        (["--retry", "out"], "-o out is relative, and would be removed with the job"),
         (["--retry", "s3://b/out", "-c", "gone.yaml"], "gone.yaml"),
         (["--retry", "s3://b/out", "--segment", "x"], "Invalid value for '--segment'"),
-        (["--retry", "s3://b/out", "--doctor"], "--doctor and --retry exclude each other"),
+        (["--retry", "s3://b/out", "--doctor"], "--doctor and --retry cannot be combined"),
     ],
 )
 def test_what_cannot_run_there_is_one_line_before_anything_travels(
@@ -150,10 +150,10 @@ def test_a_config_outside_and_a_prompt_that_is_ignored_do_not_travel(
 ) -> None:
     outside = tmp_path_factory.mktemp("outside") / "c.yaml"
     outside.write_text("extends: measure\n")
-    assert "does not travel: give a path inside" in refused(capsys, "-c", str(outside), "list.csv", *OUT, *NOWHERE)
+    assert "is not sent: give a path inside" in refused(capsys, "-c", str(outside), "list.csv", *OUT, *NOWHERE)
     (folder / ".rayignore").write_text("prompts/\n")
     told = refused(capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE)
-    assert "no prompt 'prompts/w.j2'" in told and "in what would be uploaded" in told
+    assert "no prompt 'prompts/w.j2'" in told and "in the package" in told
     (folder / ".rayignore").write_text("base/\n")
     assert "there is no config file" in refused(capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE)
 
@@ -168,7 +168,7 @@ def test_no_server_and_no_address_are_one_line(folder: Path, capsys: pytest.Capt
     assert "no job server answers at http://127.0.0.1:9" in refused(
         capsys, "-c", "my.yaml", "list.csv", *OUT, *NOWHERE, code=1
     )
-    assert "which cluster? give --address" in refused(capsys, "-c", "my.yaml", "list.csv", *OUT, code=1)
+    assert "no cluster is given: give --address" in refused(capsys, "-c", "my.yaml", "list.csv", *OUT, code=1)
     for command in (["jobs"], ["logs", "x"], ["stop", "x"]):
         assert main([*command, *NOWHERE]) == 1
         assert "no job server answers at" in capsys.readouterr().err

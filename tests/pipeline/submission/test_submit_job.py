@@ -87,7 +87,7 @@ def test_a_job_is_stopped_killed_and_sent_again(cluster: Cluster, tmp_path: Path
         assert run("stop", "one", *cluster.at, log=said) == 0, said.read_text()
         assert following.wait(timeout=_WAIT_S) == 1, log.read_text()[-3000:]
     assert "one: stopped; the driver ended by itself with exit code 1" in said.read_text()
-    assert "finishing what is under way" in log.read_text()
+    assert "finishing work in flight" in log.read_text()
     assert cluster.driver() is None
     before = cluster.captioned()
     total = longcap.open(cluster.out).runs()[-1]["segments_planned"]

@@ -21,7 +21,7 @@ from tests.support.browser import until
 
 PLAYED = ("plain", "late", "turned", "edit")
 STARTS = {"0.0": 0.0, "0.1": 10.0, "0.2": 20.0}
-FIRST = {"edit": 20}  # index of the first picture that is shown: its edit list hides two seconds
+FIRST = {"edit": 20}  # index of the first frame that is shown: its edit list hides two seconds
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def open_video(page: Any, video_id: str, tail: str = "") -> None:
 
 
 def shown(page: Any, index: int) -> None:
-    """Wait until the player shows the picture of an index, give or take one: a tenth of a second."""
+    """Wait until the player shows the frame of an index, give or take one: a tenth of a second."""
     until(page, f"Math.abs(({real.READ})() - {index}) <= 1")
 
 
@@ -188,8 +188,8 @@ def test_the_timeline_is_moved_through_with_keys(page: Any) -> None:
 @pytest.mark.parametrize("video_id", ["old", "stream"])
 def test_what_cannot_be_played_is_a_storyboard_and_then_a_preview(page: Any, video_id: str) -> None:
     open_video(page, video_id)
-    page.wait_for_selector("#board:not([hidden])")
-    assert "frames of it" in page.inner_text("#cannot")
+    page.wait_for_selector("#storyboard:not([hidden])")
+    assert "frames of the video" in page.inner_text("#cannot")
     page.click("[id='s0.1']")
     shown(page, 100)
     until(page, "[...document.querySelectorAll('#strip img')].slice(0, 5).every(i => i.naturalWidth > 0)")
@@ -207,7 +207,7 @@ def test_a_stream_that_breaks_off_becomes_a_storyboard_where_it_was(page: Any) -
     page.click("[id='s0.1']")
     shown(page, 100)
     page.evaluate("document.getElementById('video').src = '/static/icon.svg'")
-    page.wait_for_selector("#board:not([hidden])")
+    page.wait_for_selector("#storyboard:not([hidden])")
     shown(page, 100)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,31 @@ def test_columns_of_a_manifest_can_be_shown(listed: Catalog) -> None:
     assert not {"spans", "dataset.spans", "content_hash"} & set(listed.columns())
     shown = listed.page(Query(columns=("metadata.rank",))).rows
     assert {r["video_id"]: r["metadata.rank"] for r in shown}["c"] == 3.0
+
+
+ODD = {"huge": 10**400, "list": [1, "a"], "object": {"k": 1}, "yes": True, 'a"b': "q", "site/name": "é", "void": None}
+
+
+def test_all_offered_columns_can_be_sorted_compared_and_shown(tmp_path: Path) -> None:
+    kinds = {"when": pa.timestamp("us", tz="UTC"), "raw": pa.binary(), "spans": pa.list_(pa.float64())}
+    kinds |= {"inner": pa.struct([("x", pa.int32())]), "share": pa.float32(), "title": pa.string()}
+    added = [pa.field(name, kind) for name, kind in kinds.items()]
+    told = {"a": {"metadata": json.dumps(ODD, ensure_ascii=False), "title": "t", "share": 0.5}}
+    videos = [video("a", 30.0, metadata=told["a"]["metadata"]), video("b", 20.0)]
+    store = viewed.make(str(tmp_path / "out"), videos, told=told, added=added)
+    listed = Catalog(store.uri, Annotations(store))
+    columns = listed.columns()
+    assert not {"opening", "sections", "usage", "provenance", "caption", "inner", "raw", "when"} & set(columns)
+    assert {"title", "share", "words", *(f"metadata.{name}" for name in ODD)} <= set(columns)
+    for name in columns:
+        for sort in (name, f"-{name}"):
+            shown = listed.page(parse([("sort", sort), ("columns", name)], columns)).rows
+            assert [set(row) >= {name} for row in shown] == [True, True]
+            assert not any(isinstance(value, list | dict) for row in shown for value in row.values())
+        for written in ("~a", "=", "!="):
+            assert set(ids(listed, f"where={name}{written}")) <= {"a", "b"}
+    for written in ('metadata.a"b=q', "metadata.site/name=é", "metadata.huge~000", "share>0.4"):
+        assert ids(listed, f"where={written}") == ["a"], written
 
 
 def test_it_follows_a_run_and_annotations(listed: Catalog, store: Store) -> None:

@@ -50,7 +50,7 @@ def test_every_kind_has_its_lane() -> None:
     assert found["speech"][0][:2] == [1.0, 3.0] and found["text"][0][3] == "EXIT / 12"
     gaps = {(i[0], i[1]): i[3] for i in found["gaps"]}
     assert gaps[40.0, 42.0] == "Did not decode"
-    assert gaps[60.0, 100.0] == "No captions: no picture"
+    assert gaps[60.0, 100.0] == "No captions: no frame"
     assert "Window without a caption" in gaps[15.0, 25.0]
 
 

@@ -52,7 +52,7 @@ def test_what_is_searched_for(text: str, terms: list[str]) -> None:
         ("verdict", "maybe", "verdict is 'maybe'"),
         ("sort", "wordz", "no column 'wordz'; did you mean words"),
         ("columns", "nope", "no column 'nope'"),
-        ("where", "words", "is no condition such as words>=100"),
+        ("where", "words", "is not a condition such as words>=100"),
         ("where", "wordz>3", "did you mean words"),
         ("page", "-1", "page is '-1'"),
         ("page", "1e9", "page is '1e9'"),

@@ -1,11 +1,11 @@
-"""Seeded disasters: a small job, a process of it that is killed at a random moment, and what is left at the end.
+"""Seeded crashes: kill one process of a small job at a random time, resume, and check the output.
 
-    python -m tests.support.chaos --seeds 200 --report docs/chaos.md  # `make chaos`; it goes on where it was ended
+    python -m tests.support.chaos --seeds 200 --report docs/chaos.md  # `make chaos`; resumes where it ended
     python -m tests.support.chaos --seed 17 --store s3                   # replays one
 
-A seed decides what is killed (SIGKILL), when, and how the job is set up. The driver is a process of its own on a Ray
-that stays warm; a driver that ended with another code than 0 is started again with the same command, as a user would.
-In the end the output must be, row for row, that of a run that nobody disturbed, and `verify` must say that all is well.
+A seed determines the victim of SIGKILL, the time, and the options of the job. The driver is a separate process on a Ray
+that keeps running; if it exits with a code other than 0, the same command is started again, as by a user.
+In the end the output must equal, row for row, the output of an undisturbed run, and `verify` must find no problem.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ tables:
   marks: {level: video, from: [dataset, segments], steps: ["tests.support.operators:Judge"]}
   totals: {level: run, from: [marks], steps: ["tests.support.operators:Average"]}
 """
-_TRIES = 5  # of the same command; a disaster strikes once
-_RUN_S = 400.0  # for one command on a quiet machine, which needs ten
-_USUAL = 10.0  # or so many times as long as the undisturbed run, if that is more
+_TRIES = 5  # of the same command; there is one kill per seed
+_RUN_S = 400.0  # time limit of a command on an idle machine, where it takes 10 s
+_USUAL = 10.0  # or this multiple of the undisturbed run, if that is more
 
 
 @dataclass(frozen=True, kw_only=True)
 class Disaster:
-    """What a seed stands for.
+    """The parameters of a seed.
 
     Attributes:
         victim: one of `REMOTE_VICTIMS`.
-        after_s: between the first sight of such a process and its end.
-        pick: which of several, as a number to be taken modulo how many there are.
-        away_s: how long the server stays away.
+        after_s: time between the first appearance of such a process and the kill.
+        pick: index of the victim, modulo the number of candidates.
+        away_s: how long the server is away.
     """
 
     seed: int
@@ -63,7 +63,7 @@ class Disaster:
 
 
 def disaster(seed: int, *, remote: bool) -> Disaster:
-    """The victims come in turn; everything else is drawn."""
+    """Victims take turns; everything else is drawn."""
     chance = random.Random(seed)
     victims = REMOTE_VICTIMS if remote else VICTIMS
     return Disaster(
@@ -79,13 +79,13 @@ def disaster(seed: int, *, remote: bool) -> Disaster:
 
 @dataclass
 class Outcome:
-    """What became of it.
+    """The result of a seed.
 
     Attributes:
-        hit: whether the victim was there to be killed.
-        codes: exit codes of the drivers, in order; negative: the signal.
-        problems: what is wrong with the output; empty is what it must be.
-        unfinished: what did not end in time, so that the output was not judged; "": all did.
+        hit: whether the victim existed and was killed.
+        codes: exit codes of the drivers, in order; negative values are signals.
+        problems: problems of the output; empty if it is right.
+        unfinished: what did not end in time, so that the output was not checked; "" if all ended.
     """
 
     disaster: Disaster
@@ -97,16 +97,16 @@ class Outcome:
 
     @property
     def verdict(self) -> str:
-        """right, WRONG, or not finished in time."""
+        """Return right, WRONG, or not finished in time."""
         return "not finished in time" if self.unfinished else "WRONG" if self.problems else "right"
 
 
 class Chaos:
-    """The job, the Ray that it runs on, and what it must come to.
+    """The job, its Ray, and the expected output.
 
     Args:
-        folder: for clips and logs.
-        address: of a running Ray whose processes are children of this one.
+        folder: folder for clips and logs.
+        address: address of a running Ray whose processes are children of this process.
         recipe: main, or tables: captions from stored differences, and tables of vectors, marks and totals.
     """
 
@@ -131,7 +131,7 @@ class Chaos:
         assert not problems(out, self.expected)
 
     def run(self, seed: int, out: str, server: s3.S3Server | None = None) -> Outcome:
-        """Strike once, resume until the command ends well, and compare."""
+        """Kill once, resume until the command succeeds, and compare."""
         outcome = Outcome(disaster(seed, remote=server is not None))
         began = time.monotonic()
         try:
@@ -151,14 +151,14 @@ class Chaos:
         outcome.problems.append(f"no driver of {_TRIES} ended well: {self.log(out)}")
 
     def drive(self, out: str) -> list[int]:
-        """The same command until it ends well, a few times at most, with nothing killed; exit codes."""
+        """Run the same command until it succeeds, a few times at most, without kills; return the exit codes."""
         calm, codes = disaster(0, remote=False), list[int]()
         while not codes or (codes[-1] != 0 and len(codes) < _TRIES):
             codes.append(self._drive(calm, out, Outcome(calm), strike=False))
         return codes
 
     def log(self, out: str) -> str:
-        """The end of what the drivers said."""
+        """Return the end of the drivers' output."""
         path = self._log(out)
         return path.read_text(errors="replace")[-3000:] if path.exists() else "no driver was started"
 
@@ -214,7 +214,7 @@ class Chaos:
 
 
 def _strike(what: Disaster, driver: int, server: s3.S3Server | None, outcome: Outcome, end: threading.Event) -> None:
-    """Kill the victim: the moment counts from when the first process of its kind was seen."""
+    """Kill the victim; the time counts from the first appearance of a process of its kind."""
     while not _victims(what.victim, driver, server):
         if end.wait(0.05):
             return
@@ -233,14 +233,14 @@ def _strike(what: Disaster, driver: int, server: s3.S3Server | None, outcome: Ou
 
 
 def _victims(kind: str, driver: int, server: s3.S3Server | None) -> list[psutil.Process]:
-    """Processes of one kind that are there now, in the order of their start."""
+    """Return the running processes of one kind, by start time."""
     if kind == "driver":
         with suppress(psutil.NoSuchProcess):
             return [psutil.Process(driver)]
         return []
     if kind == "server":
         return [psutil.Process(server.process.pid)] if server is not None and _actors("Stage") else []
-    if kind == "gather actor":  # the stage's own, or one of its shards
+    if kind == "gather actor":  # of the stage, or of one of its shards
         return _actors("Aggregator") or _actors("CommitStage")[:1]
     if kind == "dataset writer":
         return _actors("CommitStage")[1:]
@@ -256,7 +256,7 @@ def _actors(name: str) -> list[psutil.Process]:
 
 
 def _ours() -> list[psutil.Process]:
-    """Processes of the warm Ray: it was started by this process."""
+    """Return the processes of the running Ray, which this process started."""
     found = psutil.Process().children(recursive=True)
     return sorted(found, key=lambda p: (_born(p), p.pid))
 
@@ -274,7 +274,7 @@ def _line(process: psutil.Process) -> str:
 
 
 def contents(out: str) -> Counter[tuple[str, ...]]:
-    """Every row that an output holds, by what it is about and its content hash; failures by what failed and how."""
+    """Return every row of an output by subject and content hash; failures by subject and kind."""
     output = Output(out)
     store = output.store
     further = [
@@ -295,7 +295,7 @@ def contents(out: str) -> Counter[tuple[str, ...]]:
 
 
 def problems(out: str, expected: Counter[tuple[str, ...]]) -> list[str]:
-    """How an output differs from what is expected: lost, twice, different; and what `verify` finds."""
+    """Return how an output differs from the expected one: lost, duplicate, different rows; and findings of `verify`."""
     found = contents(out)
     wrong = [f"lost: {' '.join(row)}" for row in (expected - found)]
     wrong += [f"twice or different: {' '.join(row)}" for row in (found - expected)]

@@ -1,4 +1,4 @@
-"""Many disasters, one after the other, and a table of what came of them; see `tests.support.chaos`."""
+"""Run many seeds in sequence, and print a table of the results; see `tests.support.chaos`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.chaos import REMOTE_VICTIMS, Chaos, Outcome, disaster
 
 @contextmanager
 def warm_ray() -> Iterator[str]:
-    """A Ray for many jobs; its address."""
+    """Start a Ray for many jobs; yield its address."""
     import ray
 
     os.environ.update({"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"})
@@ -43,15 +43,15 @@ def warm_ray() -> Iterator[str]:
 
 
 def main() -> int:
-    """Run seeds; 0: every output was right, 1: one was wrong, 3: none was, but some did not end in time."""
+    """Run seeds; return 0 if every output was right, 1 if one was wrong, 3 if some did not end in time."""
     parser = argparse.ArgumentParser(description="Kill processes of small jobs and compare what comes out.")
-    parser.add_argument("--seeds", type=int, default=200, help="how many, half of them on each store")
-    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--seeds", type=int, default=200, help="number of seeds, half of them on each store")
+    parser.add_argument("--seed", type=int, help="run only this seed")
     parser.add_argument("--store", choices=["local", "s3"], help="only on this store")
-    parser.add_argument("--recipe", choices=["main", "tables"], default="main", help="what the jobs make")
+    parser.add_argument("--recipe", choices=["main", "tables"], default="main", help="recipe of the jobs")
     parser.add_argument("--report", type=Path, help="write a table in Markdown")
-    parser.add_argument("--record", type=Path, help="a line of JSON for each seed; those judged are not run again")
-    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further seed after so many")
+    parser.add_argument("--record", type=Path, help="a line of JSON per seed; checked seeds are not run again")
+    parser.add_argument("--minutes", type=float, default=1e9, help="start no further seed after this time")
     asked = parser.parse_args()
     stores = [asked.store] if asked.store else ["local", "s3"]
     seeds = [asked.seed] if asked.seed is not None else list(range(asked.seeds // len(stores)))
@@ -103,7 +103,7 @@ def _record(path: Path | None, store: str, outcome: Outcome) -> None:
 
 
 def _recorded(path: Path | None) -> list[tuple[str, Outcome]]:
-    """What an earlier call has seen; a day's work need not be one sitting."""
+    """Return the results of earlier calls, so that the work can be divided into several calls."""
     if path is None or not path.exists():
         return []
     lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -125,7 +125,7 @@ def _line(store: str, outcome: Outcome) -> str:
 
 
 def report(outcomes: list[tuple[str, Outcome]]) -> str:
-    """What happened, by victim and store."""
+    """Return the results by victim and store."""
     lines = [
         "| store | killed | runs | hit | same command again | not finished in time | lost, doubled or different |",
         "|" + "---|" * 7,
@@ -143,9 +143,10 @@ def report(outcomes: list[tuple[str, Outcome]]) -> str:
         [
             "# What killing processes did",
             "",
-            f"{runs} seeded runs, {wrong} wrong: rows lost, doubled or different from those of an undisturbed run,",
-            "or anything that `longcap verify` has to say. A row tells what was killed, how often it was there to be",
-            "killed, and how often the driver had to be started again.",
+            f"Of {runs} seeded runs, {wrong} were wrong. A run is wrong if rows are lost, duplicated or different from",
+            "those of an undisturbed run, or if `longcap verify` reports a problem. Each row names the process that",
+            "was killed, in how many runs it was running at that moment (hit), and in how many runs the driver had to",
+            "be started again.",
             "`python -m tests.support.chaos --seed N --store local` (or `s3`) replays a seed.",
             "",
             f"Written by `python -m tests.support.chaos {shlex.join(sys.argv[1:])}`"

@@ -1,4 +1,4 @@
-"""Time limits that hold on a machine with other work: they count what a quiet machine would have needed."""
+"""Time limits for a loaded machine: they count the time that an idle machine would have needed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 
 class NotFinished(Exception):
-    """Something did not end in time: nothing is known of what it would have come to."""
+    """Something did not end in time, so its result is unknown."""
 
 
 class Patience:
-    """A limit in seconds of a quiet machine: while `load` processes wait for fewer cores, a second counts for less.
+    """A limit in seconds of an idle machine: while `load` processes compete for fewer cores, a second counts less.
 
     Args:
-        limit_s: after so many of them `passed` is true.
-        load: how many processes want a core; by default, the machine's average of the last minute.
+        limit_s: `passed` is true after this time.
+        load: number of processes that need a core; by default, the load average of the last minute.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class Patience:
         self._last = clock()
 
     def passed(self) -> bool:
-        """Whether the limit is reached; ask it every second or so."""
+        """Return whether the limit is reached; call it about every second."""
         now = self._clock()
         self._spent_s += (now - self._last) * min(1.0, self._cores / max(self._load(), 1e-9))
         self._last = now
         return self._spent_s >= self._limit_s
 
     def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Poll until `condition` holds.
+        """Poll until `condition` is true.
 
         Raises:
-            NotFinished: it did not in time; the message names `what`.
+            NotFinished: it was not true in time; the message names `what`.
         """
         while not condition():
             if self.passed():

@@ -1,7 +1,7 @@
-"""Defects of model output, by kind: answers as models give them, and what of them must not reach a row.
+"""Defects of model output by kind: answers of models, and the parts that must not reach a row.
 
-Written by hand after what instruction-tuned, reasoning and vision-language models write. In an answer `{c}` stands for
-the caption, `{a}` and `{b}` for its two sentences.
+Written by hand after outputs of instruction-tuned, reasoning and vision-language models. In an answer `{c}` is
+the caption, and `{a}` and `{b}` are its two sentences.
 """
 
 from __future__ import annotations
@@ -53,4 +53,4 @@ DEFECTS: tuple[Defect, ...] = (
         for answer in answers
     ),
 )
-"""Every defect; none repeats another."""
+"""All defects, without duplicates."""

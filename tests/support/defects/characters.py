@@ -1,4 +1,4 @@
-"""Entities, escapes, and characters that no caption is made of."""
+"""Entities, escapes, and characters that captions never have."""
 
 from __future__ import annotations
 

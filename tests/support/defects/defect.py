@@ -1,4 +1,4 @@
-"""One answer with a defect, and what its parts stand for."""
+"""One answer with a defect, and its expected treatment."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PROMPT = (
 CITES = "citation where marks are asked for"
 
 Around = dict[str, list[tuple[str, tuple[str, ...]]]]
-"""Kind -> (answer, what must not be left of it): a caption with something around it."""
+"""Kind -> (answer, text that must be removed): a caption with additional text."""
 Instead = dict[str, list[str]]
-"""Kind -> answers that hold no whole caption."""
+"""Kind -> answers without a complete caption."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Defect:
     """One answer with a defect.
 
     Attributes:
-        kind: of the defect.
-        answer: what the model wrote.
-        gone: none of these may be in an accepted answer; behind one that ends in `$` the answer must not end.
-        kept: whether the caption must be accepted; False: sending the answer back is right, too.
+        kind: kind of the defect.
+        answer: output of the model.
+        gone: none of these may be in an accepted answer; if one ends in `$`, the answer must not end with it.
+        kept: whether the caption must be accepted; if False, rejecting the answer is also right.
     """
 
     kind: str
@@ -38,9 +38,9 @@ class Defect:
 
     @property
     def cites(self) -> bool:
-        """Whether the prompt asked for marks such as `[3]`."""
+        """Return whether the prompt asked for marks such as `[3]`."""
         return self.kind == CITES
 
     def left_in(self, text: str) -> bool:
-        """Whether an accepted answer still has the defect."""
+        """Return whether an accepted answer still has the defect."""
         return any(text.endswith(mark[:-1]) if mark.endswith("$") else mark in text for mark in self.gone)

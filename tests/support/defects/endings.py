@@ -1,4 +1,4 @@
-"""What breaks off, is said again, or is in another language."""
+"""Answers that are truncated, repeated, or in another language."""
 
 from __future__ import annotations
 

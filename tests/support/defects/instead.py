@@ -1,4 +1,4 @@
-"""What stands in place of a caption."""
+"""Texts in place of a caption."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summaries, and what a scene is said to convey."""
+"""Summaries, and statements about what a scene conveys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown, fences, labels, and forms that nobody asked for."""
+"""Markdown, fences, labels, and unrequested formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes to the reader, and talk of the task."""
+"""Notes to the reader, and comments on the task."""
 
 from __future__ import annotations
 

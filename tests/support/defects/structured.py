@@ -1,4 +1,4 @@
-"""Answers in a form, with the marks of their defects that must not be in the form as it is read."""
+"""Structured answers, with the marks of defects that must not be in the parsed form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chat templates, grounding models and prompts leave in an answer."""
+"""Remnants of chat templates, grounding models and prompts in an answer."""
 
 from __future__ import annotations
 
@@ -81,6 +81,10 @@ AROUND: Around = {
         ("ASSISTANT: {c}", ("ASSISTANT",)),
         ("assistant\n{c}", ("assistant",)),
         ("{c}\nUser: And then?\nAssistant: He waits.", ("User:", "Assistant:", "waits")),
+        ("{c} User: And then? Assistant: He waits.", ("User:", "Assistant:", "waits")),
+        ("{c} USER: Describe the next video. ASSISTANT: A dog runs.", ("USER:", "ASSISTANT:", "dog")),
+        ("{c} ### Input: Frames of a dog. ### Response: A dog runs.", ("###", "Input", "dog")),
+        ("{c}\nQuestion: What colour is it?\nRed.", ("Question", "Red")),
         ("### Assistant:\n{c}", ("###", "Assistant")),
         ("<|vision_start|><|image_pad|><|vision_end|>{c}", ("<|",)),
         ("{c}<｜end▁of▁sentence｜>", ("<｜",)),

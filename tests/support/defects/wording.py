@@ -1,4 +1,4 @@
-"""Words that lead to a caption, or speak of the video as a video."""
+"""Words that introduce a caption, or refer to the video as a video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the generators of hostile inputs and prints what became of them.
+"""Run the generators of hostile inputs and print the results.
 
 python -m tests.support.fuzz --kind video --count 2000 --seed 7
 """
@@ -20,7 +20,7 @@ class Fuzz(Protocol):
 
 
 def kinds() -> dict[str, Callable[[], Fuzz]]:
-    """Each kind of input, and what loads its generator."""
+    """Map each kind of input to a function that loads its generator."""
     names = sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.name not in ("__main__", "outcome"))
     return {name: lambda name=name: import_module(f"{package.__name__}.{name}").fuzz for name in names}
 
@@ -29,7 +29,7 @@ def main() -> int:
     known = kinds()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kind", choices=[*known, "all"], default="all")
-    parser.add_argument("--count", type=int, default=2000, help="inputs of each kind")
+    parser.add_argument("--count", type=int, default=2000, help="number of inputs of each kind")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     clean = True

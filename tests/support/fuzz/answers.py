@@ -1,7 +1,7 @@
-"""Hostile answers of a server: chunks and bodies of odd values, floods, and broken protocol.
+"""Hostile answers of a server: chunks and bodies with invalid values, floods, and broken protocol.
 
-Every request must end with a `Generation` whose row converts to Arrow, or with a plain `ItemError` of class `engine`,
-in time, in bounded memory, and without the key in what it says.
+Every request must end with a `Generation` whose row converts to Arrow, or with an `ItemError` of class `engine`,
+in time, in bounded memory, and without the key in its message.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ODD: list[Any] = [
 
 
 def _body(draw: random.Random) -> bytes:
-    """A body that is a chat completion but for some odd values."""
+    """Return a body that is a chat completion except for some invalid values."""
     message: dict[str, Any] = {"role": "assistant", "content": GOOD}
     usage: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 3}}
     body: dict[str, Any] = {
@@ -82,7 +82,7 @@ def _play(draw: random.Random) -> Play:
 
 
 def fuzz(count: int, *, seed: int = 0) -> Outcome:
-    """Send `count` requests to a server that answers at random."""
+    """Send `count` requests to a server with random answers."""
     outcome = Outcome()
     process = psutil.Process()
     before = process.memory_info().rss

@@ -1,7 +1,7 @@
-"""Hostile manifests: rows of odd values, and good rows beside them.
+"""Hostile manifests: rows with invalid values next to good rows.
 
-Every manifest must end with a listing that has each good row as it is, or with a `UsageError`, in time and in bounded
-memory; each row that is refused says why.
+Every manifest must end with a listing in which each good row is unchanged, or with a `UsageError`, in time and in
+bounded memory; each refused row gives the reason.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ODD: list[Any] = [
 
 
 def _line(draw: random.Random, number: int) -> bytes:
-    """One hostile line of JSON Lines."""
+    """Return one hostile line of JSON Lines."""
     row: dict[str, Any] = {"uri": f"{number}.mp4", "title": "t"}
     for _ in range(draw.randint(1, 3)):
         row[draw.choice(["uri", "title", "x", "\ud83d", "metadata", "content_hash"])] = draw.choice(_ODD)
@@ -70,7 +70,7 @@ def _manifest(draw: random.Random, good: str) -> tuple[str, bytes]:
 
 
 def fuzz(count: int, *, seed: int = 0) -> Outcome:
-    """Read `count` hostile manifests and list what they name."""
+    """Read `count` hostile manifests and list their videos."""
     draw, outcome = random.Random(seed), Outcome()
     process = psutil.Process()
     before = process.memory_info().rss
@@ -111,5 +111,5 @@ def _one(label: str, path: Path, good: str, outcome: Outcome) -> None:
         outcome.odd.append(f"{label}: a row does not convert: {[row['failure'] for row in table]}")
     if not any(row["uri"] == good and not row.get("failure") for row in rows):
         data = path.read_bytes()
-        if path.suffix == ".jsonl" or data.count(b'"') % 2 == 0:  # else a quote of somebody else's swallowed it
+        if path.suffix == ".jsonl" or data.count(b'"') % 2 == 0:  # else an open quote of another row consumed it
             outcome.odd.append(f"{label}: the good row is not there")

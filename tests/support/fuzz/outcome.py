@@ -1,4 +1,4 @@
-"""What became of the hostile inputs of one kind."""
+"""The results of the hostile inputs of one kind."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Outcome:
-    """What became of the inputs.
+    """The results.
 
     Attributes:
-        counts: how each ended, such as "whole", "in part" or a failure's class -> how many inputs.
+        counts: how inputs ended, such as "whole", "in part" or a class of failures -> number of inputs.
         late: inputs that passed their deadline.
         odd: inputs that broke an invariant: an exception of another type, a result that contradicts itself.
-        left: processes that were still there at the end.
-        slowest_s: the longest that one input took, wall-clock seconds.
-        grown_bytes: by how much the resident memory of this process grew; 0 where it is not measured.
+        left: processes that still run at the end.
+        slowest_s: the longest time of one input, wall-clock seconds.
+        grown_bytes: growth of the resident memory of this process; 0 if it is not measured.
     """
 
     counts: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Hostile subtitles, generated from a seed: whatever they are, reading them ends soon, within limits, with a status."""
+"""Hostile subtitles, generated from a seed: reading must end soon, within limits, with a status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SLOW_S = 30.0
 
 
 def hostile(generator: random.Random) -> bytes:
-    """The bytes of one subtitle file."""
+    """Return the bytes of one subtitle file."""
     kind = generator.choice(("srt", "vtt", "ass", "microdvd", "repeated", "noise"))
     if kind == "noise":
         return generator.randbytes(generator.randrange(5000))
@@ -43,13 +43,13 @@ def hostile(generator: random.Random) -> bytes:
 
 
 def fuzz(count: int, *, seed: int = 0) -> Outcome:
-    """As `run`, for the common runner."""
+    """Adapt `run` to the common runner."""
     wrong = run(count, seed)
     return Outcome(counts=Counter(sound=count - len(wrong)), odd=wrong)
 
 
 def run(count: int, seed: int) -> list[str]:
-    """Read `count` files made from `seed` in the decoding process; returns what was wrong, a line each."""
+    """Read `count` files made from `seed` in the decoding process; return the problems, one line each."""
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as folder, DecodeChild(no_progress_s=20.0, memory_limit_bytes=2**29) as child:
         path = Path(folder) / "a.srt"
@@ -71,7 +71,7 @@ def run(count: int, seed: int) -> list[str]:
 
 
 def _problem(found: Subtitles) -> str | None:
-    """What no subtitles may be."""
+    """Return why lines are invalid."""
     text = "".join(cue.text for cue in found.cues)
     if any(why in found.status for why in ("ended the process", "took too", "internal")):
         return found.status

@@ -1,8 +1,8 @@
-"""Feeds the decoder files that were broken at random, and counts what becomes of them.
+"""Decode randomly damaged files and count the results.
 
     python -m tests.support.fuzz --kind video --count 2000 --seed 7
 
-Every file must end with pictures or with a plain failure, in time, and leave no process behind.
+Every file must end with frames or with a failure, in time, without remaining processes.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ _SOURCES: dict[str, dict[str, Any]] = {
     "mpeg2.mpg": {"codec": "mpeg2video", "fps": 25.0},
     "mjpeg.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
 }
-_PICTURES = 30
-_LIMIT_S = 20.0  # no progress; far above what a busy machine needs for a file of this size
+_IMAGES = 30
+_LIMIT_S = 20.0  # limit without progress; far above the time that a busy machine needs
 _OVER_S = 2.0
 
 
 def mutate(data: bytes, other: bytes, draw: random.Random) -> tuple[str, bytes]:
-    """One way of breaking a file, and the broken file; `other` is what another container is spliced from."""
+    """Damage a file in one way and return it; `other` is a container to splice from."""
     how = draw.choice(["flip", "flip", "few", "cut", "zero", "splice", "insert", "shuffle"])
     broken = bytearray(data)
     if how in ("flip", "few"):
@@ -64,7 +64,7 @@ def mutate(data: bytes, other: bytes, draw: random.Random) -> tuple[str, bytes]:
 
 
 def fuzz(count: int, *, seed: int = 0) -> Outcome:
-    """Probe and decode `count` broken files, through the operators as a job does."""
+    """Probe and decode `count` damaged files with the operators of a run."""
     draw = random.Random(seed)
     outcome = Outcome()
     before = {child.pid for child in psutil.Process().children(recursive=True)}
@@ -72,7 +72,7 @@ def fuzz(count: int, *, seed: int = 0) -> Outcome:
         folder = Path(name)
         sources = {}
         for file, how in _SOURCES.items():
-            render(folder / file, count=_PICTURES, **how)
+            render(folder / file, count=_IMAGES, **how)
             sources[file] = (folder / file).read_bytes()
         limits: dict[str, Any] = {"no_progress_s": _LIMIT_S, "cpu_limit_s": _LIMIT_S}
         with Probe(**limits).open() as probe, Decode(**limits, fps=2.0).open() as decode:
@@ -91,15 +91,15 @@ def _one(label: str, path: Path, probe: Any, decode: Any, outcome: Outcome) -> N
     began_s, attempts = time.monotonic(), 1
     try:
         row = probe({"uri": str(path)})
-        end_s = min(row["duration_s"], 600.0)  # a broken header may claim years: a segment is two minutes
+        end_s = min(row["duration_s"], 600.0)  # a damaged header may claim years; a segment is two minutes
         span = {"start_s": 0.0, "end_s": end_s, "decode_start_s": 0.0, "decode_end_s": end_s}
         row = decode({**row, **span})
         facts = row["decode"]
         attempts = facts["attempts"]
         whole = not facts["missing"] and not facts["damaged_packets"]
         outcome.counts["whole" if whole else "in part"] += 1
-        if not row["pictures"] or not 0 < facts["decoded_s"] <= end_s + 1e-6:
-            outcome.odd.append(f"{label}: {len(row['pictures'])} pictures, {facts['decoded_s']} of {end_s} s")
+        if not row["images"] or not 0 < facts["decoded_s"] <= end_s + 1e-6:
+            outcome.odd.append(f"{label}: {len(row['images'])} frames, {facts['decoded_s']} of {end_s} s")
     except ItemError as error:
         attempts = error.attempts
         outcome.counts[error.failure_class] += 1

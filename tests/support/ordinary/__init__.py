@@ -1,4 +1,4 @@
-"""Human text that looks like a defect of a model and is none: no rule may change it and no gate may send it back."""
+"""Human text that resembles a defect of a model: no rule may change it and no gate may reject it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Human text that looks like a defect of a model and is none: no rule may change it and no gate may send it back."""
+"""Human text that resembles a defect of a model: no rule may change it and no gate may reject it."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ DEFECT_LIKE: tuple[str, ...] = (
     "TWO TEAMS PLAY INDOOR SOCCER",
     "A woman walks into frame… and out again.",
     "What a view! A man dives? No, he falls.",
-    # what newer rules look for, said by people
+    # sentences of people that match newer rules
     "The door is open at 12:30, and people stream in.",
     "The gate is closed until 18:30.",
     "He parks in space 12 and locks the car.",

@@ -1,4 +1,4 @@
-"""True sentences with what defects have: speech, times, numbers in brackets, text on screen, names, lists in prose."""
+"""True sentences with features of defects: speech, times, numbers in brackets, text on screen, names, lists."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ TRICKY: tuple[str, ...] = (
     '"Overall," he says, "it tastes of mint."',
     "'In this video' is printed on the cover of the DVD.",
     'The tutor says: "First, describe the image. Then, write a summary."',
+    # names of roles of a conversation
+    "The monitor shows System: Online and a green light. A man types on the keyboard.",
+    "A card reads Q: Who is it? A child guesses and jumps up.",
+    "The whiteboard lists Prompt: a cat on a sofa. A woman erases it.",
+    "The slide shows Response: 45 people. The speaker moves on.",
+    "A form on a tablet has the fields Name: and User: and a clerk fills them in.",
+    "The terminal prints User: root and System: Linux. A technician nods.",
     # times of day, numbers
     "The train stops at 7:05, and the doors open.",
     "At 6:30 in the morning, joggers cross the bridge.",
@@ -118,7 +125,7 @@ TRICKY: tuple[str, ...] = (
     "This is how she does it: she pulls the thread and ties a knot.",
     "It works like this: water flows in, and the wheel turns.",
     "He has one goal: the red flag on the hill.",
-    # the scene as people tell it
+    # descriptions of scenes by people
     "The camera pans to the left and shows the sea.",
     "The lights create long shadows on the wall.",
     "The mirror reflects the light of the lamp.",

@@ -26,7 +26,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def current() -> dict[Path, str]:
-    """Path -> text that the types of today give, of each page that is generated as a whole or in part."""
+    """Return path -> current text of each page that is generated, completely or in part."""
     whole = {DOCS / name: _HEAD + page() for name, page in PAGES.items()}
     config = DOCS / "config.md"
     typed = ROOT / "operators" / "core" / "typed.py"

@@ -1,4 +1,4 @@
-"""`python -m tests.support.reference`: write the generated pages of the docs anew."""
+"""`python -m tests.support.reference`: regenerate the pages of the docs."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def _fields(schema: pa.Schema, notes: Notes, path: str) -> Iterator[tuple[str, s
 
 
 def constant_of(schema: pa.Schema) -> str:
-    """Name of the schema of `operators.core.rows` or struct of `operators.core.structs` with just these fields."""
+    """Return the name of the schema of `operators.core.rows` or struct of `operators.core.structs` with the fields."""
     schemas = {
         name: v for name, v in {**vars(structs), **vars(rows)}.items() if isinstance(v, (pa.Schema, pa.StructType))
     }
@@ -67,13 +67,13 @@ def constant_of(schema: pa.Schema) -> str:
 
 
 def comments_of(constant: str) -> Mapping[str, str]:
-    """Field -> the comment on it, of a schema of `operators.core.rows` or struct of `operators.core.structs`."""
+    """Return field -> comment, for a schema of `operators.core.rows` or struct of `operators.core.structs`."""
     return all_notes().get(constant, {})
 
 
 @cache
 def all_notes() -> Notes:
-    """Constant of those modules -> field -> the comment on its line, with those of the lists spread into it."""
+    """Return constant of those modules -> field -> comment on its line, including lists that are unpacked into it."""
     found: dict[str, dict[str, str]] = {}
     for module in (structs, rows):
         _note(Path(str(module.__file__)).read_text(encoding="utf-8"), found)

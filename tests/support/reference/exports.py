@@ -52,7 +52,7 @@ def _default(field: Field[Any]) -> str:
 
 
 def _docstring(cls: type) -> tuple[str, dict[str, str]]:
-    """What stands before `Args:`, and argument -> meaning."""
+    """Return the text before `Args:`, and argument -> meaning."""
     about, _, rest = cleandoc(cls.__dict__.get("__doc__") or "").partition("\nArgs:\n")
     about = about.partition("\nClass attributes:")[0]
     found = re.findall(r"^    (\w[\w, ]*): (.*?)(?=^    \w[\w, ]*: |^\S|\Z)", rest, re.MULTILINE | re.DOTALL)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Lines of a table; cells are text, code is put into them as it is."""
+    """Return the lines of a table; cells are text, code is inserted unchanged."""
     yield _row(head)
     yield "|" + "---|" * len(head)
     for cells in body:
@@ -14,7 +14,7 @@ def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def cell(text: str) -> str:
-    """Text as one cell: on one line, with no border in it."""
+    """Return text as one cell: on one line, without column separators."""
     return " ".join(text.split()).replace("|", "\\|")
 
 

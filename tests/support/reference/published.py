@@ -1,6 +1,6 @@
 """docs/published.md, from the comments at the head of published recipes and from `tests/recipes`.
 
-A recipe of a published system begins with a comment: what it is, then `Theirs`, with sources, `Ours` and `Unknown`.
+A recipe of a published system begins with a comment: a summary, then `Theirs`, with sources, `Ours` and `Unknown`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.reference.markdown import table
 
 _RECIPES = ROOT / "configs" / "recipes"
 _PARTS = ("Theirs", "Ours", "Unknown")
-_WIDTH = 360  # characters of a real output that are shown
+_WIDTH = 360  # shown characters of a real output
 
 
 def published_page() -> str:
@@ -65,26 +65,25 @@ def _row(name: str, title: str, seen: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 def _truth() -> list[str]:
-    """The table of what was measured on the exam's stories."""
+    """Return the table of measurements on the exam's stories."""
     rows = sorted(results(), key=lambda r: (r["seconds"], r["recipe"] != BASE, r["recipe"]))
     return [
         "## Truth and cost on stories",
         "",
-        "`python -m tests.recipes.truth FOLDER --lengths 120,600` lets each recipe that makes a caption tell the "
-        "exam's stories, whose script is known ([truth.md](truth.md)): two of 2 minutes and one of 10. The exam's "
-        "small model looks at the frames that a recipe shows, about ten at a time, and a script answers requests "
-        "of texts with the sentences in their prompts, so that what is missing was not shown or not handed on. "
-        "The small model was trained on ten frames, one a second: what shows fewer frames, others or a grid of "
-        "them is at a disadvantage that a larger model would not have. The built-in narrator tells all long "
-        "captions. Cost is for a minute of video; tokens are characters / 4 of prompts and answers, without "
-        "frames; CPU seconds are those of decoding, the small model and everything else, on two shared cores. On a "
-        "crowded machine the same work takes more of them: `panel` and `second_look` were measured on one at 10 "
-        "minutes.",
+        "`python -m tests.recipes.truth FOLDER --lengths 120,600` runs each recipe that makes a caption on stories of "
+        "the exam, whose script is known ([truth.md](truth.md)): two of 2 minutes and one of 10. The exam's small "
+        "model captions the frames that a recipe selects, and a script answers text requests with the sentences in "
+        "their prompts. An event that is missing was therefore not shown or not passed on. The small model was "
+        "trained on ten frames, one per second. Recipes that show fewer frames, other frames or a grid of frames are "
+        "at a disadvantage that a larger model would not have. The built-in narrator writes all long captions. Cost "
+        "is per minute of video. Tokens are characters / 4 of prompts and answers, without frames. CPU seconds "
+        "include decoding, the small model and everything else, on two shared cores; they are higher on a busy "
+        "machine.",
         "",
-        "One model stands for all engines, so the captioners of `panel` and `second_look` agree, and nothing is "
-        "looked at twice. EfficientNet stands in for image-text models. Of the stories of 10 minutes the recipes "
-        "were run that the table has. Left out are `tags`, `translate` and `frame_policy`, which make no caption, "
-        "`autocaption` for its number of requests, and `video_rag`, as stories have no speech.",
+        "One model serves as all engines, so the captioners of `panel` and `second_look` agree, and no span is "
+        "captioned again. EfficientNet replaces image-text models. Not included are `tags`, `translate` and "
+        "`frame_policy`, which make no caption, `autocaption` for its number of requests, and `video_rag`, because "
+        "these stories have no speech.",
         "",
         *table(
             (
@@ -110,7 +109,7 @@ def _truth() -> list[str]:
             ],
         ),
         "",
-        "![recall of events over CPU seconds a minute of video](published.svg)",
+        "![recall of events over CPU seconds per minute of video](published.svg)",
     ]
 
 
@@ -119,7 +118,7 @@ def _asks(calls: dict[str, int]) -> str:
 
 
 def head_of(path: Path) -> tuple[str, dict[str, str]]:
-    """The first sentence of a recipe's comment, and its parts by name."""
+    """Return the first sentence of a recipe's comment, and its parts by name."""
     comment = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):

@@ -31,7 +31,7 @@ def typed_module() -> str:
 
 
 def _add(schema: pa.Schema, found: dict[str, str]) -> str:
-    """Add the type of a schema, after those of its structs; its name."""
+    """Add the type of a schema after the types of its structs; return its name."""
     constant = constant_of(schema)
     name = "".join(part.title() for part in constant.split("_"))
     if name in found:

@@ -1,4 +1,4 @@
-"""The model that sees: Qwen3-VL's shape, small, with a vocabulary of its own."""
+"""Build the exam's model: a small Qwen3-VL with its own vocabulary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.evaluation.exam.story import write_story
 from tests.support import models
 
 SIDE_PX, PATCH_PX = 96, 12
-"""Short side of the pictures it is shown, and of a patch: 8 x 8 patches, merged to 4 x 4 tokens for two pictures."""
+"""Short side of its frames, and of a patch: 8 x 8 patches, merged to 4 x 4 tokens for two frames."""
 
 GRID = SIDE_PX // PATCH_PX
 TOKENS = (GRID // 2) ** 2
@@ -21,7 +21,7 @@ HIDDEN, LAYERS = 192, 6
 
 
 def corpus() -> Iterator[str]:
-    """What the tokenizer learns its words from: every word of the language, every number of a clock."""
+    """Return the training text of the tokenizer: every word of the language, every number of a clock."""
     for seed in range(40):
         for event in write_story(300, seed).events:
             yield language.sentence(event)
@@ -73,10 +73,10 @@ def config(tok: Any) -> Any:
 
 
 def processor(tok: Any) -> Any:
-    """Pictures of any size come out as SIDE_PX square."""
+    """Return a processor that resizes frames to SIDE_PX squares."""
     import transformers as t
 
-    # vLLM normalises pictures of videos by what the processor of images says: both have to say the same
+    # vLLM normalises video frames by the settings of the image processor: both must agree
     sizes: dict[str, Any] = {"patch_size": PATCH_PX, "merge_size": 2, "temporal_patch_size": 2}
     sizes |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     area = SIDE_PX**2
@@ -89,7 +89,7 @@ def processor(tok: Any) -> Any:
 
 
 def save(model: Any, tok: Any, out: Path) -> None:
-    """A folder that vLLM serves, weights in bfloat16."""
+    """Write a folder that vLLM can serve, with weights in bfloat16."""
     import torch
     import transformers as t
 

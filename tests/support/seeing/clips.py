@@ -1,4 +1,4 @@
-"""What the model is trained on: pictures of stories with what is seen in them, and texts to be told from texts."""
+"""Training data of the model: frames of stories with labels, and texts to narrate from texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from operators.core.text import clock
 from pipeline.evaluation.exam import language
 from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, WAYS, WORDS, Event
-from pipeline.evaluation.exam.pictures import on_screen, picture
+from pipeline.evaluation.exam.frames import on_screen, render
 from pipeline.evaluation.exam.story import Split, Story, write_story
 from tests.support.seeing.build import GRID, SIDE_PX
 
@@ -24,20 +24,20 @@ WINDOW_S = 10
 
 @dataclass
 class Reel:
-    """Stories at one picture a second.
+    """Stories at one frame per second.
 
     Attributes:
-        pictures: uint8, shape (seconds, side, side, 3), stories end to end.
-        starts: of each story in `pictures`.
-        cells: int16, (seconds, CELLS, CELLS, 3): colour + 1 (0: nobody's middle is here), shape, large.
-        places: float32, (seconds, CELLS, CELLS, 3): x, y within the cell and radius, of the one whose middle is here.
-        doing: int16, (seconds, CELLS, CELLS): in `DOING`, of the one whose middle is here: begun, not long over.
-        whole: float32, (seconds, 5): place, light, pan, zoom, word + 1; `black`: share of light that a fade takes.
+        frames: uint8, shape (seconds, side, side, 3), stories end to end.
+        starts: index of the first frame of each story.
+        cells: int16, (seconds, CELLS, CELLS, 3): colour + 1 (0: no centre in this cell), shape, large.
+        places: float32, (seconds, CELLS, CELLS, 3): x, y within the cell and radius of the shape with its centre here.
+        doing: int16, (seconds, CELLS, CELLS): index into `DOING` of the shape with its centre here; until soon after.
+        whole: float32, (seconds, 5): place, light, pan, zoom, word + 1; `black`: share of light removed by a fade.
     """
 
     stories: list[Story]
     starts: list[int]
-    pictures: Any
+    frames: Any
     cells: Any
     places: Any
     doing: Any
@@ -48,13 +48,13 @@ class Reel:
 
 
 def reel(stories: int, seconds: int, seed: int, split: Split, *, drawn: bool = True) -> Reel:
-    """Rendered at 192 px, brought to the model's size and through JPEG as the decoder does; or labels alone."""
+    """Render at 192 px, and resize and compress to JPEG as the decoder does; or return only labels."""
     told = [write_story(seconds, seed + k, split) for k in range(stories)]
     count = stories * seconds
     out = Reel(
         stories=told,
         starts=[k * seconds for k in range(stories)],
-        pictures=np.empty((count if drawn else 0, SIDE_PX, SIDE_PX, 3), np.uint8),
+        images=np.empty((count if drawn else 0, SIDE_PX, SIDE_PX, 3), np.uint8),
         cells=np.zeros((count, CELLS, CELLS, 3), np.int16),
         places=np.zeros((count, CELLS, CELLS, 3), np.float32),
         doing=np.zeros((count, CELLS, CELLS), np.int16),
@@ -70,11 +70,11 @@ def reel(stories: int, seconds: int, seed: int, split: Split, *, drawn: bool = T
 
 
 def _draw(out: Reel, at: int, story: Story, time_s: float, rng: np.random.Generator) -> None:
-    large = picture(story, time_s, 2 * SIDE_PX)
+    large = render(story, time_s, 2 * SIDE_PX)
     small = cv2.resize(large, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     small = np.clip(small + rng.normal(0, rng.uniform(0, 3), small.shape), 0, 255).astype(np.uint8)
     _, jpeg = cv2.imencode(".jpg", small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-    out.pictures[at] = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]
+    out.images[at] = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def _label(out: Reel, at: int, story: Story, time_s: float) -> None:
@@ -104,7 +104,7 @@ def _doing(story: Story, name: str, time_s: float) -> int:
 
 
 def section_task(rng: np.random.Generator, stories: list[Story], lines: int) -> tuple[str, str]:
-    """Prompt and answer: the captions of some windows, and the section they make."""
+    """Return prompt and answer: the captions of some windows, and their section."""
     story = stories[rng.integers(len(stories))]
     nonsense = rng.random() < 0.4
     first = int(rng.integers(0, max(1, int(story.seconds / 5) - lines)))
@@ -122,7 +122,7 @@ def section_task(rng: np.random.Generator, stories: list[Story], lines: int) -> 
 
 
 def opening_task(rng: np.random.Generator, stories: list[Story], lines: int, kind: str) -> tuple[str, str]:
-    """Prompt and answer: sections or notes, and the first and the last thing that happens in them."""
+    """Return prompt and answer: sections or notes, and the first and the last event in them."""
     told, sentences = [], []
     for _ in range(lines):
         parts = []
@@ -151,12 +151,12 @@ _WORDS_OF_IT = sorted(
 
 
 def _nonsense(rng: np.random.Generator) -> str:
-    """Words in any order: here nothing helps but to copy, and copying is learned from it soonest."""
+    """Return words in random order, from which the model learns copying fastest."""
     return "The " + " ".join(rng.choice(_WORDS_OF_IT, int(rng.integers(3, 12)))) + "."
 
 
 def _spoilt(rng: np.random.Generator, text: str, stories: list[Story]) -> str:
-    """Now and then not what was seen: a narrator has to tell what the captions say, not what it expects."""
+    """Sometimes change the content, so that a narrator learns to follow the captions and not its expectation."""
     if rng.random() < 0.7:
         return text
     return language.caption(_some(rng, stories, int(rng.integers(0, 4))))

@@ -1,10 +1,10 @@
-"""How well the model sees, attribute by attribute, through the whole pipeline and the real vLLM engine.
+"""Evaluate the model per attribute, with the whole pipeline and the real vLLM engine.
 
     python -m tests.support.seeing.evaluate [--model FOLDER] [--minutes 20] [--split heldout]
 
-Stories are rendered to H.264, decoded, shown to the model in windows of 10 s; each event is looked for in the window
-in whose middle it happens. In `heldout` stories most of what shapes do is a combination of colour, shape and
-motion that no training story holds, and only those count.
+Stories are rendered to H.264, decoded, and shown to the model in windows of 10 s; each event is searched for in the
+window in whose middle it happens. In `heldout` stories most actions of shapes are a combination of colour, shape and
+motion that no training story has, and only those count.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from operators.core.grid import Grid
 from pipeline.evaluation.exam import CHECKPOINT
 from pipeline.evaluation.exam.events import Event, held_out
 from pipeline.evaluation.exam.exam import Exam
+from pipeline.evaluation.exam.frames import write_video
 from pipeline.evaluation.exam.language import read_caption
-from pipeline.evaluation.exam.pictures import write_video
 from pipeline.evaluation.exam.story import Story, write_story
 from pipeline.execution.api import run
 
@@ -31,7 +31,7 @@ STORY_S = 300
 
 
 def attributes(event: Event) -> dict[str, Any]:
-    """What is to be seen of an event, by name; motion is what is done and where to."""
+    """Return the attributes of an event by name; motion is action and direction."""
     colour, shape = event.who.split() if event.who else (None, None)
     seen = {"colour": colour, "shape": shape, "size": event.size}
     if event.kind in ("cut", "fade"):
@@ -50,7 +50,7 @@ def attributes(event: Event) -> dict[str, Any]:
 
 
 def compare(true: Sequence[Event], told: Sequence[Event]) -> list[dict[str, bool]]:
-    """For each true event, which of its attributes the told event that is most like it has."""
+    """Return for each true event which of its attributes the most similar described event has."""
     left = list(told)
     marks = []
     for event in sorted(true, key=lambda e: -max((_alike(e, t) for t in left), default=0)):
@@ -70,12 +70,12 @@ def _alike(a: Event, b: Event) -> int:
 
 
 def middle_window(event: Event, grid: Grid) -> int:
-    """The window in whose middle the event is."""
+    """Return the window in whose middle the event is."""
     return max(0, min(grid.window_count - 1, round((event.middle_s - 4.5) / grid.stride_s)))
 
 
 def score(stories: dict[str, Story], windows: dict[str, list[Row]], counts: Any) -> dict[str, tuple[float, int]]:
-    """attribute -> share right, how many; `all` is an event with every attribute right."""
+    """Return attribute -> (share right, count); `all` means an event with every attribute right."""
     right: Counter[str] = Counter()
     number: Counter[str] = Counter()
     for name, story in stories.items():

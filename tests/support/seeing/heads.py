@@ -1,4 +1,4 @@
-"""What is asked of the model while it learns, beside captions: heads that are thrown away after training."""
+"""Auxiliary tasks during training besides captions: heads that are dropped afterwards."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.evaluation.exam.events import COLOURS, PLACES, SHAPES, SIDES, SIZE
 from tests.support.seeing import build, clips
 
 PAIRS = clips.WINDOW_S // 2
-"""Two pictures, a second apart, are one step in time to the model."""
+"""Two frames, one second apart, are one temporal step of the model."""
 
 
 class Eyes(nn.Module):
-    """Heads that read what was seen off the vision tokens; thrown away after training."""
+    """Heads that predict the labels from the vision tokens; dropped after training."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,14 +65,14 @@ class Eyes(nn.Module):
 
 
 class Happenings(nn.Module):
-    """Heads that read off language's layers what each shape does and what just happened; thrown away after training.
+    """Heads that predict each shape's action and recent events from the language layers; dropped after training.
 
-    Captions say little and late of what is wrong in them; this says it of each cell, moment and attribute, so that
-    words have only to find what is known already.
+    The loss of captions is sparse and late; these heads give a loss for each cell, time and attribute, so that
+    the words only have to express what is already known.
     """
 
     CELLS_LAYER, LAYER = 1, 3
-    """Whose output is read: of each cell, and at the end of each pair. The layers behind put it into words."""
+    """The layer whose output is used: for each cell, and at the end of each pair. Later layers turn it into words."""
     FACTS: ClassVar[dict[str, tuple[str | None, ...]]] = {
         "kind": (None, *sorted(get_args(Kind))),
         "colour": tuple(COLOURS),
@@ -90,7 +90,7 @@ class Happenings(nn.Module):
 
     @classmethod
     def labels(cls, events: Sequence[Event], start_s: float) -> Any:
-        """int64, (pairs, facts), -100 where there is none: an event belongs to the pair by which most of it is over."""
+        """Return int64, (pairs, facts), -100 for none: an event belongs to the pair at which most of it is over."""
         out = np.full((PAIRS, len(cls.FACTS)), -100, np.int64)
         out[:, 0] = 0
         for e in reversed(events):
@@ -102,7 +102,7 @@ class Happenings(nn.Module):
         return out
 
     def cells_loss(self, hidden: torch.Tensor, doing: torch.Tensor) -> tuple[Any, float]:
-        """Loss, and share right of those who do something. `hidden`: (cells, hidden), `doing`: (cells,)."""
+        """Return the loss, and the share right among active shapes. `hidden`: (cells, hidden), `doing`: (cells,)."""
         out = self.doing(hidden).float()
         weight = torch.ones(len(clips.DOING))
         weight[0] = 0.1
@@ -110,7 +110,7 @@ class Happenings(nn.Module):
         return F.cross_entropy(out, doing, weight=weight), right[doing > 0].float().mean().item()
 
     def loss(self, hidden: torch.Tensor, labels: torch.Tensor) -> tuple[Any, float]:
-        """Loss, and share of events with every fact right. `hidden`: (n, pairs, hidden)."""
+        """Return the loss, and the share of events with every fact right. `hidden`: (n, pairs, hidden)."""
         out = self.read(hidden).float().flatten(0, 1).split([len(n) for n in self.FACTS.values()], -1)
         wanted = labels.flatten(0, 1)
         total: Any = 0.0

@@ -1,4 +1,4 @@
-"""How a stage of training goes on: learning rate by CPU time, optimizers, processes that train together, a log."""
+"""The training loop: learning rate by CPU time, optimizers, processes that train together, a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import nn
 
 
 class Clock:
-    """How far a stage is in CPU time, and the learning rate there: a short rise, then a cosine to a twentieth."""
+    """Progress of a stage in CPU time, and its learning rate: a short warm-up, then a cosine to a twentieth."""
 
     def __init__(self, minutes: float, rate: float, optimizer: Any) -> None:
         self.begin, self.minutes, self.rate, self.optimizer, self.step = (
@@ -41,7 +41,7 @@ class Clock:
 
 
 class Both:
-    """Muon for the layers' matrices, AdamW for embeddings, norms and heads: about half the steps of AdamW alone."""
+    """Muon for the matrices of layers, AdamW for embeddings, norms and heads: about half the steps of AdamW alone."""
 
     def __init__(self, module: nn.Module) -> None:
         matrices, rest = [], []
@@ -64,7 +64,7 @@ class Both:
 
 
 class Said:
-    """Means of late of what a stage has to say of itself."""
+    """Recent means of the metrics of a stage."""
 
     def __init__(self) -> None:
         self.means: dict[str, float] = {}
@@ -83,16 +83,16 @@ class Said:
 
 
 class Together:
-    """Several processes that train one model: every few steps all take the mean of their weights."""
+    """Several processes that train one model: every few steps all average their weights."""
 
     def __init__(self, work: Path, rank: int, ranks: int, parameters: Any) -> None:
         self.ranks, self.parameters, self.step = ranks, parameters, 0
         if ranks > 1:
-            meeting = f"file://{(work / 'meeting').absolute()}"  # gone again behind `end`
+            meeting = f"file://{(work / 'meeting').absolute()}"  # removed by `end`
             torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=ranks)
 
     def over(self, done: bool) -> bool:
-        """Whether to stop: all do, once one of them is done."""
+        """Return whether to stop: all processes stop when one is done."""
         self.step += 1
         if self.ranks == 1:
             return done

@@ -1,15 +1,15 @@
-"""Trains the exam's model from nothing, on CPU, one thread a process.
+"""Train the exam's model from scratch, on CPU, one thread per process.
 
-    python -m tests.support.seeing.train all WORK --minutes 160 --ranks 2   # all of it; minutes of CPU, two processes
-    python -m tests.support.seeing.train both WORK --minutes 10 --go-on     # better what is there
+    python -m tests.support.seeing.train all WORK --minutes 160 --ranks 2   # everything; CPU minutes, two processes
+    python -m tests.support.seeing.train both WORK --minutes 10 --go-on     # continue training
 
-Four stages, each with what it leaves in WORK: `eyes` learn what is where in two pictures from dense labels (which shape
-stands in which cell, how light it is, how the place moves), in which there is far more to learn from than in a caption,
-and to say it in a code: a direction for each fact. `words` learn to copy, and to tell what eyes that see everything
-would say in that code; what happened and who did it is asked of their middle layers as well (`heads.Happenings`). Then
-`both --frozen` trains the words on what the eyes see, and `both --go-on` everything, on other stories each time: of the
-same ones the words learn the stories by heart. Minutes are of CPU time, so that a busy machine trains longer, and not
-worse. A stage that is cut off leaves what it had at its last look, a few hundred steps before.
+There are four stages, each with its results in WORK. `eyes` learns the content of two frames from dense labels (shapes
+per cell, light, movement of the place), which train better than captions, and to express it
+in a code with one direction per fact. `words` learns to copy, and to describe the code of perfect
+vision; events and actors are also predicted from its middle layers (`heads.Happenings`). Then
+`both --frozen` trains the words on the output of the eyes, and `both --go-on` everything, with new stories each time,
+since repeated stories would be memorised. Minutes are CPU time, so that a busy machine trains longer, not
+worse. An interrupted stage keeps its last checkpoint, a few hundred steps before.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def train_eyes(work: Path, minutes: float, stories: int, *, go_on: bool, rank: i
     together = Together(work, rank, ranks, list(module.parameters()))
     run = Clock(minutes, 2e-3 if go_on else 3e-3, Both(module))
     said = Said()
-    last = np.array([*film.starts[1:], len(film.pictures)]) - 1
-    good = np.setdiff1d(np.arange(len(film.pictures)), last)
+    last = np.array([*film.starts[1:], len(film.images)]) - 1
+    good = np.setdiff1d(np.arange(len(film.images)), last)
     while not together.over(run.part >= 1):
         at = trainer.rng.choice(good, 96)
         labels = trainer.labels(film, at)
         with torch.autocast("cpu", torch.bfloat16):
-            seen, deep = trainer.see(film.pictures[np.stack([at, at + 1], 1)])
+            seen, deep = trainer.see(film.images[np.stack([at, at + 1], 1)])
             loss, marks = trainer.eyes.loss(seen, deep, labels)
         code, wrong = trainer.code_loss(seen, labels)
         run.tick(loss + code, together.parameters)
@@ -145,7 +145,7 @@ def train_both(
                 at, x, y, happen = trainer.window_batch(film, 16)
                 flat = at.reshape(-1)
                 with torch.set_grad_enabled(not frozen):
-                    seen = trainer.see(film.pictures[np.stack([flat, flat + 1], 1)])
+                    seen = trainer.see(film.images[np.stack([flat, flat + 1], 1)])
                 if not frozen:
                     dense = 0.05 * trainer.eyes.loss(*seen, trainer.labels(film, flat))[0]
             logits, wanted = trainer.tell(x, y, seen)
@@ -170,7 +170,7 @@ def train_both(
 
 
 def reel(work: Path, stories: int, part: int) -> clips.Reel:
-    """One part of the training stories, rendered once a folder; no two parts share a story."""
+    """Return one part of the training stories, rendered once per folder; parts share no story."""
     path = work / f"reel-{stories}-{part}.pkl"
     if not path.exists():
         work.mkdir(parents=True, exist_ok=True)
@@ -178,12 +178,12 @@ def reel(work: Path, stories: int, part: int) -> clips.Reel:
         scratch.write_bytes(pickle.dumps(clips.reel(stories, 300, 10_000 + 1_000 * part, "train")))
         scratch.rename(path)
     film: clips.Reel = pickle.loads(path.read_bytes())
-    print("pictures:", len(film.pictures), flush=True)
+    print("frames:", len(film.images), flush=True)
     return film
 
 
 def train_all(work: Path, minutes: float, stories: int, out: Path, ranks: int) -> None:
-    """Every stage, in processes of their own; the shares of the time were found by trying."""
+    """Run every stage in separate processes; the shares of the time were found by experiment."""
     work.mkdir(parents=True, exist_ok=True)
 
     def stage(name: str, share: float, processes: int, *more: str) -> list[subprocess.Popen[bytes]]:
@@ -207,15 +207,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the exam's model.")
     parser.add_argument("stage", choices=["all", "eyes", "words", "both"])
     parser.add_argument("work", type=Path)
-    parser.add_argument("--minutes", type=float, required=True, help="of CPU time; all: of every process together")
-    parser.add_argument("--stories", type=int, default=160, help="of five minutes each")
+    parser.add_argument("--minutes", type=float, required=True, help="CPU minutes; all: of every process together")
+    parser.add_argument("--stories", type=int, default=160, help="number of stories of five minutes")
     parser.add_argument("--out", type=Path, default=Path("pipeline/evaluation/exam/checkpoint"))
-    parser.add_argument("--frozen", action="store_true", help="both: train language alone on what the eyes see")
+    parser.add_argument("--frozen", action="store_true", help="both: train only language on the output of the eyes")
     parser.add_argument("--rank", type=int, default=0)
     parser.add_argument("--ranks", type=int, default=1, help="processes that train together, one rank each")
-    parser.add_argument("--go-on", action="store_true", help="from what the same stage has left before")
+    parser.add_argument("--go-on", action="store_true", help="continue from the checkpoint of this stage")
     parser.add_argument(
-        "--part", type=int, default=0, help="both: other stories; the words learn by heart those that come too often"
+        "--part", type=int, default=0, help="both: use other stories, since repeated ones are memorised"
     )
     parser.add_argument("--rate", type=float, default=1e-3, help="both: learning rate at the beginning")
     args = parser.parse_args()

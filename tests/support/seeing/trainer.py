@@ -1,4 +1,4 @@
-"""The model in training: batches of windows and texts, and the passes through it, written out where that is faster."""
+"""The model in training: batches of windows and texts, and forward passes, written out where that is faster."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class Trainer:
         q, k, v = attention.qkv(x).view(n, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
         cos, sin = (r[None, None] for r in self.rope)
         turn = lambda a: a * cos + torch.cat([-a[..., a.shape[-1] // 2 :], a[..., : a.shape[-1] // 2]], -1) * sin  # noqa: E731
-        # of so few patches a plain product is twice as fast, backward, as the fused kernel
+        # for so few patches a plain product is twice as fast in the backward pass as the fused kernel
         share = ((turn(q).to(v.dtype) * attention.scaling) @ turn(k).to(v.dtype).transpose(-1, -2)).softmax(-1)
         out = share.to(v.dtype) @ v
         return attention.proj(out.transpose(1, 2).reshape(n, length, -1))
 
     def check(self) -> None:
-        """What is written out here for speed is the library's own."""
+        """Check that the code written out here equals the library's."""
         pairs = self.rng.integers(0, 255, (3, 2, build.SIDE_PX, build.SIDE_PX, 3), dtype=np.uint8)
         real = build.processor(self.tok).video_processor(
             videos=[pairs.reshape(6, build.SIDE_PX, build.SIDE_PX, 3)], return_tensors="pt", do_sample_frames=False
@@ -91,7 +91,7 @@ class Trainer:
         assert torch.allclose(out.deepstack_features[0], deep.flatten(0, 1), atol=1e-4)
 
     def labels(self, reel: clips.Reel, at: Any) -> dict[str, torch.Tensor]:
-        """Of the pairs that begin at `at`, (n,)."""
+        """Return the labels of the pairs that begin at `at`, (n,)."""
         two = np.stack([at, at + 1], 1)
         spread = lambda a: torch.from_numpy(a[two]).flatten(2, 3).transpose(1, 2)  # noqa: E731
         whole = torch.from_numpy(reel.whole[two])
@@ -100,12 +100,12 @@ class Trainer:
         return {"cells": spread(reel.cells).long(), "places": spread(reel.places), "whole": whole, "move": move}
 
     def codes(self, reel: clips.Reel, at: Any, noise: float = 0.12) -> torch.Tensor:
-        """What perfect eyes would say of the pairs that begin at `at`: (n, cells, hidden). Language learns from it."""
+        """Return the output of perfect vision for the pairs at `at`: (n, cells, hidden), to train language."""
         code = self._facts(self.labels(reel, at))
         return (code + noise * torch.randn_like(code)) @ self._axes().T
 
     def _facts(self, labels: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The labels as numbers, (n, cells, facts)."""
+        """Return the labels as numbers, (n, cells, facts)."""
         c, p, w = labels["cells"], labels["places"], labels["whole"]
         there = (c[..., :1] > 0).float()
         one = lambda a, n: F.one_hot(a.long(), n).float()  # noqa: E731
@@ -115,12 +115,12 @@ class Trainer:
         return torch.cat([own.flatten(2), all_[:, None].expand(-1, own.shape[1], -1)], -1)
 
     def _axes(self) -> torch.Tensor:
-        """Directions of the facts among the hidden numbers, at right angles: always the same."""
+        """Return the fixed orthogonal directions of the facts in the hidden space."""
         draw = torch.randn(build.HIDDEN, 66, generator=torch.Generator().manual_seed(7))
         return torch.linalg.qr(draw)[0]
 
     def code_loss(self, seen: torch.Tensor, labels: dict[str, torch.Tensor]) -> tuple[Any, dict[str, float]]:
-        """How far what the eyes say is from the words' code, and the mean error of one fact, by kind."""
+        """Return the distance of the eyes' output from the code, and the mean error per kind of fact."""
         facts, axes = self._facts(labels), self._axes()
         out = seen.float() @ axes
         there = (labels["cells"][..., 0] > 0).any(-1)
@@ -132,7 +132,7 @@ class Trainer:
         return 20 * own.mean() + 20 * (all_ / weight).mean() + 3 * beside.mean(), said
 
     def quiet_deepstack(self) -> None:
-        """All that the eyes say goes by the code at first; both learn to say more this way when they learn together."""
+        """Initialise the eyes' output to follow the code; both parts extend it when they train together."""
         with torch.no_grad():
             for deep in self.model.model.visual.deepstack_merger_list:
                 deep.linear_fc2.weight.zero_()
@@ -144,7 +144,7 @@ class Trainer:
         return self.tok.encode(text, add_special_tokens=False)
 
     def head(self, start_s: int) -> list[int]:
-        """The prompt up to the end of a window's pictures."""
+        """Return the prompt up to the end of a window's frames."""
         start, end = (self.tok.convert_tokens_to_ids(f"<|vision_{s}|>") for s in ("start", "end"))
         ids = [*self.encode("<|im_start|>user\n"), start]
         for k in range(PAIRS):
@@ -152,7 +152,7 @@ class Trainer:
         return [*ids, end]
 
     def fill(self, head: list[int], pairs: list[tuple[str, str]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token ids and labels, right-padded, of `head` + behind + answer."""
+        """Return token ids and labels, right-padded, of `head` + `behind` + answer."""
         rows = []
         for behind, answer in pairs:
             a = head + self.encode(f"{behind}<|im_end|>\n<|im_start|>assistant\n")
@@ -164,7 +164,7 @@ class Trainer:
         return x, y
 
     def tell(self, x: torch.Tensor, y: torch.Tensor, seen: Any = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and labels of the answers' tokens."""
+        """Return logits and labels of the answers' tokens."""
         core = self.model.model
         embedded = core.language_model.embed_tokens(x)
         mask = x == self.video
@@ -183,7 +183,7 @@ class Trainer:
         return self.model.lm_head(hidden[wanted]).float(), y[:, 1:][wanted]
 
     def happened(self, x: torch.Tensor, reel: clips.Reel, at: Any, labels: torch.Tensor) -> tuple[Any, float, float]:
-        """Loss of what is read off the layers in the last `tell`, and shares right of what happens and is done."""
+        """Return the loss of the heads in the last `tell`, and the shares right for events and actions."""
         ends = (x[0] == self.tok.convert_tokens_to_ids("<|vision_end|>")).nonzero().flatten()[:PAIRS]
         loss, right = self.happenings.loss(self.held[Happenings.LAYER][:, ends], labels)
         doing = torch.from_numpy(reel.doing[at + 1]).long().flatten()
@@ -191,7 +191,7 @@ class Trainer:
         return loss + more, right, done
 
     def window_batch(self, reel: clips.Reel, size: int) -> tuple[Any, Any, Any, Any]:
-        """Pictures' first indices (size, pairs), ids, labels of the caption's tokens and of what happens."""
+        """Return first frame indices (size, pairs), ids, labels of caption tokens and of events."""
         base = int(self.rng.integers(0, 60 if self.rng.random() < 0.5 else 3000))
         first, told, happen = [], [], []
         for _ in range(size):
@@ -211,7 +211,7 @@ class Trainer:
         return at, x, y, torch.from_numpy(np.stack(happen))
 
     def text_batch(self, stories: Any, tokens: int, longest: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Texts to be told from texts, all of about one length; `longest` in 0 to 1."""
+        """Return texts to narrate from texts, all of about equal length; `longest` in 0 to 1."""
         kind = self.rng.random()
         lines = 1 + int(self.rng.integers(0, 1 + max(1, int(9 * longest))))
         size = max(2, int(tokens / (70 * lines)))
@@ -230,7 +230,7 @@ class Trainer:
         torch.save({name: part.state_dict() for name, part in parts.items()}, path)
 
     def load(self, path: Path, begins: str = "") -> None:
-        """What was kept of the weights whose names begin so, and of the heads that belong to them."""
+        """Return the saved weights whose names begin so, and those of the heads."""
         saved = torch.load(path, weights_only=True)
         state = {k: v for k, v in saved["model"].items() if k.startswith(begins)}
         missing = self.model.load_state_dict(state, strict=False)
@@ -242,13 +242,13 @@ class Trainer:
 
 
 def exact(trainer: Trainer, reel: clips.Reel) -> tuple[float, float]:
-    """Share of captions, and of tokens, that are right, each word given those before it."""
+    """Return the share of right captions, and of right tokens with teacher forcing."""
     right, tokens = [], []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for _ in range(2):
             at, x, y, _ = trainer.window_batch(reel, 48)
             flat = at.reshape(-1)
-            logits, wanted = trainer.tell(x, y, trainer.see(reel.pictures[np.stack([flat, flat + 1], 1)]))
+            logits, wanted = trainer.tell(x, y, trainer.see(reel.images[np.stack([flat, flat + 1], 1)]))
             good = (logits.argmax(-1) == wanted).numpy()
             tokens.append(good.mean())
             rows = (y[:, 1:] != -100).sum(1).tolist()
@@ -257,7 +257,7 @@ def exact(trainer: Trainer, reel: clips.Reel) -> tuple[float, float]:
 
 
 def patches(pairs: Any) -> torch.Tensor:
-    """(n, 2, side, side, 3) uint8 -> (n, patches, 3 * 2 * patch * patch), as Qwen's processors order them."""
+    """Convert (n, 2, side, side, 3) uint8 to (n, patches, 3 * 2 * patch * patch), in the order of Qwen's processors."""
     x = torch.from_numpy(np.ascontiguousarray(pairs)).float().div_(127.5).sub_(1.0)
     n, _, h, w, _ = x.shape
     x = x.view(n, 2, h // PATCH // 2, 2, PATCH, w // PATCH // 2, 2, PATCH, 3)

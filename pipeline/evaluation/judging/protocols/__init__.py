@@ -1,5 +1,5 @@
-"""What judges are asked: a protocol a family of published metrics, each a small class with `name`, `metrics`, `applies`
-and `judge`."""
+"""Protocols: what judges are asked. Each is a small class for one family of published metrics, with `name`, `metrics`,
+`applies` and `judge`."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pipeline.evaluation.judging.protocols.quality import Quality
 from pipeline.evaluation.judging.protocols.questions import Binary, Memory, MemoryWithNotes, Vdc, YesNo
 from pipeline.evaluation.scores.metrics import Metric
 
-VERSION = 1
-"""Raised whenever the same answers would give other values."""
+VERSION = 3
+"""Raised when the same answers give different values or units."""
 
 
 class Protocol(Shape):
     """A family of metrics.
 
     Attributes:
-        name: by which `--protocol` knows it.
-        metrics: name -> what its column says.
+        name: its name for `--protocol`.
+        metrics: name -> description of its column.
     """
 
     name: str
     metrics: Mapping[str, Metric]
 
     def applies(self, case: Case) -> bool:
-        """Whether the references of a caption have what it needs."""
+        """Whether the references of a caption have what the protocol needs."""
         ...
 
     def judge(self, case: Case, ask: Asking) -> Found:
-        """Values and units of one caption."""
+        """Return values and units of one caption."""
         ...
 
 
@@ -45,6 +45,6 @@ PROTOCOLS: dict[str, Protocol] = {
 }  # fmt: skip
 
 EXTRA = frozenset({"memory_notes"})
-"""Protocols that are asked only by name: they cost a request for each question."""
+"""Protocols that run only if named, since they cost a request per question."""
 
 METRICS: dict[str, Metric] = {name: metric for one in PROTOCOLS.values() for name, metric in one.metrics.items()}

@@ -1,11 +1,12 @@
-"""Atomic events, entailed both ways in windows of time: AutoDQ of DREAM-1K, and the error rates of video-SALMONN 2.
+"""Atomic events and their entailment within windows of time: AutoDQ of DREAM-1K, error rates of video-SALMONN 2.
 
-The published scripts take at most ten events of a caption, which a caption of a thousand words passes several times.
-Here sentences are split where they stand, all of them, and events are compared with what is predicted near their time.
+The published scripts use at most ten events of a caption, far fewer than a caption of a thousand words has. Here all
+sentences are split, and events are compared with the predictions near their time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,11 @@ from pipeline.evaluation.judging.asking import TEXTS, Ask, Values, batches, labe
 from pipeline.evaluation.judging.case import FAILED, MISSING, Asking, Case, Found, Unit, f1, share
 from pipeline.evaluation.judging.protocols.keypoints import ENTAILMENT
 from pipeline.evaluation.scores.metrics import Metric
+from pipeline.evaluation.scores.tokens import own_words
 from pipeline.evaluation.scores.truth import Span
 
 WINDOW_S = 120.0
-_AROUND_S = 30.0  # that a text may tell an event too early or too late
+_AROUND_S = 30.0  # by which a text may be early or late for an event
 _BATCH = 20
 
 
@@ -27,11 +29,11 @@ class _Atom:
 
 
 class AtomicEvents:
-    """AutoDQ and the rates of video-SALMONN 2.
+    """AutoDQ and the error rates of video-SALMONN 2.
 
-    recall = true events that the caption entails, precision = predicted events that the truth entails, and F1. Miss =
-    true events that are not predicted, hallucination = (true events described wrongly + predicted events of which the
-    truth says nothing) / true events, and their sum. A neutral event counts for nothing, as in the published scripts.
+    recall = true events that the caption entails; precision = predicted events that the truth entails; and F1. Miss =
+    true events that are not predicted; hallucination = (true events described wrongly + predicted events that the truth
+    does not mention) / true events; and their sum. Neutral events do not count, as in the published scripts.
     """
 
     name = "events"
@@ -58,12 +60,13 @@ class AtomicEvents:
         said = ask(asks) if asks else {}
         units = []
         for metric, atoms in (("judged_event_recall", true), ("judged_event_precision", predicted)):
+            ids = _ids(atoms)
             for name, atom in atoms.items():
                 verdict = _verdict(said.get(name), case.captioned)
                 where = [atom.span] if atom.span else []
                 units.append(
                     Unit(
-                        id=name,
+                        id=ids[name],
                         metric=metric,
                         label=verdict,
                         value=float(verdict == "entailed"),
@@ -71,7 +74,7 @@ class AtomicEvents:
                         scope=case.scope(where) if metric == "judged_event_recall" else None,
                     )
                 )
-        # sentences that could not be split stand as one event each, and as a failure
+        # a sentence that could not be split counts as one event and as a failure
         units += [
             Unit(id=f"split {k}", metric="", label=FAILED, value=None) for k in range(true_failed + predicted_failed)
         ]
@@ -99,7 +102,7 @@ class AtomicEvents:
     def _atoms(
         self, mark: str, sentences: Sequence[tuple[str, Span | None]], ask: Asking
     ) -> tuple[dict[str, _Atom], int]:
-        """Id -> atomic event of all sentences, and how many sentences could not be split."""
+        """Return id -> atomic event for all sentences, and how many sentences could not be split."""
         named = {f"{mark}{k}": text for k, (text, _) in enumerate(sentences, 1)}
         spans = {f"{mark}{k}": span for k, (_, span) in enumerate(sentences, 1)}
         asks = []
@@ -118,7 +121,7 @@ class AtomicEvents:
         return found, failed
 
     def _windows(self, atoms: Mapping[str, _Atom], texts: Sequence[tuple[str, Span | None]]) -> list[Ask]:
-        """Requests: events of one window of time, with what is predicted in it and half a minute around it."""
+        """Return requests: the events of one window of time, with the predictions in it and half a minute around it."""
         by: dict[int | None, dict[str, str]] = {}
         for name, atom in atoms.items():
             timed = atom.span is not None and any(span is not None for _, span in texts)
@@ -139,6 +142,20 @@ class AtomicEvents:
                     )
                 )
         return asks
+
+
+def _ids(atoms: Mapping[str, _Atom]) -> dict[str, str]:
+    """Return name -> id of a unit: the sentence and the words of the event.
+
+    Judges divide a sentence into different events or in another order, so the same number is not the same event.
+    """
+    found: dict[str, str] = {}
+    times: Counter[str] = Counter()
+    for name, atom in atoms.items():
+        id_ = f"{name.partition('.')[0]} {' '.join(own_words(atom.text))}"
+        times[id_] += 1
+        found[name] = id_ if times[id_] == 1 else f"{id_} ({times[id_]})"
+    return found
 
 
 def _near(span: Span, window: Span) -> bool:

@@ -1,4 +1,4 @@
-"""Key points: those of CapRiCorn-1K with referential consistency, and precision, recall and F1 of AutoCaption."""
+"""Key points: CapRiCorn-1K with referential consistency, and precision, recall and F1 of AutoCaption."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from pipeline.evaluation.scores.tokens import content
 from pipeline.evaluation.scores.truth import KeyPoint
 
 _BATCH = 10
-_ENTAILED_BATCH = 30  # as AutoCaption asks
-_SAME = 0.8  # likeness from which AutoCaption takes two key points for one
+_ENTAILED_BATCH = 30  # as in AutoCaption
+_SAME = 0.8  # similarity at which AutoCaption merges two key points
 _VERDICTS = ("correct", "erroneous", "absent")
 ENTAILMENT = ("entailed", "contradicted", "neutral")
 
@@ -33,14 +33,14 @@ ENTAILMENT = ("entailed", "contradicted", "neutral")
 class KeyPoints:
     """CapRiCorn-1K: accuracy = correct / all, coverage = (correct + erroneous) / all, referential consistency.
 
-    The latter is, of each subject with K > 1 key points, the sum of C(|P|, 2) over the clusters P of its mentions, by
-    C(K, 2); the mean over subjects.
+    Referential consistency is, for each subject with K > 1 key points, the sum of C(|P|, 2) over the clusters P of its
+    mentions, divided by C(K, 2); the metric is the mean over subjects.
     """
 
     name = "keypoints"
     metrics: Mapping[str, Metric] = {
-        "keypoint_accuracy": Metric("judge", 1, "key points that the caption tells without an error"),
-        "keypoint_coverage": Metric("judge", 1, "key points that the caption speaks of, rightly or not"),
+        "keypoint_accuracy": Metric("judge", 1, "key points that the caption describes without an error"),
+        "keypoint_coverage": Metric("judge", 1, "key points that the caption mentions, rightly or not"),
         "referential_consistency": Metric(
             "judge", 1, "pairs of key points of a subject that describe recognisably the same one"
         ),
@@ -79,7 +79,7 @@ class KeyPoints:
     def _subject(
         self, case: Case, ask: Asking, subject: str, points: Mapping[str, KeyPoint], said: Mapping[str, Values | None]
     ) -> Unit | None:
-        """None: it has one key point, which nothing can be consistent with."""
+        """Return the unit of one subject; None if it has one key point, which nothing can be consistent with."""
         own = [name for name, point in points.items() if subject in point.subjects]
         if len(own) < 2:
             return None
@@ -90,7 +90,7 @@ class KeyPoints:
             if answer and answer["verdict"] != "absent" and answer["sentence"] in sentences:
                 places[f"p{name[1:]}"] = f"{sentences[answer['sentence']]} (key point: {points[name].text})"
         groups: list[int] = []
-        label_ = "told" if case.captioned else MISSING
+        label_ = MISSING if not case.captioned else "told" if any(said.get(name) for name in own) else FAILED
         if len(places) > 1:
             found = ask(
                 [
@@ -111,11 +111,11 @@ class KeyPoints:
 
 
 def consistency(key_points: int, clusters: list[int]) -> float:
-    """CapRiCorn-1K's Ref of a subject: pairs within clusters of mentions among the pairs of all its key points.
+    """Return CapRiCorn-1K's Ref of a subject: pairs within clusters of mentions per pair of key points.
 
     Args:
-        key_points: K > 1, mentioned or not, so that a short caption cannot win.
-        clusters: how many mentions each has.
+        key_points: K > 1, mentioned or not, so that short captions have no advantage.
+        clusters: number of mentions of each cluster.
     """
     return sum(math.comb(n, 2) for n in clusters) / math.comb(key_points, 2)
 
@@ -158,7 +158,7 @@ class KeyPointF1:
 
 
 def distinct(points: tuple[KeyPoint, ...]) -> list[KeyPoint]:
-    """Without those of nearly the words of an earlier one at the same time."""
+    """Drop key points that have nearly the words of an earlier one at the same time."""
     kept: list[tuple[frozenset[str], KeyPoint]] = []
     for point in points:
         words = content(point.text)

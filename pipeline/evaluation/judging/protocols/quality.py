@@ -1,4 +1,4 @@
-"""LongCaption-Bench: quality and relevance, whose axes are LongWriter's. Its length score needs no judge."""
+"""Quality and relevance of LongCaption-Bench, on LongWriter's axes. Its length score needs no judge."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ AXES = {
 
 
 class Quality:
-    """Each axis 1 to 5, as (value - 1) * 25; the mean of all six.
+    """Six axes from 1 to 5, each as (value - 1) * 25, and their mean.
 
-    An axis without an answer counts 0. LongWriter's script takes 3 for it, and drops a caption whose ratings do not
+    An axis without an answer counts 0. LongWriter's script counts it as 3, and drops a caption whose ratings do not
     parse.
     """
 
@@ -31,7 +31,7 @@ class Quality:
         "relevance_score": Metric("judge", 1, "the rating of relevance alone, 0 to 100"),
     }
 
-    def applies(self, case: Case) -> bool:  # noqa: ARG002  a caption is all that it needs
+    def applies(self, case: Case) -> bool:  # noqa: ARG002  needs only a caption
         return True
 
     def judge(self, case: Case, ask: Asking) -> Found:

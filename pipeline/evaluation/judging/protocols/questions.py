@@ -1,4 +1,4 @@
-"""Questions that are answered from the caption alone: VCapsBench, VDCscore, captions as memory, TemporalBench."""
+"""Questions answered from the caption alone: VCapsBench, VDCscore, captions as memory, TemporalBench."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def choice_questions(case: Case) -> list[Question]:
 class YesNo:
     """VCapsBench: AR = right / all, IR = wrong / (all - unanswerable), CR = 1 - unanswerable / all.
 
-    The published script drops answers that do not parse; here they are in every denominator and in no numerator.
+    The published script drops answers that do not parse; here they are in every denominator but in no numerator.
     """
 
     name = "questions"
     metrics: Mapping[str, Metric] = {
         "answers_right": Metric("judge", 1, "VCapsBench's AR: questions that the caption answers rightly"),
-        "answers_wrong": Metric("judge", -1, "VCapsBench's IR: of those that it answers, answered wrongly"),
+        "answers_wrong": Metric("judge", -1, "VCapsBench's IR: questions answered wrongly, of those answered"),
         "answers_given": Metric("judge", 1, "VCapsBench's CR: questions that the caption answers"),
     }
 
@@ -55,7 +55,7 @@ class YesNo:
             given = verdict in ("yes", "no")
             values = {
                 "answers_right": float(right),
-                # a failed answer is not unanswerable: it stays in what wrong ones are a share of
+                # a failed answer is not unanswerable: it stays in the denominator of IR
                 "answers_wrong": None if verdict in ("unanswerable", MISSING) else float(given and not right),
                 "answers_given": float(given),
             }
@@ -64,9 +64,9 @@ class YesNo:
 
 
 class Vdc:
-    """VDCscore: an answer in a phrase from the caption alone, then yes or no, and 0 to 5, beside the right one.
+    """VDCscore: a short answer from the caption alone, then yes or no and 0 to 5 compared with the right answer.
 
-    The published script leaves out videos whose accuracy or score is 0, and whatever fails; here both count 0.
+    The published script leaves out videos whose accuracy or score is 0, and failures; here both count 0.
     """
 
     name = "vdc"
@@ -101,15 +101,15 @@ class Vdc:
 
 
 class Memory:
-    """The caption as the memory of a reader who answers questions with choices: StoryTeller, InfiniBench, LLoVi.
+    """The caption as the memory of a reader who answers multiple-choice questions: StoryTeller, InfiniBench, LLoVi.
 
-    "unknown" is a choice; a failed answer is wrong (StoryTeller's script takes it for the first choice).
+    "unknown" is a choice; a failed answer is wrong (StoryTeller's script counts it as the first choice).
     """
 
     name = "memory"
     metrics: Mapping[str, Metric] = {
-        "memory_accuracy": Metric("judge", 1, "questions with choices that a reader of the caption answers rightly"),
-        "memory_unknown": Metric("judge", 0, "of those, the ones that the reader finds no answer to"),
+        "memory_accuracy": Metric("judge", 1, "multiple-choice questions that a reader of the caption answers rightly"),
+        "memory_unknown": Metric("judge", 0, "multiple-choice questions to which the reader finds no answer"),
     }
     what = "a description of it"
 
@@ -136,12 +136,12 @@ class Memory:
 
 
 class MemoryWithNotes(Memory):
-    """LLoVi's two steps: first notes of at most 500 words on what bears on a question, then the answer from them."""
+    """LLoVi's two steps: notes of at most 500 words that are relevant to a question, then the answer from them."""
 
     name = "memory_notes"
     metrics: Mapping[str, Metric] = {
         "memory_notes_accuracy": Metric("judge", 1, "the same from notes that were taken for each question (LLoVi)"),
-        "memory_notes_unknown": Metric("judge", 0, "of those, the ones that the reader finds no answer to"),
+        "memory_notes_unknown": Metric("judge", 0, "questions to which the reader of the notes finds no answer"),
     }
     what = "notes from a description of it"
 
@@ -163,16 +163,17 @@ class MemoryWithNotes(Memory):
 
 
 class Binary:
-    """TemporalBench: a true sentence or its minimal edit. Multiple binary accuracy: all of a caption's pairs are right.
+    """TemporalBench: choose between a true sentence and its minimal edit. Multiple binary accuracy needs all pairs
+    right.
 
-    Pairs are questions with two choices; where references have none, true sentences are edited: another direction,
-    number, order, size or colour.
+    Pairs are questions with two choices; if references have none, true sentences are edited: another direction, number,
+    order, size or colour.
     """
 
     name = "binary"
     metrics: Mapping[str, Metric] = {
-        "binary_accuracy": Metric("judge", 1, "pairs of a true sentence and its minimal edit that are told apart"),
-        "multiple_binary_accuracy": Metric("judge", 1, "captions with which all pairs are told apart (TemporalBench)"),
+        "binary_accuracy": Metric("judge", 1, "pairs of a true sentence and its minimal edit that are distinguished"),
+        "multiple_binary_accuracy": Metric("judge", 1, "captions that distinguish all pairs (TemporalBench)"),
     }
 
     def applies(self, case: Case) -> bool:
@@ -205,7 +206,7 @@ class Binary:
 
 
 def _both(text: str, edit: str) -> tuple[str, str]:
-    """In the order of the alphabet, so that the place tells nothing."""
+    """Return two choices in alphabetical order, so that the order reveals nothing."""
     first, second = sorted((text, edit))
     return first, second
 
@@ -227,7 +228,7 @@ def _ask(
 def _choose(
     case: Case, ask: Asking, questions: Mapping[str, Question], material: str, what: str
 ) -> dict[str, Values | None]:
-    """Questions of as many choices are asked together, so that a letter that none of them has is no answer."""
+    """Ask questions with the same number of choices together, so that no answer has a letter that a question lacks."""
     if not case.captioned:
         return {}
     by: dict[int, dict[str, str]] = defaultdict(dict)
@@ -248,7 +249,7 @@ def _choose(
 
 
 def _listed(question: Question) -> str:
-    """A question with its choices, each with a letter."""
+    """Format a question with its choices, each with a letter."""
     choices = " ".join(f"({chr(ord('A') + k)}) {choice}" for k, choice in enumerate(question.choices))
     return f"{question.text} {choices}"
 

@@ -1,1 +1,1 @@
-"""Metrics that are asked for by name: they need more than captions and references, such as Java, a model, your code."""
+"""Metrics that run only if named, since they need more than captions and references: Java, a model, your own code."""

@@ -1,4 +1,4 @@
-"""What a metric of your own is: a frozen dataclass that maps a caption and its references to values.
+"""The contract of custom metrics: a frozen dataclass that maps a caption and its references to values.
 
     [project.entry-points."longcap.metrics"]
     my_metric = "my_package:MyMetric"
@@ -14,8 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
-import yaml
-
+from longcap import safe_yaml
 from operators.core.entry_points import METRICS as GROUP
 from operators.core.entry_points import distribution_of
 from operators.core.fingerprint import identity
@@ -26,34 +25,34 @@ from pipeline.evaluation.scores.references import Reference
 from pipeline.terminal.errors import UsageError
 
 Measure: TypeAlias = Callable[[Caption, Sequence[Reference]], Mapping[str, float | None]]
-"""Values by column; None, or no value, where a caption has none. A caption with `missing` set has no text."""
+"""Values by column; None or missing if a caption has none. A caption with `missing` set has no text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionMetric(abc.ABC):
-    """Base; the fields are the metric's options and part of every row's key.
+    """Base class; its fields are the metric's options and part of every row's key.
 
     Class variables:
-        version: raised whenever equal captions and references would get other values.
-        columns: what each of its columns in the table of scores says.
+        version: raised when equal captions and references get different values.
+        columns: the description of each of its columns in the table of scores.
     """
 
     version: ClassVar[int]
     columns: ClassVar[Mapping[str, Metric]]
 
     def check(self) -> None:  # noqa: B027  # nothing to check is fine
-        """Look for what it needs on this machine.
+        """Check that this machine has what the metric needs.
 
         Raises:
-            ValueError: in one line: what is missing, and how to get it.
+            ValueError: what is missing and how to get it, in one line.
         """
 
     @abc.abstractmethod
     def open(self) -> AbstractContextManager[Measure]:
-        """Load what is slow to load, once in each process that scores; leave no process behind."""
+        """Load what is slow to load, once in each scoring process; leave no process behind."""
 
     def identity(self) -> list[Any]:
-        """All that decides its values, beside captions and references."""
+        """Everything that determines its values, besides captions and references."""
         return [f"{type(self).__module__}:{type(self).__qualname__}", self.version, identity(self),
                 distribution_of(type(self), GROUP)]  # fmt: skip
 
@@ -72,22 +71,22 @@ REGISTRY: Registry[CaptionMetric] = Registry(
 
 
 def metrics_of(texts: Sequence[str]) -> list[CaptionMetric]:
-    """The metrics of a command line: names, places, or mappings of `kind` and options.
+    """Return the metrics of a command line: names, locations, or mappings of `kind` and options.
 
     Raises:
-        UsageError: there is no such metric, it lacks what it needs, or two have a column in common.
+        UsageError: a metric does not exist or lacks what it needs, or two have a column in common.
     """
     found: list[CaptionMetric] = []
     taken = set(METRICS)
     for text in texts:
         try:
-            metric = REGISTRY.parse(yaml.safe_load(text) if text.lstrip().startswith("{") else text)
+            metric = REGISTRY.parse(safe_yaml.read(text) if text.lstrip().startswith("{") else text)
             metric.check()
-        except (ValueError, yaml.YAMLError) as error:
+        except ValueError as error:
             raise UsageError(f"--metric {text}: {' '.join(str(error).split())}") from error
         for column in metric.columns:
             if column in taken or not column.isidentifier():
-                raise UsageError(f"--metric {text}: {column} is the name of another column, or no name; rename it")
+                raise UsageError(f"--metric {text}: {column} is already a column or not a valid name; rename it")
             taken.add(column)
         found.append(metric)
     return found

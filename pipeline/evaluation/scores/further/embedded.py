@@ -24,7 +24,7 @@ _MODEL = Field(description="folder with model.onnx and tokenizer.json of another
 
 @dataclass(frozen=True, kw_only=True)
 class _OfEmbeddings(CaptionMetric):
-    """A value in the one column of the metric: the best of the references, 0 for a caption without text."""
+    """A metric with one column: the best value over the references; 0 for a caption without text."""
 
     model: Annotated[str | None, _MODEL] = None
 
@@ -47,14 +47,14 @@ class _OfEmbeddings(CaptionMetric):
 
     @abc.abstractmethod
     def value(self, caption: str, reference: str) -> float:
-        """How near a caption is to a reference."""
+        """Return the similarity of a caption to a reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SentenceCosine(_OfEmbeddings):
-    """TemporalBench's score of captions: cosine of the embeddings of both texts, times 100; the best reference.
+    """TemporalBench's score of captions: cosine of the embeddings of both texts, times 100, over the best reference.
 
-    The model takes 128 tokens. A longer text is the mean of its sentences, so that nothing of it is cut off.
+    The model reads 128 tokens. A longer text is represented by the mean of its sentences, so nothing is truncated.
     """
 
     version: ClassVar[int] = 1
@@ -70,8 +70,8 @@ class SentenceCosine(_OfEmbeddings):
 class EntityScore(_OfEmbeddings):
     """FAVD's EntityScore, 2RC / (R + C): R = share of the reference's nouns that the caption has, C = (cosine + 1) / 2.
 
-    Published with a tagger and T5-base; here the nouns are all words that say something, by stem, and the embeddings
-    those of all-MiniLM-L6-v2.
+    The original uses a tagger and T5-base. Here the nouns are all content words, by stem, and the embeddings those of
+    all-MiniLM-L6-v2.
     """
 
     version: ClassVar[int] = 1
@@ -84,13 +84,13 @@ class EntityScore(_OfEmbeddings):
 
 
 def entity_score(predicted: frozenset[str], true: frozenset[str], similarity: float) -> float:
-    """2RC / (R + C) with R = |predicted ∩ true| / |true| and C = (similarity + 1) / 2; 0 where nothing is shared."""
+    """Return 2RC / (R + C) with R = |predicted ∩ true| / |true| and C = (similarity + 1) / 2; 0 if R is 0."""
     recall = len(predicted & true) / len(true) if true else 0.0
     near = (similarity + 1) / 2
     return 2 * recall * near / (recall + near) if recall else 0.0
 
 
 def cosine(first: str, second: str, model: str | None = None) -> float:
-    """Of two texts, each the mean of its sentences' embeddings."""
+    """Return the cosine of two texts, each represented by the mean of its sentences' embeddings."""
     a, b = (embedder(model)(split_sentences(text) or [text]).mean(axis=0) for text in (first, second))
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-9))

@@ -1,7 +1,7 @@
-"""METEOR 1.5 with -norm, as coco-caption asks it: a Java program, spoken to over pipes.
+"""METEOR 1.5 with -norm, as coco-caption runs it: a Java program that is controlled through pipes.
 
-No other algorithm stands under its name. The protocol breaks on line breaks, on `|||` and on empty texts: these are
-taken out before.
+No other algorithm is used under its name. Line breaks, `|||` and empty texts break its protocol and are removed or
+replaced first.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from pipeline.evaluation.scores.tokens import ptb_words
 
 _JAR = "meteor/meteor-1.5.jar"
 _HOW = (
-    "METEOR needs java and meteor-1.5.jar: name it with --metric '{kind: meteor, jar: PATH}', "
-    "or install pycocoevalcap, which brings it"
+    "METEOR needs java and meteor-1.5.jar; give its path with --metric '{kind: meteor, jar: PATH}', "
+    "or install pycocoevalcap, which contains it"
 )
 
 
@@ -38,7 +38,7 @@ class Meteor(CaptionMetric):
 
     version: ClassVar[int] = 1
     columns: ClassVar[Mapping[str, Metric]] = {
-        "meteor": Metric("further", 1, "METEOR 1.5 with -norm, as coco-caption asks it")
+        "meteor": Metric("further", 1, "METEOR 1.5 with -norm, as coco-caption runs it")
     }
 
     jar: Annotated[str | None, Field(description="meteor-1.5.jar with its data beside it; null: pycocoevalcap's")] = (
@@ -48,13 +48,13 @@ class Meteor(CaptionMetric):
 
     def check(self) -> None:
         if shutil.which("java") is None:
-            raise ValueError(f"there is no java on this machine. {_HOW}")
+            raise ValueError(f"java is not installed. {_HOW}")
         path = self.path()
         if path is None or not path.is_file():
-            raise ValueError(f"there is no {path or _JAR}. {_HOW}")
+            raise ValueError(f"{path or _JAR} does not exist. {_HOW}")
 
     def path(self) -> Path | None:
-        """Of the jar."""
+        """Return the path of the jar; None if it is not found."""
         if self.jar is not None:
             return Path(self.jar).expanduser()
         spec = find_spec("pycocoevalcap")
@@ -88,7 +88,7 @@ class _Scorer:
         with self._lock:
             stats = self._asked(f"SCORE ||| {' ||| '.join(truths)} ||| {predicted}")
             value = float(self._asked(f"EVAL ||| {stats}"))
-            self._out.readline()  # the same for the set of one
+            self._out.readline()  # the same value for the set of one caption
         return {"meteor": value}
 
     def _asked(self, line: str) -> str:
@@ -96,10 +96,10 @@ class _Scorer:
         self._in.flush()
         answer = self._out.readline().strip()
         if not answer:
-            raise RuntimeError("METEOR's process has ended: give it more memory with {kind: meteor, memory: 4G}")
+            raise RuntimeError("METEOR's process has ended; give it more memory with {kind: meteor, memory: 4G}")
         return answer
 
 
 def _line(text: str) -> str:
-    """A text as the protocol can carry it, in coco-caption's words."""
+    """Prepare a text for the protocol, with coco-caption's replacements."""
     return " ".join(ptb_words(re.sub(r"\|{3}|\s+", " ", text)))

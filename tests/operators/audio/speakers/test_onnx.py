@@ -92,7 +92,7 @@ def test_filter_banks_are_those_of_a_tone_in_its_bin() -> None:
 
 def test_a_wrong_model_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "broken.onnx").write_bytes(b"no model")
-    with pytest.raises(ValueError, match="is no file"):
+    with pytest.raises(ValueError, match="is not a file"):
         REGISTRY.parse({"kind": "onnx", "model": str(tmp_path / "none.onnx")}).check()
     with (
         pytest.raises(ItemError, match="does not load"),

@@ -60,5 +60,5 @@ def test_what_the_server_refuses_is_a_failure_of_the_item() -> None:
                 model.texts(["a"])
     with serve(lambda body, number: Play(whole={"data": []})) as server:
         with Server(model="m", base_url=server.url, api_key_env=None).open() as model:
-            with pytest.raises(ItemError, match="holds no 1 vectors"):
+            with pytest.raises(ItemError, match="is not 1 vectors"):
                 model.frames([b"a"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +25,7 @@ def jpeg(index: int) -> bytes:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(video.picture(index)).save(file, "JPEG")
+    Image.fromarray(video.barcode(index)).save(file, "JPEG")
     return file.getvalue()
 
 
@@ -53,7 +56,7 @@ def test_a_text_encoder_pools_the_real_tokens(tmp_path: Path, pooling: str) -> N
         assert texts.shape == (4, 64)
         for k, text in enumerate(TEXTS):
             assert np.allclose(model.texts([text])[0], texts[k], atol=1e-5), "padding does not count"
-        with pytest.raises(ItemError, match="embeds texts alone"):
+        with pytest.raises(ItemError, match="embeds only texts"):
             model.frames([jpeg(0)])
     with Transformers(model=str(folder), device="cpu", pooling=pooling, prefix="query ").open() as other:  # type: ignore[arg-type]
         assert not np.allclose(other.texts(["dog"]), texts[:1], atol=1e-4)
@@ -68,3 +71,29 @@ def test_a_folder_without_a_model_is_refused_in_one_line(tmp_path: Path) -> None
         with Transformers(model=str(tmp_path), device="cpu").open():
             pass
     assert "\n" not in str(caught.value)
+
+
+def test_loads_that_would_overlap_keep_their_own_dtypes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default dtype is the whole process's. Each thread waits, after it has set it, until the other one has, or
+    for half a second where that one is not let in."""
+    torch = pytest.importorskip("torch")
+    folder = embedders.tiny_bert(tmp_path)
+    both, real = threading.Barrier(2, timeout=0.5), torch.set_default_dtype
+
+    def met(dtype: object) -> None:
+        real(dtype)
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+
+    def load(dtype: str) -> tuple[str, set[str]]:
+        with Transformers(model=str(folder), device="cpu", dtype=dtype).open() as model:  # type: ignore[arg-type]
+            return dtype, {str(p.dtype) for p in model._model.parameters()}  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(torch, "set_default_dtype", met)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            for dtype, there in pool.map(load, ("bfloat16", "float16")):
+                assert there == {f"torch.{dtype}"}
+        assert torch.get_default_dtype() == torch.float32
+    finally:
+        real(torch.float32)

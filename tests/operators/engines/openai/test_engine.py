@@ -33,7 +33,7 @@ def test_a_config_names_it() -> None:
     assert made == OpenAIEngine(model="m", api_key_env=None, extra_body={"top_k": 5})
     assert parse_engine(json.loads(json.dumps(engine_config(made)))) == made
     assert gates_of(made) == (*ALWAYS, *GENERATIVE)
-    made.check(pictures=True)
+    made.check(images=True)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_config_names_it() -> None:
     ],
 )
 def test_what_cannot_work_is_told_in_one_line_before_anything_runs(options: dict[str, Any], says: list[str]) -> None:
-    for attempt in (lambda: spec(**options).check(pictures=True), lambda: spec(**options).open().__enter__()):
+    for attempt in (lambda: spec(**options).check(images=True), lambda: spec(**options).open().__enter__()):
         with pytest.raises(ValueError) as caught:
             attempt()
         message = str(caught.value)
@@ -66,7 +66,7 @@ def test_what_cannot_work_is_told_in_one_line_before_anything_runs(options: dict
 def test_what_is_no_key_is_told_without_it(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", value)
     with pytest.raises(ValueError, match="MY_KEY") as caught:
-        spec().check(pictures=False)
+        spec().check(images=False)
     assert not value.strip() or value not in str(caught.value)
 
 

@@ -40,20 +40,20 @@ def jpeg(shade: int) -> bytes:
 
 
 def segment(**changes: Any) -> Row:
-    """20 s with a picture a second, each of its own shade."""
+    """20 s with an image a second, each of its own shade."""
     row = decoded("v", 0, duration_s=20.0, warm_up=0, **changes)
-    row["pictures"] = [{**p, "jpeg": jpeg(10 * k)} for k, p in enumerate(row["pictures"])]
+    row["images"] = [{**p, "jpeg": jpeg(10 * k)} for k, p in enumerate(row["images"])]
     return row
 
 
 def tells(body: dict[str, Any], number: int) -> Play:
-    """As a model that sees how many pictures it is shown, and knows the time from its prompt."""
+    """As a model that sees how many images it is shown, and knows the time from its prompt."""
     asked = Asked("", {}, body)
     shown = sum(part["type"] == "image_url" for part in asked.content)
     span = re.search(r"lasts from ([\d.]+) s to ([\d.]+) s", asked.prompt)
     if span is None:
-        return Play(text=f"A single frame with a plain wall in one colour and nothing else; {shown} picture is there.")
-    text = f"The wall slowly changes its colour from one end to the other, in {shown} pictures of {span.group(1)} s."
+        return Play(text=f"A single frame with a plain wall in one colour and nothing else; {shown} frame is there.")
+    text = f"The wall slowly changes its colour from one end to the other, in {shown} frames of {span.group(1)} s."
     if "response_format" not in body:
         return Play(text=text)
     made = {"caption": text, "subjects": [], "actions": ["it changes"], "camera": "still", "scene": "a wall"}
@@ -67,17 +67,16 @@ def test_a_segment_is_captioned(fields: bool) -> None:
         made = apply(row)
     assert [w["valid"] for w in made["windows"]] == [True] * 3
     assert [f["text"] for f in made["frames"]] == [
-        "A single frame with a plain wall in one colour and nothing else; 1 picture is there."
+        "A single frame with a plain wall in one colour and nothing else; 1 frame is there."
     ] * 20
     assert [w["text"] for w in made["windows"]] == [
-        f"The wall slowly changes its colour from one end to the other, in 10 pictures of {at}.0 s."
-        for at in (0, 5, 10)
+        f"The wall slowly changes its colour from one end to the other, in 10 frames of {at}.0 s." for at in (0, 5, 10)
     ]
     assert all(
         (json.loads(w["fields"])["camera"] == "still") if fields else w["fields"] is None for w in made["windows"]
     )
     windows = sorted((a for a in server.asked if "lasts from" in a.prompt), key=lambda a: _start(a.prompt))
-    assert [_pictures(a) for a in windows] == [[p["jpeg"] for p in row["pictures"][k : k + 10]] for k in (0, 5, 10)]
+    assert [_images(a) for a in windows] == [[p["jpeg"] for p in row["images"][k : k + 10]] for k in (0, 5, 10)]
     assert all(before in after.prompt for before, after in zip(_texts(made), windows[1:], strict=False))  # the chain
     assert all(a.headers["authorization"] == f"Bearer {KEY}" for a in server.asked)
 
@@ -90,7 +89,7 @@ def test_a_segment_is_captioned(fields: bool) -> None:
     assert KEY not in repr(made)
 
 
-def test_a_windows_context_that_is_too_small_for_ten_pictures_gets_fewer() -> None:
+def test_a_windows_context_that_is_too_small_for_ten_frames_gets_fewer() -> None:
     def small(body: dict[str, Any], number: int) -> Play:
         shown = sum(part["type"] == "image_url" for part in Asked("", {}, body).content)
         if shown <= 3:
@@ -171,7 +170,7 @@ def _texts(made: Row) -> list[str]:
     return [w["text"] for w in made["windows"]]
 
 
-def _pictures(asked: Asked) -> list[bytes]:
+def _images(asked: Asked) -> list[bytes]:
     import base64
 
     parts = (p for p in asked.content if p["type"] == "image_url")

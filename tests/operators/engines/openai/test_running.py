@@ -10,7 +10,7 @@ import random
 import pytest
 
 from operators.engines.ask import ask
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.gates import ALWAYS, GENERATIVE
 from tests.operators.engines.openai.against import KEY, REQUEST, WAIT_S, answer, both, engine
 from tests.support.chat import GOOD, Play
@@ -34,15 +34,15 @@ def test_an_answer_with_all_that_is_known_of_it(stream: bool) -> None:
 
 
 @both
-def test_the_server_gets_key_model_prompt_pictures_and_schema(stream: bool) -> None:
+def test_the_server_gets_key_model_prompt_frames_and_schema(stream: bool) -> None:
     jpegs = [random.Random(k).randbytes(5000) for k in range(3)]
     request = Request(
         kind="window",
         start_s=0.0,
         end_s=3.0,
         prompt="What is seen?\nBetween 0 and 3 s.",
-        pictures_at=13,
-        pictures=tuple(Picture(time_s=float(k), pts_s=float(k), jpeg=j) for k, j in enumerate(jpegs)),
+        images_at=13,
+        images=tuple(FrameImage(time_s=float(k), pts_s=float(k), jpeg=j) for k, j in enumerate(jpegs)),
         schema='{"type": "object"}',
         seed=5,
         attempt=2,
@@ -105,8 +105,8 @@ def test_a_loop_is_stopped_while_it_is_written_and_the_server_is_left() -> None:
 def test_tokens_that_the_server_does_not_count_are_estimated_and_that_is_said_once(
     stream: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    picture = Picture(time_s=0.0, pts_s=0.0, jpeg=b"x")
-    request = Request(kind="frame", start_s=0.0, end_s=1.0, prompt="a" * 35, pictures=(picture, picture))
+    image = FrameImage(time_s=0.0, pts_s=0.0, jpeg=b"x")
+    request = Request(kind="frame", start_s=0.0, end_s=1.0, prompt="a" * 35, images=(image, image))
     with (
         caplog.at_level(logging.WARNING),
         engine(lambda body, number: Play(usage=None), stream=stream, frame_tokens=500, price_output_per_mtok=1.0) as (

@@ -12,7 +12,7 @@ import pytest
 
 from operators.core.base import ItemError
 from operators.engines.ask import ask
-from operators.engines.base import Generation, Picture, Request
+from operators.engines.base import FrameImage, Generation, Request
 from operators.engines.openai import OpenAIEngine
 from operators.engines.shared import shared
 from tests.operators.engines.openai.against import REQUEST, WAIT_S, engine
@@ -110,9 +110,9 @@ def test_operators_of_one_actor_share_it() -> None:
             assert one is two
 
 
-def test_what_a_picture_takes_is_learned_from_the_server() -> None:
-    pictures = tuple(Picture(time_s=float(k), pts_s=float(k), jpeg=b"x") for k in range(4))
-    shown = Request(kind="window", start_s=0.0, end_s=4.0, prompt="x" * 35, pictures=pictures)
+def test_what_a_frame_takes_is_learned_from_the_server() -> None:
+    images = tuple(FrameImage(time_s=float(k), pts_s=float(k), jpeg=b"x") for k in range(4))
+    shown = Request(kind="window", start_s=0.0, end_s=4.0, prompt="x" * 35, images=images)
     endless = Play(text=LOOP + " ", endless=True)  # stopped by the engine, so that the server's count never comes
     counted = Play(usage={"prompt_tokens": 210, "completion_tokens": 5})
     with engine(lambda body, number: counted if number == 1 else endless, frame_tokens=700) as (made, _):

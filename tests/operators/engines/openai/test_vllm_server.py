@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 from operators.caption.caption import Caption
 from operators.core.base import Row
-from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
+from operators.engines.base import EngineRefused, FrameImage, PromptTooLong, Request
 from operators.engines.openai import OpenAIEngine
 from tests.support.rows import decoded
 
@@ -92,14 +92,14 @@ def spec(url: str, **options: Any) -> OpenAIEngine:
     return OpenAIEngine(**{**given, **options})
 
 
-def pictures(count: int) -> tuple[Picture, ...]:
+def images(count: int) -> tuple[FrameImage, ...]:
     made = []
     for k in range(count):
         image = Image.new("RGB", (160, 90), (120, 120, 120))
         ImageDraw.Draw(image).ellipse((5 + 12 * k, 20, 45 + 12 * k, 60), fill=(220, 20, 20))
         out = io.BytesIO()
         image.save(out, "JPEG", quality=90)
-        made.append(Picture(time_s=float(k), pts_s=float(k), jpeg=out.getvalue()))
+        made.append(FrameImage(time_s=float(k), pts_s=float(k), jpeg=out.getvalue()))
     return tuple(made)
 
 
@@ -107,13 +107,13 @@ def request(prompt: str = "Describe what happens.", **more: Any) -> Request:
     return Request(kind="window", start_s=0.0, end_s=10.0, prompt=prompt, **more)
 
 
-def test_it_is_shown_the_pictures_and_counts_them(url: str) -> None:
+def test_it_is_shown_the_frames_and_counts_them(url: str) -> None:
     with spec(url).open() as engine:
-        blind, one, five = (engine.submit(request(pictures=pictures(n))).result(WAIT_S) for n in (0, 1, 5))
-        again = engine.submit(request(pictures=pictures(5))).result(WAIT_S)
-    a_picture = one.prompt_tokens - blind.prompt_tokens
-    assert a_picture > 4  # patches of 28 px, and two marks around them
-    assert five.prompt_tokens == blind.prompt_tokens + 5 * a_picture
+        blind, one, five = (engine.submit(request(images=images(n))).result(WAIT_S) for n in (0, 1, 5))
+        again = engine.submit(request(images=images(5))).result(WAIT_S)
+    an_image = one.prompt_tokens - blind.prompt_tokens
+    assert an_image > 4  # patches of 28 px, and two marks around them
+    assert five.prompt_tokens == blind.prompt_tokens + 5 * an_image
     assert again.text == five.text and again.output_tokens > 0
     assert again.cached_tokens > 0  # its prefix cache, as the server tells of it
 
@@ -128,14 +128,14 @@ def test_a_schema_is_kept(url: str) -> None:
     }
     for schema_as in ("json_schema", "structured_outputs"):
         with spec(url, schema_as=schema_as).open() as engine:
-            made = engine.submit(request(pictures=pictures(2), schema=json.dumps(schema))).result(WAIT_S)
+            made = engine.submit(request(images=images(2), schema=json.dumps(schema))).result(WAIT_S)
         assert json.loads(made.text)["colour"] in ("red", "green"), schema_as
 
 
 @pytest.mark.parametrize("prompt", ["red dog " * 3000, "x" * 200_000])
 def test_what_does_not_fit_is_known_by_its_words(url: str, prompt: str) -> None:
     with spec(url).open() as engine:
-        error = engine.submit(request(prompt, pictures=pictures(1))).exception(WAIT_S)
+        error = engine.submit(request(prompt, images=images(1))).exception(WAIT_S)
     assert isinstance(error, PromptTooLong)
     assert error.limit == CONTEXT - 64
 
@@ -164,8 +164,8 @@ def test_what_is_set_up_wrong_is_told_in_one_line(url: str, options: dict[str, A
 
 def test_a_segment_is_captioned(url: str) -> None:
     row: Row = decoded("v", 0, duration_s=20.0, warm_up=0)
-    shown = pictures(len(row["pictures"]))
-    row["pictures"] = [{**p, "jpeg": s.jpeg} for p, s in zip(row["pictures"], shown, strict=True)]
+    shown = images(len(row["images"]))
+    row["images"] = [{**p, "jpeg": s.jpeg} for p, s in zip(row["images"], shown, strict=True)]
     caption = Caption(engine=spec(url, temperature=0.7, price_output_per_mtok=1.0), language="any", frames=False)
     with caption.open() as apply:
         made = apply(row)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.caption.structure import window_schema
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.openai import OpenAIEngine
 from operators.engines.openai.tokens import counter, estimate
 from operators.engines.openai.wire import arguments, content, sampling
 from operators.narrate.outline import outline_schema
 
-PICTURES = tuple(Picture(time_s=float(k), pts_s=float(k), jpeg=bytes([0xFF, 0xD8, k])) for k in range(3))
+IMAGES = tuple(FrameImage(time_s=float(k), pts_s=float(k), jpeg=bytes([0xFF, 0xD8, k])) for k in range(3))
 
 
 def request(prompt: str = "Tell.", **more: Any) -> Request:
@@ -27,7 +27,7 @@ def spec(**options: Any) -> OpenAIEngine:
 
 
 def shown(parts: Any) -> list[str | bytes]:
-    """Texts, and the bytes of pictures, in order."""
+    """Texts, and the bytes of images, in order."""
     return [
         part["text"]
         if part["type"] == "text"
@@ -39,36 +39,36 @@ def shown(parts: Any) -> list[str | bytes]:
 @pytest.mark.parametrize(
     ("prompt", "at", "wanted"),
     [
-        ("What is this?\nNow.", 13, ["What is this?", *(p.jpeg for p in PICTURES), "\nNow."]),
-        ("What is this?", None, ["What is this?", *(p.jpeg for p in PICTURES)]),
-        ("What is this?", 0, [*(p.jpeg for p in PICTURES), "What is this?"]),
-        ("", None, [p.jpeg for p in PICTURES]),
+        ("What is this?\nNow.", 13, ["What is this?", *(p.jpeg for p in IMAGES), "\nNow."]),
+        ("What is this?", None, ["What is this?", *(p.jpeg for p in IMAGES)]),
+        ("What is this?", 0, [*(p.jpeg for p in IMAGES), "What is this?"]),
+        ("", None, [p.jpeg for p in IMAGES]),
     ],
 )
-def test_pictures_stand_where_the_prompt_says(prompt: str, at: int | None, wanted: list[str | bytes]) -> None:
-    assert shown(content(spec(), request(prompt, pictures=PICTURES, pictures_at=at))) == wanted
+def test_frames_stand_where_the_prompt_says(prompt: str, at: int | None, wanted: list[str | bytes]) -> None:
+    assert shown(content(spec(), request(prompt, images=IMAGES, images_at=at))) == wanted
 
 
 @given(st.text(max_size=40), st.data())
-def test_nothing_of_the_prompt_is_lost_and_pictures_keep_their_order(prompt: str, data: st.DataObject) -> None:
+def test_nothing_of_the_prompt_is_lost_and_frames_keep_their_order(prompt: str, data: st.DataObject) -> None:
     at = data.draw(st.none() | st.integers(0, len(prompt)))
     jpegs = data.draw(st.lists(st.binary(max_size=30), min_size=1, max_size=4))
-    pictures = tuple(Picture(time_s=float(k), pts_s=0.0, jpeg=j) for k, j in enumerate(jpegs))
-    parts = shown(content(spec(), request(prompt, pictures=pictures, pictures_at=at)))
+    images = tuple(FrameImage(time_s=float(k), pts_s=0.0, jpeg=j) for k, j in enumerate(jpegs))
+    parts = shown(content(spec(), request(prompt, images=images, images_at=at)))
     assert [p for p in parts if isinstance(p, bytes)] == jpegs
     texts = [p for p in parts if isinstance(p, str)]
     assert "".join(texts).strip() == prompt.strip()
     assert all(text.strip() for text in texts)
 
 
-def test_a_prompt_without_pictures_is_one_string() -> None:
-    assert content(spec(), request("Tell it all.", pictures_at=4)) == "Tell it all."
+def test_a_prompt_without_frames_is_one_string() -> None:
+    assert content(spec(), request("Tell it all.", images_at=4)) == "Tell it all."
 
 
 def test_detail_is_sent_where_it_is_chosen() -> None:
-    parts = content(spec(frame_detail="low"), request(pictures=PICTURES))
+    parts = content(spec(frame_detail="low"), request(images=IMAGES))
     assert [p["image_url"].get("detail") for p in parts[1:]] == ["low"] * 3  # type: ignore[index]
-    parts = content(spec(), request(pictures=PICTURES))
+    parts = content(spec(), request(images=IMAGES))
     assert all("detail" not in p["image_url"] for p in parts[1:])  # type: ignore[index]
 
 
@@ -127,8 +127,8 @@ def test_each_way_to_tell_of_a_schema(schema: str) -> None:
     assert made["messages"][0]["content"].startswith("Tell.\n\n") and schema in made["messages"][0]["content"]
 
 
-def test_in_words_the_schema_stands_behind_the_pictures() -> None:
-    parts = content(spec(schema_as="prompt"), request("Tell.", pictures=PICTURES, schema="{}"))
+def test_in_words_the_schema_stands_behind_the_frames() -> None:
+    parts = content(spec(schema_as="prompt"), request("Tell.", images=IMAGES, schema="{}"))
     assert shown(parts)[0] == "Tell."
     assert isinstance(parts, list) and parts[-1]["text"].endswith("\n{}")
 

@@ -16,7 +16,7 @@ from PIL import Image
 from longcap.testing import check_engine
 from operators.ask.form import form_of
 from operators.core.base import ItemError
-from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
+from operators.engines.base import EngineRefused, FrameImage, PromptTooLong, Request
 from operators.engines.registry import parse_engine
 from operators.engines.transformers import TransformersEngine
 from operators.engines.transformers.engine import Engine
@@ -30,14 +30,14 @@ WAIT_S = 120.0
 TIMES_S = (40.0, 41.0, 42.1, 43.0)
 
 
-def picture(time_s: float, colour: str = "red") -> Picture:
+def image(time_s: float, colour: str = "red") -> FrameImage:
     jpeg = io.BytesIO()
     Image.new("RGB", (96, 96), colour).save(jpeg, "JPEG", quality=90)
-    return Picture(time_s=time_s, pts_s=time_s, jpeg=jpeg.getvalue())
+    return FrameImage(time_s=time_s, pts_s=time_s, jpeg=jpeg.getvalue())
 
 
 def window(seed: int = 0, **changes: Any) -> Request:
-    values: dict[str, Any] = {"prompt": "Describe this.", "pictures": tuple(picture(t) for t in TIMES_S)}
+    values: dict[str, Any] = {"prompt": "Describe this.", "images": tuple(image(t) for t in TIMES_S)}
     return Request(kind="window", start_s=40.0, end_s=50.0, seed=seed, **{**values, **changes})
 
 
@@ -52,7 +52,7 @@ def test_a_window_is_a_video_with_its_true_times_and_a_frame_an_image(eyes: Engi
     own: Any = eyes._model
     text = own._tokenizer.decode(own._inputs(window())["input_ids"][0])
     assert "<40.5 seconds>" in text and "<42.5 seconds>" in text and text.index("Describe") < text.index("seconds")
-    frame = Request(kind="frame", start_s=3.0, end_s=4.0, prompt="What is this?", pictures=(picture(3.0),))
+    frame = Request(kind="frame", start_s=3.0, end_s=4.0, prompt="What is this?", images=(image(3.0),))
     text = own._tokenizer.decode(own._inputs(frame)["input_ids"][0])
     assert "<|vision_start|>" in text and "seconds>" not in text
     answer = eyes.submit(frame).result(WAIT_S)
@@ -90,7 +90,7 @@ def test_an_answer_follows_its_schema(eyes: Engine) -> None:
 
 def test_what_is_shown_changes_the_answer_and_equal_requests_have_equal_ones() -> None:
     spec = TransformersEngine(model=CHECKPOINT, max_tokens=24)
-    asked = [window(), window(3, attempt=2), window(4, attempt=2), window(pictures=(picture(1.0, "blue"),))]
+    asked = [window(), window(3, attempt=2), window(4, attempt=2), window(images=(image(1.0, "blue"),))]
     answers = check_engine(spec, asked, other={"temperature": 0.5, "cpu_threads": 2, "trust_remote_code": True})
     assert len({a.text for a in answers}) > 1
     assert json.loads(answers[1].sampling or "")["temperature"] == 0.7  # after a no, more boldly
@@ -104,7 +104,7 @@ def test_what_is_too_long_is_refused_before_it_is_asked(eyes: Engine) -> None:
         own: Any = eyes._model
         spec, own._spec = own._spec, replace(own._spec, frames_as="images")
         try:
-            eyes.submit(window(pictures=tuple(picture(float(t)) for t in range(17)))).result(WAIT_S)
+            eyes.submit(window(images=tuple(image(float(t)) for t in range(17)))).result(WAIT_S)
         finally:
             own._spec = spec
 
@@ -157,14 +157,14 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_code_of_a_checkpoint_runs_only_when_the_user_says_so(odd: Path) -> None:
     spec = TransformersEngine(model=str(odd), max_tokens=16)
     with pytest.raises(ValueError, match="read that code, then set trust_remote_code: true"):
-        spec.check(pictures=False)
+        spec.check(images=False)
     with pytest.raises(EngineRefused, match="does not load the model"):
         with spec.open():
             pass
     trusting = replace(spec, trust_remote_code=True)
-    trusting.check(pictures=False)
+    trusting.check(images=False)
     with pytest.raises(ValueError, match="has no vision encoder"):
-        trusting.check(pictures=True)
+        trusting.check(images=True)
     with trusting.open() as engine:
         said = engine.submit(Request(kind="section", start_s=0, end_s=1, prompt="Tell it.")).result(WAIT_S)
         assert said.output_tokens > 0
@@ -186,7 +186,7 @@ def adapted(spec: TransformersEngine, device: str) -> Any:
 def test_an_adapter_calls_what_transformers_cannot() -> None:
     place = f"{__name__}:adapted"
     spec = parse_engine({"kind": "transformers", "model": "somebody/odd", "adapter": place, "max_tokens": 16})
-    spec.check(pictures=True)
+    spec.check(images=True)
     with spec.open() as engine:
         assert engine.submit(window()).result(WAIT_S).text.startswith("4 frames from 40 s, 16 tokens, on c")
         with pytest.raises(ItemError, match="out of memory") as error:
@@ -194,7 +194,7 @@ def test_an_adapter_calls_what_transformers_cannot() -> None:
         assert error.value.failure_class == "engine"
     for wrong, line in ((f"{__name__}:nothing", "has no nothing"), ("adapted", "write package.module:function")):
         with pytest.raises(ValueError, match=line):
-            replace(spec, adapter=wrong).check(pictures=True)  # type: ignore[type-var]
+            replace(spec, adapter=wrong).check(images=True)  # type: ignore[type-var]
 
 
 def test_wrong_settings_are_one_line(tmp_path: Path) -> None:
@@ -204,5 +204,5 @@ def test_wrong_settings_are_one_line(tmp_path: Path) -> None:
         ({"model": CHECKPOINT, "model_args": {"trust_remote_code": True}}, "the engine's own key trust_remote_code"),
     ):
         with pytest.raises(ValueError, match=line) as error:
-            TransformersEngine(**options).check(pictures=True)  # type: ignore[arg-type]
+            TransformersEngine(**options).check(images=True)  # type: ignore[arg-type]
         assert "\n" not in str(error.value)

@@ -23,7 +23,7 @@ from PIL import Image
 
 from operators.core.base import ItemError
 from operators.coreference.names import parse_same, same_schema
-from operators.engines.base import EngineRefused, Picture, PromptTooLong, Request
+from operators.engines.base import EngineRefused, FrameImage, PromptTooLong, Request
 from operators.engines.vllm import VllmEngine
 from operators.engines.vllm.engine import Engine
 from tests.support.command import ROOT, wait_until
@@ -36,17 +36,17 @@ WAIT_S = 240.0
 TIMES_S = (40.0, 41.0, 42.1, 43.0, 44.0, 46.5)
 
 
-def picture(time_s: float, colour: str = "red") -> Picture:
+def image(time_s: float, colour: str = "red") -> FrameImage:
     jpeg = io.BytesIO()
     Image.new("RGB", (128, 96), colour).save(jpeg, "JPEG", quality=90)
-    return Picture(time_s=time_s, pts_s=time_s, jpeg=jpeg.getvalue())
+    return FrameImage(time_s=time_s, pts_s=time_s, jpeg=jpeg.getvalue())
 
 
 def window(seed: int = 0, **changes: Any) -> Request:
     values: dict[str, Any] = {
         "prompt": "Describe this.\nIt lasts from 40.0 s to 50.0 s.",
-        "pictures": tuple(picture(t) for t in TIMES_S),
-        "pictures_at": 14,
+        "images": tuple(image(t) for t in TIMES_S),
+        "images_at": 14,
     }
     return Request(kind="window", start_s=40.0, end_s=50.0, seed=seed, **{**values, **changes})
 
@@ -93,7 +93,7 @@ def test_a_window_is_a_video_with_its_true_times(eyes: Engine, seen: list[str]) 
 
 
 def test_a_frame_is_an_image_without_a_time(eyes: Engine, seen: list[str]) -> None:
-    request = Request(kind="frame", start_s=3.0, end_s=4.0, prompt="What is this?", pictures=(picture(3.0),))
+    request = Request(kind="frame", start_s=3.0, end_s=4.0, prompt="What is this?", images=(image(3.0),))
     assert eyes.submit(request).result(WAIT_S).text
     assert "<|vision_start|>" in seen[0] and "seconds>" not in seen[0] and "3.0 s" not in seen[0]
 
@@ -190,32 +190,13 @@ def test_a_loop_is_stopped_while_it_is_written(eyes: Engine, monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_an_engine_that_is_killed_three_times_answers_everything_and_leaves_nothing(
-    model: Callable[[str], Path],
-) -> None:
-    spec = VllmEngine(model=str(model("qwen3")), max_model_len=512, max_num_seqs=2, max_tokens=120, restarts=3)
-    before = {p.pid for p in psutil.Process().children(recursive=True)}
-    with spec.open() as engine:
-        assert isinstance(engine, Engine)
-        calm = [engine.submit(text(seed=k, attempt=2)).result(WAIT_S).text for k in range(12)]
-        for _ in range(3):
-            futures = [engine.submit(text(seed=k, attempt=2)) for k in range(12)]
-            core = engine._processes.alive()
-            assert core
-            core[0].kill()
-            assert [f.result(WAIT_S).text for f in futures] == calm
-        engine._processes.alive()[0].kill()  # once more than it may
-        error = engine.submit(text()).exception(WAIT_S)
-        assert isinstance(error, ItemError) and error.failure_class == "engine" and "died" in error.message
-    left = {p for p in psutil.Process().children(recursive=True) if p.pid not in before}
-    assert not [p for p in left if p.is_running() and "VLLM" in p.name()]
-
-
-@pytest.mark.slow
-def test_an_engine_that_is_killed_while_it_is_asked_for_the_first_time_is_booted_again(
+def test_an_engine_that_is_killed_answers_everything_until_its_restarts_are_used_up(
     model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """vLLM asks its process which tasks the model is for, and if that one has ended waits for ever."""
+    """Killed when it is asked for the first time, at work, and once more than it may; it leaves no process.
+
+    vLLM asks its process which tasks the model is for, and if that one has ended waits for ever.
+    """
     from vllm.v1.engine.core_client import AsyncMPClient
 
     ask, deaths = AsyncMPClient.get_supported_tasks_async, []
@@ -228,16 +209,27 @@ def test_an_engine_that_is_killed_while_it_is_asked_for_the_first_time_is_booted
         return await ask(client)
 
     monkeypatch.setattr(AsyncMPClient, "get_supported_tasks_async", killed)
-    spec = VllmEngine(model=str(model("qwen3")), max_model_len=512, max_tokens=120, restarts=1)
+    spec = VllmEngine(model=str(model("qwen3")), max_model_len=512, max_num_seqs=2, max_tokens=120, restarts=2)
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
     with spec.open() as engine:
         assert isinstance(engine, Engine)
-        assert engine.submit(text()).result(WAIT_S).text
-        assert deaths and not set(deaths) & set(engine._processes.alive())
+        calm = [engine.submit(text(seed=k, attempt=2)).result(WAIT_S).text for k in range(12)]
+        assert all(calm) and deaths and not set(deaths) & set(engine._processes.alive())
+        futures = [engine.submit(text(seed=k, attempt=2)) for k in range(12)]
+        core = engine._processes.alive()
+        assert core
+        core[0].kill()
+        assert [f.result(WAIT_S).text for f in futures] == calm
+        engine._processes.alive()[0].kill()  # once more than it may
+        error = engine.submit(text()).exception(WAIT_S)
+        assert isinstance(error, ItemError) and error.failure_class == "engine" and "died" in error.message
     deaths.clear()
     with pytest.raises(ItemError, match="process ended"):  # no restart, no second try
         with replace(spec, restarts=0).open():
             pass
     assert deaths and not any(_runs(p) for p in deaths)
+    left = [p for p in psutil.Process().children(recursive=True) if p.pid not in before and "VLLM" in p.name()]
+    assert not [p for p in left if _runs(p)]
 
 
 @pytest.mark.slow
@@ -282,9 +274,9 @@ def test_a_model_that_does_not_boot_says_why_and_leaves_nothing(tmp_path: Path) 
     assert not [p for p in left if _runs(p)]
 
 
-def test_a_model_without_eyes_shown_a_picture(model: Callable[[str], Path]) -> None:
+def test_a_model_without_eyes_shown_a_frame(model: Callable[[str], Path]) -> None:
     spec = VllmEngine(model=str(model("qwen3")))
     with pytest.raises(ValueError, match="has no vision encoder, and captions frames"):
-        spec.check(pictures=True)
-    spec.check(pictures=False)
-    VllmEngine(model=str(model("qwen3_vl"))).check(pictures=True)
+        spec.check(images=True)
+    spec.check(images=False)
+    VllmEngine(model=str(model("qwen3_vl"))).check(images=True)

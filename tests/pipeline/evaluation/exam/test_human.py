@@ -53,13 +53,13 @@ def test_real_wording_goes_through_the_chain_without_a_defect(sat: tuple[int, Pa
     for way in ways.keys() - {HUMAN[0]}:
         assert ways[way]["invented"] < ways[HUMAN[0]]["invented"] and ways[way]["recall"] > 0.5
     assert not (folder / "videos").exists()  # nothing is rendered
-    assert "landed with a defect" in (folder / "truth.md").read_text()
+    assert "captions kept a defect" in (folder / "truth.md").read_text()
 
 
 def test_falsehoods_that_no_grounding_cuts_fail() -> None:
     written = Marks(events=10, predicted=10, invented=2)
     assert verdict([Sheet(HUMAN[0], 30, written), Sheet(HUMAN[1], 30, written)], {}) == [
-        "human, lexical, 30 s: no falsehood was cut"
+        "human, lexical, 30 s: no falsehood was removed"
     ]
     assert verdict([Sheet(HUMAN[0], 30, written), Sheet(HUMAN[1], 30, Marks(events=10, predicted=9))], {}) == []
 
@@ -68,4 +68,4 @@ def test_a_model_that_sees_and_real_wording_exclude_each_other(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["eval", "truth", str(tmp_path / "x"), "--wording", "human", "--model", "some/folder"]) == 2
-    assert "--model some/folder: with --wording human a scripted model captions" in capsys.readouterr().err
+    assert "--model some/folder: --wording human uses a scripted model" in capsys.readouterr().err

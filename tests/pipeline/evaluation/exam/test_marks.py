@@ -18,8 +18,8 @@ from pipeline.evaluation.exam.story import Story, write_story
 def perfect(story: Story) -> list[Predicted]:
     """The script, narrated by the built-in narrator from perfect captions, and read back."""
     grid = Grid(story.seconds)
-    with Narrate().open() as tell:
-        return read(tell(narration(story, grid)), grid)
+    with Narrate().open() as narrate:
+        return read(narrate(narration(story, grid)), grid)
 
 
 @pytest.mark.parametrize("seconds", [30, 120, 300, 600, 1800, 3600])

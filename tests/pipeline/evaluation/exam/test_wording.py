@@ -8,7 +8,7 @@ import pytest
 from pipeline.evaluation.exam.events import Event
 from pipeline.evaluation.exam.language import sentence
 from pipeline.evaluation.exam.story import write_story
-from pipeline.evaluation.exam.wording import read, tell
+from pipeline.evaluation.exam.wording import read, worded
 
 
 def _bare(event: Event) -> Event:
@@ -18,7 +18,7 @@ def _bare(event: Event) -> Event:
 @pytest.mark.parametrize("seed", range(20))
 def test_what_is_told_in_real_wording_reads_back_to_the_same_events(seed: int) -> None:
     story = write_story(120.0, seed)
-    predicted = tell(story.events, random.Random(seed))
+    predicted = worded(story.events, random.Random(seed))
     found = list(read(" ".join(predicted)))
     assert len(found) == len(story.events)
     for event, back in zip(story.events, found, strict=True):
@@ -29,7 +29,7 @@ def test_what_is_told_in_real_wording_reads_back_to_the_same_events(seed: int) -
 
 def test_words_differ_from_telling_to_telling_and_from_the_little_language() -> None:
     story = write_story(120.0, 1)
-    tellings = {tuple(tell(story.events, random.Random(k))) for k in range(10)}
+    tellings = {tuple(worded(story.events, random.Random(k))) for k in range(10)}
     assert len(tellings) == 10
     plain = {sentence(e) for e in story.events}
     assert not plain & {s for predicted in tellings for s in predicted}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import pytest
 
+from pipeline.evaluation.judging.agreement import between, with_itself
 from pipeline.evaluation.judging.asking import Ask, label, number
 from pipeline.evaluation.judging.case import Case
 from pipeline.evaluation.judging.negatives import edited
@@ -74,6 +76,44 @@ def test_events_have_no_cap_and_are_looked_for_near_their_time():
     far = judged(case(1, lambda events: [(s + 400, e + 400, t) for s, e, t in events if s < 60]), "events")
     early = [u for u in far.units if u.metric == "judged_event_recall" and (u.position or 1) < 0.2]
     assert early and all(u.value == 0.0 for u in early)
+
+
+def test_judges_that_split_sentences_in_another_order_agree():
+    split = {
+        "A dog runs and a cat sleeps.": ["A dog runs.", "a cat sleeps"],
+        "Birds sing and rain falls.": ["birds sing", "rain falls"],
+        "A dog runs and a cow eats.": ["a dog runs", "a cow eats", "a cow eats"],
+    }
+
+    def judge(order: int, entailed: Sequence[str]) -> dict:
+        def ask(asks: Sequence[Ask]) -> dict:
+            found = {}
+            for one in asks:
+                for name, text in one.items.items():
+                    verdict = "entailed" if text.strip(".").lower() in entailed else "neutral"
+                    found[name] = {"events": split[text][::order]} if one.prompt == "atoms" else {"verdict": verdict}
+            return found
+
+        caption = Caption(video_id="v", duration_s=60.0, text="A dog runs and a cat sleeps. Birds sing and rain falls.")
+        found = PROTOCOLS["events"].judge(Case(caption, (Reference("A dog runs and a cow eats."),)), ask)
+        assert len({u.id for u in found.units}) == len(found.units) == 7
+        return {"judge": f"{order}", "video_id": "v", "units": [asdict(u) for u in found.units]}
+
+    one, other = (judge(order, ["a dog runs", "birds sing"]) for order in (1, -1))
+    assert between([one, other]) == {
+        "judged_event_precision": {"things": 4, "alpha": 1.0}, "judged_event_recall": {"things": 3, "alpha": 1.0}
+    }  # fmt: skip
+    third = judge(-1, ["a cat sleeps", "rain falls"])
+    assert between([one, third])["judged_event_precision"]["alpha"] < 0
+
+
+def test_groups_agree_whatever_their_numbers():
+    def row(key: str, *groups: int) -> dict:
+        answer = json.dumps({f"p{k}": {"group": group} for k, group in enumerate(groups, 1)})
+        return {"key": key, "repeat_of": None if key == "a" else "a", "prompt": "clusters", "answer": answer}
+
+    assert with_itself([row("a", 1, 1, 2), row("b", 3, 3, 1)])["agreement"] == 1.0
+    assert with_itself([row("a", 1, 1, 2), row("b", 2, 1, 1)])["agreement"] < 1.0
 
 
 @pytest.mark.parametrize(
@@ -156,6 +196,11 @@ def test_yes_no_and_unanswerable_have_the_ratios_of_vcapsbench():
         (number(0, 5), 4.8, None),  # what the example of VDCscore's prompt shows
         (number(0, 5), 7, None),
         (number(0, 5), "five", None),
+        (number(0, 5), "9" * 400, None),
+        (number(0, 5), int("9" * 400), None),
+        (number(0, 5), float("inf"), None),
+        (number(0, 5), float("-inf"), None),
+        (number(0, 5), float("nan"), None),
     ],
 )
 def test_an_answer_is_one_of_those_asked_for_or_none(field, said, value):
@@ -166,6 +211,27 @@ def test_an_answer_is_one_of_those_asked_for_or_none(field, said, value):
             one.read(text)
     else:
         assert one.read(text) == {"q1": {"value": value}}
+
+
+@pytest.mark.parametrize(
+    ("text", "twice"),
+    [
+        ('{"k1": "yes", "k1": "no", "k2": "no"}', "k1"),
+        ("{'k1': 'yes', 'k1': 'no', 'k2': 'no'}", "k1"),
+        ('{"answers": [{"id": "k1", "value": "no", "value": "yes"}, {"id": "k2", "value": "no"},]}', "value"),
+        ('{"answers": {"k1": "yes", "k2": "no"}, "answers": {"k2": "no"}}', "answers"),
+        ('{"k1": {"value": "yes"}, "k2": {"value": "yes", "value": "no"}}', "value"),
+        ('[{"id": "k1", "value": "yes"}, {"id": "k1", "value": "no"}, {"id": "k2", "value": "no"}]', "k1"),
+        ('{"k1": "no", "k1": "yes"} is wrong: {"k1": "yes", "k2": "no", "k2": "no"}', None),
+    ],
+)
+def test_an_answer_says_one_thing_of_each_item(text, twice):
+    one = Ask(prompt="grades", items={"k1": "?", "k2": "?"}, fields={"value": label("yes", "no")})
+    if twice is None:
+        assert one.read(text) == {"k1": {"value": "yes"}, "k2": {"value": "no"}}
+    else:
+        with pytest.raises(ValueError, match=f"the answer has {twice} twice with different values"):
+            one.read(text)
 
 
 def test_zeros_and_failures_of_vdc_are_part_of_the_mean():
@@ -264,7 +330,7 @@ def test_forms_of_key_points_and_questions():
     ]  # fmt: skip
     assert [q.answer for q in truth.questions] == ["a dog", "a cat", "yes", "y"]
     assert truth.questions[1].text == "Which?" and truth.questions[1].group == "order"
-    with pytest.raises(ValueError, match="none of its choices"):
+    with pytest.raises(ValueError, match="not among its choices"):
         truth_of({"question": "Which?", "choices": ["a", "b"], "answer": "z"})
 
 

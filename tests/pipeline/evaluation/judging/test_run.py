@@ -19,7 +19,7 @@ from pipeline.evaluation.judging.agreement import alpha
 from tests.pipeline.evaluation.judging.stories import SECONDS, row, story
 from tests.support.chat import Play, serve
 from tests.support.command import ROOT
-from tests.support.judges import LOST, MENDED, requests
+from tests.support.judges import DOWN, LOST, MENDED, requests
 
 PLACE = "tests.support.judges:Noisy"
 PROTOCOLS = ["--protocol", "keypoints", "--protocol", "questions"]
@@ -72,11 +72,11 @@ def test_answers_that_are_not_quite_json_count(files, capsys, noise):
 
 
 @pytest.mark.parametrize("noise", LOST)
-def test_answers_that_say_nothing_fail_and_stay_in_the_denominator(files, capsys, noise):
+def test_answers_that_say_nothing_fail_and_give_no_value(files, capsys, noise):
     (one,) = evaluate(capsys, files, judge(noise), more=["--protocol", "questions"])["judges"]
     assert one["requests"]["ok"] == 0 and one["things without an answer"] == 4 * 7
-    assert one["metrics"]["answers_right"] | {"value": 0.0, "n": 5, "zeros": 5} == one["metrics"]["answers_right"]
-    assert one["metrics"]["answers_wrong"]["value"] == 0.0  # a judge that fails has found no fault
+    assert one["metrics"] == {} and one["without a value"] == ["answers_right", "answers_wrong", "answers_given"]
+    assert not any(s["metrics"] for s in one["slices"])  # nor is it 0 in a part of the captions
     assert {r["state"] for r in answers(files)} <= {"split", "failed"} and one["problems"]
 
 
@@ -118,6 +118,50 @@ def test_a_dead_judge_is_said_in_one_line_and_asked_again_by_the_next_run(files,
         assert body["temperature"] <= 1.0 and body["response_format"]["json_schema"]["strict"]
         assert any(a.body["temperature"] == 0 for a in server.asked)
     assert {r["failure_class"] for r in answers(files) if r["model"] == "m"} == {"gate"}
+
+
+def test_a_judge_that_is_down_is_an_error_also_if_it_has_answered_before(files, capsys, tmp_path):
+    quality = ["--protocol", "quality"]
+    config = tmp_path / "judges.yaml"
+    config.write_text(f"extends: measure\nengines: {{j: {judge('down', log='down')}}}")
+    named = [*quality, "-c", str(config)]
+    before = evaluate(capsys, files, "j", more=named)["judges"][0]
+    assert before["requests"]["ok"] > 0
+    DOWN.add("down")
+    try:
+        said = evaluate(capsys, files, "j", more=["--protocol", "keypoint_f1", "-c", str(config)], code=1)
+        both = [*named, "--protocol", "keypoint_f1"]
+        assert said == evaluate(capsys, files, "j", more=both, code=1)
+    finally:
+        DOWN.clear()
+    assert "judge j has answered nothing: nobody is there" in said and said.count("\n") == 1
+    one = evaluate(capsys, files, "j", more=both)["judges"][0]  # it answers again
+    assert one["without a value"] == [] and "quality_score" in one["metrics"] and len(one["metrics"]) > 2
+
+
+def test_a_protocol_that_a_judge_never_answers_has_no_value(files, capsys):
+    (one,) = evaluate(capsys, files, judge("no keypoints"))["judges"]
+    assert one["without a value"] == ["keypoint_accuracy", "keypoint_coverage", "referential_consistency"]
+    assert set(one["metrics"]) == {"answers_right", "answers_wrong", "answers_given"}
+    page = Path(files[0].replace(".json", "-eval/evaluation.html")).read_text()
+    assert "since no item has a valid answer: keypoint_accuracy" in page
+
+
+def test_requests_and_tokens_are_those_of_the_engine_and_not_of_its_name(files, capsys, tmp_path):
+    config = tmp_path / "judges.yaml"
+
+    def report(name: str, model: str) -> dict:
+        config.write_text(f"extends: measure\nengines: {{{name}: {judge(model=model)}}}")
+        (one,) = evaluate(capsys, files, name, more=[*PROTOCOLS, "-c", str(config)])["judges"]
+        return {key: one[key] for key in ("model", "prompt_tokens", "output_tokens", "asked_twice", "requests")}
+
+    first = report("j", "a")
+    other = report("j", "b")  # another model under the same name
+    for one in (first, other):
+        sent = one["requests"]["sent now"]
+        assert one["requests"]["ok"] == sent > 0 and one["prompt_tokens"] == 10 * sent
+    again = report("k", "b")  # another name of the same engine
+    assert again == other | {"requests": other["requests"] | {"sent now": 0}}
 
 
 def test_two_judges_have_an_alpha_and_one_that_wavers_disagrees_with_itself(files, capsys):
@@ -194,10 +238,10 @@ def test_killed_at_random_and_gone_on(files, tmp_path, capsys):
     [
         (["--judge", "rulez"], "rulez"),
         (["--judge", "measure"], "measure has no model"),
-        (["--judge", "rules", "--judge", "rules"], "stands twice"),
+        (["--judge", "rules", "--judge", "rules"], "appears twice"),
         (["--judge", "rules", "--protocol", "keypoint"], "did you mean keypoints"),
         (["--protocol", "keypoints"], "--judge"),
-        (["--judge", "{kind: openai"], "no mapping"),
+        (["--judge", "{kind: openai"], "not a mapping"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(files, capsys, arguments, said):

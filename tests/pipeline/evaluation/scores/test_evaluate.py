@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from operators.store.store import Store
 from pipeline.cli.main import main
 from pipeline.evaluation.scores.evaluate import evaluate
+from pipeline.evaluation.scores.metrics import VERSION
 from pipeline.evaluation.scores.references import read_references
 from pipeline.evaluation.scores.slices import slices
 from pipeline.evaluation.scores.sources import open_captions
@@ -84,6 +86,15 @@ def output(folder):
     return str(folder)
 
 
+@pytest.mark.parametrize("folder", ["", "scores", "dataset/x"])
+def test_scores_are_not_written_into_the_output(tmp_path, capsys, folder):
+    out = output(tmp_path / "out")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["eval", "captions", out, "-o", f"{out}/{folder}"]) == 2
+    assert "lies in the output" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_an_output_with_a_video_that_failed(tmp_path, capsys):
     out = output(tmp_path / "out")
     refs = tmp_path / "refs.json"
@@ -132,8 +143,33 @@ def test_compare_finds_what_changed(tmp_path, capsys):
     moved = data["metrics"]["rouge_l_google"]
     assert moved["verdict"] == "better" and 0 < moved["low"] < moved["difference"] < moved["high"]
     assert data["metrics"]["tiou_f1"]["verdict"] == "the same"
+    capsys.readouterr()
     assert main([*arguments[:-1], "-o", str(tmp_path / "page.html")]) == 0
     assert "rouge_l_google" in (tmp_path / "page.html").read_text()
+
+
+def test_compare_names_its_references_and_the_version_of_its_metrics(tmp_path, capsys):
+    one, refs = files(tmp_path, 6)
+    more = tmp_path / "more.csv"
+    more.write_text("video_id,caption\n" + "".join(f"v{k},a bird <sings>\n" for k in range(4)))
+    arguments = ["compare", one, one, "--against", refs, "--against", str(more)]
+    assert main([*arguments, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    events = sum(len(r.events) for some in read_references([refs]).by_name.values() for r in some)
+    assert data["against"] == [
+        {"path": refs, "form": "json", "references": 6, "events": events},
+        {"path": str(more), "form": "csv", "references": 4, "events": 0},
+    ]
+    assert data["metrics_version"] == VERSION and data["version"] == version("longcap")
+    assert main([*arguments, "-o", str(tmp_path / "page.html")]) == 0
+    printed, page = capsys.readouterr().out, (tmp_path / "page.html").read_text()
+    assert f"against {refs} (json): 6 references, {events} events" in printed
+    assert f"metrics of version {VERSION}, longcap {version('longcap')}" in printed
+    for said in (refs, str(more), "<td>csv</td>", f"Metrics of version {VERSION}"):
+        assert said in page
+    assert main(["compare", one, one, "-o", str(tmp_path / "page.html")]) == 0
+    assert "without references" in capsys.readouterr().out
+    assert "Without references" in (tmp_path / "page.html").read_text()
 
 
 def test_compare_leaves_scores_against_other_references(tmp_path, capsys):

@@ -8,9 +8,10 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from pipeline.evaluation.scores import overlap, spans
+from pipeline.evaluation.scores import events, overlap, spans
 from pipeline.evaluation.scores.captions import Caption
 from pipeline.evaluation.scores.characters import chrf_stats, words_13a
+from pipeline.evaluation.scores.events import denies, without_denial
 from pipeline.evaluation.scores.free import free_scores
 from pipeline.evaluation.scores.further.meteor import _line
 from pipeline.evaluation.scores.metrics import METRICS
@@ -102,6 +103,54 @@ def test_spans_without_a_length_or_beyond_the_end_have_a_score_and_no_error():
     found = {name: row[name] for name in METRICS if row[name] is not None}
     assert all(np.isfinite(v) and 0 <= v <= 100 for v in found.values())
     assert (row["tiou_recall_0.3"], row["soda_d"], row["boundary_recall_1s"]) == (0.0, 0.0, 0.5)
+
+
+def test_thousands_of_events_are_scored_and_doubled_references_change_nothing():
+    many = tuple((float(k), k + 1.5, f"a dog {k}") for k in range(2000))
+    text = " ".join(text for _, _, text in many)
+    told = Caption(video_id="v", text=text, events=many, duration_s=2000.0)
+    row = score(told, [Reference(text, many, True, 2000.0)], None)
+    assert [row[name] for name in ("tiou_f1", "soda_d", "event_recall", "bleu_4")] == pytest.approx([1.0] * 4)
+    other = Caption(
+        video_id="v", text="a man sits", events=((2.0, 9.0, "a man sits"), (1.0, 30.0, "")), duration_s=20.0
+    )
+    once, twice = (score(other, [TRUE] * n, None) for n in (1, 2))
+    assert {n: once[n] for n in METRICS} == {n: twice[n] for n in METRICS}
+
+
+@pytest.mark.parametrize("text", ["", "x", "😀", "\u202e abc", "a\x00b", "\ud800", "word " * 20_000])
+def test_every_score_of_an_odd_text_is_a_number(text):
+    row = score(Caption(video_id="v", text=text, events=((0.0, 1.0, text),)), [Reference(text or "x")] * 2, None)
+    assert all(np.isfinite(row[name]) for name in METRICS if row[name] is not None)
+    assert row["chrf"] == pytest.approx(100.0 if text else 0.0)
+
+
+def test_denials_are_looked_for_wherever_they_may_stand(monkeypatch):
+    """What is asked first spares the long pattern only where it matches nothing."""
+    words = [
+        "it",
+        "is",
+        "not",
+        "true",
+        "that",
+        "so",
+        "some",
+        "It's",
+        "false",
+        "isn't",
+        "the",
+        "case",
+        "right",
+        "ſo",
+        "was",
+        "\n",
+    ]
+    random = np.random.default_rng(9)
+    texts = [" ".join(random.choice(words, 9)) for _ in range(3000)]
+    found = [(denies(text), without_denial(text)) for text in texts]
+    monkeypatch.setattr(events, "_may_be_untrue", lambda _: True)
+    assert found == [(denies(text), without_denial(text)) for text in texts]
+    assert sum(text != kept for text, (_, kept) in zip(texts, found, strict=True)) > 20
 
 
 def test_ranges_that_overlap_are_merged_and_a_missing_answer_stays_in_precision():

@@ -56,12 +56,12 @@ def test_what_is_no_metric_is_said_in_one_line(monkeypatch):
     for given, said in (
         (["meteo"], "did you mean meteor"),
         (["pipeline.config.types:Config"], "not a dataclass derived from"),
-        ([PLACE, PLACE], "another column"),
+        ([PLACE, PLACE], "already a column"),
     ):
         with pytest.raises(UsageError, match=said):
             metrics_of(given)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UsageError, match="no java"):
+    with pytest.raises(UsageError, match="java is not installed"):
         metrics_of(["meteor"])
 
 

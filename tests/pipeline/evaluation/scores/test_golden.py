@@ -82,6 +82,12 @@ PTB = {
     'the end." She hello…world — one': "the end she hello world one",
     "Dr.Smith walks.Then d'Artagnan o'clock AT&T": "dr.smith walks.then d'artagnan o'clock at&t",
     "&amp; &lt; &quot; ‘single’ café": "& < single café",
+    "J. Smith has vitamin C. and a plan B.": "j. smith has vitamin c. and a plan b.",
+    "Plan B. The man (b.) 3b. x-b. é. I. He": "plan b the man -lrb- b. -rrb- 3b x-b é i he",
+    "see b. the, b. The, b.The U.S. The": "see b. the b. the b.the u.s. the",
+    "5 ft. high, Mon. at the dept. of St. Paul, Calif.": "5 ft. high mon. at the dept. of st. paul calif.",
+    "No. 7 said no. Then fig. 3, pp. 5, fig. x": "no. 7 said no then fig. 3 pp. 5 fig x",
+    "rock'n'roll, ½ of ¾": "rock 'n' roll 1/2 of 3/4",
 }
 
 
@@ -203,6 +209,29 @@ def test_ranks_of_masks():
     close(spans.kendall(a, b), 3 / np.sqrt(4 * 5))
     close(spans.spearman(a, b), np.corrcoef([1.5, 1.5, 3.5, 3.5], [1, 2.5, 2.5, 4])[0, 1])
     close(spans.kendall(a, -b), -3 / np.sqrt(4 * 5))
+
+
+def test_of_several_references_each_chrf_takes_its_own_best():
+    """The reference with the best chrF++ is not always that with the best chrF2."""
+    from sacrebleu.metrics import CHRF
+
+    random = np.random.default_rng(5)
+    words, differ = ["a", "man", "mans", "woman", "womans", "runs", "running", "off", "of"], 0
+    texts, references = [], []
+    for _ in range(120):
+        text, *some = (" ".join(random.choice(words, random.integers(1, 9))) for _ in range(4))
+        _, chars = sums([text], [some])
+        close(characters.chrf(chars), CHRF().sentence_score(text, some).score)
+        close(characters.chrf(chars, words=2), CHRF(word_order=2).sentence_score(text, some).score)
+        best, best_pp = (max(some, key=lambda r: CHRF(word_order=n).sentence_score(text, [r]).score) for n in (0, 2))
+        differ += best != best_pp
+        texts.append(text)
+        references.append(some)
+    assert differ > 3, "this test tests nothing"
+    _, chars = sums(texts, references)
+    streams = [list(stream) for stream in zip(*references, strict=True)]
+    close(characters.chrf(chars), CHRF().corpus_score(texts, streams).score)
+    close(characters.chrf(chars, words=2), CHRF(word_order=2).corpus_score(texts, streams).score)
 
 
 def test_bleu_and_chrf_of_the_example_of_torchmetrics():

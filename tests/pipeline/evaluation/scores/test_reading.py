@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,12 +81,12 @@ def test_a_video_that_two_files_spell_in_two_ways_is_one(tmp_path):
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("cut.json.gz", gzip.compress(b'{"x": "a"}')[:-6], "ended before"),
+        ("cut.json.gz", gzip.compress(b'{"x": "a"}', mtime=0)[:-6], "ended before"),
         ("plain.json.gz", b'{"x": "a"}', "gzip"),
         ("none.csv", b"clip no,words\n1,a dog\n", "clip_no, words has no id"),
         ("line.jsonl", b'{"id": "x", "caption": "a"}\n{"id"\n', "line 2"),
         ("words.srt", b"no subtitles\n", "words.srt"),
-        ("empty.csv", b"", "holds no reference"),
+        ("empty.csv", b"", "contains no references"),
         ("blank.csv", b"id,caption\n,a dog\n", "no id"),
     ],
 )
@@ -104,6 +105,8 @@ def test_names_of_columns_and_files():
         assert column_name(given) == wanted
     assert [stem_of(n) for n in ("a/b.c.json.gz", "b.srt", "clip.2", "x.JSONL")] == ["b.c", "b", "clip.2", "x"]
     assert default_folder("a.b/told.json.gz") == "a.b/told-eval" and default_folder("out/") == "out-eval"
+    for here in (".", "./", "runs/.."):
+        assert default_folder(here) == f"{Path.cwd()}-eval"
 
 
 def test_scores_of_odd_events_are_those_that_they_should_have(tmp_path, capsys):

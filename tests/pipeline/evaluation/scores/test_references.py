@@ -103,6 +103,25 @@ def test_texts_that_are_empty_long_or_in_another_encoding(tmp_path):
     assert len(read_captions(str(tmp_path / "e.jsonl"))) == 1  # a line separator is no end of a line
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "wanted"),
+    [
+        ("bom.csv", "\ufeffvideo_id,start,end,caption\r\n7,0,5,a dog\r\n7,5,9,a cat\r\n", ("a dog a cat", 2, None)),
+        ("bom.jsonl", '\ufeff{"id": 7, "caption": "a dog a cat"}\r\n\r\n', ("a dog a cat", 0, None)),
+        ("duration.csv", "id,duration,caption\n7,NaN,a dog a cat\n", ("a dog a cat", 0, None)),
+        ("float.jsonl", '{"id": 7.0, "caption": "a dog a cat", "duration": NaN}\n', ("a dog a cat", 0, None)),
+        ("nothing.jsonl", '{"id": 7, "caption": NaN, "duration": 9}\n', ("", 0, 9.0)),
+        ("null.json", '{"7": {"timestamps": [[0, 5], [5, 9]], "sentences": [null, "a cat"]}}', ("a cat", 2, None)),
+        ("number.jsonl", '{"id": 7, "caption": 12}\n', ("12", 0, None)),
+        ("ends.csv", "id,start,end,caption\n7,0,,a dog\n7,4,,a cat\n", ("a dog a cat", 2, None)),
+    ],
+)
+def test_what_tables_of_pandas_and_of_windows_hold(tmp_path, name, data, wanted):
+    (tmp_path / name).write_bytes(data.encode())
+    (reference,) = read_references([str(tmp_path / name)]).by_name["7"]
+    assert (reference.text, len(reference.events), reference.duration_s) == wanted
+
+
 def test_names_that_differ_behind_a_full_stop_are_two_videos(tmp_path):
     found = read_references([write(tmp_path / "r.json", {"clip.1": "one", "clip.2": "two", "film.mkv": "three"})])
     assert [found.name_of(Caption(video_id=v, aliases=(v,))) for v in ("clip.1", "clip.3", "clip", "film")] == [
@@ -138,6 +157,9 @@ def test_ranges_of_a_query(tmp_path):
         ("nan.json", '{"x": {"timestamps": [[0, NaN]], "sentences": ["a"]}}'),
         ("clock.csv", "id,start,end,caption\nx,1:2:3:4,9,c\n"),
         ("cells.csv", "id,caption\nx,a,b\n"),
+        ("nan.csv", "id,start,end,caption\nx,nan,9,c\n"),
+        ("inf.csv", "id,start,end,caption\nx,0,inf,c\n"),
+        ("noid.jsonl", '{"id": NaN, "caption": "c"}\n'),
         ("words.csv", "id,start,end,caption\nx,a,b,c\n"),
         ("bytes.json", b"\xff\xfe\x00"),
     ],

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from operators.core.rows import CAPTIONED_SEGMENT
 from operators.store.store import Store
 from pipeline.cli.main import main
 from pipeline.config.load import load_config
+from pipeline.evaluation.sweep.cost import cost_of
 from pipeline.evaluation.sweep.entries import entries_of
 from pipeline.evaluation.sweep.front import axis, front
 from pipeline.evaluation.sweep.sharing import fingerprints
 from pipeline.terminal.errors import UsageError
+from tests.support import rows as made
 
 
 def test_entries_are_all_combinations():
@@ -33,7 +38,7 @@ def test_entries_are_all_combinations():
     [
         (["decode.fps"], "not of the form"),
         (["decode.fpz=1,2"], "not a known key"),
-        (["decode.fps=1,2", "decode.fps=4"], "stands twice"),
+        (["decode.fps=1,2", "decode.fps=4"], "appears twice"),
         (["decode.fps=1,1"], "the name fps-1"),
         (["decode.fps=" + ",".join(map(str, range(1, 300)))], "at most 200"),
         ([], "at least one --over"),
@@ -42,6 +47,25 @@ def test_entries_are_all_combinations():
 def test_what_is_no_sweep_is_said(over, said):
     with pytest.raises(UsageError, match=said):
         entries_of("measure", over)
+
+
+def test_dates_are_values_as_written():
+    recipe = ["caption.engine={kind: openai, model: m, base_url: 'http://localhost:1/v1'}"]
+    found = entries_of("measure", ["caption.engine.revision=2026-05-01,2026-06-01"], recipe)
+    assert [e.name for e in found] == ["revision-2026-05-01", "revision-2026-06-01"]
+    assert [e.config.caption.engine.revision for e in found] == ["2026-05-01", "2026-06-01"]
+    assert json.loads(json.dumps([e.values for e in found])) == [e.values for e in found]
+
+
+def test_wrong_references_are_found_before_the_first_run(tmp_path: Path, capsys):
+    (tmp_path / "bad.json").write_text('{"bikes": {"x": 1}}')
+    video, out = tmp_path / "a.mp4", tmp_path / "out"
+    video.write_bytes(b"")
+    for file in ("bad.json", "gone.jsonl"):
+        arguments = ["sweep", "measure", str(video), "-o", str(out), "--over", "decode.fps=1,2"]
+        assert main([*arguments, "--against", str(tmp_path / file)]) == 2
+        err = capsys.readouterr().err
+        assert file in err and err.count("\n") == 1 and not out.exists()
 
 
 def test_only_what_decides_a_table_is_in_its_fingerprint():
@@ -85,6 +109,33 @@ def test_a_sweep_over_the_narrator_captions_once(tmp_path: Path, capsys):
     assert main(arguments) == 0  # nothing is left to do
     again = json.loads(capsys.readouterr().out)
     assert [e["scores"] for e in again["entries"]] == [e["scores"] for e in data["entries"]]
+
+
+def test_cpu_seconds_are_those_of_the_operators_however_busy_the_machine_was(tmp_path: Path):
+    config = load_config("measure", ["run.local_s=1"])
+
+    def cost(name: str, clock: float) -> dict[str, float]:
+        """Of an output whose operators took the same CPU seconds, and by the clock `clock` times as long."""
+        store = Store(str(tmp_path / name))
+        times = {"decode": 2.0 * clock, "decode:cpu": 2.0, "caption": 3.0 * clock, "caption:cpu": 0.5, "old": clock}
+        store.segments.fence()
+        captions = [made.captioned("a", i) | {"timings": json.dumps(times)} for i in range(2)]
+        store.segments.append(pa.Table.from_pylist(captions, schema=CAPTIONED_SEGMENT))
+        return cost_of(store.uri, config)
+
+    quiet, busy = cost("quiet", 1.0), cost("busy", 20.0)
+    assert quiet == busy and quiet["cpu_s"] == 5.0
+
+
+@pytest.mark.slow
+def test_cpu_seconds_of_a_run_are_no_more_than_its_processes_had(tmp_path: Path):
+    assert main(["demo", str(tmp_path / "videos"), "--stories", "1", "--seconds", "12"]) == 0
+    before = os.times()
+    assert main(["run", str(tmp_path / "videos"), "-o", str(tmp_path / "out"), "-c", "measure", "-q"]) == 0
+    after = os.times()
+    spent = sum(after[:4]) - sum(before[:4])  # of this process and of those that it has waited for
+    found = cost_of(str(tmp_path / "out"), load_config("measure", []))["cpu_s"]
+    assert 0 < found <= spent
 
 
 def test_a_score_that_is_none_is_said(capsys):

@@ -63,16 +63,17 @@ def test_sharegpt_rows_are_the_dataset(exported: Exported, out: str) -> None:
         (lambda r: r["messages"][0].update(content="no tag"), "0 <video> tags and 1 videos"),
         (lambda r: r["messages"][0].update(content="<video><video>x"), "2 <video> tags and 1 videos"),
         (lambda r: r["messages"][1].update(content="It says <video>."), "the answer contains <video>"),
-        (lambda r: r["messages"].reverse(), "user and assistant do not take turns"),
+        (lambda r: r["messages"].reverse(), "user and assistant do not alternate"),
         (lambda r: r["messages"].pop(), "1 turns; the loader drops rows with an odd number"),
         (lambda r: r["messages"][0].update(role="human"), "the role 'human'"),
+        (lambda r: r["messages"][0].update(role=["user"]), "the role ['user']"),
         (lambda r: r["messages"][1].update(content=" "), "turn 1 has no text"),
         (lambda r: r.update(videos=["/nowhere/a.mp4"]), "there is no file"),
         (lambda r: r.update(videos=["s3://b/a.mp4"]), "which the loader cannot open"),
         (lambda r: r.update(videos=3), "it must be a path or a list"),
         (lambda r: r.update(messages=[]), "it has no turns"),
         (lambda r: r["messages"][0].update(content=None), "turn 0 has no text"),
-        (lambda r: r.update(videos=r["videos"][0]), "its videos is a list, and a str in the rows before"),
+        (lambda r: r.update(videos=r["videos"][0]), "its videos is a list but a str in earlier rows"),
     ],
 )
 def test_sharegpt_traps(change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
@@ -84,14 +85,14 @@ def test_sharegpt_traps(change: Callable[[dict[str, Any]], object], why: str, ex
     ("change", "why"),
     [
         (lambda e: e["columns"].pop("videos"), "columns does not list videos"),
-        (lambda e: e["columns"].update(video="videos"), "the loader knows videos only"),
+        (lambda e: e["columns"].update(video="videos"), "the loader reads videos only"),
         (lambda e: e["tags"].pop("system_tag"), "tags does not list system_tag"),
         (lambda e: e.pop("formatting"), "formatting is 'alpaca'"),
         (lambda e: e.update(file_name="other.jsonl"), "there is no file other.jsonl"),
     ],
 )
 def test_dataset_info_traps(change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
-    _, folder = exported("sharegpt")
+    _, folder = exported("sharegpt", system="You caption videos.")
     info = json.loads((folder / "dataset_info.json").read_text())
     change(info["longcap"])
     (folder / "dataset_info.json").write_text(json.dumps(info))
@@ -113,10 +114,10 @@ def test_files_that_cannot_be_read_line_by_line(exported: Exported) -> None:
     path = folder / "train.jsonl"
     path.write_text(path.read_text() + '\n{"messages": \n[1]\n')
     said = " ".join(str(p) for p in check(str(folder)))
-    assert "train.jsonl:5: an empty line" in said and "train.jsonl:6: it is no JSON" in said
-    assert "train.jsonl:7: it is no JSON object but list" in said
+    assert "train.jsonl:5: the line is empty" in said and "train.jsonl:6: it is not valid JSON" in said
+    assert "train.jsonl:7: it must be a JSON object, not list" in said
     path.write_text("")
-    assert "it holds no row" in str(check(str(folder))[0])
+    assert "it contains no row" in str(check(str(folder))[0])
 
 
 @pytest.mark.parametrize(
@@ -144,11 +145,12 @@ def test_llava_writes_each_targets_tag_and_registry(target: str, tag: str, expor
         ("internvl", lambda r: r["conversations"][0].update(value="<video>x"), "no newline follows <video>"),
         ("internvl", lambda r: r.update(image=None), "both image and video"),
         ("internvl", lambda r: r.update(clip=[5, 2]), "clip is [5, 2]"),
-        ("internvl", lambda r: r["conversations"][1].update(value="a b c d e f g h i j k " * 9), "repeats itself"),
+        ("internvl", lambda r: r["conversations"][1].update(value="a b c d e f g h i j k " * 9), "is repetitive"),
         ("qwen", lambda r: r.update(clip=[0, 2]), "which the loader of qwen does not read"),
-        ("vila", lambda r: r["conversations"].reverse(), "do not take turns"),
-        ("llava", lambda r: r.update(video=""), "it names no video"),
-        ("llava", lambda r: r.update(id="forest"), "'forest' stands twice"),
+        ("vila", lambda r: r["conversations"].reverse(), "do not alternate"),
+        ("llava", lambda r: r.update(video=""), "1 <image> tags for 0 videos"),
+        ("qwen", lambda r: r.update(video=None), "1 <video> tags for 0 videos"),
+        ("llava", lambda r: r.update(id="forest"), "'forest' appears twice"),
     ],
 )
 def test_llava_traps(target: str, change: Callable[[dict[str, Any]], object], why: str, exported: Exported) -> None:
@@ -174,7 +176,7 @@ def test_internvl_meta_traps(change: dict[str, Any], why: str, exported: Exporte
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda v: v.update(video_start=9.0), "video_start 9.0 and video_end 10.0 are no span"),
+        (lambda v: v.update(video_start=9.0), "video_start 9.0 and video_end 10.0 are not a span"),
         (lambda v: v.update(fps=1.0, nframes=8), "it has fps and nframes"),
         (lambda v: v.update(type="clip"), "a part of type 'clip'"),
         (lambda v: v.update(video="s3://b/a.mp4"), "which the loader cannot open"),
@@ -189,6 +191,43 @@ def test_messages_traps(change: Callable[[dict[str, Any]], object], why: str, ex
         change(video)
 
     assert any(why.replace("10.0", "8.0") in said for said in broken(folder, "train.jsonl", broken_video))
+
+
+TIMELINE = "List what happens in this video, each event with its start and end time."
+
+
+@pytest.mark.parametrize("answer", ["caption", "timeline"])
+def test_answers_count_from_where_the_loader_does(answer: str, exported: Exported) -> None:
+    """InternVL's frames of a clip have no times, and Qwen2.5-VL counts from the start of a clip; Qwen3-VL reads the
+    time in the video beside each frame."""
+    given: dict[str, Any] = {"unit": "section", "where": "video_id = 'harbour'", "answer": answer}
+    own: dict[str, Any] = {"video_key": "video", "native_spans": True, **given}
+    said: dict[str, dict[str, list[str]]] = {}
+    for name, to, options in (
+        ("cut", "sharegpt", {"spans": "cut", "trainer": "swift"}),
+        ("text", "sharegpt", {"spans": "text"}),
+        ("internvl", "llava", {"target": "internvl"}),
+        ("qwen2.5", "messages", {**own, "native_times": "clip"}),
+        ("qwen3", "messages", own),
+    ):
+        report, folder = exported(to, name, **{**given, **options})
+        assert report.ok
+        said[name] = {}
+        for row in rows(folder / "train.jsonl"):
+            if to == "messages":
+                texts = [turn["content"][-1]["text"] for turn in row["messages"]]
+            else:
+                texts = [
+                    turn.get("content") or turn.get("value") for turn in row.get("messages") or row["conversations"]
+                ]
+            said[name][row["id"]] = [text.removeprefix("<video>").strip() for text in texts]
+    assert said["internvl"] == said["cut"] == said["qwen2.5"]
+    assert {k: v[1] for k, v in said["qwen3"].items()} == {k: v[1] for k, v in said["text"].items()}
+    second = [said[name]["harbour-s0001"] for name in ("internvl", "qwen3", "text")]
+    assert [v[0] for v in second[:2]] == [TIMELINE if answer == "timeline" else "Describe this video in detail."] * 2
+    assert second[2][0].startswith("List" if answer == "timeline" else "Describe") and " from 10.0 s" in second[2][0]
+    assert "0:03" in second[0][1] and "0:13" in second[1][1]
+    assert answer == "caption" or (second[0][1].startswith("0.0 s - ") and second[1][1].startswith("10.0 s - "))
 
 
 def test_messages_and_native_spans(exported: Exported) -> None:
@@ -221,10 +260,3 @@ def test_tokens_of_the_video_count_against_the_cutoff() -> None:
     spec = make("sharegpt", {})
     assert spec.media_tokens(sample(duration_s=3600.0, width_px=1920, height_px=1080)) == 64 * (65536 // 784)
     assert repeated_share("one two three") == 0.0
-
-
-def test_files_of_other_origin_are_checked_with_to(tmp_path: Path) -> None:
-    row = {"video": "a.mp4", "conversations": [{"from": "human", "value": "<video>hi"}, {"from": "gpt", "value": "x"}]}
-    (tmp_path / "mine.jsonl").write_text(json.dumps(row) + "\n")
-    said = [p.why for p in check(str(tmp_path), "llava", {"target": "internvl"})]
-    assert any("no newline follows" in why for why in said) and any("there is no file a.mp4" in why for why in said)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tarfile
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import pipeline as longcap
-from pipeline.export.base import Unfit
+from pipeline.export.base import Part, Unfit
 from pipeline.export.export import check
 from pipeline.export.registry import make
 from tests.pipeline.export.formats.test_conversations import sample
@@ -82,10 +84,10 @@ def test_hub_limits(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(hub, "_ENTRIES", 0)
     monkeypatch.setattr(hub, "_FILES", 2)
     said = " ".join(p.why for p in check(str(folder)))
-    assert "the viewer shows 1 MB" in said and "the hub takes 0 in one folder" in said and "fewer than 2" in said
+    assert "the viewer shows 1 MB" in said and "the hub accepts 0 in one folder" in said and "fewer than 2" in said
     report, _ = exported("hub", "webm", media="path")
-    assert not report.ok and "the videos of a videofolder lie in it" in report.left_out[0].why
-    with pytest.raises(Unfit, match=r"takes only \.mkv.*layout=embedded"):
+    assert not report.ok and "a videofolder must contain its videos" in report.left_out[0].why
+    with pytest.raises(Unfit, match=r"accepts only \.mkv.*layout=embedded"):
         make("hub", {}).rows(sample(media="train/a.webm", row=defaultdict(lambda: None)))
 
 
@@ -127,9 +129,9 @@ def members(path: Path, names: list[tuple[str, bytes]]) -> None:
         ([("a.mp4", b"x"), ("a.txt", b"x"), ("b.mp4", b"x")], "it has ['mp4']; the first sample has ['mp4', 'txt']"),
         ([("a.1.mp4", b"x")], "its key has a dot"),
         ([("f/a.mp4", b"x")], "has a folder"),
-        ([("a.mp4", b"x"), ("a.mp4", b"x")], "it stands twice"),
+        ([("a.mp4", b"x"), ("a.mp4", b"x")], "it appears twice"),
         ([("a.mp4", b"")], "it is empty"),
-        ([("a.json", b"{")], "it is no JSON"),
+        ([("a.json", b"{")], "it is not valid JSON"),
         ([("README", b"x")], "has no suffix"),
     ],
 )
@@ -170,6 +172,28 @@ def test_subtitles_are_read_back_by_other_parsers(exported: Exported, out: str) 
     assert report.ok and len(lines) == rows["late"]["windows"] and lines[0].start == 0
 
 
+@pytest.mark.parametrize("reader", ["srt", "pysrt"])
+def test_other_readers_of_srt_read_the_same(reader: str, exported: Exported, out: str) -> None:
+    module = pytest.importorskip(reader)
+    report, folder = exported("srt")
+    for row in longcap.open(out).to_arrow().to_pylist():
+        path = folder / "train" / f"{row['video_id']}.srt"
+        if not path.exists():  # a video whose id is no file name
+            continue
+        if reader == "srt":
+            cues = [(c.start.total_seconds(), c.content) for c in module.parse(path.read_text())]
+        else:
+            cues = [(c.start.ordinal / 1000, c.text) for c in module.open(str(path))]
+        assert cues == [(round(s["start_s"], 3), s["text"]) for s in row["sections"]]
+    assert report.ok
+
+
+def test_webvtt_allows_all_character_references(tmp_path: Path) -> None:
+    said = "Tom &amp; Ann say &quot;it&#x27;s&quot; &#39;so&#39;&hellip; &lt;i&gt; <i>caf&eacute;</i> <v Ann>a</v>"
+    (tmp_path / "a.vtt").write_text(VTT.replace("Hello", said))
+    assert check(str(tmp_path), "webvtt") == []
+
+
 VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello\n"
 
 
@@ -180,10 +204,13 @@ VTT = "WEBVTT\n\n00:00:01.000 --> 00:00:02.000\nHello\n"
         (VTT.replace("02.000", "01.000"), "parsers drop it"),
         (VTT.replace("01.000 -->", "1.0 -->"), "no line of times"),
         (VTT.replace("Hello", "a --> b"), "contains -->"),
-        (VTT.replace("Hello", "fish & chips < 3"), "not escaped"),
+        (VTT.replace("Hello", "fish & chips"), "not escaped"),
+        (VTT.replace("Hello", "AT&T; R&D"), "not escaped"),
+        (VTT.replace("Hello", "&#x; and &#;"), "not escaped"),
+        (VTT.replace("Hello", "1 < 3"), "not escaped"),
         (VTT.replace("Hello", ""), "has no text"),
         (VTT.replace("Hello", "Hello\n\nand more"), "no line of times"),
-        (VTT + "\n00:00:00.000 --> 00:00:02.000\nX\n", "starts before the one before"),
+        (VTT + "\n00:00:00.000 --> 00:00:02.000\nX\n", "starts before the previous one"),
         ("WEBVTT\n", "it has no cue"),
     ],
 )
@@ -200,11 +227,11 @@ SRT = "1\n00:00:01,000 --> 00:00:02,000\nHello\n"
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (SRT.replace("01,000", "01.000"), "it is no subtitle"),
-        (SRT.replace("00:00:01", "00:01"), "it is no subtitle"),
+        (SRT.replace("01,000", "01.000"), "it is not a subtitle"),
+        (SRT.replace("00:00:01", "00:01"), "it is not a subtitle"),
         (SRT.replace("1\n", "7\n", 1), "its number is 7, not 1"),
-        (SRT.replace("02,000", "01,000"), "it ends not after it starts"),
-        (SRT.replace("Hello", "Hello\n\nand more"), "it is no subtitle"),
+        (SRT.replace("02,000", "01,000"), "it does not end after it starts"),
+        (SRT.replace("Hello", "Hello\n\nand more"), "it is not a subtitle"),
         ("", "it has no subtitle"),
     ],
 )
@@ -222,8 +249,10 @@ def test_srt_traps(text: str, why: str, tmp_path: Path) -> None:
         ("0:00 A\n0:20 B\n", "it has 2 chapters"),
         ("0:00 A\n0:20 B\n0:25 C\n", "shorter than 10 s"),
         ("0:00 A\n0:20 - 0:40 B\n", "it has 2 chapters"),
-        ("0:00\n0:20 B\n0:40 C\n", "is no line such as"),
+        ("0:00\n0:20 B\n0:40 C\n", "is not a line such as"),
         ("0:00 A\n1:00 B\n0:40 C\n", "not in order"),
+        ("0:00 A\n1:00 B <3\n1:40 C\n", "it contains < or >"),
+        ("".join(f"{k}:00 {'é' * 40}\n" for k in range(60)), "it has 5,210 bytes; YouTube accepts 5,000"),
     ],
 )
 def test_youtube_traps(text: str, why: str, tmp_path: Path) -> None:
@@ -241,6 +270,41 @@ def test_chapters(exported: Exported) -> None:
         ";FFMETADATA1\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=5\nEND=2\ntitle=x\n"
     )
     assert "no START before its END" in str(check(str(folder))[0])
+
+
+@pytest.mark.parametrize(("count", "letter"), [(3, "a"), (80, "a"), (400, "a"), (400, "語")])
+def test_youtube_chapters_fit_a_description(count: int, letter: str, tmp_path: Path) -> None:
+    sections = [
+        Part(start_s=30.0 * k, end_s=30.0 * k + 30, text="x", topic=f"<{k}> {f'{letter * 9} ' * 6}".strip())
+        for k in range(count)
+    ]
+    (text,) = make("youtube", {}).rows(sample(parts=tuple(sections), duration_s=30.0 * count))
+    lines = text.splitlines()
+    assert len(text.encode()) <= 5000 and lines[0].startswith("0:00 ‹0› ") and "<" not in text
+    assert len(lines) == count if count < 100 else 70 < len(lines) < count
+    assert max(len(line.split(" ", 1)[1]) for line in lines) <= (60 if count == 3 else 55 if count == 80 else 20)
+    (tmp_path / "a.chapters.txt").write_text(text)
+    assert check(str(tmp_path), "youtube") == []
+
+
+def test_the_shortest_chapters_are_merged_first() -> None:
+    lengths = [30.0 if k % 2 else 12.0 for k in range(300)]
+    starts = [sum(lengths[:k]) for k in range(300)]
+    parts = [Part(start_s=s, end_s=s + n, text="語" * 60) for s, n in zip(starts, lengths, strict=True)]
+    (text,) = make("youtube", {}).rows(sample(parts=tuple(parts), duration_s=sum(lengths)))
+    seconds = [
+        sum(60**k * int(t) for k, t in enumerate(line.split()[0].split(":")[::-1])) for line in text.splitlines()
+    ]
+    assert seconds[0] == 0 and min(b - a for a, b in pairwise(seconds)) >= 30
+
+
+def test_energon_prepares_every_split(exported: Exported) -> None:
+    """It assigns tars by regular expressions that begin to match at the start of a name."""
+    report, folder = exported("webdataset", split="train=0.5,train_b=0.5")
+    patterns = dict(part.split(":") for part in re.findall(r"--split-parts '([^']*)'", report.use[-1]))
+    tars = sorted(p.name for p in folder.glob("*.tar"))
+    found = {name: [tar for tar in tars if re.match(pattern, tar)] for name, pattern in patterns.items()}
+    assert found == {"train": ["train-00000.tar"], "train_b": ["train_b-00000.tar"]}
 
 
 def test_ffmpeg_reads_the_chapters(exported: Exported, tmp_path: Path, sources: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import pipeline as longcap
 from pipeline.export.export import Settings, check, export
+from pipeline.export.times import on_clip
 from pipeline.output.annotations import Annotations
 from pipeline.terminal.errors import UsageError
 from tests.pipeline.export.formats.test_conversations import broken
@@ -35,6 +36,8 @@ def test_questions_of_a_table_become_conversations(to: str, turns: str, exported
 def test_a_table_that_is_not_there_is_one_line(exported: Exported) -> None:
     with pytest.raises(UsageError, match=r"has no table 'askd' of videos; did you mean asked\?"):
         exported("sharegpt", table="askd")
+    with pytest.raises(UsageError, match=r"--unit section is not possible with table asked: .* use --unit video"):
+        exported("sharegpt", table="asked", unit="section")
     report, _ = exported("sharegpt", "b", table="asked", question="wrong", **FOREST)
     assert not report.ok and "has no wrong and answer in row 0" in report.left_out[0].why
 
@@ -88,7 +91,11 @@ def test_what_people_corrected_is_preferred_to_what_the_model_said(out: str, tmp
     report = export(output.uri, "dpo", str(tmp_path / "dpo"), settings=Settings(unit="section"))
     (pair,) = rows(tmp_path / "dpo" / "train.jsonl")
     assert report.ok and pair["chosen"]["content"] == "A ferry leaves."
-    assert pair["rejected"]["content"] == row["sections"][1]["text"]
+    assert pair["rejected"]["content"] == row["sections"][1]["text"] and "0:13" in pair["rejected"]["content"]
+    clips = Settings(unit="section", spans="cut")
+    assert export(output.uri, "dpo", str(tmp_path / "clips"), settings=clips).ok
+    (pair,) = rows(tmp_path / "clips" / "train.jsonl")
+    assert pair["rejected"]["content"] == on_clip(row["sections"][1]["text"], 10.0, 20.0), "both count from the clip"
 
 
 def test_vectors_of_segments_are_in_order(exported: Exported, out: str) -> None:
@@ -100,4 +107,4 @@ def test_vectors_of_segments_are_in_order(exported: Exported, out: str) -> None:
     np.save(folder / found["forest"]["embeddings"], array[:1])
     assert "the row says float32 of [2, 3]" in str(check(str(folder))[0])
     report, _ = exported("embeddings", "b", table="asked", column="question", max_left_out=1.0)
-    assert report.left_out_count == 4 and "is not a vector" in report.left_out[0].why
+    assert report.left_out_count == 4 and "must be vectors of the same length" in report.left_out[0].why

@@ -118,15 +118,15 @@ def test_packs_keep_their_budget_and_cut_nothing(most: int, training: str, made:
     [
         ("videoxum", "train.json", lambda r: r["vsum_onehot"][0].pop(), "sampled_frames values"),
         ("videoxum", "train.json", lambda r: r.update(vsum_onehot=[[0] * r["sampled_frames"]]), "chooses no frame"),
-        ("videoxum", "train.json", lambda r: r["tsum"].pop(), "no lists of one length"),
+        ("videoxum", "train.json", lambda r: r["tsum"].pop(), "not lists of equal length"),
         ("videoxum", "train.json", lambda r: r["timestamps"][0].reverse(), "it starts at"),
         ("distime", "train.jsonl", lambda r: r["tgt"].pop(), "a flat list"),
         ("distime", "train.jsonl", lambda r: r["tgt"].extend([1, 2]), "<TIME_STAMP>, and tgt has"),
         ("distime", "train.jsonl", lambda r: r["conversations"].pop(), "turns"),
         ("packed", "train.jsonl", lambda r: r.pop("d0"), "field d0 has no text"),
-        ("packed", "train.jsonl", lambda r: r.update(fields="[d0]"), "nothing of it is trained on"),
+        ("packed", "train.jsonl", lambda r: r.update(fields="[d0]"), "nothing in it is trained on"),
         ("packed", "train.jsonl", lambda r: r.update(fields="d0"), "trained on as an answer"),
-        ("packed", "train.jsonl", lambda r: r.update(d0=r["d0"] * 900), "LWM cuts"),
+        ("packed", "train.jsonl", lambda r: r.update(d0=r["d0"] * 900), "LWM truncates"),
         ("records", "train.jsonl", lambda r: r.update(end_s=1e6), "after the video"),
     ],
 )

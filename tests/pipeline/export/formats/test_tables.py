@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,16 +40,16 @@ GOOD = {"v_a": {"duration": 10.0, "timestamps": [[0.0, 4.0]], "sentences": ["A b
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ({"v_a": {**GOOD["v_a"], "timestamps": []}}, "no lists of one length"),
+        ({"v_a": {**GOOD["v_a"], "timestamps": []}}, "not lists of equal length"),
         ({"v_a": {**GOOD["v_a"], "timestamps": [[4.0, 4.0]]}}, "starts at 4 and ends at 4"),
         ({"v_a": {**GOOD["v_a"], "timestamps": [[4.0, 11.0]]}}, "after the video"),
-        ({"v_a": {**GOOD["v_a"], "timestamps": [["0", "4"]]}}, "is no [start, end]"),
+        ({"v_a": {**GOOD["v_a"], "timestamps": [["0", "4"]]}}, "is not [start, end]"),
         ({"v_a": {**GOOD["v_a"], "sentences": [""]}}, "has no text"),
         ({"v_a": {**GOOD["v_a"], "sentences": ["Лодка."]}}, "evaluation tools erase"),
         ({"v_a": {**GOOD["v_a"], "duration": None}}, "duration is None"),
-        ('{"v_a": 1, "v_a": 2}', "stands twice"),
+        ('{"v_a": 1, "v_a": 2}', "appears twice"),
         ('{"v_a": {"duration": NaN, "timestamps": [], "sentences": []}}', "duration is nan"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
     ],
 )
 def test_activitynet_traps(text: Any, why: str, tmp_path: Path) -> None:
@@ -89,15 +90,35 @@ def test_qvhighlights_windows_lie_on_even_seconds(exported: Exported) -> None:
     spec = make("qvhighlights", {})
     part = Part(start_s=3.1, end_s=21.0, text="x", spans=((3.1, 4.9), (5.9, 8.0), (20.5, 21.0)))
     (row,) = spec.rows(sample(parts=(part,), span=(3.1, 21.0), duration_s=21.4))
-    assert row["relevant_windows"] == [[2, 8], [18, 20]] and row["duration"] == 20
+    assert row["relevant_windows"] == [[2, 8]] and row["duration"] == 20, "nothing is moved to another clip"
     with pytest.raises(Unfit, match="60 words"):
         spec.rows(sample(text="word " * 60))
 
 
 @pytest.mark.parametrize(
+    ("duration_s", "span", "windows"),
+    [
+        (149.99, (148.5, 149.99), [[148, 150]]),  # 30000/1001 frames per second
+        (149.99, (140.14, 148.01), [[140, 148]]),
+        (150.15, (0.0, 150.15), [[0, 150]]),
+        (149.9, (147.95, 148.0), [[146, 148]]),
+        (1.2, (0.0, 1.2), [[0, 2]]),
+    ],
+)
+def test_qvhighlights_keeps_the_last_clip(
+    duration_s: float, span: tuple[float, float], windows: list[list[int]]
+) -> None:
+    part = Part(start_s=span[0], end_s=span[1], text="x")
+    (row,) = make("qvhighlights", {}).rows(sample(parts=(part,), span=span, duration_s=duration_s))
+    assert row["relevant_windows"] == windows and row["duration"] == max(2, 2 * round(duration_s / 2))
+    with pytest.raises(Unfit, match="it lies behind 20 s"):
+        make("qvhighlights", {}).rows(sample(parts=(part,), span=(20.5, 21.0), duration_s=21.4))
+
+
+@pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda r: r.update(relevant_windows=[[1, 4]], relevant_clip_ids=None), "does not lie on even seconds"),
+        (lambda r: r.update(relevant_windows=[[1, 4]], relevant_clip_ids=None), "is not on even seconds"),
         (lambda r: r.update(relevant_windows=[[0, 9000]]), "after the video"),
         (lambda r: r.update(relevant_clip_ids=[77]), "are not the clips"),
         (lambda r: r.update(qid="1"), "qid is '1'"),
@@ -154,7 +175,6 @@ def test_tables_for_generators(exported: Exported, out: str) -> None:
     ("to", "file", "change", "why"),
     [
         ("diffsynth", "metadata.jsonl", lambda r: r.update(prompt=""), "it has no prompt"),
-        ("diffsynth", "metadata.jsonl", lambda r: r.update(prompt="a\nb"), "has a line break"),
         ("diffsynth", "metadata.jsonl", lambda r: r.update(video="x.ts"), "none of the suffixes"),
         ("diffsynth", "metadata.jsonl", lambda r: r.update(video="videos/gone.mp4"), "there is no file"),
     ],
@@ -169,9 +189,9 @@ def test_generator_traps(
 @pytest.mark.parametrize(
     ("column", "value", "why"),
     [
-        ("num_frames", "7", "num_frames is 7, and the file has"),
+        ("num_frames", "7", "num_frames is 7, but the file has"),
         ("num_frames", "0", "is not above 0"),
-        ("fps", "", "is no number"),
+        ("fps", "", "is not a number"),
         ("aspect_ratio", "9", "aspect_ratio is not height / width"),
         ("text", "", "it has no text"),
     ],
@@ -192,20 +212,70 @@ def test_opensora_traps(column: str, value: str, why: str, exported: Exported) -
     assert f"it has no column {column}" in str(check(str(folder))[0])
 
 
+def test_opensora_is_read_by_pandas_as_it_was_written(exported: Exported) -> None:
+    pandas = pytest.importorskip("pandas")
+    report, folder = exported("opensora", unit="window", where="video_id = 'forest'")
+    with (folder / "train.csv").open(newline="") as file:
+        said = list(csv.DictReader(file))
+    read = pandas.read_csv(folder / "train.csv")
+    assert report.ok and len(read) == len(said) > 1 and read["text"].tolist() == [r["text"] for r in said]
+    assert not read.isna().any().any() and read["num_frames"].tolist() == [int(r["num_frames"]) for r in said]
+    for word in ("None", "n/a", "nan"):
+        broken_row = {**said[0], "text": word}
+        with (folder / "train.csv").open("w", newline="") as file:
+            table = csv.DictWriter(file, broken_row)
+            table.writeheader()
+            table.writerow(broken_row)
+        assert pandas.read_csv(folder / "train.csv")["text"].isna().all()
+        assert any("reads as a missing value" in p.why for p in check(str(folder)))
+
+
 def test_musubi_takes_4n_plus_1_frames_and_its_own_cache(exported: Exported) -> None:
-    with pytest.raises(UsageError, match="target_frames is 80; the trainer cuts all but 4N"):
+    with pytest.raises(UsageError, match="target_frames is 80; it must be 4N"):
         make("musubi", {"target_frames": 80})
-    _, folder = exported("musubi", unit="video", media="link", split="train=0.5,test=0.5", source_fps=24)
+    _, folder = exported("musubi", unit="section", where="video_id != 'forest'", split="train=0.5,test=0.5")
     said = (folder / "dataset.toml").read_text()
     caches = [line for line in said.splitlines() if line.startswith("cache_directory")]
-    assert len(set(caches)) == 2 and "source_fps = 24.0" in said
+    assert len(set(caches)) == 2 and said.count("source_fps = 16.0") == 2
+
+
+def test_musubi_clips_have_the_rate_of_the_model(exported: Exported) -> None:
+    report, folder = exported("musubi", unit="section", where="video_id = 'late'", model_fps=24)
+    assert report.ok and "source_fps = 24.0" in (folder / "dataset.toml").read_text()
+    assert make("musubi", {"source_fps": 24}) == make("musubi", {"model_fps": 24})
+    for row in rows(folder / "train.jsonl"):
+        with av.open(str(folder / row["video_path"])) as container:
+            stream = container.streams.video[0]
+            assert stream.average_rate == 24 and row["fps"] == 24.0
+            start_ms, end_ms = (int(ms) for ms in Path(row["video_path"]).stem.split("-")[-2:])
+            assert stream.frames == pytest.approx((end_ms - start_ms) * 24 / 1000, abs=1)
+
+
+def test_musubi_has_one_dataset_per_rate_of_whole_videos(exported: Exported) -> None:
+    """Its loader takes all videos of a dataset to have `source_fps`: two of 6 and one of 10 frames per second."""
+    whole: dict[str, Any] = {"unit": "video", "media": "link", "where": "video_id != 'forest'"}
+    report, folder = exported("musubi", model_fps=6, **whole)
+    said = tomllib.loads((folder / "dataset.toml").read_text())["datasets"]
+    found = {Path(d["video_jsonl_file"]).name: d["source_fps"] for d in said}
+    assert report.ok and found == {"train.jsonl": 6.0, "train-10fps.jsonl": 10.0}
+    assert len({d["cache_directory"] for d in said}) == 2
+    assert [len(rows(folder / name)) for name in found] == [2, 1]
+    report, _ = exported("musubi", "slow", model_fps=16, max_left_out=1.0, **whole)
+    assert report.left_out_count == 3 and "the loader would show it too fast" in report.left_out[0].why
+    path = folder / "dataset.toml"
+    path.write_text(path.read_text().replace("source_fps = 6.0", "source_fps = 3.0"))
+    assert "has 6 frames per second, but source_fps in dataset.toml is 3; it is trained too slow" in str(
+        check(str(folder))[0]
+    )
+    path.write_text(path.read_text().replace("source_fps = 3.0", "source_fps = 6"))
+    assert "accepts only decimal numbers" in str(check(str(folder))[0])
 
 
 def test_captions_beyond_the_text_encoder_are_reported_or_left_out() -> None:
     long = "word " * 600
     (row,) = make("diffsynth", {}).rows(sample(text=long))
     assert row["prompt"]
-    with pytest.raises(Unfit, match="the text encoder sees 512"):
+    with pytest.raises(Unfit, match="the text encoder reads 512"):
         make("diffsynth", {"over_limit": "leave_out"}).rows(sample(text=long))
     assert make("diffsynth", {"text_encoder": "hunyuan-1.5"}).limit_tokens == 1024
 
@@ -214,12 +284,13 @@ def test_a_text_beside_each_video(exported: Exported, out: str) -> None:
     report, folder = exported("stem-txt", unit="video", media="link")
     captions = {r["video_id"]: r["caption"] for r in longcap.open(out).to_arrow().to_pylist()}
     assert report.ok and (folder / "train" / "forest.txt").read_text() == " ".join(captions["forest"].split())
-    (folder / "train" / "forest.txt").write_text("a\nb")
+    (folder / "train" / "forest.txt").write_text("All these loaders\nread all lines.")
     (folder / "train" / "late.txt").unlink()
     (folder / "train" / "other.txt").write_text("x")
     (folder / "train" / "harbour.mkv").write_bytes(b"x")
     said = " ".join(str(p) for p in check(str(folder)))
-    for why in ("several lines", "late.mkv: it has no caption", "other.txt: it has no video", "has the same stem"):
+    assert "forest" not in said
+    for why in ("late.mkv: it has no caption", "other.txt: it has no video", "has the same stem"):
         assert why in said
 
 
@@ -287,7 +358,18 @@ def test_control_tracks_have_a_frame_for_each_frame_of_the_clip(exported: Export
             shown = [(float(f.pts * f.time_base), f.to_ndarray(format="gray").max()) for f in track.decode(video=0)]
         assert [t for t, _ in shown] == pytest.approx(times, abs=1e-3) and max(light for _, light in shown) > 100
     said = broken(folder, "train.jsonl", lambda r: r.update(num_frames=5))
-    assert any("edges has 100 frames, and the row says 5" in s for s in said)
+    assert any("edges has 100 frames, but the row says 5" in s for s in said)
+
+
+def test_only_the_tracks_that_are_asked_for_are_drawn(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    for name in ("_Flow", "Keypoints"):
+        monkeypatch.setattr(f"pipeline.export.formats.controls.{name}", lambda _, name=name: drawn.append(name))
+    report, folder = exported("controls", unit="window", where="video_id = 'late'", kinds=("edges", "edges"))
+    assert report.ok and drawn == [] and [r["num_frames"] for r in rows(folder / "train.jsonl")] == [100, 70]
+    assert {p.stem.rsplit("-", 1)[-1] for p in (folder / "controls").rglob("*.mp4")} == {"edges"}
+    with pytest.raises(UsageError, match="kinds"):
+        exported("controls", "none", unit="window", kinds=())
 
 
 def test_storyboards_divide_the_frames(exported: Exported) -> None:
@@ -297,4 +379,4 @@ def test_storyboards_divide_the_frames(exported: Exported) -> None:
     spans = [(p["start_frame"], p["end_frame"]) for p in found["forest"]["prompts"]]
     assert spans == [(0, 60), (60, 132)]
     said = broken(folder, "train.jsonl", lambda r: r["prompts"][0].update(end_frame=999))
-    assert any("is not a stretch" in s for s in said)
+    assert any("is not a range" in s for s in said)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from operators.analysis.pictures import colours_of, decode, light_of, look
+from operators.analysis.appearance import colours_of, decode, light_of, look
 from operators.core.base import ItemError
 
 NAMED = {
@@ -38,16 +38,16 @@ def test_colours_have_the_names_that_people_give_them(name: str) -> None:
     assert look(flat(NAMED[name])).names[0].name == name
 
 
-def test_shares_are_shares_of_the_picture() -> None:
-    picture = flat(NAMED["red"])
-    picture[:, :16] = NAMED["white"]
-    assert [(c.name, c.share) for c in look(picture).names] == [("red", 0.75), ("white", 0.25)]
+def test_shares_are_shares_of_the_frame() -> None:
+    frame = flat(NAMED["red"])
+    frame[:, :16] = NAMED["white"]
+    assert [(c.name, c.share) for c in look(frame).names] == [("red", 0.75), ("white", 0.25)]
 
 
 def test_small_shares_are_not_named() -> None:
-    picture = flat(NAMED["red"])
-    picture[:, :4] = NAMED["white"]
-    assert [c.name for c in colours_of([look(picture)])] == ["red"]
+    frame = flat(NAMED["red"])
+    frame[:, :4] = NAMED["white"]
+    assert [c.name for c in colours_of([look(frame)])] == ["red"]
 
 
 def test_black_and_white_survives_jpeg_and_one_colour_ends_it() -> None:
@@ -67,9 +67,9 @@ def test_light_has_a_word(grey: int, level: str) -> None:
 
 
 def test_a_lamp_in_the_dark_is_not_black() -> None:
-    picture = flat((0, 0, 0))
-    picture[:8, :8] = 255
-    seen = look(picture)
+    frame = flat((0, 0, 0))
+    frame[:8, :8] = 255
+    seen = look(frame)
     assert light_of([seen.mean], [seen.contrast], [seen.high]).level == "very dark"
 
 
@@ -87,5 +87,5 @@ def test_light_changes_only_where_it_goes_one_way(means: list[float], change: st
 
 
 def test_what_is_no_jpeg_is_an_item_error() -> None:
-    with pytest.raises(ItemError, match="no JPEG"):
-        decode(b"not a picture")
+    with pytest.raises(ItemError, match="is not a JPEG"):
+        decode(b"not a frame")

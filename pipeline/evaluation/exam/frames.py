@@ -1,4 +1,4 @@
-"""Draws a story: numpy and OpenCV, encoded by PyAV. Equal stories give equal pictures."""
+"""Draw a story with numpy and OpenCV, and encode it with PyAV. Equal stories give equal frames."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pipeline.evaluation.exam.story import Actor, Scene, Story
 Image = NDArray[np.uint8]
 
 _SHIFT = 4  # fractional bits of OpenCV's coordinates
-_NIGHT = (0.38, 0.8)  # what night leaves of the place, and of the shapes: they glow a little
-_CANVAS = 3  # widths of a place; it begins anew behind them
-_DRAWN = 128  # px of side at which a place is painted
+_NIGHT = (0.38, 0.8)  # brightness at night of the place and of the shapes, which glow a little
+_CANVAS = 3  # frame widths after which a place repeats
+_DRAWN = 128  # side in px at which a place is painted
 
 
-def picture(story: Story, time_s: float, side_px: int) -> Image:
-    """What is on screen at `time_s`: RGB, shape (side_px, side_px, 3)."""
+def render(story: Story, time_s: float, side_px: int) -> Image:
+    """Return the frame on screen at `time_s`: RGB uint8, shape (side_px, side_px, 3)."""
     scene = next(s for s in reversed(story.scenes) if s.start_s <= time_s + 1e-9 or s is story.scenes[0])
     day = _at(story.light, time_s)
     zoom = _at(scene.zooms, time_s)
@@ -44,7 +44,7 @@ def picture(story: Story, time_s: float, side_px: int) -> Image:
 
 
 def write_video(story: Story, path: Path, *, side_px: int = 192, fps: int = 8) -> None:
-    """Encode the story as H.264, one thread, a keyframe every five seconds, with a little grain."""
+    """Encode the story as H.264 in one thread, with a keyframe every five seconds and a little grain."""
     random = np.random.default_rng(story.seed)
     grain = [random.normal(0, 1.5, (side_px, side_px, 1)).astype(np.int16) for _ in range(7)]
     with av.open(str(path), "w") as out:
@@ -53,7 +53,7 @@ def write_video(story: Story, path: Path, *, side_px: int = 192, fps: int = 8) -
         stream.options = {"preset": "veryfast", "crf": "18", "threads": "1", "g": str(5 * fps)}
         stream.codec_context.thread_count = 1
         for k in range(round(story.seconds * fps)):
-            clean = picture(story, k / fps, side_px)
+            clean = render(story, k / fps, side_px)
             frame = av.VideoFrame.from_ndarray(np.clip(clean + grain[k % 7], 0, 255).astype(np.uint8), format="rgb24")
             frame.pts, frame.time_base = k, Fraction(1, fps)
             out.mux(stream.encode(frame))
@@ -61,7 +61,7 @@ def write_video(story: Story, path: Path, *, side_px: int = 192, fps: int = 8) -
 
 
 def where(actor: Actor, time_s: float) -> tuple[float, float, float]:
-    """x, y and radius of a shape, in parts of the side, before zoom; it starts and stops gently."""
+    """Return x, y and radius of a shape, as shares of the side, before zoom; motion starts and stops gently."""
     last = actor.keys[0]
     for key in actor.keys:
         if key[0] > time_s:
@@ -74,7 +74,7 @@ def where(actor: Actor, time_s: float) -> tuple[float, float, float]:
 
 
 def on_screen(actor: Actor, scene: Scene, time_s: float) -> tuple[float, float, float]:
-    """As `where`, zoomed."""
+    """As `where`, with zoom applied."""
     zoom = _at(scene.zooms, time_s)
     x, y, r = where(actor, time_s)
     return 0.5 + (x - 0.5) * zoom, 0.5 + (y - 0.5) * zoom, r * zoom
@@ -90,13 +90,13 @@ def _at(keys: list[tuple[float, float]], time_s: float) -> float:
 
 @lru_cache(maxsize=64)
 def _canvas(place: str, seed: int) -> Image:
-    """Clouds and columns in the place's colour; RGB, shape (_DRAWN, _CANVAS * _DRAWN, 3)."""
+    """Draw clouds and columns in the place's colour; returns RGB, shape (_DRAWN, _CANVAS * _DRAWN, 3)."""
     random = np.random.default_rng(seed)
     height, width = _DRAWN, _CANVAS * _DRAWN
     shade = np.zeros((height, width), np.float32)
     for cells, weight in ((4, 0.10), (10, 0.07), (32, 0.05)):
         small = random.standard_normal((cells, _CANVAS * cells)).astype(np.float32)
-        wrapped = np.concatenate([small, small[:, :1]], 1)  # its right end meets its left one
+        wrapped = np.concatenate([small, small[:, :1]], 1)  # the right edge continues at the left one
         grown = cv2.resize(wrapped, (width + _DRAWN // cells, height), interpolation=cv2.INTER_CUBIC)
         shade += weight * grown[:, :width]
     x = random.uniform(0, 0.4)
@@ -154,7 +154,7 @@ _OUTLINES = {
 
 
 def _word(image: Image, text: str) -> None:
-    """Painted at the lower edge, white on black, about two thirds of the picture wide."""
+    """Draw a word at the lower edge, white on black, about two thirds of the frame wide."""
     side = image.shape[0]
     scale = side / 96 * 0.62
     (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 2)

@@ -1,4 +1,4 @@
-"""Pictures as they leave: the colours of the video, whatever came before them."""
+"""Frames as they leave: the colours of the video, whatever came before them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
-from operators.video.pictures import to_rgb
+from operators.video.images import to_rgb
 from operators.video.size import Size
 from tests.support.scenes import texture
 
@@ -34,9 +34,9 @@ def _mean_of_all(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
     return cv2.resize(every, (width, height), interpolation=cv2.INTER_AREA)
 
 
-def _noise_db(picture: np.ndarray, truth: np.ndarray) -> float:
+def _noise_db(frame: np.ndarray, truth: np.ndarray) -> float:
     """Peak signal-to-noise ratio."""
-    return float(10 * np.log10(255**2 / ((picture - truth) ** 2).mean()))
+    return float(10 * np.log10(255**2 / ((frame - truth) ** 2).mean()))
 
 
 @pytest.mark.parametrize("format_", ["yuv420p", "yuvj420p", "yuv422p", "yuv420p10le"])
@@ -44,12 +44,12 @@ def _noise_db(picture: np.ndarray, truth: np.ndarray) -> float:
 @pytest.mark.parametrize("height", [1080, 720, 576, 432, 360])
 def test_colours_stay(format_: str, matrix: Colorspace, height: int) -> None:
     frame = _frame(height * 16 // 9, height, format_, matrix=matrix)
-    picture = to_rgb(frame, aspect=Fraction(1), size=SIZE)
+    image = to_rgb(frame, aspect=Fraction(1), size=SIZE)
     truth = _mean_of_all(frame, 597, 336)
-    assert picture.shape == (336, 597, 3) and truth.std() > 40
+    assert image.shape == (336, 597, 3) and truth.std() > 40
     straight = frame.reformat(597, 336, "rgb24", interpolation="AREA").to_ndarray()
-    assert _noise_db(picture, truth) > min(40, _noise_db(straight, truth) - 0.5)
-    tint = np.abs((picture - truth).mean(axis=(0, 1))).max()
+    assert _noise_db(image, truth) > min(40, _noise_db(straight, truth) - 0.5)
+    tint = np.abs((image - truth).mean(axis=(0, 1))).max()
     assert tint < np.abs((straight - truth).mean(axis=(0, 1))).max() + 0.5
 
 
@@ -69,5 +69,5 @@ def test_scalers_that_are_kept_heed_another_size_format_and_matrix() -> None:
         thread.start()  # a thread of its own has scalers of its own
         thread.join()
         alone += found
-    for frame, picture in [*zip(frames, alone, strict=True)] * 2:
-        assert np.array_equal(to_rgb(frame, aspect=Fraction(1), size=SIZE), picture)
+    for frame, image in [*zip(frames, alone, strict=True)] * 2:
+        assert np.array_equal(to_rgb(frame, aspect=Fraction(1), size=SIZE), image)

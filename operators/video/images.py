@@ -1,4 +1,4 @@
-"""From a decoded frame to the picture that a row carries: upright, of the wanted size, as JPEG."""
+"""Conversion of decoded frames to the images in rows: upright, scaled, encoded as JPEG."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from operators.core.base import ItemError
 from operators.video.size import Size
 
-_QUALITIES = (90, 80, 70, 60, 50, 40, 30)  # below 30 blocks of JPEG are more visible than the picture
+_QUALITIES = (90, 80, 70, 60, 50, 40, 30)  # below 30 the blocks of JPEG dominate the image
 
 
 def turn_deg(frame: Any) -> int:
-    """By how many degrees clockwise (0, 90, 180, 270) `frame` must be turned to stand upright.
+    """The clockwise rotation in degrees (0, 90, 180, 270) that turns `frame` upright.
 
     `av.VideoFrame.rotation` is FFmpeg's `av_display_rotation_get`: counter-clockwise.
     """
@@ -25,17 +25,17 @@ def turn_deg(frame: Any) -> int:
 
 
 def shown_size(frame: Any, aspect: Fraction) -> tuple[int, int]:
-    """Width and height in pixels as a player shows `frame`: square pixels, upright.
+    """Width and height in pixels with which a player shows `frame`: upright, with square pixels.
 
     Args:
-        aspect: width of a stored pixel over its height, 1 for all but anamorphic video.
+        aspect: width of a stored pixel divided by its height; 1 except for anamorphic video.
     """
     width, height = square_size(frame, aspect)
     return (height, width) if turn_deg(frame) in (90, 270) else (width, height)
 
 
 def to_rgb(frame: Any, *, aspect: Fraction, size: Size) -> np.ndarray[Any, Any]:
-    """`frame` as RGB, uint8 (height, width, 3), upright, of the size that `size` gives it."""
+    """Convert `frame` to upright RGB in the size that `size` specifies: uint8, shape (height, width, 3)."""
     turned = turn_deg(frame) in (90, 270)
     width, height = size.of(*shown_size(frame, aspect))
     if turned:
@@ -44,7 +44,7 @@ def to_rgb(frame: Any, *, aspect: Fraction, size: Size) -> np.ndarray[Any, Any]:
 
 
 class _Scaler(threading.local):
-    """FFmpeg's scaler, kept for the next picture, which mostly has the same size: setting one up costs 0.2 ms."""
+    """FFmpeg's scaler, reused for the next frame, which mostly has the same size: creating one costs 0.2 ms."""
 
     @cached_property
     def convert(self) -> Any:
@@ -57,7 +57,7 @@ _SCALER = _Scaler()
 
 
 def _scaled(frame: Any, width: int, height: int) -> np.ndarray[Any, Any]:
-    """RGB; each way is the cheapest that stays as near to the mean of each pixel's area as FFmpeg's own."""
+    """Scale to RGB. Each branch is the cheapest filter that is as close to the mean of a pixel's area as FFmpeg's."""
     import cv2
 
     across, down = frame.width / width, frame.height / height
@@ -74,7 +74,7 @@ def _scaled(frame: Any, width: int, height: int) -> np.ndarray[Any, Any]:
 
 
 def planes(frame: Any) -> list[np.ndarray[Any, Any]]:
-    """The planes of an 8-bit planar frame, each uint8 (height, width), not copied: they last as long as the frame."""
+    """The planes of an 8-bit planar frame, uint8 (height, width) each. Views: they must not outlive the frame."""
     return [_rows(plane)[:, : plane.width] for plane in frame.planes]
 
 
@@ -83,17 +83,17 @@ def _rows(plane: Any) -> np.ndarray[Any, Any]:
 
 
 def to_jpeg(pixels: np.ndarray[Any, Any], quality: int) -> bytes:
-    """RGB pixels as a JPEG."""
+    """Encode RGB pixels as JPEG."""
     from PIL import Image
 
     return _encode(Image.fromarray(pixels), quality)
 
 
 def fit(jpegs: list[bytes], budget_bytes: int, quality: int) -> list[bytes]:
-    """`jpegs`, written again at ever lower quality until all together fit `budget_bytes`.
+    """Re-encode `jpegs` at decreasing quality until their total size is at most `budget_bytes`.
 
     Raises:
-        ItemError: undecodable: they do not fit at the lowest quality that is worth captioning.
+        ItemError: class undecodable, if they do not fit at the lowest quality that is usable for captions.
     """
     from PIL import Image
 
@@ -105,7 +105,7 @@ def fit(jpegs: list[bytes], budget_bytes: int, quality: int) -> list[bytes]:
     if sum(map(len, found)) > budget_bytes:
         raise ItemError(
             "undecodable",
-            f"{len(jpegs)} pictures take {sum(map(len, found)) / 2**20:.1f} MiB even at JPEG quality {_QUALITIES[-1]}, "
+            f"{len(jpegs)} frames take {sum(map(len, found)) / 2**20:.1f} MiB even at JPEG quality {_QUALITIES[-1]}, "
             f"and a row has room for {max(0, budget_bytes) / 2**20:.1f} MiB: lower fps, short_side_px or segment_s",
         )
     return found
