@@ -3,6 +3,7 @@
 python -m bench.engine admission
 python -m bench.engine throughput [MODEL_FOLDER] [--frames N | --segments N]
 python -m bench.engine caches [MODEL_FOLDER] [--segments N]
+python -m bench.engine embeddings [MODEL_FOLDER] [--segments N] [--rounds N]
 python -m bench.engine options [--model FOLDER] [--seconds N]
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 from bench import options
 from bench.admission import Job, Setting, caption_and_narrate, narrate_all
-from bench.throughput import Work, compare, hits
+from bench.throughput import Work, against_embeddings, compare, hits
 from operators.caption.caption import Caption
 from operators.narrate.narrate import Narrate
 from pipeline.config.types import RunOptions
@@ -80,7 +81,8 @@ def main() -> None:
     scripted.add_argument("--videos", type=int, default=40)
     real = parts.add_parser("throughput", help="tokens per CPU second, ours against vLLM alone; minutes")
     looked = parts.add_parser("caches", help="hit rates of vLLM's caches for captioning requests; minutes")
-    for part in (real, looked):
+    made = parts.add_parser("embeddings", help="captions from embeddings of images made before (Qwen3-VL); minutes")
+    for part in (real, looked, made):
         part.add_argument("model", nargs="?", default=str(CHECKPOINT), help="folder with a checkpoint  [the exam's]")
         part.add_argument("--segments", type=int, default=0 if part is real else 4, help="captioned segments of 30 s")
         part.add_argument("--side", type=int, nargs=2, default=Work.side, metavar=("WIDTH", "HEIGHT"), help="px")
@@ -90,7 +92,8 @@ def main() -> None:
         part.add_argument("--dummy", action="store_true", help="random weights in the model's shape")
     real.add_argument("--images", type=int, default=0, help="images in each request; a window has 10")
     real.add_argument("--requests", type=int, default=Work.requests)
-    real.add_argument("--rounds", type=int, default=2)
+    for part in (real, made):
+        part.add_argument("--rounds", type=int, default=2)
     real.add_argument("--against", nargs="+", choices=("async", "llm", "inside"), default=["async", "llm", "inside"])
     changed = parts.add_parser("options", help="tokens, CPU s and lost events by option of vLLM; minutes")
     changed.add_argument("--model", default=str(CHECKPOINT), help="a model that knows the exam's language")
@@ -111,6 +114,8 @@ def main() -> None:
                 f"{shown:12}{len(work.asked()):9d}{found['prompt_tokens']:15d}" + "".join(f"{r:>16}" for r in rates),
                 flush=True,
             )
+    elif given.part == "embeddings":
+        against_embeddings(Work(segments=given.segments, **_common(given)), given.rounds)
     else:
         counts = {"requests": given.requests, "images": given.images, "segments": given.segments}
         work = Work(**counts, **_common(given))

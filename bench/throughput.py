@@ -9,6 +9,7 @@ has little effect.
     async   `AsyncLLM.generate`, with the same core, as in `vllm bench`
     llm     `LLM.generate`, with the same core
     inside  `LLM.generate` with the core in its own process: the least overhead, but unusable next to other work
+    embedded  as `inside`, from image embeddings that were computed before
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -68,6 +69,7 @@ class Work:
     context: int = 2048
     dummy: bool = False
     max_num_seqs: int = 16
+    temperature: float = 0.8
     stream_interval: int | None = None
 
     def spec(self) -> VllmEngine:
@@ -79,7 +81,7 @@ class Work:
             max_model_len=self.context,
             max_num_seqs=self.max_num_seqs,
             max_tokens=self.tokens,
-            temperature=0.8,
+            temperature=self.temperature,
             frames_as=self.shown if self.images or self.segments else "auto",
             engine_args=args,
         )
@@ -183,6 +185,20 @@ def hits(work: Work) -> dict[str, Any]:
     return _fresh("caches", work)
 
 
+def against_embeddings(work: Work, rounds: int) -> None:
+    """Print CPU seconds of captioning from pixels and from embeddings that were computed before, in turns."""
+    work = replace(work, shown="images", temperature=0.0)
+    for _ in range(rounds):
+        pixels, ready = _fresh("inside", work), _fresh("embedded", work)
+        equal = sum(a == b for a, b in zip(pixels["answers"], ready["answers"], strict=True))
+        print(
+            f"pixels {pixels['cpu_s']:.1f} CPU s, embeddings {ready['cpu_s']:.1f} after {ready['encode_s']:.1f} to "
+            f"make them; {ready['embedding_bytes'] / 1e3:.1f} kB a frame, a JPEG {ready['jpeg_bytes'] / 1e3:.1f}; "
+            f"equal answers {equal} of {len(pixels['answers'])}",
+            flush=True,
+        )
+
+
 def ours(work: Work) -> dict[str, Any]:
     """Send requests in sequence, always a few more than the engine runs simultaneously."""
     asked = work.asked()
@@ -221,6 +237,7 @@ def llm(work: Work) -> dict[str, Any]:
         "tokens": sum(len(o.outputs[0].token_ids) for o in outputs),
         "cpu_s": _cpu_s() - began,
         "peak_bytes": _memory(),
+        "answers": [o.outputs[0].text for o in outputs],
     }
 
 
@@ -285,6 +302,47 @@ def caches(work: Work) -> dict[str, Any]:
     }
 
 
+def embedded(work: Work) -> dict[str, Any]:
+    """Caption images from embeddings that were computed once, in place of pixels (Qwen3-VL).
+
+    The vision encoder of the checkpoint runs in transformers. Returns CPU seconds of encoding each image once and of
+    generating, the mean size of an embedding and of a JPEG in bytes, and the answers.
+    """
+    import torch
+    from transformers import AutoImageProcessor, Qwen3VLForConditionalGeneration
+    from vllm import LLM
+
+    model = LLM(**{**work.spec().arguments(), "enable_mm_embeds": True})
+    prompts, parameters = _ready(work, model.get_tokenizer(), str(model.llm_engine.model_config.hf_config.model_type))
+    model.generate({"prompt": "Say yes."}, parameters[0], use_tqdm=False)
+    encoder = Qwen3VLForConditionalGeneration.from_pretrained(work.model, dtype=torch.bfloat16).model.visual.eval()
+    processor = AutoImageProcessor.from_pretrained(work.model)
+    known: dict[str, tuple[Any, Any]] = {}
+    began = _cpu_s()
+    for prompt in prompts:
+        ids = prompt["multi_modal_uuids"]["image"]
+        for name, image in zip(ids, prompt["multi_modal_data"]["image"], strict=True):
+            if name not in known:
+                pixels = processor(images=[image], return_tensors="pt")
+                with torch.inference_mode():
+                    seen = encoder(pixels["pixel_values"].to(torch.bfloat16), grid_thw=pixels["image_grid_thw"])
+                known[name] = torch.cat([seen.pooler_output, *seen.deepstack_features], 1), pixels["image_grid_thw"]
+        embeddings, grids = zip(*(known[name] for name in ids), strict=True)
+        data = {"image_embeds": torch.cat(embeddings), "image_grid_thw": torch.cat(grids)}
+        prompt["multi_modal_data"] = {"image": data}
+    encode_s = _cpu_s() - began
+    began = _cpu_s()
+    outputs = model.generate(prompts, parameters, use_tqdm=False)
+    jpegs = {p.jpeg for request in work.asked() for p in request.images}
+    return {
+        "encode_s": encode_s,
+        "cpu_s": _cpu_s() - began,
+        "embedding_bytes": sum(e.nbytes for e, _ in known.values()) / len(known),
+        "jpeg_bytes": sum(map(len, jpegs)) / len(jpegs),
+        "answers": [o.outputs[0].text for o in outputs],
+    }
+
+
 def _ready(work: Work, tokenizer: Any, kind: str) -> tuple[list[Any], list[Any]]:
     """Return prompts and sampling in vLLM's format."""
     from vllm.sampling_params import RequestOutputKind
@@ -339,7 +397,7 @@ def _fresh(who: str, work: Work) -> dict[str, Any]:
     return dict(json.loads(lines[-1]))
 
 
-SIDES = {"ours": ours, "async": bare, "llm": llm, "inside": llm, "caches": caches}
+SIDES = {"ours": ours, "async": bare, "llm": llm, "inside": llm, "caches": caches, "embedded": embedded}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="one side of `python -m bench.engine throughput`")
