@@ -19,7 +19,7 @@ from operators.core.arrow import failure
 from operators.core.base import Row
 from operators.core.fingerprint import digest
 from operators.core.text import printable
-from operators.core.uris import foreign_host, local_path, scheme_of
+from operators.core.uris import foreign_host, local_path, lost_slash, scheme_of
 from operators.core.web import WEB
 from operators.video.version import File, version_of
 from pipeline.config.types import SourceOptions
@@ -179,7 +179,7 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
 def _list_one(text: str, found: _Found) -> None:
     uri = normalise(text)
     scheme = scheme_of(uri)
-    if why := foreign_host(uri):
+    if why := lost_slash(text) or foreign_host(uri):
         raise UsageError(f"{printable(text)} cannot be opened: {why}")
     pattern = local_path(text) or text  # neither escapes of a file: URI nor the current folder's name are a glob
     if scheme not in WEB and has_magic(pattern) and uri not in look([uri]):  # a file of exactly this name is preferred

@@ -12,7 +12,7 @@ from pathlib import Path
 from operators.core.causes import explained
 from operators.core.first_contact import first_contact
 from operators.core.text import printable
-from operators.core.uris import local_path, unfit_for_tables
+from operators.core.uris import local_path, lost_slash, unfit_for_tables
 from pipeline.sources.files import normalise
 from pipeline.terminal.errors import UsageError
 
@@ -25,12 +25,13 @@ def output_uri(text: str) -> str:
     """Return the uri of the output that `text` names.
 
     Raises:
-        UsageError: a table cannot be there, the endpoint does not answer, or the location is removed with the Ray job.
+        UsageError: a table cannot be there, a URL has lost a slash, the endpoint does not answer, or the location is
+            removed with the Ray job.
     """
     if not text.strip():
         raise UsageError("the output has an empty name; give -o a folder or a prefix such as s3://bucket/captions")
     uri = normalise(text)
-    if why := unfit_for_tables(uri):
+    if why := lost_slash(text) or unfit_for_tables(uri):
         raise UsageError(f"the output cannot be at {printable(text)}: {why}")
     path = local_path(text)
     if path is not None and in_ray_job() and (not Path(path).is_absolute() or _SCRATCH in Path(path).parts):

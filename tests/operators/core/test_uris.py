@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.core.storage import file_system, files_below, open_binary
-from operators.core.uris import foreign_host, local_path, local_uri, scheme_of, table_uri, unfit_for_tables
+from operators.core.uris import foreign_host, local_path, local_uri, lost_slash, scheme_of, table_uri, unfit_for_tables
 from operators.store.table import Table
 
 SCHEMA = pa.schema([("key", pa.string())])
@@ -129,3 +129,14 @@ def test_local_names_never_reach_fsspecs_parsing(tmp_path: Path, monkeypatch: py
                 assert file.read() == os.fsencode(name)
             fs, path = file_system(spelled)
             assert fs.cat_file(path) == os.fsencode(name)
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a", "gs://bucket/a", "https://host/a.mp4", "abfss://c@a/b"])
+def test_a_url_that_has_been_a_pathlib_path_is_refused(url: str) -> None:
+    assert lost_slash(url) is None
+    assert (lost_slash(str(Path(url))) or "").startswith(f"write {url.partition(':')[0]}:// with two slashes")
+
+
+@pytest.mark.parametrize("path", ["/a/s3:/b", "./s3:/b", "c:/videos", "file:/a/b", "s3:b"])
+def test_paths_have_lost_no_slash(path: str) -> None:
+    assert lost_slash(path) is None

@@ -145,3 +145,11 @@ def test_no_place_for_temporary_files_is_fit(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(location, "_TEMPORARY", ())
     with pytest.raises(UsageError, match="set TMPDIR to another folder"), location.scratch_output():
         pass
+
+
+def test_a_url_with_one_slash_makes_no_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"cannot be at s3:/bucket/a: write s3:// with two slashes"):
+        output_uri(str(Path("s3://bucket/a")))
+    with pytest.raises(UsageError, match=r"s3:/bucket/a cannot be opened: write s3:// with two slashes"):
+        list_sources(["s3:/bucket/a"], SourceOptions())
