@@ -8,7 +8,7 @@ from operators.cleaning import times
 from operators.cleaning.context import Context
 from operators.cleaning.paragraphs import filtered
 from operators.cleaning.quotes import unquoted
-from operators.language.identify import language_code, likely_language
+from operators.language.identify import language_code, likely_language, other_language
 
 _TIME_SLACK_S = 1.0  # models round
 
@@ -45,24 +45,12 @@ def _foreign(sentence: str, wanted: str) -> bool:
         return strange >= 0.3 * len(letters) or not _WRITTEN.search(outside)
     if wanted == "en" and likely_language(outside, letters=_LIKELY_LETTERS, sure=_LIKELY_SURE) in _LIKELY:
         return True
-    found = likely_language(outside, letters=_FOREIGN_LETTERS, sure=_FOREIGN_SURE)
-    return found is not None and found != wanted and found not in _NEAR.get(wanted, "")
+    return other_language(outside, wanted, letters=_FOREIGN_LETTERS, sure=_FOREIGN_SURE) is not None
 
 
 _LATIN = frozenset(
     ("en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "no", "nb", "nn", "fi", "pl", "cs", "sk", "hu", "ro", "tr")
 ) | {"id", "ms", "vi", "ca", "hr", "sl", "et", "lv", "lt"}
-_NEAR = {
-    "no": ("nb", "nn", "da"),
-    "nb": ("no", "nn", "da"),
-    "da": ("no", "nb"),
-    "id": ("ms",),
-    "ms": ("id",),
-    "hr": ("bs", "sr"),
-    "pt": ("gl",),
-    "cs": ("sk",),
-    "sk": ("cs",),
-}
 
 
 def impossible_times(text: str, context: Context) -> str:

@@ -18,7 +18,9 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*(?:::[a-z][a-z0-9+.-]*)*)://", re.IGNOR
 _FILE = re.compile(r"file:(?://(?P<host>[^/]*)(?P<path>/.*)?|(?P<alone>/(?!/).*))\Z", re.IGNORECASE | re.DOTALL)
 _ALIASES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}  # one file, one uri, one id
 _HERE = frozenset({"", "localhost"})
-_LOST_SLASH = re.compile(r"(s3[an]?|gc?s|az|abfss?|adl|oss|cos|obs|hdfs|hf|https?|ftps?|sftp|ssh|smb):/(?!/)", re.IGNORECASE)
+_LOST_SLASH = re.compile(
+    r"(s3[an]?|gc?s|az|abfss?|adl|oss|cos|obs|hdfs|hf|https?|ftps?|sftp|ssh|smb):/(?!/)", re.IGNORECASE
+)
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")  # delta-rs decodes it a second time, so that tables lie elsewhere
 _UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control characters, surrogates, line breaks
 _NO_FOLDER_OF_TABLES = frozenset("[]^|")  # of a local path: delta-rs makes a host name of it, and aborts
@@ -77,7 +79,10 @@ def lost_slash(text: str) -> str | None:
     found = _LOST_SLASH.match(text)
     if found is None:
         return None
-    return f"write {found[0]}/ with two slashes (pathlib.Path removes one: give URLs as text), or ./{found[0]} for a folder"
+    scheme = found[1]
+    return (
+        f"write {scheme}:// with two slashes (pathlib.Path removes one: give URLs as text), or ./{scheme}: for a folder"
+    )
 
 
 def is_utf8(path: str) -> bool:

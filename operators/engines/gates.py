@@ -19,7 +19,7 @@ from operators.cleaning.context import Context
 from operators.cleaning.endings import breaks_off
 from operators.cleaning.quotes import unquoted
 from operators.engines.base import EngineSpec, Generation
-from operators.language.identify import language_code, likely_language
+from operators.language.identify import language_code, other_language
 from operators.language.sentences import split_sentences
 
 _LOOP_TIMES = 4  # the same words four times without a break are a loop, in any language with spaces
@@ -96,8 +96,8 @@ def wrong_language(generation: Generation, about: About = ANYTHING) -> str | Non
         return None
     prose = _prose(generation, about)
     outside = unquoted(prose)
-    found = likely_language(outside if any(map(str.isalpha, outside)) else prose)
-    if found is None or found == wanted:
+    found = other_language(outside if any(map(str.isalpha, outside)) else prose, wanted)
+    if found is None:
         return None
     return f"the answer is in another language ({found}) than {about.language}"
 

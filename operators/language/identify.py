@@ -1,4 +1,4 @@
-"""Identify the language of a text with py3langid (97 languages), from its letters alone."""
+"""Identify the language of a text with py3langid (some 140 languages), from its letters alone."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ _OTHER_NAMES = {
         "ms": "Bahasa Melayu",
         "nb": "Bokmål",
         "nl": "Nederlands, Flemish",
+        "nn": "Nynorsk",
         "no": "Norsk",
         "pl": "Polski",
         "pt": "Português",
@@ -59,6 +60,21 @@ _OTHER_NAMES = {
     }.items()
     for name in names.split(", ")
 }
+_KNOWN = frozenset({"en", *_OTHER_NAMES.values()})  # to be identified, as can be said without loading anything
+_NEAR = tuple(  # languages and dialects that are taken for each other in the length of a caption
+    frozenset(codes.split())
+    for codes in (
+        "no nb nn da",
+        "id ms jv",
+        "hr bs sr",
+        "pt gl",
+        "cs sk",
+        "ar arz ary",
+        "zh yue wuu",
+        "uz uzs",
+        "fa tg",
+    )
+)
 _SURE = 0.95  # probability that a caption of ten words in its language reaches
 
 
@@ -102,6 +118,38 @@ def likely_language(text: str, *, letters: int = _LEAST_LETTERS, sure: float = _
         text = "".join(ch for ch in text if not _dense(ch))  # a quoted word would outweigh the sentence
     code, probability = _identifier().classify(text)
     return str(code) if probability >= sure else None
+
+
+def other_language(text: str, wanted: str, *, letters: int = _LEAST_LETTERS, sure: float = _SURE) -> str | None:
+    """Return the code of the language of `text` if that is not `wanted` or one that is easily taken for it, else None.
+
+    Args:
+        wanted: ISO 639-1 code. For a language that cannot be identified the result is None.
+        letters, sure: see `likely_language`.
+    """
+    if not _identified(wanted):
+        return None
+    found = likely_language(text, letters=letters, sure=sure)
+    if found is None or found == wanted or any(wanted in near and found in near for near in _NEAR):
+        return None
+    return found
+
+
+def unchecked(name: str) -> str | None:
+    """Return why texts in a language cannot be checked for being in it, as the end of a sentence; None if they can."""
+    code = language_code(name)
+    if code is None:
+        return f"{name!r} is not known as a name or code of a language"
+    return None if _identified(code) else f"{name} is a language that cannot be identified"
+
+
+def _identified(code: str) -> bool:
+    return code in _KNOWN or code in _codes() or any(code in near and near & _codes() for near in _NEAR)
+
+
+@lru_cache(maxsize=1)
+def _codes() -> frozenset[str]:
+    return frozenset(map(str, _identifier().nb_classes))
 
 
 def load() -> None:

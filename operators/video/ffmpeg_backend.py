@@ -184,4 +184,3 @@ def _tell_progress(process: subprocess.Popen[bytes]) -> None:
                 if now != before:
                     PROGRESS.step()
                 before = now
-

@@ -19,6 +19,7 @@ from operators.core.grid import check_grid
 from operators.core.text import nearest
 from operators.engines.base import EngineSpec
 from operators.engines.registry import engines_of
+from operators.language.identify import unchecked
 from pipeline.config.parents import columns_before, speech_parent
 from pipeline.config.table import TableSpec
 from pipeline.config.tables import pools_in_order, sections_of, segment_operators, tables_of, where_of
@@ -48,6 +49,13 @@ def never_measured(config: Config) -> dict[str, str]:
         if name not in brought
     }
     return {name: silent[name] for name in config.filter.limits if name in silent}
+
+
+def unchecked_languages(config: Config) -> dict[str, str]:
+    """Options with a language that answers are not checked for -> the reason."""
+    asked = {f"{op.name}.language": getattr(op, "language", None) for op in all_operators(tables_of(config))}
+    found = {name: unchecked(language) for name, language in asked.items() if isinstance(language, str)}
+    return {name: why for name, why in found.items() if why is not None}
 
 
 def check(config: Config) -> None:

@@ -23,7 +23,7 @@ from operators.core.base import ItemError, Row
 from operators.core.causes import cause_of, explained
 from operators.store.store import Store
 from operators.store.table import Claim, Fenced
-from pipeline.config.check import check_engines, never_measured
+from pipeline.config.check import check_engines, never_measured, unchecked_languages
 from pipeline.config.tables import schemas_of
 from pipeline.config.types import Config
 from pipeline.config.values import checked, dump_config
@@ -338,6 +338,8 @@ class Job:
             self.progress.say(f"filter: {bounds}; left out so far: {len(left.filtered)}")
             for name, reason in never_measured(self.config).items():
                 self.progress.say(f"filter: {name} is not measured ({reason}), so its bounds leave nothing out")
+        for name, reason in unchecked_languages(self.config).items():
+            self.progress.say(f"{name}: answers in another language are not rejected, because {reason}")
         if not stand.nothing:
             self.progress.start()
 

@@ -10,7 +10,7 @@ from typing import Any
 from cluster.nodes import Answer, NodeFacts
 from operators.engines.base import EngineSpec
 from operators.engines.vllm import hub
-from pipeline.config.check import all_operators, check_engines
+from pipeline.config.check import all_operators, check_engines, unchecked_languages
 from pipeline.config.tables import tables_of
 from pipeline.config.types import Config
 from pipeline.preflight.finding import Found, Line, as_size
@@ -44,6 +44,8 @@ def engine_lines(config: Config, *, elsewhere: bool) -> Iterator[Line]:
         return
     kinds = (f"{name}: {getattr(e, 'kind', type(e).__name__)} {e.model_id}" for name, e in engines(config).items())
     yield Line("ok", "engines", "; ".join(kinds))
+    for name, why in unchecked_languages(config).items():
+        yield Line("warn", name, f"answers in another language are not rejected: {why}", "see docs/vllm.md")
 
 
 def gpus(config: Config, found: Found) -> Iterator[Line]:

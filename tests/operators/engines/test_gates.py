@@ -169,6 +169,11 @@ def test_people_may_be_sorry(text: str) -> None:
         ("English", '"Open the door," says the man to the woman.', True),
         ("English", "Hotel Sacher, Wien.", True),  # too short to tell
         ("Klingon as sung at sea", ORDINARY, True),  # nobody can tell
+        ("Maori", ORDINARY, True),
+        ("Bokmål", "En kvinne i rød jakke går langsomt over gaten, og barnet hennes venter ved døren.", True),
+        ("no", "En kvinne i rød jakke går langsomt over gaten, og barnet hennes venter ved døren.", True),
+        ("Danish", "En kvinne i rød jakke går langsomt over gaten, og barnet hennes venter ved døren.", True),
+        ("Bokmål", "Ein Mann in einer roten Jacke geht eine enge Straße entlang und hält an.", False),
     ],
 )
 def test_another_language_is_sent_back(language: str, text: str, good: bool) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from operators.language.identify import language_code, likely_language
+from operators.language.identify import language_code, likely_language, other_language, unchecked
 
 TEXTS = {
     "en": "A man in a red jacket walks along a narrow street and stops at a door.",
@@ -67,3 +67,19 @@ def test_a_name_in_another_script_does_not_decide() -> None:
 @pytest.mark.parametrize("text", ["", "…", "12:30 – 14:45", "Hotel Sacher, Wien.", "Anna, Bert, Carl", "门前。"])
 def test_what_is_too_short_is_in_no_language(text: str) -> None:
     assert likely_language(text) is None
+
+
+def test_relatives_are_not_another_language() -> None:
+    assert other_language(TEXTS["de"], "en") == "de"
+    assert other_language(TEXTS["de"], "de") is None
+    assert other_language(TEXTS["de"], "mi") is None  # no text can be shown to be Maori
+
+
+@pytest.mark.parametrize("name", ["English", "nb", "Bokmål", "Nynorsk", "yo", "pt-BR", "Deutsch"])
+def test_languages_that_are_checked(name: str) -> None:
+    assert unchecked(name) is None
+
+
+def test_languages_that_are_not_checked() -> None:
+    assert unchecked("Germn") == "'Germn' is not known as a name or code of a language"
+    assert unchecked("Maori") == "Maori is a language that cannot be identified"
