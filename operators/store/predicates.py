@@ -8,11 +8,16 @@ from typing import Any
 _VALUES_AT_ONCE = 400  # in one predicate: thousands make the planner slow
 
 
-def among(column: str, values: Iterable[str]) -> Iterator[str]:
-    """Predicates that together select the rows whose `column` is one of `values`."""
+def batched(values: Iterable[str], most: int = _VALUES_AT_ONCE) -> Iterator[list[str]]:
+    """Distinct values, as many at a time as one predicate may hold."""
     todo = sorted(set(values))
-    for i in range(0, len(todo), _VALUES_AT_ONCE):
-        yield f"{column} IN ({', '.join(literal(v) for v in todo[i : i + _VALUES_AT_ONCE])})"
+    for i in range(0, len(todo), most):
+        yield todo[i : i + most]
+
+
+def among(column: str, values: Iterable[str]) -> str:
+    """A predicate for the rows whose `column` is one of `values`."""
+    return f"{column} IN ({', '.join(map(literal, values))})"
 
 
 def match(keys: list[dict[str, Any]]) -> str:

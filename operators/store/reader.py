@@ -93,7 +93,8 @@ class TableReader:
             delta = self._snapshot()
             if delta is None:
                 return wanted.empty_table()
-            scanner = delta.to_pyarrow_dataset(schema=self.schema).scanner(
+            data = delta.to_pyarrow_dataset(schema=self.schema)
+            scanner = data.scanner(
                 columns=wanted.names,
                 filter=where,
                 batch_size=ROW_GROUP,
@@ -101,7 +102,10 @@ class TableReader:
                 fragment_readahead=1,
                 cache_metadata=False,
             )
-            return _shaped(pa.Table.from_batches(scanner.to_batches(), wanted), wanted)
+            try:
+                return _shaped(pa.Table.from_batches(scanner.to_batches(), wanted), wanted)
+            except pa.ArrowNotImplementedError:
+                return self._filtered(data, wanted, where)
 
         return patiently(action, self.uri)
 
@@ -170,7 +174,24 @@ class TableReader:
         if delta is None:
             return wanted.empty_table()
         data = delta.to_pyarrow_dataset(schema=self.schema)
-        return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
+        try:
+            return _shaped(data.to_table(columns=wanted.names, filter=where), wanted)
+        except pa.ArrowNotImplementedError:
+            if where is None:
+                raise
+            return self._filtered(data, wanted, where)
+
+    def _filtered(self, data: Any, wanted: pa.Schema, where: Any) -> pa.Table:
+        """Filter in memory, one row group at a time.
+
+        For tables that hold the type `string_view`, by which Arrow cannot filter while it reads. `DeltaTable.delete`
+        and `update` write it, which earlier versions used and other programs may use.
+        """
+        pieces = [wanted.empty_table()]
+        for fragment in data.get_fragments():
+            for group in fragment.split_by_row_group():
+                pieces.append(self._of(group, self.schema.names).filter(where).select(wanted.names))
+        return pa.concat_tables(pieces)
 
     def _lookup(self, column: str, values: frozenset[str], columns: Sequence[str] | None) -> pa.Table:
         wanted = pa.schema([self.schema.field(c) for c in columns]) if columns is not None else self.schema
@@ -183,8 +204,9 @@ class TableReader:
                 self._hold(column, fragment, groups)
             for group in groups:
                 if not values.isdisjoint(self._held[column, group.path, group.row_groups[0].id]):
-                    pieces.append(group.to_table(schema=self.schema, columns=wanted.names, filter=where))
-        return pa.concat_tables([wanted.empty_table(), *(_shaped(p, wanted) for p in pieces)])
+                    found = self._of(group, list(dict.fromkeys([*wanted.names, column])))
+                    pieces.append(found.filter(where).select(wanted.names))
+        return pa.concat_tables([wanted.empty_table(), *pieces])
 
     def _hold(self, column: str, fragment: Any, groups: Sequence[Any]) -> None:
         """Cache the values of a column in each row group of a file, which is read in one pass."""

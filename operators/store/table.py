@@ -31,9 +31,10 @@ from operators.store import own_files
 from operators.store.landing import DataFile, land, written_as
 from operators.store.own_files import Lying, Unswept
 from operators.store.patience import Pace, until_committed
-from operators.store.predicates import among, literal, match
+from operators.store.predicates import among, batched, match
 from operators.store.reader import TableReader, name_of
 
+_SUPERSEDED_AT_ONCE = 100  # values in one commit, whose rows are in memory
 _REBASES = 3  # of a commit without rows, before the table is looked at anew
 _LOOKS = 4  # at the table in one try: each is at what came during the one before, so that the last one is short
 _EPOCH = 2**32  # commits of one epoch; an epoch is one life of a writer
@@ -160,15 +161,28 @@ class Table(TableReader):
         version = self._next()
         self._committed(lambda: self._commit(lambda: change(self._read(None, None)), version, predicate="true"))
 
+    # `DeltaTable.delete` and `update` would write the type `string_view`, by which Arrow cannot filter, and which many
+    # readers of Parquet files do not know.
+
     def delete(self, column: str, values: Iterable[str]) -> None:
         """Delete the rows whose `column` is one of `values`."""
-        for predicate in among(column, values):
-            self._committed(partial(self._delete, predicate, self._next()))
+        for some in batched(values):
+            nothing, version = partial(_same, self.schema.empty_table()), self._next()
+            self._committed(partial(self._commit, nothing, version, predicate=among(column, some)))
 
     def supersede(self, column: str, values: Iterable[str]) -> None:
         """Mark the keys of the rows whose `column` is one of `values`; see `operators.core.keys.SUPERSEDED`."""
-        for predicate in among(column, values):
-            self._committed(partial(self._supersede, predicate, self._next()))
+        for some in batched(values, _SUPERSEDED_AT_ONCE):
+            marked, version = partial(self._superseded, column, some), self._next()
+            self._committed(partial(self._commit, marked, version, predicate=among(column, some)))
+
+    def _superseded(self, column: str, values: Collection[str]) -> pa.Table:
+        """The rows of the newest snapshot whose `column` is one of `values`, with marked keys."""
+        wanted = pa.array(sorted(values), pa.string())
+        found = list(self.where([column], lambda rows: pc.is_in(rows[column], value_set=wanted)))
+        rows = pa.concat_tables([self.schema.empty_table(), *found])
+        keys = pc.binary_join_element_wise(rows["key"], SUPERSEDED, "")
+        return rows.set_column(rows.schema.get_field_index("key"), rows.schema.field("key"), keys)
 
     def compact(self) -> None:
         """Make few large files of many small ones; other writers may go on meanwhile."""
@@ -296,17 +310,6 @@ class Table(TableReader):
         """Whether the table's columns are not just those of `schema`."""
         there = pa.schema(delta.schema().to_arrow())
         return {f.name: f.type for f in there} != {f.name: f.type for f in self.schema}
-
-    def _delete(self, predicate: str, version: int) -> None:
-        delta = self._existing()
-        if not self._landed(delta, version):
-            delta.delete(predicate, commit_properties=self._mine(version))
-
-    def _supersede(self, predicate: str, version: int) -> None:
-        delta = self._existing()
-        if not self._landed(delta, version):
-            marked = {"key": f"concat(key, {literal(SUPERSEDED)})"}
-            delta.update(marked, None, predicate, written_as(), commit_properties=self._mine(version))
 
     def _mine(self, version: int) -> CommitProperties:
         return _properties(Transaction(self._writer, version))
