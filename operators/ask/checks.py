@@ -12,7 +12,8 @@ from operators.language.words import WORD, roots
 
 Check = Literal["sentences", "numbers", "words", "names"]
 
-_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_NUMBER = re.compile(r"\d{1,3}(?:[\u00a0\u202f'’]\d{3})+(?!\d)(?:[.,]\d+)?|\d+(?:[.,:]\d+)*")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:([.,])\d{3}(?:\1\d{3})*)")
 _NAME = re.compile(r"(?<![.!?:\"'“(] )(?<!\A)\b[A-Z][\w-]*\d*\b|\b[\w-]*\d[\w-]*\b")
 # words that connect facts and carry no content of the video
 _TIES = """
@@ -49,8 +50,19 @@ def _numbers(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001
 
 
 def _digits(text: str) -> list[str]:
-    """Normalise numbers: 1,200 and 1.200 are equal."""
-    return [re.sub(r"[.,:]", "", number) for number in _NUMBER.findall(text)]
+    """Normalise numbers, so that those of different languages are equal: 1,200.5 and 1.200,5, but not 3.5 and 35."""
+    return [_normal(number) for number in _NUMBER.findall(text)]
+
+
+def _normal(number: str) -> str:
+    number = re.sub("[\u00a0\u202f'’]", "", number)
+    if _THOUSANDS.fullmatch(number):
+        return re.sub("[.,]", "", number)
+    last = max(number.rfind("."), number.rfind(","))
+    whole, rest = (number[:last], number[last + 1 :]) if last > 0 else (number, "")
+    if rest and number[last] not in whole and _THOUSANDS.fullmatch(whole):
+        whole = re.sub("[.,]", "", whole)
+    return f"{whole}.{rest}".replace(",", ".") if rest else whole.replace(",", ".")
 
 
 def _names(source: str, answer: str, into: str) -> str | None:  # noqa: ARG001

@@ -3,10 +3,15 @@
     fields:
       title: "text: a few words"
       shot: [close-up, medium shot, wide shot]   # one of these
-      subjects: [{name: text, looks: text}]      # a list of objects
+      subjects: [{name: text, looks: text}]      # a list of objects, at most 32
+      chapters: [{start_s: number, title: text}, most: 200]
       faces: integer
+      score: "number: 0 to 1, how sure it is"    # with bounds
+      end_s: "number?: where it ends"            # may be null
 
-Types are `text`, `integer`, `number` and `boolean`; the text after a colon describes the field to the engine.
+Types are `text`, `integer`, `number` and `boolean`; the text after a colon describes the field to the engine. If the
+description of a number begins with `A to B`, other numbers are refused. An integer, number or boolean with a question
+mark may be null.
 """
 
 from __future__ import annotations
@@ -24,11 +29,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from operators.cleaning.forms import read_form
 
 _TYPES: dict[str, type] = {"text": str, "integer": int, "number": float, "boolean": bool}
-_WORD = re.compile(r"(text|integer|number|boolean)(?::\s*(.*))?", re.S)
+_WORD = re.compile(r"(text|(?:integer|number|boolean)(?P<null>\?)?)(?::\s*(.*))?", re.S)
+_BOUNDS = re.compile(r"(-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)(?![\w.])")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # without limits in the grammar, a model that loops would never finish
 _MOST_CHARACTERS = 2000
 _MOST_ITEMS = 32
+_MOST_OF_ALL = 1000  # items that `most` may allow
 _MOST_NUMBER = 10**9
 _MOST_DEPTH = 4
 
@@ -108,18 +115,53 @@ def _annotation(name: str, kind: Any, depth: int) -> Any:
     if depth > _MOST_DEPTH:
         raise ValueError(f"fields are nested deeper than {_MOST_DEPTH} levels")
     if isinstance(kind, str) and (word := _WORD.fullmatch(kind)):
-        about = word.group(2)
-        most = {"ge": -_MOST_NUMBER, "le": _MOST_NUMBER}
-        more: dict[str, Any] = {"text": {"max_length": _MOST_CHARACTERS}, "boolean": {}}.get(word.group(1), most)
-        return Annotated[_TYPES[word.group(1)], Field(description=about, **more)]
+        return _value(name, word.group(1).rstrip("?"), word.group(3), null=bool(word["null"]))
     if isinstance(kind, Mapping):
         return _model(name.title().replace("_", ""), kind, None, depth + 1)
-    if isinstance(kind, list) and len(kind) == 1:
-        return Annotated[list[_annotation(name, kind[0], depth + 1)], Field(max_length=_MOST_ITEMS)]  # type: ignore[misc]
+    if _is_list(kind):
+        most = _most(name, kind)
+        return Annotated[list[_annotation(name, kind[0], depth + 1)], Field(max_length=most)]  # type: ignore[misc]
     if isinstance(kind, list) and len(kind) > 1 and all(isinstance(word, str) for word in kind):
         return Annotated[Literal[tuple(kind)], BeforeValidator(_nearest(tuple(kind)))]
     allowed = f"{', '.join(_TYPES)}, a list of one of these, a list of words to choose from, or a mapping of fields"
+    if isinstance(kind, str) and kind.partition(":")[0] == "text?":
+        allowed = "text without a question mark: a text may be empty"
     raise ValueError(f"fields.{name} is {kind!r}; it must be {allowed}")
+
+
+def _value(name: str, kind: str, about: str | None, *, null: bool) -> Any:
+    bounds: dict[str, Any] = {"max_length": _MOST_CHARACTERS} if kind == "text" else {}
+    if kind in ("integer", "number"):
+        bounds = _bounds(name, about)
+    if null:
+        return Annotated[Annotated[_TYPES[kind], Field(**bounds)] | None, Field(description=about)]
+    return Annotated[_TYPES[kind], Field(description=about, **bounds)]
+
+
+def _bounds(name: str, about: str | None) -> dict[str, Any]:
+    found = _BOUNDS.match(about or "")
+    if found is None:
+        return {"ge": -_MOST_NUMBER, "le": _MOST_NUMBER}
+    low, high = (json.loads(number) for number in found.groups())
+    if low > high:
+        raise ValueError(f"fields.{name}: the range {found[0]!r} is empty; write the lower number first")
+    return {"ge": low, "le": high}
+
+
+def _is_list(kind: Any) -> bool:
+    """Whether it is a list of one type, such as `[text]` or `[text, most: 50]`."""
+    return isinstance(kind, list) and (len(kind) == 1 or (len(kind) == 2 and _names_most(kind)))
+
+
+def _names_most(kind: list[Any]) -> bool:
+    return isinstance(kind[1], Mapping) and set(kind[1]) == {"most"}
+
+
+def _most(name: str, kind: list[Any]) -> int:
+    most = kind[1]["most"] if len(kind) == 2 else _MOST_ITEMS
+    if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= _MOST_OF_ALL:
+        raise ValueError(f"fields.{name}: most is {most!r}; it must be a whole number from 1 to {_MOST_OF_ALL}")
+    return most
 
 
 def _nearest(words: tuple[str, ...]) -> Any:
@@ -134,10 +176,10 @@ def _nearest(words: tuple[str, ...]) -> Any:
 def _about(kind: Any) -> str:
     if isinstance(kind, Mapping):
         return "; ".join(f"{name}: {_about(inner)}" for name, inner in kind.items())
-    if isinstance(kind, list) and len(kind) == 1:
+    if _is_list(kind):
         inner = _about(kind[0])
         return f"a list of objects with {inner}" if isinstance(kind[0], Mapping) else f"a list of {inner}"
     if isinstance(kind, list):
         return f"one of {', '.join(kind)}"
     word, _, about = str(kind).partition(":")
-    return about.strip() or word
+    return about.strip() or word.rstrip("?")

@@ -76,6 +76,8 @@ VERBATIM: tuple[Rule, ...] = (characters,)
 """For a field that quotes what stands in the frame."""
 FORM = "form"
 """Counted where an answer's JSON was found among other text or mended."""
+LONG_LISTS = "long_lists"
+"""Counted where a list of an answer had more items than its form allows, and the last ones were removed."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,8 @@ def clean(text: str, context: Context = NOTHING) -> Cleaned:
         value = paragraph(_applied(rules, value, context, used))
         return "" if holds_a_place(value) else value
 
-    cleaned, mended = clean_form(around, context.form, field)
-    if mended:
-        used[FORM] = None
+    cleaned, mended, cut = clean_form(around, context.form, field)
+    used.update(dict.fromkeys(name for name, did in ((FORM, mended), (LONG_LISTS, cut)) if did))
     return Cleaned(cleaned, tuple(used))
 
 

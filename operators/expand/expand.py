@@ -75,7 +75,7 @@ class Expand(Operator):
     """
 
     name: ClassVar[str] = "expand"
-    version: ClassVar[int] = 2  # 2: an answer without a key point is one
+    version: ClassVar[int] = 3  # 2: an answer without a key point is one; 3: one verdict for each key point
     pool: ClassVar[str] = "ask"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"video_id", "segment_index", "start_s", "end_s", "duration_s", "images"}
@@ -195,8 +195,8 @@ class _Segment:
         confirmed = [True] * len(points)
         for place in range(1, len(self._verifiers) + 1):
             read = self._ask(place, self._spec.verification, Verdicts, number, points=points)
-            said = read.right if read is not None else []
-            confirmed = [was and k < len(said) and said[k] for k, was in enumerate(confirmed)]
+            said = read.right if read is not None else [False] * len(points)
+            confirmed = [was and right for was, right in zip(confirmed, said, strict=True)]
         return confirmed
 
     def _ask(self, place: int, name: str, form: Any, number: int, **values: Any) -> Any:
@@ -214,15 +214,24 @@ class _Segment:
             instructions=template.instructions,
             images=self._frames,
             images_at=prompt.images_at,
-            schema=_schema(form),
+            schema=_schema(form, len(values["points"]) if form is Verdicts else None),
             seed=self._seed + 10 * number + place,
         )
+
+        def read(text: str) -> Any:
+            found = read_form(text, form)
+            if isinstance(found, Verdicts) and len(found.right) != len(values["points"]):
+                raise ValueError(
+                    f"it has {len(found.right)} verdicts, and there are {len(values['points'])} statements"
+                )
+            return found
+
         gates = gates_of(spec)
         about = About(
             language=self._spec.language,
             duration_s=row["duration_s"],
             form=form,
-            parse=lambda text: read_form(text, form),
+            parse=read,
             prose=lambda read: " ".join(read.points) or "Yes." if isinstance(read, KeyPoints) else "Yes.",
         )
         gates = gates if malformed in gates else (*gates, malformed)
@@ -232,7 +241,7 @@ class _Segment:
         if not answer.valid:
             self._problems.setdefault(number, str(answer.problem))
             return None
-        return read_form(answer.text, form)
+        return read(answer.text)
 
     def _alike(self, text: str, others: Sequence[str]) -> float:
         if not others:
@@ -241,5 +250,8 @@ class _Segment:
         return float(np.clip(np.max(vectors[1:] @ vectors[0]), 0.0, 1.0))
 
 
-def _schema(form: type[BaseModel]) -> str:
-    return json.dumps(form.model_json_schema(), sort_keys=True)
+def _schema(form: type[BaseModel], verdicts: int | None) -> str:
+    schema = form.model_json_schema()
+    if verdicts is not None:
+        schema["properties"]["right"] |= {"minItems": verdicts, "maxItems": verdicts}
+    return json.dumps(schema, sort_keys=True)

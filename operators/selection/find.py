@@ -57,7 +57,7 @@ class FindFrames(Isolated):
     """
 
     name: ClassVar[str] = "find_frames"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: numbers of cells that the grid does not have are refused
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "search"
     reads: ClassVar[frozenset[str]] = READS | {"video_id", "duration_s", "question"}
@@ -137,7 +137,7 @@ class _Seen:
             seed=int(digest([row["video_id"], shown], hex_digits=8), 16),
         )
         gates = gates_of(spec.engine)
-        about = About(form=Cells, parse=_cells, prose=lambda _: "Yes.")
+        about = About(form=Cells, parse=lambda text: _cells(text, len(shown)), prose=lambda _: "Yes.")
         asked = ask(
             self.engine,
             request,
@@ -150,13 +150,18 @@ class _Seen:
         self.usage += answer.usage
         if not answer.valid:
             return dict.fromkeys(times_s, "no")
-        cells = _cells(answer.text)
+        cells = _cells(answer.text, len(shown))
         said = {**dict.fromkeys(cells.maybe, "maybe"), **dict.fromkeys(cells.yes, "yes")}
         return {**dict.fromkeys(times_s, "no"), **{t: said.get(k, "no") for k, t in enumerate(shown, 1)}}
 
 
-def _cells(text: str) -> Cells:
-    return read_form(text, Cells)
+def _cells(text: str, count: int) -> Cells:
+    """Parse an answer about a grid of `count` cells; raise `ValueError` if it names another cell."""
+    cells = read_form(text, Cells)
+    wrong = [number for number in (*cells.yes, *cells.maybe) if not 1 <= number <= count]
+    if wrong:
+        raise ValueError(f"the grid has the cells 1 to {count}, and none with the number {wrong[0]}")
+    return cells
 
 
 class Times:

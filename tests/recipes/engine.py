@@ -76,13 +76,15 @@ def filled(schema: dict[str, Any], defs: dict[str, Any], request: Request, name:
     """A value of a JSON Schema."""
     if "$ref" in schema:
         return filled(defs[schema["$ref"].rpartition("/")[2]], defs, request, name)
+    if "anyOf" in schema:
+        return filled(schema["anyOf"][0], defs, request, name)
     if "enum" in schema:
         return schema["enum"][0]
     match schema.get("type"):
         case "object":
             return {key: filled(inner, defs, request, key) for key, inner in schema["properties"].items()}
         case "array":
-            return [filled(schema["items"], defs, request, name)]
+            return [filled(schema["items"], defs, request, name)] * schema.get("minItems", 1)
         case "string":
             return f"The {name.replace('_', ' ')} of {digest([request.prompt, name], hex_digits=6)}."
         case "integer":

@@ -41,6 +41,8 @@ class Obliging(Scripted):
     def _filled(self, schema: Any, defs: Any, text: str, values: Any) -> Any:
         if "$ref" in schema:
             return self._filled(defs[schema["$ref"].rpartition("/")[2]], defs, text, values)
+        if "anyOf" in schema:
+            return self._filled(schema["anyOf"][0], defs, text, values)
         if "enum" in schema:
             return schema["enum"][0]
         match schema.get("type"):

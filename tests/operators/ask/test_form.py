@@ -41,6 +41,31 @@ def test_a_prompt_can_say_the_fields_in_plain_english() -> None:
     assert "a list of objects with name: text; main: boolean" in about
 
 
+def test_a_number_has_the_range_that_its_description_begins_with() -> None:
+    form = form_of({"score": "number: 0 to 1, how well it matches", "year": "integer: 1900 to 2100"})
+    assert form.read('{"score": "0.25", "year": "2001"}').model_dump() == {"score": 0.25, "year": 2001}
+    for score, year in ((101510105.00001, 2001), (1, 3), (float("nan"), 1990)):
+        with pytest.raises(ValueError):
+            form.read(json.dumps({"score": score, "year": year}))
+    score = json.loads(form.schema)["properties"]["score"]
+    assert (score["minimum"], score["maximum"]) == (0, 1)
+
+
+@pytest.mark.parametrize("given", ["null", '""', '"N/A"', None])
+def test_a_number_with_a_question_mark_may_be_null(given: str | None) -> None:
+    form = form_of({"text": "text", "end_s": "number?: where it ends"})
+    more = "" if given is None else f', "end_s": {given}'
+    assert form.read(f'{{"text": "x"{more}}}').model_dump() == {"text": "x", "end_s": None}
+    assert form.read('{"text": "x", "end_s": "0:12"}').model_dump()["end_s"] == 12
+    assert json.loads(form.schema)["required"] == ["text", "end_s"]  # strict schemas need all
+
+
+def test_a_list_has_the_limit_that_stands_with_it() -> None:
+    schema = json.loads(form_of({"few": ["text"], "many": [{"a": "text"}, {"most": 500}]}).schema)
+    assert [schema["properties"][name]["maxItems"] for name in ("few", "many")] == [32, 500]
+    assert form_of({"many": [{"a": "text"}, {"most": 500}]}).about == "many: a list of objects with a: text"
+
+
 @pytest.mark.parametrize("answer", ["no JSON", '{"title": ""}', '{"title": "x", "shot": "aerial"}'])
 def test_what_is_not_of_the_form_is_refused(answer: str) -> None:
     with pytest.raises(ValueError):
@@ -56,6 +81,9 @@ def test_what_is_not_of_the_form_is_refused(answer: str) -> None:
         ({"a": {}}, None, "an object has no field"),
         ({"a": "integer"}, "a", "text is 'a'; it must be a field of type text: there is none"),
         ({"a": [[[[[[["text"]]]]]]]}, None, "deeper"),
+        ({"a": ["text", {"most": 0}]}, None, "fields.a: most is 0; it must be a whole number from 1 to 1000"),
+        ({"a": "number: 5 to 1"}, None, "fields.a: the range '5 to 1' is empty"),
+        ({"a": "text?"}, None, "text without a question mark"),
     ],
 )
 def test_a_field_that_is_not_understood_is_one_line(fields: dict[str, Any], text: str | None, line: str) -> None:

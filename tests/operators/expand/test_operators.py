@@ -59,6 +59,16 @@ def test_failed_questions_are_named_and_a_segment_without_answers_fails() -> Non
     assert [p["confirmed"] for p in made["key_points"]] == [False] and "parse" in made["rollouts"][0]["problem"]
 
 
+@pytest.mark.parametrize("right", [[True], [True, False, True], [True, None]])
+def test_verdicts_that_are_not_one_for_each_point_confirm_nothing(right: list[Any]) -> None:
+    finder = said(key_points={"points": ["A dog runs.", "Kites fly high."]})
+    verifier = said(verdict={"right": right})
+    with Expand(engine=finder, verifiers=(verifier,), rollouts=1, embedder=Counting()).open() as apply:
+        made = apply(segment())
+    assert [p["confirmed"] for p in made["key_points"]] == [False, False]
+    assert "does not parse" in made["rollouts"][0]["problem"]
+
+
 def rounds(*scores: int, **options: Any) -> Row:
     windows = [{"start_s": 0.0, "end_s": 10.0, "text": "A dog runs.", "valid": True}]
     row: Row = {"video_id": "v", "duration_s": 10.0, "captioned": [{"windows": windows}]}

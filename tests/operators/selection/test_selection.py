@@ -18,7 +18,7 @@ from operators.core.base import ItemError, Row
 from operators.embedding.vectors import packed, unit
 from operators.engines.base import Request
 from operators.selection.choose import POLICIES, ChooseFrames, choose
-from operators.selection.find import FindFrames, Times
+from operators.selection.find import FindFrames, Times, _cells
 from operators.selection.keyframes import Keyframes
 from operators.selection.mosaic import Mosaic
 from operators.selection.question import Question
@@ -175,6 +175,13 @@ def test_a_search_decodes_what_it_shows_and_stops_at_its_budget(tmp_path: Path) 
         pytest.raises(ItemError, match=r"frames from 5 s to 35 s could not be searched: the script says so"),
     ):
         apply(row)
+
+
+def test_cells_that_the_grid_does_not_have_are_no_answer() -> None:
+    assert _cells('{"yes": "1 and 4", "maybe": []}', 4).yes == [1, 4]
+    for wrong in ('{"yes": [17, 18], "maybe": []}', '{"yes": [], "maybe": [0]}', '{"yes": ["1-4"], "maybe": []}'):
+        with pytest.raises(ValueError):
+            _cells(wrong, 16)
 
 
 def test_the_question_is_the_videos_own_or_the_texts() -> None:
