@@ -14,7 +14,10 @@ from pydantic import Field
 from operators.audio.heard import Heard
 from operators.audio.lines import SpeechLine
 from operators.core.base import Apply, Level, Operator, Row
+from operators.core.text import quotation
 from operators.talk.items import BLOCK
+
+_LONGEST_ESCAPE = 10  # characters that stand for one, as in \U0010ffff
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +106,8 @@ def _block(lines: Sequence[SpeechLine], start_s: float, end_s: float) -> Row:
 
 def _line_text(line: SpeechLine) -> str:
     who = line.speaker_name or line.speaker
-    said = " ".join(line.text.replace('"', "'").split())
-    return f'{line.start_s:.0f}: {f"{who}: " if who else ""}"{said}"'
+    quoted = quotation(line.text, most=len(line.text) * _LONGEST_ESCAPE)  # whole
+    return f"{line.start_s:.0f}: {f'{quotation(who)[1:-1]}: ' if who else ''}{quoted}"
 
 
 def _count(line: Any) -> int:
