@@ -15,13 +15,14 @@ content). A prompt that names `previous` or `carried` is requested item by item.
 
 For a row, `column` is the text, and `<column>_answer` describes the answer; a failed request fails the row. For
 items, `column` is a list of `operators.ask.options.ITEM`; a failed request is an invalid item, and a row without a
-valid item fails. `<column>_provenance` names the engine and the prompt.
+valid item fails. With `column: windows` and without `fields`, a window whose answer is refused keeps its earlier
+caption, if it has a valid one, and records the problem. `<column>_provenance` names the engine and the prompt.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,10 +37,10 @@ from operators.ask.items import Item, frames_of, items_of, moments, readable
 from operators.ask.options import ANSWER, AskOptions
 from operators.audio.heard import Heard
 from operators.core import structs
-from operators.core.base import Apply, FailureClass, ItemError, Row
+from operators.core.base import TRANSIENT, Apply, FailureClass, ItemError, Row
 from operators.core.fingerprint import digest
 from operators.core.grid import Span
-from operators.core.text import clock
+from operators.core.text import clock, quotation
 from operators.embedding.talk import talk_embedder
 from operators.engines.ask import Answer, Usage, ask
 from operators.engines.base import FrameImage, Request, RunningEngine
@@ -98,7 +99,7 @@ class _Work:
 
     def made(self) -> Row:
         answers = self._one_by_one() if self._spec.chained else self._all_at_once()
-        if answers and not any(answer.valid for answer in answers):
+        if answers and not any(answer.valid for answer in answers) and not self._keeps_captions(answers):
             why = answers[0]
             what = "the request failed" if not self._spec.path else "no item could be answered"
             raise ItemError(why.failure_class or "internal", f"{what}: {why.problem}", attempts=max(1, why.attempts))
@@ -109,6 +110,8 @@ class _Work:
         answered = [self._answered(item, answer) for item, answer in zip(self._chosen, answers, strict=True)]
         if spec.rewrites:
             found["windows"] = self._windows(answered)
+            if found["windows"] and not any(window["valid"] for window in found["windows"]):
+                raise ItemError("gate", f"no window has a caption: {found['windows'][0]['problem']}")
         elif spec.path:
             found[spec.column] = answered
         else:
@@ -116,6 +119,20 @@ class _Work:
             found[spec.column] = answer["text"] if answer else None
             found[spec.answer_column] = {f.name: answer[f.name] for f in ANSWER} if answer else None
         return {**row, **found}
+
+    def _keeps_captions(self, answers: Sequence[Answer]) -> bool:
+        """Whether earlier captions of the windows remain after all answers were refused.
+
+        A failure of the engine or the storage says nothing about the windows, and a retry may succeed.
+        """
+        if not self._keeps or any(answer.failure_class in TRANSIENT for answer in answers):
+            return False
+        return any(window["valid"] for window in self._row["windows"])
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether an earlier caption may stand for a new one; it has not the `fields` that this step asks for."""
+        return self._spec.rewrites and self._spec.form is None
 
     # -- requests --------------------------------------------------------------------------------------------------
 
@@ -143,6 +160,10 @@ class _Work:
             return _done(Answer("", 0, error.failure_class, error.message))
         if self._spec.frames and not frames:
             return _done(Answer("", 0, "undecodable", "no frame of it decoded"))
+        if self._spec.keep and not self._source(item).strip():
+            return _done(
+                Answer("", 0, "invalid", f"source ({self._spec.source}) is empty, so there is nothing to keep")
+            )
 
         def smaller(times: int) -> Request | None:
             request = self._request(item, before, frames, times)
@@ -241,6 +262,9 @@ class _Work:
         except Exception as error:  # errors of the user's expression on values that a model wrote
             raise ItemError("invalid", f"{what} ({text}) cannot be evaluated for item {item.index}: {error}") from error
 
+    def _source(self, item: Item) -> str:
+        return " ".join(texts_in(self._value("source", self._spec.source, item)))
+
     def _about(self, item: Item) -> About:
         spec, form = self._spec, self._spec.form
         common: dict[str, Any] = {
@@ -249,7 +273,7 @@ class _Work:
             "embed": talk_embedder(spec.talk_classifier),
         }
         if spec.keep:
-            source = " ".join(texts_in(self._value("source", spec.source, item)))
+            source = self._source(item)
             common["covers"] = lambda answer: problem(spec.keep, source, self._prose(answer), into=spec.language)
         if form is None:
             return About(**common)
@@ -303,11 +327,18 @@ class _Work:
         }
 
     def _windows(self, answered: list[Row]) -> list[Row]:
-        """Return the windows with new texts; windows that were not asked about are unchanged."""
+        """Return the windows with new texts; windows that were not asked about are unchanged.
+
+        A window with a valid caption keeps it if the new answer was refused, with the problem of the answer.
+        """
         new = {row["index"]: row for row in answered}
         windows = []
         for item, old in zip(self._items, self._row["windows"], strict=True):
-            row = {**old, **{k: v for k, v in new.get(item.index, {}).items() if k in _WINDOW}}
+            found = new.get(item.index, {})
+            if found and not found["valid"] and old["valid"] and self._keeps:
+                windows.append({**old, "problem": f"the earlier caption was kept: {found['problem']}"})
+                continue
+            row = {**old, **{k: v for k, v in found.items() if k in _WINDOW}}
             windows.append({**row, "pts_s": row["pts_s"] or old["pts_s"]})
         return windows
 
@@ -322,7 +353,7 @@ def said(item: Item, facts: Facts | None, heard: Heard | None) -> list[str]:
     if heard is not None:
         return heard.within(item.span.start_s, item.span.end_s).texts()
     lines = (facts.subtitles or ()) if facts else ()
-    return [f'{clock(line.start_s)} to {clock(line.end_s)}: "{line.text}"' for line in lines]
+    return [f"{clock(line.start_s)} to {clock(line.end_s)}: {quotation(line.text)}" for line in lines]
 
 
 def _done(answer: Answer) -> Future[Answer]:

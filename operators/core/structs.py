@@ -95,7 +95,7 @@ ANSWER = [
     pa.field("prompt_hash", pa.string()),
     pa.field("sampling", pa.string()),  # JSON: the settings of the attempt that was kept; null where nothing is drawn
     pa.field("attempts", pa.int32()),  # (outside content)
-    pa.field("problem", pa.string()),  # why it is not valid; null where it is
+    pa.field("problem", pa.string()),  # why it is not valid, or why an `ask` kept the earlier caption; else null
     pa.field("usage", USAGE),  # (outside content)
 ]
 
