@@ -7,6 +7,7 @@ the generator's instruction. The best round is kept, and the rounds end when the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ _ROUND = pa.struct(
     ]
 )
 FIRST = "Tell in order of time what happens, who takes part and where, in whole sentences."
+_MOST = 100  # points
 _SHRINKS = 10
 
 
@@ -45,20 +47,20 @@ class Judgement(BaseModel):
     """What an evaluator says."""
 
     model_config = ConfigDict(extra="forbid")
-    score: Annotated[int, Field(ge=0, le=100)]
-    critique: Annotated[str, Field(min_length=1, max_length=1200)]
+    score: Annotated[int, Field(ge=0, le=_MOST)]
+    critique: Annotated[str, Field(max_length=1200)]  # empty: nothing is missing
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimisePrompt(Operator):
     """Writes `summary`, the best of the rounds, `summary_rounds`, all of them, `summary_provenance` and `usage`.
 
-    It stops after `rounds`, or when a round's score is not at least `gain` above the best so far. A round without a
-    summary or score also ends it; a video without any summary fails.
+    It stops after `rounds`, at the score 100, or when a round's score is not at least `gain` above the best so far.
+    A round without a summary or score also ends it; a video without any summary fails.
     """
 
     name: ClassVar[str] = "optimise_prompt"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: the best summary is kept whatever it gains, and a critique may be empty
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "ask"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "duration_s", "captioned"})
@@ -113,10 +115,11 @@ class _Rounds:
         for number in range(1, spec.rounds + 1):
             now = self._round(number, instruction)
             rounds.append(now)
-            gained = best is None or (now["score"] is not None and now["score"] >= (best["score"] or 0.0) + spec.gain)
-            if now["text"] and gained:
+            before = -math.inf if best is None or best["score"] is None else best["score"]
+            score = -math.inf if now["score"] is None else now["score"]
+            if now["text"] and (best is None or score > before):
                 best = now
-            if now["problem"] or not gained or number == spec.rounds:
+            if now["problem"] or score < before + spec.gain or score == _MOST or number == spec.rounds:
                 break
             answer = self._ask("meta_optimise", instruction=instruction, rounds=rounds)
             if not answer.valid:
@@ -182,4 +185,4 @@ class _Rounds:
 
 
 def _critique(read: Any) -> str:
-    return str(read.critique)
+    return str(read.critique) or "Nothing."

@@ -90,6 +90,24 @@ def test_rounds_end_where_nothing_is_gained_and_the_best_is_kept() -> None:
     assert len(rounds(50, rounds=1)["summary_rounds"]) == 1
 
 
+def test_the_best_round_is_kept_though_it_gains_too_little_to_go_on() -> None:
+    # an answer is chosen by the seed, which rises by three a round: the first round has 80 or 83 points
+    for scores in ((80, 83), (83, 80)):
+        made = rounds(*scores, gain=5)
+        found = made["summary_rounds"]
+        best = max(found, key=lambda r: r["score"])
+        assert len(found) == 2 and {r["score"] for r in found} == {80.0, 83.0} and made["summary"] == best["text"]
+
+
+def test_a_summary_without_a_fault_needs_no_critique_and_no_other_round() -> None:
+    windows = [{"start_s": 0.0, "end_s": 10.0, "text": "A dog runs.", "valid": True}]
+    row: Row = {"video_id": "v", "duration_s": 10.0, "captioned": [{"windows": windows}]}
+    judge = said(meta_evaluate={"score": 100, "critique": ""})
+    with OptimisePrompt(engine=Said(), evaluator=judge, optimiser=Said(), tries=1).open() as apply:
+        made = apply(row)
+    assert [(r["score"], r["problem"]) for r in made["summary_rounds"]] == [(100.0, None)]
+
+
 def test_a_summary_that_is_not_judged_still_stands() -> None:
     windows = [{"start_s": 0.0, "end_s": 10.0, "text": "A dog runs.", "valid": True}]
     row: Row = {"video_id": "v", "duration_s": 10.0, "captioned": [{"windows": windows}]}
