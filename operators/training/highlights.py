@@ -31,15 +31,17 @@ _ITEM = pa.struct(
 class Highlights(FromCaptions):
     """Chooses the events that say most in the least time, and marks their frames.
 
-    `text` is what is said of them, or the text that a step before wrote into the column `summary`; the events are then
-    those that say most of that text. `mask` has one value a frame at `fps` frames a second, `ceil(duration_s · fps)` in
-    all, frame k at `k / fps` seconds; it is true for the chosen ones, whose share of all is `share`, rounded up.
+    `text` is what is said of them, each text once, or the text that a step before wrote into the column `summary`; the
+    events are then those that say most of that text. `mask` has one value a frame at `fps` frames a second,
+    `ceil(duration_s · fps)` in all, frame k at `k / fps` seconds; it is true for the chosen ones, whose share of all is
+    `share`, rounded up.
 
     Greedy cover: each next event is the one with the most weight of words not yet covered a second of it (Khuller, Moss
     and Naor 1999); the weight of a word is the number of events that say it.
     """
 
     name: ClassVar[str] = "highlights"
+    version: ClassVar[int] = 2  # 2: an event with several spans is in the text once
     may_read: ClassVar[frozenset[str]] = frozenset({"summary"})
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "items": pa.list_(_ITEM),
@@ -60,7 +62,7 @@ class Highlights(FromCaptions):
     def made(self, row: Row) -> dict[str, Any]:
         mask = self._mask(row)
         items = self._choose(row, mask)
-        text = line(row.get("summary") or "") or " ".join(item["text"] for item in items)
+        text = line(row.get("summary") or "") or " ".join(dict.fromkeys(item["text"] for item in items))
         return {"items": items, "text": text, "mask": mask, "mask_fps": self.fps}
 
     def _mask(self, row: Row) -> list[bool]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from operators.core.base import Row
+from operators.language.words import count_words
 from operators.training.base import SPANS, FromCaptions
 from operators.training.timeline import events_of
 
@@ -32,6 +33,7 @@ class Subcaptions(FromCaptions):
     """Splits a long caption into sub-captions with their spans: its sentences, its sections or its windows."""
 
     name: ClassVar[str] = "subcaptions"
+    version: ClassVar[int] = 2  # 2: words of scripts without spaces
     types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM)}
 
     min_words: Annotated[int, Field(ge=1, description="shorter texts are left out")] = 3
@@ -49,9 +51,9 @@ class Subcaptions(FromCaptions):
                 "section_index": event.section_index,
                 "windows": list(event.windows),
                 "support": event.support,
-                "words": len(event.text.split()),
+                "words": count_words(event.text),
             }
             for event in events_of(row, self.source)
-            if len(event.text.split()) >= self.min_words
+            if count_words(event.text) >= self.min_words
             and (not self.min_support or (event.support or 0.0) >= self.min_support)
         ]

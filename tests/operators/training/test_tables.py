@@ -46,6 +46,8 @@ def test_subcaptions_have_the_spans_of_their_windows() -> None:
     assert [i["text"] for i in items] == [films.text_of(k) for k in range(12)]
     assert Subcaptions(min_support=0.6).made(row)["items"] == []
     assert [e.support for e in events_of(films.row(5, support=None), "sections")] == [None]
+    row["sections"][0]["sentences"][0]["text"] = "一只狗跑过田野。"
+    assert Subcaptions().made(row)["items"][0]["words"] == 4
 
 
 @given(count=st.integers(1, 60), min_s=st.floats(0, 300), apart=st.booleans())
@@ -77,6 +79,16 @@ def test_a_summary_chooses_what_it_tells_of() -> None:
     row = {**films.row(40), "summary": films.text_of(23)}
     made = Highlights(share=0.025).made(row)
     assert made["text"] == films.text_of(23) and [i["text"] for i in made["items"]] == [films.text_of(23)]
+
+
+def test_an_event_with_several_spans_is_in_the_text_once() -> None:
+    row = films.row(12)
+    said = [sentence for section in row["sections"] for sentence in section["sentences"]]
+    said[0]["windows"], said[5]["text"] = [0, 5], ""
+    made = Highlights(share=1.0).made(row)
+    first = films.text_of(0)
+    assert [i["text"] for i in made["items"]].count(first) == 2 and made["text"].count(first) == 1
+    assert made["text"].startswith(first)
 
 
 @given(count=st.integers(1, 40), turns=st.integers(1, 6))
