@@ -9,7 +9,10 @@ MARKS = "".join(c for k in range(0x300, 0x11000) if unicodedata.category(c := ch
 """Unicode's marks: signs that combine with the letter before them, such as vowels in Hindi and Thai."""
 
 WORD = re.compile(rf"[^\W_](?:[^\W_]|[{re.escape(MARKS)}])*")
-_DENSE = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff]")  # scripts without spaces
+_WITHOUT_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\U0010ffff"
+_DENSE = re.compile(f"[{_WITHOUT_SPACES}]")
+_SIGNS = re.escape("".join(mark for mark in MARKS if not _DENSE.match(mark)))
+_LETTER = rf"(?:[^\W_{_WITHOUT_SPACES}]|[{_SIGNS}])"  # of a script with spaces
 _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|d|e)\Z")
 _SHORT = 3  # shorter words have no ending
 _STEM = 5  # letters: enough to join walks, walked, walking, in many languages
@@ -19,6 +22,16 @@ def says(whole: str, part: str) -> bool:
     """Return whether `whole` has all words of `part`, in order: "a car hits a man" is not "a man hits a car"."""
     left = iter(WORD.findall(whole.lower()))
     return all(word in left for word in WORD.findall(part.lower()))
+
+
+def contains(text: str, part: str) -> bool:
+    """Return whether `text` has the words of `part` next to each other, each as a whole, in upper or lower case.
+
+    In scripts without spaces, words have no ends: any run of the same characters counts.
+    """
+    words = [re.escape(word) for word in WORD.findall(part.casefold())]
+    between = r"[\W_]+".join(words)
+    return bool(words) and re.search(rf"(?<!{_LETTER}){between}(?!{_LETTER})", text.casefold()) is not None
 
 
 def count_words(text: str) -> int:

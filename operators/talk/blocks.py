@@ -15,6 +15,7 @@ from operators.audio.heard import Heard
 from operators.audio.lines import SpeechLine
 from operators.core.base import Apply, Level, Operator, Row
 from operators.core.text import quotation
+from operators.language.words import count_words
 from operators.talk.items import BLOCK
 
 _LONGEST_ESCAPE = 10  # characters that stand for one, as in \U0010ffff
@@ -24,12 +25,13 @@ _LONGEST_ESCAPE = 10  # characters that stand for one, as in \U0010ffff
 class Blocks(Operator):
     """Writes `blocks` (`operators.talk.items.BLOCK`).
 
+    In scripts without spaces, two characters count as one word.
     With `words`, a block has whole lines up to this number of words; a longer line is a block. With `seconds`, the
     blocks tile the video: each ends in the pause nearest to its target end, never inside a line.
     """
 
     name: ClassVar[str] = "blocks"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: words of scripts without spaces
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "talk"
     reads: ClassVar[frozenset[str]] = frozenset({"speech", "duration_s"})
@@ -111,4 +113,4 @@ def _line_text(line: SpeechLine) -> str:
 
 
 def _count(line: Any) -> int:
-    return len(line.text.split())
+    return count_words(line.text)

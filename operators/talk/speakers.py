@@ -13,6 +13,7 @@ from pydantic import Field
 
 from operators.audio.lines import LINE
 from operators.core.base import Apply, Level, Operator, Row
+from operators.language.words import contains
 
 SPEAKER = pa.struct(
     [
@@ -31,13 +32,13 @@ class NameSpeakers(Operator):
     """Assigns to the speakers of `speech` the names that answers about single blocks found, each name to one speaker.
 
     Reads the column `of` of a step `ask` over blocks, whose answers hold a list `names` of `speaker` and `name`. A name
-    is valid if some line contains it. Pairs of speaker and name are assigned by the number of answers that give them,
-    each speaker and each name once, so that the assignment is the same for the whole video, as in
+    is valid if some line contains it as whole words. Pairs of speaker and name are assigned by the number of answers
+    that give them, each speaker and each name once, so that the assignment is the same for the whole video, as in
     StoryTeller. Writes `speech` with `speaker_name`, and `speakers`.
     """
 
     name: ClassVar[str] = "name_speakers"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: names are whole words
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "talk"
     reads: ClassVar[frozenset[str]] = frozenset()
@@ -55,12 +56,12 @@ class NameSpeakers(Operator):
 
     def _named(self, row: Row) -> Row:
         lines: list[Row] = row["speech"] or []
-        said = " ".join(line["text"] for line in lines).casefold()
+        said = [line["text"] for line in lines]
         known = list(dict.fromkeys(line["speaker"] for line in lines if line["speaker"]))
         votes: dict[tuple[str, str], int] = {}
         for answer in row[self.of] or ():
             for speaker, name in _guesses(answer) if answer["valid"] else ():
-                if speaker in known and name.casefold() in said:
+                if speaker in known and any(contains(text, name) for text in said):
                     votes[speaker, name] = votes.get((speaker, name), 0) + 1
         names = assign(votes)
         return {

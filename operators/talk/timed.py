@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from operators.core.base import Apply, Level, Operator, Row
 from operators.talk.items import CAPTION, numbers
 
 _SLACK_S = 1.0  # models write whole seconds
+_LEAD_S = 10.0  # the least length of a chapter on YouTube: less than that before the first chapter belongs to it
+_STAMP = re.compile(r'^\d+: (?:[^"\n]*: )?(?=")', re.MULTILINE)  # second and speaker before a line of `blocks`
+_LABEL = re.compile(r"\bS\d+\b")  # a speaker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +26,13 @@ class Timed(Operator):
     """Reads a column of a step `ask`, whose answers hold a list `entries` with `start_s` and a text.
 
     Writes the list `to` (`operators.talk.items.CAPTION`), ordered by time, and `<to>_dropped`, the number of entries
-    without a text, without a time, or with a time outside of the requested span.
+    without a text, without a time, with a time outside of the requested span, or with an end that is not after the
+    start. With `until: next`, each entry ends where the next starts, and one that starts less than 10 s after the
+    start of the video starts with it; what entries give as end is not used.
     """
 
     name: ClassVar[str] = "timed"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "talk"
     reads: ClassVar[frozenset[str]] = frozenset()  # `reads` and `writes` follow from the options
@@ -95,16 +101,19 @@ class Timed(Operator):
 
     def _one(self, entry: Mapping[str, Any], answer: Row, duration_s: float, about: str | None) -> Row | None:
         text = " ".join(str(entry.get(self.text) or "").split())
-        start_s, end_s = _seconds(entry.get("start_s")), _seconds(entry.get("end_s"))
+        start_s = _seconds(entry.get("start_s"))
         if not text or start_s is None:
             return None
-        if not answer["start_s"] - _SLACK_S <= start_s < min(answer["end_s"] + _SLACK_S, duration_s):
+        last_s = answer["end_s"] + _SLACK_S
+        if not answer["start_s"] - _SLACK_S <= start_s < min(last_s, duration_s):
             return None
-        if end_s is None or end_s <= start_s:
-            end_s = start_s + self.length_s
+        given = entry.get("end_s") if self.until == "length" else None
+        end_s = start_s + self.length_s if given is None else _seconds(given)
+        if end_s is None or end_s <= start_s or (given is not None and end_s > last_s):
+            return None
         more = {k: v for k, v in entry.items() if k not in ("start_s", "end_s", self.text)}
-        said = frozenset[str]() if about is None else numbers(about)
-        stated = numbers(f"{text} {json.dumps(more)}")
+        said = frozenset[str]() if about is None else numbers(_STAMP.sub("", about))
+        stated = numbers(_LABEL.sub("", " ".join([text, *_texts(list(more.values()))])))
         return {
             "start_s": start_s,
             "end_s": min(end_s, duration_s),
@@ -120,13 +129,29 @@ def _entries(fields: str | None, name: str) -> list[Mapping[str, Any]]:
     return [e for e in value if isinstance(e, dict)] if isinstance(value, list) else []
 
 
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts and numbers inside a value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield f"{value:g}"
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
+
+
 def _seconds(value: Any) -> float | None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e7
     return float(value) if good else None
 
 
 def _one_after_the_other(found: Sequence[Row], duration_s: float) -> tuple[list[Row], int]:
-    """Keep strictly increasing starts, each ending at the next, as for chapters; of equal starts, keep the first."""
+    """Keep strictly increasing starts, each ending at the next, as for chapters; of equal starts, keep the first.
+
+    A rest of less than 10 s before the first belongs to it.
+    """
     rising = [c for k, c in enumerate(found) if not k or c["start_s"] > found[k - 1]["start_s"]]
+    if rising and rising[0]["start_s"] < _LEAD_S:
+        rising[0] = {**rising[0], "start_s": 0.0}
     ends = [*(c["start_s"] for c in rising[1:]), duration_s]
     return [{**c, "end_s": end} for c, end in zip(rising, ends, strict=True)], len(found) - len(rising)

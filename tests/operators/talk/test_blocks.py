@@ -57,3 +57,10 @@ def test_each_line_is_in_one_block_as_a_whole(options: dict[str, float]) -> None
     else:
         assert blocks[0]["start_s"] == 0 and blocks[-1]["end_s"] == 35.0
         assert all(a["end_s"] == b["start_s"] for a, b in pairwise(blocks))
+
+
+def test_lines_without_spaces_have_words() -> None:
+    lines = [SpeechLine(start_s=k, end_s=k + 1, text="我们现在把鸡蛋放进锅里").row() for k in range(8)]
+    with make("blocks", {"words": 12}).open() as run:
+        blocks = run({"speech": lines, "duration_s": 8.0})["blocks"]
+    assert [(b["lines"], b["words"]) for b in blocks] == [(2, 12)] * 4
