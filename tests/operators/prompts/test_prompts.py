@@ -145,3 +145,66 @@ def test_an_unknown_prompt_lists_the_packaged_ones() -> None:
         match=r"no prompt 'widow': neither a file nor one of .*digest, .*frame, ",
     ):
         load_prompt("widow")
+
+
+def changes(*notes: tuple[int, float, float, float, str], invalid: int | None = None) -> dict[str, Any]:
+    """Notes of `sharegpt4video`: index in the segment, time of the key frame, start and end of the item, text."""
+    spans = [{"start_s": start_s, "end_s": end_s} for _, _, start_s, end_s, _ in notes]
+    return {
+        "keyframes": [{**span, "at_s": note[1]} for span, note in zip(spans, notes, strict=True)],
+        "changes": [
+            {**span, "index": note[0], "text": note[4], "valid": k != invalid}
+            for k, (span, note) in enumerate(zip(spans, notes, strict=True))
+        ],
+    }
+
+
+NOTES = (
+    (0, 0.0, 0.0, 4.0, "A man stands at a table."),
+    (1, 4.0, 0.0, 20.0, "The man has left."),
+    (2, 20.0, 4.0, 70.0, "A dog has come in."),
+    (3, 70.0, 20.0, 120.0, "The light has gone out."),
+    (0, 120.0, 120.0, 240.0, "A room is dark."),
+)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ((0, 10), ["0:00: A man stands at a table.", "0:04: The man has left."]),
+        ((30, 40), ["0:00: A man stands at a table.", "0:04: The man has left.", "0:20: A dog has come in."]),
+        ((60, 71), [f"{at}: {note[4]}" for at, note in zip(("0:00", "0:04", "0:20", "1:10"), NOTES, strict=False)]),
+        ((130, 140), ["2:00: A room is dark."]),  # a segment begins with a full description
+    ],
+)
+def test_a_summary_gets_every_change_before_its_end_and_none_after_it(
+    span: tuple[float, float], expected: list[str]
+) -> None:
+    blanks = {"language": "English", "start_s": span[0], "end_s": span[1]}
+    prompt = load_prompt("summarise")
+    assert prompt.names == {*blanks, "changes", "keyframes", "shrunk"}
+    assert prompt.render(**blanks, **changes(*NOTES), shrunk=0).text.splitlines()[1:] == expected
+    shorter = prompt.render(**blanks, **changes(*NOTES), shrunk=1).text.splitlines()[1:]
+    assert shorter == expected[len(expected) - len(expected) // 2 :]
+    invalid = prompt.render(**blanks, **changes(*NOTES, invalid=2), shrunk=0).text
+    assert "dog" not in invalid
+
+
+MEN = [
+    {"name": "man", "mentions": [{"item": 0, "name": "man", "looks": "red coat"}]},
+    {"name": "man (2)", "mentions": [{"item": k, "name": "man", "looks": "blue coat"} for k in (0, 1)]},
+    {"name": "dog", "mentions": [{"item": k, "name": "puppy", "looks": ""} for k in (0, 1)]},
+]
+
+
+def test_two_of_a_scene_with_one_name_are_renamed_by_their_looks() -> None:
+    def told(index: int, entities: list[dict[str, Any]]) -> list[str]:
+        blanks = {"language": "English", "index": index, "item": {"text": "A man gives a man a bag."}}
+        return load_prompt("mr_rewrite").render(**blanks, entities=entities).text.splitlines()[1:-1]
+
+    puppy = '"puppy" is called "dog".'
+    looks = [f'"man" that looks so: "{x} coat" is called "{n}".' for x, n in (("red", "man"), ("blue", "man (2)"))]
+    assert told(0, MEN) == [*looks, puppy]
+    assert told(1, MEN) == ['"man" is called "man (2)".', puppy]
+    twins = [MEN[0], {"name": "man (2)", "mentions": [{"item": 0, "name": "Man", "looks": "Red coat"}]}, MEN[2]]
+    assert told(0, twins) == [puppy], "no name may be given to the wrong one"
