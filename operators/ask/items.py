@@ -91,10 +91,16 @@ def readable(value: Any) -> Any:
 
 
 def frames_of(images: Sequence[FrameImage], span: Span, most: int) -> tuple[FrameImage, ...]:
-    """Return at most `most` frames of a span, evenly spaced; if there is none in it, the last one before it."""
+    """Return at most `most` frames of a span, evenly spaced.
+
+    If there is none in it, return the last one before it if that is known to be on screen when the span starts; what
+    an earlier frame shows may end before the span. A span without a length is a time: the last frame before it counts.
+    """
     own = [p for p in images if span.start_s <= p.time_s < span.end_s]
     if not own:
-        own = [p for p in images if p.time_s <= span.start_s][-1:]
+        before = [p for p in images if p.time_s <= span.start_s][-1:]
+        moment = span.end_s <= span.start_s
+        own = [p for p in before if (moment if p.until_s is None else p.until_s > span.start_s)]
     if len(own) > most:
         own = [own[int((k + 0.5) * len(own) / most)] for k in range(most)]
     return tuple(own)
