@@ -18,6 +18,8 @@ from operators.ask.items import Item, items_of
 from operators.audio.heard import Heard
 from operators.core.base import Apply, ItemError, Level, Operator, Row
 from operators.core.fingerprint import digest
+from operators.core.grid import Span
+from operators.core.missing import gaps
 from operators.prompts import Prompt, load_prompt
 
 _ITEM = pa.struct(
@@ -45,21 +47,26 @@ _JOINED = pa.struct(
 @dataclass(frozen=True, kw_only=True)
 class Join(Operator):
     """Writes `items`, each with a key, its voice-over and its rendered text; `joined`, runs of consecutive items
-    as one text; and `integrity`, whether every item is valid.
+    as one text; `dropped`; and `integrity`, whether every item of the video is there and valid.
 
     A run has `least` to `most` items, drawn by a generator with the video's id as seed, so that equal rows give equal
-    runs. An invalid item ends a run; a remainder of fewer than `least` items is added to the previous run, or
-    dropped if there is none.
+    runs. An invalid item ends a run, and so does a segment that is missing because it failed; `integrity` is false with
+    either. A remainder of fewer than `least` items is added to the runs before it, or filled up from them. Valid items
+    that are in no run because no runs of these lengths can hold them are in `dropped`.
     """
 
     name: ClassVar[str] = "join"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "ask"
     reads: ClassVar[frozenset[str]] = frozenset({"video_id", "duration_s"})
     may_read: ClassVar[frozenset[str]] = frozenset({"speech"})
-    writes: ClassVar[frozenset[str]] = frozenset({"items", "joined", "integrity"})
-    types: ClassVar[Mapping[str, pa.DataType]] = {"items": pa.list_(_ITEM), "joined": pa.list_(_JOINED)}
+    writes: ClassVar[frozenset[str]] = frozenset({"items", "joined", "dropped", "integrity"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {
+        "items": pa.list_(_ITEM),
+        "joined": pa.list_(_JOINED),
+        "dropped": pa.list_(pa.string()),  # item_key of each valid item in no run
+    }
 
     of: Annotated[str, Field(min_length=1, description="the list, such as segments.windows")]
     template: Annotated[str, Field(description="text of an item: a prompt's name or a path to a .j2 file")]
@@ -97,24 +104,33 @@ class Join(Operator):
         if not items:
             raise ItemError("gate", f"{self.of} has no item to join")
         sizes = Random(digest([row["video_id"], self.of]))
-        joined = [part for run in _runs(items) for part in self._cut(run, sizes)]
+        missing = gaps(row[self._path[0]], row["duration_s"])
+        joined = [part for run in _runs(items, missing) for part in self._cut(run, sizes)]
+        placed = {item["item_key"] for part in joined for item in part}
         return {
             "items": items,
             "joined": [_joined(part) for part in joined],
-            "integrity": all(item["text"] is not None for item in items),
+            "dropped": [i["item_key"] for i in items if i["text"] is not None and i["item_key"] not in placed],
+            "integrity": not missing and all(item["text"] is not None for item in items),
         }
 
     def _cut(self, run: Sequence[Row], sizes: Random) -> list[list[Row]]:
-        parts: list[list[Row]] = []
-        at = 0
-        while at < len(run):
-            part = list(run[at : at + sizes.randint(self.least, self.most)])
-            at += len(part)
-            if len(part) >= self.least:
-                parts.append(part)
-            elif parts and len(parts[-1]) + len(part) <= self.most:
-                parts[-1] += part
-        return parts
+        counts: list[int] = []
+        left = len(run)
+        while left >= self.least:
+            counts.append(min(left, sizes.randint(self.least, self.most)))
+            left -= counts[-1]
+        if left and sum(self.most - count for count in counts) >= left:  # runs before the rest have room for it
+            for k in reversed(range(len(counts))):
+                more = min(left, self.most - counts[k])
+                counts[k], left = counts[k] + more, left - more
+        elif left and sum(count - self.least for count in counts) >= self.least - left:  # or items to spare for it
+            counts.append(left)
+            for k in reversed(range(len(counts) - 1)):
+                fewer = min(self.least - counts[-1], counts[k] - self.least)
+                counts[k], counts[-1] = counts[k] - fewer, counts[-1] + fewer
+        starts = [sum(counts[:k]) for k in range(len(counts))]
+        return [list(run[start : start + count]) for start, count in zip(starts, counts, strict=True)]
 
     def _item(self, row: Row, item: Item, template: Prompt, heard: Heard | None) -> Row:
         span, number = item.span, item.index + 1
@@ -140,10 +156,12 @@ class Join(Operator):
         }
 
 
-def _runs(items: Sequence[Row]) -> list[list[Row]]:
-    """Return runs of consecutive items that have a text."""
+def _runs(items: Sequence[Row], missing: Sequence[Span]) -> list[list[Row]]:
+    """Return runs of consecutive items that have a text, with nothing missing between them."""
     runs: list[list[Row]] = [[]]
-    for item in items:
+    for before, item in zip([None, *items], items, strict=False):
+        if before and any(before["start_s"] < gap.end_s and gap.start_s <= item["start_s"] for gap in missing):
+            runs.append([])
         if item["text"] is None:
             runs.append([])
         else:

@@ -7,6 +7,7 @@ them with vision models; here a model writes the events of each window, and the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from operators.core.base import Apply, ItemError, Level, Operator, Row
 from operators.language.words import WORD, roots
 
 _PARTS = ("actor", "action", "object", "place")
-_NEGATORS = frozenset({"no", "not", "never", "nobody", "nothing", "without", "neither"})
+_NEGATORS = frozenset({"no", "not", "never", "nobody", "nothing", "without", "neither", "cannot"})
+_NOT = re.compile(r"n['’]t\b")  # doesn't
+_SEAM_S = 1e-3
 _ARTICLES = frozenset({"a", "an", "the"})
 _NODE = pa.struct(
     [
@@ -27,7 +30,7 @@ _NODE = pa.struct(
         pa.field("start_s", pa.float64()),
         pa.field("end_s", pa.float64()),
         *(pa.field(name, pa.string()) for name in _PARTS),
-        pa.field("windows", pa.list_(pa.int32())),  # index of each item that contains it
+        pa.field("windows", pa.list_(pa.int32())),  # index of each item that contains it, counted over all segments
     ]
 )
 _EDGE = pa.struct([pa.field(name, pa.string()) for name in ("source", "relation", "target")])
@@ -48,11 +51,12 @@ class EventGraph(Operator):
     """Writes `nodes`, `edges` (before, during, same_actor), `narrated` (sentences of the caption with their events)
     and `contradictions` (a sentence that negates an event of its time, or that follows the sentence of a later event).
 
-    Events of neighbouring items with the same actor, action and object are merged.
+    Events of neighbouring items with the same actor, action and object are merged, unless an item between them is
+    invalid or missing.
     """
 
     name: ClassVar[str] = "event_graph"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "narrate"
     reads: ClassVar[frozenset[str]] = frozenset({"sections"})
@@ -82,7 +86,7 @@ class EventGraph(Operator):
 
     def _made(self, row: Row) -> Row:
         table, _, column = self.of.partition(".")
-        nodes = _nodes([item for segment in row[table] or () for item in _objects(segment[column]) if item["valid"]])
+        nodes = _nodes([item for segment in row[table] or () for item in _objects(segment[column])])
         if not nodes:
             raise ItemError("gate", f"{self.of} holds no event")
         narrated = [
@@ -121,7 +125,13 @@ def _nodes(items: Sequence[Row]) -> list[Row]:
     """Return the events ordered by time, each with a node_id; equal events of neighbouring items are merged."""
     found: list[Row] = []
     open_: dict[tuple[str, ...], Row] = {}
+    reached = 0.0
     for place, item in enumerate(items):
+        if not item["valid"] or item["start_s"] > reached + _SEAM_S:
+            open_ = {}
+        if not item["valid"]:
+            continue
+        reached = max(reached, item["end_s"])
         still: dict[tuple[str, ...], Row] = {}
         for event in _events(item):
             label = tuple(_label(event[part]) for part in ("actor", "action", "object"))
@@ -178,7 +188,8 @@ def _contradictions(narrated: Sequence[Row], nodes: Sequence[Row]) -> list[Row]:
     latest: Row | None = None
     for sentence in narrated:
         own = [by_id[name] for name in sentence["nodes"]]
-        denies = set(WORD.findall(sentence["text"].lower())) & _NEGATORS
+        said = sentence["text"].lower()
+        denies = _NOT.search(said) or set(WORD.findall(said)) & _NEGATORS
         found += [{"text": sentence["text"], "node": n["node_id"], "why": "negation"} for n in own if denies]
         if own and latest is not None and max(n["end_s"] for n in own) <= latest["start_s"]:
             found.append({"text": sentence["text"], "node": latest["node_id"], "why": "order"})

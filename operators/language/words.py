@@ -24,14 +24,16 @@ def says(whole: str, part: str) -> bool:
     return all(word in left for word in WORD.findall(part.lower()))
 
 
-def contains(text: str, part: str) -> bool:
-    """Return whether `text` has the words of `part` next to each other, each as a whole, in upper or lower case.
+def occurrences(text: str, part: str) -> list[re.Match[str]]:
+    """Return where `text`, in folded case, has the words of `part` next to each other, each as a whole.
 
     In scripts without spaces, words have no ends: any run of the same characters counts.
     """
     words = [re.escape(word) for word in WORD.findall(part.casefold())]
-    between = r"[\W_]+".join(words)
-    return bool(words) and re.search(rf"(?<!{_LETTER}){between}(?!{_LETTER})", text.casefold()) is not None
+    if not words:
+        return []
+    pattern = rf"(?<!{_LETTER})" + r"[\W_]+".join(words) + rf"(?!{_LETTER})"
+    return list(re.finditer(pattern, text.casefold()))
 
 
 def count_words(text: str) -> int:

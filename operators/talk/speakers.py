@@ -13,7 +13,7 @@ from pydantic import Field
 
 from operators.audio.lines import LINE
 from operators.core.base import Apply, Level, Operator, Row
-from operators.language.words import contains
+from operators.language.words import occurrences
 
 SPEAKER = pa.struct(
     [
@@ -61,7 +61,7 @@ class NameSpeakers(Operator):
         votes: dict[tuple[str, str], int] = {}
         for answer in row[self.of] or ():
             for speaker, name in _guesses(answer) if answer["valid"] else ():
-                if speaker in known and any(contains(text, name) for text in said):
+                if speaker in known and any(occurrences(text, name) for text in said):
                     votes[speaker, name] = votes.get((speaker, name), 0) + 1
         names = assign(votes)
         return {

@@ -36,7 +36,7 @@ def test_two_to_twenty_consecutive_scenes_are_one_row() -> None:
     made = check_operator(script(), rows, other={"most": 19})
     for row in made:
         counts = [part["items"] for part in row["joined"]]
-        assert all(2 <= count <= 20 for count in counts) and 46 <= sum(counts) <= 47, "one left over may have no place"
+        assert all(2 <= count <= 20 for count in counts) and sum(counts) == 47 and row["dropped"] == []
         firsts = [int(part["first"][-3:]) for part in row["joined"]]
         assert firsts == [1 + sum(counts[:k]) for k in range(len(counts))], "one after the other, none twice"
         assert all(part["text"].count("Scene ") == part["items"] for part in row["joined"])
@@ -64,6 +64,35 @@ def test_a_scene_without_a_caption_ends_a_row_and_is_no_integrity() -> None:
     assert all("Scene 4," not in part["text"] for part in made["joined"])
     spans = [(part["start_s"], part["end_s"]) for part in made["joined"]]
     assert not any(start_s < 15.0 < end_s for start_s, end_s in spans)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "count", "sizes", "dropped"),
+    [(2, 2, 3, [2], 1), (2, 3, 7, None, 0), (3, 4, 9, None, 0), (2, 20, 21, None, 0), (5, 9, 4, [], 4)],
+)
+def test_no_scene_is_lost_where_runs_can_hold_it(
+    least: int, most: int, count: int, sizes: list[int] | None, dropped: int
+) -> None:
+    for name in "abcdefgh":
+        with script(least=least, most=most).open() as apply:
+            made = apply(video(count, name=name))
+        counts = [part["items"] for part in made["joined"]]
+        assert all(least <= n <= most for n in counts) and len(made["dropped"]) == dropped
+        assert sum(counts) == count - dropped and (sizes is None or counts == sizes)
+        assert made["dropped"] == [item["item_key"] for item in made["items"]][count - dropped :]
+
+
+def test_a_missing_segment_ends_a_row_and_is_no_integrity() -> None:
+    windows = video(8)["captioned"][0]["windows"]
+    parts = [(0, windows[:2]), (2, windows[4:6]), (3, windows[6:])]
+    captioned = [{"segment_index": k, "start_s": 10.0 * k, "end_s": 10.0 * k + 10, "windows": w} for k, w in parts]
+    with script().open() as apply:
+        made = apply({**video(8), "captioned": captioned})
+        whole = apply({**video(4), "captioned": [{**captioned[0], "windows": windows[:2]}], "duration_s": 10.0})
+    assert made["integrity"] is False and whole["integrity"] is True
+    assert made["joined"][0]["end_s"] == 10.0 and made["joined"][1]["start_s"] == 20.0
+    with script().open() as apply:
+        assert apply({**video(8), "captioned": captioned[:2]})["integrity"] is False, "the end of the video is missing"
 
 
 def test_items_that_are_texts_are_joined(tmp_path: Path) -> None:

@@ -68,6 +68,23 @@ def test_a_part_that_is_a_list_is_one_text() -> None:
     assert made["nodes"][0]["object"] == "a ball, a stick"
 
 
+def test_an_event_is_not_one_with_that_after_an_item_without_events_or_a_missing_segment() -> None:
+    scenes = [{"events": [item(0, RUNS), item(5, RUNS), item(10, valid=False), item(15, RUNS)]}]
+    scenes += [{"events": [item(100, RUNS)]}]
+    with EventGraph().open() as apply:
+        nodes = apply({"scenes": scenes, "sections": []})["nodes"]
+    assert [(n["start_s"], n["end_s"], n["windows"]) for n in nodes] == [
+        (0, 10, [0, 1]),
+        (15, 20, [3]),
+        (100, 105, [4]),
+    ]
+
+
+@pytest.mark.parametrize("text", ["The dog doesn't eat the bone.", "The dog doesn’t eat a bone.", "A dog cannot eat."])
+def test_short_forms_negate(text: str) -> None:
+    assert [c["why"] for c in graph(text)["contradictions"]] == ["negation"]
+
+
 def test_no_event_is_a_failure() -> None:
     with pytest.raises(ItemError, match=r"gate: scenes\.events holds no event"), EventGraph().open() as apply:
         apply({"scenes": [{"events": [item(0, RUNS, valid=False)]}], "sections": []})
