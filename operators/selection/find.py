@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from operators.cleaning.forms import read_form
 from operators.core import structs
-from operators.core.base import Apply, Level, Row
+from operators.core.base import Apply, ItemError, Level, Row
 from operators.core.fingerprint import digest
 from operators.engines.ask import Usage, ask
 from operators.engines.base import FrameImage, Request, RunningEngine
@@ -48,23 +48,28 @@ class Cells(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class FindFrames(Isolated):
-    """Shows a model grids of frames and asks in which cells something is visible; writes `found_spans`, `search_calls`.
+    """Shows a model grids of frames and asks in which cells something is visible; writes `found_spans`, `search_calls`
+    and `search_unanswered`, the number of frames that were not decoded or for which there was no valid answer.
 
     The first frames are spread over the video; then frames around cells with the answer yes or maybe follow, at half
     the distance and so on down to `step_s`; if no cell is likely, the middles of the longest unchecked gaps. What is
-    visible for longer than duration / (`calls` x `cells`) is in a cell within the budget. Zooming over grids is from
+    visible for longer than duration / (`calls` x `cells`) is in a cell within the budget. A frame without an answer
+    counts as no; a video without any answer fails. Zooming over grids is from
     T* (arXiv 2504.02259), which uses a detector instead of a vision-language model.
     """
 
     name: ClassVar[str] = "find_frames"
-    version: ClassVar[int] = 2  # 2: numbers of cells that the grid does not have are refused
+    version: ClassVar[int] = 2  # 2: cells that the grid does not have are refused, spans end with the video
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "search"
     reads: ClassVar[frozenset[str]] = READS | {"video_id", "duration_s", "question"}
-    writes: ClassVar[frozenset[str]] = frozenset({"found_spans", "search_calls", "found_provenance", "usage"})
+    writes: ClassVar[frozenset[str]] = frozenset(
+        {"found_spans", "search_calls", "search_unanswered", "found_provenance", "usage"}
+    )
     types: ClassVar[Mapping[str, pa.DataType]] = {
         "found_spans": pa.list_(FOUND),
         "search_calls": pa.int32(),
+        "search_unanswered": pa.int32(),
         "found_provenance": structs.PROVENANCE,
     }
 
@@ -95,9 +100,12 @@ class FindFrames(Isolated):
         while calls < self.calls and (chosen := times.next(self.cells)):
             times.note(chosen, seen.look(chosen))
             calls += 1
+        if seen.failed is not None and not seen.answered:
+            raise seen.failed
         return {
             "found_spans": times.spans(),
             "search_calls": calls,
+            "search_unanswered": seen.unanswered,
             "found_provenance": provenance(self.engine, [prompt], {"tries": self.tries, "calls": self.calls}),
             "usage": seen.usage.row(),
         }
@@ -113,13 +121,18 @@ class _Seen:
     engine: RunningEngine
     prompt: Prompt
     usage: Usage = field(default_factory=Usage)
+    answered: int = 0  # frames
+    unanswered: int = 0
+    failed: ItemError | None = None  # why the first of them has no answer
 
     def look(self, times_s: Sequence[float]) -> dict[float, str]:
-        """Return yes, maybe or no for each time."""
+        """Return yes, maybe or no for each time; those without an answer are left out."""
         spec, row = self.spec, self.row
         frames = frames_at(self.child, row, times_s, Size(short_side_px=spec.short_side_px))
+        self.unanswered += len(times_s) - len(frames)
         if not frames:
-            return dict.fromkeys(times_s, "no")
+            self.failed = self.failed or ItemError("undecodable", "no frame could be searched: none was decoded")
+            return {}
         shown = [float(f["time_s"]) for f in frames]
         grid = tiled([f["jpeg"] for f in frames], spec.columns)
         rendered = self.prompt.render(
@@ -149,10 +162,17 @@ class _Seen:
         answer = asked.result().given(f"the frames from {shown[0]:g} s to {shown[-1]:g} s could not be searched")
         self.usage += answer.usage
         if not answer.valid:
-            return dict.fromkeys(times_s, "no")
+            self.unanswered += len(shown)
+            self.failed = self.failed or ItemError(
+                answer.failure_class or "gate",
+                f"no frame could be searched: {answer.problem}",
+                attempts=max(1, answer.attempts),
+            )
+            return {}
+        self.answered += len(shown)
         cells = _cells(answer.text, len(shown))
         said = {**dict.fromkeys(cells.maybe, "maybe"), **dict.fromkeys(cells.yes, "yes")}
-        return {**dict.fromkeys(times_s, "no"), **{t: said.get(k, "no") for k, t in enumerate(shown, 1)}}
+        return {t: said.get(k, "no") for k, t in enumerate(shown, 1)}
 
 
 def _cells(text: str, count: int) -> Cells:
@@ -168,7 +188,7 @@ class Times:
     """Chooses the next times of a video to check, on a grid of `step_s`."""
 
     def __init__(self, duration_s: float, step_s: float) -> None:
-        self._step_s = step_s
+        self._duration_s, self._step_s = duration_s, step_s
         self._count = max(1, int(duration_s / step_s + 1e-6))
         self._said: dict[int, str] = {}
 
@@ -186,7 +206,7 @@ class Times:
         return [k * self._step_s for k in sorted(cells)]
 
     def note(self, times_s: Sequence[float], said: Mapping[float, str]) -> None:
-        """Record the answers for these times."""
+        """Record the answers for these times; one without an answer counts as no."""
         for time_s in times_s:
             self._said[round(time_s / self._step_s)] = said.get(time_s, "no")
 
@@ -220,7 +240,7 @@ class Times:
         for at, k in enumerate(known):
             if self._said[k] == "yes":
                 following = known[at + 1] if at + 1 < len(known) else self._count
-                end_s = min(following, self._count) * self._step_s
+                end_s = following * self._step_s if following < self._count else self._duration_s
                 if before == "yes":
                     found[-1]["end_s"] = end_s
                     found[-1]["frames"].append(k * self._step_s)

@@ -184,6 +184,32 @@ def test_cells_that_the_grid_does_not_have_are_no_answer() -> None:
             _cells(wrong, 16)
 
 
+@pytest.mark.parametrize(("duration_s", "starts"), [(0.5, [0.0]), (10.7, [float(k) for k in range(10)])])
+def test_what_is_found_ends_with_the_video(duration_s: float, starts: list[float]) -> None:
+    ((found,), _) = searched(duration_s, lambda t: "yes", calls=24)
+    assert found["frames"] == starts and found["end_s"] == duration_s
+
+
+def test_a_search_without_any_answer_fails_and_frames_without_one_are_counted(tmp_path: Path) -> None:
+    video.render(tmp_path / "long.mp4", count=80, fps=10.0)
+    row = {"video_id": "v", "uri": str(tmp_path / "long.mp4"), "source_version": None, "first_pts_s": 0.0}
+    row |= {"duration_s": 8.0, "parts": None, "question": "a bar code"}
+    options: dict[str, Any] = {"calls": 2, "cells": 4, "short_side_px": 64, "tries": 1}
+
+    def made(*rules: Row, **more: Any) -> Row:
+        with FindFrames(engine=Scripted(script=json.dumps(rules)), **options).open() as apply:
+            return apply({**row, **more})
+
+    nothing = {"do": "say", "text": "I see nothing."}
+    yes = {"do": "say", "text": '{"yes": [1], "maybe": []}', "start_s": 1.0}
+    with pytest.raises(ItemError, match="gate: no frame could be searched: the answer does not parse"):
+        made(nothing)
+    with pytest.raises(ItemError, match="undecodable: no frame could be searched"):
+        made(nothing, duration_s=900.0, first_pts_s=-800.0)
+    found = made(yes, nothing)
+    assert (found["search_calls"], found["search_unanswered"], len(found["found_spans"])) == (2, 4, 1)
+
+
 def test_the_question_is_the_videos_own_or_the_texts() -> None:
     rows = [{"metadata": json.dumps({"question": "Who sings?"})}, {"metadata": None}]
     made = check_operator(Question(text="What happens?"), rows, other={"text": "Why?"})
