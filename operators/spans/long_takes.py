@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from operators.core.base import Apply, Operator, Row
+from operators.spans.edges import parted
 
 CHANGE = pa.struct(
     [
@@ -124,14 +125,16 @@ class LongTakes(Operator):
     """Cuts a segment where its content changes and marks the parts that are long takes; writes `takes`.
 
     A take that is too short or too still is listed with `kept` false and the reason, so that other bounds can be
-    tried. LVD-2M (text of the paper): content threshold 50 at 0.5 frames per second, which also finds fades of up
-    to 2 s; takes of at least 10 s; a mean flow of at least 20 at 2 frames per second.
+    tried. A part that touches the edge of a segment inside the video is never too short, because it may continue in
+    the next segment: `join_spans` with `min_s` joins the parts and drops those that stay short. LVD-2M (text of the
+    paper): content threshold 50 at 0.5 frames per second, which also finds fades of up to 2 s; takes of at least 10 s;
+    a mean flow of at least 20 at 2 frames per second.
     """
 
     name: ClassVar[str] = "long_takes"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[str] = "decode"
-    reads: ClassVar[frozenset[str]] = frozenset({"content_changes", "flow_changes", "start_s", "end_s"})
+    reads: ClassVar[frozenset[str]] = frozenset({"content_changes", "flow_changes", "start_s", "end_s", "duration_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"takes"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"takes": pa.list_(TAKE)}
 
@@ -153,7 +156,8 @@ class LongTakes(Operator):
             if end_s - start_s < _CELL_S:
                 continue
             flow = _mean(row["flow_changes"] or (), start_s, end_s)
-            why = "short" if end_s - start_s < self.min_s else "still" if (flow or 0.0) < self.min_flow_px else None
+            short = end_s - start_s < self.min_s and not parted(row, start_s, end_s)
+            why = "short" if short else "still" if (flow or 0.0) < self.min_flow_px else None
             yield {"start_s": start_s, "end_s": end_s, "flow_px": flow, "kept": why is None, "why": why}
 
 

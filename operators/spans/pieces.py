@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from operators.core.base import Apply, Level, Operator, Row
+from operators.core.base import ADDED, Apply, Level, Operator, Row
 
 SPAN = pa.struct([pa.field("start_s", pa.float64()), pa.field("end_s", pa.float64())])
 
@@ -67,7 +67,7 @@ class Split(Operator):
 class JoinSpans(Operator):
     """Joins adjacent spans of the list `of` of a whole video, such as spans that a segment boundary has divided.
 
-    Writes the list `to`. Spans with `kept` false are skipped.
+    Writes the list `to`, without joined spans shorter than `min_s`. Spans with `kept` false are skipped.
     """
 
     name: ClassVar[str] = "join_spans"
@@ -80,6 +80,7 @@ class JoinSpans(Operator):
     of: Annotated[str, Field(min_length=1, description="the list of spans")]
     to: Annotated[str, Field(pattern="[a-z][a-z0-9_]*", description="the list of joined spans")]
     gap_s: Annotated[float, Field(ge=0, description="spans with at most this distance are adjacent, in s")] = 0.001
+    min_s: Annotated[float, Field(ge=0, description="shorter joined spans are dropped, in s"), ADDED] = 0.0
 
     def __post_init__(self) -> None:
         types: Mapping[str, pa.DataType] = {self.to: pa.list_(SPAN)}
@@ -98,4 +99,4 @@ class JoinSpans(Operator):
                 found[-1]["end_s"] = max(found[-1]["end_s"], end_s)
             else:
                 found.append({"start_s": start_s, "end_s": end_s})
-        return found
+        return [span for span in found if span["end_s"] - span["start_s"] >= self.min_s - _SLIVER_S]

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from operators.core.base import Apply, ItemError, Operator, Row
 from operators.embedding.vectors import unpacked
+from operators.spans.edges import parted
 
 EVENT = pa.struct(
     [
@@ -22,7 +23,7 @@ EVENT = pa.struct(
         pa.field("pieces", pa.int32()),  # number of joined pieces
         pa.field("distance", pa.float64()),  # the largest distance between start and end of one piece
         pa.field("kept", pa.bool_()),
-        pa.field("why", pa.string()),  # reason if it is not kept: changes, short, long
+        pa.field("why", pa.string()),  # reason if it is not kept: changes, short, edge, long
     ]
 )
 
@@ -33,14 +34,16 @@ class Stitch(Operator):
 
     The frames at 5 % and 95 % of each piece are compared by the distance of their unit-length vectors. A piece whose
     two frames differ by more than `drop` is listed with `kept` false. Neighbours are joined if the end of one
-    and the start of the next differ by at most `join`. Rule and defaults: github.com/snap-research/Panda-70M,
-    splitting/event_stitching.py, which uses ImageBind's vectors; other vectors need other distances.
+    and the start of the next differ by at most `join`. An event shorter than `min_s` has the reason "short", or "edge"
+    if the edge of a segment parts it, so that the rest of it is in another segment. Rule and defaults:
+    github.com/snap-research/Panda-70M, splitting/event_stitching.py, which uses ImageBind's vectors; other vectors
+    need other distances.
     """
 
     name: ClassVar[str] = "stitch"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     pool: ClassVar[str] = "decode"
-    reads: ClassVar[frozenset[str]] = frozenset({"frame_vectors"})
+    reads: ClassVar[frozenset[str]] = frozenset({"frame_vectors", "start_s", "end_s", "duration_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"events"})
     types: ClassVar[Mapping[str, pa.DataType]] = {"events": pa.list_(EVENT)}
 
@@ -91,9 +94,10 @@ class Stitch(Operator):
             else:
                 events.append(event)
             tail = last
-        return [self._bounded(event) for event in events]
+        return [self._bounded(event, row) for event in events]
 
-    def _bounded(self, event: Row) -> Row:
+    def _bounded(self, event: Row, row: Row) -> Row:
         length_s = event["end_s"] - event["start_s"]
-        why = event["why"] or ("short" if length_s < self.min_s else "long" if length_s > self.max_s else None)
+        short = "edge" if parted(row, event["start_s"], event["end_s"]) else "short"
+        why = event["why"] or (short if length_s < self.min_s else "long" if length_s > self.max_s else None)
         return {**event, "kept": why is None, "why": why}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_takes_end_where_content_changes_and_stillness_is_a_reason() -> None:
     assert len(scored["content_changes"]) == 11 and len(scored["flow_changes"]) == 47
     changes = {c["end_s"]: c["content"] for c in scored["content_changes"]}
     assert changes[12.0] > 50 > max(v for t, v in changes.items() if t > 12.0)
-    (made,) = check_operator(LongTakes(min_flow_px=0.3), [{**row, **scored}], other={"min_s": 20.0})
+    (made,) = check_operator(LongTakes(min_flow_px=0.3), [{**row, **scored, "duration_s": 24.0}], other={"min_s": 20.0})
     last = made["takes"][-1]
     assert (last["start_s"], last["end_s"], last["kept"], last["why"]) == (12.0, 24.0, False, "still")
     assert made["takes"][0]["start_s"] == 0.0 and made["takes"][0]["flow_px"] > 0.3
@@ -56,9 +57,28 @@ def test_a_take_is_kept_whole_where_it_moves_and_short_ones_stay_with_a_reason()
     content = [
         {"start_s": 2.0 * k, "end_s": 2.0 * k + 2, "content": 60.0 * (k == 3), "flow_px": None} for k in range(15)
     ]
-    row = {"content_changes": content, "flow_changes": flow, "start_s": 0.0, "end_s": 30.0}
+    row = {"content_changes": content, "flow_changes": flow, "start_s": 0.0, "end_s": 30.0, "duration_s": 30.0}
     (made,) = check_operator(LongTakes(), [row])
     assert [(t["start_s"], t["end_s"], t["why"]) for t in made["takes"]] == [(0.0, 6.0, "short"), (8.0, 30.0, None)]
+
+
+def test_a_take_that_a_segments_edge_parts_is_measured_as_a_whole() -> None:
+    def takes(start_s: float, end_s: float, *cuts: tuple[float, float]) -> list[Row]:
+        flow = [{"start_s": start_s, "end_s": end_s, "content": None, "flow_px": 30.0}]
+        flow += [{"start_s": a, "end_s": b, "content": None, "flow_px": 30.0} for a, b in ((112, 120), (120, 125))]
+        content = [{"start_s": a, "end_s": b, "content": 60.0, "flow_px": None} for a, b in cuts]
+        row = {"content_changes": content, "flow_changes": flow, "start_s": start_s, "end_s": end_s}
+        flow += [{"start_s": b, "end_s": c, "content": None, "flow_px": 30.0} for (_, b), (c, _) in pairwise(cuts)]
+        (made,) = check_operator(LongTakes(), [{**row, "duration_s": 245.0}])
+        found: list[Row] = made["takes"]
+        return found
+
+    first, second = takes(0.0, 120.0, (2.0, 4.0), (110.0, 112.0)), takes(120.0, 240.0, (125.0, 127.0), (235.0, 236.0))
+    assert [(t["start_s"], t["why"]) for t in first if t["start_s"] in (0.0, 112.0)] == [(0.0, "short"), (112.0, None)]
+    both = [*first, *second, *takes(240.0, 245.0)]
+    (made,) = check_operator(JoinSpans(of="takes", to="joined", min_s=10.0), [{"takes": both}], other={"min_s": 0.0})
+    spans = [(s["start_s"], s["end_s"]) for s in made["joined"]]
+    assert (112.0, 125.0) in spans and all(end_s - start_s >= 10 for start_s, end_s in spans)
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0.5, 80)), max_size=5), st.floats(1, 40), st.floats(0, 60))
@@ -97,7 +117,7 @@ def test_stitching_drops_joins_and_keeps_apart_by_distance() -> None:
         {"start_s": a, "end_s": b}
         for a, b in ((0.0, 5.0), (5.0, 10.0), (10.0, 15.0), (15.0, 20.0), (20.0, 25.0), (25.0, 26.0))
     ]
-    row = {"frame_vectors": vectors(angles), "clips": pieces}
+    row = {"frame_vectors": vectors(angles), "clips": pieces, "start_s": 0.0, "end_s": 26.0, "duration_s": 26.0}
     (made,) = check_operator(Stitch(), [row], other={"join": 0.1, "drop": 2.0})
     told = [(e["start_s"], e["end_s"], e["pieces"], e["why"]) for e in made["events"]]
     # 0.3 apart: joined; begin and end 1.2 apart: dropped; after it nothing is joined to it; 0.96 apart: not joined
@@ -109,8 +129,10 @@ def test_stitching_drops_joins_and_keeps_apart_by_distance() -> None:
     ]
     (made,) = check_operator(Stitch(min_s=6.0), [row])
     assert [e["why"] for e in made["events"]] == [None, "changes", "short", None]
+    (made,) = check_operator(Stitch(min_s=7.0), [{**row, "duration_s": 40.0}])
+    assert [e["why"] for e in made["events"]] == [None, "changes", "short", "edge"]
     with Stitch().open() as apply, pytest.raises(ItemError, match="none of its frames has a vector"):
-        apply({"frame_vectors": [], "clips": pieces})
+        apply({**row, "frame_vectors": []})
 
 
 def test_suitability_is_a_weighted_sum_that_names_what_is_missing() -> None:

@@ -118,7 +118,7 @@ def chapters(result: longcap.Result, requests: list[Request]) -> None:
     ]
     made = only(result, "chapters")["made_chapters"]
     assert [(c["start_s"], c["end_s"], c["text"]) for c in made] == [
-        (1.0, 8.0, "Stirring"),
+        (0.0, 8.0, "Stirring"),  # the answer says 1.0: the rest before it belongs to it
         (8.0, LENGTH_S, "Stirring"),
     ]
     assert "flour" in requests[0].prompt and "Seen:" in requests[0].prompt
