@@ -66,7 +66,7 @@ class Ask(AskOptions):
     """Asks an engine about each row, or about each item of a list; see the docstring of the module."""
 
     name: ClassVar[str] = "ask"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 2: no frame of before an item
     pool: ClassVar[str] = "ask"
     reads: ClassVar[frozenset[str]] = frozenset()  # `reads` and `writes` follow from the options
     writes: ClassVar[frozenset[str]] = frozenset()
