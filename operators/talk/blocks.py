@@ -31,7 +31,7 @@ class Blocks(Operator):
     """
 
     name: ClassVar[str] = "blocks"
-    version: ClassVar[int] = 2  # 2: words of scripts without spaces
+    version: ClassVar[int] = 2  # 2: words of scripts without spaces, quoted lines
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "talk"
     reads: ClassVar[frozenset[str]] = frozenset({"speech", "duration_s"})
