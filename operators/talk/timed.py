@@ -27,8 +27,8 @@ class Timed(Operator):
 
     Writes the list `to` (`operators.talk.items.CAPTION`), ordered by time, and `<to>_dropped`, the number of entries
     without a text, without a time, with a time outside of the requested span, or with an end that is not after the
-    start. With `until: next`, each entry ends where the next starts, and one that starts less than 10 s after the
-    start of the video starts with it; what entries give as end is not used.
+    start; an invalid answer counts as one. With `until: next`, each entry ends where the next starts, and one that
+    starts less than 10 s after the start of the video starts with it; what entries give as end is not used.
     """
 
     name: ClassVar[str] = "timed"
@@ -73,7 +73,7 @@ class Timed(Operator):
     def _captions(self, row: Row) -> tuple[list[Row], int]:
         duration_s = float(row["duration_s"])
         found: list[Row] = []
-        dropped = 0
+        dropped = sum(not answer["valid"] for answer in row[self.of]) if isinstance(row[self.of], list) else 0
         for answer in self._answers(row, duration_s):
             about = self._about(row, answer["index"])
             for entry in _entries(answer["fields"], self.entries):

@@ -39,7 +39,12 @@ GOOD, BAD = item(0.0, 10.0), item(0.0, 10.0, valid=False)
         ("lvd_2m", "rewritten", {"item": GOOD}, {"item": BAD}),
         ("mr_video", "notes", {"item": GOOD}, {"item": BAD}),
         ("panda_70m", "choices", {"item": BAD, "caption_b": [GOOD]}, {"item": BAD, "caption_b": [BAD]}),
-        ("sharegpt4video", "windows", {"item": GOOD, "changes": [GOOD]}, {"item": GOOD, "changes": [BAD]}),
+        (
+            "sharegpt4video",
+            "windows",
+            {"item": GOOD, "changes": [{**GOOD, "index": 0}], "keyframes": [{"at_s": 5.0}]},
+            {"item": GOOD, "changes": [{**GOOD, "index": 0}], "keyframes": [{"at_s": 70.0}]},
+        ),
         (
             "skycaptioner",
             "windows",

@@ -23,6 +23,14 @@ def times(made: Row) -> list[tuple[float, float]]:
     return [(c["start_s"], c["end_s"]) for c in made["captions"]]
 
 
+def test_an_answer_that_was_refused_is_counted() -> None:
+    one = row([{"start_s": 5, "text": "Cut it."}])
+    refused = {"index": 1, "start_s": 60.0, "end_s": 120.0, "fields": None, "valid": False}
+    with Timed(of="answers").open() as apply:
+        made = apply({**one, "answers": [*one["answers"], refused]})
+    assert times(made) == [(5, 13)] and made["captions_dropped"] == 1
+
+
 @pytest.mark.parametrize(
     ("start_s", "end_s", "expected"),
     [
