@@ -77,7 +77,7 @@ def file_system(uri: str) -> tuple[Any, str]:
 
 def connect(cls: Any, uri: str) -> tuple[Any, str]:
     """An instance of the fsspec class for a remote URI, and the path on it."""
-    if _is_chain(uri):
+    if is_chain(uri):
         fs, path = fsspec.core.url_to_fs(uri)
         return fs, str(path)
     # a signature covers the exact spelling of a URL, so the URL is sent unchanged
@@ -92,7 +92,7 @@ def _protocol(uri: str) -> str:
     return scheme_of(uri).partition("::")[0]
 
 
-def _is_chain(uri: str) -> bool:
+def is_chain(uri: str) -> bool:
     """Whether `uri` is a chained URI of fsspec, such as `zip://a.mp4::s3://bucket/b.zip`."""
     return _protocol(uri) in _WRAPPERS and "::" in uri
 
@@ -173,6 +173,17 @@ def arrow_files(uris: Sequence[str]) -> tuple[Any, list[str]]:
 
     found = [file_system(uri) for uri in uris]
     return fs.PyFileSystem(fs.FSSpecHandler(found[0][0])), [path for _, path in found]
+
+
+def s3_path(uri: str) -> tuple[Any, str]:
+    """Arrow's file system for an `s3://` URI, and the path there."""
+    from pyarrow import fs
+
+    # Arrow finds keys and profiles as all AWS clients do, but not the endpoint of a profile
+    endpoint = s3_endpoint()
+    scheme, _, host = (endpoint or "").rpartition("://")
+    where = {"endpoint_override": host, "scheme": scheme or "https"} if endpoint else {}
+    return fs.S3FileSystem(**where), uri.removeprefix("s3://")
 
 
 def storage_options(uri: str) -> dict[str, str]:

@@ -5,7 +5,8 @@ and grows during sequential reads. At most the last and largest request, a few s
 end of a segment. `bench/ranged.py` compares this with other methods on a real S3 server.
 
 The bytes read to open a container (header and index, megabytes for a long MP4) are cached on the node's disk, so that
-the segments of a video fetch them once per node.
+the segments of a video fetch them once per node. They are cached under the file's size and stamp (its ETag, or the
+time of its last change); those of a file without a stamp are not cached.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from operators.core import web
-from operators.core.storage import file_system, s3_endpoint
+from operators.core.storage import file_system, s3_path
+from operators.video.stamp import file_of_info
 
 FIRST_BYTES = 64 * 1024  # after a jump: a keyframe, or a few
 LARGEST_BYTES = 1024 * 1024  # reading on in order: about a second of 1080p film
@@ -46,14 +48,14 @@ class RangedFile:
     """
 
     def __init__(self, uri: str) -> None:
-        self._file, self.size_bytes, version = _open(uri)
+        self._file, self.size_bytes, stamp = _open(uri)
         self.bytes_fetched = 0
         self._position = 0
         self._start, self._buffer = 0, b""
         self._request = FIRST_BYTES
         self._largest = LARGEST_BYTES
-        folder = _node_folder()
-        name = hashlib.sha256(f"{uri}\n{self.size_bytes}\n{version}".encode()).hexdigest()
+        folder = _node_folder() if stamp is not None else None  # another content could not be told apart
+        name = hashlib.sha256(f"{uri}\n{self.size_bytes}\n{stamp}".encode()).hexdigest()
         self._kept_at = folder / name if folder is not None else None
         self._kept = _load(self._kept_at) if self._kept_at is not None else []
         self._opening: list[tuple[int, bytes]] | None = None if self._kept or folder is None else []
@@ -103,8 +105,7 @@ class RangedFile:
         in_order = self._buffer and at == len(self._buffer)
         self._request = min(2 * self._request, self._largest) if in_order else FIRST_BYTES
         length = min(self._request, self.size_bytes - self._position)
-        self._file.seek(self._position)
-        self._buffer, self._start = bytes(self._file.read(length)), self._position
+        self._buffer, self._start = web.retried(lambda: self._fetch(length)), self._position
         if not self._buffer:
             raise OSError(f"the file ended at byte {self._position} of {self.size_bytes}")
         self.bytes_fetched += len(self._buffer)
@@ -114,37 +115,24 @@ class RangedFile:
                 self._opening = None
         return self._buffer
 
+    def _fetch(self, length: int) -> bytes:
+        self._file.seek(self._position)
+        return bytes(self._file.read(length))
 
-def _open(uri: str) -> tuple[Any, int, str]:
-    """An unbuffered file object, its size, and something that changes with its content."""
+
+def _open(uri: str) -> tuple[Any, int, str | None]:
+    """An unbuffered file object, its size, and a stamp that changes with its content; None where none is known."""
     if uri.startswith("s3://"):
-        from pyarrow import fs
-
         files, path = s3_path(uri)
-        info = files.get_file_info(path)
-        if info.type == fs.FileType.NotFound:
-            raise FileNotFoundError(uri)
-        return files.open_input_file(path), int(info.size), str(info.mtime_ns)
+        stored = files.open_input_file(path)
+        return stored, int(stored.size()), file_of_info({"ETag": stored.metadata()["ETag"].decode()}).stamp
     found, path = file_system(uri)
     is_web = uri.startswith(("http://", "https://"))
     details = web.details(found, path) if is_web else found.info(path)
-    version = next(
-        (str(details[k]) for k in ("ETag", "etag", "mtime", "created", "LastModified") if details.get(k)), ""
-    )
     known = {"size": details["size"]} if is_web and details["size"] else {}  # else it would be asked for again
     file = found.open(path, "rb", cache_type="none", **known)
-    return file, int(details["size"] if details.get("size") is not None else file.seek(0, os.SEEK_END)), version
-
-
-def s3_path(uri: str) -> tuple[Any, str]:
-    """Arrow's file system for an `s3://` URI, and the path there."""
-    from pyarrow import fs
-
-    # Arrow finds keys and profiles as all AWS clients do, but not the endpoint of a profile
-    endpoint = s3_endpoint()
-    scheme, _, host = (endpoint or "").rpartition("://")
-    where = {"endpoint_override": host, "scheme": scheme or "https"} if endpoint else {}
-    return fs.S3FileSystem(**where), uri.removeprefix("s3://")
+    size = int(details["size"] if details.get("size") is not None else file.seek(0, os.SEEK_END))
+    return file, size, file_of_info(details).stamp
 
 
 def _node_folder() -> Path | None:

@@ -7,33 +7,32 @@ size and time of the last change of a local file, size and ETag on a store.
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from posixpath import basename
-from typing import Any
 
 from operators.core import web
 from operators.core.addresses import redacted
 from operators.core.base import FailureClass, ItemError
 from operators.core.causes import explained
 from operators.core.fingerprint import digest
-from operators.core.storage import file_system
+from operators.core.storage import file_system, s3_path
 from operators.core.uris import local_path
 from operators.video.progress import PROGRESS
-from operators.video.ranged import s3_path
+from operators.video.stamp import File, file_of_info, file_of_status
+
+__all__ = [
+    "CHANGED",
+    "File",
+    "check_subtitles",
+    "check_video",
+    "file_of_info",
+    "file_of_status",
+    "unchanged",
+    "version_of",
+]
 
 CHANGED: FailureClass = "changed"
-_STAMPS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "Last-Modified", "mtime", "created")
-
-
-@dataclass(frozen=True)
-class File:
-    """Size and ETag (or the time of the last change); both None where nothing is known of it."""
-
-    size_bytes: int | None = None
-    stamp: str | None = None
 
 
 def version_of(video: File, subtitles: tuple[str, File] | None = None) -> str:
@@ -46,20 +45,6 @@ def version_of(video: File, subtitles: tuple[str, File] | None = None) -> str:
     """
     version = digest([video.size_bytes, video.stamp])
     return version if subtitles is None else f"{version}-{_subtitle_version(*subtitles)}"
-
-
-def file_of_status(status: os.stat_result) -> File:
-    """What `os.stat` says of a local file; the same of every pipe, device and folder: they hold nothing to compare."""
-    if not stat.S_ISREG(status.st_mode):
-        return File(None, "not a regular file")
-    return File(status.st_size, str(status.st_mtime_ns))
-
-
-def file_of_info(info: Mapping[str, Any]) -> File:
-    """What a file system of fsspec says of a file."""
-    stamp = next((str(info[key]).strip('"') for key in _STAMPS if info.get(key)), None)
-    size = info.get("size")
-    return File(None if size is None else int(size), stamp)
 
 
 @contextmanager
@@ -86,27 +71,26 @@ def check_video(uri: str, version: str | None) -> None:
     Raises:
         ItemError: class `changed`, or `storage` where storage did not answer.
     """
-    wanted = (version or "").partition("-")[0]
-    if wanted and wanted != version_of(File()):
-        _check(uri, lambda file: version_of(file) == wanted)
+    _check(uri, (version or "").partition("-")[0], version_of)
 
 
 def check_subtitles(uri: str, version: str | None) -> None:
     """Compare a subtitle file with the version that was listed; arguments and errors as of `check_video`."""
     if version is not None:
-        wanted = version.partition("-")[2]
-        _check(uri, lambda file: _subtitle_version(uri, file) == wanted)
+        _check(uri, version.partition("-")[2], lambda file: _subtitle_version(uri, file))
 
 
 def _subtitle_version(uri: str, file: File) -> str:
     return digest([basename(uri), file.size_bytes, file.stamp])
 
 
-def _check(uri: str, same: Callable[[File], bool]) -> None:
+def _check(uri: str, wanted: str, version: Callable[[File], str]) -> None:
+    if not wanted or wanted == version(File()):  # the listing knew nothing
+        return
     shown = redacted(uri)
     try:
         with PROGRESS.waiting():
-            changed = not any(same(file) for file in _now(uri))
+            changed = not any(version(file) == wanted for file in _now(uri))
     except (FileNotFoundError, PermissionError, ImportError, ValueError):
         return  # opening it says so, better
     except Exception as error:  # the clients of stores raise what they like

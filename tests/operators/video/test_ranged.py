@@ -8,6 +8,7 @@ import uuid
 from itertools import pairwise
 from pathlib import Path
 
+import aiohttp
 import fsspec
 import pytest
 
@@ -16,7 +17,7 @@ from operators.video.decode import Decode
 from operators.video.facts import probe
 from operators.video.ranged import FIRST_BYTES, LARGEST_BYTES, RangedFile, _node_folder
 from operators.video.source import WatchedFile
-from tests.support import s3
+from tests.support import s3, web
 from tests.support.video import join, read_jpeg, render
 
 
@@ -190,3 +191,45 @@ def test_a_temporary_folder_that_others_may_rename_in_is_not_used(tmp_path: Path
     assert _node_folder() is None
     tmp_path.chmod(0o1777)
     assert _node_folder() == tmp_path / f"longcap-index-{os.getuid()}"
+
+
+def test_a_web_file_is_kept_under_the_time_of_its_last_change_and_never_without_a_stamp(tmp_path: Path) -> None:
+    place = tmp_path / "served" / "v.bin"
+    place.parent.mkdir()
+
+    def opening() -> bytes:
+        file = RangedFile(server.signed("v.bin"))
+        data = file.read(100)
+        file.opened()
+        file.close()
+        return data
+
+    with web.serve(place.parent) as server:
+        for day, content in ((1, b"a"), (2, b"b")):  # of the same size
+            place.write_bytes(content * 1000)
+            server.stamp = {"Last-Modified": f"Tue, 0{day} Jan 2019 00:00:00 GMT"}
+            assert opening() == content * 100
+        (folder,) = tmp_path.glob("longcap-index-*")
+        kept = sorted(folder.iterdir())
+        assert len(kept) == 2
+        server.stamp = {}
+        for content in (b"c", b"d"):
+            place.write_bytes(content * 1000)
+            assert opening() == content * 100
+        assert sorted(folder.iterdir()) == kept
+
+
+def test_an_answer_that_breaks_off_is_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("operators.core.web._PAUSES_S", (0.0, 0.0))
+    data = random.Random(5).randbytes(200_000)
+    (tmp_path / "v.bin").write_bytes(data)
+    with web.serve(tmp_path) as server:
+        file = RangedFile(server.signed("v.bin"))
+        server.troubles[:] = [0, 503]
+        assert file.read() == data
+        assert not server.troubles
+        server.troubles[:] = [503] * 3
+        file.seek(0)
+        with pytest.raises(aiohttp.ClientResponseError, match="503"):
+            file.read()
+        file.close()

@@ -134,6 +134,7 @@ def test_stores_that_tell_only_size_or_other_things_in_lists_are_compared_as_the
 def test_where_the_listing_knew_nothing_nothing_has_changed(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"there by now")
     check_video(str(tmp_path / "a.mp4"), version_of(File()))
+    check_subtitles(str(tmp_path / "a.mp4"), version_of(File(1, "x"), (str(tmp_path / "a.mp4"), File())))
 
 
 def test_subtitles_are_a_part_of_the_version_of_their_own(tmp_path: Path) -> None:
