@@ -96,7 +96,7 @@ class Jobs:
             ConnectionError: the job server refuses the job; one line.
         """
         given = dict(runtime_env or {})
-        set_before = {**given.pop("env_vars", {}), "RAY_JOB_STOP_WAIT_TIME_S": str(int(stop_s))}
+        set_before = {**(given.pop("env_vars", None) or {}), "RAY_JOB_STOP_WAIT_TIME_S": str(int(stop_s))}
         try:
             job: str = self._client.submit_job(
                 entrypoint="exec " + shlex.join(command),  # no shell in between, so that signals reach the driver

@@ -205,6 +205,11 @@ def _runtime_env(path: str | None) -> Mapping[str, Any]:
         raise UsageError(f"--runtime-env {path} is not a mapping such as {{pip: [...]}}")
     if "working_dir" in found:
         raise UsageError(f"--runtime-env {path} has a working_dir: use --working-dir instead")
+    variables = found.get("env_vars") or {}  # without a value, the key is null
+    if not isinstance(variables, dict):
+        raise UsageError(f"--runtime-env {path}: env_vars is not a mapping such as {{NAME: value}}")
+    if odd := [name for name, value in variables.items() if not (isinstance(name, str) and isinstance(value, str))]:
+        raise UsageError(f"--runtime-env {path}: env_vars.{odd[0]} is not text; write it in quotes")
     return found
 
 

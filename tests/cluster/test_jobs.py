@@ -150,6 +150,7 @@ def test_what_a_server_says_of_a_refusal_shows_no_secret(
             variables={"KEY": "hush-hush"},
             stop_s=45.0,
             metadata={"out": "s3://b/o"},
+            runtime_env={"env_vars": None},  # `env_vars:` in YAML
         )
     assert server.sent["entrypoint"] == """exec python -c 'print('"'"'a b'"'"')'"""
     assert server.sent["runtime_env"]["env_vars"] == {"KEY": "hush-hush", "RAY_JOB_STOP_WAIT_TIME_S": "45"}

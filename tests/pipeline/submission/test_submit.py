@@ -131,6 +131,11 @@ def test_variables_come_by_name_and_secrets_never_in_the_command_line(
         (["s3://b/v", *OUT, "--json", "--follow"], "--json cannot be combined with --follow"),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "gone.yaml"], "--runtime-env gone.yaml cannot be read"),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.csv"], "--runtime-env list.csv is not a mapping"),
+        (["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "list.yaml"], "env_vars is not a mapping such as {NAME"),
+        (
+            ["-c", "my.yaml", "s3://b/v", *OUT, "--runtime-env", "number.yaml"],
+            "env_vars.DEBUG is not text; write it in",
+        ),
         (["-c", "my.yaml", "s3://b/v", *OUT, "--working-dir", "gone"], "--working-dir gone: there is no such folder"),
         (["-c", "my.yaml", *OUT], "INPUT is missing"),
         (["--retry", "out"], "-o out is relative, and would be removed with the job"),
@@ -142,6 +147,8 @@ def test_variables_come_by_name_and_secrets_never_in_the_command_line(
 def test_what_cannot_run_there_is_one_line_before_anything_travels(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
+    (folder / "list.yaml").write_text("env_vars: [A, B]\n")
+    (folder / "number.yaml").write_text("env_vars: {DEBUG: 1}\n")
     assert said in refused(capsys, *arguments, *NOWHERE)
 
 
