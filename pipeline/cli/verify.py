@@ -35,6 +35,10 @@ def verify_command(*, out: str, clean: bool = False, as_json: bool = False) -> i
         counted(count, noun)
         for count, noun in ((found.videos, "planned video"), (found.segments, "segment"), (found.files, "file"))
     )
+    if found.segments_failed:
+        segments += f" and {found.segments_failed} in failures"
+    for name, rows in sorted(found.rows_failed.items()):
+        segments += f"; {counted(rows, 'row')} of {name} in failures"
     echo(
         f"{planned}: {found.captioned} in the dataset, {found.filtered} left out by the filter, {found.failed} in "
         f"failures; {segments}; {files} read: {'all is well' if found.ok else 'not sound'}"

@@ -44,7 +44,10 @@ def check_derived(store: Store, name: str, found: Verdict, upstream: Mapping[str
             found.add("stray", what, f"a row with the key {key} has replaced it")
     for key, row in keys.items():
         have = there.get(key, set())
-        lost = {index for other, index in failed if other == key} | upstream.get(row["video_id"], set())
+        own_failures = {index for other, index in failed if other == key} - have
+        if own_failures:
+            found.rows_failed[name] = found.rows_failed.get(name, 0) + len(own_failures)
+        lost = own_failures | upstream.get(row["video_id"], set())
         if len(have | lost) < row["rows"]:
             missing = f"{row['rows'] - len(have | lost)} of {row['rows']} rows are neither in the table nor in failures"
             found.add("missing", f"{name}: {row['video_id']}", missing)

@@ -57,6 +57,8 @@ class Verdict:
         findings: the problems.
         notes: information that is no problem: `mixed`, captions of several configs in one dataset; `kept`, the
                 long caption of an earlier config is still used because the newest config failed for the video.
+        segments_failed: number of current segments in failures, those of videos in the dataset included.
+        rows_failed: name of a further table -> number of its current rows in failures; only tables with such rows.
         configs: value of the column `config` of the dataset -> number of rows; "" for null.
         kept: ids of the videos whose row is of earlier captions: with a note `kept`, or being captioned again.
     """
@@ -66,6 +68,8 @@ class Verdict:
     filtered: int = 0
     failed: int = 0
     segments: int = 0
+    segments_failed: int = 0
+    rows_failed: dict[str, int] = field(default_factory=dict)
     files: int = 0
     findings: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
@@ -327,6 +331,7 @@ def account(
     found.captioned += narrated
     found.filtered += left_out
     lost = sorted(i for i in failed if i is not None)
+    found.segments_failed += 0 if left_out else len(set(lost) - have)
     if plan["key"] is not None:
         for index in range(plan["segment_count"]):
             if index not in have and index not in failed and not left_out:

@@ -91,7 +91,10 @@ def test_a_sound_output_verifies(place: str, capsys: pytest.CaptureFixture[str])
     make(place)
     assert main(["verify", place]) == 0
     told = capsys.readouterr().out
-    assert "4 planned videos: 2 in the dataset, 0 left out by the filter, 2 in failures; 3 segments;" in told
+    assert (
+        "4 planned videos: 2 in the dataset, 0 left out by the filter, 2 in failures; 3 segments and 3 in failures;"
+        in told
+    )
     assert "4 files read: all is well" in told
     assert json.loads(run_json(place, capsys, 0))["ok"] is True
 
