@@ -28,7 +28,9 @@ from pipeline.terminal.errors import UsageError
 _PREFIX_FIND = frozenset({"s3", "gs"})  # their `find` can filter names by prefix
 _LIST_FROM = 64  # from this many files of one remote folder, one listing is cheaper than a request per file
 _REQUESTS_AT_ONCE = 16
+CHAINED = "is a chained URI, which cannot be read: name the file itself, or unpack its archive first"
 
+_MAGIC = re.compile(r"[*?[]")
 
 Found: TypeAlias = tuple[str, File]
 
@@ -97,7 +99,9 @@ def matching(pattern: str) -> list[str]:
         return [local_uri(os.path.abspath(path)) for path in paths if not os.path.isdir(path)]  # noqa: PTH100, PTH112
     uri = normalise(pattern)
     infos = _asking(uri, lambda fs: fs.glob(uri, detail=True).values())
-    return [_uri(scheme, info) for info in infos if info["type"] == "file"]
+    base = uri[: _MAGIC.search(uri).start()].rpartition("/")[0]  # type: ignore[union-attr]  # a glob has a wildcard
+    found = [_uri(scheme, info) for info in infos if info["type"] == "file"]
+    return found if "/." in uri[len(base) :] else [file for file in found if not _in_hidden_folder(file, base)]
 
 
 def look(uris: Sequence[str], *, tolerant: bool = False) -> dict[str, File]:
@@ -232,8 +236,15 @@ def _remote_tree(root: str, *, recursive: bool) -> Iterator[Found]:
     if not infos and not _asking(root, lambda fs: [{}] if fs.exists(root) else []):
         raise UsageError(f"there is no {root}")
     for info in infos:
-        if not info["name"].endswith("/"):  # an empty object that marks a folder
-            yield _uri(scheme_of(root), info), file_of_info(info)
+        uri = _uri(scheme_of(root), info)
+        if not uri.endswith("/") and not _in_hidden_folder(uri, root):  # an empty object `a/` marks a folder
+            yield uri, file_of_info(info)
+
+
+def _in_hidden_folder(uri: str, root: str) -> bool:
+    """Return whether a folder between the prefix `root` and the file begins with a dot, as local listings skip it."""
+    below = uri.removeprefix(f"{root.rstrip('/')}/")
+    return below != uri and ("/." in f"/{below.rpartition('/')[0]}")
 
 
 def _look_web(uri: str) -> list[Found]:
@@ -280,7 +291,7 @@ def _asking(uri: str, question: Callable[[Any], Iterable[Mapping[str, Any]]]) ->
         first_contact(uri)
         fs, _ = file_system(uri)
         fs.invalidate_cache()  # a second listing in the same process must see new files
-        return list(question(fs))
+        return web.retried(lambda: list(question(fs)))
     except FileNotFoundError as error:
         if cause := cause_of(error):
             raise UsageError(f"cannot list {uri}: {cause.what}; {cause.remedy}") from error

@@ -5,7 +5,6 @@ An input is a file, a folder, a glob, a prefix of any fsspec file system (`s3://
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
@@ -18,12 +17,14 @@ from operators.core.addresses import redacted
 from operators.core.arrow import failure
 from operators.core.base import Row
 from operators.core.fingerprint import digest
+from operators.core.storage import is_chain
 from operators.core.text import printable
 from operators.core.uris import foreign_host, local_path, lost_slash, scheme_of
 from operators.core.web import WEB
 from operators.video.version import File, version_of
 from pipeline.config.types import SourceOptions
 from pipeline.sources.files import (
+    CHAINED,
     is_folder,
     last_suffix_of,
     look,
@@ -37,10 +38,8 @@ from pipeline.sources.files import (
 )
 from pipeline.sources.location import scratch_hint
 from pipeline.sources.manifests import MANIFEST_SUFFIXES, Entry, read_manifest
+from pipeline.sources.subtitles import SUBTITLE_SUFFIXES, subtitles_by_stem
 from pipeline.terminal.errors import UsageError
-
-SUBTITLE_SUFFIXES = (".srt", ".vtt", ".ass")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")  # of NAME.LANG.srt: en, pt-BR, zh-Hans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +139,7 @@ def list_sources(inputs: Sequence[str], options: SourceOptions) -> Listing:
     refused = [entry for entry in found.wanted if entry.problem is not None]
     found.wanted = [entry for entry in found.wanted if entry.problem is None]
     found.files.update(look([e.uri for e in found.wanted if e.uri not in found.files], tolerant=True))
-    subtitles = _by_stem(found.files)
+    subtitles = subtitles_by_stem(found.files, options.suffixes)
     with_id = {redacted(entry.uri) for entry in found.wanted if entry.video_id is not None}
     rows: dict[str, Row] = {}
     for entry in found.wanted:
@@ -181,6 +180,8 @@ def _list_one(text: str, found: _Found) -> None:
     scheme = scheme_of(uri)
     if why := lost_slash(text) or foreign_host(uri):
         raise UsageError(f"{printable(text)} cannot be opened: {why}")
+    if is_chain(uri):
+        raise UsageError(f"{printable(text)} {CHAINED}")
     pattern = local_path(text) or text  # neither escapes of a file: URI nor the current folder's name are a glob
     if scheme not in WEB and has_magic(pattern) and uri not in look([uri]):  # a file of exactly this name is preferred
         _list_matching(uri, text, found)
@@ -214,6 +215,9 @@ def _list_matching(uri: str, text: str, found: _Found) -> None:
 
 def _list_below(uri: str, found: _Found) -> None:
     files = dict(tree(uri, recursive=found.options.recursive))
+    if scheme_of(uri) in WEB:  # an index page says neither sizes nor times
+        read = {*found.options.suffixes, *SUBTITLE_SUFFIXES}
+        files.update(look([file for file in files if suffix_of(file) in read], tolerant=True))
     found.files.update(files)
     found.several(files)
 
@@ -263,22 +267,6 @@ def _refused_row(entry: Entry, taken: Container[str]) -> Row:
 def _said(where: str) -> str:
     """Return a place as it begins the message of a failure."""
     return str(failure("list", "invalid", where)["message"])
-
-
-def _by_stem(files: Iterable[str]) -> dict[str, str]:
-    """Map a uri without suffix to its subtitles: NAME.srt before NAME.LANG.srt, srt before vtt before ass."""
-    ranked: dict[str, tuple[tuple[int, str, int], str]] = {}
-    for uri in files:
-        if suffix_of(uri) not in SUBTITLE_SUFFIXES:
-            continue
-        stem, rank = stem_of(uri), SUBTITLE_SUFFIXES.index(suffix_of(uri))
-        candidates = [(stem, (0, "", rank))]
-        head, dot, language = stem.rpartition(".")
-        if dot and _LANGUAGE.match(language):
-            candidates.append((head, (1, language, rank)))
-        for key, order in candidates:
-            ranked[key] = min(ranked.get(key, (order, uri)), (order, uri))
-    return {stem: uri for stem, (_, uri) in ranked.items()}
 
 
 def _kind(uri: str) -> str:

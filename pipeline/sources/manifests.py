@@ -20,9 +20,10 @@ from typing import Any
 
 from operators.core.addresses import redacted_text
 from operators.core.rows import MAX_ROW_BYTES
+from operators.core.storage import is_chain
 from operators.core.text import nearest, printable, repaired
 from pipeline.config.types import SourceOptions
-from pipeline.sources.files import normalise, path_of, suffix_of
+from pipeline.sources.files import CHAINED, normalise, path_of, suffix_of
 from pipeline.sources.formats import MANIFEST_SUFFIXES, Line, read_lines
 from pipeline.terminal.errors import UsageError
 
@@ -110,6 +111,8 @@ def _uri(value: Any, column: str) -> str:
         raise _Refused(f"{column} has {len(value)} characters; at most {_MAX_URI_CHARACTERS} are allowed")
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise _Refused(f"{column} is {_shown(value)}; a file name cannot contain a NUL or a lone surrogate")
+    if is_chain(value.strip()):
+        raise _Refused(f"{column} {CHAINED}")
     return value.strip()
 
 
@@ -185,6 +188,11 @@ def _needed(uri: str, options: SourceOptions, columns: Sequence[str]) -> _Needed
             known = printable(", ".join(columns[:40])[:600])
             raise UsageError(f"{uri} has no column {column}{nearest(column, columns)} Its columns: {known}")
     id_column = options.id_column or (_ID_COLUMN if _ID_COLUMN in columns else None)
+    if id_column is None and (like := next((c for c in columns if c.strip().casefold() == _ID_COLUMN), None)):
+        raise UsageError(
+            f"{uri} has the column {printable(like[:60])!r}, which is not read as ids: name it {_ID_COLUMN}"
+            f"{', without blanks around it and its values' if like != like.strip() else ''}, or set sources.id_column"
+        )
     kept = _asked_metadata(options)
     dataset = options.metadata_columns == "*" and set(columns) >= _OF_A_DATASET
     if options.metadata_columns == "*" and not dataset:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import fsspec
 import pytest
 
+from operators.core.base import ItemError
 from operators.core.fingerprint import digest
+from operators.video.version import check_subtitles, check_video
 from pipeline.sources.files import File
 from pipeline.sources.listing import list_sources
 from pipeline.terminal.errors import UsageError
@@ -82,3 +85,45 @@ def test_a_name_that_only_the_query_ends_in_still_counts(monkeypatch: pytest.Mon
     monkeypatch.setattr("pipeline.sources.listing.look", lambda uris, **_: {uri: File(1, "t") for uri in uris})
     (row,) = list_sources(["https://host/get?file=a.mp4"], OPTIONS).rows
     assert row["video_id"] == digest("https://host/get?file=a.mp4") and row["access_uri"] is None
+
+
+def test_a_web_folder_gives_the_versions_of_its_files_and_notices_changes(tmp_path: Path) -> None:
+    touch(tmp_path, "v/a.mp4", "v/a.srt", "v/sub/b.mp4", content=b"12345")
+    with web.serve_openly(tmp_path) as url:
+        rows = list_sources([f"{url}v/"], OPTIONS).rows
+        assert [(row["uri"], row["size_bytes"]) for row in rows] == [(f"{url}v/a.mp4", 5), (f"{url}v/sub/b.mp4", 5)]
+        named = [list_sources([row["uri"]], OPTIONS).rows[0] for row in rows]
+        assert rows[1] == named[1]
+        assert rows[0]["subtitles_uri"] == f"{url}v/a.srt" and named[0]["subtitles_uri"] is None
+        assert rows[0]["source_version"].startswith(f"{named[0]['source_version']}-")
+        for check, changed in ((check_video, "b.mp4"), (check_subtitles, "a.srt")):
+            row, key = (rows[1], "uri") if check is check_video else (rows[0], "subtitles_uri")
+            check(row[key], row["source_version"])
+            os.utime(next(tmp_path.rglob(changed)), (1e9, 1e9))
+            with pytest.raises(ItemError, match="has changed"):
+                check(row[key], row["source_version"])
+        assert all(
+            x["source_version"] != y["source_version"]
+            for x, y in zip(list_sources([f"{url}v/"], OPTIONS).rows, rows, strict=True)
+        )
+
+
+def test_hidden_folders_of_a_prefix_are_skipped_unless_they_are_named(remote: str) -> None:
+    before = list_sources([remote], OPTIONS)
+    fs = fsspec.filesystem("memory")
+    for name in (".tmp/z.mp4", "deep/.cache/z.mp4", ".hidden.mp4"):
+        fs.pipe_file(f"/bucket/{name}", b"12345")
+    after = list_sources([remote], OPTIONS)
+    assert after.rows == before.rows and after.ignored == {**before.ignored, "hidden": 1}
+    assert list_sources([f"{remote}/**/*.mp4"], OPTIONS).rows == before.rows[:1]
+    for named in (f"{remote}/.tmp", f"{remote}/.tmp/*.mp4", f"{remote}/.t*/*.mp4"):
+        assert [row["uri"] for row in list_sources([named], OPTIONS).rows] == [f"{remote}/.tmp/z.mp4"]
+
+
+@pytest.mark.parametrize("uri", ["zip://in/v.mp4::memory://bucket/z.zip", "simplecache::memory://bucket/a.mp4"])
+def test_a_chained_uri_is_refused(remote: str, uri: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a chained URI, which cannot be read"):
+        list_sources([uri], OPTIONS)
+    (tmp_path / "m.csv").write_text(f"uri,video_id\n{uri},chain\n{remote}/a.mp4,a\n")
+    a, chain = sorted(list_sources([str(tmp_path / "m.csv")], OPTIONS).rows, key=lambda row: "failure" in row)
+    assert a["size_bytes"] == 5 and "uri is a chained URI" in chain["failure"]["message"]

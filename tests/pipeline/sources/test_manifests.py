@@ -282,3 +282,17 @@ def test_rows_of_parquet_that_are_compressed_well_are_decoded_few_at_a_time(tmp_
     )
     assert path.stat().st_size < 2**18
     assert 1 <= formats._rows_at_once(pq.ParquetFile(path).metadata) <= 4
+
+
+@pytest.mark.parametrize("header", ["uri, video_id,title", "uri,Video_ID,title", "uri,VIDEO_ID ,title"])
+def test_a_column_that_was_meant_to_hold_ids_is_not_taken_for_another(tmp_path: Path, header: str) -> None:
+    with pytest.raises(
+        UsageError, match=r"m\.csv has the column .*, which is not read as ids: name it video_id"
+    ) as caught:
+        _read(tmp_path, f"{header}\na.mp4,t1,Opening\n")
+    assert "\n" not in str(caught.value) and "sources.id_column" in str(caught.value)
+    column = header.split(",")[1]
+    (entry,) = _read(tmp_path, f"{header}\na.mp4,t1,Opening\n", id_column=column)
+    assert entry.video_id == "t1"
+    (entry,) = _read(tmp_path, f"{header},video_id\na.mp4,x,Opening,t2\n")
+    assert entry.video_id == "t2" and json.loads(entry.metadata)[column] == "x"
