@@ -11,6 +11,8 @@ from operators.core.base import ItemError
 from operators.core.causes import explained
 from operators.core.uris import foreign_host
 
+_NO_RANGES = "its web server does not answer range requests; copy the file to a disk, a store or a server that does"
+
 
 def check_local(uri: str, path: str) -> None:
     """Raise an `ItemError` if a local file cannot be read or is empty."""
@@ -47,7 +49,8 @@ def storage_error(uri: str, error: Exception) -> ItemError:
     if why := foreign_host(uri):
         return ItemError("unreadable", f"{uri} cannot be opened: {why}")
     if isinstance(error, ImportError | ValueError):  # fsspec: no such protocol, or its package is not installed
-        return ItemError("unreadable", f"{uri} cannot be opened: {error}")
+        said = _NO_RANGES if "range requests" in str(error) else error  # as fsspec puts it
+        return ItemError("unreadable", f"{uri} cannot be opened: {said}")
     return ItemError("storage", f"{uri}: reading failed: {explained(error)}")
 
 

@@ -233,3 +233,14 @@ def test_an_answer_that_breaks_off_is_fetched_again(tmp_path: Path, monkeypatch:
         with pytest.raises(aiohttp.ClientResponseError, match="503"):
             file.read()
         file.close()
+
+
+def test_a_server_without_ranges_is_named_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_bytes(bytes(2_000_000))
+    with web.serve_openly(tmp_path) as url:
+        file = WatchedFile(f"{url}v.mp4")
+        file.seek(1_000_000)
+        with pytest.raises(ValueError, match="range requests"):
+            file.read(100)
+        assert file.error is not None and "does not answer range requests; copy the file to" in file.error.message
+        file.close()
