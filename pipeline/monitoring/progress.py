@@ -21,6 +21,8 @@ from operators.core.text import printable
 from operators.engines.ask import Usage
 from pipeline.monitoring.timeline import Timeline
 
+_JOIN_S = 5.0  # a write to a terminal that is stopped, or a coordinator that does not answer
+
 
 @dataclass
 class Counts:
@@ -177,6 +179,8 @@ class Progress:
     def close(self) -> None:
         """Show the counts a last time."""
         self._closed.set()
+        if self._clock.is_alive() and self._clock is not threading.current_thread():
+            self._clock.join(_JOIN_S)  # it may be writing; what follows is the last line
         if self._display is not None and self._clock.ident is not None:
             self.say(self.counts.line())
 

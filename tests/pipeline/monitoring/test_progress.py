@@ -1,30 +1,14 @@
 from __future__ import annotations
 
 import threading
-import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from operators.core.base import Row
 from operators.store.commit import RECEIPT, STOPPED
-from pipeline.monitoring import progress as module
 from pipeline.monitoring.progress import Counts, Progress, clock
-
-
-class Clock:
-    """Time that a test moves by hand."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
-        fake = SimpleNamespace(monotonic=lambda: self.now, strftime=time.strftime)
-        monkeypatch.setattr(module, "time", fake)  # of this module alone: others are at work on real time
-
-
-@pytest.fixture
-def hands(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+from tests.pipeline.monitoring.conftest import Clock
 
 
 def receipt(kind: str, failure_class: str | None = None, *, final: bool = False, **values: Any) -> Row:
@@ -97,26 +81,40 @@ def test_a_log_gets_a_line_at_its_pace(hands: Clock, capsys: pytest.CaptureFixtu
     assert all(len(line.split()[0]) == len("12:00:00") for line in lines)
 
 
-def test_a_stall_is_seen_and_the_end_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(every_s=0.05)
-    progress.start()
+class Shown:
+    """A display that keeps its lines; `enough` is set with the third one."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.enough = threading.Event()
+
+    def show(self, line: str, *, last: bool) -> None:
+        self.lines.append(line)
+        if len(self.lines) == 3:
+            self.enough.set()
+
+
+def test_a_stall_is_seen_and_the_end_is_told_once() -> None:
+    progress, shown = Progress(every_s=0.01), Shown()
+    progress._display = shown
     progress.counts.videos = 7
-    time.sleep(0.3)  # nothing comes
+    progress.start()
+    assert shown.enough.wait(60.0)  # though nothing comes
     progress.close()
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) >= 3
-    assert all("videos " in line for line in lines)
-    time.sleep(0.15)
+    assert not progress._clock.is_alive()
+    assert all("videos 0/7" in line for line in shown.lines)
+    count = len(shown.lines)
+    progress._shown -= 60.0
     progress.tick()
-    assert capsys.readouterr().err == ""
+    assert len(shown.lines) == count
 
 
-def test_quiet_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_is_silent(hands: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     progress = Progress(every_s=0.01, quiet=True)
     progress.start()
     progress.say("hello")
     progress.add(segment())
-    time.sleep(0.05)
+    hands.now += 1.0
     progress.tick()
     progress.close()
     assert capsys.readouterr().err == ""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pipeline as longcap
 from pipeline.monitoring.metrics import queues
 from pipeline.monitoring.progress import Progress
 from pipeline.monitoring.stall import held_by
+from tests.pipeline.monitoring.conftest import Clock
 from tests.support import video
 
 UP: dict[str, Any] = {"decode": (2, []), "caption": (1, []), "narrate": (1, [])}
@@ -59,22 +60,44 @@ def test_who_holds_a_run(boots: Any, work: Any, stage: str, why: str) -> None:
     assert found == stage and said.startswith(why)
 
 
-def test_a_stall_is_said_out_loud_even_where_nothing_else_is(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(every_s=0.05, stall_s=0.3, quiet=True)
+def test_a_stall_is_said_out_loud_even_where_nothing_else_is(hands: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(every_s=0.05, stall_s=300.0, quiet=True)
     progress.holding = lambda: ("caption", "it hangs")
-    progress.start()
-    time.sleep(0.8)
-    progress.close()
-    lines = capsys.readouterr().err.splitlines()
-    assert 1 <= len(lines) <= 2  # each stall_s once
-    assert all(line.endswith("STALLED for 0:00, held by caption: it hangs") for line in lines)
+    for _ in range(70):
+        progress._look_for_a_stall()
+        hands.now += 10.0
+    said = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert said == [f"STALLED for {at}, held by caption: it hangs" for at in ("5:00", "10:00")]  # each stall_s once
 
 
-def test_without_a_graph_there_is_no_stall(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Progress(every_s=0.05, stall_s=0.1, quiet=True)
+def test_a_receipt_ends_a_stall(hands: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(every_s=0.05, stall_s=300.0, quiet=True)
+    progress.holding = lambda: ("caption", "it hangs")
+    for _ in range(2):
+        hands.now += 299.0
+        progress._look_for_a_stall()
+        progress._came = hands.now
+    assert capsys.readouterr().err == ""
+
+
+def test_the_thread_of_the_display_looks_for_stalls() -> None:
+    progress = Progress(every_s=0.01, stall_s=0.0, quiet=True)
+    asked = threading.Event()
+
+    def holding() -> tuple[str, str]:
+        asked.set()
+        return "caption", "it hangs"
+
+    progress.holding = holding
     progress.start()
-    time.sleep(0.4)
+    assert asked.wait(60.0)
     progress.close()
+
+
+def test_without_a_graph_there_is_no_stall(hands: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(every_s=0.05, stall_s=300.0, quiet=True)
+    hands.now += 1000.0
+    progress._look_for_a_stall()
     assert capsys.readouterr().err == ""
 
 
