@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ import pytest
 from cluster.metrics import METRICS, Meters
 from cluster.monitoring import queries
 from tests.support import command, video
-from tests.support.autoscaling import free_port
+from tests.support.ports import free_port
 
 _RUN = """
-import sys, time, urllib.request
+import os, sys, threading, time, urllib.request
 import ray
 import pipeline as longcap
 folder, port = sys.argv[1], sys.argv[2]
@@ -25,20 +26,26 @@ ray.init(num_cpus=2, include_dashboard=False, _metrics_export_port=int(port), _t
 rules = '[{"kind": "window", "window": 0, "do": "empty", "times": 1}]'
 engine = f"caption.engine={{kind: 'tests.support.engines:Scripted', script: '{rules}'}}"
 config = longcap.load_config(None, ["plan.segment_s=10", "run.max_failed=1", "caption.tries=2", engine])
-import threading
-found = ""
+wanted, found = set(sys.argv[4].split()), set()
+complete, over = threading.Event(), threading.Event()
 def scrape():
-    global found
-    while True:
-        time.sleep(1)
+    while not over.wait(0.5):
         try:
-            found += urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+            page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
         except OSError:
-            pass
-threading.Thread(target=scrape, daemon=True).start()
-longcap.run(folder + "/in", folder + "/out", config)
-time.sleep(12)
-for name in sorted({line.split("{")[0].split(" ")[0] for line in found.splitlines() if "longcap_" in line}):
+            continue
+        found.update(line.split("{")[0].split(" ")[0] for line in page.splitlines() if "longcap_" in line)
+        if all(any(name.startswith("ray_" + w) for name in found) for w in wanted):
+            complete.set()
+scraping = threading.Thread(target=scrape)
+scraping.start()
+try:
+    longcap.run(folder + "/in", folder + "/out", config)
+    complete.wait(120)  # Ray exports what was counted some seconds later
+finally:
+    over.set()
+    scraping.join()
+for name in sorted(found):
     print(name)
 ray.shutdown()
 """
@@ -50,18 +57,20 @@ def test_every_metric_that_is_named_is_exported_by_a_run(tmp_path: Path) -> None
     for k in range(3):
         video.render(tmp_path / "in" / f"{k}.mp4", count=300, fps=10.0)
     (tmp_path / "in" / "text.mp4").write_text("this is no video")
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN, str(tmp_path), str(free_port()), "/tmp/lm-" + str(os.getpid())],
-        cwd=command.ROOT,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(command.ROOT)},
-    )
-    exported = {re.sub(r"_(bucket|sum|count)$", "", n) for n in re.findall(r"^ray_(longcap_\w+)$", done.stdout, re.M)}
     # of these nothing happens in this run; that they are counted is tested with the driver's meters
     quiet = {"longcap_tokens_total", "longcap_engine_seconds_total", "longcap_failures_total", "longcap_cleaned_total"}
+    wanted = " ".join(sorted(set(METRICS) - quiet))
+    with tempfile.TemporaryDirectory(prefix="lm-", dir="/tmp", ignore_cleanup_errors=True) as folder:  # a short path
+        done = subprocess.run(
+            [sys.executable, "-c", _RUN, str(tmp_path), str(free_port()), folder, wanted],
+            cwd=command.ROOT,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+            env={**os.environ, "RAY_AUTH_MODE": "disabled", "PYTHONPATH": str(command.ROOT)},
+        )
+    exported = {re.sub(r"_(bucket|sum|count)$", "", n) for n in re.findall(r"^ray_(longcap_\w+)$", done.stdout, re.M)}
     assert set(METRICS) - exported <= quiet, done.stdout + done.stderr
     assert exported <= set(METRICS)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from typing import Any
 import psutil
 
 from tests.support.command import wait_until
+from tests.support.ports import free_port
 
 _HEAD_ID = "f" * 51 + "00000"
 _STORE = 100 * 2**20
@@ -67,13 +67,6 @@ class Timeline:
 
     def peak(self, kind: str) -> int:
         return max((alive[kind] for _, alive in self.seen), default=0)
-
-
-def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle, islice
 from typing import Any
 
+from tests.support.ports import dead_port
+
 USAGE = {"prompt_tokens": 100, "completion_tokens": 20, "prompt_tokens_details": {"cached_tokens": 60}}
 GOOD = "A brown dog runs over the wet grass and stops at a small wooden gate."
 
@@ -105,9 +107,7 @@ def serve(script: Script | None = None) -> Iterator[ChatServer]:
 
 def dead_url() -> str:
     """Return an address at which nothing listens."""
-    with socket.socket() as port:
-        port.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{port.getsockname()[1]}/v1"
+    return f"http://127.0.0.1:{dead_port()}/v1"
 
 
 class _Handler(BaseHTTPRequestHandler):

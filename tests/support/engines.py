@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 from operators.core.base import SIZING, ItemError
 from operators.core.fingerprint import digest
@@ -249,6 +249,27 @@ class Flaky(Scripted):
             raise RuntimeError(f"no room on the device, boot {boots + 1}")
         with super().open() as engine:
             yield engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held(Scripted):
+    """Answers once the file `go` is in `folder`, where it puts the file `asked` with its first request."""
+
+    folder: Annotated[str, SIZING] = ""
+
+    @contextmanager
+    def open(self) -> Iterator[RunningEngine]:
+        with ThreadPoolExecutor(max(1, self.threads)) as pool:
+            yield _Held(self, pool)
+
+
+class _Held(_Running):
+    def submit(self, request: Request) -> Future[Generation]:
+        folder = Path(cast(Held, self._spec).folder)
+        (folder / "asked").touch()
+        while not (folder / "go").exists():
+            time.sleep(0.02)
+        return super().submit(request)
 
 
 @dataclass(frozen=True, kw_only=True)

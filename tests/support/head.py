@@ -6,7 +6,6 @@ import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from tests.support.ports import free_ports
 
 _READY_S = 120.0
 _OURS = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_maximum_startup_concurrency": "8"}
@@ -45,7 +46,7 @@ def head(*, num_cpus: int = 4) -> Iterator[Head]:
     Jobs find the tests' own `python`, without Longcap's checkout on its path.
     """
     folder = Path(tempfile.mkdtemp(prefix="lh-", dir="/tmp"))  # sockets need short paths
-    ports = _ports(6)
+    ports = free_ports(6)
     bin_folder = str(Path(sys.executable).parent)
     environment = {**os.environ, **_OURS, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     for name in [n for n in environment if n.startswith("AWS_") or n in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS")]:
@@ -94,14 +95,3 @@ def _end(process: subprocess.Popen[bytes], folder: str) -> None:
                 other.kill()
     process.kill()
     process.wait()
-
-
-def _ports(count: int) -> list[int]:
-    taken = [socket.socket() for _ in range(count)]
-    try:
-        for one in taken:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in taken]
-    finally:
-        for one in taken:
-            one.close()

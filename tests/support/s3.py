@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.ports import free_ports
 
 KEY, SECRET, BUCKET = "devkey", "devsecret", "longcap"
 _READY_S = 60.0
@@ -82,7 +82,7 @@ def serve(folder: Path) -> Iterator[S3Server]:
     config.write_text(json.dumps({"identities": [identity]}))
     data = folder / "data"
     data.mkdir()
-    master, volume, filer, s3 = _ports(4)
+    master, volume, filer, s3 = free_ports(4, neighbours=(10_000,))  # which the server uses internally
     command = [program, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-master.port={master}"]
     command += [f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}"]
     command += [f"-s3.config={config}", "-s3.port.iceberg=0", "-s3.port.lance=0"]
@@ -120,22 +120,3 @@ def _wait(server: S3Server, log: Path) -> None:
             pass
         time.sleep(0.3)
     raise RuntimeError(f"the S3 server did not get ready: {log.read_text(errors='replace')[-2000:]}")
-
-
-def _ports(count: int) -> list[int]:
-    """Return free ports whose neighbours 10,000 above are also free, since the server uses those internally."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(10_000, 22_000)  # below the ports of outgoing connections, which begin at 32,768
-        if port not in found and _free(port) and _free(port + 10_000):
-            found.append(port)
-    return found
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

@@ -49,17 +49,21 @@ def test_every_caller_gets_his_own_answers_once_his_items_are_durable(calls: lis
 
     with ThreadPoolExecutor(len(calls)) as pool:
         for done in [pool.submit(call, items, pauses.random() / 200) for items in calls]:
-            done.result(10)
+            done.result(60)
     assert sorted(i for c in commit.commits for i in c) == sorted(i for c in calls for i in c)
 
 
 def test_many_callers_make_few_commits() -> None:
-    commit = Recorder(takes_s=0.05)
+    blocked, recorder = threading.Event(), Recorder()
+
+    def commit(items: list[int]) -> list[list[str]]:
+        blocked.wait(60)
+        return recorder(items)
+
     group = GroupCommit(commit)
-    with ThreadPoolExecutor(32) as pool:
-        list(pool.map(lambda i: group([i]), range(32)))
-    assert len(commit.commits) <= 4
-    assert sorted(i for c in commit.commits for i in c) == list(range(32))
+    assert _together(group, blocked, list(range(32))) == [None] * 32
+    assert [len(c) for c in recorder.commits] == [1, 31]
+    assert sorted(i for c in recorder.commits for i in c) == list(range(32))
 
 
 def test_one_caller_alone_is_committed_at_once() -> None:
@@ -78,15 +82,16 @@ def _together(group: GroupCommit[int, str], blocked: threading.Event, calls: lis
         except BaseException as error:
             found[k] = error
 
-    threads = [threading.Thread(target=call, args=(k,)) for k in range(len(calls))]
+    threads = [threading.Thread(target=call, args=(k,), daemon=True) for k in range(len(calls))]
     threads[0].start()
-    time.sleep(0.05)
+    _until(lambda: group._committing)
     for thread in threads[1:]:
         thread.start()
-    time.sleep(0.1)
+    _until(lambda: group._came == len(calls))
     blocked.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
+        assert not thread.is_alive()
     return found
 
 
@@ -94,7 +99,7 @@ def test_an_exception_reaches_all_callers_of_that_commit_and_only_them() -> None
     blocked, recorder = threading.Event(), Recorder()
 
     def commit(items: list[int]) -> list[list[str]]:
-        blocked.wait(10)
+        blocked.wait(60)
         return recorder(items)
 
     group = GroupCommit(commit)
@@ -112,7 +117,7 @@ def test_nobody_returns_as_if_done_when_the_leader_is_interrupted() -> None:
 
     def commit(items: list[int]) -> list[list[str]]:
         commits.append(items)
-        blocked.wait(10)
+        blocked.wait(60)
         if len(commits) == 2:
             raise KeyboardInterrupt
         return [[str(i)] for i in items]
@@ -152,7 +157,7 @@ def _in_threads(group: GroupCommit[int, str], calls: list[list[int]]) -> list[th
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
@@ -177,7 +182,7 @@ def test_calls_wait_for_others_until_a_commit_is_worth_it(
     assert recorder.commits == []
     group(last)
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
     assert [sorted(c) for c in recorder.commits] == [sorted([i for c in first for i in c] + last)]
 
@@ -186,7 +191,7 @@ def test_nobody_waits_longer_than_flush_s() -> None:
     recorder = Recorder()
     group = _grown(Grouping(size=100, callers=100, flush_s=0.2), recorder)
     for thread in _in_threads(group, [[1], [2], [3]]):
-        thread.join(30)
+        thread.join(60)
     assert sorted(i for c in recorder.commits for i in c) == [1, 2, 3]
 
 
@@ -194,7 +199,7 @@ def test_a_young_writer_answers_soon_whatever_flush_s_says() -> None:
     recorder = Recorder()
     group = GroupCommit(recorder, Grouping(size=100, flush_s=1e6))
     (thread,) = _in_threads(group, [[1]])
-    thread.join(30)
+    thread.join(60)
     assert recorder.commits == [[1]]
 
 

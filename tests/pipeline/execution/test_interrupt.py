@@ -120,15 +120,17 @@ def test_status_tells_of_a_run_at_work_that_two_signals_end(
     local_s: int, started_line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     video.render(tmp_path / "long.mp4", count=3000, fps=10.0)
-    log, out = tmp_path / "log", str(tmp_path / "out")
+    log, out, held = tmp_path / "log", str(tmp_path / "out"), tmp_path / "held"
+    held.mkdir()
+    engine = f"{{kind: 'tests.support.engines:Held', folder: '{held}'}}"  # the work in flight does not end by itself
     with started(
-        *("run", str(tmp_path / "long.mp4"), "-o", out),
-        *("--set", "plan.segment_s=10", "--set", f"run.local_s={local_s}"),
+        *("run", str(tmp_path / "long.mp4"), "-o", out, "--set", f"caption.engine={engine}"),
+        *("--set", "plan.segment_s=10", "--set", f"run.local_s={local_s}", "--set", "run.drain_s=600"),
         log=log,
         program=("-c", AT_ONCE),
     ) as run:
-        wait_until(lambda: started_line in log.read_text() or run.poll() is not None, "a graph")
-        assert run.poll() is None, log.read_text()
+        wait_until(lambda: (held / "asked").exists() or run.poll() is not None, "a request")
+        assert run.poll() is None and started_line in log.read_text(), log.read_text()
         assert main(["status", out]) == 0
         first = capsys.readouterr().out.splitlines()[0]
         assert f"(process {run.pid}), which began " in first and first.endswith(", is at work")

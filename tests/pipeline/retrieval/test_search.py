@@ -25,7 +25,7 @@ from pipeline.retrieval.search import Hit, moments
 from pipeline.terminal.errors import RunFailed, UsageError
 from tests.pipeline.retrieval.conftest import Stories
 from tests.support import planted, s3
-from tests.support.command import ROOT
+from tests.support.command import ROOT, wait_until
 
 
 def _found(hits: list[Hit], video: str, window: int) -> bool:
@@ -168,8 +168,6 @@ _DIES = """
 import os, signal, sys
 from datetime import timedelta
 from pipeline.retrieval import index
-from pipeline.retrieval.api import index_output
-index._VIDEOS_AT_ONCE = 1
 left = int(sys.argv[2])
 def dying(before):
     def do(self, *given, **more):
@@ -183,7 +181,17 @@ from lancedb.table import LanceTable
 index.Index._put = dying(index.Index._put)
 LanceTable.create_index = dying(LanceTable.create_index)
 LanceTable.optimize = dying(LanceTable.optimize)
+"""
+
+_UPDATE = """
+from pipeline.retrieval.api import index_output
+index._VIDEOS_AT_ONCE = 1
 index_output(sys.argv[1], vectors=False)
+"""
+
+_COMMAND = """
+from pipeline.cli.main import main
+main(["index", sys.argv[1]])
 """
 
 
@@ -206,7 +214,9 @@ def test_a_killed_update_is_resumed_and_finds_the_same_in_the_same_order(tmp_pat
     for steps in (2, 4, 5, 6):
         out = str(tmp_path / f"killed-{steps}")
         planted.make(out, texts)
-        died = subprocess.run([sys.executable, "-c", _DIES, out, str(steps)], check=False, env=dict(os.environ))
+        died = subprocess.run(
+            [sys.executable, "-c", _DIES + _UPDATE, out, str(steps)], check=False, env=dict(os.environ)
+        )
         assert died.returncode == -signal.SIGKILL
         if steps < 5:
             with pytest.raises(UsageError, match="longcap index"):
@@ -219,22 +229,19 @@ def test_a_killed_update_is_resumed_and_finds_the_same_in_the_same_order(tmp_pat
 
 
 def test_the_command_is_killed_again_and_again(tmp_path: Path) -> None:
-    """`longcap index` is killed as soon as it reports progress, until nothing is left to do."""
+    """`longcap index` is killed after its first commit of 32 videos, twice."""
     texts = {f"v{i:02d}": planted.dull(3, i) for i in range(100)}
     whole, out = str(tmp_path / "whole"), str(tmp_path / "killed")
     planted.make(whole, texts)
     longcap.index_output(whole)
     planted.make(out, texts)
-    seen = []
-    for _ in range(2):
-        command = [sys.executable, "-m", "longcap", "index", out]
-        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
-            assert process.stderr is not None
-            seen.append(next((line for line in process.stderr if "videos indexed" in line), ""))
-            process.send_signal(signal.SIGKILL)
-    assert all(seen), "it was killed in the middle"
+    for left in (100, 68):
+        command = [sys.executable, "-c", _DIES + _COMMAND, out, "1"]
+        died = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, check=False, env=dict(os.environ))
+        assert died.returncode == -signal.SIGKILL, died.stderr
+        assert f"32 of {left} videos indexed" in died.stderr
     done = longcap.index_output(out)
-    assert 64 <= done.kept < 100 and done.kept + done.added == 100
+    assert (done.kept, done.added) == (64, 36)
     assert _hits(out) == _hits(whole)
 
 
@@ -290,8 +297,11 @@ with Lease(index.uri, ALL, "killed").held():
     for field in schema_of(True):
         columns.setdefault(field.name, [str(k) for k in range(n)] if field.type == pa.string() else [0.0] * n)
     table = pa.table(columns, schema=schema_of(True))
-    print("begins", flush=True)
-    index.table.add(table)
+    def rows():  # more than a part of an upload, and no end
+        yield from table.to_batches(max_chunksize=1000)
+        print("is in the middle", flush=True)
+        time.sleep(600)
+    index.table.add(pa.RecordBatchReader.from_batches(table.schema, rows()))
 """
 
 
@@ -312,9 +322,8 @@ def test_uploads_of_a_killed_index_are_aborted_and_those_of_others_stay(
     while time.time() < since + 1.1:  # the server's times have no fractions
         time.sleep(0.1)
     child = subprocess.Popen([sys.executable, "-c", ADDING, out], cwd=ROOT, stdout=subprocess.PIPE)
-    assert child.stdout is not None and child.stdout.readline() == b"begins\n"
-    while child.poll() is None and len(uploads(out)) == 3:
-        time.sleep(0.01)
+    assert child.stdout is not None and child.stdout.readline() == b"is in the middle\n"
+    wait_until(lambda: len(uploads(out)) > 3, "an upload of it")
     child.kill()
     child.communicate()
     assert len(uploads(out)) > 3

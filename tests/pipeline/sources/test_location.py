@@ -21,6 +21,7 @@ from pipeline.sources.listing import list_sources
 from pipeline.sources.location import output_uri
 from pipeline.terminal.errors import UsageError
 from tests.support import video
+from tests.support.ports import dead_port
 
 
 @pytest.fixture(autouse=True)
@@ -78,8 +79,7 @@ def test_in_a_ray_job_an_output_in_its_scratch_folder_is_refused(
 
 
 def test_a_dead_endpoint_is_said_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = dead_port()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     began = time.monotonic()
     said = _refused("s3://b/out")
@@ -89,7 +89,7 @@ def test_a_dead_endpoint_is_said_in_seconds(monkeypatch: pytest.MonkeyPatch) -> 
         list_sources(["s3://b/v"], SourceOptions())
     with pytest.raises(UsageError, match=r"there is no http://.*, or it cannot be reached: there is no answer \("):
         list_sources([f"http://127.0.0.1:{port}/a.mp4"], SourceOptions())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # the clients themselves would try for minutes
 
 
 def test_an_endpoint_that_swallows_what_is_sent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,9 +138,9 @@ def test_a_server_that_is_not_there_is_tried_for_a_while() -> None:
 def test_a_server_that_does_not_answer_is_asked_again() -> None:
     never = threading.Event()
     try:
-        with engine(first(Play(wait=never)), timeout_s=0.5) as (made, server):
+        with engine(first(Play(wait=never)), timeout_s=2.0) as (made, server):
             assert made.submit(REQUEST).result(WAIT_S).text == GOOD
-            assert len(server.asked) == 2
+            assert len(server.asked) >= 2  # more if a busy machine takes two seconds for an answer
             never.set()
     finally:
         never.set()

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from operators.caption.caption import Caption
 from operators.core.base import Row
 from operators.engines.base import EngineRefused, FrameImage, PromptTooLong, Request
 from operators.engines.openai import OpenAIEngine
+from tests.support.ports import free_port
 from tests.support.rows import decoded
 
 if find_spec("vllm") is None:
@@ -39,9 +39,7 @@ CONTEXT = 2048
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server of a tiny random Qwen2.5-VL, named `tiny`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = tmp_path_factory.mktemp("vllm") / "log"
     options = ["--model", str(models.get("qwen2_5_vl")), "--served-model-name", "tiny", "--dtype", "bfloat16"]
     options += ["--host", "127.0.0.1", "--port", str(port), "--enforce-eager", "--max-model-len", str(CONTEXT)]
