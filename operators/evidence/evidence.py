@@ -11,11 +11,13 @@ import numpy as np
 
 from operators.analysis.facts import Facts
 from operators.audio.heard import Heard
+from operators.audio.lines import SpeechLine
 from operators.core.text import clock, quotation
 from operators.evidence.items import COLUMNS, Item, items_of
-from operators.reading.lines import alike
+from operators.reading.same import alike, relation
 
 _SAME = 0.8  # share of equal letters at which two simultaneous items count as the same text
+_APART_S = 1.0  # items that are at most this far apart are simultaneous: lines are spoken about when they are shown
 _RELEVANT = 0.3  # least similarity of an item if not all fit; Video-RAG's threshold
 _TOKENS, _TOKENS_A_S = 200, 20  # token budget of evidence in a prompt; speech alone takes about 4 per second
 
@@ -84,7 +86,7 @@ class Evidence:
         said = [] if self.heard is None else list(zip(self.heard.lines, self.heard.texts(), strict=True))
         lines = [(line.start_s, text) for line, text in said]
         left = _TOKENS + _TOKENS_A_S * seconds - sum(count(text) for _, text in lines)
-        fresh = _once(self.items, [line.text for line, _ in said])
+        fresh = _once(self.items, [line for line, _ in said])
         shown = [(item, _line(item)) for item in fresh]
         costs = [count(text) for _, text in shown]
         if sum(costs) > left:
@@ -107,14 +109,25 @@ def _line(item: Item) -> str:
     return f"{clock(item.start_s)} to {clock(item.end_s)}, {item.kind}: {quotation(item.text)}"
 
 
-def _once(items: Iterable[Item], said: Sequence[str]) -> list[Item]:
-    """Return the items that repeat neither another item of the span nor the speech, as subtitles on screen do."""
+def _once(items: Iterable[Item], said: Sequence[SpeechLine]) -> list[Item]:
+    """Return the items that repeat neither another item of the span nor the speech, as subtitles on screen do.
+
+    Equal texts repeat each other at any time; similar ones if they are simultaneous, with equal numbers and words.
+    """
     kept: list[Item] = []
     for item in items:
-        known = [*said, *(other.text for other in kept if other.kind == item.kind)]
-        if not any(alike(item.text.lower(), text.lower()) >= _SAME for text in known):
+        known = [*said, *(other for other in kept if other.kind == item.kind)]
+        if not any(_repeats(item, other) for other in known):
             kept.append(item)
     return kept
+
+
+def _repeats(item: Item, other: Item | SpeechLine) -> bool:
+    mine, its = item.text.lower(), other.text.lower()
+    if "".join(mine.split()) == "".join(its.split()):
+        return True
+    apart_s = max(item.start_s, other.start_s) - min(item.end_s, other.end_s)
+    return apart_s <= _APART_S and alike(mine, its) >= _SAME and relation(mine, its) == "same"
 
 
 def _similarities(texts: Sequence[str], about: Sequence[str], embed: Embed | None) -> list[float]:

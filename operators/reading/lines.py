@@ -2,7 +2,8 @@
 
 A line that is read in neighbouring frames is one item. It is the same line where the text is nearly the same and it
 stands in the same place, or has moved as a scrolling line moves; or where a ticker shows the next part of it. Of its
-readings the one that most frames agree on counts.
+readings the one that most frames agree on counts. Texts with other numbers or words are other items, however similar
+they are (`operators.reading.same`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from operators.analysis.text import ReadLine
 from operators.reading.rolls import time_rolls
+from operators.reading.same import alike, parted, relation
 from operators.reading.track import ASPECT, Track, height, middle
 
 _ALIKE = 0.75  # share of equal letters from which on two readings are of one line
@@ -31,12 +33,15 @@ _CENTRED = 0.12  # share of the width that a subtitle's middle may stand off the
 _SUBTITLE_S = 12.0  # longest that one stays
 
 
-def follow(frames: Iterable[tuple[float, float, Sequence[ReadLine]]]) -> list[dict[str, Any]]:
+def follow(
+    frames: Iterable[tuple[float, float, Sequence[ReadLine]]], *, aspect: float = ASPECT
+) -> list[dict[str, Any]]:
     """The items of consecutive frames, in order of time.
 
     Args:
         frames: (start_s, end_s, lines) of each frame, in order of time. A line that is not read in one frame and is in
             the frames beside it is one item, as readers miss one now and then.
+        aspect: width of a frame divided by its height.
     """
     open_: list[tuple[Track, int]] = []  # with frames since it was last read
     done: list[Track] = []
@@ -56,9 +61,10 @@ def follow(frames: Iterable[tuple[float, float, Sequence[ReadLine]]]) -> list[di
         going = [(track, 0 if n in taken else missed + 1) for n, (track, missed) in enumerate(open_)]
         done += [track for track, missed in going if missed > 1]
         open_ = [pair for pair in going if pair[1] <= 1]
-        open_ += [(Track(start_s, end_s, [lines[k]], [len(spans)]), 0) for k in left]
+        open_ += [(Track(start_s, end_s, [lines[k]], [len(spans)], aspect=aspect), 0) for k in left]
         spans.append((start_s, end_s))
-    tracks = sorted(time_rolls([*done, *(track for track, _ in open_)], spans), key=_order)
+    found = [one for track in [*done, *(track for track, _ in open_)] for one in parted(track, spans)]
+    tracks = sorted(time_rolls(found, spans), key=_order)
     subtitles = _subtitles(tracks)
     roles = ("scrolling" if t.scrolls else "subtitle" if id(t) in subtitles else "painted" for t in tracks)
     return [track.item(role) for track, role in zip(tracks, roles, strict=True)]
@@ -85,14 +91,32 @@ def joined(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             **{name: max(before[name], item[name]) for name in ("right", "bottom")},
             "frames": before["frames"] + fresh,
         }
-    return made
+    return [m for m in made if not any(_misread(m, other) for other in made)]
+
+
+def _misread(item: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether an item was read once, at the end of a segment, where another says that its line has another text."""
+    if item["frames"] > 1 or other["frames"] < 2 or "scrolling" in (item["role"], other["role"]):
+        return False
+    during = other["start_s"] <= item["start_s"] + _SEAM_S and item["end_s"] <= other["end_s"] + _SEAM_S
+    there = _near(item, other) and max(item["left"], other["left"]) < min(item["right"], other["right"])
+    return during and there and alike(item["text"], other["text"]) >= _ALIKE
 
 
 def _same(before: dict[str, Any], item: dict[str, Any]) -> bool:
     same = alike(before["text"], item["text"])
     if "scrolling" in (before["role"], item["role"]):
-        return same >= _SURE or (_near(before, item) and _both(before, item) is not None)
-    return same >= _ALIKE and _near(before, item)
+        sure = same >= _SURE and not _differ(before, item)
+        return sure or (_near(before, item) and _both(before, item) is not None)
+    return same >= _ALIKE and _near(before, item) and not _differ(before, item)
+
+
+def _differ(before: dict[str, Any], item: dict[str, Any]) -> bool:
+    """Whether two items say something else; one that was read once and lacks words is misread."""
+    how = relation(before["text"], item["text"])
+    return (
+        how != "same" and not (how == "less" and item["frames"] == 1) and not (how == "more" and before["frames"] == 1)
+    )
 
 
 def _both(before: dict[str, Any], item: dict[str, Any]) -> str | None:
@@ -111,14 +135,8 @@ def _flat(item: dict[str, Any]) -> bool:
     return bool((item["right"] - item["left"]) * ASPECT > _FLAT * (item["bottom"] - item["top"]))
 
 
-def alike(one: str, other: str) -> float:
-    """Share of letters that two readings have in common, in order; spaces do not count."""
-    a, b = "".join(one.split()), "".join(other.split())
-    return 1.0 if a == b else SequenceMatcher(None, a, b, autojunk=False).ratio()
-
-
 def _fit(track: Track, line: ReadLine, missed: int) -> float:
-    """How well a reading goes on a track; 0: not at all.
+    """How well a reading goes on a track; 0: not at all. Another text in its place goes on it the least of all.
 
     The same words elsewhere are more surely the line than similar words in its place: a roll may move by just so much
     that another line stands where this one stood.
@@ -127,7 +145,9 @@ def _fit(track: Track, line: ReadLine, missed: int) -> float:
     same = alike(last.text, line.text)
     tall = max(height(last), height(line))
     across, down = abs(middle(line)[0] - middle(last)[0]), abs(middle(line)[1] - middle(last)[1])
-    near = down <= _PLACE * tall and (abs(line.left - last.left) * ASPECT <= 2 * tall or across < 0.03)
+    near = down <= _PLACE * tall and (abs(line.left - last.left) * track.aspect <= 2 * tall or across < 0.03)
+    if _ALIKE <= same < 1 and relation(last.text, line.text) != "same":
+        return same / 2 if near else 0.1 if down <= _PLACE * tall and _run_on(track, line) else 0.0
     if near and same >= _ALIKE:
         return 5.0 if same == 1 else 2 + same
     if missed:
@@ -144,7 +164,7 @@ def _goes_on(track: Track, line: ReadLine, missed: int) -> bool:
     ways = (missed + 1) / (track.frames[-1] - track.frames[-2])
     (x, y), (a, b), (c, d) = (middle(reading) for reading in (*track.readings[-2:], line))
     tall = max(height(track.last), height(line))
-    return max(abs(d - b - ways * (b - y)), abs(c - a - ways * (a - x)) * ASPECT) <= _PLACE * tall
+    return max(abs(d - b - ways * (b - y)), abs(c - a - ways * (a - x)) * track.aspect) <= _PLACE * tall
 
 
 def stitched(before: str, after: str, *, rightwards: bool = False) -> tuple[str, int] | None:

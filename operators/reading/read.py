@@ -17,7 +17,7 @@ from operators.core.base import Apply, ItemError, Needs, Operator, Row
 from operators.core.shown import frame_spans
 from operators.engines.base import EngineRefused
 from operators.reading.lines import follow
-from operators.reading.track import ITEM
+from operators.reading.track import ASPECT, ITEM
 
 _SIDE = 96  # of the small frames in which it is seen that nothing has changed
 _SAME = 1.5  # grey levels, mean of any cell of them, below which it has not
@@ -33,7 +33,7 @@ class Read(Operator):
     """
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     pool: ClassVar[str] = "read"
     reads: ClassVar[frozenset[str]] = frozenset({"images", "decode_start_s", "decode_end_s"})
     writes: ClassVar[frozenset[str]] = frozenset({"screen_text"})
@@ -64,13 +64,15 @@ class Read(Operator):
 
         found: list[tuple[float, float, Sequence[ReadLine]]] = []
         before: Any = None
+        aspect = ASPECT
         for image, start_s, end_s in frame_spans(row["images"] or (), row["decode_start_s"], row["decode_end_s"]):
             pixels = cv2.imdecode(np.frombuffer(image["jpeg"], np.uint8), cv2.IMREAD_COLOR)
             if pixels is None:
                 raise ItemError("internal", f"a frame of {len(image['jpeg'])} bytes is no JPEG")
+            aspect = pixels.shape[1] / pixels.shape[0]
             small = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
             same = before is not None and float(np.abs(small - before).max()) < _SAME
             lines = found[-1][2] if same else reader.lines(pixels, min_confidence=self.min_confidence)
             before = before if same else small
             found.append((start_s, end_s, lines))
-        return follow(found)
+        return follow(found, aspect=aspect)

@@ -26,7 +26,7 @@ ITEM = pa.struct(
     ]
 )
 
-ASPECT = 16 / 9  # widths are shares of a width, heights of a height
+ASPECT = 16 / 9  # of most frames: widths are shares of a width, heights of a height
 _MOVED = 1.5  # heights that a line moves in all, from which on it scrolls
 
 
@@ -41,6 +41,7 @@ class Track:
     whole: str = ""  # of a line that enters or leaves at a side: all of it so far
     ran: bool = False  # its beginning has left the frame
     rolls: bool = False  # it moves with the lines that roll up or down around it
+    aspect: float = ASPECT  # width of a frame divided by its height
 
     @property
     def last(self) -> ReadLine:
@@ -61,7 +62,7 @@ class Track:
     def moved(self) -> tuple[float, float]:
         """How far it moved to the right and down, both in shares of the frame's height."""
         first, last = self.readings[0], self.last
-        return (last.left - first.left) * ASPECT, middle(last)[1] - middle(first)[1]
+        return (last.left - first.left) * self.aspect, middle(last)[1] - middle(first)[1]
 
     @property
     def scrolls(self) -> bool:

@@ -76,6 +76,21 @@ def test_what_says_the_same_is_in_it_once() -> None:
     ]
 
 
+def test_what_differs_in_a_number_or_stands_at_another_time_is_no_repetition() -> None:
+    row = {
+        "speech": [said("The price is 12 euros today.", 0.0, 3.0)],
+        "screen_text": [
+            sign("Chapter 1: Basics", 0.0, 4.0),
+            sign("Chapter 2: Basics", 6.0, 9.0),
+            sign("The price is 15 euros today", 0.0, 3.0),
+            sign("The prices are low", 0.0, 2.0),
+            sign("The price are low", 7.0, 9.0),
+        ],
+    }
+    found = lines(Evidence.of(row).within(0.0, 10.0), seconds=60.0)  # type: ignore[union-attr]
+    assert len(found) == 6
+
+
 def test_without_room_the_relevant_are_chosen_and_speech_stays() -> None:
     goods = ["red apples", "warm winter coats", "used cars", "cheap flights", "garden tools", "fresh fish", "old books"]
     signs = [sign(f"{good} and soap at {k * 7919}", top=k / 40, bottom=k / 40 + 0.01) for k, good in enumerate(goods)]

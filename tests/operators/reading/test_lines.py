@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,39 @@ def test_equal_lines_in_two_places_are_two() -> None:
 def test_another_line_in_the_same_place_is_another_item() -> None:
     found = follow(frames([line("First slide")], [line("Second thought")]))
     assert spans(found) == [(0, 1, "First slide"), (1, 2, "Second thought")]
+
+
+@pytest.mark.parametrize(
+    ("shown", "items"),
+    [
+        (["Step 1: preheat"] * 3 + ["Step 2: preheat"] * 2 + ["Step 3: preheat"], [(0, 3), (3, 5), (5, 6)]),
+        ([f"Time left 00:1{k}" for k in (5, 4, 3)], [(0, 1), (1, 2), (2, 3)]),
+        (["Do not open the door"] * 2 + ["Do open the door"] * 2, [(0, 2), (2, 4)]),
+        (["Step 1: preheat"] * 2 + ["Step 7: preheat"] + ["Step 1: preheat"], [(0, 4)]),  # read wrong once
+        (["Open the"] + ["Open the door"] * 2 + ["Open door"], [(0, 4)]),  # it fades in and out
+    ],
+)
+def test_texts_with_other_numbers_or_words_are_items_of_their_own(shown: list[str], items: list[Any]) -> None:
+    found = follow(frames(*([line(text)] for text in shown)))
+    assert [(i["start_s"], i["end_s"]) for i in found] == items
+    assert [i["text"] for i in found] == [max(shown[a:b], key=shown[a:b].count) for a, b in items]
+    parts = joined([*follow(frames(*([line(text)] for text in shown[:3]))), *found])
+    assert [i["text"] for i in parts] == [i["text"] for i in found], "a seam changes nothing"
+
+
+def test_lines_of_a_roll_that_differ_in_a_number_keep_apart() -> None:
+    songs = [f"Song {k} by Maria Jensen and the others" for k in range(1, 5)]
+    rolled = [
+        [line(n, top=0.9 - 0.3 * (k - j)) for j, n in enumerate(songs) if 0 <= 0.9 - 0.3 * (k - j) <= 0.9]
+        for k in range(7)
+    ]
+    assert [i["text"] for i in follow(frames(*rolled))] == songs
+
+
+def test_what_sways_in_an_upright_frame_does_not_scroll() -> None:
+    swaying = frames(*([line("My cat video", left=0.1 + 0.04 * k)] for k in range(4)))  # 0.12 of the width, 1.4 heights
+    (wide,), (upright,) = follow(swaying), follow(swaying, aspect=9 / 16)
+    assert (wide["role"], upright["role"]) == ("scrolling", "painted")
 
 
 def test_rolling_credits_keep_their_order() -> None:
