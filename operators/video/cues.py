@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from operators.video.markup import plain_text
+from operators.video.markup import Format, lines_of, plain_text
 from operators.video.progress import PROGRESS
+from operators.video.rolling import Timed, unrolled
 
 _COLON = r"[ \t]{0,3}:[ \t]{0,3}"
 _FRACTION = r"(?:[ \t]{0,3}[.,:][ \t]{0,3}(\d{1,9}))?"
@@ -40,46 +41,62 @@ class NoSubtitles(ValueError):
     """A text is not one of a subtitle file; the message says why, in a few words."""
 
 
-def read_cues(text: str, *, first_pts_s: float = 0.0) -> list[Cue]:
-    """All cues that contain words and end after they start, in file order.
+def read_cues(text: str, *, first_pts_s: float = 0.0, late_s: float = 0.0) -> list[Cue]:
+    """All cues that contain words and end after they start, in file order; of rolling captions each line once.
 
     Args:
         text: text of the whole file.
         first_pts_s: first pts of the video in seconds, for WebVTT with times on the clock of an MPEG-TS stream.
+        late_s: seconds from the start of playback, where times of subtitles count from, to the first frame.
 
     Raises:
         NoSubtitles: the format is not known.
     """
-    text = re.sub(r"\r\n|\r|\x85|\u2028", "\n", text.replace("\x00", "").replace("\ufeff", ""))
+    text = re.sub(r"\r+\n|\r|\x85|\u2028", "\n", text.replace("\x00", "").replace("\ufeff", ""))
+    cues = unrolled(list(_timed(text, first_pts_s, late_s)))
+    return [Cue(max(0.0, start_s), end_s, " ".join(lines)) for start_s, end_s, lines in cues]
+
+
+def _timed(text: str, first_pts_s: float, late_s: float) -> Iterator[Timed]:
     head = text[:4096].lstrip()
     if head.startswith("WEBVTT"):
-        return list(_vtt(text, first_pts_s))
-    if re.search(r"^\[(script info|v4\+? styles|events)\]", head, re.IGNORECASE | re.MULTILINE):
-        return list(_ass(text))
-    cues = list(_srt(text))
-    if not cues and not any(_timing(line) for line in text.split("\n")):
-        return list(_others(text))
-    return cues
+        yield from _vtt(text, first_pts_s, late_s)
+    elif re.search(r"^\[(script info|v4\+? styles|events)\]", head, re.IGNORECASE | re.MULTILINE):
+        yield from _ass(text, late_s)
+    else:
+        cues = list(_srt(text, late_s))
+        known = cues or any(_timing(line) for line in text.split("\n"))
+        yield from cues if known else _others(text, late_s)
 
 
 # -- SubRip ------------------------------------------------------------------------------------------------------------
 
 
-def _srt(text: str) -> Iterator[Cue]:
-    """Text runs up to the next line with times; the number of that cue, just before it, is not part of it."""
+def _srt(text: str, late_s: float) -> Iterator[Timed]:
+    """Text runs up to the next line with times; the number of that cue, before it, is not part of it."""
     lines = text.split("\n")
     times = [(at, span) for at, line in enumerate(lines) if "-" in line and (span := _timing(line))]
     if not times:
         return
-    first = times[0][0]
-    numbered = first > 0 and _is_number(lines[first - 1])
+    number = _before_blank(lines, times[0][0])
+    apart = number < times[0][0]  # empty lines stand between the number and the times of a cue
+    numbered = number > 0 and _is_number(lines[number - 1])
     for index, (at, (start_s, end_s)) in enumerate(times):
         if index % _STEP == 0:
             PROGRESS.step()
-        end = times[index + 1][0] if index + 1 < len(times) else len(lines)
-        if index + 1 < len(times) and numbered and end - 1 > at and _is_number(lines[end - 1]):
-            end -= 1
-        yield from _cue(start_s, end_s, plain_text("\n".join(lines[at + 1 : end]), "srt"))
+        end = behind = times[index + 1][0] if index + 1 < len(times) else len(lines)
+        if index + 1 < len(times) and numbered:
+            behind = _before_blank(lines, end) if apart else end
+            if behind - 1 > at and _is_number(lines[behind - 1]):
+                end = behind - 1
+        yield from _cue(start_s - late_s, end_s - late_s, "\n".join(lines[at + 1 : end]), "srt")
+
+
+def _before_blank(lines: list[str], at: int) -> int:
+    """Index behind the last line before `at` that is not blank."""
+    while at > 0 and not lines[at - 1].strip():
+        at -= 1
+    return at
 
 
 def _is_number(line: str) -> bool:
@@ -89,10 +106,14 @@ def _is_number(line: str) -> bool:
 # -- WebVTT ------------------------------------------------------------------------------------------------------------
 
 
-def _vtt(text: str, first_pts_s: float) -> Iterator[Cue]:
-    """Blocks between empty lines: a header, NOTE, STYLE and REGION, or a cue with or without identifier."""
-    offset_s, base_s = 0.0, None
-    for index, block in enumerate(re.split(r"\n{2,}", re.sub(r"\n[ \t]+(?=\n)", "\n", text.strip("\n")))):
+def _vtt(text: str, first_pts_s: float, late_s: float) -> Iterator[Timed]:
+    """Blocks between empty lines: a header, NOTE, STYLE and REGION, or a cue with or without identifier.
+
+    A line of spaces does not end a block. Text behind an empty line is ignored, unless its cue has no other.
+    """
+    offset_s, base_s = -late_s, None
+    wordless: tuple[float, float] | None = None  # the last cue, if it has no line yet
+    for index, block in enumerate(re.split(r"\n{2,}", text.strip("\n"))):
         if index % _STEP == 0:
             PROGRESS.step()
         lines = block.split("\n")
@@ -101,18 +122,24 @@ def _vtt(text: str, first_pts_s: float) -> Iterator[Cue]:
             if mapped is not None:
                 base_s = mapped if base_s is None else base_s
                 # a video without that clock starts with the first header: later ones count from there
-                offset_s = _nearest_turn(mapped - (first_pts_s if first_pts_s > 1 else base_s))
+                on_clock = first_pts_s > 1
+                offset_s = _nearest_turn(mapped - (first_pts_s if on_clock else base_s)) - (0 if on_clock else late_s)
         elif re.match(r"(NOTE|STYLE|REGION)\b", lines[0]) and not any(_timing(line) for line in lines[:2]):
             continue
         at = [number for number, line in enumerate(lines) if "-->" in line and _timing(line)]
+        if not at and wordless and not _is_number(block) and not lines[0].startswith("WEBVTT"):
+            yield from _cue(*wordless, block, "vtt")
+        wordless = None
         for number, following in pairwise([*at, len(lines)]):
             span = _timing(lines[number])
             assert span is not None
-            start_s, end_s = span
+            start_s, end_s = span[0] + offset_s, span[1] + offset_s
             own = lines[number + 1 : following]
-            if following < len(lines) and own and _is_number(own[-1]):
-                own.pop()  # the number of the next cue, where the empty line between them is missing
-            yield from _cue(start_s + offset_s, end_s + offset_s, plain_text("\n".join(own), "vtt"))
+            named = len(own) > 1 and own[-2] and not own[-2].strip()  # behind a line of spaces
+            if following < len(lines) and own and (_is_number(own[-1]) or named):
+                own.pop()  # number or name of the next cue, where the empty line between them is missing
+            wordless = None if own else (start_s, end_s)
+            yield from _cue(start_s, end_s, "\n".join(own), "vtt")
 
 
 def _mapped_s(line: str) -> float | None:
@@ -135,7 +162,7 @@ def _nearest_turn(offset_s: float) -> float:
 # -- ASS ---------------------------------------------------------------------------------------------------------------
 
 
-def _ass(text: str) -> Iterator[Cue]:
+def _ass(text: str, late_s: float) -> Iterator[Timed]:
     """Dialogue of the section Events, its fields as the line `Format:` orders them; comments are left out."""
     fields = ["layer", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text"]
     events = False
@@ -153,14 +180,14 @@ def _ass(text: str) -> Iterator[Cue]:
             values = dict(zip(fields, rest.split(",", len(fields) - 1), strict=False))
             start, end = (_ASS_TIME.match(values.get(name, "")) for name in ("start", "end"))
             if start and end:
-                words = plain_text(values.get("text", ""), "ass")
-                yield from _cue(_seconds(*start.groups()), _seconds(*end.groups()), words)
+                start_s, end_s = _seconds(*start.groups()) - late_s, _seconds(*end.groups()) - late_s
+                yield from _cue(start_s, end_s, values.get("text", ""), "ass")
 
 
 # -- what else there is ------------------------------------------------------------------------------------------------
 
 
-def _others(text: str) -> Iterator[Cue]:
+def _others(text: str, late_s: float) -> Iterator[Timed]:
     import pysubs2
 
     try:
@@ -175,7 +202,7 @@ def _others(text: str) -> Iterator[Cue]:
         if index % _STEP == 0:
             PROGRESS.step()
         if not event.is_comment:
-            yield from _cue(event.start / 1000, event.end / 1000, plain_text(event.text, "ass"))
+            yield from _cue(event.start / 1000 - late_s, event.end / 1000 - late_s, event.text, "ass")
 
 
 # -- times -------------------------------------------------------------------------------------------------------------
@@ -195,6 +222,6 @@ def _seconds(sign: str, hours: str | None, minutes: str, seconds: str, fraction:
     return -value if sign else value
 
 
-def _cue(start_s: float, end_s: float, text: str) -> Iterator[Cue]:
-    if text and end_s > start_s and end_s > 0:
-        yield Cue(max(0.0, start_s), end_s, text)
+def _cue(start_s: float, end_s: float, text: str, form: Format) -> Iterator[Timed]:
+    if end_s > start_s and end_s > 0 and (words := plain_text(text, form)):
+        yield start_s, end_s, lines_of(text, words, form)

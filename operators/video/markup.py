@@ -52,6 +52,17 @@ def plain_text(text: str, form: Format) -> str:
     return _one_line(text)
 
 
+def lines_of(text: str, words: str, form: Format) -> list[str]:
+    """The lines of a cue without markup; all as one if a tag that goes over a line break makes them differ.
+
+    Args:
+        words: `plain_text` of the cue.
+    """
+    breaks = r"\\[Nn]|\n" if form == "ass" else r"\n"
+    lines = [line for one in re.split(breaks, text) if (line := plain_text(one, form))]
+    return lines if " ".join(lines) == words else [words]
+
+
 def _without_drawings(text: str) -> str:
     """ASS without its blocks in braces, and without the shapes that stand between `\\p1` and `\\p0`."""
     kept, drawing, end = [], False, 0

@@ -23,7 +23,7 @@ from operators.core.uris import local_path
 from operators.video.cues import Cue, NoSubtitles, read_cues
 from operators.video.encodings import UnknownEncoding, decode_text
 from operators.video.progress import PROGRESS
-from operators.video.source import WatchedFile
+from operators.video.source import Source, WatchedFile
 from operators.video.version import CHANGED, check_subtitles
 
 READ = "read"
@@ -36,6 +36,7 @@ MAX_CHARACTERS_A_MINUTE = 60_000  # people read 1,000; ASS that draws its letter
 _JOB = "operators.video.subtitles:read_subtitles"
 _TOUCHING_S = 0.05  # equal lines nearer than this are one: animated ASS shows one line in hundreds of pieces
 _LANGUAGE = re.compile(r"\.([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.[A-Za-z]+\Z")
+_LATE_S = 0.1
 _KEPT = 4  # videos whose lines an actor remembers
 
 
@@ -96,12 +97,18 @@ class SubtitleReader:
     def _read(self, row: Row, uri: str) -> Subtitles:
         version, first_pts_s = row.get("source_version"), float(row.get("first_pts_s") or 0.0)
         try:
-            status, cues = self._run(_JOB, uri=uri, version=version, first_pts_s=first_pts_s)
+            status, cues = self._run(_JOB, uri=uri, version=version, first_pts_s=first_pts_s, video=_may_be_late(row))
         except ItemError as error:
             if error.failure_class == CHANGED or (error.failure_class == "storage" and not row.get("passes")):
                 raise
             return Subtitles(_not_read(_WHY.get(error.failure_class, error.message)))
         return Subtitles(status, tuple(Cue(*cue) for cue in cues))
+
+
+def _may_be_late(row: Row) -> str | None:
+    """The video, if its first frame may come after the start of playback; not if it has several clocks."""
+    late = float(row.get("first_pts_s") or 0.0) >= _LATE_S and not row.get("parts")
+    return row.get("access_uri") or row.get("uri") if late else None
 
 
 _WHY = {
@@ -113,13 +120,19 @@ _WHY = {
 }
 
 
-def read_subtitles(*, uri: str, version: str | None, first_pts_s: float) -> tuple[str, list[tuple[float, float, str]]]:
+def read_subtitles(
+    *, uri: str, version: str | None, first_pts_s: float, video: str | None = None
+) -> tuple[str, list[tuple[float, float, str]]]:
     """Read a whole subtitle file: a job of the decoding process.
+
+    Its times count from the start of playback, as in players, which the earliest stream of the video determines; a
+    video that starts seconds after its sound begins at that time of its subtitles.
 
     Args:
         uri: of the file.
         version: the `source_version` of its video; None checks nothing.
         first_pts_s: of the video.
+        video: uri of the video, if its first frame may not be the start of playback.
 
     Returns:
         The status of `Subtitles`, and its cues as (start_s, end_s, text).
@@ -131,13 +144,29 @@ def read_subtitles(*, uri: str, version: str | None, first_pts_s: float) -> tupl
     try:
         raw = _bytes(uri)
         named = _LANGUAGE.search(basename(uri))
-        cues = _bounded(read_cues(decode_text(raw, language=named[1] if named else None), first_pts_s=first_pts_s))
+        text = decode_text(raw, language=named[1] if named else None)
+        late_s = _late_s(video, first_pts_s) if video is not None else 0.0
+        cues = _bounded(read_cues(text, first_pts_s=first_pts_s, late_s=late_s))
     except (_Unusable, UnknownEncoding, NoSubtitles) as problem:
         status, cues = _not_read(str(problem)), []
     else:
         status = READ
     check_subtitles(uri, version)
     return status, [(cue.start_s, cue.end_s, cue.text) for cue in cues]
+
+
+def _late_s(video: str, first_pts_s: float) -> float:
+    """Seconds from the start of playback to the first frame; 0 for less than a tenth, the delay of an encoder."""
+    with Source(video) as source:
+        try:
+            start = source.open().start_time  # in microseconds, of the earliest stream
+        except ItemError as error:
+            if error.failure_class == "storage":
+                raise
+            return 0.0
+        source.check()
+    late_s = first_pts_s - (start or 0) / 1e6
+    return late_s if start is not None and late_s >= _LATE_S else 0.0
 
 
 def _not_read(reason: str) -> str:

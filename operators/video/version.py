@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 CHANGED: FailureClass = "changed"
+_READING = 2  # raised where the same subtitle file gives other lines: its videos are made again
 
 
 def version_of(video: File, subtitles: tuple[str, File] | None = None) -> str:
@@ -81,7 +82,7 @@ def check_subtitles(uri: str, version: str | None) -> None:
 
 
 def _subtitle_version(uri: str, file: File) -> str:
-    return digest([basename(uri), file.size_bytes, file.stamp])
+    return digest([basename(uri), file.size_bytes, file.stamp, _READING])
 
 
 def _check(uri: str, wanted: str, version: Callable[[File], str]) -> None:

@@ -46,6 +46,52 @@ def test_subrip_is_read_as_players_do(end: str) -> None:
     ]
 
 
+def test_a_line_of_spaces_does_not_end_a_webvtt_cue() -> None:
+    cue = "00:0{}.000 --> 00:0{}.000 align:start position:0%\n"
+    text = f"WEBVTT\n\n{cue.format(1, 2)} \nhello<00:01.500><c> there</c>\n\n{cue.format(3, 4)}one\n \ntwo\n\n"
+    assert _read(text) == [(1, 2, "hello there"), (3, 4, "one two")]
+    between = f"WEBVTT\n\n{cue.format(1, 2)}one\n \nname-2\n{cue.format(3, 4)}two\n\n"
+    assert _read(between) == [(1, 2, "one"), (3, 4, "two")]
+    emptied = f"WEBVTT\n\n{cue.format(1, 2)}\nhello\n\nname\n\n{cue.format(3, 4)}two\n\nname\n\n"
+    assert _read(emptied) == [(1, 2, "hello"), (3, 4, "two")]
+
+
+def test_rolling_captions_are_read_once() -> None:
+    lines = ["welcome", "to the course", "on cooking", "with fire"]
+    cues = "".join(
+        f"00:0{k}.000 --> 00:0{k + 1}.000\n{'' if not k else lines[k - 1]}\n{lines[k]}\n\n" for k in range(4)
+    )
+    assert _read(f"WEBVTT\n\n{cues}") == [(k, k + 1, line) for k, line in enumerate(lines)]
+
+
+def test_line_ends_that_were_converted_twice_are_one() -> None:
+    srt = ["1", "00:00:01,000 --> 00:00:02,000", "a", "b", "", "2", "00:00:03,000 --> 00:00:04,000", "c", ""]
+    vtt = ["WEBVTT", "", "00:01.000 --> 00:02.000", "a", "b", "", "00:03.000 --> 00:04.000", "c", ""]
+    doubled = [
+        "1",
+        "",
+        "00:00:01,000 --> 00:00:02,000",
+        "",
+        "a",
+        "b",
+        "",
+        "2",
+        "",
+        "00:00:03,000 --> 00:00:04,000",
+        "c",
+    ]
+    for text in ("\r\r\n".join(srt), "\r\r\n".join(vtt), "\n".join(doubled)):
+        assert _read(text) == [(1, 2, "a b"), (3, 4, "c")]
+
+
+def test_times_count_from_the_start_of_playback() -> None:
+    srt = "1\n00:00:01,000 --> 00:00:04,000\na\n\n2\n00:00:05,000 --> 00:00:06,000\nb\n"
+    assert _read(srt, late_s=3.0) == [(0, 1, "a"), (2, 3, "b")]
+    head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:05.000 --> 00:06.000\na\n"
+    assert _read(head, first_pts_s=9.0, late_s=3.0) == [(6, 7, "a")]  # its clock says where the video begins
+    assert _read(head, late_s=3.0) == [(2, 3, "a")]
+
+
 def test_ass_follows_its_format_line_and_leaves_out_comments() -> None:
     text = (
         "[Script Info]\n[V4+ Styles]\nStyle: bad,&Hzz\n[Events]\nFormat: Start, End, Style, Text\n"

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from operators.core.base import ItemError, Row
 from operators.core.rows import SUBTITLES
+from operators.video.facts import probe
 from operators.video.isolation import DecodeChild
 from operators.video.subtitles import SubtitleReader
 from pipeline.config.types import SourceOptions
 from pipeline.sources.listing import list_sources
 from tests.operators.analysis.reel import measure, reel
+from tests.support.speech import write_clip
 
 SRT = """1
 00:00:01,000 --> 00:00:03,500
@@ -107,6 +112,24 @@ def test_a_reader_that_is_killed_or_forbidden_costs_the_subtitles_alone(tmp_path
         SubtitleReader(failing("storage")).of(_row(tmp_path / "a.srt"))
     last = SubtitleReader(failing("storage")).of(_row(tmp_path / "a.srt", passes=1))
     assert last is not None and last.status == "not read: storage did not answer"
+
+
+def test_lines_of_a_video_that_starts_after_its_sound_are_moved(child: DecodeChild, tmp_path: Path) -> None:
+    path = tmp_path / "a.srt"
+    path.write_text(SRT, "utf-8")
+    for name, first_pts_s, delays_s, first_s in (("late.mkv", 3.0, [], 5.0), ("even.mkv", 3.0, [0.0], 8.0)):
+        tone = np.full(16_000 * 8, 900, np.int16)
+        clip = write_clip(tmp_path / name, [tone], length_s=8.0, first_pts_s=first_pts_s, delays_s=delays_s)
+        facts = probe(str(clip))
+        if name == "late.mkv":  # sound from the start of playback
+            late = tmp_path / "sound.mkv"
+            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-itsoffset", "3", "-i", str(clip)]
+            subprocess.run(
+                [*command, "-i", str(clip), "-map", "0:v", "-map", "1:a", "-c", "copy", str(late)], check=True
+            )
+            clip, facts = late, probe(str(late))
+        found = SubtitleReader(child.run).of(_row(path, uri=str(clip), first_pts_s=facts["first_pts_s"]))
+        assert found is not None and found.cues[-1].start_s == pytest.approx(first_s, abs=0.1), name
 
 
 def test_a_video_is_read_once_and_only_as_it_was_listed(child: DecodeChild, tmp_path: Path) -> None:
