@@ -116,7 +116,7 @@ def _once(items: Iterable[Item], said: Sequence[SpeechLine]) -> list[Item]:
     """
     kept: list[Item] = []
     for item in items:
-        known = [*said, *(other for other in kept if other.kind == item.kind)]
+        known: list[Item | SpeechLine] = [*said, *(other for other in kept if other.kind == item.kind)]
         if not any(_repeats(item, other) for other in known):
             kept.append(item)
     return kept
