@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cluster.alive import end_children
 from cluster.exit_code import log_exit_code
@@ -57,6 +57,9 @@ class Interrupt:
         self._on_exit = on_exit
         self._drain_s = drain_s
         self._asked_at = 0.0
+        self._alarm: tuple[float, float] | None = None  # what the process's own timer had left; None: not replaced
+        self._alarm_handler: Any = None
+        self._armed_at = 0.0
 
     def handle(self, number: int, _frame: FrameType | None = None) -> None:
         if self.requested:
@@ -70,8 +73,25 @@ class Interrupt:
         self._on_request(signal.Signals(number).name)
         self._asked_at = time.monotonic()  # a repeat that waited for this handler comes now
         if hasattr(signal, "setitimer"):
-            signal.signal(signal.SIGALRM, self._too_late)
-            signal.setitimer(signal.ITIMER_REAL, max(self._drain_s, 0.001))  # 0 would never go off
+            self._alarm_handler = signal.signal(signal.SIGALRM, self._too_late)
+            self._armed_at = time.monotonic()
+            self._alarm = signal.setitimer(signal.ITIMER_REAL, max(self._drain_s, 0.001))  # 0 would never go off
+
+    def disarm(self) -> None:
+        """Stop the time limit for draining, and let the process's own timer go on.
+
+        A process has one such timer, which scripts and pytest-timeout use. It is untouched unless a signal came; one
+        that was due meanwhile goes off now.
+        """
+        if self._alarm is None:
+            return
+        (left_s, every_s), self._alarm = self._alarm, None
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        if self._alarm_handler is not None:  # None: it was not set from Python
+            signal.signal(signal.SIGALRM, self._alarm_handler)
+        if left_s:
+            left_s = max(left_s - (time.monotonic() - self._armed_at), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, left_s, every_s)
 
     def _too_late(self, _number: int, _frame: FrameType | None = None) -> None:
         self.over = True
@@ -109,14 +129,11 @@ def interruptible(interrupt: Interrupt) -> Iterator[None]:
         yield
         return
     ours = (signal.SIGINT, signal.SIGTERM)
-    alarm = (signal.SIGALRM,) if hasattr(signal, "setitimer") else ()
-    before = {number: signal.getsignal(number) for number in (*ours, *alarm)}
-    for number in ours:
-        signal.signal(number, interrupt.handle)
+    before = {number: signal.signal(number, interrupt.handle) for number in ours}
     try:
         yield
     finally:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        interrupt.disarm()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if handler is not None:
+                signal.signal(number, handler)

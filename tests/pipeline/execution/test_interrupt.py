@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -34,7 +35,48 @@ def test_the_first_signal_asks_once_and_lets_go_on(number: signal.Signals) -> No
         wait(0.1)
         assert interrupt.requested
     assert asked == [number.name]
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0.0  # and nothing goes off later
+
+
+@pytest.fixture
+def rung() -> Iterator[threading.Event]:
+    """Set when the process's own timer goes off; pytest-timeout's is put back behind the test."""
+    event = threading.Event()
+    handler = signal.signal(signal.SIGALRM, lambda *_: event.set())
+    timer = signal.setitimer(signal.ITIMER_REAL, 0.0)
+    yield event
+    signal.setitimer(signal.ITIMER_REAL, *timer)
+    signal.signal(signal.SIGALRM, handler)
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGINT])
+def test_a_timer_of_the_process_goes_on_behind_a_run(rung: threading.Event, number: signal.Signals | None) -> None:
+    """As of pytest-timeout and of scripts: untouched without a signal, and with one it goes on with what is left."""
+    signal.setitimer(signal.ITIMER_REAL, 500.0, 7.0)
+    with interruptible(Interrupt(lambda name: None, drain_s=900.0)):
+        if number is None:
+            assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 500.0
+        else:
+            os.kill(os.getpid(), number)
+            assert signal.getitimer(signal.ITIMER_REAL)[0] > 500.0
+    left_s, every_s = signal.getitimer(signal.ITIMER_REAL)
+    assert 0 < left_s <= 500.0 and every_s == 7.0
+    assert not rung.is_set()
+
+
+def test_a_timer_that_was_due_meanwhile_goes_off_afterwards(rung: threading.Event) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with interruptible(Interrupt(lambda name: None, drain_s=900.0)):
+        os.kill(os.getpid(), signal.SIGINT)
+        wait(0.3)
+        assert not rung.is_set()
+    assert rung.wait(60.0)
+
+
+def test_no_timer_is_left(rung: threading.Event) -> None:
+    with interruptible(Interrupt(lambda name: None, drain_s=0.3)):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert not rung.is_set()
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
