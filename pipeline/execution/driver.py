@@ -349,12 +349,12 @@ class Job:
             self._lease.let_go()
 
     def _asked_to_stop(self, name: str) -> None:
+        if self._session is not None and self._session.coordinator is not None:
+            self._session.coordinator.stop()  # first: nothing that concerns the message may keep the run from stopping
         self.progress.say(
             f"{name}: finishing work in flight (at most {self.config.run.drain_s:g} s; again to stop immediately). "
             "The same command resumes from here."
         )
-        if self._session is not None and self._session.coordinator is not None:
-            self._session.coordinator.stop()
 
 
 def _check_address(address: str | None) -> None:

@@ -6,11 +6,13 @@ The remaining time is estimated from seconds of video, not from rows, since segm
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any, Protocol
@@ -160,8 +162,13 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a permanent line."""
         if self._display is not None:
+            line = printable(redacted_text(text), lines=True)
             with self._lock:
-                self._display.show(printable(redacted_text(text), lines=True), last=True)
+                try:
+                    self._display.show(line, last=True)
+                except RuntimeError:  # "reentrant call": a signal's handler speaks, and its thread is writing a line
+                    with suppress(OSError):
+                        os.write(2, f"\n{time.strftime('%H:%M:%S')} {line}\n".encode(errors="replace"))
 
     def add(self, receipt: Row) -> None:
         """Count a receipt."""

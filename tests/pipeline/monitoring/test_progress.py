@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import sys
 import threading
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 
 from operators.core.base import Row
 from operators.store.commit import RECEIPT, STOPPED
+from pipeline.monitoring import progress as module
 from pipeline.monitoring.progress import Counts, Progress, clock
 from tests.pipeline.monitoring.conftest import Clock
 
@@ -119,6 +122,29 @@ def test_quiet_is_silent(hands: Clock, capsys: pytest.CaptureFixture[str]) -> No
     progress.close()
     assert capsys.readouterr().err == ""
     assert progress.counts.segments_done == 1
+
+
+def test_a_signals_handler_may_speak_in_the_middle_of_a_write(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python refuses a second write to the same buffer by the same thread; the line must come, and no exception."""
+
+    class Pipe(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            if not said:
+                said.append(1)
+                progress.say("SIGINT: finishing work in flight")  # the handler runs while the write waits
+            return len(data)
+
+    said: list[int] = []
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BufferedWriter(Pipe())))
+    progress = Progress(every_s=60.0)
+    progress._display = module._Log()
+    progress.say("the line that is being written")
+    assert said and "SIGINT: finishing work in flight" in capfd.readouterr().err
 
 
 def test_a_signals_handler_may_speak_while_a_line_is_shown() -> None:
