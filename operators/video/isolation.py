@@ -26,6 +26,7 @@ from operators.core.base import FailureClass, ItemError
 from operators.video.parcels import unpack
 
 _POLL_S = 0.1
+_CLOSED = "the decoder was closed"
 _RETRIED: frozenset[FailureClass] = frozenset({"timeout", "crash", "out_of_memory", "internal"})
 _REFUSES = frozenset({"decord", "torchcodec"})  # back ends that reject whole files of which others decode most
 
@@ -70,6 +71,7 @@ class DecodeChild:
         self._time_limit_s = time_limit_s
         self._recycle_after = recycle_after
         self._lock = threading.Lock()
+        self._closing = False
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
         self._starter: ThreadPoolExecutor | None = None
@@ -88,12 +90,15 @@ class DecodeChild:
         not copied, and the memory is freed with the last view.
 
         Raises:
-            ItemError: the error of the job, or class timeout, crash, out_of_memory or storage if the child was killed.
+            ItemError: the error of the job, or class timeout, crash, out_of_memory or storage if the child was killed;
+                class internal if this object was closed.
         """
         with self._lock:
+            self._check_open()
             connection = self._ready()
             _SERVED.pid = self.pid
             try:
+                self._check_open()  # again: it may have been closed before there was a process to kill
                 connection.send((job, arguments))
                 kind, value = self._watch(connection)
                 if kind == "done":
@@ -136,7 +141,9 @@ class DecodeChild:
         raise ItemError(failure.failure_class, failure.message, attempts=max(1, attempts)) from failure
 
     def close(self) -> None:
-        """Kill the child and wait until it has ended."""
+        """Kill the child and wait until it has ended. A job in flight fails, and no other one is started."""
+        self._closing = True
+        self._kill()  # without the lock, which the caller of a job holds until it ends
         with self._lock:
             self._end()
             if self._starter is not None:
@@ -150,6 +157,10 @@ class DecodeChild:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise ItemError("internal", _CLOSED)
 
     # -- the watch ---------------------------------------------------------------------------------------------------
 
@@ -166,7 +177,8 @@ class DecodeChild:
         moved_s = began_s
         helper: int | None = None
         while True:
-            if connection.poll(_POLL_S):
+            comes = connection.poll(_POLL_S)
+            while comes:  # all that has come: a parent that was stopped for a while must not judge by an old beat
                 kind, *rest = connection.recv()
                 if kind != "beat":
                     return kind, rest[0]
@@ -175,6 +187,7 @@ class DecodeChild:
                     raise ItemError("storage", f"storage did not answer a read within {self._storage_timeout_s:g} s")
                 if now_steps != steps or waited_s is not None:
                     steps, moved_s = now_steps, time.monotonic()
+                comes = connection.poll(0)
             if time.monotonic() - moved_s > self._no_progress_s:
                 raise ItemError("timeout", f"the decoder made no progress for {self._no_progress_s:g} s and was ended")
             if time.monotonic() - began_s > self._time_limit_s:
@@ -225,6 +238,8 @@ class DecodeChild:
             self._process.wait(timeout=5)
         code = self._process.poll()
         self._end()
+        if self._closing:
+            return ItemError("internal", _CLOSED)
         if code is None or code >= 0:
             return ItemError("crash", f"the decoder ended by itself (exit code {code})")
         name = signal.Signals(-code).name
@@ -232,14 +247,19 @@ class DecodeChild:
         return ItemError("crash", f"the decoder was killed by {name}{hint}")
 
     def _end(self) -> None:
+        self._kill()
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # what it started (ffmpeg) goes with it
             self._process.wait()
             self._process = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _kill(self) -> None:
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # what it started (ffmpeg) goes with it
 
 
 def _usage(process: Any) -> tuple[int, float]:

@@ -10,7 +10,8 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
@@ -111,11 +112,17 @@ class InProcess:
             over.set()
             for stage in stages:
                 stage.let_go()
-            for stage in stages:
-                stage.close()
+            _join([closing for stage in stages for closing in stage.close()])
 
 
 _END = object()
+
+
+def _join(closing: Sequence[threading.Thread]) -> None:
+    """Wait for all, `_LEAVE_S` in all. One that does not end, because a server does not answer, is abandoned."""
+    until = time.monotonic() + _LEAVE_S
+    for thread in closing:
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _feed(source: pa.Table, inbox: queue.Queue[Any], over: threading.Event) -> None:
@@ -195,13 +202,13 @@ class _Stage:
         with suppress(queue.Full):
             self.inbox.put_nowait(_END)
 
-    def close(self) -> None:
-        """End all child processes. A thread that does not end, because a server does not answer, is abandoned."""
-        for actor in self._actors:
-            if actor is not None and hasattr(actor, "close"):
-                closing = threading.Thread(target=actor.close, daemon=True)
-                closing.start()
-                closing.join(_LEAVE_S)
+    def close(self) -> list[threading.Thread]:
+        """Begin to end all child processes and engines; return the threads that do it."""
+        actors = [actor for actor in self._actors if actor is not None and hasattr(actor, "close")]
+        closing = [threading.Thread(target=actor.close, name="close", daemon=True) for actor in actors]
+        for thread in closing:
+            thread.start()
+        return closing
 
 
 def _size(node: Node) -> tuple[int, int]:

@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import psutil
 import pytest
@@ -227,3 +229,54 @@ def test_descriptors_do_not_pile_up(child: DecodeChild) -> None:
         child.run(f"{JOBS}:arrays", count=1)
     gc.collect()
     assert psutil.Process().num_fds() <= before
+
+
+def test_closing_ends_the_job_in_flight_and_what_it_started(child: DecodeChild) -> None:
+    failures: list[ItemError] = []
+
+    def work() -> None:
+        with pytest.raises(ItemError) as caught:
+            child.run_first([("pyav", f"{JOBS}:wait_for_storage", {"seconds": 600})] * 3)
+        failures.append(caught.value)
+
+    child._storage_timeout_s = child._no_progress_s = 600.0
+    working = threading.Thread(target=work, daemon=True)
+    working.start()
+    assert _eventually(lambda: child.pid is not None)
+    pid = child.pid
+    assert pid is not None
+    child.close()
+    working.join(60.0)
+    assert [(f.failure_class, f.message) for f in failures] == [("internal", "the decoder was closed")]
+    assert child.pid is None and _gone(pid)
+    with pytest.raises(ItemError, match="was closed"):
+        child.run(f"{JOBS}:add", a=1, b=1)
+    child.close()  # again
+
+
+def test_a_parent_that_was_stopped_does_not_judge_by_the_first_beat_that_it_finds(
+    child: DecodeChild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("operators.video.isolation.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    class Beats:
+        said: ClassVar[list[tuple[Any, ...]]] = [("beat", 1, None, None), ("beat", 1, None, None)]
+        said += [("beat", 2, None, None), ("done", "a row")]
+
+        def poll(self, wait_s: float) -> bool:
+            if len(self.said) == 3 and not now[0]:
+                if not wait_s:
+                    return False
+                now[0] = 60.0  # meanwhile two beats have come, of which the first says nothing new
+            return True
+
+        def recv(self) -> tuple[Any, ...]:
+            return self.said.pop(0)
+
+    child._process = SimpleNamespace(pid=os.getpid())  # type: ignore[assignment]
+    child._memory_limit_bytes, child._cpu_limit_s = 2**50, 1e9
+    try:
+        assert child._watch(cast(Any, Beats())) == ("done", "a row")
+    finally:
+        child._process = None

@@ -24,9 +24,11 @@ from operators.store.group_commit import Grouping
 from pipeline.execution import in_process
 from pipeline.execution.aggregators import AggregatorSpec
 from pipeline.execution.coordinator import Coordinator
+from pipeline.execution.driver import Job
 from pipeline.execution.flow import Commit, Flow, Work
 from pipeline.execution.in_process import InProcess, Small, pool, suits
 from pipeline.execution.stage import StageSpec
+from pipeline.sources.selection import Selection
 from tests.support.command import run
 from tests.support.engines import Scripted
 
@@ -165,3 +167,52 @@ def hashes(output: longcap.Output) -> dict[str, str]:
     kept = output.store.segments.read(["key", "segment_index", "content_hash"]).to_pylist()
     found = {f"{r['key']} {r['segment_index']}": r["content_hash"] for r in kept}
     return found | {r["video_id"]: r["content_hash"] for r in output.to_arrow().to_pylist()}
+
+
+def test_all_actors_of_a_flow_are_closed_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may take its time, as one whose server does not answer; one after the other they would take minutes."""
+    together = threading.Barrier(4)
+    closed: list[bool] = []
+
+    class Slow:
+        def __call__(self, table: pa.Table) -> pa.Table:
+            return table
+
+        def close(self) -> None:
+            together.wait(60.0)
+            closed.append(True)
+
+    stages = []
+    for _ in range(2):
+        stage = in_process._Stage(flow(Step()).nodes[0], 20, Coordinator(), threading.Event())
+        stage._actors = [Slow(), None, Slow()]
+        stages.append(stage)
+    monkeypatch.setattr(in_process, "_LEAVE_S", 60.0)
+    in_process._join([closing for stage in stages for closing in stage.close()])
+    assert closed == [True] * 4
+
+
+def test_an_actor_that_does_not_close_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+    stuck = threading.Thread(target=never.wait, daemon=True)
+    stuck.start()
+    monkeypatch.setattr(in_process, "_LEAVE_S", 0.1)
+    in_process._join([stuck, stuck])
+    assert stuck.is_alive()
+    never.set()
+
+
+def test_a_request_to_stop_reaches_the_actors_also_if_nothing_can_be_printed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    config = longcap.load_config(None, [])
+    job = Job([str(tmp_path / "in")], str(tmp_path / "out"), config, Selection(), quiet=True)
+    coordinator = Coordinator()
+    job._session = SimpleNamespace(coordinator=coordinator)  # type: ignore[assignment]
+
+    def say(text: str) -> None:
+        raise RuntimeError("reentrant call")
+
+    job.progress.say = say  # type: ignore[method-assign]
+    with pytest.raises(RuntimeError):
+        job._asked_to_stop("SIGINT")
+    assert coordinator.stopped()
