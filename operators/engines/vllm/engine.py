@@ -39,6 +39,8 @@ class Engine(RunningEngine):
 
     def __init__(self, spec: VllmOptions) -> None:
         self._spec = spec
+        self._guard = threading.Lock()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="vllm", daemon=True)
         self._thread.start()
@@ -67,12 +69,12 @@ class Engine(RunningEngine):
         asyncio.run_coroutine_threadsafe(self._begin(), self._loop).result()
 
     def submit(self, request: Request) -> Future[Generation]:
-        try:
-            return asyncio.run_coroutine_threadsafe(self._answer(request), self._loop)
-        except RuntimeError as error:  # the loop is closed
-            future: Future[Generation] = Future()
-            future.set_exception(ItemError("engine", f"the engine is closed: {error}"))
-            return future
+        with self._guard:  # after it is closed nothing may reach the loop: nobody would answer
+            if not self._closed:
+                return asyncio.run_coroutine_threadsafe(self._answer(request), self._loop)
+        future: Future[Generation] = Future()
+        future.set_exception(ItemError("engine", "the engine is closed"))
+        return future
 
     def count_tokens(self, text: str) -> int:
         with self._counting:
@@ -83,6 +85,8 @@ class Engine(RunningEngine):
 
     def close(self) -> None:
         """Stop the engine and all processes that it started. Safe to call twice."""
+        with self._guard:
+            self._closed = True
         if self._loop.is_closed():
             return
         self._given_up = "it is being closed"

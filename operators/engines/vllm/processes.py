@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import psutil
 
 from longcap import paths
-from operators.engines.vllm.reaper import children_of
+from operators.engines.vllm.reaper import children_of, may_belong
 
 _GONE_S = 5.0
 
@@ -30,7 +30,7 @@ class Processes:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record all processes started within the block as the engine's, even if the boot fails."""
+        """Record the processes started within the block as the engine's, even if the boot fails; see `may_belong`."""
         before = {child.pid for child in children_of(psutil.Process())}
         self._tell("boot", before)
         try:
@@ -44,7 +44,8 @@ class Processes:
         found: dict[int, psutil.Process] = {}
         for process in self._started:
             with suppress(psutil.NoSuchProcess):
-                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                # asked again, because a process that was recorded between fork and exec showed the actor's command line
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE and may_belong(process):
                     found[process.pid] = process
                     found.update({c.pid: c for c in process.children(recursive=True)})
         return list(found.values())

@@ -15,11 +15,14 @@ import os
 import select
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 _LOOK_S = 0.25
 _NAME = "operators.engines.vllm.reaper"
+_DECODER = "operators.video.child"
+_FFMPEG_BY = 7  # its program comes first, or behind `python -I -S -c SCRIPT PID`
 
 
 def main(parent_pid: int) -> None:
@@ -59,17 +62,30 @@ def main(parent_pid: int) -> None:
 
 
 def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """All descendants of a process that may belong to an engine.
-
-    Python's resource tracker, which serves the whole process and ends with it, and this program are excluded.
-    """
+    """All descendants of a process that may belong to an engine; see `may_belong`."""
     found = []
     with suppress(psutil.NoSuchProcess):
         for child in process.children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if not any("resource_tracker" in part or part == _NAME for part in child.cmdline()):
+                if may_belong(child):
                     found.append(child)
     return found
+
+
+def may_belong(process: psutil.Process) -> bool:
+    """Whether a descendant of an actor may be a process of its engine.
+
+    Other threads of the actor start processes while an engine boots. Excluded are this program, decode children, ffmpeg
+    (`operators.video.ffmpeg_backend.ffmpeg_command`), and Python's resource tracker, which serves the whole process and
+    ends with it.
+
+    Raises:
+        psutil.NoSuchProcess: it has ended.
+    """
+    command = process.cmdline()
+    if any("resource_tracker" in part or part in (_NAME, _DECODER) for part in command):
+        return False
+    return not any(Path(part).name.startswith("ffmpeg") for part in command[:_FFMPEG_BY])
 
 
 if __name__ == "__main__":

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
 from longcap import paths
+from operators.engines.vllm.processes import Processes
 
 _ACTOR = (
     "import subprocess, sys, time\n"
@@ -63,3 +65,32 @@ def test_what_ended_regularly_is_left_alone(actor: psutil.Process) -> None:
     own, engine = actor.children()
     _reap(actor, f"boot {own.pid}\nbooted {engine.pid}\nforget\n")
     assert _runs(own) and _runs(engine)
+
+
+def test_processes_of_the_actors_other_threads_are_not_the_engines(tmp_path: Path) -> None:
+    """A decode child or an ffmpeg that starts while an engine boots: both would be killed with the engine."""
+    sleep = "import time; time.sleep(600)"
+    script = tmp_path / "sleep.py"
+    script.write_text(sleep)
+    program = tmp_path / "ffmpeg-linux-v7"
+    program.symlink_to(sys.executable)
+    commands = {
+        "engine": [sys.executable, "-c", sleep],
+        "decoder": [sys.executable, "-c", sleep, "operators.video.child", "7"],
+        "ffmpeg": [str(program), "-c", sleep],
+        "ffmpeg that is still Python": [sys.executable, "-I", "-S", "-c", sleep, "1", str(program), "-i", "a.mp4"],
+        "a file of that name": [sys.executable, "-c", sleep, *"123456", "ffmpeg.txt"],
+    }
+    processes = Processes()
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        with processes.recording():
+            for name, command in commands.items():
+                started[name] = subprocess.Popen(command, executable=sys.executable)
+        processes.kill()
+        assert [n for n, p in started.items() if p.poll() is not None] == ["engine", "a file of that name"]
+    finally:
+        processes.close()
+        for process in started.values():
+            process.kill()
+            process.wait()
