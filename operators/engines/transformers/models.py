@@ -6,11 +6,13 @@ Frames and their times enter the prompt as in the engine `vllm` (`operators.engi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Protocol
 
+from operators.core.base import ItemError
 from operators.core.loading import LOADING
 from operators.engines.base import EngineRefused, PromptTooLong, Request
 from operators.engines.decoded import images
@@ -19,6 +21,8 @@ from operators.engines.transformers.grammar import Grammars
 from operators.engines.transformers.options import TransformersOptions
 from operators.engines.vllm.inputs import Shown, content, metadata, render
 
+_DRAWING = threading.Lock()
+_LOOK_S = 0.1
 _LOOP_EVERY = 24  # tokens between two looks for a loop
 _AUTO = ("AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel")
 _SCHEMA = "\n\nAnswer with one JSON object that follows this JSON Schema, and with nothing else:\n"
@@ -59,10 +63,43 @@ def load(spec: TransformersOptions, closed: threading.Event) -> Answering:
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cpu":
-        torch.set_num_threads(spec.cpu_threads)
+    _use_threads(spec)
     with LOADING:
-        return _Adapted(spec, device) if spec.adapter else _Own(spec, device, closed)
+        return _Adapted(spec, device, closed) if spec.adapter else _Own(spec, device, closed)
+
+
+def _use_threads(spec: TransformersOptions) -> None:
+    """Set the number of threads on the CPU for the calling thread; set once, it would be that of the last engine."""
+    import torch
+
+    if not torch.cuda.is_available():
+        torch.set_num_threads(spec.cpu_threads)
+
+
+@contextmanager
+def _drawing(seed: int | None, closed: threading.Event) -> Iterator[None]:
+    """Seed the random generators for one answer; None: its tokens are not drawn.
+
+    PyTorch's generators belong to the process. Engines in one process that draw take turns; otherwise one would seed
+    the generators in the middle of another's answer, which would then depend on what else is asked.
+
+    Raises:
+        ItemError: class `engine`: the engine is closed while it waits for its turn.
+    """
+    import torch
+
+    if seed is None:
+        yield
+        return
+    while not _DRAWING.acquire(timeout=_LOOK_S):
+        if closed.is_set():
+            raise ItemError("engine", "the engine was closed before it answered")
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed % 2**63)
+            yield
+    finally:
+        _DRAWING.release()
 
 
 class _Own:
@@ -113,8 +150,8 @@ class _Own:
         draws = settings["temperature"] > 0
         looking = _Looking(self._tokenizer, asked, self._closed)
         following = [self._grammars.following(request.schema)] if request.schema is not None else []
-        with torch.inference_mode(), torch.random.fork_rng():
-            torch.manual_seed(request.seed % 2**63)
+        _use_threads(self._spec)
+        with torch.inference_mode(), _drawing(request.seed if draws else None, self._closed):
             made = self._model.generate(
                 **inputs.to(self._model.device),
                 max_new_tokens=room,
@@ -189,8 +226,8 @@ class _Adapted:
     """A model behind `adapter`, a function of the spec and the device that returns a function
     `answer(prompt, frames, times_s, settings) -> text`."""
 
-    def __init__(self, spec: TransformersOptions, device: str) -> None:
-        self._spec = spec
+    def __init__(self, spec: TransformersOptions, device: str, closed: threading.Event) -> None:
+        self._spec, self._closed = spec, closed
         self.context_tokens = spec.max_model_len
         self.sees = True
         self._call: Callable[[str, Sequence[Any], Sequence[float], dict[str, Any]], str] = spec.load_adapter()(
@@ -214,8 +251,9 @@ class _Adapted:
             raise PromptTooLong(asked, self.context_tokens - room)
         settings = {**self._spec.sampling(request.attempt), "max_new_tokens": room}
         times_s = [p.time_s for p in request.images]
-        with torch.inference_mode(), torch.random.fork_rng():
-            torch.manual_seed(request.seed % 2**63)
+        draws = settings["temperature"] > 0
+        _use_threads(self._spec)
+        with torch.inference_mode(), _drawing(request.seed if draws else None, self._closed):
             text = self._call(prompt, images(request.images), times_s, settings)
         return Said(text, "stop", asked, self.count_tokens(text))
 

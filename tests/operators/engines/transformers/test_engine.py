@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from operators.engines.base import EngineRefused, FrameImage, PromptTooLong, Req
 from operators.engines.registry import parse_engine
 from operators.engines.transformers import TransformersEngine
 from operators.engines.transformers.engine import Engine
+from operators.engines.transformers.models import _drawing
 
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in ("torch", "transformers", "xgrammar")),
@@ -206,3 +208,30 @@ def test_wrong_settings_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=line) as error:
             TransformersEngine(**options).check(images=True)  # type: ignore[arg-type]
         assert "\n" not in str(error.value)
+
+
+def test_engines_of_one_process_do_not_draw_from_each_others_seeds() -> None:
+    """The random generators are the process's: an answer must not depend on what another engine is asked meanwhile."""
+    closed, inside, leave = threading.Event(), threading.Event(), threading.Event()
+    drawn: list[float] = []
+
+    def first() -> None:
+        with _drawing(1, closed):
+            inside.set()
+            leave.wait(60.0)
+            drawn.append(float(torch.rand(())))
+
+    torch = pytest.importorskip("torch")
+    with _drawing(1, closed):
+        alone = float(torch.rand(()))
+    thread = threading.Thread(target=first, daemon=True)
+    thread.start()
+    assert inside.wait(60.0)
+    with _drawing(None, closed):  # greedy: nothing to wait for
+        pass
+    closed.set()
+    with pytest.raises(ItemError, match="closed before it answered"), _drawing(2, closed):
+        raise AssertionError
+    leave.set()
+    thread.join(60.0)
+    assert drawn == [alone]
