@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import getpass
+import logging
 import os
 import secrets
 import socket
@@ -83,7 +85,17 @@ def view_command(
             import webbrowser
 
             webbrowser.open(address)
-        server = uvicorn.Server(
+
+        class Server(uvicorn.Server):
+            async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+                # what a request has not got by now it will not get: that is no error to print
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+                # first, so that requests that wait for frames are answered: their threads would keep the process alive
+                closing = asyncio.create_task(asyncio.to_thread(site.close))
+                await super().shutdown(sockets)
+                await closing
+
+        server = Server(
             uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2)
         )
         with contextlib.suppress(KeyboardInterrupt):  # the usual way to stop a viewer

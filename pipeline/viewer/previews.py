@@ -154,7 +154,9 @@ class Previews:
             except ItemError as error:
                 outcome = Job("failed", message=error.message)
             except OSError as error:
-                outcome = Job("failed", message=f"the preview could not be written: {error.strerror}")
+                outcome = Job("failed", message=f"the preview could not be written: {error.strerror or error}")
+            except Exception as error:  # the thread makes all previews: without it, every later one would wait for ever
+                outcome = Job("failed", message=f"internal error: {type(error).__name__}: {error}"[:300])
             with self._lock:
                 self._now = None
                 if self._jobs[name].state != "cancelled":
@@ -231,17 +233,22 @@ class Previews:
         reader = threading.Thread(target=_last_line, args=(process.stderr, said), daemon=True)
         reader.start()
         limit = threading.Timer(_TIME_LIMIT_S, process.kill)
+        limit.daemon = True  # it must not keep a viewer alive that ends while ffmpeg works
         limit.start()
-        assert process.stdout is not None
-        for line in process.stdout:
-            name, _, value = line.decode(errors="replace").strip().partition("=")
-            if name == "out_time_us" and value.isdigit() and video.get("duration_s"):
-                self._advance(int(value) / 1e6 / video["duration_s"])
-        code = process.wait()
-        limit.cancel()
-        reader.join()
-        with self._lock:
-            self._process = None
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                name, _, value = line.decode(errors="replace").strip().partition("=")
+                if name == "out_time_us" and value.isdigit() and video.get("duration_s"):
+                    self._advance(int(value) / 1e6 / video["duration_s"])
+            code = process.wait()
+        finally:
+            limit.cancel()
+            process.kill()
+            process.wait()
+            reader.join()
+            with self._lock:
+                self._process = None
         if code:
             return (said[-1] if said else f"exit code {code}").replace(str(source), video["uri"])[:300]
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pipeline.output.annotations import Annotations
 from pipeline.output.output import Output
 from pipeline.viewer.catalog import Catalog, give_back
 from pipeline.viewer.further import current, further_lanes
+
+_log = logging.getLogger(__name__)
 
 _ASK_S = 10.0  # how often the viewer checks for active runs
 
@@ -126,6 +129,8 @@ class Reader:
     def _ask(self) -> None:
         try:
             self._at_work = [str(s) for s in sightings(self.uri) if s.state == "at work"]
+        except Exception as error:  # storage that does not answer; the pages say so themselves, where they need it
+            _log.debug("the runs of %s are not known: %r", self.uri, error)
         finally:
             self._last_asked = time.monotonic()
             self._asked.release()

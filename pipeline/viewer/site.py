@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ FOLDER = Path(__file__).parent
 _LONGEST = 100_000  # characters of one text on a page
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Site:
-    """One running viewer.
+    """One running viewer, for pages in many threads. It starts no process before one is needed.
 
     Attributes:
         readers: the outputs; the first is the one whose videos are listed.
@@ -38,21 +37,18 @@ class Site:
     cache: Cache
     author: str
     editable: bool = True
+    stills: Stills = field(init=False)
+    previews: Previews = field(init=False)
+    evidence: Evidencer = field(init=False)
+    templates: jinja2.Environment = field(init=False)
 
-    @cached_property
-    def stills(self) -> Stills:
-        return Stills(self.cache)
+    def __post_init__(self) -> None:
+        self.stills = Stills(self.cache)
+        self.previews = Previews(self.cache)
+        self.evidence = Evidencer()
+        self.templates = self._environment()
 
-    @cached_property
-    def previews(self) -> Previews:
-        return Previews(self.cache)
-
-    @cached_property
-    def evidence(self) -> Evidencer:
-        return Evidencer()
-
-    @cached_property
-    def templates(self) -> jinja2.Environment:
+    def _environment(self) -> jinja2.Environment:
         """The template environment. Everything is escaped unless a template disables it, and none does."""
         found = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FOLDER / "templates"),
@@ -71,11 +67,9 @@ class Site:
         return self.templates.get_template(template).render(**values)
 
     def close(self) -> None:
-        """End the processes that decode and encode."""
-        if "stills" in self.__dict__:
-            self.stills.close()
-        if "previews" in self.__dict__:
-            self.previews.close()
+        """End the processes that decode and encode. Safe to call twice."""
+        self.stills.close()
+        self.previews.close()
 
 
 def visible(text: object) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 from queue import Queue
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.viewer.cache import Cache
 HEIGHTS = (96, 360)
 """Short sides in px: for strips and lists, and for a storyboard."""
 
+_CLOSING = "the viewer is shutting down"
 _WORKERS = 2
 _STEP_S = 1e-3  # times are rounded to it
 
@@ -34,14 +36,16 @@ class Stills:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         count = max(1, min(_WORKERS, os.cpu_count() or 1))
+        self._all = {h: [Filmstrip(short_side_px=h, quality=78) for _ in range(count)] for h in HEIGHTS}
         self._strips: dict[int, Queue[Filmstrip]] = {}
-        for height in HEIGHTS:
+        for height, strips in self._all.items():
             self._strips[height] = Queue()
-            for _ in range(count):
-                self._strips[height].put(Filmstrip(short_side_px=height, quality=78))
+            for strip in strips:
+                self._strips[height].put(strip)
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="stills")
         self._lock = threading.Lock()
         self._coming: dict[str, Future[bytes]] = {}
+        self._closed = False
 
     def get(self, video: Row, time_s: float, height: int) -> bytes:
         """Return the frame on screen at `time_s` as a JPEG.
@@ -61,11 +65,16 @@ class Stills:
         self._ask(video, times_s, height)
 
     def close(self) -> None:
-        """Stop the child processes."""
+        """Stop the child processes; frames that are still to be decoded get an error. Safe to call twice."""
+        with self._lock:
+            self._closed = True
+            coming, self._coming = list(self._coming.values()), {}
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for queue in self._strips.values():
-            while not queue.empty():
-                queue.get_nowait().close()
+        for future in coming:  # threads of pages wait for them, without which the process does not end
+            _answer(future, ItemError("internal", _CLOSING))
+        for strips in self._all.values():
+            for strip in strips:
+                strip.close()
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -83,6 +92,8 @@ class Stills:
                     coming = Future()
                     if (data := self._cache.read(path)) is not None:
                         coming.set_result(data)
+                    elif self._closed:
+                        coming.set_exception(ItemError("internal", _CLOSING))
                     else:
                         self._coming[path.name] = coming
                         wanted.append((rounded, path, coming))
@@ -90,8 +101,8 @@ class Stills:
         if wanted:
             try:
                 self._pool.submit(self._decode, video, wanted, height)
-            except RuntimeError:  # the server is shutting down
-                self._fail(wanted, ItemError("internal", "the viewer is shutting down"))
+            except RuntimeError:  # the pool was shut down meanwhile
+                self._fail(wanted, ItemError("internal", _CLOSING))
         return answers
 
     def _decode(self, video: Row, wanted: list[tuple[float, Any, Future[bytes]]], height: int) -> None:
@@ -112,14 +123,23 @@ class Stills:
             with self._lock:
                 self._coming.pop(path.name, None)
             if still is None:
-                future.set_exception(ItemError("undecodable", f"no frame can be decoded at {time_s:.3f} s"))
+                _answer(future, ItemError("undecodable", f"no frame can be decoded at {time_s:.3f} s"))
                 continue
             self._cache.write(path, still.jpeg)
-            future.set_result(still.jpeg)
+            _answer(future, still.jpeg)
 
     def _fail(self, wanted: list[tuple[float, Any, Future[bytes]]], error: ItemError) -> None:
         with self._lock:
             for _, path, _ in wanted:
                 self._coming.pop(path.name, None)
         for _, _, future in wanted:
-            future.set_exception(error)
+            _answer(future, error)
+
+
+def _answer(future: Future[bytes], answer: bytes | ItemError) -> None:
+    """Set the result or the exception, unless `Stills.close` was faster."""
+    with suppress(InvalidStateError):
+        if isinstance(answer, ItemError):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,44 @@ def test_the_printed_address_lets_in_and_a_signal_ends_it(output: Store, tmp_pat
         _, said = server.communicate(timeout=60)
     assert server.returncode == 0, said
     assert "Traceback" not in said
+
+
+HELD = """
+import sys, threading
+from pipeline.cli.main import entry
+from pipeline.output.filmstrip import Filmstrip
+from operators.core.base import ItemError
+closed = threading.Event()
+def at(self, video, times_s, **_):
+    closed.wait(120)
+    raise ItemError("internal", "the decoder was closed")
+Filmstrip.at, Filmstrip.close = at, lambda self: closed.set()
+entry()
+"""
+
+
+def test_pages_that_wait_for_frames_do_not_keep_it_alive(output: Store, tmp_path: Path) -> None:
+    """More of them than decode at a time: what is queued must be answered, too."""
+    arguments = ["view", output.uri, "--port", "0", "--cache", str(tmp_path / "cache"), "--no-token"]
+    command = [sys.executable, "-c", HELD, *arguments]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        port = int(server.stdout.readline().strip().rstrip("/").rpartition(":")[2])
+        with ExitStack() as stack:
+            for k in range(8):
+                page = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+                head = f"GET /still?out=0&id=plain&t={k} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"
+                page.sendall(head.encode())
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60):
+                pass  # those before it have begun
+            server.send_signal(signal.SIGINT)
+            _, said = server.communicate(timeout=60)
+    finally:
+        server.kill()
+        server.wait()
+    assert server.returncode == 0, said
+    assert "Traceback" not in said and "Exception" not in said, said
 
 
 def test_a_taken_port_is_said_or_another_one_is_found() -> None:

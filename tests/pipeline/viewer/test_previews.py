@@ -76,3 +76,20 @@ def test_what_cannot_be_encoded_says_why(previews: Previews, tmp_path: Path, vie
     previews.start(video)
     job = wait(previews, video)
     assert job.state == "failed" and "Invalid data" in job.message
+
+
+def test_a_bug_in_one_preview_does_not_hold_up_the_next(
+    previews: Previews, viewed_clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = viewed.video_row("old", viewed_clips / "old.avi")
+
+    def bug(*_: object) -> Path:
+        raise KeyError("codec")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.viewer.previews._local_copy", bug)
+        previews.start(video)
+        job = wait(previews, video)
+    assert (job.state, job.message) == ("failed", "internal error: KeyError: 'codec'")
+    previews.start(video)
+    assert wait(previews, video).state == "done"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from operators.core.base import ItemError
+from operators.core.base import ItemError, Row
+from pipeline.output.filmstrip import Still
 from pipeline.viewer.cache import Cache
 from pipeline.viewer.stills import HEIGHTS, Stills
 from tests.support import viewed
@@ -48,3 +50,41 @@ def test_the_cache_forgets_what_was_used_least_recently(tmp_path: Path) -> None:
         os.utime(cache.path(k, suffix=".jpg"), (k + 1, k + 1))
     Cache(tmp_path / "c", room_bytes=2500)
     assert [cache.read(cache.path(k, suffix=".jpg")) is not None for k in range(4)] == [False, False, True, True]
+
+
+class Blocked:
+    """A strip that decodes until it is closed."""
+
+    def __init__(self) -> None:
+        self.began, self.closed = threading.Event(), threading.Event()
+
+    def at(self, video: Row, times_s: list[float]) -> list[Still]:
+        self.began.set()
+        self.closed.wait(60.0)
+        raise ItemError("internal", "the decoder was closed")
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_closing_answers_all_who_wait_also_for_frames_that_nobody_decodes_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strips: list[Blocked] = []
+
+    def strip(**_: object) -> Blocked:
+        strips.append(Blocked())
+        return strips[-1]
+
+    monkeypatch.setattr("pipeline.viewer.stills.Filmstrip", strip)
+    stills = Stills(Cache(tmp_path / "cache"))
+    waiting = [stills._ask({"uri": "a", "duration_s": 99.0}, [float(k)], HEIGHTS[0])[0] for k in range(9)]
+    assert strips[0].began.wait(60.0)
+    stills.close()
+    for one in [*waiting, stills._ask({"uri": "a", "duration_s": 99.0}, [50.0], HEIGHTS[0])[0]]:
+        with pytest.raises(ItemError, match="the viewer is shutting down"):
+            one.result(60.0)
+    assert all(one.closed.is_set() for one in strips)
+    stills._pool.shutdown(wait=True)
+    stills.close()  # again
+    assert stills._coming == {}
