@@ -27,6 +27,7 @@ from pipeline.export.folder import Folder
 _COPY_BYTES = 8 * 2**20
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{2,5}")
+_START_S, _SLOWEST = 60.0, 20.0  # time limit of ffmpeg: to start and to seek, and for each second of a clip
 _LEAD_S = 0.002  # cut this much before the first frame: times are rounded, and time bases are coarse
 
 
@@ -124,7 +125,13 @@ def _encode(uri: str, span: tuple[float, float], first_pts_s: float, clip: Path,
         command += ["-pix_fmt", "yuv420p", "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]
         command += ["-fps_mode", "cfr", "-r", f"{fps:.6f}"] if fps else ["-fps_mode", "vfr"]
         command += ["-c:a", "aac", "-movflags", "+faststart", str(clip)]
-        done = subprocess.run(ffmpeg_command(command), capture_output=True, check=False, pass_fds=inherited)
+        limit_s = _START_S + _SLOWEST * (end_s - start_s)
+        try:
+            done = subprocess.run(
+                ffmpeg_command(command), capture_output=True, check=False, pass_fds=inherited, timeout=limit_s
+            )
+        except subprocess.TimeoutExpired:
+            raise Unfit(f"its clip cannot be cut: ffmpeg did not end within {limit_s:.0f} s and was ended") from None
     if not done.returncode and clip.exists() and clip.stat().st_size:
         return
     said = done.stderr.decode(errors="replace").strip().splitlines()

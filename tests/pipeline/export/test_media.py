@@ -51,6 +51,15 @@ def test_what_cannot_be_cut_says_why(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*clip*"))
 
 
+def test_an_ffmpeg_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    render(tmp_path / "a.mp4", count=20, fps=10.0)
+    monkeypatch.setattr("pipeline.export.media.ffmpeg_command", lambda _: ["sleep", "600"])
+    monkeypatch.setattr("pipeline.export.media._START_S", 0.1)
+    monkeypatch.setattr("pipeline.export.media._SLOWEST", 0.1)
+    with pytest.raises(Unfit, match="ffmpeg did not end within 0 s and was ended"):
+        cut(str(tmp_path / "a.mp4"), (0.0, 1.0), ROW, Folder(str(tmp_path)), "clip.mp4")
+
+
 def test_faults_of_media_are_found_by_opening_them(tmp_path: Path) -> None:
     folder = Folder(str(tmp_path))
     render(tmp_path / "a.mp4", count=3, fps=10.0)
