@@ -127,13 +127,10 @@ class Lease:
             RunFailed: an active run holds it, or a share that excludes this one.
         """
         self._take()
-        self._heart.start()
         try:
             yield self
         finally:
-            self._end.set()
-            self._heart.join()
-            self.let_go()
+            self._leave()
 
     def retire(self) -> bool:
         """Record that this run writes no more rows; return whether all holders of other shares have retired or ended.
@@ -165,14 +162,20 @@ class Lease:
             _, holder = self.newest(self._share)
             raise RunFailed(self._taken(self._share, holder, "began at the same moment")) from None
         self._number = number
-        for old in range(max(1, number - 8), number):
-            with suppress(OSError):
-                self._files.rm_file(self._path(old))
+        self._heart.start()  # now: what follows may wait for a TTL, after which another run would take over
         try:
+            for old in range(max(1, number - 8), number):
+                with suppress(OSError):
+                    self._files.rm_file(self._path(old))
             self._wait_for_the_excluded()  # again: of two runs that begin now, at least one detects the other
-        except RunFailed:
-            self.let_go()
+        except BaseException:
+            self._leave()
             raise
+
+    def _leave(self) -> None:
+        self._end.set()
+        self._heart.join()
+        self.let_go()
 
     def _wait_for_the_excluded(self) -> None:
         for share in self.shares():

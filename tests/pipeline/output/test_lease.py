@@ -21,6 +21,7 @@ from operators.core.storage import files_below
 from pipeline.output import lease as module
 from pipeline.output.lease import Lease
 from pipeline.terminal.errors import RunFailed
+from tests.support.command import wait_until
 
 TTL_S = 9.0  # a heartbeat comes every third of it, and that is how long a newcomer waits for one
 SHORT_S = 1.5  # where nobody is alive, so that all of it is waited for
@@ -237,3 +238,37 @@ def test_of_many_that_retire_at_the_same_moment_one_at_least_is_the_last(place: 
         with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
             shares = [stack.enter_context(lease(place, f"{i}-of-4").held()) for i in range(1, 5)]
             assert any(pool.map(end, shares))
+
+
+def test_a_holder_that_still_waits_for_another_share_sends_heartbeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That wait takes a TTL, after which a third run would take over."""
+    waits: list[Lease] = []
+
+    def look(self: Lease) -> None:
+        waits.append(self)
+        if len(waits) == 2:  # it has its file
+            wait_until(lambda: self.newest("all")[1].beat > 0, "a heartbeat")  # type: ignore[union-attr]
+
+    monkeypatch.setattr(Lease, "_wait_for_the_excluded", look)
+    with lease(str(tmp_path), ttl_s=0.3).held():
+        assert len(waits) == 2
+
+
+@pytest.mark.parametrize("error", [RunFailed("taken"), OSError(5, "no answer"), KeyboardInterrupt()])
+def test_a_lease_that_is_not_taken_in_the_end_leaves_no_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    waits: list[Lease] = []
+
+    def look(self: Lease) -> None:
+        waits.append(self)
+        if len(waits) == 2:
+            raise error
+
+    monkeypatch.setattr(Lease, "_wait_for_the_excluded", look)
+    with pytest.raises(type(error)), lease(str(tmp_path)).held():
+        pass
+    assert not waits[0]._heart.is_alive()
+    assert held_now(str(tmp_path)) == []
