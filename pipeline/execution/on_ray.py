@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import pyarrow as pa
@@ -22,6 +23,15 @@ from pipeline.execution.stage import CommitStage, Stage
 
 _STORE_SHARE = 0.5  # share of the object store that the graph may fill before its sources are throttled
 _CUT_CPUS = 0.05  # CPUs of a task that splits the plan into blocks
+
+
+@cache
+def _expect_few_blocks() -> None:
+    """Silence a warning of Ray Data, which counts the blocks of the plan's single file, not those made of it.
+
+    Once a process: the list of filters is the process's, and each filter in it costs every warning a comparison.
+    """
+    warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", category=UserWarning)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +56,7 @@ class OnRay:
 
     def receipts(self, flow: Flow) -> Iterator[Row]:
         """Run a flow and yield its receipts."""
-        # Ray Data counts the blocks of the plan's single file, not those into which it will be split
-        warnings.filterwarnings("ignore", message="The minimum number of concurrent actors", category=UserWarning)
+        _expect_few_blocks()
         data = self._read(flow)
         for node in flow.nodes:
             data = self._placed(data, node)
