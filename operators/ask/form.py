@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _WORD = re.compile(r"(text|(?:integer|number|boolean)(?P<null>\?)?)(?::\s*(.*))?
 _BOUNDS = re.compile(r"(-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)(?![\w.])")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # without limits in the grammar, a model that loops would never finish
+_BUILDING = threading.Lock()  # warning filters are the process's: of two threads, the last would restore the first's
 _MOST_CHARACTERS = 2000
 _MOST_ITEMS = 32
 _MOST_OF_ALL = 1000  # items that `most` may allow
@@ -103,7 +105,7 @@ def _model(name: str, fields: Mapping[str, Any], main: str | None, depth: int) -
         found[key] = (Annotated[annotation, Field(min_length=1)] if key == main else annotation, ...)
     if not found:
         raise ValueError("fields: an object has no field")
-    with warnings.catch_warnings():
+    with _BUILDING, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a field may have the name of a method of BaseModel
         try:
             return create_model(name, __config__=ConfigDict(extra="forbid", protected_namespaces=()), **found)

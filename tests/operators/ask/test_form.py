@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from pydantic import create_model
 
+from operators.ask import form
 from operators.ask.form import form_of
 
 SHOT = {
@@ -90,3 +96,20 @@ def test_a_field_that_is_not_understood_is_one_line(fields: dict[str, Any], text
     with pytest.raises(ValueError) as error:
         form_of(fields, text)
     assert line in str(error.value) and "\n" not in str(error.value)
+
+
+def test_threads_that_build_forms_leave_the_filters_of_warnings_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One enters and leaves after the other: in the order in, in, out, out the first one's filter would stay."""
+    together = threading.Barrier(2)
+
+    def slow(*given: Any, **more: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.2)  # never met: the other thread has to wait
+        return create_model(*given, **more)
+
+    monkeypatch.setattr(form, "create_model", slow)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda k: form_of({f"said_{k}": "text", "parts": [{"of": "text"}]}), range(2)))
+    assert together.broken
+    assert list(warnings.filters) == before

@@ -204,6 +204,7 @@ def test_an_actor_that_does_not_close_is_abandoned(monkeypatch: pytest.MonkeyPat
 
 def test_a_request_to_stop_reaches_the_actors_also_if_nothing_can_be_printed(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_text("never read")
     config = longcap.load_config(None, [])
     job = Job([str(tmp_path / "in")], str(tmp_path / "out"), config, Selection(), quiet=True)
     coordinator = Coordinator()
