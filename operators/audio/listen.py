@@ -61,7 +61,7 @@ class Listen(Isolated):
     """
 
     name: ClassVar[str] = "listen"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     level: ClassVar[Level] = "video"
     pool: ClassVar[str] = "listen"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -251,16 +251,22 @@ class Listen(Isolated):
 
     def _written(self, row: Row, child: DecodeChild, reader: SubtitleReader) -> list[SpeechLine]:
         found: list[SpeechLine] = []
+        end_s = float(row["duration_s"])
         beside = reader.of(row)
         if beside is not None and beside.status == READ:
             language = likely_language(" ".join(c.text for c in beside.cues[:200]))
             name = basename(str(row["subtitles_uri"]))
             found += [
                 SpeechLine(
-                    start_s=c.start_s, end_s=c.end_s, text=c.text, language=language, source="beside", origin=name
+                    start_s=c.start_s,
+                    end_s=min(c.end_s, end_s),
+                    text=c.text,
+                    language=language,
+                    source="beside",
+                    origin=name,
                 )
                 for c in beside.cues
-                if c.start_s < row["duration_s"]
+                if c.start_s < end_s
             ]
         embedded = _twice(
             child,
@@ -272,7 +278,7 @@ class Listen(Isolated):
             parts=row.get("parts"),
         )
         return found + [
-            SpeechLine(start_s=a, end_s=b, text=text, language=code, source="embedded", origin=origin)
+            SpeechLine(start_s=a, end_s=min(b, end_s), text=text, language=code, source="embedded", origin=origin)
             for a, b, text, code, origin in embedded
         ]
 

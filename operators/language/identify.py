@@ -75,6 +75,8 @@ _NEAR = tuple(  # languages and dialects that are taken for each other in the le
         "fa tg",
     )
 )
+_WITHDRAWN = {"pob": "pt", "mo": "ro", "sh": "hr"}
+"""Codes that ISO 639 has withdrawn without a successor, and `pob`, which subtitles use for Brazilian Portuguese."""
 _SURE = 0.95  # probability that a caption of ten words in its language reaches
 
 
@@ -86,7 +88,7 @@ def language_code(name: str) -> str | None:
     codes those of ISO 639 or with a region or script ("zh", "pt-BR").
     """
     from iso639 import Lang
-    from iso639.exceptions import InvalidLanguageValue
+    from iso639.exceptions import DeprecatedLanguageValue, InvalidLanguageValue
 
     name = name.strip()
     language = _REGION.split(name, maxsplit=1)[0].strip()  # pt-BR, zh_Hans, Portuguese (Brazil)
@@ -94,9 +96,14 @@ def language_code(name: str) -> str | None:
     for word in (name, last, language):
         if (own := _OTHER_NAMES.get(word.casefold())) is not None:
             return own
+        if (successor := _WITHDRAWN.get(word.lower())) is not None:
+            return successor
         for spelling in (word, word.title(), word.lower()):
-            with suppress(InvalidLanguageValue):
-                code = Lang(spelling).pt1
+            with suppress(InvalidLanguageValue, DeprecatedLanguageValue):
+                try:
+                    code = Lang(spelling).pt1
+                except DeprecatedLanguageValue as withdrawn:
+                    code = Lang(withdrawn.change_to).pt1 if withdrawn.change_to else ""
                 if code:
                     return str(code)
     return None

@@ -22,7 +22,7 @@ from operators.language.identify import language_code
 class Server(RecogniserSpec):
     """A transcription model on a server."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     isolated: ClassVar[bool] = False
 
     kind: Literal["server"] = "server"
@@ -96,11 +96,16 @@ def read_answer(body: Mapping[str, Any], length_s: float) -> list[Utterance]:
     if not segments:
         text = str(body.get("text") or "").strip()
         segments = [(0.0, length_s, text, None)] if text else []
-    found: list[Utterance] = []
-    for start_s, end_s, text, confidence in segments:
-        own = tuple(w for w in words if start_s <= (w[0] + w[1]) / 2 < end_s)
-        found.append(Utterance(start_s, end_s, text, own or None, confidence, code))
-    return found
+    own: list[list[tuple[float, float, str, float | None]]] = [[] for _ in segments]
+    for word in words if segments else ():
+        middle_s = (word[0] + word[1]) / 2
+        apart_s = [max(start_s - middle_s, middle_s - end_s, 0.0) for start_s, end_s, _, _ in segments]
+        # a word in a pause belongs to the nearest line, one where two lines meet to the later
+        own[max(range(len(segments)), key=lambda k: (-apart_s[k], k))].append(word)
+    return [
+        Utterance(start_s, end_s, text, tuple(some) or None, confidence, code)
+        for (start_s, end_s, text, confidence), some in zip(segments, own, strict=True)
+    ]
 
 
 def _list(value: Any) -> list[Any]:

@@ -97,6 +97,13 @@ def test_subtitles_are_lines_with_their_provenance_and_stand_for_what_was_recogn
     assert heard(clip, {"subtitles_uri": str(beside)}, subtitles=False)["speech"] == []
 
 
+def test_a_subtitle_that_stays_ends_with_the_video(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "short.mp4", [], length_s=4.0)
+    (tmp_path / "short.srt").write_text("1\n00:00:02,000 --> 00:00:30,000\nThe end.\n")
+    (line,) = heard(clip, {"subtitles_uri": str(tmp_path / "short.srt")})["speech"]
+    assert (line["start_s"], line["end_s"]) == (2.0, 4.0)
+
+
 def test_a_text_stream_in_the_file_is_speech_too(tmp_path: Path) -> None:
     import subprocess
 

@@ -103,3 +103,16 @@ def test_whatever_it_answers_becomes_lines_or_none(body: dict[str, Any], lines: 
 def test_a_wrong_address_is_said_in_one_line() -> None:
     with pytest.raises(ValueError, match="recogniser server: base_url"):
         Server(model="m", base_url="host", api_key_env=None).check()
+
+
+def test_a_word_in_a_pause_belongs_to_the_nearest_line() -> None:
+    spans, words = (
+        [(0.0, 1.0), (2.0, 3.0)],
+        [(0.1, 0.9, "one"), (1.0, 1.3, "two"), (1.8, 1.9, "three"), (3.0, 3.2, "four")],
+    )
+    body = {
+        "segments": [{"start": a, "end": b, "text": "x"} for a, b in spans],
+        "words": [{"start": a, "end": b, "word": word} for a, b, word in words],
+    }
+    found = read_answer(body, 4.0)
+    assert [[w[2] for w in one.words or ()] for one in found] == [["one", "two"], ["three", "four"]]
