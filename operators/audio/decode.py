@@ -26,6 +26,10 @@ BYTES = 2  # bytes of a sample: signed, 16 bits, native byte order
 
 _JUMP_S = 0.05  # a packet at this distance from the end of the previous one starts a new run: time stamps jitter
 _BLOCK = bytes(64 * 1024)
+_STEREO = 2
+_LOOK_EVERY = 16  # frames of stereo between two looks at whether its channels cancel each other out
+_SILENT = 1e-3  # root mean square of samples of -1 to 1
+_CANCELLED = 0.2  # loudness of the mean of two channels, times that of the louder one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,9 +172,12 @@ class _Writer:
     _place: int = 0  # position of the next sample from the resampler
     _format: tuple[Any, ...] = ()
     _resampler: Any = None
+    _frames: int = 0
+    _channel: int | None = None  # of stereo whose channels cancel each other out; None: their mean
 
     def add(self, place_s: float, frame: Any) -> None:
         """Write a frame that begins at `place_s`."""
+        frame = self._heard(frame)
         made = (frame.format.name, frame.layout.name, frame.sample_rate)
         if self._next_s is None or abs(place_s - self._next_s) > _JUMP_S or made != self._format:
             self.flush()
@@ -180,6 +187,17 @@ class _Writer:
         frame.pts = None  # else the resampler would fill or drop samples itself
         for piece in self._resampler.resample(frame):
             self._write(piece)
+
+    def _heard(self, frame: Any) -> Any:
+        """Return a frame that the resampler can mix to mono without losing what is heard."""
+        count = frame.layout.nb_channels
+        if count == _STEREO:
+            self._frames += 1
+            if self._frames % _LOOK_EVERY == 1:
+                self._channel = _loud_channel(_planes(frame), self._channel)
+            return frame if self._channel is None else _mono(frame, _planes(frame)[self._channel])
+        # FFmpeg knows no mix of channels whose places are unknown
+        return frame if count <= _STEREO or _has_places(frame.layout) else _mono(frame, _planes(frame).mean(axis=0))
 
     def flush(self) -> None:
         """Write the samples buffered in the resampler; the next frame starts a new run."""
@@ -226,3 +244,49 @@ class _Writer:
             self.file.write(_BLOCK[: some * BYTES])
             self._at += some
             PROGRESS.step()
+
+
+def _loud_channel(planes: Any, before: int | None) -> int | None:
+    """Return the channel to hear of stereo whose mean is far less loud than its channels; None for their mean.
+
+    Args:
+        planes: samples of both channels, shape `(2, samples)`.
+        before: the answer for the frames before, which stays during silence.
+    """
+    import numpy as np
+
+    loud = np.sqrt(np.mean(planes**2, axis=1))
+    if loud.max() < _SILENT:
+        return before
+    mean = np.sqrt(np.mean(planes.mean(axis=0) ** 2))
+    # one channel alone is half as loud in the mean; below a fifth the channels cancel each other out
+    return int(loud.argmax()) if mean < _CANCELLED * loud.max() else None
+
+
+def _planes(frame: Any) -> Any:
+    """Return the samples of a frame as float32 in -1 to 1, shape `(channels, samples)`."""
+    import numpy as np
+
+    raw = frame.to_ndarray()
+    if not frame.format.is_planar:
+        raw = raw.reshape(-1, frame.layout.nb_channels).T
+    if raw.dtype.kind == "f":
+        return raw.astype(np.float32)
+    middle = 128.0 if raw.dtype == np.uint8 else 0.0
+    return ((raw - middle) / float(2 ** (8 * raw.dtype.itemsize - 1))).astype(np.float32)
+
+
+def _mono(frame: Any, samples: Any) -> Any:
+    import av
+    import numpy as np
+
+    made = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[np.newaxis]), format="flt", layout="mono")
+    made.sample_rate = frame.sample_rate
+    return made
+
+
+def _has_places(layout: Any) -> bool:
+    """Return whether a layout says which loudspeaker each channel is for."""
+    return all(
+        channel.name not in ("", "NONE", "?") and not channel.name.startswith("USR") for channel in layout.channels
+    )

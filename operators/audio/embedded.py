@@ -1,7 +1,8 @@
-"""Job of the decoding process: read the text subtitle streams of a file; bitmap subtitles are ignored."""
+"""Job of the decoding process: read one text subtitle stream of a file; bitmap subtitles are ignored."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -23,8 +24,22 @@ Lines = list[tuple[float, float, str, str | None, str]]
 """List of (start_s, end_s, text, language, origin)."""
 
 
-def read_embedded(*, uri: str, version: str | None, first_pts_s: float, duration_s: float, parts: str | None) -> Lines:
-    """Return the lines of all text subtitle streams, on the video's clock.
+def read_embedded(
+    *,
+    uri: str,
+    version: str | None,
+    first_pts_s: float,
+    duration_s: float,
+    parts: str | None,
+    languages: Sequence[str] = (),
+) -> Lines:
+    """Return the lines of one text subtitle stream, on the video's clock.
+
+    A file often has the same text in several languages. The stream is the first one that has lines: those in
+    `languages` first, then the default one; those that are forced or a commentary last.
+
+    Args:
+        languages: preferred languages, best first.
 
     Raises:
         ItemError: the input cannot be read, or its version has changed.
@@ -41,11 +56,34 @@ def read_embedded(*, uri: str, version: str | None, first_pts_s: float, duration
                 if error.failure_class == "undecodable" and parts:
                     continue
                 raise
-            for number, stream in enumerate(container.streams.subtitles):
-                if stream.codec_context is not None:
-                    found += _of_stream(source, number, group)
+            for number in _in_order(container, languages):
+                if lines := _of_stream(source, number, group):
+                    found += lines
+                    break
             source.check()
     return sorted((x for x in found if x[0] < duration_s), key=lambda x: (x[0], x[1], x[4], x[2]))
+
+
+def _in_order(container: Any, languages: Sequence[str]) -> list[int]:
+    """Return the numbers of the subtitle streams that can be decoded, the one to read first."""
+    from av.stream import Disposition
+
+    wanted = [language_code(name) or name for name in languages]
+    aside = Disposition.forced | Disposition.comment
+
+    def rank(number: int) -> tuple[bool, int, bool, int]:
+        stream = container.streams.subtitles[number]
+        language = _language(stream)
+        at = wanted.index(language) if language in wanted else len(wanted)
+        return bool(stream.disposition & aside), at, not stream.disposition & Disposition.default, number
+
+    streams = enumerate(container.streams.subtitles)
+    return sorted((number for number, stream in streams if stream.codec_context is not None), key=rank)
+
+
+def _language(stream: Any) -> str | None:
+    said = (stream.metadata.get("language") or "").strip()
+    return None if said in ("", "und", "mul") else language_code(said) or said
 
 
 def _of_stream(source: Source, number: int, parts: list[Part]) -> Lines:
@@ -57,8 +95,7 @@ def _of_stream(source: Source, number: int, parts: list[Part]) -> Lines:
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
-    said = (stream.metadata.get("language") or "").strip()
-    language = None if said in ("", "und", "mul") else language_code(said) or said
+    language = _language(stream)
     found: Lines = []
     try:
         for packet in demux_known(container, stream):

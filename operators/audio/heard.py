@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from operators.analysis.pieces import Line
-from operators.audio.lines import SpeechLine
+from operators.audio.lines import SpeechLine, Word
 from operators.core.spoken import said_once
 from operators.core.text import clock, quotation
 
@@ -62,13 +62,26 @@ def _cut(line: SpeechLine, start_s: float, end_s: float) -> SpeechLine | None:
         own = tuple(w for w in line.words if start_s <= (w.start_s + w.end_s) / 2 < end_s)
         if not own:
             return None
-        text = line.text if len(own) == len(line.words) else " ".join(w.text for w in own)
+        text = line.text if len(own) == len(line.words) else _part(line, own)
         return replace(
             line, words=own, text=text, start_s=max(start_s, own[0].start_s), end_s=min(end_s, own[-1].end_s)
         )
     low, high = max(start_s, line.start_s), min(end_s, line.end_s)
     enough = high - low >= min(_LEAST_S, (line.end_s - line.start_s) / 2) - 1e-6
     return replace(line, start_s=low, end_s=high) if enough else None
+
+
+def _part(line: SpeechLine, own: tuple[Word, ...]) -> str:
+    """Return the text of some neighbouring words as the line has it: not every script has spaces between words."""
+    at, begin, end = 0, None, 0
+    for word in line.words or ():
+        place = line.text.find(word.text.strip(), at)
+        if place < 0:
+            return " ".join(w.text for w in own)
+        at = place + len(word.text.strip())
+        if word in own:
+            begin, end = place if begin is None else begin, at
+    return line.text[begin:end].strip()
 
 
 def _once(lines: Iterable[SpeechLine]) -> tuple[SpeechLine, ...]:

@@ -36,6 +36,7 @@ _SHARES = "operators.audio.sound:find_shares"
 _VOICES = "operators.audio.speakers.base:embed_isolated"
 _RECOGNISE = "operators.audio.recognise:recognise_isolated"
 _BLOCK_S = 120.0  # seconds of voice per job of a recogniser, to which its limits apply
+_SAME_S = 0.5  # between the starts of a line in the file next to the video and of the same line in the video
 _RECOGNISER_RECYCLE = 10_000  # jobs per process, so that a model is rarely reloaded
 
 SOUND_COLUMNS: Mapping[str, pa.DataType] = {
@@ -90,7 +91,7 @@ class Listen(Isolated):
     ] = 0.85
     min_voice_s: Annotated[float, Field(ge=0.1, description="shorter lines get no speaker, in s")] = 0.5
     subtitles: Annotated[
-        bool, Field(description="also use subtitles next to the video and text streams in it as lines")
+        bool, Field(description="also use subtitles next to the video and one text stream in it as lines")
     ] = True
     track: Annotated[
         int | None, Field(ge=0, description="audio track, 0 for the first; null: chosen by languages and roles")
@@ -199,7 +200,7 @@ class Listen(Isolated):
             voice = [(a, min(b, end_s)) for a, b in found if a < end_s]
             shares = _twice(child, _SHARES, path=path, voice=voice) if decoded else (None, None)
             lines, unsaid = self._recognised(run, path, voice) if run is not None else ([], 0)
-            lines += self._written(row, child, reader) if self.subtitles else []
+            lines += self._written(row, child, reader, _track_language(audio)) if self.subtitles else []
             lines.sort(key=lambda x: (x.start_s, x.end_s, x.source, x.text))
             lines = self._with_speakers(native, path, lines) if decoded else lines
         seconds = sum(b - a for a, b in voice)
@@ -249,8 +250,14 @@ class Listen(Isolated):
             for line, number in zip(lines, numbers, strict=True)
         ]
 
-    def _written(self, row: Row, child: DecodeChild, reader: SubtitleReader) -> list[SpeechLine]:
+    def _written(self, row: Row, child: DecodeChild, reader: SubtitleReader, spoken: str | None) -> list[SpeechLine]:
+        """Return the lines of the file next to the video, and those of a text stream in it that says something else.
+
+        Args:
+            spoken: language of the audio track, if it is known.
+        """
         found: list[SpeechLine] = []
+        language: str | None = None
         end_s = float(row["duration_s"])
         beside = reader.of(row)
         if beside is not None and beside.status == READ:
@@ -276,11 +283,27 @@ class Listen(Isolated):
             first_pts_s=float(row["first_pts_s"] or 0.0),
             duration_s=float(row["duration_s"]),
             parts=row.get("parts"),
+            languages=[*self.languages, *(code for code in (language, spoken) if code)],
         )
+        known = {_plain(line.text): line.start_s for line in found}
+        embedded = [
+            (a, b, text, code, origin)
+            for a, b, text, code, origin in embedded
+            if not (language and code and code != language) and abs(known.get(_plain(text), -_SAME_S - 1) - a) > _SAME_S
+        ]
         return found + [
             SpeechLine(start_s=a, end_s=min(b, end_s), text=text, language=code, source="embedded", origin=origin)
             for a, b, text, code, origin in embedded
         ]
+
+
+def _track_language(audio: Row) -> str | None:
+    tracks = audio.get("tracks") or ()
+    return next((t["language"] for t in tracks if t["track"] == audio.get("track")), None)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _twice(child: DecodeChild, job: str, **arguments: Any) -> Any:

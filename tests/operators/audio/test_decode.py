@@ -127,3 +127,34 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     )
     assert (tmp_path / "sound").stat().st_size == 1200 * RATE_HZ * 2
     assert int(out.stdout) < 24 * 1024, "KiB"
+
+
+def _made(clip: Path, *arguments: str) -> Path:
+    """A clip of 12 s whose sound is made of one of tones."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    plain = write_clip(clip.with_name("plain.mkv"), [bursts(*TIMES)], length_s=12.0, rate_hz=16000, codec="pcm_s16le")
+    command = [get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(plain), "-c:v", "copy", "-c:a", "pcm_s16le"]
+    subprocess.run([*command, *arguments, str(clip)], check=True)
+    return clip
+
+
+@pytest.mark.parametrize("count", [9, 20])
+def test_channels_whose_places_are_unknown_are_averaged(count: int, tmp_path: Path) -> None:
+    copies = "".join(f"[a{k}]" for k in range(count))
+    merged = f"[0:a]asplit={count}{copies};{copies}amerge=inputs={count}[a]"
+    clip = _made(tmp_path / "many.mov", "-filter_complex", merged, "-map", "0:v", "-map", "[a]")
+    found, sound = decoded(clip, tmp_path)
+    assert found["status"] == "decoded"
+    assert heard_at(sound) == pytest.approx(TIMES, abs=0.06)
+
+
+def test_stereo_whose_channels_cancel_each_other_out_is_heard(tmp_path: Path) -> None:
+    found, sound = decoded(_made(tmp_path / "phase.mkv", "-af", "pan=stereo|c0=c0|c1=-1*c0"), tmp_path)
+    assert found["status"] == "decoded"
+    assert heard_at(sound) == pytest.approx(TIMES, abs=0.06)
+
+
+def test_one_silent_channel_changes_nothing(tmp_path: Path) -> None:
+    _, sound = decoded(_made(tmp_path / "left.mkv", "-af", "pan=stereo|c0=c0|c1=0*c0"), tmp_path)
+    assert heard_at(sound) == pytest.approx(TIMES, abs=0.06)

@@ -28,6 +28,12 @@ def test_a_line_over_a_seam_is_shared_out_word_by_word() -> None:
     assert (cut.start_s, cut.end_s) == (10.0, 11.8)
 
 
+def test_words_of_a_script_without_spaces_stay_together() -> None:
+    words = tuple(Word(8.0 + k, 8.8 + k, w) for k, w in enumerate("今天我们"))
+    heard = Heard((line(8.0, 11.8, "今天,我们", words=words),))
+    assert texts(heard, 0, 10) == ["今天"] and texts(heard, 10, 20) == ["我们"]
+
+
 def test_of_a_line_without_words_a_sliver_is_not_said_in_a_window() -> None:
     heard = Heard((line(9.91, 14.0, "a whole sentence"), line(3.0, 3.2, "no")))
     assert texts(heard, 0, 10) == ["no"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -104,20 +105,60 @@ def test_a_subtitle_that_stays_ends_with_the_video(tmp_path: Path) -> None:
     assert (line["start_s"], line["end_s"]) == (2.0, 4.0)
 
 
-def test_a_text_stream_in_the_file_is_speech_too(tmp_path: Path) -> None:
-    import subprocess
-
+def with_streams(clip: Path, *streams: tuple[str, str, str]) -> Path:
+    """A clip of 8 s with subtitle streams of one line each: (language, disposition, text)."""
     import imageio_ffmpeg
 
-    write_clip(tmp_path / "plain.mkv", [], length_s=8.0, first_pts_s=0.0)
-    (tmp_path / "s.srt").write_text("1\n00:00:01,000 --> 00:00:02,500\n<i>Good</i> morning,\nall.\n")
-    clip = tmp_path / "with.mkv"
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "plain.mkv")]
-    command += ["-i", str(tmp_path / "s.srt"), "-c", "copy", "-c:s", "srt", "-metadata:s:s:0", "language=eng"]
-    subprocess.run([*command, str(clip)], check=True)
+    plain = write_clip(clip.with_name("plain.mkv"), [], length_s=8.0, first_pts_s=0.0)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(plain)]
+    described: list[str] = []
+    for k, (language, disposition, text) in enumerate(streams):
+        file = clip.with_name(f"{k}.srt")
+        file.write_text(f"1\n00:00:01,000 --> 00:00:02,500\n{text}\n")
+        command += ["-i", str(file)]
+        described += [
+            "-map",
+            f"{k + 1}",
+            f"-metadata:s:s:{k}",
+            f"language={language}",
+            f"-disposition:s:{k}",
+            disposition,
+        ]
+    subprocess.run([*command, "-map", "0", *described, "-c", "copy", "-c:s", "srt", str(clip)], check=True)
+    return clip
+
+
+def test_a_text_stream_in_the_file_is_speech_too(tmp_path: Path) -> None:
+    clip = with_streams(tmp_path / "with.mkv", ("eng", "0", "<i>Good</i> morning,\nall."))
     (line,) = heard(clip)["speech"]
     assert line["text"] == "Good morning, all." and (line["source"], line["language"]) == ("embedded", "en")
     assert (line["start_s"], line["end_s"]) == pytest.approx((1.0, 2.5), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("languages", "text"), [((), "Bonjour."), (("German", "en"), "Guten Tag."), (("Spanish", "en"), "Good morning.")]
+)
+def test_of_text_streams_in_several_languages_one_is_read(
+    languages: tuple[str, ...], text: str, tmp_path: Path
+) -> None:
+    clip = with_streams(
+        tmp_path / "with.mkv",
+        ("fre", "forced", "Bar"),
+        ("ger", "0", "Guten Tag."),
+        ("fre", "default", "Bonjour."),
+        ("eng", "comment", "We shot this in May."),
+        ("eng", "0", "Good morning."),
+    )
+    assert [line["text"] for line in heard(clip, languages=languages)["speech"]] == [text]
+
+
+def test_a_line_that_also_stands_next_to_the_video_counts_once(tmp_path: Path) -> None:
+    clip = with_streams(tmp_path / "with.mkv", ("eng", "0", "Good  morning."), ("ger", "0", "Guten Tag."))
+    beside = tmp_path / "with.srt"
+    beside.write_text("1\n00:00:01,000 --> 00:00:02,500\nGood morning.\n")
+    assert [(x["source"], x["text"]) for x in heard(clip, {"subtitles_uri": str(beside)})["speech"]] == [
+        ("beside", "Good morning.")
+    ]
 
 
 def test_it_keeps_the_contract_of_operators(tmp_path: Path) -> None:
