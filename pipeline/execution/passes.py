@@ -1,4 +1,4 @@
-"""Tables that share a pass: tables of segments with the same parents and equal first steps.
+"""Tables that share a pass: tables of segments with the same parents in the same order, and equal first steps.
 
 Shared steps, such as decoding, run once per segment, whichever of these tables still need it. Frames are written to the
 object store once for each later pool that reads them, and dropped after the last one. Writing them once for all pools
@@ -24,7 +24,7 @@ from operators.core.fingerprint import link
 from operators.core.registry import instance
 from operators.store.commit_pass import KEYS
 from operators.store.done import share_of
-from pipeline.config.table import TableSpec, column_type
+from pipeline.config.table import VIDEOS, TableSpec, column_type
 from pipeline.config.tables import pools_in_order, warm_up
 from pipeline.config.types import Config
 
@@ -48,10 +48,15 @@ def _share(config: Config, one: TableSpec, other: TableSpec) -> bool:
     return (
         one.level == other.level == "segment"
         and config.caption.chain != "video"
-        and set(one.parents) == set(other.parents)
+        and _loaded(one) == _loaded(other)
         and warm_up(config, one) == warm_up(config, other)
         and common([one, other]) > 0
     )
+
+
+def _loaded(spec: TableSpec) -> list[str]:
+    """The parents whose rows are loaded, in order: if two have the same column, that of the first is used."""
+    return [parent for parent in dict.fromkeys(spec.parents) if parent != VIDEOS]
 
 
 def common(specs: Sequence[TableSpec]) -> int:
@@ -65,11 +70,16 @@ def common(specs: Sequence[TableSpec]) -> int:
 
 
 def work_of(parts: Mapping[str, pa.Table]) -> pa.Table:
-    """Rows of all tables of a pass, one per segment: `rows.SEGMENT`, the tables that lack it, its keys there."""
-    found: dict[tuple[str, int], Row] = {}
+    """Rows of all tables of a pass: `rows.SEGMENT`, the tables that lack it, its keys there.
+
+    There is one row per segment, unless some of the tables are made without a parent's row and others are not: what is
+    loaded for a row is the same for all its tables.
+    """
+    found: dict[tuple[str, int, str | None], Row] = {}
     for table, work in parts.items():
         for row in work.to_pylist():
-            own = found.setdefault((row["video_id"], row["segment_index"]), {**row, MISSING: [], KEYS: {}})
+            at = (row["video_id"], row["segment_index"], row.get(rows.PARENT_KEYS.name))
+            own = found.setdefault(at, {**row, MISSING: [], KEYS: {}})
             own[MISSING].append(table)
             own[KEYS][table] = (row["key"], row["passes"], row["attempts"])
     schema = pa.schema([*(next(iter(parts.values())).schema), *_EXTRA])
