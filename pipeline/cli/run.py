@@ -126,7 +126,8 @@ def print_report(report: Report, *, as_json: bool) -> None:
         lines = [f"{report.videos_planned} videos, {report.video_hours:.2f} h, in {clock(report.elapsed_s)}"]
     for name, made in report.tables.items():
         failed = f", {made['failed']} failed" if made["failed"] else ""
-        lines.append(f"table {name}: {made['done']} of {made['planned']} rows{failed}")
+        out = f", {made['filtered']} left out by the filter" if made["filtered"] else ""
+        lines.append(f"table {name}: {made['done']} of {made['planned']} rows{failed}{out}")
     lines += _listed("failed", report.failed)
     if report.filtered:
         lines.append(f"{report.videos_filtered} more were left out by the filter: {report.out}/filtered")
@@ -206,7 +207,10 @@ def _plan_text(facts: dict[str, Any]) -> str:
     for name, count in facts["tables"].items():
         waiting = f"; {count['waiting']} wait for the rows that they are made from" if count["waiting"] else ""
         failed = f"; {count['failed']} failed" if count["failed"] else ""
-        lines.append(f"table {name}: {count['left']} of {count['planned']} rows to make{waiting}{failed}")
+        out = f"; {count['filtered']} left out by the filter" if count["filtered"] else ""
+        if count["removed"]:
+            out += f", and what {counted(count['removed'], 'video')} of them had there is removed"
+        lines.append(f"table {name}: {count['left']} of {count['planned']} rows to make{waiting}{failed}{out}")
     if facts["would_replace"]:
         lines.append(f"would replace: {facts['would_replace']['text']}; longcap run does it only with --replace")
     lines += facts["notes"]

@@ -221,6 +221,7 @@ class Job:
                 self.config,
                 self.store,
                 stand,
+                run_id=self.run_id,
                 session=session,
                 progress=self.progress,
                 interrupt=self._interrupt,
@@ -239,7 +240,7 @@ class Job:
         known.write(self.store, self.run_id, stand.plan, stand.tables)
         wanted = {name: work.keys for name, work in stand.tables.items()}
         if status == "done":
-            finalize.clean(self.store, stand.plan, wanted, run_id=self.run_id)
+            finalize.clean(self.store, stand.plan, stand.tables, run_id=self.run_id)
             recaption.end(stand.plan, stand.left)
         ran = Run(
             run_id=self.run_id,

@@ -26,6 +26,7 @@ from pipeline.execution.passes import passes_of, work_of
 from pipeline.execution.prober import PASS_ROWS
 from pipeline.execution.session import Session
 from pipeline.monitoring.progress import Progress
+from pipeline.output import finalize
 from pipeline.planning.derived import Derived
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.keyed import with_parents
@@ -76,6 +77,7 @@ class Waves:
 
     Args:
         stand: the state of the run, which is updated.
+        run_id: run id for rows that are moved.
 
     Attributes:
         gpu_s_held: GPU seconds that the graphs reserved.
@@ -87,12 +89,14 @@ class Waves:
         store: Store,
         stand: Standing,
         *,
+        run_id: str,
         session: Session,
         progress: Progress,
         interrupt: Interrupt,
     ) -> None:
         self._config = config
         self._store = store
+        self._run_id = run_id
         self._session = session
         self._progress = progress
         self._interrupt = interrupt
@@ -192,6 +196,9 @@ class Waves:
         """Make one of the other tables."""
         before = None
         work = self._work(spec)
+        if work.left and (spec.level == "run" or self.stand.left.returning):
+            self._tidy()
+            work = self._work(spec)
         while work.left and work != before and not self._interrupt.requested:
             before = work
             self._progress.say(f"table {spec.name}: {work.left} rows to make, {work.done} of {work.planned} there")
@@ -200,6 +207,17 @@ class Waves:
             if not self._ran(builder, builder.rows(spec, some)):
                 before = None
             work = self._work(spec)
+
+    def _tidy(self) -> None:
+        """Remove superseded rows, and move those that the filter places elsewhere, before rows are made from them.
+
+        A row of the whole output would count them. Long captions that return to the dataset are read from there.
+        """
+        stand = self.stand
+        derived = Derived(stand.plan, self._store, stand.left)
+        stand.tables = {spec.name: derived.work(spec) for spec in stand.plan.tables.values() if not spec.core}
+        finalize.tidy(self._store, stand.plan, stand.tables, run_id=self._run_id)
+        stand.left = compare(stand.plan, self._store)
 
     def _work(self, spec: TableSpec) -> TableWork:
         work = Derived(self.stand.plan, self._store, self.stand.left).work(spec)

@@ -25,7 +25,7 @@ class Report:
         videos_filtered: planned videos that the filter excludes; `filtered` holds video_id -> reason.
         unmeasured: column with bounds -> number of narrated videos without a value, which the bounds do not exclude.
         unaccounted: ids of planned videos with neither result; empty after a completed run.
-        tables: rows planned, durable, failed and left, for each further table.
+        tables: rows planned, durable, failed, left, and left out by the filter, for each further table.
         captions: whether the run makes long captions; a run that only reads finished outputs does not.
         tokens: tokens that the engines read (`prompt`, of which `cached` came from the cache) and wrote (`output`).
         engine_s: seconds of all requests to engines; requests overlap.
@@ -170,7 +170,13 @@ def make_report(run: Run, plan: Plan, first: Remaining, left: Remaining, *, stat
         ignored=plan.ignored,
         captions="dataset" in plan.tables,
         tables={
-            name: {"planned": c.planned, "done": c.done, "failed": c.failed, "left": c.left + c.waiting}
+            name: {
+                "planned": c.planned,
+                "done": c.done,
+                "failed": c.failed,
+                "left": c.left + c.waiting,
+                "filtered": c.filtered,
+            }
             for name, c in left.tables.items()
         },
         time_to=counts.timeline.time_to(),

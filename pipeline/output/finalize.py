@@ -10,33 +10,46 @@ import pyarrow.compute as pc
 
 from operators.core import rows
 from operators.core.base import Row
-from operators.core.keys import is_superseded, source_key
+from operators.core.keys import source_key
 from operators.store.store import ASKED, Store, narration_failure_key
-from pipeline.config.tables import fingerprint, strict
 from pipeline.output.copied import refresh
 from pipeline.output.known import Durable
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.plan import Plan
+from pipeline.planning.removal import replaced_rows, stale_segments, void_captions
+from pipeline.planning.work import TableWork
 from pipeline.sources.listing import Listing
 
 
 def clean(
-    store: Store, plan: Plan, tables: Mapping[str, Mapping[str, str]] = MappingProxyType({}), *, run_id: str = ""
+    store: Store, plan: Plan, tables: Mapping[str, TableWork] = MappingProxyType({}), *, run_id: str = ""
 ) -> None:
-    """Remove rows that this run superseded, update what rows copy from the listing, then compact every table. `settle`
-    removes failures that it resolved.
-
-    Other videos are not changed. Captions of another config are removed only if new ones have replaced them, so that a
-    failing engine loses no captions.
+    """Put the tables in order, see `tidy`, then compact every table. `settle` removes failures that the run resolved.
 
     Args:
-        tables: for each further table, the key of each video's rows.
+        tables: the further tables.
         run_id: run id for rows that it writes.
     """
+    tidy(store, plan, tables, run_id=run_id)
+    for table in store.tables:
+        table.compact()
+
+
+def tidy(store: Store, plan: Plan, tables: Mapping[str, TableWork] = MappingProxyType({}), *, run_id: str = "") -> None:
+    """Remove rows that this run superseded, move those that the filter places elsewhere, and update what rows copy from
+    the listing.
+
+    Other videos are not changed. Captions of another config are removed only if new ones have replaced them, so that a
+    failing engine loses no captions. Work that is left does no harm: it may be called before tables that are made from
+    the tables as they are at the end.
+
+    Args:
+        tables, run_id: as for `clean`.
+    """
     left = compare(plan, store)
-    stale = _stale(store, plan, left)
-    void = _void(store, plan, left)
+    stale = stale_segments(store, plan, left)
+    void = void_captions(store, plan, left)
     if stale:
         store.segments.fence()
         store.segments.delete("key", stale)
@@ -45,13 +58,13 @@ def clean(
         store.dataset.delete("video_id", void)
     if "dataset" in plan.tables:
         place(store, plan, left, run_id, kept=set(left.given_up) - void)
-    for name, keys in tables.items():
-        if old := _replaced(store, name, keys):
+    for name, work in tables.items():
+        old = replaced_rows(store, name, work.keys)
+        if old or work.removed:
             store.table(name).fence()
             store.table(name).delete("key", old)
+            store.table(name).delete("video_id", work.removed)
     refresh(store, plan)
-    for table in store.tables:
-        table.compact()
 
 
 def settle(
@@ -63,7 +76,7 @@ def settle(
 
     Args:
         listing: all sources of the run, of which the plan may be a part.
-        tables: as for `clean`.
+        tables: for each further table, the key of each video's rows.
     """
     found = store.videos.read(["video_id", "failure"], pc.field("failure").is_valid()) if listing.manifests else None
     dropped = {video["video_id"] for video in found.to_pylist() if listing.dropped(video)} if found else set()
@@ -79,56 +92,6 @@ def settle(
     if dropped:
         store.videos.fence()
         store.videos.delete("video_id", dropped)
-
-
-def _stale(store: Store, plan: Plan, left: Remaining) -> set[str]:
-    """Return keys of captions of planned videos that are not in the plan and whose successors exist and are used."""
-    current = dict(zip(plan.videos.ids, plan.videos.keys, strict=True))
-    unsettled = left.undone | set(left.given_up)
-    stale: dict[str, str] = {}
-    there: set[str] = set()
-    for batch in store.segments.batches(["video_id", "key"]):
-        pairs = pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([])
-        for video_id, key in zip(pairs["video_id"].to_pylist(), pairs["key"].to_pylist(), strict=True):
-            if current.get(video_id, key) != key:
-                stale[key] = video_id
-            elif video_id in current:
-                there.add(video_id)
-    return {key for key, video_id in stale.items() if video_id in there and video_id not in unsettled}
-
-
-def _replaced(store: Store, name: str, keys: Mapping[str, str]) -> set[str]:
-    """Return keys of rows in a table of segments that newer rows of the same video have replaced."""
-    table = store.table(name)
-    if not {"video_id", "segment_index"} <= set(table.schema.names):
-        return set()  # a newer row replaces the older when it is committed
-    found: dict[str, set[str]] = {}
-    for batch in table.batches(["video_id", "key"]):
-        for row in pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([]).to_pylist():
-            found.setdefault(row["video_id"], set()).add(row["key"])
-    return {old for v, some in found.items() if keys.get(v) in some for old in some - {keys[v]}}
-
-
-def _void(store: Store, plan: Plan, left: Remaining) -> set[str]:
-    """Return videos that this run gave up and whose earlier long caption must be removed.
-
-    It describes an old version of the source, or it is partial and made by this config, while `run.on_incomplete` or
-    `tables.dataset.missing` no longer allows that. Captions of another config stay when this config fails, and so do
-    captions that were to be made again.
-    """
-    if not left.given_up:
-        return set()
-    versions = dict(zip(plan.videos.ids, plan.videos.facts["source_version"].to_pylist(), strict=True))
-    versions |= {v["video_id"]: v["source_version"] for v in plan.unusable}
-    own = fingerprint(plan.config) if strict(plan.config) else ""
-    void = set()
-    for table in (store.dataset, store.filtered):
-        for row in table.read(["video_id", "key", "source_version", "config"]).to_pylist():
-            video_id = row["video_id"]
-            partial = row["config"] == own and not is_superseded(row["key"])
-            if video_id in left.given_up and (row["source_version"] != versions[video_id] or partial):
-                void.add(video_id)
-    return void
 
 
 def reopen(store: Store, chosen: Callable[[Row], bool]) -> None:

@@ -26,7 +26,7 @@ WANTED = pa.schema(
     [
         pa.field("video_id", pa.string()),
         pa.field("key", pa.string()),
-        pa.field("rows", pa.int32()),  # under that key
+        pa.field("rows", pa.int32()),  # under that key; of a video that the filter leaves out, those that are there
     ]
 )
 
@@ -50,9 +50,10 @@ def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork]
         store.write_file(f"runs/{run_id}/tables.json", json.dumps({"run_id": run_id, "tables": said}).encode())
     counts = dict(zip(plan.videos.ids, plan.videos.counts.tolist(), strict=True))
     for name, work in (tables or {}).items():
+        usual = counts if work.spec.level == "segment" else dict.fromkeys(work.keys, 1)
         rows = [
-            {"video_id": video_id, "key": key, "rows": counts[video_id] if work.spec.level == "segment" else 1}
-            for video_id, key in work.keys.items()
+            {"video_id": v, "key": work.keys.get(v), "rows": work.filtered.get(v, usual.get(v))}
+            for v in dict.fromkeys((*work.keys, *work.filtered))
         ]
         store.write_table(f"runs/{run_id}/tables/{name}.parquet", pa.Table.from_pylist(rows, schema=WANTED))
 

@@ -23,7 +23,6 @@ from operators.store.store import Store
 from operators.store.table import Table
 from pipeline.output.finalize import reopen
 from pipeline.planning.diff import Remaining
-from pipeline.planning.outcomes import unwanted_of
 from pipeline.planning.plan import Plan
 
 _RECORD = "recaption.json"
@@ -55,8 +54,7 @@ class Recaption:
         Returns:
             Whether there is any other video among them.
         """
-        unwanted = unwanted_of(plan.config.filter, plan.videos).tolist()
-        wanted = {v for v, out in zip(plan.videos.ids, unwanted, strict=True) if v in named and not out}
+        wanted = {v for v, out in zip(plan.videos.ids, plan.unwanted.tolist(), strict=True) if v in named and not out}
         if not wanted:
             return False
         if fresh := wanted - self.open:

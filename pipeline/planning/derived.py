@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,14 @@ from operators.core.keys import source_key
 from operators.store.parents import VIDEO_WORK
 from operators.store.store import Failed, Store
 from pipeline.config.parents import level_of
-from pipeline.config.table import VIDEOS, TableSpec
+from pipeline.config.table import CORE, VIDEOS, TableSpec
 from pipeline.config.tables import table_identity
 from pipeline.planning.diff import Remaining
+from pipeline.planning.exclusions import Exclusions
 from pipeline.planning.foreign import foreign_store
 from pipeline.planning.outcomes import DONE, TODO
 from pipeline.planning.plan import Plan
+from pipeline.planning.removal import rows_after
 from pipeline.planning.segment_tables import SegmentTables
 from pipeline.planning.work import RUN, TableWork
 
@@ -45,13 +47,21 @@ class Derived:
         self._failures = store.failed()
         self._current: dict[str, dict[str, str]] = {}
         self._runs: dict[str, tuple[str | None, str | None]] = {}
-        self.segments = SegmentTables(plan, store, self._failures, self._current_keys, self.refused)
+        self._works: dict[str, TableWork] = {}
+        self._exclusions = Exclusions(plan, core.filtered if core is not None else ())
+        self.segments = SegmentTables(
+            plan, store, self._failures, self._current_keys, self.refused, exclusions=self._exclusions
+        )
 
     def work(self, spec: TableSpec) -> TableWork:
         """Return the remaining work of a table."""
         if spec.level == "segment":
             return self.segments.work(spec)
-        return self._videos(spec) if spec.level == "video" else self._run(spec)
+        if spec.level == "run":
+            return self._run(spec)
+        if spec.name not in self._works:
+            self._works[spec.name] = self._videos(spec)
+        return self._works[spec.name]
 
     def refused(self, spec: TableSpec) -> dict[str, str]:
         """Return video_id -> the reason why no row is made: a parent's row failed for good and `missing` is fail.
@@ -59,12 +69,15 @@ class Derived:
         For tables of segments, parents of level segment are checked segment by segment: see `SegmentTables.absent`.
         """
         found: dict[str, str] = {}
+        out = self._exclusions.of(spec.name)
         for parent in spec.parents if spec.missing == "fail" else ():
             of_segments = level_of(self._plan.config, self._plan.tables, parent) == "segment"
             if parent == VIDEOS or (of_segments and spec.level == "segment"):
                 continue
-            for video_id, (_, _, problem) in zip(self._plan.videos.ids, self.standing(parent), strict=True):
-                if problem is not None:
+            for i, (video_id, (_, _, problem)) in enumerate(
+                zip(self._plan.videos.ids, self.standing(parent), strict=True)
+            ):
+                if problem is not None and not out[i]:
                     found.setdefault(video_id, f"{parent}: {problem} (tables.{spec.name}.missing is fail)")
         return found
 
@@ -76,8 +89,17 @@ class Derived:
         given_up: dict[str, str] = {}
         done, waiting, seconds = 0, 0, 0.0
         keys: dict[str, str] = {}
+        filtered: dict[str, int] = {}
+        out, follows = self._exclusions.of(spec.name), self._exclusions.follows(spec.name)
         for i, (video_id, expected, parents, why) in enumerate(self._expected(spec)):
             key: str = expected or ""
+            if out[i]:
+                stays = not follows and expected is not None and stored.get(video_id) == key
+                filtered[video_id] = int(stays)
+                if stays:
+                    keys[video_id] = key
+                    done += 1
+                continue
             if expected is None:
                 if why is None:
                     waiting += 1
@@ -96,12 +118,15 @@ class Derived:
         return TableWork(
             spec=spec,
             rows=pa.Table.from_pylist(todo, schema=VIDEO_WORK),
-            planned=len(self._plan.videos),
+            planned=len(self._plan.videos) - sum(not stays for stays in filtered.values()),
             done=done,
             given_up=given_up,
             waiting=waiting,
             seconds=seconds,
             keys=keys,
+            filtered=filtered,
+            left_out=sum(not stays for stays in filtered.values()),
+            removed=frozenset(filtered.keys() & stored.keys()) if follows else frozenset(),
         )
 
     def _work_row(self, i: int, key: str, parents: Mapping[str, str | None], failed: Failed | None) -> Row:
@@ -198,6 +223,8 @@ class Derived:
                 stored = _pairs(self._store, name)
                 core = self._core
                 away = {*core.undone, *core.given_up, *core.filtered} if core is not None else set(stored)
+                back = core.returning if core is not None else set()
+                stored |= {v: key for v, key in self._store.filtered_videos().items() if v in back} if back else {}
                 self._current[name] = {v: key for v, key in stored.items() if v not in away}
             else:
                 stored = _pairs(self._store, name)
@@ -212,8 +239,9 @@ class Derived:
             return set()
         if name == "dataset":
             return self._core.undone if self._core is not None else set(plan.videos.ids)
-        work = self._videos(plan.tables[name])
-        return {v for v in plan.videos.ids if v not in work.given_up and v not in self._current_keys(name)}
+        work = self.work(plan.tables[name])
+        over = work.given_up.keys() | work.filtered.keys() | self._current_keys(name).keys()
+        return {v for v in plan.videos.ids if v not in over}
 
     # -- the whole output ------------------------------------------------------------------------------------------
 
@@ -227,14 +255,12 @@ class Derived:
                 continue
             if spec.missing == "fail" and (count := self._lost(parent)):
                 lost[RUN] = f"{parent}: {count} rows failed (tables.{spec.name}.missing is fail)"
-            if (above := plan.tables.get(parent)) is not None and not above.core and above.level != "run":
+            if (above := plan.tables.get(parent)) is not None and not above.core:
                 work = self.work(above)
                 ready &= not work.left and not work.waiting
             if parent in ("segments", "dataset") and (self._core is None or not self._core.nothing):
                 ready = False
-            table = self._store.table(parent) if parent in plan.tables else foreign_store(plan.config, parent)
-            columns = [name for name in ("video_id", "segment_index", "key") if name in table.schema.names]
-            stand = (" ".join(map(str, row.values())) for row in table.read(columns).to_pylist())
+            stand = (" ".join(map(str, row.values())) for row in self._rows(parent))
             states.append([parent, _hash(stand)])
         key = digest([table_identity(plan.config, spec), states])
         stored = self._store.table(spec.name).read(["key"])["key"].to_pylist()
@@ -253,6 +279,17 @@ class Derived:
             waiting=int(not ready),
             keys={RUN: key} if failed is not None or not lost else {},
         )
+
+    def _rows(self, name: str) -> Iterable[Row]:
+        """Return the keys of the rows that a table has when rows of the whole output are made from it."""
+        plan = self._plan
+        if name in plan.tables:
+            work = None if name in CORE else self.work(plan.tables[name])
+            return rows_after(self._store, plan, self._core, name, work)
+        table = foreign_store(plan.config, name)
+        columns = [column for column in ("video_id", "segment_index", "key") if column in table.schema.names]
+        found: list[Row] = table.read(columns).to_pylist()
+        return found
 
     def _lost(self, name: str) -> int:
         """Return the number of rows of a table of this output that are given up."""

@@ -22,7 +22,7 @@ from operators.core.base import Row
 from operators.store.done import share_of
 from operators.store.store import MAX_PASSES, Failed, Store
 from operators.video.parts import cut_parts
-from pipeline.planning.outcomes import DONE, TODO, UNWANTED, LeftOut, Outcomes, Standing, decide, unwanted_of
+from pipeline.planning.outcomes import DONE, TODO, UNWANTED, LeftOut, Outcomes, Standing, decide
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import Replacement
 from pipeline.planning.states import states_of
@@ -162,13 +162,25 @@ def _parts_of(facts: pa.Table, of: Ints, start_s: Floats, end_s: Floats) -> pa.A
 
 
 class TableCount(NamedTuple):
-    """Rows of one of the further tables: planned, durable, to make, waiting for parents, given up."""
+    """Rows of one of the further tables.
+
+    Attributes:
+        planned: rows that the table is to have.
+        done: durable rows among them.
+        left: rows to make.
+        waiting: rows whose parents are not done yet.
+        failed: rows that were given up.
+        filtered: further rows, which are not made because the filter leaves out their videos.
+        removed: videos whose rows the end of the run removes, because the filter leaves out their long captions.
+    """
 
     planned: int
     done: int
     left: int
     waiting: int
     failed: int
+    filtered: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,18 +242,15 @@ def compare(plan: Plan, store: Store) -> Remaining:
                 failed = Failed("segments", "internal", why, attempts=0, passes=MAX_PASSES)
                 failures |= {(key, index): failed for index in range(count)}
     found = states_of(videos, store.segment_keys(), failures, plan.lost)
-    state, begins, tries = found.state, found.begins, found.tries
+    state, tries = found.state, found.tries
     rule = plan.config.filter
-    unwanted = unwanted_of(rule, videos)
-    for of in np.flatnonzero(unwanted).tolist():
-        own = state[begins[of] : begins[of] + videos.counts[of]]
-        own[own == TODO] = UNWANTED
+    state[np.repeat(plan.unwanted, videos.counts) & (state == TODO)] = UNWANTED
     outcomes = Outcomes(
         rule=rule,
         dataset=Standing.of(store.narrated(tuple(rule.limits)), rule),
         out=Standing.of(store.left_out(tuple(rule.limits)), rule),
     )
-    decide(plan, outcomes, failures, state, unwanted)
+    decide(plan, outcomes, failures, state)
     return Remaining(
         segments=SegmentRows(
             videos,

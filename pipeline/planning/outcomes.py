@@ -20,10 +20,10 @@ from operators.core.keys import video_key, video_keys
 from operators.store.store import Failed, narration_failure_key
 from pipeline.config.tables import strict
 from pipeline.planning.plan import Plan
-from pipeline.planning.videos import Videos
 
 TODO, DONE, FAILED, UNWANTED = 0, 1, 2, 3
-"""States of a segment; unwanted: the duration of its video alone is outside of the filter's bounds."""
+"""States of a segment; unwanted: it has no row and gets none, because the filter leaves its video out; see
+`pipeline.planning.exclusions`."""
 
 
 class LeftOut(NamedTuple):
@@ -36,14 +36,6 @@ class LeftOut(NamedTuple):
 
     misses: list[Row]
     key: str
-
-
-def unwanted_of(rule: Filter, videos: Videos) -> Any:
-    """Return a mask of the videos that the filter excludes by their duration, which is known before decoding."""
-    bounds, lengths = rule.duration_s, videos.durations_s
-    return (lengths < (-np.inf if bounds.min is None else bounds.min)) | (
-        lengths > (np.inf if bounds.max is None else bounds.max)
-    )
 
 
 @dataclass(kw_only=True)
@@ -111,11 +103,9 @@ class Outcomes:
         return True
 
 
-def decide(
-    plan: Plan, outcomes: Outcomes, failures: Mapping[tuple[str, int | None], Failed], state: Any, unwanted: Any
-) -> None:
+def decide(plan: Plan, outcomes: Outcomes, failures: Mapping[tuple[str, int | None], Failed], state: Any) -> None:
     """Add the videos without remaining segments to `outcomes`."""
-    videos, narrators = plan.videos, plan.narrators
+    videos, narrators, unwanted = plan.videos, plan.narrators, plan.unwanted
     whole_only = strict(plan.config)
     setting = (
         "run.on_incomplete is fail" if plan.config.run.on_incomplete == "fail" else "tables.dataset.missing is fail"

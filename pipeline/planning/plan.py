@@ -83,6 +83,19 @@ class Plan:
         """Id of each video, and what its rows depend on: its version and, if it has several clocks, its parts."""
         return list(zip(self.videos.ids, _versions(self.videos.facts), strict=True))
 
+    @cached_property
+    def unwanted(self) -> Mask:
+        """Mask of the videos that the filter excludes by their duration, which is known before anything is decoded.
+
+        Nothing more is made of them, in any table. A job that reads finished outputs makes no dataset to filter.
+        """
+        bounds, lengths = self.config.filter.duration_s, self.videos.durations_s
+        if "dataset" not in self.tables:
+            return np.zeros(len(lengths), bool)
+        return (lengths < (-np.inf if bounds.min is None else bounds.min)) | (
+            lengths > (np.inf if bounds.max is None else bounds.max)
+        )
+
     @property
     def seconds(self) -> float:
         return float(self.videos.durations_s.sum())

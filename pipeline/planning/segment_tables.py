@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from operators.core.fingerprint import digest
 from operators.store.store import MAX_PASSES, Failed, Store
@@ -15,8 +16,9 @@ from pipeline.config.table import VIDEOS, TableSpec
 from pipeline.config.tables import warm_up
 from pipeline.planning.absent import Absent, absent_of
 from pipeline.planning.diff import SegmentRows
+from pipeline.planning.exclusions import Exclusions
 from pipeline.planning.foreign import foreign_keys, foreign_store
-from pipeline.planning.outcomes import DONE, FAILED, TODO
+from pipeline.planning.outcomes import DONE, FAILED, TODO, UNWANTED
 from pipeline.planning.plan import Plan
 from pipeline.planning.states import States, states_of
 from pipeline.planning.usual import usual_keys
@@ -31,6 +33,7 @@ class SegmentTables:
         failures: result of `Store.failed`.
         video_keys: returns video_id -> key of the current rows of a table of videos, by its name.
         refused: returns video_id -> the reason why rows of a table are not made; see `Derived.refused`.
+        exclusions: which videos the filter leaves out of which table.
     """
 
     def __init__(
@@ -40,12 +43,15 @@ class SegmentTables:
         failures: dict[tuple[str, int | None], Failed],
         video_keys: Callable[[str], dict[str, str]],
         refused: Callable[[TableSpec], dict[str, str]],
+        *,
+        exclusions: Exclusions,
     ) -> None:
         self._plan = plan
         self._store = store
         self._failures = failures
         self._video_keys = video_keys
         self._refused = refused
+        self._exclusions = exclusions
         self._states: dict[str, tuple[list[str], States]] = {}
         self._absent: dict[str, Absent] = {}
 
@@ -66,18 +72,22 @@ class SegmentTables:
             index = place - int(found.begins[of])
             failed = found.tries.get(place)
             given_up[f"{videos.ids[of]} segment {index}"] = failed.message if failed else "failed"
+        left_out = int(np.count_nonzero(found.state == UNWANTED))
         places = np.flatnonzero(state == TODO)
         without = self.absent(spec).without
         todo = SegmentRows(videos, places, found.tries, warm_up(plan.config, spec), parents=parents, without=without)
         return TableWork(
             spec=spec,
             rows=todo,
-            planned=int(videos.counts.sum()),
+            planned=int(videos.counts.sum()) - left_out,
             done=int(np.count_nonzero(found.state == DONE)),
             given_up=given_up,
             waiting=waiting,
             seconds=todo.seconds,
             keys={v: key for v, key in zip(videos.ids, keys, strict=True) if v not in refused},
+            filtered=self._stay(spec, found),
+            left_out=left_out,
+            removed=self._removed(spec),
         )
 
     def parent_keys(self, spec: TableSpec) -> dict[str, list[str | None]]:
@@ -124,6 +134,9 @@ class SegmentTables:
                 found.state[own] = FAILED
                 failed = Failed(name, "internal", why, attempts=0, passes=MAX_PASSES)
                 found.tries.update(dict.fromkeys(range(own.start, own.stop), failed))
+            if spec is not None:
+                out = np.repeat(self._exclusions.of(name), videos.counts)
+                found.state[out & ((found.state != DONE) | self._exclusions.follows(name))] = UNWANTED
             self._states[name] = (keys, found)
         return self._states[name]
 
@@ -169,6 +182,24 @@ class SegmentTables:
         blocked &= state == TODO
         state[blocked] = FAILED
         return int(np.count_nonzero(blocked))
+
+    def _stay(self, spec: TableSpec, found: States) -> dict[str, int]:
+        """Return id of each video that the filter leaves out -> number of its rows that are there and stay."""
+        videos = self._plan.videos
+        at = np.flatnonzero(self._exclusions.of(spec.name))
+        own = (found.state[found.begins[i] : found.begins[i] + videos.counts[i]] for i in at.tolist())
+        ids = videos.facts["video_id"].take(pa.array(at)).to_pylist()
+        return {v: int(np.count_nonzero(marks == DONE)) for v, marks in zip(ids, own, strict=True)}
+
+    def _removed(self, spec: TableSpec) -> frozenset[str]:
+        """Return the videos that the filter leaves out and whose rows, under any key, are to be removed."""
+        out = self._exclusions.of(spec.name)
+        if not self._exclusions.follows(spec.name) or not out.any():
+            return frozenset()
+        there: set[str] = set()
+        for batch in self._store.table(spec.name).batches(["video_id"]):
+            there.update(batch["video_id"].unique().to_pylist())
+        return frozenset(there.intersection(self._plan.videos.facts["video_id"].filter(pa.array(out)).to_pylist()))
 
     def _of_segments(self, spec: TableSpec) -> list[str]:
         """Return the parents of level segment of a table of segments."""

@@ -24,6 +24,10 @@ class TableWork:
         given_up: video_id, followed by the segment for tables of segments -> why the row is not made.
         waiting: number of rows whose parents are not done yet.
         keys: video_id -> key of its rows, if known.
+        filtered: video_id of each video that the filter leaves out -> number of its rows that are there and stay.
+        left_out: number of rows that are not planned because the filter leaves out their videos.
+        removed: ids of the videos whose rows the end of the run removes, because the filter leaves out their long
+            captions.
     """
 
     spec: TableSpec
@@ -34,6 +38,9 @@ class TableWork:
     waiting: int = 0
     seconds: float = 0.0
     keys: dict[str, str] = field(default_factory=dict)
+    filtered: dict[str, int] = field(default_factory=dict)
+    left_out: int = 0
+    removed: frozenset[str] = frozenset()
 
     @property
     def left(self) -> int:
@@ -46,7 +53,8 @@ class TableWork:
     @property
     def count(self) -> TableCount:
         """In numbers."""
-        return TableCount(self.planned, self.done, self.left, self.waiting, len(self.given_up))
+        failed, removed = len(self.given_up), len(self.removed)
+        return TableCount(self.planned, self.done, self.left, self.waiting, failed, self.left_out, removed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TableWork) and bool(self.rows == other.rows)

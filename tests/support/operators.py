@@ -270,6 +270,23 @@ class Average(Counted):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RowCounts(Counted):
+    """Writes the number of rows of each parent, such as `dataset 2, marks 4`, for the whole output."""
+
+    name: ClassVar[str] = "row_counts"
+    version: ClassVar[int] = 1
+    level: ClassVar[Level] = "run"
+    pool: ClassVar[str] = "judge"
+    reads: ClassVar[frozenset[str]] = frozenset({"tables"})
+    writes: ClassVar[frozenset[str]] = frozenset({"counts"})
+    types: ClassVar[Mapping[str, pa.DataType]] = {"counts": pa.string()}
+
+    def made(self, row: Row) -> Row:
+        counts = ((name, table.read(["key"]).num_rows) for name, table in sorted(row["tables"].items()))
+        return {"counts": ", ".join(f"{name} {count}" for name, count in counts)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Scored(Counted):
     """Writes captions with scores, like `align`; scores follow from the video's id."""
 

@@ -32,12 +32,11 @@ def test_frames_are_handed_on_to_the_last_pool_that_reads_them_and_no_further() 
     [(["one", "two"], True), (["one", "videos", "two"], True), (["two", "one"], False), (["one"], False)],
 )
 def test_tables_share_a_pass_if_the_same_rows_are_loaded_in_the_same_order(parents: list[str], together: bool) -> None:
-    """Of two parents with the same column the first is used, so that the order of parents is part of a row's content."""
+    """Of two parents with the same column the first is used, so that the order of parents matters."""
     steps = [{f"{OPS}:Summed": {"as": "sum"}}, {f"{OPS}:Heard": {}}]
     bright = [{"name": name, "scale": scale} for name, scale in (("one", 1.0), ("two", 2.0))]
-    made_from = {
-        b["name"]: {"level": "segment", "steps": ["decode", {f"{OPS}:Brightness": {"scale": b["scale"]}}]} for b in bright
-    }
+    first = {b["name"]: ["decode", {f"{OPS}:Brightness": {"scale": b["scale"]}}] for b in bright}
+    made_from = {name: {"level": "segment", "steps": own} for name, own in first.items()}
     tables = {
         **made_from,
         "x": {"level": "segment", "from": ["one", "two"], "steps": steps},

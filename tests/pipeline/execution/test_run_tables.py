@@ -78,3 +78,27 @@ def test_a_table_of_segments_is_not_made_from_one_of_the_whole_output() -> None:
     tables["best"]["steps"] = [{"quantile": {"keep": 0.5}}]  # type: ignore[list-item]
     with pytest.raises(UsageError, match="best, which is of level run: only further tables of level video or run"):
         longcap.load_config(None, [f"tables={json.dumps(tables)}"])
+
+
+def test_superseded_rows_are_not_counted(folder: Path, tmp_path: Path) -> None:
+    """The tables are put in order before the row of the whole output is made, so that it is current after the run."""
+
+    def job(sign: str, *overrides: str) -> longcap.Config:
+        tables = {
+            "signs": {"level": "segment", "steps": ["decode", {f"{OPS}:Signs": {"texts": [sign]}}]},
+            "counts": {"level": "run", "from": ["signs", "segments", "dataset"], "steps": [f"{OPS}:RowCounts"]},
+            "more": {"level": "run", "from": ["counts"], "steps": [f"{OPS}:RowCounts"]},
+        }
+        return longcap.load_config(None, [f"tables={json.dumps(tables)}", "run.flush_s=0", *overrides])
+
+    out = str(tmp_path / "out")
+    longcap.run(str(folder), out, job("one", "plan.segment_s=10"), quiet=True)
+    other = job("two", "plan.segment_s=6", "plan.window_s=4", "plan.stride_s=2")
+    result = longcap.run(str(folder), out, other, quiet=True, replace=True)
+    count = {name: result.table(name).num_rows for name in ("signs", "segments", "dataset")}
+    assert count["segments"] == count["signs"] > 3 and result.ok
+    (row,) = result.table("counts").to_pylist()
+    assert row["counts"] == f"dataset 2, segments {count['segments']}, signs {count['signs']}"
+    _, left = longcap.plan(str(folder), out, other, quiet=True)
+    assert {name: (c.left, c.waiting) for name, c in left.tables.items()} == dict.fromkeys(left.tables, (0, 0))
+    assert verify(longcap.open(out)).findings == []

@@ -37,7 +37,7 @@ def test_a_table_of_vectors_beside_the_captions_is_made_once(folder: Path, log: 
     out = tmp_path / "out"
     result = run(folder, out, recipe(tmp_path, embeddings(log)))
     assert result.ok and calls(log, "brightness") == 3
-    assert result.report.tables == {"vectors": {"planned": 3, "done": 3, "failed": 0, "left": 0}}
+    assert result.report.tables == {"vectors": {"planned": 3, "done": 3, "failed": 0, "left": 0, "filtered": 0}}
     rows = result.table("vectors").sort_by([("video_id", "ascending"), ("segment_index", "ascending")]).to_pylist()
     assert [len(r["brightness"]) for r in rows] and all(0 < r["brightness"][0] < 255 for r in rows)
     assert "images" not in rows[0], "frames are handed on and never stored"
@@ -85,7 +85,13 @@ def test_tables_of_the_same_parents_share_a_pass(
 def test_what_fails_in_one_table_of_a_pass_costs_the_others_nothing(folder: Path, log: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(folder, out, recipe(tmp_path, embeddings(log, fails="segment 1"), "run.max_failed=0.5"))
-    assert result.ok and result.report.tables["vectors"] == {"planned": 3, "done": 2, "failed": 1, "left": 0}
+    assert result.ok and result.report.tables["vectors"] == {
+        "planned": 3,
+        "done": 2,
+        "failed": 1,
+        "left": 0,
+        "filtered": 0,
+    }
     assert result.store.segments.read().num_rows == 3
     assert [(f["stage"], f["segment_index"]) for f in result.failures()] == [("brightness", 1)]
     assert verify(longcap.open(str(out))).findings == []
