@@ -95,17 +95,21 @@ def plain_key(key: str) -> str:
     return key.removesuffix(SUPERSEDED)
 
 
-def current_key(found: Iterable[tuple[str | None, str]], narrated: str | None) -> str | None:
-    """Key of the rows of one video that belong to its long caption; of several, that of the newest run.
+def current_key(found: Iterable[tuple[str | None, str]], narrated: str | None, cited: str | None = None) -> str | None:
+    """Key of the rows of one video that belong to its long caption; if unknown, that of the newest run.
 
     While a video is captioned again, these are the superseded rows, until the new long caption replaces the old one.
 
     Args:
         found: run and key of its rows.
         narrated: key of its long caption; None if there is none.
+        cited: key of the captions that the long caption was made from; None if unknown.
 
     Returns:
         None if there are no rows.
     """
-    of_age = {(is_superseded(key) == is_superseded(narrated), str(run_id), key) for run_id, key in found}
-    return max(of_age)[2] if of_age else None
+    of_age = {
+        (is_superseded(key) == is_superseded(narrated), plain_key(key) == cited, str(run_id), key)
+        for run_id, key in found
+    }
+    return max(of_age)[-1] if of_age else None

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 from operators.analysis.filter import reason_of
 from operators.core.addresses import redacted
 from operators.core.base import Row
-from operators.core.keys import current_key
 from operators.core.storage import arrow_files
 from operators.core.text import nearest
 from operators.core.typed import Failed
 from operators.store.store import ASKED
 from pipeline.output.captions import Captions, caption_rows
+from pipeline.output.current import current_keys
 from pipeline.output.known import Durable, opened, wanted
 from pipeline.output.notebook import SHOWN_COLUMNS, Records, output_html
 from pipeline.output.ownership import state_of
@@ -173,11 +173,12 @@ class Output:
         return pd.DataFrame(caption_rows(segments))
 
     def captioned(self, video_id: str) -> list[Row]:
-        """Return rows of `rows.CAPTIONED_SEGMENT` of the video with this id, in order, of the current key; else []."""
-        own = pc.field("video_id") == video_id
-        narrated = self.store.dataset.read(["key"], own)["key"].to_pylist()
-        found = self.store.segments.read(["run_id", "key"], own).to_pylist()
-        key = current_key(((row["run_id"], row["key"]) for row in found), next(iter(narrated), None))
+        """Return rows of `rows.CAPTIONED_SEGMENT` of the video with this id, in order; [] if there are none.
+
+        They are those that its long caption was made from; without one, those of the newest run.
+        """
+        found = self.store.segments.read(["run_id", "key"], pc.field("video_id") == video_id).to_pylist()
+        key = current_keys(self.store, {video_id: {(row["run_id"], row["key"]) for row in found}}).get(video_id)
         return self.store.captioned(key) if key is not None else []
 
     def _why_not(self, video_id: str) -> str:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from operators.core.base import Row
-from operators.core.keys import current_key
+from pipeline.output.current import current_keys
 from pipeline.output.output import Output
 
 
 def window_captions(output: Output, video_ids: Sequence[str]) -> dict[str, list[Row]]:
-    """Return video_id -> its valid window captions of the current key, ordered by time."""
+    """Return video_id -> the valid window captions that its long caption was made from, ordered by time."""
     columns = ["video_id", "segment_index", "key", "run_id", "windows"]
     segments = output.store.segments.lookup("video_id", *video_ids, columns=columns).to_pylist()
-    known = output.store.dataset.lookup("video_id", *video_ids, columns=["video_id", "key"]).to_pylist()
-    narrated = {row["video_id"]: row["key"] for row in known}
     every: dict[str, set[tuple[str, str]]] = {}
     for s in segments:
         every.setdefault(s["video_id"], set()).add((s["run_id"], s["key"]))
-    current = {video_id: current_key(some, narrated.get(video_id)) for video_id, some in every.items()}
+    current = current_keys(output.store, every)
     found: dict[str, list[Row]] = {}
     for s in segments:
         if s["key"] == current[s["video_id"]]:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from operators.core.keys import SUPERSEDED, config_of
 from operators.store.store import Store
@@ -24,6 +22,7 @@ from pipeline.config.tables import captioner, strict
 from pipeline.config.tables import narrator as narrator_of
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.origin import differences, settings_of
+from pipeline.planning.past import planned_by
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import RUNS_SHOWN, Replacement
 from pipeline.planning.videos import Ints, Mask
@@ -197,7 +196,7 @@ class _Search:
         parts = []
         for run_id in pc.unique(rows["run_id"]).to_pylist():
             some = rows.filter(pc.equal(rows["run_id"], run_id))
-            planned = _planned_by(self._store, run_id)
+            planned = planned_by(self._store, run_id)
             was = planned.take(pc.index_in(some["video_id"], value_set=planned["video_id"]).combine_chunks())
             same = {
                 "same_captioner": pc.equal(was["key"], self._keys.take(some["at"].combine_chunks())),
@@ -264,16 +263,6 @@ class _Stale:
     tokens: int = 0
     cost_usd: float = 0.0
     runs: dict[int, str] = field(default_factory=dict)
-
-
-def _planned_by(store: Store, run_id: str) -> pa.Table:
-    """Return `video_id`, `key` and `narrator` of a run's plan; no rows if it is missing or not readable."""
-    columns = ["video_id", "key", "narrator"]
-    plan = store.read_file(f"runs/{run_id}/videos.parquet")
-    try:
-        return pq.read_table(BytesIO(plan or b""), columns=columns)
-    except (pa.ArrowException, OSError, ValueError):
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
 
 
 def _usage(column: Any) -> tuple[int, float]:

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from operators.core.base import Row
 from operators.core.fingerprint import digest
-from operators.core.keys import current_key
 from pipeline.output.annotations import Annotations, corrected, opening_of, standing, verdict_of, without_rejected
+from pipeline.output.current import current_keys
 from pipeline.output.output import Output
 from pipeline.output.windows import window_captions
 
@@ -51,11 +51,9 @@ def stamps(output: Output) -> dict[str, str]:
             found = (str(row["run_id"]), row["key"], row["segment_index"], str(row["content_hash"]))
             segments.setdefault(row["video_id"], []).append(found)
     narrated: dict[str, str] = {}
-    keys: dict[str, str] = {}
-    for batch in output.store.dataset.batches(["video_id", "key", "content_hash"]):
+    for batch in output.store.dataset.batches(["video_id", "content_hash"]):
         for row in batch.to_pylist():
             narrated[row["video_id"]] = str(row["content_hash"])
-            keys[row["video_id"]] = row["key"]
     beside: dict[str, list[str]] = {}
     for name in searchable(output):
         for batch in output.store.derived[name].batches(["video_id", "key", "content_hash"]):
@@ -63,14 +61,16 @@ def stamps(output: Output) -> dict[str, str]:
                 beside.setdefault(row["video_id"], []).append(f"{name} {row['key']} {row['content_hash']}")
     acts = _histories(output)
     away = set(output.store.filtered_videos())
+    current = current_keys(
+        output.store, {v: {(run_id, key) for run_id, key, _, _ in some} for v, some in segments.items()}
+    )
     made = {}
     for video_id in (set(segments) | set(narrated)) - away:
         kept = standing(acts.get(video_id, []), narrated.get(video_id))
         if verdict_of(kept) == "reject":
             continue
         some = segments.get(video_id, [])
-        current = current_key(((run_id, key) for run_id, key, _, _ in some), keys.get(video_id))
-        parts = sorted((index, content) for _, key, index, content in some if key == current)
+        parts = sorted((index, content) for _, key, index, content in some if key == current.get(video_id))
         marks = [a["annotation_id"] for a in kept if a["kind"] != "note"]
         made[video_id] = digest([_VERSION, narrated.get(video_id), parts, sorted(beside.get(video_id, ())), marks])
     return made

@@ -68,14 +68,17 @@ def _items(lists: pa.ChunkedArray, prefix: str, label: str) -> Iterator[Item]:
             yield start_s, end_s, f"{prefix}{k}", short(text), "ok"
 
 
-def current(rows: pa.Table, narrated: str | None = None) -> pa.Table:
-    """Return a video's rows of the current key, in order, as `Output.segments` does.
+def current(rows: pa.Table) -> pa.Table:
+    """Return a video's rows of the newest key, in order."""
+    return of_key(rows, current_key(runs_and_keys(rows), None)) if rows.num_rows else rows
 
-    Args:
-        narrated: key of its long caption.
-    """
-    if not rows.num_rows:
-        return rows
-    found = zip(rows["run_id"].to_pylist(), rows["key"].to_pylist(), strict=True)
-    mine = rows.filter(pc.equal(rows["key"], current_key(found, narrated)))
+
+def runs_and_keys(rows: pa.Table) -> Iterator[tuple[str | None, str]]:
+    """Yield run and key of each row."""
+    return zip(rows["run_id"].to_pylist(), rows["key"].to_pylist(), strict=True)
+
+
+def of_key(rows: pa.Table, key: str | None) -> pa.Table:
+    """Return the rows with a key, in order."""
+    mine = rows.filter(pc.equal(rows["key"], key))
     return mine.sort_by("segment_index") if "segment_index" in mine.column_names else mine

@@ -15,9 +15,10 @@ from operators.core.base import Row
 from operators.store.store import Store
 from pipeline.output.activity import sightings
 from pipeline.output.annotations import Annotations
+from pipeline.output.current import current_keys
 from pipeline.output.output import Output
 from pipeline.viewer.catalog import Catalog, give_back
-from pipeline.viewer.further import current, further_lanes
+from pipeline.viewer.further import current, further_lanes, of_key, runs_and_keys
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class Reader:
             captions = self.store.dataset.lookup("video_id", video_id).to_pylist()
             left_out = [] if captions else self.store.filtered.lookup("video_id", video_id).to_pylist()
             segments = self.store.segments.lookup("video_id", video_id)
+            keys = current_keys(self.store, {video_id: runs_and_keys(segments)})
+            segments = of_key(segments, keys.get(video_id))
             failures = self.store.failures.lookup("video_id", video_id).to_pylist()
             give_back()
         known = [*videos, *captions, *left_out, *failures]
@@ -90,7 +93,7 @@ class Reader:
             video=known[0],
             caption=next(iter([*captions, *left_out]), None),
             filtered=bool(left_out),
-            segments=current(segments, next((row["key"] for row in [*captions, *left_out]), None)),
+            segments=segments,
             failures=sorted(failures, key=lambda row: row["time"], reverse=True),
         )
 
