@@ -62,6 +62,8 @@ class Done(Mapping[str, frozenset[int]]):
         """Record durable rows."""
         for batch in rows.to_batches(max_chunksize=2**18):
             table = pa.Table.from_batches([batch])
+            if table["segment_index"].null_count:  # rows of videos: the table once had another level
+                table = table.filter(table["segment_index"].is_valid())
             if self._share is not None:
                 table = table.filter(self._mine(table["video_id"]))
             if table.num_rows:

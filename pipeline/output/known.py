@@ -11,16 +11,19 @@ import io
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from operators.core import rows
 from operators.core.base import Row
+from operators.core.uris import local_path
 from operators.store.reader import stored_schema
 from operators.store.store import Store
 from pipeline.planning.plan import Plan
 from pipeline.planning.work import TableWork
+from pipeline.terminal.errors import UsageError
 
 WANTED = pa.schema(
     [
@@ -69,6 +72,7 @@ def known_tables(uri: str) -> dict[str, pa.Schema]:
     for name, columns in added.items():
         base = rows.CORE.get(name)
         if base is None or columns:
+            _refuse_file(f"{uri.rstrip('/')}/{name}")
             with suppress(FileNotFoundError):
                 stored = stored_schema(f"{uri.rstrip('/')}/{name}")
                 found[name] = stored if base is None else rows.joined(base, (f for f in stored if f.name in columns))
@@ -83,8 +87,32 @@ def grown(uri: str, tables: Mapping[str, pa.Schema]) -> dict[str, pa.Schema]:
 
 
 def opened(uri: str) -> Store:
-    """Open an output with all its tables."""
-    return Store(uri, tables=known_tables(uri))
+    """Open an output with all its tables.
+
+    Raises:
+        UsageError: a file has the name of one of its tables.
+    """
+    store = Store(uri, tables=known_tables(uri))
+    refuse_files(store)
+    return store
+
+
+def refuse_files(store: Store) -> None:
+    """Refuse an output in which a file has the name of a table.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for table in store.tables:
+        _refuse_file(table.uri)
+
+
+def _refuse_file(uri: str) -> None:
+    path = local_path(uri)
+    if path is not None and Path(path).is_file():
+        raise UsageError(
+            f"{path} is a file, and Longcap keeps a table in a folder of that name: move the file elsewhere"
+        )
 
 
 class Durable:

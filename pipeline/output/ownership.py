@@ -28,7 +28,8 @@ from operators.store import own_files
 from operators.store.own_files import changed_at
 from operators.store.store import Store
 from operators.store.table import Table
-from pipeline.output.known import grown, opened
+from pipeline.output.known import grown, opened, refuse_files
+from pipeline.output.stored_tables import check_stored
 from pipeline.sources.files import is_folder, suffix_of
 from pipeline.sources.manifests import MANIFEST_SUFFIXES
 from pipeline.terminal.errors import UsageError
@@ -84,8 +85,10 @@ def check(
         )
     if state != "empty":
         store = Store(uri, tables=grown(uri, tables))
+        refuse_files(store)
         check_folders(uri, store)
         _check_tables(store)
+        check_stored(uri, tables)
     return state
 
 

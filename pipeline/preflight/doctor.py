@@ -18,6 +18,7 @@ from operators.core.addresses import redacted_text, redacted_value
 from operators.core.storage import environment
 from operators.core.uris import scheme_of
 from pipeline.config.load import load_config
+from pipeline.config.tables import schemas_of
 from pipeline.config.types import Config
 from pipeline.output import ownership
 from pipeline.preflight import machines, models
@@ -120,7 +121,7 @@ def _here(ask: Callable[[], NodeFacts], config: Config) -> Answer[NodeFacts]:
 def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: bool, whole: bool) -> Iterator[Line]:
     if out is None:
         yield Line("warn", "output", "not checked", "give -o OUT")
-    elif (refused := _refused(out)) is not None:
+    elif (refused := _refused(out, config)) is not None:
         yield Line("fail", "output", refused, "")
     else:
         ask = partial(probe_storage, output_uri(out), environment())
@@ -133,10 +134,10 @@ def _storage(config: Config, out: str | None, inputs: Sequence[str], *, there: b
         yield from _inputs(config, inputs, there)
 
 
-def _refused(out: str) -> str | None:
+def _refused(out: str, config: Config) -> str | None:
     """Return why a run would refuse to write to `out`, if that is known without writing; else None."""
     try:
-        ownership.check(normalise(out), (), (), recursive=False)
+        ownership.check(normalise(out), (), (), recursive=False, tables=schemas_of(config))
     except UsageError as error:
         return str(error)
     except Exception:  # `out` cannot be reached: the storage probe reports it

@@ -62,3 +62,11 @@ def test_one_share_holds_all_and_no_share_lies_outside() -> None:
     assert Share().holds("anything") and Done(Share()).columns == ["key", "segment_index"]
     with pytest.raises(ValueError, match="share 3 of 3: the first is 0, the last 2"):
         Share(3, 3)
+
+
+def test_rows_of_videos_do_not_count() -> None:
+    """The table had another level once: its rows of videos have no segment."""
+    done = Done(Share(0, 2))
+    some = [{"key": k, "segment_index": i, "video_id": f"v{n}"} for n in range(9) for k, i in (("a", None), ("b", n))]
+    done.add(pa.Table.from_pylist(some, schema=SCHEMA))
+    assert set(done) == {"b"} and done["b"] == {n for n in range(9) if Share(0, 2).holds(f"v{n}")}
