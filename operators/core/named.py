@@ -8,9 +8,10 @@ read all other configs.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import lru_cache
 from importlib import import_module
+from inspect import isabstract
 from math import isfinite
 from typing import Any, Generic, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -21,6 +22,7 @@ from operators.core.entry_points import offers
 from operators.core.text import nearest
 
 T = TypeVar("T")
+_DECLARED = {str: "a text", int: "an integer", frozenset: "a frozenset of names of columns"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,14 @@ class Registry(Generic[T]):
         base: the common base class.
         ours: name -> "module:Class" of the classes that ship with Longcap; entry points cannot replace them.
         group: the group of entry points, from `operators.core.entry_points`.
+        declared: class variables that a class must set -> their type; `frozenset` for names of columns.
     """
 
     noun: str
     base: type[T]
     ours: Mapping[str, str]
     group: str
+    declared: Mapping[str, type] = field(default_factory=dict)
 
     def names(self) -> dict[str, str]:
         """Name -> "module:Class" of all registered classes.
@@ -68,7 +72,23 @@ class Registry(Generic[T]):
         if not (isinstance(found, type) and issubclass(found, self.base) and is_dataclass(found)):
             base = f"{self.base.__module__}.{self.base.__qualname__}"
             raise ValueError(f"{self.noun} {name!r} is not a dataclass derived from {base}")
+        self._check(name, found)
         return cast("type[T]", found)
+
+    def _check(self, name: str, found: Any) -> None:
+        """Check that a class is complete, as type checkers of its author may not have done."""
+        if isabstract(found):
+            lacking = ", ".join(f"{method}()" for method in sorted(found.__abstractmethods__))
+            raise ValueError(f"{self.noun} {name!r} is incomplete: it does not define {lacking}")
+        for variable, kind in self.declared.items():
+            if not hasattr(found, variable):
+                raise ValueError(f"{self.noun} {name!r} is incomplete: it does not set the class variable {variable}")
+            value, words = getattr(found, variable), _DECLARED[kind]
+            fits = isinstance(value, kind) and not isinstance(value, bool) and value != ""
+            if not fits or (kind is frozenset and not all(isinstance(item, str) for item in value)):
+                raise ValueError(
+                    f"{self.noun} {name!r}: its class variable {variable} is {value!r:.80}; it must be {words}"
+                )
 
     def build(self, name: str, options: Mapping[str, Any], base: T | None = None) -> T:
         """Build an instance from its name and options, given as plain values.

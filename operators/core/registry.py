@@ -79,6 +79,11 @@ REGISTRY: Registry[Operator] = Registry(
     base=Operator,  # type: ignore[type-abstract]  # it is asked for subclasses only
     ours=OPERATORS,
     group=entry_points.OPERATORS,
+    declared={
+        **dict.fromkeys(("name", "pool", "level"), str),
+        "version": int,
+        **dict.fromkeys(("reads", "writes", "may_read", "passing"), frozenset),
+    },
 )
 
 make = REGISTRY.make

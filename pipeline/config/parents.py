@@ -15,6 +15,13 @@ from pipeline.config.table import VIDEOS, WORD, TableSpec
 from pipeline.config.types import Config
 from pipeline.terminal.errors import UsageError
 
+_NO_PARENTS = {
+    "videos": "is not needed: all tables are made from the videos of {output}, as the parent videos says",
+    "filtered": "has the videos that the filter left out, and no table is made from these: name {output}.dataset",
+    "failures": "has failures, and no table is made from these",
+    "annotations": "has annotations, and no table is made from these",
+}
+"""Tables of a finished output that are no parents of tables of videos or segments -> why."""
 _LAYOUT = ("window_s", "stride_s", "window_rule", "min_shot_s")
 
 
@@ -83,6 +90,10 @@ def check_names(config: Config, specs: Mapping[str, TableSpec]) -> None:
     for name in config.inputs:
         if not WORD.fullmatch(name):
             raise UsageError(f"inputs.{printable(name)}: a finished output is named by a word such as done")
+        if not config.inputs[name].strip().rstrip("/"):
+            raise UsageError(
+                f"inputs.{name} is {config.inputs[name]!r}; it must be the folder or prefix of a finished output"
+            )
     for spec in specs.values():
         for parent in spec.parents:
             output, _, table = parent.partition(".")
@@ -100,6 +111,8 @@ def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec
     where = f"tables.{spec.name}.from"
     for parent in spec.parents:
         dot = "." in parent
+        if dot:
+            _check_foreign(config, spec, parent)
         if parent in specs and specs[parent].level == "run" and (spec.level == "segment" or spec.name == "dataset"):
             raise UsageError(
                 f"{where} names {parent}, which is of level run: only further tables of level video or run are made "
@@ -113,6 +126,16 @@ def check_parents(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec
     _check_lists(config, spec, specs)
     if spec.name == "dataset" and "segments" not in spec.parents:
         raise UsageError(f"{where} lacks segments, which long captions are made from")
+
+
+def _check_foreign(config: Config, spec: TableSpec, parent: str) -> None:
+    """Reject a table of a finished output that has no rows of videos or segments with a key, or that is missing."""
+    output, _, table = parent.partition(".")
+    found = schema_of(config, {}, parent)
+    if spec.level == "run" or (table not in _NO_PARENTS and {"video_id", "key"} <= set(found.names)):
+        return
+    why = _NO_PARENTS.get(table, "is of level run: only tables of level run are made from it")
+    raise UsageError(f"tables.{spec.name}.from names {parent}, which {why.format(output=output)}")
 
 
 def _check_lists(config: Config, spec: TableSpec, specs: Mapping[str, TableSpec]) -> None:

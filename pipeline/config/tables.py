@@ -41,8 +41,8 @@ def tables_of(config: Config) -> dict[str, TableSpec]:
     """
     asked: dict[str, Mapping[str, Any]] = dict(config.tables)
     if not config.inputs:
-        asked.setdefault("segments", {"steps": config.recipe.segment})
-        asked.setdefault("dataset", {"from": ["segments"], "steps": config.recipe.video})
+        asked["segments"] = {"steps": config.recipe.segment, **asked.get("segments", {})}
+        asked["dataset"] = {"from": ["segments"], "steps": config.recipe.video, **asked.get("dataset", {})}
     elif own := [name for name in CORE if name in asked]:
         raise UsageError(
             f"tables.{own[0]}: a job that reads finished outputs (inputs) makes no captions; give the table another "
@@ -253,7 +253,7 @@ def _no_operator(where: str, name: str, error: ValueError) -> str:
 
 def where_of(config: Config, name: str) -> str:
     """The place in the config where the steps of a table are defined."""
-    if name in config.tables:
+    if "steps" in config.tables.get(name, {}):
         return f"tables.{name}"
     return "recipe.segment" if name == "segments" else "recipe.video"
 

@@ -120,3 +120,47 @@ def test_a_recogniser_of_a_distribution_is_found_and_counts_in_its_identity(
     finally:
         sys.modules.pop("keen_ear", None)
         offers.cache_clear()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nameless(operators.Operator):
+    version = 1
+    pool = "own"
+    reads = frozenset({"caption"})
+    writes = frozenset({"title"})
+
+    def open(self) -> Any:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Complete(Nameless):
+    name = "complete"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closed(operators.Operator):
+    name = "closed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(Complete):
+    reads = ("caption",)  # type: ignore[assignment]  # as in code that nobody checked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered(Complete):
+    version = "1"  # type: ignore[assignment]
+
+
+def test_an_operator_that_is_not_complete_is_said_in_one_line() -> None:
+    assert operators.REGISTRY.find(f"{__name__}:Complete") is Complete
+    for cls, says in (
+        (Nameless, "is incomplete: it does not set the class variable name"),
+        (Closed, "is incomplete: it does not define open()"),
+        (Listed, "its class variable reads is ('caption',); it must be a frozenset of names of columns"),
+        (Numbered, "its class variable version is '1'; it must be an integer"),
+    ):
+        with pytest.raises(ValueError) as caught:
+            operators.REGISTRY.find(f"{__name__}:{cls.__name__}")
+        assert str(caught.value).endswith(says)
