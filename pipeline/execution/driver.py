@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -29,6 +28,7 @@ from pipeline.config.types import Config
 from pipeline.config.values import checked, dump_config
 from pipeline.execution.interrupt import Interrupt, Interrupted, interruptible
 from pipeline.execution.prober import Prober
+from pipeline.execution.run_ids import new_run_id
 from pipeline.execution.session import Session
 from pipeline.execution.waves import Standing, Waves, look
 from pipeline.monitoring.progress import Progress
@@ -89,7 +89,7 @@ class Job:
         self._tables = schemas_of(config)
         self.store = Store(where, tables=self._tables)
         self.claim: Claim | None = None
-        self.run_id = _new_run_id()
+        self.run_id = new_run_id()  # `_take` replaces it by one that sorts after those of earlier runs
         self.progress = Progress(every_s=config.run.log_every_s, stall_s=config.run.stall_s, quiet=quiet)
         self._session: Session | None = None
         self.gpu_s_held = 0.0
@@ -154,9 +154,9 @@ class Job:
     def _begin(self, stack: ExitStack) -> Lease:
         """Acquire the lease, claim the store, and record what this run was asked to do."""
         share = self.selection.share_name
+        self._take()
         asked = {"run_id": self.run_id, "inputs": self.inputs, "signed": self._signed, "share": share}
         asked["part"] = self.selection.is_part
-        self._take()
         try:
             lease = stack.enter_context(Lease(self.store.uri, share, self.run_id, self.progress.say).held())
             self.store.open_for(self.run_id)
@@ -172,13 +172,14 @@ class Job:
         return lease
 
     def _take(self) -> None:
-        """Check that this run may write to the output, before anything is written."""
+        """Check that this run may write to the output, before anything is written, and take the next run id."""
         uri, options = self.store.uri, self.config.sources
         try:
             found = () if self._scratch else (row["uri"] for row in self.listing.rows)
             given = [] if self._scratch else [*self._given, *self.config.inputs.values()]
             state = ownership.check(uri, given, found, recursive=options.recursive, tables=self._tables)
             ownership.take(uri, state)
+            self.run_id = new_run_id(path.rsplit("/", 2)[-2] for path in self.store.run_files("config.yaml"))
         except UsageError:
             raise
         except Exception as error:  # as in `_begin`
@@ -364,9 +365,3 @@ def _check_address(address: str | None) -> None:
         check_address(address)
     except ConnectionError as error:
         raise RunFailed(str(error)) from error
-
-
-def _new_run_id() -> str:
-    """A run id from the time, with fractions of a second, and two random digits: ids sort by the start of the runs."""
-    now = time.time()
-    return time.strftime("%Y%m%d-%H%M%S", time.gmtime(now)) + f"-{int(now % 1 * 2**16):04x}{secrets.token_hex(1)}"
