@@ -30,7 +30,7 @@ from pipeline.terminal.look import counted, hint
 from pipeline.terminal.printing import echo, echo_json, json_text
 
 _SHOWN = 10  # failed or excluded videos that are listed
-_NOTED = ("updated", "moved_out", "moved_back")
+_NOTED = ("updated", "moved_out", "moved_back", "tables")
 ScheduleKind = Literal["auto", "streaming", "phased"]
 
 

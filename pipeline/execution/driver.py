@@ -40,7 +40,7 @@ from pipeline.planning.diff import Remaining
 from pipeline.planning.foreign import cut_like, listing_of
 from pipeline.planning.plan import Plan, make_plan
 from pipeline.planning.replacement import Replacement, WouldReplace
-from pipeline.planning.superseded import find
+from pipeline.planning.superseded import find, remade
 from pipeline.reporting.card import write_card
 from pipeline.reporting.files import write_report
 from pipeline.sources.files import normalise
@@ -110,7 +110,7 @@ class Job:
             if not prober.probed:
                 self.store.close_for(self.run_id)
             stand = look(plan, self.store)
-            replaced = find(stand.plan, self.store, stand.left, self._anew)
+            replaced = self._replaced(stand)
             counts = {name: work.count for name, work in stand.tables.items()}
             return stand.plan, replace(stand.left, replaced=replaced, tables=counts)
 
@@ -203,7 +203,7 @@ class Job:
         prober = self._new_prober()
         plan = self._plan(prober, session, stack, address)
         stand = look(plan, self.store)
-        replaced = find(stand.plan, self.store, stand.left, self._anew)
+        replaced = self._replaced(stand)
         if not replacing:
             try:
                 self._ask(replaced)
@@ -319,6 +319,10 @@ class Job:
         except Exception:  # unreadable storage is reported by the run itself
             return
         self._ask(replaced)
+
+    def _replaced(self, stand: Standing) -> Replacement:
+        found = find(stand.plan, self.store, stand.left, self._anew)
+        return replace(found, tables=remade(self.store, stand.tables))
 
     def _ask(self, replaced: Replacement) -> None:
         if replaced.asks:

@@ -5,6 +5,7 @@ Only the stored config.yaml of a run is read, as plain values for display. It is
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,11 +20,13 @@ from operators.engines.registry import ENGINES, spec_class
 from operators.store.store import Store
 from pipeline.config.docs import hints_of
 from pipeline.config.grid import moved
-from pipeline.config.tables import segment_operators, video_operators
+from pipeline.config.table import CORE
+from pipeline.config.tables import tables_of
 from pipeline.config.types import Config
 from pipeline.config.values import config_to_dict
 from pipeline.terminal.errors import UsageError
 
+_STEPS = re.compile(r"recipe\.(segment|video)|tables\.[^.]+\.steps")
 _SHOWN_CHARACTERS = 60  # a message shows at most this many characters of a value
 Settings = dict[str, Any]
 
@@ -78,14 +81,13 @@ def changed(settings: Settings) -> dict[str, tuple[str, str]]:
 def differences(before: Settings, now: Config) -> list[str]:
     """Return the differing settings that affect captions, such as `plan.window_s 10 -> 8`, in the config's order."""
     dumped = settings_from(now)
-    decides, sizing = _deciding(now, dumped)
-    sections = {key.partition(".")[0] for key in decides}
-    old = {k: v for k, v in before.items() if k.partition(".")[0] in sections and not _below(k, sizing)}
+    places, sizing = _deciding(now)
+    decides, old = ([k for k in some if _below(k, places) and not _below(k, sizing)] for some in (dumped, before))
     engines = [key.removesuffix(".kind") for key in decides if key.endswith(".engine.kind")]
     other = [e for e in engines if before.get(f"{e}.kind") != dumped[f"{e}.kind"]]  # other fields are not comparable
     said = []
     for key in dict.fromkeys((*decides, *old)):
-        is_, was = dumped.get(key), old.get(key)
+        is_, was = dumped.get(key), before.get(key)
         name, _, last = key.rpartition(".")
         if was == is_ or (name in other and last not in ("kind", "model")):
             continue
@@ -146,12 +148,42 @@ def engine_of(settings: Settings | None, section: str) -> str:
     return _shown(settings[f"{section}.engine.kind"]) + (f" {_shown(model)}" if model else "")
 
 
-def _deciding(config: Config, dumped: Settings) -> tuple[list[str], set[str]]:
-    """Return the keys that affect captions, in the order of the config, and the keys of these sections that do not."""
-    operators = {op.name: op for op in (*segment_operators(config), *video_operators(config))}
-    sizing = {key for name, op in operators.items() for key in _sizing(op, name)}
-    sections = {"recipe", "plan", *operators}
-    return [k for k in dumped if k.partition(".")[0] in sections and not _below(k, sizing)], sizing
+def _deciding(config: Config) -> tuple[set[str], set[str]]:
+    """Return the parts of a config that affect captions, and the keys in them that do not.
+
+    They are the section `plan`, and the steps of `segments`, of `dataset` and of the tables that these are made from,
+    with the sections of these operators.
+    """
+    specs = tables_of(config)
+    places, sizing = {"plan", "recipe"}, set[str]()
+    waiting, seen = [name for name in CORE if name in specs], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in specs:
+            continue
+        seen.add(name)
+        waiting += specs[name].parents
+        places.add(f"tables.{name}")
+        where = "recipe.segment" if name == "segments" else "recipe.video"
+        steps = config.tables.get(name, {}).get("steps")
+        where, steps = (f"tables.{name}.steps", steps) if steps is not None else (where, _steps_of(config, name))
+        for (operator, label, _), op in zip(map(_step, steps), specs[name].steps, strict=True):
+            places.add(operator)
+            sizing |= {f"{where}.{label}.pool", *_sizing(op, operator), *_sizing(op, f"{where}.{label}")}
+    return places, sizing
+
+
+def _steps_of(config: Config, name: str) -> Sequence[Any]:
+    return config.recipe.segment if name == "segments" else config.recipe.video
+
+
+def _step(step: Any) -> tuple[str, str, Mapping[Any, Any]]:
+    """Return the operator of a step as the config names it, the step's own name, and its options."""
+    if not (isinstance(step, Mapping) and len(step) == 1):
+        return str(step), str(step), {}
+    (operator, options), *_ = step.items()
+    options = options if isinstance(options, Mapping) else {}
+    return str(operator), str(options.get("as", operator)), {k: v for k, v in options.items() if k != "as"}
 
 
 def _below(key: str, paths: set[str]) -> bool:
@@ -174,6 +206,11 @@ def _flat(values: Mapping[Any, Any], path: str = "") -> Iterator[tuple[str, Any]
         here = f"{path}{key}"
         if isinstance(value, Mapping):
             yield from _flat(value, f"{here}.")
+        elif isinstance(value, list | tuple) and _STEPS.fullmatch(here):
+            steps = [_step(step) for step in value]
+            yield here, ", ".join(label for _, label, _ in steps)
+            for _, label, options in steps:
+                yield from _flat(options, f"{here}.{label}.")
         else:
             yield here, value
 

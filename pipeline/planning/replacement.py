@@ -25,16 +25,17 @@ class Replacement:
 
     Attributes:
         captioned: ids of videos whose long caption has another captioner's settings: captioned and narrated again.
-        narrated: ids of videos that keep their captions and whose long caption has another narrator's settings.
+        narrated: ids of videos with captions of this captioner whose long caption has other settings: narrated again.
         partial: ids of videos without a long caption, with segments captioned with other settings.
         removed: ids of videos whose long caption would be removed without a new one: the filter excludes their
                 duration, or `run.on_incomplete` is fail now and segments of them failed.
         updated: ids of videos with a long caption whose source has changed since; needs no confirmation.
         moved_out, moved_back: number of long captions that move unchanged to the table `filtered`, and back to the
                 dataset; needs no confirmation.
+        tables: further table -> number of videos whose rows in it are made again; needs no confirmation.
         hours: hours of video in the first four.
         segments: number of superseded captioned segments.
-        windows: number of captioned windows in the long captions of `captioned`.
+        windows: number of captioned windows in the long captions with another captioner's settings.
         tokens, cost_usd: usage of the engines for everything that is replaced, according to the rows.
         runs: run_id -> number of videos for which it made what is replaced, largest first.
         settings: run_id -> the settings in which that run differs; empty if none differs.
@@ -47,6 +48,7 @@ class Replacement:
     updated: tuple[str, ...] = ()
     moved_out: int = 0
     moved_back: int = 0
+    tables: dict[str, int] = field(default_factory=dict)
     hours: float = 0.0
     segments: int = 0
     windows: int = 0
@@ -116,5 +118,10 @@ class Replacement:
             lines.append(
                 f"filter: {self.moved_out} finished long captions move to filtered/, {self.moved_back} move back to "
                 "dataset/; nothing is captioned again"
+            )
+        for name, count in self.tables.items():
+            lines.append(
+                f"table {name}: the rows of {count} video{'s'[: count != 1]} are made again, because its settings, the "
+                "source or the rows that they were made from have changed"
             )
         return lines

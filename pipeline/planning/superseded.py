@@ -8,7 +8,7 @@ sufficient.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from operators.core.keys import SUPERSEDED, config_of
+from operators.core.keys import SUPERSEDED, config_of, is_superseded
 from operators.store.store import Store
 from pipeline.config.tables import captioner, strict
 from pipeline.config.tables import narrator as narrator_of
@@ -26,6 +26,7 @@ from pipeline.planning.past import planned_by
 from pipeline.planning.plan import Plan
 from pipeline.planning.replacement import RUNS_SHOWN, Replacement
 from pipeline.planning.videos import Ints, Mask
+from pipeline.planning.work import TableWork
 
 _JUDGED = pa.schema(
     [
@@ -54,6 +55,27 @@ def find(plan: Plan, store: Store, left: Remaining | None = None, explicit: Coll
         return Replacement(moved_out=moved, moved_back=back)
     found = search.sort(standing, segments, compare(plan, store) if left is None else left, explicit)
     return replace(found, moved_out=moved, moved_back=back)
+
+
+def remade(store: Store, tables: Mapping[str, TableWork]) -> dict[str, int]:
+    """Return further table -> number of videos that have rows in it only under keys that are not wanted any more.
+
+    Args:
+        tables: remaining work of the tables; rows whose key is not known yet are not counted.
+    """
+    found: dict[str, int] = {}
+    for name, work in tables.items():
+        table = store.table(name)
+        if "video_id" not in table.schema.names or not table.exists():
+            continue
+        keys: dict[str, set[str]] = {}
+        for batch in table.batches(["video_id", "key"]):
+            for row in pa.Table.from_batches([batch]).group_by(["video_id", "key"]).aggregate([]).to_pylist():
+                if row["video_id"] in work.keys and not is_superseded(row["key"]):
+                    keys.setdefault(row["video_id"], set()).add(row["key"])
+        count = sum(work.keys[video_id] not in some for video_id, some in keys.items())
+        found |= {name: count} if count else {}
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,18 +146,18 @@ class _Search:
         out = np.array(
             [k != left.filtered[v].key if v in left.filtered else False for v, k in self._named(standing)], bool
         )
-        lost = self._mask(left.given_up)[standing.at] & ~other & self._strict
-        removed = standing.at[kept_source & ~remade & ((other & out) | lost)]
-        captioned, narrated = (
-            standing.at[remade & ~standing.same_captioner],
-            standing.at[remade & standing.same_captioner & other],
-        )
+        refused = self._mask(left.given_up)[standing.at] & ~other & self._strict
+        removed = standing.at[kept_source & ~remade & ((other & out) | refused)]
+        lacking = ~self._mask(left.whole.ids)  # the others have all segments of this config, of an earlier run
+        lost = remade & ~standing.same_captioner  # their segments of another config are removed
+        captioned = standing.at[lost & lacking[standing.at]]
+        narrated = standing.at[remade & other & ~(lost & lacking[standing.at])]
         updated = standing.at[undone[standing.at] & standing.changed]
         runs = dict(zip(standing.at.tolist(), standing.run_id, strict=True))
         stale = self._stale(undone & ~named & ~self._at(updated)) if segments else _Stale()
         partial = np.setdiff1d(np.array([*stale.runs], np.int64), standing.at)
         asked = np.unique(np.concatenate([captioned, narrated, partial, removed]))
-        tokens, cost_usd, windows = self._spent(asked, captioned)
+        tokens, cost_usd, windows = self._spent(asked, standing.at[lost])
         counted = Counter(runs.get(at) or stale.runs[at] for at in asked.tolist())
         makers = dict(counted.most_common())
         return Replacement(
@@ -222,14 +244,14 @@ class _Search:
             found.tokens, found.cost_usd = found.tokens + tokens, found.cost_usd + cost_usd
         return found
 
-    def _spent(self, asked: Ints, captioned: Ints) -> tuple[int, float, int]:
-        """Return tokens and US dollars of the long captions at positions `asked`, and the windows at `captioned`."""
+    def _spent(self, asked: Ints, lost: Ints) -> tuple[int, float, int]:
+        """Return tokens and US dollars of the long captions at positions `asked`, and the windows at `lost`."""
         tokens, cost_usd, windows = 0, 0.0, 0
         for rows in self._rows(("usage", "windows_captioned")) if len(asked) else ():
             some = rows.filter(pc.is_in(rows["at"], pa.array(asked)))
             spent = _usage(some["usage"])
             tokens, cost_usd = tokens + spent[0], cost_usd + spent[1]
-            counted = some.filter(pc.is_in(some["at"], pa.array(captioned)))["windows_captioned"]
+            counted = some.filter(pc.is_in(some["at"], pa.array(lost)))["windows_captioned"]
             windows += pc.sum(counted).as_py() or 0
         return tokens, cost_usd, windows
 

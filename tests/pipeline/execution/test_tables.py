@@ -49,6 +49,9 @@ def test_a_table_of_vectors_beside_the_captions_is_made_once(folder: Path, log: 
     assert again.ok and calls(log, "brightness") == 0
 
     before = result.store.segments.read(["key", "run_id"]).to_pylist()
+    _, left = longcap.plan(str(folder), str(out), recipe(tmp_path, embeddings(log, scale=2.0)), quiet=True)
+    assert left.replaced is not None and not left.replaced.asks
+    assert left.replaced.notes[0].startswith("table vectors: the rows of 2 videos are made again, because ")
     changed = run(folder, out, recipe(tmp_path, embeddings(log, scale=2.0)))
     assert changed.ok and calls(log, "brightness") == 3
     assert result.store.segments.read(["key", "run_id"]).to_pylist() == before, "nothing is captioned anew"

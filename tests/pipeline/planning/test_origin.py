@@ -7,6 +7,7 @@ from pathlib import Path
 from operators.store.store import Store
 from pipeline.config.load import load_config
 from pipeline.config.tables import fingerprint
+from pipeline.config.types import Config
 from pipeline.config.values import dump_config
 from pipeline.planning.origin import differences, makers_of, makers_text, settings_of
 from tests.support import rows
@@ -71,3 +72,26 @@ def test_makers_are_counted_with_their_engines(tmp_path: Path) -> None:
     assert "captioner measure, narrator measure, run 20260102-b" in makers_text(found)
     one, two = (m.config.split("-") for m in found)
     assert one[0] != two[0] and one[1] == two[1], "the narrator is the same"
+
+
+TABLES = """
+tables:
+  segments: {{steps: [decode, measure, {{caption: {{tries: {tries}, concurrency: {size}}}}}]}}
+  dataset: {{from: [segments, titles], steps: [narrate]}}
+  titles: {{level: video, steps: [{{"tests.support.operators:Entitle": {{log: "{log}"}}}}]}}
+  other: {{level: segment, steps: [decode, measure, {{caption: {{as: b, tries: {other}}}}}]}}
+"""
+
+
+def test_steps_of_tables_that_captions_are_made_from_differ_by_their_options(tmp_path: Path) -> None:
+    def config(**values: object) -> Config:
+        given = {"tries": 3, "size": 1, "log": "", "other": 3} | values
+        (tmp_path / "c.yaml").write_text(TABLES.format(**given))
+        return load_config(tmp_path / "c.yaml")
+
+    before = settings_of(stored(tmp_path, dump_config(config())), "r")
+    assert before is not None
+    assert differences(before, config(size=7, log="/log", other=5)) == [], "sizes, and a table beside"
+    assert differences(before, config(tries=5)) == ["tables.segments.steps.caption.tries 3 -> 5"]
+    plain = differences(before, load_config())
+    assert "tables.segments.steps decode, measure, caption -> null" in plain

@@ -152,3 +152,13 @@ def test_a_newer_version_of_the_code_is_named_where_no_setting_differs(made: Sto
     assert (
         found.narrated == ("a",) and "the same settings; other versions of prompts, operators or engines" in found.text
     )
+
+
+def test_captions_that_are_there_are_only_narrated_again(tmp_path: Path) -> None:
+    """A run with other settings was stopped before it removed the earlier captions, which are used again."""
+    store = Store(str(tmp_path / "out"))
+    commit_run(store, [A])
+    commit_run(store, [A], WINDOW, run_id="20260102-000000-0000bb")
+    found = find(plan_of(CONFIG, [A]), store)
+    assert (found.captioned, found.narrated, found.segments, found.windows) == ((), ("a",), 2, 19)
+    assert "(0.03 h: 1 narrated again)" in found.text
