@@ -21,6 +21,8 @@ from operators.core.base import Row
 from operators.core.uris import local_path
 from operators.store.reader import stored_schema
 from operators.store.store import Store
+from pipeline.config.check import can_do_without
+from pipeline.config.table import VIDEOS, TableSpec
 from pipeline.planning.plan import Plan
 from pipeline.planning.work import TableWork
 from pipeline.terminal.errors import UsageError
@@ -47,6 +49,7 @@ def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork]
                 "from": list(spec.parents),
                 **({"columns": [f.name for f in spec.further]} if spec.core and spec.further else {}),
                 **({"missing": spec.missing} if spec.missing == "fail" else {}),
+                **({"needs": needs} if spec.core and (needs := _needs(plan, spec)) else {}),
             }
             for name, spec in plan.tables.items()
         }
@@ -59,6 +62,12 @@ def write(store: Store, run_id: str, plan: Plan, tables: Mapping[str, TableWork]
             for v in dict.fromkeys((*work.keys, *work.filtered))
         ]
         store.write_table(f"runs/{run_id}/tables/{name}.parquet", pa.Table.from_pylist(rows, schema=WANTED))
+
+
+def _needs(plan: Plan, spec: TableSpec) -> list[str]:
+    """Return the parents without whose rows the steps of a table cannot run."""
+    others = (p for p in dict.fromkeys(spec.parents) if p != VIDEOS)
+    return [p for p in others if not can_do_without(plan.config, plan.tables, spec, {p})]
 
 
 def known_tables(uri: str) -> dict[str, pa.Schema]:

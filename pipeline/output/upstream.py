@@ -33,10 +33,11 @@ class Upstream:
         found: Lost = {video_id: set(lost) for video_id, lost in self.segments("segments").items()}
         for name in rows.CORE:
             said = self._tables.get(name, {})
-            for parent in set(said.get("from", ())) & set(self._store.derived) if said.get("missing") == "fail" else ():
+            strict = said.get("missing") == "fail"
+            for parent in set(said.get("from" if strict else "needs", ())) & set(self._store.derived):
                 if name == "segments" and self._of_segments(parent):
                     continue
-                for video_id in self._without(parent, self._planned):
+                for video_id in self._without(parent, self._planned, every=strict):
                     count = self._planned[video_id]["segment_count"] or 0
                     found.setdefault(video_id, set()).update(range(count) if name == "segments" else [None])
         return found
@@ -73,14 +74,19 @@ class Upstream:
                 found.setdefault(event["key"], set()).add(event["segment_index"])
         return found
 
-    def _without(self, name: str, videos: Iterable[str]) -> Iterator[str]:
-        """Yield those of the videos of which a table lacks a wanted row, or in which no row was planned."""
+    def _without(self, name: str, videos: Iterable[str], *, every: bool) -> Iterator[str]:
+        """Yield those of the videos of which a table lacks a wanted row, or in which no row was planned.
+
+        Args:
+            every: whether each row of a video must be there; if not, one is enough.
+        """
+        enough = all if every else any
         of_segments = self._of_segments(name)
         found = {row["video_id"]: row for row in wanted(self._store, name)}
         durable = Durable(self._store, {name: {row["key"] for row in found.values()}})
         for video_id in videos:
             row = found.get(video_id)
-            if row is None or not all(
+            if row is None or not enough(
                 durable.has(row["key"], at) for at in (range(row["rows"]) if of_segments else [None])
             ):
                 yield video_id

@@ -20,6 +20,7 @@ from operators.core.fingerprint import digest
 from operators.core.keys import source_key
 from operators.store.parents import VIDEO_WORK
 from operators.store.store import Failed, Store
+from pipeline.config.check import can_do_without
 from pipeline.config.parents import level_of
 from pipeline.config.table import CORE, VIDEOS, TableSpec
 from pipeline.config.tables import table_identity
@@ -48,6 +49,7 @@ class Derived:
         self._current: dict[str, dict[str, str]] = {}
         self._runs: dict[str, tuple[str | None, str | None]] = {}
         self._works: dict[str, TableWork] = {}
+        self._suffices: dict[tuple[str, frozenset[str]], bool] = {}
         self._exclusions = Exclusions(plan, core.filtered if core is not None else ())
         self.segments = SegmentTables(
             plan, store, self._failures, self._current_keys, self.refused, exclusions=self._exclusions
@@ -64,22 +66,40 @@ class Derived:
         return self._works[spec.name]
 
     def refused(self, spec: TableSpec) -> dict[str, str]:
-        """Return video_id -> the reason why no row is made: a parent's row failed for good and `missing` is fail.
+        """Return video_id -> the reason why no row is made.
 
-        For tables of segments, parents of level segment are checked segment by segment: see `SegmentTables.absent`.
+        A parent's row failed for good, and `missing` is fail or the steps cannot do without the row. For tables of
+        segments, parents of level segment are checked segment by segment: see `SegmentTables.absent`.
         """
-        found: dict[str, str] = {}
-        out = self._exclusions.of(spec.name)
-        for parent in spec.parents if spec.missing == "fail" else ():
-            of_segments = level_of(self._plan.config, self._plan.tables, parent) == "segment"
-            if parent == VIDEOS or (of_segments and spec.level == "segment"):
-                continue
-            for i, (video_id, (_, _, problem)) in enumerate(
-                zip(self._plan.videos.ids, self.standing(parent), strict=True)
-            ):
-                if problem is not None and not out[i]:
-                    found.setdefault(video_id, f"{parent}: {problem} (tables.{spec.name}.missing is fail)")
+        plan, found = self._plan, dict[str, str]()
+        others = [p for p in dict.fromkeys(spec.parents) if p != VIDEOS]
+        if spec.level == "segment":
+            others = [p for p in others if level_of(plan.config, plan.tables, p) != "segment"]
+        standings = {parent: self.standing(parent) for parent in others}
+        for i, out in enumerate(self._exclusions.of(spec.name).tolist() if others else ()):
+            lacking = {parent: standings[parent][i] for parent in others if standings[parent][i][2] is not None}
+            if lacking and not out and (why := self._refusal(spec, lacking)) is not None:
+                found[plan.videos.facts["video_id"][i].as_py()] = why
         return found
+
+    def _refusal(self, spec: TableSpec, lacking: Mapping[str, tuple[str | None, Any, str | None]]) -> str | None:
+        """Return why a row is not made, or None if it is made without some rows of its parents.
+
+        Args:
+            lacking: parent -> what `standing` returns, for the parents of which rows are permanently missing.
+        """
+        if spec.missing == "fail":
+            parent, (_, _, problem) = next(iter(lacking.items()))
+            return f"{parent}: {problem} (tables.{spec.name}.missing is fail)"
+        gone = frozenset(parent for parent, (key, _, _) in lacking.items() if key is None)
+        at = spec.name, gone
+        if at not in self._suffices:
+            plan = self._plan
+            self._suffices[at] = not gone or can_do_without(plan.config, plan.tables, plan.tables[spec.name], gone)
+        if self._suffices[at]:
+            return None
+        parent = next(parent for parent in lacking if parent in gone)
+        return f"{parent}: {lacking[parent][2]} ({spec.name} is not made without it)"
 
     # -- videos ----------------------------------------------------------------------------------------------------
 
@@ -154,22 +174,19 @@ class Derived:
         found: list[tuple[str, str | None, dict[str, str | None], str | None]] = []
         standings = {parent: self.standing(parent) for parent in others}
         for i, (video_id, version) in enumerate(plan.sources):
-            parents: dict[str, str | None] = {}
-            states: list[Any] = []
-            why = None
-            waits = False
-            for parent in others:
-                key, state, problem = standings[parent][i]
-                waits |= key is None and problem is None
-                parents[parent] = key
-                states.append([parent, state])
-                if problem is not None and (spec.missing == "fail" or key is None):
-                    why = why or f"{parent}: {problem}"
-            if waits:
+            stand = {parent: standings[parent][i] for parent in others}
+            parents = {parent: key for parent, (key, _, _) in stand.items()}
+            lacking = {parent: some for parent, some in stand.items() if some[2] is not None}
+            if any(key is None and problem is None for key, _, problem in stand.values()):
                 found.append((video_id, None, {}, None))
-            elif why is not None and (spec.missing == "fail" or all(key is None for key in parents.values())):
+                continue
+            why = self._refusal(spec, lacking) if lacking else None
+            if why is None and lacking and all(key is None for key in parents.values()):
+                why = "; ".join(f"{parent}: {problem}" for parent, (_, _, problem) in lacking.items())
+            if why is not None:
                 found.append((video_id, None, {}, why))
             else:
+                states = [[parent, state] for parent, (_, state, _) in stand.items()]
                 found.append((video_id, digest([source_key(video_id, version), own, states]), parents, None))
         return found
 
@@ -195,11 +212,11 @@ class Derived:
             return standing
         if parent in plan.tables and plan.tables[parent].level == "run":
             return [self._of_run(plan.tables[parent])] * len(plan.videos)
-        current, open_ = self._current_keys(parent), self._open(parent)
+        current, open_, reasons = self._current_keys(parent), self._open(parent), self._given_up(parent)
         standing = []
         for video_id, _ in plan.sources:
             now = current.get(video_id)
-            problem = None if now is not None or video_id in open_ else "it has no row there"
+            problem = None if now is not None or video_id in open_ else reasons.get(video_id, "it has no row there")
             standing.append((now, now, problem))
         return standing
 
@@ -242,6 +259,12 @@ class Derived:
         work = self.work(plan.tables[name])
         over = work.given_up.keys() | work.filtered.keys() | self._current_keys(name).keys()
         return {v for v in plan.videos.ids if v not in over}
+
+    def _given_up(self, name: str) -> Mapping[str, str]:
+        """Return video_id -> the reason why a table of videos does not get its row, as far as it is known."""
+        if name == "dataset":
+            return self._core.given_up if self._core is not None else {}
+        return self.work(self._plan.tables[name]).given_up if name in self._plan.tables else {}
 
     # -- the whole output ------------------------------------------------------------------------------------------
 

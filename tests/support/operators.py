@@ -196,6 +196,15 @@ class Heard(Counted):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MustHear(Heard):
+    """The same, but it cannot do without speech."""
+
+    name: ClassVar[str] = "must_hear"
+    reads: ClassVar[frozenset[str]] = frozenset({"speech"})
+    may_read: ClassVar[frozenset[str]] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Entitle(Counted):
     """Writes a title for each video, from the source alone."""
 
@@ -227,6 +236,15 @@ class Quote(Counted):
 
     def made(self, row: Row) -> Row:
         return {"caption": f"{row.get('title')} | {row['caption']}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MustQuote(Quote):
+    """The same, but it cannot do without a title."""
+
+    name: ClassVar[str] = "must_quote"
+    reads: ClassVar[frozenset[str]] = frozenset({"caption", "title"})
+    may_read: ClassVar[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)

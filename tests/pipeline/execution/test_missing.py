@@ -103,3 +103,32 @@ def test_captions_picked_from_the_teacher_that_has_the_segment(folder: Path, log
     second = made("")
     assert len(second) == 3 and calls(log, "pick") == 2
     assert {r["key"] for r in first} != {r["key"] for r in second}
+
+
+def test_no_row_is_made_whose_steps_must_read_what_a_failed_row_lacks(folder: Path, log: Path, tmp_path: Path) -> None:
+    """The failure of the parent's row is the only one, and the reason for the rows below it, at all levels."""
+
+    def step(name: str, **options: str) -> dict[str, Any]:
+        return {f"{OPS}:{name}": {"log": str(log), **options}}
+
+    tables = {
+        "speech": {"level": "video", "steps": [step("Listen", fails="video")]},
+        "titles": {"level": "video", "steps": [step("Entitle", fails="video")]},
+        "may": {"level": "segment", "from": ["videos", "speech"], "steps": [step("Heard")]},
+        "must": {"level": "segment", "from": ["videos", "speech"], "steps": [step("MustHear")]},
+        "dataset": {"from": ["segments", "titles"], "steps": ["narrate", step("MustQuote")]},
+        "marks": {"level": "video", "from": ["segments", "dataset"], "steps": [step("Judge")]},
+    }
+    out, config = tmp_path / "out", recipe(tmp_path, tables, "run.max_failed=1")
+    result = run(folder, out, config)
+    assert {f["stage"] for f in result.failures()} == {"listen", "entitle"}
+    assert [calls(log, name) for name in ("heard", "must_hear", "must_quote", "judge")] == [3, 0, 0, 0]
+    assert {n: (c["done"], c["failed"], c["left"]) for n, c in result.report.tables.items()} == {
+        "speech": (0, 2, 0),
+        "titles": (0, 2, 0),
+        "may": (3, 0, 0),
+        "must": (0, 2, 0),
+        "marks": (0, 2, 0),
+    }
+    assert set(result.report.failed.values()) == {"titles: video is to fail (dataset is not made without it)"}
+    assert verify(longcap.open(str(out))).findings == []
