@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from operators.core.keys import plain_key
+from operators.core.keys import SUPERSEDED, plain_key
 from operators.store.content import NOTHING
 from operators.store.store import Store
 from pipeline.output.invariants import Verdict, check_hash, read_rows
@@ -43,7 +43,7 @@ def check_derived(store: Store, name: str, found: Verdict, upstream: Mapping[str
         if there.get(key):
             found.add("stray", what, f"a row with the key {key} has replaced it")
     for key, row in keys.items():
-        have = there.get(key, set())
+        have = there.get(key, set()) | there.get(f"{key}{SUPERSEDED}", set())  # kept until its successor exists
         own_failures = {index for other, index in failed if other == key} - have
         if own_failures:
             found.rows_failed[name] = found.rows_failed.get(name, 0) + len(own_failures)

@@ -132,3 +132,29 @@ def test_no_row_is_made_whose_steps_must_read_what_a_failed_row_lacks(folder: Pa
     }
     assert set(result.report.failed.values()) == {"titles: video is to fail (dataset is not made without it)"}
     assert verify(longcap.open(str(out))).findings == []
+
+
+def test_rows_below_a_long_caption_that_could_not_be_made_again_are_kept(
+    folder: Path, log: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def made(fails: str, *recaption: str) -> list[Any]:
+        tables = {
+            "dataset": {"from": ["segments"], "steps": ["narrate", {f"{OPS}:Quote": {"fails": fails}}]},
+            "marks": {
+                "level": "video",
+                "from": ["segments", "dataset"],
+                "steps": [{f"{OPS}:Judge": {"log": str(log)}}],
+            },
+        }
+        config = recipe(tmp_path, tables, "run.max_failed=1")
+        result = run(folder, out, config, selection=longcap.Selection(recaption=recaption))
+        found = verify(longcap.open(str(out)))
+        assert found.findings == [] and result.table("marks").num_rows == 2
+        return [note.kind for note in found.notes]
+
+    assert made("") == [] and calls(log, "judge") == 2
+    assert made("video", "short.mp4") == ["kept"] and calls(log, "judge") == 0
+    forget(out)
+    assert made("") == [] and calls(log, "judge") == 1
