@@ -13,7 +13,7 @@ from operators.core.base import Row
 from operators.core.keys import source_key
 from operators.store.store import ASKED, Store, narration_failure_key
 from pipeline.output.copied import refresh
-from pipeline.output.known import Durable
+from pipeline.output.known import Durable, wanted
 from pipeline.output.placement import place
 from pipeline.planning.diff import Remaining, compare
 from pipeline.planning.plan import Plan
@@ -72,6 +72,8 @@ def settle(
 ) -> None:
     """Remove failures that this run resolved or renewed, once its report exists.
 
+    Failures in tables that the recipe of this run does not have stay, as the rows of these tables do.
+
     Failures of rows that a manifest of the run does not have any more are removed with their rows in `videos`.
 
     Args:
@@ -83,12 +85,20 @@ def settle(
     if store.failures.exists():
         left = compare(plan, store)
         durable = Durable(store, {name: set(keys.values()) for name, keys in tables.items()})
-        store.failures.fence()
-        store.failures.rewrite(
-            lambda events: _failed(
-                e for e in _current(store, plan, left, events.to_pylist(), durable) if e["video_id"] not in dropped
-            )
+        beside = Durable(
+            store, {n: {row["key"] for row in wanted(store, n)} for n in store.derived if n not in plan.tables}
         )
+
+        def change(events: pa.Table) -> pa.Table:
+            every = events.to_pylist()
+            others = [e for e in every if beside.knows(e["key"]) and not durable.knows(e["key"])]
+            kept = [e for e in others if not beside.has(e["key"], e["segment_index"])]
+            own = [e for e in every if not beside.knows(e["key"]) or durable.knows(e["key"])]
+            kept += _current(store, plan, left, own, durable)
+            return _failed(e for e in kept if e["video_id"] not in dropped)
+
+        store.failures.fence()
+        store.failures.rewrite(change)
     if dropped:
         store.videos.fence()
         store.videos.delete("video_id", dropped)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from operators.core import rows as rows_
 from operators.core.keys import narrator_key, source_key
 from operators.store.commit import CommitDataset, CommitSegments, CommitVideos
 from operators.store.store import Store
 from pipeline.config.tables import video_operators
 from pipeline.config.types import Config, PlanOptions
 from pipeline.output import finalize
+from pipeline.output.known import WANTED, opened
 from pipeline.output.output import Output
 from pipeline.output.verification import verify
 from pipeline.planning.diff import compare
@@ -160,3 +164,19 @@ def test_a_partial_caption_goes_where_on_incomplete_allows_it_no_longer(store: S
 
 def commit_plan(config: Config, *names: str) -> Plan:
     return make_plan(config, [rows.video(v) for v in names], Selection(), {})
+
+
+def test_failures_in_a_table_that_a_run_does_not_make_stay(store: Store) -> None:
+    plan = commit_run(store, [rows.video("a")])
+    run_id, columns = "20260101-000000-0000aa", ("video_id", "segment_index", "key", "content_hash", "run_id")
+    Store(store.uri, tables={"marks": pa.schema([rows_.CAPTIONED_SEGMENT.field(n) for n in columns])}).claim()
+    said = {"run_id": run_id, "tables": {"marks": {"level": "segment", "from": ["videos"]}}}
+    store.write_file(f"runs/{run_id}/tables.json", json.dumps(said).encode())
+    wanted = pa.Table.from_pylist([{"video_id": "a", "key": "of marks", "rows": 2}], schema=WANTED)
+    store.write_table(f"runs/{run_id}/tables/marks.parquet", wanted)
+    failed = rows.failed_segment("a", 0, key="of marks")
+    CommitSegments(store.uri, run_id, "here", captioner="").commit([failed, rows.failed_segment("a", 0, key="older")])
+    for passes in (1, 0):
+        finalize.settle(opened(store.uri), plan, NOTHING)
+        assert [f["key"] for f in Output(store.uri).failures()] == ["of marks"], passes
+        finalize.reopen(store, lambda _: True)
