@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from operators.core import rows
 from operators.core.base import Row
+from operators.core.keys import is_superseded
 from operators.store.content import content_hash
 from operators.store.store import Store
 from operators.store.table import Table
@@ -52,18 +53,22 @@ def _outdated(store: Store, left: Remaining) -> set[str]:
     for batch in store.left_out(["filtered"]) if left.filtered else ():
         for row in batch.to_pylist():
             now = left.filtered.get(row["video_id"])
-            if now is not None and (row["filtered"], row["key"]) != (now.misses, now.key):
+            if now is None:
+                continue
+            if row["filtered"] != now.misses or not (row["key"] == now.key or is_superseded(row["key"])):
                 found.add(row["video_id"])
     return found
 
 
 def _left_out(store: Store, plan: Plan, left: Remaining, ids: Iterable[str], run_id: str) -> Iterator[Row]:
-    """Yield rows of `rows.FILTERED`: the current long caption if there is one, else the known facts."""
+    """Yield rows of `rows.FILTERED`: the current long caption, or the one that `--recaption` has not replaced yet; if
+    there is none, the known facts."""
     position = {video_id: i for i, video_id in enumerate(plan.videos.ids)} if ids else {}
     for video_id in ids:
         misses, key = left.filtered[video_id]
-        found = (t.lookup("video_id", video_id).to_pylist() for t in (store.dataset, store.filtered))
-        row = next((r for some in found for r in some if r["key"] == key), None)
+        found = [r for t in (store.dataset, store.filtered) for r in t.lookup("video_id", video_id).to_pylist()]
+        row = next((r for r in found if r["key"] == key), None)
+        row = row or next((r for r in found if is_superseded(r["key"])), None)
         if row is None:  # excluded by its duration alone, which probing measured
             video = plan.videos[position[video_id]]
             row = {name: video.facts.get(name) for name in rows.LONG_CAPTION.names}

@@ -149,6 +149,24 @@ def test_videos_that_would_not_be_made_again_keep_their_rows(store: Store) -> No
     assert compare(plan, store).nothing and not Recaption(store, "20260103-c").open
 
 
+def test_the_old_caption_stays_where_the_filter_then_leaves_the_video_out(store: Store) -> None:
+    plan = commit_run(store, VIDEOS)
+    old = {row["video_id"]: row["caption"] for row in store.dataset.read().to_pylist()}
+    begin(store, plan, "20260102-b", "a")
+    short = plan_of(replace(CONFIG, filter=replace(CONFIG.filter, duration_s=Bounds(max=10.0))), VIDEOS)
+    for run_id in ("20260103-c", "20260104-d"):
+        end(store, short, run_id)
+        assert {row["video_id"]: row["caption"] for row in store.filtered.read().to_pylist()} == old
+    version = store.filtered.version()
+    finalize.clean(store, short, run_id="20260105-e")
+    assert store.filtered.version() == version, "written again without a change"
+    left = compare(plan, store)
+    assert (left.undone, left.returning) == ({"a"}, {"b"})
+    commit_run(store, VIDEOS[:1], run_id="20260106-f")
+    end(store, plan, "20260106-f")
+    assert readable(store, "a") and not store.filtered.read().num_rows and not compare(plan, store).undone
+
+
 def test_an_interrupted_run_goes_on_and_keeps_the_old_captions(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
