@@ -215,7 +215,7 @@ def test_limits_are_no_part_of_the_fingerprint() -> None:
 def test_a_hanging_decoder_moves_down_the_chain_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "clip.mp4"
     render(path, count=20)
-    operator = Decode(no_progress_s=4.0)
+    operator = Decode(no_progress_s=8.0)
     tries = operator._tries(_row(path))
     assert [backend for backend, _, _ in tries] == ["pyav", "pyav", "pyav-sequential", "ffmpeg"]
     hang = ("pyav", "tests.operators.video.jobs:hang", {})
