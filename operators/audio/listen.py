@@ -285,11 +285,14 @@ class Listen(Isolated):
             parts=row.get("parts"),
             languages=[*self.languages, *(code for code in (language, spoken) if code)],
         )
-        known = {_plain(line.text): line.start_s for line in found}
+        known: dict[str, list[float]] = defaultdict(list)
+        for line in found:
+            known[_plain(line.text)].append(line.start_s)
         embedded = [
             (a, b, text, code, origin)
             for a, b, text, code, origin in embedded
-            if not (language and code and code != language) and abs(known.get(_plain(text), -_SAME_S - 1) - a) > _SAME_S
+            if not (language and code and code != language)
+            and all(abs(start_s - a) > _SAME_S for start_s in known.get(_plain(text), ()))
         ]
         return found + [
             SpeechLine(start_s=a, end_s=min(b, end_s), text=text, language=code, source="embedded", origin=origin)

@@ -21,6 +21,7 @@ _OTHER_NAMES = {
         "da": "Dansk",
         "de": "Deutsch",
         "el": "Greek, Ελληνικά",
+        "en": "English",
         "es": "Español, Castellano",
         "et": "Eesti",
         "fa": "Farsi, فارسی",
@@ -60,7 +61,7 @@ _OTHER_NAMES = {
     }.items()
     for name in names.split(", ")
 }
-_KNOWN = frozenset({"en", *_OTHER_NAMES.values()})  # to be identified, as can be said without loading anything
+_KNOWN = frozenset(_OTHER_NAMES.values())  # to be identified, as can be said without loading anything
 _NEAR = tuple(  # languages and dialects that are taken for each other in the length of a caption
     frozenset(codes.split())
     for codes in (

@@ -155,10 +155,10 @@ def test_of_text_streams_in_several_languages_one_is_read(
 def test_a_line_that_also_stands_next_to_the_video_counts_once(tmp_path: Path) -> None:
     clip = with_streams(tmp_path / "with.mkv", ("eng", "0", "Good  morning."), ("ger", "0", "Guten Tag."))
     beside = tmp_path / "with.srt"
-    beside.write_text("1\n00:00:01,000 --> 00:00:02,500\nGood morning.\n")
-    assert [(x["source"], x["text"]) for x in heard(clip, {"subtitles_uri": str(beside)})["speech"]] == [
-        ("beside", "Good morning.")
-    ]
+    cue = "{0}\n00:00:0{0},000 --> 00:00:0{0},900\nGood morning.\n\n"
+    beside.write_text(cue.format(1) + cue.format(5))
+    lines = heard(clip, {"subtitles_uri": str(beside)})["speech"]
+    assert [(x["source"], x["start_s"]) for x in lines] == [("beside", 1.0), ("beside", 5.0)]
 
 
 def test_it_keeps_the_contract_of_operators(tmp_path: Path) -> None:
