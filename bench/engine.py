@@ -15,7 +15,8 @@ from typing import Any
 
 from bench import options
 from bench.admission import Job, Setting, caption_and_narrate, narrate_all
-from bench.throughput import Work, against_embeddings, compare, hits
+from bench.embeddings import against_embeddings
+from bench.throughput import Work, compare, hits
 from operators.caption.caption import Caption
 from operators.narrate.narrate import Narrate
 from pipeline.config.types import RunOptions

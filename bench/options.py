@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.throughput import _cpu_s
+from bench.throughput import cpu_seconds
 from operators.core.grid import Grid
 from operators.engines.base import FrameImage, Request
 from operators.engines.vllm import installed
@@ -82,9 +82,9 @@ def measure(model: str, fields: dict[str, Any], seconds: float) -> dict[str, Any
     )
     spec.check(images=True)
     with spec.open() as engine:
-        began = _cpu_s()
+        began = cpu_seconds()
         answers = [future.result() for future in [engine.submit(request) for request in asked]]
-        cpu_s = _cpu_s() - began
+        cpu_s = cpu_seconds() - began
     true = described = 0
     for window, answer in zip(windows, answers, strict=True):
         said = [(e.kind, e.who, e.where) for e in read_caption(answer.text)]

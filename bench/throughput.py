@@ -9,7 +9,6 @@ has little effect.
     async   `AsyncLLM.generate`, with the same core, as in `vllm bench`
     llm     `LLM.generate`, with the same core
     inside  `LLM.generate` with the core in its own process: the least overhead, but unusable next to other work
-    embedded  as `inside`, from image embeddings that were computed before
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -166,7 +165,7 @@ def compare(work: Work, rounds: int, rivals: list[str]) -> dict[str, float]:
     totals = {who: [0.0, 0.0] for who in ("ours", *rivals)}
     for number in range(rounds):
         for who, total in totals.items():
-            figures = _fresh(who, work)
+            figures = fresh(who, work)
             total[0] += figures["tokens"]
             total[1] += figures["cpu_s"]
             print(
@@ -182,21 +181,7 @@ def compare(work: Work, rounds: int, rivals: list[str]) -> dict[str, float]:
 
 def hits(work: Work) -> dict[str, Any]:
     """Return the hit rates of vLLM's caches for `work` in our order: see `caches`."""
-    return _fresh("caches", work)
-
-
-def against_embeddings(work: Work, rounds: int) -> None:
-    """Print CPU seconds of captioning from pixels and from embeddings that were computed before, in turns."""
-    work = replace(work, shown="images", temperature=0.0)
-    for _ in range(rounds):
-        pixels, ready = _fresh("inside", work), _fresh("embedded", work)
-        equal = sum(a == b for a, b in zip(pixels["answers"], ready["answers"], strict=True))
-        print(
-            f"pixels {pixels['cpu_s']:.1f} CPU s, embeddings {ready['cpu_s']:.1f} after {ready['encode_s']:.1f} to "
-            f"make them; {ready['embedding_bytes'] / 1e3:.1f} kB a frame, a JPEG {ready['jpeg_bytes'] / 1e3:.1f}; "
-            f"equal answers {equal} of {len(pixels['answers'])}",
-            flush=True,
-        )
+    return fresh("caches", work)
 
 
 def ours(work: Work) -> dict[str, Any]:
@@ -205,7 +190,7 @@ def ours(work: Work) -> dict[str, Any]:
     answers: list[Generation] = []
     places = threading.Semaphore(2 * work.max_num_seqs)
     with work.spec().open() as engine:
-        began = _cpu_s()
+        began = cpu_seconds()
         futures = []
         for request in asked:
             places.acquire()
@@ -213,7 +198,7 @@ def ours(work: Work) -> dict[str, Any]:
             future.add_done_callback(lambda _: places.release())
             futures.append(future)
         answers = [f.result() for f in futures]
-        cpu_s = _cpu_s() - began
+        cpu_s = cpu_seconds() - began
         peak = _memory()
     return {
         "tokens": sum(a.output_tokens for a in answers),
@@ -229,13 +214,13 @@ def llm(work: Work) -> dict[str, Any]:
 
     model = LLM(**work.spec().arguments())
     kind = str(model.llm_engine.model_config.hf_config.model_type)
-    prompts, parameters = _ready(work, model.get_tokenizer(), kind)
+    prompts, parameters = ready(work, model.get_tokenizer(), kind)
     model.generate({"prompt": "Say yes."}, parameters[0], use_tqdm=False)
-    began = _cpu_s()
+    began = cpu_seconds()
     outputs = model.generate(prompts, parameters, use_tqdm=False)
     return {
         "tokens": sum(len(o.outputs[0].token_ids) for o in outputs),
-        "cpu_s": _cpu_s() - began,
+        "cpu_s": cpu_seconds() - began,
         "peak_bytes": _memory(),
         "answers": [o.outputs[0].text for o in outputs],
     }
@@ -254,7 +239,7 @@ async def _bare(work: Work) -> dict[str, Any]:
     tokenizer = engine.get_tokenizer()
     tokenizer = await tokenizer if asyncio.iscoroutine(tokenizer) else tokenizer
     kind = str(engine.model_config.hf_config.model_type)
-    prompts, parameters = _ready(work, tokenizer, kind)
+    prompts, parameters = ready(work, tokenizer, kind)
 
     async def answer(number: int, prompt: Any, sampling: Any) -> int:
         tokens = 0
@@ -263,9 +248,9 @@ async def _bare(work: Work) -> dict[str, Any]:
         return tokens
 
     await answer(-1, {"prompt": "Say yes."}, parameters[0])
-    began = _cpu_s()
+    began = cpu_seconds()
     counts = await asyncio.gather(*(answer(k, p, s) for k, (p, s) in enumerate(zip(prompts, parameters, strict=True))))
-    found = {"tokens": sum(counts), "cpu_s": _cpu_s() - began, "peak_bytes": _memory()}
+    found = {"tokens": sum(counts), "cpu_s": cpu_seconds() - began, "peak_bytes": _memory()}
     engine.shutdown()
     return found
 
@@ -290,7 +275,7 @@ def caches(work: Work) -> dict[str, Any]:
     EncoderCacheManager.allocate = counted
     model = LLM(**{**work.spec().arguments(), "disable_log_stats": False})
     kind = str(model.llm_engine.model_config.hf_config.model_type)
-    prompts, parameters = _ready(work, model.get_tokenizer(), kind)
+    prompts, parameters = ready(work, model.get_tokenizer(), kind)
     outputs = model.generate(prompts, parameters, use_tqdm=False)
     counts = {m.name: m.value for m in model.get_metrics() if hasattr(m, "value")}
     shown = sum(len(v) for p in prompts for v in p.get("multi_modal_uuids", {}).values())
@@ -302,48 +287,7 @@ def caches(work: Work) -> dict[str, Any]:
     }
 
 
-def embedded(work: Work) -> dict[str, Any]:
-    """Caption images from embeddings that were computed once, in place of pixels (Qwen3-VL).
-
-    The vision encoder of the checkpoint runs in transformers. Returns CPU seconds of encoding each image once and of
-    generating, the mean size of an embedding and of a JPEG in bytes, and the answers.
-    """
-    import torch
-    from transformers import AutoImageProcessor, Qwen3VLForConditionalGeneration
-    from vllm import LLM
-
-    model = LLM(**{**work.spec().arguments(), "enable_mm_embeds": True})
-    prompts, parameters = _ready(work, model.get_tokenizer(), str(model.llm_engine.model_config.hf_config.model_type))
-    model.generate({"prompt": "Say yes."}, parameters[0], use_tqdm=False)
-    encoder = Qwen3VLForConditionalGeneration.from_pretrained(work.model, dtype=torch.bfloat16).model.visual.eval()
-    processor = AutoImageProcessor.from_pretrained(work.model)
-    known: dict[str, tuple[Any, Any]] = {}
-    began = _cpu_s()
-    for prompt in prompts:
-        ids = prompt["multi_modal_uuids"]["image"]
-        for name, image in zip(ids, prompt["multi_modal_data"]["image"], strict=True):
-            if name not in known:
-                pixels = processor(images=[image], return_tensors="pt")
-                with torch.inference_mode():
-                    seen = encoder(pixels["pixel_values"].to(torch.bfloat16), grid_thw=pixels["image_grid_thw"])
-                known[name] = torch.cat([seen.pooler_output, *seen.deepstack_features], 1), pixels["image_grid_thw"]
-        embeddings, grids = zip(*(known[name] for name in ids), strict=True)
-        data = {"image_embeds": torch.cat(embeddings), "image_grid_thw": torch.cat(grids)}
-        prompt["multi_modal_data"] = {"image": data}
-    encode_s = _cpu_s() - began
-    began = _cpu_s()
-    outputs = model.generate(prompts, parameters, use_tqdm=False)
-    jpegs = {p.jpeg for request in work.asked() for p in request.images}
-    return {
-        "encode_s": encode_s,
-        "cpu_s": _cpu_s() - began,
-        "embedding_bytes": sum(e.nbytes for e, _ in known.values()) / len(known),
-        "jpeg_bytes": sum(map(len, jpegs)) / len(jpegs),
-        "answers": [o.outputs[0].text for o in outputs],
-    }
-
-
-def _ready(work: Work, tokenizer: Any, kind: str) -> tuple[list[Any], list[Any]]:
+def ready(work: Work, tokenizer: Any, kind: str) -> tuple[list[Any], list[Any]]:
     """Return prompts and sampling in vLLM's format."""
     from vllm.sampling_params import RequestOutputKind
 
@@ -367,7 +311,7 @@ def _tree() -> list[psutil.Process]:
     return [here, *here.children(recursive=True)]
 
 
-def _cpu_s() -> float:
+def cpu_seconds() -> float:
     """Return the CPU seconds of this process and its living descendants."""
     times = [p.cpu_times() for p in _tree()]
     return float(sum(t.user + t.system for t in times))
@@ -378,8 +322,8 @@ def _memory() -> int:
     return int(sum(p.memory_info().rss for p in _tree()))
 
 
-def _fresh(who: str, work: Work) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.throughput", who, json.dumps(vars(work))]
+def fresh(who: str, work: Work, module: str = "bench.throughput") -> dict[str, Any]:
+    command = [sys.executable, "-m", module, who, json.dumps(vars(work))]
     environment = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
@@ -397,7 +341,7 @@ def _fresh(who: str, work: Work) -> dict[str, Any]:
     return dict(json.loads(lines[-1]))
 
 
-SIDES = {"ours": ours, "async": bare, "llm": llm, "inside": llm, "caches": caches, "embedded": embedded}
+SIDES = {"ours": ours, "async": bare, "llm": llm, "inside": llm, "caches": caches}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="one side of `python -m bench.engine throughput`")
